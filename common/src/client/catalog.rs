@@ -1,0 +1,169 @@
+//! The catalog service, as the other services see it.
+
+use super::events::{Parsed, Stream};
+use super::{Answer, Error, Method, Peer, Request, encode};
+use crate::wire::{Decisions, Hello, LedgerPage, Sales, StockChange};
+use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
+
+/// A catalog, or several copies of one.
+#[derive(Debug, Clone)]
+pub struct Catalog(Peer);
+
+/// One event of the catalog's feed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FeedEvent {
+    /// Where the ledger stands.
+    Hello(Hello),
+    /// An entry, the next one in order.
+    Entry(Entry),
+    /// A sign of life.
+    Heartbeat,
+}
+
+impl Catalog {
+    /// At those addresses.
+    pub fn new(peer: Peer) -> Self {
+        Self(peer)
+    }
+
+    /// Where it is asked first.
+    pub fn url(&self) -> &str {
+        self.0.url()
+    }
+
+    /// Relays a read; `path` is percent-encoded already.
+    ///
+    /// # Errors
+    /// See [`Error`]; an answer that is a problem is an answer here.
+    pub async fn read(&self, path: &str, seen: Option<Seq>) -> Result<Answer, Error> {
+        self.0.read(&Request::get(path).header_if(headers::SEQ, seen)).await
+    }
+
+    /// All topics.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn topics(&self, seen: Option<Seq>) -> Result<Answer, Error> {
+        self.read("/topics", seen).await
+    }
+
+    /// A page of one topic.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn search_topic(
+        &self,
+        topic: &str,
+        limit: usize,
+        after: Option<&str>,
+        seen: Option<Seq>,
+    ) -> Result<Answer, Error> {
+        let after = after
+            .map(|after| format!("&after={}", encode(after)))
+            .unwrap_or_default();
+        self.read(&format!("/search/{}?limit={limit}{after}", encode(topic)), seen)
+            .await
+    }
+
+    /// A page of the books whose words begin like these.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn search_words(
+        &self,
+        words: &str,
+        limit: usize,
+        after: Option<&str>,
+        seen: Option<Seq>,
+    ) -> Result<Answer, Error> {
+        let after = after
+            .map(|after| format!("&after={}", encode(after)))
+            .unwrap_or_default();
+        self.read(&format!("/search?q={}&limit={limit}{after}", encode(words)), seen)
+            .await
+    }
+
+    /// One book.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn lookup(&self, item: ItemNumber, seen: Option<Seq>) -> Result<Answer, Error> {
+        self.read(&format!("/lookup/{item}"), seen).await
+    }
+
+    /// The shopkeeper's change of a stock.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`Error::Lost`] where nobody knows whether it happened.
+    pub async fn update(
+        &self,
+        item: ItemNumber,
+        change: StockChange,
+        key: OrderId,
+        deadline: Deadline,
+        token: Option<&str>,
+    ) -> Result<Answer, Error> {
+        let request = Request::new(Method::PUT, format!("/update/{item}"))
+            .header(headers::IDEMPOTENCY_KEY, key.to_string())
+            .header(headers::DEADLINE, deadline.to_string())
+            .header_if("authorization", token.map(|token| format!("Bearer {token}")))
+            .json(&change)
+            .timeout(deadline.remaining());
+        self.0.write(&request).await
+    }
+
+    /// A batch of sales, sent at most once.
+    ///
+    /// # Errors
+    /// See [`Error`]; where it is not [definite](Error::is_definite), the sales may have happened.
+    pub async fn sell(&self, sales: &Sales, deadline: Deadline) -> Result<Decisions, Error> {
+        let request = Request::new(Method::POST, "/sales")
+            .json(sales)
+            .timeout(deadline.remaining());
+        self.0.write(&request).await?.parse()
+    }
+
+    /// A page of the ledger.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
+        self.read(&format!("/ledger?after={after}&limit={limit}"), None)
+            .await?
+            .parse()
+    }
+
+    /// The entry of one order.
+    ///
+    /// # Errors
+    /// See [`Error`]; the problem `unknown-order` where none is decided.
+    pub async fn find_order(&self, order: OrderId, seen: Option<Seq>) -> Result<Entry, Error> {
+        self.read(&format!("/ledger/orders/{order}"), seen).await?.parse()
+    }
+
+    /// Whether it is ready.
+    ///
+    /// # Errors
+    /// See [`Error`]; the problem `unavailable` where it is up but not ready.
+    pub async fn ready(&self) -> Result<Answer, Error> {
+        self.read("/readyz", None).await
+    }
+
+    /// The feed of the entries after one; without one, of those that come from now on.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn feed(&self, after: Option<Seq>) -> Result<Stream<FeedEvent>, Error> {
+        let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
+        let response = self.0.open_stream(&path, None).await?;
+        Ok(Stream::new(
+            response,
+            |event| match event.event.as_str() {
+                "hello" => Parsed::json(&event.data, FeedEvent::Hello),
+                "entry" => Parsed::json(&event.data, FeedEvent::Entry),
+                _ => Parsed::Skip,
+            },
+            || FeedEvent::Heartbeat,
+        ))
+    }
+}

@@ -1,0 +1,26 @@
+//! What crosses a process boundary in the bookstore: books, orders, ledger entries, money, wire types, problems, the
+//! typed HTTP client, the batcher and the text sanitizer.
+//!
+//! It does no input or output but for its [`client`], decides nothing about stock, and keeps nothing.
+
+pub mod batcher;
+pub mod client;
+pub mod entry;
+pub mod headers;
+pub mod item;
+pub mod limits;
+pub mod money;
+pub mod order;
+pub mod problem;
+pub mod seq;
+pub mod text;
+pub mod time;
+pub mod wire;
+
+pub use entry::{Entry, Kind, Reason};
+pub use item::{ItemNumber, Quantity, Stock};
+pub use money::Cost;
+pub use order::OrderId;
+pub use problem::{Code, Problem};
+pub use seq::{Seq, StoreId};
+pub use time::{Deadline, Timestamp};

@@ -1,0 +1,160 @@
+//! Money: whole cents, written as a decimal with two places.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::item::{Quantity, parse_digits};
+use crate::limits;
+
+/// An amount that is not a valid cost; says what was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a cost from 0.00 to 9999999.99, like 30 or 30.00")]
+pub struct Error;
+
+/// What one copy costs: 0.00…9,999,999.99, held in cents. In JSON a string: `"40.00"`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^\d{1,7}\.\d{2}$", example = "40.00")]
+pub struct Cost(u32);
+
+impl Cost {
+    /// The amount in cents.
+    pub fn cents(self) -> u32 {
+        self.0
+    }
+
+    /// What `quantity` copies cost together.
+    pub fn times(self, quantity: Quantity) -> Total {
+        Total(u64::from(self.0) * u64::from(quantity.get()))
+    }
+}
+
+impl TryFrom<u64> for Cost {
+    type Error = Error;
+
+    /// From cents.
+    fn try_from(cents: u64) -> Result<Self, Error> {
+        match u32::try_from(cents) {
+            Ok(cents @ 0..=limits::COST_CENTS_MAX) => Ok(Self(cents)),
+            _ => Err(Error),
+        }
+    }
+}
+
+impl FromStr for Cost {
+    type Err = Error;
+
+    /// Takes `30`, `30.5` and `30.50`; no sign, no exponent, no third place.
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse_cents(text).ok_or(Error)?.try_into()
+    }
+}
+
+impl TryFrom<String> for Cost {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Cost> for String {
+    fn from(cost: Cost) -> String {
+        cost.to_string()
+    }
+}
+
+impl fmt::Display for Cost {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Total(u64::from(self.0)).fmt(f)
+    }
+}
+
+/// What a whole order costs, in cents; at most a hundred times the largest cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, pattern = r"^\d+\.\d{2}$", example = "80.00")]
+pub struct Total(u64);
+
+impl Total {
+    /// Nothing to pay, as for a refused order.
+    pub const ZERO: Self = Self(0);
+
+    /// The amount in cents.
+    pub fn cents(self) -> u64 {
+        self.0
+    }
+}
+
+impl TryFrom<String> for Total {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        parse_cents(&text).map(Self).ok_or(Error)
+    }
+}
+
+impl From<Total> for String {
+    fn from(total: Total) -> String {
+        total.to_string()
+    }
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
+    }
+}
+
+fn parse_cents(text: &str) -> Option<u64> {
+    let (whole, fraction) = text
+        .split_once('.')
+        .map_or((text, "0"), |(whole, fraction)| (whole, fraction));
+    let fraction_cents = match fraction.len() {
+        1 => parse_digits(fraction)?.checked_mul(10)?,
+        2 => parse_digits(fraction)?,
+        _ => return None,
+    };
+    parse_digits(whole)?.checked_mul(100)?.checked_add(fraction_cents)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cost_is_written_with_two_places_however_it_was_read() {
+        for (text, written) in [
+            ("30", "30.00"),
+            ("30.5", "30.50"),
+            ("0.01", "0.01"),
+            ("9999999.99", "9999999.99"),
+        ] {
+            assert_eq!(
+                text.parse::<Cost>().map(|cost| cost.to_string()),
+                Ok(written.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_not_an_amount_is_refused() {
+        for text in [
+            "", ".", "1.", ".5", "1.234", "-1", "+1", "1e3", "10000000", "1,5", " 1", "NaN",
+        ] {
+            assert!(text.parse::<Cost>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn the_dearest_order_has_a_total() {
+        let dearest: Cost = "9999999.99".parse().unwrap();
+        assert_eq!(
+            dearest.times(Quantity::try_from(100).unwrap()).to_string(),
+            "999999999.00"
+        );
+    }
+}

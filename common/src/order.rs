@@ -1,0 +1,90 @@
+//! An order's identity. It is the order's `Idempotency-Key`: whoever repeats it means the same order.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+/// A text that names no order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e")]
+pub struct Error;
+
+/// A UUID of any version, written in lower case with hyphens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = String, format = Uuid)]
+pub struct OrderId(Uuid);
+
+impl OrderId {
+    /// A new id that sorts after the older ones (UUID version 7, RFC 9562).
+    pub fn mint() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id's 128 bits.
+    pub fn as_u128(self) -> u128 {
+        self.0.as_u128()
+    }
+}
+
+impl From<Uuid> for OrderId {
+    fn from(uuid: Uuid) -> Self {
+        Self(uuid)
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = Error;
+
+    /// Takes a hyphenated UUID, bare or in double quotes (as a structured header field's string, RFC 8941).
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let bare = text
+            .strip_prefix('"')
+            .and_then(|rest| rest.strip_suffix('"'))
+            .unwrap_or(text);
+        if bare.len() != uuid::fmt::Hyphenated::LENGTH {
+            return Err(Error);
+        }
+        Uuid::try_parse(bare).map(Self).map_err(|_| Error)
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_a_uuid_quoted_or_bare() {
+        let bare = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
+        assert_eq!(bare.parse::<OrderId>(), format!("\"{bare}\"").parse());
+        assert_eq!(
+            bare.to_uppercase().parse::<OrderId>().map(|id| id.to_string()),
+            Ok(bare.to_owned())
+        );
+        for text in [
+            "",
+            "\"\"",
+            "abc",
+            "\"0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e",
+            &bare[1..],
+            &bare.replace('-', ""),
+        ] {
+            assert!(text.parse::<OrderId>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn minted_ids_differ_and_sort_by_age() {
+        let (older, newer) = (OrderId::mint(), OrderId::mint());
+        assert!(older < newer);
+    }
+}

@@ -1,0 +1,74 @@
+//! Text from elsewhere, made safe to show: a title must not move the cursor, ring the bell or turn the line around.
+
+use std::borrow::Cow;
+
+/// Cleans a text for a screen, a title, a log or a table: blanks of every kind become a space, control characters and
+/// bidirectional controls (Unicode TR9) become U+FFFD so that nobody mistakes the text for a clean one.
+pub fn clean(text: &str) -> Cow<'_, str> {
+    if text.chars().all(|c| replacement(c).is_none()) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.chars().map(|c| replacement(c).unwrap_or(c)).collect())
+}
+
+fn replacement(c: char) -> Option<char> {
+    match c {
+        '\t' | '\n' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
+        c if c.is_control() => Some(char::REPLACEMENT_CHARACTER),
+        '\u{061C}'
+        | '\u{200B}'
+        | '\u{200E}'
+        | '\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{FEFF}' => Some(char::REPLACEMENT_CHARACTER),
+        _ => None,
+    }
+}
+
+/// Cuts a text to at most `columns` terminal columns; a cut one ends in `…`.
+pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+    use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+    if text.width() <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut taken = 0;
+    let mut kept = String::new();
+    for c in text.chars() {
+        taken += c.width().unwrap_or(0);
+        if taken >= columns {
+            break;
+        }
+        kept.push(c);
+    }
+    if columns > 0 {
+        kept.push('…');
+    }
+    Cow::Owned(kept)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_escape_sequence_loses_its_teeth() {
+        assert_eq!(clean("\u{1b}[2Jgone\u{7}"), "\u{fffd}[2Jgone\u{fffd}");
+        assert_eq!(clean("a\u{202e}b\u{9b}31m"), "a\u{fffd}b\u{fffd}31m");
+        assert_eq!(clean("two\r\nlines"), "two  lines");
+    }
+
+    #[test]
+    fn an_honest_title_is_left_as_it_is() {
+        let title = "Война и мир — 戰爭與和平";
+        assert!(matches!(clean(title), Cow::Borrowed(same) if same == title));
+    }
+
+    #[test]
+    fn a_text_is_cut_to_columns_not_to_letters() {
+        assert_eq!(fit("戰爭與和平", 5), "戰爭…");
+        assert_eq!(fit("short", 5), "short");
+        assert_eq!(fit("longer", 5), "long…");
+        assert_eq!(fit("x", 0), "");
+    }
+}

@@ -1,0 +1,171 @@
+//! Moments: RFC 3339 in UTC with six decimals on the wire, Unix milliseconds in a deadline's header.
+
+use std::fmt;
+use std::str::FromStr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use jiff::fmt::temporal::DateTimePrinter;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::item::parse_digits;
+use crate::limits;
+
+/// A text that is no moment; says what was expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct Error(&'static str);
+
+/// A moment in whole microseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(try_from = "String", into = "String")]
+#[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The system clock's moment.
+    pub fn now() -> Self {
+        Self(i64::try_from(since_epoch().as_micros()).unwrap_or(i64::MAX))
+    }
+
+    /// From microseconds since the epoch.
+    pub fn from_micros(micros: i64) -> Self {
+        Self(micros)
+    }
+
+    /// Microseconds since the epoch.
+    pub fn as_micros(self) -> i64 {
+        self.0
+    }
+
+    /// The same moment in whole milliseconds, rounded down; 0 before the epoch.
+    pub fn as_millis(self) -> u64 {
+        u64::try_from(self.0.div_euclid(1_000)).unwrap_or(0)
+    }
+}
+
+impl FromStr for Timestamp {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let moment: jiff::Timestamp = text
+            .parse()
+            .map_err(|_| Error("a time like 2026-01-31T12:00:00.000000Z"))?;
+        Ok(Self(moment.as_microsecond()))
+    }
+}
+
+impl TryFrom<String> for Timestamp {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<Timestamp> for String {
+    fn from(at: Timestamp) -> String {
+        at.to_string()
+    }
+}
+
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+        let moment = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
+        f.write_str(&PRINTER.timestamp_to_string(&moment))
+    }
+}
+
+/// The last moment at which a purchase may still happen, in Unix milliseconds (header `Bookstore-Deadline`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(transparent)]
+#[schema(value_type = u64, example = 1_800_000_000_000_u64)]
+pub struct Deadline(u64);
+
+impl Deadline {
+    /// That far from now by this machine's clock.
+    pub fn within(patience: Duration) -> Self {
+        Self(unix_millis(since_epoch() + patience))
+    }
+
+    /// From Unix milliseconds.
+    pub fn from_millis(millis: u64) -> Self {
+        Self(millis)
+    }
+
+    /// Unix milliseconds.
+    pub fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The deadline a front-end sets: the client's own, never further away than the longest one; the default without.
+    #[must_use]
+    pub fn bounded(asked: Option<Self>) -> Self {
+        asked.map_or_else(
+            || Self::within(limits::DEADLINE_DEFAULT),
+            |asked| asked.min(Self::within(limits::DEADLINE_MAX)),
+        )
+    }
+
+    /// Whether the moment has gone by at `now`.
+    pub fn has_passed_at(self, now: Timestamp) -> bool {
+        self.0 < now.as_millis()
+    }
+
+    /// Whether the moment has gone by on this machine's clock.
+    pub fn has_passed(self) -> bool {
+        self.has_passed_at(Timestamp::now())
+    }
+
+    /// How long it still is on this machine's clock; nothing once it has passed.
+    pub fn remaining(self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(unix_millis(since_epoch())))
+    }
+}
+
+impl FromStr for Deadline {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse_digits(text)
+            .map(Self)
+            .ok_or(Error("a moment in Unix milliseconds"))
+    }
+}
+
+impl fmt::Display for Deadline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+fn unix_millis(since_epoch: Duration) -> u64 {
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_written_with_six_decimals_and_read_back_equal() {
+        let at = Timestamp::from_micros(1_769_860_800_000_000);
+        assert_eq!(at.to_string(), "2026-01-31T12:00:00.000000Z");
+        assert_eq!(at.to_string().parse(), Ok(at));
+        let odd = Timestamp::from_micros(1_769_860_800_000_001);
+        assert_eq!(odd.to_string(), "2026-01-31T12:00:00.000001Z");
+    }
+
+    #[test]
+    fn a_deadline_is_never_further_away_than_half_a_minute() {
+        let bounded = Deadline::bounded(Some(Deadline::from_millis(u64::MAX)));
+        assert!(bounded <= Deadline::within(limits::DEADLINE_MAX));
+        assert!(!bounded.has_passed());
+        assert!(Deadline::bounded(Some(Deadline::from_millis(1))).has_passed());
+    }
+}

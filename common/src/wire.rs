@@ -1,0 +1,501 @@
+//! The bodies that travel between the programs, as the contract writes them.
+//!
+//! Requests refuse unknown fields; answers leave absent fields out.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{Cost, Deadline, Entry, ItemNumber, OrderId, Problem, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
+use crate::{Kind, money::Total};
+
+/// A book as it stands on the shelf.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Book {
+    /// Its number.
+    pub item: ItemNumber,
+    /// The file's column `name`.
+    pub title: String,
+    /// Who wrote it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub author: Option<String>,
+    /// The shelf it stands on.
+    pub topic: String,
+    /// What one copy costs.
+    pub cost: Cost,
+    /// Copies left.
+    pub stock: Stock,
+    /// The entry that changed it last.
+    pub seq: Seq,
+}
+
+/// A topic and how many books it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TopicCount {
+    /// In the spelling that came first.
+    pub topic: String,
+    /// Different books, not copies.
+    pub books: u64,
+}
+
+/// All topics, in alphabetical order without regard to case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Topics {
+    /// The topics.
+    pub topics: Vec<TopicCount>,
+}
+
+/// One page of a search.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Page {
+    /// The books found.
+    pub books: Vec<Book>,
+    /// Hand it back as `after` for the next page; absent on the last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// What a `GET /search` may carry as its body, the original design's form.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchBody {
+    /// All books of this topic.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub topic: Option<String>,
+    /// The book of this number.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub item: Option<ItemNumber>,
+    /// The books whose words begin like these.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub q: Option<String>,
+}
+
+/// What a buyer sends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BuyBody {
+    /// The book. It may stand in the query as `buyNum` instead.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub item: Option<ItemNumber>,
+    /// How many copies; one unless given.
+    #[serde(default)]
+    pub quantity: Quantity,
+}
+
+/// What may stand in the body of a buy whose book is named by the path.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct QuantityBody {
+    /// How many copies; one unless given.
+    #[serde(default)]
+    pub quantity: Quantity,
+}
+
+/// How an order ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// The copies are the buyer's.
+    Sold,
+    /// Nothing was sold, and nothing will be under this order's id.
+    Refused,
+}
+
+/// The proof of a decided order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Receipt {
+    /// The order's id, which is its idempotency key.
+    pub order: OrderId,
+    /// How it ended.
+    pub status: Status,
+    /// The book.
+    pub item: ItemNumber,
+    /// The book's title today; absent once it was withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Copies asked for.
+    pub quantity: u32,
+    /// What one copy cost; absent where the book is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
+    /// What is to be paid: `"0.00"` for a refused order.
+    pub total: Total,
+    /// The stock right after the decision; absent where the book is unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<Stock>,
+    /// The ledger entry that is this order.
+    pub seq: Seq,
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Why it was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+}
+
+impl Receipt {
+    /// The receipt that an entry is, or nothing where it is not of an order.
+    pub fn of(entry: &Entry, title: Option<String>) -> Option<Self> {
+        let status = match entry.kind {
+            Kind::Sold => Status::Sold,
+            Kind::Refused => Status::Refused,
+            Kind::Restocked | Kind::Set | Kind::Withdrawn => return None,
+        };
+        let quantity = entry.quantity?;
+        let total = match status {
+            Status::Sold => entry.unit_cost?.times(Quantity::try_from(u64::from(quantity)).ok()?),
+            Status::Refused => Total::ZERO,
+        };
+        Some(Self {
+            order: entry.order?,
+            status,
+            item: entry.item,
+            title,
+            quantity,
+            cost: entry.unit_cost,
+            total,
+            stock: entry.stock_after,
+            seq: entry.seq,
+            at: entry.at,
+            reason: entry.reason,
+        })
+    }
+}
+
+/// A page of receipts, oldest first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Receipts {
+    /// The receipts.
+    pub orders: Vec<Receipt>,
+    /// Hand it back as `after`; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
+}
+
+/// The shopkeeper's change of a stock: exactly one of the two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "StockBody", into = "StockBody")]
+pub enum StockChange {
+    /// The new stock.
+    To(Stock),
+    /// Copies to add, or to take away.
+    By(i64),
+}
+
+/// [`StockChange`] as it is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StockBody {
+    /// The new stock.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub stock: Option<Stock>,
+    /// Copies to add, or to take away where negative.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub change: Option<i64>,
+}
+
+impl TryFrom<StockBody> for StockChange {
+    type Error = &'static str;
+
+    fn try_from(body: StockBody) -> Result<Self, &'static str> {
+        let most = i64::from(crate::limits::STOCK_MAX);
+        match (body.stock, body.change) {
+            (Some(stock), None) => Ok(Self::To(stock)),
+            (None, Some(change)) if (-most..=most).contains(&change) => Ok(Self::By(change)),
+            (None, Some(_)) => Err("expected a change from -1000000000 to 1000000000"),
+            _ => Err("expected either `stock` (the new value) or `change` (what to add)"),
+        }
+    }
+}
+
+impl From<StockChange> for StockBody {
+    fn from(change: StockChange) -> Self {
+        match change {
+            StockChange::To(stock) => Self {
+                stock: Some(stock),
+                change: None,
+            },
+            StockChange::By(change) => Self {
+                stock: None,
+                change: Some(change),
+            },
+        }
+    }
+}
+
+/// One order on its way from a front-end to the order service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// Its id; drawn by the order service where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub order: Option<OrderId>,
+    /// The book.
+    pub item: ItemNumber,
+    /// How many copies.
+    #[serde(default)]
+    pub quantity: Quantity,
+    /// Whether the client named the order itself, so that it may send it again. True where `order` is given and this is not.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub keyed: Option<bool>,
+    /// When it must have happened.
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    pub deadline: Option<Deadline>,
+}
+
+/// A batch of orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Orders {
+    /// At most 1,024 orders.
+    pub orders: Vec<Order>,
+}
+
+/// What became of one order of a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum OrderResult {
+    /// It was sold.
+    Receipt(Placed),
+    /// It was not, or nobody knows.
+    Problem(Refused),
+}
+
+/// A receipt in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Placed {
+    /// The receipt.
+    #[serde(flatten)]
+    pub receipt: Receipt,
+    /// Whether this repeats an earlier decision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+}
+
+/// A problem in a batch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Refused {
+    /// The problem.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// Whether this repeats an earlier decision.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub replayed: bool,
+}
+
+/// The results of a batch, in the order of its orders.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OrderResults {
+    /// One for each order.
+    pub results: Vec<OrderResult>,
+    /// The ledger's head after the batch.
+    pub head: Seq,
+}
+
+/// One sale that the order service asks the catalog for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sale {
+    /// The order's id.
+    pub order: OrderId,
+    /// The book.
+    pub item: ItemNumber,
+    /// How many copies.
+    #[serde(default)]
+    pub quantity: Quantity,
+    /// Whether the client named the order, so that a second copy can arrive from it.
+    #[serde(default)]
+    pub keyed: bool,
+    /// Whether this is a second copy that the order service sends after a lost answer.
+    #[serde(default)]
+    pub resent: bool,
+    /// When it must have happened.
+    pub deadline: Deadline,
+}
+
+/// A batch of sales.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Sales {
+    /// At most 1,024 sales.
+    pub sales: Vec<Sale>,
+}
+
+/// How the catalog decided a sale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Sold, and durable.
+    Sold,
+    /// Refused; final where `entry` is given, else not recorded.
+    Refused,
+    /// The id belongs to another order.
+    KeyReused,
+    /// Decided too late; not applied, not recorded.
+    Expired,
+}
+
+/// The catalog's decision on one sale.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decision {
+    /// The order's id.
+    pub order: OrderId,
+    /// How it was decided.
+    pub outcome: Outcome,
+    /// Whether this repeats an earlier decision.
+    pub replayed: bool,
+    /// The ledger entry, where the decision is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Entry>,
+    /// The book's title today.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Why it was refused, where that is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// What was on the shelf when it was refused, where that is not recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stock: Option<Stock>,
+}
+
+/// The decisions on a batch, in its order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Decisions {
+    /// One for each sale.
+    pub decisions: Vec<Decision>,
+    /// The ledger's head after the batch.
+    pub head: Seq,
+}
+
+/// A page of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LedgerPage {
+    /// The entries after the one asked for, in order.
+    pub entries: Vec<Entry>,
+    /// The ledger's last entry.
+    pub head: Seq,
+}
+
+/// The first event on a stream: where the ledger stands, and whose it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hello {
+    /// The ledger's last entry.
+    pub seq: Seq,
+    /// The store.
+    pub store: StoreId,
+}
+
+/// A stock that moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StockMoved {
+    /// The entry that moved it, the last one where several were merged.
+    pub seq: Seq,
+    /// The book.
+    pub item: ItemNumber,
+    /// The stock now.
+    pub stock: Stock,
+    /// What was added, summed where several were merged; 0 where something else about the book changed.
+    pub change: i64,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A reader must fetch afresh what it shows, then go on from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resync {
+    /// The ledger's last entry.
+    pub seq: Seq,
+}
+
+/// Whether the catalog can be reached by the front-end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Source {
+    /// True while changes arrive as they happen.
+    pub live: bool,
+}
+
+/// What a service says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Health {
+    /// `ok`, or what is wrong in a word.
+    pub status: String,
+    /// `catalog`, `order` or `frontend`.
+    pub service: String,
+    /// The program's version.
+    pub version: String,
+    /// How long it has been up.
+    pub uptime_s: u64,
+    /// What it waits for; empty when ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+/// For an optional field in which `null` is an error rather than another word for absent.
+fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_is_written_as_the_contract_writes_it() {
+        let book = Book {
+            item: ItemNumber::try_from(2).unwrap(),
+            title: "RPCs for Dummies".into(),
+            author: None,
+            topic: "distributed systems".into(),
+            cost: "40".parse().unwrap(),
+            stock: Stock::try_from(500).unwrap(),
+            seq: Seq(4),
+        };
+        assert_eq!(
+            serde_json::to_string(&book).unwrap(),
+            r#"{"item":2,"title":"RPCs for Dummies","topic":"distributed systems","cost":"40.00","stock":500,"seq":4}"#
+        );
+    }
+
+    #[test]
+    fn a_stock_change_is_one_of_two_and_never_both() {
+        assert_eq!(
+            serde_json::from_str::<StockChange>(r#"{"change":-3}"#).ok(),
+            Some(StockChange::By(-3))
+        );
+        assert_eq!(
+            serde_json::from_str::<StockChange>(r#"{"stock":0}"#).ok(),
+            Some(StockChange::To(Stock::NONE))
+        );
+        for json in [
+            "{}",
+            r#"{"stock":1,"change":1}"#,
+            r#"{"change":1.5}"#,
+            r#"{"stock":null}"#,
+            r#"{"stock":-1}"#,
+            r#"{"change":2000000000}"#,
+            r#"{"stock":1,"x":1}"#,
+        ] {
+            assert!(serde_json::from_str::<StockChange>(json).is_err(), "{json} was taken");
+        }
+    }
+
+    #[test]
+    fn a_result_in_a_batch_is_a_receipt_or_a_problem_by_its_fields() {
+        let problem = Problem::new(crate::Code::SoldOut, "none left");
+        let result = OrderResult::Problem(Refused {
+            problem,
+            replayed: true,
+        });
+        let json = serde_json::to_string(&result).unwrap();
+        assert_eq!(serde_json::from_str::<OrderResult>(&json).unwrap(), result);
+    }
+
+    #[test]
+    fn null_is_not_another_word_for_absent() {
+        assert!(serde_json::from_str::<BuyBody>(r#"{"item":null}"#).is_err());
+        assert!(serde_json::from_str::<BuyBody>(r#"{"item":1,"quantity":null}"#).is_err());
+        assert!(serde_json::from_str::<BuyBody>(r#"{"item":1,"item":2}"#).is_err());
+    }
+}
