@@ -1,0 +1,229 @@
+//! Where the ledger lives. A store makes decisions durable, in order; it decides nothing itself.
+//!
+//! This is the only part of the services that blocks: its callers run on threads of their own.
+
+pub mod catalog_file;
+#[cfg(test)]
+mod conformance;
+pub mod csv;
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use common::wire::Book;
+use common::{Entry, OrderId, Seq, StoreId};
+
+/// What a store holds when it is opened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// Whose ledger it is.
+    pub store: StoreId,
+    /// The last entry; [`Seq::ZERO`] in a fresh store.
+    pub head: Seq,
+    /// Every book with the stock that follows from the ledger, by item number.
+    pub books: Vec<Book>,
+}
+
+/// A ledger and the books it is about.
+///
+/// Every method blocks. One thread appends at a time; reads may run beside it and see only what is durable.
+///
+/// * Entries stand in the order of their `seq`, which counts from 1 without gaps.
+/// * [`append`](Self::append) and [`import`](Self::import) are all or nothing while the program lives, and durable when
+///   they return: after a crash during one, any prefix of its entries may be there, and nothing else is lost.
+/// * After [`Error::Conflict`] and [`Error::Full`] nothing has changed and the store goes on. Any other error of a
+///   writing method means that nobody knows what is on the disk: the store is closed for good, every later write
+///   is [`Error::Closed`], and whoever waited for the batch must not be answered.
+pub trait Store: fmt::Debug + Send + Sync {
+    /// The books with their stock, the head and the store's id, all as of the same moment.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn load(&self) -> Result<Loaded, Error>;
+
+    /// At most `limit` entries after `after`, in order.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
+
+    /// The entry that decided an order or a stock change, if there is one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn find(&self, order: OrderId) -> Result<Option<Entry>, Error>;
+
+    /// Makes entries durable. `head` is the last entry the caller knows; the first of `entries` is the next one.
+    /// Without entries it confirms that `head` is the last entry.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the last entry is another one, [`Error::Full`] if there is no room; see [`Store`] for the rest.
+    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
+
+    /// Like [`append`](Self::append), and `books` are the whole catalog from then on: their titles, authors, topics and
+    /// costs, and the stock after the last of `entries`.
+    ///
+    /// # Errors
+    /// Those of [`append`](Self::append).
+    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error>;
+
+    /// Notes the books as they stand after the entry `at`, so that the next start need not replay what is older. Does
+    /// nothing if an equal or newer note is there.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error>;
+}
+
+/// Where a store is, as its URL says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Url {
+    /// `csv:DIR`
+    Csv(PathBuf),
+}
+
+impl Url {
+    /// The store's lock, which also names the place beside which its address is left.
+    pub fn lock_path(&self) -> PathBuf {
+        match self {
+            Self::Csv(folder) => folder.join("lock"),
+        }
+    }
+}
+
+impl FromStr for Url {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        match url.split_once(':') {
+            Some(("csv", folder)) if !folder.is_empty() => Ok(Self::Csv(PathBuf::from(folder))),
+            _ => Err(format!("{url:?} is no store; expected csv:DIR")),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Csv(folder) => write!(f, "csv:{}", folder.display()),
+        }
+    }
+}
+
+/// What to do about a catalog file that was edited by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Edit {
+    /// Refuse to start and show the differences.
+    #[default]
+    Refuse,
+    /// Keep a copy of the edited file and go by the ledger.
+    Discard,
+}
+
+/// Opens the store at a URL and locks it for this process; makes a fresh one where there is none.
+///
+/// # Errors
+/// See [`Error`].
+pub fn open(url: &Url, edit: Edit) -> Result<Box<dyn Store>, Error> {
+    match url {
+        Url::Csv(folder) => Ok(Box::new(csv::Store::open(folder, edit)?)),
+    }
+}
+
+/// One book whose catalog file and ledger disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// Which book and column, as in `book 2, stock`.
+    pub place: String,
+    /// What the file says.
+    pub file: String,
+    /// What the ledger says.
+    pub ledger: String,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Somebody else appended: the ledger's last entry is another one.
+    #[error("the ledger has moved on")]
+    Conflict,
+    /// There is no room; nothing was changed. Reads go on, and room is looked for again at most once a second.
+    #[error("no room left for {}: {source}", path.display())]
+    Full {
+        /// What could not grow.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Another process has it open.
+    #[error("the store {} is in use by another program{}; stop that one, or use another --store", path.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// The process that holds the lock, where it left its number.
+        holder: Option<u32>,
+    },
+    /// A file says something that no healthy store says.
+    #[error("{}:{line}: {why}; {remedy}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The catalog file was changed by somebody else than the store.
+    #[error("{} was edited by hand:{}\nTo take the edit, run `bookstored import`; to drop it (a copy is kept), start with --discard-edit", path.display(), list(differences))]
+    Edited {
+        /// The file.
+        path: PathBuf,
+        /// Where it differs from the ledger.
+        differences: Vec<Difference>,
+    },
+    /// The catalog file is none.
+    #[error(transparent)]
+    CatalogFile(#[from] catalog_file::Error),
+    /// The disk failed.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as in `sync`.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// An earlier failure closed the store for good.
+    #[error("the store is closed after a failure")]
+    Closed,
+}
+
+impl Error {
+    /// For `map_err` around one operation on one file.
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { doing, path: path.to_owned(), source }
+    }
+
+    /// Whether the store goes on after it.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Conflict | Self::Full { .. })
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    use std::fmt::Write as _;
+    const SHOWN_MAX: usize = 20;
+    let mut lines = String::new();
+    for Difference { place, file, ledger } in differences.iter().take(SHOWN_MAX) {
+        let _ = write!(lines, "\n  {place}: the file says {file}, the ledger {ledger}");
+    }
+    if differences.len() > SHOWN_MAX {
+        let _ = write!(lines, "\n  and {} more", differences.len() - SHOWN_MAX);
+    }
+    lines
+}
