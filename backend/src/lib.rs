@@ -1,1 +1,3 @@
-//! x
+//! The bookstore's services: catalog, order and front-end.
+
+pub mod http;

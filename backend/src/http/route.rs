@@ -1,0 +1,228 @@
+//! Routes: an address template, a method and a handler, made into warp filters.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::future::Future;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use common::{Code, Seq, limits};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{HeaderMap, Method};
+use warp::filters::BoxedFilter;
+use warp::path::FullPath;
+use warp::{Filter, Rejection};
+
+use super::answer::WarpResponse;
+use super::metrics::RouteMetrics;
+use super::{Call, Failure, Outcome, body};
+
+type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Outcome> + Send + Sync>;
+
+/// One operation of a service.
+#[derive(Clone)]
+pub struct Route {
+    method: Method,
+    template: String,
+    body_bytes_max: usize,
+    handler: Handler,
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.template)
+    }
+}
+
+impl Route {
+    /// The operation that `P`, made by `#[utoipa::path]`, describes: its method and template stand there and nowhere else.
+    pub fn of<P, F, Done>(handler: F) -> Self
+    where
+        P: utoipa::Path,
+        F: Fn(Call) -> Done + Send + Sync + 'static,
+        Done: Future<Output = Outcome> + Send + 'static,
+    {
+        use utoipa::openapi::HttpMethod;
+        let method = match P::methods().first() {
+            Some(HttpMethod::Post) => Method::POST,
+            Some(HttpMethod::Put) => Method::PUT,
+            Some(HttpMethod::Delete) => Method::DELETE,
+            _ => Method::GET,
+        };
+        Self {
+            method,
+            template: P::path(),
+            body_bytes_max: limits::BODY_BYTES_MAX,
+            handler: Arc::new(move |call| handler(call).boxed()),
+        }
+    }
+
+    /// With the body limit of a batch.
+    #[must_use]
+    pub fn of_a_batch(mut self) -> Self {
+        self.body_bytes_max = limits::BATCH_BODY_BYTES_MAX;
+        self
+    }
+
+    /// Its address template, like `/lookup/{item}`.
+    pub fn template(&self) -> &str {
+        &self.template
+    }
+
+    /// Its method, in upper case.
+    pub fn method(&self) -> &str {
+        self.method.as_str()
+    }
+
+    fn allows(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
+    fn matches(&self, path: &str) -> Option<Vec<String>> {
+        let mut segments = Vec::new();
+        let mut given = path.split('/');
+        for expected in self.template.split('/') {
+            let segment = given.next()?;
+            if expected.starts_with('{') {
+                if segment.is_empty() {
+                    return None;
+                }
+                segments.push(segment.to_owned());
+            } else if expected != segment {
+                return None;
+            }
+        }
+        given.next().is_none().then_some(segments)
+    }
+}
+
+/// The routes of one service.
+#[derive(Clone)]
+pub struct Routes {
+    service: &'static str,
+    routes: Vec<Route>,
+    head: Arc<dyn Fn() -> Option<Seq> + Send + Sync>,
+}
+
+impl fmt::Debug for Routes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.routes).finish()
+    }
+}
+
+impl Routes {
+    /// The routes of `service`, the busiest first. `head` is the last entry of the ledger that the service knows of;
+    /// it goes out with every answer that was not read from a certain state.
+    pub fn new(
+        service: &'static str,
+        routes: Vec<Route>,
+        head: impl Fn() -> Option<Seq> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            service,
+            routes,
+            head: Arc::new(head),
+        }
+    }
+
+    /// Method and template of every route.
+    pub fn list(&self) -> BTreeSet<(String, String)> {
+        self.routes
+            .iter()
+            .map(|route| (route.method().to_owned(), route.template.clone()))
+            .collect()
+    }
+
+    pub(super) fn into_filter(self) -> BoxedFilter<(WarpResponse,)> {
+        let Self { service, routes, head } = self;
+        let fallback = refuse(routes.clone(), Arc::clone(&head));
+        routes
+            .into_iter()
+            .rev()
+            .map(|route| {
+                let metrics = RouteMetrics::new(service, format!("{} {}", route.method, route.template));
+                endpoint(route, metrics, Arc::clone(&head))
+            })
+            .fold(fallback, |later, earlier| earlier.or(later).unify().boxed())
+    }
+}
+
+type Head = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
+
+fn endpoint(route: Route, metrics: RouteMetrics, head: Head) -> BoxedFilter<(WarpResponse,)> {
+    let route = Arc::new(route);
+    let metrics = Arc::new(metrics);
+    let addressed = Arc::clone(&route);
+    // Path, then method, then the rest: a rejection here means "another route", never "an error".
+    warp::path::full()
+        .and(warp::method())
+        .and_then(move |path: FullPath, method: Method| {
+            let found = addressed.matches(path.as_str()).filter(|_| addressed.allows(&method));
+            std::future::ready(found.ok_or_else(warp::reject::not_found))
+        })
+        .and(raw_query())
+        .and(warp::header::headers_cloned())
+        .and(warp::body::stream())
+        .then(move |segments, query, fields: HeaderMap, chunks| {
+            let (route, metrics, head) = (Arc::clone(&route), Arc::clone(&metrics), Arc::clone(&head));
+            async move {
+                let started = Instant::now();
+                let body = body::read(&fields, route.body_bytes_max, chunks).await;
+                let call = Call {
+                    segments,
+                    query,
+                    fields,
+                    body,
+                };
+                let if_none_match = call.if_none_match().map(str::to_owned);
+                let response = match handle(&route, call).await {
+                    Ok(answer) => answer.into_response(if_none_match.as_deref(), head()),
+                    Err(failure) => failure.into_response(head()),
+                };
+                metrics.record(response.status().as_u16(), started.elapsed());
+                response
+            }
+        })
+        .boxed()
+}
+
+async fn handle(route: &Route, call: Call) -> Outcome {
+    match AssertUnwindSafe((route.handler)(call)).catch_unwind().await {
+        Ok(outcome) => outcome,
+        Err(_) => {
+            tracing::error!(?route, "a handler panicked");
+            Err(Failure::new(
+                Code::Internal,
+                "The service met a fault of its own; it has been logged.",
+            ))
+        }
+    }
+}
+
+fn raw_query() -> impl Filter<Extract = (String,), Error = std::convert::Infallible> + Clone {
+    warp::query::raw().or(warp::any().map(String::new)).unify()
+}
+
+/// The end of the chain: nothing is here, or not under that method.
+fn refuse(routes: Vec<Route>, head: Head) -> BoxedFilter<(WarpResponse,)> {
+    warp::path::full()
+        .and(warp::method())
+        .and_then(move |path: FullPath, _: Method| {
+            let mut allowed: Vec<&str> = Vec::new();
+            for route in routes.iter().filter(|route| route.matches(path.as_str()).is_some()) {
+                allowed.push(route.method());
+                if route.method == Method::GET {
+                    allowed.push("HEAD");
+                }
+            }
+            let failure = if allowed.is_empty() {
+                Failure::new(Code::NotFound, "See /openapi.json for what this service answers.")
+            } else {
+                Failure::method_not_allowed(allowed.join(", "))
+            };
+            std::future::ready(Ok::<_, Rejection>(failure.into_response(head())))
+        })
+        .boxed()
+}

@@ -1,0 +1,138 @@
+//! The accept loop around warp's service: no delay, header time limit, connection limit, drain with a deadline.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::limits;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use warp::filters::BoxedFilter;
+
+use super::Routes;
+use super::answer::WarpResponse;
+
+/// How long the loop rests after the system refused a connection (out of descriptors, for one).
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// Takes an address to listen at; port 0 takes a free one.
+///
+/// # Errors
+/// The system's, with the address and what to do about it.
+pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let advice = match error.kind() {
+            io::ErrorKind::AddrInUse => {
+                "; another program listens there: stop it or choose another address (port 0 takes a free one)"
+            }
+            io::ErrorKind::PermissionDenied => "; ports below 1024 need privileges: choose another one",
+            io::ErrorKind::AddrNotAvailable => "; this machine has no such address",
+            _ => "",
+        };
+        io::Error::new(error.kind(), format!("cannot listen at {address}: {error}{advice}"))
+    })
+}
+
+/// One service on one listener.
+#[derive(Debug)]
+pub struct Server {
+    /// Where connections come from.
+    pub listener: TcpListener,
+    /// What is answered.
+    pub routes: Routes,
+    /// How long connections may go on after the stop before they are cut.
+    pub grace: Duration,
+    /// Ends the accepting, then the event streams, then, as they fall idle, the connections.
+    pub stopping: CancellationToken,
+}
+
+impl Server {
+    /// Serves until it is stopped and drained.
+    pub async fn run(self) {
+        let Self {
+            listener,
+            routes,
+            grace,
+            stopping,
+        } = self;
+        let filter = routes.into_filter();
+        let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+        let connections = TaskTracker::new();
+        let cut = CancellationToken::new();
+        while let Some((stream, place)) = accept(&listener, &places, &stopping).await {
+            let connection = serve(stream, filter.clone(), stopping.clone());
+            let cut = cut.clone();
+            connections.spawn(async move {
+                tokio::select! {
+                    () = connection => {}
+                    () = cut.cancelled() => {}
+                }
+                drop(place);
+            });
+        }
+        drop(listener);
+        connections.close();
+        if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+            tracing::warn!(
+                connections = connections.len(),
+                "the grace is over; connections are cut"
+            );
+            cut.cancel();
+            connections.wait().await;
+        }
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    stopping: &CancellationToken,
+) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+    loop {
+        let place = tokio::select! {
+            () = stopping.cancelled() => return None,
+            place = Arc::clone(places).acquire_owned() => place.ok()?,
+        };
+        let accepted = tokio::select! {
+            () = stopping.cancelled() => return None,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, _)) => return Some((stream, place)),
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, filter: BoxedFilter<(WarpResponse,)>, stopping: CancellationToken) {
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection was gone at once");
+        return;
+    }
+    let service = TowerToHyperService::new(warp::service(filter));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits::HEADER_TIMEOUT)
+        .pipeline_flush(true)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
