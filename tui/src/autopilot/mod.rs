@@ -1,0 +1,54 @@
+//! The autopilot: shoppers that search, look up and buy at random, and an audit of what the store answered them.
+//!
+//! The engine behind the screen is the one behind the headless command: same plan, same seed, same report. A plan never
+//! depends on an answer, and nothing here prints.
+
+mod audit;
+mod conductor;
+mod engine;
+mod outcome;
+mod plan;
+mod report;
+pub mod screen;
+mod settings;
+mod shelf;
+mod shopper;
+mod snapshot;
+mod stock;
+mod tally;
+
+use std::io;
+use std::sync::Arc;
+
+use common::client;
+
+pub use engine::{Autopilot, Handle};
+pub use outcome::{Outcome, Outcomes, Verb};
+pub use plan::{Mix, Operation, Plan};
+pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict};
+pub use settings::{SHOPPERS_MAX, Settings};
+pub use shelf::Shelf;
+pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
+pub use tally::Second;
+
+/// Why an autopilot has no report.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The store gave no books to shop for.
+    #[error("{0}")]
+    Shelf(#[from] client::Error),
+    /// The store has no books.
+    #[error("the store has no books to shop for")]
+    NoBooks,
+    /// The plan was not written.
+    #[error("cannot write the plan to {path}: {error}")]
+    Plan {
+        /// The file.
+        path: String,
+        /// The system's word.
+        error: Arc<io::Error>,
+    },
+    /// It ended without a report.
+    #[error("the autopilot ended without a report")]
+    Lost,
+}

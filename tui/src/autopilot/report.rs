@@ -1,0 +1,270 @@
+//! The report of a run, word for word as the contract has it, and its summary in plain text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use common::ItemNumber;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::outcome::Outcomes;
+
+/// The version of the report's form.
+pub(super) const SCHEMA: u32 = 1;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: u32,
+    /// The seed that gives the same plan again.
+    pub seed: u64,
+    /// The plan's name: equal names, equal plans.
+    pub plan: String,
+    /// The mix's name.
+    pub mix: &'static str,
+    /// Shoppers at once, at the end.
+    pub shoppers: u32,
+    /// From the first operation to the last, in seconds.
+    pub elapsed_s: f64,
+    /// Operations that ended; a request that was sent again counts once.
+    pub requests: u64,
+    /// Operations a second.
+    pub rate: f64,
+    /// By verb.
+    pub operations: Operations,
+    /// By outcome.
+    pub outcomes: Outcomes,
+    /// By book.
+    pub stock: Vec<StockLine>,
+    /// Whether the store was right.
+    pub audit: Audit,
+}
+
+/// Numbers by verb.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Operations {
+    /// Searches of a topic.
+    pub search: Operation,
+    /// Lookups of a book.
+    pub lookup: Operation,
+    /// Purchases.
+    pub buy: Operation,
+}
+
+/// One verb's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Operation {
+    /// Operations that ended.
+    pub requests: u64,
+    /// Of these, those that brought what was wanted.
+    pub ok: u64,
+    /// The others.
+    pub failed: u64,
+    /// How long the answers took, lost ones that were asked for again included.
+    pub latency_us: Latency,
+}
+
+/// Latencies in microseconds; 0 without an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// Half of the answers came within it.
+    pub p50: u64,
+    /// 95 in 100.
+    pub p95: u64,
+    /// 99 in 100.
+    pub p99: u64,
+    /// 999 in 1,000.
+    pub p999: u64,
+    /// All of them.
+    pub max: u64,
+}
+
+impl Latency {
+    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        Self {
+            p50: histogram.value_at_quantile(0.5),
+            p95: histogram.value_at_quantile(0.95),
+            p99: histogram.value_at_quantile(0.99),
+            p999: histogram.value_at_quantile(0.999),
+            max: histogram.max(),
+        }
+    }
+}
+
+/// One book's copies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StockLine {
+    /// The book.
+    pub item: ItemNumber,
+    /// Copies at the start.
+    pub start: u32,
+    /// Copies sold to this autopilot.
+    pub sold: u64,
+    /// Copies the shopkeeper added, less those taken away; known from the ledger only, 0 without it.
+    pub restocked: i64,
+    /// Copies at the end.
+    pub end: u32,
+    /// The title, for the summary.
+    #[serde(skip)]
+    pub title: String,
+}
+
+/// What the audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Each check that was made, and how many things it looked at.
+    pub checks: BTreeMap<&'static str, u64>,
+    /// Checks that could not be made.
+    pub skipped: Vec<&'static str>,
+    /// What was wrong; at most a hundred of them.
+    pub violations: Vec<Violation>,
+}
+
+/// One thing that was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The check that saw it.
+    pub check: &'static str,
+    /// What was expected and what was found.
+    pub detail: String,
+}
+
+/// The audit's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every check was made and nothing was wrong.
+    Clean,
+    /// Something was wrong.
+    Violated,
+    /// Nothing was wrong as far as it could be checked.
+    Incomplete,
+}
+
+impl Verdict {
+    /// Its word in the report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Violated => "violated",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// Operations a second, to a tenth; 0 before any time has passed.
+pub(super) fn rate(requests: u64, elapsed: Duration) -> f64 {
+    let seconds = elapsed.as_secs_f64();
+    if seconds <= 0.0 {
+        return 0.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
+    let requests = requests as f64;
+    (requests / seconds * 10.0).round() / 10.0
+}
+
+impl Report {
+    /// The summary for people: a few aligned lines, cleaned.
+    pub fn summary(&self) -> String {
+        let mut text = String::new();
+        // Writing into a string cannot fail.
+        let _ = self.write_summary(&mut text);
+        text
+    }
+
+    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "{} requests in {:.1} s ({:.1}/s), {} {}, mix {}, seed {}, plan {}",
+            self.requests,
+            self.elapsed_s,
+            self.rate,
+            self.shoppers,
+            if self.shoppers == 1 { "shopper" } else { "shoppers" },
+            self.mix,
+            self.seed,
+            self.plan
+        )?;
+        writeln!(
+            out,
+            "\n{:8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+            "", "requests", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"
+        )?;
+        let Operations { search, lookup, buy } = &self.operations;
+        for (name, verb) in [("search", search), ("lookup", lookup), ("buy", buy)] {
+            let latency = &verb.latency_us;
+            writeln!(
+                out,
+                "{name:8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+                verb.requests,
+                verb.ok,
+                verb.failed,
+                ms(latency.p50),
+                ms(latency.p95),
+                ms(latency.p99),
+                ms(latency.max)
+            )?;
+        }
+        let outcomes = &self.outcomes;
+        writeln!(
+            out,
+            "\nsold {}   sold out {}   unavailable {}   unknown {}   error {}",
+            outcomes.sold, outcomes.sold_out, outcomes.unavailable, outcomes.unknown, outcomes.error
+        )?;
+        self.write_stock(out)?;
+        self.audit.write_summary(out)
+    }
+
+    fn write_stock(&self, out: &mut String) -> std::fmt::Result {
+        const LINES_MAX: usize = 20;
+        writeln!(
+            out,
+            "\n{:>6}{:>8}{:>8}{:>11}{:>8}  title",
+            "item", "start", "sold", "restocked", "end"
+        )?;
+        for line in self.stock.iter().take(LINES_MAX) {
+            let title = common::text::clean(&line.title);
+            writeln!(
+                out,
+                "{:>6}{:>8}{:>8}{:>11}{:>8}  {title}",
+                line.item, line.start, line.sold, line.restocked, line.end
+            )?;
+        }
+        if let Some(more) = self.stock.len().checked_sub(LINES_MAX).filter(|more| *more > 0) {
+            writeln!(out, "       and {more} more books")?;
+        }
+        Ok(())
+    }
+}
+
+impl Audit {
+    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
+        write!(out, "\naudit: {}", self.verdict.word())?;
+        for (check, count) in &self.checks {
+            write!(out, "   {check} {count}")?;
+        }
+        if !self.skipped.is_empty() {
+            write!(out, "   not checked: {}", self.skipped.join(", "))?;
+        }
+        for violation in &self.violations {
+            write!(out, "\n  {}: {}", violation.check, violation.detail)?;
+        }
+        Ok(())
+    }
+}
+
+/// Microseconds as milliseconds, with as many places as mean something.
+pub(super) fn ms(us: u64) -> String {
+    match us {
+        0 => "-".to_owned(),
+        1..=99_999 => format!("{}.{:02}", us / 1_000, us % 1_000 / 10),
+        _ => (us / 1_000).to_string(),
+    }
+}

@@ -1,0 +1,83 @@
+//! How the autopilot's screen looks.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier, Style};
+
+/// The styles of the screen, and what is drawn with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Names of panes.
+    pub title: Style,
+    /// Axes and words that explain.
+    pub dim: Style,
+    /// What went well, and the stock that is left.
+    pub good: Style,
+    /// What failed.
+    pub bad: Style,
+    /// What is neither.
+    pub mild: Style,
+    /// The lines of the charts: requests or p50, p95, p99.
+    pub lines: [Style; 3],
+    /// Plain ASCII only.
+    pub ascii: bool,
+    /// Seconds across the charts.
+    pub window_s: u32,
+}
+
+impl Look {
+    /// Sixteen colours, readable on light and dark.
+    pub const COLOUR: Self = Self {
+        title: Style::new().add_modifier(Modifier::BOLD),
+        dim: Style::new().fg(Color::DarkGray),
+        good: Style::new().fg(Color::Green),
+        bad: Style::new().fg(Color::Red),
+        mild: Style::new().fg(Color::Yellow),
+        lines: [
+            Style::new().fg(Color::Cyan),
+            Style::new().fg(Color::Yellow),
+            Style::new().fg(Color::Magenta),
+        ],
+        ascii: false,
+        window_s: 60,
+    };
+
+    /// No colours.
+    pub const MONO: Self = Self {
+        dim: Style::new().add_modifier(Modifier::DIM),
+        good: Style::new(),
+        bad: Style::new().add_modifier(Modifier::BOLD),
+        mild: Style::new(),
+        lines: [Style::new(), Style::new(), Style::new().add_modifier(Modifier::BOLD)],
+        ..Self::COLOUR
+    };
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self::COLOUR
+    }
+}
+
+/// Replaces what the widgets draw with by ASCII; letters of titles stay as they are.
+pub(super) fn to_ascii(buffer: &mut Buffer, area: Rect) {
+    for position in area.positions() {
+        let Some(cell) = buffer.cell_mut(position) else {
+            continue;
+        };
+        let plain = match cell.symbol().chars().next() {
+            Some('│' | '┃' | '┤' | '├') => "|",
+            Some('─' | '━') => "-",
+            Some('└' | '┘' | '┌' | '┐' | '┼') => "+",
+            Some('█') => "#",
+            Some('░') => ".",
+            Some('\u{2800}') => " ",
+            Some('\u{2801}'..='\u{28ff}') => "*",
+            Some('●' | '○' | '‖' | '◐') => "*",
+            Some('…') => "~",
+            Some('\u{a0}') => " ",
+            _ => continue,
+        };
+        cell.set_symbol(plain);
+    }
+}

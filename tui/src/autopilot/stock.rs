@@ -1,0 +1,74 @@
+//! The shelf while the autopilot shops: what each book had, what was sold of it here, what is left.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use common::{ItemNumber, Seq, Stock};
+
+use super::shelf::Shelf;
+use super::snapshot::StockRow;
+
+/// One book's state.
+#[derive(Debug, Clone)]
+pub(super) struct Shelved {
+    pub(super) title: Arc<str>,
+    pub(super) start: Stock,
+    /// Copies sold to this autopilot's shoppers.
+    pub(super) sold: u64,
+    pub(super) left: Stock,
+    /// The newest entry whose stock is known, so that an older answer cannot turn the clock back.
+    pub(super) seq: Seq,
+}
+
+/// All books of the run, by number.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Stocks(pub(super) BTreeMap<ItemNumber, Shelved>);
+
+impl Stocks {
+    pub(super) fn of(shelf: &Shelf) -> Self {
+        let shelved = shelf.books.iter().map(|book| {
+            let state = Shelved {
+                title: Arc::clone(&book.title),
+                start: book.start,
+                sold: 0,
+                left: book.start,
+                seq: book.seq,
+            };
+            (book.item, state)
+        });
+        Self(shelved.collect())
+    }
+
+    /// Notes a stock that an answer told of.
+    pub(super) fn saw(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
+        if let Some(book) = self.0.get_mut(&item).filter(|book| book.seq < seq) {
+            (book.left, book.seq) = (stock, seq);
+        }
+    }
+
+    /// Notes a sale of this autopilot's.
+    pub(super) fn sold(&mut self, item: ItemNumber, copies: u32) {
+        if let Some(book) = self.0.get_mut(&item) {
+            book.sold = book.sold.saturating_add(u64::from(copies));
+        }
+    }
+
+    /// Start and rest over all books.
+    pub(super) fn sums(&self) -> (u64, u64) {
+        self.0.values().fold((0, 0), |(start, left), book| {
+            (start + u64::from(book.start.get()), left + u64::from(book.left.get()))
+        })
+    }
+
+    /// The first books, as a screen shows them.
+    pub(super) fn rows(&self, limit: usize) -> Vec<StockRow> {
+        let rows = self.0.iter().take(limit).map(|(item, book)| StockRow {
+            item: *item,
+            title: Arc::clone(&book.title),
+            start: book.start.get(),
+            sold: book.sold,
+            left: book.left.get(),
+        });
+        rows.collect()
+    }
+}
