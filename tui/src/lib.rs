@@ -4,4 +4,9 @@
 
 pub mod autopilot;
 pub mod backoff;
+pub mod cli;
+pub mod commands;
+pub mod duration;
+pub mod place;
 pub mod settle;
+pub mod shop;

@@ -1,2 +1,12 @@
-//! x
-fn main() {}
+//! The executable: reads the command line, runs it, ends with the code the contract names.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use tui::cli::Cli;
+use tui::commands;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    ExitCode::from(commands::main(&cli).code())
+}

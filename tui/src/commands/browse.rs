@@ -1,0 +1,113 @@
+//! Looking around: topics, searches, one book.
+
+use common::ItemNumber;
+use common::client::{Answer, Shop};
+use common::limits::PAGE_BOOKS_MAX;
+use common::wire::{Book, Page, Topics};
+
+use super::output::{self, Output};
+use super::table::{Side, Table, pairs};
+use super::{Error, Exit};
+use crate::cli::SearchArgs;
+
+pub(super) async fn topics(shop: &Shop, out: &Output) -> Result<Exit, Error> {
+    let answer = shop.topics().await?;
+    out.answer::<Topics>(&answer, |topics| {
+        let mut table = Table::new([("TOPIC", Side::Left), ("BOOKS", Side::Right)]);
+        for topic in &topics.topics {
+            table.row(&[topic.topic.as_str().into(), topic.books.to_string().into()]);
+        }
+        table.render()
+    })
+}
+
+/// Follows the pages up to the limit. What one page holds is printed as it came; several become one page.
+pub(super) async fn search(shop: &Shop, args: &SearchArgs, out: &Output) -> Result<Exit, Error> {
+    let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
+    let words = args.words.join(" ");
+    let first = one_page(shop, args, &words, None, wanted).await?;
+    let Ok(mut found) = first.parse::<Page>() else {
+        return out.answer::<Page>(&first, |_| String::new());
+    };
+    if found.next.is_none() || found.books.len() >= wanted {
+        return out.answer::<Page>(&first, books);
+    }
+    while let Some(after) = found.next.take().filter(|_| found.books.len() < wanted) {
+        let rest = wanted.saturating_sub(found.books.len());
+        let answer = one_page(shop, args, &words, Some(&after), rest).await?;
+        let Ok(page) = answer.parse::<Page>() else {
+            return out.answer::<Page>(&answer, |_| String::new());
+        };
+        // A page without a book that still promises another one would lead on for ever.
+        found.next = page.next.filter(|_| !page.books.is_empty());
+        found.books.extend(page.books);
+    }
+    if out.is_json() {
+        out.json(&found)?;
+    } else {
+        output::line(&books(&found))?;
+    }
+    Ok(Exit::Done)
+}
+
+async fn one_page(
+    shop: &Shop,
+    args: &SearchArgs,
+    words: &str,
+    after: Option<&str>,
+    rest: usize,
+) -> Result<Answer, Error> {
+    let limit = rest.clamp(1, PAGE_BOOKS_MAX);
+    Ok(match &args.topic {
+        Some(topic) => shop.search_topic(topic, after, limit).await?,
+        None => shop.search_words(words, after, limit).await?,
+    })
+}
+
+fn books(page: &Page) -> String {
+    if page.books.is_empty() {
+        return "No books found.".to_owned();
+    }
+    let mut table = Table::new([
+        ("ITEM", Side::Right),
+        ("TITLE", Side::Left),
+        ("AUTHOR", Side::Left),
+        ("TOPIC", Side::Left),
+        ("COST", Side::Right),
+        ("STOCK", Side::Right),
+    ]);
+    for book in &page.books {
+        table.row(&[
+            book.item.to_string().into(),
+            book.title.as_str().into(),
+            book.author.as_deref().unwrap_or("-").into(),
+            book.topic.as_str().into(),
+            book.cost.to_string().into(),
+            book.stock.to_string().into(),
+        ]);
+    }
+    let mut text = table.render();
+    if page.next.is_some() {
+        text.push_str("\nThere are more; ask for them with --limit.");
+    }
+    text
+}
+
+pub(super) async fn lookup(shop: &Shop, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
+    let answer = shop.lookup(item).await?;
+    out.answer::<Book>(&answer, book)
+}
+
+/// One book, pair by pair.
+pub(super) fn book(book: &Book) -> String {
+    let mut lines = vec![("item", book.item.to_string()), ("title", book.title.clone())];
+    if let Some(author) = &book.author {
+        lines.push(("author", author.clone()));
+    }
+    lines.extend([
+        ("topic", book.topic.clone()),
+        ("cost", book.cost.to_string()),
+        ("stock", book.stock.to_string()),
+    ]);
+    pairs(&lines)
+}

@@ -1,0 +1,118 @@
+//! `bookstore autopilot`: with a screen, or a line a second; then the summary or the report.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use common::client::Shop;
+
+use super::output::{self, Output};
+use super::{Error, Exit, Interrupt, live};
+use crate::autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
+use crate::cli::{AutopilotArgs, Cli};
+
+/// How often a headless run tells where it stands.
+const PROGRESS: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, interrupt: Interrupt) -> Result<Exit, Error> {
+    // A store that cannot be reached now is said at once; one that goes away later is waited for.
+    shop.topics().await?.parse::<common::wire::Topics>()?;
+    let defaults = Settings::default();
+    let settings = Settings {
+        shoppers: args.shoppers,
+        duration: args.duration,
+        requests: args.requests,
+        seed: args.seed.unwrap_or(defaults.seed),
+        quantity: args.quantity,
+        plan: args.plan.clone(),
+        ..defaults
+    };
+    let out = Output::new(cli.shop.json);
+    let (interrupted, report) = if args.headless || out.is_json() || !has_terminal() {
+        headless(shop, settings, interrupt).await?
+    } else {
+        live::run(shop, settings, &cli.look, interrupt).await?
+    };
+    let Some(report) = report else {
+        return Ok(Exit::Interrupted);
+    };
+    if out.is_json() {
+        out.json(&*report)?;
+    } else {
+        output::line(&report.summary())?;
+    }
+    Ok(match (report.audit.verdict, interrupted) {
+        (Verdict::Violated, _) => Exit::Violation,
+        (_, true) => Exit::Interrupted,
+        (_, false) => Exit::Done,
+    })
+}
+
+/// How a run ended: whether a signal stopped it, and its report where there is one.
+pub(super) type Ended = (bool, Option<std::sync::Arc<Report>>);
+
+async fn headless(shop: &Shop, settings: Settings, mut interrupt: Interrupt) -> Result<Ended, Error> {
+    output::tell(&format!(
+        "seed {}, {} {}, at {}",
+        settings.seed,
+        settings.shoppers,
+        if settings.shoppers == 1 { "shopper" } else { "shoppers" },
+        shop.url()
+    ));
+    let autopilot = Autopilot::start(shop.clone(), settings);
+    let mut second = tokio::time::interval(PROGRESS);
+    second.tick().await;
+    loop {
+        tokio::select! {
+            report = autopilot.ended() => return Ok((false, Some(report?))),
+            _ = second.tick() => output::tell(&progress(&autopilot.snapshot())),
+            () = interrupt.wait() => return Ok((true, wind_up(&autopilot, interrupt).await?)),
+        }
+    }
+}
+
+/// Stops with an audit; a second signal leaves the audit out.
+pub(super) async fn wind_up(
+    autopilot: &Handle,
+    mut interrupt: Interrupt,
+) -> Result<Option<std::sync::Arc<Report>>, Error> {
+    output::tell("stopping; once more to leave the audit out");
+    let report = tokio::select! {
+        report = autopilot.stop() => report,
+        () = interrupt.wait() => {
+            autopilot.hurry();
+            autopilot.ended().await
+        }
+    };
+    Ok(Some(report?))
+}
+
+fn progress(snapshot: &Snapshot) -> String {
+    let last = snapshot.last_second();
+    let outcomes = &snapshot.outcomes;
+    let ms = |us: u64| {
+        let hundredths = us / 10;
+        format!("{}.{:02}", hundredths / 100, hundredths % 100)
+    };
+    let mut line = format!(
+        "{:>5}s {:>7}/s  sold {}  sold out {}  unavailable {}  unknown {}  error {}  p50 {} ms  p99 {} ms  left {}",
+        snapshot.elapsed.as_secs(),
+        last.requests,
+        outcomes.sold,
+        outcomes.sold_out,
+        outcomes.unavailable,
+        outcomes.unknown,
+        outcomes.error,
+        ms(last.p50_us),
+        ms(last.p99_us),
+        snapshot.copies_left
+    );
+    if let Some(trouble) = &snapshot.trouble {
+        line.push_str(&format!("  ({trouble})"));
+    }
+    line
+}
+
+fn has_terminal() -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb
+}

@@ -1,0 +1,167 @@
+//! The one-shot commands: ask the store once, print the answer, end with the code the contract names.
+//!
+//! The only layer that prints.
+
+mod browse;
+mod interrupt;
+mod live;
+mod load;
+mod output;
+mod purchase;
+mod table;
+mod watch;
+
+use std::io;
+
+use clap::CommandFactory;
+use common::client;
+
+pub use interrupt::Interrupt;
+use output::Output;
+
+use crate::cli::{Cli, Command};
+use crate::{autopilot, place, shop};
+
+/// How the program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Done as asked.
+    Done,
+    /// The store refused it or does not have it (404, 409, 422).
+    Refused,
+    /// Asked wrongly (400, 401, 413, 415), or no terminal.
+    Usage,
+    /// No answer, a failing store, or an outcome that is still unknown.
+    Unavailable,
+    /// The audit found a fault.
+    Violation,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl Exit {
+    /// The process's exit code.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Refused => 1,
+            Self::Usage => 2,
+            Self::Unavailable => 3,
+            Self::Violation => 4,
+            Self::Interrupted => 130,
+        }
+    }
+
+    /// What an HTTP status means for whoever asked.
+    pub fn of_status(status: u16) -> Self {
+        match status {
+            200..=299 => Self::Done,
+            404 | 409 | 422 => Self::Refused,
+            // Too many at once is the store's state, not a mistake of the command.
+            429 => Self::Unavailable,
+            400..=499 => Self::Usage,
+            _ => Self::Unavailable,
+        }
+    }
+}
+
+/// Why a command did not end as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It was called wrongly.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no shop to ask.
+    #[error(transparent)]
+    Place(#[from] place::Error),
+    /// The store gave no answer that can be used.
+    #[error(transparent)]
+    Client(#[from] client::Error),
+    /// The autopilot could not run.
+    #[error(transparent)]
+    Autopilot(#[from] autopilot::Error),
+    /// The terminal or the output failed.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// The exit that goes with it.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Place(place::Error::Unnamed | place::Error::Url(_)) => Exit::Usage,
+            Self::Client(client::Error::Problem(problem)) => Exit::of_status(problem.status),
+            Self::Autopilot(error) => match error {
+                autopilot::Error::Shelf(client::Error::Problem(problem)) => Exit::of_status(problem.status),
+                autopilot::Error::Shelf(_) | autopilot::Error::Lost => Exit::Unavailable,
+                autopilot::Error::NoBooks => Exit::Refused,
+                autopilot::Error::Plan { .. } => Exit::Usage,
+            },
+            Self::Client(_) | Self::Place(_) | Self::Io(_) => Exit::Unavailable,
+        }
+    }
+}
+
+/// Runs a command line to its end on a runtime of its own, and says on standard error what went wrong.
+pub fn main(cli: &Cli) -> Exit {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("the program cannot start: {error}"));
+            return Exit::Unavailable;
+        }
+    };
+    let exit = match runtime.block_on(run(cli)) {
+        Ok(exit) => exit,
+        // Whoever read the output has enough of it: `bookstore watch | head`.
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => {
+            output::complain(&error.to_string());
+            error.exit()
+        }
+    };
+    // Requests that nobody waits for any more must not hold the process.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn run(cli: &Cli) -> Result<Exit, Error> {
+    let Some(command) = &cli.command else {
+        return shop::open(cli).await;
+    };
+    if let Command::Completions { shell } = command {
+        return print_completions(*shell);
+    }
+    let out = Output::new(cli.shop.json);
+    let mut interrupt = Interrupt::listen()?;
+    let place = place::find(cli).await?;
+    let shop = &place.shop;
+    match command {
+        // These two end in an orderly way of their own when they are interrupted.
+        Command::Autopilot(args) => return load::run(shop, args, cli, interrupt).await,
+        Command::Buy(args) => return purchase::buy(shop, args, &out, interrupt).await,
+        _ => {}
+    }
+    let work = async {
+        match command {
+            Command::Topics => browse::topics(shop, &out).await,
+            Command::Search(args) => browse::search(shop, args, &out).await,
+            Command::Lookup { item } => browse::lookup(shop, *item, &out).await,
+            Command::Order { order } => purchase::order(shop, *order, &out).await,
+            Command::Restock(args) => purchase::restock(shop, args, &out).await,
+            Command::Watch { after } => watch::run(shop, *after, &out).await,
+            Command::Autopilot(_) | Command::Buy(_) | Command::Completions { .. } => Ok(Exit::Done),
+        }
+    };
+    tokio::select! {
+        done = work => done,
+        () = interrupt.wait() => Ok(Exit::Interrupted),
+    }
+}
+
+fn print_completions(shell: clap_complete::Shell) -> Result<Exit, Error> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "bookstore", &mut script);
+    output::write_all(&script)?;
+    Ok(Exit::Done)
+}

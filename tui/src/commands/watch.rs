@@ -1,0 +1,95 @@
+//! Following the stock as it moves. The connection is opened again for ever; no change is shown twice or left out.
+
+use std::convert::Infallible;
+
+use common::client::{Events, Shop, ShopEvent};
+use common::wire::StockMoved;
+use common::{Seq, StoreId};
+
+use super::output::{self, Output};
+use super::{Error, Exit};
+use crate::backoff::Backoff;
+
+/// What is known between connections.
+struct Place {
+    /// Go on after this entry; from the present where nothing was seen yet.
+    after: Option<Seq>,
+    store: Option<StoreId>,
+}
+
+pub(super) async fn run(shop: &Shop, after: Option<Seq>, out: &Output) -> Result<Exit, Error> {
+    let mut place = Place { after, store: None };
+    let mut backoff = Backoff::RECONNECT;
+    loop {
+        let lost = match shop.events(place.after).await {
+            Ok(events) => match follow(events, &mut place, out, &mut backoff).await {
+                Ok(never) => match never {},
+                Err(Error::Client(error)) => error,
+                Err(error) => return Err(error),
+            },
+            Err(error) => error,
+        };
+        let pause = backoff.next_pause();
+        output::tell(&format!(
+            "{}; trying again in {} ms",
+            output::explain(&lost),
+            pause.as_millis()
+        ));
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn follow(
+    mut events: Events,
+    place: &mut Place,
+    out: &Output,
+    backoff: &mut Backoff,
+) -> Result<Infallible, Error> {
+    loop {
+        let event = events.next().await?;
+        backoff.reset();
+        match event {
+            ShopEvent::Hello(hello) => {
+                let another = place.store.is_some_and(|store| store != hello.store);
+                place.store = Some(hello.store);
+                if another || place.after.is_none() {
+                    place.after = Some(hello.seq);
+                }
+                print(out, &hello, || format!("live at {}", hello.seq))?;
+            }
+            ShopEvent::Stock(moved) => {
+                place.after = Some(moved.seq);
+                print(out, &moved, || movement(&moved))?;
+            }
+            ShopEvent::Resync(resync) => {
+                place.after = Some(resync.seq);
+                print(out, &resync, || format!("changes were left out up to {}", resync.seq))?;
+            }
+            ShopEvent::Source(source) => {
+                let words = if source.live {
+                    "the store is back"
+                } else {
+                    "the store is away"
+                };
+                print(out, &source, || words.to_owned())?;
+            }
+            ShopEvent::Heartbeat => {}
+        }
+    }
+}
+
+fn print(out: &Output, data: &impl serde::Serialize, plain: impl FnOnce() -> String) -> Result<(), Error> {
+    let line = if out.is_json() {
+        serde_json::to_string(data).map_err(std::io::Error::from)?
+    } else {
+        plain()
+    };
+    output::write_line(line.as_bytes())
+}
+
+fn movement(moved: &StockMoved) -> String {
+    format!(
+        "{}  item {:>6}  stock {:>6}  {:+}",
+        moved.at, moved.item, moved.stock, moved.change
+    )
+}

@@ -1,0 +1,291 @@
+//! The autopilot, headless, against a shop that keeps its books in a list, and cheats when told to.
+
+use std::collections::HashMap;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex};
+
+use serde_json::{Value, json};
+
+use crate::front_end::{Asked, FrontEnd, Reply, bookstore, command, said};
+use crate::one_shots::send;
+
+/// How the shop is wrong.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    None,
+    /// Every third sale is acknowledged and forgotten.
+    ForgetsSales,
+    /// The shelf is one copy fuller than the ledger says.
+    MiscountsStock,
+    /// A sale stands in the ledger with another quantity.
+    WrongQuantity,
+    /// Every fifth purchase's answer is lost after it happened.
+    LosesAnswers,
+}
+
+#[derive(Default)]
+struct Shop {
+    stock: [i64; 2],
+    entries: Vec<Value>,
+    receipts: HashMap<String, Value>,
+    buys: u64,
+}
+
+/// A shop without a fault and with a short shelf.
+pub(crate) fn healthy_shop() -> FrontEnd {
+    shop(500, Fault::None)
+}
+
+fn shop(stock: i64, fault: Fault) -> FrontEnd {
+    let shop = Arc::new(Mutex::new(Shop {
+        stock: [stock; 2],
+        entries: opening(stock),
+        ..Shop::default()
+    }));
+    FrontEnd::new(move |_, asked| answer(&mut shop.lock().unwrap(), asked, fault))
+}
+
+/// The ledger's first entries.
+fn opening(stock: i64) -> Vec<Value> {
+    let set = |item| {
+        json!({"seq": item, "at": "2026-01-31T12:00:00.000000Z", "kind": "set", "item": item,
+            "change": stock, "stock_after": stock, "unit_cost": "2.50"})
+    };
+    vec![set(1), set(2)]
+}
+
+fn answer(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
+    let (status, body) = match asked.line.as_str() {
+        "GET /topics" => (200, json!({"topics": [{"topic": "all", "books": 2}]})),
+        "POST /buy" => return buy(shop, asked, fault),
+        line if line.starts_with("GET /search?topic=all") => {
+            (200, json!({"books": [book(shop, 1, fault), book(shop, 2, fault)]}))
+        }
+        line if line.starts_with("GET /search?item=") => {
+            let item = if line.ends_with('1') { 1 } else { 2 };
+            (200, book(shop, item, fault))
+        }
+        line if line.starts_with("GET /ledger?after=") => match asked.header("authorization") {
+            Some("Bearer secret") => {
+                let after: usize = line.split(['=', '&']).nth(1).unwrap().parse().unwrap();
+                (
+                    200,
+                    json!({"entries": shop.entries.get(after..).unwrap_or(&[]), "head": shop.entries.len()}),
+                )
+            }
+            _ => (401, problem(401, "unauthorized")),
+        },
+        _ => (404, problem(404, "not-found")),
+    };
+    Reply::Body(status, body.to_string())
+}
+
+fn book(shop: &Shop, item: usize, fault: Fault) -> Value {
+    let seq = shop
+        .entries
+        .iter()
+        .filter(|entry| entry["item"] == item)
+        .map(|entry| entry["seq"].as_u64())
+        .max();
+    let lie = i64::from(fault == Fault::MiscountsStock && item == 1 && shop.buys > 0);
+    json!({"item": item, "title": "T", "topic": "all", "cost": "2.50", "stock": shop.stock[item - 1] + lie, "seq": seq})
+}
+
+fn buy(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
+    let key = asked.header("idempotency-key").unwrap().to_owned();
+    if let Some(receipt) = shop.receipts.get(&key) {
+        return Reply::Body(200, receipt.to_string());
+    }
+    let wanted: Value = serde_json::from_str(&asked.body).unwrap();
+    let (item, quantity) = (wanted["item"].as_u64().unwrap(), wanted["quantity"].as_i64().unwrap());
+    let stock = &mut shop.stock[usize::try_from(item).unwrap() - 1];
+    if *stock < quantity {
+        return Reply::Body(409, problem(409, "sold-out").to_string());
+    }
+    *stock -= quantity;
+    shop.buys += 1;
+    let forgotten = fault == Fault::ForgetsSales && shop.buys.is_multiple_of(3);
+    let seq = shop.entries.len() + usize::from(!forgotten);
+    let at = "2026-01-31T12:00:00.000000Z";
+    let receipt = json!({"order": key, "status": "sold", "item": item, "title": "T", "quantity": quantity,
+        "cost": "2.50", "total": "2.50", "stock": *stock, "seq": seq, "at": at});
+    if !forgotten {
+        let recorded = quantity + i64::from(fault == Fault::WrongQuantity);
+        shop.entries.push(
+            json!({"seq": seq, "at": at, "kind": "sold", "item": item, "quantity": recorded,
+            "change": -quantity, "stock_after": *stock, "order": key, "unit_cost": "2.50"}),
+        );
+    }
+    shop.receipts.insert(key, receipt.clone());
+    if fault == Fault::LosesAnswers && shop.buys.is_multiple_of(5) {
+        return Reply::HangUp;
+    }
+    Reply::Body(200, receipt.to_string())
+}
+
+fn problem(status: u16, code: &str) -> Value {
+    json!({"type": format!("urn:bookstore:problem:{code}"), "title": "No", "status": status, "code": code, "detail": "no"})
+}
+
+fn run(store: &FrontEnd, arguments: &str) -> (i32, Value) {
+    let (exit, out, err) = said(&store.bookstore(&format!("autopilot --headless --json {arguments}")));
+    assert_eq!(out.lines().count(), 1, "{out}{err}");
+    (exit, serde_json::from_str(&out).unwrap())
+}
+
+#[test]
+fn a_run_until_the_shelves_are_empty_and_beyond_is_reported_by_the_contract() {
+    let store = shop(20, Fault::None);
+    let (exit, report) = run(&store, "--seed 1 --shoppers 4 --requests 600 --token secret");
+    assert_eq!(exit, 0);
+    assert_eq!(report["outcomes"]["sold"], 40);
+    assert_eq!(report["requests"], 600);
+    assert!(report["outcomes"]["sold_out"].as_u64().unwrap() > 0);
+    assert_eq!(
+        report["stock"][0],
+        json!({"item": 1, "start": 20, "sold": 20, "restocked": 0, "end": 0})
+    );
+    assert_eq!(
+        report["audit"],
+        json!({"verdict": "clean", "checks": {"acknowledged_sales": 40, "stock_adds_up": 2}, "skipped": [], "violations": []})
+    );
+    let mut shape = report;
+    blank(&mut shape);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&shape).unwrap());
+}
+
+/// Leaves the names and the kinds of values, for what is measured is never the same twice.
+fn blank(value: &mut Value) {
+    match value {
+        Value::Object(fields) => fields.values_mut().for_each(blank),
+        Value::Array(values) => values.iter_mut().for_each(blank),
+        Value::Number(_) => *value = json!(0),
+        _ => {}
+    }
+}
+
+#[test]
+fn without_the_token_the_verdict_is_incomplete_and_says_what_was_not_checked() {
+    for token in ["", "--token wrong"] {
+        let (exit, report) = run(&shop(5, Fault::None), &format!("--requests 50 {token}"));
+        assert_eq!(exit, 0);
+        assert_eq!(report["audit"]["verdict"], "incomplete");
+        assert_eq!(
+            report["audit"]["skipped"],
+            json!(["acknowledged_sales", "stock_adds_up"])
+        );
+    }
+}
+
+#[test]
+fn a_store_that_is_wrong_is_caught() {
+    for (fault, check, words) in [
+        (
+            Fault::ForgetsSales,
+            "acknowledged_sales",
+            "was acknowledged and is not in the ledger",
+        ),
+        (Fault::MiscountsStock, "stock_adds_up", "its stock is"),
+        (Fault::WrongQuantity, "acknowledged_sales", "says 2 of item"),
+    ] {
+        let (exit, report) = run(&shop(50, fault), "--seed 1 --requests 100 --token secret");
+        assert_eq!((exit, &report["audit"]["verdict"]), (4, &json!("violated")));
+        let violations = report["audit"]["violations"].as_array().unwrap();
+        assert!(
+            violations
+                .iter()
+                .any(|found| found["check"] == check && found["detail"].as_str().unwrap().contains(words)),
+            "{violations:?}"
+        );
+    }
+}
+
+#[test]
+fn lost_answers_are_settled_with_the_same_key() {
+    let (exit, report) = run(&shop(50, Fault::LosesAnswers), "--seed 1 --requests 200 --token secret");
+    assert_eq!(exit, 0);
+    assert_eq!(report["outcomes"]["unknown"], 0);
+    assert_eq!(report["audit"]["verdict"], "clean");
+    let asked_and_sold = &report["operations"]["buy"];
+    assert_eq!(asked_and_sold["ok"], report["outcomes"]["sold"]);
+}
+
+#[test]
+fn the_plan_is_the_same_whatever_the_store_answers_and_what_is_sent_is_its_prefix() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut plans = Vec::new();
+    for (name, stock) in [("full", 1_000), ("empty", 0)] {
+        let path = folder.path().join(name);
+        let store = shop(stock, Fault::None);
+        run(&store, &format!("--seed 7 --requests 60 --plan {}", path.display()));
+        let plan = std::fs::read_to_string(&path).unwrap();
+        let sent: Vec<_> = store.asked().iter().map(|asked| asked.line.clone()).collect();
+        // Before: the first question, then the shelf. After: the shelf once more.
+        let sent = &sent[3..63];
+        for (line, sent) in plan.lines().zip(sent) {
+            let planned: Value = serde_json::from_str(line).unwrap();
+            let expected = match planned["operation"].as_str().unwrap() {
+                "search" => "GET /search?topic=all&limit=50".to_owned(),
+                "lookup" => format!("GET /search?item={}", planned["item"]),
+                _ => "POST /buy".to_owned(),
+            };
+            assert_eq!(sent, &expected);
+        }
+        plans.push(plan);
+    }
+    assert_eq!(plans[0].lines().count(), 10_000);
+    assert_eq!(plans[0], plans[1]);
+}
+
+#[test]
+fn a_run_that_is_interrupted_still_has_its_summary() {
+    let store = shop(5, Fault::None);
+    let program = command(&format!("--url {} autopilot --headless --seed 3", store.url()))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while store.asked().len() < 50 {
+        std::thread::yield_now();
+    }
+    send("INT", program.id());
+    let (exit, out, err) = said(&program.wait_with_output().unwrap());
+    assert_eq!(exit, 130);
+    assert!(out.contains("seed 3") && out.contains("audit: incomplete"), "{out}");
+    assert!(err.contains("seed 3"), "{err}");
+}
+
+#[test]
+fn a_run_ends_when_its_time_is_up() {
+    let (exit, report) = run(&shop(5, Fault::None), "--duration 200ms --shoppers 2");
+    assert_eq!(exit, 0);
+    assert!(report["elapsed_s"].as_f64().unwrap() >= 0.2);
+    assert_eq!(report["shoppers"], 2);
+}
+
+#[test]
+fn a_store_that_is_away_at_the_start_is_exit_3() {
+    let (exit, out, _) = said(&bookstore("--url http://127.0.0.1:1 autopilot --headless --json"));
+    assert_eq!((exit, out.as_str()), (3, ""));
+}
+
+#[test]
+fn a_store_that_goes_away_is_counted_and_waited_for() {
+    let away = Arc::new(Mutex::new(0));
+    let inner = Arc::new(Mutex::new(Shop {
+        stock: [50; 2],
+        entries: opening(50),
+        ..Shop::default()
+    }));
+    let store = FrontEnd::new(move |before, asked| {
+        if (20..26).contains(&before) {
+            *away.lock().unwrap() += 1;
+            return Reply::Body(503, problem(503, "unavailable").to_string());
+        }
+        answer(&mut inner.lock().unwrap(), asked, Fault::None)
+    });
+    let (exit, report) = run(&store, "--seed 1 --requests 60 --token secret");
+    assert_eq!(exit, 0);
+    assert_eq!(report["outcomes"]["unavailable"], 6);
+    assert_eq!(report["audit"]["verdict"], "clean");
+}

@@ -1,0 +1,11 @@
+//! The real program against a front-end that answers what the test tells it to.
+
+// The attribute tells the lints that these are tests.
+#[cfg(test)]
+mod autopilot;
+#[cfg(test)]
+mod front_end;
+#[cfg(test)]
+mod live;
+#[cfg(test)]
+mod one_shots;
