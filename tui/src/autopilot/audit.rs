@@ -227,8 +227,15 @@ impl Auditor<'_> {
                 check_sale(entry, history, findings);
                 after = entry.seq;
             }
-            if page.entries.is_empty() || after >= until {
+            if after >= until {
                 return Ok(());
+            }
+            if page.entries.is_empty() {
+                // Entries that others saw are held back: what is missing here proves nothing.
+                return Err(Error::Malformed {
+                    url: self.shop.url().to_owned(),
+                    why: format!("its ledger ends at {after}, before {until}"),
+                });
             }
         }
     }

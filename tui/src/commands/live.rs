@@ -1,7 +1,6 @@
 //! The autopilot's live screen in a terminal of its own. The terminal is given back as it was on every way out.
 
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::Shop;
@@ -14,7 +13,7 @@ use ratatui::{DefaultTerminal, Frame};
 use super::load::{Ended, wind_up};
 use super::{Error, Interrupt};
 use crate::autopilot::screen::{self, Look};
-use crate::autopilot::{Autopilot, Handle, Phase, Report, Settings, Snapshot};
+use crate::autopilot::{Autopilot, Handle, Phase, Settings, Snapshot};
 use crate::cli::{Colour, LookArgs, ThemeName};
 
 /// Ten pictures a second are as many as a chart of seconds needs.
@@ -86,11 +85,10 @@ pub(super) async fn run(
         Next::Signal => true,
     };
     if autopilot.snapshot().phase == Phase::Ended {
-        return Ok((interrupted, Some(autopilot.ended().await?)));
+        return Ok((interrupted, autopilot.ended().await?));
     }
     // The screen is gone: whoever presses Ctrl-C now sends a signal again.
-    let report: Option<Arc<Report>> = wind_up(&autopilot, interrupt).await?;
-    Ok((interrupted, report))
+    Ok((interrupted, wind_up(&autopilot, interrupt).await?))
 }
 
 async fn watch(
@@ -209,10 +207,10 @@ fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, look: &Look) {
 
 fn look_of(args: &LookArgs) -> Look {
     let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let mono = match args.color {
-        Colour::Never => true,
-        Colour::Always => false,
-        Colour::Auto => no_colour || args.theme == Some(ThemeName::Mono),
+    let mono = match (args.theme, args.color) {
+        (Some(ThemeName::Mono), _) | (_, Colour::Never) => true,
+        (_, Colour::Always) => false,
+        (_, Colour::Auto) => no_colour,
     };
     // Under NO_COLOR the library would write resets that wipe bold and dim; our own look has no colours anyway.
     crossterm::style::force_color_output(true);

@@ -1,9 +1,11 @@
 //! `bookstore autopilot`: with a screen, or a line a second; then the summary or the report.
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::Shop;
+use common::wire::Topics;
 
 use super::output::{self, Output};
 use super::{Error, Exit, Interrupt, live};
@@ -13,9 +15,13 @@ use crate::cli::{AutopilotArgs, Cli};
 /// How often a headless run tells where it stands.
 const PROGRESS: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, interrupt: Interrupt) -> Result<Exit, Error> {
+pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
     // A store that cannot be reached now is said at once; one that goes away later is waited for.
-    shop.topics().await?.parse::<common::wire::Topics>()?;
+    let asked = tokio::select! {
+        asked = shop.topics() => asked,
+        () = interrupt.wait() => return Ok(Exit::Interrupted),
+    };
+    asked?.parse::<Topics>()?;
     let defaults = Settings::default();
     let settings = Settings {
         shoppers: args.shoppers,
@@ -32,9 +38,6 @@ pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, interrupt:
     } else {
         live::run(shop, settings, &cli.look, interrupt).await?
     };
-    let Some(report) = report else {
-        return Ok(Exit::Interrupted);
-    };
     if out.is_json() {
         out.json(&*report)?;
     } else {
@@ -47,8 +50,8 @@ pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, interrupt:
     })
 }
 
-/// How a run ended: whether a signal stopped it, and its report where there is one.
-pub(super) type Ended = (bool, Option<std::sync::Arc<Report>>);
+/// How a run ended: whether it was interrupted, and its report.
+pub(super) type Ended = (bool, Arc<Report>);
 
 async fn headless(shop: &Shop, settings: Settings, mut interrupt: Interrupt) -> Result<Ended, Error> {
     output::tell(&format!(
@@ -63,18 +66,21 @@ async fn headless(shop: &Shop, settings: Settings, mut interrupt: Interrupt) -> 
     second.tick().await;
     loop {
         tokio::select! {
-            report = autopilot.ended() => return Ok((false, Some(report?))),
-            _ = second.tick() => output::tell(&progress(&autopilot.snapshot())),
+            report = autopilot.ended() => return Ok((false, report?)),
+            _ = second.tick() => {
+                let snapshot = autopilot.snapshot();
+                // Before the first whole second there is nothing to tell but why it has not begun.
+                if !snapshot.series.is_empty() || snapshot.trouble.is_some() {
+                    output::tell(&progress(&snapshot));
+                }
+            }
             () = interrupt.wait() => return Ok((true, wind_up(&autopilot, interrupt).await?)),
         }
     }
 }
 
 /// Stops with an audit; a second signal leaves the audit out.
-pub(super) async fn wind_up(
-    autopilot: &Handle,
-    mut interrupt: Interrupt,
-) -> Result<Option<std::sync::Arc<Report>>, Error> {
+pub(super) async fn wind_up(autopilot: &Handle, mut interrupt: Interrupt) -> Result<Arc<Report>, Error> {
     output::tell("stopping; once more to leave the audit out");
     let report = tokio::select! {
         report = autopilot.stop() => report,
@@ -83,7 +89,7 @@ pub(super) async fn wind_up(
             autopilot.ended().await
         }
     };
-    Ok(Some(report?))
+    Ok(report?)
 }
 
 fn progress(snapshot: &Snapshot) -> String {
@@ -94,8 +100,8 @@ fn progress(snapshot: &Snapshot) -> String {
         format!("{}.{:02}", hundredths / 100, hundredths % 100)
     };
     let mut line = format!(
-        "{:>5}s {:>7}/s  sold {}  sold out {}  unavailable {}  unknown {}  error {}  p50 {} ms  p99 {} ms  left {}",
-        snapshot.elapsed.as_secs(),
+        "{:>5.0}s {:>7}/s  sold {}  sold out {}  unavailable {}  unknown {}  error {}  p50 {} ms  p99 {} ms  left {}",
+        snapshot.elapsed.as_secs_f64(),
         last.requests,
         outcomes.sold,
         outcomes.sold_out,
