@@ -16,7 +16,7 @@ pub(super) const SCHEMA: u32 = 1;
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// [`SCHEMA`].
+    /// The version of this form, 1.
     pub schema: u32,
     /// The seed that gives the same plan again.
     pub seed: u64,
