@@ -40,6 +40,11 @@ impl Kind {
             Self::Withdrawn => "withdrawn",
         }
     }
+
+    /// Whether a book is another one after it, in its stock or anything else.
+    pub fn changes_book(self) -> bool {
+        self != Self::Refused
+    }
 }
 
 impl FromStr for Kind {
@@ -108,7 +113,7 @@ pub struct Entry {
     pub kind: Kind,
     /// The book.
     pub item: ItemNumber,
-    /// Copies asked for: of an order 1…100; of a refused stock change the copies it named.
+    /// Copies asked for, 1…100; only an order has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
     /// What was added to the stock.

@@ -24,9 +24,9 @@ impl OrderId {
         Self(Uuid::now_v7())
     }
 
-    /// The id's 128 bits.
-    pub fn as_u128(self) -> u128 {
-        self.0.as_u128()
+    /// The bits of the UUID, high half first.
+    pub fn as_u64_pair(self) -> (u64, u64) {
+        self.0.as_u64_pair()
     }
 }
 

@@ -29,12 +29,12 @@ impl Timestamp {
     }
 
     /// From microseconds since the epoch.
-    pub fn from_micros(micros: i64) -> Self {
+    pub const fn from_micros(micros: i64) -> Self {
         Self(micros)
     }
 
     /// Microseconds since the epoch.
-    pub fn as_micros(self) -> i64 {
+    pub const fn as_micros(self) -> i64 {
         self.0
     }
 
@@ -140,6 +140,19 @@ impl fmt::Display for Deadline {
     }
 }
 
+/// Reads a length of time: seconds, or a number with a unit like `500ms`, `10s`, `5m`, `2h`.
+///
+/// # Errors
+/// Says what is expected.
+pub fn parse_duration(text: &str) -> Result<Duration, Error> {
+    const EXPECTED: Error = Error("a length of time, like 10s, 500ms or 5m");
+    if let Some(seconds) = parse_digits(text) {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let signed: jiff::SignedDuration = text.parse().map_err(|_| EXPECTED)?;
+    Duration::try_from(signed).map_err(|_| EXPECTED)
+}
+
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -159,6 +172,22 @@ mod tests {
         assert_eq!(at.to_string().parse(), Ok(at));
         let odd = Timestamp::from_micros(1_769_860_800_000_001);
         assert_eq!(odd.to_string(), "2026-01-31T12:00:00.000001Z");
+    }
+
+    #[test]
+    fn a_length_of_time_is_seconds_or_has_a_unit() {
+        for (text, millis) in [
+            ("10", 10_000),
+            ("10s", 10_000),
+            ("500ms", 500),
+            ("5m", 300_000),
+            ("1h 30m", 5_400_000),
+        ] {
+            assert_eq!(parse_duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in ["", "-1s", "soon", "10 parsecs"] {
+            assert!(parse_duration(text).is_err(), "{text:?} was taken");
+        }
     }
 
     #[test]

@@ -23,7 +23,6 @@ const DEPRECATED_SINCE: &str = "@1767225600";
 #[derive(Debug)]
 pub struct Answer {
     body: Body,
-    status: u16,
     seq: Option<Seq>,
     etag: Option<Seq>,
     replayed: bool,
@@ -63,20 +62,12 @@ impl Answer {
     fn new(body: Body) -> Self {
         Self {
             body,
-            status: 200,
             seq: None,
             etag: None,
             replayed: false,
             cache: None,
             deprecated: false,
         }
-    }
-
-    /// With another status than 200.
-    #[must_use]
-    pub fn with_status(mut self, status: u16) -> Self {
-        self.status = status;
-        self
     }
 
     /// Read from the state after that entry.
@@ -134,9 +125,6 @@ impl Answer {
                 }
             }
         };
-        if !unchanged && let Ok(status) = StatusCode::from_u16(self.status) {
-            *response.status_mut() = status;
-        }
         let fields = response.headers_mut();
         if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
             fields.insert(ETAG, tag);

@@ -102,6 +102,10 @@ impl Call {
         if body.is_empty() {
             return Err(Failure::invalid("The request needs a JSON body."));
         }
+        // An array would pass for a struct with its fields in order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Failure::invalid("The body: expected a JSON object."));
+        }
         serde_json::from_slice(&body).map_err(|error| Failure::invalid(format!("The body: {error}.")))
     }
 

@@ -14,8 +14,43 @@ mod server;
 
 pub use answer::{Answer, Failure, Outcome};
 pub use call::Call;
+pub(crate) use events::write_event;
 pub use events::{Frame, Frames};
+pub(crate) use health::Document as HealthDocument;
 pub use health::{Ready, health_routes};
 pub use metrics::install as install_metrics;
 pub use route::{Route, Routes};
 pub use server::{Server, bind};
+
+#[cfg(test)]
+pub(crate) mod agreement {
+    //! Routes and their document say the same.
+
+    use std::collections::BTreeSet;
+
+    use utoipa::openapi::OpenApi;
+
+    use super::Routes;
+
+    /// Asserts that a service answers exactly the operations that its document describes.
+    pub(crate) fn assert_agree(routes: &Routes, document: &OpenApi) {
+        let mut described = BTreeSet::new();
+        let mut names = BTreeSet::new();
+        for (path, item) in &document.paths.paths {
+            let operations = [
+                ("GET", &item.get),
+                ("PUT", &item.put),
+                ("POST", &item.post),
+                ("DELETE", &item.delete),
+            ];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    described.insert((method.to_owned(), path.clone()));
+                    let name = operation.operation_id.clone().unwrap();
+                    assert!(names.insert(name.clone()), "two operations are called {name}");
+                }
+            }
+        }
+        assert_eq!(routes.list(), described);
+    }
+}

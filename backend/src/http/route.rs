@@ -27,6 +27,7 @@ pub struct Route {
     method: Method,
     template: String,
     body_bytes_max: usize,
+    is_safe: bool,
     handler: Handler,
 }
 
@@ -38,10 +39,12 @@ impl fmt::Debug for Route {
 
 impl Route {
     /// The operation that `P`, made by `#[utoipa::path]`, describes: its method and template stand there and nowhere else.
-    pub fn of<P, F, Done>(handler: F) -> Self
+    /// The handler is a function of the service and the call.
+    pub fn of<P, S, F, Done>(service: &Arc<S>, handler: F) -> Self
     where
         P: utoipa::Path,
-        F: Fn(Call) -> Done + Send + Sync + 'static,
+        S: Send + Sync + 'static,
+        F: Fn(Arc<S>, Call) -> Done + Send + Sync + 'static,
         Done: Future<Output = Outcome> + Send + 'static,
     {
         use utoipa::openapi::HttpMethod;
@@ -51,11 +54,13 @@ impl Route {
             Some(HttpMethod::Delete) => Method::DELETE,
             _ => Method::GET,
         };
+        let service = Arc::clone(service);
         Self {
             method,
             template: P::path(),
             body_bytes_max: limits::BODY_BYTES_MAX,
-            handler: Arc::new(move |call| handler(call).boxed()),
+            is_safe: true,
+            handler: Arc::new(move |call| handler(Arc::clone(&service), call).boxed()),
         }
     }
 
@@ -63,6 +68,13 @@ impl Route {
     #[must_use]
     pub fn of_a_batch(mut self) -> Self {
         self.body_bytes_max = limits::BATCH_BODY_BYTES_MAX;
+        self
+    }
+
+    /// A `GET` that changes something, against RFC 9110, 9.2.1: at least `HEAD` does not.
+    #[must_use]
+    pub fn that_changes(mut self) -> Self {
+        self.is_safe = false;
         self
     }
 
@@ -77,7 +89,11 @@ impl Route {
     }
 
     fn allows(&self, method: &Method) -> bool {
-        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+        self.method == *method || (self.answers_head() && *method == Method::HEAD)
+    }
+
+    fn answers_head(&self) -> bool {
+        self.method == Method::GET && self.is_safe
     }
 
     fn matches(&self, path: &str) -> Option<Vec<String>> {
@@ -213,7 +229,7 @@ fn refuse(routes: Vec<Route>, head: Head) -> BoxedFilter<(WarpResponse,)> {
             let mut allowed: Vec<&str> = Vec::new();
             for route in routes.iter().filter(|route| route.matches(path.as_str()).is_some()) {
                 allowed.push(route.method());
-                if route.method == Method::GET {
+                if route.answers_head() {
                     allowed.push("HEAD");
                 }
             }

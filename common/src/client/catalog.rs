@@ -1,5 +1,7 @@
 //! The catalog service, as the other services see it.
 
+use std::time::Duration;
+
 use super::events::{Parsed, Stream};
 use super::{Answer, Error, Method, Peer, Request, encode};
 use crate::wire::{Decisions, Hello, LedgerPage, Sales, StockChange};
@@ -20,6 +22,24 @@ pub enum FeedEvent {
     Heartbeat,
 }
 
+/// How new an answer must be.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Freshness {
+    /// Not older than this entry.
+    pub seen: Option<Seq>,
+    /// Not older than the moment of asking: the catalog confirms its head first.
+    pub confirmed: bool,
+}
+
+impl From<Seq> for Freshness {
+    fn from(seen: Seq) -> Self {
+        Self {
+            seen: Some(seen),
+            confirmed: false,
+        }
+    }
+}
+
 impl Catalog {
     /// At those addresses.
     pub fn new(peer: Peer) -> Self {
@@ -35,16 +55,19 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
-    pub async fn read(&self, path: &str, seen: Option<Seq>) -> Result<Answer, Error> {
-        self.0.read(&Request::get(path).header_if(headers::SEQ, seen)).await
+    pub async fn read(&self, path: &str, fresh: Freshness) -> Result<Answer, Error> {
+        let request = Request::get(path)
+            .header_if(headers::SEQ, fresh.seen)
+            .header_if("cache-control", fresh.confirmed.then_some("no-cache"));
+        self.0.read(&request).await
     }
 
     /// All topics.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn topics(&self, seen: Option<Seq>) -> Result<Answer, Error> {
-        self.read("/topics", seen).await
+    pub async fn topics(&self, fresh: Freshness) -> Result<Answer, Error> {
+        self.read("/topics", fresh).await
     }
 
     /// A page of one topic.
@@ -56,12 +79,12 @@ impl Catalog {
         topic: &str,
         limit: usize,
         after: Option<&str>,
-        seen: Option<Seq>,
+        fresh: Freshness,
     ) -> Result<Answer, Error> {
         let after = after
             .map(|after| format!("&after={}", encode(after)))
             .unwrap_or_default();
-        self.read(&format!("/search/{}?limit={limit}{after}", encode(topic)), seen)
+        self.read(&format!("/search/{}?limit={limit}{after}", encode(topic)), fresh)
             .await
     }
 
@@ -74,12 +97,12 @@ impl Catalog {
         words: &str,
         limit: usize,
         after: Option<&str>,
-        seen: Option<Seq>,
+        fresh: Freshness,
     ) -> Result<Answer, Error> {
         let after = after
             .map(|after| format!("&after={}", encode(after)))
             .unwrap_or_default();
-        self.read(&format!("/search?q={}&limit={limit}{after}", encode(words)), seen)
+        self.read(&format!("/search?q={}&limit={limit}{after}", encode(words)), fresh)
             .await
     }
 
@@ -87,8 +110,8 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn lookup(&self, item: ItemNumber, seen: Option<Seq>) -> Result<Answer, Error> {
-        self.read(&format!("/lookup/{item}"), seen).await
+    pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result<Answer, Error> {
+        self.read(&format!("/lookup/{item}"), fresh).await
     }
 
     /// The shopkeeper's change of a stock.
@@ -99,16 +122,16 @@ impl Catalog {
         &self,
         item: ItemNumber,
         change: StockChange,
-        key: OrderId,
+        key: Option<OrderId>,
         deadline: Deadline,
         token: Option<&str>,
     ) -> Result<Answer, Error> {
         let request = Request::new(Method::PUT, format!("/update/{item}"))
-            .header(headers::IDEMPOTENCY_KEY, key.to_string())
+            .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
             .header_if("authorization", token.map(|token| format!("Bearer {token}")))
             .json(&change)
-            .timeout(deadline.remaining());
+            .timeout(deadline.remaining().max(Duration::from_secs(1)));
         self.0.write(&request).await
     }
 
@@ -128,7 +151,7 @@ impl Catalog {
     /// # Errors
     /// See [`Error`].
     pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
-        self.read(&format!("/ledger?after={after}&limit={limit}"), None)
+        self.read(&format!("/ledger?after={after}&limit={limit}"), Freshness::default())
             .await?
             .parse()
     }
@@ -137,8 +160,8 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`Error`]; the problem `unknown-order` where none is decided.
-    pub async fn find_order(&self, order: OrderId, seen: Option<Seq>) -> Result<Entry, Error> {
-        self.read(&format!("/ledger/orders/{order}"), seen).await?.parse()
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Entry, Error> {
+        self.read(&format!("/ledger/orders/{order}"), fresh).await?.parse()
     }
 
     /// Whether it is ready.
@@ -146,7 +169,7 @@ impl Catalog {
     /// # Errors
     /// See [`Error`]; the problem `unavailable` where it is up but not ready.
     pub async fn ready(&self) -> Result<Answer, Error> {
-        self.read("/readyz", None).await
+        self.read("/readyz", Freshness::default()).await
     }
 
     /// The feed of the entries after one; without one, of those that come from now on.

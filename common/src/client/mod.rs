@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub use catalog::{Catalog, FeedEvent};
+pub use catalog::{Catalog, FeedEvent, Freshness};
 pub use events::{Events, ShopEvent};
 pub use orders::Orders;
 pub use reqwest::Method;
@@ -79,6 +79,8 @@ pub struct Answer {
     pub status: u16,
     /// The `seq` of the state it was read from.
     pub seq: Option<Seq>,
+    /// The `seq` of the last change of what it shows.
+    pub etag: Option<Seq>,
     /// Whether it repeats an earlier decision.
     pub replayed: bool,
     /// The body, whole.
@@ -275,11 +277,13 @@ impl Peer {
         let status = response.status().as_u16();
         let field = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
         let seq = field(headers::SEQ).and_then(|seq| seq.parse().ok());
+        let etag = field("etag").and_then(|tag| tag.trim_matches('"').parse().ok());
         let replayed = field(headers::IDEMPOTENCY_REPLAYED) == Some("true");
         let body = read_bounded(response, &url).await?;
         Ok(Answer {
             status,
             seq,
+            etag,
             replayed,
             body,
             url,
@@ -309,6 +313,7 @@ impl Peer {
                     let answer = Answer {
                         status,
                         seq: None,
+                        etag: None,
                         replayed: false,
                         body,
                         url,
