@@ -1,4 +1,16 @@
 //! The bookstore's services: catalog, order and front-end.
+//!
+//! `http` is the only part that knows the web framework, `store` the only part that blocks.
 
+pub mod all;
+pub mod beacon;
+pub mod catalog;
+pub mod cli;
+pub mod frontend;
 pub mod http;
+pub mod order;
+mod run;
+pub mod service;
 pub mod store;
+
+pub use run::run;

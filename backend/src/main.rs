@@ -1,2 +1,39 @@
-//! x
-fn main() {}
+//! `bookstored`: the bookstore's services, headless.
+
+use std::io::{self, IsTerminal, Write};
+use std::process::ExitCode;
+
+use backend::cli::Cli;
+use clap::Parser;
+use color_eyre::eyre::Result;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    log_to_standard_error();
+    match run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nobody may be reading; the exit code says it, too.
+            let _ = writeln!(io::stderr(), "bookstored: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let plan = cli.role.plan()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(backend::run(plan))
+}
+
+/// `BOOKSTORE_LOG` filters, as in `debug` or `backend::catalog=debug`.
+fn log_to_standard_error() {
+    let filter = EnvFilter::try_from_env("BOOKSTORE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colours)
+        .init();
+}

@@ -7,6 +7,7 @@ pub mod backoff;
 pub mod cli;
 pub mod commands;
 pub mod duration;
+pub mod own_store;
 pub mod place;
 pub mod settle;
 pub mod shop;

@@ -1,18 +1,21 @@
-//! Where to shop: at a running store.
+//! Where to shop: at a running store that was named, or at the user's own.
 
+use backend::all::All;
 use common::client::{Peer, Shop, connections};
+use tokio::sync::watch;
 
 use crate::cli::Cli;
+use crate::own_store::{self, OwnStore};
 
 /// Why there is no place to shop at.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No address was given.
-    #[error("no store was named: give its address with --url or BOOKSTORE_URL, like http://127.0.0.1:8080")]
-    Unnamed,
     /// The address is none.
     #[error("--url: {0}")]
     Url(String),
+    /// The user's own store does not open.
+    #[error(transparent)]
+    OwnStore(#[from] own_store::Error),
     /// The system gave no resources for a client.
     #[error("no connections can be made: {0}")]
     Connections(String),
@@ -23,17 +26,62 @@ pub enum Error {
 pub struct Place {
     /// Its client.
     pub shop: Shop,
+    /// What to call it.
+    pub name: String,
+    /// How it was found, where nobody named it.
+    pub note: Option<String>,
+    own: Option<Box<All>>,
 }
 
-/// Finds the shop that the command line means.
+impl Place {
+    /// Says when the store in this process is closed for good, and why.
+    pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
+        self.own.as_ref().and_then(|own| own.ended())
+    }
+
+    /// Leaves the shop; the store in this process is stopped cleanly.
+    pub async fn leave(self) {
+        if let Some(own) = self.own {
+            own.stop().await;
+        }
+    }
+}
+
+/// Finds the shop that the command line means, or opens it.
 ///
 /// # Errors
 /// See [`Error`].
 pub async fn find(cli: &Cli) -> Result<Place, Error> {
     let connections = connections().map_err(|error| Error::Connections(error.to_string()))?;
-    let url = cli.shop.url().ok_or(Error::Unnamed)?;
-    let peer = Peer::parse(connections, url).map_err(Error::Url)?;
-    Ok(Place {
-        shop: Shop::new(peer, cli.shop.token()),
+    let shop_at = |url: &str, token: Option<&str>| {
+        Peer::parse(connections, url)
+            .map(|peer| Shop::new(peer, token))
+            .map_err(Error::Url)
+    };
+    let token = cli.shop.token();
+    if let Some(url) = cli.shop.url() {
+        return Ok(Place {
+            shop: shop_at(url, token)?,
+            name: url.to_owned(),
+            note: None,
+            own: None,
+        });
+    }
+    Ok(match own_store::open_or_find(token).await? {
+        OwnStore::Opened { all, token, store } => Place {
+            shop: shop_at(&all.url(), Some(&token))?,
+            note: Some(format!("opened the store {store} at {}", all.url())),
+            name: store,
+            own: Some(all),
+        },
+        OwnStore::Found { beacon, store } => Place {
+            shop: shop_at(&beacon.url, token.or(beacon.token.as_deref()))?,
+            note: Some(format!(
+                "the store {store} is open in process {}; shopping there, at {}",
+                beacon.pid, beacon.url
+            )),
+            name: store,
+            own: None,
+        },
     })
 }

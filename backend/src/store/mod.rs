@@ -103,6 +103,14 @@ pub enum Url {
 }
 
 impl Url {
+    /// The store of whoever runs the program: in the user's data folder (XDG Base Directory Specification), the same for
+    /// the services and the shop.
+    pub fn of_user() -> Option<Self> {
+        use etcetera::BaseStrategy as _;
+        let folders = etcetera::choose_base_strategy().ok()?;
+        Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))
+    }
+
     /// The store's lock, which also names the place beside which its address is left.
     pub fn lock_path(&self) -> PathBuf {
         match self {

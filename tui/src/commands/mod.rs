@@ -14,7 +14,7 @@ mod watch;
 use std::io;
 
 use clap::CommandFactory;
-use common::client;
+use common::client::{self, Shop};
 
 pub use interrupt::Interrupt;
 use output::Output;
@@ -89,7 +89,7 @@ impl Error {
     /// The exit that goes with it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Place(place::Error::Unnamed | place::Error::Url(_)) => Exit::Usage,
+            Self::Usage(_) | Self::Place(place::Error::Url(_)) => Exit::Usage,
             Self::Client(client::Error::Problem(problem)) => Exit::of_status(problem.status),
             Self::Autopilot(error) => match error {
                 autopilot::Error::Shelf(client::Error::Problem(problem)) => Exit::of_status(problem.status),
@@ -132,10 +132,19 @@ async fn run(cli: &Cli) -> Result<Exit, Error> {
     if let Command::Completions { shell } = command {
         return print_completions(*shell);
     }
-    let out = Output::new(cli.shop.json);
-    let mut interrupt = Interrupt::listen()?;
+    // Listened to before a store is opened: no signal may leave it without its clean stop.
+    let interrupt = Interrupt::listen()?;
     let place = place::find(cli).await?;
-    let shop = &place.shop;
+    if let Some(note) = &place.note {
+        output::tell(note);
+    }
+    let done = run_at(&place.shop, command, cli, interrupt).await;
+    place.leave().await;
+    done
+}
+
+async fn run_at(shop: &Shop, command: &Command, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+    let out = Output::new(cli.shop.json);
     match command {
         // These two end in an orderly way of their own when they are interrupted.
         Command::Autopilot(args) => return load::run(shop, args, cli, interrupt).await,

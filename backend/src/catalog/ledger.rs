@@ -1,0 +1,417 @@
+//! The one thread that writes: it decides a batch, appends it, shows it to the readers, and then answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread;
+use std::time::Duration;
+
+use common::wire::{Book, Decision, Outcome, Sale};
+use common::{Entry, ItemNumber, Kind, OrderId, Seq, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::decide::{Batch, Change, Durable, OnShelf, Verdict};
+use super::recent::{Decided, Recent};
+use super::state::State;
+use crate::store::{self, Loaded, Store};
+
+/// How often a batch is decided again because another catalog was faster.
+const CONFLICTS_MAX: u32 = 8;
+/// The longest rest after the first conflict; it doubles with each.
+const BACK_OFF: Duration = Duration::from_millis(2);
+/// After so many entries without one a checkpoint is written, so that a start after a crash stays quick; more where
+/// there are many books, as their checkpoint is dearer.
+const CHECKPOINT_ENTRIES: u64 = 250_000;
+/// Entries read at once when a store is opened.
+const RECALL_PAGE: usize = 10_000;
+
+/// One request to the ledger.
+#[derive(Debug, Clone)]
+pub(super) enum Job {
+    /// A batch of sales.
+    Sell(Vec<Sale>),
+    /// A stock change.
+    Change(Change),
+    /// Nothing but the head is to be confirmed.
+    Confirm,
+}
+
+/// What became of it.
+#[derive(Debug)]
+pub(super) enum Done {
+    Sold(Vec<Decision>, Seq),
+    Changed(Verdict, Option<Book>, Seq),
+    Confirmed,
+}
+
+/// Why nothing became of it, and nothing was changed.
+#[derive(Debug, Clone)]
+pub(super) enum Undone {
+    /// Other catalogs were faster, again and again.
+    Busy,
+    /// There is no room.
+    Full(String),
+}
+
+type Replies = Vec<Result<Done, Undone>>;
+type Work = (Vec<Job>, oneshot::Sender<Replies>);
+
+/// Hands batches to the thread.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Work>);
+
+impl Writer {
+    /// Carries out a batch; no replies where nobody knows what became of it.
+    pub(super) async fn carry_out(self, jobs: Vec<Job>) -> Replies {
+        let (reply, replies) = oneshot::channel();
+        if self.0.send((jobs, reply)).await.is_err() {
+            return Replies::new();
+        }
+        replies.await.unwrap_or_default()
+    }
+}
+
+/// The thread.
+#[derive(Debug)]
+pub(super) struct Ledger {
+    writer: Writer,
+    closing: Mutex<Option<oneshot::Sender<()>>>,
+    ended: watch::Receiver<Option<String>>,
+    gone: watch::Receiver<()>,
+}
+
+impl Ledger {
+    pub(super) fn start(
+        store: Arc<dyn Store>,
+        state: Arc<RwLock<State>>,
+        head: watch::Sender<Seq>,
+    ) -> Result<Self, store::Error> {
+        let (work, inbox) = mpsc::channel(1);
+        let (closing, close) = oneshot::channel();
+        let (end, ended) = watch::channel(None);
+        let (going, gone) = watch::channel(());
+        let noted = *head.borrow();
+        let mut thread = Thread {
+            store,
+            state,
+            head,
+            noted,
+        };
+        let run = move || {
+            if let Err(error) = thread.run(inbox, close) {
+                tracing::error!(%error, "the ledger is closed");
+                end.send_replace(Some(format!("the ledger is closed: {error}")));
+            }
+            drop(going);
+        };
+        thread::Builder::new()
+            .name("ledger".to_owned())
+            .spawn(run)
+            .map_err(store::Error::io("start a thread for", "ledger".as_ref()))?;
+        Ok(Self {
+            writer: Writer(work),
+            closing: Mutex::new(Some(closing)),
+            ended,
+            gone,
+        })
+    }
+
+    pub(super) fn writer(&self) -> Writer {
+        self.writer.clone()
+    }
+
+    pub(super) fn ended(&self) -> watch::Receiver<Option<String>> {
+        self.ended.clone()
+    }
+
+    /// Ends the thread after the batch in hand and a checkpoint.
+    pub(super) async fn close(&self) {
+        let closing = self.closing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Gone already if the store failed.
+        let _ = closing.map(|closing| closing.send(()));
+        let mut gone = self.gone.clone();
+        while gone.changed().await.is_ok() {}
+    }
+}
+
+/// The state that a store holds. The whole ledger is read: for the newest entries, for the orders of all, and for the
+/// entry that changed each book last, which a checkpoint does not keep.
+pub(super) fn recall(store: &dyn Store, mut loaded: Loaded) -> Result<State, store::Error> {
+    let mut recent = Recent::default();
+    let mut changed = HashMap::new();
+    let mut after = Seq::ZERO;
+    while after < loaded.head {
+        let entries = store.read(after, RECALL_PAGE)?;
+        let Some(last) = entries.last() else { break };
+        after = last.seq;
+        for entry in entries {
+            if entry.kind.changes_book() {
+                changed.insert(entry.item, entry.seq);
+            }
+            recent.push(entry);
+        }
+    }
+    for book in &mut loaded.books {
+        book.seq = changed.get(&book.item).copied().unwrap_or(book.seq);
+    }
+    Ok(State::new(loaded, recent))
+}
+
+struct Thread {
+    store: Arc<dyn Store>,
+    state: Arc<RwLock<State>>,
+    head: watch::Sender<Seq>,
+    /// The entry of the last checkpoint.
+    noted: Seq,
+}
+
+impl Thread {
+    fn run(&mut self, mut inbox: mpsc::Receiver<Work>, close: oneshot::Receiver<()>) -> Result<(), store::Error> {
+        let Ok(waiting) = tokio::runtime::Builder::new_current_thread().build() else {
+            return Err(store::Error::Closed);
+        };
+        let mut close = close;
+        loop {
+            let work = waiting.block_on(async {
+                tokio::select! {
+                    biased;
+                    work = inbox.recv() => work,
+                    _ = &mut close => None,
+                }
+            });
+            let Some((jobs, reply)) = work else { break };
+            let replies = self.carry_out(&jobs)?;
+            // Whoever asked may be gone; what was decided stands.
+            let _ = reply.send(replies);
+            self.checkpoint_if_due()?;
+        }
+        self.checkpoint()
+    }
+
+    /// Decides and appends until no other catalog is faster.
+    fn carry_out(&mut self, jobs: &[Job]) -> Result<Replies, store::Error> {
+        for conflicts in 0..CONFLICTS_MAX {
+            let now = Timestamp::now();
+            let (entries, verdicts) = self.decide(jobs, now)?;
+            let head = *self.head.borrow();
+            match self.store.append(head, &entries) {
+                Ok(()) => {
+                    self.publish(entries);
+                    return Ok(self.replies(verdicts));
+                }
+                Err(store::Error::Conflict) => {
+                    self.catch_up()?;
+                    let rest = BACK_OFF.saturating_mul(1 << conflicts).mul_f64(rand::random());
+                    thread::park_timeout(rest);
+                }
+                Err(error @ store::Error::Full { .. }) => {
+                    tracing::warn!(%error, "nothing was written");
+                    return Ok(all(jobs, &Undone::Full(error.to_string())));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(all(jobs, &Undone::Busy))
+    }
+
+    fn decide(&self, jobs: &[Job], now: Timestamp) -> Result<(Vec<Entry>, Vec<Verdicts>), store::Error> {
+        let durable = Snapshot {
+            state: &self.state,
+            store: &*self.store,
+            head: *self.head.borrow(),
+        };
+        let mut batch = Batch::new(&durable, now);
+        let mut verdicts = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            verdicts.push(match job {
+                Job::Sell(sales) => Verdicts::Sales(
+                    sales
+                        .iter()
+                        .map(|sale| Ok((sale.order, sale.item, batch.sell(sale)?)))
+                        .collect::<Result<_, store::Error>>()?,
+                ),
+                Job::Change(change) => Verdicts::Change(change.item, batch.change(change)?),
+                Job::Confirm => Verdicts::Confirm,
+            });
+        }
+        Ok((batch.into_entries(), verdicts))
+    }
+
+    /// Shows durable entries to the readers.
+    fn publish(&self, entries: Vec<Entry>) {
+        let Some(last) = entries.last().map(|entry| entry.seq) else {
+            return;
+        };
+        {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            entries.into_iter().for_each(|entry| state.apply(entry));
+        }
+        self.head.send_replace(last);
+    }
+
+    /// Follows what other catalogs appended.
+    fn catch_up(&self) -> Result<(), store::Error> {
+        loop {
+            let head = *self.head.borrow();
+            let entries = self.store.read(head, RECALL_PAGE)?;
+            if entries.is_empty() {
+                return Ok(());
+            }
+            // Only stock changes have an id. A book that came, went or has another title is not in the ledger whole.
+            let shelves_changed = entries
+                .iter()
+                .any(|entry| entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none()));
+            if shelves_changed {
+                let fresh = recall(&*self.store, self.store.load()?)?;
+                let head = fresh.head;
+                *self.state.write().unwrap_or_else(PoisonError::into_inner) = fresh;
+                self.head.send_replace(head);
+            } else {
+                self.publish(entries);
+            }
+        }
+    }
+
+    fn replies(&self, verdicts: Vec<Verdicts>) -> Replies {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        let title = |item: ItemNumber| {
+            let place = state.shelves.place(item)?;
+            state.shelves.title(place).map(|title| title.title.clone())
+        };
+        verdicts
+            .into_iter()
+            .map(|verdicts| {
+                Ok(match verdicts {
+                    Verdicts::Sales(verdicts) => {
+                        let decisions = verdicts
+                            .into_iter()
+                            .map(|(order, item, verdict)| decision(order, verdict, title(item)));
+                        Done::Sold(decisions.collect(), state.head)
+                    }
+                    Verdicts::Change(item, verdict) => {
+                        let book = match &verdict {
+                            Verdict::Recorded { entry, .. } => state.book(item).map(|book| book_after(book, entry)),
+                            _ => None,
+                        };
+                        Done::Changed(verdict, book, state.head)
+                    }
+                    Verdicts::Confirm => Done::Confirmed,
+                })
+            })
+            .collect()
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<(), store::Error> {
+        let (books, head) = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            (state.shelves.count() as u64, state.head)
+        };
+        if head.since(self.noted) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), store::Error> {
+        let (books, head) = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            (state.books(), state.head)
+        };
+        match self.store.checkpoint(&books, head) {
+            Ok(()) => {
+                self.noted = head;
+                Ok(())
+            }
+            // The ledger alone rebuilds everything; the next start only takes longer.
+            Err(error) if error.is_passing() => {
+                tracing::warn!(%error, "no checkpoint was written");
+                self.noted = head;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The verdicts on one job.
+enum Verdicts {
+    Sales(Vec<(OrderId, ItemNumber, Verdict)>),
+    Change(ItemNumber, Verdict),
+    Confirm,
+}
+
+/// The durable state, as [`Batch`] sees it.
+struct Snapshot<'a> {
+    state: &'a RwLock<State>,
+    store: &'a dyn Store,
+    head: Seq,
+}
+
+impl Durable for Snapshot<'_> {
+    type Error = store::Error;
+
+    fn head(&self) -> Seq {
+        self.head
+    }
+
+    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).on_shelf(item)
+    }
+
+    fn decided(&self, order: OrderId) -> Result<Option<Entry>, store::Error> {
+        match self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .recent
+            .decided(order)
+        {
+            Decided::By(entry) => return Ok(Some(entry.clone())),
+            Decided::No => return Ok(None),
+            Decided::Perhaps => {}
+        }
+        self.store.find(order)
+    }
+}
+
+fn all(jobs: &[Job], undone: &Undone) -> Replies {
+    jobs.iter().map(|_| Err(undone.clone())).collect()
+}
+
+fn decision(order: OrderId, verdict: Verdict, title: Option<String>) -> Decision {
+    let mut decision = Decision {
+        order,
+        outcome: Outcome::Refused,
+        replayed: false,
+        entry: None,
+        title: None,
+        reason: None,
+        stock: None,
+    };
+    match verdict {
+        Verdict::Recorded { entry, replayed } => {
+            if entry.kind == Kind::Sold {
+                decision.outcome = Outcome::Sold;
+            }
+            decision.replayed = replayed;
+            decision.entry = Some(entry);
+            decision.title = title;
+        }
+        Verdict::Refused { reason, stock } => {
+            decision.reason = Some(reason);
+            decision.stock = stock;
+        }
+        Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
+        // A sale never takes a stock out of its range: it is refused first.
+        Verdict::Expired | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
+    }
+    decision
+}
+
+/// The book as it was right after an entry, which is the same however often it is asked for.
+fn book_after(book: Book, entry: &Entry) -> Book {
+    Book {
+        stock: entry.stock_after.unwrap_or(book.stock),
+        seq: entry.seq,
+        ..book
+    }
+}

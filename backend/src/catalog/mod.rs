@@ -1,0 +1,289 @@
+//! The catalog service: books, topics, search, stock, and the ledger, which is the one commit point of the whole shop.
+//!
+//! One thread owns the writing: it decides a batch on durable state, makes it durable, shows it to the readers and only
+//! then answers. Readers never wait for the disk.
+
+pub mod decide;
+mod feed;
+mod fill;
+mod ledger;
+pub mod recent;
+mod routes;
+pub mod shelves;
+pub mod state;
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use common::batcher::{self, Batcher};
+use common::client::Freshness;
+use common::wire::{Book, Decision, Decisions, LedgerPage, Page, Sale, Topics};
+use common::{Entry, ItemNumber, OrderId, Seq, StoreId, limits};
+use tokio::sync::watch;
+
+pub use decide::{Change, Verdict};
+pub use fill::Listings;
+use ledger::{Done, Job, Ledger, Undone};
+use recent::Decided;
+pub use routes::routes;
+use shelves::WordCursor;
+use state::State;
+
+use crate::store::{self, Store};
+
+/// Requests that may wait for the ledger; each is a batch of up to 1,024 sales, or one stock change.
+const QUEUE: NonZeroUsize = NonZeroUsize::new(512).unwrap();
+/// Requests that share one append.
+const BATCH: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+/// Catalog → store keeps exactly one batch on its way.
+const FLIGHTS: NonZeroUsize = NonZeroUsize::MIN;
+
+/// Why the catalog did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing was changed; trying again may help.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// Nothing was changed: there is no room.
+    #[error("{0}")]
+    Full(String),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl From<Undone> for Error {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Busy => Self::Busy("Other catalogs keep changing the ledger; try again."),
+            Undone::Full(why) => Self::Full(why),
+        }
+    }
+}
+
+/// A running catalog.
+#[derive(Debug)]
+pub struct Catalog {
+    store: Arc<dyn Store>,
+    state: Arc<RwLock<State>>,
+    head: watch::Receiver<Seq>,
+    batcher: Batcher<Job, Result<Done, Undone>>,
+    ledger: Ledger,
+}
+
+/// Something read, and the entry after which it was read.
+#[derive(Debug)]
+pub struct At<T> {
+    /// What was read.
+    pub what: T,
+    /// When.
+    pub head: Seq,
+}
+
+impl Catalog {
+    /// Opens the catalog over a store, which is filled with `listings` if it is fresh. Blocks. Must run within a runtime.
+    ///
+    /// # Errors
+    /// The store's, or the catalog file's.
+    pub fn open(store: Box<dyn Store>, listings: &Listings) -> Result<Self, store::Error> {
+        let store: Arc<dyn Store> = store.into();
+        let state = ledger::recall(&*store, fill::load(&*store, listings)?)?;
+        let (published, head) = watch::channel(state.head);
+        let state = Arc::new(RwLock::new(state));
+        let ledger = Ledger::start(Arc::clone(&store), Arc::clone(&state), published)?;
+        let writer = ledger.writer();
+        let limits = batcher::Limits {
+            queue: QUEUE,
+            batch: BATCH,
+            flights: FLIGHTS,
+        };
+        let batcher = Batcher::new(limits, move |jobs| writer.clone().carry_out(jobs));
+        Ok(Self {
+            store,
+            state,
+            head,
+            batcher,
+            ledger,
+        })
+    }
+
+    /// Says when the store is closed for good, and why.
+    pub fn ended(&self) -> watch::Receiver<Option<String>> {
+        self.ledger.ended()
+    }
+
+    /// Finishes what waits, writes a checkpoint and lets go of the store.
+    pub async fn close(&self) {
+        self.ledger.close().await;
+    }
+
+    /// The last durable entry.
+    pub fn head(&self) -> Seq {
+        *self.head.borrow()
+    }
+
+    /// Whose ledger it is.
+    pub fn store_id(&self) -> StoreId {
+        self.state().store
+    }
+
+    /// All topics.
+    pub fn topics(&self) -> At<Topics> {
+        let (shelves, head) = {
+            let state = self.state();
+            (Arc::clone(&state.shelves), state.head)
+        };
+        At {
+            what: Topics {
+                topics: shelves.topics(),
+            },
+            head,
+        }
+    }
+
+    /// One page of a topic, by number.
+    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> At<Page> {
+        let shelves = Arc::clone(&self.state().shelves);
+        let found = shelves.in_topic(topic, after, limit);
+        self.page(&found.places, found.next.map(|item| item.to_string()))
+    }
+
+    /// One page of the books in which every word of the query begins a word.
+    pub async fn search_words(self: &Arc<Self>, query: String, after: Option<WordCursor>, limit: usize) -> At<Page> {
+        let catalog = Arc::clone(self);
+        let searching = move || {
+            let shelves = Arc::clone(&catalog.state().shelves);
+            let found = shelves.with_words(&query, after, limit);
+            catalog.page(&found.places, found.next.map(|(rank, item)| format!("{rank}-{item}")))
+        };
+        // Only a runtime that is being torn down loses a blocking task.
+        tokio::task::spawn_blocking(searching)
+            .await
+            .unwrap_or_else(|_| self.page(&[], None))
+    }
+
+    /// One book.
+    pub fn book(&self, item: ItemNumber) -> At<Option<Book>> {
+        let state = self.state();
+        At {
+            what: state.book(item),
+            head: state.head,
+        }
+    }
+
+    /// Sells a batch; the decisions come in its order.
+    ///
+    /// # Errors
+    /// When nothing was changed. Where nobody knows, there is no answer at all.
+    pub async fn sell(&self, sales: Vec<Sale>) -> Result<Decisions, Error> {
+        match self.submit(Job::Sell(sales)).await? {
+            Done::Sold(decisions, head) => Ok(Decisions { decisions, head }),
+            Done::Changed(..) | Done::Confirmed => Ok(Decisions {
+                decisions: Vec::<Decision>::new(),
+                head: self.head(),
+            }),
+        }
+    }
+
+    /// Changes a stock; the book as it was right after, where it was done.
+    ///
+    /// # Errors
+    /// As in [`Self::sell`].
+    pub async fn change(&self, change: Change) -> Result<At<(Verdict, Option<Book>)>, Error> {
+        match self.submit(Job::Change(change)).await? {
+            Done::Changed(verdict, book, head) => Ok(At {
+                what: (verdict, book),
+                head,
+            }),
+            Done::Sold(..) | Done::Confirmed => Err(Error::Busy("The change was not taken up; try again.")),
+        }
+    }
+
+    /// Makes sure that what is read next is as fresh as it is asked to be: confirms the head with the store where that is
+    /// beyond the one known here.
+    ///
+    /// # Errors
+    /// As in [`Self::sell`].
+    pub async fn freshen(&self, fresh: Freshness) -> Result<(), Error> {
+        if fresh.confirmed || fresh.seen.is_some_and(|seen| seen > self.head()) {
+            self.submit(Job::Confirm).await?;
+        }
+        Ok(())
+    }
+
+    /// One page of the ledger.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn page_of_ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
+        let (kept, head) = {
+            let state = self.state();
+            (state.recent.after(after, limit), state.head)
+        };
+        let entries = match kept {
+            Some(entries) => entries,
+            None => self.ask_store(move |store| store.read(after, limit)).await?,
+        };
+        Ok(LedgerPage { entries, head })
+    }
+
+    /// The entry that decided an order.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn find_order(&self, order: OrderId) -> Result<At<Option<Entry>>, Error> {
+        let (known, head) = {
+            let state = self.state();
+            let known = match state.recent.decided(order) {
+                Decided::By(entry) => Some(Some(entry.clone())),
+                Decided::No => Some(None),
+                Decided::Perhaps => None,
+            };
+            (known, state.head)
+        };
+        let what = match known {
+            Some(entry) => entry,
+            None => self.ask_store(move |store| store.find(order)).await?,
+        };
+        Ok(At { what, head })
+    }
+
+    async fn submit(&self, job: Job) -> Result<Done, Error> {
+        match self.batcher.call(job).await {
+            Ok(done) => Ok(done?),
+            Err(batcher::Error::Full) => Err(Error::Busy("Too many changes are waiting; try again.")),
+            Err(batcher::Error::Closed) => Err(Error::Busy("The catalog is stopping.")),
+            // Nobody knows what is on the disk: whoever waits is not answered, and the service is about to end.
+            Err(batcher::Error::Lost) => std::future::pending().await,
+        }
+    }
+
+    async fn ask_store<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&dyn Store) -> Result<T, store::Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let store = Arc::clone(&self.store);
+        match tokio::task::spawn_blocking(move || ask(&*store)).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(Error::Busy("The catalog is stopping.")),
+        }
+    }
+
+    fn page(&self, places: &[shelves::Place], next: Option<String>) -> At<Page> {
+        let state = self.state();
+        let books = places.iter().filter_map(|&place| state.book_at(place)).collect();
+        At {
+            what: Page { books, next },
+            head: state.head,
+        }
+    }
+
+    /// Never held across an `.await`, nor while the disk is at work.
+    fn state(&self) -> RwLockReadGuard<'_, State> {
+        // Applying an entry cannot leave the state half changed, so a panic elsewhere does not spoil it.
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The most entries the feed hands on at once.
+const FEED_PAGE: usize = limits::LEDGER_PAGE_MAX;

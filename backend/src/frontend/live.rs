@@ -1,0 +1,252 @@
+//! What goes out to every reader of the event stream: followed from the catalog's feed, merged, written once.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use common::client::{Catalog, Error, FeedEvent};
+use common::wire::{Hello, Resync, Source, StockMoved};
+use common::{Entry, Seq, StoreId, limits};
+use tokio::sync::{broadcast, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::events::{Pending, Ring, moved};
+use crate::http::{Frame, write_event};
+
+/// Frames a slow reader may be behind before it is told to read afresh.
+const FRAMES_BEHIND_MAX: usize = 256;
+/// The longest rest before the first attempt to reach a lost catalog again; it doubles with each.
+const BACK_OFF: Duration = Duration::from_millis(50);
+/// The longest rest of all.
+const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+
+/// Something that goes out to every reader.
+#[derive(Debug, Clone)]
+pub(super) struct Published {
+    /// Written once for all.
+    pub(super) frame: Frame,
+    /// A reader that is here already has it; `None` is for everybody.
+    pub(super) until: Option<Seq>,
+}
+
+/// Where a reader begins.
+#[derive(Debug)]
+pub(super) struct Start {
+    pub(super) hello: Hello,
+    pub(super) live: bool,
+    /// What it missed; nothing if it must read afresh.
+    pub(super) missed: Option<Vec<StockMoved>>,
+    pub(super) stream: broadcast::Receiver<Published>,
+}
+
+#[derive(Debug, Default)]
+struct Told {
+    store: Option<StoreId>,
+    /// Everything up to this entry has gone out.
+    out: Seq,
+    live: bool,
+    ring: Ring,
+    pending: Pending,
+}
+
+/// The live events of one front-end.
+#[derive(Debug)]
+pub(super) struct Live {
+    told: Mutex<Told>,
+    /// The last entry the feed brought.
+    head: AtomicU64,
+    out: watch::Sender<Option<Seq>>,
+    readers: broadcast::Sender<Published>,
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        Self {
+            told: Mutex::default(),
+            head: AtomicU64::new(0),
+            out: watch::Sender::new(None),
+            readers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
+        }
+    }
+
+    /// The last entry the feed brought.
+    pub(super) fn head(&self) -> Seq {
+        Seq(self.head.load(Ordering::Relaxed))
+    }
+
+    /// Everything up to this entry has gone out; nothing until the catalog was heard of for the first time.
+    pub(super) fn out(&self) -> watch::Receiver<Option<Seq>> {
+        self.out.subscribe()
+    }
+
+    /// Begins a reader that saw everything up to `after`, or wants only what comes. Nothing until the catalog was
+    /// heard of for the first time.
+    pub(super) fn start(&self, after: Option<Seq>) -> Option<Start> {
+        let told = self.told();
+        let hello = Hello {
+            seq: told.out,
+            store: told.store?,
+        };
+        let missed = match after {
+            None => Some(Vec::new()),
+            Some(after) if after > told.out || told.out.since(after) > limits::EVENTS_BEHIND_MAX => None,
+            Some(after) => told.ring.between(after, told.out).map(|moved| moved.copied().collect()),
+        };
+        // Under the lock: between what was told and what will be nothing is lost and nothing comes twice.
+        Some(Start {
+            hello,
+            live: told.live,
+            missed,
+            stream: self.readers.subscribe(),
+        })
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn follow(&self, entry: &Entry) {
+        let mut told = self.told();
+        if let Some(moved) = moved(entry) {
+            told.ring.add(moved);
+            told.pending.add(moved);
+        }
+        self.head.store(entry.seq.0, Ordering::Relaxed);
+    }
+
+    /// Sends out what has gathered.
+    fn flush(&self) {
+        let mut told = self.told();
+        let head = self.head();
+        if told.out == head {
+            return;
+        }
+        told.out = head;
+        let changes = told.pending.take();
+        if !changes.is_empty() {
+            let mut frame = Vec::with_capacity(changes.len().saturating_mul(160));
+            for moved in &changes {
+                write_event(&mut frame, "stock", Some(moved.seq.0), moved);
+            }
+            self.send(Frame::new(frame), Some(head));
+        }
+        self.out.send_replace(Some(head));
+    }
+
+    /// The feed begins, again perhaps; another store's, or an older copy of this one, makes every reader start afresh.
+    fn greet(&self, hello: &Hello, asked_after: Seq) {
+        let mut told = self.told();
+        let known = told.store == Some(hello.store) && hello.seq >= told.out;
+        if !known {
+            let first = told.store.is_none();
+            let start = asked_after.min(hello.seq);
+            self.head.store(start.0, Ordering::Relaxed);
+            *told = Told {
+                store: Some(hello.store),
+                out: start,
+                ring: Ring::starting(start),
+                ..Told::default()
+            };
+            if !first {
+                self.send(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
+            }
+            self.out.send_replace(Some(start));
+        }
+        if !told.live {
+            told.live = true;
+            self.send(Frame::event("source", None, &Source { live: true }), None);
+        }
+    }
+
+    fn lost(&self) {
+        self.flush();
+        let mut told = self.told();
+        if told.live {
+            told.live = false;
+            self.send(Frame::event("source", None, &Source { live: false }), None);
+        }
+    }
+
+    fn send(&self, frame: Frame, until: Option<Seq>) {
+        // Nobody may be reading.
+        let _ = self.readers.send(Published { frame, until });
+    }
+}
+
+/// Follows the catalog's feed until the front-end stops, for ever trying again.
+pub(super) async fn follow(live: Arc<Live>, catalog: Catalog, stopping: CancellationToken) {
+    let following = async {
+        let mut rest = BACK_OFF;
+        loop {
+            let was_live_since = Instant::now();
+            let error = follow_once(&live, &catalog).await;
+            live.lost();
+            tracing::debug!(%error, "the catalog's feed ended");
+            if was_live_since.elapsed() > BACK_OFF_MAX {
+                rest = BACK_OFF;
+            }
+            tokio::time::sleep(rest.mul_f64(rand::random())).await;
+            rest = rest.saturating_mul(2).min(BACK_OFF_MAX);
+        }
+    };
+    tokio::select! {
+        () = following => {}
+        () = stopping.cancelled() => {}
+    }
+}
+
+async fn follow_once(live: &Live, catalog: &Catalog) -> Error {
+    match try_follow(live, catalog).await {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+async fn try_follow(live: &Live, catalog: &Catalog) -> Result<std::convert::Infallible, Error> {
+    let asked_after = if live.told().store.is_some() {
+        live.head()
+    } else {
+        let page = catalog.ledger(Seq::ZERO, 1).await?;
+        Seq(page.head.0.saturating_sub(limits::EVENTS_BEHIND_MAX))
+    };
+    let mut feed = catalog.feed(Some(asked_after)).await?;
+    // The window opens with the first change after a quiet time, which goes out at once.
+    let mut due: Option<Instant> = None;
+    let mut last_flush: Option<Instant> = None;
+    loop {
+        let event = tokio::select! {
+            event = feed.next() => event?,
+            () = at(due) => {
+                live.flush();
+                (due, last_flush) = (None, Some(Instant::now()));
+                continue;
+            }
+        };
+        match event {
+            FeedEvent::Hello(hello) => {
+                live.greet(&hello, asked_after);
+                if hello.seq < asked_after {
+                    // The store lost entries: begin anew from what it has.
+                    return Err(Error::Malformed {
+                        url: catalog.url().to_owned(),
+                        why: "the ledger is shorter".into(),
+                    });
+                }
+            }
+            FeedEvent::Entry(entry) => {
+                live.follow(&entry);
+                let now = Instant::now();
+                due.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::MERGE_WINDOW)));
+            }
+            FeedEvent::Heartbeat => {}
+        }
+    }
+}
+
+async fn at(due: Option<Instant>) {
+    match due {
+        Some(due) => tokio::time::sleep_until(due).await,
+        None => std::future::pending().await,
+    }
+}

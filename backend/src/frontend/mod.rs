@@ -1,0 +1,146 @@
+//! The front-end service: public HTTP; validation, limits, live events. It keeps nothing durable, so any number of copies
+//! can run anywhere.
+
+mod buying;
+mod events;
+mod live;
+mod routes;
+mod selector;
+mod subscriber;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::batcher::Batcher;
+use common::client::{self, Answer as Reply, Catalog, Freshness, Orders};
+use common::wire::{Order, OrderResult, StockChange};
+use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use live::Live;
+pub use routes::routes;
+
+use crate::http::{Answer, Failure, Outcome, Ready};
+
+/// A running front-end.
+#[derive(Debug)]
+pub struct Frontend {
+    catalog: Catalog,
+    orders: Orders,
+    batcher: Batcher<Order, OrderResult>,
+    live: Arc<Live>,
+    subscribers: Arc<Semaphore>,
+    /// The last entry of the ledger that was heard of.
+    head: AtomicU64,
+    token: Option<Arc<str>>,
+    stopping: CancellationToken,
+}
+
+impl Frontend {
+    /// Over that catalog and that order service; `token` is the shopkeeper's. Must run within a runtime.
+    pub fn new(catalog: Catalog, orders: Orders, token: Option<Arc<str>>, stopping: CancellationToken) -> Self {
+        let live = Arc::new(Live::new());
+        tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
+        Self {
+            batcher: buying::batcher(orders.clone()),
+            catalog,
+            orders,
+            live,
+            subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
+            head: AtomicU64::new(0),
+            token,
+            stopping,
+        }
+    }
+
+    /// The last entry of the ledger that was heard of.
+    pub fn head(&self) -> Seq {
+        Seq(self.head.load(Ordering::Relaxed)).max(self.live.head())
+    }
+
+    fn note(&self, seq: Option<Seq>) {
+        if let Some(seq) = seq {
+            self.head.fetch_max(seq.0, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads from the catalog and hands its answer on.
+    async fn read(&self, path: &str, fresh: Freshness) -> Outcome {
+        self.relay(self.catalog.read(path, fresh).await)
+    }
+
+    fn relay(&self, reply: Result<Reply, client::Error>) -> Outcome {
+        let reply = reply.map_err(|error| unreachable(&error))?;
+        self.note(reply.seq);
+        if reply.is_success() {
+            let answer = Answer::json_bytes(reply.body).at(reply.seq).replayed(reply.replayed);
+            return Ok(match reply.etag {
+                Some(etag) => answer.tagged(etag),
+                None => answer,
+            });
+        }
+        let (seq, replayed) = (reply.seq, reply.replayed);
+        match reply.parse::<serde_json::Value>() {
+            Err(client::Error::Problem(problem)) => Err(Failure::from(*problem).at(seq).replayed(replayed)),
+            Err(error) => Err(unreachable(&error)),
+            Ok(_) => Err(Failure::new(
+                Code::Internal,
+                "The answer of a neighbour makes no sense.",
+            )),
+        }
+    }
+}
+
+/// A read changes nothing, so it may always be tried again.
+fn unreachable(error: &client::Error) -> Failure {
+    tracing::warn!(%error, "a neighbour did not answer");
+    Failure::new(Code::Unavailable, "The shop's catalog cannot be reached; try again.")
+}
+
+impl Ready for Frontend {
+    fn missing(&self) -> BoxFuture<'_, Vec<String>> {
+        async {
+            let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
+            let catalog = say("the catalog", self.catalog.url(), catalog);
+            let orders = say("the order service", self.orders.url(), orders);
+            catalog.into_iter().chain(orders).collect()
+        }
+        .boxed()
+    }
+}
+
+fn say(who: &str, url: &str, reply: Result<Reply, client::Error>) -> Option<String> {
+    match reply {
+        Ok(reply) if reply.is_success() => None,
+        Ok(reply) => Some(match reply.parse::<serde_json::Value>() {
+            Err(client::Error::Problem(problem)) => format!("{who} at {url} is not ready ({})", problem.detail),
+            _ => format!("{who} at {url} is not ready"),
+        }),
+        Err(error) => Some(format!("{who}: {error}")),
+    }
+}
+
+impl Frontend {
+    /// Changes a stock. It is never sent twice from here: an unknown outcome is asked for with the same key.
+    async fn change_stock(
+        &self,
+        item: ItemNumber,
+        change: StockChange,
+        key: Option<OrderId>,
+        deadline: Option<Deadline>,
+        token: Option<&str>,
+    ) -> Outcome {
+        let deadline = Deadline::bounded(deadline);
+        match self.catalog.update(item, change, key, deadline, token).await {
+            Err(error) if !error.is_definite() => {
+                tracing::warn!(%error, "nobody knows what became of a stock change");
+                let detail = "There was no decision in time. Ask with the same key what became of it.";
+                Err(Problem::new(Code::DeadlineExceeded, detail).of_order(key).into())
+            }
+            reply => self.relay(reply),
+        }
+    }
+}

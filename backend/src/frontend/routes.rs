@@ -1,0 +1,232 @@
+//! The front-end's operations: each is one description, one function.
+
+use std::sync::Arc;
+
+use common::client::Freshness;
+use common::wire::{
+    Book, BuyBody, Hello, LedgerPage, Page, Receipt, SearchBody, StockBody, StockChange, StockMoved, Topics,
+};
+use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use utoipa::OpenApi;
+
+use super::selector::{Selector, parse_purchase};
+use super::{Frontend, subscriber};
+use crate::http::{Answer, Call, Failure, Frames, HealthDocument, Outcome, Ready, Route, Routes, health_routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch the shelves."),
+    paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_ledger),
+    components(schemas(Problem, StockMoved, Hello)),
+    modifiers(&Token),
+)]
+struct Document;
+
+struct Token;
+
+impl utoipa::Modify for Token {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        document
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("token", bearer);
+    }
+}
+
+/// The routes of a front-end.
+pub fn routes(frontend: &Arc<Frontend>) -> Routes {
+    let document = document();
+    let mut routes = vec![
+        Route::of::<__path_buy_book, _, _, _>(frontend, buy_book),
+        Route::of::<__path_search_books, _, _, _>(frontend, search_books),
+        Route::of::<__path_list_topics, _, _, _>(frontend, list_topics),
+        Route::of::<__path_find_order, _, _, _>(frontend, find_order),
+        Route::of::<__path_watch_events, _, _, _>(frontend, watch_events),
+        Route::of::<__path_change_stock, _, _, _>(frontend, change_stock),
+        Route::of::<__path_list_ledger, _, _, _>(frontend, list_ledger),
+    ];
+    routes.extend(health_routes(
+        "frontend",
+        Arc::clone(frontend) as Arc<dyn Ready>,
+        &document,
+    ));
+    let head = Arc::clone(frontend);
+    Routes::new("frontend", routes, move || {
+        Some(head.head()).filter(|&head| head > Seq::ZERO)
+    })
+}
+
+fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    document.merge(HealthDocument::openapi());
+    document
+}
+
+/// All topics, in alphabetical order without regard to case.
+#[utoipa::path(get, path = "/topics", tag = "shop", responses(
+    (status = 200, description = "The topics", body = Topics),
+    (status = 304, description = "Not changed since the entity tag in If-None-Match"),
+    (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
+async fn list_topics(frontend: Arc<Frontend>, call: Call) -> Outcome {
+    let reply = frontend.catalog.topics(freshness(&call)?).await;
+    frontend.relay(reply).map(forwarded)
+}
+
+/// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
+#[utoipa::path(get, path = "/search", tag = "shop", request_body = Option<SearchBody>,
+    params(("topic" = Option<String>, Query, description = "Without regard to case: a page, by number"),
+        ("item" = Option<ItemNumber>, Query, description = "One book"),
+        ("lookupNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
+        ("q" = Option<String>, Query, description = "Words that begin like these: a page, titles first"),
+        ("limit" = Option<u32>, Query, description = "Books on a page: 1…100, 50 unless given"),
+        ("after" = Option<String>, Query, description = "The `next` of the page before")),
+    responses((status = 200, description = "One page, or with `item` one `Book`", body = Page),
+        (status = 304, description = "Not changed since the entity tag in If-None-Match"),
+        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
+async fn search_books(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
+    let selector = Selector::parse(&mut call)?;
+    let limit = call.limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
+    let after = call.query("after")?;
+    let fresh = freshness(&call)?;
+    let reply = match selector {
+        Selector::Item(item) => frontend.catalog.lookup(item, fresh).await,
+        Selector::Topic(topic) => {
+            frontend
+                .catalog
+                .search_topic(&topic, limit, after.as_deref(), fresh)
+                .await
+        }
+        Selector::Words(words) => {
+            frontend
+                .catalog
+                .search_words(&words, limit, after.as_deref(), fresh)
+                .await
+        }
+    };
+    frontend.relay(reply).map(forwarded)
+}
+
+/// Buys copies of a book.
+#[utoipa::path(post, path = "/buy", tag = "shop", request_body = BuyBody,
+    params(("buyNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
+        ("Idempotency-Key" = Option<OrderId>, Header, description = "The order's id; send it again to ask again"),
+        ("Bookstore-Deadline" = Option<Deadline>, Header, description = "Unix milliseconds; 5 s from now unless given")),
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
+async fn buy_book(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
+    let (item, quantity) = parse_purchase(&mut call)?;
+    frontend.buy(item, quantity, call.key()?, call.deadline()?).await
+}
+
+/// One order's receipt, sold or refused.
+#[utoipa::path(get, path = "/orders/{order}", tag = "shop", params(("order" = OrderId, Path)),
+    responses((status = 200, description = "The receipt", body = Receipt),
+        (status = 404, description = "`unknown-order`: final only after the order's deadline", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
+async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
+    let order = call.parse_segment("order", 0)?;
+    let reply = frontend.orders.find(order, call.seen()?).await;
+    frontend.relay(reply)
+}
+
+/// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
+#[utoipa::path(get, path = "/events", tag = "shop",
+    params(("after" = Option<Seq>, Query, description = "From after this entry; else only what comes"),
+        ("Last-Event-ID" = Option<Seq>, Header, description = "The same, as a reader that reconnects sends it")),
+    responses((status = 200, description = "The stream", body = StockMoved, content_type = "text/event-stream"),
+        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
+        (status = 429, description = "`too-many-requests`: too many streams are open", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 503, description = "`unavailable`: the catalog was never reached", body = Problem,
+            content_type = "application/problem+json")))]
+async fn watch_events(frontend: Arc<Frontend>, call: Call) -> Outcome {
+    let after = call.resume_after()?;
+    let Ok(place) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
+        return Err(Failure::new(
+            Code::TooManyRequests,
+            "Too many event streams are open here; try again later.",
+        ));
+    };
+    match subscriber::subscribe(&frontend.live, after, place).await {
+        Some(frames) => Ok(Answer::events(Frames::new(frames, frontend.stopping.clone()))),
+        None => Err(Failure::new(
+            Code::Unavailable,
+            "The shop's catalog was not reached yet; try again.",
+        )),
+    }
+}
+
+/// Sets or changes a stock; for the shopkeeper.
+#[utoipa::path(put, path = "/stock/{item}", tag = "shopkeeper", request_body = StockBody, security(("token" = [])),
+    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
+    responses((status = 200, description = "The book as it is then", body = Book),
+        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
+            content_type = "application/problem+json")))]
+async fn change_stock(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
+    call.authorize(frontend.token.as_deref())?;
+    let item = call.parse_segment("item", 0)?;
+    let change: StockChange = call.json()?;
+    let key = call.key()?;
+    let deadline = call.deadline()?;
+    frontend.change_stock(item, change, key, deadline, call.bearer()).await
+}
+
+/// The ledger's entries after one; for the shopkeeper.
+#[utoipa::path(get, path = "/ledger", tag = "shopkeeper", security(("token" = [])),
+    params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
+        ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
+    responses((status = 200, description = "One page", body = LedgerPage),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
+async fn list_ledger(frontend: Arc<Frontend>, call: Call) -> Outcome {
+    call.authorize(frontend.token.as_deref())?;
+    let after = call.parse_query("after")?.unwrap_or(Seq::ZERO);
+    let limit = call.limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
+    frontend
+        .read(&format!("/ledger?after={after}&limit={limit}"), freshness(&call)?)
+        .await
+}
+
+fn freshness(call: &Call) -> Result<Freshness, Failure> {
+    Ok(Freshness {
+        seen: call.seen()?,
+        confirmed: call.wants_fresh(),
+    })
+}
+
+fn forwarded(answer: Answer) -> Answer {
+    answer.cached("bookstore; fwd=miss")
+}
+
+#[cfg(test)]
+mod tests {
+    use common::client::{Catalog, Orders, Peer, connections};
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::http::agreement::assert_agree;
+
+    #[tokio::test]
+    async fn the_routes_and_their_document_agree() {
+        let nobody = Peer::parse(connections().unwrap(), "http://127.0.0.1:9").unwrap();
+        let (catalog, orders) = (Catalog::new(nobody.clone()), Orders::new(nobody));
+        let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
+        assert_agree(&routes(&frontend), &document());
+    }
+}

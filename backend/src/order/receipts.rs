@@ -1,0 +1,95 @@
+//! Receipts, read from the ledger. Their titles are today's, so they are looked up.
+
+use std::collections::HashMap;
+
+use common::client::{Error, Freshness};
+use common::wire::{Book, Receipt, Receipts};
+use common::{Entry, ItemNumber, OrderId, Problem, Seq, limits};
+use futures::StreamExt;
+
+use super::{Orders, unreadable};
+
+/// Ledger pages read for one page of receipts; a stretch without orders ends the page early, with a cursor.
+const PAGES_MAX: usize = 10;
+/// Titles looked up at the same time.
+const LOOKUPS: usize = 8;
+
+impl Orders {
+    /// The receipt of one order.
+    ///
+    /// # Errors
+    /// `unknown-order` where no order of that id is decided, `unavailable` where the catalog cannot say.
+    pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
+        let entry = self.catalog.find_order(order, fresh).await.map_err(unreadable)?;
+        self.note(Some(entry.seq));
+        let title = self.title(entry.item).await?;
+        Receipt::of(&entry, title).ok_or_else(|| {
+            Problem::new(common::Code::UnknownOrder, "That id is a stock change, not an order.").of_order(Some(order))
+        })
+    }
+
+    /// At most `limit` receipts after that entry of the ledger, oldest first.
+    ///
+    /// # Errors
+    /// `unavailable` where the catalog cannot say.
+    pub async fn list(&self, after: Seq, limit: usize) -> Result<Receipts, Problem> {
+        let mut found: Vec<Entry> = Vec::new();
+        let (mut after, mut more) = (after, true);
+        for _ in 0..PAGES_MAX {
+            let page = self
+                .catalog
+                .ledger(after, limits::LEDGER_PAGE_MAX)
+                .await
+                .map_err(unreadable)?;
+            self.note(Some(page.head));
+            for entry in page.entries {
+                if found.len() == limit {
+                    break;
+                }
+                after = entry.seq;
+                if Receipt::of(&entry, None).is_some() {
+                    found.push(entry);
+                }
+            }
+            more = after < page.head;
+            if !more || found.len() == limit {
+                break;
+            }
+        }
+        let titles = self.titles(&found).await?;
+        let orders = found
+            .iter()
+            .filter_map(|entry| Receipt::of(entry, titles.get(&entry.item).cloned()))
+            .collect();
+        Ok(Receipts {
+            orders,
+            next: more.then(|| after.to_string()),
+        })
+    }
+
+    async fn titles(&self, entries: &[Entry]) -> Result<HashMap<ItemNumber, String>, Problem> {
+        let mut items: Vec<ItemNumber> = entries.iter().map(|entry| entry.item).collect();
+        items.sort_unstable();
+        items.dedup();
+        let lookups = futures::stream::iter(items).map(|item| async move { (item, self.title(item).await) });
+        let mut lookups = lookups.buffer_unordered(LOOKUPS);
+        let mut titles = HashMap::new();
+        while let Some((item, title)) = lookups.next().await {
+            titles.extend(title?.map(|title| (item, title)));
+        }
+        Ok(titles)
+    }
+
+    async fn title(&self, item: ItemNumber) -> Result<Option<String>, Problem> {
+        let answer = self
+            .catalog
+            .lookup(item, Freshness::default())
+            .await
+            .map_err(unreadable)?;
+        match answer.parse::<Book>() {
+            Ok(book) => Ok(Some(book.title)),
+            Err(Error::Problem(problem)) if problem.code == common::Code::UnknownItem => Ok(None),
+            Err(error) => Err(unreadable(error)),
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Each service as a whole: opened from its settings, answering at an address, stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::client::{self, Peer};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::catalog::{self, Catalog, Listings};
+use crate::frontend::{self, Frontend};
+use crate::http::{Routes, Server, bind, install_metrics};
+use crate::order::{self, Orders};
+use crate::store::{self, Edit};
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// It cannot listen there.
+    #[error(transparent)]
+    Listen(#[from] std::io::Error),
+    /// Its store does not open.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// A neighbour's address is none.
+    #[error("{0}")]
+    Address(String),
+    /// The system gives no resources for the client.
+    #[error("cannot set up connections: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The opening was broken off.
+    #[error("the opening of the store was broken off")]
+    BrokenOff,
+}
+
+/// Where a service answers, and how long its connections may go on after the stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Listen {
+    /// Port 0 takes a free one.
+    pub address: SocketAddr,
+    /// The grace of the drain.
+    pub grace: Duration,
+}
+
+/// What a catalog is opened with.
+#[derive(Debug, Clone)]
+pub struct CatalogSettings {
+    /// The store.
+    pub store: store::Url,
+    /// What to do about a catalog file that was edited by hand.
+    pub edit: Edit,
+    /// The first books of a fresh store.
+    pub books: Listings,
+    /// The shopkeeper's token.
+    pub token: Option<Arc<str>>,
+}
+
+/// A service that answers.
+#[derive(Debug)]
+pub struct Service {
+    name: &'static str,
+    address: SocketAddr,
+    stopping: CancellationToken,
+    serving: JoinHandle<()>,
+    catalog: Option<Arc<Catalog>>,
+}
+
+impl Service {
+    /// Opens the store, then listens.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open_catalog(listen: Listen, settings: CatalogSettings) -> Result<Self, Error> {
+        install_metrics();
+        // Bound first: a port that is taken is found before a million books are read.
+        let listener = bind(listen.address).await?;
+        let CatalogSettings {
+            store,
+            edit,
+            books,
+            token,
+        } = settings;
+        let opening = move || Catalog::open(store::open(&store, edit)?, &books);
+        let opened = tokio::task::spawn_blocking(opening)
+            .await
+            .map_err(|_| Error::BrokenOff)?;
+        let catalog = Arc::new(opened?);
+        let stopping = CancellationToken::new();
+        let routes = catalog::routes(&catalog, token, stopping.clone());
+        Self::start("catalog", listener, routes, listen.grace, stopping, Some(catalog))
+    }
+
+    /// An order service over the catalogs at a comma list of addresses.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open_order(listen: Listen, catalog_urls: &str) -> Result<Self, Error> {
+        install_metrics();
+        let catalog = client::Catalog::new(peer(catalog_urls)?);
+        let listener = bind(listen.address).await?;
+        let routes = order::routes(&Arc::new(Orders::new(catalog)));
+        Self::start("order", listener, routes, listen.grace, CancellationToken::new(), None)
+    }
+
+    /// A front-end over the catalogs and order services at comma lists of addresses.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open_frontend(
+        listen: Listen,
+        catalog_urls: &str,
+        order_urls: &str,
+        token: Option<Arc<str>>,
+    ) -> Result<Self, Error> {
+        install_metrics();
+        let catalog = client::Catalog::new(peer(catalog_urls)?);
+        let orders = client::Orders::new(peer(order_urls)?);
+        let listener = bind(listen.address).await?;
+        let stopping = CancellationToken::new();
+        let frontend = Arc::new(Frontend::new(catalog, orders, token, stopping.clone()));
+        Self::start(
+            "frontend",
+            listener,
+            frontend::routes(&frontend),
+            listen.grace,
+            stopping,
+            None,
+        )
+    }
+
+    fn start(
+        name: &'static str,
+        listener: tokio::net::TcpListener,
+        routes: Routes,
+        grace: Duration,
+        stopping: CancellationToken,
+        catalog: Option<Arc<Catalog>>,
+    ) -> Result<Self, Error> {
+        let address = listener.local_addr()?;
+        let server = Server {
+            listener,
+            routes,
+            grace,
+            stopping: stopping.clone(),
+        };
+        Ok(Self {
+            name,
+            address,
+            stopping,
+            serving: tokio::spawn(server.run()),
+            catalog,
+        })
+    }
+
+    /// `catalog`, `order` or `frontend`.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its base address.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Says when its store is closed for good, and why; never where it has none.
+    pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
+        self.catalog.as_ref().map(|catalog| catalog.ended())
+    }
+
+    /// Stops accepting, finishes what is in hand within the grace, writes a checkpoint.
+    pub async fn stop(self) {
+        self.stopping.cancel();
+        if self.serving.await.is_err() {
+            tracing::error!(service = self.name, "the service ended with a panic");
+        }
+        if let Some(catalog) = self.catalog {
+            catalog.close().await;
+        }
+        tracing::info!(service = self.name, "stopped");
+    }
+}
+
+fn peer(urls: &str) -> Result<Peer, Error> {
+    Peer::parse(client::connections()?, urls).map_err(Error::Address)
+}
