@@ -1,0 +1,10 @@
+//! The services as real processes, asked over real sockets.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod crashes;
+mod events;
+mod limits;
+mod processes;
+mod shop;
+mod shopkeeper;
+mod shopping;
