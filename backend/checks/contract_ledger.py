@@ -1,0 +1,248 @@
+"""The contract's checks of the ledger and of everything that follows it: pages, the catalog's feed, live events.
+
+They come last, because the very last ones make the ledger long and then add all of it up.
+"""
+
+import time
+from collections import Counter
+
+from contract_frontend import BAD_LIMITS
+from contract_kit import check, new_key
+from contract_shapes import TIME, UUID, equal, expect, fields_are, is_entry, ok, refused
+
+BAD_POSITIONS = ["abc", "-1", "1.5"]
+BEHIND_MAX = 10_000
+
+
+# --- Pages ------------------------------------------------------------------------------------------------------------
+
+
+@check(cases=["frontend", "catalog"])
+def the_ledger_is_read_in_pages(w, name):
+    get, whole = w.services[name].get, w.entries()
+    found = []
+    while len(found) < min(len(whole), 40):
+        page = ok(get(f"/ledger?after={len(found)}&limit=7", token=True)).json
+        fields_are(page, ("entries", "head"))
+        equal(page["head"], len(whole), "head")
+        expect(0 < len(page["entries"]) <= 7, f"{len(page['entries'])} entries on a page of 7")
+        found += page["entries"]
+    equal(found, whole[:len(found)], "entries")
+    equal(ok(get(f"/ledger?after={len(whole)}", token=True)).json, {"entries": [], "head": len(whole)},
+          "beyond the end")
+    equal(ok(get("/ledger?limit=1000", token=True)).json["entries"], whole[:1000], "a page of 1000")
+
+
+@check(cases=["frontend", "catalog"])
+def a_ledger_page_has_bounds(w, name):
+    for limit in [limit for limit in BAD_LIMITS if limit != "101"] + ["1001"]:
+        refused(w.services[name].get(f"/ledger?limit={limit}", token=True), "invalid-request")
+    for after in ("abc", "-1", "1.5"):
+        refused(w.services[name].get(f"/ledger?after={after}", token=True), "invalid-request")
+
+
+@check
+def the_ledger_holds_a_purchase_as_its_entry(w):
+    receipt = ok(w.buy(2, 3)).json
+    entry = ok(w.frontend.get(f"/ledger?after={receipt['seq'] - 1}&limit=1", token=True)).json["entries"][0]
+    is_entry(entry, seq=receipt["seq"], at=receipt["at"], kind="sold", item=2, quantity=3, change=-3,
+             stock_after=receipt["stock"], order=receipt["order"], unit_cost="40.00")
+
+
+# --- The catalog's feed -----------------------------------------------------------------------------------------------
+
+
+def entries_of(stream, count):
+    """So many entries from the feed, whatever its other events."""
+    entries = []
+    while len(entries) < count:
+        _, identity, data = stream.next()
+        if isinstance(data, dict) and "kind" in data:
+            equal(identity or str(data["seq"]), str(data["seq"]), "id of the event")
+            entries.append(data)
+    return entries
+
+
+@check
+def the_feed_goes_on_after_a_position_and_stays_live(w):
+    head = w.head()
+    missed = [ok(w.buy(item)).json for item in (1, 2, 1)]
+    with w.catalog.events(f"/feed?after={head}") as stream:
+        entries = entries_of(stream, 3)
+        equal([entry["order"] for entry in entries], [receipt["order"] for receipt in missed], "orders")
+        live = ok(w.buy(2, 2)).json
+        entries += entries_of(stream, 1)
+    is_entry(entries[-1], order=live["order"], change=-2, seq=live["seq"])
+    equal(entries, w.entries()[head:], "entries, which are those of the ledger")
+
+
+@check
+def the_feed_tells_of_refusals_and_stock_changes_too(w):
+    head, key = w.head(), new_key()
+    with w.catalog.events(f"/feed?after={head}") as stream:
+        refused(w.buy(999, key=key), "unknown-item")
+        w.set_stock(4, 499)
+        w.set_stock(4, 500)
+        kinds = [entry["kind"] for entry in entries_of(stream, 3)]
+    equal(kinds, ["refused", "set", "set"], "kinds")
+
+
+@check(cases=BAD_POSITIONS)
+def a_feed_from_a_malformed_position_is_refused(w, after):
+    refused(w.catalog.get(f"/feed?after={after}"), "invalid-request")
+
+
+# --- Live events at the front-end -------------------------------------------------------------------------------------
+
+
+def changes_of(events):
+    """What the events add up to, item by item; their form is checked on the way."""
+    changes, last = Counter(), 0
+    for identity, data in events:
+        fields_are(data, ("seq", "item", "stock", "change", "at"))
+        equal(identity, str(data["seq"]), "id of the event")
+        expect(TIME.fullmatch(data["at"]), f"time {data['at']!r}")
+        expect(data["seq"] > last, f"seq {data['seq']} after {last}")
+        last = data["seq"]
+        changes[data["item"]] += data["change"]
+    return changes
+
+
+def resuming(after):
+    """Both ways to ask for what comes after a position, as (address, header fields)."""
+    return {"after": (f"/events?after={after}", []), "Last-Event-ID": ("/events", [("Last-Event-ID", str(after))])}
+
+
+@check
+def a_stream_begins_with_the_head_and_the_stores_name(w):
+    with w.frontend.events("/events") as stream, w.frontend.events("/events") as other:
+        hello, again = stream.expect("hello")[1], other.expect("hello")[1]
+        fields_are(hello, ("seq", "store"))
+        equal((hello["seq"], hello["store"]), (w.head(), again["store"]), "seq and store")
+
+
+@check
+def a_purchase_and_a_restock_are_told_live(w):
+    with w.frontend.events("/events") as stream:
+        stream.expect("hello")
+        receipt = ok(w.buy(2, 3)).json
+        event = stream.expect("stock")
+        equal(changes_of([event]), {2: -3}, "change")
+        told = {"seq": receipt["seq"], "item": 2, "stock": receipt["stock"], "change": -3, "at": receipt["at"]}
+        equal(event[1], told, "event")
+        book = ok(w.frontend.put("/stock/2", {"change": 3}, token=True)).json
+        event = stream.expect("stock")
+        equal((event[1]["seq"], event[1]["stock"], event[1]["change"]), (book["seq"], book["stock"], 3), "restock")
+
+
+@check
+def refusals_are_not_told(w):
+    with w.frontend.events("/events") as stream:
+        stream.expect("hello")
+        refused(w.buy(999, key=new_key()), "unknown-item")
+        seq = ok(w.buy(1)).json["seq"]
+        equal(stream.expect("stock")[1]["seq"], seq, "seq of the first event")
+
+
+@check
+def purchases_in_quick_succession_add_up(w):
+    with w.frontend.events("/events") as stream:
+        stream.expect("hello")
+        receipts = [ok(w.buy(item)).json for item in (1, 2) * 10]
+        events = stream.until("stock", receipts[-1]["seq"])
+    equal(changes_of(events), {1: -10, 2: -10}, "changes")
+    equal(events[-1][1]["stock"], receipts[-1]["stock"], "the last stock")
+
+
+@check(cases=["after", "Last-Event-ID"])
+def a_stream_resumes_where_it_was_left(w, way):
+    seq = ok(w.buy(1)).json["seq"]
+    last = [ok(w.buy(item)).json for item in (2, 1, 2)][-1]["seq"]
+    path, headers = resuming(seq)[way]
+    with w.frontend.events(path, headers=headers) as stream:
+        stream.expect("hello")
+        equal(changes_of(stream.until("stock", last)), {1: -1, 2: -2}, "changes that were missed")
+        live = ok(w.buy(1)).json
+        equal(stream.expect("stock")[1]["seq"], live["seq"], "seq of the live event")
+
+
+@check(cases=["after", "Last-Event-ID"])
+def a_stream_that_missed_nothing_repeats_nothing(w, way):
+    path, headers = resuming(w.head())[way]
+    with w.frontend.events(path, headers=headers) as stream:
+        stream.expect("hello")
+        seq = ok(w.buy(1)).json["seq"]
+        equal(stream.expect("stock")[1]["seq"], seq, "seq of the first event")
+
+
+@check
+def a_stream_from_the_very_beginning_adds_up_to_every_stock(w):
+    last = ok(w.buy(1)).json["seq"]
+    with w.frontend.events("/events?after=0") as stream:
+        stream.expect("hello")
+        changes = changes_of(stream.until("stock", last))
+    equal({item: changes[item] for item in (1, 2, 3, 4)}, {item: w.stock(item) for item in (1, 2, 3, 4)}, "stocks")
+
+
+@check(cases=["after", "Last-Event-ID"])
+def a_stream_from_beyond_the_head_is_told_to_read_afresh(w, way):
+    path, headers = resuming(w.head() + 1000)[way]
+    with w.frontend.events(path, headers=headers) as stream:
+        stream.expect("hello")
+        equal(stream.expect("resync")[1], {"seq": w.head()}, "resync")
+        seq = ok(w.buy(1)).json["seq"]
+        equal(stream.expect("stock")[1]["seq"], seq, "seq of the live event")
+
+
+@check(cases=BAD_POSITIONS)
+def a_stream_from_a_malformed_position_is_refused(w, position):
+    for path, headers in resuming(position).values():
+        refused(w.frontend.get(path, headers=headers), "invalid-request")
+
+
+@check
+def a_quiet_stream_gives_a_sign_of_life_every_five_seconds(w):
+    with w.frontend.events("/events") as stream:
+        stream.expect("hello")
+        for _ in range(2):
+            started = time.monotonic()
+            equal(stream.next()[0], "comment", "event on a quiet stream")
+            expect(time.monotonic() - started < 7, "it took longer than 5 s by far")
+
+
+# --- The whole ledger -------------------------------------------------------------------------------------------------
+
+
+@check
+def a_stream_too_far_behind_is_told_to_read_afresh(w):
+    head = w.head()
+    deadline = int(time.time() * 1000) + 25_000
+    for _ in range(BEHIND_MAX // 1000 + 1):
+        sales = [{"order": new_key(), "item": 999, "quantity": 1, "keyed": True, "resent": False, "deadline": deadline}
+                 for _ in range(1000)]
+        ok(w.catalog.post("/sales", {"sales": sales}))
+    w.frontend.get("/search?item=1", headers=[("Bookstore-Seq", str(w.head()))])
+    with w.frontend.events(f"/events?after={head}") as stream:
+        stream.expect("hello")
+        equal(stream.expect("resync")[1], {"seq": w.head()}, "resync")
+        seq = ok(w.buy(1)).json["seq"]
+        equal(stream.expect("stock")[1]["seq"], seq, "seq of the live event")
+
+
+@check
+def the_whole_ledger_adds_up(w):
+    entries, stocks, orders = w.entries(), Counter(), Counter()
+    equal([entry["seq"] for entry in entries], list(range(1, w.head() + 1)), "seq")
+    for entry in entries:
+        expect({"seq", "at", "kind", "item", "change"} <= set(entry), entry)
+        expect(entry["kind"] in ("sold", "refused", "restocked", "set"), entry)
+        expect(TIME.fullmatch(entry["at"]), entry)
+        stocks[entry["item"]] += entry["change"]
+        expect(entry.get("stock_after", 0) == stocks[entry["item"]] >= 0, f"stock {stocks[entry['item']]} after", entry)
+        if entry["kind"] == "sold":
+            is_entry(entry)
+        if "order" in entry:
+            expect(UUID.fullmatch(entry["order"]), entry)
+            orders[entry["order"]] += 1
+    equal([order for order, times in orders.items() if times > 1], [], "orders decided twice")
+    equal({item: stocks[item] for item in (1, 2, 3, 4)}, {item: w.stock(item) for item in (1, 2, 3, 4)}, "stocks")
