@@ -107,7 +107,7 @@ where
     let reconnect = Arc::new(Notify::new());
     let autopilot = match &options.autopilot {
         Some(_) => Ok(()),
-        None => Err("there is none in this shop; `bookstore autopilot` runs it alone".to_owned()),
+        None => Err("not part of this shop".to_owned()),
     };
     let mut app = App::new(&options.place, options.shop.url(), options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;

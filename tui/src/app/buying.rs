@@ -240,6 +240,8 @@ impl App {
         let Some(book) = self.books.get(dialog.item).filter(|_| objection.is_none()) else {
             if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
                 dialog.objection = objection;
+                // The next digit begins another number.
+                dialog.typing = false;
             }
             return Vec::new();
         };

@@ -228,12 +228,20 @@ pub fn palette(text: &str) -> Vec<Command> {
     if text.trim().is_empty() {
         return commands.collect();
     }
-    ranked(text, commands, |command, line| {
-        let about = command.about();
-        for part in [about.label, " ", about.help] {
-            line.push_str(part);
-        }
-    })
+    let wanted = text.trim().to_lowercase();
+    let says = |command: &Command| command.about().help.to_lowercase().contains(&wanted);
+    let (said, others): (Vec<_>, Vec<_>) = commands.partition(says);
+    let (begun, said): (Vec<_>, Vec<_>) = said
+        .into_iter()
+        .partition(|command| command.about().label.starts_with(&wanted));
+    let named = ranked(text, others.into_iter(), |command, line| {
+        line.push_str(command.about().label)
+    });
+    let (begun_too, named): (Vec<_>, Vec<_>) = named
+        .into_iter()
+        .partition(|command| command.about().label.starts_with(&wanted));
+    // Who types the beginning of a name means that name; a sentence comes last.
+    [begun, begun_too, named, said].concat()
 }
 
 impl App {

@@ -349,7 +349,7 @@ impl App {
             State::SoldOut { stock } => {
                 let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
                 (
-                    Tone::Warn,
+                    Tone::Plain,
                     format!("Sold out{left}: {what} was not bought"),
                     closed(End::SoldOut, String::new(), stock),
                 )

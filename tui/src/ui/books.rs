@@ -171,7 +171,7 @@ fn columns(visible: &[(usize, &Book)], width: usize) -> Columns {
     };
     let item = widest(|book| book.item.to_string(), 2);
     let cost = widest(|book| format::amount(u64::from(book.cost.cents())), 6);
-    let stock = widest(|book| format::grouped(u64::from(book.stock.get())), 5);
+    let stock = widest(|book| format::grouped(u64::from(book.stock.get())), 6);
     let gauge = match width {
         0..52 => 0,
         52..80 => 6,

@@ -169,7 +169,7 @@ impl<'a> Canvas<'a> {
     /// A gauge of that many cells.
     pub(super) fn gauge(&self, part: u32, whole: u32, columns: usize) -> [Span<'static>; 2] {
         let columns_u64 = u64::try_from(columns).unwrap_or(0);
-        let filled = (u64::from(part) * columns_u64)
+        let filled = (u64::from(part) * columns_u64 + u64::from(whole) / 2)
             .checked_div(u64::from(whole))
             .unwrap_or(0)
             .min(columns_u64);

@@ -88,7 +88,7 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let title_width = width.saturating_sub(1 + when_width + 2 + 12 + 2 + 2 + 4 + 2 + total_width + 1);
     let head = format!(
         " {}  {}  {}  {}  {}",
-        format::left("When (UTC)", when_width, cut),
+        format::left("UTC", when_width, cut),
         format::left("State", 12, cut),
         format::left("Title", title_width, cut),
         format::right(canvas.glyphs().times, 4, cut),

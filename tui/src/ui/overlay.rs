@@ -8,6 +8,11 @@ use super::{books, chart as charts, orders};
 use crate::app::{Command, Dialog, Field, Picker, State, Target, Tone, palette as commands};
 use crate::format;
 
+/// How wide the names of the commands are.
+const LABEL_COLUMNS: usize = 12;
+/// How wide the help is, where there is room.
+const HELP_COLUMNS: u16 = 76;
+
 /// Every key, by what it is for; what cannot run now says why.
 pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
@@ -25,19 +30,23 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         let objection = command.objection(canvas.app);
         let style = if objection.is_some() { palette.dim } else { palette.text };
         let key = if objection.is_some() { palette.dim } else { palette.key };
-        let mut spans = vec![
+        let mut help = about.help.to_owned();
+        if let Some(why) = &objection {
+            help += &format!(": {why}");
+        }
+        let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
+        let spans = vec![
             Span::styled(format!("   {}", format::left(about.keys, 9, cut)), key),
-            Span::styled(about.help, style),
+            Span::styled(format::fit(&help, room, cut).into_owned(), style),
         ];
-        spans.extend(objection.map(|why| Span::styled(format!(": {why}"), palette.dim)));
         lines.push(Line::from(spans));
     }
     let rows = format::cells(lines.len()) + 2;
-    let area = middle(within, 72, rows);
+    let area = middle(within, HELP_COLUMNS, rows);
     let shown = usize::from(area.height.saturating_sub(2));
     let first = scroll.min(lines.len().saturating_sub(shown));
     let remark = position(canvas, first, shown, lines.len());
-    let inner = canvas.popup(within, (72, rows), "Keys", &remark);
+    let inner = canvas.popup(within, (HELP_COLUMNS, rows), "Keys", &remark);
     canvas.place(area, Target::Overlay);
     canvas.lines(inner, lines.get(first..).unwrap_or_default());
 }
@@ -86,14 +95,18 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
             (false, Some(_)) => palette.dim,
             (false, None) => palette.text,
         };
-        let room = usize::from(body.width).saturating_sub(10);
-        let mut help = format::fit(about.help, room, cut).into_owned();
-        if let Some(why) = objection {
-            help = format::fit(&format!("{}: {why}", about.label), room, cut).into_owned();
-        }
+        let room = usize::from(body.width).saturating_sub(9 + LABEL_COLUMNS);
+        let help = match &objection {
+            Some(why) => format!("not now: {why}"),
+            None => about.help.to_owned(),
+        };
         let line = Line::from(vec![
             canvas.marker(selected, true),
-            Span::styled(format!(" {}", format::left(&help, room, cut)), style),
+            Span::styled(format!(" {}", format::left(about.label, LABEL_COLUMNS, cut)), style),
+            Span::styled(
+                format::left(&help, room, cut),
+                if selected { palette.text } else { palette.dim },
+            ),
             Span::styled(format::right(about.keys, 7, cut), palette.dim),
         ]);
         let place = Rect { y, height: 1, ..body };

@@ -14,7 +14,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     match (canvas.app.room(), focus) {
         (Room::Three, _) => {
             let wide = area.width >= 150;
-            let (left, right) = if wide { (30, 48) } else { (25, 39) };
+            let (left, right) = if wide { (30, 48) } else { (27, 39) };
             let [left, middle, right] =
                 Layout::horizontal([Constraint::Length(left), Constraint::Min(40), Constraint::Length(right)])
                     .areas(area);
@@ -23,7 +23,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
             detail::draw(canvas, right);
         }
         (Room::Two, Focus::Topics | Focus::Books) => {
-            let [left, right] = Layout::horizontal([Constraint::Length(25), Constraint::Min(40)]).areas(area);
+            let [left, right] = Layout::horizontal([Constraint::Length(27), Constraint::Min(40)]).areas(area);
             topics(canvas, left);
             books::draw(canvas, right);
         }
