@@ -9,7 +9,7 @@ use std::time::Duration;
 use common::client::Shop;
 use common::{OrderId, Timestamp};
 use crossterm::event::EventStream;
-use futures::{FutureExt as _, Stream, StreamExt as _};
+use futures::StreamExt as _;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 
@@ -84,25 +84,51 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn run(options: Options) -> Result<(), Error> {
+    // Before the terminal is taken: a signal must not end the program while it is ours.
+    let signals = Signals::new()?;
     let stage = Guard::take(options.mouse)?;
-    let input = EventStream::new().filter_map(|event| {
-        std::future::ready(match event {
-            Ok(event) => Event::from_crossterm(event).map(Ok),
-            Err(error) => Some(Err(error)),
-        })
-    });
-    serve(stage, input, options).await
+    let (typed, input) = mpsc::channel(MESSAGES_MAX);
+    let reader = tokio::spawn(read_keys(typed));
+    let ended = visit(stage, input, options, signals).await;
+    reader.abort();
+    ended
 }
 
 /// Opens the shop on any stage with any input; returns when it is left or the input ends.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn serve<S, I>(stage: S, input: I, options: Options) -> Result<(), Error>
-where
-    S: Stage,
-    I: Stream<Item = io::Result<Event>> + Unpin,
-{
+pub async fn serve<S: Stage>(
+    stage: S,
+    input: mpsc::Receiver<io::Result<Event>>,
+    options: Options,
+) -> Result<(), Error> {
+    visit(stage, input, options, Signals::new()?).await
+}
+
+/// Reads the terminal in a task of its own: the library's stream wakes only whoever polled it first, so nobody else may
+/// poll it.
+async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
+    let mut events = EventStream::new();
+    while let Some(event) = events.next().await {
+        let event = match event {
+            Ok(event) => Event::from_crossterm(event).map(Ok),
+            Err(error) => Some(Err(error)),
+        };
+        if let Some(event) = event
+            && typed.send(event).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
+async fn visit<S: Stage>(
+    stage: S,
+    input: mpsc::Receiver<io::Result<Event>>,
+    options: Options,
+    signals: Signals,
+) -> Result<(), Error> {
     let (news, inbox) = mpsc::channel(MESSAGES_MAX);
     let reconnect = Arc::new(Notify::new());
     let autopilot = match &options.autopilot {
@@ -138,7 +164,7 @@ where
     session.draw()?;
     session.take_in(What::Started)?;
     let follower = tokio::spawn(live::follow(options.shop, news, reconnect));
-    let ended = session.live_on(input, inbox, options.ended).await;
+    let ended = session.live_on(input, inbox, options.ended, signals).await;
     follower.abort();
     let Session { stage, runner, .. } = session;
     drop(stage);
@@ -160,16 +186,13 @@ struct Session<S> {
 }
 
 impl<S: Stage> Session<S> {
-    async fn live_on<I>(
+    async fn live_on(
         &mut self,
-        mut input: I,
+        mut input: mpsc::Receiver<io::Result<Event>>,
         mut inbox: mpsc::Receiver<What>,
         mut ended: Option<watch::Receiver<Option<String>>>,
-    ) -> Result<(), Error>
-    where
-        I: Stream<Item = io::Result<Event>> + Unpin,
-    {
-        let mut signals = Signals::new()?;
+        mut signals: Signals,
+    ) -> Result<(), Error> {
         if let Some(why) = ended.as_mut().and_then(|ended| ended.borrow_and_update().clone()) {
             self.take_in(What::StoreEnded(why))?;
         }
@@ -182,7 +205,7 @@ impl<S: Stage> Session<S> {
             }
             let wake = self.next_wake();
             tokio::select! {
-                event = input.next() => match event {
+                event = input.recv() => match event {
                     Some(event) => self.take_in(What::Input(event?))?,
                     // Nobody is there any more.
                     None => return Ok(()),
@@ -201,7 +224,7 @@ impl<S: Stage> Session<S> {
                 self.take_in(what)?;
             }
             for _ in 0..BATCH_MAX {
-                let Some(Some(event)) = input.next().now_or_never() else {
+                let Ok(event) = input.try_recv() else {
                     break;
                 };
                 self.take_in(What::Input(event?))?;

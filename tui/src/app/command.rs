@@ -235,7 +235,7 @@ pub fn palette(text: &str) -> Vec<Command> {
         .into_iter()
         .partition(|command| command.about().label.starts_with(&wanted));
     let named = ranked(text, others.into_iter(), |command, line| {
-        line.push_str(command.about().label)
+        line.push_str(command.about().label);
     });
     let (begun_too, named): (Vec<_>, Vec<_>) = named
         .into_iter()

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::client::{Peer, Shop, connections};
-use futures::stream::{Stream, StreamExt};
 use ratatui::backend::TestBackend;
 use ratatui::{Frame, Terminal};
 use tokio::sync::{mpsc, watch};
@@ -147,14 +146,14 @@ impl Stage for Hall {
 }
 
 struct Visitor {
-    keys: mpsc::UnboundedSender<io::Result<Event>>,
+    keys: mpsc::Sender<io::Result<Event>>,
     frames: watch::Receiver<String>,
     visit: tokio::task::JoinHandle<Result<(), tui::runtime::Error>>,
 }
 
 impl Visitor {
     fn enter(url: &str, data_folder: &std::path::Path) -> Self {
-        let (keys, mut typed) = mpsc::unbounded_channel();
+        let (keys, typed) = mpsc::channel(100);
         let (frames, seen) = watch::channel(String::new());
         let peer = Peer::parse(connections().unwrap(), url).unwrap();
         let options = Options {
@@ -174,11 +173,7 @@ impl Visitor {
             terminal: Terminal::new(TestBackend::new(100, 30)).unwrap(),
             frames,
         };
-        let visit = tokio::spawn(async move {
-            let input: std::pin::Pin<Box<dyn Stream<Item = _> + Send>> =
-                futures::stream::poll_fn(move |cx| typed.poll_recv(cx)).boxed();
-            serve(stage, input, options).await
-        });
+        let visit = tokio::spawn(serve(stage, typed, options));
         Self {
             keys,
             frames: seen,
@@ -187,7 +182,7 @@ impl Visitor {
     }
 
     fn press(&self, key: Key) {
-        self.keys.send(Ok(Event::Key(KeyEvent::plain(key)))).unwrap();
+        self.keys.try_send(Ok(Event::Key(KeyEvent::plain(key)))).unwrap();
     }
 
     async fn sees(&mut self, wanted: &str) {
@@ -198,7 +193,7 @@ impl Visitor {
     }
 
     async fn leave(self) {
-        self.keys.send(Ok(Event::Key(KeyEvent::ctrl('c')))).unwrap();
+        self.keys.try_send(Ok(Event::Key(KeyEvent::ctrl('c')))).unwrap();
         tokio::time::timeout(PATIENCE, self.visit)
             .await
             .unwrap()
