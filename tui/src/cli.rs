@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
+use common::time::parse_duration;
 use common::wire::StockChange;
 use common::{ItemNumber, OrderId, Quantity, Seq, Stock, limits};
 
-use crate::duration;
+use crate::theme::Theme;
 
 /// The bookstore for the terminal.
 #[derive(Debug, Clone, Parser)]
@@ -81,7 +82,19 @@ pub struct LookArgs {
     pub no_mouse: bool,
     /// Colours of the screen
     #[arg(long, global = true, value_enum, value_name = "NAME")]
-    pub theme: Option<ThemeName>,
+    pub theme: Option<Theme>,
+}
+
+impl LookArgs {
+    /// The theme that was asked for, or the one that suits the environment.
+    pub fn theme(&self) -> Theme {
+        let no_color = match self.color {
+            Colour::Auto => std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            Colour::Always => false,
+            Colour::Never => return Theme::Mono,
+        };
+        Theme::choose(self.theme, no_color)
+    }
 }
 
 /// When to use colours.
@@ -93,19 +106,6 @@ pub enum Colour {
     Always,
     /// Never.
     Never,
-}
-
-/// The themes by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ThemeName {
-    /// For a dark terminal.
-    Dark,
-    /// For a light terminal.
-    Light,
-    /// Strong colours.
-    HighContrast,
-    /// No colours.
-    Mono,
 }
 
 /// What to do.
@@ -210,7 +210,7 @@ pub struct AutopilotArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub shoppers: u32,
     /// Stop after that time, like 30s, 5m or 2h
-    #[arg(long, value_name = "TIME", value_parser = duration::parse)]
+    #[arg(long, value_name = "TIME", value_parser = parse_run)]
     pub duration: Option<Duration>,
     /// Stop after that many requests
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -229,8 +229,16 @@ pub struct AutopilotArgs {
     pub plan: Option<PathBuf>,
 }
 
+fn parse_run(text: &str) -> Result<Duration, String> {
+    match parse_duration(text) {
+        Ok(Duration::ZERO) => Err("expected more than no time at all".to_owned()),
+        Ok(run) => Ok(run),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
 fn parse_patience(text: &str) -> Result<Duration, String> {
-    let patience = duration::parse(text)?;
+    let patience = parse_duration(text).map_err(|error| error.to_string())?;
     if patience > limits::DEADLINE_MAX {
         return Err(format!("expected at most {} s", limits::DEADLINE_MAX.as_secs()));
     }

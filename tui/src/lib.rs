@@ -2,12 +2,23 @@
 //!
 //! Everything here talks to a front-end through `common`'s typed client; nothing decides about stock.
 
+pub mod app;
 pub mod autopilot;
 pub mod backoff;
 pub mod cli;
 pub mod commands;
-pub mod duration;
+pub mod effect;
+pub mod event;
+pub mod format;
+pub mod journal;
+pub mod keymap;
+pub mod live;
+pub mod message;
 pub mod own_store;
 pub mod place;
+pub mod runtime;
 pub mod settle;
 pub mod shop;
+pub mod terminal;
+pub mod theme;
+pub mod ui;

@@ -4,9 +4,11 @@
 //! depends on an answer, and nothing here prints.
 
 mod audit;
+pub mod cockpit;
 mod conductor;
 mod engine;
 mod outcome;
+pub mod pane;
 mod plan;
 mod report;
 pub mod screen;

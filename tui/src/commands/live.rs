@@ -12,9 +12,11 @@ use ratatui::{DefaultTerminal, Frame};
 
 use super::load::{Ended, wind_up};
 use super::{Error, Interrupt};
+use crate::autopilot::cockpit::{Cockpit, Wish};
 use crate::autopilot::screen::{self, Look};
-use crate::autopilot::{Autopilot, Handle, Phase, Settings, Snapshot};
-use crate::cli::{Colour, LookArgs, ThemeName};
+use crate::autopilot::{Phase, Settings, Snapshot};
+use crate::cli::LookArgs;
+use crate::theme;
 
 /// Ten pictures a second are as many as a chart of seconds needs.
 const FRAME: Duration = Duration::from_millis(100);
@@ -36,11 +38,8 @@ impl Drop for Screen {
 
 /// What a key asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    StartOrStop,
-    Pause,
-    Fewer,
-    More,
+enum Asked {
+    Of(Wish),
     Leave,
     Interrupt,
     Redraw,
@@ -60,132 +59,96 @@ enum Next {
 /// Shows a run until it ends or the customer leaves.
 pub(super) async fn run(
     shop: &Shop,
-    mut settings: Settings,
+    settings: Settings,
     look: &LookArgs,
     mut interrupt: Interrupt,
 ) -> Result<Ended, Error> {
     let look = look_of(look);
     let mut screen = Screen::open()?;
     let mut keys = EventStream::new();
-    let mut autopilot = Autopilot::start(shop.clone(), settings.clone());
-    let next = watch(
-        &mut screen,
-        &mut keys,
-        &mut autopilot,
-        shop,
-        &mut settings,
-        &look,
-        &mut interrupt,
-    )
-    .await;
+    let mut cockpit = Cockpit::new(shop.clone(), settings);
+    cockpit.start();
+    let next = watch(&mut screen, &mut keys, &mut cockpit, &look, &mut interrupt).await;
     drop(screen);
     let interrupted = match next? {
         Next::Leave(by_interrupt) => by_interrupt,
         Next::Ended => false,
         Next::Signal => true,
     };
-    if autopilot.snapshot().phase == Phase::Ended {
-        return Ok((interrupted, autopilot.ended().await?));
+    let Some(run) = cockpit.run() else {
+        return Err(crate::autopilot::Error::Lost.into());
+    };
+    if run.snapshot().phase == Phase::Ended {
+        return Ok((interrupted, run.ended().await?));
     }
     // The screen is gone: whoever presses Ctrl-C now sends a signal again.
-    Ok((interrupted, wind_up(&autopilot, interrupt).await?))
+    Ok((interrupted, wind_up(run, interrupt).await?))
 }
 
 async fn watch(
     screen: &mut Screen,
     keys: &mut EventStream,
-    autopilot: &mut Handle,
-    shop: &Shop,
-    settings: &mut Settings,
+    cockpit: &mut Cockpit,
     look: &Look,
     interrupt: &mut Interrupt,
 ) -> Result<Next, Error> {
     let mut frames = tokio::time::interval(FRAME);
     frames.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     let mut shown: Option<Snapshot> = None;
-    // A run that was stopped by key stays on the screen; one that ends by itself ends the program.
-    let mut stopped = false;
     loop {
-        let wish = tokio::select! {
-            _ = frames.tick() => Wish::Nothing,
+        let asked = tokio::select! {
+            _ = frames.tick() => Asked::Nothing,
             event = keys.next() => match event {
-                Some(event) => wish(&event?),
+                Some(event) => asked(&event?),
                 None => return Ok(Next::Leave(false)),
             },
-            ended = autopilot.ended(), if !stopped => return ended.map(|_| Next::Ended).map_err(Error::from),
+            // A run that was stopped by key stays on the screen; one that ends by itself ends the program.
+            ended = ended(cockpit), if !cockpit.was_stopped() => return ended.map(|()| Next::Ended),
             () = interrupt.wait() => return Ok(Next::Signal),
         };
-        match wish {
-            Wish::StartOrStop if stopped => {
-                // Only when the old run is over may the next one begin.
-                if matches!(autopilot.snapshot().phase, Phase::Ended | Phase::Failed) {
-                    *autopilot = Autopilot::start(shop.clone(), settings.clone());
-                    stopped = false;
-                }
-            }
-            Wish::StartOrStop => {
-                stopped = true;
-                let stopping = autopilot.clone();
-                tokio::spawn(async move { stopping.stop().await.map(drop) });
-            }
-            Wish::Pause if autopilot.snapshot().phase == Phase::Paused => autopilot.resume(),
-            Wish::Pause => autopilot.pause(),
-            Wish::Fewer => set_shoppers(
-                autopilot,
-                settings,
-                settings.shoppers.saturating_sub(step(settings.shoppers - 1)),
-            ),
-            Wish::More => set_shoppers(
-                autopilot,
-                settings,
-                settings.shoppers.saturating_add(step(settings.shoppers)),
-            ),
-            Wish::Leave => return Ok(Next::Leave(false)),
-            Wish::Interrupt => return Ok(Next::Leave(true)),
-            Wish::Redraw => {
+        match asked {
+            Asked::Of(wish) => cockpit.act(wish),
+            Asked::Leave => return Ok(Next::Leave(false)),
+            Asked::Interrupt => return Ok(Next::Leave(true)),
+            Asked::Redraw => {
                 screen.0.clear()?;
                 shown = None;
             }
-            Wish::Nothing => {}
+            Asked::Nothing => {}
         }
-        let snapshot = autopilot.snapshot();
-        if shown.as_ref() != Some(&snapshot) {
-            screen.0.draw(|frame| draw(frame, &snapshot, look))?;
-            shown = Some(snapshot);
+        let snapshot = cockpit.snapshot();
+        if let Some(snapshot) = &snapshot
+            && shown.as_ref() != Some(snapshot)
+        {
+            screen.0.draw(|frame| draw(frame, snapshot, look))?;
         }
+        shown = snapshot;
     }
 }
 
-/// Ones up to ten, tens up to a hundred, and so on.
-fn step(shoppers: u32) -> u32 {
-    10_u32.pow(shoppers.max(1).ilog10())
+async fn ended(cockpit: &Cockpit) -> Result<(), Error> {
+    match cockpit.run() {
+        Some(run) => Ok(run.ended().await.map(drop)?),
+        None => std::future::pending().await,
+    }
 }
 
-fn set_shoppers(autopilot: &Handle, settings: &mut Settings, shoppers: u32) {
-    autopilot.set_shoppers(shoppers);
-    settings.shoppers = autopilot.snapshot().shoppers;
-}
-
-fn wish(event: &Event) -> Wish {
+fn asked(event: &Event) -> Asked {
     match event {
-        Event::Resize(..) => Wish::Redraw,
+        Event::Resize(..) => Asked::Redraw,
         Event::Key(KeyEvent {
-            code,
+            code: KeyCode::Char(letter),
             modifiers,
             kind: KeyEventKind::Press,
             ..
-        }) => match (code, modifiers.contains(KeyModifiers::CONTROL)) {
-            (KeyCode::Char('c'), true) => Wish::Interrupt,
-            (KeyCode::Char('l'), true) => Wish::Redraw,
-            (_, true) => Wish::Nothing,
-            (KeyCode::Char('q'), _) => Wish::Leave,
-            (KeyCode::Char('s'), _) => Wish::StartOrStop,
-            (KeyCode::Char('p'), _) => Wish::Pause,
-            (KeyCode::Char('['), _) => Wish::Fewer,
-            (KeyCode::Char(']'), _) => Wish::More,
-            _ => Wish::Nothing,
+        }) => match (letter, modifiers.contains(KeyModifiers::CONTROL)) {
+            ('c', true) => Asked::Interrupt,
+            ('l', true) => Asked::Redraw,
+            (_, true) => Asked::Nothing,
+            ('q', _) => Asked::Leave,
+            (&letter, _) => Wish::of(letter).map_or(Asked::Nothing, Asked::Of),
         },
-        _ => Wish::Nothing,
+        _ => Asked::Nothing,
     }
 }
 
@@ -206,18 +169,9 @@ fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, look: &Look) {
 }
 
 fn look_of(args: &LookArgs) -> Look {
-    let no_colour = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let mono = match (args.theme, args.color) {
-        (Some(ThemeName::Mono), _) | (_, Colour::Never) => true,
-        (_, Colour::Always) => false,
-        (_, Colour::Auto) => no_colour,
-    };
     // Under NO_COLOR the library would write resets that wipe bold and dim; our own look has no colours anyway.
     crossterm::style::force_color_output(true);
-    Look {
-        ascii: args.ascii,
-        ..if mono { Look::MONO } else { Look::COLOUR }
-    }
+    Look::of(&theme::Look::new(args.theme(), args.ascii, args.reduced_motion))
 }
 
 #[cfg(test)]
@@ -225,15 +179,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shoppers_change_by_ones_then_by_tens() {
-        assert_eq!([1, 9, 10, 99, 100, 9_999].map(step), [1, 1, 10, 10, 100, 1_000]);
-    }
-
-    #[test]
     fn a_key_counts_when_it_is_pressed_only() {
         let key = |kind| Event::Key(KeyEvent::new_with_kind(KeyCode::Char('q'), KeyModifiers::NONE, kind));
-        assert_eq!(wish(&key(KeyEventKind::Press)), Wish::Leave);
-        assert_eq!(wish(&key(KeyEventKind::Release)), Wish::Nothing);
-        assert_eq!(wish(&key(KeyEventKind::Repeat)), Wish::Nothing);
+        assert_eq!(asked(&key(KeyEventKind::Press)), Asked::Leave);
+        assert_eq!(asked(&key(KeyEventKind::Release)), Asked::Nothing);
+        assert_eq!(asked(&key(KeyEventKind::Repeat)), Asked::Nothing);
     }
 }

@@ -20,7 +20,7 @@ pub use interrupt::Interrupt;
 use output::Output;
 
 use crate::cli::{Cli, Command};
-use crate::{autopilot, place, shop};
+use crate::{autopilot, place, runtime, shop};
 
 /// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,9 @@ pub enum Error {
     /// The store gave no answer that can be used.
     #[error(transparent)]
     Client(#[from] client::Error),
+    /// The interactive shop failed.
+    #[error(transparent)]
+    Shop(#[from] runtime::Error),
     /// The autopilot could not run.
     #[error(transparent)]
     Autopilot(#[from] autopilot::Error),
@@ -97,7 +100,7 @@ impl Error {
                 autopilot::Error::NoBooks => Exit::Refused,
                 autopilot::Error::Plan { .. } => Exit::Usage,
             },
-            Self::Client(_) | Self::Place(_) | Self::Io(_) => Exit::Unavailable,
+            Self::Client(_) | Self::Place(_) | Self::Shop(_) | Self::Io(_) => Exit::Unavailable,
         }
     }
 }

@@ -4,6 +4,8 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
+use crate::theme;
+
 /// The styles of the screen, and what is drawn with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
@@ -41,6 +43,21 @@ impl Look {
         ascii: false,
         window_s: 60,
     };
+
+    /// In the colours of a theme.
+    pub fn of(look: &theme::Look) -> Self {
+        let palette = &look.palette;
+        Self {
+            title: palette.strong,
+            dim: palette.dim,
+            good: palette.good,
+            bad: palette.bad,
+            mild: palette.warn,
+            lines: [palette.chart, palette.warn, palette.accent],
+            ascii: look.glyphs.marker.is_ascii(),
+            window_s: Self::COLOUR.window_s,
+        }
+    }
 
     /// No colours.
     pub const MONO: Self = Self {

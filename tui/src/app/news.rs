@@ -1,0 +1,259 @@
+//! What arrives from the world by itself: the event stream, single books, health, and the passing of time.
+
+use std::time::Duration;
+
+use common::client::Error;
+use common::wire::{Book, Health, Hello};
+use common::{Code, ItemNumber, text};
+
+use super::books::Moved;
+use super::connection::Link;
+use super::data::Phase;
+use super::services::{self, POLL};
+use super::{App, Screen, Tone};
+use crate::effect::Effect;
+use crate::live::News;
+
+/// How often a chart moves on when nothing else does.
+const CHART_STEP: Duration = Duration::from_secs(1);
+
+impl App {
+    pub(super) fn started(&mut self) -> Vec<Effect> {
+        self.orders.memory.asked(self.now.elapsed);
+        let mut effects = vec![Effect::Remember];
+        effects.extend(self.load_topics());
+        effects.extend(self.look_at_services());
+        effects
+    }
+
+    pub(super) fn live(&mut self, news: News) -> Vec<Effect> {
+        if !matches!(news, News::Moved(_)) {
+            self.dirty = true;
+        }
+        match news {
+            News::Connecting { attempt } => {
+                self.connection.link = Link::Connecting { attempt };
+                Vec::new()
+            }
+            News::Connected { hello, resumed } => self.connected(hello, resumed),
+            News::Moved(moved) => {
+                self.connection.head = self.connection.head.max(moved.seq);
+                self.connection.moves = self.connection.moves.saturating_add(1);
+                self.dirty |= self.screen == Screen::Services;
+                match self.books.moved(moved, self.now.elapsed) {
+                    Moved::Elsewhere => Vec::new(),
+                    Moved::Unseen => {
+                        // The dialog shows the newest number even while the screen is held still.
+                        self.dirty |= !self.overlays.is_empty();
+                        Vec::new()
+                    }
+                    Moved::Shown { ask } => {
+                        self.dirty = true;
+                        ask.then_some(Effect::LoadBook(moved.item)).into_iter().collect()
+                    }
+                }
+            }
+            News::Resync(seq) => {
+                self.connection.head = self.connection.head.max(seq);
+                self.joined = seq;
+                self.refresh_shop()
+            }
+            News::Source(live) => {
+                if live != self.connection.source_live {
+                    self.connection.source_live = live;
+                    let (tone, text) = if live {
+                        (Tone::Good, "The shop has its catalog back")
+                    } else {
+                        (Tone::Warn, "The shop lost its catalog; prices and stock may be old")
+                    };
+                    self.tell(tone, text);
+                }
+                Vec::new()
+            }
+            News::Lost { attempt, pause, why } => {
+                let why = text::clean(&why).into_owned();
+                if self.connection.link == Link::Live {
+                    self.tell(Tone::Warn, &format!("Connection lost: {why}"));
+                }
+                let until = self.now.elapsed + pause;
+                self.connection.link = Link::Waiting { attempt, until, why };
+                Vec::new()
+            }
+        }
+    }
+
+    fn connected(&mut self, hello: Hello, resumed: bool) -> Vec<Effect> {
+        let before = self.connection.store.replace(hello.store);
+        let again = matches!(
+            self.connection.link,
+            Link::Waiting { .. } | Link::Connecting { attempt: 2.. }
+        );
+        self.connection.link = Link::Live;
+        self.connection.source_live = true;
+        let another = before.is_some_and(|before| before != hello.store);
+        self.connection.head = if another {
+            hello.seq
+        } else {
+            self.connection.head.max(hello.seq)
+        };
+        if again && before.is_some() && !another {
+            self.tell(Tone::Good, "Connected again");
+        }
+        let mut effects = Vec::new();
+        if another {
+            self.tell(Tone::Warn, "This is another store now; everything is read afresh");
+            self.joined = hello.seq;
+            effects.extend(self.forget_shop());
+        } else if resumed {
+            effects.extend(self.retry_shop(true));
+        } else {
+            self.joined = hello.seq;
+            effects.extend(self.retry_shop(true));
+            let joined = self.joined;
+            effects.extend(self.refresh_listings(|listing| {
+                !listing.data.is_loading() && listing.read_seq.is_some_and(|read| read < joined)
+            }));
+        }
+        self.ask_unsettled();
+        effects.extend(self.ask_due_orders());
+        effects
+    }
+
+    pub(super) fn book_arrived(&mut self, item: ItemNumber, result: Result<Book, Error>) -> Vec<Effect> {
+        match result {
+            Ok(book) if book.item == item && self.books.get(item).is_some() => {
+                self.books.take_in(book, self.now.elapsed);
+            }
+            Err(error) if error.code() == Some(Code::UnknownItem) => {
+                if let Some(title) = self.books.get(item).map(|book| book.title.clone()) {
+                    self.tell(Tone::Plain, &format!("{title} has left the catalog"));
+                    self.books.remove(item);
+                    self.shop.withdraw(item);
+                    self.rebuild_rows();
+                }
+            }
+            // The number on the screen is right; the rest follows with the next refresh.
+            Ok(_) | Err(_) => {}
+        }
+        Vec::new()
+    }
+
+    pub(super) fn store_ended(&mut self, why: &str) -> Vec<Effect> {
+        let why = text::clean(why).into_owned();
+        self.tell(Tone::Bad, &format!("The shop's store is closed for good: {why}"));
+        self.connection.ended = Some(why);
+        Vec::new()
+    }
+
+    /// Asks for health and counters if somebody looks and the time has come.
+    pub(super) fn look_at_services(&mut self) -> Vec<Effect> {
+        let now = self.now.elapsed;
+        if self.screen != Screen::Services {
+            self.services.poll_at = None;
+            return Vec::new();
+        }
+        if self.services.health.is_loading() || self.services.poll_at.is_some_and(|at| at > now) {
+            return Vec::new();
+        }
+        self.services.health.asked(now);
+        self.services.routes.asked(now);
+        self.services.poll_at = None;
+        vec![Effect::LoadServices]
+    }
+
+    pub(super) fn health_arrived(&mut self, result: Result<Health, Error>) -> Vec<Effect> {
+        let now = self.now.elapsed;
+        let clean = |text: &str| text::clean(text).into_owned();
+        match result {
+            Ok(health) => {
+                let health = Health {
+                    status: clean(&health.status),
+                    service: clean(&health.service),
+                    version: clean(&health.version),
+                    uptime_s: health.uptime_s,
+                    missing: health.missing.iter().map(|missing| clean(missing)).collect(),
+                };
+                self.services.health.arrived(Ok(health), now);
+            }
+            Err(Error::Problem(problem)) => self.services.health.arrived(Err(clean(&problem.detail)), now),
+            Err(error) => self.services.health.failed(clean(&error.to_string()), now),
+        }
+        self.services.poll_at = Some(match self.services.health.phase {
+            Phase::Failed { retry_at, .. } => retry_at,
+            _ => now + POLL,
+        });
+        Vec::new()
+    }
+
+    pub(super) fn metrics_arrived(&mut self, result: Result<String, Error>) -> Vec<Effect> {
+        let now = self.now.elapsed;
+        match result {
+            Ok(metrics) => self.services.routes.arrived(services::routes(&metrics), now),
+            Err(error) => self
+                .services
+                .routes
+                .failed(text::clean(&error.to_string()).into_owned(), now),
+        }
+        Vec::new()
+    }
+
+    pub(super) fn tick(&mut self) -> Vec<Effect> {
+        let now = self.now.elapsed;
+        self.notices.fade(now);
+        self.books.fade(now);
+        let mut effects = self.retry_shop(false);
+        if self.orders.memory.is_due(now) {
+            self.orders.memory.asked(now);
+            effects.push(Effect::Remember);
+        }
+        effects.extend(self.ask_due_orders());
+        effects.extend(self.look_at_services());
+        effects
+    }
+
+    /// When something on the screen changes by itself, or something is to be asked again.
+    pub fn wake_at(&self) -> Option<Duration> {
+        let now = self.now.elapsed;
+        let still = self.reduced_motion;
+        let listings = [
+            self.shop.shelf.as_ref(),
+            self.shop.find.as_ref().and_then(|find| find.found.as_ref()),
+        ];
+        let mut moments = vec![
+            self.notices.toast.as_ref().map(|(_, until)| *until),
+            self.books.wake_at(),
+            self.connection.wake_at(now),
+            self.shop.topics.wake_at(now, still),
+            self.orders.memory.wake_at(now, still),
+            self.orders.wake_at(),
+            self.services.poll_at,
+            self.orders
+                .is_anything_on_its_way()
+                .then(|| now + super::SPINNER_FRAME)
+                .filter(|_| !still),
+            self.is_chart_moving().then_some(now + CHART_STEP),
+        ];
+        moments.extend(
+            listings
+                .into_iter()
+                .flatten()
+                .map(|listing| listing.data.wake_at(now, still)),
+        );
+        moments.into_iter().flatten().min()
+    }
+
+    /// Whether the chart of the visible book still has something to move out on its left.
+    fn is_chart_moving(&self) -> bool {
+        let Some(track) = self.visible_book().and_then(|item| self.books.track(item)) else {
+            return false;
+        };
+        let Some(window) = self.shop.chart_window() else {
+            return false;
+        };
+        let oldest_in_sight = self.now.elapsed.saturating_sub(window);
+        !self.books.is_held()
+            && self.screen == Screen::Shop
+            && track.points.len() > 1
+            && track.points.back().is_some_and(|(at, _)| *at >= oldest_in_sight)
+    }
+}

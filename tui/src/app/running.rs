@@ -1,0 +1,220 @@
+//! What each command does.
+
+use common::ItemNumber;
+
+use super::shop::WINDOWS;
+use super::{App, Command, Focus, Overlay, Picker, Room, Screen, Tone};
+use crate::effect::Effect;
+use crate::event::Key;
+use crate::format;
+
+/// How far one is moved.
+#[derive(Debug, Clone, Copy)]
+enum Step {
+    Up,
+    Down,
+    PageUp,
+    PageDown,
+    First,
+    Last,
+}
+
+impl Step {
+    fn from(self, at: usize, page: usize, len: usize) -> usize {
+        let last = len.saturating_sub(1);
+        let page = page.saturating_sub(1).max(1);
+        match self {
+            Self::Up => at.saturating_sub(1),
+            Self::Down => at.saturating_add(1).min(last),
+            Self::PageUp => at.saturating_sub(page),
+            Self::PageDown => at.saturating_add(page).min(last),
+            Self::First => 0,
+            Self::Last => last,
+        }
+    }
+}
+
+impl App {
+    /// Runs a command; `by` the key that was pressed for it, if one was. What cannot run says why.
+    pub(super) fn run(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
+        if let Some(why) = command.objection(self) {
+            self.tell(Tone::Plain, &format!("Cannot {} now: {why}", verb(command)));
+            return Vec::new();
+        }
+        match command {
+            Command::Go(screen) => return self.go(screen),
+            Command::Up => return self.step(Step::Up),
+            Command::Down => return self.step(Step::Down),
+            Command::First => return self.step(Step::First),
+            Command::Last => return self.step(Step::Last),
+            Command::PageUp => return self.step(Step::PageUp),
+            Command::PageDown => return self.step(Step::PageDown),
+            Command::Left if self.focus != Focus::Topics => self.focus_step(false),
+            Command::Right if self.focus != Focus::Detail && self.can_open() => self.focus_step(true),
+            Command::Left | Command::Right => {}
+            Command::NextPane => self.focus_step(true),
+            Command::PreviousPane => self.focus_step(false),
+            Command::Open => return self.open(),
+            Command::Close => return self.close(),
+            Command::Back if self.is_at_the_door() => return vec![Effect::Quit],
+            Command::Back => return self.close(),
+            Command::Find => self.begin_find(),
+            Command::Palette => self.overlays.push(Overlay::Palette(Picker::default())),
+            Command::Help => self.overlays.push(Overlay::Help { scroll: 0 }),
+            Command::Log => self.overlays.push(Overlay::Log { scroll: 0 }),
+            Command::Buy => self.open_dialog(by),
+            Command::Copy => return self.copy(),
+            Command::Refresh => return self.refresh(),
+            Command::Reconnect => return vec![Effect::Reconnect],
+            Command::Sort => self.sort_by_next(),
+            Command::Reverse => self.reverse_sort(),
+            Command::Freeze => self.books.hold(!self.books.is_held(), self.now.elapsed),
+            Command::Longer => self.shop.window = (self.shop.window + 1).min(WINDOWS.len() - 1),
+            Command::Shorter => self.shop.window = self.shop.window.saturating_sub(1),
+            Command::Whole => self.shop.window = WINDOWS.len() - 1,
+            Command::Expand => self.overlays.push(Overlay::Chart),
+            Command::Redraw => return vec![Effect::Redraw],
+            Command::Suspend => return vec![Effect::Suspend],
+            Command::Quit => return vec![Effect::Quit],
+        }
+        Vec::new()
+    }
+
+    fn go(&mut self, screen: Screen) -> Vec<Effect> {
+        self.overlays.clear();
+        self.screen = screen;
+        self.services.poll_at = None;
+        self.look_at_services()
+    }
+
+    fn step(&mut self, step: Step) -> Vec<Effect> {
+        match (self.screen, self.focus) {
+            (Screen::Shop, Focus::Topics) => {
+                let topics = self.shop.topics.value.as_ref().map_or(0, Vec::len);
+                let topic = step.from(self.shop.topic, self.view.topics.rows, topics);
+                self.open_topic(topic)
+            }
+            (Screen::Shop, Focus::Books | Focus::Detail) => {
+                let row = step.from(self.shop.cursor, self.view.books.rows, self.shop.rows.len());
+                self.select_book(row)
+            }
+            (Screen::Orders, _) => {
+                let row = step.from(self.orders.selected, self.view.orders.rows, self.orders.list.len());
+                self.orders.selected = row;
+                Vec::new()
+            }
+            (Screen::Services, _) => {
+                let routes = self.services.routes.value.as_ref().map_or(0, Vec::len);
+                self.scroll_routes(|at| step.from(at, 10, routes));
+                Vec::new()
+            }
+            (Screen::Autopilot, _) => Vec::new(),
+        }
+    }
+
+    /// Whether Enter leads anywhere.
+    pub(super) fn can_open(&self) -> bool {
+        match self.screen {
+            Screen::Shop => match self.focus {
+                Focus::Topics => self.shop.topics.value.as_ref().is_some_and(|topics| !topics.is_empty()),
+                Focus::Books => !self.shop.rows.is_empty(),
+                Focus::Detail => false,
+            },
+            Screen::Orders => !self.orders.list.is_empty() && self.room() == Room::One && !self.orders.open,
+            Screen::Autopilot | Screen::Services => false,
+        }
+    }
+
+    fn open(&mut self) -> Vec<Effect> {
+        if !self.can_open() {
+            return Vec::new();
+        }
+        match self.screen {
+            Screen::Orders => self.orders.open = true,
+            _ => self.focus_step(true),
+        }
+        Vec::new()
+    }
+
+    /// Whether `q` leaves the shop from here.
+    pub(super) fn is_at_the_door(&self) -> bool {
+        self.screen == Screen::Shop
+            && self.overlays.is_empty()
+            && self.shop.find.is_none()
+            && self.focus == Focus::Topics
+    }
+
+    fn close(&mut self) -> Vec<Effect> {
+        if let Some(Overlay::Buy(_)) = self.overlays.last() {
+            return self.dialog_key(crate::event::KeyEvent::plain(Key::Esc));
+        }
+        if self.overlays.pop().is_some() {
+            return Vec::new();
+        }
+        match self.screen {
+            Screen::Shop if self.focus == Focus::Detail => self.focus = Focus::Books,
+            Screen::Shop if self.shop.find.is_some() => self.end_find(),
+            Screen::Shop => self.focus = Focus::Topics,
+            Screen::Orders if self.orders.open && self.room() == Room::One => self.orders.open = false,
+            _ => return self.go(Screen::Shop),
+        }
+        Vec::new()
+    }
+
+    fn refresh(&mut self) -> Vec<Effect> {
+        match self.screen {
+            Screen::Shop => self.refresh_shop(),
+            Screen::Orders => {
+                if self.orders.unsettled() == 0 {
+                    self.tell(Tone::Plain, "Every order is settled");
+                }
+                self.ask_unsettled();
+                self.ask_due_orders()
+            }
+            Screen::Autopilot => Vec::new(),
+            Screen::Services => {
+                self.services.poll_at = None;
+                self.look_at_services()
+            }
+        }
+    }
+
+    /// The book that is selected on a visible pane.
+    pub fn visible_book(&self) -> Option<ItemNumber> {
+        let hidden = self.room() == Room::One && self.focus == Focus::Topics;
+        self.shop
+            .selected()
+            .filter(|item| self.screen == Screen::Shop && !hidden && self.books.get(*item).is_some())
+    }
+
+    /// What `y` copies here.
+    pub(super) fn copied(&self) -> Option<String> {
+        match self.screen {
+            Screen::Shop => {
+                let book = self.books.get(self.visible_book()?)?;
+                Some(format!("{} {} {}", book.item, book.title, book.cost))
+            }
+            Screen::Orders => self
+                .orders
+                .list
+                .get(self.orders.selected)
+                .map(|purchase| purchase.placed.order.to_string()),
+            Screen::Services => Some(self.url.clone()),
+            Screen::Autopilot => None,
+        }
+    }
+
+    fn copy(&mut self) -> Vec<Effect> {
+        let Some(text) = self.copied() else { return Vec::new() };
+        self.tell(Tone::Plain, &format!("Copied: {}", format::fit(&text, 60, "…")));
+        vec![Effect::Copy(text)]
+    }
+}
+
+fn verb(command: Command) -> String {
+    match command {
+        Command::Go(screen) => format!("go to {}", screen.name()),
+        Command::Longer | Command::Shorter | Command::Whole => "change the chart".to_owned(),
+        _ => command.about().label.to_owned(),
+    }
+}

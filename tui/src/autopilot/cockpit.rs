@@ -1,0 +1,122 @@
+//! A run behind a screen: started, paused, stopped and started again by keys.
+
+use common::client::Shop;
+
+use super::settings::SHOPPERS_MAX;
+use super::{Autopilot, Handle, Phase, Settings, Snapshot};
+
+/// What a key asks of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// Start, or stop what runs.
+    StartOrStop,
+    /// Pause, or go on.
+    Pause,
+    /// Fewer shoppers.
+    Fewer,
+    /// More shoppers.
+    More,
+}
+
+impl Wish {
+    /// The wish of a key, as the screen's hints name them.
+    pub fn of(key: char) -> Option<Self> {
+        match key {
+            's' => Some(Self::StartOrStop),
+            'p' => Some(Self::Pause),
+            '[' => Some(Self::Fewer),
+            ']' => Some(Self::More),
+            _ => None,
+        }
+    }
+}
+
+/// A run that may be there or not.
+#[derive(Debug)]
+pub struct Cockpit {
+    shop: Shop,
+    settings: Settings,
+    run: Option<Handle>,
+    stopped: bool,
+}
+
+impl Cockpit {
+    /// Nothing runs yet.
+    pub fn new(shop: Shop, settings: Settings) -> Self {
+        Self {
+            shop,
+            settings,
+            run: None,
+            stopped: false,
+        }
+    }
+
+    /// Starts a run in place of the one there was.
+    pub fn start(&mut self) {
+        self.run = Some(Autopilot::start(self.shop.clone(), self.settings.clone()));
+        self.stopped = false;
+    }
+
+    /// The run, if one was started.
+    pub fn run(&self) -> Option<&Handle> {
+        self.run.as_ref()
+    }
+
+    /// Whether the run was stopped by a key rather than by itself.
+    pub fn was_stopped(&self) -> bool {
+        self.stopped
+    }
+
+    /// Shoppers of this run or the next.
+    pub fn shoppers(&self) -> u32 {
+        self.settings.shoppers
+    }
+
+    /// Where the run stands.
+    pub fn snapshot(&self) -> Option<Snapshot> {
+        self.run.as_ref().map(Handle::snapshot)
+    }
+
+    /// Does what a key asks.
+    pub fn act(&mut self, wish: Wish) {
+        let phase = self.snapshot().map(|snapshot| snapshot.phase);
+        match (wish, &self.run) {
+            (Wish::StartOrStop, Some(run)) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
+                // Only when the old run is over may the next one begin.
+                if !self.stopped {
+                    self.stopped = true;
+                    let stopping = run.clone();
+                    tokio::spawn(async move { stopping.stop().await.map(drop) });
+                }
+            }
+            (Wish::StartOrStop, _) => self.start(),
+            (Wish::Pause, Some(run)) if phase == Some(Phase::Paused) => run.resume(),
+            (Wish::Pause, Some(run)) => run.pause(),
+            (Wish::Pause, None) => {}
+            (Wish::Fewer, _) => self.set_shoppers(|now| now.saturating_sub(step(now.saturating_sub(1)))),
+            (Wish::More, _) => self.set_shoppers(|now| now.saturating_add(step(now))),
+        }
+    }
+
+    fn set_shoppers(&mut self, change: impl FnOnce(u32) -> u32) {
+        self.settings.shoppers = change(self.settings.shoppers).clamp(1, SHOPPERS_MAX);
+        if let Some(run) = &self.run {
+            run.set_shoppers(self.settings.shoppers);
+        }
+    }
+}
+
+/// Ones up to ten, tens up to a hundred, and so on.
+fn step(shoppers: u32) -> u32 {
+    10_u32.pow(shoppers.max(1).ilog10())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shoppers_change_by_ones_then_by_tens() {
+        assert_eq!([1, 9, 10, 99, 100, 9_999].map(step), [1, 1, 10, 10, 100, 1_000]);
+    }
+}

@@ -1,0 +1,280 @@
+//! The terminal: taken as a whole, and always given back as it was — at the end, in a panic, on a signal, while the
+//! program is suspended.
+
+use std::future::Future;
+use std::io::{self, BufWriter, Stdout, Write};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::clipboard::CopyToClipboard;
+use crossterm::cursor::Show;
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture};
+use crossterm::style::force_color_output;
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode,
+    enable_raw_mode,
+};
+use crossterm::{execute, queue};
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::{Frame, Terminal};
+use tokio::sync::Notify;
+
+/// Something to draw on. The shop's loop knows no more of a terminal than this, so that the same shop can be served over
+/// another transport.
+pub trait Stage {
+    /// Width and height in cells.
+    ///
+    /// # Errors
+    /// What the terminal answered.
+    fn size(&mut self) -> io::Result<(u16, u16)>;
+
+    /// Draws one frame.
+    ///
+    /// # Errors
+    /// What the terminal answered.
+    fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()>;
+
+    /// Lets the next frame draw every cell.
+    ///
+    /// # Errors
+    /// What the terminal answered.
+    fn wipe(&mut self) -> io::Result<()>;
+
+    /// Puts a text on the clipboard of whoever sits there.
+    ///
+    /// # Errors
+    /// What the terminal answered.
+    fn copy(&mut self, text: &str) -> io::Result<()>;
+
+    /// Gives the terminal back, lets the shell have it until it continues the program, and takes it again.
+    ///
+    /// # Errors
+    /// What the terminal answered.
+    fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
+
+    /// Takes the terminal again after somebody else had it.
+    ///
+    /// # Errors
+    /// What the terminal answered.
+    fn retake(&mut self) -> io::Result<()>;
+}
+
+/// Whether the terminal is ours and must be given back.
+static TAKEN: AtomicBool = AtomicBool::new(false);
+/// Rings when a panic gave the terminal back behind the loop's back.
+static PANICKED: Notify = Notify::const_new();
+static HOOK: Once = Once::new();
+
+/// The terminal of this process while it is ours.
+#[derive(Debug)]
+pub struct Guard {
+    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    mouse: bool,
+}
+
+impl Guard {
+    /// Takes the terminal: raw mode, alternate screen, bracketed paste, and the mouse where it is wanted.
+    ///
+    /// # Errors
+    /// What the system said, mostly that this is no terminal.
+    pub fn take(mouse: bool) -> io::Result<Self> {
+        HOOK.call_once(|| {
+            let previous = std::panic::take_hook();
+            std::panic::set_hook(Box::new(move |panic| {
+                if TAKEN.load(Ordering::SeqCst) {
+                    give_back();
+                    PANICKED.notify_one();
+                }
+                previous(panic);
+            }));
+        });
+        // Our own mono theme honours NO_COLOR; the library would write resets instead that wipe bold and underlined.
+        force_color_output(true);
+        enter(mouse)?;
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()));
+        match Terminal::new(backend) {
+            Ok(terminal) => Ok(Self { terminal, mouse }),
+            Err(error) => {
+                give_back();
+                Err(error)
+            }
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        give_back();
+    }
+}
+
+impl Stage for Guard {
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        self.terminal.size().map(|size| (size.width, size.height))
+    }
+
+    fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        if !TAKEN.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
+        self.terminal.draw(paint)?;
+        execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
+    }
+
+    fn wipe(&mut self) -> io::Result<()> {
+        wipe(&mut self.terminal)
+    }
+
+    fn copy(&mut self, text: &str) -> io::Result<()> {
+        execute!(self.terminal.backend_mut(), CopyToClipboard::to_clipboard_from(text))
+    }
+
+    async fn suspend(&mut self) -> io::Result<()> {
+        give_back();
+        stop().await;
+        self.retake()
+    }
+
+    fn retake(&mut self) -> io::Result<()> {
+        enter(self.mouse)?;
+        wipe(&mut self.terminal)
+    }
+}
+
+/// The library's own `clear` asks the terminal where the cursor is and waits for the answer; a resize to the same size
+/// clears without asking.
+pub(crate) fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+    let size = terminal.size()?;
+    terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))
+}
+
+fn enter(mouse: bool) -> io::Result<()> {
+    // Noted first: a panic or an error in the middle gives back what was taken so far.
+    TAKEN.store(true, Ordering::SeqCst);
+    let taken = enable_raw_mode().and_then(|()| {
+        execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste)?;
+        if mouse {
+            execute!(io::stdout(), EnableMouseCapture)?;
+        }
+        Ok(())
+    });
+    if taken.is_err() {
+        give_back();
+    }
+    taken
+}
+
+/// Undoes everything; what fails is gone anyway.
+fn give_back() {
+    if !TAKEN.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    let mut out = io::stdout();
+    let _ = execute!(
+        out,
+        EndSynchronizedUpdate,
+        DisableMouseCapture,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        Show
+    );
+    let _ = disable_raw_mode();
+    let _ = out.flush();
+}
+
+/// Waits for a panic that gave the terminal back.
+pub(crate) async fn panicked() {
+    PANICKED.notified().await;
+}
+
+/// What the system tells the program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// To leave.
+    Leave,
+    /// That it was stopped and goes on.
+    Continued,
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::Signal;
+    use std::io;
+    use std::time::Duration;
+    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+
+    /// The signals that matter here.
+    #[derive(Debug)]
+    pub(crate) struct Signals {
+        leave: [Stream; 3],
+        continued: Stream,
+    }
+
+    impl Signals {
+        pub(crate) fn new() -> io::Result<Self> {
+            // The number of SIGCONT differs between systems; rustix knows it.
+            let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+            Ok(Self {
+                leave: [
+                    signal(SignalKind::terminate())?,
+                    signal(SignalKind::interrupt())?,
+                    signal(SignalKind::hangup())?,
+                ],
+                continued: signal(continued)?,
+            })
+        }
+
+        pub(crate) async fn next(&mut self) -> Signal {
+            let [terminate, interrupt, hangup] = &mut self.leave;
+            tokio::select! {
+                _ = terminate.recv() => Signal::Leave,
+                _ = interrupt.recv() => Signal::Leave,
+                _ = hangup.recv() => Signal::Leave,
+                _ = self.continued.recv() => Signal::Continued,
+            }
+        }
+    }
+
+    /// Stops the whole job, as the terminal itself would for Ctrl-Z, so that `cargo run` stops with us.
+    pub(super) async fn stop() {
+        if rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).is_ok() {
+            // The stop may reach another thread first; this one must not take the terminal again before it.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+}
+
+#[cfg(unix)]
+pub(crate) use unix::Signals;
+#[cfg(unix)]
+use unix::stop;
+
+#[cfg(not(unix))]
+mod other {
+    use super::Signal;
+    use std::io;
+
+    #[derive(Debug)]
+    pub(crate) struct Signals;
+
+    impl Signals {
+        pub(crate) fn new() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(crate) async fn next(&mut self) -> Signal {
+            match tokio::signal::ctrl_c().await {
+                Ok(()) => Signal::Leave,
+                Err(_) => std::future::pending().await,
+            }
+        }
+    }
+
+    pub(super) async fn stop() {}
+}
+
+#[cfg(not(unix))]
+pub(crate) use other::Signals;
+#[cfg(not(unix))]
+use other::stop;

@@ -1,0 +1,341 @@
+//! Colours and signs. Sixteen colours, no forced background; what a colour says is always said by a word or a shape too.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::symbols::border;
+
+/// Which colours are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub enum Theme {
+    /// For a dark background; readable on a light one.
+    #[default]
+    Dark,
+    /// For a light background.
+    Light,
+    /// Few colours, all bright, nothing dimmed.
+    HighContrast,
+    /// No colours: bold, underlined and dim only.
+    Mono,
+}
+
+impl Theme {
+    /// All of them, in the order of the help.
+    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::Mono];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Dark => "dark",
+            Self::Light => "light",
+            Self::HighContrast => "high-contrast",
+            Self::Mono => "mono",
+        }
+    }
+
+    /// The theme that was asked for; without one the mono theme where `NO_COLOR` is set and not empty (no-color.org).
+    pub fn choose(asked: Option<Self>, no_color: bool) -> Self {
+        asked.unwrap_or(if no_color { Self::Mono } else { Self::Dark })
+    }
+}
+
+impl fmt::Display for Theme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl FromStr for Theme {
+    type Err = String;
+
+    fn from_str(word: &str) -> Result<Self, String> {
+        Self::ALL
+            .into_iter()
+            .find(|theme| theme.as_str() == word)
+            .ok_or_else(|| format!("{word:?} is no theme; expected dark, light, high-contrast or mono"))
+    }
+}
+
+/// How everything on the screen looks.
+#[derive(Debug, Clone)]
+pub struct Look {
+    /// The colours.
+    pub palette: Palette,
+    /// The signs.
+    pub glyphs: Glyphs,
+    /// Whether nothing may blink or turn.
+    pub reduced_motion: bool,
+}
+
+impl Look {
+    /// In that theme, with plain ASCII signs where the terminal has no others.
+    pub fn new(theme: Theme, ascii: bool, reduced_motion: bool) -> Self {
+        Self {
+            palette: Palette::of(theme),
+            glyphs: if ascii { ASCII } else { UNICODE },
+            reduced_motion,
+        }
+    }
+}
+
+/// The colours by what they say.
+#[derive(Debug, Clone, Copy)]
+pub struct Palette {
+    /// What is read.
+    pub text: Style,
+    /// What stands back.
+    pub dim: Style,
+    /// Names of panes, and what matters most.
+    pub strong: Style,
+    /// What is active: the screen's tab, the pane with the focus.
+    pub accent: Style,
+    /// The selected row, beside its marker.
+    pub selected: Style,
+    /// A key that can be pressed.
+    pub key: Style,
+    /// Well.
+    pub good: Style,
+    /// Take care.
+    pub warn: Style,
+    /// Failed.
+    pub bad: Style,
+    /// A stock that just rose.
+    pub rose: Style,
+    /// A stock that just fell.
+    pub fell: Style,
+    /// Frames of what has no focus.
+    pub border: Style,
+    /// Charts.
+    pub chart: Style,
+}
+
+impl Palette {
+    fn of(theme: Theme) -> Self {
+        let plain = Style::new();
+        let bold = plain.add_modifier(Modifier::BOLD);
+        let colours = |accent, good, warn, bad, dim: Style| Self {
+            text: plain,
+            dim,
+            strong: bold,
+            accent: bold.fg(accent),
+            selected: bold,
+            key: plain.fg(accent),
+            good: plain.fg(good),
+            warn: plain.fg(warn),
+            bad: plain.fg(bad),
+            rose: bold.fg(good),
+            fell: bold.fg(warn),
+            border: dim,
+            chart: plain.fg(accent),
+        };
+        match theme {
+            Theme::Dark => {
+                let dim = plain.fg(Color::DarkGray);
+                colours(Color::Cyan, Color::Green, Color::Yellow, Color::Red, dim)
+            }
+            Theme::Light => {
+                let dim = plain.fg(Color::DarkGray);
+                colours(Color::Blue, Color::Green, Color::Magenta, Color::Red, dim)
+            }
+            Theme::HighContrast => Self {
+                selected: bold.add_modifier(Modifier::UNDERLINED),
+                key: bold.fg(Color::LightCyan),
+                ..colours(
+                    Color::LightCyan,
+                    Color::LightGreen,
+                    Color::LightYellow,
+                    Color::LightRed,
+                    plain,
+                )
+            },
+            Theme::Mono => {
+                let dim = plain.add_modifier(Modifier::DIM);
+                Self {
+                    text: plain,
+                    dim,
+                    strong: bold,
+                    accent: bold.add_modifier(Modifier::UNDERLINED),
+                    selected: bold,
+                    key: bold,
+                    good: plain,
+                    warn: bold,
+                    bad: bold,
+                    rose: bold,
+                    fell: bold,
+                    border: dim,
+                    chart: plain,
+                }
+            }
+        }
+    }
+}
+
+/// The signs by what they say, each one cell wide unless it says otherwise.
+#[derive(Debug, Clone, Copy)]
+pub struct Glyphs {
+    /// Before the selected row.
+    pub marker: &'static str,
+    /// The connection is live.
+    pub live: &'static str,
+    /// The connection is being made.
+    pub reconnecting: &'static str,
+    /// There is no connection.
+    pub offline: &'static str,
+    /// The screen is held still.
+    pub frozen: &'static str,
+    /// After a text that was cut.
+    pub ellipsis: &'static str,
+    /// Between the names of a path.
+    pub path: &'static str,
+    /// Between two things on one line.
+    pub dot: &'static str,
+    /// Between a number and the number it is multiplied by.
+    pub times: &'static str,
+    /// A stock rose; sorted upwards.
+    pub up: &'static str,
+    /// A stock fell; sorted downwards.
+    pub down: &'static str,
+    /// Done.
+    pub done: &'static str,
+    /// Refused.
+    pub refused: &'static str,
+    /// Not known yet.
+    pub unknown: &'static str,
+    /// The full part of a gauge.
+    pub full: &'static str,
+    /// The empty part of a gauge.
+    pub empty: &'static str,
+    /// Where something will stand.
+    pub skeleton: &'static str,
+    /// From nothing to full, for charts.
+    pub bars: [&'static str; 9],
+    /// Turns while something is on its way.
+    pub spinner: &'static [&'static str],
+    /// Frames.
+    pub border: border::Set<'static>,
+    /// A horizontal line.
+    pub rule: &'static str,
+}
+
+const UNICODE: Glyphs = Glyphs {
+    marker: "▌",
+    live: "●",
+    reconnecting: "◐",
+    offline: "○",
+    frozen: "‖",
+    ellipsis: "…",
+    path: "›",
+    dot: "·",
+    times: "×",
+    up: "▲",
+    down: "▼",
+    done: "✓",
+    refused: "∅",
+    unknown: "?",
+    full: "━",
+    empty: "─",
+    skeleton: "░",
+    bars: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
+    spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
+    border: border::ROUNDED,
+    rule: "─",
+};
+
+const ASCII: Glyphs = Glyphs {
+    marker: ">",
+    live: "*",
+    reconnecting: "~",
+    offline: "o",
+    frozen: "=",
+    ellipsis: "~",
+    path: ">",
+    dot: "-",
+    times: "x",
+    up: "^",
+    down: "v",
+    done: "+",
+    refused: "0",
+    unknown: "?",
+    full: "#",
+    empty: "-",
+    skeleton: ".",
+    bars: [" ", "_", "_", ".", ".", "-", "=", "*", "#"],
+    spinner: &["|", "/", "-", "\\"],
+    border: border::Set {
+        top_left: "+",
+        top_right: "+",
+        bottom_left: "+",
+        bottom_right: "+",
+        vertical_left: "|",
+        vertical_right: "|",
+        horizontal_top: "-",
+        horizontal_bottom: "-",
+    },
+    rule: "-",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_color_means_the_mono_theme_unless_another_was_asked_for() {
+        assert_eq!(Theme::choose(None, true), Theme::Mono);
+        assert_eq!(Theme::choose(Some(Theme::Light), true), Theme::Light);
+        assert_eq!(Theme::choose(None, false), Theme::Dark);
+    }
+
+    #[test]
+    fn a_theme_is_known_by_its_word() {
+        for theme in Theme::ALL {
+            assert_eq!(theme.to_string().parse(), Ok(theme));
+        }
+        assert!("loud".parse::<Theme>().is_err());
+    }
+
+    #[test]
+    fn every_sign_takes_one_cell() {
+        for glyphs in [UNICODE, ASCII] {
+            let single = [
+                glyphs.marker,
+                glyphs.live,
+                glyphs.reconnecting,
+                glyphs.offline,
+                glyphs.frozen,
+                glyphs.ellipsis,
+                glyphs.path,
+                glyphs.dot,
+                glyphs.times,
+                glyphs.up,
+                glyphs.down,
+                glyphs.done,
+                glyphs.refused,
+                glyphs.unknown,
+                glyphs.full,
+                glyphs.empty,
+                glyphs.skeleton,
+                glyphs.rule,
+            ];
+            for sign in single.iter().chain(&glyphs.bars).chain(glyphs.spinner) {
+                assert_eq!(crate::format::width(sign), 1, "{sign:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_mono_theme_has_no_colour_at_all() {
+        let palette = Palette::of(Theme::Mono);
+        for style in [
+            palette.text,
+            palette.dim,
+            palette.accent,
+            palette.good,
+            palette.warn,
+            palette.bad,
+            palette.chart,
+        ] {
+            assert_eq!((style.fg, style.bg), (None, None));
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The frame: header, body, status row, hint row, and what lies over them. Drawing reads the state and changes nothing;
+//! it tells where things stand, so that a click finds them.
+
+mod books;
+mod canvas;
+mod chart;
+mod detail;
+mod header;
+mod orders;
+pub mod overlay;
+pub mod pane;
+mod services;
+mod shop;
+
+use ratatui::Frame;
+use ratatui::layout::{Constraint, Layout, Rect};
+
+pub use pane::Pane;
+
+use crate::app::{App, Overlay, Room, Screen, View};
+use crate::theme::Look;
+use canvas::Canvas;
+
+/// Draws the whole frame.
+pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, mut pane: Option<&mut (dyn Pane + Send + 'static)>) -> View {
+    let area = frame.area();
+    if app.room() == Room::None {
+        too_small(frame, app, look);
+        return View::default();
+    }
+    let [top, body, status, hints] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Min(1),
+        Constraint::Length(1),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    let on_pane = app.screen == Screen::Autopilot;
+    if on_pane && let Some(pane) = pane.as_deref_mut() {
+        pane.draw(frame, body, look);
+    }
+    let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
+    header::draw(&mut canvas, top);
+    match app.screen {
+        Screen::Shop => shop::draw(&mut canvas, body),
+        Screen::Orders => orders::draw(&mut canvas, body),
+        Screen::Services => services::draw(&mut canvas, body),
+        Screen::Autopilot => {}
+    }
+    header::status(&mut canvas, status);
+    if !app.overlays.is_empty() {
+        canvas.cover(area);
+    }
+    let within = Rect {
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    for overlay in &app.overlays {
+        match overlay {
+            Overlay::Help { scroll } => overlay::help(&mut canvas, within, *scroll),
+            Overlay::Palette(picker) => overlay::palette(&mut canvas, within, picker),
+            Overlay::Log { scroll } => overlay::log(&mut canvas, within, *scroll),
+            Overlay::Buy(dialog) => overlay::buy(&mut canvas, within, dialog),
+            Overlay::Chart => overlay::chart(&mut canvas, within),
+        }
+    }
+    let own = if on_pane && app.overlays.is_empty() {
+        pane.map(|pane| pane.hints())
+    } else {
+        None
+    };
+    header::hints(&mut canvas, hints, own.unwrap_or_default());
+    let (view, cursor) = canvas.finish();
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+    view
+}
+
+fn too_small(frame: &mut Frame<'_>, app: &App, look: &Look) {
+    let area = frame.area();
+    let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
+    let (columns, rows) = app.size;
+    let lines = [
+        "too small".to_owned(),
+        format!("{columns} {} {rows}", look.glyphs.times),
+        "40 by 10 needed".to_owned(),
+    ];
+    let top = area.y + area.height.saturating_sub(3) / 2;
+    for (row, text) in (top..area.bottom()).zip(lines) {
+        let style = if row == top {
+            look.palette.strong
+        } else {
+            look.palette.dim
+        };
+        canvas.centered(
+            Rect {
+                y: row,
+                height: 1,
+                ..area
+            },
+            &text,
+            style,
+        );
+    }
+}

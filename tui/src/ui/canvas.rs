@@ -1,0 +1,320 @@
+//! What everything is drawn with: text in cells, panels, gauges, the four states of what is read from the shop.
+
+use std::time::Duration;
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Clear, Widget};
+
+use crate::app::{App, Data, Phase, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME, Target, View};
+use crate::format;
+use crate::theme::{Glyphs, Look, Palette};
+
+/// A frame being drawn.
+pub(super) struct Canvas<'a> {
+    buffer: &'a mut Buffer,
+    pub(super) app: &'a App,
+    pub(super) look: &'a Look,
+    pub(super) view: View,
+    pub(super) cursor: Option<Position>,
+}
+
+impl<'a> Canvas<'a> {
+    pub(super) fn new(buffer: &'a mut Buffer, app: &'a App, look: &'a Look) -> Self {
+        let view = View {
+            places: Vec::new(),
+            ..app.view.clone()
+        };
+        Self {
+            buffer,
+            app,
+            look,
+            view,
+            cursor: None,
+        }
+    }
+
+    pub(super) fn finish(self) -> (View, Option<Position>) {
+        (self.view, self.cursor)
+    }
+
+    pub(super) fn palette(&self) -> &'a Palette {
+        &self.look.palette
+    }
+
+    pub(super) fn glyphs(&self) -> &'a Glyphs {
+        &self.look.glyphs
+    }
+
+    /// A click there means that.
+    pub(super) fn place(&mut self, area: Rect, target: Target) {
+        self.view.places.push((area, target));
+    }
+
+    /// Takes all clicks from what is below.
+    pub(super) fn cover(&mut self, area: Rect) {
+        self.place(area, Target::Nothing);
+        self.cursor = None;
+    }
+
+    /// One line, cut where the area ends.
+    pub(super) fn line(&mut self, area: Rect, line: &Line<'_>) {
+        if area.height > 0 {
+            self.buffer.set_line(area.x, area.y, line, area.width);
+        }
+    }
+
+    pub(super) fn text(&mut self, area: Rect, text: &str, style: Style) {
+        let fitted = format::fit(text, usize::from(area.width), self.glyphs().ellipsis);
+        self.line(area, &Line::from(Span::styled(fitted, style)));
+    }
+
+    pub(super) fn centered(&mut self, area: Rect, text: &str, style: Style) {
+        let fitted = format::fit(text, usize::from(area.width), self.glyphs().ellipsis);
+        let indent = area.width.saturating_sub(format::cells(format::width(&fitted))) / 2;
+        let area = Rect {
+            x: area.x + indent,
+            width: area.width - indent,
+            ..area
+        };
+        self.line(area, &Line::from(Span::styled(fitted, style)));
+    }
+
+    /// A line at the right edge; how many cells it took.
+    pub(super) fn line_right(&mut self, area: Rect, line: &Line<'_>) -> u16 {
+        let taken = format::cells(line.width()).min(area.width);
+        self.line(
+            Rect {
+                x: area.right() - taken,
+                width: taken,
+                ..area
+            },
+            line,
+        );
+        taken
+    }
+
+    /// Lines below one another; those that have no room are left out.
+    pub(super) fn lines(&mut self, area: Rect, lines: &[Line<'_>]) {
+        for (row, line) in (area.y..area.bottom()).zip(lines) {
+            self.line(
+                Rect {
+                    y: row,
+                    height: 1,
+                    ..area
+                },
+                line,
+            );
+        }
+    }
+
+    /// A frame with a title and, on the right, a remark; what is inside of it.
+    pub(super) fn panel(&mut self, area: Rect, title: &str, remark: &Line<'_>, focused: bool) -> Rect {
+        let palette = self.palette();
+        let (border, name) = if focused {
+            (palette.accent, palette.accent)
+        } else {
+            (palette.border, palette.strong)
+        };
+        // The frame itself stays thin; bold line drawing looks broken in many fonts.
+        let border = border.remove_modifier(ratatui::style::Modifier::BOLD | ratatui::style::Modifier::UNDERLINED);
+        let block = Block::bordered().border_set(self.glyphs().border).border_style(border);
+        let inner = block.inner(area);
+        block.render(area, self.buffer);
+        let room = usize::from(area.width.saturating_sub(6));
+        let remark_width = remark.width();
+        let shows_remark = remark_width > 0 && remark_width + 8 <= room;
+        let title_room = if shows_remark {
+            room.saturating_sub(remark_width + 3)
+        } else {
+            room
+        };
+        if !title.is_empty() && area.width > 6 {
+            let title = format::fit(title, title_room, self.glyphs().ellipsis);
+            let span = Line::from(Span::styled(format!(" {title} "), name));
+            self.line(
+                Rect {
+                    x: area.x + 1,
+                    y: area.y,
+                    width: area.width - 2,
+                    height: 1,
+                },
+                &span,
+            );
+        }
+        if shows_remark {
+            let mut spans = vec![Span::raw(" ")];
+            spans.extend(remark.spans.iter().cloned());
+            spans.push(Span::raw(" "));
+            let top = Rect {
+                x: area.x + 1,
+                y: area.y,
+                width: area.width - 3,
+                height: 1,
+            };
+            self.line_right(top, &Line::from(spans));
+        }
+        inner
+    }
+
+    /// A panel over what is there, in the middle of an area and never larger than it.
+    pub(super) fn popup(&mut self, within: Rect, (columns, rows): (u16, u16), title: &str, remark: &Line<'_>) -> Rect {
+        let area = middle(within, columns, rows);
+        Clear.render(area, self.buffer);
+        self.panel(area, title, remark, true)
+    }
+
+    /// A gauge of that many cells.
+    pub(super) fn gauge(&self, part: u32, whole: u32, columns: usize) -> [Span<'static>; 2] {
+        let columns_u64 = u64::try_from(columns).unwrap_or(0);
+        let filled = (u64::from(part) * columns_u64 + u64::from(whole) / 2)
+            .checked_div(u64::from(whole))
+            .unwrap_or(0)
+            .min(columns_u64);
+        // The last copies are still to be seen.
+        let filled = usize::try_from(filled)
+            .unwrap_or(0)
+            .max(usize::from(part > 0 && columns > 0));
+        let style = match u64::from(part) * 10 {
+            0 => self.palette().dim,
+            tenths if tenths <= u64::from(whole) => self.palette().warn,
+            _ => self.palette().chart,
+        };
+        [
+            Span::styled(self.glyphs().full.repeat(filled), style),
+            Span::styled(self.glyphs().empty.repeat(columns - filled), self.palette().dim),
+        ]
+    }
+
+    /// What turns while something is on its way.
+    pub(super) fn spinner(&self) -> &'static str {
+        let frames = self.glyphs().spinner;
+        if self.look.reduced_motion {
+            return self.glyphs().ellipsis;
+        }
+        let passed = self.app.now.elapsed.as_millis() / SPINNER_FRAME.as_millis();
+        let frame = usize::try_from(passed).unwrap_or(0) % frames.len().max(1);
+        frames.get(frame).copied().unwrap_or_default()
+    }
+
+    /// What a panel's corner says about the reading of what it shows.
+    pub(super) fn reading<T>(&self, data: &Data<T>) -> Line<'static> {
+        let now = self.app.now.elapsed;
+        let age = data
+            .read_at
+            .map(|at| format!("{} old", format::span(now.saturating_sub(at))));
+        match (&data.phase, age) {
+            (Phase::Loading { since, .. }, age) if now.saturating_sub(*since) >= SPINNER_AFTER => {
+                let mut spans = vec![Span::styled(self.spinner(), self.palette().accent)];
+                spans.push(Span::styled(
+                    format!(" {}", age.unwrap_or_else(|| "loading".to_owned())),
+                    self.palette().dim,
+                ));
+                Line::from(spans)
+            }
+            (Phase::Failed { .. }, Some(age)) => Line::from(Span::styled(age, self.palette().warn)),
+            _ => Line::default(),
+        }
+    }
+
+    /// Stands in for a list that has nothing to show, and says why; false where there is something.
+    pub(super) fn instead<T>(&mut self, area: Rect, data: &Data<T>, empty: Option<&str>) -> bool {
+        let now = self.app.now.elapsed;
+        match &data.phase {
+            Phase::Failed { why, retry_at, .. } if data.value.is_none() => {
+                self.failure(area, why, retry_at.saturating_sub(now));
+                true
+            }
+            Phase::NotAsked if data.value.is_none() => true,
+            Phase::Loading { since, .. } if data.value.is_none() => {
+                if now.saturating_sub(*since) >= SKELETON_AFTER {
+                    self.skeleton(area);
+                }
+                true
+            }
+            _ => empty.is_some_and(|sentence| {
+                self.paragraph(area, sentence, self.palette().dim);
+                true
+            }),
+        }
+    }
+
+    fn failure(&mut self, area: Rect, why: &str, left: Duration) {
+        let area = Rect {
+            x: area.x + 1,
+            width: area.width.saturating_sub(2),
+            ..area
+        };
+        let used = self.paragraph(area, why, self.palette().bad);
+        let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        let below = Rect {
+            y: (area.y + used).min(area.bottom()),
+            height: area.height.saturating_sub(used),
+            ..area
+        };
+        let next = format!("Asking again in {seconds} s; r asks at once.");
+        self.paragraph(below, &next, self.palette().dim);
+    }
+
+    /// A text broken into lines; how many rows it took.
+    pub(super) fn paragraph(&mut self, area: Rect, text: &str, style: Style) -> u16 {
+        let lines = format::wrap(
+            text,
+            usize::from(area.width),
+            usize::from(area.height),
+            self.glyphs().ellipsis,
+        );
+        for (row, line) in (area.y..area.bottom()).zip(&lines) {
+            self.text(
+                Rect {
+                    y: row,
+                    height: 1,
+                    ..area
+                },
+                line,
+                style,
+            );
+        }
+        format::cells(lines.len())
+    }
+
+    fn skeleton(&mut self, area: Rect) {
+        const LENGTHS: [u16; 5] = [70, 50, 85, 60, 40];
+        for (row, share) in (area.y..area.bottom()).zip(LENGTHS) {
+            let columns = usize::from(area.width.saturating_sub(4)) * usize::from(share) / 100;
+            let text = self.glyphs().skeleton.repeat(columns);
+            self.text(
+                Rect {
+                    x: area.x + 2,
+                    y: row,
+                    width: area.width.saturating_sub(2),
+                    height: 1,
+                },
+                &text,
+                self.palette().dim,
+            );
+        }
+    }
+
+    /// The marker before a row, where it is the selected one.
+    pub(super) fn marker(&self, selected: bool, focused: bool) -> Span<'static> {
+        match (selected, focused) {
+            (true, true) => Span::styled(self.glyphs().marker, self.palette().accent),
+            (true, false) => Span::styled(self.glyphs().marker, self.palette().dim),
+            _ => Span::raw(" "),
+        }
+    }
+}
+
+/// An area of that size in the middle of another one, and never larger.
+pub(super) fn middle(within: Rect, columns: u16, rows: u16) -> Rect {
+    let (width, height) = (columns.min(within.width), rows.min(within.height));
+    Rect {
+        x: within.x + (within.width - width) / 2,
+        y: within.y + (within.height - height) / 2,
+        width,
+        height,
+    }
+}

@@ -1,0 +1,295 @@
+//! The rows around the body: where one is, how the shop is connected, what happened, which keys work.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::Canvas;
+use crate::app::{App, Chip, Data, Focus, Hint, Link, Phase, Room, SPINNER_AFTER, Screen, Target, Tone};
+use crate::format;
+
+/// Two rows: the screens and the connection; the path and the counts.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let first = Rect { height: 1, ..area };
+    let second = Rect {
+        y: area.y + 1,
+        height: 1,
+        ..area
+    };
+    let inside = Rect {
+        width: first.width.saturating_sub(1),
+        ..first
+    };
+    let chip = chip(canvas);
+    let taken = canvas.line_right(inside, &chip);
+    tabs(
+        canvas,
+        Rect {
+            width: inside.width.saturating_sub(taken + 1),
+            ..inside
+        },
+    );
+    let inside = Rect {
+        x: second.x + 1,
+        width: second.width.saturating_sub(2),
+        ..second
+    };
+    let counts = Line::from(Span::styled(counts(canvas.app), canvas.palette().dim));
+    let taken = canvas.line_right(inside, &counts);
+    path(
+        canvas,
+        Rect {
+            width: inside.width.saturating_sub(taken + 2),
+            ..inside
+        },
+    );
+}
+
+fn chip(canvas: &Canvas<'_>) -> Line<'static> {
+    let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
+    let app = canvas.app;
+    let (sign, word, style) = match app.connection.chip(app.books.is_held(), app.now.elapsed) {
+        Chip::Live => (glyphs.live, "live".to_owned(), palette.good),
+        Chip::Connecting => (glyphs.reconnecting, "connecting".to_owned(), palette.warn),
+        Chip::Reconnecting { seconds, attempt } => (
+            glyphs.reconnecting,
+            format!("reconnecting {seconds}s (#{attempt})"),
+            palette.warn,
+        ),
+        Chip::Offline => (glyphs.offline, "offline".to_owned(), palette.bad),
+        Chip::Frozen => (glyphs.frozen, "frozen".to_owned(), palette.accent),
+    };
+    Line::from(vec![Span::styled(sign, style), Span::styled(format!(" {word}"), style)])
+}
+
+fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
+    let palette = canvas.palette();
+    let mut x = area.x;
+    let wide = canvas.app.room() != Room::One;
+    if wide {
+        x += 1;
+        canvas.text(Rect { x, width: 10, ..area }, "bookstore", palette.strong);
+        x += 11;
+    }
+    for (number, screen) in (1..).zip(Screen::ALL) {
+        let active = screen == canvas.app.screen;
+        let unsettled = if screen == Screen::Orders {
+            canvas.app.orders.unsettled()
+        } else {
+            0
+        };
+        let mark = if unsettled > 0 {
+            format!(" {}{unsettled}", canvas.glyphs().unknown)
+        } else {
+            String::new()
+        };
+        let name = if active || wide {
+            format!("{number} {}{mark}", screen.name())
+        } else {
+            format!("{number}{mark}")
+        };
+        let closed = screen == Screen::Autopilot && canvas.app.autopilot.is_err();
+        let style = match (active, closed) {
+            (true, _) => palette.accent,
+            (false, true) => palette.dim,
+            (false, false) => palette.text,
+        };
+        let width = format::cells(format::width(&name));
+        if x + width + 2 > area.right() {
+            break;
+        }
+        let marker = if active { canvas.glyphs().marker } else { " " };
+        canvas.text(Rect { x, width: 1, ..area }, marker, style);
+        canvas.text(
+            Rect {
+                x: x + 1,
+                width,
+                ..area
+            },
+            &name,
+            style,
+        );
+        canvas.place(
+            Rect {
+                x,
+                width: width + 1,
+                ..area
+            },
+            Target::Tab(screen),
+        );
+        x += width + 3;
+    }
+}
+
+fn path(canvas: &mut Canvas<'_>, area: Rect) {
+    let palette = canvas.palette();
+    let app = canvas.app;
+    let mut names = vec![app.place.clone()];
+    match app.screen {
+        Screen::Shop => {
+            if let Some(find) = app.shop.find.as_ref().filter(|find| !find.text().is_empty()) {
+                names.push(format!("/{}", find.text()));
+            } else if let Some(topic) = app
+                .shop
+                .topics
+                .value
+                .as_ref()
+                .and_then(|topics| topics.get(app.shop.topic))
+            {
+                names.push(topic.shown.clone());
+            }
+            if app.focus == Focus::Detail
+                && let Some(book) = app.shop.selected().and_then(|item| app.books.get(item))
+            {
+                names.push(book.title.clone());
+            }
+        }
+        screen => names.push(screen.name().to_owned()),
+    }
+    let mut spans = Vec::new();
+    let last = names.len() - 1;
+    let mut room = usize::from(area.width);
+    for (place, name) in names.into_iter().enumerate() {
+        if place > 0 {
+            spans.push(Span::styled(format!(" {} ", canvas.glyphs().path), palette.dim));
+            room = room.saturating_sub(3);
+        }
+        // The last name matters most; the ones before leave room for it.
+        let share = if place == last {
+            room
+        } else {
+            room.saturating_sub(10).min(room * 2 / 3)
+        };
+        let name = format::fit(&name, share, canvas.glyphs().ellipsis).into_owned();
+        room = room.saturating_sub(format::width(&name));
+        spans.push(Span::styled(
+            name,
+            if place == last { palette.text } else { palette.dim },
+        ));
+    }
+    canvas.line(area, &Line::from(spans));
+}
+
+fn counts(app: &App) -> String {
+    let many = |number: usize, thing| format::counted(u64::try_from(number).unwrap_or(u64::MAX), thing);
+    match app.screen {
+        Screen::Shop => {
+            let topic = app
+                .shop
+                .topics
+                .value
+                .as_ref()
+                .and_then(|topics| topics.get(app.shop.topic));
+            match (&app.shop.find, topic) {
+                (Some(find), _) if !find.text().is_empty() => {
+                    many(app.shop.rows.len(), "match").replace("matchs", "matches")
+                }
+                (_, Some(topic)) => format::counted(topic.books, "book"),
+                _ => String::new(),
+            }
+        }
+        Screen::Orders => many(app.orders.list.len(), "order"),
+        Screen::Services => format!("entry {}", format::grouped(app.connection.head.0)),
+        Screen::Autopilot => String::new(),
+    }
+}
+
+/// The row that says what happened, and on the right what is on its way.
+pub(super) fn status(canvas: &mut Canvas<'_>, area: Rect) {
+    let app = canvas.app;
+    let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
+    let area = Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    let busy = busy(app).map(|what| {
+        Line::from(vec![
+            Span::styled(canvas.spinner(), palette.accent),
+            Span::styled(format!(" {what}"), palette.dim),
+        ])
+    });
+    let taken = busy.map_or(0, |busy| canvas.line_right(area, &busy) + 2);
+    let area = Rect {
+        width: area.width.saturating_sub(taken),
+        ..area
+    };
+    if let Some((notice, _)) = &app.notices.toast {
+        let (sign, style) = match notice.tone {
+            Tone::Plain => (glyphs.dot, palette.text),
+            Tone::Good => (glyphs.done, palette.good),
+            Tone::Warn => ("!", palette.warn),
+            Tone::Bad => ("!", palette.bad),
+        };
+        canvas.text(area, &format!("{sign} {}", notice.text), style);
+    } else if let Some(why) = &app.connection.ended {
+        canvas.text(area, &format!("! The shop's store is closed: {why}"), palette.bad);
+    } else if let Link::Waiting { why, .. } = &app.connection.link {
+        canvas.text(area, &format!("! {why}"), palette.dim);
+    }
+}
+
+fn busy(app: &App) -> Option<&'static str> {
+    fn slow<T>(data: &Data<T>, app: &App) -> bool {
+        matches!(data.phase, Phase::Loading { since, .. } if app.now.elapsed.saturating_sub(since) >= SPINNER_AFTER)
+    }
+    let found = app.shop.find.as_ref().and_then(|find| find.found.as_ref());
+    if found.is_some_and(|found| slow(&found.data, app)) {
+        Some("searching")
+    } else if slow(&app.shop.topics, app) || app.shop.shelf.as_ref().is_some_and(|shelf| slow(&shelf.data, app)) {
+        Some("loading")
+    } else {
+        None
+    }
+}
+
+/// The keys that work here and now.
+pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect, own: Vec<(String, String)>) {
+    let palette = canvas.palette();
+    let own = own.into_iter().map(|(keys, label)| Hint {
+        keys,
+        label,
+        target: None,
+        ready: true,
+    });
+    let hints: Vec<_> = own.chain(canvas.app.hints()).collect();
+    let width = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
+    // Help and the way out are never pushed out of the row by the others.
+    let kept = if canvas.app.overlays.is_empty() && !canvas.app.is_finding() {
+        2
+    } else {
+        0
+    };
+    let (others, last) = hints.split_at(hints.len().saturating_sub(kept));
+    let reserved: u16 = last.iter().map(|hint| width(hint) + 2).sum();
+    let mut x = area.x + 1;
+    let fits = |hint: &&Hint, x: &mut u16, right: u16| {
+        let fits = *x + width(hint) <= right;
+        *x += if fits { width(hint) + 2 } else { 0 };
+        fits
+    };
+    let mut end = x;
+    let right = area.right().saturating_sub(reserved);
+    let mut shown: Vec<_> = others.iter().filter(|hint| fits(hint, &mut end, right)).collect();
+    shown.extend(last.iter().filter(|hint| fits(hint, &mut end, area.right())));
+    for hint in shown {
+        let (key, label) = if hint.ready {
+            (palette.key, palette.text)
+        } else {
+            (palette.dim, palette.dim)
+        };
+        let line = Line::from(vec![
+            Span::styled(hint.keys.clone(), key),
+            Span::styled(format!(" {}", hint.label), label),
+        ]);
+        let place = Rect {
+            x,
+            width: width(hint),
+            ..area
+        };
+        canvas.line(place, &line);
+        if let Some(target) = hint.target {
+            canvas.place(place, target);
+        }
+        x += place.width + 2;
+    }
+}

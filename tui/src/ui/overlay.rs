@@ -1,0 +1,366 @@
+//! What lies over the screen: help, palette, messages, the buying dialog, a large chart. Each is clamped to the frame.
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, middle};
+use super::{books, chart as charts, orders};
+use crate::app::{Command, Dialog, Field, Picker, State, Target, Tone, palette as commands};
+use crate::format;
+
+/// How wide the names of the commands are.
+const LABEL_COLUMNS: usize = 12;
+/// How wide the help is, where there is room.
+const HELP_COLUMNS: u16 = 76;
+
+/// Every key, by what it is for; what cannot run now says why.
+pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
+    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
+    let mut lines = Vec::new();
+    let mut group = "";
+    for command in Command::ALL {
+        let about = command.about();
+        if about.group != group {
+            if !group.is_empty() {
+                lines.push(Line::default());
+            }
+            group = about.group;
+            lines.push(Line::from(Span::styled(format!(" {group}"), palette.strong)));
+        }
+        let objection = command.objection(canvas.app);
+        let style = if objection.is_some() { palette.dim } else { palette.text };
+        let key = if objection.is_some() { palette.dim } else { palette.key };
+        let mut help = about.help.to_owned();
+        if let Some(why) = &objection {
+            help += &format!(": {why}");
+        }
+        let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
+        let spans = vec![
+            Span::styled(format!("   {}", format::left(about.keys, 9, cut)), key),
+            Span::styled(format::fit(&help, room, cut).into_owned(), style),
+        ];
+        lines.push(Line::from(spans));
+    }
+    let rows = format::cells(lines.len()) + 2;
+    let area = middle(within, HELP_COLUMNS, rows);
+    let shown = usize::from(area.height.saturating_sub(2));
+    let first = scroll.min(lines.len().saturating_sub(shown));
+    let remark = position(canvas, first, shown, lines.len());
+    let inner = canvas.popup(within, (HELP_COLUMNS, rows), "Keys", &remark);
+    canvas.place(area, Target::Overlay);
+    canvas.lines(inner, lines.get(first..).unwrap_or_default());
+}
+
+fn position(canvas: &Canvas<'_>, first: usize, shown: usize, all: usize) -> Line<'static> {
+    if all <= shown {
+        return Line::default();
+    }
+    Line::from(Span::styled(
+        format!("{}-{} of {all}", first + 1, (first + shown).min(all)),
+        canvas.palette().dim,
+    ))
+}
+
+/// Commands by name.
+pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
+    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
+    let found = commands(picker.input.value());
+    let area = middle(within, 64, 20);
+    let inner = canvas.popup(within, (64, 20), "Commands", &Line::default());
+    canvas.place(area, Target::Overlay);
+    books::input(canvas, Rect { height: 1, ..inner }, ":", &picker.input, true);
+    let body = books::below(inner);
+    let window = canvas
+        .app
+        .view
+        .palette
+        .around(picker.selected, usize::from(body.height), found.len());
+    canvas.view.palette = window;
+    if found.is_empty() {
+        let inside = Rect {
+            x: body.x + 1,
+            width: body.width.saturating_sub(2),
+            ..body
+        };
+        canvas.text(inside, "No command has such a name. Esc closes.", palette.dim);
+        return;
+    }
+    let visible = found.iter().enumerate().skip(window.first);
+    for (y, (row, command)) in (body.y..body.bottom()).zip(visible) {
+        let about = command.about();
+        let selected = row == picker.selected;
+        let objection = command.objection(canvas.app);
+        let style = match (selected, &objection) {
+            (true, _) => palette.selected,
+            (false, Some(_)) => palette.dim,
+            (false, None) => palette.text,
+        };
+        let room = usize::from(body.width).saturating_sub(9 + LABEL_COLUMNS);
+        let help = match &objection {
+            Some(why) => format!("not now: {why}"),
+            None => about.help.to_owned(),
+        };
+        let line = Line::from(vec![
+            canvas.marker(selected, true),
+            Span::styled(format!(" {}", format::left(about.label, LABEL_COLUMNS, cut)), style),
+            Span::styled(
+                format::left(&help, room, cut),
+                if selected { palette.text } else { palette.dim },
+            ),
+            Span::styled(format::right(about.keys, 7, cut), palette.dim),
+        ]);
+        let place = Rect { y, height: 1, ..body };
+        canvas.line(place, &line);
+        canvas.place(place, Target::Palette(row));
+    }
+}
+
+/// The messages, the newest first.
+pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
+    let palette = canvas.palette();
+    let app = canvas.app;
+    let all = app.notices.log.len();
+    let size = (
+        within.width.saturating_sub(4).min(100),
+        within.height.saturating_sub(2).min(30),
+    );
+    let area = middle(within, size.0, size.1);
+    let shown = usize::from(area.height.saturating_sub(2));
+    let first = scroll.min(all.saturating_sub(shown));
+    let remark = position(canvas, first, shown, all);
+    let inner = canvas.popup(within, size, "Messages", &remark);
+    canvas.place(area, Target::Overlay);
+    if all == 0 {
+        canvas.text(
+            Rect {
+                x: inner.x + 1,
+                width: inner.width.saturating_sub(2),
+                ..inner
+            },
+            "Nothing to tell yet. Esc closes.",
+            palette.dim,
+        );
+        return;
+    }
+    for (y, notice) in (inner.y..inner.bottom()).zip(app.notices.log.iter().rev().skip(first)) {
+        let style = match notice.tone {
+            Tone::Plain => palette.text,
+            Tone::Good => palette.good,
+            Tone::Warn => palette.warn,
+            Tone::Bad => palette.bad,
+        };
+        let room = usize::from(inner.width).saturating_sub(12);
+        let line = Line::from(vec![
+            Span::styled(format!(" {}  ", format::clock(notice.at)), palette.dim),
+            Span::styled(
+                format::fit(&notice.text, room, canvas.glyphs().ellipsis).into_owned(),
+                style,
+            ),
+        ]);
+        canvas.line(Rect { y, height: 1, ..inner }, &line);
+    }
+}
+
+/// The selected book's stock over the whole frame.
+pub(super) fn chart(canvas: &mut Canvas<'_>, within: Rect) {
+    let size = (within.width.saturating_sub(4), within.height.saturating_sub(2));
+    let Some(book) = canvas.app.shop.selected().and_then(|item| canvas.app.books.get(item)) else {
+        return;
+    };
+    let remark = charts::title(canvas, "Stock");
+    let inner = canvas.popup(within, size, &book.title, &remark);
+    let inside = Rect {
+        x: inner.x + 1,
+        width: inner.width.saturating_sub(2),
+        ..inner
+    };
+    charts::stock(canvas, inside, book.item);
+}
+
+/// The buying dialog.
+pub(super) fn buy(canvas: &mut Canvas<'_>, within: Rect, dialog: &Dialog) {
+    let columns = 56.min(within.width);
+    let width = usize::from(columns.saturating_sub(6));
+    let lines = if dialog.confirmed {
+        settled(canvas, dialog, width)
+    } else {
+        asking(canvas, dialog, width)
+    };
+    // The buttons stay, whatever has to go for want of rows: first the blank lines, then what stands at the end.
+    let room = usize::from(within.height.saturating_sub(3));
+    let spare = lines.len().saturating_sub(room);
+    let mut dropped = 0;
+    let mut lines: Vec<_> = lines
+        .into_iter()
+        .filter(|line| {
+            let drop = dropped < spare && line.width() == 0;
+            dropped += usize::from(drop);
+            !drop
+        })
+        .collect();
+    lines.truncate(room);
+    let rows = format::cells(lines.len()) + 3;
+    let inner = canvas.popup(within, (columns, rows), "Buy", &Line::default());
+    let inside = Rect {
+        x: inner.x + 2,
+        width: inner.width.saturating_sub(4),
+        height: inner.height.saturating_sub(1),
+        ..inner
+    };
+    canvas.lines(inside, &lines);
+    buttons(
+        canvas,
+        Rect {
+            y: inner.bottom().saturating_sub(1),
+            height: 1,
+            ..inside
+        },
+        dialog,
+    );
+}
+
+fn fact(canvas: &Canvas<'_>, name: &str, value: Vec<Span<'static>>) -> Line<'static> {
+    let mut spans = vec![Span::styled(
+        format::left(name, 10, canvas.glyphs().ellipsis),
+        canvas.palette().dim,
+    )];
+    spans.extend(value);
+    Line::from(spans)
+}
+
+fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'static>> {
+    let app = canvas.app;
+    let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
+    let Some(book) = app.books.get(dialog.item) else {
+        return vec![Line::from(Span::styled("The book has left the catalog.", palette.warn))];
+    };
+    let stock = app.books.stock(dialog.item).unwrap_or(0);
+    let track = app.books.track(dialog.item);
+    let flash = track
+        .and_then(|track| track.flash)
+        .map(|(_, rose)| if rose { palette.rose } else { palette.fell });
+    let money = |cents: u64| format::right(&format::amount(cents), 12, glyphs.ellipsis);
+    let mut lines = vec![Line::default()];
+    lines.extend(
+        format::wrap(&book.title, width, 2, glyphs.ellipsis)
+            .into_iter()
+            .map(|line| Line::from(Span::styled(line, palette.strong))),
+    );
+    lines.push(Line::default());
+    lines.push(fact(
+        canvas,
+        "Cost",
+        vec![Span::styled(money(u64::from(book.cost.cents())), palette.text)],
+    ));
+    let focused = dialog.field == Field::Copies;
+    let style = if focused { palette.accent } else { palette.text };
+    let mut copies = vec![Span::styled(
+        format::right(&dialog.quantity.to_string(), 12, glyphs.ellipsis),
+        style,
+    )];
+    copies.push(Span::styled(
+        if focused {
+            format!(" {}", glyphs.marker)
+        } else {
+            "  ".to_owned()
+        },
+        palette.accent,
+    ));
+    copies.push(Span::styled(" + -", palette.key));
+    lines.push(fact(canvas, "Copies", copies));
+    let total = book.cost.times(dialog.quantity).cents();
+    lines.push(fact(canvas, "Total", vec![Span::styled(money(total), palette.strong)]));
+    let mut left = vec![Span::styled(
+        format::right(&format::grouped(u64::from(stock)), 12, glyphs.ellipsis),
+        flash.unwrap_or(palette.text),
+    )];
+    left.push(Span::raw("   "));
+    left.extend(canvas.gauge(
+        stock,
+        track.map_or(stock, |track| track.peak.max(stock)),
+        width.saturating_sub(26),
+    ));
+    lines.push(fact(canvas, "Stock", left));
+    let objection = app.objection(dialog).or_else(|| dialog.objection.clone());
+    let open = app
+        .orders
+        .list
+        .iter()
+        .any(|purchase| purchase.placed.item == dialog.item && !purchase.state.is_settled());
+    let remark = match objection {
+        Some(why) => Some((format!("Cannot buy: {why}."), palette.warn)),
+        None if open => Some((
+            "An order for this book is still being settled.".to_owned(),
+            palette.warn,
+        )),
+        None => None,
+    };
+    lines.push(Line::default());
+    if let Some((text, style)) = remark {
+        let text = format::wrap(&text, width, 2, glyphs.ellipsis);
+        lines.extend(text.into_iter().map(|line| Line::from(Span::styled(line, style))));
+        lines.push(Line::default());
+    }
+    lines
+}
+
+fn settled(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'static>> {
+    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
+    let Some(purchase) = canvas.app.orders.find(dialog.order) else {
+        return Vec::new();
+    };
+    let mut lines = vec![Line::default()];
+    lines.extend(
+        format::wrap(&purchase.placed.title, width, 2, cut)
+            .into_iter()
+            .map(|line| Line::from(Span::styled(line, palette.strong))),
+    );
+    lines.push(Line::default());
+    lines.extend(orders::outcome(canvas, purchase, width));
+    if let State::Sold(receipt) = &purchase.state {
+        let copies = format::counted(u64::from(receipt.quantity), "copy").replace("copys", "copies");
+        let paid = format!("{copies} for {}", format::amount(receipt.total.cents()));
+        lines.push(Line::from(Span::styled(paid, palette.text)));
+        let order = format::wrap(&receipt.order.to_string(), width, 2, cut);
+        lines.extend(
+            order
+                .into_iter()
+                .map(|line| Line::from(Span::styled(line, palette.dim))),
+        );
+    }
+    lines.push(Line::default());
+    lines
+}
+
+fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog) {
+    let palette = canvas.palette();
+    let close = if dialog.confirmed { "Close" } else { "Cancel" };
+    let mut buttons = vec![(Field::Cancel, close, "Esc", true)];
+    if !dialog.confirmed {
+        buttons.push((Field::Buy, "Buy", "y", canvas.app.objection(dialog).is_none()));
+    }
+    let mut x = area.x;
+    for (field, name, key, ready) in buttons {
+        let focused = dialog.confirmed || dialog.field == field;
+        let style = match (focused, ready) {
+            (true, true) => palette.accent,
+            (false, true) => palette.text,
+            (_, false) => palette.dim,
+        };
+        let marker = canvas.marker(focused, true);
+        let line = Line::from(vec![
+            marker,
+            Span::styled(format!("{name} "), style),
+            Span::styled(key, if ready { palette.key } else { palette.dim }),
+        ]);
+        let width = format::cells(line.width());
+        let place = Rect {
+            x,
+            width: width.min(area.right().saturating_sub(x)),
+            ..area
+        };
+        canvas.line(place, &line);
+        canvas.place(place, Target::Field(field));
+        x += width + 4;
+    }
+}

@@ -1,0 +1,85 @@
+//! The shop's screen: as many of its three panes as there is room for.
+
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::text::{Line, Span};
+
+use super::canvas::Canvas;
+use super::{books, detail};
+use crate::app::{Focus, Room, Target};
+use crate::format;
+
+/// Draws it.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
+    let focus = canvas.app.focus;
+    match (canvas.app.room(), focus) {
+        (Room::Three, _) => {
+            let wide = area.width >= 150;
+            let (left, right) = if wide { (30, 48) } else { (27, 39) };
+            let [left, middle, right] =
+                Layout::horizontal([Constraint::Length(left), Constraint::Min(40), Constraint::Length(right)])
+                    .areas(area);
+            topics(canvas, left);
+            books::draw(canvas, middle);
+            detail::draw(canvas, right);
+        }
+        (Room::Two, Focus::Topics | Focus::Books) => {
+            let [left, right] = Layout::horizontal([Constraint::Length(27), Constraint::Min(40)]).areas(area);
+            topics(canvas, left);
+            books::draw(canvas, right);
+        }
+        (Room::Two, Focus::Detail) => {
+            let [left, right] = Layout::horizontal([Constraint::Min(40), Constraint::Length(38)]).areas(area);
+            books::draw(canvas, left);
+            detail::draw(canvas, right);
+        }
+        (_, Focus::Topics) => topics(canvas, area),
+        (_, Focus::Books) => books::draw(canvas, area),
+        (_, Focus::Detail) => detail::draw(canvas, area),
+    }
+}
+
+fn topics(canvas: &mut Canvas<'_>, area: Rect) {
+    let app = canvas.app;
+    let palette = canvas.palette();
+    let focused = app.focus == Focus::Topics && app.overlays.is_empty();
+    let remark = canvas.reading(&app.shop.topics);
+    let inner = canvas.panel(area, "Topics", &remark, focused);
+    canvas.place(area, Target::Pane(Focus::Topics));
+    let topics = app.shop.topics.value.as_deref().unwrap_or_default();
+    let rows = usize::from(inner.height);
+    let window = app.view.topics.around(app.shop.topic, rows, topics.len());
+    canvas.view.topics = window;
+    let empty = topics
+        .is_empty()
+        .then_some("There are no books here yet. r asks again.");
+    if canvas.instead(inner, &app.shop.topics, empty) {
+        return;
+    }
+    let old = app.shop.topics.is_failed();
+    let visible = topics.iter().enumerate().skip(window.first);
+    for (row, (index, topic)) in (inner.y..inner.bottom()).zip(visible) {
+        let selected = index == app.shop.topic;
+        let count = format::grouped(topic.books);
+        let room = usize::from(inner.width).saturating_sub(format::width(&count) + 4);
+        let style = match (selected, old) {
+            (true, _) => palette.selected,
+            (false, true) => palette.dim,
+            (false, false) => palette.text,
+        };
+        let place = Rect {
+            y: row,
+            height: 1,
+            ..inner
+        };
+        let line = Line::from(vec![
+            canvas.marker(selected, focused),
+            Span::styled(
+                format!(" {} ", format::left(&topic.shown, room, canvas.glyphs().ellipsis)),
+                style,
+            ),
+            Span::styled(count, palette.dim),
+        ]);
+        canvas.line(place, &line);
+        canvas.place(place, Target::Topic(index));
+    }
+}

@@ -1,0 +1,448 @@
+//! What messages do to the shop, one story at a time.
+
+use common::client::Error;
+use common::wire::{Book, Hello, Page};
+use common::{Code, Problem, Seq};
+use std::time::Duration;
+use tui::app::{Focus, Overlay, Screen};
+use tui::effect::{Effect, Query, Slot};
+use tui::event::{Deed, Event, Key, KeyEvent, Pointer};
+use tui::live::News;
+use tui::message::What;
+
+use crate::fixture::{Fixture, URL, book, number};
+
+fn unreachable() -> Error {
+    Error::Unreachable {
+        url: URL.into(),
+        why: "Connection refused".into(),
+    }
+}
+
+fn lost(shop: &mut Fixture, attempt: u32) {
+    let pause = Duration::from_millis(2_400);
+    shop.tell(What::Live(News::Lost {
+        attempt,
+        pause,
+        why: "cannot reach the shop".into(),
+    }));
+}
+
+fn find(shop: &mut Fixture, text: &str) {
+    let screen = shop.screen();
+    assert!(screen.contains(text), "no {text:?} in\n{screen}");
+}
+
+fn find_no(shop: &mut Fixture, text: &str) {
+    let screen = shop.screen();
+    assert!(!screen.contains(text), "{text:?} in\n{screen}");
+}
+
+/// A topic with a million books, page by page.
+fn endless(after: u64) -> Page {
+    let books: Vec<Book> = (after + 1..=after + 100)
+        .map(|item| book(item, &format!("Volume {item}"), None, "distributed systems", 1_000, 5))
+        .collect();
+    Page {
+        books,
+        next: Some((after + 100).to_string()),
+    }
+}
+
+fn page(shop: &mut Fixture, page: Page) {
+    let (generation, _) = shop.page_wish(Slot::Shelf).unwrap();
+    shop.wishes.clear();
+    shop.tell(What::Page {
+        generation,
+        result: Ok((page, Some(Seq(40)))),
+    });
+}
+
+#[test]
+fn the_first_frame_stands_before_anybody_answered() {
+    let mut shop = Fixture::opened(100, 30);
+    find(&mut shop, "Topics");
+    find(&mut shop, "◐ connecting");
+    find_no(&mut shop, "░");
+    shop.pass(200);
+    find(&mut shop, "░");
+    find_no(&mut shop, "loading");
+    shop.pass(300);
+    find(&mut shop, "loading");
+}
+
+#[test]
+fn a_sale_anywhere_moves_the_stock_here() {
+    let mut shop = Fixture::stocked(100, 30);
+    find(&mut shop, " 500 ");
+    shop.moved(2, 499, -1, 41);
+    find(&mut shop, " 499▼");
+    shop.pass(1_000);
+    find_no(&mut shop, "▼");
+    shop.moved(2, 499, -1, 41);
+    find_no(&mut shop, "▼");
+    shop.moved(2, 600, 101, 42);
+    find(&mut shop, " 600▲");
+}
+
+#[test]
+fn a_quiet_shop_asks_for_no_more_frames() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.pass(10_000);
+    shop.app.dirty = false;
+    assert_eq!(shop.app.wake_at(), None);
+    shop.moved(999, 1, -1, 41);
+    assert!(!shop.app.dirty, "a book that stands nowhere moved");
+    shop.moved(1, 399, -1, 42);
+    assert!(shop.app.dirty);
+}
+
+#[test]
+fn a_screen_held_still_says_so_and_catches_up() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Enter);
+    shop.press(Key::Char(' '));
+    shop.moved(2, 499, -1, 41);
+    find(&mut shop, "‖ frozen");
+    find(&mut shop, " 500 ");
+    shop.press(Key::Char(' '));
+    find(&mut shop, " 499▼");
+    find(&mut shop, "● live");
+}
+
+#[test]
+fn a_lost_connection_counts_down_and_comes_back() {
+    let mut shop = Fixture::stocked(100, 30);
+    lost(&mut shop, 2);
+    find(&mut shop, "◐ reconnecting 3s (#2)");
+    shop.pass(500);
+    find(&mut shop, "◐ reconnecting 2s (#2)");
+    shop.wishes.clear();
+    shop.press(Key::Char('R'));
+    assert_eq!(shop.wishes, [Effect::Reconnect]);
+    shop.tell(What::Live(News::Connecting { attempt: 2 }));
+    shop.connect();
+    find(&mut shop, "● live");
+}
+
+#[test]
+fn what_is_shown_survives_a_failure_and_is_asked_for_again() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Char('r'));
+    let (generation, _) = shop.page_wish(Slot::Shelf).unwrap();
+    shop.wishes.clear();
+    shop.tell(What::Page {
+        generation,
+        result: Err(unreachable()),
+    });
+    find(&mut shop, "RPCs for Dummies");
+    shop.pass(1_100);
+    assert!(
+        shop.page_wish(Slot::Shelf).is_some(),
+        "it is asked again after a second"
+    );
+}
+
+#[test]
+fn a_connection_that_comes_back_asks_at_once_for_what_failed() {
+    let mut shop = Fixture::opened(100, 30);
+    shop.tell(What::Topics(Err(unreachable())));
+    find(&mut shop, "Connection refused");
+    find(&mut shop, "Asking again in 1 s");
+    shop.wishes.clear();
+    shop.connect();
+    assert!(shop.wishes.contains(&Effect::LoadTopics));
+}
+
+#[test]
+fn a_page_older_than_the_stream_is_read_again() {
+    let mut shop = Fixture::opened(100, 30);
+    shop.tell(What::Topics(Ok(crate::fixture::topics())));
+    let (generation, query) = shop.page_wish(Slot::Shelf).unwrap();
+    shop.connect();
+    shop.wishes.clear();
+    let books = crate::fixture::answer(&query);
+    shop.tell(What::Page {
+        generation,
+        result: Ok((Page { books, next: None }, Some(Seq(39)))),
+    });
+    assert!(
+        shop.page_wish(Slot::Shelf).is_some(),
+        "what happened between 39 and 40 was told to nobody"
+    );
+}
+
+#[test]
+fn another_store_behind_the_same_address_is_read_afresh() {
+    let mut shop = Fixture::stocked(100, 30);
+    let store = "0190b6d5-0000-7000-8000-000000000002".parse().unwrap();
+    shop.wishes.clear();
+    shop.tell(What::Live(News::Connected {
+        hello: Hello { seq: Seq(3), store },
+        resumed: false,
+    }));
+    assert!(shop.wishes.contains(&Effect::LoadTopics));
+    find_no(&mut shop, "RPCs for Dummies");
+    shop.grant();
+    find(&mut shop, "RPCs for Dummies");
+}
+
+#[test]
+fn a_million_books_are_read_a_page_at_a_time_as_one_moves_down() {
+    let mut shop = Fixture::opened(100, 30);
+    shop.tell(What::Topics(Ok(crate::fixture::topics())));
+    shop.connect();
+    page(&mut shop, endless(0));
+    assert_eq!(shop.page_wish(Slot::Shelf), None, "nobody has come near the end");
+    shop.press(Key::Enter);
+    let mut loaded = 100;
+    for _ in 0..300 {
+        shop.press(Key::Char('G'));
+        if shop.page_wish(Slot::Shelf).is_none() {
+            break;
+        }
+        page(&mut shop, endless(loaded));
+        loaded += 100;
+    }
+    assert_eq!(shop.app.shop.rows.len(), 20_000, "a list is bounded");
+    find(&mut shop, "20,000+");
+}
+
+#[test]
+fn a_filter_finds_at_once_here_and_then_in_the_whole_shop() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Char('/'));
+    shop.typed("rpc");
+    find(&mut shop, "1 here");
+    find_no(&mut shop, "Xen");
+    let (_, query) = shop.page_wish(Slot::Found).unwrap();
+    assert_eq!(query, Query::Words("rpc".into()));
+    for _ in 0..3 {
+        shop.press(Key::Backspace);
+    }
+    shop.wishes.clear();
+    shop.typed("quix");
+    shop.grant();
+    find(&mut shop, "Don Quixote");
+    find(&mut shop, "0 here, 1 elsewhere");
+    shop.press(Key::Enter);
+    shop.press(Key::Char('b'));
+    assert!(
+        matches!(shop.app.overlays.last(), Some(Overlay::Buy(_))),
+        "what was found can be bought"
+    );
+    shop.press(Key::Esc);
+    shop.press(Key::Esc);
+    find(&mut shop, "RPCs for Dummies");
+}
+
+#[test]
+fn an_answer_to_an_older_question_is_not_shown() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Char('/'));
+    shop.typed("x");
+    let (older, query) = shop.page_wish(Slot::Found).unwrap();
+    shop.typed("y");
+    let books = crate::fixture::answer(&query);
+    shop.tell(What::Page {
+        generation: older,
+        result: Ok((Page { books, next: None }, Some(Seq(40)))),
+    });
+    find_no(&mut shop, "Xen");
+}
+
+#[test]
+fn letters_typed_into_the_filter_are_no_commands() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Char('/'));
+    shop.wishes.clear();
+    shop.typed("bqy1");
+    assert!(shop.app.overlays.is_empty());
+    assert!(
+        !shop
+            .wishes
+            .iter()
+            .any(|wish| matches!(wish, Effect::Quit | Effect::Copy(_)))
+    );
+    shop.tell(What::Input(Event::Key(KeyEvent::ctrl('c'))));
+    assert!(shop.wishes.contains(&Effect::Quit));
+}
+
+#[test]
+fn q_goes_back_one_step_at_a_time_and_then_out() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Enter);
+    shop.press(Key::Enter);
+    assert_eq!(shop.app.focus, Focus::Detail);
+    shop.wishes.clear();
+    shop.press(Key::Char('q'));
+    shop.press(Key::Char('q'));
+    assert_eq!((shop.app.focus, shop.wishes.len()), (Focus::Topics, 0));
+    shop.press(Key::Char('4'));
+    shop.wishes.clear();
+    shop.press(Key::Char('q'));
+    assert_eq!(shop.app.screen, Screen::Shop);
+    shop.press(Key::Char('q'));
+    assert_eq!(shop.wishes, [Effect::Quit]);
+}
+
+#[test]
+fn a_resize_loses_neither_selection_nor_input() {
+    let mut shop = Fixture::stocked(160, 45);
+    shop.press(Key::Char('/'));
+    shop.typed("gra");
+    shop.grant();
+    shop.press(Key::Down);
+    let selected = shop.app.shop.selected();
+    for (columns, rows) in [(60, 20), (39, 9), (100, 30), (40, 10), (160, 45)] {
+        shop.resize(columns, rows);
+        shop.draw();
+    }
+    assert_eq!(shop.app.shop.selected(), selected);
+    find(&mut shop, "/ gra");
+}
+
+#[test]
+fn the_selection_stays_on_its_book_when_the_list_is_sorted() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Enter);
+    shop.press(Key::Down);
+    assert_eq!(shop.app.shop.selected(), Some(number(2)));
+    for key in ['o', 'o', 'O', 'o', 'O'] {
+        shop.press(Key::Char(key));
+        assert_eq!(shop.app.shop.selected(), Some(number(2)));
+    }
+    find(&mut shop, "Stock▲");
+}
+
+#[test]
+fn what_cannot_be_done_says_why_wherever_it_is_offered() {
+    let mut shop = Fixture::stocked(60, 30);
+    shop.press(Key::Char('b'));
+    assert!(shop.app.overlays.is_empty());
+    find(&mut shop, "Cannot buy now: choose a book first");
+    shop.press(Key::Char('3'));
+    assert_eq!(shop.app.screen, Screen::Shop);
+    find(&mut shop, "not part of this shop");
+    shop.press(Key::Char(':'));
+    shop.typed("autopilot");
+    find(&mut shop, "not now: not part of this shop");
+    shop.press(Key::Enter);
+    assert!(matches!(shop.app.overlays.last(), Some(Overlay::Palette(_))));
+}
+
+#[test]
+fn the_palette_runs_a_command_by_its_name() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.tell(What::Input(Event::Key(KeyEvent::ctrl('p'))));
+    shop.typed("messages");
+    shop.press(Key::Enter);
+    assert!(matches!(shop.app.overlays[..], [Overlay::Log { .. }]));
+}
+
+#[test]
+fn overlays_stack_and_esc_takes_the_topmost() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Char('?'));
+    shop.press(Key::Esc);
+    assert!(shop.app.overlays.is_empty());
+    shop.press(Key::Char('m'));
+    shop.press(Key::Char('q'));
+    assert!(shop.app.overlays.is_empty());
+}
+
+#[test]
+fn clicks_select_and_the_wheel_scrolls() {
+    let mut shop = Fixture::stocked(100, 30);
+    let at = |shop: &mut Fixture, text: &str| {
+        let screen = shop.screen();
+        let (row, line) = screen
+            .lines()
+            .enumerate()
+            .find(|(_, line)| line.contains(text))
+            .unwrap();
+        let before = line.split(text).next().unwrap();
+        (
+            u16::try_from(tui::format::width(before)).unwrap(),
+            u16::try_from(row).unwrap(),
+        )
+    };
+    let click = |shop: &mut Fixture, text: &str, deed: Deed| {
+        let (column, row) = at(shop, text);
+        shop.tell(What::Input(Event::Pointer(Pointer { column, row, deed })));
+    };
+    click(&mut shop, "graduate school", Deed::Click);
+    shop.grant();
+    click(&mut shop, "Cooking", Deed::Click);
+    assert_eq!(shop.app.shop.selected(), Some(number(4)));
+    click(&mut shop, "Xen", Deed::WheelUp);
+    assert_eq!(shop.app.shop.selected(), Some(number(3)));
+    click(&mut shop, "4 Services", Deed::Click);
+    assert_eq!(shop.app.screen, Screen::Services);
+    click(&mut shop, "q back", Deed::Click);
+    assert_eq!(shop.app.screen, Screen::Shop);
+    click(&mut shop, "? help", Deed::Click);
+    assert!(matches!(shop.app.overlays.last(), Some(Overlay::Help { .. })));
+    // What lies below an overlay is out of reach.
+    shop.tell(What::Input(Event::Pointer(Pointer {
+        column: 3,
+        row: 4,
+        deed: Deed::Click,
+    })));
+    assert_eq!(shop.app.shop.topic, 1);
+}
+
+#[test]
+fn what_is_selected_goes_to_the_clipboard() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Enter);
+    shop.wishes.clear();
+    shop.press(Key::Char('y'));
+    let text = "1 How to get a good grade in 677 in 20 minutes a day 30.00".to_owned();
+    assert_eq!(shop.wishes, [Effect::Copy(text)]);
+}
+
+#[test]
+fn a_book_that_is_withdrawn_leaves_the_list() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.wishes.clear();
+    shop.moved(2, 0, -500, 41);
+    assert_eq!(shop.wishes, [Effect::LoadBook(number(2))]);
+    let problem = Problem::new(Code::UnknownItem, "no book 2");
+    shop.tell(What::Book {
+        item: number(2),
+        result: Err(Error::Problem(Box::new(problem))),
+    });
+    shop.pass(20_000);
+    find_no(&mut shop, "RPCs for Dummies");
+}
+
+#[test]
+fn a_store_that_closed_for_good_leaves_the_shop_readable() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press(Key::Enter);
+    shop.tell(What::StoreEnded("the disk failed".into()));
+    find(&mut shop, "○ offline");
+    find(&mut shop, "closed for good: the disk failed");
+    find(&mut shop, "RPCs for Dummies");
+    shop.press(Key::Char('b'));
+    assert!(shop.app.overlays.is_empty());
+}
+
+#[test]
+fn services_are_asked_only_while_somebody_looks() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.pass(10_000);
+    assert!(!shop.wishes.contains(&Effect::LoadServices));
+    shop.press(Key::Char('4'));
+    assert!(shop.wishes.contains(&Effect::LoadServices));
+    shop.tell(What::Health(Err(unreachable())));
+    shop.wishes.clear();
+    shop.pass(2_100);
+    assert!(shop.wishes.contains(&Effect::LoadServices));
+    shop.press(Key::Char('1'));
+    shop.tell(What::Health(Err(unreachable())));
+    shop.wishes.clear();
+    shop.pass(60_000);
+    assert!(!shop.wishes.contains(&Effect::LoadServices));
+}

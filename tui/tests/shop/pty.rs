@@ -1,0 +1,211 @@
+//! The shop on a real pseudo-terminal, driven by keys, its screen read back. The shop runs in a copy of this test
+//! program, so that no other binary is needed.
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use common::client::{Peer, Shop, connections};
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use tui::app::Screen;
+use tui::runtime::{Options, run};
+use tui::theme::Theme;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Tells the copy what to do.
+const TASK: &str = "BOOKSTORE_TEST_TASK";
+
+/// The shop itself, in the copy; nothing in the test program.
+#[test]
+fn the_copy_runs_the_shop() {
+    let Ok(task) = std::env::var(TASK) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let ended = runtime.block_on(async {
+        // Nobody listens on the discard port.
+        let peer = Peer::parse(connections().unwrap(), "http://127.0.0.1:9").unwrap();
+        let options = Options {
+            shop: Shop::new(peer, None),
+            place: "nowhere".into(),
+            ended: None,
+            theme: Theme::Dark,
+            ascii: false,
+            reduced_motion: false,
+            mouse: true,
+            data_folder: folder.path().to_owned(),
+            screen: Screen::Shop,
+            notices: Vec::new(),
+            autopilot: None,
+        };
+        if task == "panic" {
+            tokio::spawn(async {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                panic!("on purpose");
+            });
+        }
+        run(options).await
+    });
+    // The shell's prompt, as it were.
+    println!("given back: {}", ended.is_ok());
+}
+
+struct Terminal {
+    pty: Box<dyn MasterPty + Send>,
+    writer: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    raw: Vec<u8>,
+}
+
+impl Terminal {
+    fn open(task: &str) -> Self {
+        let size = PtySize {
+            rows: 30,
+            cols: 100,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        let pair = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
+        command.args([
+            "--exact",
+            "pty::the_copy_runs_the_shop",
+            "--nocapture",
+            "--test-threads=1",
+        ]);
+        command.env(TASK, task);
+        command.env("TERM", "xterm-256color");
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let mut reader = pair.master.try_clone_reader().unwrap();
+        let (sender, output) = channel();
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                if sender.send(bytes[..read].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        let writer = pair.master.take_writer().unwrap();
+        Self {
+            pty: pair.master,
+            writer,
+            child,
+            output,
+            screen: vt100::Parser::new(cells(30), cells(100), 0),
+            raw: Vec::new(),
+        }
+    }
+
+    fn press(&mut self, keys: &[u8]) {
+        self.writer.write_all(keys).unwrap();
+        self.writer.flush().unwrap();
+    }
+
+    /// Reads until the screen is as wanted.
+    fn wait(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !wanted(self.screen.screen()) {
+            match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
+                Ok(bytes) => {
+                    self.screen.process(&bytes);
+                    self.raw.extend(bytes);
+                }
+                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
+                    panic!("never {what}:\n{}", self.screen.screen().contents());
+                }
+            }
+        }
+    }
+
+    fn sees(&mut self, text: &str) {
+        self.wait(text, |screen| screen.contents().contains(text));
+    }
+
+    /// Everything that was taken is given back.
+    fn is_as_it_was(&mut self) {
+        self.sees("given back");
+        let screen = self.screen.screen();
+        assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
+        assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+fn signal(terminal: &Terminal, signal: rustix::process::Signal) {
+    let pid = i32::try_from(terminal.child.process_id().unwrap()).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn the_shop_takes_the_terminal_and_gives_it_back() {
+    let mut terminal = Terminal::open("shop");
+    terminal.sees("Topics");
+    terminal.sees("reconnecting");
+    let screen = terminal.screen.screen();
+    assert!(screen.alternate_screen() && screen.bracketed_paste());
+    assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
+    terminal.press(b"?");
+    terminal.sees("What every key does");
+    terminal.press(b"\x1b");
+    terminal.wait("help is gone", |screen| {
+        !screen.contents().contains("What every key does")
+    });
+    terminal
+        .pty
+        .resize(PtySize {
+            rows: 12,
+            cols: 50,
+            pixel_width: 0,
+            pixel_height: 0,
+        })
+        .unwrap();
+    terminal.screen.screen_mut().set_size(cells(12), cells(50));
+    terminal.press(b"4");
+    terminal.sees("4 Services");
+    terminal.press(b"\x03");
+    terminal.is_as_it_was();
+}
+
+#[test]
+fn a_termination_gives_the_terminal_back() {
+    let mut terminal = Terminal::open("shop");
+    terminal.sees("Topics");
+    signal(&terminal, rustix::process::Signal::TERM);
+    terminal.is_as_it_was();
+}
+
+#[test]
+fn a_panic_anywhere_gives_the_terminal_back_and_is_readable() {
+    let mut terminal = Terminal::open("panic");
+    terminal.sees("on purpose");
+    terminal.is_as_it_was();
+    assert!(terminal.screen.screen().contents().contains("given back: false"));
+}
+
+#[test]
+fn suspended_the_shop_gives_the_terminal_back_and_takes_it_again() {
+    let mut terminal = Terminal::open("shop");
+    terminal.sees("Topics");
+    terminal.press(b"\x1a");
+    terminal.wait("gave the terminal back", |screen| {
+        !screen.alternate_screen() && !screen.bracketed_paste()
+    });
+    signal(&terminal, rustix::process::Signal::CONT);
+    terminal.wait("took it again", |screen| {
+        screen.alternate_screen() && screen.contents().contains("Topics")
+    });
+    terminal.press(b"q");
+    terminal.is_as_it_was();
+}
+
+fn cells(count: u16) -> std::num::NonZero<u16> {
+    std::num::NonZero::new(count).unwrap()
+}

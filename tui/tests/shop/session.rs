@@ -1,0 +1,301 @@
+//! The whole shop with its loop, its network and its disk, on a stage of our own and against a tiny front-end.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::client::{Peer, Shop, connections};
+use ratatui::backend::TestBackend;
+use ratatui::{Frame, Terminal};
+use tokio::sync::{mpsc, watch};
+use tui::app::Screen;
+use tui::event::{Event, Key, KeyEvent};
+use tui::runtime::{Options, serve};
+use tui::terminal::Stage;
+use tui::theme::Theme;
+
+use crate::fixture::{STORE, answer, text, topics};
+use crate::screens::receipt;
+
+/// Long enough for any machine; nothing waits that long unless it is broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the front-end saw, and how it answers purchases.
+#[derive(Default)]
+struct Seen {
+    buys: Vec<String>,
+    asks: Vec<String>,
+    lose_buys: usize,
+    orders_on_disk_at_buy: Vec<bool>,
+    journal: std::path::PathBuf,
+}
+
+type Shared = Arc<Mutex<Seen>>;
+
+/// A front-end that answers by hand.
+fn front_end(seen: &Shared) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let seen = Arc::clone(seen);
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let seen = Arc::clone(&seen);
+            std::thread::spawn(move || serve_one(stream, &seen));
+        }
+    });
+    url
+}
+
+fn serve_one(stream: TcpStream, seen: &Shared) -> io::Result<()> {
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut writer = stream;
+    let mut request = String::new();
+    reader.read_line(&mut request)?;
+    let (mut key, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        let line = line.trim_end().to_lowercase();
+        if line.is_empty() {
+            break;
+        }
+        if let Some(value) = line.strip_prefix("idempotency-key: ") {
+            key = value.to_owned();
+        }
+        if let Some(value) = line.strip_prefix("content-length: ") {
+            length = value.parse().unwrap();
+        }
+    }
+    io::copy(&mut reader.take(length), &mut io::sink())?;
+    let path = request.split(' ').nth(1).unwrap_or_default().to_owned();
+    let json = |value: String| {
+        format!(
+            "HTTP/1.1 200 OK\r\nbookstore-seq: 40\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{value}",
+            value.len()
+        )
+    };
+    let sold = |key: &str| {
+        let mut sold = receipt(1, 1, 1, 41);
+        sold.order = key.parse().unwrap();
+        serde_json::to_string(&sold).unwrap()
+    };
+    let response = if path == "/topics" {
+        json(serde_json::to_string(&topics()).unwrap())
+    } else if path.starts_with("/search?topic=distributed") {
+        let books = answer(&tui::effect::Query::Topic("distributed systems".into()));
+        json(serde_json::to_string(&common::wire::Page { books, next: None }).unwrap())
+    } else if path == "/events" {
+        let events = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: hello\ndata: {{\"seq\":40,\"store\":\"{STORE}\"}}\n\n"
+        );
+        writer.write_all(events.as_bytes())?;
+        // Until the reader hangs up.
+        return writer.read(&mut [0; 1]).map(drop);
+    } else if path == "/buy" {
+        let mut seen = seen.lock().unwrap();
+        seen.buys.push(key.clone());
+        let on_disk = std::fs::read_to_string(&seen.journal).is_ok_and(|journal| journal.contains(&key));
+        seen.orders_on_disk_at_buy.push(on_disk);
+        if seen.lose_buys > 0 {
+            seen.lose_buys -= 1;
+            return Ok(());
+        }
+        json(sold(&key))
+    } else if let Some(order) = path.strip_prefix("/orders/") {
+        seen.lock().unwrap().asks.push(order.to_owned());
+        json(sold(order))
+    } else {
+        "HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned()
+    };
+    writer.write_all(response.as_bytes())
+}
+
+/// A stage that shows its frames to the test.
+struct Hall {
+    terminal: Terminal<TestBackend>,
+    frames: watch::Sender<String>,
+}
+
+impl Stage for Hall {
+    fn size(&mut self) -> io::Result<(u16, u16)> {
+        Ok((100, 30))
+    }
+
+    fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()> {
+        self.terminal.draw(paint).unwrap();
+        self.frames.send_replace(text(self.terminal.backend().buffer()));
+        Ok(())
+    }
+
+    fn wipe(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn copy(&mut self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn suspend(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn retake(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct Visitor {
+    keys: mpsc::Sender<io::Result<Event>>,
+    frames: watch::Receiver<String>,
+    visit: tokio::task::JoinHandle<Result<(), tui::runtime::Error>>,
+}
+
+impl Visitor {
+    fn enter(url: &str, data_folder: &std::path::Path) -> Self {
+        let (keys, typed) = mpsc::channel(100);
+        let (frames, seen) = watch::channel(String::new());
+        let peer = Peer::parse(connections().unwrap(), url).unwrap();
+        let options = Options {
+            shop: Shop::new(peer, None),
+            place: "a shop".into(),
+            ended: None,
+            theme: Theme::Dark,
+            ascii: false,
+            reduced_motion: false,
+            mouse: false,
+            data_folder: data_folder.to_owned(),
+            screen: Screen::Shop,
+            notices: Vec::new(),
+            autopilot: None,
+        };
+        let stage = Hall {
+            terminal: Terminal::new(TestBackend::new(100, 30)).unwrap(),
+            frames,
+        };
+        let visit = tokio::spawn(serve(stage, typed, options));
+        Self {
+            keys,
+            frames: seen,
+            visit,
+        }
+    }
+
+    fn press(&self, key: Key) {
+        self.keys.try_send(Ok(Event::Key(KeyEvent::plain(key)))).unwrap();
+    }
+
+    async fn sees(&mut self, wanted: &str) {
+        let seen = self.frames.wait_for(|frame| frame.contains(wanted));
+        if tokio::time::timeout(PATIENCE, seen).await.is_err() {
+            panic!("no {wanted:?} in\n{}", *self.frames.borrow());
+        }
+    }
+
+    async fn leave(self) {
+        self.keys.try_send(Ok(Event::Key(KeyEvent::ctrl('c')))).unwrap();
+        tokio::time::timeout(PATIENCE, self.visit)
+            .await
+            .unwrap()
+            .unwrap()
+            .unwrap();
+    }
+}
+
+fn shared(folder: &std::path::Path, lose_buys: usize) -> Shared {
+    Arc::new(Mutex::new(Seen {
+        lose_buys,
+        journal: folder.join("orders.jsonl"),
+        ..Seen::default()
+    }))
+}
+
+#[tokio::test]
+async fn a_book_is_bought_and_its_order_was_on_disk_before_the_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = shared(folder.path(), 0);
+    let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
+    visitor.sees("● live").await;
+    visitor.sees("RPCs for Dummies").await;
+    visitor.press(Key::Char('b'));
+    visitor.sees("Cancel").await;
+    visitor.press(Key::Char('y'));
+    visitor.sees("✓ sold").await;
+    visitor.leave().await;
+    assert_eq!(seen.lock().unwrap().orders_on_disk_at_buy, [true]);
+
+    let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
+    visitor.press(Key::Char('2'));
+    visitor.sees("✓ sold").await;
+    visitor.leave().await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(
+        (seen.buys.len(), seen.asks.len()),
+        (1, 0),
+        "a settled order is neither sent nor asked for again"
+    );
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_settled_with_the_same_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = shared(folder.path(), 1);
+    let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
+    visitor.sees("RPCs for Dummies").await;
+    visitor.press(Key::Char('b'));
+    visitor.press(Key::Char('y'));
+    visitor.sees("✓ sold").await;
+    visitor.leave().await;
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.buys.len(), 2);
+    assert_eq!(seen.buys[0], seen.buys[1]);
+}
+
+#[tokio::test]
+async fn an_order_that_a_killed_shop_left_is_asked_for_and_not_sent() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = shared(folder.path(), usize::MAX);
+    let url = front_end(&seen);
+    let mut visitor = Visitor::enter(&url, folder.path());
+    visitor.sees("RPCs for Dummies").await;
+    visitor.press(Key::Char('b'));
+    visitor.press(Key::Char('y'));
+    visitor.sees("unknown, checking").await;
+    visitor.visit.abort();
+    let sent = seen.lock().unwrap().buys.len();
+
+    let mut visitor = Visitor::enter(&url, folder.path());
+    visitor.press(Key::Char('2'));
+    visitor.sees("✓ sold").await;
+    visitor.leave().await;
+    let seen = seen.lock().unwrap();
+    // The aborted loop's own request may still have been on its way.
+    assert!(seen.buys.len() <= sent + 1 && !seen.asks.is_empty());
+    assert!(seen.asks.iter().all(|order| *order == seen.buys[0]));
+}
+
+#[tokio::test]
+async fn a_shop_that_nobody_serves_is_open_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let mut visitor = Visitor::enter(&url, folder.path());
+    visitor.sees("Topics").await;
+    visitor.sees("reconnecting").await;
+    visitor.press(Key::Char('?'));
+    visitor.sees("What every key does").await;
+    visitor.leave().await;
+}
+
+#[tokio::test]
+async fn the_shop_closes_when_its_input_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let visitor = Visitor::enter("http://127.0.0.1:9", folder.path());
+    drop(visitor.keys);
+    tokio::time::timeout(PATIENCE, visitor.visit)
+        .await
+        .unwrap()
+        .unwrap()
+        .unwrap();
+}
