@@ -95,7 +95,7 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
             (false, Some(_)) => palette.dim,
             (false, None) => palette.text,
         };
-        let room = usize::from(body.width).saturating_sub(9 + LABEL_COLUMNS);
+        let room = usize::from(body.width).saturating_sub(10 + LABEL_COLUMNS);
         let help = match &objection {
             Some(why) => format!("not now: {why}"),
             None => about.help.to_owned(),
@@ -107,7 +107,7 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
                 format::left(&help, room, cut),
                 if selected { palette.text } else { palette.dim },
             ),
-            Span::styled(format::right(about.keys, 7, cut), palette.dim),
+            Span::styled(format!("{} ", format::right(about.keys, 7, cut)), palette.dim),
         ]);
         let place = Rect { y, height: 1, ..body };
         canvas.line(place, &line);
