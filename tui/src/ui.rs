@@ -2,13 +2,16 @@
 //! it tells where things stand, so that a click finds them.
 
 mod books;
+mod buying;
 mod canvas;
 mod chart;
 mod detail;
 mod header;
+mod input;
 mod orders;
-pub mod overlay;
+mod overlay;
 pub mod pane;
+mod reading;
 mod services;
 mod shop;
 
@@ -60,7 +63,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, mut pane: Option<&mut
             Overlay::Help { scroll } => overlay::help(&mut canvas, within, *scroll),
             Overlay::Palette(picker) => overlay::palette(&mut canvas, within, picker),
             Overlay::Log { scroll } => overlay::log(&mut canvas, within, *scroll),
-            Overlay::Buy(dialog) => overlay::buy(&mut canvas, within, dialog),
+            Overlay::Buy(dialog) => buying::draw(&mut canvas, within, dialog),
             Overlay::Chart => overlay::chart(&mut canvas, within),
         }
     }

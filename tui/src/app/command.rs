@@ -1,7 +1,7 @@
 //! The one list of what can be done. The hint row, the help and the palette all come from it, so they cannot disagree.
 
 use super::finding::ranked;
-use super::{App, Focus, Overlay, Screen, Target};
+use super::{App, Screen};
 
 /// Everything that a key, a click or the palette can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -83,19 +83,6 @@ pub struct About {
     pub help: &'static str,
     /// Its part of the help.
     pub group: &'static str,
-}
-
-/// One entry of the hint row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// The key.
-    pub keys: String,
-    /// What it does.
-    pub label: String,
-    /// What a click does, where that is something.
-    pub target: Option<Target>,
-    /// Whether it can run now.
-    pub ready: bool,
 }
 
 impl Command {
@@ -242,94 +229,6 @@ pub fn palette(text: &str) -> Vec<Command> {
         .partition(|command| command.about().label.starts_with(&wanted));
     // Who types the beginning of a name means that name; a sentence comes last.
     [begun, begun_too, named, said].concat()
-}
-
-impl App {
-    /// The keys that work here and now, the most useful first.
-    pub fn hints(&self) -> Vec<Hint> {
-        let fixed = |keys: &str, label: &str, command: Option<Command>| Hint {
-            keys: keys.to_owned(),
-            label: label.to_owned(),
-            target: command.map(Target::Command),
-            ready: true,
-        };
-        match self.overlays.last() {
-            Some(Overlay::Buy(dialog)) if dialog.confirmed => vec![fixed("Esc", "close", Some(Command::Close))],
-            Some(Overlay::Buy(dialog)) => {
-                let ready = self.objection(dialog).is_none();
-                vec![
-                    Hint {
-                        ready,
-                        ..fixed("y", "buy", None)
-                    },
-                    fixed("Esc", "cancel", Some(Command::Close)),
-                    fixed("Tab", "next", None),
-                    fixed("+ -", "copies", None),
-                    fixed("0-9", "copies", None),
-                ]
-            }
-            Some(Overlay::Palette(_)) => vec![
-                fixed("Enter", "run", Some(Command::Open)),
-                fixed("↑ ↓", "choose", None),
-                fixed("Esc", "close", Some(Command::Close)),
-            ],
-            Some(Overlay::Help { .. } | Overlay::Log { .. }) => vec![
-                fixed("Esc", "close", Some(Command::Close)),
-                fixed("↑ ↓", "scroll", None),
-                fixed("PgUp PgDn", "page", None),
-            ],
-            Some(Overlay::Chart) => vec![
-                fixed("Esc", "close", Some(Command::Close)),
-                fixed("+ - a", "window", Some(Command::Longer)),
-                fixed("Space", "freeze", Some(Command::Freeze)),
-            ],
-            None if self.is_finding() => vec![
-                fixed("Enter", "to the list", Some(Command::Open)),
-                fixed("↑ ↓", "choose", None),
-                fixed("Esc", "clear", Some(Command::Close)),
-            ],
-            None => self.screen_hints(),
-        }
-    }
-
-    fn screen_hints(&self) -> Vec<Hint> {
-        let common = [Command::Palette, Command::Help, Command::Back];
-        let own: &[Command] = match self.screen {
-            Screen::Shop if self.focus == Focus::Topics => {
-                &[Command::Open, Command::Find, Command::Buy, Command::Refresh]
-            }
-            Screen::Shop => &[
-                Command::Buy,
-                Command::Find,
-                Command::Open,
-                Command::Sort,
-                Command::Copy,
-                Command::Freeze,
-                Command::Expand,
-                Command::Refresh,
-            ],
-            Screen::Orders => &[Command::Copy, Command::Refresh, Command::Open],
-            Screen::Autopilot => &[],
-            Screen::Services => &[Command::Refresh, Command::Copy],
-        };
-        let reconnect = (!self.connection.is_live()).then_some(Command::Reconnect);
-        own.iter()
-            .copied()
-            .filter(|command| *command != Command::Open || self.can_open())
-            .chain(reconnect)
-            .chain(common)
-            .map(|command| Hint {
-                keys: command.about().keys.split(' ').next().unwrap_or_default().to_owned(),
-                label: match command {
-                    Command::Back if self.is_at_the_door() => "quit".to_owned(),
-                    Command::Freeze if self.books.is_held() => "let go".to_owned(),
-                    _ => command.about().label.to_owned(),
-                },
-                target: Some(Target::Command(command)),
-                ready: command.objection(self).is_none(),
-            })
-            .collect()
-    }
 }
 
 #[cfg(test)]

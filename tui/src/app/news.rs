@@ -41,7 +41,12 @@ impl App {
                 self.connection.moves = self.connection.moves.saturating_add(1);
                 self.dirty |= self.screen == Screen::Services;
                 match self.books.moved(moved, self.now.elapsed) {
-                    Moved::Elsewhere => Vec::new(),
+                    Moved::Elsewhere => {
+                        if !self.shop.listings().any(|listing| listing.data.is_loading()) {
+                            self.books.forget_early();
+                        }
+                        Vec::new()
+                    }
                     Moved::Unseen => {
                         // The dialog shows the newest number even while the screen is held still.
                         self.dirty |= !self.overlays.is_empty();
@@ -227,6 +232,10 @@ impl App {
             self.orders.memory.wake_at(now, still),
             self.orders.wake_at(),
             self.services.poll_at,
+            self.services
+                .health
+                .wake_at(now, still)
+                .filter(|_| self.screen == Screen::Services),
             self.orders
                 .is_anything_on_its_way()
                 .then(|| now + super::SPINNER_FRAME)

@@ -1,19 +1,13 @@
 //! The shop's screen: topics, the books of one topic or those found, and one book.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
-use common::client::Error;
-use common::wire::{Page, Topics};
-use common::{ItemNumber, Seq, text};
+use common::ItemNumber;
 
+use super::Data;
 use super::finding::Find;
 use super::listing::Listing;
-use super::{App, Data, Focus, Overlay, Tone};
-use crate::effect::{Effect, Query, Slot};
 
-/// A page is asked for when the selection comes this close to the end, in rows.
-const MARGIN: usize = 40;
 /// How far back the chart of a stock reaches, in seconds; nothing: as far as is known.
 pub(super) const WINDOWS: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
 
@@ -38,7 +32,7 @@ pub struct Shelves {
     pub sort: Sort,
     /// Which of [`WINDOWS`] the charts show.
     pub window: usize,
-    generations: u64,
+    pub(super) generations: u64,
 }
 
 /// One topic.
@@ -76,7 +70,7 @@ pub enum Column {
 }
 
 impl Column {
-    fn next(self) -> Self {
+    pub(super) fn next(self) -> Self {
         match self {
             Self::Item => Self::Title,
             Self::Title => Self::Cost,
@@ -133,6 +127,7 @@ impl Shelves {
             .or(self.shelf.as_ref())
     }
 
+    /// A number for the next question.
     pub(super) fn generation(&mut self) -> u64 {
         self.generations += 1;
         self.generations
@@ -145,207 +140,9 @@ impl Shelves {
         }
     }
 
-    fn listings(&mut self) -> impl Iterator<Item = &mut Listing> {
+    /// Both lists, where they are there.
+    pub(super) fn listings(&mut self) -> impl Iterator<Item = &mut Listing> {
         let found = self.find.as_mut().and_then(|find| find.found.as_mut());
         self.shelf.iter_mut().chain(found)
-    }
-}
-
-impl App {
-    pub(super) fn load_topics(&mut self) -> Vec<Effect> {
-        if self.shop.topics.is_loading() {
-            return Vec::new();
-        }
-        self.shop.topics.asked(self.now.elapsed);
-        vec![Effect::LoadTopics]
-    }
-
-    pub(super) fn topics_arrived(&mut self, result: Result<Topics, Error>) -> Vec<Effect> {
-        let topics = match result {
-            Ok(topics) => topics.topics,
-            Err(error) => {
-                self.shop
-                    .topics
-                    .failed(text::clean(&error.to_string()).into_owned(), self.now.elapsed);
-                return Vec::new();
-            }
-        };
-        let wanted = self.shop.shelf.as_ref().map(|shelf| shelf.query.clone());
-        let topics: Vec<_> = topics
-            .into_iter()
-            .map(|count| Topic {
-                shown: text::clean(&count.topic).into_owned(),
-                name: count.topic,
-                books: count.books,
-            })
-            .collect();
-        let same = topics
-            .iter()
-            .position(|topic| wanted == Some(Query::Topic(topic.name.clone())));
-        self.shop.topic = same.unwrap_or(self.shop.topic).min(topics.len().saturating_sub(1));
-        self.shop.topics.arrived(topics, self.now.elapsed);
-        if same.is_some() {
-            Vec::new()
-        } else {
-            self.open_topic(self.shop.topic)
-        }
-    }
-
-    /// Puts a topic on the shelf.
-    pub(super) fn open_topic(&mut self, index: usize) -> Vec<Effect> {
-        let topics = self.shop.topics.value.as_deref().unwrap_or_default();
-        let Some(topic) = topics.get(index) else {
-            self.shop.shelf = None;
-            self.rebuild_rows();
-            return Vec::new();
-        };
-        let query = Query::Topic(topic.name.clone());
-        self.shop.topic = index;
-        if self.shop.shelf.as_ref().is_some_and(|shelf| shelf.query == query) {
-            return Vec::new();
-        }
-        let generation = self.shop.generation();
-        let (shelf, effect) = Listing::open(Slot::Shelf, query, generation, self.now.elapsed);
-        self.shop.shelf = Some(shelf);
-        self.shop.cursor = 0;
-        self.rebuild_rows();
-        self.keep_listed_books();
-        vec![effect]
-    }
-
-    /// Reads everything on the screen afresh.
-    pub(super) fn refresh_shop(&mut self) -> Vec<Effect> {
-        let mut effects = self.load_topics();
-        effects.extend(self.refresh_listings(|_| true));
-        effects
-    }
-
-    pub(super) fn refresh_listings(&mut self, which: impl Fn(&Listing) -> bool) -> Vec<Effect> {
-        let now = self.now.elapsed;
-        let mut generations = self.shop.generations;
-        let mut effects = Vec::new();
-        for listing in self.shop.listings().filter(|listing| which(listing)) {
-            generations += 1;
-            effects.push(listing.refresh(generations, now));
-        }
-        self.shop.generations = generations;
-        effects
-    }
-
-    /// Asks again for what failed; `at_once` or when its time has come.
-    pub(super) fn retry_shop(&mut self, at_once: bool) -> Vec<Effect> {
-        let now = self.now.elapsed;
-        let mut effects = Vec::new();
-        let topics = &self.shop.topics;
-        if topics.is_due(now) || (at_once && topics.is_failed()) {
-            effects.extend(self.load_topics());
-        }
-        for listing in self.shop.listings() {
-            if listing.data.is_due(now) || (at_once && listing.data.is_failed()) {
-                effects.push(listing.retry(now));
-            }
-        }
-        effects
-    }
-
-    pub(super) fn page_arrived(&mut self, generation: u64, result: Result<(Page, Option<Seq>), Error>) -> Vec<Effect> {
-        let (now, joined) = (self.now.elapsed, self.joined);
-        let books = &mut self.books;
-        let Some(listing) = self.shop.listings().find(|listing| listing.generation == generation) else {
-            return Vec::new();
-        };
-        let mut effects = Vec::new();
-        let mut outdated = false;
-        match result {
-            Ok((page, seq)) => {
-                effects.extend(listing.arrived(&page, seq, now));
-                for book in page.books {
-                    books.take_in(book, now);
-                }
-                // What happened between this page and the first event of the stream was told to nobody.
-                outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < joined);
-            }
-            Err(error) => listing.data.failed(text::clean(&error.to_string()).into_owned(), now),
-        }
-        if outdated {
-            effects.extend(self.refresh_listings(|listing| listing.generation == generation));
-        }
-        if !self.shop.listings().any(|listing| listing.data.is_loading()) {
-            self.books.forget_early();
-        }
-        self.rebuild_rows();
-        effects.extend(self.load_more());
-        effects
-    }
-
-    /// Forgets the books that stand in no list.
-    pub(super) fn keep_listed_books(&mut self) {
-        let mut listed: HashSet<_> = self
-            .shop
-            .listings()
-            .flat_map(|listing| listing.items.iter().copied())
-            .collect();
-        listed.extend(self.overlays.iter().filter_map(|overlay| match overlay {
-            Overlay::Buy(dialog) => Some(dialog.item),
-            _ => None,
-        }));
-        self.books.keep(&listed);
-    }
-
-    /// Another store: nothing on the screen is true any more.
-    pub(super) fn forget_shop(&mut self) -> Vec<Effect> {
-        self.books.clear();
-        self.shop.shelf = None;
-        self.shop.topics.value = None;
-        self.shop.topics.phase = super::data::Phase::NotAsked;
-        let mut effects = self.look_in_shop();
-        self.rebuild_rows();
-        effects.extend(self.load_topics());
-        effects
-    }
-
-    /// Moves the selection of the books.
-    pub(super) fn select_book(&mut self, row: usize) -> Vec<Effect> {
-        self.shop.cursor = row.min(self.shop.rows.len().saturating_sub(1));
-        self.load_more()
-    }
-
-    pub(super) fn load_more(&mut self) -> Vec<Effect> {
-        if self.shop.cursor + MARGIN < self.shop.rows.len() {
-            return Vec::new();
-        }
-        let now = self.now.elapsed;
-        let listing = match &mut self.shop.find {
-            Some(find) if !find.text().is_empty() => find.found.as_mut(),
-            _ => self.shop.shelf.as_mut(),
-        };
-        listing.and_then(|listing| listing.more(now)).into_iter().collect()
-    }
-
-    pub(super) fn sort_by_next(&mut self) {
-        self.shop.sort.by = self.shop.sort.by.next();
-        self.sorted();
-    }
-
-    pub(super) fn reverse_sort(&mut self) {
-        self.shop.sort.reversed = !self.shop.sort.reversed;
-        self.sorted();
-    }
-
-    fn sorted(&mut self) {
-        let Sort { by, reversed } = self.shop.sort;
-        self.rebuild_rows();
-        let whole = self.shop.listing().is_none_or(Listing::is_whole);
-        let among = if whole { "" } else { ", among the books loaded so far" };
-        let down = if reversed { ", reversed" } else { "" };
-        self.tell(Tone::Plain, &format!("Sorted by {}{down}{among}", by.name()));
-    }
-
-    pub(super) fn focus_step(&mut self, forward: bool) {
-        self.focus = match (self.focus, forward) {
-            (Focus::Topics, true) | (Focus::Detail, false) => Focus::Books,
-            (Focus::Books, true) | (Focus::Topics, false) => Focus::Detail,
-            (Focus::Detail, true) | (Focus::Books, false) => Focus::Topics,
-        };
     }
 }

@@ -1,9 +1,10 @@
 //! The list of books: a table with live stock.
 
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, below};
+use super::input;
 use crate::app::{App, Column, Focus, Target};
 use crate::format;
 use common::wire::Book;
@@ -41,7 +42,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.place(area, Target::Pane(Focus::Books));
     if let Some(find) = finding {
         let place = Rect { height: 1, ..inner };
-        input(canvas, place, "/", &find.input, find.editing && app.overlays.is_empty());
+        input::draw(canvas, place, "/", &find.input, find.editing && app.overlays.is_empty());
         inner = below(inner);
     }
     rows(canvas, inner, focused);
@@ -69,54 +70,6 @@ fn remark(canvas: &Canvas<'_>) -> Line<'static> {
         (false, all) => format!("{} of {}{more}", grouped(app.shop.cursor + 1), grouped(all)),
     };
     Line::from(Span::styled(text, dim))
-}
-
-/// A line of text being typed, after a sign.
-pub(super) fn input(canvas: &mut Canvas<'_>, area: Rect, sign: &str, input: &tui_input::Input, editing: bool) {
-    let palette = canvas.palette();
-    canvas.text(
-        Rect {
-            x: area.x + 1,
-            width: 1.min(area.width),
-            ..area
-        },
-        sign,
-        palette.accent,
-    );
-    let place = Rect {
-        x: area.x + 3,
-        width: area.width.saturating_sub(4),
-        ..area
-    };
-    let room = usize::from(place.width);
-    let scroll = input.visual_scroll(room.saturating_sub(1));
-    let mut skipped = 0;
-    let shown: String = input
-        .value()
-        .chars()
-        .skip_while(|c| {
-            let here = skipped;
-            skipped += format::width(c.encode_utf8(&mut [0; 4]));
-            here < scroll
-        })
-        .collect();
-    let shown: String = format::fit(&shown, room, " ").into_owned();
-    canvas.text(place, &shown, if editing { palette.strong } else { palette.text });
-    if editing {
-        let column = format::cells(input.visual_cursor().max(scroll) - scroll);
-        canvas.cursor = Some(Position::new(
-            (place.x + column).min(area.right().saturating_sub(1)),
-            area.y,
-        ));
-    }
-}
-
-pub(super) fn below(area: Rect) -> Rect {
-    Rect {
-        y: area.y + area.height.min(1),
-        height: area.height.saturating_sub(1),
-        ..area
-    }
 }
 
 fn rows(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {

@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, below};
 use crate::app::{Purchase, Room, State, Target};
 use crate::format;
 
@@ -50,7 +50,7 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let focused = app.overlays.is_empty();
     let remark = canvas.reading(&app.orders.memory);
     let inner = canvas.panel(area, "Orders", &remark, focused);
-    let body = super::books::below(inner);
+    let body = below(inner);
     let rows = usize::from(body.height);
     let window = app.view.orders.around(app.orders.selected, rows, app.orders.list.len());
     canvas.view.orders = window;

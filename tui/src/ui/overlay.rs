@@ -1,11 +1,11 @@
-//! What lies over the screen: help, palette, messages, the buying dialog, a large chart. Each is clamped to the frame.
+//! What lies over the screen: help, palette, messages, a large chart. Each is clamped to the frame.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, middle};
-use super::{books, chart as charts, orders};
-use crate::app::{Command, Dialog, Field, Picker, State, Target, Tone, palette as commands};
+use super::canvas::{Canvas, below, middle};
+use super::{chart as charts, input};
+use crate::app::{Command, Picker, Target, Tone, palette as commands};
 use crate::format;
 
 /// How wide the names of the commands are.
@@ -68,8 +68,8 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
     let area = middle(within, 64, 20);
     let inner = canvas.popup(within, (64, 20), "Commands", &Line::default());
     canvas.place(area, Target::Overlay);
-    books::input(canvas, Rect { height: 1, ..inner }, ":", &picker.input, true);
-    let body = books::below(inner);
+    input::draw(canvas, Rect { height: 1, ..inner }, ":", &picker.input, true);
+    let body = below(inner);
     let window = canvas
         .app
         .view
@@ -95,7 +95,7 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
             (false, Some(_)) => palette.dim,
             (false, None) => palette.text,
         };
-        let room = usize::from(body.width).saturating_sub(9 + LABEL_COLUMNS);
+        let room = usize::from(body.width).saturating_sub(10 + LABEL_COLUMNS);
         let help = match &objection {
             Some(why) => format!("not now: {why}"),
             None => about.help.to_owned(),
@@ -107,7 +107,7 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
                 format::left(&help, room, cut),
                 if selected { palette.text } else { palette.dim },
             ),
-            Span::styled(format::right(about.keys, 7, cut), palette.dim),
+            Span::styled(format!("{} ", format::right(about.keys, 7, cut)), palette.dim),
         ]);
         let place = Rect { y, height: 1, ..body };
         canvas.line(place, &line);
@@ -175,192 +175,4 @@ pub(super) fn chart(canvas: &mut Canvas<'_>, within: Rect) {
         ..inner
     };
     charts::stock(canvas, inside, book.item);
-}
-
-/// The buying dialog.
-pub(super) fn buy(canvas: &mut Canvas<'_>, within: Rect, dialog: &Dialog) {
-    let columns = 56.min(within.width);
-    let width = usize::from(columns.saturating_sub(6));
-    let lines = if dialog.confirmed {
-        settled(canvas, dialog, width)
-    } else {
-        asking(canvas, dialog, width)
-    };
-    // The buttons stay, whatever has to go for want of rows: first the blank lines, then what stands at the end.
-    let room = usize::from(within.height.saturating_sub(3));
-    let spare = lines.len().saturating_sub(room);
-    let mut dropped = 0;
-    let mut lines: Vec<_> = lines
-        .into_iter()
-        .filter(|line| {
-            let drop = dropped < spare && line.width() == 0;
-            dropped += usize::from(drop);
-            !drop
-        })
-        .collect();
-    lines.truncate(room);
-    let rows = format::cells(lines.len()) + 3;
-    let inner = canvas.popup(within, (columns, rows), "Buy", &Line::default());
-    let inside = Rect {
-        x: inner.x + 2,
-        width: inner.width.saturating_sub(4),
-        height: inner.height.saturating_sub(1),
-        ..inner
-    };
-    canvas.lines(inside, &lines);
-    buttons(
-        canvas,
-        Rect {
-            y: inner.bottom().saturating_sub(1),
-            height: 1,
-            ..inside
-        },
-        dialog,
-    );
-}
-
-fn fact(canvas: &Canvas<'_>, name: &str, value: Vec<Span<'static>>) -> Line<'static> {
-    let mut spans = vec![Span::styled(
-        format::left(name, 10, canvas.glyphs().ellipsis),
-        canvas.palette().dim,
-    )];
-    spans.extend(value);
-    Line::from(spans)
-}
-
-fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'static>> {
-    let app = canvas.app;
-    let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
-    let Some(book) = app.books.get(dialog.item) else {
-        return vec![Line::from(Span::styled("The book has left the catalog.", palette.warn))];
-    };
-    let stock = app.books.stock(dialog.item).unwrap_or(0);
-    let track = app.books.track(dialog.item);
-    let flash = track
-        .and_then(|track| track.flash)
-        .map(|(_, rose)| if rose { palette.rose } else { palette.fell });
-    let money = |cents: u64| format::right(&format::amount(cents), 12, glyphs.ellipsis);
-    let mut lines = vec![Line::default()];
-    lines.extend(
-        format::wrap(&book.title, width, 2, glyphs.ellipsis)
-            .into_iter()
-            .map(|line| Line::from(Span::styled(line, palette.strong))),
-    );
-    lines.push(Line::default());
-    lines.push(fact(
-        canvas,
-        "Cost",
-        vec![Span::styled(money(u64::from(book.cost.cents())), palette.text)],
-    ));
-    let focused = dialog.field == Field::Copies;
-    let style = if focused { palette.accent } else { palette.text };
-    let mut copies = vec![Span::styled(
-        format::right(&dialog.quantity.to_string(), 12, glyphs.ellipsis),
-        style,
-    )];
-    copies.push(Span::styled(
-        if focused {
-            format!(" {}", glyphs.marker)
-        } else {
-            "  ".to_owned()
-        },
-        palette.accent,
-    ));
-    copies.push(Span::styled(" + -", palette.key));
-    lines.push(fact(canvas, "Copies", copies));
-    let total = book.cost.times(dialog.quantity).cents();
-    lines.push(fact(canvas, "Total", vec![Span::styled(money(total), palette.strong)]));
-    let mut left = vec![Span::styled(
-        format::right(&format::grouped(u64::from(stock)), 12, glyphs.ellipsis),
-        flash.unwrap_or(palette.text),
-    )];
-    left.push(Span::raw("   "));
-    left.extend(canvas.gauge(
-        stock,
-        track.map_or(stock, |track| track.peak.max(stock)),
-        width.saturating_sub(26),
-    ));
-    lines.push(fact(canvas, "Stock", left));
-    let objection = app.objection(dialog).or_else(|| dialog.objection.clone());
-    let open = app
-        .orders
-        .list
-        .iter()
-        .any(|purchase| purchase.placed.item == dialog.item && !purchase.state.is_settled());
-    let remark = match objection {
-        Some(why) => Some((format!("Cannot buy: {why}."), palette.warn)),
-        None if open => Some((
-            "An order for this book is still being settled.".to_owned(),
-            palette.warn,
-        )),
-        None => None,
-    };
-    lines.push(Line::default());
-    if let Some((text, style)) = remark {
-        let text = format::wrap(&text, width, 2, glyphs.ellipsis);
-        lines.extend(text.into_iter().map(|line| Line::from(Span::styled(line, style))));
-        lines.push(Line::default());
-    }
-    lines
-}
-
-fn settled(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'static>> {
-    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
-    let Some(purchase) = canvas.app.orders.find(dialog.order) else {
-        return Vec::new();
-    };
-    let mut lines = vec![Line::default()];
-    lines.extend(
-        format::wrap(&purchase.placed.title, width, 2, cut)
-            .into_iter()
-            .map(|line| Line::from(Span::styled(line, palette.strong))),
-    );
-    lines.push(Line::default());
-    lines.extend(orders::outcome(canvas, purchase, width));
-    if let State::Sold(receipt) = &purchase.state {
-        let copies = format::counted(u64::from(receipt.quantity), "copy").replace("copys", "copies");
-        let paid = format!("{copies} for {}", format::amount(receipt.total.cents()));
-        lines.push(Line::from(Span::styled(paid, palette.text)));
-        let order = format::wrap(&receipt.order.to_string(), width, 2, cut);
-        lines.extend(
-            order
-                .into_iter()
-                .map(|line| Line::from(Span::styled(line, palette.dim))),
-        );
-    }
-    lines.push(Line::default());
-    lines
-}
-
-fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog) {
-    let palette = canvas.palette();
-    let close = if dialog.confirmed { "Close" } else { "Cancel" };
-    let mut buttons = vec![(Field::Cancel, close, "Esc", true)];
-    if !dialog.confirmed {
-        buttons.push((Field::Buy, "Buy", "y", canvas.app.objection(dialog).is_none()));
-    }
-    let mut x = area.x;
-    for (field, name, key, ready) in buttons {
-        let focused = dialog.confirmed || dialog.field == field;
-        let style = match (focused, ready) {
-            (true, true) => palette.accent,
-            (false, true) => palette.text,
-            (_, false) => palette.dim,
-        };
-        let marker = canvas.marker(focused, true);
-        let line = Line::from(vec![
-            marker,
-            Span::styled(format!("{name} "), style),
-            Span::styled(key, if ready { palette.key } else { palette.dim }),
-        ]);
-        let width = format::cells(line.width());
-        let place = Rect {
-            x,
-            width: width.min(area.right().saturating_sub(x)),
-            ..area
-        };
-        canvas.line(place, &line);
-        canvas.place(place, Target::Field(field));
-        x += width + 4;
-    }
 }

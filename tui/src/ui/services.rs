@@ -6,7 +6,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, below};
 use crate::app::{Chip, Link, Room, Target};
 use crate::format;
 
@@ -58,7 +58,7 @@ fn front_end(canvas: &mut Canvas<'_>, area: Rect) {
                 &format!("{sign} up, not ready"),
                 palette.warn,
             );
-            canvas.paragraph(super::books::below(inner), missing, palette.text);
+            canvas.paragraph(below(inner), missing, palette.text);
             return;
         }
         None => return,
@@ -185,7 +185,7 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
         if wide { "p99 up to" } else { "p99" },
     );
     canvas.text(Rect { height: 1, ..inside }, &head, palette.dim);
-    let body = super::books::below(inside);
+    let body = below(inside);
     let time = |micros: Option<u64>| micros.map_or_else(|| "-".to_owned(), format::latency);
     for (y, route) in (body.y..body.bottom()).zip(routes.iter().skip(app.services.scroll)) {
         let text = row(

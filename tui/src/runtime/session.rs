@@ -1,0 +1,241 @@
+//! One visit: the loop itself.
+
+use std::io;
+use std::time::Duration;
+
+use common::{OrderId, Timestamp};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::Error;
+use crate::app::{App, Command, Screen, update};
+use crate::effect::{Effect, Runner};
+use crate::event::Event;
+use crate::keymap;
+use crate::message::{Message, Now, What};
+use crate::terminal::{Signal, Signals, Stage, panicked};
+use crate::theme::Look;
+use crate::ui::{self, Pane};
+
+/// The shortest time between two frames.
+const FRAME: Duration = Duration::from_millis(33);
+/// How often the autopilot's screen is asked whether it changed: charts move ten times a second.
+const PANE_POLL: Duration = Duration::from_millis(100);
+/// The shortest time between two ticks, whatever the state asks for.
+const TICK_MIN: Duration = Duration::from_millis(10);
+/// How many messages are taken in before a frame, so that a flood cannot keep the screen still.
+const BATCH_MAX: usize = 8_192;
+
+/// A shop that is open.
+pub(super) struct Session<S> {
+    stage: S,
+    app: App,
+    look: Look,
+    pane: Option<Box<dyn Pane + Send>>,
+    runner: Runner,
+    began: Instant,
+    next_frame: Instant,
+    last_tick: Instant,
+    leaving: bool,
+    suspending: bool,
+}
+
+impl<S: Stage> Session<S> {
+    pub(super) fn new(stage: S, app: App, look: Look, pane: Option<Box<dyn Pane + Send>>, runner: Runner) -> Self {
+        let now = Instant::now();
+        Self {
+            stage,
+            app,
+            look,
+            pane,
+            runner,
+            began: now,
+            next_frame: now,
+            last_tick: now,
+            leaving: false,
+            suspending: false,
+        }
+    }
+
+    /// Gives the terminal back, then waits for what is being written down.
+    pub(super) async fn close(self) {
+        drop(self.stage);
+        self.runner.finish().await;
+    }
+
+    /// Lives until it is left.
+    pub(super) async fn live_on(
+        &mut self,
+        mut input: mpsc::Receiver<io::Result<Event>>,
+        mut inbox: mpsc::Receiver<What>,
+        mut ended: Option<watch::Receiver<Option<String>>>,
+        mut signals: Signals,
+    ) -> Result<(), Error> {
+        if let Some(why) = ended.as_mut().and_then(|ended| ended.borrow_and_update().clone()) {
+            self.take_in(What::StoreEnded(why))?;
+        }
+        while !self.leaving {
+            if self.suspending {
+                self.suspend().await?;
+            }
+            if self.app.dirty && Instant::now() >= self.next_frame {
+                self.draw()?;
+            }
+            let wake = self.next_wake();
+            tokio::select! {
+                event = input.recv() => match event {
+                    Some(event) => self.take_in(What::Input(event?))?,
+                    // Nobody is there any more.
+                    None => return Ok(()),
+                },
+                Some(what) = inbox.recv() => self.take_in(what)?,
+                () = tokio::time::sleep_until(wake) => self.woke()?,
+                signal = signals.next() => match signal {
+                    Signal::Leave => return Ok(()),
+                    Signal::Continued => self.come_back()?,
+                },
+                why = closing(&mut ended) => self.take_in(What::StoreEnded(why))?,
+                () = panicked() => return Err(Error::Panicked),
+            }
+            for _ in 0..BATCH_MAX {
+                let Ok(what) = inbox.try_recv() else { break };
+                self.take_in(what)?;
+            }
+            for _ in 0..BATCH_MAX {
+                let Ok(event) = input.try_recv() else {
+                    break;
+                };
+                self.take_in(What::Input(event?))?;
+                if self.leaving || self.suspending {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            elapsed: self.began.elapsed(),
+            wall: Timestamp::now(),
+        }
+    }
+
+    /// Lets something happen.
+    pub(super) fn take_in(&mut self, what: What) -> Result<(), Error> {
+        if let What::Input(Event::Key(key)) = &what
+            && self.app.screen == Screen::Autopilot
+            && self.app.overlays.is_empty()
+            && !matches!(
+                keymap::command(*key),
+                Some(Command::Quit | Command::Suspend | Command::Redraw)
+            )
+            && let Some(pane) = &mut self.pane
+            && pane.key(*key)
+        {
+            self.app.dirty = true;
+            return Ok(());
+        }
+        self.app.spare_key.get_or_insert_with(OrderId::mint);
+        let now = self.now();
+        for effect in update(&mut self.app, Message { now, what }) {
+            match effect {
+                Effect::Quit => self.leaving = true,
+                Effect::Suspend => self.suspending = true,
+                Effect::Redraw => self.stage.wipe()?,
+                Effect::Copy(text) => self.stage.copy(&text)?,
+                effect => self.runner.run(effect),
+            }
+        }
+        Ok(())
+    }
+
+    /// Draws a frame.
+    pub(super) fn draw(&mut self) -> Result<(), Error> {
+        self.measure()?;
+        let now = Instant::now();
+        self.next_frame = now + FRAME;
+        // A frame tells of the moment it is drawn in, not of the last message.
+        self.app.now = self.now();
+        self.app.dirty = false;
+        let (app, look) = (&self.app, &self.look);
+        let pane = self.pane.as_deref_mut();
+        let mut view = None;
+        self.stage.draw(|frame| view = Some(ui::draw(frame, app, look, pane)))?;
+        match view {
+            Some(view) => self.take_in(What::Drawn(view)),
+            None => Ok(()),
+        }
+    }
+
+    fn next_wake(&self) -> Instant {
+        // An hour, for want of "never".
+        let mut wake = Instant::now() + Duration::from_secs(3_600);
+        if let Some(at) = self.app.wake_at() {
+            wake = wake.min((self.began + at).max(self.last_tick + TICK_MIN));
+        }
+        if self.app.dirty {
+            wake = wake.min(self.next_frame);
+        }
+        if self.shows_pane() {
+            wake = wake.min(self.next_frame + PANE_POLL.saturating_sub(FRAME));
+        }
+        wake
+    }
+
+    fn shows_pane(&self) -> bool {
+        self.app.screen == Screen::Autopilot && self.pane.is_some()
+    }
+
+    fn woke(&mut self) -> Result<(), Error> {
+        if self.shows_pane() && self.pane.as_mut().is_some_and(|pane| pane.changed()) {
+            self.app.dirty = true;
+        } else if self.shows_pane() {
+            self.next_frame = Instant::now() + FRAME;
+        }
+        let due = self.app.wake_at().is_some_and(|at| at <= self.began.elapsed());
+        if due {
+            self.last_tick = Instant::now();
+            self.take_in(What::Tick)?;
+        }
+        Ok(())
+    }
+
+    async fn suspend(&mut self) -> Result<(), Error> {
+        self.suspending = false;
+        self.stage.suspend().await?;
+        self.app.dirty = true;
+        self.measure()
+    }
+
+    fn come_back(&mut self) -> Result<(), Error> {
+        self.stage.retake()?;
+        self.app.dirty = true;
+        self.measure()
+    }
+
+    /// Takes in the terminal's size.
+    pub(super) fn measure(&mut self) -> Result<(), Error> {
+        let (columns, rows) = self.stage.size()?;
+        if (columns, rows) == self.app.size {
+            return Ok(());
+        }
+        self.take_in(What::Input(Event::Resized { columns, rows }))
+    }
+}
+
+/// Waits until the shop's own store closed for good.
+async fn closing(ended: &mut Option<watch::Receiver<Option<String>>>) -> String {
+    loop {
+        let Some(receiver) = ended else {
+            return std::future::pending().await;
+        };
+        if receiver.changed().await.is_err() {
+            *ended = None;
+            continue;
+        }
+        if let Some(why) = receiver.borrow_and_update().clone() {
+            return why;
+        }
+    }
+}
