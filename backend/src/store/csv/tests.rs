@@ -3,8 +3,11 @@ mod edits;
 mod faults;
 mod power;
 
+use std::time::Duration;
+
 use super::super::Store as Contract;
 use super::super::conformance::{self, Fixture};
+use super::writer::FULL_PAUSE;
 use super::*;
 
 /// A store in a folder of its own.

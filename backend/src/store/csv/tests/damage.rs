@@ -139,6 +139,20 @@ fn a_bad_line_before_a_checkpoint_stops_the_start() {
 }
 
 #[test]
+fn a_bad_checkpoint_before_a_later_batch_stops_the_start() {
+    let folder = Folder::new();
+    let mut shop = shop_of(&folder, &[2]);
+    let store = folder.store().unwrap();
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    shop.sell_in(&store, 2);
+    drop(store);
+    let mut bad = lines(&ledger(&folder));
+    let line = bad.len() - 3;
+    flip(&mut bad, line);
+    assert_eq!(damage(&folder, &bad.concat()), line as u64 + 1);
+}
+
+#[test]
 fn a_line_that_is_gone_or_doubled_stops_the_start() {
     let folder = Folder::new();
     shop_of(&folder, &[2, 3]);
