@@ -1,12 +1,15 @@
 //! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
 
-use std::fmt;
+mod shop;
+
 use std::iter;
 
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
-use super::{Error, Store, catalog_file};
+use self::shop::entry;
+pub(crate) use self::shop::{Shop, book, four_books, untagged};
+use super::{Error, Store};
 
 /// A place for one store, which keeps it while nobody has it open.
 pub(crate) trait Fixture {
@@ -78,177 +81,6 @@ fn checks() -> Vec<(&'static str, Check)> {
             reads_run_beside_appends_and_see_only_what_is_there,
         ),
     ]
-}
-
-/// The shop as a test keeps it in mind: what the store must say.
-#[derive(Clone)]
-pub(crate) struct Shop {
-    pub(crate) head: Seq,
-    pub(crate) books: Vec<Book>,
-    pub(crate) entries: Vec<Entry>,
-}
-
-impl fmt::Debug for Shop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shop at {}", self.head)
-    }
-}
-
-impl Shop {
-    pub(crate) fn empty() -> Self {
-        Self {
-            head: Seq::ZERO,
-            books: Vec::new(),
-            entries: Vec::new(),
-        }
-    }
-
-    /// A shop with the four books, taken into the store.
-    pub(crate) fn filled(store: &dyn Store) -> Self {
-        let mut shop = Self::empty();
-        let (entries, books) = shop.importing(&four_books());
-        store.import(shop.head, &entries, &books).unwrap();
-        shop.imported(&entries, books);
-        shop
-    }
-
-    /// The entries that make the catalog these books, and the books as they stand then.
-    pub(crate) fn importing(&self, books: &[Book]) -> (Vec<Entry>, Vec<Book>) {
-        let mut seq = self.head;
-        let mut entry = |kind, book: &Book, change, after| {
-            seq = seq.next();
-            Entry {
-                quantity: None,
-                order: None,
-                ..entry(seq, kind, book, change, after)
-            }
-        };
-        let mut entries = Vec::new();
-        for gone in self
-            .books
-            .iter()
-            .filter(|old| books.iter().all(|book| book.item != old.item))
-        {
-            entries.push(entry(Kind::Withdrawn, gone, -i64::from(gone.stock.get()), Stock::NONE));
-        }
-        let mut books = books.to_vec();
-        for book in &mut books {
-            let old = self.books.iter().find(|old| old.item == book.item);
-            let unchanged = old.is_some_and(|old| {
-                Book {
-                    seq: old.seq,
-                    ..book.clone()
-                } == *old
-            });
-            if !unchanged {
-                let change = old.map_or(Stock::NONE, |old| old.stock).change_to(book.stock);
-                entries.push(entry(Kind::Set, book, change, book.stock));
-            }
-            book.seq = if unchanged {
-                old.unwrap().seq
-            } else {
-                entries.last().unwrap().seq
-            };
-        }
-        (entries, books)
-    }
-
-    pub(crate) fn imported(&mut self, entries: &[Entry], books: Vec<Book>) {
-        self.head = Seq(self.head.0 + entries.len() as u64);
-        self.entries.extend_from_slice(entries);
-        self.books = books;
-    }
-
-    /// The next `count` sales of one copy each, taking turns between the books; applied to this shop.
-    pub(crate) fn sell(&mut self, count: usize) -> Vec<Entry> {
-        let sold: Vec<Entry> = (0..count)
-            .map(|_| {
-                let place = usize::try_from(self.head.0).unwrap() % self.books.len();
-                self.head = self.head.next();
-                let book = &mut self.books[place];
-                let after = book.stock.changed_by(-1);
-                book.stock = after.unwrap_or(book.stock);
-                let Some(after) = after else {
-                    let reason = Some(Reason::SoldOut);
-                    return Entry {
-                        reason,
-                        ..entry(self.head, Kind::Refused, book, 0, Stock::NONE)
-                    };
-                };
-                book.seq = self.head;
-                entry(self.head, Kind::Sold, book, -1, after)
-            })
-            .collect();
-        self.entries.extend_from_slice(&sold);
-        sold
-    }
-
-    /// Sells through the store.
-    pub(crate) fn sell_in(&mut self, store: &dyn Store, count: usize) {
-        let head = self.head;
-        let entries = self.sell(count);
-        store.append(head, &entries).unwrap();
-    }
-
-    /// Everything a store says must be what this shop says; tags may be newer.
-    pub(crate) fn assert_is(&self, store: &dyn Store) {
-        let loaded = store.load().unwrap();
-        assert_eq!(loaded.head, self.head);
-        assert_eq!(store.read(Seq::ZERO, usize::MAX).unwrap(), self.entries);
-        assert_eq!(untagged(&loaded.books), untagged(&self.books));
-        for (said, known) in loaded.books.iter().zip(&self.books) {
-            assert!(
-                said.seq >= known.seq && said.seq <= self.head,
-                "{said:?} at {}",
-                self.head
-            );
-        }
-    }
-}
-
-pub(crate) fn untagged(books: &[Book]) -> Vec<Book> {
-    books
-        .iter()
-        .map(|book| Book {
-            seq: Seq::ZERO,
-            ..book.clone()
-        })
-        .collect()
-}
-
-pub(crate) fn four_books() -> Vec<Book> {
-    let listings = catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "catalog.csv".as_ref()).unwrap();
-    listings
-        .into_iter()
-        .map(|listing| book(listing.item.get(), &listing.title, listing.stock.get()))
-        .collect()
-}
-
-pub(crate) fn book(item: u32, title: &str, stock: u32) -> Book {
-    Book {
-        item: ItemNumber::try_from(u64::from(item)).unwrap(),
-        title: title.to_owned(),
-        author: None,
-        topic: "distributed systems".to_owned(),
-        cost: Cost::try_from(4_000).unwrap(),
-        stock: Stock::try_from(u64::from(stock)).unwrap(),
-        seq: Seq::ZERO,
-    }
-}
-
-fn entry(seq: Seq, kind: Kind, book: &Book, change: i64, after: Stock) -> Entry {
-    Entry {
-        seq,
-        at: Timestamp::now(),
-        kind,
-        item: book.item,
-        quantity: Some(1),
-        change,
-        stock_after: Some(after),
-        order: Some(OrderId::mint()),
-        unit_cost: Some(book.cost),
-        reason: None,
-    }
 }
 
 fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {

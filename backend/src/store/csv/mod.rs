@@ -15,32 +15,28 @@ mod segment;
 mod simulated;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use std::fs;
-use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::{Duration, Instant};
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId, Timestamp};
+use common::{Entry, OrderId, Seq, StoreId};
 
-use self::checkpoint::{Catalog, no_room_or};
+use self::checkpoint::Catalog;
 use self::disk::{Disk, Real};
-use self::line::{Digest, Marker};
+use self::line::Digest;
 use self::lock::Lock;
 use self::segment::Segment;
+use self::writer::Writer;
 use super::catalog_file::{self, Listing};
 use super::{Edit, Error, Loaded};
 
 /// The ledger goes on in a new file once it is larger than this, in bytes.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// How long after the disk was full nobody asks it again.
-const FULL_PAUSE: Duration = Duration::from_secs(1);
-/// How much memory is kept for encoding between batches, in bytes.
-const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 
 /// A store of CSV files.
 #[derive(Debug)]
@@ -63,17 +59,6 @@ struct Durable {
     head: Seq,
     /// The ledger's files in order; the last one grows.
     segments: Vec<Segment>,
-}
-
-/// What the one who appends needs.
-#[derive(Debug)]
-struct Writer {
-    head: Seq,
-    active: Segment,
-    marker: Marker,
-    buffer: Vec<u8>,
-    full_at: Option<Instant>,
-    is_closed: bool,
 }
 
 impl Store {
@@ -140,106 +125,6 @@ impl Store {
 
     fn durable(&self) -> Durable {
         self.durable.read().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Runs a change of the files. An error after which nobody knows what is on the disk closes the store.
-    fn change(&self, change: impl FnOnce(&mut Writer) -> Result<(), Error>) -> Result<(), Error> {
-        let mut writer = self.writer.lock().map_err(|_| Error::Closed)?;
-        if writer.is_closed {
-            return Err(Error::Closed);
-        }
-        let done = change(&mut writer);
-        match &done {
-            Err(error) if !error.is_passing() => {
-                tracing::error!(%error, "the store is closed for good");
-                writer.is_closed = true;
-            }
-            _ => {}
-        }
-        done
-    }
-
-    /// Asks the disk for room by doing the work, but not right after it had none.
-    fn with_room(&self, writer: &mut Writer, work: impl FnOnce(&mut Writer) -> Result<(), Error>) -> Result<(), Error> {
-        let now = self.disk.now();
-        if writer
-            .full_at
-            .is_some_and(|full_at| now.saturating_duration_since(full_at) < FULL_PAUSE)
-        {
-            let source = io::ErrorKind::StorageFull.into();
-            return Err(Error::Full {
-                path: writer.active.path.clone(),
-                source,
-            });
-        }
-        let done = work(writer);
-        writer.full_at = matches!(done, Err(Error::Full { .. })).then_some(now);
-        done
-    }
-
-    /// Makes the lines in the buffer durable, `head` being the last entry with them.
-    fn commit(&self, writer: &mut Writer, head: Seq) -> Result<(), Error> {
-        let Segment { path, length, file, .. } = &mut writer.active;
-        let file = file.as_ref().ok_or(Error::Closed)?;
-        if let Err(source) = file.write_at(&writer.buffer, *length) {
-            let error = no_room_or("write", path.clone(), source);
-            if error.is_passing() {
-                file.truncate(*length)
-                    .and_then(|()| file.sync())
-                    .map_err(Error::io("cut", path))?;
-            }
-            return Err(error);
-        }
-        file.sync().map_err(Error::io("sync", path))?;
-        *length = length.saturating_add(writer.buffer.len() as u64);
-        writer.head = head;
-        writer.buffer.shrink_to(BUFFER_BYTES_KEPT);
-        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-        durable.head = head;
-        if let Some(last) = durable.segments.last_mut() {
-            last.length = *length;
-        }
-        Ok(())
-    }
-
-    /// Begins a new file of the ledger. The batch before is durable whatever happens here, so nothing is reported; without
-    /// room the old file goes on.
-    fn seal(&self, writer: &mut Writer) {
-        match open::seal(&*self.disk, &self.folder, &writer.active, &writer.marker, writer.head) {
-            Ok((sealed, active)) => {
-                writer.active = active.clone();
-                let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-                durable.segments.pop();
-                durable.segments.extend([sealed, active]);
-            }
-            Err(error) => {
-                tracing::error!(%error, "the ledger could not go on in a new file");
-                writer.is_closed = !error.is_passing();
-            }
-        }
-    }
-
-    /// Replaces the catalog's files and says so in the ledger, behind the lines in the buffer.
-    fn replace(&self, writer: &mut Writer, content: &[u8], there: Option<&[u8]>, head: Seq) -> Result<(), Error> {
-        let batch = writer.head.next();
-        let marker = Marker {
-            seq: head,
-            at: Timestamp::now(),
-            store: self.id,
-            replaced: Digest::of(there),
-            new: Digest::of(Some(content)),
-        };
-        self.catalog().prepare(content)?;
-        line::push_marker(&mut writer.buffer, &marker, batch);
-        if let Err(error) = self.commit(writer, head) {
-            if error.is_passing() {
-                self.catalog().forget()?;
-            }
-            return Err(error);
-        }
-        writer.marker = marker;
-        self.found.lock().map_err(|_| Error::Closed)?.take();
-        self.catalog().publish()
     }
 
     fn encode(&self, books: &[Book]) -> Result<Vec<u8>, Error> {
@@ -356,33 +241,5 @@ impl super::Store for Store {
 
     fn edit(&self) -> Option<Vec<Listing>> {
         self.edit.clone()
-    }
-}
-
-impl Writer {
-    /// The last of the entries, if there are any; they must go on from the last entry.
-    fn follow(&self, head: Seq, entries: &[Entry]) -> Result<Option<Seq>, Error> {
-        let mut last = self.head;
-        for entry in entries {
-            if entry.seq != last.next() {
-                return Err(Error::Conflict);
-            }
-            last = entry.seq;
-        }
-        if head == self.head {
-            Ok(entries.last().map(|entry| entry.seq))
-        } else {
-            Err(Error::Conflict)
-        }
-    }
-
-    /// Fills the buffer with the entries' lines and gives their batch.
-    fn encode(&mut self, entries: &[Entry]) -> Seq {
-        let batch = self.head.next();
-        self.buffer.clear();
-        for entry in entries {
-            line::push_entry(&mut self.buffer, entry, batch);
-        }
-        batch
     }
 }

@@ -208,7 +208,13 @@ fn rewrite(disk: &dyn Disk, folder: &Path, active: &Segment, scan: &Scan) -> Res
         new.sync()?;
         Ok(new)
     };
-    let file = copy().map_err(|source| no_room_or("write", path.clone(), source))?;
+    let file = match copy() {
+        Ok(file) => file,
+        Err(source) => {
+            disk::remove_if_there(disk, &path).map_err(Error::io("remove", &path))?;
+            return Err(no_room_or("write", path, source));
+        }
+    };
     disk.rename(&path, &active.path).map_err(Error::io("rename", &path))?;
     Ok(file)
 }

@@ -1,6 +1,16 @@
+mod damage;
+mod edits;
+mod faults;
+mod power;
+
+use std::time::Duration;
+
+use super::super::Store as Contract;
 use super::super::conformance::{self, Fixture};
+use super::writer::FULL_PAUSE;
 use super::*;
 
+/// A store in a folder of its own.
 #[derive(Debug)]
 struct Folder(tempfile::TempDir);
 
@@ -12,10 +22,14 @@ impl Folder {
     fn store(&self) -> Result<Store, Error> {
         Store::open(self.0.path(), Edit::Refuse)
     }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
 }
 
 impl Fixture for Folder {
-    fn open(&self) -> Result<Box<dyn super::super::Store>, Error> {
+    fn open(&self) -> Result<Box<dyn Contract>, Error> {
         Ok(Box::new(self.store()?))
     }
 }
@@ -29,7 +43,7 @@ fn it_does_what_every_store_does() {
 fn it_does_so_over_many_files_too() {
     struct Small(tempfile::TempDir);
     impl Fixture for Small {
-        fn open(&self) -> Result<Box<dyn super::super::Store>, Error> {
+        fn open(&self) -> Result<Box<dyn Contract>, Error> {
             Ok(Box::new(Store::open_on(
                 Arc::new(Real),
                 self.0.path(),
@@ -40,4 +54,27 @@ fn it_does_so_over_many_files_too() {
         }
     }
     conformance::suite(|| Small(tempfile::tempdir().unwrap()));
+}
+
+#[test]
+fn a_second_process_is_told_who_holds_the_store() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    match folder.store().unwrap_err() {
+        Error::Locked { path, holder } => {
+            assert_eq!((path.as_path(), holder), (folder.0.path(), Some(std::process::id())));
+        }
+        other => panic!("{other}"),
+    }
+    drop(store);
+    folder.store().unwrap();
+}
+
+#[test]
+fn a_missing_folder_is_made_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let path = folder.path("a/b");
+    drop(Store::open(&path, Edit::Refuse).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
 }
