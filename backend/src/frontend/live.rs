@@ -1,6 +1,5 @@
 //! What goes out to every reader of the event stream: followed from the catalog's feed, merged, written once.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,9 +53,8 @@ struct Told {
 #[derive(Debug)]
 pub(super) struct Live {
     told: Mutex<Told>,
-    /// The last entry the feed brought.
-    head: AtomicU64,
-    out: watch::Sender<Option<Seq>>,
+    /// The last entry the feed brought; nothing until the catalog was heard of for the first time.
+    heard: watch::Sender<Option<Seq>>,
     readers: broadcast::Sender<Published>,
 }
 
@@ -64,26 +62,32 @@ impl Live {
     pub(super) fn new() -> Self {
         Self {
             told: Mutex::default(),
-            head: AtomicU64::new(0),
-            out: watch::Sender::new(None),
+            heard: watch::Sender::new(None),
             readers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
         }
     }
 
     /// The last entry the feed brought.
     pub(super) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Relaxed))
+        self.heard.borrow().unwrap_or(Seq::ZERO)
     }
 
-    /// Everything up to this entry has gone out; nothing until the catalog was heard of for the first time.
-    pub(super) fn out(&self) -> watch::Receiver<Option<Seq>> {
-        self.out.subscribe()
+    /// Waits until the feed has brought that entry, or anything at all.
+    pub(super) async fn hear(&self, seq: Seq) {
+        // The sender is here, so the wait does not break off.
+        let _ = self
+            .heard
+            .subscribe()
+            .wait_for(|heard| heard.is_some_and(|heard| heard >= seq))
+            .await;
     }
 
     /// Begins a reader that saw everything up to `after`, or wants only what comes. Nothing until the catalog was
     /// heard of for the first time.
     pub(super) fn start(&self, after: Option<Seq>) -> Option<Start> {
-        let told = self.told();
+        let mut told = self.told();
+        // What waits for company goes out first, so that the greeting is as new as the feed.
+        self.flush_told(&mut told);
         let hello = Hello {
             seq: told.out,
             store: told.store?,
@@ -112,12 +116,15 @@ impl Live {
             told.ring.add(moved);
             told.pending.add(moved);
         }
-        self.head.store(entry.seq.0, Ordering::Relaxed);
+        self.heard.send_replace(Some(entry.seq));
     }
 
     /// Sends out what has gathered.
     fn flush(&self) {
-        let mut told = self.told();
+        self.flush_told(&mut self.told());
+    }
+
+    fn flush_told(&self, told: &mut Told) {
         let head = self.head();
         if told.out == head {
             return;
@@ -131,7 +138,6 @@ impl Live {
             }
             self.send(Frame::new(frame), Some(head));
         }
-        self.out.send_replace(Some(head));
     }
 
     /// The feed begins, again perhaps; another store's, or an older copy of this one, makes every reader start afresh.
@@ -141,7 +147,6 @@ impl Live {
         if !known {
             let first = told.store.is_none();
             let start = asked_after.min(hello.seq);
-            self.head.store(start.0, Ordering::Relaxed);
             *told = Told {
                 store: Some(hello.store),
                 out: start,
@@ -151,7 +156,7 @@ impl Live {
             if !first {
                 self.send(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
             }
-            self.out.send_replace(Some(start));
+            self.heard.send_replace(Some(start));
         }
         if !told.live {
             told.live = true;

@@ -159,7 +159,7 @@ async fn watch_events(frontend: Arc<Frontend>, call: Call) -> Outcome {
             "Too many event streams are open here; try again later.",
         ));
     };
-    match subscriber::subscribe(&frontend.live, after, place).await {
+    match subscriber::subscribe(&frontend.live, after, frontend.head(), place).await {
         Some(frames) => Ok(Answer::events(Frames::new(frames, frontend.stopping.clone()))),
         None => Err(Failure::new(
             Code::Unavailable,

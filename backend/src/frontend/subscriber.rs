@@ -23,20 +23,16 @@ struct Reader {
 }
 
 /// The stream of a reader that saw everything up to `after`; nothing until the catalog was heard of for the first time.
+/// `head` is the last entry that the front-end knows of: the stream begins no earlier.
 pub(super) async fn subscribe(
     live: &Arc<Live>,
     after: Option<Seq>,
+    head: Seq,
     place: OwnedSemaphorePermit,
 ) -> Option<impl Stream<Item = Frame> + Send + use<>> {
-    let mut out = live.out();
-    let ready = async {
-        // Closed only when the front-end is gone.
-        let _ = out
-            .wait_for(|out| out.is_some_and(|out| after.is_none_or(|after| out >= after)))
-            .await;
-    };
+    let expected = after.unwrap_or(Seq::ZERO).max(head);
     // Whoever is still ahead then is told to read afresh; while the catalog was never heard of, to come again.
-    let _ = tokio::time::timeout(WAIT_MAX, ready).await;
+    let _ = tokio::time::timeout(WAIT_MAX, live.hear(expected)).await;
     let Start {
         hello,
         live: is_live,
