@@ -14,7 +14,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from html import escape
 
-CELL_W, CELL_H, FONT, BASELINE, MARGIN, BAR = 8.4, 17, 14, 13, 12, 28
+CELL_W, CELL_H, FONT, BASELINE, MARGIN, BAR = 8.4, 16, 14, 12.5, 12, 28
 THEMES = {
     "dark": ("#16181d", "#d7dae0", [
         "#2b2f38", "#e06c75", "#98c379", "#e5c07b", "#61afef", "#c678dd", "#56b6c2", "#abb2bf",
