@@ -89,7 +89,7 @@ impl Frontend {
         let patience = deadline.remaining().max(PATIENCE_MIN) + SLACK;
         let called = tokio::time::timeout(patience, self.batcher.call(order)).await;
         let (problem, replayed) = match called {
-            Ok(Ok(OrderResult::Receipt(placed))) => return Ok(self.sold(&placed.receipt, placed.replayed)),
+            Ok(Ok(OrderResult::Receipt(placed))) => return Ok(self.sold(&placed.receipt, placed.replayed).await),
             Ok(Ok(OrderResult::Problem(Refused { problem, replayed }))) => (problem, replayed),
             Ok(Err(batcher::Error::Full)) => (
                 Problem::new(Code::Unavailable, "Too many purchases are waiting; nothing was bought."),
@@ -104,8 +104,9 @@ impl Frontend {
         Err(Failure::from(problem).replayed(replayed))
     }
 
-    fn sold(&self, receipt: &Receipt, replayed: bool) -> Answer {
+    async fn sold(&self, receipt: &Receipt, replayed: bool) -> Answer {
         self.note(Some(receipt.seq));
+        self.live.hear_soon(receipt.seq).await;
         Answer::json(receipt).at(Some(self.head())).replayed(replayed)
     }
 }

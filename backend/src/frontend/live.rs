@@ -6,15 +6,21 @@ use std::time::Duration;
 use common::client::{Catalog, Error, FeedEvent};
 use common::wire::{Hello, Resync, Source, StockMoved};
 use common::{Entry, Seq, StoreId, limits};
+use futures::FutureExt;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::cache::Cache;
 use super::events::{Pending, Ring, moved};
 use crate::http::{Frame, write_event};
 
 /// Frames a slow reader may be behind before it is told to read afresh.
 const FRAMES_BEHIND_MAX: usize = 256;
+/// How long a customer's answer waits for the feed to bring what the customer did: usually it was faster.
+const HEAR_MAX: Duration = Duration::from_millis(50);
+/// Entries followed at once.
+const ENTRIES_AT_ONCE: usize = 1_024;
 /// The longest rest before the first attempt to reach a lost catalog again; it doubles with each.
 const BACK_OFF: Duration = Duration::from_millis(50);
 /// The longest rest of all.
@@ -45,6 +51,8 @@ struct Told {
     /// Everything up to this entry has gone out.
     out: Seq,
     live: bool,
+    /// The head that the catalog named when the feed began: so far there is nothing new in it.
+    begun: Seq,
     ring: Ring,
     pending: Pending,
 }
@@ -56,6 +64,7 @@ pub(super) struct Live {
     /// The last entry the feed brought; nothing until the catalog was heard of for the first time.
     heard: watch::Sender<Option<Seq>>,
     readers: broadcast::Sender<Published>,
+    cache: Cache,
 }
 
 impl Live {
@@ -64,7 +73,13 @@ impl Live {
             told: Mutex::default(),
             heard: watch::Sender::new(None),
             readers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
+            cache: Cache::default(),
         }
+    }
+
+    /// What the feed keeps true.
+    pub(super) fn cache(&self) -> &Cache {
+        &self.cache
     }
 
     /// The last entry the feed brought.
@@ -72,14 +87,25 @@ impl Live {
         self.heard.borrow().unwrap_or(Seq::ZERO)
     }
 
-    /// Waits until the feed has brought that entry, or anything at all.
+    /// Waits until the feed has brought that entry, and everything that was there when it began.
     pub(super) async fn hear(&self, seq: Seq) {
+        self.hear_only(seq).await;
+        let begun = self.told().begun;
+        self.hear_only(begun).await;
+    }
+
+    async fn hear_only(&self, seq: Seq) {
+        let mut heard = self.heard.subscribe();
         // The sender is here, so the wait does not break off.
-        let _ = self
-            .heard
-            .subscribe()
-            .wait_for(|heard| heard.is_some_and(|heard| heard >= seq))
-            .await;
+        let _ = heard.wait_for(|heard| heard.is_some_and(|heard| heard >= seq)).await;
+    }
+
+    /// Waits a moment for that entry: whoever changed a book and looks at it next, through this front-end, sees the change
+    /// even if it does not say what it saw.
+    pub(super) async fn hear_soon(&self, seq: Seq) {
+        if self.head() < seq && self.told().live {
+            let _ = tokio::time::timeout(HEAR_MAX, self.hear_only(seq)).await;
+        }
     }
 
     /// Begins a reader that saw everything up to `after`, or wants only what comes. Nothing until the catalog was
@@ -110,13 +136,16 @@ impl Live {
         self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn follow(&self, entry: &Entry) {
+    /// Follows the ledger by entries that arrived together; whoever waits for them wakes once.
+    fn follow(&self, entries: &[Entry]) {
+        let Some(last) = entries.last() else { return };
+        self.cache.follow(entries);
         let mut told = self.told();
-        if let Some(moved) = moved(entry) {
+        for moved in entries.iter().filter_map(moved) {
             told.ring.add(moved);
             told.pending.add(moved);
         }
-        self.heard.send_replace(Some(entry.seq));
+        self.heard.send_replace(Some(last.seq));
     }
 
     /// Sends out what has gathered.
@@ -156,8 +185,11 @@ impl Live {
             if !first {
                 self.send(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
             }
+            self.cache.reset(start);
             self.heard.send_replace(Some(start));
         }
+        told.begun = hello.seq;
+        self.cache.set_live(true);
         if !told.live {
             told.live = true;
             self.send(Frame::event("source", None, &Source { live: true }), None);
@@ -166,6 +198,7 @@ impl Live {
 
     fn lost(&self) {
         self.flush();
+        self.cache.set_live(false);
         let mut told = self.told();
         if told.live {
             told.live = false;
@@ -216,35 +249,44 @@ async fn try_follow(live: &Live, catalog: &Catalog) -> Result<std::convert::Infa
         Seq(page.head.0.saturating_sub(limits::EVENTS_BEHIND_MAX))
     };
     let mut feed = catalog.feed(Some(asked_after)).await?;
-    // The window opens with the first change after a quiet time, which goes out at once.
-    let mut due: Option<Instant> = None;
-    let mut last_flush: Option<Instant> = None;
+    let (mut due, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
+    let mut entries = Vec::new();
     loop {
-        let event = tokio::select! {
-            event = feed.next() => event?,
+        let mut event = tokio::select! {
+            event = feed.next() => Some(event?),
             () = at(due) => {
                 live.flush();
                 (due, last_flush) = (None, Some(Instant::now()));
                 continue;
             }
         };
-        match event {
-            FeedEvent::Hello(hello) => {
-                live.greet(&hello, asked_after);
-                if hello.seq < asked_after {
-                    // The store lost entries: begin anew from what it has.
-                    return Err(Error::Malformed {
-                        url: catalog.url().to_owned(),
-                        why: "the ledger is shorter".into(),
-                    });
+        // Everything that is here already is followed at once.
+        while let Some(now) = event.take() {
+            match now {
+                FeedEvent::Hello(hello) => {
+                    live.greet(&hello, asked_after);
+                    if hello.seq < asked_after {
+                        // The store lost entries: begin anew from what it has.
+                        let why = "the ledger is shorter than it was".to_owned();
+                        return Err(Error::Malformed {
+                            url: catalog.url().to_owned(),
+                            why,
+                        });
+                    }
                 }
+                FeedEvent::Entry(entry) => entries.push(entry),
+                FeedEvent::Heartbeat => {}
             }
-            FeedEvent::Entry(entry) => {
-                live.follow(&entry);
-                let now = Instant::now();
-                due.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::MERGE_WINDOW)));
+            if entries.len() < ENTRIES_AT_ONCE {
+                event = feed.next().now_or_never().transpose()?;
             }
-            FeedEvent::Heartbeat => {}
+        }
+        if !entries.is_empty() {
+            live.follow(&entries);
+            entries.clear();
+            // The first change after a quiet time goes out at once; those that follow share a window.
+            let now = Instant::now();
+            due.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::MERGE_WINDOW)));
         }
     }
 }

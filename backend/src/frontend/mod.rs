@@ -2,8 +2,10 @@
 //! can run anywhere.
 
 mod buying;
+mod cache;
 mod events;
 mod live;
+mod reading;
 mod routes;
 mod selector;
 mod subscriber;
@@ -140,7 +142,15 @@ impl Frontend {
                 let detail = "There was no decision in time. Ask with the same key what became of it.";
                 Err(Problem::new(Code::DeadlineExceeded, detail).of_order(key).into())
             }
-            reply => self.relay(reply),
+            reply => {
+                if let Ok(Reply {
+                    etag: Some(changed), ..
+                }) = &reply
+                {
+                    self.live.hear_soon(*changed).await;
+                }
+                self.relay(reply)
+            }
         }
     }
 }

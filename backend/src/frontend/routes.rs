@@ -9,9 +9,12 @@ use common::wire::{
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use utoipa::OpenApi;
 
+use super::reading::{Kept, Wanted};
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, subscriber};
-use crate::http::{Answer, Call, Failure, Frames, HealthDocument, Outcome, Ready, Route, Routes, health_routes};
+use crate::http::{
+    Answer, Call, Failure, Frames, Glance, HealthDocument, Outcome, Ready, Route, Routes, health_routes,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -40,8 +43,8 @@ pub fn routes(frontend: &Arc<Frontend>) -> Routes {
     let document = document();
     let mut routes = vec![
         Route::of::<__path_buy_book, _, _, _>(frontend, buy_book),
-        Route::of::<__path_search_books, _, _, _>(frontend, search_books),
-        Route::of::<__path_list_topics, _, _, _>(frontend, list_topics),
+        Route::of::<__path_search_books, _, _, _>(frontend, search_books).with_shortcut(frontend, glance_at_books),
+        Route::of::<__path_list_topics, _, _, _>(frontend, list_topics).with_shortcut(frontend, glance_at_topics),
         Route::of::<__path_find_order, _, _, _>(frontend, find_order),
         Route::of::<__path_watch_events, _, _, _>(frontend, watch_events),
         Route::of::<__path_change_stock, _, _, _>(frontend, change_stock),
@@ -70,8 +73,7 @@ fn document() -> utoipa::openapi::OpenApi {
     (status = 304, description = "Not changed since the entity tag in If-None-Match"),
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn list_topics(frontend: Arc<Frontend>, call: Call) -> Outcome {
-    let reply = frontend.catalog.topics(freshness(&call)?).await;
-    frontend.relay(reply).map(forwarded)
+    frontend.look(&Wanted::Topics, freshness(&call)?).await
 }
 
 /// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
@@ -92,22 +94,35 @@ async fn search_books(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
     let limit = call.limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     let after = call.query("after")?;
     let fresh = freshness(&call)?;
-    let reply = match selector {
-        Selector::Item(item) => frontend.catalog.lookup(item, fresh).await,
-        Selector::Topic(topic) => {
-            frontend
-                .catalog
-                .search_topic(&topic, limit, after.as_deref(), fresh)
-                .await
-        }
-        Selector::Words(words) => {
-            frontend
-                .catalog
-                .search_words(&words, limit, after.as_deref(), fresh)
-                .await
+    let wanted = match selector {
+        Selector::Item(item) => Wanted::Book(item),
+        selector => {
+            // A query has no blanks, so what a body asks for is never taken for one.
+            let key = match call.has_body()? {
+                true => format!("{selector:?} {limit} {after:?}"),
+                false => call.raw_query().to_owned(),
+            };
+            Wanted::Page {
+                key,
+                selector,
+                limit,
+                after,
+            }
         }
     };
-    frontend.relay(reply).map(forwarded)
+    frontend.look(&wanted, fresh).await
+}
+
+fn glance_at_topics(frontend: &Frontend, glance: &Glance<'_>) -> Option<Answer> {
+    frontend.glance(Kept::Topics, glance.freshness()?)
+}
+
+fn glance_at_books(frontend: &Frontend, glance: &Glance<'_>) -> Option<Answer> {
+    let fresh = glance.freshness()?;
+    match glance.query().strip_prefix("item=").and_then(|item| item.parse().ok()) {
+        Some(item) => frontend.glance(Kept::Book(item), fresh),
+        None => frontend.glance(Kept::Page(glance.query()), fresh),
+    }
 }
 
 /// Buys copies of a book.
@@ -208,10 +223,6 @@ fn freshness(call: &Call) -> Result<Freshness, Failure> {
         seen: call.seen()?,
         confirmed: call.wants_fresh(),
     })
-}
-
-fn forwarded(answer: Answer) -> Answer {
-    answer.cached("bookstore; fwd=miss")
 }
 
 #[cfg(test)]

@@ -1,9 +1,13 @@
 //! What a handler gives back, and the one place where it becomes an HTTP response.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
 use common::{Code, Problem, Seq, headers};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{Response, StatusCode};
 use serde::Serialize;
 use warp::reply::Reply;
@@ -26,7 +30,8 @@ pub struct Answer {
     seq: Option<Seq>,
     etag: Option<Seq>,
     replayed: bool,
-    cache: Option<&'static str>,
+    cache: Option<Cow<'static, str>>,
+    age_s: Option<u64>,
     deprecated: bool,
 }
 
@@ -66,6 +71,7 @@ impl Answer {
             etag: None,
             replayed: false,
             cache: None,
+            age_s: None,
             deprecated: false,
         }
     }
@@ -93,8 +99,15 @@ impl Answer {
 
     /// How a cache came by it (RFC 9211), like `bookstore; hit`.
     #[must_use]
-    pub fn cached(mut self, status: &'static str) -> Self {
-        self.cache = Some(status);
+    pub fn cached(mut self, status: impl Into<Cow<'static, str>>) -> Self {
+        self.cache = Some(status.into());
+        self
+    }
+
+    /// Kept for so long without word from where it came (RFC 9111, 5.1), in seconds.
+    #[must_use]
+    pub fn aged(mut self, age_s: u64) -> Self {
+        self.age_s = Some(age_s);
         self
     }
 
@@ -140,10 +153,14 @@ impl Answer {
             );
         }
         if let Some(cache) = self.cache {
-            fields.insert(
-                HeaderName::from_static(headers::CACHE_STATUS),
-                HeaderValue::from_static(cache),
-            );
+            let cache = match cache {
+                Cow::Borrowed(cache) => Some(HeaderValue::from_static(cache)),
+                Cow::Owned(cache) => HeaderValue::try_from(cache).ok(),
+            };
+            fields.extend(cache.map(|cache| (HeaderName::from_static(headers::CACHE_STATUS), cache)));
+        }
+        if let Some(age_s) = self.age_s {
+            fields.insert(AGE, HeaderValue::from(age_s));
         }
         if self.deprecated {
             fields.insert(

@@ -42,6 +42,11 @@ impl Call {
         parse(name, &self.segment(index)?)
     }
 
+    /// The query as it was written.
+    pub fn raw_query(&self) -> &str {
+        &self.query
+    }
+
     /// A query parameter, percent-decoded.
     ///
     /// # Errors

@@ -8,9 +8,22 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// Starts recording; the services of one process share the recorder. Must run before the first metric is named.
+/// How often what was measured is folded into the histograms; until then every single measurement is kept.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Starts recording; the services of one process share the recorder. Must run before the first metric is named, within a
+/// runtime.
 pub fn install() {
     RECORDER.get_or_init(|| {
+        tokio::spawn(async {
+            let mut due = tokio::time::interval(UPKEEP);
+            loop {
+                due.tick().await;
+                if let Some(recorder) = RECORDER.get() {
+                    recorder.run_upkeep();
+                }
+            }
+        });
         let recorder = PrometheusBuilder::new()
             .set_buckets(&[
                 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,

@@ -11,6 +11,7 @@ mod health;
 mod metrics;
 mod route;
 mod server;
+mod shortcut;
 
 pub use answer::{Answer, Failure, Outcome};
 pub use call::Call;
@@ -21,6 +22,7 @@ pub use health::{Ready, health_routes};
 pub use metrics::install as install_metrics;
 pub use route::{Route, Routes};
 pub use server::{Server, bind};
+pub use shortcut::Glance;
 
 #[cfg(test)]
 pub(crate) mod agreement {

@@ -17,7 +17,8 @@ use warp::{Filter, Rejection};
 
 use super::answer::WarpResponse;
 use super::metrics::RouteMetrics;
-use super::{Call, Failure, Outcome, body};
+use super::shortcut::{Lane, Shortcut};
+use super::{Answer, Call, Failure, Glance, Outcome, body};
 
 type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Outcome> + Send + Sync>;
 
@@ -29,6 +30,7 @@ pub struct Route {
     body_bytes_max: usize,
     is_safe: bool,
     handler: Handler,
+    shortcut: Option<Shortcut>,
 }
 
 impl fmt::Debug for Route {
@@ -61,6 +63,7 @@ impl Route {
             body_bytes_max: limits::BODY_BYTES_MAX,
             is_safe: true,
             handler: Arc::new(move |call| handler(Arc::clone(&service), call).boxed()),
+            shortcut: None,
         }
     }
 
@@ -78,6 +81,18 @@ impl Route {
         self
     }
 
+    /// With an answer from memory, where there is one, for requests without a body. Only for a template without parameters.
+    #[must_use]
+    pub fn with_shortcut<S: Send + Sync + 'static>(
+        mut self,
+        service: &Arc<S>,
+        shortcut: fn(&S, &Glance<'_>) -> Option<Answer>,
+    ) -> Self {
+        let service = Arc::clone(service);
+        self.shortcut = Some(Arc::new(move |glance: &Glance<'_>| shortcut(&service, glance)));
+        self
+    }
+
     /// Its address template, like `/lookup/{item}`.
     pub fn template(&self) -> &str {
         &self.template
@@ -86,6 +101,10 @@ impl Route {
     /// Its method, in upper case.
     pub fn method(&self) -> &str {
         self.method.as_str()
+    }
+
+    fn metrics(&self, service: &'static str) -> RouteMetrics {
+        RouteMetrics::new(service, format!("{} {}", self.method, self.template))
     }
 
     fn allows(&self, method: &Method) -> bool {
@@ -151,6 +170,17 @@ impl Routes {
             .collect()
     }
 
+    pub(super) fn lanes(&self) -> Arc<[Lane]> {
+        let lane = |route: &Route| {
+            Some(Lane {
+                path: route.template.clone(),
+                shortcut: route.shortcut.clone()?,
+                metrics: Arc::new(route.metrics(self.service)),
+            })
+        };
+        self.routes.iter().filter_map(lane).collect()
+    }
+
     pub(super) fn into_filter(self) -> BoxedFilter<(WarpResponse,)> {
         let Self { service, routes, head } = self;
         let fallback = refuse(routes.clone(), Arc::clone(&head));
@@ -158,7 +188,7 @@ impl Routes {
             .into_iter()
             .rev()
             .map(|route| {
-                let metrics = RouteMetrics::new(service, format!("{} {}", route.method, route.template));
+                let metrics = route.metrics(service);
                 endpoint(route, metrics, Arc::clone(&head))
             })
             .fold(fallback, |later, earlier| earlier.or(later).unify().boxed())

@@ -1,22 +1,26 @@
 //! The accept loop around warp's service: no delay, header time limit, connection limit, drain with a deadline.
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::limits;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use warp::filters::BoxedFilter;
 
 use super::Routes;
 use super::answer::WarpResponse;
+use super::shortcut::Front;
 
 /// How long the loop rests after the system refused a connection (out of descriptors, for one).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -61,12 +65,14 @@ impl Server {
             grace,
             stopping,
         } = self;
-        let filter = routes.into_filter();
+        let lanes = routes.lanes();
+        let rest = TowerToHyperService::new(warp::service(routes.into_filter()));
+        let front = Front { lanes, rest };
         let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
         let connections = TaskTracker::new();
         let cut = CancellationToken::new();
         while let Some((stream, place)) = accept(&listener, &places, &stopping).await {
-            let connection = serve(stream, filter.clone(), stopping.clone());
+            let connection = serve(stream, front.clone(), stopping.clone());
             let cut = cut.clone();
             connections.spawn(async move {
                 tokio::select! {
@@ -113,12 +119,14 @@ async fn accept(
     }
 }
 
-async fn serve(stream: TcpStream, filter: BoxedFilter<(WarpResponse,)>, stopping: CancellationToken) {
+async fn serve<S>(stream: TcpStream, service: S, stopping: CancellationToken)
+where
+    S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
+{
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection was gone at once");
         return;
     }
-    let service = TowerToHyperService::new(warp::service(filter));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits::HEADER_TIMEOUT)

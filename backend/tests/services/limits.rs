@@ -162,3 +162,88 @@ async fn an_entity_tag_saves_the_body_until_the_book_changes() {
     let list = customer.get("/topics").await;
     assert_eq!(list.header("etag"), Some("\"6\""), "a list is as new as the store");
 }
+
+#[tokio::test]
+async fn what_was_read_once_is_read_from_memory_and_never_older_than_what_was_seen() {
+    let store = Store::new();
+    let shop = store.open_all();
+    let customer = Customer::of(&shop, "frontend");
+    for path in [
+        "/topics",
+        "/search?item=2",
+        "/search?topic=graduate%20school",
+        "/search?q=school&limit=1",
+    ] {
+        let first = customer.get(path).await;
+        let again = crate::shop::eventually("it is kept", || async {
+            let again = customer.get(path).await;
+            (again.header("cache-status") == Some("bookstore; hit")).then_some(again)
+        })
+        .await;
+        assert_eq!(
+            (again.body, again.headers.get("etag")),
+            (first.body, first.headers.get("etag")),
+            "{path}"
+        );
+    }
+    for _ in 0..50 {
+        let stock = customer.buy(2, 1, None).await.json()["stock"].as_i64().unwrap();
+        assert_eq!(customer.stock(2).await, stock, "a purchase was not seen by its buyer");
+    }
+    let confirmed = customer
+        .request("GET", "/search?item=2")
+        .header("cache-control", "no-cache");
+    assert_eq!(
+        send(confirmed).await.header("cache-status"),
+        Some("bookstore; fwd=miss")
+    );
+    let ahead = customer
+        .request("GET", "/search?item=2")
+        .header("bookstore-seq", "1000000");
+    assert_eq!(send(ahead).await.header("cache-status"), Some("bookstore; fwd=miss"));
+}
+
+#[tokio::test]
+async fn while_the_catalog_is_away_what_is_kept_is_shown_with_its_age() {
+    let store = Store::new();
+    let free = "127.0.0.1:0";
+    let catalog = crate::shop::Process::start(&["catalog", "--store", &store.url(), "--listen", free]);
+    let url = catalog.url("catalog");
+    let order = crate::shop::Process::start(&["order", "--listen", free, "--catalog-url", &url]);
+    let orders = order.url("order");
+    let front = crate::shop::Process::start(&[
+        "frontend",
+        "--listen",
+        free,
+        "--catalog-url",
+        &url,
+        "--order-url",
+        &orders,
+    ]);
+    let customer = Customer::of(&front, "frontend");
+    let kept = crate::shop::eventually("it is kept", || async {
+        let reply = customer.get("/search?item=1").await;
+        (reply.header("cache-status") == Some("bookstore; hit")).then_some(reply)
+    })
+    .await;
+    catalog.kill();
+    let aged = crate::shop::eventually("the loss is noticed", || async {
+        let reply = customer.get("/search?item=1").await;
+        reply.headers.contains_key("age").then_some(reply)
+    })
+    .await;
+    assert_eq!((aged.status, &aged.body), (200, &kept.body));
+    assert!(
+        aged.header("cache-status")
+            .unwrap()
+            .starts_with("bookstore; hit; ttl=-")
+    );
+    assert_eq!(
+        customer.get("/search?item=2").await.verdict(),
+        (503, "unavailable".into())
+    );
+    let ahead = customer
+        .request("GET", "/search?item=1")
+        .header("bookstore-seq", "1000000");
+    assert_eq!(send(ahead).await.verdict(), (503, "unavailable".into()));
+}

@@ -30,7 +30,7 @@ pub struct Shelves {
     pub cursor: usize,
     /// How the rows are sorted.
     pub sort: Sort,
-    /// Which of [`WINDOWS`] the charts show.
+    /// Which of the windows the charts show.
     pub window: usize,
     pub(super) generations: u64,
 }
