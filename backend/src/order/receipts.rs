@@ -20,8 +20,10 @@ impl Orders {
     /// # Errors
     /// `unknown-order` where no order of that id is decided, `unavailable` where the catalog cannot say.
     pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
-        let entry = self.catalog.find_order(order, fresh).await.map_err(unreadable)?;
-        self.note(Some(entry.seq));
+        let answer = self.catalog.find_order(order, fresh).await.map_err(unreadable)?;
+        // A refusal to answer, too, was read from some state.
+        self.note(answer.seq);
+        let entry: Entry = answer.parse().map_err(unreadable)?;
         let title = self.title(entry.item).await?;
         Receipt::of(&entry, title).ok_or_else(|| {
             Problem::new(common::Code::UnknownOrder, "That id is a stock change, not an order.").of_order(Some(order))

@@ -159,9 +159,9 @@ impl Catalog {
     /// The entry of one order.
     ///
     /// # Errors
-    /// See [`Error`]; the problem `unknown-order` where none is decided.
-    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Entry, Error> {
-        self.read(&format!("/ledger/orders/{order}"), fresh).await?.parse()
+    /// See [`Error`]; an answer that is a problem is an answer here.
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Answer, Error> {
+        self.read(&format!("/ledger/orders/{order}"), fresh).await
     }
 
     /// Whether it is ready.
