@@ -36,7 +36,7 @@ pub use hints::Hint;
 pub use listing::Listing;
 pub use notices::{Notice, Notices, Tone};
 pub use orders::{Orders, Purchase, State};
-pub use services::{Route, Services};
+pub use services::{Route, Service, Services};
 pub use shop::{Column, Shelves, Sort, Topic};
 pub use track::Track;
 pub use view::{Target, View, Window};

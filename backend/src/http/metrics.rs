@@ -6,15 +6,15 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use super::traffic::{BOUNDS_US, Traffic, traffic};
+
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// Starts recording; the services of one process share the recorder. Must run before the first metric is named.
 pub fn install() {
     RECORDER.get_or_init(|| {
         let recorder = PrometheusBuilder::new()
-            .set_buckets(&[
-                0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-            ])
+            .set_buckets(&BOUNDS_US.map(|bound_us| Duration::from_micros(bound_us).as_secs_f64()))
             .unwrap_or_else(|_| PrometheusBuilder::new())
             .build_recorder();
         let handle = recorder.handle();
@@ -53,6 +53,8 @@ pub(super) struct RouteMetrics {
     route: String,
     ok: Counter,
     duration: Histogram,
+    /// What the service's health tells; nothing for the routes of its health.
+    traffic: Option<&'static Traffic>,
 }
 
 impl RouteMetrics {
@@ -61,6 +63,7 @@ impl RouteMetrics {
             service,
             ok: counter!("bookstore_http_requests_total", "service" => service, "route" => route.clone(), "status" => "200"),
             duration: histogram!("bookstore_http_request_duration_seconds", "service" => service, "route" => route.clone()),
+            traffic: traffic(service).filter(|_| !super::health::PATHS.iter().any(|path| route.ends_with(path))),
             route,
         }
     }
@@ -76,5 +79,8 @@ impl RouteMetrics {
             .increment(1);
         }
         self.duration.record(took);
+        if let Some(traffic) = self.traffic {
+            traffic.record(took);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The autopilot with a screen: the shop, opened where the shoppers are.
 
-use std::future::{Future, pending};
+use std::future::pending;
 
 use futures::FutureExt as _;
 use tokio::sync::watch;
@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::load::{Ended, wind_up};
 use super::{Error, Interrupt};
 use crate::autopilot::cockpit::{Cockpit, Watched};
-use crate::autopilot::{Phase, Settings};
+use crate::autopilot::{Handle, Phase, Settings};
 use crate::cli::Cli;
 use crate::place::Place;
 use crate::runtime::Left;
@@ -50,12 +50,10 @@ async fn ended(mut runs: watch::Receiver<Watched>) {
     }
 }
 
-fn over(run: Option<crate::autopilot::Handle>) -> impl Future<Output = ()> {
-    async move {
-        match run {
-            // How it ended is asked for again when the screen is gone.
-            Some(run) => drop(run.ended().await),
-            None => pending().await,
-        }
+async fn over(run: Option<Handle>) {
+    match run {
+        // How it ended is asked for again when the screen is gone.
+        Some(run) => drop(run.ended().await),
+        None => pending().await,
     }
 }
