@@ -426,6 +426,19 @@ pub struct Health {
     /// What it waits for; empty when ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// Requests that it answered since it is up, those for its health not counted.
+    #[serde(default)]
+    pub requests: u64,
+    /// Half of them were answered within this, in microseconds; rounded up to a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p50_us: Option<u64>,
+    /// 99 of 100 were answered within this, in microseconds; rounded up to a bucket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_us: Option<u64>,
+    /// The services it relies on, as they told it just now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(no_recursion)]
+    pub services: Vec<Health>,
 }
 
 /// For an optional field in which `null` is an error rather than another word for absent.

@@ -36,12 +36,13 @@ pub use hints::Hint;
 pub use listing::Listing;
 pub use notices::{Notice, Notices, Tone};
 pub use orders::{Orders, Purchase, State};
-pub use services::{Route, Services};
+pub use services::{Route, Service, Services};
 pub use shop::{Column, Shelves, Sort, Topic};
 pub use track::Track;
 pub use view::{Target, View, Window};
 
 use crate::effect::Effect;
+use crate::keymap::Keymap;
 use crate::message::{Message, Now, What};
 
 /// What fills the frame between header and hints.
@@ -96,6 +97,23 @@ pub enum Room {
     Two,
     /// For three: from 120 columns.
     Three,
+}
+
+/// What the autopilot does, as far as the shop's keys and hints depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Flight {
+    /// Shoppers are in, or wait.
+    pub runs: bool,
+    /// There is or was a run to look at.
+    pub flew: bool,
+    /// They wait.
+    pub paused: bool,
+    /// They are being stopped.
+    pub stopping: bool,
+    /// The screen is held still.
+    pub held: bool,
+    /// One chart takes the whole screen.
+    pub expanded: bool,
 }
 
 /// What lies over the screen.
@@ -159,6 +177,12 @@ pub struct App {
     pub notices: Notices,
     /// Whether the autopilot can be used, or why not.
     pub autopilot: Result<(), String>,
+    /// What the autopilot does.
+    pub flight: Flight,
+    /// The screen that `q` leaves the shop from.
+    pub door: Screen,
+    /// Which key is which command.
+    pub keymap: Keymap,
     /// Where things stand in the last frame.
     pub view: View,
     /// The id for the next order; whoever calls [`update`] puts a fresh one here when it was taken.
@@ -174,6 +198,11 @@ pub struct App {
 impl App {
     /// Before anything happened.
     pub fn new(place: &str, url: &str, screen: Screen, autopilot: Result<(), String>) -> Self {
+        let screen = if autopilot.is_err() && screen == Screen::Autopilot {
+            Screen::Shop
+        } else {
+            screen
+        };
         Self {
             now: Now {
                 elapsed: Duration::ZERO,
@@ -182,11 +211,7 @@ impl App {
             size: (80, 24),
             place: common::text::clean(place).into_owned(),
             url: url.to_owned(),
-            screen: if autopilot.is_err() && screen == Screen::Autopilot {
-                Screen::Shop
-            } else {
-                screen
-            },
+            screen,
             focus: Focus::default(),
             overlays: Vec::new(),
             connection: Connection::default(),
@@ -196,6 +221,9 @@ impl App {
             services: Services::default(),
             notices: Notices::default(),
             autopilot,
+            flight: Flight::default(),
+            door: screen,
+            keymap: Keymap::default(),
             view: View::default(),
             spare_key: None,
             reduced_motion: false,
@@ -243,6 +271,10 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         What::Order { order, result } => app.order_told(order, result),
         What::Health(result) => app.health_arrived(result),
         What::Metrics(result) => app.metrics_arrived(result),
+        What::Flight(flight) => {
+            app.flight = flight;
+            Vec::new()
+        }
         What::StoreEnded(why) => app.store_ended(&why),
         What::Notice(text) => {
             app.tell(Tone::Plain, &text);

@@ -9,6 +9,8 @@ use common::time::parse_duration;
 use common::wire::StockChange;
 use common::{ItemNumber, OrderId, Quantity, Seq, Stock, limits};
 
+use crate::config::Config;
+use crate::keymap::Keymap;
 use crate::theme::Theme;
 
 /// The bookstore for the terminal.
@@ -17,7 +19,9 @@ use crate::theme::Theme;
     name = "bookstore",
     version,
     about = "The bookstore for the terminal: shop in it, script it, load it.",
-    after_help = "Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
+    after_help = "Configuration: bookstore/config.toml in the user's configuration folder ($XDG_CONFIG_HOME); flags and \
+                  variables come first.\n\
+                  Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
                   4 audit violation · 130 interrupted"
 )]
 pub struct Cli {
@@ -83,6 +87,28 @@ pub struct LookArgs {
     /// Colours of the screen
     #[arg(long, global = true, value_enum, value_name = "NAME")]
     pub theme: Option<Theme>,
+    /// The configuration file's theme, for where the environment asks for none.
+    #[arg(skip)]
+    usual_theme: Option<Theme>,
+    /// Which key is which command.
+    #[arg(skip)]
+    pub keymap: Keymap,
+}
+
+impl Cli {
+    /// Takes from the configuration file what neither a flag nor a variable says.
+    pub fn adopt(&mut self, config: Config) {
+        // An empty variable or flag is not unset: it asks for the user's own store.
+        if self.shop.url.is_none() {
+            self.shop.url = config.url;
+        }
+        let look = &mut self.look;
+        look.usual_theme = config.theme;
+        look.ascii |= config.ascii;
+        look.reduced_motion |= config.reduced_motion;
+        look.no_mouse |= !config.mouse;
+        look.keymap = config.keys;
+    }
 }
 
 impl LookArgs {
@@ -93,7 +119,7 @@ impl LookArgs {
             Colour::Always => false,
             Colour::Never => return Theme::Mono,
         };
-        Theme::choose(self.theme, no_color)
+        Theme::choose(self.theme, no_color, self.usual_theme)
     }
 }
 
@@ -143,6 +169,13 @@ pub enum Command {
     Completions {
         /// The shell
         shell: Shell,
+    },
+    /// Print the man page, or write one for each command into a folder
+    #[command(hide = true)]
+    Man {
+        /// Where to write them
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: Option<PathBuf>,
     },
 }
 

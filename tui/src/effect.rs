@@ -11,16 +11,21 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
+use crate::app::Command;
 use crate::journal::{Journal, Line, Placed};
 use crate::message::What;
 
 /// Something to be done outside of the program's state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Leave.
+    /// Leave: the person went back from the first screen.
+    Leave,
+    /// Leave: the person wants out at once.
     Quit,
     /// Hand the terminal back and stop until the shell continues the program.
     Suspend,
+    /// Let the autopilot's screen run one of its commands.
+    Fly(Command),
     /// Draw every cell anew.
     Redraw,
     /// Put a text on the terminal's clipboard.
@@ -106,7 +111,7 @@ impl Runner {
     /// Begins one effect. Those of the terminal are not its business.
     pub fn run(&mut self, effect: Effect) {
         match effect {
-            Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) => {}
+            Effect::Leave | Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::Fly(_) => {}
             Effect::Remember => self.remember(),
             Effect::LoadTopics => self.ask(|shop| async move { What::Topics(read(shop.topics().await)) }),
             Effect::LoadPage {

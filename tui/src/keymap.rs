@@ -1,92 +1,271 @@
-//! Which key is which command, where no text is typed and no overlay has keys of its own.
+//! Which key is which command, where no text is typed and no overlay has keys of its own. The list of commands says it;
+//! the configuration file may say otherwise.
 
-use crate::app::{Command, Screen};
+use std::collections::HashMap;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::app::Command;
 use crate::event::{Key, KeyEvent};
 
-/// The command of a key.
-pub fn command(key: KeyEvent) -> Option<Command> {
-    if key.ctrl {
-        return match key.key {
-            Key::Char('c') => Some(Command::Quit),
-            Key::Char('z') => Some(Command::Suspend),
-            Key::Char('l') => Some(Command::Redraw),
-            Key::Char('p') => Some(Command::Palette),
+/// Keys with names rather than signs: how the help writes them, and the other words that the configuration file may use.
+const NAMED: [(Key, &str, &[&str]); 15] = [
+    (Key::Up, "↑", &["Up"]),
+    (Key::Down, "↓", &["Down"]),
+    (Key::Left, "←", &["Left"]),
+    (Key::Right, "→", &["Right"]),
+    (Key::Home, "Home", &[]),
+    (Key::End, "End", &[]),
+    (Key::PageUp, "PgUp", &["PageUp"]),
+    (Key::PageDown, "PgDn", &["PageDown"]),
+    (Key::Tab, "Tab", &[]),
+    (Key::BackTab, "S-Tab", &["Shift-Tab"]),
+    (Key::Enter, "Enter", &[]),
+    (Key::Esc, "Esc", &[]),
+    (Key::Char(' '), "Space", &[]),
+    (Key::Backspace, "Backspace", &[]),
+    (Key::Delete, "Delete", &[]),
+];
+
+/// A key as the help and the configuration file write it: `b`, `PgUp`, `^P`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Chord {
+    key: Key,
+    ctrl: bool,
+}
+
+impl Chord {
+    const QUIT: Self = Self {
+        key: Key::Char('c'),
+        ctrl: true,
+    };
+
+    /// What these always do, so that nobody locks themselves in.
+    fn fixed(self) -> Option<Command> {
+        match (self.key, self.ctrl) {
+            _ if self == Self::QUIT => Some(Command::Quit),
+            (Key::Esc, false) => Some(Command::Close),
+            (Key::Enter, false) => Some(Command::Open),
             _ => None,
+        }
+    }
+}
+
+impl FromStr for Chord {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let named = NAMED
+            .iter()
+            .find(|(_, name, others)| *name == text || others.contains(&text));
+        if let Some((key, ..)) = named {
+            return Ok(Self { key: *key, ctrl: false });
+        }
+        let (ctrl, sign) = match text.strip_prefix('^').or_else(|| text.strip_prefix("Ctrl-")) {
+            Some(sign) if !sign.is_empty() => (true, sign),
+            _ => (false, text),
         };
+        let mut signs = sign.chars();
+        match (signs.next(), signs.next()) {
+            (Some(letter), None) if ctrl && letter.is_ascii_alphabetic() => Ok(Self {
+                key: Key::Char(letter.to_ascii_lowercase()),
+                ctrl,
+            }),
+            (Some(sign), None) if !ctrl && !sign.is_control() && !sign.is_whitespace() => Ok(Self {
+                key: Key::Char(sign),
+                ctrl,
+            }),
+            _ => Err(format!(
+                "{text:?} is no key; expected one sign like \"b\", a name like \"PgUp\", \"Space\" or \"S-Tab\", or Ctrl \
+                 and a letter like \"^P\""
+            )),
+        }
     }
-    if key.alt {
-        return None;
+}
+
+impl fmt::Display for Chord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.key, NAMED.iter().find(|(key, ..)| *key == self.key)) {
+            (_, Some((_, name, _))) => f.write_str(name),
+            (Key::Char(letter), None) if self.ctrl => write!(f, "^{}", letter.to_ascii_uppercase()),
+            (Key::Char(sign), None) => write!(f, "{sign}"),
+            // Every other key has a name.
+            (_, None) => Ok(()),
+        }
     }
-    Some(match key.key {
-        Key::Char('1') => Command::Go(Screen::Shop),
-        Key::Char('2') => Command::Go(Screen::Orders),
-        Key::Char('3') => Command::Go(Screen::Autopilot),
-        Key::Char('4') => Command::Go(Screen::Services),
-        Key::Up | Key::Char('k') => Command::Up,
-        Key::Down | Key::Char('j') => Command::Down,
-        Key::Left | Key::Char('h') => Command::Left,
-        Key::Right | Key::Char('l') => Command::Right,
-        Key::Home | Key::Char('g') => Command::First,
-        Key::End | Key::Char('G') => Command::Last,
-        Key::PageUp => Command::PageUp,
-        Key::PageDown => Command::PageDown,
-        Key::Tab => Command::NextPane,
-        Key::BackTab => Command::PreviousPane,
-        Key::Enter => Command::Open,
-        Key::Esc => Command::Close,
-        Key::Char('/') => Command::Find,
-        Key::Char('o') => Command::Sort,
-        Key::Char('O') => Command::Reverse,
-        Key::Char(':') => Command::Palette,
-        Key::Char('?') => Command::Help,
-        Key::Char('m') => Command::Log,
-        Key::Char('b') => Command::Buy,
-        Key::Char('y') => Command::Copy,
-        Key::Char('r') => Command::Refresh,
-        Key::Char('R') => Command::Reconnect,
-        Key::Char(' ') => Command::Freeze,
-        Key::Char('+' | '=') => Command::Longer,
-        Key::Char('-') => Command::Shorter,
-        Key::Char('a') => Command::Whole,
-        Key::Char('e') => Command::Expand,
-        Key::Char('q') => Command::Back,
-        Key::Char(_) | Key::Backspace | Key::Delete => return None,
-    })
+}
+
+/// Which key is which command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Keymap {
+    commands: HashMap<Chord, Command>,
+    names: HashMap<Command, String>,
+}
+
+impl Default for Keymap {
+    fn default() -> Self {
+        let mut keymap = Self {
+            commands: HashMap::new(),
+            names: HashMap::new(),
+        };
+        for command in Command::ALL {
+            let chords = command.about().keys.split(' ').filter_map(|key| key.parse().ok());
+            keymap.bind(command, chords.collect());
+        }
+        keymap
+    }
+}
+
+impl Keymap {
+    /// The command of a key.
+    pub fn command(&self, event: KeyEvent) -> Option<Command> {
+        if event.alt {
+            return None;
+        }
+        let chord = |key| Chord { key, ctrl: event.ctrl };
+        let found = self.commands.get(&chord(event.key)).copied();
+        // The unshifted plus, on many keyboards.
+        let plus = (event.key == Key::Char('=')).then(|| chord(Key::Char('+')));
+        found.or_else(|| plus.and_then(|plus| self.commands.get(&plus)).copied())
+    }
+
+    /// The keys of a command as people write them, with blanks between; empty where it has none.
+    pub fn keys(&self, command: Command) -> &str {
+        self.names.get(&command).map_or("", String::as_str)
+    }
+
+    /// Gives commands other keys than they had; a key that another command had is taken from that one.
+    ///
+    /// # Errors
+    /// What is wrong with the wish: a key for two commands, or one that cannot be given away.
+    pub fn rebind(&mut self, wishes: &[(Command, Vec<Chord>)]) -> Result<(), String> {
+        let mut taken: HashMap<Chord, Command> = HashMap::new();
+        for (command, chords) in wishes {
+            for chord in chords {
+                if let Some(other) = taken.insert(*chord, *command).filter(|other| other != command) {
+                    return Err(format!("{chord} is for {} and for {}", other.name(), command.name()));
+                }
+                if let Some(owner) = chord.fixed().filter(|owner| owner != command) {
+                    return Err(format!(
+                        "{chord} is always for {}, not for {}",
+                        owner.name(),
+                        command.name()
+                    ));
+                }
+            }
+        }
+        for (command, _) in wishes {
+            self.commands
+                .retain(|chord, owner| owner != command || chord.fixed() == Some(*command));
+        }
+        for (command, chords) in wishes {
+            self.bind(*command, chords.clone());
+        }
+        for command in Command::ALL {
+            self.rename(command);
+        }
+        Ok(())
+    }
+
+    fn bind(&mut self, command: Command, chords: Vec<Chord>) {
+        self.names.insert(command, joined(&chords));
+        self.commands.extend(chords.into_iter().map(|chord| (chord, command)));
+    }
+
+    /// Writes down the keys that a command still has, in the order in which it got them.
+    fn rename(&mut self, command: Command) {
+        let old: Vec<Chord> = self
+            .keys(command)
+            .split(' ')
+            .filter_map(|name| name.parse().ok())
+            .collect();
+        let mut has: Vec<Chord> = old
+            .into_iter()
+            .filter(|chord| self.commands.get(chord) == Some(&command))
+            .collect();
+        let fixed = self
+            .commands
+            .iter()
+            .find(|(chord, owner)| **owner == command && chord.fixed().is_some() && !has.contains(chord));
+        has.extend(fixed.map(|(chord, _)| *chord));
+        self.names.insert(command, joined(&has));
+    }
+}
+
+fn joined(chords: &[Chord]) -> String {
+    let names: Vec<_> = chords.iter().map(ToString::to_string).collect();
+    names.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> KeyEvent {
-        let key = match name {
-            "↑" => Key::Up,
-            "↓" => Key::Down,
-            "←" => Key::Left,
-            "→" => Key::Right,
-            "Home" => Key::Home,
-            "End" => Key::End,
-            "PgUp" => Key::PageUp,
-            "PgDn" => Key::PageDown,
-            "Tab" => Key::Tab,
-            "S-Tab" => Key::BackTab,
-            "Enter" => Key::Enter,
-            "Esc" => Key::Esc,
-            "Space" => Key::Char(' '),
-            chord if chord.len() == 2 && chord.starts_with('^') => {
-                return KeyEvent::ctrl(chord.chars().nth(1).unwrap().to_ascii_lowercase());
-            }
-            sign => Key::Char(sign.chars().next().unwrap()),
-        };
-        KeyEvent::plain(key)
+    fn chord(name: &str) -> Chord {
+        name.parse().unwrap()
+    }
+
+    fn press(keymap: &Keymap, name: &str) -> Option<Command> {
+        let Chord { key, ctrl } = chord(name);
+        keymap.command(KeyEvent {
+            ctrl,
+            ..KeyEvent::plain(key)
+        })
     }
 
     #[test]
     fn the_keys_that_the_help_names_are_the_keys_that_work() {
+        let keymap = Keymap::default();
         for wanted in Command::ALL {
+            assert_eq!(keymap.keys(wanted), wanted.about().keys);
             for name in wanted.about().keys.split(' ') {
-                assert_eq!(command(named(name)), Some(wanted), "{name}");
+                assert_eq!(press(&keymap, name), Some(wanted), "{name}");
+                assert_eq!(chord(name).to_string(), name);
             }
         }
+        assert_eq!(press(&keymap, "="), Some(Command::Longer));
+    }
+
+    #[test]
+    fn another_key_replaces_the_usual_ones_and_is_taken_from_who_had_it() {
+        let mut keymap = Keymap::default();
+        keymap
+            .rebind(&[(Command::Buy, vec![chord("y"), chord("Ctrl-b")])])
+            .unwrap();
+        assert_eq!(press(&keymap, "y"), Some(Command::Buy));
+        assert_eq!(press(&keymap, "^B"), Some(Command::Buy));
+        assert_eq!(press(&keymap, "b"), None);
+        assert_eq!((keymap.keys(Command::Buy), keymap.keys(Command::Copy)), ("y ^B", ""));
+    }
+
+    #[test]
+    fn two_commands_can_change_keys() {
+        let mut keymap = Keymap::default();
+        keymap
+            .rebind(&[(Command::Buy, vec![chord("y")]), (Command::Copy, vec![chord("b")])])
+            .unwrap();
+        assert_eq!(press(&keymap, "y"), Some(Command::Buy));
+        assert_eq!(press(&keymap, "b"), Some(Command::Copy));
+    }
+
+    #[test]
+    fn nobody_can_lock_themselves_in() {
+        let mut keymap = Keymap::default();
+        assert!(keymap.rebind(&[(Command::Buy, vec![chord("^C")])]).is_err());
+        assert!(keymap.rebind(&[(Command::Buy, vec![chord("Esc")])]).is_err());
+        let both = [(Command::Buy, vec![chord("x")]), (Command::Copy, vec![chord("x")])];
+        assert_eq!(keymap.rebind(&both), Err("x is for buy and for copy".to_owned()));
+        keymap.rebind(&[(Command::Quit, vec![chord("Q")])]).unwrap();
+        assert_eq!(press(&keymap, "^C"), Some(Command::Quit));
+        assert_eq!(keymap.keys(Command::Quit), "Q ^C");
+    }
+
+    #[test]
+    fn what_is_no_key_is_said() {
+        for name in ["", "bb", "^", "^1x", "F13", "Ctrl-", "\n"] {
+            let parsed = name.parse::<Chord>();
+            assert!(parsed.is_err() || name == "^", "{name:?} was taken");
+        }
+        assert_eq!(chord("^").to_string(), "^");
     }
 }

@@ -7,6 +7,7 @@ pub mod autopilot;
 pub mod backoff;
 pub mod cli;
 pub mod commands;
+pub mod config;
 pub mod effect;
 pub mod event;
 pub mod format;

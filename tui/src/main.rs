@@ -7,6 +7,5 @@ use tui::cli::Cli;
 use tui::commands;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    ExitCode::from(commands::main(&cli).code())
+    ExitCode::from(commands::main(Cli::parse()).code())
 }

@@ -6,7 +6,7 @@ use common::client::Error;
 use common::wire::{Book, Health, Page, Receipt, Topics};
 use common::{ItemNumber, OrderId, Seq, Timestamp};
 
-use crate::app::View;
+use crate::app::{Flight, View};
 use crate::event::Event;
 use crate::journal;
 use crate::live::News;
@@ -85,6 +85,8 @@ pub enum What {
     Health(Result<Health, Error>),
     /// What the front-end counts, in the text format of Prometheus.
     Metrics(Result<String, Error>),
+    /// The autopilot does something else now.
+    Flight(Flight),
     /// The shop's own store closed for good.
     StoreEnded(String),
     /// Something to tell the person.

@@ -10,11 +10,13 @@ use std::sync::Arc;
 use common::client::Shop;
 use crossterm::event::EventStream;
 use futures::StreamExt as _;
+use futures::future::BoxFuture;
 use tokio::sync::{Notify, mpsc, watch};
 
 use crate::app::{App, Screen};
 use crate::effect::Runner;
 use crate::event::Event;
+use crate::keymap::Keymap;
 use crate::live;
 use crate::message::What;
 use crate::terminal::{Guard, Signals, Stage};
@@ -46,6 +48,10 @@ pub struct Options {
     pub screen: Screen,
     /// What is told first.
     pub notices: Vec<String>,
+    /// Which key is which command.
+    pub keymap: Keymap,
+    /// Leaves the shop when it is done.
+    pub leave: Option<BoxFuture<'static, ()>>,
     /// The autopilot's screen, where there is one.
     pub autopilot: Option<Box<dyn Pane + Send>>,
 }
@@ -57,6 +63,17 @@ impl std::fmt::Debug for Options {
             .field("place", &self.place)
             .finish_non_exhaustive()
     }
+}
+
+/// How the shop was left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Left {
+    /// By the person, step by step; or there is no person any more.
+    Quietly,
+    /// By Ctrl-C or by a signal.
+    Interrupted,
+    /// Because [`Options::leave`] was done.
+    Done,
 }
 
 /// Why the shop ended other than by being left.
@@ -74,7 +91,7 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(options: Options) -> Result<(), Error> {
+pub async fn run(options: Options) -> Result<Left, Error> {
     // Before the terminal is taken: a signal must not end the program while it is ours.
     let signals = Signals::new()?;
     let stage = Guard::take(options.mouse)?;
@@ -93,7 +110,7 @@ pub async fn serve<S: Stage>(
     stage: S,
     input: mpsc::Receiver<io::Result<Event>>,
     options: Options,
-) -> Result<(), Error> {
+) -> Result<Left, Error> {
     visit(stage, input, options, Signals::new()?).await
 }
 
@@ -119,7 +136,7 @@ async fn visit<S: Stage>(
     input: mpsc::Receiver<io::Result<Event>>,
     options: Options,
     signals: Signals,
-) -> Result<(), Error> {
+) -> Result<Left, Error> {
     let (news, inbox) = mpsc::channel(MESSAGES_MAX);
     let reconnect = Arc::new(Notify::new());
     let autopilot = match &options.autopilot {
@@ -128,6 +145,7 @@ async fn visit<S: Stage>(
     };
     let mut app = App::new(&options.place, options.shop.url(), options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
+    app.keymap = options.keymap;
     let runner = Runner::new(
         options.shop.clone(),
         news.clone(),
@@ -144,7 +162,8 @@ async fn visit<S: Stage>(
     session.draw()?;
     session.take_in(What::Started)?;
     let follower = tokio::spawn(live::follow(options.shop, news, reconnect));
-    let ended = session.live_on(input, inbox, options.ended, signals).await;
+    let leave = options.leave.unwrap_or_else(|| Box::pin(std::future::pending()));
+    let ended = session.live_on(input, inbox, options.ended, signals, leave).await;
     follower.abort();
     session.close().await;
     ended

@@ -11,7 +11,8 @@ pub use glyphs::Glyphs;
 use glyphs::{ASCII, UNICODE};
 
 /// Which colours are used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Theme {
     /// For a dark background; readable on a light one.
     #[default]
@@ -38,9 +39,11 @@ impl Theme {
         }
     }
 
-    /// The theme that was asked for; without one the mono theme where `NO_COLOR` is set and not empty (no-color.org).
-    pub fn choose(asked: Option<Self>, no_color: bool) -> Self {
-        asked.unwrap_or(if no_color { Self::Mono } else { Self::Dark })
+    /// The theme that was asked for; without one the mono theme where `NO_COLOR` is set and not empty (no-color.org),
+    /// and otherwise the usual one.
+    pub fn choose(asked: Option<Self>, no_color: bool, usual: Option<Self>) -> Self {
+        let unasked = if no_color { Some(Self::Mono) } else { usual };
+        asked.or(unasked).unwrap_or_default()
     }
 }
 
@@ -181,9 +184,10 @@ mod tests {
 
     #[test]
     fn no_color_means_the_mono_theme_unless_another_was_asked_for() {
-        assert_eq!(Theme::choose(None, true), Theme::Mono);
-        assert_eq!(Theme::choose(Some(Theme::Light), true), Theme::Light);
-        assert_eq!(Theme::choose(None, false), Theme::Dark);
+        assert_eq!(Theme::choose(None, true, Some(Theme::Light)), Theme::Mono);
+        assert_eq!(Theme::choose(Some(Theme::Light), true, None), Theme::Light);
+        assert_eq!(Theme::choose(None, false, Some(Theme::Light)), Theme::Light);
+        assert_eq!(Theme::choose(None, false, None), Theme::Dark);
     }
 
     #[test]

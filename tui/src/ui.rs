@@ -25,7 +25,7 @@ use crate::theme::Look;
 use canvas::Canvas;
 
 /// Draws the whole frame.
-pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, mut pane: Option<&mut (dyn Pane + Send + 'static)>) -> View {
+pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, pane: Option<&mut (dyn Pane + Send + 'static)>) -> View {
     let area = frame.area();
     if app.room() == Room::None {
         too_small(frame, app, look);
@@ -39,7 +39,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, mut pane: Option<&mut
     ])
     .areas(area);
     let on_pane = app.screen == Screen::Autopilot;
-    if on_pane && let Some(pane) = pane.as_deref_mut() {
+    if on_pane && let Some(pane) = pane {
         pane.draw(frame, body, look);
     }
     let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
@@ -67,12 +67,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, mut pane: Option<&mut
             Overlay::Chart => overlay::chart(&mut canvas, within),
         }
     }
-    let own = if on_pane && app.overlays.is_empty() {
-        pane.map(|pane| pane.hints())
-    } else {
-        None
-    };
-    header::hints(&mut canvas, hints, own.unwrap_or_default());
+    header::hints(&mut canvas, hints);
     let (view, cursor) = canvas.finish();
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);

@@ -12,7 +12,7 @@ use utoipa::OpenApi;
 
 use super::shelves::WordCursor;
 use super::{At, Catalog, Change, Error, Verdict, feed};
-use crate::http::{Answer, Call, Failure, HealthDocument, Outcome, Ready, Route, Routes, health_routes};
+use crate::http::{Answer, Call, Failure, HealthDocument, Outcome, Readiness, Ready, Route, Routes, health_routes};
 
 /// What the operations work on.
 struct Service {
@@ -77,9 +77,9 @@ fn document() -> utoipa::openapi::OpenApi {
 }
 
 impl Ready for Catalog {
-    fn missing(&self) -> BoxFuture<'_, Vec<String>> {
+    fn look(&self) -> BoxFuture<'_, Readiness> {
         // Without its store a catalog is not there at all.
-        std::future::ready(Vec::new()).boxed()
+        std::future::ready(Readiness::default()).boxed()
     }
 }
 

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
 use common::client::{self, Answer as Reply, Catalog, Freshness, Orders};
-use common::wire::{Order, OrderResult, StockChange};
+use common::wire::{Health, Order, OrderResult, StockChange};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use live::Live;
 pub use routes::routes;
 
-use crate::http::{Answer, Failure, Outcome, Ready};
+use crate::http::{Answer, Failure, Outcome, Readiness, Ready};
 
 /// A running front-end.
 #[derive(Debug)]
@@ -103,25 +103,33 @@ fn unreachable(error: &client::Error) -> Failure {
 }
 
 impl Ready for Frontend {
-    fn missing(&self) -> BoxFuture<'_, Vec<String>> {
+    fn look(&self) -> BoxFuture<'_, Readiness> {
         async {
             let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
-            let catalog = say("the catalog", self.catalog.url(), catalog);
-            let orders = say("the order service", self.orders.url(), orders);
-            catalog.into_iter().chain(orders).collect()
+            let mut found = Readiness::default();
+            for (who, url, reply) in [
+                ("the order service", self.orders.url(), orders),
+                ("the catalog", self.catalog.url(), catalog),
+            ] {
+                match say(who, url, reply) {
+                    Ok(health) => found.services.push(health),
+                    Err(missing) => found.missing.push(missing),
+                }
+            }
+            found
         }
         .boxed()
     }
 }
 
-fn say(who: &str, url: &str, reply: Result<Reply, client::Error>) -> Option<String> {
+fn say(who: &str, url: &str, reply: Result<Reply, client::Error>) -> Result<Health, String> {
     match reply {
-        Ok(reply) if reply.is_success() => None,
-        Ok(reply) => Some(match reply.parse::<serde_json::Value>() {
-            Err(client::Error::Problem(problem)) => format!("{who} at {url} is not ready ({})", problem.detail),
-            _ => format!("{who} at {url} is not ready"),
-        }),
-        Err(error) => Some(format!("{who}: {error}")),
+        Ok(reply) => match reply.parse() {
+            Ok(health) => Ok(health),
+            Err(client::Error::Problem(problem)) => Err(format!("{who} at {url} is not ready ({})", problem.detail)),
+            Err(_) => Err(format!("{who} at {url} is not ready")),
+        },
+        Err(error) => Err(format!("{who}: {error}")),
     }
 }
 

@@ -8,14 +8,26 @@ use common::{Code, Problem};
 use futures::future::BoxFuture;
 use utoipa::openapi::OpenApi;
 
+use super::traffic::{Traffic, traffic};
 use super::{Answer, Call, Failure, Outcome, Route};
 
 /// Says what a service still waits for.
 pub trait Ready: Send + Sync + 'static {
-    /// A sentence for each thing that is missing; none when the service is ready. Looks now, so that a quiet service
-    /// costs nothing.
-    fn missing(&self) -> BoxFuture<'_, Vec<String>>;
+    /// Looks now, so that a quiet service costs nothing.
+    fn look(&self) -> BoxFuture<'_, Readiness>;
 }
+
+/// What a service found when it looked around.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness {
+    /// A sentence for each thing that is missing; none when the service is ready.
+    pub missing: Vec<String>,
+    /// What the services it relies on said of themselves, those that answered.
+    pub services: Vec<Health>,
+}
+
+/// The paths of every service's health, which nobody shops at.
+pub(super) const PATHS: [&str; 4] = ["/livez", "/readyz", "/metrics", "/openapi.json"];
 
 struct About {
     service: &'static str,
@@ -49,7 +61,7 @@ pub(crate) struct Document;
 #[utoipa::path(get, path = "/livez", tag = "health",
     responses((status = 200, description = "It is up", body = Health)))]
 async fn livez(about: Arc<About>, _: Call) -> Outcome {
-    Ok(Answer::json(&health(&about, Vec::new())))
+    Ok(Answer::json(&health(&about, Readiness::default())))
 }
 
 /// Whether the service is ready, and what is missing if not.
@@ -57,10 +69,11 @@ async fn livez(about: Arc<About>, _: Call) -> Outcome {
     (status = 200, description = "It is ready", body = Health),
     (status = 503, description = "Something is missing", body = Problem, content_type = "application/problem+json")))]
 async fn readyz(about: Arc<About>, _: Call) -> Outcome {
-    let missing = about.ready.missing().await;
-    if missing.is_empty() {
-        return Ok(Answer::json(&health(&about, missing)));
+    let found = about.ready.look().await;
+    if found.missing.is_empty() {
+        return Ok(Answer::json(&health(&about, found)));
     }
+    let missing = found.missing;
     Err(Failure::new(
         Code::Unavailable,
         format!("The {} service waits for: {}.", about.service, missing.join("; ")),
@@ -81,12 +94,17 @@ async fn openapi(about: Arc<About>, _: Call) -> Outcome {
     Ok(Answer::json_bytes(about.document.clone()))
 }
 
-fn health(about: &About, missing: Vec<String>) -> Health {
+fn health(about: &About, found: Readiness) -> Health {
+    let traffic = traffic(about.service);
     Health {
         status: "ok".to_owned(),
         service: about.service.to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: about.started.elapsed().as_secs(),
-        missing,
+        missing: found.missing,
+        requests: traffic.map_or(0, Traffic::requests),
+        p50_us: traffic.and_then(|traffic| traffic.quantile_us(50)),
+        p99_us: traffic.and_then(|traffic| traffic.quantile_us(99)),
+        services: found.services,
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
+use super::traffic::{BOUNDS_US, Traffic, traffic};
+
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
 /// How often what was measured is folded into the histograms; until then every single measurement is kept.
@@ -25,9 +27,7 @@ pub fn install() {
             }
         });
         let recorder = PrometheusBuilder::new()
-            .set_buckets(&[
-                0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0,
-            ])
+            .set_buckets(&BOUNDS_US.map(|bound_us| Duration::from_micros(bound_us).as_secs_f64()))
             .unwrap_or_else(|_| PrometheusBuilder::new())
             .build_recorder();
         let handle = recorder.handle();
@@ -66,6 +66,8 @@ pub(super) struct RouteMetrics {
     route: String,
     ok: Counter,
     duration: Histogram,
+    /// What the service's health tells; nothing for the routes of its health.
+    traffic: Option<&'static Traffic>,
 }
 
 impl RouteMetrics {
@@ -74,6 +76,7 @@ impl RouteMetrics {
             service,
             ok: counter!("bookstore_http_requests_total", "service" => service, "route" => route.clone(), "status" => "200"),
             duration: histogram!("bookstore_http_request_duration_seconds", "service" => service, "route" => route.clone()),
+            traffic: traffic(service).filter(|_| !super::health::PATHS.iter().any(|path| route.ends_with(path))),
             route,
         }
     }
@@ -89,5 +92,8 @@ impl RouteMetrics {
             .increment(1);
         }
         self.duration.record(took);
+        if let Some(traffic) = self.traffic {
+            traffic.record(took);
+        }
     }
 }

@@ -12,13 +12,14 @@ mod metrics;
 mod route;
 mod server;
 mod shortcut;
+mod traffic;
 
 pub use answer::{Answer, Failure, Outcome};
 pub use call::Call;
 pub(crate) use events::write_event;
 pub use events::{Frame, Frames};
 pub(crate) use health::Document as HealthDocument;
-pub use health::{Ready, health_routes};
+pub use health::{Readiness, Ready, health_routes};
 pub use metrics::install as install_metrics;
 pub use route::{Route, Routes};
 pub use server::{Server, bind};

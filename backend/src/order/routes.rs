@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
 use super::{Orders, Settled};
-use crate::http::{Answer, Call, Failure, HealthDocument, Outcome, Ready, Route, Routes, health_routes};
+use crate::http::{Answer, Call, Failure, HealthDocument, Outcome, Readiness, Ready, Route, Routes, health_routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -54,12 +54,16 @@ fn document() -> utoipa::openapi::OpenApi {
 }
 
 impl Ready for Orders {
-    fn missing(&self) -> BoxFuture<'_, Vec<String>> {
+    fn look(&self) -> BoxFuture<'_, Readiness> {
         async {
-            match self.catalog.ready().await {
+            let missing = match self.catalog.ready().await {
                 Ok(answer) if answer.is_success() => Vec::new(),
                 Ok(_) => vec![format!("the catalog at {} is not ready", self.catalog.url())],
                 Err(error) => vec![format!("the catalog: {error}")],
+            };
+            Readiness {
+                missing,
+                ..Readiness::default()
             }
         }
         .boxed()

@@ -51,6 +51,10 @@ async fn services_start_in_any_order_and_say_what_is_missing() {
     })
     .await;
     assert_eq!(customer.buy(1, 1, None).await.status, 200);
+    let health = customer.get("/readyz").await.json();
+    let service = |place: usize| health["services"][place]["service"].clone();
+    assert_eq!((service(0), service(1)), ("order".into(), "catalog".into()));
+    assert_eq!(health["services"][0]["requests"], 1, "{health}");
 }
 
 #[tokio::test]

@@ -64,6 +64,14 @@ pub enum Command {
     Whole,
     /// A chart over the whole frame.
     Expand,
+    /// Starts the shoppers, or stops them.
+    StartStop,
+    /// Lets the shoppers wait, or go on.
+    Pause,
+    /// Fewer shoppers.
+    Fewer,
+    /// More shoppers.
+    More,
     /// Draws every cell anew.
     Redraw,
     /// Hands the terminal back for a while.
@@ -87,7 +95,7 @@ pub struct About {
 
 impl Command {
     /// All of them, in the order of the help.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 39] = [
         Self::Go(Screen::Shop),
         Self::Go(Screen::Orders),
         Self::Go(Screen::Autopilot),
@@ -119,6 +127,10 @@ impl Command {
         Self::Shorter,
         Self::Whole,
         Self::Expand,
+        Self::StartStop,
+        Self::Pause,
+        Self::Fewer,
+        Self::More,
         Self::Back,
         Self::Suspend,
         Self::Redraw,
@@ -171,12 +183,26 @@ impl Command {
             Self::Longer => about("Charts", "+", "longer", "Look further back"),
             Self::Shorter => about("Charts", "-", "shorter", "Look less far back"),
             Self::Whole => about("Charts", "a", "all", "Look back as far as is known"),
-            Self::Expand => about("Charts", "e", "expand", "The chart over the whole frame"),
+            Self::Expand => about(
+                "Charts",
+                "e",
+                "expand",
+                "A chart over the whole frame; at the autopilot the next one",
+            ),
+            Self::StartStop => about("Autopilot", "s", "start", "Let random shoppers in, or stop them"),
+            Self::Pause => about("Autopilot", "p", "pause", "Let the shoppers wait, or go on"),
+            Self::Fewer => about("Autopilot", "[", "fewer", "Fewer shoppers"),
+            Self::More => about("Autopilot", "]", "more", "More shoppers"),
             Self::Back => about("Leave", "q", "back", "Back; from the first screen out of the shop"),
             Self::Suspend => about("Leave", "^Z", "suspend", "Back to the shell for a while; `fg` returns"),
             Self::Redraw => about("Leave", "^L", "redraw", "Draw the screen anew"),
             Self::Quit => about("Leave", "^C", "quit", "Out of the shop, from anywhere"),
         }
+    }
+
+    /// Its name in the configuration file.
+    pub fn name(self) -> String {
+        self.about().label.replace(' ', "-")
     }
 
     /// Whether the palette offers it: what only moves is for keys.
@@ -189,8 +215,18 @@ impl Command {
         let only_shop = || (app.screen != Screen::Shop).then(|| "only in the shop (1)".to_owned());
         let only_with_book =
             || only_shop().or_else(|| app.visible_book().is_none().then(|| "choose a book first".to_owned()));
+        let only_flying = || (app.screen != Screen::Autopilot).then(|| "only at the autopilot (3)".to_owned());
+        let nobody = |why: &str| (!app.flight.runs).then(|| why.to_owned());
         match self {
             Self::Go(Screen::Autopilot) => app.autopilot.clone().err(),
+            Self::StartStop => only_flying().or_else(|| app.flight.stopping.then(|| "it is being stopped".to_owned())),
+            Self::Pause => only_flying().or_else(|| nobody("nobody shops")),
+            Self::Fewer | Self::More => only_flying(),
+            Self::Freeze | Self::Longer | Self::Shorter | Self::Whole | Self::Expand
+                if app.screen == Screen::Autopilot =>
+            {
+                (!app.flight.flew).then(|| "there is no chart yet".to_owned())
+            }
             Self::Find => only_shop(),
             Self::Sort | Self::Reverse => {
                 only_shop().or_else(|| app.shop.rows.is_empty().then(|| "there is nothing to sort".to_owned()))
@@ -240,6 +276,8 @@ mod tests {
     fn the_list_has_every_command_once_and_no_key_twice() {
         let commands: HashSet<_> = Command::ALL.into_iter().collect();
         assert_eq!(commands.len(), Command::ALL.len());
+        let names: HashSet<_> = Command::ALL.iter().map(|command| command.name()).collect();
+        assert_eq!(names.len(), Command::ALL.len());
         let keys: Vec<_> = Command::ALL
             .iter()
             .flat_map(|command| command.about().keys.split(' '))

@@ -51,8 +51,10 @@ impl App {
             ],
             Some(Overlay::Chart) => vec![
                 fixed("Esc", "close", Some(Command::Close)),
-                fixed("+ - a", "window", Some(Command::Longer)),
-                fixed("Space", "freeze", Some(Command::Freeze)),
+                fixed(self.keymap.keys(Command::Longer), "longer", Some(Command::Longer)),
+                fixed(self.keymap.keys(Command::Shorter), "shorter", Some(Command::Shorter)),
+                fixed(self.keymap.keys(Command::Whole), "all", Some(Command::Whole)),
+                fixed(self.keymap.keys(Command::Freeze), "freeze", Some(Command::Freeze)),
             ],
             None if self.is_finding() => vec![
                 fixed("Enter", "to the list", Some(Command::Open)),
@@ -80,20 +82,44 @@ impl App {
                 Command::Refresh,
             ],
             Screen::Orders => &[Command::Copy, Command::Refresh, Command::Open],
-            Screen::Autopilot => &[],
+            Screen::Autopilot => &[
+                Command::StartStop,
+                Command::Pause,
+                Command::Fewer,
+                Command::More,
+                Command::Freeze,
+                Command::Expand,
+                Command::Longer,
+                Command::Shorter,
+                Command::Whole,
+            ],
             Screen::Services => &[Command::Refresh, Command::Copy],
         };
         let reconnect = (!self.connection.is_live()).then_some(Command::Reconnect);
         own.iter()
             .copied()
-            .filter(|command| *command != Command::Open || self.can_open())
+            .filter(|command| match command {
+                Command::Open => self.can_open(),
+                // Before the first run there is nothing to hold still or to look at more closely.
+                Command::Pause => self.flight.runs,
+                _ if self.screen == Screen::Autopilot && command.about().group == "Charts" => self.flight.flew,
+                _ => true,
+            })
             .chain(reconnect)
             .chain(common)
             .map(|command| Hint {
-                keys: command.about().keys.split(' ').next().unwrap_or_default().to_owned(),
+                keys: self
+                    .keymap
+                    .keys(command)
+                    .split(' ')
+                    .next()
+                    .unwrap_or_default()
+                    .to_owned(),
                 label: match command {
                     Command::Back if self.is_at_the_door() => "quit".to_owned(),
-                    Command::Freeze if self.books.is_held() => "let go".to_owned(),
+                    Command::Freeze if self.is_held() => "let go".to_owned(),
+                    Command::StartStop if self.flight.runs => "stop".to_owned(),
+                    Command::Pause if self.flight.paused => "go on".to_owned(),
                     _ => command.about().label.to_owned(),
                 },
                 target: Some(Target::Command(command)),

@@ -4,7 +4,6 @@ use super::finding::{Typed, paste_into, type_into};
 use super::{App, Command, Overlay, Picker, Screen, Target, palette};
 use crate::effect::Effect;
 use crate::event::{Deed, Event, Key, KeyEvent, Pointer};
-use crate::keymap;
 
 /// How many rows the wheel moves.
 const WHEEL_ROWS: usize = 3;
@@ -24,7 +23,7 @@ impl App {
 
     fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
         // These work wherever one is.
-        if let Some(command @ (Command::Quit | Command::Suspend | Command::Redraw)) = keymap::command(key) {
+        if let Some(command @ (Command::Quit | Command::Suspend | Command::Redraw)) = self.keymap.command(key) {
             return self.run(command, None);
         }
         match self.overlays.last() {
@@ -34,7 +33,7 @@ impl App {
                 self.scroll_key(key);
                 Vec::new()
             }
-            Some(Overlay::Chart) => match keymap::command(key) {
+            Some(Overlay::Chart) => match self.keymap.command(key) {
                 Some(Command::Back | Command::Expand | Command::Close) => {
                     self.overlays.pop();
                     Vec::new()
@@ -50,7 +49,7 @@ impl App {
                 _ => Vec::new(),
             },
             None if self.is_finding() => self.find_key(key),
-            None => match keymap::command(key) {
+            None => match self.keymap.command(key) {
                 Some(command) => self.run(command, Some(key.key)),
                 None => Vec::new(),
             },
@@ -104,7 +103,7 @@ impl App {
             Some(Overlay::Help { .. }) => Command::Help,
             _ => Command::Log,
         };
-        match keymap::command(key) {
+        match self.keymap.command(key) {
             Some(Command::Close | Command::Back) => {
                 self.overlays.pop();
             }
@@ -123,7 +122,7 @@ impl App {
 
     fn scroll_overlay(&mut self, to: impl Fn(usize) -> usize) {
         let lines = match self.overlays.last() {
-            Some(Overlay::Help { .. }) => Command::ALL.len() + 10,
+            Some(Overlay::Help { .. }) => Command::ALL.len() + 12,
             _ => self.notices.log.len(),
         };
         if let Some(Overlay::Help { scroll } | Overlay::Log { scroll }) = self.overlays.last_mut() {

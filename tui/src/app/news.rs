@@ -171,14 +171,8 @@ impl App {
         let clean = |text: &str| text::clean(text).into_owned();
         match result {
             Ok(health) => {
-                let health = Health {
-                    status: clean(&health.status),
-                    service: clean(&health.service),
-                    version: clean(&health.version),
-                    uptime_s: health.uptime_s,
-                    missing: health.missing.iter().map(|missing| clean(missing)).collect(),
-                };
-                self.services.health.arrived(Ok(health), now);
+                self.services.told(&health, now);
+                self.services.health.arrived(Ok(services::cleaned(&health)), now);
             }
             Err(Error::Problem(problem)) => self.services.health.arrived(Err(clean(&problem.detail)), now),
             Err(error) => self.services.health.failed(clean(&error.to_string()), now),

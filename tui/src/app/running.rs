@@ -56,7 +56,7 @@ impl App {
             Command::PreviousPane => self.focus_step(false),
             Command::Open => return self.open(),
             Command::Close => return self.close(),
-            Command::Back if self.is_at_the_door() => return vec![Effect::Quit],
+            Command::Back if self.is_at_the_door() => return vec![Effect::Leave],
             Command::Back => return self.close(),
             Command::Find => self.begin_find(),
             Command::Palette => self.overlays.push(Overlay::Palette(Picker::default())),
@@ -68,6 +68,12 @@ impl App {
             Command::Reconnect => return vec![Effect::Reconnect],
             Command::Sort => self.sort_by_next(),
             Command::Reverse => self.reverse_sort(),
+            Command::StartStop | Command::Pause | Command::Fewer | Command::More => return vec![Effect::Fly(command)],
+            Command::Freeze | Command::Longer | Command::Shorter | Command::Whole | Command::Expand
+                if self.screen == Screen::Autopilot =>
+            {
+                return vec![Effect::Fly(command)];
+            }
             Command::Freeze => self.books.hold(!self.books.is_held(), self.now.elapsed),
             Command::Longer => self.shop.window = (self.shop.window + 1).min(WINDOWS.len() - 1),
             Command::Shorter => self.shop.window = self.shop.window.saturating_sub(1),
@@ -138,10 +144,15 @@ impl App {
 
     /// Whether `q` leaves the shop from here.
     pub(super) fn is_at_the_door(&self) -> bool {
-        self.screen == Screen::Shop
-            && self.overlays.is_empty()
-            && self.shop.find.is_none()
-            && self.focus == Focus::Topics
+        if self.screen != self.door || !self.overlays.is_empty() {
+            return false;
+        }
+        match self.screen {
+            Screen::Shop => self.shop.find.is_none() && self.focus == Focus::Topics,
+            Screen::Autopilot => !self.flight.expanded,
+            Screen::Orders => !self.orders.open || self.room() != Room::One,
+            Screen::Services => true,
+        }
     }
 
     fn close(&mut self) -> Vec<Effect> {
@@ -156,7 +167,9 @@ impl App {
             Screen::Shop if self.shop.find.is_some() => self.end_find(),
             Screen::Shop => self.focus = Focus::Topics,
             Screen::Orders if self.orders.open && self.room() == Room::One => self.orders.open = false,
-            _ => return self.go(Screen::Shop),
+            Screen::Autopilot if self.flight.expanded => return vec![Effect::Fly(Command::Close)],
+            screen if screen == self.door => {}
+            _ => return self.go(self.door),
         }
         Vec::new()
     }
@@ -176,6 +189,14 @@ impl App {
                 self.services.poll_at = None;
                 self.look_at_services()
             }
+        }
+    }
+
+    /// Whether what is on the screen is held still.
+    pub fn is_held(&self) -> bool {
+        match self.screen {
+            Screen::Autopilot => self.flight.held,
+            _ => self.books.is_held(),
         }
     }
 

@@ -12,18 +12,78 @@ use super::data::Data;
 pub(super) const POLL: Duration = Duration::from_secs(2);
 /// The most routes shown.
 const ROUTES_MAX: usize = 128;
+/// The most services shown.
+const SERVICES_MAX: usize = 16;
 
 /// The services' screen.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
     /// The front-end's health; the error's text where it is up but not ready.
     pub health: Data<Result<Health, String>>,
+    /// The services, the front-end first, as they were last told.
+    pub list: Vec<Service>,
     /// Its routes.
     pub routes: Data<Vec<Route>>,
     /// When it is asked again.
     pub poll_at: Option<Duration>,
     /// The first row shown.
     pub scroll: usize,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// What it says of itself.
+    pub health: Health,
+    /// Requests a second since the question before; nothing after the first one.
+    pub rate: Option<f64>,
+    /// When it said so.
+    pub at: Duration,
+}
+
+impl Services {
+    /// Takes in what the front-end says of itself and of the services behind it.
+    pub(super) fn told(&mut self, health: &Health, now: Duration) {
+        let told = std::iter::once(health).chain(&health.services).take(SERVICES_MAX);
+        let list = told.map(|health| {
+            let before = self
+                .list
+                .iter()
+                .find(|known| known.health.service == clean(&health.service));
+            Service {
+                rate: before.and_then(|before| rate(before, health, now)),
+                health: cleaned(health),
+                at: now,
+            }
+        });
+        self.list = list.collect();
+    }
+}
+
+fn rate(before: &Service, health: &Health, now: Duration) -> Option<f64> {
+    // One that was started again counts from nothing.
+    let requests = health.requests.checked_sub(before.health.requests)?;
+    let passed = now.checked_sub(before.at).filter(|passed| !passed.is_zero())?;
+    // Nobody answers four billion requests between two questions.
+    u32::try_from(requests)
+        .ok()
+        .map(|requests| f64::from(requests) / passed.as_secs_f64())
+}
+
+/// Without the services behind it.
+pub(super) fn cleaned(health: &Health) -> Health {
+    Health {
+        status: clean(&health.status),
+        service: clean(&health.service),
+        version: clean(&health.version),
+        missing: health.missing.iter().map(|missing| clean(missing)).collect(),
+        services: Vec::new(),
+        ..*health
+    }
+}
+
+fn clean(text: &str) -> String {
+    text::clean(text).into_owned()
 }
 
 /// What one route of one service did.
@@ -178,6 +238,35 @@ other{x="y"} 1
         );
         assert_eq!((routes[0].p50_us, routes[0].p99_us), (Some(1_000), Some(10_000)));
         assert_eq!(routes[1].p50_us, None);
+    }
+
+    #[test]
+    fn the_rate_is_what_was_answered_between_two_questions() {
+        let health = |service: &str, requests| Health {
+            status: "ok".into(),
+            service: service.into(),
+            version: "1".into(),
+            uptime_s: 1,
+            missing: Vec::new(),
+            requests,
+            p50_us: None,
+            p99_us: None,
+            services: Vec::new(),
+        };
+        let with = |requests, order| Health {
+            services: vec![health("order", order)],
+            ..health("frontend", requests)
+        };
+        let mut services = Services::default();
+        let rates = |services: &Services| services.list.iter().map(|service| service.rate).collect::<Vec<_>>();
+        services.told(&with(100, 50), Duration::from_secs(10));
+        assert_eq!(rates(&services), [None, None]);
+        services.told(&with(150, 3), Duration::from_secs(12));
+        assert_eq!(
+            rates(&services),
+            [Some(25.0), None],
+            "the order service was started again"
+        );
     }
 
     #[test]

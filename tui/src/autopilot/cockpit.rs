@@ -1,6 +1,7 @@
 //! A run behind a screen: started, paused, stopped and started again by keys.
 
 use common::client::Shop;
+use tokio::sync::watch;
 
 use super::settings::SHOPPERS_MAX;
 use super::{Autopilot, Handle, Phase, Settings, Snapshot};
@@ -18,17 +19,13 @@ pub enum Wish {
     More,
 }
 
-impl Wish {
-    /// The wish of a key, as the screen's hints name them.
-    pub fn of(key: char) -> Option<Self> {
-        match key {
-            's' => Some(Self::StartOrStop),
-            'p' => Some(Self::Pause),
-            '[' => Some(Self::Fewer),
-            ']' => Some(Self::More),
-            _ => None,
-        }
-    }
+/// A run, and whether a key stopped it; otherwise it goes on until it ends by itself.
+#[derive(Debug, Clone, Default)]
+pub struct Watched {
+    /// The newest run, if one was started.
+    pub run: Option<Handle>,
+    /// Whether it was stopped by a key.
+    pub stopped: bool,
 }
 
 /// A run that may be there or not.
@@ -36,8 +33,7 @@ impl Wish {
 pub struct Cockpit {
     shop: Shop,
     settings: Settings,
-    run: Option<Handle>,
-    stopped: bool,
+    watched: watch::Sender<Watched>,
 }
 
 impl Cockpit {
@@ -46,25 +42,32 @@ impl Cockpit {
         Self {
             shop,
             settings,
-            run: None,
-            stopped: false,
+            watched: watch::Sender::default(),
         }
+    }
+
+    /// Tells of every run that is started or stopped here.
+    pub fn watch(&self) -> watch::Receiver<Watched> {
+        self.watched.subscribe()
     }
 
     /// Starts a run in place of the one there was.
     pub fn start(&mut self) {
-        self.run = Some(Autopilot::start(self.shop.clone(), self.settings.clone()));
-        self.stopped = false;
+        let run = Autopilot::start(self.shop.clone(), self.settings.clone());
+        self.watched.send_replace(Watched {
+            run: Some(run),
+            stopped: false,
+        });
     }
 
     /// The run, if one was started.
-    pub fn run(&self) -> Option<&Handle> {
-        self.run.as_ref()
+    fn run(&self) -> Option<Handle> {
+        self.watched.borrow().run.clone()
     }
 
     /// Whether the run was stopped by a key rather than by itself.
     pub fn was_stopped(&self) -> bool {
-        self.stopped
+        self.watched.borrow().stopped
     }
 
     /// Shoppers of this run or the next.
@@ -74,19 +77,18 @@ impl Cockpit {
 
     /// Where the run stands.
     pub fn snapshot(&self) -> Option<Snapshot> {
-        self.run.as_ref().map(Handle::snapshot)
+        self.watched.borrow().run.as_ref().map(Handle::snapshot)
     }
 
     /// Does what a key asks.
     pub fn act(&mut self, wish: Wish) {
         let phase = self.snapshot().map(|snapshot| snapshot.phase);
-        match (wish, &self.run) {
+        match (wish, self.run()) {
             (Wish::StartOrStop, Some(run)) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
                 // Only when the old run is over may the next one begin.
-                if !self.stopped {
-                    self.stopped = true;
-                    let stopping = run.clone();
-                    tokio::spawn(async move { stopping.stop().await.map(drop) });
+                if !self.was_stopped() {
+                    self.watched.send_modify(|watched| watched.stopped = true);
+                    tokio::spawn(async move { run.stop().await.map(drop) });
                 }
             }
             (Wish::StartOrStop, _) => self.start(),
@@ -100,7 +102,7 @@ impl Cockpit {
 
     fn set_shoppers(&mut self, change: impl FnOnce(u32) -> u32) {
         self.settings.shoppers = change(self.settings.shoppers).clamp(1, SHOPPERS_MAX);
-        if let Some(run) = &self.run {
+        if let Some(run) = self.run() {
             run.set_shoppers(self.settings.shoppers);
         }
     }

@@ -1,13 +1,14 @@
 //! The autopilot as a screen of the interactive shop.
 
 use ratatui::Frame;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::cockpit::{Cockpit, Wish};
-use super::{Phase, Snapshot, screen};
-use crate::event::{Key, KeyEvent};
+use super::screen::{self, Charts};
+use super::{Phase, Snapshot};
+use crate::app::{Command, Flight};
 use crate::theme;
 use crate::ui::Pane;
 
@@ -15,29 +16,52 @@ use crate::ui::Pane;
 #[derive(Debug)]
 pub struct AutopilotPane {
     cockpit: Cockpit,
+    charts: Charts,
+    /// What is on the screen; nothing while it must be drawn anew.
     shown: Option<Option<Snapshot>>,
+    /// What is shown while the screen is held still.
+    held: Option<Snapshot>,
 }
 
 impl AutopilotPane {
     /// Over a cockpit in which nothing need run yet.
     pub fn new(cockpit: Cockpit) -> Self {
-        Self { cockpit, shown: None }
+        Self {
+            cockpit,
+            charts: Charts::default(),
+            shown: None,
+            held: None,
+        }
+    }
+
+    /// What is to be shown now.
+    fn snapshot(&self) -> Option<Snapshot> {
+        self.held.clone().or_else(|| self.cockpit.snapshot())
+    }
+
+    fn hold(&mut self) {
+        self.held = match self.held.take() {
+            Some(_) => None,
+            None => self.cockpit.snapshot(),
+        };
+        self.charts.held = self.held.is_some();
     }
 }
 
 impl Pane for AutopilotPane {
     fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Look) {
-        let snapshot = self.cockpit.snapshot();
+        let area = area.inner(Margin::new(1, 0));
+        let snapshot = self.snapshot();
         match &snapshot {
-            Some(snapshot) => screen::draw_with(frame, area, snapshot, &screen::Look::of(look)),
+            Some(snapshot) => screen::draw_with(frame, area, snapshot, &screen::Look::of(look), &self.charts),
             None => {
                 let shoppers = self.cockpit.shoppers();
                 let lines = vec![
                     Line::default(),
-                    Line::styled("  Nobody shops here by itself yet.", look.palette.text),
+                    Line::styled(" Nobody shops here by itself yet.", look.palette.text),
                     Line::styled(
                         format!(
-                            "  Press s to let {shoppers} random {} in: they really buy.",
+                            " Press s to let {shoppers} random {} in: they really buy.",
                             customers(shoppers)
                         ),
                         look.palette.dim,
@@ -49,32 +73,38 @@ impl Pane for AutopilotPane {
         self.shown = Some(snapshot);
     }
 
-    fn key(&mut self, key: KeyEvent) -> bool {
-        let (Key::Char(letter), false, false) = (key.key, key.ctrl, key.alt) else {
-            return false;
-        };
-        let Some(wish) = Wish::of(letter) else { return false };
-        self.cockpit.act(wish);
+    fn run(&mut self, command: Command) {
+        match command {
+            Command::StartStop => self.cockpit.act(Wish::StartOrStop),
+            Command::Pause => self.cockpit.act(Wish::Pause),
+            Command::Fewer => self.cockpit.act(Wish::Fewer),
+            Command::More => self.cockpit.act(Wish::More),
+            Command::Freeze => self.hold(),
+            Command::Longer => self.charts.longer(),
+            Command::Shorter => self.charts.shorter(),
+            Command::Whole => self.charts.whole(),
+            Command::Expand => self.charts.expand(),
+            Command::Close => self.charts.large = None,
+            _ => return,
+        }
         self.shown = None;
-        true
     }
 
-    fn hints(&self) -> Vec<(String, String)> {
+    fn flight(&self) -> Flight {
         let phase = self.cockpit.snapshot().map(|snapshot| snapshot.phase);
         let runs = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
-        let mut hints = vec![("s", if runs { "stop" } else { "start" })];
-        if runs {
-            hints.push(("p", if phase == Some(Phase::Paused) { "go on" } else { "pause" }));
+        Flight {
+            runs,
+            flew: phase.is_some(),
+            paused: phase == Some(Phase::Paused),
+            stopping: runs && (self.cockpit.was_stopped() || phase == Some(Phase::Closing)),
+            held: self.held.is_some(),
+            expanded: self.charts.large.is_some(),
         }
-        hints.push(("[ ]", "fewer, more shoppers"));
-        hints
-            .into_iter()
-            .map(|(key, what)| (key.to_owned(), what.to_owned()))
-            .collect()
     }
 
     fn changed(&mut self) -> bool {
-        self.shown != Some(self.cockpit.snapshot())
+        self.shown != Some(self.snapshot())
     }
 }
 

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use super::outcome::{Outcome, Outcomes, Verb};
 
 /// Seconds that are kept for the charts.
-pub(super) const SERIES_SECONDS_MAX: usize = 600;
+pub(in crate::autopilot) const SERIES_SECONDS_MAX: usize = 600;
 /// Latencies are clipped to this: one minute, twice the longest an order may take.
 const LATENCY_US_MAX: u64 = 60_000_000;
 

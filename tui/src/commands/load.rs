@@ -11,11 +11,18 @@ use super::output::{self, Output};
 use super::{Error, Exit, Interrupt, live};
 use crate::autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 use crate::cli::{AutopilotArgs, Cli};
+use crate::place::Place;
 
 /// How often a headless run tells where it stands.
 const PROGRESS: Duration = Duration::from_secs(1);
 
-pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+pub(super) async fn run(
+    place: &Place,
+    args: &AutopilotArgs,
+    cli: &Cli,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Error> {
+    let shop = &place.shop;
     // A store that cannot be reached now is said at once; one that goes away later is waited for.
     let asked = tokio::select! {
         asked = shop.topics() => asked,
@@ -36,7 +43,7 @@ pub(super) async fn run(shop: &Shop, args: &AutopilotArgs, cli: &Cli, mut interr
     let (interrupted, report) = if args.headless || out.is_json() || !has_terminal() {
         headless(shop, settings, interrupt).await?
     } else {
-        live::run(shop, settings, &cli.look, interrupt).await?
+        live::run(place, settings, cli, interrupt).await?
     };
     if out.is_json() {
         out.json(&*report)?;

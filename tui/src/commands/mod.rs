@@ -6,6 +6,7 @@ mod browse;
 mod interrupt;
 mod live;
 mod load;
+mod manual;
 mod output;
 mod purchase;
 mod table;
@@ -13,14 +14,14 @@ mod watch;
 
 use std::io;
 
-use clap::CommandFactory;
-use common::client::{self, Shop};
+use common::client;
 
 pub use interrupt::Interrupt;
 use output::Output;
 
 use crate::cli::{Cli, Command};
-use crate::{autopilot, place, runtime, shop};
+use crate::place::Place;
+use crate::{autopilot, config, place, runtime, shop};
 
 /// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +72,9 @@ pub enum Error {
     /// It was called wrongly.
     #[error("{0}")]
     Usage(String),
+    /// The configuration file is wrong.
+    #[error(transparent)]
+    Config(#[from] config::Error),
     /// There is no shop to ask.
     #[error(transparent)]
     Place(#[from] place::Error),
@@ -92,7 +96,7 @@ impl Error {
     /// The exit that goes with it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Place(place::Error::Url(_)) => Exit::Usage,
+            Self::Usage(_) | Self::Config(_) | Self::Place(place::Error::Url(_)) => Exit::Usage,
             Self::Client(client::Error::Problem(problem)) => Exit::of_status(problem.status),
             Self::Autopilot(error) => match error {
                 autopilot::Error::Shelf(client::Error::Problem(problem)) => Exit::of_status(problem.status),
@@ -106,7 +110,15 @@ impl Error {
 }
 
 /// Runs a command line to its end on a runtime of its own, and says on standard error what went wrong.
-pub fn main(cli: &Cli) -> Exit {
+pub fn main(mut cli: Cli) -> Exit {
+    match cli.command {
+        Some(Command::Completions { shell }) => return ended(manual::completions(shell)),
+        Some(Command::Man { ref folder }) => return ended(manual::pages(folder.as_deref())),
+        _ => {}
+    }
+    if let Err(error) = config::read().map(|config| cli.adopt(config)) {
+        return ended(Err(error.into()));
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -114,7 +126,15 @@ pub fn main(cli: &Cli) -> Exit {
             return Exit::Unavailable;
         }
     };
-    let exit = match runtime.block_on(run(cli)) {
+    let exit = ended(runtime.block_on(run(&cli)));
+    // Requests that nobody waits for any more must not hold the process.
+    runtime.shutdown_background();
+    exit
+}
+
+/// Says on standard error what went wrong.
+fn ended(done: Result<Exit, Error>) -> Exit {
+    match done {
         Ok(exit) => exit,
         // Whoever read the output has enough of it: `bookstore watch | head`.
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
@@ -122,35 +142,29 @@ pub fn main(cli: &Cli) -> Exit {
             output::complain(&error.to_string());
             error.exit()
         }
-    };
-    // Requests that nobody waits for any more must not hold the process.
-    runtime.shutdown_background();
-    exit
+    }
 }
 
 async fn run(cli: &Cli) -> Result<Exit, Error> {
     let Some(command) = &cli.command else {
         return shop::open(cli).await;
     };
-    if let Command::Completions { shell } = command {
-        return print_completions(*shell);
-    }
     // Listened to before a store is opened: no signal may leave it without its clean stop.
     let interrupt = Interrupt::listen()?;
     let place = place::find(cli).await?;
     if let Some(note) = &place.note {
         output::tell(note);
     }
-    let done = run_at(&place.shop, command, cli, interrupt).await;
+    let done = run_at(&place, command, cli, interrupt).await;
     place.leave().await;
     done
 }
 
-async fn run_at(shop: &Shop, command: &Command, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
-    let out = Output::new(cli.shop.json);
+async fn run_at(place: &Place, command: &Command, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+    let (out, shop) = (Output::new(cli.shop.json), &place.shop);
     match command {
         // These two end in an orderly way of their own when they are interrupted.
-        Command::Autopilot(args) => return load::run(shop, args, cli, interrupt).await,
+        Command::Autopilot(args) => return load::run(place, args, cli, interrupt).await,
         Command::Buy(args) => return purchase::buy(shop, args, &out, interrupt).await,
         _ => {}
     }
@@ -162,18 +176,13 @@ async fn run_at(shop: &Shop, command: &Command, cli: &Cli, mut interrupt: Interr
             Command::Order { order } => purchase::order(shop, *order, &out).await,
             Command::Restock(args) => purchase::restock(shop, args, &out).await,
             Command::Watch { after } => watch::run(shop, *after, &out).await,
-            Command::Autopilot(_) | Command::Buy(_) | Command::Completions { .. } => Ok(Exit::Done),
+            Command::Autopilot(_) | Command::Buy(_) | Command::Completions { .. } | Command::Man { .. } => {
+                Ok(Exit::Done)
+            }
         }
     };
     tokio::select! {
         done = work => done,
         () = interrupt.wait() => Ok(Exit::Interrupted),
     }
-}
-
-fn print_completions(shell: clap_complete::Shell) -> Result<Exit, Error> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "bookstore", &mut script);
-    output::write_all(&script)?;
-    Ok(Exit::Done)
 }

@@ -4,14 +4,14 @@ use std::io;
 use std::time::Duration;
 
 use common::{OrderId, Timestamp};
+use futures::future::BoxFuture;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::Error;
-use crate::app::{App, Command, Screen, update};
+use super::{Error, Left};
+use crate::app::{App, Screen, update};
 use crate::effect::{Effect, Runner};
 use crate::event::Event;
-use crate::keymap;
 use crate::message::{Message, Now, What};
 use crate::terminal::{Signal, Signals, Stage, panicked};
 use crate::theme::Look;
@@ -36,7 +36,7 @@ pub(super) struct Session<S> {
     began: Instant,
     next_frame: Instant,
     last_tick: Instant,
-    leaving: bool,
+    leaving: Option<Left>,
     suspending: bool,
 }
 
@@ -52,7 +52,7 @@ impl<S: Stage> Session<S> {
             began: now,
             next_frame: now,
             last_tick: now,
-            leaving: false,
+            leaving: None,
             suspending: false,
         }
     }
@@ -70,11 +70,15 @@ impl<S: Stage> Session<S> {
         mut inbox: mpsc::Receiver<What>,
         mut ended: Option<watch::Receiver<Option<String>>>,
         mut signals: Signals,
-    ) -> Result<(), Error> {
+        mut leave: BoxFuture<'static, ()>,
+    ) -> Result<Left, Error> {
         if let Some(why) = ended.as_mut().and_then(|ended| ended.borrow_and_update().clone()) {
             self.take_in(What::StoreEnded(why))?;
         }
-        while !self.leaving {
+        loop {
+            if let Some(left) = self.leaving {
+                return Ok(left);
+            }
             if self.suspending {
                 self.suspend().await?;
             }
@@ -86,15 +90,16 @@ impl<S: Stage> Session<S> {
                 event = input.recv() => match event {
                     Some(event) => self.take_in(What::Input(event?))?,
                     // Nobody is there any more.
-                    None => return Ok(()),
+                    None => return Ok(Left::Quietly),
                 },
                 Some(what) = inbox.recv() => self.take_in(what)?,
                 () = tokio::time::sleep_until(wake) => self.woke()?,
                 signal = signals.next() => match signal {
-                    Signal::Leave => return Ok(()),
+                    Signal::Leave => return Ok(Left::Interrupted),
                     Signal::Continued => self.come_back()?,
                 },
                 why = closing(&mut ended) => self.take_in(What::StoreEnded(why))?,
+                () = &mut leave => return Ok(Left::Done),
                 () = panicked() => return Err(Error::Panicked),
             }
             for _ in 0..BATCH_MAX {
@@ -106,12 +111,11 @@ impl<S: Stage> Session<S> {
                     break;
                 };
                 self.take_in(What::Input(event?))?;
-                if self.leaving || self.suspending {
+                if self.leaving.is_some() || self.suspending {
                     break;
                 }
             }
         }
-        Ok(())
     }
 
     fn now(&self) -> Now {
@@ -123,31 +127,34 @@ impl<S: Stage> Session<S> {
 
     /// Lets something happen.
     pub(super) fn take_in(&mut self, what: What) -> Result<(), Error> {
-        if let What::Input(Event::Key(key)) = &what
-            && self.app.screen == Screen::Autopilot
-            && self.app.overlays.is_empty()
-            && !matches!(
-                keymap::command(*key),
-                Some(Command::Quit | Command::Suspend | Command::Redraw)
-            )
-            && let Some(pane) = &mut self.pane
-            && pane.key(*key)
-        {
-            self.app.dirty = true;
-            return Ok(());
-        }
         self.app.spare_key.get_or_insert_with(OrderId::mint);
         let now = self.now();
+        let mut flew = false;
         for effect in update(&mut self.app, Message { now, what }) {
             match effect {
-                Effect::Quit => self.leaving = true,
+                Effect::Leave => self.leaving = Some(Left::Quietly),
+                Effect::Quit => self.leaving = Some(Left::Interrupted),
                 Effect::Suspend => self.suspending = true,
                 Effect::Redraw => self.stage.wipe()?,
                 Effect::Copy(text) => self.stage.copy(&text)?,
+                Effect::Fly(command) => {
+                    if let Some(pane) = &mut self.pane {
+                        pane.run(command);
+                    }
+                    flew = true;
+                }
                 effect => self.runner.run(effect),
             }
         }
-        Ok(())
+        if flew { self.look_at_pane() } else { Ok(()) }
+    }
+
+    /// Takes in what the autopilot does now.
+    fn look_at_pane(&mut self) -> Result<(), Error> {
+        match self.pane.as_ref().map(|pane| pane.flight()) {
+            Some(flight) if flight != self.app.flight => self.take_in(What::Flight(flight)),
+            _ => Ok(()),
+        }
     }
 
     /// Draws a frame.
@@ -188,6 +195,9 @@ impl<S: Stage> Session<S> {
     }
 
     fn woke(&mut self) -> Result<(), Error> {
+        if self.shows_pane() {
+            self.look_at_pane()?;
+        }
         if self.shows_pane() && self.pane.as_mut().is_some_and(|pane| pane.changed()) {
             self.app.dirty = true;
         } else if self.shows_pane() {

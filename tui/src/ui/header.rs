@@ -243,15 +243,9 @@ fn busy(app: &App) -> Option<&'static str> {
 }
 
 /// The keys that work here and now.
-pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect, own: Vec<(String, String)>) {
+pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
-    let own = own.into_iter().map(|(keys, label)| Hint {
-        keys,
-        label,
-        target: None,
-        ready: true,
-    });
-    let hints: Vec<_> = own.chain(canvas.app.hints()).collect();
+    let hints = canvas.app.hints();
     let width = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
     // Help and the way out are never pushed out of the row by the others.
     let kept = if canvas.app.overlays.is_empty() && !canvas.app.is_finding() {

@@ -36,7 +36,10 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         }
         let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
         let spans = vec![
-            Span::styled(format!("   {}", format::left(about.keys, 9, cut)), key),
+            Span::styled(
+                format!("   {}", format::left(canvas.app.keymap.keys(command), 9, cut)),
+                key,
+            ),
             Span::styled(format::fit(&help, room, cut).into_owned(), style),
         ];
         lines.push(Line::from(spans));
@@ -107,7 +110,10 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
                 format::left(&help, room, cut),
                 if selected { palette.text } else { palette.dim },
             ),
-            Span::styled(format!("{} ", format::right(about.keys, 7, cut)), palette.dim),
+            Span::styled(
+                format!("{} ", format::right(canvas.app.keymap.keys(*command), 7, cut)),
+                palette.dim,
+            ),
         ]);
         let place = Rect { y, height: 1, ..body };
         canvas.line(place, &line);

@@ -7,22 +7,22 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, below};
-use crate::app::{Chip, Link, Room, Target};
+use crate::app::{Chip, Link, Target};
 use crate::format;
+
+/// The widest that the name of a service is.
+const SERVICE_COLUMNS: usize = 10;
+/// The widest that an uptime, a rate or a time is.
+const NUMBER_COLUMNS: usize = 9;
 
 /// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let (top, rest) = if canvas.app.room() == Room::One {
-        let [front, store, rest] =
-            Layout::vertical([Constraint::Length(7), Constraint::Length(5), Constraint::Min(0)]).areas(area);
-        ([front, store], rest)
-    } else {
-        let [top, rest] = Layout::vertical([Constraint::Length(8), Constraint::Min(0)]).areas(area);
-        let [front, store] = Layout::horizontal([Constraint::Percentage(50), Constraint::Percentage(50)]).areas(top);
-        ([front, store], rest)
-    };
-    front_end(canvas, top[0]);
-    store(canvas, top[1]);
+    let [services, rest] = Layout::vertical([Constraint::Length(6), Constraint::Min(0)]).areas(area);
+    // A low screen leaves out what matters least of the store, so that some routes are still to be seen.
+    let store_rows = if rest.height < 14 { 5 } else { 7 };
+    let [store, rest] = Layout::vertical([Constraint::Length(store_rows), Constraint::Min(0)]).areas(rest);
+    list(canvas, services);
+    self::store(canvas, store);
     if rest.height >= 3 {
         routes(canvas, rest);
     }
@@ -36,11 +36,12 @@ fn fact(canvas: &Canvas<'_>, name: &str, value: &str, style: Style) -> Line<'sta
     ])
 }
 
-fn front_end(canvas: &mut Canvas<'_>, area: Rect) {
+/// A row for each service: health, version, uptime, requests a second, latency.
+fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
     let remark = canvas.reading(&app.services.health);
-    let inner = canvas.panel(area, "Front-end", &remark, false);
+    let inner = canvas.panel(area, "Services", &remark, false);
     let inner = Rect {
         x: inner.x + 1,
         width: inner.width.saturating_sub(2),
@@ -49,8 +50,8 @@ fn front_end(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.instead(inner, &app.services.health, None) {
         return;
     }
-    let health = match app.services.health.value.as_ref() {
-        Some(Ok(health)) => health,
+    match app.services.health.value.as_ref() {
+        Some(Ok(_)) => {}
         Some(Err(missing)) => {
             let sign = canvas.glyphs().reconnecting;
             canvas.text(
@@ -62,36 +63,65 @@ fn front_end(canvas: &mut Canvas<'_>, area: Rect) {
             return;
         }
         None => return,
-    };
-    let missing = if health.missing.is_empty() {
-        "nothing".to_owned()
-    } else {
-        health.missing.join("; ")
-    };
-    let state = format!("{} ready", canvas.glyphs().live);
-    let lines = [
-        fact(canvas, "Health", &state, palette.good),
-        fact(
-            canvas,
-            "Missing",
-            &missing,
-            if health.missing.is_empty() {
-                palette.text
-            } else {
-                palette.warn
-            },
-        ),
-        fact(canvas, "Service", &health.service, palette.text),
-        fact(canvas, "Version", &health.version, palette.text),
-        fact(
-            canvas,
-            "Up since",
-            &format!("{} ago", format::span(Duration::from_secs(health.uptime_s))),
-            palette.text,
-        ),
-        fact(canvas, "Address", &app.url, palette.text),
+    }
+    let wide = inner.width >= 90;
+    let head = [
+        "Service",
+        "Health",
+        "Version",
+        "Up",
+        "Requests",
+        "Rate",
+        "p50 up to",
+        if wide { "p99 up to" } else { "p99" },
     ];
-    canvas.lines(inner, &lines);
+    let head = row(canvas, wide, head.map(str::to_owned));
+    canvas.text(Rect { height: 1, ..inner }, &head, palette.dim);
+    let time = |micros: Option<u64>| micros.map_or_else(|| "-".to_owned(), format::latency);
+    for (y, service) in (inner.y + 1..inner.bottom()).zip(&app.services.list) {
+        let health = &service.health;
+        let ok = health.status == "ok" && health.missing.is_empty();
+        let state = if ok {
+            format!("{} ready", canvas.glyphs().live)
+        } else {
+            format!("{} {}", canvas.glyphs().reconnecting, health.status)
+        };
+        let text = row(
+            canvas,
+            wide,
+            [
+                health.service.clone(),
+                state,
+                health.version.clone(),
+                format::span(Duration::from_secs(health.uptime_s)),
+                format::grouped(health.requests),
+                service
+                    .rate
+                    .map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}/s")),
+                time(health.p50_us),
+                time(health.p99_us),
+            ],
+        );
+        let style = if ok { palette.text } else { palette.warn };
+        canvas.text(Rect { y, height: 1, ..inner }, &text, style);
+    }
+}
+
+fn row(canvas: &Canvas<'_>, wide: bool, cells: [String; 8]) -> String {
+    let cut = canvas.glyphs().ellipsis;
+    let [service, health, version, up, requests, rate, p50, p99] = cells;
+    let mut text = format::left(&service, SERVICE_COLUMNS, cut);
+    text += &format::left(&health, 10, cut);
+    text += &format::left(&version, 8, cut);
+    let numbers: &[&String] = if wide {
+        &[&up, &requests, &rate, &p50, &p99]
+    } else {
+        &[&up, &rate, &p99]
+    };
+    for number in numbers {
+        text += &format::right(number, if wide { NUMBER_COLUMNS + 3 } else { NUMBER_COLUMNS }, cut);
+    }
+    text
 }
 
 fn store(canvas: &mut Canvas<'_>, area: Rect) {
@@ -108,6 +138,7 @@ fn store(canvas: &mut Canvas<'_>, area: Rect) {
         .store
         .map_or_else(|| "not known yet".to_owned(), |store| store.to_string());
     let (events, style) = match (connection.chip(app.books.is_held(), app.now.elapsed), &connection.link) {
+        _ if let Some(why) = &connection.ended => (format!("closed for good: {why}"), palette.bad),
         (Chip::Live | Chip::Frozen, _) => ("arrive as they happen".to_owned(), palette.good),
         (_, Link::Live) => ("the front-end lost its catalog".to_owned(), palette.warn),
         (_, Link::Waiting { why, .. }) => (why.clone(), palette.warn),
@@ -122,6 +153,7 @@ fn store(canvas: &mut Canvas<'_>, area: Rect) {
         ),
         fact(canvas, "Store", &id, palette.text),
         fact(canvas, "Events", &events, style),
+        fact(canvas, "Address", &app.url, palette.text),
         fact(
             canvas,
             "Moves",
@@ -130,14 +162,6 @@ fn store(canvas: &mut Canvas<'_>, area: Rect) {
         ),
     ];
     canvas.lines(inner, &lines);
-    if let Some(why) = &connection.ended {
-        let below = Rect {
-            y: inner.y + 4.min(inner.height),
-            height: inner.height.saturating_sub(4),
-            ..inner
-        };
-        canvas.paragraph(below, &format!("Closed for good: {why}"), palette.bad);
-    }
 }
 
 fn routes(canvas: &mut Canvas<'_>, area: Rect) {
@@ -160,10 +184,10 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let wide = inside.width >= 70;
-    let service_width = if wide { 10 } else { 0 };
+    let service_width = if wide { SERVICE_COLUMNS } else { 0 };
     let numbers = if wide { 12 + 9 + 11 + 11 } else { 9 + 9 };
     let route_width = usize::from(inside.width).saturating_sub(service_width + numbers);
-    let row = |service: &str, route: &str, requests: &str, failed: &str, p50: &str, p99: &str| {
+    let route_row = |service: &str, route: &str, requests: &str, failed: &str, p50: &str, p99: &str| {
         let mut text = format::left(service, service_width, cut);
         text += &format::left(route, route_width, cut);
         text += &format::right(requests, if wide { 12 } else { 9 }, cut);
@@ -176,7 +200,7 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
         }
         text
     };
-    let head = row(
+    let head = route_row(
         "Service",
         "Route",
         "Requests",
@@ -188,7 +212,7 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
     let body = below(inside);
     let time = |micros: Option<u64>| micros.map_or_else(|| "-".to_owned(), format::latency);
     for (y, route) in (body.y..body.bottom()).zip(routes.iter().skip(app.services.scroll)) {
-        let text = row(
+        let text = route_row(
             &route.service,
             &route.route,
             &format::grouped(route.requests),

@@ -262,7 +262,7 @@ fn letters_typed_into_the_filter_are_no_commands() {
         !shop
             .wishes
             .iter()
-            .any(|wish| matches!(wish, Effect::Quit | Effect::Copy(_)))
+            .any(|wish| matches!(wish, Effect::Leave | Effect::Quit | Effect::Copy(_)))
     );
     shop.tell(What::Input(Event::Key(KeyEvent::ctrl('c'))));
     assert!(shop.wishes.contains(&Effect::Quit));
@@ -283,7 +283,7 @@ fn q_goes_back_one_step_at_a_time_and_then_out() {
     shop.press(Key::Char('q'));
     assert_eq!(shop.app.screen, Screen::Shop);
     shop.press(Key::Char('q'));
-    assert_eq!(shop.wishes, [Effect::Quit]);
+    assert_eq!(shop.wishes, [Effect::Leave]);
 }
 
 #[test]

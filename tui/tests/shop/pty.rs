@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::client::{Peer, Shop, connections};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tui::app::Screen;
+use tui::keymap::Keymap;
 use tui::runtime::{Options, run};
 use tui::theme::Theme;
 
@@ -40,6 +41,8 @@ fn the_copy_runs_the_shop() {
             data_folder: folder.path().to_owned(),
             screen: Screen::Shop,
             notices: Vec::new(),
+            keymap: Keymap::default(),
+            leave: None,
             autopilot: None,
         };
         if task == "panic" {

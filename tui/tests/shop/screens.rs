@@ -168,14 +168,10 @@ fn orders() {
 fn services() {
     in_all_sizes("services", |shop| {
         shop.press(Key::Char('4'));
-        let health = Health {
-            status: "ok".into(),
-            service: "frontend".into(),
-            version: "0.1.0".into(),
-            uptime_s: 7_500,
-            missing: Vec::new(),
-        };
-        shop.tell(What::Health(Ok(health)));
+        for requests in [18_000, 19_187] {
+            shop.tell(What::Health(Ok(health(requests))));
+            shop.elapsed += std::time::Duration::from_secs(2);
+        }
         shop.tell(What::Metrics(Ok(METRICS.to_owned())));
     });
     in_all_sizes("services_not_ready", |shop| {
@@ -188,6 +184,24 @@ fn services() {
         shop.tell(What::Metrics(Ok(String::new())));
         shop.tell(What::Live(News::Source(false)));
     });
+}
+
+fn health(requests: u64) -> Health {
+    let one = |service: &str, requests| Health {
+        status: "ok".into(),
+        service: service.into(),
+        version: "0.1.0".into(),
+        uptime_s: 7_500,
+        missing: Vec::new(),
+        requests,
+        p50_us: Some(250),
+        p99_us: Some(50_000),
+        services: Vec::new(),
+    };
+    Health {
+        services: vec![one("order", 953), one("catalog", 77)],
+        ..one("frontend", requests)
+    }
 }
 
 const METRICS: &str = r#"

@@ -11,6 +11,7 @@ use ratatui::{Frame, Terminal};
 use tokio::sync::{mpsc, watch};
 use tui::app::Screen;
 use tui::event::{Event, Key, KeyEvent};
+use tui::keymap::Keymap;
 use tui::runtime::{Options, serve};
 use tui::terminal::Stage;
 use tui::theme::Theme;
@@ -148,7 +149,7 @@ impl Stage for Hall {
 struct Visitor {
     keys: mpsc::Sender<io::Result<Event>>,
     frames: watch::Receiver<String>,
-    visit: tokio::task::JoinHandle<Result<(), tui::runtime::Error>>,
+    visit: tokio::task::JoinHandle<Result<tui::runtime::Left, tui::runtime::Error>>,
 }
 
 impl Visitor {
@@ -167,6 +168,8 @@ impl Visitor {
             data_folder: data_folder.to_owned(),
             screen: Screen::Shop,
             notices: Vec::new(),
+            keymap: Keymap::default(),
+            leave: None,
             autopilot: None,
         };
         let stage = Hall {

@@ -10,6 +10,7 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 use super::super::report::ms;
 use super::super::snapshot::Snapshot;
 use super::super::tally::Second;
+use super::charts::Charts;
 use super::fitting;
 use super::look::Look;
 use super::number::{grouped, mark, marks};
@@ -18,7 +19,7 @@ use super::number::{grouped, mark, marks};
 const ROWS_MIN: u16 = 4;
 
 /// Operations a second, and the sales among them.
-pub(super) fn throughput(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
+pub(super) fn throughput(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let last = snapshot.last_second();
     let peak = snapshot.series.iter().map(|second| second.requests).max().unwrap_or(0);
     let [all, sold, _] = look.lines;
@@ -30,14 +31,14 @@ pub(super) fn throughput(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot,
         Span::styled(format!("  peak {}/s", grouped(peak)), look.dim),
     ];
     let lines = [
-        (all, points(snapshot, look, |second| count(second.requests))),
-        (sold, points(snapshot, look, |second| count(second.sold))),
+        (all, points(snapshot, charts, |second| count(second.requests))),
+        (sold, points(snapshot, charts, |second| count(second.sold))),
     ];
-    plot(frame, area, title, &lines, look);
+    plot(frame, area, title, &lines, look, charts);
 }
 
 /// The quantiles of the answers' times.
-pub(super) fn latency(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
+pub(super) fn latency(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let last = snapshot.last_second();
     let [p50, p95, p99] = look.lines;
     let title = vec![
@@ -47,14 +48,21 @@ pub(super) fn latency(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, lo
         Span::styled(format!("  p99 {}", ms(last.p99_us)), p99),
     ];
     let lines = [
-        (p99, points(snapshot, look, |second| millis(second.p99_us))),
-        (p95, points(snapshot, look, |second| millis(second.p95_us))),
-        (p50, points(snapshot, look, |second| millis(second.p50_us))),
+        (p99, points(snapshot, charts, |second| millis(second.p99_us))),
+        (p95, points(snapshot, charts, |second| millis(second.p95_us))),
+        (p50, points(snapshot, charts, |second| millis(second.p50_us))),
     ];
-    plot(frame, area, title, &lines, look);
+    plot(frame, area, title, &lines, look, charts);
 }
 
-fn plot(frame: &mut Frame<'_>, area: Rect, title: Vec<Span<'_>>, lines: &[(Style, Vec<(f64, f64)>)], look: &Look) {
+fn plot(
+    frame: &mut Frame<'_>,
+    area: Rect,
+    title: Vec<Span<'_>>,
+    lines: &[(Style, Vec<(f64, f64)>)],
+    look: &Look,
+    charts: &Charts,
+) {
     let [head, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     frame.render_widget(fitting(title, head.width), head);
     if body.height < ROWS_MIN {
@@ -75,10 +83,10 @@ fn plot(frame: &mut Frame<'_>, area: Rect, title: Vec<Span<'_>>, lines: &[(Style
             .style(*style)
             .data(points)
     });
-    let window = f64::from(look.window_s);
+    let window = f64::from(charts.window_s);
     let ages = [
-        format!("-{}s", look.window_s),
-        format!("-{}s", look.window_s / 2),
+        format!("-{}s", charts.window_s),
+        format!("-{}s", charts.window_s / 2),
         "now".to_owned(),
     ];
     let chart = Chart::new(datasets.collect())
@@ -94,9 +102,9 @@ fn plot(frame: &mut Frame<'_>, area: Rect, title: Vec<Span<'_>>, lines: &[(Style
 }
 
 /// The window's seconds, each at its age.
-fn points(snapshot: &Snapshot, look: &Look, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
+fn points(snapshot: &Snapshot, charts: &Charts, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
     let newest_first = snapshot.series.iter().rev();
-    let mut points: Vec<_> = (0..=look.window_s)
+    let mut points: Vec<_> = (0..=charts.window_s)
         .zip(newest_first)
         .map(|(age_s, second)| (-f64::from(age_s), value(second)))
         .collect();

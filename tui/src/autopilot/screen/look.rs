@@ -23,8 +23,6 @@ pub struct Look {
     pub lines: [Style; 3],
     /// Plain ASCII only.
     pub ascii: bool,
-    /// Seconds across the charts.
-    pub window_s: u32,
 }
 
 impl Look {
@@ -41,7 +39,6 @@ impl Look {
             Style::new().fg(Color::Magenta),
         ],
         ascii: false,
-        window_s: 60,
     };
 
     /// In the colours of a theme.
@@ -55,7 +52,6 @@ impl Look {
             mild: palette.warn,
             lines: [palette.chart, palette.warn, palette.accent],
             ascii: look.glyphs.marker.is_ascii(),
-            window_s: Self::COLOUR.window_s,
         }
     }
 

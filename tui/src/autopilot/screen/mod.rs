@@ -1,6 +1,7 @@
 //! The autopilot's screen: a pure function of a snapshot, for the command and for the interactive shop.
 
 mod chart;
+mod charts;
 mod look;
 mod number;
 
@@ -12,6 +13,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
+pub use charts::{Charts, Large};
 pub use look::Look;
 use number::{clock, grouped};
 
@@ -29,25 +31,27 @@ const VERB_ROWS: u16 = 5;
 
 /// Draws a run with the usual colours.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
-    draw_with(frame, area, snapshot, &Look::COLOUR);
+    draw_with(frame, area, snapshot, &Look::COLOUR, &Charts::default());
 }
 
-/// Draws a run with a look of the caller's.
-pub fn draw_with(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
+/// Draws a run with a look and charts of the caller's.
+pub fn draw_with(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let head_rows = if snapshot.trouble.is_some() { 2 } else { 1 };
     let [head, body] = Layout::vertical([Constraint::Length(head_rows), Constraint::Min(0)]).areas(area);
-    draw_head(frame, head, snapshot, look);
-    match body.width {
-        0..COLUMNS_TWO => draw_narrow(frame, body, snapshot, look),
-        COLUMNS_TWO..COLUMNS_WIDE => draw_two(frame, body, snapshot, look),
-        COLUMNS_WIDE.. => draw_wide(frame, body, snapshot, look),
+    draw_head(frame, head, snapshot, look, charts);
+    match (charts.large, body.width) {
+        (Some(Large::Throughput), _) => chart::throughput(frame, body, snapshot, look, charts),
+        (Some(Large::Latency), _) => chart::latency(frame, body, snapshot, look, charts),
+        (None, 0..COLUMNS_TWO) => draw_narrow(frame, body, snapshot, look, charts),
+        (None, COLUMNS_TWO..COLUMNS_WIDE) => draw_two(frame, body, snapshot, look, charts),
+        (None, COLUMNS_WIDE..) => draw_wide(frame, body, snapshot, look, charts),
     }
     if look.ascii {
         look::to_ascii(frame.buffer_mut(), area);
     }
 }
 
-fn draw_narrow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
+fn draw_narrow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let stock_rows = u16::try_from(snapshot.stock.len()).unwrap_or(u16::MAX).clamp(1, 4) + 1;
     let [throughput, latency, outcomes, stock] = Layout::vertical([
         Constraint::Fill(1),
@@ -56,42 +60,42 @@ fn draw_narrow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Lo
         Constraint::Length(stock_rows),
     ])
     .areas(area);
-    chart::throughput(frame, throughput, snapshot, look);
-    chart::latency(frame, latency, snapshot, look);
+    chart::throughput(frame, throughput, snapshot, look, charts);
+    chart::latency(frame, latency, snapshot, look, charts);
     frame.render_widget(outcomes_wrapped(snapshot, look), outcomes);
     draw_stock(frame, stock, snapshot, look);
 }
 
-fn draw_two(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
-    let [charts, numbers] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)])
+fn draw_two(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
+    let [plots, numbers] = Layout::vertical([Constraint::Fill(3), Constraint::Fill(2)])
         .spacing(1)
         .areas(area);
     let halves = Layout::horizontal([Constraint::Fill(1), Constraint::Fill(1)]).spacing(2);
-    let [throughput, latency] = halves.areas(charts);
+    let [throughput, latency] = halves.areas(plots);
     let [left, right] = halves.areas(numbers);
-    chart::throughput(frame, throughput, snapshot, look);
-    chart::latency(frame, latency, snapshot, look);
+    chart::throughput(frame, throughput, snapshot, look, charts);
+    chart::latency(frame, latency, snapshot, look, charts);
     draw_verbs_and_outcomes(frame, left, snapshot, look);
     draw_stock(frame, right, snapshot, look);
 }
 
-fn draw_wide(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
-    let [charts, numbers] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)])
+fn draw_wide(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
+    let [plots, numbers] = Layout::horizontal([Constraint::Fill(3), Constraint::Fill(2)])
         .spacing(2)
         .areas(area);
     let [throughput, latency] = Layout::vertical([Constraint::Fill(1), Constraint::Fill(1)])
         .spacing(1)
-        .areas(charts);
+        .areas(plots);
     let [top, bottom] = Layout::vertical([Constraint::Length(VERB_ROWS + 1 + OUTCOME_ROWS), Constraint::Fill(1)])
         .spacing(1)
         .areas(numbers);
-    chart::throughput(frame, throughput, snapshot, look);
-    chart::latency(frame, latency, snapshot, look);
+    chart::throughput(frame, throughput, snapshot, look, charts);
+    chart::latency(frame, latency, snapshot, look, charts);
     draw_verbs_and_outcomes(frame, top, snapshot, look);
     draw_stock(frame, bottom, snapshot, look);
 }
 
-fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look) {
+fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let (shape, style) = match snapshot.phase {
         Phase::Starting | Phase::Closing => ("◐", look.mild),
         Phase::Running => ("●", look.good),
@@ -99,6 +103,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
         Phase::Ended => ("○", look.dim),
         Phase::Failed => ("○", look.bad),
     };
+    let held = if charts.held { "  ‖ frozen" } else { "" };
     let mut time = clock(snapshot.elapsed);
     if let Some(duration) = snapshot.duration {
         time = format!("{time} of {}", clock(duration));
@@ -110,6 +115,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
     // In the order of their weight: what does not fit is left out from the end.
     let mut spans = vec![
         Span::styled(format!("{shape} {}", snapshot.phase.word()), style),
+        Span::styled(held, look.mild),
         Span::raw(format!("  {time}")),
         Span::raw(format!("  {}", shoppers(snapshot.shoppers))),
         Span::styled(format!("  mix {}", snapshot.mix), look.dim),
@@ -117,7 +123,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
         Span::raw(format!("  {requests}")),
     ];
     if let Some(verdict) = snapshot.verdict {
-        spans.insert(1, Span::raw(format!("  audit {verdict}")));
+        spans.insert(2, Span::raw(format!("  audit {verdict}")));
     }
     let mut lines = vec![fitting(spans, area.width)];
     if let Some(trouble) = &snapshot.trouble {

@@ -80,7 +80,7 @@ fn snapshot() -> Snapshot {
 fn drawn(width: u16, height: u16, snapshot: &Snapshot, look: &Look) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
     terminal
-        .draw(|frame| draw_with(frame, frame.area(), snapshot, look))
+        .draw(|frame| draw_with(frame, frame.area(), snapshot, look, &Charts::default()))
         .unwrap();
     terminal.backend().to_string()
 }
