@@ -132,6 +132,8 @@ impl App {
 
     pub(super) fn dialog_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let now = self.now.elapsed;
+        // Whatever key opens the dialog never confirms, also where the configuration chose `y` for it.
+        let opens = self.keymap.command(key) == Some(super::Command::Buy);
         let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
             return Vec::new();
         };
@@ -150,7 +152,7 @@ impl App {
         }
         match key.key {
             Key::Esc | Key::Char('q' | 'n') => return self.close_dialog(),
-            Key::Char('y') | Key::Enter if key.repeat => {}
+            Key::Char('y') | Key::Enter if key.repeat || opens => {}
             Key::Char('y') => return self.confirm(Some(key.key)),
             Key::Enter => match dialog.field {
                 Field::Cancel => return self.close_dialog(),

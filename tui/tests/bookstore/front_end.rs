@@ -32,6 +32,8 @@ pub(crate) enum Reply {
     Body(u16, String),
     /// Hangs up without an answer.
     HangUp,
+    /// Sends this beginning of an event stream and then nothing, until the reader hangs up.
+    Stream(String),
 }
 
 /// A front-end, listening for as long as the test's process lives.
@@ -85,6 +87,8 @@ pub(crate) fn command(arguments: &str) -> Command {
         .args(arguments.split_whitespace())
         .env_remove("BOOKSTORE_URL")
         .env_remove("BOOKSTORE_ADMIN_TOKEN")
+        // Whoever runs the tests may have a configuration of their own.
+        .env("XDG_CONFIG_HOME", "/nonexistent")
         .stdin(Stdio::null());
     command
 }
@@ -111,8 +115,16 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<Asked>>, reply: &dyn Fn(usize, &As
             kept.push(asked.clone());
             kept.len() - 1
         };
-        let Reply::Body(status, body) = reply(before, &asked) else {
-            return;
+        let (status, body) = match reply(before, &asked) {
+            Reply::Body(status, body) => (status, body),
+            Reply::HangUp => return,
+            Reply::Stream(events) => {
+                let answer = format!("HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\n\r\n{events}");
+                if (&*stream).write_all(answer.as_bytes()).is_ok() {
+                    let _ = reader.read_line(&mut String::new());
+                }
+                return;
+            }
         };
         let head = if body.starts_with("event:") {
             "content-type: text/event-stream\r\nconnection: close\r\n".to_owned()

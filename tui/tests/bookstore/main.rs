@@ -6,6 +6,12 @@ mod autopilot;
 #[cfg(test)]
 mod front_end;
 #[cfg(test)]
+mod help;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod one_shots;
+#[cfg(test)]
+mod screen;
+#[cfg(test)]
+mod visits;

@@ -1,0 +1,57 @@
+//! What the program says of itself, word for word.
+
+use crate::front_end::{command, said};
+
+fn says(arguments: &str) -> String {
+    let output = command(arguments).env("COLUMNS", "100").output().unwrap();
+    let (code, out, err) = said(&output);
+    assert_eq!((code, err.as_str()), (0, ""), "{arguments}");
+    out
+}
+
+#[test]
+fn the_help_is_as_it_was() {
+    let mut help = says("--help");
+    for name in [
+        "autopilot",
+        "topics",
+        "search",
+        "lookup",
+        "buy",
+        "order",
+        "watch",
+        "restock",
+        "completions",
+    ] {
+        help += &format!("\n==== bookstore {name} --help\n\n{}", says(&format!("{name} --help")));
+    }
+    insta::assert_snapshot!(help);
+}
+
+#[test]
+fn completions_and_man_pages_know_every_command() {
+    for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
+        let script = says(&format!("completions {shell}"));
+        assert!(
+            script.contains("restock") && script.contains("reduced-motion"),
+            "{shell}"
+        );
+    }
+    let page = says("man");
+    assert!(page.contains(".TH bookstore 1") && page.contains("autopilot"), "{page}");
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(says(&format!("man {}", folder.path().display())), "");
+    let buy = std::fs::read_to_string(folder.path().join("bookstore-buy.1")).unwrap();
+    assert!(buy.contains("quantity"), "{buy}");
+}
+
+#[test]
+fn the_page_on_the_terminal_names_every_command_with_its_keys() {
+    let page = include_str!("../../../docs/TERMINAL.md");
+    for command in tui::app::Command::ALL {
+        let about = command.about();
+        let keys: Vec<_> = about.keys.split(' ').map(|key| format!("`{key}`")).collect();
+        let row = format!("| {} | `{}` | {} |", keys.join(" "), command.name(), about.help);
+        assert!(page.contains(&row), "docs/TERMINAL.md has no {row}");
+    }
+}

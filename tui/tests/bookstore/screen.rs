@@ -1,0 +1,208 @@
+//! A pseudo-terminal with a program in it, driven by keys, its screen read back.
+
+use std::io::{Read, Write};
+use std::process::{Output, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use tempfile::TempDir;
+
+use crate::front_end::command;
+
+/// Long enough for a loaded machine; a test that waits this long has failed.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A user's folders, empty at first.
+pub(crate) struct Home(TempDir);
+
+impl Home {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    /// Writes the configuration file.
+    pub(crate) fn configure(&self, text: &str) {
+        let folder = self.0.path().join("config/bookstore");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("config.toml"), text).unwrap();
+    }
+
+    fn variables(&self) -> [(&'static str, std::path::PathBuf); 3] {
+        [
+            ("HOME", self.0.path().to_owned()),
+            ("XDG_DATA_HOME", self.0.path().join("data")),
+            ("XDG_CONFIG_HOME", self.0.path().join("config")),
+        ]
+    }
+
+    /// Runs a one-shot command of this user to its end.
+    pub(crate) fn bookstore(&self, arguments: &str) -> Output {
+        command(arguments)
+            .envs(self.variables())
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap()
+    }
+}
+
+struct Seen {
+    parser: vt100::Parser,
+    raw: Vec<u8>,
+}
+
+/// The terminal.
+pub(crate) struct Screen {
+    seen: Arc<(Mutex<Seen>, Condvar)>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    master: Box<dyn MasterPty + Send>,
+}
+
+fn size((columns, rows): (u16, u16)) -> PtySize {
+    PtySize {
+        rows,
+        cols: columns,
+        ..PtySize::default()
+    }
+}
+
+impl Screen {
+    /// Runs `bookstore` as that user.
+    pub(crate) fn open(home: &Home, columns_rows: (u16, u16), arguments: &str) -> Self {
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
+        command.args(arguments.split_whitespace());
+        Self::run(home, columns_rows, command)
+    }
+
+    /// Runs any program as that user.
+    pub(crate) fn run(home: &Home, columns_rows: (u16, u16), mut command: CommandBuilder) -> Self {
+        for (name, value) in home.variables() {
+            command.env(name, value);
+        }
+        for name in ["BOOKSTORE_URL", "BOOKSTORE_ADMIN_TOKEN", "NO_COLOR"] {
+            command.env_remove(name);
+        }
+        command.env("TERM", "xterm-256color");
+        let pair = native_pty_system().openpty(size(columns_rows)).unwrap();
+        let child = pair.slave.spawn_command(command).unwrap();
+        drop(pair.slave);
+        let (columns, rows) = columns_rows;
+        let parser = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 100);
+        let seen = Seen {
+            parser,
+            raw: Vec::new(),
+        };
+        let seen = Arc::new((Mutex::new(seen), Condvar::new()));
+        let (shown, mut output) = (Arc::clone(&seen), pair.master.try_clone_reader().unwrap());
+        std::thread::spawn(move || {
+            let mut bytes = [0; 4_096];
+            while let Ok(length @ 1..) = output.read(&mut bytes) {
+                let mut seen = shown.0.lock().unwrap();
+                seen.parser.process(&bytes[..length]);
+                seen.raw.extend(&bytes[..length]);
+                shown.1.notify_all();
+            }
+        });
+        Self {
+            seen,
+            keys: pair.master.take_writer().unwrap(),
+            child,
+            master: pair.master,
+        }
+    }
+
+    pub(crate) fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// A click of the left button; column and row count from 0.
+    pub(crate) fn click(&mut self, column: usize, row: usize) {
+        let (column, row) = (column + 1, row + 1);
+        self.press(&format!("\u{1b}[<0;{column};{row}M\u{1b}[<0;{column};{row}m"));
+    }
+
+    /// Where a text stands, as column and row.
+    pub(crate) fn find(&self, text: &str) -> (usize, usize) {
+        let seen = self.seen.0.lock().unwrap();
+        let contents = seen.parser.screen().contents();
+        let found = contents.lines().enumerate().find_map(|(row, line)| {
+            let before = line.split_once(text)?.0;
+            Some((before.chars().count(), row))
+        });
+        found.unwrap_or_else(|| panic!("no {text:?} on:\n{contents}"))
+    }
+
+    pub(crate) fn resize(&self, columns_rows: (u16, u16)) {
+        let (columns, rows) = columns_rows;
+        let mut seen = self.seen.0.lock().unwrap();
+        let screen = seen.parser.screen_mut();
+        screen.set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
+        self.master.resize(size(columns_rows)).unwrap();
+    }
+
+    pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
+        let seen = self.seen.0.lock().unwrap();
+        let (seen, waited) = self
+            .seen
+            .1
+            .wait_timeout_while(seen, PATIENCE, |seen| !wanted(seen.parser.screen()))
+            .unwrap();
+        assert!(
+            !waited.timed_out(),
+            "never saw {what} on:\n{}",
+            seen.parser.screen().contents()
+        );
+    }
+
+    pub(crate) fn wait_for_text(&self, text: &str) {
+        self.wait_for(text, |screen| screen.contents().contains(text));
+    }
+
+    pub(crate) fn wait_until_gone(&self, text: &str) {
+        self.wait_for(&format!("no {text}"), |screen| !screen.contents().contains(text));
+    }
+
+    /// Waits until what the program has written, escape sequences included, is as wanted.
+    pub(crate) fn wait_for_written(&self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let seen = self.seen.0.lock().unwrap();
+        let (_seen, waited) = self
+            .seen
+            .1
+            .wait_timeout_while(seen, PATIENCE, |seen| !wanted(&String::from_utf8_lossy(&seen.raw)))
+            .unwrap();
+        assert!(!waited.timed_out(), "never wrote {what}");
+    }
+
+    /// Everything that was written so far.
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8_lossy(&self.seen.0.lock().unwrap().raw).into_owned()
+    }
+
+    pub(crate) fn exit_code(&mut self) -> u32 {
+        self.child.wait().unwrap().exit_code()
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.process_id().unwrap().try_into().unwrap()
+    }
+
+    /// Everything that was taken is given back.
+    pub(crate) fn is_given_back(&self) {
+        self.wait_for("the usual screen", |screen| {
+            !screen.alternate_screen()
+                && !screen.hide_cursor()
+                && !screen.bracketed_paste()
+                && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
+        });
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // Fails where it is gone already, as it should be.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
