@@ -264,6 +264,10 @@ fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
     screen.wait_for_text("● live");
     screen.press("\u{3}");
     screen.wait_for("the shell's screen", of_shell);
+    // What is typed before the prompt is there goes to nobody.
+    screen.wait_for("the shell's prompt", |screen| {
+        screen.contents().trim_end().ends_with("ready>")
+    });
     screen.press("echo code=$?\n");
     screen.wait_for_text("code=0");
 }
@@ -295,7 +299,11 @@ fn the_mouse_selects_scrolls_and_presses() {
     });
     let (column, row) = screen.find("2 Orders");
     screen.click(column, row);
-    screen.wait_for_text("▌2 Orders");
+    // The header may be there before the hints are.
+    screen.wait_for("the hints of the orders", |screen| {
+        let shown = screen.contents();
+        shown.contains("▌2 Orders") && shown.contains("? help") && !shown.contains("Enter open")
+    });
     let (column, row) = screen.find("? help");
     screen.click(column, row);
     screen.wait_for_text("What every key does");
