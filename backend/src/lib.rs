@@ -1,3 +1,4 @@
 //! The bookstore's services: catalog, order and front-end.
 
 pub mod http;
+pub mod store;

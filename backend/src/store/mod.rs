@@ -15,6 +15,8 @@ use std::str::FromStr;
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 
+use self::catalog_file::Listing;
+
 /// What a store holds when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Loaded {
@@ -33,9 +35,11 @@ pub struct Loaded {
 /// * Entries stand in the order of their `seq`, which counts from 1 without gaps.
 /// * [`append`](Self::append) and [`import`](Self::import) are all or nothing while the program lives, and durable when
 ///   they return: after a crash during one, any prefix of its entries may be there, and nothing else is lost.
-/// * After [`Error::Conflict`] and [`Error::Full`] nothing has changed and the store goes on. Any other error of a
-///   writing method means that nobody knows what is on the disk: the store is closed for good, every later write
-///   is [`Error::Closed`], and whoever waited for the batch must not be answered.
+/// * After [`Error::Conflict`], [`Error::Full`] and [`Error::CatalogFile`] nothing has changed and the store goes on. Any
+///   other error of a writing method means that nobody knows what is on the disk: the store is closed for good, every
+///   later write is [`Error::Closed`], and whoever waited for the batch must not be answered. Reads go on.
+/// * Only `import` brings new books or takes one away; the entries of `append` are about books that are there, but for
+///   refusals.
 pub trait Store: fmt::Debug + Send + Sync {
     /// The books with their stock, the head and the store's id, all as of the same moment.
     ///
@@ -63,18 +67,32 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
     /// Like [`append`](Self::append), and `books` are the whole catalog from then on: their titles, authors, topics and
-    /// costs, and the stock after the last of `entries`.
+    /// costs, and the stock after the last of `entries`. Here a crash may leave all of `entries` or none.
     ///
     /// # Errors
-    /// Those of [`append`](Self::append).
+    /// Those of [`append`](Self::append); [`Error::CatalogFile`] for a book that no catalog file can hold.
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error>;
 
     /// Notes the books as they stand after the entry `at`, so that the next start need not replay what is older. Does
-    /// nothing if an equal or newer note is there.
+    /// nothing if an equal or newer note is there, or if `at` is not the last entry: the note is worth nothing then.
     ///
     /// # Errors
     /// See [`Error`].
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error>;
+
+    /// The books that somebody left beside an empty ledger, for the first import.
+    ///
+    /// # Errors
+    /// [`Error::CatalogFile`] if they cannot be understood.
+    fn seed(&self) -> Result<Option<Vec<Listing>>, Error> {
+        Ok(None)
+    }
+
+    /// The edit of the catalog that was put aside when the store was opened with [`Edit::Discard`], for whoever wants to
+    /// import it. Where the stock of a book was not edited, it is the ledger's: an import must not undo the sales since.
+    fn edit(&self) -> Option<Vec<Listing>> {
+        None
+    }
 }
 
 /// Where a store is, as its URL says.
@@ -206,12 +224,16 @@ pub enum Error {
 impl Error {
     /// For `map_err` around one operation on one file.
     pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io { doing, path: path.to_owned(), source }
+        move |source| Self::Io {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
     }
 
     /// Whether the store goes on after it.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Conflict | Self::Full { .. })
+        matches!(self, Self::Conflict | Self::Full { .. } | Self::CatalogFile(_))
     }
 }
 

@@ -1,0 +1,589 @@
+//! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
+
+use std::fmt;
+use std::iter;
+
+use common::wire::Book;
+use common::{Cost, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+
+use super::{Error, Store, catalog_file};
+
+/// A place for one store, which keeps it while nobody has it open.
+pub(crate) trait Fixture {
+    /// Opens the store; a fresh one the first time.
+    fn open(&self) -> Result<Box<dyn Store>, Error>;
+}
+
+/// Runs every check, each on a place of its own.
+pub(crate) fn suite<F: Fixture>(make: impl Fn() -> F) {
+    for (name, check) in checks() {
+        eprintln!("{name}");
+        check(&make());
+    }
+}
+
+type Check = fn(&dyn Fixture);
+
+fn checks() -> Vec<(&'static str, Check)> {
+    vec![
+        (
+            "a fresh store is empty and keeps its id",
+            a_fresh_store_is_empty_and_keeps_its_id,
+        ),
+        (
+            "entries stand in order and outlive the process",
+            entries_stand_in_order_and_outlive_the_process,
+        ),
+        (
+            "a batch is appended whole or not at all",
+            a_batch_is_appended_whole_or_not_at_all,
+        ),
+        (
+            "another head is a conflict, without entries too",
+            another_head_is_a_conflict_without_entries_too,
+        ),
+        (
+            "an order is found by its id and no other is",
+            an_order_is_found_by_its_id_and_no_other_is,
+        ),
+        (
+            "a large batch is one like any other",
+            a_large_batch_is_one_like_any_other,
+        ),
+        (
+            "pages follow each other without gaps",
+            pages_follow_each_other_without_gaps,
+        ),
+        ("any title survives", any_title_survives),
+        (
+            "an import replaces the whole catalog",
+            an_import_replaces_the_whole_catalog,
+        ),
+        ("a refused import changes nothing", a_refused_import_changes_nothing),
+        (
+            "a checkpoint changes nothing that is read",
+            a_checkpoint_changes_nothing_that_is_read,
+        ),
+        ("an old checkpoint is ignored", an_old_checkpoint_is_ignored),
+        (
+            "every kind of entry is read back equal",
+            every_kind_of_entry_is_read_back_equal,
+        ),
+        (
+            "a book's tag never gets older than its last change",
+            a_tag_never_gets_older_than_the_last_change,
+        ),
+        (
+            "reads run beside appends and see whole batches",
+            reads_run_beside_appends_and_see_only_what_is_there,
+        ),
+    ]
+}
+
+/// The shop as a test keeps it in mind: what the store must say.
+#[derive(Clone)]
+pub(crate) struct Shop {
+    pub(crate) head: Seq,
+    pub(crate) books: Vec<Book>,
+    pub(crate) entries: Vec<Entry>,
+}
+
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shop at {}", self.head)
+    }
+}
+
+impl Shop {
+    pub(crate) fn empty() -> Self {
+        Self {
+            head: Seq::ZERO,
+            books: Vec::new(),
+            entries: Vec::new(),
+        }
+    }
+
+    /// A shop with the four books, taken into the store.
+    pub(crate) fn filled(store: &dyn Store) -> Self {
+        let mut shop = Self::empty();
+        let (entries, books) = shop.importing(&four_books());
+        store.import(shop.head, &entries, &books).unwrap();
+        shop.imported(&entries, books);
+        shop
+    }
+
+    /// The entries that make the catalog these books, and the books as they stand then.
+    pub(crate) fn importing(&self, books: &[Book]) -> (Vec<Entry>, Vec<Book>) {
+        let mut seq = self.head;
+        let mut entry = |kind, book: &Book, change, after| {
+            seq = seq.next();
+            Entry {
+                quantity: None,
+                order: None,
+                ..entry(seq, kind, book, change, after)
+            }
+        };
+        let mut entries = Vec::new();
+        for gone in self
+            .books
+            .iter()
+            .filter(|old| books.iter().all(|book| book.item != old.item))
+        {
+            entries.push(entry(Kind::Withdrawn, gone, -i64::from(gone.stock.get()), Stock::NONE));
+        }
+        let mut books = books.to_vec();
+        for book in &mut books {
+            let old = self.books.iter().find(|old| old.item == book.item);
+            let unchanged = old.is_some_and(|old| {
+                Book {
+                    seq: old.seq,
+                    ..book.clone()
+                } == *old
+            });
+            if !unchanged {
+                let change = old.map_or(Stock::NONE, |old| old.stock).change_to(book.stock);
+                entries.push(entry(Kind::Set, book, change, book.stock));
+            }
+            book.seq = if unchanged {
+                old.unwrap().seq
+            } else {
+                entries.last().unwrap().seq
+            };
+        }
+        (entries, books)
+    }
+
+    pub(crate) fn imported(&mut self, entries: &[Entry], books: Vec<Book>) {
+        self.head = Seq(self.head.0 + entries.len() as u64);
+        self.entries.extend_from_slice(entries);
+        self.books = books;
+    }
+
+    /// The next `count` sales of one copy each, taking turns between the books; applied to this shop.
+    pub(crate) fn sell(&mut self, count: usize) -> Vec<Entry> {
+        let sold: Vec<Entry> = (0..count)
+            .map(|_| {
+                let place = usize::try_from(self.head.0).unwrap() % self.books.len();
+                self.head = self.head.next();
+                let book = &mut self.books[place];
+                let after = book.stock.changed_by(-1);
+                book.stock = after.unwrap_or(book.stock);
+                let Some(after) = after else {
+                    let reason = Some(Reason::SoldOut);
+                    return Entry {
+                        reason,
+                        ..entry(self.head, Kind::Refused, book, 0, Stock::NONE)
+                    };
+                };
+                book.seq = self.head;
+                entry(self.head, Kind::Sold, book, -1, after)
+            })
+            .collect();
+        self.entries.extend_from_slice(&sold);
+        sold
+    }
+
+    /// Sells through the store.
+    pub(crate) fn sell_in(&mut self, store: &dyn Store, count: usize) {
+        let head = self.head;
+        let entries = self.sell(count);
+        store.append(head, &entries).unwrap();
+    }
+
+    /// Everything a store says must be what this shop says; tags may be newer.
+    pub(crate) fn assert_is(&self, store: &dyn Store) {
+        let loaded = store.load().unwrap();
+        assert_eq!(loaded.head, self.head);
+        assert_eq!(store.read(Seq::ZERO, usize::MAX).unwrap(), self.entries);
+        assert_eq!(untagged(&loaded.books), untagged(&self.books));
+        for (said, known) in loaded.books.iter().zip(&self.books) {
+            assert!(
+                said.seq >= known.seq && said.seq <= self.head,
+                "{said:?} at {}",
+                self.head
+            );
+        }
+    }
+}
+
+pub(crate) fn untagged(books: &[Book]) -> Vec<Book> {
+    books
+        .iter()
+        .map(|book| Book {
+            seq: Seq::ZERO,
+            ..book.clone()
+        })
+        .collect()
+}
+
+pub(crate) fn four_books() -> Vec<Book> {
+    let listings = catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "catalog.csv".as_ref()).unwrap();
+    listings
+        .into_iter()
+        .map(|listing| book(listing.item.get(), &listing.title, listing.stock.get()))
+        .collect()
+}
+
+pub(crate) fn book(item: u32, title: &str, stock: u32) -> Book {
+    Book {
+        item: ItemNumber::try_from(u64::from(item)).unwrap(),
+        title: title.to_owned(),
+        author: None,
+        topic: "distributed systems".to_owned(),
+        cost: Cost::try_from(4_000).unwrap(),
+        stock: Stock::try_from(u64::from(stock)).unwrap(),
+        seq: Seq::ZERO,
+    }
+}
+
+fn entry(seq: Seq, kind: Kind, book: &Book, change: i64, after: Stock) -> Entry {
+    Entry {
+        seq,
+        at: Timestamp::now(),
+        kind,
+        item: book.item,
+        quantity: Some(1),
+        change,
+        stock_after: Some(after),
+        order: Some(OrderId::mint()),
+        unit_cost: Some(book.cost),
+        reason: None,
+    }
+}
+
+fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
+    let id = {
+        let store = fixture.open().unwrap();
+        Shop::empty().assert_is(&*store);
+        assert_eq!(store.find(OrderId::mint()).unwrap(), None);
+        store.append(Seq::ZERO, &[]).unwrap();
+        store.load().unwrap().store
+    };
+    let store = fixture.open().unwrap();
+    Shop::empty().assert_is(&*store);
+    assert_eq!(store.load().unwrap().store, id);
+    let shop = Shop::filled(&*store);
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    assert_eq!(store.load().unwrap().store, id);
+}
+
+fn entries_stand_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    for count in [1, 3, 1, 20] {
+        shop.sell_in(&*store, count);
+        shop.assert_is(&*store);
+    }
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 2);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_batch_is_appended_whole_or_not_at_all(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 5);
+    let before = shop.clone();
+    let head = shop.head;
+    let batch = shop.sell(3);
+    let gap = [batch[0].clone(), batch[2].clone()];
+    assert!(matches!(store.append(head, &gap), Err(Error::Conflict)));
+    assert!(matches!(store.append(head, &batch[1..]), Err(Error::Conflict)));
+    before.assert_is(&*store);
+    store.append(head, &batch).unwrap();
+    shop.assert_is(&*store);
+}
+
+fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 2);
+    let known = shop.clone();
+    for other in [Seq::ZERO, Seq(shop.head.0 - 1), shop.head.next(), Seq(u64::MAX)] {
+        assert!(matches!(store.append(other, &[]), Err(Error::Conflict)));
+        let entries = Shop {
+            head: other,
+            ..known.clone()
+        }
+        .importing(&[book(9, "New", 1)])
+        .0;
+        assert!(matches!(
+            store.import(other, &entries, &[book(9, "New", 1)]),
+            Err(Error::Conflict)
+        ));
+    }
+    let mut late = Shop {
+        head: Seq(shop.head.0 - 1),
+        ..shop.clone()
+    };
+    let stale = late.sell(2);
+    assert!(matches!(
+        store.append(Seq(shop.head.0 - 1), &stale),
+        Err(Error::Conflict)
+    ));
+    assert!(matches!(store.append(shop.head, &stale), Err(Error::Conflict)));
+    store.append(shop.head, &[]).unwrap();
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 1);
+    shop.assert_is(&*store);
+}
+
+fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    for count in [1, 300, 2] {
+        shop.sell_in(&*store, count);
+    }
+    for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
+        assert_eq!(store.find(entry.order.unwrap()).unwrap().as_ref(), Some(entry));
+    }
+    assert_eq!(store.find(OrderId::mint()).unwrap(), None);
+    let id = store.load().unwrap().store.to_string().parse().unwrap();
+    assert_eq!(store.find(id).unwrap(), None, "the store's own id is no order");
+}
+
+fn a_large_batch_is_one_like_any_other(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 3_000);
+    shop.sell_in(&*store, 1);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn pages_follow_each_other_without_gaps(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    for _ in 0..8 {
+        shop.sell_in(&*store, 111);
+    }
+    for limit in [1, 7, 100, 1_000] {
+        let (mut after, mut read) = (Seq::ZERO, Vec::new());
+        loop {
+            let page = store.read(after, limit).unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            read.extend(page);
+        }
+        assert_eq!(read, shop.entries, "in pages of {limit}");
+    }
+    for after in 0..shop.head.0 {
+        let page = store.read(Seq(after), 2).unwrap();
+        assert_eq!(page[0], shop.entries[usize::try_from(after).unwrap()]);
+    }
+    assert_eq!(store.read(Seq::ZERO, 0).unwrap(), []);
+    assert_eq!(store.read(shop.head, 10).unwrap(), []);
+    assert_eq!(store.read(Seq(u64::MAX), 10).unwrap(), []);
+}
+
+fn any_title_survives(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::empty();
+    let hostile = [
+        "\"",
+        "\"\"",
+        ",",
+        "a,b",
+        "'; DROP TABLE books; --",
+        "=1+1",
+        "#",
+        "\\",
+        "戰爭與和平",
+        "Война и мир",
+        "a\u{202e}b\u{200b}",
+        "e\u{301}\u{301}",
+        "🦀\u{1F469}\u{200D}\u{1F680}",
+        "none",
+        "NULL",
+        "0",
+        "%00",
+        "{}",
+        "\u{fffd}",
+    ];
+    let long = "ж".repeat(512);
+    let titles = hostile.into_iter().chain(iter::once(long.as_str()));
+    let books: Vec<Book> = (1..)
+        .zip(titles)
+        .map(|(item, title)| {
+            let author = (item % 2 == 0).then(|| title.to_owned());
+            Book {
+                topic: title.to_owned(),
+                author,
+                ..book(item, title, 10)
+            }
+        })
+        .collect();
+    let (entries, books) = shop.importing(&books);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    shop.assert_is(&*store);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn an_import_replaces_the_whole_catalog(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 10);
+    let mut wanted = shop.books.clone();
+    wanted.remove(2);
+    wanted[0].title = "Another title".to_owned();
+    wanted[1].author = Some("Somebody".to_owned());
+    wanted.push(book(77, "New", 5));
+    let (entries, books) = shop.importing(&wanted);
+    assert_eq!(entries.len(), 4);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 9);
+    shop.assert_is(&*store);
+    store.import(shop.head, &[], &shop.books).unwrap();
+    shop.assert_is(&*store);
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    let (entries, books) = shop.importing(&[]);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_refused_import_changes_nothing(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let (entries, books) = shop.importing(&[book(1, "two\nlines", 1)]);
+    assert!(matches!(
+        store.import(shop.head, &entries, &books),
+        Err(Error::CatalogFile(_))
+    ));
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 1);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_checkpoint_changes_nothing_that_is_read(fixture: &dyn Fixture) {
+    let mut shop = Shop::empty();
+    for round in 0..4 {
+        let store = fixture.open().unwrap();
+        if round == 0 {
+            shop = Shop::filled(&*store);
+        }
+        shop.assert_is(&*store);
+        shop.sell_in(&*store, 5);
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        shop.assert_is(&*store);
+        if round % 2 == 0 {
+            shop.sell_in(&*store, 3);
+        }
+    }
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn an_old_checkpoint_is_ignored(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 5);
+    let old = shop.clone();
+    shop.sell_in(&*store, 5);
+    store.checkpoint(&old.books, old.head).unwrap();
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    store.checkpoint(&old.books, old.head).unwrap();
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let (known, unknown) = (shop.books[1].clone(), book(4_294_967_295, "", 0));
+    let seq = |offset: u64| Seq(shop.head.0 + offset);
+    let most = Stock::try_from(1_000_000_000).unwrap();
+    let up = known.stock.change_to(most);
+    let entries = vec![
+        entry(seq(1), Kind::Sold, &known, -1, known.stock.changed_by(-1).unwrap()),
+        entry(seq(2), Kind::Restocked, &known, 1, known.stock),
+        entry(seq(3), Kind::Set, &known, up, most),
+        Entry {
+            quantity: None,
+            ..entry(seq(4), Kind::Set, &known, 0, most)
+        },
+        Entry {
+            quantity: Some(100),
+            reason: Some(Reason::SoldOut),
+            ..entry(seq(5), Kind::Refused, &known, 0, most)
+        },
+        Entry {
+            stock_after: None,
+            unit_cost: None,
+            reason: Some(Reason::UnknownItem),
+            ..entry(seq(6), Kind::Refused, &unknown, 0, most)
+        },
+        Entry {
+            at: Timestamp::from_micros(-1),
+            ..entry(seq(7), Kind::Set, &known, -up, known.stock)
+        },
+    ];
+    store.append(shop.head, &entries).unwrap();
+    shop.head = seq(7);
+    shop.entries.extend(entries);
+    shop.books[1].seq = shop.head;
+    shop.assert_is(&*store);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_tag_never_gets_older_than_the_last_change(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 6);
+    let tags = |store: &dyn Store| {
+        store
+            .load()
+            .unwrap()
+            .books
+            .iter()
+            .map(|book| book.seq)
+            .collect::<Vec<_>>()
+    };
+    let before = tags(&*store);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    drop(store);
+    let store = fixture.open().unwrap();
+    let after = tags(&*store);
+    assert!(
+        before.iter().zip(&after).all(|(before, after)| before <= after),
+        "{before:?} {after:?}"
+    );
+    shop.assert_is(&*store);
+}
+
+fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let (start, store) = (shop.head, &*store);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let (mut after, mut seen) = (start, Vec::new());
+            while after.0 < start.0 + 500 {
+                let page = store.read(after, 64).unwrap();
+                after = page.last().map_or(after, |entry| entry.seq);
+                seen.extend(page);
+            }
+            seen
+        });
+        for _ in 0..50 {
+            shop.sell_in(store, 10);
+        }
+        let seen = reader.join().unwrap();
+        assert_eq!(seen, shop.entries[usize::try_from(start.0).unwrap()..]);
+    });
+}

@@ -1,0 +1,56 @@
+//! One process a store. The lock is the system's (flock), so a killed process leaves none behind.
+
+use std::fs::{File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::path::Path;
+
+use crate::store::Error;
+
+/// A held lock; it is given back when this is dropped or the process ends, however it ends.
+#[derive(Debug)]
+pub(super) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock of a folder and leaves this process's number in it.
+    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join("lock");
+        let mut file = File::options()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)
+            .map_err(Error::io("open", &path))?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::Locked {
+                    path: folder.to_owned(),
+                    holder: holder(&mut file),
+                });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::Io {
+                    doing: "lock",
+                    path,
+                    source,
+                });
+            }
+        }
+        // The number only helps a reader: a full disk must not keep the store from opening.
+        let _ = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| writeln!(file, "{}", std::process::id()));
+        Ok(Self { _file: file })
+    }
+}
+
+fn holder(file: &mut File) -> Option<u32> {
+    const DIGITS_MAX: u64 = 16;
+    let mut text = String::new();
+    file.take(DIGITS_MAX).read_to_string(&mut text).ok()?;
+    text.trim().parse().ok()
+}
