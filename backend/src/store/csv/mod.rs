@@ -7,7 +7,6 @@
 mod checkpoint;
 mod disk;
 mod line;
-mod lock;
 mod open;
 mod recovery;
 mod segment;
@@ -30,9 +29,9 @@ use common::{Entry, OrderId, Seq, StoreId, Timestamp};
 use self::checkpoint::{Catalog, no_room_or};
 use self::disk::{Disk, Real};
 use self::line::{Digest, Marker};
-use self::lock::Lock;
 use self::segment::Segment;
 use super::catalog_file::{self, Listing};
+use super::lock::Lock;
 use super::{Edit, Error, Loaded};
 
 /// The ledger goes on in a new file once it is larger than this, in bytes.
@@ -96,7 +95,7 @@ impl Store {
             };
             Real.sync_folder(parent).map_err(Error::io("sync", parent))?;
         }
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(&folder.join("lock"), folder)?;
         Self::open_on(Arc::new(Real), folder, edit, SEGMENT_BYTES_MAX, Some(lock))
     }
 
