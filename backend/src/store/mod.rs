@@ -142,7 +142,7 @@ pub fn open(url: &Url, edit: Edit) -> Result<Box<dyn Store>, Error> {
     match url {
         Url::Csv(folder) => Ok(Box::new(csv::Store::open(folder, edit)?)),
         Url::Sqlite(file) => Ok(Box::new(sqlite::Store::open(file)?)),
-        Url::Postgres(_) => Err(Error::Closed),
+        Url::Postgres(address) => Ok(Box::new(postgres::Store::open(address)?)),
     }
 }
 

@@ -30,11 +30,6 @@ impl<'a> Replacement<'a> {
         gone.sort_unstable();
         Self { gone, put }
     }
-
-    /// Whether there is nothing to do.
-    pub(in crate::store) fn is_empty(&self) -> bool {
-        self.gone.is_empty() && self.put.is_empty()
-    }
 }
 
 /// Refuses books that could not be written out into a catalog file; `store` stands in messages only.
