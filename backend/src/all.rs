@@ -57,14 +57,18 @@ impl All {
         let frontend =
             Service::open_frontend(listen(frontend_listen), &catalog.url(), &order.url(), token.clone()).await?;
         let beacon = Beacon::new(frontend.url(), token.filter(|_| share_token).as_deref());
-        let beacon = beacon.leave(&lock).inspect_err(|error| {
-            tracing::warn!(%error, "another shop on this machine will not find this store by itself");
+        // A store without a lock is shared: whoever wants it opens it, too.
+        let beacon = lock.and_then(|lock| {
+            let left = beacon.leave(&lock).inspect_err(|error| {
+                tracing::warn!(%error, "another shop on this machine will not find this store by itself");
+            });
+            left.ok()
         });
         Ok(Self {
             catalog,
             order,
             frontend,
-            beacon: beacon.ok(),
+            beacon,
         })
     }
 

@@ -43,7 +43,7 @@ pub enum Role {
 
 #[derive(Debug, Args)]
 struct StoreArgs {
-    /// Where the ledger is kept: csv:DIR [default: csv: in your data folder]
+    /// Where the ledger is kept: csv:DIR, sqlite:FILE or postgres://… [default: csv: in your data folder]
     #[arg(long, env = "BOOKSTORE_STORE", value_name = "URL")]
     store: Option<store::Url>,
     /// A catalog file whose books fill a fresh store [default: four books, built in]

@@ -81,7 +81,8 @@ pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
             return Err(Error::Silent { locked });
         };
         // One that was left by a program that is gone does not count.
-        if let Ok(Some(beacon)) = Beacon::find(&store.lock_path())
+        if let Some(lock) = store.lock_path()
+            && let Ok(Some(beacon)) = Beacon::find(&lock)
             && holder.is_none_or(|holder| holder == beacon.pid)
         {
             return Ok(OwnStore::Found {

@@ -191,21 +191,31 @@ impl Thread {
     fn carry_out(&mut self, jobs: &[Job]) -> Result<Replies, store::Error> {
         for conflicts in 0..CONFLICTS_MAX {
             let now = Timestamp::now();
-            let (entries, verdicts) = self.decide(jobs, now)?;
             let head = *self.head.borrow();
-            match self.store.append(head, &entries) {
-                Ok(()) => {
+            let appended = self.decide(jobs, now).and_then(|(entries, verdicts)| {
+                self.store.append(head, &entries)?;
+                Ok((entries, verdicts))
+            });
+            let behind = match appended {
+                Ok((entries, verdicts)) => {
                     self.publish(entries);
                     return Ok(self.replies(verdicts));
                 }
-                Err(store::Error::Conflict) => {
-                    self.catch_up()?;
+                Err(store::Error::Conflict) => self.catch_up(),
+                Err(error) => Err(error),
+            };
+            match behind {
+                Ok(()) => {
                     let rest = BACK_OFF.saturating_mul(1 << conflicts).mul_f64(rand::random());
                     thread::park_timeout(rest);
                 }
                 Err(error @ store::Error::Full { .. }) => {
                     tracing::warn!(%error, "nothing was written");
                     return Ok(all(jobs, &Undone::Full(error.to_string())));
+                }
+                Err(error) if error.is_passing() => {
+                    tracing::warn!(%error, "nothing was written");
+                    return Ok(all(jobs, &Undone::Busy));
                 }
                 Err(error) => return Err(error),
             }

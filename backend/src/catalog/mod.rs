@@ -14,6 +14,7 @@ pub mod state;
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
 
 use common::batcher::{self, Batcher};
 use common::client::Freshness;
@@ -98,6 +99,9 @@ impl Catalog {
             flights: FLIGHTS,
         };
         let batcher = Batcher::new(limits, move |jobs| writer.clone().carry_out(jobs));
+        if store.is_shared() {
+            follow_others(Arc::clone(&store), head.clone(), batcher.clone());
+        }
         Ok(Self {
             store,
             state,
@@ -283,6 +287,35 @@ impl Catalog {
         // Applying an entry cannot leave the state half changed, so a panic elsewhere does not spoil it.
         self.state.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How long one look for entries of other catalogs waits for some.
+const OTHERS_PATIENCE: Duration = Duration::from_secs(2);
+/// The rest after a look that failed.
+const OTHERS_REST: Duration = Duration::from_millis(200);
+
+/// Keeps up with the catalogs that share the store: whenever one of them appended, the ledger's thread confirms the head,
+/// finds it moved, and reads on. Ends with the catalog.
+fn follow_others(store: Arc<dyn Store>, head: watch::Receiver<Seq>, batcher: Batcher<Job, Result<Done, Undone>>) {
+    tokio::spawn(async move {
+        // The sender goes with the ledger's thread.
+        while head.has_changed().is_ok() {
+            let (store, known) = (Arc::clone(&store), *head.borrow());
+            let waited = tokio::task::spawn_blocking(move || store.wait_for_others(known, OTHERS_PATIENCE)).await;
+            match waited {
+                Ok(Ok(found)) if found > known => {
+                    // Too busy to look is busy enough to find out by a conflict.
+                    let _ = batcher.call(Job::Confirm).await;
+                }
+                Ok(Ok(_)) => {}
+                Ok(Err(error)) => {
+                    tracing::warn!(%error, "other catalogs cannot be followed now");
+                    tokio::time::sleep(OTHERS_REST).await;
+                }
+                Err(_) => return,
+            }
+        }
+    });
 }
 
 /// The most entries the feed hands on at once.

@@ -6,16 +6,22 @@ pub mod catalog_file;
 #[cfg(test)]
 mod conformance;
 pub mod csv;
+mod lock;
+pub mod postgres;
+mod sql;
+pub mod sqlite;
+mod url;
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 
 use self::catalog_file::Listing;
+pub use self::url::Url;
 
 /// What a store holds when it is opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,9 +41,9 @@ pub struct Loaded {
 /// * Entries stand in the order of their `seq`, which counts from 1 without gaps.
 /// * [`append`](Self::append) and [`import`](Self::import) are all or nothing while the program lives, and durable when
 ///   they return: after a crash during one, any prefix of its entries may be there, and nothing else is lost.
-/// * After [`Error::Conflict`], [`Error::Full`] and [`Error::CatalogFile`] nothing has changed and the store goes on. Any
-///   other error of a writing method means that nobody knows what is on the disk: the store is closed for good, every
-///   later write is [`Error::Closed`], and whoever waited for the batch must not be answered. Reads go on.
+/// * After a passing error ([`Error::is_passing`]) nothing has changed and the store goes on. Any other error of a
+///   writing method means that nobody knows what is on the disk: the store is closed for good, every later write is
+///   [`Error::Closed`], and whoever waited for the batch must not be answered. Reads go on.
 /// * Only `import` brings new books or takes one away; the entries of `append` are about books that are there, but for
 ///   refusals.
 pub trait Store: fmt::Debug + Send + Sync {
@@ -63,7 +69,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Without entries it confirms that `head` is the last entry.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the last entry is another one, [`Error::Full`] if there is no room; see [`Store`] for the rest.
+    /// [`Error::Conflict`] if the last entry is another one, [`Error::Full`] if there is no room, [`Error::Unavailable`]
+    /// if the database cannot be reached; see [`Store`] for the rest.
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
     /// Like [`append`](Self::append), and `books` are the whole catalog from then on: their titles, authors, topics and
@@ -93,48 +100,26 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn edit(&self) -> Option<Vec<Listing>> {
         None
     }
-}
 
-/// Where a store is, as its URL says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Url {
-    /// `csv:DIR`
-    Csv(PathBuf),
-}
-
-impl Url {
-    /// The store of whoever runs the program: in the user's data folder (XDG Base Directory Specification), the same for
-    /// the services and the shop.
-    pub fn of_user() -> Option<Self> {
-        use etcetera::BaseStrategy as _;
-        let folders = etcetera::choose_base_strategy().ok()?;
-        Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))
+    /// Whether other processes may append to it, too. Nobody need wait for others where there are none.
+    fn is_shared(&self) -> bool {
+        false
     }
 
-    /// The store's lock, which also names the place beside which its address is left.
-    pub fn lock_path(&self) -> PathBuf {
-        match self {
-            Self::Csv(folder) => folder.join("lock"),
+    /// Waits until the ledger goes on after `after`, whoever wrote that, but for at most `patience`; gives the last entry.
+    /// A store that is not shared has nobody to wait for: it sits the time out and gives `after`.
+    ///
+    /// # Errors
+    /// See [`Error`]. An error here is no reason to stop: the next call looks again.
+    fn wait_for_others(&self, after: Seq, patience: Duration) -> Result<Seq, Error> {
+        let until = Instant::now() + patience;
+        while let Some(left) = until
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+        {
+            std::thread::park_timeout(left);
         }
-    }
-}
-
-impl FromStr for Url {
-    type Err = String;
-
-    fn from_str(url: &str) -> Result<Self, String> {
-        match url.split_once(':') {
-            Some(("csv", folder)) if !folder.is_empty() => Ok(Self::Csv(PathBuf::from(folder))),
-            _ => Err(format!("{url:?} is no store; expected csv:DIR")),
-        }
-    }
-}
-
-impl fmt::Display for Url {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Csv(folder) => write!(f, "csv:{}", folder.display()),
-        }
+        Ok(after)
     }
 }
 
@@ -148,13 +133,16 @@ pub enum Edit {
     Discard,
 }
 
-/// Opens the store at a URL and locks it for this process; makes a fresh one where there is none.
+/// Opens the store at a URL and, unless it is a shared one, locks it for this process; makes a fresh one where there is
+/// none. `edit` is about a CSV store's catalog file.
 ///
 /// # Errors
 /// See [`Error`].
 pub fn open(url: &Url, edit: Edit) -> Result<Box<dyn Store>, Error> {
     match url {
         Url::Csv(folder) => Ok(Box::new(csv::Store::open(folder, edit)?)),
+        Url::Sqlite(file) => Ok(Box::new(sqlite::Store::open(file)?)),
+        Url::Postgres(address) => Ok(Box::new(postgres::Store::open(address)?)),
     }
 }
 
@@ -224,6 +212,24 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The database failed, or holds what no healthy store holds. No secret is in the text.
+    #[error("cannot {doing} {store}: {why}")]
+    Database {
+        /// What was being done, as in `append to`.
+        doing: &'static str,
+        /// The store's URL without its password.
+        store: String,
+        /// What the database said.
+        why: String,
+    },
+    /// The database cannot be reached, or is busy; nothing was changed, and it may be better the next time.
+    #[error("{store} is not available: {why}; nothing was changed")]
+    Unavailable {
+        /// The store's URL without its password.
+        store: String,
+        /// What the system or the database said.
+        why: String,
+    },
     /// An earlier failure closed the store for good.
     #[error("the store is closed after a failure")]
     Closed,
@@ -241,7 +247,10 @@ impl Error {
 
     /// Whether the store goes on after it.
     pub fn is_passing(&self) -> bool {
-        matches!(self, Self::Conflict | Self::Full { .. } | Self::CatalogFile(_))
+        matches!(
+            self,
+            Self::Conflict | Self::Full { .. } | Self::CatalogFile(_) | Self::Unavailable { .. }
+        )
     }
 }
 

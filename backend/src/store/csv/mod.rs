@@ -7,7 +7,6 @@
 mod checkpoint;
 mod disk;
 mod line;
-mod lock;
 mod open;
 mod recovery;
 mod segment;
@@ -29,10 +28,10 @@ use common::{Entry, OrderId, Seq, StoreId};
 use self::checkpoint::Catalog;
 use self::disk::{Disk, Real};
 use self::line::Digest;
-use self::lock::Lock;
 use self::segment::Segment;
 use self::writer::Writer;
 use super::catalog_file::{self, Listing};
+use super::lock::Lock;
 use super::{Edit, Error, Loaded};
 
 /// The ledger goes on in a new file once it is larger than this, in bytes.
@@ -81,7 +80,7 @@ impl Store {
             };
             Real.sync_folder(parent).map_err(Error::io("sync", parent))?;
         }
-        let lock = Lock::take(folder)?;
+        let lock = Lock::take(&folder.join("lock"), folder)?;
         Self::open_on(Arc::new(Real), folder, edit, SEGMENT_BYTES_MAX, Some(lock))
     }
 

@@ -13,28 +13,27 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock of a folder and leaves this process's number in it.
-    pub(super) fn take(folder: &Path) -> Result<Self, Error> {
-        let path = folder.join("lock");
+    /// Takes the lock file of a store and leaves this process's number in it.
+    pub(super) fn take(path: &Path, store: &Path) -> Result<Self, Error> {
         let mut file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .open(&path)
-            .map_err(Error::io("open", &path))?;
+            .open(path)
+            .map_err(Error::io("open", path))?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::Locked {
-                    path: folder.to_owned(),
+                    path: store.to_owned(),
                     holder: holder(&mut file),
                 });
             }
             Err(TryLockError::Error(source)) => {
                 return Err(Error::Io {
                     doing: "lock",
-                    path,
+                    path: path.to_owned(),
                     source,
                 });
             }

@@ -1,0 +1,131 @@
+//! Several processes over one database.
+
+use super::*;
+
+#[test]
+fn of_two_who_append_at_one_head_one_is_told_that_the_other_was_first() {
+    let Some(place) = Place::new() else { return };
+    let (one, other) = (place.store(), place.store());
+    let mut shop = Shop::filled(&one);
+    assert_eq!(one.load().unwrap(), other.load().unwrap());
+    let mut behind = shop.clone();
+    let head = shop.head;
+    shop.sell_in(&one, 3);
+    let late = behind.sell(2);
+    assert!(matches!(other.append(head, &late), Err(Error::Conflict)));
+    assert!(matches!(other.append(head, &[]), Err(Error::Conflict)));
+    assert_eq!(other.read(head, 10).unwrap(), shop.entries[4..]);
+    shop.sell_in(&other, 2);
+    one.append(shop.head, &[]).unwrap();
+    shop.assert_is(&one);
+    shop.assert_is(&other);
+}
+
+#[test]
+fn what_many_append_at_once_is_one_ledger_without_gaps() {
+    const EACH: usize = 40;
+    let Some(place) = Place::new() else { return };
+    let stores: Vec<Store> = (0..4).map(|_| place.store()).collect();
+    let shop = Shop::filled(&stores[0]);
+    std::thread::scope(|scope| {
+        for store in &stores {
+            let mut shop = shop.clone();
+            scope.spawn(move || {
+                let mut done = 0;
+                while done < EACH {
+                    // What a catalog does: read on, decide again.
+                    let loaded = store.load().unwrap();
+                    shop.head = loaded.head;
+                    shop.books = loaded.books;
+                    let entries = shop.sell(2);
+                    match store.append(loaded.head, &entries) {
+                        Ok(()) => done += 1,
+                        Err(Error::Conflict) => {}
+                        Err(error) => panic!("{error}"),
+                    }
+                }
+            });
+        }
+    });
+    let entries = stores[0].read(Seq::ZERO, usize::MAX).unwrap();
+    assert_eq!(entries.len(), shop.entries.len() + stores.len() * EACH * 2);
+    assert!((1..).zip(&entries).all(|(seq, entry)| entry.seq == Seq(seq)));
+    let start: i64 = shop.books.iter().map(|book| i64::from(book.stock.get())).sum();
+    let sold: i64 = entries[4..].iter().map(|entry| entry.change).sum();
+    let books = stores[1].load().unwrap().books;
+    let left: i64 = books.iter().map(|book| i64::from(book.stock.get())).sum();
+    assert_eq!(left, start + sold);
+}
+
+#[test]
+fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
+    let Some(place) = Place::new() else { return };
+    let ids: Vec<StoreId> = std::thread::scope(|scope| {
+        let opening: Vec<_> = (0..6)
+            .map(|_| scope.spawn(|| place.store().load().unwrap().store))
+            .collect();
+        opening.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+}
+
+/// Somebody waits, somebody else appends; the wait must end by it and not by its patience.
+fn hears_of_others(place: &Place, notices: bool) {
+    let far = Duration::from_secs(600);
+    let open = || Store::open_with(&place.address, notices).unwrap();
+    let (one, other) = (open(), open());
+    assert!(one.is_shared());
+    let mut shop = Shop::filled(&one);
+    for _ in 0..5 {
+        let after = shop.head;
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| other.wait_for_others(after, far).unwrap());
+            shop.sell_in(&one, 2);
+            assert_eq!(waiting.join().unwrap(), shop.head);
+        });
+    }
+    assert_eq!(other.wait_for_others(shop.head, Duration::ZERO).unwrap(), shop.head);
+    assert_eq!(other.wait_for_others(Seq::ZERO, far).unwrap(), shop.head);
+}
+
+#[test]
+fn the_ledger_is_heard_to_go_on() {
+    let Some(place) = Place::new() else { return };
+    hears_of_others(&place, true);
+    let store = place.store();
+    let head = store.load().unwrap().head;
+    // The listener's own first notice is enough to know that notices come.
+    while !store.ears.lock().unwrap().has_heard() {
+        store.wait_for_others(head, Duration::from_millis(20)).unwrap();
+    }
+}
+
+#[test]
+fn it_is_seen_to_go_on_where_nothing_can_be_heard() {
+    let Some(place) = Place::new() else { return };
+    hears_of_others(&place, false);
+    assert!(!Store::open_with(&place.address, false).unwrap().notifies);
+}
+
+#[test]
+fn whoever_listens_survives_the_loss_of_his_connection() {
+    let Some(place) = Place::new() else { return };
+    let (one, other) = (place.store(), place.store());
+    let mut shop = Shop::filled(&one);
+    assert_eq!(other.wait_for_others(shop.head, Duration::ZERO).unwrap(), shop.head);
+    let after = shop.head;
+    place.end_connections("%pg_notify%");
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| {
+            loop {
+                // An error is no reason to stop.
+                match other.wait_for_others(after, Duration::from_secs(600)) {
+                    Ok(head) => return head,
+                    Err(error) => assert!(matches!(error, Error::Unavailable { .. }), "{error}"),
+                }
+            }
+        });
+        shop.sell_in(&one, 1);
+        assert_eq!(waiting.join().unwrap(), shop.head);
+    });
+}

@@ -1,0 +1,135 @@
+//! Where a store is, as its URL says.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::postgres::Address;
+
+/// Where a store is. It is shown without a password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Url {
+    /// `csv:DIR`
+    Csv(PathBuf),
+    /// `sqlite:FILE`
+    Sqlite(PathBuf),
+    /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
+    Postgres(Address),
+}
+
+impl Url {
+    /// The store of whoever runs the program: in the user's data folder (XDG Base Directory Specification), the same for
+    /// the services and the shop.
+    pub fn of_user() -> Option<Self> {
+        use etcetera::BaseStrategy as _;
+        let folders = etcetera::choose_base_strategy().ok()?;
+        Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))
+    }
+
+    /// The store's lock, which also names the place beside which its address is left. A store that several processes
+    /// share has none.
+    pub fn lock_path(&self) -> Option<PathBuf> {
+        match self {
+            Self::Csv(folder) => Some(folder.join("lock")),
+            Self::Sqlite(file) => Some(beside(file, ".lock")),
+            Self::Postgres(_) => None,
+        }
+    }
+}
+
+/// A file's path with something after its name.
+pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut path = OsString::from(file);
+    path.push(suffix);
+    path.into()
+}
+
+impl FromStr for Url {
+    type Err = String;
+
+    fn from_str(url: &str) -> Result<Self, String> {
+        let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
+        match (scheme, rest) {
+            ("csv", folder) if !folder.is_empty() => Ok(Self::Csv(PathBuf::from(folder))),
+            ("sqlite", file) => match file.strip_prefix("//").unwrap_or(file) {
+                "" | ":memory:" => Err("a SQLite store needs a file; expected sqlite:FILE".to_owned()),
+                file => Ok(Self::Sqlite(PathBuf::from(file))),
+            },
+            ("postgres" | "postgresql", _) => url.parse().map(Self::Postgres),
+            // Of what is no store's URL only the beginning is shown: what follows may be a secret.
+            _ => Err(format!(
+                "{scheme:?} is no store; expected csv:DIR, sqlite:FILE or postgres://HOST/DATABASE"
+            )),
+        }
+    }
+}
+
+impl fmt::Display for Url {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Csv(folder) => write!(f, "csv:{}", folder.display()),
+            Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            Self::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_named_by_its_url() {
+        for (url, lock) in [
+            ("csv:/srv/books", Some("/srv/books/lock")),
+            ("sqlite:/srv/books.db", Some("/srv/books.db.lock")),
+            ("sqlite:books.db", Some("books.db.lock")),
+            ("postgres://shop@db:5433/books", None),
+        ] {
+            let parsed: Url = url.parse().unwrap();
+            assert_eq!(parsed.to_string(), url);
+            assert_eq!(parsed.lock_path(), lock.map(PathBuf::from));
+        }
+        assert_eq!("sqlite:///a/b".parse(), Ok(Url::Sqlite("/a/b".into())));
+        assert_eq!("sqlite://a/b".parse(), Ok(Url::Sqlite("a/b".into())));
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        for url in [
+            "",
+            "csv",
+            "csv:",
+            "sqlite:",
+            "sqlite::memory:",
+            "sqlite://",
+            "mysql://h/d",
+            "books",
+            "postgres:x y",
+        ] {
+            assert!(url.parse::<Url>().is_err(), "{url} was taken");
+        }
+    }
+
+    #[test]
+    fn no_password_is_ever_shown() {
+        for url in [
+            "postgres://shop:hunter2@db/books",
+            "postgresql://shop@db/books?password=hunter2",
+            "postgres://db/books?user=shop&password=hunter2&sslmode=disable",
+        ] {
+            let parsed: Url = url.parse().unwrap();
+            assert_eq!(parsed.to_string(), "postgres://shop@db:5432/books");
+            assert!(!format!("{parsed:?}").contains("hunter2"));
+        }
+        for url in [
+            "postgre://a:hunter2@db/x",
+            "postgres://a:hunter2@db:port/x",
+            "mysql://a:hunter2@db",
+        ] {
+            let error = url.parse::<Url>().unwrap_err();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+}
