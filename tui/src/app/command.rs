@@ -183,12 +183,7 @@ impl Command {
             Self::Longer => about("Charts", "+", "longer", "Look further back"),
             Self::Shorter => about("Charts", "-", "shorter", "Look less far back"),
             Self::Whole => about("Charts", "a", "all", "Look back as far as is known"),
-            Self::Expand => about(
-                "Charts",
-                "e",
-                "expand",
-                "A chart over the whole frame; at the autopilot the next one",
-            ),
+            Self::Expand => about("Charts", "e", "expand", "A chart over the whole frame"),
             Self::StartStop => about("Autopilot", "s", "start", "Let random shoppers in, or stop them"),
             Self::Pause => about("Autopilot", "p", "pause", "Let the shoppers wait, or go on"),
             Self::Fewer => about("Autopilot", "[", "fewer", "Fewer shoppers"),
@@ -238,7 +233,9 @@ impl Command {
             Self::Copy => app.copied().is_none().then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.ended.is_some() => Some("the shop's store is closed".to_owned()),
             Self::Reconnect if app.connection.is_live() => Some("it is connected".to_owned()),
-            Self::Freeze => only_shop(),
+            Self::Freeze | Self::Longer | Self::Shorter | Self::Whole | Self::Expand if app.screen != Screen::Shop => {
+                Some("only in the shop (1) and at the autopilot (3)".to_owned())
+            }
             Self::Longer | Self::Shorter | Self::Whole | Self::Expand => only_with_book(),
             _ => None,
         }

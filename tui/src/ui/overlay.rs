@@ -30,11 +30,15 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         let objection = command.objection(canvas.app);
         let style = if objection.is_some() { palette.dim } else { palette.text };
         let key = if objection.is_some() { palette.dim } else { palette.key };
+        let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
         let mut help = about.help.to_owned();
         if let Some(why) = &objection {
             help += &format!(": {why}");
+            // Why it cannot run matters more than the whole sentence.
+            if format::width(&help) > room {
+                help = format!("{}: {why}", about.label);
+            }
         }
-        let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
         let spans = vec![
             Span::styled(
                 format!("   {}", format::left(canvas.app.keymap.keys(command), 9, cut)),

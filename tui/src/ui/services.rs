@@ -184,11 +184,10 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let wide = inside.width >= 70;
-    let service_width = if wide { SERVICE_COLUMNS } else { 0 };
     let numbers = if wide { 12 + 9 + 11 + 11 } else { 9 + 9 };
-    let route_width = usize::from(inside.width).saturating_sub(service_width + numbers);
+    let route_width = usize::from(inside.width).saturating_sub(SERVICE_COLUMNS + numbers);
     let route_row = |service: &str, route: &str, requests: &str, failed: &str, p50: &str, p99: &str| {
-        let mut text = format::left(service, service_width, cut);
+        let mut text = format::left(service, SERVICE_COLUMNS, cut);
         text += &format::left(route, route_width, cut);
         text += &format::right(requests, if wide { 12 } else { 9 }, cut);
         if wide {

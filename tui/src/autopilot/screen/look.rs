@@ -50,7 +50,7 @@ impl Look {
             good: palette.good,
             bad: palette.bad,
             mild: palette.warn,
-            lines: [palette.chart, palette.warn, palette.accent],
+            lines: [palette.chart, palette.warn, palette.bad],
             ascii: look.glyphs.marker.is_ascii(),
         }
     }

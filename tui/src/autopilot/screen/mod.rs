@@ -24,6 +24,8 @@ use super::snapshot::{Phase, Snapshot, StockRow};
 const COLUMNS_TWO: u16 = 90;
 /// From this width on the charts stand in one column and the numbers in another.
 const COLUMNS_WIDE: u16 = 140;
+/// Under this height there is room for one chart.
+const ROWS_LOW: u16 = 18;
 /// Outcomes take this many rows, without their name.
 const OUTCOME_ROWS: u16 = 2;
 /// The table of verbs, its head included.
@@ -53,9 +55,15 @@ pub fn draw_with(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &
 
 fn draw_narrow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let stock_rows = u16::try_from(snapshot.stock.len()).unwrap_or(u16::MAX).clamp(1, 4) + 1;
+    // One chart worth looking at rather than two that are not: of the latency only the numbers stay.
+    let latency_rows = if area.height < ROWS_LOW {
+        Constraint::Length(1)
+    } else {
+        Constraint::Fill(1)
+    };
     let [throughput, latency, outcomes, stock] = Layout::vertical([
         Constraint::Fill(1),
-        Constraint::Fill(1),
+        latency_rows,
         Constraint::Length(OUTCOME_ROWS),
         Constraint::Length(stock_rows),
     ])
