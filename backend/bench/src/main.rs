@@ -1,7 +1,9 @@
-//! Measures the bookstore against a bare handler: rounds of both in turn, on the same machine, by the same generator.
+//! Measures the bookstore against a bare handler: rounds of both in turn, on the same machine, by the same generator. And
+//! how a catalog starts that has much to remember.
 
 mod load;
 mod processes;
+mod sizes;
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -9,13 +11,31 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Args, Parser, Subcommand};
 use color_eyre::eyre::{OptionExt, Result, ensure};
 use load::{Ask, Outcome, Pace};
 use processes::Program;
 
-/// Measures the bookstore against a bare handler, and prints a table of ratios.
+/// Measures the bookstore.
 #[derive(Debug, Parser)]
+struct Cli {
+    #[command(subcommand)]
+    what: What,
+    /// Where the table is kept, too
+    #[arg(long, value_name = "FILE", global = true)]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Against a bare handler, as ratios
+    Speed(Arguments),
+    /// How long a catalog takes to be ready, and its memory
+    Sizes(sizes::Arguments),
+}
+
+/// Measures the bookstore against a bare handler.
+#[derive(Debug, Args)]
 struct Arguments {
     /// Rounds; a row tells the median of their ratios
     #[arg(long, default_value_t = 3)]
@@ -26,9 +46,6 @@ struct Arguments {
     /// Connections
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256, 1024])]
     connections: Vec<u32>,
-    /// Where the table is kept, too
-    #[arg(long, value_name = "FILE")]
-    out: Option<PathBuf>,
 }
 
 /// One row of the table.
@@ -44,16 +61,21 @@ struct Row {
 }
 
 fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+    let cli = Cli::parse();
     build()?;
     let binaries = std::env::current_exe()?
         .parent()
         .ok_or_eyre("no folder of programs")?
         .to_owned();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let table = runtime.block_on(measure(&arguments, &binaries))?;
+    let table = match &cli.what {
+        What::Speed(arguments) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(measure(arguments, &binaries))?
+        }
+        What::Sizes(arguments) => sizes::measure(arguments, &binaries)?,
+    };
     std::io::stdout().write_all(table.as_bytes())?;
-    if let Some(out) = &arguments.out {
+    if let Some(out) = &cli.out {
         std::fs::write(out, table)?;
     }
     Ok(())
