@@ -1,6 +1,5 @@
 //! The one thread that writes: it decides a batch, appends it, shows it to the readers, and then answers.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread;
 use std::time::Duration;
@@ -10,9 +9,10 @@ use common::{Entry, ItemNumber, Kind, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decide::{Batch, Change, Durable, OnShelf, Verdict};
+use super::recall;
 use super::recent::{Decided, Recent};
 use super::state::State;
-use crate::store::{self, Loaded, Store};
+use crate::store::{self, Store};
 
 /// How often a batch is decided again because another catalog was faster.
 const CONFLICTS_MAX: u32 = 8;
@@ -21,8 +21,6 @@ const BACK_OFF: Duration = Duration::from_millis(2);
 /// After so many entries without one a checkpoint is written, so that a start after a crash stays quick; more where
 /// there are many books, as their checkpoint is dearer.
 const CHECKPOINT_ENTRIES: u64 = 250_000;
-/// Entries read at once when a store is opened.
-const RECALL_PAGE: usize = 10_000;
 
 /// One request to the ledger.
 #[derive(Debug, Clone)]
@@ -133,29 +131,6 @@ impl Ledger {
     }
 }
 
-/// The state that a store holds. The whole ledger is read: for the newest entries, for the orders of all, and for the
-/// entry that changed each book last, which a checkpoint does not keep.
-pub(super) fn recall(store: &dyn Store, mut loaded: Loaded) -> Result<State, store::Error> {
-    let mut recent = Recent::default();
-    let mut changed = HashMap::new();
-    let mut after = Seq::ZERO;
-    while after < loaded.head {
-        let entries = store.read(after, RECALL_PAGE)?;
-        let Some(last) = entries.last() else { break };
-        after = last.seq;
-        for entry in entries {
-            if entry.kind.changes_book() {
-                changed.insert(entry.item, entry.seq);
-            }
-            recent.push(entry);
-        }
-    }
-    for book in &mut loaded.books {
-        book.seq = changed.get(&book.item).copied().unwrap_or(book.seq);
-    }
-    Ok(State::new(loaded, recent))
-}
-
 struct Thread {
     store: Arc<dyn Store>,
     state: Arc<RwLock<State>>,
@@ -262,7 +237,7 @@ impl Thread {
     fn catch_up(&self) -> Result<(), store::Error> {
         loop {
             let head = *self.head.borrow();
-            let entries = self.store.read(head, RECALL_PAGE)?;
+            let entries = recall::next_page(&*self.store, head)?;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -271,14 +246,27 @@ impl Thread {
                 .iter()
                 .any(|entry| entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none()));
             if shelves_changed {
-                let fresh = recall(&*self.store, self.store.load()?)?;
-                let head = fresh.head;
-                *self.state.write().unwrap_or_else(PoisonError::into_inner) = fresh;
-                self.head.send_replace(head);
+                self.look_afresh()?;
             } else {
                 self.publish(entries);
             }
         }
+    }
+
+    /// Takes all books from the store again, and the entries up to then. The readers wait for neither.
+    fn look_afresh(&self) -> Result<(), store::Error> {
+        let loaded = self.store.load()?;
+        let head = loaded.head;
+        let entries = recall::entries(&*self.store, *self.head.borrow(), head)?;
+        let mut fresh = State::new(loaded, Recent::default());
+        {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            fresh.recent = std::mem::take(&mut state.recent);
+            entries.into_iter().for_each(|entry| fresh.recent.push(entry));
+            *state = fresh;
+        }
+        self.head.send_replace(head);
+        Ok(())
     }
 
     fn replies(&self, verdicts: Vec<Verdicts>) -> Replies {
@@ -322,10 +310,11 @@ impl Thread {
     }
 
     fn checkpoint(&mut self) -> Result<(), store::Error> {
-        let (books, head) = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            (state.books(), state.head)
+        let (books, head, notes) = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            (state.books(), state.head, state.recent.take_notes())
         };
+        recall::keep_notes(&*self.store, notes);
         match self.store.checkpoint(&books, head) {
             Ok(()) => {
                 self.noted = head;
@@ -368,18 +357,15 @@ impl Durable for Snapshot<'_> {
     }
 
     fn decided(&self, order: OrderId) -> Result<Option<Entry>, store::Error> {
-        match self
-            .state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recent
-            .decided(order)
-        {
-            Decided::By(entry) => return Ok(Some(entry.clone())),
-            Decided::No => return Ok(None),
-            Decided::Perhaps => {}
-        }
-        self.store.find(order)
+        let among = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            match state.recent.decided(order) {
+                Decided::By(entry) => return Ok(Some(entry.clone())),
+                Decided::No => return Ok(None),
+                Decided::Perhaps(among) => among,
+            }
+        };
+        recall::find(self.store, order, among)
     }
 }
 

@@ -6,7 +6,9 @@
 pub mod decide;
 mod feed;
 mod fill;
+mod filter;
 mod ledger;
+mod recall;
 pub mod recent;
 mod routes;
 pub mod shelves;
@@ -88,7 +90,7 @@ impl Catalog {
     /// The store's, or the catalog file's.
     pub fn open(store: Box<dyn Store>, listings: &Listings) -> Result<Self, store::Error> {
         let store: Arc<dyn Store> = store.into();
-        let state = ledger::recall(&*store, fill::load(&*store, listings)?)?;
+        let state = recall::recall(&*store, fill::load(&*store, listings)?)?;
         let (published, head) = watch::channel(state.head);
         let state = Arc::new(RwLock::new(state));
         let ledger = Ledger::start(Arc::clone(&store), Arc::clone(&state), published)?;
@@ -239,15 +241,15 @@ impl Catalog {
         let (known, head) = {
             let state = self.state();
             let known = match state.recent.decided(order) {
-                Decided::By(entry) => Some(Some(entry.clone())),
-                Decided::No => Some(None),
-                Decided::Perhaps => None,
+                Decided::By(entry) => Ok(Some(entry.clone())),
+                Decided::No => Ok(None),
+                Decided::Perhaps(among) => Err(among),
             };
             (known, state.head)
         };
         let what = match known {
-            Some(entry) => entry,
-            None => self.ask_store(move |store| store.find(order)).await?,
+            Ok(entry) => entry,
+            Err(among) => self.ask_store(move |store| recall::find(store, order, among)).await?,
         };
         Ok(At { what, head })
     }

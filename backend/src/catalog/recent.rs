@@ -1,20 +1,14 @@
 //! The newest entries and which orders are decided, in bounded memory.
 //!
-//! The newest million entries are kept whole. Of older ones a filter remembers the orders: it forgets none, but may take
-//! a new order for an old one, and then the store is asked.
+//! The newest million entries are kept whole. Of older ones a filter for each million remembers the orders: it forgets
+//! none, but may take a new order for an old one, and then the store is asked about that million.
 
 use std::collections::{HashMap, VecDeque};
+use std::ops::RangeInclusive;
 
 use common::{Entry, OrderId, Seq};
 
-/// The most entries kept whole.
-const ENTRIES_MAX: usize = 1_000_000;
-/// Orders one layer of the filter is made for.
-const LAYER_ORDERS: usize = 1_000_000;
-/// Bits of the filter for each order.
-const BITS_PER_ORDER: usize = 16;
-/// Bits set for each order. With 16 bits an order, about one new order in 1,200 asks the store in vain, per layer.
-const PROBES: u64 = 6;
+use super::filter::Filter;
 
 /// What memory knows of an order.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,26 +17,81 @@ pub enum Decided<'a> {
     By(&'a Entry),
     /// It is not.
     No,
-    /// It may have been, long ago: ask the store.
-    Perhaps,
+    /// It may have been, long ago: ask the store whether it is among one of these entries.
+    Perhaps(Vec<RangeInclusive<Seq>>),
 }
 
 /// The newest entries.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Recent {
+    sizes: Sizes,
     entries: VecDeque<Entry>,
     orders: HashMap<OrderId, Seq>,
-    older: Vec<Layer>,
+    older: Vec<Block>,
+}
+
+/// How much is remembered, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sizes {
+    /// The most entries kept whole.
+    pub(super) kept_max: usize,
+    /// The entries that one filter is for. Filters begin at whole multiples of it, so that each is one function of the
+    /// ledger.
+    pub(super) block: u64,
+}
+
+impl Default for Sizes {
+    fn default() -> Self {
+        Self {
+            kept_max: 1_000_000,
+            block: 1_000_000,
+        }
+    }
+}
+
+impl Default for Recent {
+    fn default() -> Self {
+        Self::new(Sizes::default())
+    }
+}
+
+/// The orders of a million entries that are no longer kept whole.
+#[derive(Debug)]
+struct Block {
+    /// The entries from its first to the last that was added.
+    span: RangeInclusive<Seq>,
+    orders: Filter,
+    is_noted: bool,
+}
+
+/// The filter of a block that is complete, to be kept with the store so that the next start need not read the block.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Note {
+    /// What it is kept under.
+    pub name: String,
+    /// The block's last entry; the note is about another history if the ledger holds another one there.
+    pub last: Seq,
+    /// What is kept.
+    pub content: Vec<u8>,
 }
 
 impl Recent {
+    /// Nothing yet.
+    pub(super) fn new(sizes: Sizes) -> Self {
+        Self {
+            sizes,
+            entries: VecDeque::new(),
+            orders: HashMap::new(),
+            older: Vec::new(),
+        }
+    }
+
     /// Adds the next entry.
     pub fn push(&mut self, entry: Entry) {
-        if self.entries.len() == ENTRIES_MAX
-            && let Some(order) = self.entries.pop_front().and_then(|oldest| oldest.order)
+        if self.entries.len() == self.sizes.kept_max
+            && let Some(oldest) = self.entries.pop_front()
         {
-            self.orders.remove(&order);
-            self.remember(order);
+            self.age(&oldest);
         }
         if let Some(order) = entry.order {
             self.orders.insert(order, entry.seq);
@@ -64,13 +113,70 @@ impl Recent {
 
     /// What is known of an order.
     pub fn decided(&self, order: OrderId) -> Decided<'_> {
-        if let Some(&seq) = self.orders.get(&order) {
-            return self.get(seq).map_or(Decided::Perhaps, Decided::By);
+        if let Some(entry) = self.orders.get(&order).and_then(|&seq| self.get(seq)) {
+            return Decided::By(entry);
         }
-        if self.older.iter().any(|layer| layer.may_hold(order)) {
-            return Decided::Perhaps;
+        let spans: Vec<_> = self
+            .older
+            .iter()
+            .rev()
+            .filter(|block| block.orders.may_hold(order))
+            .map(|block| block.span.clone())
+            .collect();
+        if spans.is_empty() {
+            Decided::No
+        } else {
+            Decided::Perhaps(spans)
         }
-        Decided::No
+    }
+
+    /// The notes that were not taken yet.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        let size = self.sizes.block;
+        let complete = self
+            .older
+            .iter_mut()
+            .filter(|block| !block.is_noted && block.is_complete(size));
+        complete
+            .map(|block| {
+                block.is_noted = true;
+                Note {
+                    name: name(block.span.start().0 / size),
+                    last: *block.span.end(),
+                    content: block.orders.to_bytes(),
+                }
+            })
+            .collect()
+    }
+
+    /// The name and the last entry of the next note that can stand in for its block when a ledger up to `head` is
+    /// recalled; nothing once the newest entries have to be read.
+    pub fn wanted(&self, head: Seq) -> Option<(String, Seq)> {
+        let index = self.older.len() as u64;
+        let last = (index + 1).saturating_mul(self.sizes.block);
+        let is_old = last.saturating_add(self.sizes.kept_max as u64) <= head.0;
+        (is_old && self.entries.is_empty()).then(|| (name(index), Seq(last)))
+    }
+
+    /// Takes such a note in place of its block's entries; false if it is none.
+    pub fn take_in(&mut self, last: Seq, content: &[u8]) -> bool {
+        let Some(orders) = Filter::from_bytes(content) else {
+            return false;
+        };
+        self.older.push(Block {
+            span: Seq(last.0.saturating_sub(self.sizes.block)).next()..=last,
+            orders,
+            is_noted: true,
+        });
+        true
+    }
+
+    /// The last entry that it knows of.
+    pub fn last(&self) -> Seq {
+        let newest = self.entries.back().map(|entry| entry.seq);
+        newest
+            .or_else(|| self.older.last().map(|block| *block.span.end()))
+            .unwrap_or(Seq::ZERO)
     }
 
     fn get(&self, seq: Seq) -> Option<&Entry> {
@@ -78,69 +184,42 @@ impl Recent {
         self.entries.get(usize::try_from(seq.since(first)).ok()?)
     }
 
-    fn remember(&mut self, order: OrderId) {
-        if self.older.last().is_none_or(|layer| layer.orders == LAYER_ORDERS) {
-            self.older.push(Layer::new());
+    /// An entry is no longer kept whole.
+    fn age(&mut self, entry: &Entry) {
+        let size = self.sizes.block;
+        if self.older.last().is_none_or(|block| block.is_complete(size)) {
+            self.older.push(Block {
+                span: entry.seq..=entry.seq,
+                orders: Filter::default(),
+                is_noted: false,
+            });
         }
-        if let Some(layer) = self.older.last_mut() {
-            layer.add(order);
+        let Some(block) = self.older.last_mut() else { return };
+        block.span = *block.span.start()..=entry.seq;
+        if let Some(order) = entry.order {
+            self.orders.remove(&order);
+            block.orders.add(order);
         }
     }
 }
 
-/// A Bloom filter (Bloom 1970; double hashing after Kirsch and Mitzenmacher 2006).
-#[derive(Debug)]
-struct Layer {
-    bits: Vec<u64>,
-    orders: usize,
-}
-
-impl Layer {
-    fn new() -> Self {
-        Self {
-            bits: vec![0; LAYER_ORDERS * BITS_PER_ORDER / 64],
-            orders: 0,
-        }
-    }
-
-    fn add(&mut self, order: OrderId) {
-        for (word, mask) in self.probes(order) {
-            if let Some(bits) = self.bits.get_mut(word) {
-                *bits |= mask;
-            }
-        }
-        self.orders += 1;
-    }
-
-    fn may_hold(&self, order: OrderId) -> bool {
-        self.probes(order)
-            .all(|(word, mask)| self.bits.get(word).is_some_and(|bits| bits & mask != 0))
-    }
-
-    fn probes(&self, order: OrderId) -> impl Iterator<Item = (usize, u64)> + use<> {
-        let bits = (self.bits.len() * 64) as u64;
-        let (high, low) = order.as_u64_pair();
-        let (start, step) = (mix(high ^ mix(low)), mix(low) | 1);
-        (0..PROBES).map(move |probe| {
-            let bit = start.wrapping_add(step.wrapping_mul(probe)) % bits;
-            ((bit / 64) as usize, 1 << (bit % 64))
-        })
+impl Block {
+    fn is_complete(&self, size: u64) -> bool {
+        self.span.end().0.is_multiple_of(size)
     }
 }
 
-/// Spreads the bits of a number over all of it (the finalizer of SplitMix64, Steele et al. 2014): ids may come from a
-/// clock, or from somebody who counts.
-fn mix(mut bits: u64) -> u64 {
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
+fn name(block: u64) -> String {
+    format!("orders-{block}")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use common::{ItemNumber, Kind, Timestamp};
 
-    use super::*;
+    const ENTRIES_MAX: usize = 1_000_000;
+    const BLOCK: u64 = 1_000_000;
 
     fn entry(seq: u64) -> Entry {
         Entry {
@@ -175,13 +254,45 @@ mod tests {
     #[test]
     fn an_old_order_is_never_forgotten_and_a_new_one_seldom_taken_for_old() {
         let mut recent = Recent::default();
-        let (old, known) = (50_000, ENTRIES_MAX as u64);
-        (1..=known + old).for_each(|seq| recent.push(entry(seq)));
-        assert!((1..=old).all(|n| recent.decided(id(n)) == Decided::Perhaps));
-        assert!(matches!(recent.decided(id(known)), Decided::By(entry) if entry.seq == Seq(known)));
-        let mistaken = (1..=10_000)
+        let known = 2 * BLOCK + 50_000;
+        (1..=known).for_each(|seq| recent.push(entry(seq)));
+        let oldest_kept = known - ENTRIES_MAX as u64 + 1;
+        for seq in (1..oldest_kept).step_by(7) {
+            let Decided::Perhaps(spans) = recent.decided(id(seq)) else {
+                panic!("the order {seq} is forgotten")
+            };
+            assert!(spans.iter().any(|span| span.contains(&Seq(seq))));
+        }
+        assert!(matches!(recent.decided(id(oldest_kept)), Decided::By(entry) if entry.seq == Seq(oldest_kept)));
+        let mistaken = (1..=100_000)
             .filter(|n| recent.decided(id(known * 2 + n)) != Decided::No)
             .count();
-        assert!(mistaken < 100, "{mistaken} of 10000 new orders were taken for old");
+        assert!(mistaken < 3, "{mistaken} of 100000 new orders were taken for old");
+    }
+
+    #[test]
+    fn a_note_stands_in_for_its_block() {
+        let mut recent = Recent::default();
+        let known = BLOCK + ENTRIES_MAX as u64 + 10;
+        (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| recent.push(entry(seq)));
+        assert_eq!(recent.take_notes(), [], "its last entry is still kept whole");
+        (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| recent.push(entry(seq)));
+        let notes = recent.take_notes();
+        assert_eq!((notes.len(), recent.take_notes().len()), (1, 0));
+
+        let mut recalled = Recent::default();
+        assert_eq!(recalled.wanted(Seq(BLOCK + ENTRIES_MAX as u64 - 1)), None);
+        assert_eq!(
+            recalled.wanted(Seq(known)),
+            Some((notes[0].name.clone(), notes[0].last))
+        );
+        assert!(!recalled.take_in(Seq(BLOCK), b"no note"));
+        assert!(recalled.take_in(notes[0].last, &notes[0].content));
+        assert_eq!((recalled.last(), recalled.wanted(Seq(known))), (Seq(BLOCK), None));
+        (BLOCK + 1..=known).for_each(|seq| recalled.push(entry(seq)));
+        for seq in [1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 10, BLOCK + 11, known, known + 1] {
+            assert_eq!(recalled.decided(id(seq)), recent.decided(id(seq)), "{seq}");
+        }
+        assert_eq!(recalled.take_notes(), []);
     }
 }

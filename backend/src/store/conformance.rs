@@ -3,12 +3,13 @@
 mod shop;
 
 use std::iter;
+use std::ops::RangeInclusive;
 
 use common::wire::Book;
 use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use self::shop::entry;
-pub(crate) use self::shop::{Shop, book, four_books, untagged};
+pub(crate) use self::shop::{Shop, book, four_books};
 use super::{Error, Store};
 
 /// A place for one store, which keeps it while nobody has it open.
@@ -24,6 +25,9 @@ pub(crate) fn suite<F: Fixture>(make: impl Fn() -> F) {
         check(&make());
     }
 }
+
+/// Any entry of any ledger.
+const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
 
 type Check = fn(&dyn Fixture);
 
@@ -72,10 +76,7 @@ fn checks() -> Vec<(&'static str, Check)> {
             "every kind of entry is read back equal",
             every_kind_of_entry_is_read_back_equal,
         ),
-        (
-            "a book's tag never gets older than its last change",
-            a_tag_never_gets_older_than_the_last_change,
-        ),
+        ("a note is there or not, whole", a_note_is_there_or_not_whole),
         (
             "reads run beside appends and see whole batches",
             reads_run_beside_appends_and_see_only_what_is_there,
@@ -87,7 +88,7 @@ fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     let id = {
         let store = fixture.open().unwrap();
         Shop::empty().assert_is(&*store);
-        assert_eq!(store.find(OrderId::mint()).unwrap(), None);
+        assert_eq!(store.find(OrderId::mint(), EVERYWHERE).unwrap(), None);
         store.append(Seq::ZERO, &[]).unwrap();
         store.load().unwrap().store
     };
@@ -172,11 +173,21 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
         shop.sell_in(&*store, count);
     }
     for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
-        assert_eq!(store.find(entry.order.unwrap()).unwrap().as_ref(), Some(entry));
+        assert_eq!(
+            store
+                .find(entry.order.unwrap(), entry.seq..=entry.seq)
+                .unwrap()
+                .as_ref(),
+            Some(entry)
+        );
     }
-    assert_eq!(store.find(OrderId::mint()).unwrap(), None);
+    assert_eq!(store.find(OrderId::mint(), EVERYWHERE).unwrap(), None);
     let id = store.load().unwrap().store.to_string().parse().unwrap();
-    assert_eq!(store.find(id).unwrap(), None, "the store's own id is no order");
+    assert_eq!(
+        store.find(id, EVERYWHERE).unwrap(),
+        None,
+        "the store's own id is no order"
+    );
 }
 
 fn a_large_batch_is_one_like_any_other(fixture: &dyn Fixture) {
@@ -373,29 +384,22 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
     shop.assert_is(&*fixture.open().unwrap());
 }
 
-fn a_tag_never_gets_older_than_the_last_change(fixture: &dyn Fixture) {
+fn a_note_is_there_or_not_whole(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, 6);
-    let tags = |store: &dyn Store| {
-        store
-            .load()
-            .unwrap()
-            .books
-            .iter()
-            .map(|book| book.seq)
-            .collect::<Vec<_>>()
-    };
-    let before = tags(&*store);
-    store.checkpoint(&shop.books, shop.head).unwrap();
+    assert_eq!(store.kept("a").unwrap(), None);
+    let large: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    for (name, note) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
+        store.keep(name, note).unwrap();
+        assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
+        shop.sell_in(&*store, 1);
+    }
     drop(store);
     let store = fixture.open().unwrap();
-    let after = tags(&*store);
-    assert!(
-        before.iter().zip(&after).all(|(before, after)| before <= after),
-        "{before:?} {after:?}"
-    );
     shop.assert_is(&*store);
+    for (name, note) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
+        assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
+    }
 }
 
 fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {

@@ -4,7 +4,7 @@
 
 pub mod catalog_file;
 #[cfg(test)]
-mod conformance;
+pub(crate) mod conformance;
 pub mod csv;
 mod lock;
 pub mod postgres;
@@ -14,6 +14,7 @@ mod url;
 
 use std::fmt;
 use std::io;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -59,11 +60,11 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// See [`Error`].
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
 
-    /// The entry that decided an order or a stock change, if there is one.
+    /// The entry that decided an order or a stock change, if it is among those; one elsewhere may be found, too.
     ///
     /// # Errors
     /// See [`Error`].
-    fn find(&self, order: OrderId) -> Result<Option<Entry>, Error>;
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error>;
 
     /// Makes entries durable. `head` is the last entry the caller knows; the first of `entries` is the next one.
     /// Without entries it confirms that `head` is the last entry.
@@ -86,6 +87,19 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// See [`Error`].
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error>;
+
+    /// Keeps a note under a name, in place of an older one. Notes follow from the ledger and only save time: a crash may
+    /// take one away or bring an older one back, but never half of one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error>;
+
+    /// The note under a name, if there is one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
 
     /// The books that somebody left beside an empty ledger, for the first import.
     ///

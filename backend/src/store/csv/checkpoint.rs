@@ -124,6 +124,37 @@ impl Catalog<'_> {
         self.sync_folder()
     }
 
+    /// Keeps a note. It is whole or not there: what tells is its checksum, so that nobody waits for the disk.
+    pub(super) fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+        let (path, new) = (self.note(name), self.folder.join(format!(".{name}.note.new")));
+        let written = self.disk.create(&new).and_then(|file| {
+            file.write_at(note, 0)?;
+            file.write_at(&crc32c::crc32c(note).to_le_bytes(), note.len() as u64)?;
+            self.disk.rename(&new, &path)
+        });
+        written.map_err(|source| {
+            // What is left of it is replaced by the next one.
+            let _ = disk::remove_if_there(self.disk, &new);
+            no_room_or("write", new, source)
+        })
+    }
+
+    /// The note under a name.
+    pub(super) fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.note(name);
+        let mut note = disk::read_whole(self.disk, &path).map_err(Error::io("read", &path))?;
+        let sum = note.as_mut().and_then(|note| {
+            let sum = *note.last_chunk()?;
+            note.truncate(note.len() - sum.len());
+            Some(u32::from_le_bytes(sum))
+        });
+        Ok(note.filter(|note| sum == Some(crc32c::crc32c(note))))
+    }
+
+    fn note(&self, name: &str) -> PathBuf {
+        self.folder.join(format!(".{name}.note"))
+    }
+
     fn sync_folder(&self) -> Result<(), Error> {
         self.disk
             .sync_folder(self.folder)

@@ -12,12 +12,13 @@ mod recovery;
 mod segment;
 #[cfg(test)]
 mod simulated;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod writer;
 
 use std::fs;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -142,12 +143,11 @@ impl super::Store for Store {
             return Ok(found);
         }
         let Durable { head, segments } = self.durable();
-        let at = writer.marker.seq;
-        let listings = match at {
+        let listings = match writer.marker.seq {
             Seq::ZERO => Vec::new(),
             _ => self.catalog().parse(&self.catalog().content(writer.marker.new)?)?,
         };
-        let books = recovery::replay(&*self.disk, &segments, listings, at, head)?;
+        let books = recovery::replay(&self.catalog(), &segments, &writer.marker, listings, head)?;
         Ok(Loaded {
             store: self.id,
             head,
@@ -172,8 +172,8 @@ impl super::Store for Store {
         Ok(entries)
     }
 
-    fn find(&self, order: OrderId) -> Result<Option<Entry>, Error> {
-        segment::find(&*self.disk, &self.durable().segments, order)
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
+        segment::find(&*self.disk, &self.durable().segments, order, &among)
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
@@ -209,7 +209,7 @@ impl super::Store for Store {
                     self.catalog().keep_copy(foreign)?;
                 }
                 writer.encode(entries);
-                self.replace(writer, &content, there.as_deref(), last)
+                self.replace(writer, books, &content, there.as_deref(), last)
             })
         })
     }
@@ -226,8 +226,18 @@ impl super::Store for Store {
                 return Ok(());
             }
             writer.buffer.clear();
-            self.with_room(writer, |writer| self.replace(writer, &content, there.as_deref(), at))
+            self.with_room(writer, |writer| {
+                self.replace(writer, books, &content, there.as_deref(), at)
+            })
         })
+    }
+
+    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+        self.catalog().keep(name, note)
+    }
+
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.catalog().kept(name)
     }
 
     fn seed(&self) -> Result<Option<Vec<Listing>>, Error> {

@@ -50,7 +50,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: Edit) -> Result<Opened,
         catalog.content(scan.marker.new)?
     };
     let listings = catalog.parse(&content)?;
-    let books = recovery::replay(disk, &segments, listings, scan.marker.seq, scan.head)?;
+    let books = recovery::replay(&catalog, &segments, &scan.marker, listings, scan.head)?;
     let loaded = Loaded {
         store: scan.marker.store,
         head: scan.head,

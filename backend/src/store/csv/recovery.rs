@@ -9,9 +9,11 @@ use std::ops::ControlFlow;
 use common::wire::Book;
 use common::{ItemNumber, Kind, Seq};
 
+use super::checkpoint::Catalog;
 use super::disk::Disk;
 use super::line::{self, Line, Marker, Step};
 use super::segment::{self, Piece, Segment};
+use super::tags;
 use crate::store::Error;
 use crate::store::catalog_file::Listing;
 
@@ -242,22 +244,22 @@ fn end_of(piece: &Piece<'_>) -> u64 {
     piece.offset.saturating_add(piece.bytes.len() as u64).saturating_add(1)
 }
 
-/// The books of a catalog file that stands as of `at`, after the entries up to `head`.
-///
-/// The file does not say which entry changed a book last, so `at` stands in for it where no later one did: an entity
-/// tag made from it is newer than it must be, never older.
+/// The books of the catalog file that the newest marker names, after the entries up to `head`.
 pub(super) fn replay(
-    disk: &dyn Disk,
+    catalog: &Catalog<'_>,
     segments: &[Segment],
+    marker: &Marker,
     listings: Vec<Listing>,
-    at: Seq,
     head: Seq,
 ) -> Result<Vec<Book>, Error> {
+    let tags = tags::find(catalog, segments, marker, &listings)?;
+    let tag = |item| tags.get(&item).copied().unwrap_or(marker.seq);
     let mut books: HashMap<ItemNumber, Book> = listings
         .into_iter()
-        .map(|listing| (listing.item, book(listing, at)))
+        .map(|listing| (listing.item, book(listing, tag)))
         .collect();
-    segment::each_entry(disk, segments, at, head, |line| {
+    drop(tags);
+    segment::each_entry(catalog.disk, segments, marker.seq, head, |line| {
         let seq = line.seq().map_err(|why| why.to_string())?;
         let step = line.step().map_err(|why| why.to_string())?;
         apply(&mut books, seq, step)?;
@@ -268,7 +270,7 @@ pub(super) fn replay(
     Ok(books)
 }
 
-fn book(listing: Listing, seq: Seq) -> Book {
+fn book(listing: Listing, tag: impl Fn(ItemNumber) -> Seq) -> Book {
     let Listing {
         item,
         title,
@@ -284,7 +286,7 @@ fn book(listing: Listing, seq: Seq) -> Book {
         topic,
         cost,
         stock,
-        seq,
+        seq: tag(item),
     }
 }
 

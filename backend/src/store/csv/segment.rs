@@ -5,7 +5,7 @@
 
 use std::fmt;
 use std::io;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -196,11 +196,23 @@ impl Segment {
         Ok(())
     }
 
-    /// Looks for the entry of an order by its text: the file is read through, but hardly looked at.
-    fn find(&self, disk: &dyn Disk, order: &memmem::Finder<'_>) -> Result<Option<Entry>, Error> {
+    /// Looks for the entry of an order by its text: the file is read through between two entries, but hardly looked at.
+    fn find(
+        &self,
+        disk: &dyn Disk,
+        order: &memmem::Finder<'_>,
+        among: &RangeInclusive<Seq>,
+    ) -> Result<Option<Entry>, Error> {
         let file = self.open(disk)?;
+        let from = self.locate(&*file, *among.start())?;
+        let end = self
+            .locate(&*file, among.end().next())?
+            .saturating_add(2 * STRETCH_BYTES);
         let mut found = None;
-        self.each_block(&*file, 0, |offset, block| {
+        self.each_block(&*file, from, |offset, block| {
+            if offset > end {
+                return Ok(ControlFlow::Break(()));
+            }
             for at in order.find_iter(block) {
                 let start = memchr::memrchr(b'\n', block.get(..at).unwrap_or_default()).map_or(0, |end| end + 1);
                 let rest = block.get(start..).unwrap_or_default();
@@ -306,12 +318,20 @@ pub(super) fn each_entry(
     Ok(())
 }
 
-/// The entry of an order; the newest segments are looked through first.
-pub(super) fn find(disk: &dyn Disk, segments: &[Segment], order: OrderId) -> Result<Option<Entry>, Error> {
+/// The entry of an order, if it is among those; the newest segments are looked through first.
+pub(super) fn find(
+    disk: &dyn Disk,
+    segments: &[Segment],
+    order: OrderId,
+    among: &RangeInclusive<Seq>,
+) -> Result<Option<Entry>, Error> {
     let text = order.to_string();
     let finder = memmem::Finder::new(text.as_bytes());
-    for segment in segments.iter().rev() {
-        if let Some(entry) = segment.find(disk, &finder)? {
+    let begun = segments.partition_point(|segment| segment.first <= *among.end());
+    let ended = segments.partition_point(|segment| segment.first <= *among.start());
+    let held = segments.get(ended.saturating_sub(1)..begun).unwrap_or_default();
+    for segment in held.iter().rev() {
+        if let Some(entry) = segment.find(disk, &finder, among)? {
             return Ok(Some(entry));
         }
     }

@@ -6,7 +6,7 @@ mod power;
 use std::time::Duration;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture};
+use super::super::conformance::{self, Fixture, Shop};
 use super::writer::FULL_PAUSE;
 use super::*;
 
@@ -77,4 +77,33 @@ fn a_missing_folder_is_made_for_its_owner_only() {
     let path = folder.path("a/b");
     drop(Store::open(&path, Edit::Refuse).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_note_that_is_lost_spoilt_or_old_costs_only_time() {
+    let folder = Folder::new();
+    let mut shop = Shop::empty();
+    let note = folder.path(".tags.note");
+    let mut old = Vec::new();
+    for round in 0..4 {
+        let store = folder.store().unwrap();
+        if round == 0 {
+            shop = Shop::filled(&store);
+        }
+        shop.assert_is(&store);
+        shop.sell_in(&store, 3);
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        drop(store);
+        let mut kept = fs::read(&note).unwrap();
+        match round {
+            0 => fs::remove_file(&note).unwrap(),
+            1 => {
+                old.clone_from(&kept);
+                kept[20] ^= 1;
+                fs::write(&note, kept).unwrap();
+            }
+            _ => fs::write(&note, &old).unwrap(),
+        }
+    }
+    shop.assert_is(&folder.store().unwrap());
 }

@@ -4,12 +4,13 @@ use std::io;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
+use common::wire::Book;
 use common::{Entry, Seq, Timestamp};
 
 use super::checkpoint::no_room_or;
 use super::line::{self, Digest, Marker};
 use super::segment::Segment;
-use super::{Store, open};
+use super::{Store, open, tags};
 use crate::store::Error;
 
 /// How long after the disk was full nobody asks it again.
@@ -142,6 +143,7 @@ impl Store {
     pub(super) fn replace(
         &self,
         writer: &mut Writer,
+        books: &[Book],
         content: &[u8],
         there: Option<&[u8]>,
         head: Seq,
@@ -164,6 +166,8 @@ impl Store {
         }
         writer.marker = marker;
         self.found.lock().map_err(|_| Error::Closed)?.take();
-        self.catalog().publish()
+        self.catalog().publish()?;
+        tags::keep(&self.catalog(), &marker, books);
+        Ok(())
     }
 }

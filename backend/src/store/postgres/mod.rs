@@ -15,6 +15,7 @@ pub(super) mod server;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -326,7 +327,7 @@ impl super::Store for Store {
         self.look(READ_MAX, read(&self.readers, &self.address, after, limit))
     }
 
-    fn find(&self, order: OrderId) -> Result<Option<Entry>, Error> {
+    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
         self.look(READ_MAX, async {
             let row: Option<EntryRow> = sqlx::query_as(statements::FIND)
                 .bind(sql::id_of(order))
@@ -359,6 +360,25 @@ impl super::Store for Store {
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
         // The books are kept with every batch.
         self.gate.change(|_| Ok(()))
+    }
+
+    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+        self.gate.change(|_| Ok(()))?;
+        self.look(READ_MAX, async {
+            let keeping = sqlx::query(statements::KEEP).bind(name).bind(note);
+            keeping
+                .execute(&self.readers)
+                .await
+                .map_err(error("write", &self.address))?;
+            Ok(())
+        })
+    }
+
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.look(READ_MAX, async {
+            let kept = sqlx::query_scalar(statements::KEPT).bind(name);
+            kept.fetch_optional(&self.readers).await.map_err(self.error())
+        })
     }
 
     fn is_shared(&self) -> bool {

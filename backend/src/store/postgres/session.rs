@@ -11,10 +11,16 @@ use super::{Address, statements};
 use crate::store::Error;
 use crate::store::sql::{self, Migration};
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    sql: include_str!("0001_ledger.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        sql: include_str!("0001_ledger.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("0002_notes.sql"),
+    },
+];
 
 /// How long a server may take to let somebody in.
 pub(super) const CONNECT_MAX: Duration = Duration::from_secs(5);

@@ -49,6 +49,10 @@ pub(super) const PUT_BOOKS: &str = "INSERT INTO books (item, title, author, topi
      cost_cents = excluded.cost_cents, stock = excluded.stock, seq = excluded.seq";
 pub(super) const DELETE_BOOKS: &str = "DELETE FROM books WHERE item = ANY ($1::BIGINT[])";
 
+pub(super) const KEEP: &str = "INSERT INTO notes (name, content) VALUES ($1, $2) \
+     ON CONFLICT (name) DO UPDATE SET content = excluded.content";
+pub(super) const KEPT: &str = "SELECT content FROM notes WHERE name = $1";
+
 /// Heard when the transaction commits, by whoever listens (`LISTEN "bookstore"`).
 pub(super) const NOTIFY: &str = "SELECT pg_notify('bookstore', '')";
 /// The channel; it is one for a whole database, so shops in schemas of one database wake each other for nothing.

@@ -9,6 +9,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use common::wire::Book;
@@ -27,6 +28,10 @@ const READ: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_a
                     FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?";
 const FIND: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
                     FROM ledger WHERE ord = ?";
+
+const KEEP: &str = "INSERT INTO notes (name, content) VALUES (?, ?) \
+                    ON CONFLICT (name) DO UPDATE SET content = excluded.content";
+const KEPT: &str = "SELECT content FROM notes WHERE name = ?";
 
 /// A store in a SQLite file.
 #[derive(Debug)]
@@ -178,7 +183,7 @@ impl super::Store for Store {
             .collect()
     }
 
-    fn find(&self, order: OrderId) -> Result<Option<Entry>, Error> {
+    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
         let row: Option<EntryRow> = self
             .blocking
             .run(
@@ -225,6 +230,22 @@ impl super::Store for Store {
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
         // The books are kept with every batch.
         self.gate.change(|_| Ok(()))
+    }
+
+    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+        self.gate.change(|writer| {
+            let head = writer.head;
+            self.transact(writer, head, async |connection| {
+                sqlx::query(KEEP).bind(name).bind(note).execute(connection).await?;
+                Ok(())
+            })
+        })
+    }
+
+    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.blocking
+            .run(sqlx::query_scalar(KEPT).bind(name).fetch_optional(&self.readers))
+            .map_err(self.error("read"))
     }
 }
 

@@ -16,10 +16,16 @@ use crate::store::lock::Lock;
 use crate::store::sql::{self, Migration};
 use crate::store::url::beside;
 
-const MIGRATIONS: [Migration; 1] = [Migration {
-    version: 1,
-    sql: include_str!("0001_ledger.sql"),
-}];
+const MIGRATIONS: [Migration; 2] = [
+    Migration {
+        version: 1,
+        sql: include_str!("0001_ledger.sql"),
+    },
+    Migration {
+        version: 2,
+        sql: include_str!("0002_notes.sql"),
+    },
+];
 
 const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const META: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'";

@@ -1,0 +1,169 @@
+//! What a store holds, brought to memory: the books, the newest entries, and which orders are decided.
+//!
+//! Only the newest entries are read. For each million older ones the store keeps a note of their orders; a million whose
+//! note is missing is read, too.
+
+use std::ops::RangeInclusive;
+
+use common::{Entry, OrderId, Seq};
+
+use super::recent::{Note, Recent};
+use super::state::State;
+use crate::store::{self, Loaded, Store};
+
+/// Entries read at once.
+const PAGE: usize = 10_000;
+
+/// The state that a store holds.
+pub(super) fn recall(store: &dyn Store, loaded: Loaded) -> Result<State, store::Error> {
+    let recent = remember(store, Recent::default(), loaded.head)?;
+    Ok(State::new(loaded, recent))
+}
+
+fn remember(store: &dyn Store, mut recent: Recent, head: Seq) -> Result<Recent, store::Error> {
+    while let Some((name, last)) = recent.wanted(head) {
+        let is_taken = match store.kept(&name)? {
+            Some(note) => take_in(store, &mut recent, last, &note)?,
+            None => false,
+        };
+        if !is_taken {
+            tracing::info!(name, "no note of a million old orders; they are read again");
+            break;
+        }
+    }
+    while recent.last() < head {
+        let page = store.read(recent.last(), PAGE)?;
+        if page.is_empty() {
+            break;
+        }
+        page.into_iter().for_each(|entry| recent.push(entry));
+    }
+    Ok(recent)
+}
+
+/// The next entries after one, a page at the most.
+pub(super) fn next_page(store: &dyn Store, after: Seq) -> Result<Vec<Entry>, store::Error> {
+    store.read(after, PAGE)
+}
+
+/// All entries after one up to another.
+pub(super) fn entries(store: &dyn Store, after: Seq, last: Seq) -> Result<Vec<Entry>, store::Error> {
+    let count = usize::try_from(last.0.saturating_sub(after.0)).unwrap_or(usize::MAX);
+    store.read(after, count)
+}
+
+/// The entry that decided an order, if it is among these.
+pub(super) fn find(
+    store: &dyn Store,
+    order: OrderId,
+    among: Vec<RangeInclusive<Seq>>,
+) -> Result<Option<Entry>, store::Error> {
+    for span in among {
+        let found = store.find(order, span)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+/// Keeps the notes of what is complete by now. The next start only takes longer without them.
+pub(super) fn keep_notes(store: &dyn Store, notes: Vec<Note>) {
+    for Note { name, last, content } in notes {
+        let kept = fingerprint(store, last).and_then(|mut note| {
+            note.extend_from_slice(&content);
+            store.keep(&name, &note)
+        });
+        if let Err(error) = kept {
+            tracing::warn!(%error, name, "a note of old orders was not kept");
+        }
+    }
+}
+
+/// A store whose older copy was restored may hold notes of entries that are no more: the note says how its last one was.
+fn take_in(store: &dyn Store, recent: &mut Recent, last: Seq, note: &[u8]) -> Result<bool, store::Error> {
+    let expected = fingerprint(store, last)?;
+    let content = note.strip_prefix(expected.as_slice());
+    Ok(content.is_some_and(|content| recent.take_in(last, content)))
+}
+
+/// What tells an entry from any other that could stand in its place.
+fn fingerprint(store: &dyn Store, seq: Seq) -> Result<Vec<u8>, store::Error> {
+    let before = Seq(seq.0.saturating_sub(1));
+    let entry = store.read(before, 1)?.into_iter().next();
+    Ok(entry
+        .map(|entry| format!("{entry:?}\n").into_bytes())
+        .unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::recent::{Decided, Sizes};
+    use crate::store::conformance::Shop;
+    use crate::store::{Edit, csv};
+
+    /// A store with many entries, and what a catalog remembers that was there all the time.
+    fn sold(store: &dyn Store, count: usize) -> (Shop, Recent) {
+        let mut shop = Shop::filled(store);
+        shop.sell_in(store, count);
+        let mut recent = small();
+        shop.entries.iter().for_each(|entry| recent.push(entry.clone()));
+        (shop, recent)
+    }
+
+    fn small() -> Recent {
+        Recent::new(Sizes {
+            kept_max: 20,
+            block: 10,
+        })
+    }
+
+    fn notes_used(recent: &mut Recent) -> usize {
+        4 - recent.take_notes().len()
+    }
+
+    fn knows_all(store: &dyn Store, recent: &Recent, shop: &Shop) {
+        for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
+            let order = entry.order.unwrap();
+            let known = match recent.decided(order) {
+                Decided::By(entry) => Some(entry.clone()),
+                Decided::No => None,
+                Decided::Perhaps(among) => find(store, order, among).unwrap(),
+            };
+            assert_eq!(known.as_ref(), Some(entry));
+        }
+        assert_eq!(recent.decided(OrderId::mint()), Decided::No);
+    }
+
+    #[test]
+    fn a_start_with_notes_knows_what_one_without_them_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = csv::Store::open(folder.path(), Edit::Refuse).unwrap();
+        let (shop, mut recent) = sold(&store, 61);
+        let mut recalled = remember(&store, small(), shop.head).unwrap();
+        knows_all(&store, &recalled, &shop);
+        assert_eq!(notes_used(&mut recalled), 0);
+        keep_notes(&store, recent.take_notes());
+        let mut recalled = remember(&store, small(), shop.head).unwrap();
+        knows_all(&store, &recalled, &shop);
+        assert_eq!(notes_used(&mut recalled), 4);
+    }
+
+    #[test]
+    fn a_note_of_another_history_is_not_believed() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = csv::Store::open(one.path(), Edit::Refuse).unwrap();
+        let (_, mut recent) = sold(&store, 61);
+        keep_notes(&store, recent.take_notes());
+        let restored = csv::Store::open(other.path(), Edit::Refuse).unwrap();
+        let (shop, _) = sold(&restored, 61);
+        for block in 0..4 {
+            let name = format!("orders-{block}");
+            restored.keep(&name, &store.kept(&name).unwrap().unwrap()).unwrap();
+        }
+        let mut recalled = remember(&restored, small(), shop.head).unwrap();
+        knows_all(&restored, &recalled, &shop);
+        assert_eq!(notes_used(&mut recalled), 0);
+    }
+}
