@@ -1,11 +1,13 @@
 //! The load: connections that send one request after the other over plain sockets, as lean as a generator on the same
 //! machine has to be.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use clap::ValueEnum;
 use color_eyre::eyre::{Result, bail, ensure};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,7 +18,7 @@ use tokio::task::JoinSet;
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Ask {
     /// One book.
     Lookup,
@@ -28,17 +30,18 @@ pub(crate) enum Ask {
     Buy,
 }
 
-impl Ask {
-    /// Its name in the table.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
+impl fmt::Display for Ask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
             Self::Lookup => "lookup",
             Self::Search => "search",
             Self::Topics => "topics",
             Self::Buy => "buy",
-        }
+        })
     }
+}
 
+impl Ask {
     /// The bytes of a request; `number` is another one for each purchase.
     fn write(self, request: &mut Vec<u8>, address: SocketAddr, number: u64) {
         use std::io::Write as _;

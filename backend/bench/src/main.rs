@@ -46,6 +46,12 @@ struct Arguments {
     /// Connections
     #[arg(long, value_delimiter = ',', default_values_t = [1, 64, 256, 1024])]
     connections: Vec<u32>,
+    /// What is asked for
+    #[arg(long, value_delimiter = ',', default_values_t = [Ask::Lookup, Ask::Search, Ask::Topics, Ask::Buy])]
+    ask: Vec<Ask>,
+    /// In how many processes the bookstore runs
+    #[arg(long, value_delimiter = ',', default_values_t = [3, 1], value_parser = clap::value_parser!(u8).range(1..=3))]
+    processes: Vec<u8>,
 }
 
 /// One row of the table.
@@ -105,8 +111,12 @@ async fn measure(arguments: &Arguments, binaries: &Path) -> Result<String> {
         "| what | connections | bookstore/s | bare/s | ratio | p50 µs | p99 µs | CPU µs | MiB |\n\
          | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    for (name, in_one) in [("three processes", false), ("one process", true)] {
-        for ask in [Ask::Lookup, Ask::Search, Ask::Topics, Ask::Buy] {
+    for &processes in &arguments.processes {
+        let (name, in_one) = match processes {
+            1 => ("one process", true),
+            _ => ("three processes", false),
+        };
+        for &ask in &arguments.ask {
             for &connections in &arguments.connections {
                 let row = measure_row(arguments, binaries, ask, connections, name, in_one).await?;
                 let line = row.line();
@@ -119,7 +129,7 @@ async fn measure(arguments: &Arguments, binaries: &Path) -> Result<String> {
         "\nAt half of its peak, sent at a fixed rate: latency from the moment each request was due.\n\n\
          | what | connections | a second | p50 µs | p99 µs | p99.9 µs |\n| --- | ---: | ---: | ---: | ---: | ---: |\n",
     );
-    for ask in [Ask::Lookup, Ask::Buy] {
+    for &ask in arguments.ask.iter().filter(|ask| matches!(ask, Ask::Lookup | Ask::Buy)) {
         let line = measure_latency(arguments, binaries, ask).await?;
         std::io::stderr().write_all(line.as_bytes())?;
         table.push_str(&line);
@@ -137,8 +147,7 @@ async fn measure_latency(arguments: &Arguments, binaries: &Path, ask: Ask) -> Re
     let at_half = load::run(ours.address, ask, connections, Pace::Open(peak / 2.0), time * 3).await?;
     let at = |quantile| at_half.latency_us.value_at_quantile(quantile);
     Ok(format!(
-        "| {}, three processes | {connections} | {:.0} | {} | {} | {} |\n",
-        ask.name(),
+        "| {ask}, three processes | {connections} | {:.0} | {} | {} | {} |\n",
         at_half.rate,
         at(0.5),
         at(0.99),
@@ -155,7 +164,7 @@ async fn measure_row(
     in_one: bool,
 ) -> Result<Row> {
     let mut row = Row {
-        what: format!("{}, {name}", ask.name()),
+        what: format!("{ask}, {name}"),
         connections,
         ours: Vec::new(),
         bare: Vec::new(),
