@@ -13,6 +13,7 @@ pub mod money;
 pub mod order;
 pub mod problem;
 pub mod seq;
+mod spelled;
 pub mod text;
 pub mod time;
 pub mod wire;

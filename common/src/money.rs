@@ -3,11 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::item::{Quantity, parse_digits};
-use crate::limits;
+use crate::{limits, spelled};
 
 /// An amount that is not a valid cost; says what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -15,8 +15,7 @@ use crate::limits;
 pub struct Error;
 
 /// What one copy costs: 0.00…9,999,999.99, held in cents. In JSON a string: `"40.00"`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d{1,7}\.\d{2}$", example = "40.00")]
 pub struct Cost(u32);
 
@@ -53,17 +52,15 @@ impl FromStr for Cost {
     }
 }
 
-impl TryFrom<String> for Cost {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self, Error> {
-        text.parse()
+impl Serialize for Cost {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
-impl From<Cost> for String {
-    fn from(cost: Cost) -> String {
-        cost.to_string()
+impl<'de> Deserialize<'de> for Cost {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        spelled::deserialize(deserializer)
     }
 }
 
@@ -74,8 +71,7 @@ impl fmt::Display for Cost {
 }
 
 /// What a whole order costs, in cents; at most a hundred times the largest cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d+\.\d{2}$", example = "80.00")]
 pub struct Total(u64);
 
@@ -89,23 +85,34 @@ impl Total {
     }
 }
 
-impl TryFrom<String> for Total {
-    type Error = Error;
+impl FromStr for Total {
+    type Err = Error;
 
-    fn try_from(text: String) -> Result<Self, Error> {
-        parse_cents(&text).map(Self).ok_or(Error)
+    fn from_str(text: &str) -> Result<Self, Error> {
+        parse_cents(text).map(Self).ok_or(Error)
     }
 }
 
-impl From<Total> for String {
-    fn from(total: Total) -> String {
-        total.to_string()
+impl Serialize for Total {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Total {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        spelled::deserialize(deserializer)
     }
 }
 
 impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
+        let (whole, cents) = (self.0 / 100, self.0 % 100);
+        // Only tables ask for a width.
+        match f.width() {
+            None => write!(f, "{whole}.{cents:02}"),
+            Some(_) => f.pad(&format!("{whole}.{cents:02}")),
+        }
     }
 }
 

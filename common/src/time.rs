@@ -1,15 +1,17 @@
 //! Moments: RFC 3339 in UTC with six decimals on the wire, Unix milliseconds in a deadline's header.
 
+mod calendar;
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jiff::fmt::temporal::DateTimePrinter;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::item::parse_digits;
-use crate::limits;
+use crate::{limits, spelled};
 
 /// A text that is no moment; says what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -17,8 +19,7 @@ use crate::limits;
 pub struct Error(&'static str);
 
 /// A moment in whole microseconds since 1970-01-01T00:00:00Z.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, format = DateTime, example = "2026-01-31T12:00:00.000000Z")]
 pub struct Timestamp(i64);
 
@@ -48,6 +49,9 @@ impl FromStr for Timestamp {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
+        if let Some(micros) = text.as_bytes().try_into().ok().and_then(calendar::read) {
+            return Ok(Self(micros));
+        }
         let moment: jiff::Timestamp = text
             .parse()
             .map_err(|_| Error("a time like 2026-01-31T12:00:00.000000Z"))?;
@@ -55,25 +59,26 @@ impl FromStr for Timestamp {
     }
 }
 
-impl TryFrom<String> for Timestamp {
-    type Error = Error;
-
-    fn try_from(text: String) -> Result<Self, Error> {
-        text.parse()
-    }
-}
-
-impl From<Timestamp> for String {
-    fn from(at: Timestamp) -> String {
-        at.to_string()
-    }
-}
-
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+        if let Some(text) = calendar::write(self.0) {
+            return f.pad(str::from_utf8(&text).map_err(|_| fmt::Error)?);
+        }
         let moment = jiff::Timestamp::from_microsecond(self.0).map_err(|_| fmt::Error)?;
         f.write_str(&PRINTER.timestamp_to_string(&moment))
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        spelled::deserialize(deserializer)
     }
 }
 
@@ -172,6 +177,43 @@ mod tests {
         assert_eq!(at.to_string().parse(), Ok(at));
         let odd = Timestamp::from_micros(1_769_860_800_000_001);
         assert_eq!(odd.to_string(), "2026-01-31T12:00:00.000001Z");
+    }
+
+    #[test]
+    fn every_moment_is_written_and_read_as_the_calendar_has_it() {
+        let second = 1_000_000_i64;
+        let moments = (-719_528..=2_932_890)
+            .step_by(97)
+            .map(|day| day * 86_400 * second + day.rem_euclid(86_400) * second + day.rem_euclid(999_983))
+            .chain([0, -1, 253_402_207_199_999_999, -62_167_219_200_000_000]);
+        for micros in moments {
+            let at = Timestamp::from_micros(micros);
+            let text = at.to_string();
+            let known = jiff::Timestamp::from_microsecond(micros).unwrap();
+            assert_eq!(text, format!("{known:.6}"));
+            assert_eq!(text.parse(), Ok(at), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_moment_is_refused() {
+        for text in [
+            "2026-02-29T12:00:00.000000Z",
+            "2026-00-10T12:00:00.000000Z",
+            "2026-13-10T12:00:00.000000Z",
+            "2026-04-31T12:00:00.000000Z",
+            "2026-04-30T24:00:00.000000Z",
+            "2026-04-30T23:60:00.000000Z",
+            "2026-04-30T23:00:0x.000000Z",
+            "2026-04-30 noon and some more",
+            "",
+        ] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text:?} was taken");
+        }
+        assert_eq!(
+            "2024-02-29T12:00:00.5Z".parse::<Timestamp>(),
+            "2024-02-29T12:00:00.500000Z".parse()
+        );
     }
 
     #[test]

@@ -104,6 +104,7 @@ impl Cache {
         for entry in entries {
             shelves.follow(entry);
         }
+        shelves.write_moved(entries);
     }
 
     /// A book.
@@ -232,7 +233,17 @@ impl Shelves {
         {
             kept.book.stock = stock;
             kept.book.seq = entry.seq;
-            kept.json = json_of(&kept.book);
+        }
+    }
+
+    /// Writes the books anew that entries changed, each once however often it changed.
+    fn write_moved(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            if let Some(kept) = self.books.get_mut(&entry.item)
+                && kept.book.seq == entry.seq
+            {
+                kept.json = json_of(&kept.book);
+            }
         }
     }
 

@@ -103,7 +103,7 @@ pub(super) struct Step {
 pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     let start = buffer.len();
     push(buffer, entry.seq);
-    push_time(buffer, entry.at);
+    push(buffer, entry.at);
     push(buffer, entry.kind.as_str());
     push(buffer, entry.item);
     push_optional(buffer, entry.quantity);
@@ -123,7 +123,7 @@ pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
 pub(super) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: Seq) {
     let start = buffer.len();
     push(buffer, marker.seq);
-    push_time(buffer, marker.at);
+    push(buffer, marker.at);
     buffer.extend_from_slice(CHECKPOINT);
     buffer.extend_from_slice(b",,,,,");
     push(buffer, marker.store);
@@ -143,37 +143,6 @@ fn push_optional(buffer: &mut Vec<u8>, column: Option<impl fmt::Display>) {
         Some(column) => push(buffer, column),
         None => buffer.push(b','),
     }
-}
-
-/// A moment as [`Timestamp`] writes it, without asking for memory: this runs once for every sale.
-fn push_time(buffer: &mut Vec<u8>, at: Timestamp) {
-    const DAY_SECONDS: i64 = 86_400;
-    let (seconds, micros) = (
-        at.as_micros().div_euclid(1_000_000),
-        at.as_micros().rem_euclid(1_000_000),
-    );
-    let (days, second) = (seconds.div_euclid(DAY_SECONDS), seconds.rem_euclid(DAY_SECONDS));
-    // Days to a date of the proleptic Gregorian calendar: years begin in March, so that the leap day is their last.
-    let (era, day_of_era) = (
-        (days + 719_468).div_euclid(146_097),
-        (days + 719_468).rem_euclid(146_097),
-    );
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let (month, into_next) = if month_from_march < 10 {
-        (month_from_march + 3, 0)
-    } else {
-        (month_from_march - 9, 1)
-    };
-    let year = year_of_era + era * 400 + into_next;
-    if !(0..=9_999).contains(&year) {
-        return push(buffer, at);
-    }
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    let date = format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z");
-    push(buffer, date);
 }
 
 /// The line so far ends in a comma, which the checksum does not cover.

@@ -87,14 +87,6 @@ fn any_flipped_bit_and_any_missing_byte_is_noticed() {
 
 proptest! {
     #[test]
-    fn a_moment_is_written_as_everywhere_else(micros in -62_167_219_200_000_000_i64..253_402_207_200_000_000) {
-        let at = Timestamp::from_micros(micros);
-        let mut buffer = Vec::new();
-        push_time(&mut buffer, at);
-        prop_assert_eq!(String::from_utf8(buffer).unwrap(), format!("{at},"));
-    }
-
-    #[test]
     fn any_order_id_is_read_back_equal(bits: u128) {
         let entry = Entry { order: Some(OrderId::from(uuid::Uuid::from_u128(bits))), ..sold() };
         let bytes = written(&entry, Seq(1));
