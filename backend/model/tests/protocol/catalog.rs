@@ -1,0 +1,176 @@
+//! A catalog between its mail and the store: the glue of `catalog/ledger.rs` around the deciding code, which is the
+//! program's own.
+
+use std::convert::Infallible;
+
+use backend::catalog::decide::{Batch, Change, Verdict};
+use common::wire::{Sale, StockChange};
+use common::{Deadline, Entry, Kind, OrderId, Seq, Timestamp};
+
+use super::ledger::id;
+use super::rule::Rule;
+use super::shop::{Shop, Want};
+use super::state::{Answer, Catalog, CatalogIndex, Letter, Request, State, Work};
+use super::step::{Process, crash};
+
+/// The length of a tick.
+const TICK_MS: u64 = 1_000;
+
+impl Shop {
+    pub(crate) fn take_up(&self, state: &mut State, catalog: CatalogIndex, jobs: Vec<Request>) -> Option<()> {
+        for &job in &jobs {
+            state.take(Letter::Job(job))?;
+        }
+        let work = Work {
+            jobs,
+            decided_at: state.tick,
+            conflicted: false,
+            answers: None,
+        };
+        let (_, answers) = self.decide(state, state.catalogs[catalog].seen, &work.jobs, work.decided_at);
+        for (&job, answer) in work.jobs.iter().zip(answers) {
+            let early = match answer {
+                Answer::Refused { seq: None, .. } => !self.keeps(Rule::RefuseAfterAppend),
+                _ => false,
+            };
+            if early || !self.keeps(Rule::AnswerAfterAppend) {
+                state.letters.push(Letter::Reply(job, answer));
+            }
+        }
+        state.catalogs[catalog].work = Some(work);
+        Some(())
+    }
+
+    /// `Thread::carry_out`: append at the head that was decided on; on a conflict catch up and decide again.
+    pub(crate) fn append(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
+        let Catalog { seen, work } = state.catalogs[catalog].clone();
+        let mut work = work?;
+        let (entries, answers) = self.decide(state, seen, &work.jobs, work.decided_at);
+        let compared = self.keeps(Rule::CompareHead) && (self.keeps(Rule::ConfirmHead) || !entries.is_empty());
+        if compared && seen != state.ledger.head() {
+            work.decided_at = state.tick;
+            work.conflicted = true;
+            state.catalogs[catalog] = Catalog {
+                seen: state.ledger.head(),
+                work: Some(work),
+            };
+            return Some(());
+        }
+        let seen = Seq(seen.0 + entries.len() as u64);
+        self.make_durable(state, &work, entries);
+        work.answers = Some(answers);
+        let work = self.keeps(Rule::AnswerAfterAppend).then_some(work);
+        state.catalogs[catalog] = Catalog { seen, work };
+        Some(())
+    }
+
+    pub(crate) fn tear(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
+        let Catalog { seen, work } = state.catalogs[catalog].clone();
+        let work = work?;
+        let (mut entries, _) = self.decide(state, seen, &work.jobs, work.decided_at);
+        if seen != state.ledger.head() || entries.len() < 2 {
+            return None;
+        }
+        entries.truncate(1);
+        self.make_durable(state, &work, entries);
+        state.crashes.torn = true;
+        crash(state, Process::Catalog(catalog));
+        Some(())
+    }
+
+    fn make_durable(&self, state: &mut State, work: &Work, entries: Vec<Entry>) {
+        for entry in entries {
+            let due = work.jobs.iter().filter(|job| entry.order == Some(self.id(**job)));
+            let deadline = due.map(|job| job.deadline).max();
+            state.flaws.done_late |= entry.kind != Kind::Refused && deadline < Some(work.decided_at);
+            state.ledger.push(&entry);
+            let left = state.ledger.stock();
+            for (wish, client) in state.clients.iter_mut().enumerate() {
+                client.fell_short |= client.sends > 0 && self.is_short(wish, left);
+            }
+        }
+    }
+
+    /// `Thread::decide`: the real deciding code on what that catalog has seen.
+    pub(crate) fn decide(&self, state: &State, seen: Seq, jobs: &[Request], now: u8) -> (Vec<Entry>, Vec<Answer>) {
+        let durable = state.ledger.until(seen);
+        let mut batch = Batch::new(&durable, moment(now));
+        let verdicts = jobs.iter().map(|&job| {
+            let decided: Result<Verdict, Infallible> = match self.wish(job.wish).want {
+                Want::Buy(_) => batch.sell(&self.sale(job)),
+                Want::Restock(_) => batch.change(&self.change(job)),
+            };
+            let Ok(verdict) = decided;
+            answer(verdict)
+        });
+        let answers = verdicts.collect();
+        (batch.into_entries(), answers)
+    }
+
+    fn sale(&self, job: Request) -> Sale {
+        let Want::Buy(quantity) = self.wish(job.wish).want else {
+            unreachable!("the shopkeeper buys nothing")
+        };
+        Sale {
+            order: self.id(job),
+            item: Self::item(),
+            quantity,
+            keyed: self.is_keyed(job) && self.keeps(Rule::RecordKeyedRefusals),
+            resent: job.attempt > 0 && self.keeps(Rule::MarkResent),
+            deadline: self.deadline(job),
+        }
+    }
+
+    fn change(&self, job: Request) -> Change {
+        let Want::Restock(copies) = self.wish(job.wish).want else {
+            unreachable!("clients put nothing on the shelf")
+        };
+        Change {
+            order: self.id(job),
+            item: Self::item(),
+            change: StockChange::By(copies.into()),
+            keyed: self.is_keyed(job),
+            deadline: self.deadline(job),
+        }
+    }
+
+    fn id(&self, job: Request) -> OrderId {
+        let drawn = match self.wish(job.wish).want {
+            Want::Buy(_) if !self.keeps(Rule::KeepId) => job.attempt,
+            Want::Restock(_) if !self.keeps(Rule::NameRestocks) => job.send,
+            Want::Buy(_) | Want::Restock(_) => 0,
+        };
+        id(job.wish, drawn)
+    }
+
+    fn deadline(&self, job: Request) -> Deadline {
+        if self.keeps(Rule::CompareDeadline) {
+            Deadline::from_millis(u64::from(job.deadline) * TICK_MS)
+        } else {
+            Deadline::from_millis(u64::MAX)
+        }
+    }
+}
+
+fn moment(tick: u8) -> Timestamp {
+    Timestamp::from_micros(i64::from(tick) * 1_000 * 1_000)
+}
+
+fn answer(verdict: Verdict) -> Answer {
+    match verdict {
+        Verdict::Recorded { entry, replayed } if entry.kind == Kind::Refused => Answer::Refused {
+            seq: Some(entry.seq.0),
+            replayed,
+        },
+        Verdict::Recorded { entry, replayed } => Answer::Done {
+            seq: entry.seq.0,
+            replayed,
+        },
+        Verdict::Refused { .. } => Answer::Refused {
+            seq: None,
+            replayed: false,
+        },
+        Verdict::Expired => Answer::TooLate,
+        Verdict::KeyReused | Verdict::OutOfRange => Answer::Impossible,
+    }
+}

@@ -1,0 +1,132 @@
+//! Steps and paths in words.
+
+use std::fmt;
+
+use common::Stock;
+use stateright::Path;
+
+use super::shop::{Shop, Want};
+use super::state::{Answer, Letter, Request, State};
+use super::step::{Process, Step};
+
+impl Shop {
+    /// A path as numbered lines, one a step.
+    pub(crate) fn tell_path(&self, path: Path<State, Step>) -> String {
+        let steps = path
+            .into_vec()
+            .into_iter()
+            .filter_map(|(before, step)| Some((before, step?)));
+        let lines = (1..)
+            .zip(steps)
+            .map(|(number, (before, step))| format!("  {number:2}. {}\n", self.tell(&before, &step)));
+        lines.collect()
+    }
+
+    fn tell(&self, before: &State, step: &Step) -> String {
+        match step {
+            Step::Send(wish) => {
+                let again = if before.clients[*wish].sends > 0 { " again" } else { "" };
+                format!("{} is sent{again}", self.wish(*wish).name)
+            }
+            Step::Duplicate(Letter::Ask(request) | Letter::Job(request) | Letter::Reply(request, _)) => {
+                format!("the network makes a copy of {}", self.name(*request))
+            }
+            Step::Forward(request) => format!("the order service asks the catalogs for {}", self.name(*request)),
+            Step::Resend(task) => format!(
+                "the order service has waited long enough and asks again for {}",
+                self.name(*task)
+            ),
+            Step::Hear(request, answer) => format!("whoever waits for {} hears: {answer}", self.name(*request)),
+            Step::Decide(catalog, jobs) => {
+                let (_, answers) = self.decide(before, before.catalogs[*catalog].seen, jobs, before.tick);
+                let decisions = jobs
+                    .iter()
+                    .zip(answers)
+                    .map(|(job, answer)| format!("{}: {answer}", self.name(*job)));
+                let decisions: Vec<_> = decisions.collect();
+                format!(
+                    "catalog {} decides, but nothing is durable yet: {}",
+                    catalog + 1,
+                    decisions.join("; ")
+                )
+            }
+            Step::Append(catalog) => self.tell_append(before, step, catalog + 1),
+            Step::TurnAway(catalog) => format!("catalog {} gives up its batch", catalog + 1),
+            Step::Answer(catalog) => format!("catalog {} answers", catalog + 1),
+            Step::Follow(catalog) => format!("catalog {} reads what the other appended", catalog + 1),
+            Step::Crash(Process::Frontend) => "the front-end dies".to_owned(),
+            Step::Crash(Process::Order) => "the order service dies".to_owned(),
+            Step::Crash(Process::Catalog(catalog)) => format!("catalog {} dies", catalog + 1),
+            Step::Tear(catalog) => format!(
+                "catalog {} dies when the first entry of its batch is durable",
+                catalog + 1
+            ),
+            Step::Tick => "the deadlines set so far pass".to_owned(),
+        }
+    }
+
+    fn tell_append(&self, before: &State, step: &Step, catalog: usize) -> String {
+        let mut after = before.clone();
+        let appended = self
+            .take(&mut after, step.clone())
+            .and_then(|()| after.ledger.entries().get(before.ledger.entries().len()..));
+        let conflicted = after.catalogs[catalog - 1]
+            .work
+            .as_ref()
+            .is_some_and(|work| work.answers.is_none());
+        let what = match appended.unwrap_or_default() {
+            [] if conflicted => "finds that the other was faster and decides again".to_owned(),
+            [] => "has nothing to append and finds nothing in its way".to_owned(),
+            entries => {
+                let entries = entries.iter().map(|entry| {
+                    let after = entry.stock_after.map_or(0, Stock::get);
+                    format!("entry {}, {}, which leaves {after}", entry.seq, entry.kind)
+                });
+                format!("has appended {}", entries.collect::<Vec<_>>().join(", and "))
+            }
+        };
+        format!("catalog {catalog} {what}")
+    }
+
+    /// Which wish, which of its sends, which of its copies.
+    fn name(&self, request: Request) -> String {
+        let mut name = self.wish(request.wish).name.to_owned();
+        if request.send > 0 {
+            name += " (sent again by its client)";
+        }
+        if request.attempt > 0 {
+            name += " (sent again by the order service)";
+        }
+        name
+    }
+
+    /// What is wanted, by whom, in one line.
+    pub(crate) fn tell_wishes(&self) -> String {
+        let wishes = self.bounds.wishes.iter().map(|wish| {
+            let what = match wish.want {
+                Want::Buy(quantity) if wish.keyed => format!("buys {quantity} with a key"),
+                Want::Buy(quantity) => format!("buys {quantity} without a key"),
+                Want::Restock(copies) => format!("adds {copies}"),
+            };
+            format!("{} {what}, sent up to {}×", wish.name, wish.sends_max)
+        });
+        format!("stock {}; {}", self.bounds.stock, wishes.collect::<Vec<_>>().join("; "))
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let again = |replayed: &bool| if *replayed { " (replayed)" } else { "" };
+        match self {
+            Self::Done { seq, replayed } => write!(f, "done by entry {seq}{}", again(replayed)),
+            Self::Refused {
+                seq: Some(seq),
+                replayed,
+            } => write!(f, "refused by entry {seq}{}", again(replayed)),
+            Self::Refused { seq: None, .. } => f.write_str("refused, not recorded"),
+            Self::Unavailable => f.write_str("503, nothing was changed"),
+            Self::TooLate => f.write_str("504, too late"),
+            Self::Impossible => f.write_str("impossible"),
+        }
+    }
+}
