@@ -140,7 +140,9 @@ pub(super) fn recall(store: &dyn Store, mut loaded: Loaded) -> Result<State, sto
     let mut changed = HashMap::new();
     let mut after = Seq::ZERO;
     while after < loaded.head {
-        let entries = store.read(after, RECALL_PAGE)?;
+        let mut entries = store.read(after, RECALL_PAGE)?;
+        // What other catalogs append meanwhile is followed later, once.
+        entries.retain(|entry| entry.seq <= loaded.head);
         let Some(last) = entries.last() else { break };
         after = last.seq;
         for entry in entries {
@@ -423,5 +425,41 @@ fn book_after(book: Book, entry: &Entry) -> Book {
         stock: entry.stock_after.unwrap_or(book.stock),
         seq: entry.seq,
         ..book
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::{Cost, Stock};
+
+    use super::super::{Listings, fill};
+    use super::*;
+    use crate::store::{Edit, Url, open};
+
+    #[test]
+    fn what_others_append_while_a_state_is_recalled_is_left_for_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(&Url::Csv(folder.path().join("store")), Edit::Refuse).unwrap();
+        let loaded = fill::load(&*store, &Listings::Default).unwrap();
+        let head = loaded.head;
+        let sold = Entry {
+            seq: head.next(),
+            at: Timestamp::now(),
+            kind: Kind::Sold,
+            item: ItemNumber::try_from(1).unwrap(),
+            quantity: Some(1),
+            change: -1,
+            stock_after: Some(Stock::try_from(399).unwrap()),
+            order: Some(OrderId::mint()),
+            unit_cost: Some("30.00".parse::<Cost>().unwrap()),
+            reason: None,
+        };
+        store.append(head, std::slice::from_ref(&sold)).unwrap();
+        let mut state = recall(&*store, loaded).unwrap();
+        assert_eq!(state.head, head);
+        assert_eq!(state.recent.after(head, 10), Some(Vec::new()));
+        // Then it is followed, and stands there once.
+        state.apply(sold.clone());
+        assert_eq!(state.recent.after(head, 10), Some(vec![sold]));
     }
 }
