@@ -70,10 +70,30 @@ impl Server {
         Some(server)
     }
 
-    /// Starts the server's process, again after [`Server::kill`].
+    /// Starts the server's process, again after it was killed.
     pub fn run(&self, settings: &[&str]) {
+        let mut process = self.spawn(settings);
+        for _ in 0..600 {
+            if self.is_ready() {
+                *self.process.lock().unwrap() = Some(process);
+                return;
+            }
+            // Memory is shared with what is left of a server that was killed, until that has ended, too.
+            if process.try_wait().unwrap().is_some() {
+                process = self.spawn(settings);
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        panic!("the server does not start: {log}");
+    }
+
+    fn spawn(&self, settings: &[&str]) -> Child {
         // The shell outlives nobody: its input ends with this process, and then it ends the server.
-        let script = r#"exec 3<&0; "$@" </dev/null & read -r _ <&3; kill -QUIT $!; wait $!"#;
+        let script = r#"exec 3<&0
+            "$@" </dev/null 3<&- & server=$!
+            { read -r _ <&3; kill -QUIT $server; } & reader=$!
+            wait $server; kill $reader"#;
         let mut command = Command::new("sh");
         self.lower(&mut command);
         let log = fs::File::options()
@@ -99,22 +119,15 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log);
-        *self.process.lock().unwrap() = Some(command.spawn().unwrap());
-        let is_ready = || {
-            self.command("pg_isready")
-                .stdout(Stdio::null())
-                .status()
-                .unwrap()
-                .success()
-        };
-        for _ in 0..600 {
-            if is_ready() {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        panic!("the server does not start: {log}");
+        command.spawn().unwrap()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.command("pg_isready")
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
     }
 
     /// Ends every process of the server as a crash of the machine would, but for what the system still writes.
@@ -125,6 +138,41 @@ impl Server {
             drop(process.stdin.take());
             process.wait().unwrap();
         }
+    }
+
+    /// `kill -9` of the process that all others come from; they notice and end, each by itself.
+    pub fn kill_first(&self) {
+        let note = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        kill_process(note.lines().next().unwrap());
+        self.kill();
+    }
+
+    /// `kill -9` of one process that serves a connection: the server breaks all others off and recovers. Whether there
+    /// was one. [`Server::wait`] waits until it is back.
+    pub fn kill_connection(&self) -> bool {
+        let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
+                   ORDER BY random() LIMIT 1";
+        let found = self.sql(any);
+        if !found.is_empty() {
+            kill_process(&found);
+        }
+        !found.is_empty()
+    }
+
+    /// Waits until connections are taken.
+    pub fn wait(&self) {
+        for _ in 0..600 {
+            if self.is_ready() {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("the server does not come back");
+    }
+
+    /// Where its programs are, `psql` among them.
+    pub fn programs(&self) -> &Path {
+        &self.programs
     }
 
     /// Where connections are made.
@@ -193,6 +241,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn kill_process(id: &str) {
+    // One that has just ended by itself is as dead.
+    let _ = Command::new("kill").args(["-KILL", id]).status().unwrap();
 }
 
 /// The folder of the server's programs, the newest version's where there are several.
