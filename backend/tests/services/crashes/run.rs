@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
@@ -37,10 +37,10 @@ pub(super) struct Plan {
 impl Plan {
     /// `BOOKSTORE_KILLS` and `BOOKSTORE_SEED`; a quick run unless they are given.
     pub(super) fn or_quick(kills: usize) -> Self {
-        let number = |name| Some(std::env::var(name).ok()?.parse().unwrap());
+        let variable = |name| std::env::var(name).ok();
         Self {
-            kills: number("BOOKSTORE_KILLS").map_or(kills, |kills: u64| kills.try_into().unwrap()),
-            seed: number("BOOKSTORE_SEED").unwrap_or(1),
+            kills: variable("BOOKSTORE_KILLS").map_or(kills, |kills| kills.parse().unwrap()),
+            seed: variable("BOOKSTORE_SEED").map_or(1, |seed| seed.parse().unwrap()),
         }
     }
 }
@@ -100,7 +100,7 @@ impl Run {
         let enough = self.sold() + purchases;
         let selling = sold.wait_for(|&sold| sold >= enough);
         tokio::select! {
-            done = tokio::time::timeout(PATIENCE, selling) => drop(done.expect("nothing is sold any more")),
+            done = tokio::time::timeout(PATIENCE, selling) => assert!(done.is_ok(), "nothing is sold any more"),
             ended = self.people.join_next() => panic!("somebody gave up: {ended:?}"),
         }
     }
@@ -144,9 +144,8 @@ impl Run {
     }
 
     /// Lets everybody finish, and holds the store against what they were told: after a last `kill -9`, and at rest. Then
-    /// falsifies it, which must be noticed.
-    pub(super) async fn end(mut self, seed: u64) {
-        let begun = Instant::now();
+    /// falsifies it, which must be noticed. What there is to tell.
+    pub(super) async fn end(mut self, seed: u64) -> String {
         self.finish_buying().await;
         block_in_place(|| {
             let tier = &mut self.tier;
@@ -164,24 +163,25 @@ impl Run {
             let said = place.check(journal, true);
             let said = said.unwrap_or_else(|said| panic!("at rest: {said}"));
             let controls = ["delete", "double", "edit"].map(|how| {
-                let said = place.check_forged(how, journal);
-                let found = said.expect_err("the forgery was not noticed");
+                let found = match place.check_forged(how, journal) {
+                    Err(found) => found,
+                    Ok(said) => panic!("the forgery was not noticed: {said}"),
+                };
                 let first = found.lines().find(|line| line.starts_with("VIOLATION"));
-                format!("{how}: {}", first.unwrap())
+                format!("forged, {how}: {}", first.unwrap())
             });
             (said, controls)
         });
-        println!(
-            "{}, seed {seed}: {}\n{}\n{said}{}\nchecked in {:.1} s",
+        if self.totals.kills.values().sum::<usize>() > 0 {
+            assert!(self.totals.hits > 0, "no kill hit a request in flight");
+        }
+        format!(
+            "{}, seed {seed}: {}\n{}\n{said}{}",
             self.tier.place.name(),
             self.totals,
             Counts(&self.town.journal),
             controls.join("\n"),
-            begun.elapsed().as_secs_f64(),
-        );
-        if self.totals.kills.values().sum::<usize>() > 0 {
-            assert!(self.totals.hits > 0, "no kill hit a request in flight");
-        }
+        )
     }
 
     /// Everybody finishes what is begun.
