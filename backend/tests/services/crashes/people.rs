@@ -117,15 +117,12 @@ impl Town {
             }
             (409, Some("sold-out")) => {
                 let order = &told["order"];
-                let told = json!({
+                self.journal.write(&json!({
                     "order": order, "item": item, "quantity": quantity,
                     "status": "sold-out", "recorded": order.is_string(),
-                });
-                self.journal.write(&told);
+                }));
                 self.journal.refused.fetch_add(1, Ordering::Relaxed);
-                if order.is_string() {
-                    self.remember(told);
-                }
+                // Not remembered: it does not say its `seq`, and another catalog may be a moment behind.
                 Heard::Decided
             }
             _ => undecided(reply, &told),
