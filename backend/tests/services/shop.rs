@@ -75,8 +75,17 @@ impl Process {
 
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
+        self.send_kill();
         self.child.wait().unwrap();
+    }
+
+    /// `kill -9`, without waiting for the end.
+    pub(crate) fn send_kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 }
 

@@ -23,6 +23,7 @@ use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
 use super::{Error, Loaded};
 
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
+const MOVE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
 const READ: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
                     FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?";
@@ -228,8 +229,20 @@ impl super::Store for Store {
     }
 
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books are kept with every batch.
-        self.gate.change(|_| Ok(()))
+        // The books are kept with every batch. What is in the write-ahead log moves into the file, so that a store that
+        // was stopped is one file, whoever was the last to close it.
+        self.gate.change(|writer| {
+            let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
+            let moved = self.blocking.run(sqlx::query(MOVE_LOG).execute(connection));
+            if let Err(error) = moved {
+                // It stays in the log, and counts there as much.
+                tracing::warn!(
+                    error = sql::why(&error),
+                    "the write-ahead log was not moved into the file"
+                );
+            }
+            Ok(())
+        })
     }
 
     fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {

@@ -142,6 +142,20 @@ fn a_full_disk_changes_nothing_and_the_store_goes_on() {
 }
 
 #[test]
+fn after_a_checkpoint_the_file_alone_is_the_store() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 20);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    let other = Folder::new();
+    fs::copy(folder.file(), other.file()).unwrap();
+    shop.assert_is(&other.store().unwrap());
+    shop.sell_in(&store, 3);
+    shop.assert_is(&store);
+}
+
+#[test]
 fn a_killed_process_leaves_a_store_that_opens() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
