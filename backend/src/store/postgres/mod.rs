@@ -11,8 +11,6 @@ mod trouble;
 mod write;
 
 #[cfg(test)]
-pub(super) mod server;
-#[cfg(test)]
 mod tests;
 
 use std::sync::{Mutex, PoisonError};

@@ -4,23 +4,26 @@ mod shared;
 
 use std::sync::Arc;
 
+use testing::postgres::Server;
+
 use super::super::Store as Contract;
 use super::super::conformance::{self, Fixture, Shop};
-use super::server::Server;
 use super::*;
 
 /// A place for one store on the shared server.
 #[derive(Debug)]
 struct Place {
     server: Arc<Server>,
+    url: String,
     address: Address,
 }
 
 impl Place {
     fn new() -> Option<Self> {
         let server = Server::shared()?;
-        let address = server.address();
-        Some(Self { server, address })
+        let url = server.url();
+        let address = url.parse().unwrap();
+        Some(Self { server, url, address })
     }
 
     fn store(&self) -> Store {
@@ -80,7 +83,7 @@ fn a_server_that_does_not_sync_is_refused() {
     let Some(server) = Server::start(&["fsync=off"]) else {
         return;
     };
-    let error = Store::open(&server.address()).unwrap_err();
+    let error = Store::open(&server.url().parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("fsync=off"), "{error}");
     assert!(!error.is_passing());
 }

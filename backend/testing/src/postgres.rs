@@ -10,11 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::Address;
-
 /// A running server. It stops when this is dropped, and when the test's process ends, however it ends.
 #[derive(Debug)]
-pub(in crate::store) struct Server {
+pub struct Server {
     folder: tempfile::TempDir,
     programs: PathBuf,
     account: Option<(u32, u32)>,
@@ -24,7 +22,7 @@ pub(in crate::store) struct Server {
 
 impl Server {
     /// The server that all tests share; nothing where PostgreSQL is not installed, and a loud word about it.
-    pub(in crate::store) fn shared() -> Option<Arc<Self>> {
+    pub fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = shared.upgrade() {
@@ -36,7 +34,7 @@ impl Server {
     }
 
     /// A server of one's own with some settings.
-    pub(in crate::store) fn start(settings: &[&str]) -> Option<Self> {
+    pub fn start(settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             // Not through the test's captured output: a skipped test must be seen.
             let _ = writeln!(std::io::stderr(), "skipped: no PostgreSQL server found");
@@ -73,7 +71,7 @@ impl Server {
     }
 
     /// Starts the server's process, again after [`Server::kill`].
-    pub(in crate::store) fn run(&self, settings: &[&str]) {
+    pub fn run(&self, settings: &[&str]) {
         // The shell outlives nobody: its input ends with this process, and then it ends the server.
         let script = r#"exec 3<&0; "$@" </dev/null & read -r _ <&3; kill -QUIT $!; wait $!"#;
         let mut command = Command::new("sh");
@@ -120,7 +118,7 @@ impl Server {
     }
 
     /// Ends every process of the server as a crash of the machine would, but for what the system still writes.
-    pub(in crate::store) fn kill(&self) {
+    pub fn kill(&self) {
         let process = self.process.lock().unwrap().take();
         if let Some(mut process) = process {
             // Its input ends; SIGQUIT lets the server stop without writing anything more.
@@ -130,34 +128,27 @@ impl Server {
     }
 
     /// Where connections are made.
-    pub(in crate::store) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join(".s.PGSQL.5432")
     }
 
-    /// An address at which there is nothing yet, for one store.
-    pub(in crate::store) fn address(&self) -> Address {
+    /// The URL of a place where there is nothing yet, for one store.
+    pub fn url(&self) -> String {
         let number = self.schemas.fetch_add(1, Ordering::Relaxed);
         self.sql(&format!("CREATE SCHEMA shop{number}"));
-        self.address_of(number, self.folder.path())
+        let host = self.folder.path().display();
+        let options = format!("options=-csearch_path%3Dshop{number}&application_name=shop{number}&sslmode=disable");
+        format!("postgres://shop@localhost/postgres?host={host}&{options}")
     }
 
     /// The same place by way of another socket's folder.
-    pub(in crate::store) fn address_by(&self, address: &Address, folder: &Path) -> Address {
-        let options = address.options();
-        let number = options.get_options().unwrap().rsplit("shop").next().unwrap();
-        self.address_of(number.parse().unwrap(), folder)
-    }
-
-    fn address_of(&self, number: u32, folder: &Path) -> Address {
-        let host = folder.display();
-        let options = format!("options=-csearch_path%3Dshop{number}&application_name=shop{number}&sslmode=disable");
-        format!("postgres://shop@localhost/postgres?host={host}&{options}")
-            .parse()
-            .unwrap()
+    pub fn url_by(&self, url: &str, folder: &Path) -> String {
+        let own = self.folder.path().display().to_string();
+        url.replace(&own, &folder.display().to_string())
     }
 
     /// Runs statements as the server's owner.
-    pub(in crate::store) fn sql(&self, statements: &str) -> String {
+    pub fn sql(&self, statements: &str) -> String {
         let output = self
             .command("psql")
             .args([
