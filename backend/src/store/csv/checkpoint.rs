@@ -112,6 +112,20 @@ impl Catalog<'_> {
         self.publish()
     }
 
+    /// Makes the store's own file hold a content, and leaves the shopkeeper's alone.
+    pub(super) fn keep(&self, content: &[u8]) -> Result<(), Error> {
+        if self.read(KEPT)?.as_deref() == Some(content) {
+            return self.forget();
+        }
+        // The content is under the other temporary name, then: that one is not written over.
+        let path = self.folder.join(SHOWN_NEW);
+        disk::write_whole(self.disk, &path, content).map_err(|source| no_room_or("write", path.clone(), source))?;
+        self.disk
+            .rename(&path, &self.folder.join(KEPT))
+            .map_err(Error::io("rename", &path))?;
+        self.sync_folder()
+    }
+
     /// Keeps a copy of what somebody else wrote, before it is replaced.
     pub(super) fn keep_copy(&self, foreign: &[u8]) -> Result<(), Error> {
         let at = Timestamp::now().to_string().replace(':', "-");

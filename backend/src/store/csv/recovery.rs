@@ -268,7 +268,8 @@ pub(super) fn replay(
     Ok(books)
 }
 
-fn book(listing: Listing, seq: Seq) -> Book {
+/// A listing as a book that the entry `seq` changed last.
+pub(super) fn book(listing: Listing, seq: Seq) -> Book {
     let Listing {
         item,
         title,

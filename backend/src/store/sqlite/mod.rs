@@ -53,10 +53,25 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`], [`Error::Database`].
     pub fn open(file: &Path) -> Result<Self, Error> {
+        Self::open_where(file, true)
+    }
+
+    /// Opens and locks the store in a file that is there.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], and those of [`open`](Self::open).
+    pub fn open_existing(file: &Path) -> Result<Self, Error> {
+        Self::open_where(file, false)
+    }
+
+    fn open_where(file: &Path, makes_one: bool) -> Result<Self, Error> {
+        if !makes_one && !file.exists() {
+            return Err(Error::Missing(shown(file)));
+        }
         let blocking = Blocking::new().map_err(Error::io("start a thread for", file))?;
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
         let lock = open::prepare(&file)?;
-        let opened = blocking.run(open::connect(&file))?;
+        let opened = blocking.run(open::connect(&file, makes_one))?;
         Ok(Self {
             id: opened.id,
             gate: Gate::new(Writer {
@@ -154,10 +169,18 @@ impl super::Store for Store {
         self.blocking.run(async {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
             let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
+            let head = sql::seq(head).map_err(|why| self.damaged(why))?;
+            let restoring = open::get(&mut snapshot, sql::RESTORING).await;
+            if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
+                return Err(Error::Unfinished {
+                    store: shown(&self.file),
+                    head,
+                });
+            }
             let books = books_of(&mut snapshot, &self.file).await?;
             Ok(Loaded {
                 store: self.id,
-                head: sql::seq(head).map_err(|why| self.damaged(why))?,
+                head,
                 books,
             })
         })
@@ -217,7 +240,28 @@ impl super::Store for Store {
             self.transact(writer, batch.last(), async |connection| {
                 write::insert_entries(connection, &batch).await?;
                 let there = books_of(connection, &self.file).await.map_err(Failure::Store)?;
-                write::replace_books(connection, &sql::Replacement::of(there, books)).await
+                write::replace_books(connection, &sql::Replacement::of(there, books)).await?;
+                if open::get(connection, sql::RESTORING).await?.is_some() {
+                    open::put(connection, sql::RESTORING, sql::NO).await?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        let batch = Batch::following(head, entries)?;
+        self.gate.change(|writer| {
+            if head != writer.head {
+                return Err(Error::Conflict);
+            }
+            self.transact(writer, batch.last(), async |connection| {
+                let restoring = open::get(connection, sql::RESTORING).await?;
+                if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
+                    return Err(Failure::Store(Error::Conflict));
+                }
+                write::insert_entries(connection, &batch).await?;
+                Ok(open::put(connection, sql::RESTORING, sql::YES).await?)
             })
         })
     }
