@@ -210,6 +210,9 @@ pub struct Difference {
     pub ledger: String,
 }
 
+/// What a store was doing when what it holds made no sense.
+pub(crate) const MAKE_SENSE: &str = "make sense of";
+
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

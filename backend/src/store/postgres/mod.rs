@@ -26,7 +26,7 @@ use self::ears::Ears;
 use self::trouble::{Stage, Trouble, error, full};
 use self::write::{Books, Transaction};
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded};
+use super::{Error, Loaded, MAKE_SENSE};
 
 /// How long a transaction of one batch may take, and one of a whole catalog.
 const BATCH_MAX: Duration = Duration::from_secs(10);
@@ -275,7 +275,7 @@ impl Tries {
 
 fn damaged(address: &Address, why: String) -> Error {
     Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: address.to_string(),
         why,
     }

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
 use super::trouble::error;
 use super::{Address, statements};
-use crate::store::Error;
 use crate::store::sql::{self, Migration};
+use crate::store::{Error, MAKE_SENSE};
 
 const MIGRATIONS: [Migration; 1] = [Migration {
     version: 1,
@@ -81,7 +81,7 @@ pub(super) async fn migrate(
 ) -> Result<StoreId, Error> {
     let failed = error("make the tables of", address);
     let damaged = |why: &str| Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: address.to_string(),
         why: why.to_owned(),
     };

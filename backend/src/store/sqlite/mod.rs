@@ -19,7 +19,7 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use self::write::Failure;
 use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded};
+use super::{Error, Loaded, MAKE_SENSE};
 
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
@@ -144,7 +144,7 @@ fn error(doing: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
 
 fn damaged(file: &Path, why: String) -> Error {
     Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: shown(file),
         why,
     }
