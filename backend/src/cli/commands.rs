@@ -30,7 +30,7 @@ pub struct ImportArgs {
     /// Make the changes without asking
     #[arg(long, short)]
     yes: bool,
-    /// Tell the result as one line of JSON
+    /// Tell the result as one line of JSON, and ask nobody
     #[arg(long)]
     json: bool,
 }

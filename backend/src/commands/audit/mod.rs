@@ -2,7 +2,9 @@
 //!
 //! It changes nothing. Memory: each book once, and 16 bytes for each order.
 
+mod faults;
 mod proof;
+mod proven;
 
 use std::process::ExitCode;
 
@@ -10,7 +12,8 @@ use color_eyre::eyre::Result;
 use common::Seq;
 
 use self::proof::Proof;
-pub(super) use self::proof::{Proven, Violation};
+pub(super) use self::proven::Proven;
+use self::proven::Violation;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
@@ -39,7 +42,7 @@ impl Audit {
 pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
     let opening = Progress::waiting(format!("opening {url}"));
     let inspection = match store::inspect(url) {
-        Err(error) if is_damage(&error) => return Ok(Proven::damaged(Seq::ZERO, &error)),
+        Err(error) if is_damage(&error) => return Ok(Proven::damaged(&error)),
         inspection => inspection?,
     };
     drop(opening);
@@ -59,7 +62,7 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
     while after < noted.head {
         let entries = match store.read(after, PAGE) {
             Err(error) if is_damage(&error) => {
-                proof.violate(Violation::at(after.next(), error.to_string()));
+                proof.violate(Violation::damage(&error));
                 break;
             }
             entries => entries?,

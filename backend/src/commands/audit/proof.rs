@@ -1,60 +1,17 @@
 //! The books as the ledger alone gives them, and every place where it does not add up.
 
 use std::collections::{HashMap, HashSet};
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, limits};
+use common::{Entry, ItemNumber, Kind, OrderId, Seq};
 use sha2::{Digest as _, Sha256};
 
-use crate::store;
+use super::faults::{Shelf, faults, told};
+use super::proven::{Proven, Totals, Violation};
 
 /// How many violations are told in full.
 const TOLD_MAX: usize = 20;
-
-/// One place where the store does not follow from its ledger.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::commands) struct Violation {
-    seq: Seq,
-    item: Option<ItemNumber>,
-    what: String,
-}
-
-impl Violation {
-    /// About no book in particular.
-    pub(super) fn at(seq: Seq, what: String) -> Self {
-        Self { seq, item: None, what }
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {}", self.seq)?;
-        if let Some(item) = self.item {
-            write!(f, ", book {item}")?;
-        }
-        write!(f, ": {}", self.what)
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Shelf {
-    stock: Stock,
-    cost: Option<Cost>,
-    seq: Seq,
-}
-
-/// What is counted.
-#[derive(Debug, Clone, Copy, Default)]
-struct Totals {
-    sold: u64,
-    copies: u64,
-    takings_cents: u64,
-    refused: u64,
-    restocked: u64,
-    set: u64,
-    withdrawn: u64,
-}
 
 /// A proof under way.
 #[derive(Debug)]
@@ -67,21 +24,6 @@ pub(super) struct Proof {
     totals: Totals,
     digest: Sha256,
     line: Vec<u8>,
-    violations: Vec<Violation>,
-    violated: u64,
-}
-
-/// What was proved.
-#[derive(Debug)]
-pub(in crate::commands) struct Proven {
-    /// The last entry.
-    pub(in crate::commands) head: Seq,
-    /// SHA-256 over the entries, a line of JSON each, as the catalog's `GET /ledger` shows them.
-    pub(in crate::commands) digest: String,
-    books: usize,
-    totals: Totals,
-    remarks: Vec<String>,
-    /// The first ones.
     violations: Vec<Violation>,
     violated: u64,
 }
@@ -128,11 +70,7 @@ impl Proof {
         self.digest(entry);
         let shelf = self.shelves.get(&entry.item).copied();
         for what in faults(entry, shelf) {
-            self.violate(Violation {
-                seq: entry.seq,
-                item: Some(entry.item),
-                what,
-            });
+            self.violate(Violation::of(entry.seq, entry.item, what));
         }
         self.count(entry);
         self.apply(entry, shelf);
@@ -206,19 +144,12 @@ impl Proof {
                 }
                 Some(_) => continue,
             };
-            self.violate(Violation {
-                seq: shelf.map_or(at, |shelf| shelf.seq),
-                item: Some(book.item),
-                what,
-            });
+            let seq = shelf.map_or(at, |shelf| shelf.seq);
+            self.violate(Violation::of(seq, book.item, what));
         }
         let lost = self.shelves.iter().filter(|(item, _)| !found.contains(item));
         let lost: Vec<Violation> = lost
-            .map(|(&item, shelf)| Violation {
-                seq: shelf.seq,
-                item: Some(item),
-                what: "the ledger has it, the catalog does not".to_owned(),
-            })
+            .map(|(&item, shelf)| Violation::of(shelf.seq, item, "the ledger has it, the catalog does not".to_owned()))
             .collect();
         lost.into_iter().for_each(|violation| self.violate(violation));
     }
@@ -237,11 +168,8 @@ impl Proof {
             return;
         };
         if let Some(&first) = self.first.get(&order) {
-            self.violate(Violation {
-                seq: entry.seq,
-                item: Some(entry.item),
-                what: format!("the order {order} was decided by the entry {first} already"),
-            });
+            let what = format!("the order {order} was decided by the entry {first} already");
+            self.violate(Violation::of(entry.seq, entry.item, what));
         } else {
             self.first.insert(order, entry.seq);
         }
@@ -270,130 +198,131 @@ impl Proof {
     }
 }
 
-fn told(value: Option<impl fmt::Display>) -> String {
-    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
-}
+#[cfg(test)]
+mod tests {
+    use common::{Cost, Reason, Stock, Timestamp};
 
-/// What is wrong with an entry, given the book as it stood before it.
-fn faults(entry: &Entry, shelf: Option<Shelf>) -> Vec<String> {
-    let mut faults = Vec::new();
-    let before = shelf.map_or(Stock::NONE, |shelf| shelf.stock);
-    let is_new = entry.kind == Kind::Set && entry.order.is_none();
-    let is_unknown = entry.kind == Kind::Refused && entry.reason == Some(Reason::UnknownItem);
-    if shelf.is_none() && !is_new && !is_unknown {
-        faults.push("there is no such book".to_owned());
-    } else if is_unknown {
-        if shelf.is_some() || entry.stock_after.is_some() || entry.change != 0 {
-            faults.push("it says that there is no such book, but there is".to_owned());
-        }
-    } else if entry.stock_after.is_none() || before.changed_by(entry.change) != entry.stock_after {
-        let after = told(entry.stock_after);
-        faults.push(format!(
-            "the stock after it is {after}, which {before} changed by {} is not",
-            entry.change
-        ));
-    }
-    faults.extend(columns(entry, before).map(str::to_owned));
-    let keeps_cost = entry.kind != Kind::Set || entry.order.is_some();
-    if let Some(shelf) = shelf.filter(|shelf| keeps_cost && shelf.cost != entry.unit_cost) {
-        let (paid, cost) = (told(entry.unit_cost), told(shelf.cost));
-        faults.push(format!("a copy is said to have cost {paid}, but it cost {cost} then"));
-    }
-    faults
-}
+    use super::*;
 
-/// What is wrong with the columns of an entry among themselves.
-fn columns(entry: &Entry, before: Stock) -> Option<&'static str> {
-    let quantity = entry.quantity;
-    let is_order = quantity.is_some_and(|copies| (1..=limits::QUANTITY_MAX).contains(&copies));
-    match entry.kind {
-        Kind::Sold if entry.order.is_none() || !is_order => Some("a sale has an order and a quantity"),
-        Kind::Sold if quantity.map(i64::from) != Some(-entry.change) => {
-            Some("the stock changed by other than the quantity")
+    fn entry(seq: u64, kind: Kind, change: i64, after: u64) -> Entry {
+        let is_ordered = !matches!(kind, Kind::Set | Kind::Withdrawn);
+        Entry {
+            seq: Seq(seq),
+            at: Timestamp::from_micros(0),
+            kind,
+            item: ItemNumber::try_from(1).unwrap(),
+            quantity: match kind {
+                Kind::Sold => u32::try_from(-change).ok(),
+                Kind::Refused => Some(9),
+                _ => None,
+            },
+            change,
+            stock_after: Stock::try_from(after).ok(),
+            order: is_ordered.then(|| uuid::Uuid::from_u128(u128::from(seq)).into()),
+            unit_cost: Cost::try_from(4_000).ok(),
+            reason: (kind == Kind::Refused).then_some(Reason::SoldOut),
         }
-        Kind::Refused if entry.order.is_none() || entry.reason.is_none() => Some("a refusal has an order and a reason"),
-        Kind::Refused if entry.change != 0 => Some("a refusal changes no stock"),
-        Kind::Refused
-            if entry.reason == Some(Reason::SoldOut) && quantity.is_some_and(|copies| copies <= before.get()) =>
-        {
-            Some("it was refused for want of copies that were there")
-        }
-        Kind::Restocked if entry.order.is_none() => Some("a restock has an id"),
-        Kind::Withdrawn if entry.stock_after != Some(Stock::NONE) => Some("a withdrawn book leaves no stock"),
-        kind if kind != Kind::Refused && entry.reason.is_some() => Some("only a refusal has a reason"),
-        _ => None,
     }
-}
 
-impl Proven {
-    /// A store that cannot even be read.
-    pub(super) fn damaged(head: Seq, error: &store::Error) -> Self {
-        let mut proof = Proof::new(Seq::ZERO);
-        proof.violate(Violation::at(head, error.to_string()));
+    fn history() -> Vec<Entry> {
+        let set_by_hand = Entry {
+            order: Some(uuid::Uuid::from_u128(6).into()),
+            ..entry(6, Kind::Set, 1, 10)
+        };
+        let unknown = Entry {
+            item: ItemNumber::try_from(2).unwrap(),
+            stock_after: None,
+            unit_cost: None,
+            reason: Some(Reason::UnknownItem),
+            ..entry(7, Kind::Refused, 0, 0)
+        };
+        let dearer = Entry {
+            unit_cost: Cost::try_from(5_000).ok(),
+            ..entry(8, Kind::Set, 0, 10)
+        };
+        let sold = Entry {
+            unit_cost: dearer.unit_cost,
+            ..entry(9, Kind::Sold, -10, 0)
+        };
+        vec![
+            entry(1, Kind::Set, 5, 5),
+            entry(2, Kind::Sold, -2, 3),
+            entry(3, Kind::Refused, 0, 3),
+            entry(4, Kind::Restocked, 7, 10),
+            entry(5, Kind::Restocked, -1, 9),
+            set_by_hand,
+            unknown,
+            dearer,
+            sold,
+        ]
+    }
+
+    fn prove(entries: &[Entry]) -> Proven {
+        let mut proof = Proof::new(Seq(entries.len() as u64));
+        entries.iter().for_each(|entry| proof.take(entry));
+        let doubled = proof.doubled_orders();
+        entries.iter().for_each(|entry| proof.find_double(&doubled, entry));
         proof.end(Vec::new())
     }
 
-    /// Whether nothing is wrong.
-    pub(in crate::commands) fn is_clean(&self) -> bool {
-        self.violated == 0
+    #[test]
+    fn a_sound_history_is_clean() {
+        let proven = prove(&history());
+        assert!(proven.is_clean(), "{:?}", proven.violations);
+        assert_eq!((proven.totals.copies, proven.totals.takings_cents), (12, 58_000));
     }
 
-    /// `clean` or `violated`.
-    pub(in crate::commands) fn verdict(&self) -> &'static str {
-        if self.is_clean() { "clean" } else { "violated" }
+    #[test]
+    fn every_single_change_of_an_entry_is_found_where_it_is() {
+        type Change = fn(&mut Entry);
+        let changes: [(u64, Change); 16] = [
+            (2, |entry| entry.stock_after = Stock::try_from(4).ok()),
+            (2, |entry| entry.stock_after = None),
+            (2, |entry| entry.change = -1),
+            (2, |entry| entry.quantity = Some(3)),
+            (2, |entry| entry.quantity = None),
+            (2, |entry| entry.order = None),
+            (2, |entry| entry.unit_cost = Cost::try_from(1).ok()),
+            (2, |entry| entry.unit_cost = None),
+            (2, |entry| entry.item = ItemNumber::try_from(3).unwrap()),
+            (2, |entry| entry.reason = Some(Reason::SoldOut)),
+            (3, |entry| entry.quantity = Some(3)),
+            (3, |entry| entry.reason = None),
+            (3, |entry| entry.reason = Some(Reason::UnknownItem)),
+            (4, |entry| entry.order = None),
+            (6, |entry| entry.unit_cost = Cost::try_from(1).ok()),
+            (7, |entry| entry.item = ItemNumber::try_from(1).unwrap()),
+        ];
+        for (number, (seq, change)) in changes.into_iter().enumerate() {
+            let mut entries = history();
+            change(entries.iter_mut().find(|entry| entry.seq == Seq(seq)).unwrap());
+            let proven = prove(&entries);
+            assert_eq!(proven.violations[0].seq, Some(Seq(seq)), "change {number}");
+        }
     }
 
-    /// For people.
-    pub(super) fn text(&self, store: &store::Url) -> String {
-        let Totals {
-            sold,
-            copies,
-            takings_cents,
-            refused,
-            restocked,
-            set,
-            withdrawn,
-        } = self.totals;
-        let mut text = format!("{}: {store}", self.verdict());
-        for violation in &self.violations {
-            let _ = write!(text, "\n  {violation}");
-        }
-        let more = self.violated.saturating_sub(self.violations.len() as u64);
-        if more > 0 {
-            let _ = write!(text, "\n  and {more} more");
-        }
-        let (entries, books) = (self.head, self.books);
-        let (units, cents) = (takings_cents / 100, takings_cents % 100);
-        let _ = write!(
-            text,
-            "\n{entries} entries, {books} books: {sold} sold ({copies} copies for {units}.{cents:02}), {refused} refused, \
-             {restocked} restocked, {set} set, {withdrawn} withdrawn\nledger {}",
-            self.digest
-        );
-        for remark in &self.remarks {
-            let _ = write!(text, "\nnote: {remark}");
-        }
-        text
+    #[test]
+    fn a_gap_a_doubled_order_and_a_sale_of_a_withdrawn_book_are_found() {
+        let mut gap = history();
+        gap.remove(6);
+        assert_eq!(prove(&gap).violations[0].seq, Some(Seq(8)));
+        let mut doubled = history();
+        doubled[8].order = doubled[1].order;
+        let proven = prove(&doubled);
+        assert_eq!((proven.violated, proven.violations[0].seq), (1, Some(Seq(9))));
+        let mut withdrawn = history();
+        withdrawn[7] = entry(8, Kind::Withdrawn, -10, 0);
+        assert_eq!(prove(&withdrawn).violations[0].seq, Some(Seq(9)));
     }
 
-    /// For programs.
-    pub(super) fn json(&self, store: &store::Url) -> serde_json::Value {
-        let totals = self.totals;
-        let violations = self.violations.iter();
-        let violations: Vec<_> = violations
-            .map(|violation| {
-                let mut json = serde_json::json!({"seq": violation.seq, "what": violation.what});
-                if let Some(item) = violation.item {
-                    json["item"] = item.get().into();
-                }
-                json
-            })
-            .collect();
-        serde_json::json!({
-            "verdict": self.verdict(), "store": store.to_string(), "entries": self.head, "books": self.books,
-            "sold": totals.sold, "copies": totals.copies, "refused": totals.refused, "restocked": totals.restocked,
-            "set": totals.set, "withdrawn": totals.withdrawn, "digest": self.digest, "remarks": self.remarks,
-            "violated": self.violated, "violations": violations,
-        })
+    #[test]
+    fn many_violations_are_counted_and_the_first_ones_told() {
+        let mut proof = Proof::new(Seq::ZERO);
+        for seq in 1..=100 {
+            proof.take(&entry(seq, Kind::Sold, -1, 7));
+        }
+        let proven = proof.end(Vec::new());
+        assert_eq!((proven.violations.len(), proven.violations[0].seq), (20, Some(Seq(1))));
+        assert!(proven.violated >= 100);
     }
 }

@@ -91,17 +91,17 @@ impl Import {
         Ok(Some(store::open(&self.store, edit)?))
     }
 
+    /// Tells people; a program gets the result only.
     fn show(&self, summary: &Summary) -> Result<()> {
-        let mut out: Box<dyn io::Write> = match self.json {
-            true => Box::new(io::stderr()),
-            false => Box::new(io::stdout()),
-        };
-        Ok(write!(out, "{}", summary.list())?)
+        match self.json {
+            true => Ok(()),
+            false => Ok(write!(io::stdout(), "{}", summary.list())?),
+        }
     }
 
-    /// Asks whoever sits at a terminal. A script meant what it said.
+    /// Asks whoever sits at a terminal and was shown the changes. A script meant what it said.
     fn agreed(&self) -> Result<bool> {
-        if self.yes || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        if self.yes || self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(true);
         }
         write!(io::stderr(), "Make these changes in {}? [y/N] ", self.store)?;

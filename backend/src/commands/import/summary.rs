@@ -97,6 +97,7 @@ impl Summary {
         serde_json::json!({
             "store": store.to_string(), "dry_run": dry_run, "added": self.added, "changed": self.changed,
             "withdrawn": self.withdrawn, "kept": self.kept, "books": self.books, "head": self.head,
+            "changes": self.lines,
         })
     }
 }
