@@ -45,24 +45,26 @@ pub enum Role {
     Frontend(FrontendArgs),
     /// Take a catalog file into a store
     ///
-    /// Books that are new or differ in any column are recorded in the ledger, each with an entry; all of them or, after a bad
-    /// line or any failure, none. The changes are shown first. On a terminal you are asked before they are made; a script is
-    /// not.
+    /// Books that are new or differ in any column are recorded in the ledger, each with an entry; all of them or, after
+    /// a bad line or any failure, none. The changes are shown first. On a terminal you are asked before they are made;
+    /// a script is not.
     ///
-    /// No catalog may run meanwhile. A CSV or SQLite store is locked by its catalog; of a PostgreSQL store all catalogs must
-    /// be stopped by you: if one changes the store meanwhile, nothing is imported.
+    /// No catalog may run meanwhile. A CSV or SQLite store is locked by its catalog; of a PostgreSQL store all catalogs
+    /// must be stopped by you: if one changes the store meanwhile, nothing is imported.
     Import(ImportArgs),
     /// Write a store's books into a catalog file, or move the store to another one
     ///
-    /// With --to the whole store is moved: the fresh store there gets every entry as it is (number, time, order, cost) and the
-    /// same books, and both are read again and compared. It has an id of its own, so that clients read everything afresh.
-    /// Stop the catalogs first. A move that broke off is refused by every other command and goes on when it is run again.
+    /// With --to the whole store is moved: the fresh store there gets every entry as it is (number, time, order, cost)
+    /// and the same books, and both are read again and compared. It has an id of its own, so that clients read
+    /// everything afresh. Stop the catalogs first. A move that broke off is refused by every other command and goes on
+    /// when it is run again.
     Export(ExportArgs),
     /// Prove that a store at rest follows from its ledger
     ///
-    /// Follows the ledger from its first entry to its last: no gap, every stock follows from the one before, a sale takes what
-    /// was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the store's books are those
-    /// that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything is wrong.
+    /// Follows the ledger from its first entry to its last: no gap, every stock follows from the one before, a sale
+    /// takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
+    /// store's books are those that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything
+    /// is wrong.
     Audit(AuditArgs),
     /// Make up a catalog file of any size
     Generate(GenerateArgs),

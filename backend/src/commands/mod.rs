@@ -1,5 +1,5 @@
-//! The shopkeeper's commands on a store at rest. Results go to standard output, progress to standard error, and only to a
-//! terminal.
+//! The shopkeeper's commands on a store at rest. Results go to standard output, progress to standard error, and only to
+//! a terminal.
 
 mod audit;
 mod export;

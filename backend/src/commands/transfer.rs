@@ -111,10 +111,7 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
         new.digest
     );
     let (_store, loaded) = look(to)?;
-    ensure!(
-        untagged(&loaded.books) == untagged(books),
-        "the books of {from} and {to} differ"
-    );
+    ensure!(are_same(&loaded.books, books), "the books of {from} and {to} differ");
     if json {
         let moved = serde_json::json!({
             "from": from.to_string(), "to": to.to_string(), "store": loaded.store, "head": new.head,
@@ -133,7 +130,11 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
     bail!("{to} is as {from} was, which is not as it should be; `bookstored audit` says why")
 }
 
-fn untagged(books: &[Book]) -> Vec<Book> {
-    let books = books.iter().cloned();
-    books.map(|book| Book { seq: Seq::ZERO, ..book }).collect()
+/// Whether books are the same but for the entries that changed them last, which a catalog file does not keep.
+fn are_same(books: &[Book], others: &[Book]) -> bool {
+    let same = |(book, other): (&Book, &Book)| {
+        let seq = other.seq;
+        Book { seq, ..book.clone() } == *other
+    };
+    books.len() == others.len() && books.iter().zip(others).all(same)
 }

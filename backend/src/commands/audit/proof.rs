@@ -52,8 +52,8 @@ impl Proof {
         }
     }
 
-    /// Follows the ledger by an entry. One that is wrong is taken at its word, so that it is told once and not with every
-    /// later one.
+    /// Follows the ledger by an entry. One that is wrong is taken at its word, so that it is told once and not with
+    /// every later one.
     pub(super) fn take(&mut self, entry: &Entry) {
         let expected = self.head.next();
         if entry.seq != expected {
