@@ -172,19 +172,19 @@ fn a_line_that_was_taken_out_by_hand_takes_its_book_away_only_when_told() {
     let place = Place::csv();
     place.done(&["import", &place.file("books.csv", FOUR)]);
     let catalog = place.path("store").join("catalog.csv");
-    let take_out = || {
+    let take_out = |line_end: &str| {
         let written = fs::read_to_string(&catalog).unwrap();
         let lines: Vec<&str> = written.lines().filter(|line| !line.starts_with("3,")).collect();
-        fs::write(&catalog, lines.join("\n")).unwrap();
+        fs::write(&catalog, lines.join(line_end)).unwrap();
     };
-    take_out();
+    take_out("\n");
     let (code, told, said) = place.run(&["import"]);
     assert!(
         code == 0 && told.contains("0 withdrawn, 1 not in the file and kept") && said.contains("a copy is kept"),
         "{told}{said}"
     );
     assert_eq!(place.done(&["export"]).lines().count(), 5);
-    take_out();
+    take_out("\r\n");
     assert!(place.done(&["import", "--replace"]).contains("1 withdrawn"));
     assert_eq!(place.done(&["export"]).lines().count(), 4);
     assert!(place.done(&["audit"]).starts_with("clean"));
