@@ -20,7 +20,7 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use self::write::Failure;
 use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded};
+use super::{Error, Loaded, MAKE_SENSE};
 
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 const MOVE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -59,10 +59,25 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`], [`Error::Database`].
     pub fn open(file: &Path) -> Result<Self, Error> {
+        Self::open_where(file, true)
+    }
+
+    /// Opens and locks the store in a file that is there.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], and those of [`open`](Self::open).
+    pub fn open_existing(file: &Path) -> Result<Self, Error> {
+        Self::open_where(file, false)
+    }
+
+    fn open_where(file: &Path, makes_one: bool) -> Result<Self, Error> {
+        if !makes_one && !file.exists() {
+            return Err(Error::Missing(shown(file)));
+        }
         let blocking = Blocking::new().map_err(Error::io("start a thread for", file))?;
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
         let lock = open::prepare(&file)?;
-        let opened = blocking.run(open::connect(&file))?;
+        let opened = blocking.run(open::connect(&file, makes_one))?;
         Ok(Self {
             id: opened.id,
             gate: Gate::new(Writer {
@@ -135,7 +150,7 @@ fn error(doing: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
 
 fn damaged(file: &Path, why: String) -> Error {
     Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: shown(file),
         why,
     }
@@ -160,10 +175,18 @@ impl super::Store for Store {
         self.blocking.run(async {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
             let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
+            let head = sql::seq(head).map_err(|why| self.damaged(why))?;
+            let restoring = open::get(&mut snapshot, sql::RESTORING).await;
+            if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
+                return Err(Error::Unfinished {
+                    store: shown(&self.file),
+                    head,
+                });
+            }
             let books = books_of(&mut snapshot, &self.file).await?;
             Ok(Loaded {
                 store: self.id,
-                head: sql::seq(head).map_err(|why| self.damaged(why))?,
+                head,
                 books,
             })
         })
@@ -223,7 +246,28 @@ impl super::Store for Store {
             self.transact(writer, batch.last(), async |connection| {
                 write::insert_entries(connection, &batch).await?;
                 let there = books_of(connection, &self.file).await.map_err(Failure::Store)?;
-                write::replace_books(connection, &sql::Replacement::of(there, books)).await
+                write::replace_books(connection, &sql::Replacement::of(there, books)).await?;
+                if open::get(connection, sql::RESTORING).await?.is_some() {
+                    open::put(connection, sql::RESTORING, sql::NO).await?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        let batch = Batch::following(head, entries)?;
+        self.gate.change(|writer| {
+            if head != writer.head {
+                return Err(Error::Conflict);
+            }
+            self.transact(writer, batch.last(), async |connection| {
+                let restoring = open::get(connection, sql::RESTORING).await?;
+                if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
+                    return Err(Failure::Store(Error::Conflict));
+                }
+                write::insert_entries(connection, &batch).await?;
+                Ok(open::put(connection, sql::RESTORING, sql::YES).await?)
             })
         })
     }

@@ -108,8 +108,8 @@ fn sync(folder: &Path) -> Result<(), Error> {
         .map_err(Error::io("sync", folder))
 }
 
-/// Connects, and brings the tables up to today's.
-pub(super) async fn connect(file: &Path) -> Result<Opened, Error> {
+/// Connects, and brings the tables up to today's, unless there are none and none are to be made.
+pub(super) async fn connect(file: &Path, makes_one: bool) -> Result<Opened, Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .busy_timeout(BUSY_MAX)
@@ -137,7 +137,7 @@ pub(super) async fn connect(file: &Path) -> Result<Opened, Error> {
             why,
         });
     }
-    migrate(&mut writer, file).await?;
+    migrate(&mut writer, file, makes_one).await?;
     let id = get(&mut writer, "store").await.map_err(&failed)?;
     let id = id.and_then(|id| id.parse().ok());
     let head = head_of(&mut writer).await.map_err(&failed)?;
@@ -154,7 +154,7 @@ pub(super) async fn connect(file: &Path) -> Result<Opened, Error> {
     })
 }
 
-async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), Error> {
+async fn migrate(writer: &mut SqliteConnection, file: &Path, makes_one: bool) -> Result<(), Error> {
     let failed = error("make the tables of", file);
     let is_ours: i64 = sqlx::query_scalar(META)
         .fetch_one(&mut *writer)
@@ -166,6 +166,9 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), Error
         .map_err(&failed)?;
     if is_ours == 0 && tables > 0 {
         return Err(damaged(file, "it is another program's database".to_owned()));
+    }
+    if is_ours == 0 && !makes_one {
+        return Err(Error::Missing(shown(file)));
     }
     let version = match is_ours {
         0 => None,
@@ -200,11 +203,11 @@ async fn take_step(writer: &mut SqliteConnection, step: Migration) -> Result<(),
     Ok(())
 }
 
-async fn get(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
+pub(super) async fn get(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(GET).bind(key).fetch_optional(connection).await
 }
 
-async fn put(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn put(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), sqlx::Error> {
     sqlx::query(PUT).bind(key).bind(value).execute(connection).await?;
     Ok(())
 }
