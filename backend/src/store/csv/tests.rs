@@ -39,18 +39,20 @@ fn it_does_what_every_store_does() {
     conformance::suite(Folder::new);
 }
 
+impl Store {
+    /// Opens a store whose ledger soon goes on in the next file.
+    pub(in crate::store) fn open_in_many_files(folder: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        Self::open_on(Arc::new(Real), folder, Edit::Refuse, 2_000, None)
+    }
+}
+
 #[test]
 fn it_does_so_over_many_files_too() {
     struct Small(tempfile::TempDir);
     impl Fixture for Small {
         fn open(&self) -> Result<Box<dyn Contract>, Error> {
-            Ok(Box::new(Store::open_on(
-                Arc::new(Real),
-                self.0.path(),
-                Edit::Refuse,
-                2_000,
-                None,
-            )?))
+            Ok(Box::new(Store::open_in_many_files(self.0.path())?))
         }
     }
     conformance::suite(|| Small(tempfile::tempdir().unwrap()));
