@@ -1,6 +1,8 @@
 //! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
 
+mod large;
 mod shop;
+mod small_disk;
 
 use std::iter;
 
@@ -9,6 +11,7 @@ use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use self::shop::entry;
 pub(crate) use self::shop::{Shop, book, four_books, untagged};
+pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
 
 /// A place for one store, which keeps it while nobody has it open.
@@ -56,6 +59,14 @@ fn checks() -> Vec<(&'static str, Check)> {
         (
             "pages follow each other without gaps",
             pages_follow_each_other_without_gaps,
+        ),
+        (
+            "the largest batch is one like any other",
+            large::the_largest_batch_is_one_like_any_other,
+        ),
+        (
+            "a large catalog is one like any other",
+            large::a_large_catalog_is_one_like_any_other,
         ),
         ("any title survives", any_title_survives),
         (

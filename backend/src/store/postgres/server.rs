@@ -156,6 +156,25 @@ impl Server {
             .unwrap()
     }
 
+    /// Lets a store's table lie on another disk.
+    pub(in crate::store) fn move_table(&self, address: &Address, table: &str, disk: &Path) {
+        let folder = disk.join("tables");
+        fs::create_dir(&folder).unwrap();
+        if let Some((user, group)) = self.account {
+            chown(&folder, Some(user), Some(group)).unwrap();
+        }
+        self.sql(&format!("CREATE TABLESPACE small LOCATION '{}'", folder.display()));
+        let schema = address
+            .options()
+            .get_options()
+            .unwrap()
+            .rsplit('=')
+            .next()
+            .unwrap()
+            .to_owned();
+        self.sql(&format!("ALTER TABLE {schema}.{table} SET TABLESPACE small"));
+    }
+
     /// Runs statements as the server's owner.
     pub(in crate::store) fn sql(&self, statements: &str) -> String {
         let output = self

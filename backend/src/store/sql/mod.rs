@@ -13,7 +13,7 @@ pub(super) use self::blocking::Blocking;
 pub(super) use self::catalog::{Replacement, check};
 pub(super) use self::gate::{Gate, Room};
 pub(super) use self::migration::Migration;
-pub(super) use self::row::{BookRow, Columns, EntryRow, book, entry, id_of, position, seq};
+pub(super) use self::row::{BookRow, Columns, EntryRow, book, entries, entry, id_of, loaded, position, seq};
 
 /// What a database said, in one line without its address.
 pub(super) fn why(error: &sqlx::Error) -> String {

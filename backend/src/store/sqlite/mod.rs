@@ -21,6 +21,7 @@ use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
 use super::{Error, Loaded};
 
+const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
 const READ: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
@@ -96,13 +97,13 @@ impl Store {
                     // Rolled back; whoever answers that nothing was changed had better be sure.
                     let there = head_of(&mut *connection).await.map_err(self.error("append to"))?;
                     match there == sql::position(before) {
-                        true => Err(failure.error(&self.file)),
+                        true => Err(failure.error("append to", &self.file)),
                         false => {
                             Err(self.damaged(format!("after a full disk the last entry is {there}, not {before}")))
                         }
                     }
                 }
-                done => done.map_err(|failure| failure.error(&self.file)),
+                done => done.map_err(|failure| failure.error("append to", &self.file)),
             }
         });
         room.note(&done);
@@ -155,11 +156,7 @@ impl super::Store for Store {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
             let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
             let books = books_of(&mut snapshot, &self.file).await?;
-            Ok(Loaded {
-                store: self.id,
-                head: sql::seq(head).map_err(|why| self.damaged(why))?,
-                books,
-            })
+            sql::loaded(self.id, head, books).map_err(|why| self.damaged(why))
         })
     }
 
@@ -173,9 +170,7 @@ impl super::Store for Store {
                     .fetch_all(&self.readers),
             )
             .map_err(self.error("read"))?;
-        rows.into_iter()
-            .map(|row| sql::entry(row).map_err(|why| self.damaged(why)))
-            .collect()
+        sql::entries(after, rows).map_err(|why| self.damaged(why))
     }
 
     fn find(&self, order: OrderId) -> Result<Option<Entry>, Error> {
@@ -223,8 +218,15 @@ impl super::Store for Store {
     }
 
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books are kept with every batch.
-        self.gate.change(|_| Ok(()))
+        // The books are kept with every batch; what is left to do is to copy the log into the file. Nobody is waited for: a
+        // reader who still needs the log only puts off a part of that.
+        self.gate.change(|writer| {
+            let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
+            let copied = self.blocking.run(sqlx::query(COPY_LOG).execute(connection));
+            copied
+                .map(drop)
+                .map_err(|error| Failure::from(error).error("checkpoint", &self.file))
+        })
     }
 }
 
