@@ -1,12 +1,13 @@
 mod damage;
 mod edits;
 mod faults;
+mod images;
 mod power;
 
 use std::time::Duration;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture};
+use super::super::conformance::{self, Fixture, Shop, SmallDisk};
 use super::writer::FULL_PAUSE;
 use super::*;
 
@@ -56,6 +57,14 @@ fn it_does_so_over_many_files_too() {
         }
     }
     conformance::suite(|| Small(tempfile::tempdir().unwrap()));
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Store::open(&disk.path().join("store"), Edit::Refuse).unwrap();
+    let shop = Shop::filled(&store);
+    conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
 }
 
 #[test]
