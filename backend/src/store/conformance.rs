@@ -1,6 +1,8 @@
 //! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
 
+mod large;
 mod shop;
+mod small_disk;
 
 use std::iter;
 use std::ops::RangeInclusive;
@@ -10,6 +12,7 @@ use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use self::shop::entry;
 pub(crate) use self::shop::{Shop, book, four_books};
+pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
 
 /// A place for one store, which keeps it while nobody has it open.
@@ -27,7 +30,7 @@ pub(crate) fn suite<F: Fixture>(make: impl Fn() -> F) {
 }
 
 /// Any entry of any ledger.
-const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
+pub(crate) const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
 
 type Check = fn(&dyn Fixture);
 
@@ -60,6 +63,14 @@ fn checks() -> Vec<(&'static str, Check)> {
         (
             "pages follow each other without gaps",
             pages_follow_each_other_without_gaps,
+        ),
+        (
+            "the largest batch is one like any other",
+            large::the_largest_batch_is_one_like_any_other,
+        ),
+        (
+            "a large catalog is one like any other",
+            large::a_large_catalog_is_one_like_any_other,
         ),
         ("any title survives", any_title_survives),
         (

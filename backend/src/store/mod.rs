@@ -6,6 +6,8 @@ pub mod catalog_file;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod csv;
+#[cfg(test)]
+mod differential;
 mod lock;
 pub mod postgres;
 mod sql;

@@ -195,6 +195,19 @@ impl Server {
         url.replace(&own, &folder.display().to_string())
     }
 
+    /// Lets a store's table lie on another disk.
+    pub fn move_table(&self, url: &str, table: &str, disk: &Path) {
+        let folder = disk.join("tables");
+        fs::create_dir(&folder).unwrap();
+        if let Some((user, group)) = self.account {
+            chown(&folder, Some(user), Some(group)).unwrap();
+        }
+        self.sql(&format!("CREATE TABLESPACE small LOCATION '{}'", folder.display()));
+        let (_, rest) = url.split_once("search_path%3D").unwrap();
+        let (schema, _) = rest.split_once('&').unwrap();
+        self.sql(&format!("ALTER TABLE {schema}.{table} SET TABLESPACE small"));
+    }
+
     /// Runs statements as the server's owner.
     pub fn sql(&self, statements: &str) -> String {
         let output = self

@@ -299,9 +299,7 @@ async fn read(
         .fetch_all(executor)
         .await
         .map_err(error("read", address))?;
-    rows.into_iter()
-        .map(|row| sql::entry(row).map_err(|why| damaged(address, why)))
-        .collect()
+    sql::entries(after, rows).map_err(|why| damaged(address, why))
 }
 
 /// Every book, by item number.
@@ -332,11 +330,7 @@ impl super::Store for Store {
                 });
             }
             let books = books_of(&mut snapshot, &self.address).await?;
-            Ok(Loaded {
-                store: self.id,
-                head,
-                books,
-            })
+            sql::loaded(self.id, head, books).map_err(|why| damaged(&self.address, why))
         })
     }
 

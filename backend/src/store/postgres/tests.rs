@@ -7,7 +7,7 @@ use std::sync::Arc;
 use testing::postgres::Server;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, Shop};
+use super::super::conformance::{self, Fixture, Shop, SmallDisk};
 use super::*;
 
 /// A place for one store on the shared server.
@@ -121,6 +121,35 @@ fn a_damaged_entry_is_an_error_that_names_it() {
     place.sql("UPDATE ledger SET kind = 'stolen' WHERE seq = 2");
     let error = store.read(Seq::ZERO, 10).unwrap_err().to_string();
     assert!(error.contains("entry 2 has a bad kind"), "{error}");
+}
+
+#[test]
+fn an_entry_that_is_gone_is_an_error_that_names_it() {
+    let Some(place) = Place::new() else { return };
+    let store = place.store();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 20);
+    place.sql("DELETE FROM ledger WHERE seq = 9");
+    let error = store.read(Seq::ZERO, 100).unwrap_err().to_string();
+    assert!(error.contains("entry 9 is missing"), "{error}");
+    assert_eq!(store.read(Seq(9), 100).unwrap(), shop.entries[9..]);
+    place.sql("DELETE FROM ledger WHERE seq = 24");
+    let error = store.load().unwrap_err().to_string();
+    assert!(error.contains("the last entry is 23"), "{error}");
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+    let (Some(place), Some(disk)) = (Place::new(), SmallDisk::mount()) else {
+        return;
+    };
+    let store = place.store();
+    let shop = Shop::filled(&store);
+    place.server.move_table(&place.url, "ledger", disk.path());
+    conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
+    drop(store);
+    place.sql("DROP TABLE ledger");
+    place.server.sql("DROP TABLESPACE small");
 }
 
 #[test]

@@ -22,8 +22,8 @@ use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
 use super::{Error, Loaded, MAKE_SENSE};
 
+const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
-const MOVE_LOG: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
 const READ: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
                     FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?";
@@ -117,13 +117,13 @@ impl Store {
                     // Rolled back; whoever answers that nothing was changed had better be sure.
                     let there = head_of(&mut *connection).await.map_err(self.error("append to"))?;
                     match there == sql::position(before) {
-                        true => Err(failure.error(&self.file)),
+                        true => Err(failure.error("append to", &self.file)),
                         false => {
                             Err(self.damaged(format!("after a full disk the last entry is {there}, not {before}")))
                         }
                     }
                 }
-                done => done.map_err(|failure| failure.error(&self.file)),
+                done => done.map_err(|failure| failure.error("append to", &self.file)),
             }
         });
         room.note(&done);
@@ -184,11 +184,7 @@ impl super::Store for Store {
                 });
             }
             let books = books_of(&mut snapshot, &self.file).await?;
-            Ok(Loaded {
-                store: self.id,
-                head,
-                books,
-            })
+            sql::loaded(self.id, head, books).map_err(|why| self.damaged(why))
         })
     }
 
@@ -202,9 +198,7 @@ impl super::Store for Store {
                     .fetch_all(&self.readers),
             )
             .map_err(self.error("read"))?;
-        rows.into_iter()
-            .map(|row| sql::entry(row).map_err(|why| self.damaged(why)))
-            .collect()
+        sql::entries(after, rows).map_err(|why| self.damaged(why))
     }
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
@@ -273,19 +267,14 @@ impl super::Store for Store {
     }
 
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books are kept with every batch. What is in the write-ahead log moves into the file, so that a store that
-        // was stopped is one file, whoever was the last to close it.
+        // The books are kept with every batch; what is left to do is to copy the log into the file. Nobody is waited for: a
+        // reader who still needs the log only puts off a part of that.
         self.gate.change(|writer| {
             let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
-            let moved = self.blocking.run(sqlx::query(MOVE_LOG).execute(connection));
-            if let Err(error) = moved {
-                // It stays in the log, and counts there as much.
-                tracing::warn!(
-                    error = sql::why(&error),
-                    "the write-ahead log was not moved into the file"
-                );
-            }
-            Ok(())
+            let copied = self.blocking.run(sqlx::query(COPY_LOG).execute(connection));
+            copied
+                .map(drop)
+                .map_err(|error| Failure::from(error).error("checkpoint", &self.file))
         })
     }
 

@@ -29,6 +29,8 @@ const MIGRATIONS: [Migration; 2] = [
 
 const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const META: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'";
+/// Structure only; every start reads these pages anyway. The ledger's are checked when they are read: no entry may be missing.
+const CHECK: &str = "PRAGMA quick_check('books')";
 const GET: &str = "SELECT value FROM meta WHERE key = ?";
 const PUT: &str = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
@@ -138,6 +140,13 @@ pub(super) async fn connect(file: &Path, makes_one: bool) -> Result<Opened, Erro
         });
     }
     migrate(&mut writer, file, makes_one).await?;
+    let found: String = sqlx::query_scalar(CHECK)
+        .fetch_one(&mut writer)
+        .await
+        .map_err(&failed)?;
+    if found != "ok" {
+        return Err(damaged(file, found));
+    }
     let id = get(&mut writer, "store").await.map_err(&failed)?;
     let id = id.and_then(|id| id.parse().ok());
     let head = head_of(&mut writer).await.map_err(&failed)?;
