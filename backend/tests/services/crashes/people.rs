@@ -117,12 +117,15 @@ impl Town {
             }
             (409, Some("sold-out")) => {
                 let order = &told["order"];
-                self.journal.write(&json!({
+                let told = json!({
                     "order": order, "item": item, "quantity": quantity,
                     "status": "sold-out", "recorded": order.is_string(),
-                }));
+                });
+                self.journal.write(&told);
                 self.journal.refused.fetch_add(1, Ordering::Relaxed);
-                // Not remembered: it does not say its `seq`, and another catalog may be a moment behind.
+                if order.is_string() {
+                    self.remember(told);
+                }
                 Heard::Decided
             }
             _ => undecided(reply, &told),
