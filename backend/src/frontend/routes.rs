@@ -152,7 +152,7 @@ async fn buy_book(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
     let order = call.parse_segment("order", 0)?;
-    let reply = frontend.orders.find(order, call.seen()?).await;
+    let reply = frontend.orders.find(order, freshness(&call)?).await;
     frontend.relay(reply)
 }
 

@@ -56,10 +56,7 @@ impl Catalog {
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
     pub async fn read(&self, path: &str, fresh: Freshness) -> Result<Answer, Error> {
-        let request = Request::get(path)
-            .header_if(headers::SEQ, fresh.seen)
-            .header_if("cache-control", fresh.confirmed.then_some("no-cache"));
-        self.0.read(&request).await
+        self.0.read(&Request::get(path).fresh(fresh)).await
     }
 
     /// All topics.

@@ -15,7 +15,7 @@ use serde::de::DeserializeOwned;
 
 pub use catalog::{Catalog, FeedEvent, Freshness};
 pub use events::{Events, ShopEvent};
-pub use orders::Orders;
+pub use orders::{Orders, PlacedBatch, PlacedOrder};
 pub use reqwest::Method;
 pub use shop::Shop;
 
@@ -158,6 +158,13 @@ impl Request {
             Some(value) => self.header(name, value.to_string()),
             None => self,
         }
+    }
+
+    /// That must be answered that freshly.
+    #[must_use]
+    fn fresh(self, fresh: Freshness) -> Self {
+        self.header_if(headers::SEQ, fresh.seen)
+            .header_if("cache-control", fresh.confirmed.then_some("no-cache"))
     }
 
     /// With a JSON body.
