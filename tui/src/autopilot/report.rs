@@ -8,7 +8,11 @@ use common::ItemNumber;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::outcome::Outcomes;
+use super::faults::FaultsReport;
+use super::outcome::{Outcomes, Verb};
+use super::pace::{Pace, Think};
+use super::series::Overview;
+use super::settings::Settings;
 
 /// The version of the report's form.
 pub(super) const SCHEMA: u32 = 1;
@@ -38,8 +42,102 @@ pub struct Report {
     pub outcomes: Outcomes,
     /// By book.
     pub stock: Vec<StockLine>,
+    /// What was asked for, and how near the plan came to it.
+    pub workload: Workload,
+    /// What was done to the store, where it was mishandled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsReport>,
     /// Whether the store was right.
     pub audit: Audit,
+    /// The seconds, for pictures.
+    #[serde(skip)]
+    pub overview: Overview,
+}
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Workload {
+    /// How the wishes are spread over the books.
+    pub popularity: String,
+    /// `closed`, or `open` with a set rate.
+    pub pace: &'static str,
+    /// Operations a second that were to begin; absent in a closed loop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate: Option<f64>,
+    /// How long a shopper rested after each answer.
+    pub think: String,
+    /// Copies in each order.
+    pub quantity: u32,
+    /// Copies that the shopkeeper added whenever few were left; absent without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restock: Option<u32>,
+    /// Seconds at the start that were not measured.
+    pub warm_up_s: f64,
+    /// Seconds in which the shoppers came.
+    pub ramp_s: f64,
+    /// Each verb's part of the operations, 0 to 1: declared and measured.
+    pub shares: Shares,
+}
+
+/// Each verb's part of the operations.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Shares {
+    /// Searches of a topic.
+    pub search: Share,
+    /// Lookups of a book.
+    pub lookup: Share,
+    /// Purchases.
+    pub buy: Share,
+}
+
+/// One verb's part of the operations, 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// By the mix.
+    pub declared: f64,
+    /// As it came out.
+    pub measured: f64,
+}
+
+impl Workload {
+    /// Of a run with those settings, in which each verb was asked for so often.
+    pub(super) fn of(settings: &Settings, requests: impl Fn(Verb) -> u64) -> Self {
+        let all: u64 = Verb::ALL.into_iter().map(&requests).sum();
+        let share = |verb| Share {
+            declared: rounded(settings.mix.share(verb)),
+            measured: rounded(ratio(requests(verb), all)),
+        };
+        let (pace, rate, think) = match settings.pace {
+            Pace::Closed(think) => ("closed", None, think),
+            Pace::Open(rate) => ("open", Some(rate), Think::None),
+        };
+        Self {
+            popularity: settings.popularity.to_string(),
+            pace,
+            rate,
+            think: think.to_string(),
+            quantity: settings.quantity.get(),
+            restock: settings.restock,
+            warm_up_s: settings.warm_up.as_secs_f64(),
+            ramp_s: settings.ramp.as_secs_f64(),
+            shares: Shares {
+                search: share(Verb::Search),
+                lookup: share(Verb::Lookup),
+                buy: share(Verb::Buy),
+            },
+        }
+    }
+}
+
+/// A part of a whole, 0 to 1; 0 of nothing.
+#[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
+/// To six decimals.
+fn rounded(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 /// Numbers by verb.
@@ -123,6 +221,13 @@ pub struct Audit {
     pub checks: BTreeMap<&'static str, u64>,
     /// Checks that could not be made.
     pub skipped: Vec<&'static str>,
+    /// Entries of the ledger that are other people's.
+    pub others: u64,
+    /// Why checks could not be made, where they could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How much was wrong.
+    pub found: u64,
     /// What was wrong; at most a hundred of them.
     pub violations: Vec<Violation>,
 }
@@ -134,6 +239,9 @@ pub struct Violation {
     pub check: &'static str,
     /// What was expected and what was found.
     pub detail: String,
+    /// The smallest history that shows it, a line for each operation or entry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<String>,
 }
 
 /// The audit's verdict.
@@ -194,21 +302,33 @@ impl Report {
         )?;
         writeln!(
             out,
-            "\n{:8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
-            "", "requests", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"
+            "\n{:8}{:>10}{:>8}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+            "", "requests", "mix %", "is %", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms"
         )?;
         let Operations { search, lookup, buy } = &self.operations;
-        for (name, verb) in [("search", search), ("lookup", lookup), ("buy", buy)] {
+        let Shares {
+            search: searches,
+            lookup: lookups,
+            buy: buys,
+        } = &self.workload.shares;
+        for (name, verb, share) in [
+            ("search", search, searches),
+            ("lookup", lookup, lookups),
+            ("buy", buy, buys),
+        ] {
             let latency = &verb.latency_us;
             writeln!(
                 out,
-                "{name:8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
+                "{name:8}{:>10}{:>8.2}{:>8.2}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
                 verb.requests,
+                share.declared * 100.0,
+                share.measured * 100.0,
                 verb.ok,
                 verb.failed,
                 ms(latency.p50),
                 ms(latency.p95),
                 ms(latency.p99),
+                ms(latency.p999),
                 ms(latency.max)
             )?;
         }
@@ -219,6 +339,9 @@ impl Report {
             outcomes.sold, outcomes.sold_out, outcomes.unavailable, outcomes.unknown, outcomes.error
         )?;
         self.write_stock(out)?;
+        if let Some(faults) = &self.faults {
+            faults.write_summary(out)?;
+        }
         self.audit.write_summary(out)
     }
 
@@ -247,14 +370,32 @@ impl Report {
 impl Audit {
     fn write_summary(&self, out: &mut String) -> std::fmt::Result {
         write!(out, "\naudit: {}", self.verdict.word())?;
-        for (check, count) in &self.checks {
+        for (check, count) in self.checks.iter().filter(|(_, count)| **count > 0) {
             write!(out, "   {check} {count}")?;
         }
+        if self.others > 0 {
+            write!(out, "   entries of others {}", self.others)?;
+        }
         if !self.skipped.is_empty() {
-            write!(out, "   not checked: {}", self.skipped.join(", "))?;
+            write!(out, "\n  not checked: {}", self.skipped.join(", "))?;
+        }
+        if let Some(note) = &self.note {
+            write!(out, "\n  {}", common::text::clean(note))?;
         }
         for violation in &self.violations {
-            write!(out, "\n  {}: {}", violation.check, violation.detail)?;
+            write!(
+                out,
+                "\n  {}: {}",
+                violation.check,
+                common::text::clean(&violation.detail)
+            )?;
+            for line in &violation.history {
+                write!(out, "\n      {}", common::text::clean(line))?;
+            }
+        }
+        let untold = self.found.saturating_sub(self.violations.len() as u64);
+        if untold > 0 {
+            write!(out, "\n  and {untold} more violations")?;
         }
         Ok(())
     }
