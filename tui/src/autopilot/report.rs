@@ -228,7 +228,7 @@ pub struct Audit {
     pub note: Option<String>,
     /// How much was wrong.
     pub found: u64,
-    /// What was wrong; at most a hundred of them.
+    /// What was wrong; of each check at most seven.
     pub violations: Vec<Violation>,
 }
 

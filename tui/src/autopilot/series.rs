@@ -110,7 +110,7 @@ impl Series {
 
     /// The whole run.
     pub(super) fn close(mut self) -> Overview {
-        self.write(|file| file.flush());
+        self.write(Write::flush);
         self.overview
     }
 

@@ -284,12 +284,6 @@ impl<'a> Shopper<'a> {
 
     /// Remembers a decision that can be asked for again.
     fn keeps(&mut self, key: Key, asked: Asked, outcome: Outcome, receipt: Option<Receipt>) {
-        let [sold, refused] = &mut self.told;
-        let place = match outcome {
-            Outcome::Sold => sold,
-            Outcome::SoldOut => refused,
-            _ => return,
-        };
         if let Some(receipt) = &receipt {
             self.shared.sold(receipt);
             let sight = |stock| Sight {
@@ -298,18 +292,13 @@ impl<'a> Shopper<'a> {
                 stock,
             };
             let told = receipt.stock.map_or(Ok(()), |stock| self.memory.sees(sight(stock)));
-            *place = Some(Told {
-                key,
-                asked,
-                receipt: Some(receipt.clone()),
-            });
             self.report(1, told.err().into_iter().collect());
-        } else {
-            *place = Some(Told {
-                key,
-                asked,
-                receipt: None,
-            });
+        }
+        let [sold, refused] = &mut self.told;
+        match outcome {
+            Outcome::Sold => *sold = Some(Told { key, asked, receipt }),
+            Outcome::SoldOut => *refused = Some(Told { key, asked, receipt }),
+            _ => {}
         }
     }
 
@@ -344,15 +333,19 @@ fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
     let Some(receipt) = receipt else {
         return format!("order {order} is refused");
     };
+    let cost = receipt
+        .cost
+        .map_or_else(|| "no cost".to_owned(), |cost| cost.to_string());
+    let stock = receipt
+        .stock
+        .map_or_else(|| "nothing".to_owned(), |stock| stock.to_string());
+    let what = match receipt.status {
+        Status::Sold => "sold",
+        Status::Refused => "refused",
+    };
     format!(
-        "order {} is {:?} as entry {}: {} of item {} at {:?}, stock {:?}",
-        receipt.order,
-        receipt.status,
-        receipt.seq,
-        receipt.quantity,
-        receipt.item,
-        receipt.cost.map(|cost| cost.to_string()),
-        receipt.stock.map(common::Stock::get)
+        "order {} is {what} as entry {}: {} of item {} at {cost}, {stock} left",
+        receipt.order, receipt.seq, receipt.quantity, receipt.item
     )
 }
 

@@ -340,6 +340,7 @@ fn every_mix_is_followed_as_it_was_declared_with_popular_books_and_a_shopkeeper(
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "a store that pauses is what is asked")]
 fn in_an_open_loop_what_a_pause_holds_up_is_in_the_latencies() {
     let inner = Arc::new(Mutex::new(Shop {
         stock: [50; 2],

@@ -49,7 +49,7 @@ impl Shop {
 
     /// Lets shoppers in, in a process of their own.
     fn autopilot(&self) -> Child {
-        let arguments = "autopilot --headless --json --seed 1 --shoppers 16 --requests 3000 --mix 1:1:2 --restock 40";
+        let arguments = "autopilot --headless --json --seed 1 --shoppers 16 --requests 3000 --mix 1:1:2 --restock 10";
         bookstore(&format!("--url {} --token secret {arguments}", self.url))
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -131,6 +131,7 @@ impl Auditor {
     pub(crate) fn so_far(&self, note: Option<String>) -> Audited {
         let mut findings = self.shared.gathered().findings.clone();
         findings.merge(self.replay.findings.clone());
+        findings.count(Check::RefusalsStand, self.shared.history().refusals());
         let mut skipped: Vec<_> = if note.is_some() {
             Check::OF_LEDGER.to_vec()
         } else {

@@ -76,6 +76,7 @@ pub(crate) struct History {
     waiting: BinaryHeap<Reverse<(Seq, u64)>>,
     /// For each shopper, which orders were refused.
     refused: HashMap<u16, Bits>,
+    refusals: u64,
     asked: HashMap<u16, u32>,
     unsettled: HashMap<Key, Asked>,
     /// Why it is not whole.
@@ -96,6 +97,7 @@ impl History {
             block: None,
             waiting: BinaryHeap::new(),
             refused: HashMap::new(),
+            refusals: 0,
             asked: HashMap::new(),
             unsettled: HashMap::new(),
             trouble,
@@ -130,6 +132,12 @@ impl History {
     /// Notes a definite refusal.
     pub(crate) fn refused(&mut self, key: Key) {
         self.refused.entry(key.shopper).or_default().set(key.number);
+        self.refusals += 1;
+    }
+
+    /// How many orders were refused.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals
     }
 
     /// Notes an order whose outcome nobody knows.

@@ -22,8 +22,8 @@ pub(super) use memory::{Memory, Sight};
 
 use super::report::{Audit, Verdict, Violation};
 
-/// Violations that are told of at the most.
-const VIOLATIONS_MAX: usize = 100;
+/// Violations of one check that are told of at the most, so that one that finds much does not hide the others.
+const VIOLATIONS_MAX: usize = 7;
 
 /// What is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,12 +113,17 @@ impl Findings {
     /// Notes a violation, with the smallest history that shows it.
     pub(super) fn add(&mut self, check: Check, detail: String, history: Vec<String>) {
         self.found = self.found.saturating_add(1);
-        if self.violations.len() < VIOLATIONS_MAX {
-            self.violations.push(Violation {
-                check: check.name(),
-                detail,
-                history,
-            });
+        self.tell_of(Violation {
+            check: check.name(),
+            detail,
+            history,
+        });
+    }
+
+    fn tell_of(&mut self, violation: Violation) {
+        let of_check = |told: &&Violation| told.check == violation.check;
+        if self.violations.iter().filter(of_check).count() < VIOLATIONS_MAX {
+            self.violations.push(violation);
         }
     }
 
@@ -132,8 +137,10 @@ impl Findings {
             self.count(check, things);
         }
         self.found = self.found.saturating_add(other.found);
-        let room = VIOLATIONS_MAX.saturating_sub(self.violations.len());
-        self.violations.extend(other.violations.into_iter().take(room));
+        other
+            .violations
+            .into_iter()
+            .for_each(|violation| self.tell_of(violation));
     }
 
     /// The verdict, where `skipped` could not be checked and `others` entries are of other people's.

@@ -213,7 +213,8 @@ fn what_was_refused_or_never_asked_for_is_not_sold() {
 
 #[test]
 fn stocks_prices_and_refusals_follow_from_the_entries_before() {
-    let cases: [(fn(&Fixture) -> Entry, &str); 5] = [
+    type Wrong = fn(&Fixture) -> Entry;
+    let cases: [(Wrong, &str); 5] = [
         (|shop| shop.entry(2, Kind::Sold, -1, 10, 0), "stock_adds_up"),
         (|shop| shop.entry(2, Kind::Set, -11, 0, 0), "stock_never_negative"),
         (
