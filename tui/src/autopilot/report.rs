@@ -349,14 +349,14 @@ impl Report {
         const LINES_MAX: usize = 20;
         writeln!(
             out,
-            "\n{:>6}{:>8}{:>8}{:>11}{:>8}  title",
+            "\n{:>6}{:>11}{:>11}{:>11}{:>11}  title",
             "item", "start", "sold", "restocked", "end"
         )?;
         for line in self.stock.iter().take(LINES_MAX) {
             let title = common::text::clean(&line.title);
             writeln!(
                 out,
-                "{:>6}{:>8}{:>8}{:>11}{:>8}  {title}",
+                "{:>6}{:>11}{:>11}{:>11}{:>11}  {title}",
                 line.item, line.start, line.sold, line.restocked, line.end
             )?;
         }

@@ -302,6 +302,8 @@ async fn spawn(
         .env("BOOKSTORE_ADMIN_TOKEN", token)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
+        // A Ctrl-C at the terminal is for the autopilot alone: it ends them when the audit is done.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()?;
     let output = child.stdout.take().ok_or(Error::Silent(role.name()))?;
