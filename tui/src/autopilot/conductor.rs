@@ -12,11 +12,12 @@ use super::audit::{Audited, Auditor, follow_feed};
 use super::engine::{Progress, Shared, elapsed};
 use super::outcome::Verb;
 use super::plan::Plans;
-use super::report::{self, Latency, Operation, Operations, Report, StockLine, Workload};
+use super::report::{self, Latency, Operation, Operations, Report, StockLine};
 use super::series::{Overview, Series};
 use super::shelf::Shelf;
 use super::stock::Stocks;
 use super::tally::Tally;
+use super::workload::Workload;
 use super::{Error, shopkeeper, shopper};
 use crate::backoff::Backoff;
 

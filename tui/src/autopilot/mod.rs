@@ -24,7 +24,9 @@ mod shopkeeper;
 mod shopper;
 mod snapshot;
 mod stock;
+mod summary;
 mod tally;
+mod workload;
 
 use std::io;
 use std::sync::Arc;
@@ -37,12 +39,13 @@ pub use outcome::{Outcome, Outcomes, Verb};
 pub use pace::{Pace, Think};
 pub use plan::{Operation, Plan, Plans};
 pub use popularity::Popularity;
-pub use report::{Audit, Latency, Operations, Report, Share, Shares, StockLine, Verdict, Workload};
+pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict};
 pub use series::Overview;
 pub use settings::{SHOPPERS_MAX, Settings};
 pub use shelf::Shelf;
 pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
 pub use tally::Second;
+pub use workload::{Share, Shares, Workload};
 
 /// Why an autopilot has no report.
 #[derive(Debug, Clone, thiserror::Error)]

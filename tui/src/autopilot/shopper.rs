@@ -1,16 +1,20 @@
 //! One shopper: follows its plan, one operation after the other, and tells the tally how each ended and the audit what it
 //! was told.
 
+mod again;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::client::{Answer, Error, Shop};
 use common::limits::PAGE_BOOKS_DEFAULT;
 use common::wire::{Receipt, Status};
-use common::{Deadline, ItemNumber, OrderId, Quantity, Seq};
+use common::{Deadline, ItemNumber, Quantity, Seq};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use tokio::sync::watch;
+
+use again::Told;
 
 use super::audit::{Act, ActKind, Asked, Check, Key, Memory, Sight};
 use super::engine::{Control, Shared};
@@ -62,15 +66,6 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
 #[derive(Debug, Deserialize)]
 struct Sights {
     books: Vec<Sight>,
-}
-
-/// A purchase as it was answered, and can be asked for again.
-#[derive(Debug)]
-struct Told {
-    key: Key,
-    asked: Asked,
-    /// The receipt; nothing where it was refused for good.
-    receipt: Option<Receipt>,
 }
 
 struct Shopper<'a> {
@@ -301,52 +296,6 @@ impl<'a> Shopper<'a> {
             _ => {}
         }
     }
-
-    /// Asks for the last sale and the last refusal once more, with their keys: the answers must be what they were.
-    async fn ask_again(&mut self) {
-        for told in self.told.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
-            let order = self.shared.run.order(told.key);
-            let again = tokio::select! {
-                again = self.settle(told.key, told.asked) => again,
-                () = self.shared.hurry.cancelled() => None,
-            };
-            let Some(Settled::Decided(answer)) = again else {
-                continue;
-            };
-            let found = answer.parse::<Receipt>().ok();
-            let (before, now) = (words(told.receipt.as_ref(), order), words(found.as_ref(), order));
-            let mut gathered = self.shared.gathered();
-            gathered.findings.count(Check::OneAnswerPerKey, 1);
-            if before != now {
-                let detail = format!(
-                    "shopper {} was answered twice with different words for order {order}",
-                    self.number
-                );
-                gathered.findings.add(Check::OneAnswerPerKey, detail, vec![before, now]);
-            }
-        }
-    }
-}
-
-/// What must be the same in every answer to one key, in words.
-fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
-    let Some(receipt) = receipt else {
-        return format!("order {order} is refused");
-    };
-    let cost = receipt
-        .cost
-        .map_or_else(|| "no cost".to_owned(), |cost| cost.to_string());
-    let stock = receipt
-        .stock
-        .map_or_else(|| "nothing".to_owned(), |stock| stock.to_string());
-    let what = match receipt.status {
-        Status::Sold => "sold",
-        Status::Refused => "refused",
-    };
-    format!(
-        "order {} is {what} as entry {}: {} of item {} at {cost}, {stock} left",
-        receipt.order, receipt.seq, receipt.quantity, receipt.item
-    )
 }
 
 fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Answer, Error>) -> Result<T, Error> {

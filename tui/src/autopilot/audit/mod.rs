@@ -5,6 +5,7 @@
 
 mod act;
 mod auditor;
+mod book;
 mod feed;
 mod history;
 mod key;

@@ -6,29 +6,14 @@
 
 use std::collections::HashMap;
 
-use common::{Cost, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock};
+use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
 
 use super::act::{Act, Kind as ActKind};
+use super::book::Book;
 use super::history::History;
 use super::key::{Key, Run};
 use super::{Check, Findings};
 use crate::autopilot::shelf::Shelf;
-
-/// One book as it must be.
-#[derive(Debug, Clone)]
-struct Book {
-    stock: i64,
-    /// The entry after which it was so.
-    seq: Seq,
-    cost: Option<Cost>,
-    /// All changes since the start, and those that are no sales.
-    changes: i64,
-    restocked: i64,
-    /// The stock at the end as it was read, and the entry as of which it was.
-    end: Option<(Stock, Seq)>,
-    /// The entry that changed it last, in words.
-    last: String,
-}
 
 /// The state of the replay.
 #[derive(Debug)]
@@ -46,21 +31,7 @@ pub(super) struct Replay {
 impl Replay {
     /// From a shelf as it was read at the start.
     pub(super) fn new(run: Run, shelf: &Shelf) -> Self {
-        let books = shelf.books.iter().map(|book| {
-            let kept = Book {
-                stock: i64::from(book.start.get()),
-                seq: book.seq,
-                cost: Some(book.cost),
-                changes: 0,
-                restocked: 0,
-                end: None,
-                last: format!(
-                    "the shelf at the start: item {} with {} as of entry {}",
-                    book.item, book.start, book.seq
-                ),
-            };
-            (book.item, kept)
-        });
+        let books = shelf.books.iter().map(|book| (book.item, Book::from(book)));
         Self {
             run,
             books: books.collect(),
@@ -218,131 +189,17 @@ impl Replay {
     fn check_shelf(&mut self, entry: &Entry) {
         if entry.kind == Kind::Withdrawn {
             self.books.remove(&entry.item);
-            return;
+        } else if let Some(book) = self.books.get_mut(&entry.item) {
+            book.follow(entry, &mut self.findings);
+        } else if let Some(met) = Book::met(entry) {
+            self.books.insert(entry.item, met);
         }
-        let Some(book) = self.books.get_mut(&entry.item) else {
-            self.meet(entry);
-            return;
-        };
-        // The shelf was read a little after the ledger's head was: it may have this one already.
-        if entry.seq <= book.seq {
-            return;
-        }
-        let quantity = entry.quantity.map_or(0, i64::from);
-        let history = || vec![book.last.clone(), tell(entry)];
-        let expected = book.stock.saturating_add(entry.change);
-        let findings = &mut self.findings;
-        findings.count(Check::StockAddsUp, 1);
-        findings.count(Check::StockNeverNegative, 1);
-        let stock_after = entry.stock_after.map(|stock| i64::from(stock.get()));
-        if expected < 0 {
-            let detail = format!(
-                "item {}: entry {} takes {} of {}, and {expected} are left",
-                entry.item, entry.seq, -entry.change, book.stock
-            );
-            findings.add(Check::StockNeverNegative, detail, history());
-        } else if stock_after != Some(expected) {
-            let detail = format!(
-                "item {}: {} and a change of {} make {expected}, entry {} says {}",
-                entry.item,
-                book.stock,
-                entry.change,
-                entry.seq,
-                stock_after.map_or_else(|| "nothing".to_owned(), |stock| stock.to_string())
-            );
-            findings.add(Check::StockAddsUp, detail, history());
-        }
-        match entry.kind {
-            Kind::Sold => {
-                findings.count(Check::Prices, 1);
-                if book.cost.is_some() && entry.unit_cost != book.cost {
-                    let detail = format!(
-                        "item {} costs {}, entry {} charges {}",
-                        entry.item,
-                        cost(book.cost),
-                        entry.seq,
-                        cost(entry.unit_cost)
-                    );
-                    findings.add(Check::Prices, detail, vec![tell(entry)]);
-                }
-                if entry.change != -quantity {
-                    let detail = format!(
-                        "entry {} sells {quantity} and changes the stock by {}",
-                        entry.seq, entry.change
-                    );
-                    findings.add(Check::StockAddsUp, detail, vec![tell(entry)]);
-                }
-            }
-            Kind::Refused => {
-                findings.count(Check::RefusalsRight, 1);
-                let is_order = entry.reason == Some(Reason::SoldOut) && quantity > 0;
-                if entry.change != 0 || (is_order && quantity <= book.stock) {
-                    let detail = format!(
-                        "entry {} refuses {quantity} of item {}, of which {} were there",
-                        entry.seq, entry.item, book.stock
-                    );
-                    findings.add(Check::RefusalsRight, detail, history());
-                }
-            }
-            Kind::Restocked | Kind::Set | Kind::Withdrawn => {
-                book.restocked = book.restocked.saturating_add(entry.change);
-                book.cost = entry.unit_cost.or(book.cost);
-            }
-        }
-        book.stock = stock_after.unwrap_or(expected);
-        book.changes = book.changes.saturating_add(entry.change);
-        if entry.kind.changes_book() {
-            book.seq = entry.seq;
-            book.last = tell(entry);
-            let item = entry.item;
-            self.check_end(item);
-        }
-    }
-
-    /// A book that the sample does not hold.
-    fn meet(&mut self, entry: &Entry) {
-        let Some(stock) = entry.stock_after else { return };
-        let book = Book {
-            stock: i64::from(stock.get()),
-            seq: entry.seq,
-            cost: entry.unit_cost,
-            changes: 0,
-            restocked: 0,
-            end: None,
-            last: tell(entry),
-        };
-        self.books.insert(entry.item, book);
     }
 
     /// Notes a book as it was read at the end.
     pub(super) fn ends(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
-        let Some(book) = self.books.get_mut(&item) else { return };
-        book.end = Some((stock, seq));
-        if seq < book.seq {
-            let detail = format!(
-                "item {item} was read as of entry {seq}, after entry {} had changed it",
-                book.seq
-            );
-            let history = vec![book.last.clone()];
-            book.end = None;
-            self.findings.add(Check::ReadsGoForward, detail, history);
-        }
-        self.check_end(item);
-    }
-
-    /// Compares the stock at the end once the replay has come there.
-    fn check_end(&mut self, item: ItemNumber) {
-        let Some(book) = self.books.get_mut(&item) else { return };
-        let Some((stock, _)) = book.end.take_if(|(_, seq)| *seq <= book.seq) else {
-            return;
-        };
-        self.findings.count(Check::StockAddsUp, 1);
-        if i64::from(stock.get()) != book.stock {
-            let detail = format!(
-                "item {item}: by the ledger {} are left, its stock is {stock}",
-                book.stock
-            );
-            self.findings.add(Check::StockAddsUp, detail, vec![book.last.clone()]);
+        if let Some(book) = self.books.get_mut(&item) {
+            book.ends(stock, seq, &mut self.findings);
         }
     }
 
@@ -375,10 +232,6 @@ fn check_of(act: &Act) -> Check {
         ActKind::Sold(..) => Check::AcknowledgedSales,
         ActKind::Restocked(_) => Check::AcknowledgedRestocks,
     }
-}
-
-fn cost(cost: Option<Cost>) -> String {
-    cost.map_or_else(|| "nothing".to_owned(), |cost| cost.to_string())
 }
 
 /// An entry in words, as a line of a history.

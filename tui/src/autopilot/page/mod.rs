@@ -7,8 +7,9 @@ use std::fmt::{self, Display, Formatter, Write};
 use chart::{Chart, Line};
 
 use super::Report;
-use super::report::{Operation, Operations, Share, Shares, Violation, ms};
+use super::report::{Operation, Operations, Violation, ms};
 use super::tally::Second;
+use super::workload::{Share, Shares};
 
 /// Books that the page names.
 const BOOKS_MAX: usize = 100;

@@ -1,6 +1,6 @@
 //! One book, ten copies, and every way in which its ledger can be wrong.
 
-use common::Timestamp;
+use common::{Reason, Timestamp};
 
 use super::super::history::tests::act;
 use super::super::{Asked, SHOPKEEPER};
