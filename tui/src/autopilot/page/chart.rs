@@ -8,6 +8,7 @@ use crate::autopilot::screen::{mark, marks};
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 60.0;
+const RIGHT: f64 = 24.0;
 const BOTTOM: f64 = 22.0;
 const TOP: f64 = 8.0;
 /// Marks on the axis of values, and on that of time.
@@ -110,6 +111,6 @@ impl Chart<'_> {
     }
 
     fn x(&self, second: f64) -> f64 {
-        LEFT + second / self.length_s().max(1.0) * (WIDTH - LEFT - 12.0)
+        LEFT + second / self.length_s().max(1.0) * (WIDTH - LEFT - RIGHT)
     }
 }
