@@ -10,17 +10,24 @@ use crate::{Deadline, OrderId, Seq};
 
 /// An order service, or several copies of one.
 #[derive(Debug, Clone)]
-pub struct Orders(Peer);
+pub struct Orders {
+    peer: Peer,
+    /// For what never stops coming: one batch at a time, at less cost.
+    line: Peer,
+}
 
 impl Orders {
     /// At those addresses.
     pub fn new(peer: Peer) -> Self {
-        Self(peer)
+        Self {
+            line: peer.on_a_line(),
+            peer,
+        }
     }
 
     /// Where it is asked first.
     pub fn url(&self) -> &str {
-        self.0.url()
+        self.peer.url()
     }
 
     /// Places a batch of orders, sent at most once.
@@ -31,7 +38,7 @@ impl Orders {
         // A little longer than the last order's deadline, so that the service's own "too late" arrives.
         let timeout = deadline.remaining() + std::time::Duration::from_millis(250);
         let request = Request::new(Method::POST, "/orders").json(orders).timeout(timeout);
-        PlacedBatch::of(&self.0.write(&request).await?)
+        PlacedBatch::of(&self.line.write(&request).await?)
     }
 
     /// One order's receipt.
@@ -39,7 +46,7 @@ impl Orders {
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
     pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Answer, Error> {
-        self.0
+        self.peer
             .read(&Request::get(format!("/orders/{order}")).fresh(fresh))
             .await
     }
@@ -49,7 +56,7 @@ impl Orders {
     /// # Errors
     /// See [`Error`]; the problem `unavailable` where it is up but not ready.
     pub async fn ready(&self) -> Result<Answer, Error> {
-        self.0.read(&Request::get("/readyz")).await
+        self.peer.read(&Request::get("/readyz")).await
     }
 }
 
