@@ -10,7 +10,6 @@ use clap::Args;
 use color_eyre::eyre::{OptionExt, Result, ensure};
 use common::wire::Book;
 use common::{Entry, Kind, OrderId, Seq, Timestamp};
-use uuid::Uuid;
 
 use crate::processes::Service;
 
@@ -171,7 +170,7 @@ impl Ledger {
             quantity: (kind == Kind::Sold).then_some(1),
             change,
             stock_after: Some(book.stock),
-            order: Some(OrderId::from(Uuid::new_v4())),
+            order: Some(OrderId::mint()),
             unit_cost: Some(book.cost),
             reason: None,
         })

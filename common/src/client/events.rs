@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use eventsource_stream::{Event, Eventsource};
 use futures::StreamExt;
-use futures::stream::BoxStream;
+use futures::stream::{self, BoxStream};
 use serde::de::DeserializeOwned;
 
 use super::Error;
@@ -67,6 +67,14 @@ impl<E> std::fmt::Debug for Stream<E> {
     }
 }
 
+/// The same bytes, cut behind every blank line.
+fn pieces(mut chunk: Bytes) -> impl Iterator<Item = Bytes> {
+    std::iter::from_fn(move || {
+        let end = memchr::memmem::find(&chunk, b"\n\n").map_or(chunk.len(), |blank| blank + 2);
+        Some(chunk.split_to(end)).filter(|piece| !piece.is_empty())
+    })
+}
+
 impl<E> Stream<E> {
     pub(super) fn new(response: reqwest::Response, parse: fn(&Event) -> Parsed<E>, heartbeat: fn() -> E) -> Self {
         let url = response.url().to_string();
@@ -77,7 +85,12 @@ impl<E> Stream<E> {
                 let _ = comments.try_send(());
             }
         });
-        let mut events = bytes.eventsource();
+        // The parser moves all that it holds with every line that it takes: in a rush it gets one event at a time.
+        let pieces = bytes.flat_map(|chunk| match chunk {
+            Ok(chunk) => stream::iter(pieces(chunk).map(Ok)).left_stream(),
+            Err(error) => stream::iter([Err(error)]).right_stream(),
+        });
+        let mut events = pieces.eventsource();
         let raw = futures::stream::poll_fn(move |cx| {
             use std::task::Poll;
             match events.poll_next_unpin(cx) {
@@ -138,5 +151,23 @@ pub(super) fn parse_shop_event(event: &Event) -> Parsed<ShopEvent> {
         "resync" => Parsed::json(&event.data, ShopEvent::Resync),
         "source" => Parsed::json(&event.data, ShopEvent::Source),
         _ => Parsed::Skip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_together_is_cut_behind_each_event_and_nothing_is_lost() {
+        for (chunk, cut) in [
+            ("", &[][..]),
+            ("data: 1\n\ndata: 2\n\n", &["data: 1\n\n", "data: 2\n\n"]),
+            ("a\n\n\nb", &["a\n\n", "\nb"]),
+            ("half an ev", &["half an ev"]),
+        ] {
+            let pieces: Vec<_> = pieces(Bytes::from_static(chunk.as_bytes())).collect();
+            assert_eq!(pieces, cut);
+        }
     }
 }
