@@ -210,7 +210,7 @@ impl Inspection {
 pub fn inspect(url: &Url) -> Result<Inspection, Error> {
     match url {
         Url::Csv(folder) => csv::Store::inspect(folder),
-        Url::Sqlite(file) => Inspection::of(Box::new(sqlite::Store::open_existing(file)?)),
+        Url::Sqlite(file) => sqlite::Store::inspect(file),
         Url::Postgres(address) => Inspection::of(Box::new(postgres::Store::open_existing(address)?)),
     }
 }

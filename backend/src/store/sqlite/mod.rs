@@ -20,8 +20,10 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use self::write::Failure;
 use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded, MAKE_SENSE};
+use super::{Error, Inspection, Loaded, MAKE_SENSE};
 
+/// The whole file, and that each index leads to each row; the first faults are told, or `ok`.
+const CHECK_ALL: &str = "PRAGMA integrity_check(20)";
 const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
@@ -68,6 +70,23 @@ impl Store {
     /// [`Error::Missing`], and those of [`open`](Self::open).
     pub fn open_existing(file: &Path) -> Result<Self, Error> {
         Self::open_where(file, false)
+    }
+
+    /// Opens and locks the store in a file to look at it, if SQLite finds nothing wrong with any page of that. A damaged
+    /// index could hide an order, and no other check would notice.
+    ///
+    /// # Errors
+    /// Those of [`open_existing`](Self::open_existing).
+    pub fn inspect(file: &Path) -> Result<Inspection, Error> {
+        let store = Self::open_existing(file)?;
+        let faults: Vec<String> = store
+            .blocking
+            .run(sqlx::query_scalar(CHECK_ALL).fetch_all(&store.readers))
+            .map_err(store.error("check"))?;
+        match faults.as_slice() {
+            [sound] if sound == "ok" => Inspection::of(Box::new(store)),
+            faults => Err(store.damaged(faults.join("; "))),
+        }
     }
 
     fn open_where(file: &Path, makes_one: bool) -> Result<Self, Error> {
@@ -142,10 +161,16 @@ async fn head_of(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> 
 fn error(doing: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
     let store = shown(file);
     move |error| Error::Database {
-        doing,
+        doing: if is_damage(&error) { MAKE_SENSE } else { doing },
         store: store.clone(),
         why: sql::why(&error),
     }
+}
+
+/// Whether SQLite says that a page makes no sense, or the whole file none
+/// (<https://sqlite.org/rescode.html#corrupt>, <https://sqlite.org/rescode.html#notadb>).
+fn is_damage(error: &sqlx::Error) -> bool {
+    matches!(write::code(error), Some(11 | 26))
 }
 
 fn damaged(file: &Path, why: String) -> Error {

@@ -19,6 +19,12 @@ const FULL: i32 = 13;
 /// Somebody else writes (<https://sqlite.org/rescode.html#busy>).
 const BUSY: i32 = 5;
 
+/// SQLite's code for an error, without the extension that says more.
+pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
+    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(extended & 0xff)
+}
+
 /// Why a transaction was rolled back.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -43,8 +49,7 @@ impl Failure {
         let (Self::Begin(error) | Self::Sql(error)) = self else {
             return None;
         };
-        let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-        Some(extended & 0xff)
+        code(error)
     }
 
     /// Whether there was no room.

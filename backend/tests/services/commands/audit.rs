@@ -205,6 +205,22 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
 }
 
 #[tokio::test]
+async fn an_index_that_has_lost_an_order_is_found() {
+    // A leaf of an index (https://sqlite.org/fileformat2.html#b_tree_pages) that leads to all 20 orders.
+    const PAGE_BYTES: usize = 4096;
+    const LEAF: [u8; 5] = [0x0a, 0, 0, 0, 20];
+    let place = sold(Place::sqlite()).await;
+    let file = place.path("store.db");
+    let mut bytes = fs::read(&file).unwrap();
+    let mut leaves = bytes.chunks_mut(PAGE_BYTES).filter(|page| page.starts_with(&LEAF));
+    leaves.next().unwrap()[4] -= 1;
+    assert!(leaves.next().is_none());
+    fs::write(&file, bytes).unwrap();
+    let told = violations(&place);
+    assert!(told.contains("row 24 missing from index ledger_ord"), "{told}");
+}
+
+#[tokio::test]
 async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
     let place = sold(Place::csv()).await;
     let mut torn = fs::read(ledger(&place)).unwrap();
