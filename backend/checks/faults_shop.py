@@ -17,7 +17,7 @@ from pathlib import Path
 ANSWER_S, END_S, FULL_PAUSE_S = 20.0, 20.0, 1.1
 TOKEN = "a-token-for-checks"
 CSV_FILES = ["lock", "ledger.csv", "ledger.csv.new", "catalog.csv", "catalog.csv.new", ".catalog.csv",
-             ".catalog.csv.new", ".tags.note", ".tags.note.new"]
+             ".catalog.csv.new", "catalog.csv.copy.new", ".tags.note", ".tags.note.new"]
 SQLITE_FILES = ["books.db.lock", "books.db", "books.db-wal", "books.db-wal.new", "books.db-shm", "books.db-journal"]
 FOLDER = "store"
 

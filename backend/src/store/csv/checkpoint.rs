@@ -6,7 +6,8 @@
 //!
 //! A new content goes through four durable steps: both files under temporary names, the marker in the ledger, both
 //! names. Before the marker the old content counts, after it the new one, and at every moment the content that counts is
-//! whole under one of the four names: [`Catalog::content`] finds it by its digest.
+//! whole under one of the four names: [`Catalog::content`] finds it by its digest. A start that has to finish this writes
+//! under a fifth name, so that it may be cut off as well.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -26,6 +27,8 @@ const SHOWN: &str = "catalog.csv";
 const KEPT: &str = ".catalog.csv";
 const SHOWN_NEW: &str = "catalog.csv.new";
 const KEPT_NEW: &str = ".catalog.csv.new";
+/// For whoever finishes what was prepared: that must stay until it is in its place.
+const COPY_NEW: &str = "catalog.csv.copy.new";
 
 /// The catalog files of a store's folder.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +103,7 @@ impl Catalog<'_> {
 
     /// Drops what was prepared.
     pub(super) fn forget(&self) -> Result<(), Error> {
-        for name in [SHOWN_NEW, KEPT_NEW] {
+        for name in [SHOWN_NEW, KEPT_NEW, COPY_NEW] {
             let path = self.folder.join(name);
             disk::remove_if_there(self.disk, &path).map_err(Error::io("remove", &path))?;
         }
@@ -109,24 +112,28 @@ impl Catalog<'_> {
 
     /// Makes both files hold a content, if one of them does not.
     pub(super) fn install(&self, content: &[u8]) -> Result<(), Error> {
-        let (shown, kept) = (self.read(SHOWN)?, self.read(KEPT)?);
-        if [shown, kept].iter().all(|there| there.as_deref() == Some(content)) {
-            return self.forget();
-        }
-        self.prepare(content)?;
-        self.publish()
+        self.put(content, KEPT)?;
+        self.put(content, SHOWN)?;
+        self.forget()
     }
 
     /// Makes the store's own file hold a content, and leaves the shopkeeper's alone.
     pub(super) fn keep(&self, content: &[u8]) -> Result<(), Error> {
-        if self.read(KEPT)?.as_deref() == Some(content) {
-            return self.forget();
+        self.put(content, KEPT)?;
+        self.forget()
+    }
+
+    fn put(&self, content: &[u8], name: &str) -> Result<(), Error> {
+        if self.read(name)?.as_deref() == Some(content) {
+            return Ok(());
         }
-        // The content is under the other temporary name, then: that one is not written over.
-        let path = self.folder.join(SHOWN_NEW);
-        disk::write_whole(self.disk, &path, content).map_err(|source| no_room_or("write", path.clone(), source))?;
+        let path = self.folder.join(COPY_NEW);
+        if let Err(source) = disk::write_whole(self.disk, &path, content) {
+            disk::remove_if_there(self.disk, &path).map_err(Error::io("remove", &path))?;
+            return Err(no_room_or("write", path, source));
+        }
         self.disk
-            .rename(&path, &self.folder.join(KEPT))
+            .rename(&path, &self.folder.join(name))
             .map_err(Error::io("rename", &path))?;
         self.sync_folder()
     }

@@ -144,6 +144,63 @@ fn an_import_stopped_at_any_step_is_there_whole_or_not_at_all() {
     }
 }
 
+/// A disk on which the ledger names a catalog file that has not got its name yet, and the shop.
+fn cut_off_checkpoint(seed: u64) -> (Simulated, Shop) {
+    const STEPS_BEFORE_THE_NAMES: u64 = 9;
+    let disk = Simulated::new(seed);
+    let store = open(&disk);
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 3);
+    let published = disk.content(&Path::new(FOLDER).join("catalog.csv"));
+    disk.stop_after(STEPS_BEFORE_THE_NAMES);
+    assert!(store.checkpoint(&shop.books, shop.head).is_err());
+    disk.restart_process();
+    assert_eq!(disk.content(&Path::new(FOLDER).join("catalog.csv")), published);
+    assert!(names(&disk).contains(&"catalog.csv.new".to_owned()));
+    (disk, shop)
+}
+
+#[test]
+fn a_start_that_finds_no_room_for_a_catalog_file_keeps_what_is_to_become_it() {
+    for room in [0, 1_000, 1_300, 1_600] {
+        let (disk, shop) = cut_off_checkpoint(6);
+        disk.leave_room(Some(room));
+        let opened = Store::open_on(
+            Arc::new(disk.clone()),
+            Path::new(FOLDER),
+            Edit::Refuse,
+            SEGMENT_BYTES_MAX,
+            None,
+        );
+        assert!(matches!(opened, Err(Error::Full { .. })), "{room}: {opened:?}");
+        disk.leave_room(None);
+        shop.assert_is(&open(&disk));
+    }
+}
+
+#[test]
+fn a_start_that_finishes_a_catalog_file_may_itself_be_cut_off_again_and_again() {
+    for (first, second) in (0..25).flat_map(|first| (0..25).map(move |second| (first, second))) {
+        let (disk, shop) = cut_off_checkpoint(first * 25 + second);
+        for steps in [first, second] {
+            disk.stop_after(steps);
+            let opened = Store::open_on(
+                Arc::new(disk.clone()),
+                Path::new(FOLDER),
+                Edit::Refuse,
+                SEGMENT_BYTES_MAX,
+                None,
+            );
+            assert!(
+                !matches!(opened, Err(Error::Edited { .. } | Error::Damaged { .. })),
+                "{opened:?}"
+            );
+            disk.restart_machine();
+        }
+        shop.assert_is(&open(&disk));
+    }
+}
+
 #[test]
 fn a_start_after_a_clean_stop_writes_nothing() {
     let disk = Simulated::new(5);
