@@ -345,7 +345,7 @@ impl super::Store for Store {
                 .fetch_optional(&self.readers)
                 .await
                 .map_err(self.error())?;
-            row.map(|row| sql::entry(row).map_err(|why| damaged(&self.address, why)))
+            row.map(|row| sql::entry_of(order, row).map_err(|why| damaged(&self.address, why)))
                 .transpose()
         })
     }

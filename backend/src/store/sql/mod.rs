@@ -13,7 +13,7 @@ pub(super) use self::blocking::Blocking;
 pub(super) use self::catalog::{Replacement, check};
 pub(super) use self::gate::{Gate, Room};
 pub(super) use self::migration::Migration;
-pub(super) use self::row::{BookRow, Columns, EntryRow, book, entries, entry, id_of, loaded, position, seq};
+pub(super) use self::row::{BookRow, Columns, EntryRow, book, entries, entry_of, id_of, loaded, position, seq};
 
 /// The name in `meta` of whether entries of another store are being taken over.
 pub(super) const RESTORING: &str = "restoring";

@@ -102,6 +102,21 @@ pub(in crate::store) fn entry(row: EntryRow) -> Result<Entry, String> {
     })
 }
 
+/// The entry of an order that a row is. A damaged index can lead to another order's.
+///
+/// # Errors
+/// Says which entry has what wrong.
+pub(in crate::store) fn entry_of(order: OrderId, row: EntryRow) -> Result<Entry, String> {
+    let entry = entry(row)?;
+    match entry.order == Some(order) {
+        true => Ok(entry),
+        false => Err(format!(
+            "the index leads from the order {order} to the entry {}",
+            entry.seq
+        )),
+    }
+}
+
 /// The entries that rows are, which must follow each other from `after` on.
 ///
 /// # Errors

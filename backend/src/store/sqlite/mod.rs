@@ -235,7 +235,7 @@ impl super::Store for Store {
                     .fetch_optional(&self.readers),
             )
             .map_err(self.error("read"))?;
-        row.map(|row| sql::entry(row).map_err(|why| self.damaged(why)))
+        row.map(|row| sql::entry_of(order, row).map_err(|why| self.damaged(why)))
             .transpose()
     }
 
