@@ -191,7 +191,7 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
         ),
         Span::raw("  "),
     ];
-    spans.extend(title(canvas, book, row, columns.title, style));
+    spans.extend(title(canvas, book, columns.title, style));
     spans.push(Span::raw("  "));
     if columns.author > 0 {
         let author = book.author.as_deref().unwrap_or_default();
@@ -231,15 +231,9 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
 }
 
 /// The title; of a book found elsewhere in the shop also its topic.
-fn title(
-    canvas: &Canvas<'_>,
-    book: &Book,
-    row: usize,
-    room: usize,
-    style: ratatui::style::Style,
-) -> Vec<Span<'static>> {
+fn title(canvas: &Canvas<'_>, book: &Book, room: usize, style: ratatui::style::Style) -> Vec<Span<'static>> {
     let cut = canvas.glyphs().ellipsis;
-    let elsewhere = is_elsewhere(canvas.app, book, row);
+    let elsewhere = is_elsewhere(canvas.app, book);
     let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
     let left = room.saturating_sub(format::width(&book.title));
     if !elsewhere || left < 8 {
@@ -251,8 +245,7 @@ fn title(
     ]
 }
 
-fn is_elsewhere(app: &App, book: &Book, row: usize) -> bool {
-    let _ = row;
+fn is_elsewhere(app: &App, book: &Book) -> bool {
     let topic = app
         .shop
         .topics

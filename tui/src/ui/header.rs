@@ -233,7 +233,9 @@ fn busy(app: &App) -> Option<&'static str> {
         matches!(data.phase, Phase::Loading { since, .. } if app.now.elapsed.saturating_sub(since) >= SPINNER_AFTER)
     }
     let found = app.shop.find.as_ref().and_then(|find| find.found.as_ref());
-    if found.is_some_and(|found| slow(&found.data, app)) {
+    if app.url.is_empty() && app.now.elapsed >= SPINNER_AFTER {
+        Some("opening the store")
+    } else if found.is_some_and(|found| slow(&found.data, app)) {
         Some("searching")
     } else if slow(&app.shop.topics, app) || app.shop.shelf.as_ref().is_some_and(|shelf| slow(&shelf.data, app)) {
         Some("loading")

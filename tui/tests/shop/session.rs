@@ -1,18 +1,20 @@
 //! The whole shop with its loop, its network and its disk, on a stage of our own and against a tiny front-end.
 
+use std::future::ready;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::client::{Peer, Shop, connections};
+use futures::FutureExt as _;
 use ratatui::backend::TestBackend;
 use ratatui::{Frame, Terminal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tui::app::Screen;
 use tui::event::{Event, Key, KeyEvent};
 use tui::keymap::Keymap;
-use tui::runtime::{Options, serve};
+use tui::runtime::{Error, Opened, Opening, Options, serve};
 use tui::terminal::Stage;
 use tui::theme::Theme;
 
@@ -146,6 +148,17 @@ impl Stage for Hall {
     }
 }
 
+fn opened(url: &str) -> Opened {
+    let peer = Peer::parse(connections().unwrap(), url).unwrap();
+    Opened {
+        shop: Shop::new(peer, None),
+        place: "a shop".into(),
+        ended: None,
+        notices: Vec::new(),
+        autopilot: None,
+    }
+}
+
 struct Visitor {
     keys: mpsc::Sender<io::Result<Event>>,
     frames: watch::Receiver<String>,
@@ -154,23 +167,22 @@ struct Visitor {
 
 impl Visitor {
     fn enter(url: &str, data_folder: &std::path::Path) -> Self {
+        Self::wait_at(ready(Ok(opened(url))).boxed(), data_folder)
+    }
+
+    fn wait_at(opening: Opening, data_folder: &std::path::Path) -> Self {
         let (keys, typed) = mpsc::channel(100);
         let (frames, seen) = watch::channel(String::new());
-        let peer = Peer::parse(connections().unwrap(), url).unwrap();
         let options = Options {
-            shop: Shop::new(peer, None),
-            place: "a shop".into(),
-            ended: None,
+            opening,
             theme: Theme::Dark,
             ascii: false,
             reduced_motion: false,
             mouse: false,
             data_folder: data_folder.to_owned(),
             screen: Screen::Shop,
-            notices: Vec::new(),
             keymap: Keymap::default(),
             leave: None,
-            autopilot: None,
         };
         let stage = Hall {
             terminal: Terminal::new(TestBackend::new(100, 30)).unwrap(),
@@ -289,6 +301,35 @@ async fn a_shop_that_nobody_serves_is_open_all_the_same() {
     visitor.press(Key::Char('?'));
     visitor.sees("What every key does").await;
     visitor.leave().await;
+}
+
+#[tokio::test]
+async fn the_screen_stands_while_the_store_is_being_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = shared(folder.path(), 0);
+    let (open, opening) = oneshot::channel();
+    let mut visitor = Visitor::wait_at(async { Ok(opening.await.unwrap()) }.boxed(), folder.path());
+    visitor.sees("opening the store").await;
+    visitor.press(Key::Char('?'));
+    visitor.sees("What every key does").await;
+    visitor.press(Key::Esc);
+    open.send(opened(&front_end(&seen))).unwrap();
+    visitor.sees("a shop").await;
+    visitor.sees("● live").await;
+    visitor.sees("RPCs for Dummies").await;
+    visitor.leave().await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_open_closes_the_shop_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = async {
+        tokio::task::yield_now().await;
+        Err(tui::place::Error::Url("no address".to_owned()))
+    };
+    let visitor = Visitor::wait_at(failed.boxed(), folder.path());
+    let ended = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(Error::Place(why)) if why.to_string().contains("no address")));
 }
 
 #[tokio::test]
