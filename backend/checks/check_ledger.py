@@ -1,40 +1,43 @@
 #!/usr/bin/env python3
-"""Checks a CSV store's ledger from outside: it shares no code with the program that wrote it.
+"""Checks a store's ledger from outside: it shares no code with the program that wrote it.
 
-    check_ledger.py STORE_DIR [ACKS_FILE...] [--at-rest] [--skip-crc]
+    check_ledger.py STORE [ACKS_FILE...] [--at-rest] [--settled] [--skip-crc]
 
-STORE_DIR holds the ledger (`ledger-SEQ.csv`, then `ledger.csv`). Each ACKS_FILE holds what clients were told, one JSON
-object a line, as storm.py writes them:
+STORE is a CSV store's folder, or csv:DIR, sqlite:FILE, postgres://… as the services take it. Each ACKS_FILE holds what
+clients were told, one JSON object a line, in the order in which they were told:
 
-    {"order": UUID, "item": N, "quantity": Q, "status": "sold" | "sold-out" | "refused" | "unknown", "seq": N?}
+    {"order": UUID | null, "item": N, "quantity": Q, "status": STATUS, …}
 
-`refused` stands for any other answer that says the order was not sold. With --at-rest, for a store that was stopped
-cleanly, the ledger must be whole to its last byte and catalog.csv must agree with it.
+    sold          with "seq", "cost", "stock", "at" where the receipt was kept: each must be what the ledger says
+    sold-out      the order was refused; with "recorded": true the ledger must say so, too
+    refused       any other answer that says that the order was not sold
+    restocked     a stock change instead of an order: "change" or "to" instead of a quantity, "seq", "stock"
+    not-restocked a stock change that was refused
+    unknown       no answer, or one that leaves the outcome open; without an order where the client had named none
+    missing       the order was asked for and is not known: a violation once it was decided
 
-Exit: 0 nothing wrong, 1 violations (the first ones are listed), 2 wrong usage or an unreadable file.
+With --at-rest, for a store that was stopped cleanly, a CSV ledger must be whole to its last byte and catalog.csv must
+agree with it. With --settled, for clients that gave no order up, every order whose outcome was unknown must have been
+decided for its client in the end, and the ledger must hold no order that nobody was told of, but for as many as clients
+lost without having named them.
+
+Exit: 0 nothing wrong, 1 violations (the first ones are listed), 2 wrong usage or something that cannot be read.
 """
 
 import argparse
-import csv
 import json
 import re
 import sys
 from collections import Counter, defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
-COLUMNS = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c".split(",")
-KINDS = {"sold", "refused", "restocked", "set", "withdrawn"}
-MARKER = "checkpoint"
-STATUSES = {"sold", "sold-out", "refused", "unknown"}
+from ledger_readers import Unreadable, open_store
+
+STATUSES = {"sold", "sold-out", "refused", "restocked", "not-restocked", "unknown", "missing"}
 SHOWN_MAX = 20
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 COST = re.compile(r"\d{1,7}\.\d\d")
-
-
-class Unreadable(Exception):
-    """A file that cannot be checked at all."""
 
 
 class Violations(list):
@@ -45,88 +48,7 @@ class Violations(list):
             self.append(message)
 
 
-# --- Reading the ledger -----------------------------------------------------------------------------------------------
-
-
-def crc32c_table():
-    """The table of CRC-32C (Castagnoli, RFC 3720 appendix B.4), reflected polynomial 0x82F63B78."""
-    table = []
-    for value in range(256):
-        for _ in range(8):
-            value = (value >> 1) ^ (0x82F63B78 if value & 1 else 0)
-        table.append(value)
-    return tuple(table)
-
-
-CRC32C = crc32c_table()
-
-
-def crc32c(data):
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = CRC32C[(crc ^ byte) & 0xFF] ^ (crc >> 8)
-    return crc ^ 0xFFFFFFFF
-
-
-@dataclass
-class Entry:
-    """One decision. Absent numbers are None, absent words empty."""
-
-    seq: int
-    at: str
-    kind: str
-    item: int
-    quantity: int | None
-    change: int
-    stock_after: int | None
-    order: str
-    unit_cost: str
-    reason: str
-    batch: int
-
-
-def parse_line(line, skip_crc):
-    """The entry on a line, or None for a checkpoint's marker. Raises ValueError where the line is damaged."""
-    if not line.endswith(b"\n"):
-        raise ValueError("the line does not end")
-    before, _, crc = line[:-1].rpartition(b",")
-    if not skip_crc and crc != b"%08x" % crc32c(before):
-        raise ValueError("the checksum does not fit")
-    fields = next(csv.reader([line[:-1].decode("utf-8")], strict=True), [])
-    if MARKER in fields[2:3]:
-        return None
-    if len(fields) != len(COLUMNS):
-        raise ValueError(f"{len(fields)} columns, expected {len(COLUMNS)}")
-    seq, at, kind, item, quantity, change, stock_after, order, unit_cost, reason, batch, _ = fields
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}")
-    return Entry(int(seq), at, kind, int(item), number(quantity), int(change), number(stock_after), order, unit_cost,
-                 reason, int(batch))
-
-
-def number(text):
-    return int(text) if text else None
-
-
-def ledger_files(store):
-    """The sealed segments in order, then the open one."""
-    sealed = [path for path in store.glob("ledger-*.csv") if path.stem.removeprefix("ledger-").isdigit()]
-    files = sorted(sealed, key=lambda path: int(path.stem.removeprefix("ledger-")))
-    current = store / "ledger.csv"
-    files += [current] if current.exists() else []
-    if not files:
-        raise Unreadable(f"{store} holds no ledger.csv")
-    return files
-
-
-def lines_of(files):
-    """Every line that is not a header, as (place, bytes)."""
-    header = ",".join(COLUMNS).encode()
-    for path in files:
-        with path.open("rb") as file:
-            for number_, line in enumerate(file, 1):
-                if line.rstrip(b"\r\n") != header:
-                    yield f"{path.name}:{number_}", line
+# --- The ledger in itself ---------------------------------------------------------------------------------------------
 
 
 class Ledger:
@@ -136,28 +58,10 @@ class Ledger:
         self.kinds = Counter()
         self.head = 0
         self.batch = 0
-        self.markers = 0
-        self.tail = None
+        self.doubled = 0
         self.stock = {}
         self.sums = defaultdict(Counter)
         self.by_order = {}
-
-    def read(self, files, skip_crc, wrong):
-        """Takes the files in. Damage is an un-synced tail as long as no line of a later batch follows it."""
-        for place, line in lines_of(files):
-            try:
-                entry = parse_line(line, skip_crc)
-            except (ValueError, csv.Error) as error:
-                self.tail = self.tail or f"{place}: {error}"
-                continue
-            if entry is None:
-                self.markers += 1
-            elif self.tail is None:
-                self.take(place, entry, wrong)
-            elif entry.batch > self.head + 1:
-                wrong.append(f"damage before the last batch: {self.tail}; {place} is whole again")
-                self.tail = None
-                return
 
     def take(self, place, entry, wrong):
         wrong.unless(entry.seq == self.head + 1, f"{place}: seq {entry.seq} follows {self.head}")
@@ -168,6 +72,7 @@ class Ledger:
         self.take_stock(place, entry, wrong)
         if entry.order:
             earlier = self.by_order.setdefault(entry.order, entry)
+            self.doubled += earlier is not entry
             wrong.unless(earlier is entry, f"{place}: order {entry.order} was decided at seq {earlier.seq} already")
 
     def take_stock(self, place, entry, wrong):
@@ -202,6 +107,14 @@ class Ledger:
                          f"item {item}: {sums['initial']} at first, {sums['restocked']:+} restocked, "
                          f"{sums['sold']} sold make {expected}, but {stock} are left")
 
+    def check_books(self, books, wrong):
+        """The books that the store keeps beside the ledger must have the same stock."""
+        stocks = dict(books)
+        wrong.unless(len(stocks) == len(books), "books: an item stands there twice")
+        for item in sorted(stocks.keys() | self.stock.keys()):
+            kept, expected = stocks.get(item), self.stock.get(item)
+            wrong.unless(kept == expected, f"books: item {item}: {kept} are kept, the ledger makes {expected}")
+
 
 def check_form(place, entry, wrong):
     """What each kind of entry must and must not say."""
@@ -226,92 +139,116 @@ def read_acks(paths):
     """Every acknowledgement, as (place, object). A line cut off at a file's end is what a killed client leaves."""
     for path in paths:
         with path.open("rb") as file:
-            for number_, line in enumerate(file, 1):
+            for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n") or not line.strip():
                     continue
-                place = f"{path.name}:{number_}"
+                place = f"{path.name}:{number}"
                 try:
                     ack = json.loads(line)
-                    ack["order"] = ack["order"].lower()
                     if ack["status"] not in STATUSES:
                         raise ValueError(f"unknown status {ack['status']!r}")
-                    yield place, (ack["order"], ack["item"], ack["quantity"], ack["status"], ack.get("seq"))
+                    ack["order"] = ack["order"].lower() if ack["order"] else None
+                    if ack["order"] is None and ack["status"] in ("sold", "restocked", "missing"):
+                        raise ValueError("no order")
+                    yield place, ack
                 except (ValueError, KeyError, TypeError, AttributeError) as error:
                     raise Unreadable(f"{place}: {error!r} in {line[:200]!r}") from error
 
 
-def check_acks(acks, ledger, wrong):
-    """Holds the ledger against the acknowledgements; returns the counts and the orders acknowledged as sold."""
-    counts, sold, unknown = Counter(), set(), set()
-    for place, (order, item, quantity, status, seq) in acks:
-        counts[status] += 1
+class Told:
+    """What clients were told, held against the ledger."""
+
+    def __init__(self):
+        self.counts = Counter()
+        self.decided = {status: set() for status in STATUSES}
+        self.unknown = set()
+        self.nameless = 0
+        self.lost = 0
+
+    def take(self, place, ack, ledger, wrong):
+        order, status = ack["order"], ack["status"]
+        self.counts[status] += 1
+        if order is None:
+            # The order of a refusal that was not recorded is not told; one that was lost may stand in the ledger.
+            self.nameless += status == "unknown"
+            return
         entry = ledger.by_order.get(order)
-        in_ledger = entry is not None and entry.kind == "sold"
-        if status == "sold":
-            sold.add(order)
-            if not in_ledger:
-                wrong.append(f"{place}: order {order} was acknowledged as sold, the ledger has "
-                             f"{'no such order' if entry is None else entry.kind}")
-                continue
-            told, kept = (item, quantity, seq or entry.seq), (entry.item, entry.quantity, entry.seq)
-            wrong.unless(told == kept, f"{place}: order {order}: item, quantity, seq {told} acknowledged, {kept} kept")
-        elif status == "unknown":
-            unknown.add(order)
+        if status == "unknown":
+            self.unknown.add(order)
+        elif status == "missing":
+            known = any(order in orders for orders in self.decided.values())
+            wrong.unless(not known, f"{place}: order {order} was decided, and is not known any more")
         else:
-            wrong.unless(not in_ledger, f"{place}: order {order} was acknowledged as {status}, the ledger has it sold")
-    return counts, sold, unknown
+            self.decided[status].add(order)
+            check = self.check_done if status in ("sold", "restocked") else self.check_refused
+            check(place, ack, entry, wrong)
 
+    def check_done(self, place, ack, entry, wrong):
+        kinds = ("sold",) if ack["status"] == "sold" else ("restocked", "set")
+        if entry is None or entry.kind not in kinds:
+            self.lost += 1
+            wrong.append(f"{place}: order {ack['order']} was acknowledged as {ack['status']}, the ledger has "
+                         f"{'no such order' if entry is None else entry.kind}")
+            return
+        kept = {"item": entry.item, "quantity": entry.quantity, "seq": entry.seq, "cost": entry.unit_cost,
+                "stock": entry.stock_after, "at": entry.at, "change": entry.change, "to": entry.stock_after}
+        told = {name: ack[name] for name in kept if ack.get(name) is not None}
+        kept = {name: kept[name] for name in told}
+        wrong.unless(told == kept, f"{place}: order {ack['order']}: acknowledged {told}, kept {kept}")
 
-# --- The catalog file at rest -----------------------------------------------------------------------------------------
+    def check_refused(self, place, ack, entry, wrong):
+        done = entry is not None and entry.kind != "refused"
+        wrong.unless(not done, f"{place}: order {ack['order']} was acknowledged as {ack['status']}, "
+                               f"the ledger has it {entry.kind if entry else ''}")
+        if ack.get("recorded"):
+            wrong.unless(entry is not None, f"{place}: order {ack['order']} was refused for good, the ledger has nothing")
 
-
-def check_catalog(path, ledger, wrong):
-    """catalog.csv must hold the same books with the same stock as the ledger."""
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file, strict=True))
-        stocks = {int(row["item"]): int(row["stock"]) for row in rows}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
-        raise Unreadable(f"{path}: {error!r}") from error
-    wrong.unless(len(stocks) == len(rows), f"{path.name}: an item stands there twice")
-    for item in sorted(stocks.keys() | ledger.stock.keys()):
-        file_stock, ledger_stock = stocks.get(item), ledger.stock.get(item)
-        wrong.unless(file_stock == ledger_stock,
-                     f"{path.name}: item {item}: the file says {file_stock}, the ledger {ledger_stock}")
-    return len(rows)
+    def check_settled(self, ledger, wrong):
+        decided = set().union(*self.decided.values())
+        for order in sorted(self.unknown - decided):
+            wrong.append(f"order {order} was left unknown")
+        silent = ledger.by_order.keys() - decided
+        wrong.unless(len(silent) <= self.nameless,
+                     f"{len(silent)} orders are in the ledger that nobody was told of, only {self.nameless} were lost "
+                     f"before they were named: {sorted(silent)[:3]}…")
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
-def summarize(ledger, files, acks):
-    counts, sold_acks, unknown_acks = acks
-    sold = {order for order, entry in ledger.by_order.items() if entry.kind == "sold"}
-    silent = sold - sold_acks
+def summarize(store, ledger, told):
     kinds = ", ".join(f"{ledger.kinds[kind]} {kind}" for kind in sorted(ledger.kinds)) or "empty"
-    told = ", ".join(f"{counts[status]} {status}" for status in sorted(counts)) or "none given"
-    print(f"ledger: {ledger.head} entries in {len(files)} file(s) ({kinds}), {ledger.markers} checkpoint marker(s)")
+    counts = ", ".join(f"{told.counts[status]} {status}" for status in sorted(told.counts)) or "none given"
+    sold = {order for order, entry in ledger.by_order.items() if entry.kind == "sold"}
+    silent = sold - told.decided["sold"]
+    decided = set().union(*told.decided.values())
+    print(f"ledger: {ledger.head} entries ({kinds}) in {store}")
     print(f"stock: {len(ledger.stock)} books, {sum(ledger.stock.values())} copies left")
-    print(f"acknowledgements: {told}")
+    print(f"acknowledgements: {counts}")
+    print(f"orders acknowledged as sold: {len(told.decided['sold'])}; lost {told.lost}, doubled {ledger.doubled}")
+    print(f"orders of unknown outcome: {len(told.unknown)}, settled {len(told.unknown & decided)}; "
+          f"{told.nameless} lost before they were named")
     print(f"sold, but acknowledged to no client (allowed): {len(silent)}; "
-          f"{len(silent & unknown_acks)} of them noted as unknown")
-    if ledger.tail:
-        print(f"un-synced tail: {ledger.tail}")
+          f"{len(silent & told.unknown)} of them noted as unknown")
 
 
 def check(arguments):
-    wrong, ledger = Violations(), Ledger()
-    files = ledger_files(arguments.store)
+    wrong, ledger, told = Violations(), Ledger(), Told()
     # The acknowledgements first: an order acknowledged before the ledger is read must be in it, even while it grows.
-    told = list(read_acks(arguments.acks))
-    ledger.read(files, arguments.skip_crc, wrong)
+    acks = list(read_acks(arguments.acks))
+    store = open_store(arguments.store)
+    for place, entry in store.entries(wrong, arguments.skip_crc):
+        ledger.take(place, entry, wrong)
     ledger.check_sums(wrong)
-    acks = check_acks(told, ledger, wrong)
+    for place, ack in acks:
+        told.take(place, ack, ledger, wrong)
+    if arguments.settled:
+        told.check_settled(ledger, wrong)
     if arguments.at_rest:
-        wrong.unless(ledger.tail is None, f"the ledger has an un-synced tail: {ledger.tail}")
-        books = check_catalog(arguments.store / "catalog.csv", ledger, wrong)
-        print(f"catalog.csv: {books} books")
-    summarize(ledger, files, acks)
+        wrong.unless(store.tail is None, f"the ledger has an un-synced tail: {store.tail}")
+    if arguments.at_rest or store.books_are_always_true:
+        ledger.check_books(store.books(), wrong)
+    summarize(store, ledger, told)
     for violation in wrong[:SHOWN_MAX]:
         print(f"VIOLATION {violation}")
     if len(wrong) > SHOWN_MAX:
@@ -322,10 +259,11 @@ def check(arguments):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("store", type=Path, metavar="STORE_DIR")
+    parser.add_argument("store", metavar="STORE")
     parser.add_argument("acks", type=Path, nargs="*", metavar="ACKS_FILE")
     parser.add_argument("--at-rest", action="store_true", help="the store was stopped cleanly: check catalog.csv too")
-    parser.add_argument("--skip-crc", action="store_true", help="do not check the lines' checksums")
+    parser.add_argument("--settled", action="store_true", help="the clients asked until every order was decided")
+    parser.add_argument("--skip-crc", action="store_true", help="do not check a CSV ledger's checksums")
     try:
         return check(parser.parse_intermixed_args())
     except (Unreadable, OSError) as error:

@@ -6,6 +6,7 @@ pub mod all;
 pub mod beacon;
 pub mod catalog;
 pub mod cli;
+pub mod commands;
 pub mod frontend;
 pub mod http;
 pub mod order;

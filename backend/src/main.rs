@@ -1,19 +1,22 @@
-//! `bookstored`: the bookstore's services, headless.
+//! `bookstored`: the bookstore's services, headless, and the commands on their stores.
 
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use backend::cli::Cli;
+use backend::cli::{Cli, Plan};
 use clap::Parser;
 use color_eyre::eyre::Result;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_standard_error();
+    log_to_standard_error(cli.role.log_level());
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
+            if let Some(usage) = error.downcast_ref::<clap::Error>() {
+                usage.exit();
+            }
             // Nobody may be reading; the exit code says it, too.
             let _ = writeln!(io::stderr(), "bookstored: {error:#}");
             ExitCode::FAILURE
@@ -21,15 +24,20 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
-    let plan = cli.role.plan()?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(backend::run(plan))
+fn run(cli: Cli) -> Result<ExitCode> {
+    match cli.role.plan()? {
+        Plan::Work(command) => command.run(),
+        Plan::Serve(services) => {
+            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+            runtime.block_on(backend::run(services))?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }
 
 /// `BOOKSTORE_LOG` filters, as in `debug` or `backend::catalog=debug`.
-fn log_to_standard_error() {
-    let filter = EnvFilter::try_from_env("BOOKSTORE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+fn log_to_standard_error(level: &str) {
+    let filter = EnvFilter::try_from_env("BOOKSTORE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)

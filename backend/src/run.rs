@@ -1,4 +1,4 @@
-//! A role from its start to its clean stop.
+//! Services from their start to their clean stop.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::all::All;
-use crate::cli::Plan;
+use crate::cli::Services;
 use crate::service::Service;
 
 type Ended = Option<watch::Receiver<Option<String>>>;
@@ -17,14 +17,14 @@ enum Running {
     One(Box<Service>),
 }
 
-/// Runs a role until it is told to stop; says on standard output where each service answers.
+/// Runs services until they are told to stop; says on standard output where each service answers.
 ///
 /// # Errors
 /// When it cannot start, or its store closed for good.
-pub async fn run(plan: Plan) -> Result<()> {
+pub async fn run(services: Services) -> Result<()> {
     // Listened to before anything is opened: no signal may leave a store without its checkpoint.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let running = Running::open(plan).await?;
+    let running = Running::open(services).await?;
     for service in running.services() {
         writeln!(io::stdout(), "listening {} {}", service.name(), service.url())?;
     }
@@ -45,12 +45,12 @@ pub async fn run(plan: Plan) -> Result<()> {
 }
 
 impl Running {
-    async fn open(plan: Plan) -> Result<Self> {
-        Ok(match plan {
-            Plan::All(settings) => Self::All(Box::new(All::open(settings).await?)),
-            Plan::Catalog(listen, settings) => Self::one(Service::open_catalog(listen, settings).await?),
-            Plan::Order(listen, catalog) => Self::one(Service::open_order(listen, &catalog).await?),
-            Plan::Frontend(listen, catalog, order, token) => {
+    async fn open(services: Services) -> Result<Self> {
+        Ok(match services {
+            Services::All(settings) => Self::All(Box::new(All::open(settings).await?)),
+            Services::Catalog(listen, settings) => Self::one(Service::open_catalog(listen, settings).await?),
+            Services::Order(listen, catalog) => Self::one(Service::open_order(listen, &catalog).await?),
+            Services::Frontend(listen, catalog, order, token) => {
                 Self::one(Service::open_frontend(listen, &catalog, &order, token).await?)
             }
         })

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use common::wire::Book;
-use common::{Entry, Kind, Seq, Stock, Timestamp};
+use common::{Seq, Timestamp};
 
+use super::changes::Changes;
 use crate::store::catalog_file::{self, Listing};
 use crate::store::{self, Loaded, Store};
 
@@ -40,41 +40,8 @@ pub(super) fn load(store: &dyn Store, listings: &Listings) -> Result<Loaded, sto
         (Listings::Default, Some(found)) => found,
         (named, _) => named.read()?,
     };
-    let (entries, books) = first_entries(listings);
-    store.import(Seq::ZERO, &entries, &books)?;
-    tracing::info!(books = books.len(), "a fresh store was filled");
+    let changes = Changes::between(Seq::ZERO, &[], listings, false, Timestamp::now());
+    store.import(Seq::ZERO, &changes.entries, &changes.books)?;
+    tracing::info!(books = changes.books.len(), "a fresh store was filled");
     store.load()
-}
-
-fn first_entries(listings: Vec<Listing>) -> (Vec<Entry>, Vec<Book>) {
-    let at = Timestamp::now();
-    let mut head = Seq::ZERO;
-    listings
-        .into_iter()
-        .map(|listing| {
-            head = head.next();
-            let entry = Entry {
-                seq: head,
-                at,
-                kind: Kind::Set,
-                item: listing.item,
-                quantity: None,
-                change: Stock::NONE.change_to(listing.stock),
-                stock_after: Some(listing.stock),
-                order: None,
-                unit_cost: Some(listing.cost),
-                reason: None,
-            };
-            let book = Book {
-                item: listing.item,
-                title: listing.title,
-                author: listing.author,
-                topic: listing.topic,
-                cost: listing.cost,
-                stock: listing.stock,
-                seq: head,
-            };
-            (entry, book)
-        })
-        .unzip()
 }

@@ -3,6 +3,7 @@
 //! One thread owns the writing: it decides a batch on durable state, makes it durable, shows it to the readers and only
 //! then answers. Readers never wait for the disk.
 
+mod changes;
 pub mod decide;
 mod feed;
 mod fill;
@@ -24,6 +25,7 @@ use common::wire::{Book, Decision, Decisions, LedgerPage, Page, Sale, Topics};
 use common::{Entry, ItemNumber, OrderId, Seq, StoreId, limits};
 use tokio::sync::watch;
 
+pub use changes::Changes;
 pub use decide::{Change, Verdict};
 pub use fill::Listings;
 use ledger::{Done, Job, Ledger, Undone};

@@ -36,7 +36,10 @@ fn remember(store: &dyn Store, mut recent: Recent, head: Seq) -> Result<Recent, 
         if page.is_empty() {
             break;
         }
-        page.into_iter().for_each(|entry| recent.push(entry));
+        // What other catalogs append meanwhile is followed later, once.
+        for entry in page.into_iter().take_while(|entry| entry.seq <= head) {
+            recent.push(entry);
+        }
     }
     Ok(recent)
 }
@@ -165,5 +168,22 @@ mod tests {
         let mut recalled = remember(&restored, small(), shop.head).unwrap();
         knows_all(&restored, &recalled, &shop);
         assert_eq!(notes_used(&mut recalled), 0);
+    }
+
+    #[test]
+    fn what_others_append_while_a_state_is_recalled_is_left_for_later() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = csv::Store::open(folder.path(), Edit::Refuse).unwrap();
+        let mut shop = Shop::filled(&store);
+        let loaded = store.load().unwrap();
+        let head = loaded.head;
+        shop.sell_in(&store, 1);
+        let mut state = recall(&store, loaded).unwrap();
+        assert_eq!(state.head, head);
+        assert_eq!(state.recent.after(head, 10), Some(Vec::new()));
+        // Then it is followed, and stands there once.
+        let sold = shop.entries.last().unwrap();
+        state.apply(sold.clone());
+        assert_eq!(state.recent.after(head, 10), Some(vec![sold.clone()]));
     }
 }

@@ -4,6 +4,7 @@
 //! back it does not write.
 
 mod tidy;
+mod writer;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
@@ -17,6 +18,7 @@ use common::wire::Book;
 use common::{Cost, ItemNumber, Stock};
 
 use self::tidy::Tidy;
+pub use self::writer::Writer;
 
 /// The four books of the original store, for a shop that brings none of its own.
 pub const DEFAULT: &str = include_str!("../../../data/catalog.csv");
@@ -181,33 +183,12 @@ pub fn write<'a, B>(out: impl io::Write, books: &'a [B], path: &Path) -> Result<
 where
     Row<'a>: From<&'a B>,
 {
-    let failed = |error: ::csv::Error| Error::Io {
-        doing: "write",
-        path: path.to_owned(),
-        source: error.into(),
-    };
-    let mut writer = ::csv::WriterBuilder::new().from_writer(out);
     let with_author = books.iter().any(|book| Row::from(book).author.is_some());
-    let columns = if with_author { COLUMNS.len() } else { COLUMNS_MIN };
-    writer.write_record(COLUMNS.iter().take(columns)).map_err(failed)?;
-    for (line, book) in (2..).zip(books) {
-        let row = Row::from(book);
-        let (item, stock, cost) = (row.item.to_string(), row.stock.to_string(), row.cost.to_string());
-        let fields = [
-            &item,
-            row.title,
-            &stock,
-            &cost,
-            row.topic,
-            row.author.unwrap_or_default(),
-        ];
-        for (column, name) in [(1, Some(row.title)), (4, Some(row.topic)), (5, row.author)] {
-            name.map_or(Ok(()), check_name)
-                .map_err(|expected| Bad { line, column, expected }.at(path))?;
-        }
-        writer.write_record(fields.iter().take(columns)).map_err(failed)?;
+    let mut writer = Writer::begin(out, with_author, path)?;
+    for book in books {
+        writer.write(Row::from(book))?;
     }
-    writer.flush().map_err(|error| failed(error.into()))
+    writer.finish()
 }
 
 /// What is wrong with a line; the column is counted from 0.

@@ -1,6 +1,8 @@
 //! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
 
+mod large;
 mod shop;
+mod small_disk;
 
 use std::iter;
 use std::ops::RangeInclusive;
@@ -10,6 +12,7 @@ use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use self::shop::entry;
 pub(crate) use self::shop::{Shop, book, four_books};
+pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
 
 /// A place for one store, which keeps it while nobody has it open.
@@ -27,7 +30,7 @@ pub(crate) fn suite<F: Fixture>(make: impl Fn() -> F) {
 }
 
 /// Any entry of any ledger.
-const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
+pub(crate) const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
 
 type Check = fn(&dyn Fixture);
 
@@ -61,6 +64,14 @@ fn checks() -> Vec<(&'static str, Check)> {
             "pages follow each other without gaps",
             pages_follow_each_other_without_gaps,
         ),
+        (
+            "the largest batch is one like any other",
+            large::the_largest_batch_is_one_like_any_other,
+        ),
+        (
+            "a large catalog is one like any other",
+            large::a_large_catalog_is_one_like_any_other,
+        ),
         ("any title survives", any_title_survives),
         (
             "an import replaces the whole catalog",
@@ -77,6 +88,14 @@ fn checks() -> Vec<(&'static str, Check)> {
             every_kind_of_entry_is_read_back_equal,
         ),
         ("a note is there or not, whole", a_note_is_there_or_not_whole),
+        (
+            "a store is taken over from another one in pieces",
+            a_store_is_taken_over_from_another_one_in_pieces,
+        ),
+        (
+            "only a fresh store takes another one over",
+            only_a_fresh_store_takes_another_one_over,
+        ),
         (
             "reads run beside appends and see whole batches",
             reads_run_beside_appends_and_see_only_what_is_there,
@@ -400,6 +419,59 @@ fn a_note_is_there_or_not_whole(fixture: &dyn Fixture) {
     for (name, note) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
         assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
     }
+}
+
+/// The shop after an import, sales and a change of the catalog, kept by no store.
+fn grown() -> Shop {
+    let mut shop = Shop::empty();
+    let (entries, books) = shop.importing(&four_books());
+    shop.imported(&entries, books);
+    shop.sell(30);
+    let mut wanted = shop.books.clone();
+    wanted.remove(1);
+    wanted[0].title = "Another title".to_owned();
+    let (entries, books) = shop.importing(&wanted);
+    shop.imported(&entries, books);
+    shop.sell(5);
+    shop
+}
+
+fn a_store_is_taken_over_from_another_one_in_pieces(fixture: &dyn Fixture) {
+    let shop = grown();
+    let mut head = Seq::ZERO;
+    for piece in shop.entries.chunks(7) {
+        let store = fixture.open().unwrap();
+        store.restore(head, piece).unwrap();
+        assert!(matches!(store.restore(head, piece), Err(Error::Conflict)));
+        head = piece.last().unwrap().seq;
+        match store.load().unwrap_err() {
+            Error::Unfinished { head: there, .. } => assert_eq!(there, head),
+            other => panic!("{other}"),
+        }
+        let there = store.read(Seq::ZERO, usize::MAX).unwrap();
+        assert_eq!(there, shop.entries[..there.len()]);
+    }
+    let store = fixture.open().unwrap();
+    store.import(head, &[], &shop.books).unwrap();
+    shop.assert_is(&*store);
+    drop(store);
+    let (store, mut shop) = (fixture.open().unwrap(), shop);
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 3);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn only_a_fresh_store_takes_another_one_over(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let foreign = shop.clone().sell(2);
+    assert!(matches!(store.restore(shop.head, &foreign), Err(Error::Conflict)));
+    assert!(matches!(store.restore(Seq::ZERO, &shop.entries), Err(Error::Conflict)));
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 2);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
 }
 
 fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {

@@ -9,7 +9,14 @@ use crate::store::Error;
 /// A held lock; it is given back when this is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would do, but for a child process that has just been made and still shares it.
+        let _ = self.file.unlock();
+    }
 }
 
 impl Lock {
@@ -43,7 +50,7 @@ impl Lock {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 

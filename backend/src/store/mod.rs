@@ -6,6 +6,8 @@ pub mod catalog_file;
 #[cfg(test)]
 pub(crate) mod conformance;
 pub mod csv;
+#[cfg(test)]
+mod differential;
 mod lock;
 pub mod postgres;
 mod sql;
@@ -51,7 +53,7 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// The books with their stock, the head and the store's id, all as of the same moment.
     ///
     /// # Errors
-    /// See [`Error`].
+    /// [`Error::Unfinished`] after a [`restore`](Self::restore) that did not come to its end; see [`Error`] for the rest.
     fn load(&self) -> Result<Loaded, Error>;
 
     /// At most `limit` entries after `after`, in order.
@@ -81,6 +83,15 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Those of [`append`](Self::append); [`Error::CatalogFile`] for a book that no catalog file can hold.
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error>;
 
+    /// Takes entries over from another store as they are, durably; no book changes. `head` and errors are those of
+    /// [`append`](Self::append). The first call needs a store without entries, the next ones go on from there. Until an
+    /// [`import`](Self::import) of the books that follow from all of them, without entries of its own, the store is
+    /// [`Error::Unfinished`] for whoever loads it; after a crash or a failure one goes on from the head named there.
+    ///
+    /// # Errors
+    /// Those of [`append`](Self::append); [`Error::Conflict`] also where there are entries of the store's own.
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
+
     /// Notes the books as they stand after the entry `at`, so that the next start need not replay what is older. Does
     /// nothing if an equal or newer note is there, or if `at` is not the last entry: the note is worth nothing then.
     ///
@@ -109,8 +120,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The edit of the catalog that was put aside when the store was opened with [`Edit::Discard`], for whoever wants to
-    /// import it. Where the stock of a book was not edited, it is the ledger's: an import must not undo the sales since.
+    /// The edit of the catalog that the store was opened over with [`Edit::Discard`] or [`Edit::Take`], for whoever wants
+    /// to import it. Where the stock of a book was not edited, it is the ledger's: an import must not undo the sales since.
     fn edit(&self) -> Option<Vec<Listing>> {
         None
     }
@@ -145,6 +156,8 @@ pub enum Edit {
     Refuse,
     /// Keep a copy of the edited file and go by the ledger.
     Discard,
+    /// Go by the ledger, and leave the edited file where it is until an import has taken it.
+    Take,
 }
 
 /// Opens the store at a URL and, unless it is a shared one, locks it for this process; makes a fresh one where there is
@@ -160,6 +173,48 @@ pub fn open(url: &Url, edit: Edit) -> Result<Box<dyn Store>, Error> {
     }
 }
 
+/// A store at rest, opened to be looked at.
+#[derive(Debug)]
+pub struct Inspection {
+    /// For reading; it takes nothing.
+    pub store: Box<dyn Store>,
+    /// Its id, its last entry, and the books as the store notes them.
+    pub noted: Loaded,
+    /// The entry after which the books are noted so; later entries are in the ledger only.
+    pub at: Seq,
+    /// What is no fault, but good to know.
+    pub remarks: Vec<String>,
+    /// Where somebody edited the catalog file by hand.
+    pub edits: Vec<Difference>,
+}
+
+impl Inspection {
+    /// Of a store whose books are noted with every batch.
+    fn of(store: Box<dyn Store>) -> Result<Self, Error> {
+        let noted = store.load()?;
+        Ok(Self {
+            at: noted.head,
+            noted,
+            store,
+            remarks: Vec::new(),
+            edits: Vec::new(),
+        })
+    }
+}
+
+/// Opens the store at a URL to look at it: makes none where there is none, and mends nothing. Unless it is a shared one,
+/// it is locked meanwhile.
+///
+/// # Errors
+/// [`Error::Missing`]; see [`Error`] for the rest.
+pub fn inspect(url: &Url) -> Result<Inspection, Error> {
+    match url {
+        Url::Csv(folder) => csv::Store::inspect(folder),
+        Url::Sqlite(file) => Inspection::of(Box::new(sqlite::Store::open_existing(file)?)),
+        Url::Postgres(address) => Inspection::of(Box::new(postgres::Store::open_existing(address)?)),
+    }
+}
+
 /// One book whose catalog file and ledger disagree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
@@ -170,6 +225,9 @@ pub struct Difference {
     /// What the ledger says.
     pub ledger: String,
 }
+
+/// What a store was doing when what it holds made no sense.
+pub(crate) const MAKE_SENSE: &str = "make sense of";
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -184,6 +242,19 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: io::Error,
+    },
+    /// There is none.
+    #[error("there is no store at {0}")]
+    Missing(String),
+    /// Another store was being moved here, and that has not come to its end.
+    #[error(
+        "{store} holds a part of another store only, up to the entry {head}, as a move broke off; run the same `bookstored export --to` again, or remove what is there"
+    )]
+    Unfinished {
+        /// The store.
+        store: String,
+        /// The last entry that has arrived.
+        head: Seq,
     },
     /// Another process has it open.
     #[error("the store {} is in use by another program{}; stop that one, or use another --store", path.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]

@@ -1,6 +1,7 @@
 //! The services as real processes, asked over real sockets.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod commands;
 mod crashes;
 mod events;
 mod limits;

@@ -1,8 +1,8 @@
 //! A shop for a test: processes with a store in a folder of their own, gone when the test ends.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -75,8 +75,17 @@ impl Process {
 
     /// `kill -9`.
     pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
+        self.send_kill();
         self.child.wait().unwrap();
+    }
+
+    /// `kill -9`, without waiting for the end.
+    pub(crate) fn send_kill(&mut self) {
+        self.child.kill().unwrap();
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 }
 
@@ -90,14 +99,13 @@ impl Drop for Process {
 
 /// Runs `bookstored` to its end; what it left with and said on standard error.
 pub(crate) fn run(arguments: &[&str]) -> (Option<i32>, String) {
-    let mut child = command(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-    (child.wait().unwrap().code(), said)
+    let ran = output(arguments);
+    (ran.status.code(), String::from_utf8(ran.stderr).unwrap())
+}
+
+/// Runs `bookstored` to its end.
+pub(crate) fn output(arguments: &[&str]) -> Output {
+    command(arguments).output().unwrap()
 }
 
 fn command(arguments: &[&str]) -> Command {
@@ -144,18 +152,7 @@ impl Store {
 
     /// Starts the whole shop over it in one process, on free ports.
     pub(crate) fn open_all(&self) -> Process {
-        let free = "127.0.0.1:0";
-        Process::start(&[
-            "all",
-            "--store",
-            &self.url(),
-            "--listen",
-            free,
-            "--catalog-listen",
-            free,
-            "--order-listen",
-            free,
-        ])
+        open_all(&self.url())
     }
 
     /// The stock of a book in the catalog file.
@@ -174,6 +171,22 @@ impl Store {
             .filter(|row| row[2] != "checkpoint")
             .collect()
     }
+}
+
+/// Starts the whole shop over a store in one process, on free ports.
+pub(crate) fn open_all(store: &str) -> Process {
+    let free = "127.0.0.1:0";
+    Process::start(&[
+        "all",
+        "--store",
+        store,
+        "--listen",
+        free,
+        "--catalog-listen",
+        free,
+        "--order-listen",
+        free,
+    ])
 }
 
 fn rows(path: &Path) -> Vec<Vec<String>> {

@@ -110,6 +110,20 @@ impl Shop {
         sold
     }
 
+    /// Takes sales that another copy of this shop made.
+    pub(crate) fn follow(&mut self, entries: Vec<Entry>) {
+        for entry in &entries {
+            if let Some(book) = self.books.iter_mut().find(|book| book.item == entry.item)
+                && entry.kind.changes_book()
+                && let Some(stock) = entry.stock_after
+            {
+                (book.stock, book.seq) = (stock, entry.seq);
+            }
+            self.head = entry.seq;
+        }
+        self.entries.extend(entries);
+    }
+
     /// Sells through the store.
     pub(crate) fn sell_in(&mut self, store: &dyn Store, count: usize) {
         let head = self.head;

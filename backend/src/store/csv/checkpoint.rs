@@ -112,6 +112,20 @@ impl Catalog<'_> {
         self.publish()
     }
 
+    /// Makes the store's own file hold a content, and leaves the shopkeeper's alone.
+    pub(super) fn keep(&self, content: &[u8]) -> Result<(), Error> {
+        if self.read(KEPT)?.as_deref() == Some(content) {
+            return self.forget();
+        }
+        // The content is under the other temporary name, then: that one is not written over.
+        let path = self.folder.join(SHOWN_NEW);
+        disk::write_whole(self.disk, &path, content).map_err(|source| no_room_or("write", path.clone(), source))?;
+        self.disk
+            .rename(&path, &self.folder.join(KEPT))
+            .map_err(Error::io("rename", &path))?;
+        self.sync_folder()
+    }
+
     /// Keeps a copy of what somebody else wrote, before it is replaced.
     pub(super) fn keep_copy(&self, foreign: &[u8]) -> Result<(), Error> {
         let at = Timestamp::now().to_string().replace(':', "-");
@@ -125,7 +139,7 @@ impl Catalog<'_> {
     }
 
     /// Keeps a note. It is whole or not there: what tells is its checksum, so that nobody waits for the disk.
-    pub(super) fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+    pub(super) fn keep_note(&self, name: &str, note: &[u8]) -> Result<(), Error> {
         let (path, new) = (self.note(name), self.folder.join(format!(".{name}.note.new")));
         let written = self.disk.create(&new).and_then(|file| {
             file.write_at(note, 0)?;
@@ -140,7 +154,7 @@ impl Catalog<'_> {
     }
 
     /// The note under a name.
-    pub(super) fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    pub(super) fn kept_note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let path = self.note(name);
         let mut note = disk::read_whole(self.disk, &path).map_err(Error::io("read", &path))?;
         let sum = note.as_mut().and_then(|note| {

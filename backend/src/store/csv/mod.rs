@@ -29,11 +29,12 @@ use common::{Entry, OrderId, Seq, StoreId};
 use self::checkpoint::Catalog;
 use self::disk::{Disk, Real};
 use self::line::Digest;
+use self::open::Opened;
 use self::segment::Segment;
 use self::writer::Writer;
 use super::catalog_file::{self, Listing};
 use super::lock::Lock;
-use super::{Edit, Error, Loaded};
+use super::{Edit, Error, Inspection, Loaded};
 
 /// The ledger goes on in a new file once it is larger than this, in bytes.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -85,6 +86,30 @@ impl Store {
         Self::open_on(Arc::new(Real), folder, edit, SEGMENT_BYTES_MAX, Some(lock))
     }
 
+    /// Opens and locks the store in a folder to look at it; changes no file of it.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], [`Error::Locked`], [`Error::Damaged`], [`Error::Unfinished`], [`Error::Io`].
+    pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
+        if !folder.is_dir() {
+            return Err(Error::Missing(shown(folder)));
+        }
+        let lock = Lock::take(&folder.join("lock"), folder)?;
+        let looked = open::look(&Real, folder)?.ok_or_else(|| Error::Missing(shown(folder)))?;
+        let (noted, at) = (looked.noted(), looked.scan.marker.seq);
+        let (remarks, edits) = (looked.remarks(), looked.edits());
+        let mut store = Self::new(Arc::new(Real), folder, SEGMENT_BYTES_MAX, Some(lock), looked.opened());
+        store.writer.get_mut().map_err(|_| Error::Closed)?.is_closed = true;
+        store.refuse_unfinished()?;
+        Ok(Inspection {
+            store: Box::new(store),
+            noted,
+            at,
+            remarks,
+            edits,
+        })
+    }
+
     fn open_on(
         disk: Arc<dyn Disk>,
         folder: &Path,
@@ -93,13 +118,17 @@ impl Store {
         lock: Option<Lock>,
     ) -> Result<Self, Error> {
         let opened = open::open(&*disk, folder, edit)?;
-        let head = opened.loaded.head;
+        Ok(Self::new(disk, folder, segment_bytes_max, lock, opened))
+    }
+
+    fn new(disk: Arc<dyn Disk>, folder: &Path, segment_bytes_max: u64, lock: Option<Lock>, opened: Opened) -> Self {
+        let head = opened.head;
         let mut segments = opened.sealed;
         segments.push(opened.active.clone());
-        Ok(Self {
+        Self {
             disk,
             folder: folder.to_owned(),
-            id: opened.loaded.store,
+            id: opened.marker.store,
             segment_bytes_max,
             writer: Mutex::new(Writer {
                 head,
@@ -110,10 +139,22 @@ impl Store {
                 is_closed: false,
             }),
             durable: RwLock::new(Durable { head, segments }),
-            found: Mutex::new(Some(opened.loaded)),
+            found: Mutex::new(opened.loaded),
             edit: opened.edit,
             _lock: lock,
-        })
+        }
+    }
+
+    /// A ledger without a catalog file is one that is being taken over.
+    fn refuse_unfinished(&self) -> Result<(), Error> {
+        let writer = self.writer.lock().map_err(|_| Error::Closed)?;
+        match (writer.marker.seq, writer.head) {
+            (Seq::ZERO, head) if head > Seq::ZERO => Err(Error::Unfinished {
+                store: shown(&self.folder),
+                head,
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn catalog(&self) -> Catalog<'_> {
@@ -134,8 +175,13 @@ impl Store {
     }
 }
 
+fn shown(folder: &Path) -> String {
+    super::Url::Csv(folder.to_owned()).to_string()
+}
+
 impl super::Store for Store {
     fn load(&self) -> Result<Loaded, Error> {
+        self.refuse_unfinished()?;
         // Whoever holds the writer keeps the catalog's files and the ledger as of the same moment.
         let writer = self.writer.lock().map_err(|_| Error::Closed)?;
         let found = self.found.lock().map_err(|_| Error::Closed)?.take();
@@ -188,9 +234,26 @@ impl super::Store for Store {
                 }
                 self.commit(writer, last)
             })?;
-            if writer.active.length > self.segment_bytes_max {
-                self.seal(writer);
+            self.seal_if_grown(writer);
+            Ok(())
+        })
+    }
+
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.change(|writer| {
+            if writer.marker.seq > Seq::ZERO {
+                return Err(Error::Conflict);
             }
+            let Some(last) = writer.follow(head, entries)? else {
+                return Ok(());
+            };
+            self.with_room(writer, |writer| {
+                let batch = writer.encode(entries);
+                // It says that there is no catalog file yet, and ends a batch that other entries would be.
+                line::push_marker(&mut writer.buffer, &writer.marker, batch);
+                self.commit(writer, last)
+            })?;
+            self.seal_if_grown(writer);
             Ok(())
         })
     }
@@ -201,7 +264,7 @@ impl super::Store for Store {
             let last = writer.follow(head, entries)?.unwrap_or(head);
             self.with_room(writer, |writer| {
                 let there = self.catalog().shown()?;
-                let is_foreign = Digest::of(there.as_deref()) != writer.marker.new || head == Seq::ZERO;
+                let is_foreign = Digest::of(there.as_deref()) != writer.marker.new || writer.marker.seq == Seq::ZERO;
                 if let Some(foreign) = there.as_deref().filter(|_| is_foreign)
                     && catalog_file::parse(foreign, &self.catalog().path()).ok()
                         != Some(self.catalog().parse(&content)?)
@@ -233,11 +296,11 @@ impl super::Store for Store {
     }
 
     fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
-        self.catalog().keep(name, note)
+        self.catalog().keep_note(name, note)
     }
 
     fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.catalog().kept(name)
+        self.catalog().kept_note(name)
     }
 
     fn seed(&self) -> Result<Option<Vec<Listing>>, Error> {

@@ -6,6 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use common::wire::Book;
 use common::{Seq, StoreId, Timestamp};
 
 use super::checkpoint::{self, Catalog, no_room_or};
@@ -20,6 +21,20 @@ use crate::store::{Difference, Edit, Error, Loaded};
 const ACTIVE: &str = "ledger.csv";
 const ACTIVE_NEW: &str = "ledger.csv.new";
 
+/// What a folder holds, not yet changed.
+#[derive(Debug)]
+pub(super) struct Looked<'a> {
+    catalog: Catalog<'a>,
+    sealed: Vec<Segment>,
+    active: Segment,
+    pub(super) scan: Scan,
+    /// What the ledger says the catalog file is, and the books in it.
+    content: Vec<u8>,
+    listings: Vec<Listing>,
+    /// The shopkeeper's file.
+    shown: Option<Vec<u8>>,
+}
+
 /// A store that is ready to serve.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -29,7 +44,10 @@ pub(super) struct Opened {
     pub(super) active: Segment,
     /// The newest marker.
     pub(super) marker: Marker,
-    pub(super) loaded: Loaded,
+    /// The last entry.
+    pub(super) head: Seq,
+    /// The books that follow, where somebody asked.
+    pub(super) loaded: Option<Loaded>,
     /// The edit that was put aside.
     pub(super) edit: Option<Vec<Listing>>,
 }
@@ -37,72 +55,199 @@ pub(super) struct Opened {
 /// Opens the store in a folder, or makes one; the caller holds the lock.
 pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: Edit) -> Result<Opened, Error> {
     let catalog = Catalog { disk, folder };
-    let (mut segments, mut active) = find_files(disk, &catalog)?;
+    let path = folder.join(ACTIVE);
+    let mut looked = match look(disk, folder)? {
+        Some(looked) => looked,
+        None => {
+            create(disk, catalog)?;
+            look(disk, folder)?.ok_or_else(|| Error::io("open", &path)(io::ErrorKind::NotFound.into()))?
+        }
+    };
+    let loaded = looked.replay()?;
+    let edited = looked.edited(&loaded, edit)?;
+
+    // From here on files are changed.
+    if looked.active.path != path {
+        // A crash came between the two names of a change of files.
+        let from = &looked.active.path;
+        disk.rename(from, &path).map_err(Error::io("rename", from))?;
+        looked.active.path = path;
+    }
+    let Looked {
+        active, scan, shown, ..
+    } = &mut looked;
+    active.file = Some(if is_clean(scan, shown.as_deref()) {
+        let path = &active.path;
+        disk.open_to_write(path).map_err(Error::io("open", path))?
+    } else {
+        rewrite(disk, folder, active, scan)?
+    });
+    let unused = folder.join(ACTIVE_NEW);
+    disk::remove_if_there(disk, &unused).map_err(Error::io("remove", &unused))?;
+    disk.sync_folder(folder).map_err(Error::io("sync", folder))?;
+    if looked.scan.marker.seq > Seq::ZERO {
+        match (&edited, &looked.shown, edit) {
+            (Some(_), _, Edit::Take) => catalog.keep(&looked.content)?,
+            (Some(_), Some(shown), _) => {
+                catalog.keep_copy(shown)?;
+                catalog.install(&looked.content)?;
+            }
+            _ => catalog.install(&looked.content)?,
+        }
+    }
+    Ok(Opened {
+        loaded: Some(loaded),
+        edit: edited.flatten(),
+        ..looked.opened()
+    })
+}
+
+/// Looks at what a folder holds; nothing if that is no store. The caller holds the lock.
+pub(super) fn look<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<Looked<'a>>, Error> {
+    let catalog = Catalog { disk, folder };
+    let Some((sealed, mut active)) = find_files(disk, folder)? else {
+        return Ok(None);
+    };
     let scan = recovery::scan(disk, &active)?;
     active.first = scan.first;
     active.length = scan.length;
-    segments.push(active.clone());
-    check_chain(disk, &segments)?;
-
     let content = if scan.marker.seq == Seq::ZERO {
         Vec::new()
     } else {
         catalog.content(scan.marker.new)?
     };
-    let listings = catalog.parse(&content)?;
-    let books = recovery::replay(&catalog, &segments, &scan.marker, listings, scan.head)?;
-    let loaded = Loaded {
-        store: scan.marker.store,
-        head: scan.head,
-        books,
-    };
-    let shown = catalog.shown()?;
-    let edited = match &shown {
-        Some(shown) if is_foreign(&scan, shown) => edited(&catalog, shown, &content, &loaded, edit)?,
-        _ => None,
-    };
-
-    // From here on files are changed.
-    segments.pop();
-    if !is_clean(&scan, shown.as_deref()) {
-        active.file = Some(rewrite(disk, folder, &active, &scan)?);
-    }
-    let unused = folder.join(ACTIVE_NEW);
-    disk::remove_if_there(disk, &unused).map_err(Error::io("remove", &unused))?;
-    disk.sync_folder(folder).map_err(Error::io("sync", folder))?;
-    if let (Some(_), Some(shown)) = (&edited, &shown) {
-        catalog.keep_copy(shown)?;
-    }
-    if scan.marker.seq > Seq::ZERO {
-        catalog.install(&content)?;
-    }
-    Ok(Opened {
-        sealed: segments,
+    let looked = Looked {
+        catalog,
+        sealed,
         active,
-        marker: scan.marker,
-        loaded,
-        edit: edited.flatten(),
-    })
+        scan,
+        listings: catalog.parse(&content)?,
+        content,
+        shown: catalog.shown()?,
+    };
+    check_chain(disk, &looked.segments())?;
+    Ok(Some(looked))
+}
+
+impl Looked<'_> {
+    fn segments(&self) -> Vec<Segment> {
+        let active = std::iter::once(&self.active);
+        self.sealed.iter().chain(active).cloned().collect()
+    }
+
+    /// What follows from all of it.
+    fn replay(&self) -> Result<Loaded, Error> {
+        let Scan { marker, head, .. } = self.scan;
+        let listings = self.listings.clone();
+        let books = match marker.seq {
+            // Entries without a catalog file are being taken over from another store.
+            Seq::ZERO => Vec::new(),
+            _ => recovery::replay(&self.catalog, &self.segments(), &marker, listings, head)?,
+        };
+        Ok(Loaded {
+            store: marker.store,
+            head,
+            books,
+        })
+    }
+
+    /// The books as of the newest marker.
+    pub(super) fn noted(&self) -> Loaded {
+        let listings = self.listings.iter().cloned();
+        Loaded {
+            store: self.scan.marker.store,
+            head: self.scan.head,
+            books: listings.map(|listing| recovery::book(listing, |_| Seq::ZERO)).collect(),
+        }
+    }
+
+    /// What is good to know about it.
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let torn = self.scan.torn.iter().map(|(line, why)| {
+            let path = self.active.path.display();
+            format!("{path}:{line}: {why}: a crash tore the last batch, which nobody was told of; the next start cuts it off")
+        });
+        torn.collect()
+    }
+
+    /// Where somebody edited the catalog file.
+    pub(super) fn edits(&self) -> Vec<Difference> {
+        match self.foreign() {
+            Some(shown) => self.compare(shown, &self.noted().books).1,
+            None => Vec::new(),
+        }
+    }
+
+    /// What it is made of, without the books.
+    pub(super) fn opened(self) -> Opened {
+        Opened {
+            sealed: self.sealed,
+            active: self.active,
+            marker: self.scan.marker,
+            head: self.scan.head,
+            loaded: None,
+            edit: None,
+        }
+    }
+
+    /// The shopkeeper's file, if it is neither what the ledger names nor what that was to replace.
+    fn foreign(&self) -> Option<&[u8]> {
+        let Marker { seq, new, replaced, .. } = self.scan.marker;
+        let shown = self.shown.as_deref().filter(|_| seq > Seq::ZERO)?;
+        let digest = Digest::of(Some(shown));
+        (digest != new && digest != replaced).then_some(shown)
+    }
+
+    /// Understands a foreign file, and says where it differs from what the store wrote and from the books.
+    fn compare(&self, shown: &[u8], books: &[Book]) -> (Result<Vec<Listing>, catalog_file::Error>, Vec<Difference>) {
+        match catalog_file::parse(shown, &self.catalog.path()) {
+            Ok(listings) => {
+                let differences = checkpoint::differences(&listings, &self.listings, books);
+                (Ok(checkpoint::merged(listings, &self.listings, books)), differences)
+            }
+            Err(error) => {
+                let difference = Difference {
+                    place: "the whole file".to_owned(),
+                    file: format!("nothing ({error})"),
+                    ledger: format!("{} books", books.len()),
+                };
+                (Err(error), vec![difference])
+            }
+        }
+    }
+
+    /// Decides about a foreign file: nothing to keep, an edit to put aside (understood, if it is a catalog file), or an
+    /// error.
+    fn edited(&self, loaded: &Loaded, edit: Edit) -> Result<Option<Option<Vec<Listing>>>, Error> {
+        let Some(shown) = self.foreign() else {
+            return Ok(None);
+        };
+        let (listings, differences) = self.compare(shown, &loaded.books);
+        let path = self.catalog.path();
+        match edit {
+            _ if differences.is_empty() => Ok(None),
+            Edit::Refuse => Err(Error::Edited { path, differences }),
+            Edit::Discard => Ok(Some(listings.ok())),
+            Edit::Take => Ok(Some(Some(listings?))),
+        }
+    }
 }
 
 /// The files that no longer grow, and the one that does.
-fn find_files(disk: &dyn Disk, catalog: &Catalog<'_>) -> Result<(Vec<Segment>, Segment), Error> {
-    let path = catalog.folder.join(ACTIVE);
-    let mut sealed = segment::sealed(disk, catalog.folder)?;
-    let file = match disk.open_to_write(&path) {
+fn find_files(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
+    let path = folder.join(ACTIVE);
+    let mut sealed = segment::sealed(disk, folder)?;
+    let file = match disk.open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            match sealed.pop() {
-                // A crash came between the two names of a change of files.
-                Some(last) => disk
-                    .rename(&last.path, &path)
-                    .map_err(Error::io("rename", &last.path))?,
-                None => create(disk, catalog)?,
-            }
-            disk.open_to_write(&path)
+            // Either a crash came between the two names of a change of files, or there is no store.
+            let Some(last) = sealed.pop() else {
+                return Ok(None);
+            };
+            let file = Some(last.open(disk)?);
+            return Ok(Some((sealed, Segment { file, ..last })));
         }
-        file => file,
-    }
-    .map_err(Error::io("open", &path))?;
+        file => file.map_err(Error::io("open", &path))?,
+    };
     let length = file.length().map_err(Error::io("read", &path))?;
     let active = Segment {
         first: Seq::ZERO,
@@ -110,11 +255,11 @@ fn find_files(disk: &dyn Disk, catalog: &Catalog<'_>) -> Result<(Vec<Segment>, S
         length,
         file: Some(file),
     };
-    Ok((sealed, active))
+    Ok(Some((sealed, active)))
 }
 
 /// A fresh ledger: no entries, and the store's new id.
-fn create(disk: &dyn Disk, catalog: &Catalog<'_>) -> Result<(), Error> {
+fn create(disk: &dyn Disk, catalog: Catalog<'_>) -> Result<(), Error> {
     let there = Digest::of(catalog.shown()?.as_deref());
     let marker = Marker {
         seq: Seq::ZERO,
@@ -217,43 +362,4 @@ fn rewrite(disk: &dyn Disk, folder: &Path, active: &Segment, scan: &Scan) -> Res
     };
     disk.rename(&path, &active.path).map_err(Error::io("rename", &path))?;
     Ok(file)
-}
-
-/// Whether the shopkeeper's file is neither what the ledger names nor what that was to replace.
-fn is_foreign(scan: &Scan, shown: &[u8]) -> bool {
-    let digest = Digest::of(Some(shown));
-    scan.marker.seq > Seq::ZERO && digest != scan.marker.new && digest != scan.marker.replaced
-}
-
-/// Decides about a foreign file: nothing to keep, an edit to put aside (understood, if it is a catalog file), or an error.
-fn edited(
-    catalog: &Catalog<'_>,
-    shown: &[u8],
-    content: &[u8],
-    loaded: &Loaded,
-    edit: Edit,
-) -> Result<Option<Option<Vec<Listing>>>, Error> {
-    let (path, written) = (catalog.path(), catalog.parse(content)?);
-    let (listings, differences) = match catalog_file::parse(shown, &path) {
-        Ok(listings) => {
-            let differences = checkpoint::differences(&listings, &written, &loaded.books);
-            (Some(checkpoint::merged(listings, &written, &loaded.books)), differences)
-        }
-        Err(error) => {
-            let ledger = format!("{} books", loaded.books.len());
-            (
-                None,
-                vec![Difference {
-                    place: "the whole file".to_owned(),
-                    file: format!("nothing ({error})"),
-                    ledger,
-                }],
-            )
-        }
-    };
-    match edit {
-        _ if differences.is_empty() => Ok(None),
-        Edit::Refuse => Err(Error::Edited { path, differences }),
-        Edit::Discard => Ok(Some(listings)),
-    }
 }

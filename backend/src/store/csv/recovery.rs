@@ -270,7 +270,8 @@ pub(super) fn replay(
     Ok(books)
 }
 
-fn book(listing: Listing, tag: impl Fn(ItemNumber) -> Seq) -> Book {
+/// A listing as a book, with the entry that changed it last.
+pub(super) fn book(listing: Listing, tag: impl Fn(ItemNumber) -> Seq) -> Book {
     let Listing {
         item,
         title,

@@ -1,6 +1,8 @@
 //! A disk that loses what was not synced when the power goes: any sector of a write, any name given since the folder was
 //! synced (in order, as a journal does), and, after a failed sync, everything that sync was to save.
 
+mod images;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
@@ -63,6 +65,11 @@ impl Simulated {
     /// The machine stops in the middle of that step.
     pub(super) fn stop_after(&self, steps: u64) {
         self.state().steps_left = Some(steps);
+    }
+
+    /// Whether it has stopped there.
+    pub(super) fn has_stopped(&self) -> bool {
+        self.state().steps_left == Some(0)
     }
 
     /// Files can grow by that much in all.

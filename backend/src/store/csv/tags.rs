@@ -29,7 +29,7 @@ pub(super) fn keep(catalog: &Catalog<'_>, marker: &Marker, books: &[Book]) {
         note.extend_from_slice(&book.item.get().to_le_bytes());
         note.extend_from_slice(&book.seq.0.to_le_bytes());
     }
-    if let Err(error) = catalog.keep(NOTE, &note) {
+    if let Err(error) = catalog.keep_note(NOTE, &note) {
         tracing::warn!(%error, "the books' tags were not kept");
     }
 }
@@ -41,7 +41,7 @@ pub(super) fn find(
     marker: &Marker,
     listings: &[Listing],
 ) -> Result<Tags, Error> {
-    let kept = catalog.kept(NOTE)?.and_then(|note| parse(&note, marker));
+    let kept = catalog.kept_note(NOTE)?.and_then(|note| parse(&note, marker));
     match kept.filter(|tags| listings.iter().all(|listing| tags.contains_key(&listing.item))) {
         Some(tags) => Ok(tags),
         None => scan(catalog.disk, segments, marker.seq),

@@ -1,12 +1,13 @@
 mod damage;
 mod edits;
 mod faults;
+mod images;
 mod power;
 
 use std::time::Duration;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, Shop};
+use super::super::conformance::{self, Fixture, Shop, SmallDisk};
 use super::writer::FULL_PAUSE;
 use super::*;
 
@@ -39,21 +40,31 @@ fn it_does_what_every_store_does() {
     conformance::suite(Folder::new);
 }
 
+impl Store {
+    /// Opens a store whose ledger soon goes on in the next file.
+    pub(in crate::store) fn open_in_many_files(folder: &Path) -> Result<Self, Error> {
+        fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
+        Self::open_on(Arc::new(Real), folder, Edit::Refuse, 2_000, None)
+    }
+}
+
 #[test]
 fn it_does_so_over_many_files_too() {
     struct Small(tempfile::TempDir);
     impl Fixture for Small {
         fn open(&self) -> Result<Box<dyn Contract>, Error> {
-            Ok(Box::new(Store::open_on(
-                Arc::new(Real),
-                self.0.path(),
-                Edit::Refuse,
-                2_000,
-                None,
-            )?))
+            Ok(Box::new(Store::open_in_many_files(self.0.path())?))
         }
     }
     conformance::suite(|| Small(tempfile::tempdir().unwrap()));
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Store::open(&disk.path().join("store"), Edit::Refuse).unwrap();
+    let shop = Shop::filled(&store);
+    conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
 }
 
 #[test]

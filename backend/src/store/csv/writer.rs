@@ -122,9 +122,12 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a new file of the ledger. The batch before is durable whatever happens here, so nothing is reported; without
+    /// Begins a new file of the ledger where the last one has grown enough. The batch before is durable whatever happens here, so nothing is reported; without
     /// room the old file goes on.
-    pub(super) fn seal(&self, writer: &mut Writer) {
+    pub(super) fn seal_if_grown(&self, writer: &mut Writer) {
+        if writer.active.length <= self.segment_bytes_max {
+            return;
+        }
         match open::seal(&*self.disk, &self.folder, &writer.active, &writer.marker, writer.head) {
             Ok((sealed, active)) => {
                 writer.active = active.clone();

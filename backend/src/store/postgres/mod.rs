@@ -11,8 +11,6 @@ mod trouble;
 mod write;
 
 #[cfg(test)]
-pub(super) mod server;
-#[cfg(test)]
 mod tests;
 
 use std::ops::RangeInclusive;
@@ -27,9 +25,9 @@ use sqlx::{Connection as _, PgConnection, PgPool};
 pub use self::address::Address;
 use self::ears::Ears;
 use self::trouble::{Stage, Trouble, error, full};
-use self::write::Transaction;
+use self::write::{Books, Transaction};
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded};
+use super::{Error, Loaded, MAKE_SENSE};
 
 /// How long a transaction of one batch may take, and one of a whole catalog.
 const BATCH_MAX: Duration = Duration::from_secs(10);
@@ -72,11 +70,19 @@ impl Store {
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Database`], [`Error::Io`].
     pub fn open(address: &Address) -> Result<Self, Error> {
-        Self::open_with(address, true)
+        Self::open_with(address, true, true)
     }
 
-    /// Opens it with or without notices between the processes.
-    fn open_with(address: &Address, notices: bool) -> Result<Self, Error> {
+    /// Opens the store in a database where there is one.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], and those of [`open`](Self::open).
+    pub fn open_existing(address: &Address) -> Result<Self, Error> {
+        Self::open_with(address, true, false)
+    }
+
+    /// Opens it with or without notices between the processes, and makes one or not.
+    fn open_with(address: &Address, notices: bool, makes_one: bool) -> Result<Self, Error> {
         let blocking = Blocking::new().map_err(|source| Error::Io {
             doing: "start a thread for",
             path: address.to_string().into(),
@@ -84,7 +90,7 @@ impl Store {
         })?;
         let (connection, id, notifies, readers) = blocking.run(async {
             let mut connection = session::connect(address).await?;
-            let id = session::migrate(&mut connection, address).await?;
+            let id = session::migrate(&mut connection, address, makes_one).await?;
             let notifies = session::can_notify(&mut connection).await;
             let notifies = notifies.map_err(error("open", address))? && notices;
             Ok::<_, Error>((connection, id, notifies, session::readers(address)))
@@ -123,7 +129,7 @@ impl Store {
     }
 
     /// Makes a batch durable, however often that takes.
-    async fn commit(&self, writer: &mut Writer, batch: &Batch<'_>, books: Option<&[Book]>) -> Result<(), Error> {
+    async fn commit(&self, writer: &mut Writer, batch: &Batch<'_>, books: Books<'_>) -> Result<(), Error> {
         let mut transaction = Transaction {
             address: &self.address,
             batch,
@@ -131,7 +137,10 @@ impl Store {
             notifies: self.notifies,
             stage: Stage::Before,
         };
-        let patience = if books.is_some() { IMPORT_MAX } else { BATCH_MAX };
+        let patience = match books {
+            Books::Follow => BATCH_MAX,
+            Books::Become(_) | Books::Wait => IMPORT_MAX,
+        };
         let mut tries = Tries::default();
         loop {
             let trouble = match self.attempt(writer, &mut transaction, patience).await {
@@ -229,7 +238,7 @@ impl Store {
         }
     }
 
-    fn change(&self, head: Seq, entries: &[Entry], books: Option<&[Book]>) -> Result<(), Error> {
+    fn change(&self, head: Seq, entries: &[Entry], books: Books<'_>) -> Result<(), Error> {
         let batch = Batch::following(head, entries)?;
         self.gate.change(|writer| {
             writer.room.check(self.address.to_string())?;
@@ -267,7 +276,7 @@ impl Tries {
 
 fn damaged(address: &Address, why: String) -> Error {
     Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: address.to_string(),
         why,
     }
@@ -290,9 +299,7 @@ async fn read(
         .fetch_all(executor)
         .await
         .map_err(error("read", address))?;
-    rows.into_iter()
-        .map(|row| sql::entry(row).map_err(|why| damaged(address, why)))
-        .collect()
+    sql::entries(after, rows).map_err(|why| damaged(address, why))
 }
 
 /// Every book, by item number.
@@ -314,12 +321,16 @@ impl super::Store for Store {
                 .await
                 .map_err(self.error())?;
             let head = head_of(&mut *snapshot).await.map_err(self.error())?;
+            let head = sql::seq(head).map_err(|why| damaged(&self.address, why))?;
+            let restoring = session::get(&mut snapshot, sql::RESTORING).await;
+            if restoring.map_err(self.error())?.as_deref() == Some(sql::YES) {
+                return Err(Error::Unfinished {
+                    store: self.address.to_string(),
+                    head,
+                });
+            }
             let books = books_of(&mut snapshot, &self.address).await?;
-            Ok(Loaded {
-                store: self.id,
-                head: sql::seq(head).map_err(|why| damaged(&self.address, why))?,
-                books,
-            })
+            sql::loaded(self.id, head, books).map_err(|why| damaged(&self.address, why))
         })
     }
 
@@ -349,12 +360,16 @@ impl super::Store for Store {
                 Err(Error::Conflict)
             };
         }
-        self.change(head, entries, None)
+        self.change(head, entries, Books::Follow)
     }
 
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
         sql::check(books, &self.address.to_string())?;
-        self.change(head, entries, Some(books))
+        self.change(head, entries, Books::Become(books))
+    }
+
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.change(head, entries, Books::Wait)
     }
 
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {

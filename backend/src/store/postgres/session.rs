@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
 use super::trouble::error;
 use super::{Address, statements};
-use crate::store::Error;
 use crate::store::sql::{self, Migration};
+use crate::store::{Error, MAKE_SENSE};
 
 const MIGRATIONS: [Migration; 2] = [
     Migration {
@@ -78,11 +78,16 @@ pub(super) fn readers(address: &Address) -> PgPool {
         .connect_lazy_with(address.options())
 }
 
-/// Brings the tables up to today's and gives the store's id. Several processes may do so at once.
-pub(super) async fn migrate(connection: &mut PgConnection, address: &Address) -> Result<StoreId, Error> {
+/// Brings the tables up to today's and gives the store's id, unless there are none and none are to be made. Several
+/// processes may do so at once.
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    address: &Address,
+    makes_one: bool,
+) -> Result<StoreId, Error> {
     let failed = error("make the tables of", address);
     let damaged = |why: &str| Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: address.to_string(),
         why: why.to_owned(),
     };
@@ -93,6 +98,9 @@ pub(super) async fn migrate(connection: &mut PgConnection, address: &Address) ->
     let is_ours = tables.iter().any(|table| table == "meta");
     if !is_ours && !tables.is_empty() {
         return Err(damaged("its tables are another program's"));
+    }
+    if !is_ours && !makes_one {
+        return Err(Error::Missing(address.to_string()));
     }
     let version = match is_ours {
         true => get(connection, "schema").await.map_err(&failed)?,
@@ -158,14 +166,14 @@ pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sq
     }
 }
 
-async fn get(connection: &mut PgConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
+pub(super) async fn get(connection: &mut PgConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(statements::GET)
         .bind(key)
         .fetch_optional(connection)
         .await
 }
 
-async fn put(
+pub(super) async fn put(
     connection: &mut PgConnection,
     statement: &'static str,
     key: &str,

@@ -4,23 +4,26 @@ mod shared;
 
 use std::sync::Arc;
 
+use testing::postgres::Server;
+
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, Shop};
-use super::server::Server;
+use super::super::conformance::{self, Fixture, Shop, SmallDisk};
 use super::*;
 
 /// A place for one store on the shared server.
 #[derive(Debug)]
 struct Place {
     server: Arc<Server>,
+    url: String,
     address: Address,
 }
 
 impl Place {
     fn new() -> Option<Self> {
         let server = Server::shared()?;
-        let address = server.address();
-        Some(Self { server, address })
+        let url = server.url();
+        let address = url.parse().unwrap();
+        Some(Self { server, url, address })
     }
 
     fn store(&self) -> Store {
@@ -80,7 +83,7 @@ fn a_server_that_does_not_sync_is_refused() {
     let Some(server) = Server::start(&["fsync=off"]) else {
         return;
     };
-    let error = Store::open(&server.address()).unwrap_err();
+    let error = Store::open(&server.url().parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("fsync=off"), "{error}");
     assert!(!error.is_passing());
 }
@@ -118,6 +121,35 @@ fn a_damaged_entry_is_an_error_that_names_it() {
     place.sql("UPDATE ledger SET kind = 'stolen' WHERE seq = 2");
     let error = store.read(Seq::ZERO, 10).unwrap_err().to_string();
     assert!(error.contains("entry 2 has a bad kind"), "{error}");
+}
+
+#[test]
+fn an_entry_that_is_gone_is_an_error_that_names_it() {
+    let Some(place) = Place::new() else { return };
+    let store = place.store();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 20);
+    place.sql("DELETE FROM ledger WHERE seq = 9");
+    let error = store.read(Seq::ZERO, 100).unwrap_err().to_string();
+    assert!(error.contains("entry 9 is missing"), "{error}");
+    assert_eq!(store.read(Seq(9), 100).unwrap(), shop.entries[9..]);
+    place.sql("DELETE FROM ledger WHERE seq = 24");
+    let error = store.load().unwrap_err().to_string();
+    assert!(error.contains("the last entry is 23"), "{error}");
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+    let (Some(place), Some(disk)) = (Place::new(), SmallDisk::mount()) else {
+        return;
+    };
+    let store = place.store();
+    let shop = Shop::filled(&store);
+    place.server.move_table(&place.url, "ledger", disk.path());
+    conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
+    drop(store);
+    place.sql("DROP TABLE ledger");
+    place.server.sql("DROP TABLESPACE small");
 }
 
 #[test]

@@ -1,23 +1,35 @@
 //! One transaction.
 
+use common::Seq;
 use common::wire::Book;
 use sqlx::PgConnection;
 
 use super::trouble::{Stage, Trouble};
-use super::{Address, books_of, statements};
+use super::{Address, books_of, session, statements};
 use crate::store::Error;
 use crate::store::sql::{self, Batch, Columns, Replacement};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 10_000;
 
+/// What becomes of the books with a batch.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Books<'a> {
+    /// What the entries say.
+    Follow,
+    /// These are the whole catalog from then on.
+    Become(&'a [Book]),
+    /// Nothing yet: the entries are another store's.
+    Wait,
+}
+
 /// What to write, and where.
 #[derive(Debug)]
 pub(super) struct Transaction<'a> {
     pub(super) address: &'a Address,
     pub(super) batch: &'a Batch<'a>,
-    /// The whole catalog from then on, of an import.
-    pub(super) books: Option<&'a [Book]>,
+    /// What becomes of the books.
+    pub(super) books: Books<'a>,
     /// Whether others are told.
     pub(super) notifies: bool,
     /// How far it has come; whoever loses patience asks.
@@ -53,37 +65,66 @@ impl Transaction<'_> {
     }
 
     async fn work(&self, connection: &mut PgConnection) -> Result<(), Trouble> {
+        if matches!(self.books, Books::Wait) {
+            self.begin_to_wait(&mut *connection).await?;
+        }
         self.insert_entries(&mut *connection).await?;
         match self.books {
-            None => {
+            Books::Wait => {}
+            Books::Follow => {
                 self.delete_books(&mut *connection, &self.batch.gone).await?;
                 self.update_books(&mut *connection).await?;
             }
-            Some(books) => {
-                let there = books_of(&mut *connection, self.address).await;
-                let there = there.map_err(|error| match error {
-                    Error::Unavailable { why, .. } => Trouble::Lost {
-                        why,
-                        stage: Stage::Before,
-                    },
-                    error => Trouble::Failed(error),
-                })?;
-                self.replace_books(&mut *connection, &Replacement::of(there, books))
-                    .await?;
-                // No entry's place guards an import without entries: it counts only if nobody appended meanwhile.
-                let head: i64 = sqlx::query_scalar(statements::HEAD)
-                    .fetch_one(&mut *connection)
-                    .await
-                    .map_err(|error| self.trouble(&error))?;
-                if head != sql::position(self.batch.last()) {
-                    return Err(Trouble::Taken);
-                }
-            }
+            Books::Become(books) => self.change_catalog(&mut *connection, books).await?,
         }
         if self.notifies {
             self.execute(connection, sqlx::query(statements::NOTIFY)).await?;
         }
         Ok(())
+    }
+
+    /// Notes that entries are taken over, where that has begun before or there are no others.
+    async fn begin_to_wait(&self, connection: &mut PgConnection) -> Result<(), Trouble> {
+        if self.batch.head > Seq::ZERO && self.restoring(&mut *connection).await?.as_deref() != Some(sql::YES) {
+            return Err(Trouble::Failed(Error::Conflict));
+        }
+        self.note_restoring(connection, sql::YES).await
+    }
+
+    async fn change_catalog(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), Trouble> {
+        let there = books_of(&mut *connection, self.address).await;
+        let there = there.map_err(|error| match error {
+            Error::Unavailable { why, .. } => Trouble::Lost {
+                why,
+                stage: Stage::Before,
+            },
+            error => Trouble::Failed(error),
+        })?;
+        self.replace_books(&mut *connection, &Replacement::of(there, books))
+            .await?;
+        if self.restoring(&mut *connection).await?.is_some() {
+            self.note_restoring(&mut *connection, sql::NO).await?;
+        }
+        // No entry's place guards an import without entries: it counts only if nobody appended meanwhile.
+        let head: i64 = sqlx::query_scalar(statements::HEAD)
+            .fetch_one(connection)
+            .await
+            .map_err(|error| self.trouble(&error))?;
+        if head == sql::position(self.batch.last()) {
+            Ok(())
+        } else {
+            Err(Trouble::Taken)
+        }
+    }
+
+    async fn restoring(&self, connection: &mut PgConnection) -> Result<Option<String>, Trouble> {
+        let restoring = session::get(connection, sql::RESTORING).await;
+        restoring.map_err(|error| self.trouble(&error))
+    }
+
+    async fn note_restoring(&self, connection: &mut PgConnection, restoring: &str) -> Result<(), Trouble> {
+        let noted = session::put(connection, statements::PUT, sql::RESTORING, restoring).await;
+        noted.map_err(|error| self.trouble(&error))
     }
 
     fn trouble(&self, error: &sqlx::Error) -> Trouble {

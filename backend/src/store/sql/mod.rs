@@ -13,7 +13,12 @@ pub(super) use self::blocking::Blocking;
 pub(super) use self::catalog::{Replacement, check};
 pub(super) use self::gate::{Gate, Room};
 pub(super) use self::migration::Migration;
-pub(super) use self::row::{BookRow, Columns, EntryRow, book, entry, id_of, position, seq};
+pub(super) use self::row::{BookRow, Columns, EntryRow, book, entries, entry, id_of, loaded, position, seq};
+
+/// The name in `meta` of whether entries of another store are being taken over.
+pub(super) const RESTORING: &str = "restoring";
+pub(super) const YES: &str = "yes";
+pub(super) const NO: &str = "no";
 
 /// What a database said, in one line without its address.
 pub(super) fn why(error: &sqlx::Error) -> String {

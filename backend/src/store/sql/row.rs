@@ -1,8 +1,10 @@
 //! Entries and books as rows.
 
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, OrderId, Reason, Seq, Stock, Timestamp};
+use common::{Cost, Entry, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
 use uuid::Uuid;
+
+use crate::store::Loaded;
 
 /// `seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason` as a row gives them.
 pub(in crate::store) type EntryRow = (
@@ -98,6 +100,37 @@ pub(in crate::store) fn entry(row: EntryRow) -> Result<Entry, String> {
             .map(|reason| reason.parse().map_err(|_| bad("reason")))
             .transpose()?,
     })
+}
+
+/// The entries that rows are, which must follow each other from `after` on.
+///
+/// # Errors
+/// Says which entry has what wrong, or is missing.
+pub(in crate::store) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, String> {
+    let mut last = after;
+    rows.into_iter()
+        .map(|row| {
+            let entry = entry(row)?;
+            last = last.next();
+            match entry.seq == last {
+                true => Ok(entry),
+                false => Err(format!("the entry {last} is missing")),
+            }
+        })
+        .collect()
+}
+
+/// What a store holds. No book can have changed after the last entry.
+///
+/// # Errors
+/// Says what does not fit together.
+pub(in crate::store) fn loaded(store: StoreId, head: Seq, books: Vec<Book>) -> Result<Loaded, String> {
+    match books.iter().find(|book| book.seq > head) {
+        None => Ok(Loaded { store, head, books }),
+        Some(Book { item, seq, .. }) => Err(format!(
+            "the entry {seq} changed the book {item}, but the last entry is {head}"
+        )),
+    }
 }
 
 /// The book that a row is.

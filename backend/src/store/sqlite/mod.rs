@@ -20,8 +20,9 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use self::write::Failure;
 use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded};
+use super::{Error, Loaded, MAKE_SENSE};
 
+const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
 const READ: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
@@ -58,10 +59,25 @@ impl Store {
     /// # Errors
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`], [`Error::Database`].
     pub fn open(file: &Path) -> Result<Self, Error> {
+        Self::open_where(file, true)
+    }
+
+    /// Opens and locks the store in a file that is there.
+    ///
+    /// # Errors
+    /// [`Error::Missing`], and those of [`open`](Self::open).
+    pub fn open_existing(file: &Path) -> Result<Self, Error> {
+        Self::open_where(file, false)
+    }
+
+    fn open_where(file: &Path, makes_one: bool) -> Result<Self, Error> {
+        if !makes_one && !file.exists() {
+            return Err(Error::Missing(shown(file)));
+        }
         let blocking = Blocking::new().map_err(Error::io("start a thread for", file))?;
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
         let lock = open::prepare(&file)?;
-        let opened = blocking.run(open::connect(&file))?;
+        let opened = blocking.run(open::connect(&file, makes_one))?;
         Ok(Self {
             id: opened.id,
             gate: Gate::new(Writer {
@@ -101,13 +117,13 @@ impl Store {
                     // Rolled back; whoever answers that nothing was changed had better be sure.
                     let there = head_of(&mut *connection).await.map_err(self.error("append to"))?;
                     match there == sql::position(before) {
-                        true => Err(failure.error(&self.file)),
+                        true => Err(failure.error("append to", &self.file)),
                         false => {
                             Err(self.damaged(format!("after a full disk the last entry is {there}, not {before}")))
                         }
                     }
                 }
-                done => done.map_err(|failure| failure.error(&self.file)),
+                done => done.map_err(|failure| failure.error("append to", &self.file)),
             }
         });
         room.note(&done);
@@ -134,7 +150,7 @@ fn error(doing: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
 
 fn damaged(file: &Path, why: String) -> Error {
     Error::Database {
-        doing: "make sense of",
+        doing: MAKE_SENSE,
         store: shown(file),
         why,
     }
@@ -159,12 +175,16 @@ impl super::Store for Store {
         self.blocking.run(async {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
             let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
+            let head = sql::seq(head).map_err(|why| self.damaged(why))?;
+            let restoring = open::get(&mut snapshot, sql::RESTORING).await;
+            if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
+                return Err(Error::Unfinished {
+                    store: shown(&self.file),
+                    head,
+                });
+            }
             let books = books_of(&mut snapshot, &self.file).await?;
-            Ok(Loaded {
-                store: self.id,
-                head: sql::seq(head).map_err(|why| self.damaged(why))?,
-                books,
-            })
+            sql::loaded(self.id, head, books).map_err(|why| self.damaged(why))
         })
     }
 
@@ -178,9 +198,7 @@ impl super::Store for Store {
                     .fetch_all(&self.readers),
             )
             .map_err(self.error("read"))?;
-        rows.into_iter()
-            .map(|row| sql::entry(row).map_err(|why| self.damaged(why)))
-            .collect()
+        sql::entries(after, rows).map_err(|why| self.damaged(why))
     }
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
@@ -222,14 +240,42 @@ impl super::Store for Store {
             self.transact(writer, batch.last(), async |connection| {
                 write::insert_entries(connection, &batch).await?;
                 let there = books_of(connection, &self.file).await.map_err(Failure::Store)?;
-                write::replace_books(connection, &sql::Replacement::of(there, books)).await
+                write::replace_books(connection, &sql::Replacement::of(there, books)).await?;
+                if open::get(connection, sql::RESTORING).await?.is_some() {
+                    open::put(connection, sql::RESTORING, sql::NO).await?;
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        let batch = Batch::following(head, entries)?;
+        self.gate.change(|writer| {
+            if head != writer.head {
+                return Err(Error::Conflict);
+            }
+            self.transact(writer, batch.last(), async |connection| {
+                let restoring = open::get(connection, sql::RESTORING).await?;
+                if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
+                    return Err(Failure::Store(Error::Conflict));
+                }
+                write::insert_entries(connection, &batch).await?;
+                Ok(open::put(connection, sql::RESTORING, sql::YES).await?)
             })
         })
     }
 
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books are kept with every batch.
-        self.gate.change(|_| Ok(()))
+        // The books are kept with every batch; what is left to do is to copy the log into the file. Nobody is waited for: a
+        // reader who still needs the log only puts off a part of that.
+        self.gate.change(|writer| {
+            let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
+            let copied = self.blocking.run(sqlx::query(COPY_LOG).execute(connection));
+            copied
+                .map(drop)
+                .map_err(|error| Failure::from(error).error("checkpoint", &self.file))
+        })
     }
 
     fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {

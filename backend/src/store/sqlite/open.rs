@@ -29,6 +29,8 @@ const MIGRATIONS: [Migration; 2] = [
 
 const TABLES: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const META: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'";
+/// Structure only; every start reads these pages anyway. The ledger's are checked when they are read: no entry may be missing.
+const CHECK: &str = "PRAGMA quick_check('books')";
 const GET: &str = "SELECT value FROM meta WHERE key = ?";
 const PUT: &str = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
 
@@ -108,8 +110,8 @@ fn sync(folder: &Path) -> Result<(), Error> {
         .map_err(Error::io("sync", folder))
 }
 
-/// Connects, and brings the tables up to today's.
-pub(super) async fn connect(file: &Path) -> Result<Opened, Error> {
+/// Connects, and brings the tables up to today's, unless there are none and none are to be made.
+pub(super) async fn connect(file: &Path, makes_one: bool) -> Result<Opened, Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
         .busy_timeout(BUSY_MAX)
@@ -137,7 +139,14 @@ pub(super) async fn connect(file: &Path) -> Result<Opened, Error> {
             why,
         });
     }
-    migrate(&mut writer, file).await?;
+    migrate(&mut writer, file, makes_one).await?;
+    let found: String = sqlx::query_scalar(CHECK)
+        .fetch_one(&mut writer)
+        .await
+        .map_err(&failed)?;
+    if found != "ok" {
+        return Err(damaged(file, found));
+    }
     let id = get(&mut writer, "store").await.map_err(&failed)?;
     let id = id.and_then(|id| id.parse().ok());
     let head = head_of(&mut writer).await.map_err(&failed)?;
@@ -154,7 +163,7 @@ pub(super) async fn connect(file: &Path) -> Result<Opened, Error> {
     })
 }
 
-async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), Error> {
+async fn migrate(writer: &mut SqliteConnection, file: &Path, makes_one: bool) -> Result<(), Error> {
     let failed = error("make the tables of", file);
     let is_ours: i64 = sqlx::query_scalar(META)
         .fetch_one(&mut *writer)
@@ -166,6 +175,9 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path) -> Result<(), Error
         .map_err(&failed)?;
     if is_ours == 0 && tables > 0 {
         return Err(damaged(file, "it is another program's database".to_owned()));
+    }
+    if is_ours == 0 && !makes_one {
+        return Err(Error::Missing(shown(file)));
     }
     let version = match is_ours {
         0 => None,
@@ -200,11 +212,11 @@ async fn take_step(writer: &mut SqliteConnection, step: Migration) -> Result<(),
     Ok(())
 }
 
-async fn get(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
+pub(super) async fn get(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(GET).bind(key).fetch_optional(connection).await
 }
 
-async fn put(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), sqlx::Error> {
+pub(super) async fn put(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), sqlx::Error> {
     sqlx::query(PUT).bind(key).bind(value).execute(connection).await?;
     Ok(())
 }

@@ -8,14 +8,14 @@ use super::*;
 use crate::store::conformance::{Shop, book, four_books};
 use common::{Kind, Stock};
 
-const FOLDER: &str = "/store";
+pub(super) const FOLDER: &str = "/store";
 const SEGMENT_BYTES_MAX: u64 = 1_500;
 
 /// What one life of the process left behind: what was acknowledged, and what was being written.
-struct Life {
-    acknowledged: Shop,
-    attempted: Shop,
-    is_import: bool,
+pub(super) struct Life {
+    pub(super) acknowledged: Shop,
+    pub(super) attempted: Shop,
+    pub(super) is_import: bool,
 }
 
 fn open(disk: &Simulated) -> Result<Store, Error> {
@@ -89,7 +89,7 @@ fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
 }
 
 /// What the reopened store says must be what was acknowledged, and of what was not any beginning.
-fn recover(store: &Store, life: &Life) -> Shop {
+pub(super) fn recover(store: &Store, life: &Life) -> Shop {
     let loaded = store.load().unwrap();
     let entries = store.read(Seq::ZERO, usize::MAX).unwrap();
     let (least, most) = (life.acknowledged.entries.len(), life.attempted.entries.len());

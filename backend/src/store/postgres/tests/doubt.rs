@@ -5,8 +5,8 @@ use super::*;
 
 fn by_proxy(place: &Place) -> (Proxy, Store) {
     let proxy = Proxy::new(place.server.socket());
-    let address = place.server.address_by(&place.address, proxy.folder());
-    let store = Store::open(&address).unwrap();
+    let url = place.server.url_by(&place.url, proxy.folder());
+    let store = Store::open(&url.parse().unwrap()).unwrap();
     (proxy, store)
 }
 
@@ -91,7 +91,7 @@ fn a_connection_that_was_ended_while_idle_is_made_again() {
 #[test]
 fn a_crash_of_the_server_loses_nothing_and_stops_nobody() {
     let Some(server) = Server::start(&[]) else { return };
-    let store = Store::open(&server.address()).unwrap();
+    let store = Store::open(&server.url().parse().unwrap()).unwrap();
     let mut shop = Shop::filled(&store);
     for _ in 0..2 {
         shop.sell_in(&store, 7);

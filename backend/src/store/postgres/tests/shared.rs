@@ -72,7 +72,7 @@ fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
 /// Somebody waits, somebody else appends; the wait must end by it and not by its patience.
 fn hears_of_others(place: &Place, notices: bool) {
     let far = Duration::from_secs(600);
-    let open = || Store::open_with(&place.address, notices).unwrap();
+    let open = || Store::open_with(&place.address, notices, true).unwrap();
     let (one, other) = (open(), open());
     assert!(one.is_shared());
     let mut shop = Shop::filled(&one);
@@ -104,7 +104,7 @@ fn the_ledger_is_heard_to_go_on() {
 fn it_is_seen_to_go_on_where_nothing_can_be_heard() {
     let Some(place) = Place::new() else { return };
     hears_of_others(&place, false);
-    assert!(!Store::open_with(&place.address, false).unwrap().notifies);
+    assert!(!Store::open_with(&place.address, false, true).unwrap().notifies);
 }
 
 #[test]

@@ -10,11 +10,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use super::Address;
-
 /// A running server. It stops when this is dropped, and when the test's process ends, however it ends.
 #[derive(Debug)]
-pub(in crate::store) struct Server {
+pub struct Server {
     folder: tempfile::TempDir,
     programs: PathBuf,
     account: Option<(u32, u32)>,
@@ -24,7 +22,7 @@ pub(in crate::store) struct Server {
 
 impl Server {
     /// The server that all tests share; nothing where PostgreSQL is not installed, and a loud word about it.
-    pub(in crate::store) fn shared() -> Option<Arc<Self>> {
+    pub fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(server) = shared.upgrade() {
@@ -36,7 +34,7 @@ impl Server {
     }
 
     /// A server of one's own with some settings.
-    pub(in crate::store) fn start(settings: &[&str]) -> Option<Self> {
+    pub fn start(settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             // Not through the test's captured output: a skipped test must be seen.
             let _ = writeln!(std::io::stderr(), "skipped: no PostgreSQL server found");
@@ -72,10 +70,30 @@ impl Server {
         Some(server)
     }
 
-    /// Starts the server's process, again after [`Server::kill`].
-    pub(in crate::store) fn run(&self, settings: &[&str]) {
+    /// Starts the server's process, again after it was killed.
+    pub fn run(&self, settings: &[&str]) {
+        let mut process = self.spawn(settings);
+        for _ in 0..600 {
+            if self.is_ready() {
+                *self.process.lock().unwrap() = Some(process);
+                return;
+            }
+            // Memory is shared with what is left of a server that was killed, until that has ended, too.
+            if process.try_wait().unwrap().is_some() {
+                process = self.spawn(settings);
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+        panic!("the server does not start: {log}");
+    }
+
+    fn spawn(&self, settings: &[&str]) -> Child {
         // The shell outlives nobody: its input ends with this process, and then it ends the server.
-        let script = r#"exec 3<&0; "$@" </dev/null & read -r _ <&3; kill -QUIT $!; wait $!"#;
+        let script = r#"exec 3<&0
+            "$@" </dev/null 3<&- & server=$!
+            { read -r _ <&3; kill -QUIT $server; } & reader=$!
+            wait $server; kill $reader"#;
         let mut command = Command::new("sh");
         self.lower(&mut command);
         let log = fs::File::options()
@@ -101,26 +119,19 @@ impl Server {
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(log);
-        *self.process.lock().unwrap() = Some(command.spawn().unwrap());
-        let is_ready = || {
-            self.command("pg_isready")
-                .stdout(Stdio::null())
-                .status()
-                .unwrap()
-                .success()
-        };
-        for _ in 0..600 {
-            if is_ready() {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(50));
-        }
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        panic!("the server does not start: {log}");
+        command.spawn().unwrap()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.command("pg_isready")
+            .stdout(Stdio::null())
+            .status()
+            .unwrap()
+            .success()
     }
 
     /// Ends every process of the server as a crash of the machine would, but for what the system still writes.
-    pub(in crate::store) fn kill(&self) {
+    pub fn kill(&self) {
         let process = self.process.lock().unwrap().take();
         if let Some(mut process) = process {
             // Its input ends; SIGQUIT lets the server stop without writing anything more.
@@ -129,35 +140,76 @@ impl Server {
         }
     }
 
+    /// `kill -9` of the process that all others come from; they notice and end, each by itself.
+    pub fn kill_first(&self) {
+        let note = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        kill_process(note.lines().next().unwrap());
+        self.kill();
+    }
+
+    /// `kill -9` of one process that serves a connection: the server breaks all others off and recovers. Whether there
+    /// was one. [`Server::wait`] waits until it is back.
+    pub fn kill_connection(&self) -> bool {
+        let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
+                   ORDER BY random() LIMIT 1";
+        let found = self.sql(any);
+        if !found.is_empty() {
+            kill_process(&found);
+        }
+        !found.is_empty()
+    }
+
+    /// Waits until connections are taken.
+    pub fn wait(&self) {
+        for _ in 0..600 {
+            if self.is_ready() {
+                return;
+            }
+            std::thread::park_timeout(Duration::from_millis(50));
+        }
+        panic!("the server does not come back");
+    }
+
+    /// Where its programs are, `psql` among them.
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
     /// Where connections are made.
-    pub(in crate::store) fn socket(&self) -> PathBuf {
+    pub fn socket(&self) -> PathBuf {
         self.folder.path().join(".s.PGSQL.5432")
     }
 
-    /// An address at which there is nothing yet, for one store.
-    pub(in crate::store) fn address(&self) -> Address {
+    /// The URL of a place where there is nothing yet, for one store.
+    pub fn url(&self) -> String {
         let number = self.schemas.fetch_add(1, Ordering::Relaxed);
         self.sql(&format!("CREATE SCHEMA shop{number}"));
-        self.address_of(number, self.folder.path())
+        let host = self.folder.path().display();
+        let options = format!("options=-csearch_path%3Dshop{number}&application_name=shop{number}&sslmode=disable");
+        format!("postgres://shop@localhost/postgres?host={host}&{options}")
     }
 
     /// The same place by way of another socket's folder.
-    pub(in crate::store) fn address_by(&self, address: &Address, folder: &Path) -> Address {
-        let options = address.options();
-        let number = options.get_options().unwrap().rsplit("shop").next().unwrap();
-        self.address_of(number.parse().unwrap(), folder)
+    pub fn url_by(&self, url: &str, folder: &Path) -> String {
+        let own = self.folder.path().display().to_string();
+        url.replace(&own, &folder.display().to_string())
     }
 
-    fn address_of(&self, number: u32, folder: &Path) -> Address {
-        let host = folder.display();
-        let options = format!("options=-csearch_path%3Dshop{number}&application_name=shop{number}&sslmode=disable");
-        format!("postgres://shop@localhost/postgres?host={host}&{options}")
-            .parse()
-            .unwrap()
+    /// Lets a store's table lie on another disk.
+    pub fn move_table(&self, url: &str, table: &str, disk: &Path) {
+        let folder = disk.join("tables");
+        fs::create_dir(&folder).unwrap();
+        if let Some((user, group)) = self.account {
+            chown(&folder, Some(user), Some(group)).unwrap();
+        }
+        self.sql(&format!("CREATE TABLESPACE small LOCATION '{}'", folder.display()));
+        let (_, rest) = url.split_once("search_path%3D").unwrap();
+        let (schema, _) = rest.split_once('&').unwrap();
+        self.sql(&format!("ALTER TABLE {schema}.{table} SET TABLESPACE small"));
     }
 
     /// Runs statements as the server's owner.
-    pub(in crate::store) fn sql(&self, statements: &str) -> String {
+    pub fn sql(&self, statements: &str) -> String {
         let output = self
             .command("psql")
             .args([
@@ -202,6 +254,11 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+fn kill_process(id: &str) {
+    // One that has just ended by itself is as dead.
+    let _ = Command::new("kill").args(["-KILL", id]).status().unwrap();
 }
 
 /// The folder of the server's programs, the newest version's where there are several.

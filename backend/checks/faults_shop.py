@@ -1,0 +1,168 @@
+"""The shop under test, how it is driven, and how its store is looked at from outside."""
+
+import json
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections import Counter
+from pathlib import Path
+
+ANSWER_S, END_S, FULL_PAUSE_S = 20.0, 20.0, 1.1
+TOKEN = "a-token-for-checks"
+CSV_FILES = ["lock", "ledger.csv", "ledger.csv.new", "catalog.csv", "catalog.csv.new", ".catalog.csv",
+             ".catalog.csv.new"]
+SQLITE_FILES = ["books.db.lock", "books.db", "books.db-wal", "books.db-wal.new", "books.db-shm", "books.db-journal"]
+FOLDER = "store"
+
+
+class Unusable(Exception):
+    """The shop does not even run without faults."""
+
+
+class Shop:
+    """One process, under strace from its start (`traced`), or not at all."""
+
+    def __init__(self, setup, work, traced=None):
+        self.work, self.url, self.statuses = work, None, []
+        arguments = ["all", *(f"--{role}listen=127.0.0.1:0" for role in ("", "catalog-", "order-"))]
+        command = [setup.bookstored, *arguments, "--store", setup.url(work), "--books", setup.books]
+        environment = {**os.environ, "BOOKSTORE_ADMIN_TOKEN": TOKEN, "BOOKSTORE_LOG": "error"}
+        self.said, self.complained = (work / name for name in ("said", "complained"))
+        with self.said.open("wb") as said, self.complained.open("wb") as complained:
+            self.process = subprocess.Popen((traced or []) + command, stdout=said, stderr=complained, env=environment)
+
+    def listens(self):
+        """Waits until it says where it answers; False if it ended before."""
+        ends_at = time.monotonic() + END_S
+        while time.monotonic() < ends_at:
+            found = re.search(r"^listening frontend (\S+)$", self.said.read_text(), re.M)
+            if found:
+                self.url = found[1]
+                return True
+            if self.process.poll() is not None:
+                return False
+            time.sleep(0.01)
+        raise TimeoutError("it neither listens nor ends")
+
+    def ask(self, method, path, body=None, key=None):
+        """Status and parsed body; 0 where no whole answer came."""
+        headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
+        if key:
+            headers["idempotency-key"] = key
+        data = json.dumps(body).encode() if body is not None else None
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+                result = answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as error:
+            result = error.code, json.loads(error.read() or b"null")
+        except TimeoutError as error:
+            raise TimeoutError(f"{method} {path} is never answered") from error
+        except (OSError, ValueError):
+            result = 0, None
+        self.statuses.append(result[0])
+        return result
+
+    def end(self):
+        """Waits for its exit code."""
+        try:
+            return self.process.wait(END_S)
+        except subprocess.TimeoutExpired as error:
+            raise TimeoutError("it does not end") from error
+
+    def stop(self):
+        """Asks it to stop; under strace the program is strace's child."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        is_traced = Path(f"/proc/{self.process.pid}/comm").read_text().strip() == "strace"
+        target = int(children.read_text().split()[0]) if is_traced else self.process.pid
+        os.kill(target, signal.SIGTERM)
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Setup:
+    """A kind of store, and how to look at it from outside."""
+
+    def __init__(self, store, bookstored, root):
+        self.store, self.bookstored, self.root = store, bookstored, root
+        self.books = root / "books.csv"
+        self.books.write_text("1,Plenty,1000,1,a\n2,More,1000,1,a\n")
+        self.files = CSV_FILES if store == "csv" else SQLITE_FILES
+
+    def url(self, work):
+        return f"csv:{work / FOLDER}" if self.store == "csv" else f"sqlite:{work / FOLDER / 'books.db'}"
+
+    def paths(self, work):
+        return [work / FOLDER, *(work / FOLDER / name for name in self.files)]
+
+    def check_at_rest(self, work, acks):
+        """What is wrong with the files of a store that was stopped cleanly."""
+        if self.store == "csv":
+            told = work / "acks.jsonl"
+            told.write_text("".join(json.dumps(ack) + "\n" for ack in acks))
+            checker = Path(__file__).with_name("check_ledger.py")
+            command = [sys.executable, checker, "--at-rest", work / FOLDER, told]
+            done = subprocess.run(command, capture_output=True, text=True)
+            return done.stdout + done.stderr if done.returncode else None
+        return check_sqlite(work / FOLDER / "books.db", acks)
+
+
+def check_sqlite(file, acks):
+    """Replays the ledger's table on its own terms."""
+    database = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+    sound = database.execute("PRAGMA integrity_check").fetchall()
+    if sound != [("ok",)]:
+        return f"integrity_check: {sound[:3]}"
+    stock, orders = {}, Counter()
+    rows = database.execute("SELECT seq, kind, item, change, stock_after, ord FROM ledger ORDER BY seq")
+    for expected, (seq, kind, item, change, after, order) in enumerate(rows, 1):
+        if seq != expected:
+            return f"the entry {expected} is missing"
+        if kind != "refused":
+            stock[item] = stock.get(item, 0) + change
+            if stock[item] != after:
+                return f"the entry {seq} leaves {after} of book {item}, its entries {stock[item]}"
+        if order:
+            orders[str(uuid.UUID(bytes=order)), kind] += 1
+    if dict(database.execute("SELECT item, stock FROM books")) != stock:
+        return "the books' stock is not what the ledger leads to"
+    for ack in acks:
+        times = orders[ack["order"], "sold"]
+        if times != 1 and ack["status"] == "sold" or times and ack["status"] == "refused" or times > 1:
+            return f"told {ack}, {times} times in the ledger"
+    return None
+
+
+def drive(shop, once, acks, changes):
+    """Sells, restocks, sells; what was told goes to the lists. False if an answer was lost."""
+    steps = [
+        ("POST", "/buy", {"item": 2}),
+        ("POST", "/buy", {"item": 1, "quantity": 3}),
+        ("PUT", "/stock/2", {"change": 5}),
+        ("POST", "/buy", {"item": 2, "quantity": 2}),
+    ]
+    for method, path, body in steps:
+        key = str(uuid.uuid4())
+        status, answer = shop.ask(method, path, body, key)
+        if status == 507 and once:
+            # The disk is asked again a second later.
+            time.sleep(FULL_PAUSE_S)
+            status, answer = shop.ask(method, path, body, key)
+        told = {200: "sold", 507: "refused", 503: "refused"}.get(status, "unknown")
+        if method == "POST":
+            ack = {"order": key, "item": body["item"], "quantity": body.get("quantity", 1), "status": told}
+            acks.append({**ack, "seq": answer["seq"]} if told == "sold" else ack)
+        else:
+            changes.append((key, told))
+        if told == "unknown":
+            return False
+    return True

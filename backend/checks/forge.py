@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Falsifies a store at rest as carefully as it can: the control that check_ledger.py notices.
+
+    forge.py STORE delete | double | edit
+
+STORE is csv:DIR, sqlite:FILE or postgres://…: a copy that nobody needs any more.
+
+    delete   takes the last sale out and puts its copies back on the shelf
+    double   writes the last sale down a second time and takes its copies off the shelf again
+    edit     makes one book's stock one copy larger
+"""
+
+import argparse
+import csv
+import io
+import sqlite3
+import subprocess
+from pathlib import Path
+
+from ledger_readers import crc32c
+
+LAST = "(SELECT max(seq) FROM ledger WHERE kind = 'sold')"
+HEAD = "(SELECT max(seq) FROM ledger)"
+RETURN = "UPDATE books SET stock = stock {} (SELECT quantity FROM ledger WHERE seq = {}) " \
+         "WHERE item = (SELECT item FROM ledger WHERE seq = {})"
+SQL = {
+    "delete": [RETURN.format("+", LAST, LAST), f"DELETE FROM ledger WHERE seq = {LAST}"],
+    "double": [
+        "DROP INDEX ledger_ord",
+        "INSERT INTO ledger (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason, batch)"
+        f" SELECT {HEAD} + 1, at_micros, kind, item, quantity, change,"
+        " (SELECT stock FROM books WHERE books.item = ledger.item) - quantity, ord, unit_cost_cents, reason,"
+        f" {HEAD} + 1 FROM ledger WHERE seq = {LAST}",
+        RETURN.format("-", HEAD, HEAD),
+    ],
+    "edit": ["UPDATE books SET stock = stock + 1 WHERE item = (SELECT min(item) FROM books)"],
+}
+
+
+def forge_csv(folder, how):
+    path = folder / "ledger.csv"
+    rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
+    last = max(index for index, row in enumerate(rows) if row[2] == "sold")
+    if how == "delete":
+        del rows[last]
+    elif how == "double":
+        head = max(int(row[0]) for row in rows[1:] if row[2] != "checkpoint") + 1
+        stock = [row for row in rows[1:] if row[2] != "checkpoint" and row[3] == rows[last][3] and row[6]][-1][6]
+        again = list(rows[last])
+        again[0] = again[10] = str(head)
+        again[6] = str(int(stock) - int(again[4]))
+        rows.append(signed(again))
+    else:
+        rows[last][6] = str(int(rows[last][6]) + 1)
+        rows[last] = signed(rows[last])
+    with path.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def signed(row):
+    """The row with the checksum that belongs to it."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="").writerow(row[:-1])
+    return [*row[:-1], f"{crc32c(line.getvalue().encode()):08x}"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("store", metavar="STORE")
+    parser.add_argument("how", choices=sorted(SQL))
+    arguments = parser.parse_args()
+    scheme, _, rest = arguments.store.partition(":")
+    if scheme == "csv":
+        forge_csv(Path(rest), arguments.how)
+    elif scheme == "sqlite":
+        with sqlite3.connect(rest) as database:
+            for statement in SQL[arguments.how]:
+                database.execute(statement)
+    else:
+        statements = [word for statement in SQL[arguments.how] for word in ("--command", statement)]
+        subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *statements, arguments.store],
+                       check=True)
+
+
+if __name__ == "__main__":
+    main()

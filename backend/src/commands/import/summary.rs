@@ -1,0 +1,134 @@
+//! What an import changes, told before it is made.
+
+use std::collections::HashMap;
+use std::fmt::{Display, Write as _};
+
+use common::wire::Book;
+use common::{Entry, ItemNumber, Kind, Seq, text};
+use serde_json::Value;
+
+use crate::catalog::Changes;
+use crate::store::{Loaded, Url};
+
+/// How many changes are told one by one.
+const TOLD_MAX: usize = 20;
+
+/// The changes of an import, counted, and the first ones in words.
+#[derive(Debug)]
+pub(super) struct Summary {
+    lines: Vec<String>,
+    added: usize,
+    changed: usize,
+    withdrawn: usize,
+    /// Not in the file, and still there.
+    kept: usize,
+    /// The books after it.
+    books: usize,
+    head: Seq,
+}
+
+impl Summary {
+    /// Compares.
+    pub(super) fn of(before: &Loaded, changes: &Changes) -> Self {
+        let old = |item: ItemNumber| {
+            let place = before.books.binary_search_by_key(&item, |book| book.item);
+            place.ok().and_then(|place| before.books.get(place))
+        };
+        let count = |counts: &dyn Fn(&Entry) -> bool| changes.entries.iter().filter(|entry| counts(entry)).count();
+        let withdrawn = count(&|entry| entry.kind == Kind::Withdrawn);
+        let added = count(&|entry| entry.kind == Kind::Set && old(entry.item).is_none());
+        let told = changes.entries.iter().take(TOLD_MAX);
+        let mut new: HashMap<ItemNumber, Option<&Book>> = told.clone().map(|entry| (entry.item, None)).collect();
+        for book in &changes.books {
+            if let Some(place) = new.get_mut(&book.item) {
+                *place = Some(book);
+            }
+        }
+        let lines = told.filter_map(|entry| line(old(entry.item), new.get(&entry.item).copied().flatten()));
+        Self {
+            lines: lines.collect(),
+            added,
+            changed: changes.entries.len() - withdrawn - added,
+            withdrawn,
+            kept: changes.kept,
+            books: changes.books.len(),
+            head: changes.entries.last().map_or(before.head, |last| last.seq),
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.added + self.changed + self.withdrawn
+    }
+
+    /// The first changes, a line each.
+    pub(super) fn list(&self) -> String {
+        let mut list = String::new();
+        for line in &self.lines {
+            let _ = writeln!(list, "{line}");
+        }
+        if self.count() > self.lines.len() {
+            let _ = writeln!(list, "  and {} more", self.count() - self.lines.len());
+        }
+        list
+    }
+
+    /// For people.
+    pub(super) fn text(&self, store: &Url, dry_run: bool) -> String {
+        let Self {
+            added,
+            changed,
+            withdrawn,
+            kept,
+            books,
+            head,
+            ..
+        } = self;
+        let done = if dry_run { "would be" } else { "are" };
+        let mut text = format!("{store}: {added} added, {changed} changed, {withdrawn} withdrawn");
+        if *kept > 0 {
+            let _ = write!(text, ", {kept} not in the file and kept (--replace withdraws them)");
+        }
+        let _ = write!(text, "; there {done} {books} books after the entry {head}");
+        text
+    }
+
+    /// For programs.
+    pub(super) fn json(&self, store: &Url, dry_run: bool) -> Value {
+        serde_json::json!({
+            "store": store.to_string(), "dry_run": dry_run, "added": self.added, "changed": self.changed,
+            "withdrawn": self.withdrawn, "kept": self.kept, "books": self.books, "head": self.head,
+            "changes": self.lines,
+        })
+    }
+}
+
+fn line(before: Option<&Book>, after: Option<&Book>) -> Option<String> {
+    let told = |book: &Book| format!("{} {:?}", book.item, text::clean(&book.title));
+    Some(match (before, after) {
+        (None, None) => return None,
+        (None, Some(new)) => {
+            let (stock, cost, topic) = (new.stock, new.cost, text::clean(&new.topic));
+            format!("+ {}: stock {stock}, cost {cost}, topic {topic:?}", told(new))
+        }
+        (Some(old), None) => format!("- {}: stock {}", told(old), old.stock),
+        (Some(old), Some(new)) => format!("~ {}: {}", told(old), differences(old, new).join(", ")),
+    })
+}
+
+fn differences(old: &Book, new: &Book) -> Vec<String> {
+    let mut differences = Vec::new();
+    let mut compare = |column: &str, old: &dyn Display, new: &dyn Display| {
+        let (old, new) = (old.to_string(), new.to_string());
+        if old != new {
+            differences.push(format!("{column} {old} → {new}"));
+        }
+    };
+    let name = |name: &str| format!("{:?}", text::clean(name));
+    let author = |book: &Book| book.author.as_deref().map_or_else(|| "nobody".to_owned(), name);
+    compare("name", &name(&old.title), &name(&new.title));
+    compare("stock", &old.stock, &new.stock);
+    compare("cost", &old.cost, &new.cost);
+    compare("topic", &name(&old.topic), &name(&new.topic));
+    compare("author", &author(old), &author(new));
+    differences
+}

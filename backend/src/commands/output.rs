@@ -1,0 +1,82 @@
+//! Where a catalog file goes. A file is there whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use color_eyre::eyre::{Context, Result};
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Standard output, or a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// `-`
+    Standard,
+    /// A file's path.
+    File(PathBuf),
+}
+
+impl Target {
+    /// What a command line names; standard output where it names nothing.
+    pub fn named(path: Option<PathBuf>) -> Self {
+        match path {
+            Some(path) if path.as_os_str() != "-" => Self::File(path),
+            _ => Self::Standard,
+        }
+    }
+
+    /// What stands in messages.
+    pub(super) fn path(&self) -> &Path {
+        match self {
+            Self::Standard => Path::new("standard output"),
+            Self::File(path) => path,
+        }
+    }
+
+    /// Writes to it. A file gets its name once everything is in it.
+    pub(super) fn write(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+        match self {
+            Self::Standard => buffered(io::stdout().lock(), write).map(drop),
+            // A pipe or a device is written to; replacing it by a file is not what anybody means.
+            Self::File(path) if path.exists() && !path.is_file() => {
+                let file = File::options().write(true).open(path);
+                let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+                buffered(file, write).map(drop)
+            }
+            Self::File(path) => {
+                let mut part = path.clone().into_os_string();
+                part.push(".part");
+                let part = PathBuf::from(part);
+                let written = write_whole(&part, write).and_then(|()| {
+                    fs::rename(&part, path).with_context(|| format!("cannot rename {}", part.display()))
+                });
+                if written.is_err() {
+                    // What is half written is of no use; if it stays, it is named so.
+                    let _ = fs::remove_file(&part);
+                }
+                written
+            }
+        }
+    }
+}
+
+fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
+    let file = File::create(path).with_context(|| format!("cannot make {}", path.display()))?;
+    let file = buffered(file, write)?;
+    file.sync_all()
+        .with_context(|| format!("cannot sync {}", path.display()))
+}
+
+fn buffered<W: Write>(out: W, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<W> {
+    let mut buffer = BufWriter::with_capacity(BUFFER_BYTES, out);
+    write(&mut buffer)?;
+    Ok(buffer.into_inner().map_err(io::IntoInnerError::into_error)?)
+}
+
+/// Tells a result on a line of standard output.
+pub(super) fn tell(line: &str) -> Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{line}")?;
+    Ok(out.flush()?)
+}

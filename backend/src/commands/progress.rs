@@ -1,0 +1,45 @@
+//! How far a command has come, for whoever watches it on a terminal.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+const BAR: &str = "{msg} [{bar:30}] {human_pos} of {human_len}, {eta} left";
+const SPINNER: &str = "{spinner} {msg} ({elapsed})";
+const TICK: Duration = Duration::from_millis(100);
+
+/// A bar or a spinner on standard error, gone when it is dropped; nothing where that is no terminal.
+#[derive(Debug)]
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Of work that can be counted.
+    pub(super) fn counting(message: &'static str, total: u64) -> Self {
+        Self::new(ProgressBar::new(total), BAR, message)
+    }
+
+    /// Of work that cannot.
+    pub(super) fn waiting(message: impl Into<String>) -> Self {
+        let progress = Self::new(ProgressBar::new_spinner(), SPINNER, message);
+        progress.0.enable_steady_tick(TICK);
+        progress
+    }
+
+    fn new(bar: ProgressBar, template: &str, message: impl Into<String>) -> Self {
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style.progress_chars("##-"));
+        bar.set_message(message.into());
+        Self(bar)
+    }
+
+    /// So much more is done.
+    pub(super) fn add(&self, done: usize) {
+        self.0.inc(done as u64);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -1,0 +1,70 @@
+//! Sizes: batches and catalogs as large as they get.
+
+use common::wire::Book;
+use common::{Kind, Seq};
+
+use super::shop::{Shop, book, entry};
+use super::{Fixture, Store};
+
+/// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` asks for another number.
+const BOOKS: u32 = 100_000;
+/// The catalog's largest batch: 64 requests of 1,024 sales.
+const BATCH: usize = 65_536;
+/// Entries read at once, as a catalog does when it opens a store.
+const PAGE: usize = 10_000;
+
+pub(super) fn the_largest_batch_is_one_like_any_other(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, BATCH);
+    shop.sell_in(&*store, 1);
+    store.append(shop.head, &[]).unwrap();
+    assert_is(&shop, &*store);
+    drop(store);
+    assert_is(&shop, &*fixture.open().unwrap());
+}
+
+pub(super) fn a_large_catalog_is_one_like_any_other(fixture: &dyn Fixture) {
+    let count = std::env::var("BOOKSTORE_BOOKS_MAX").ok();
+    let count = count.and_then(|count| count.parse().ok()).unwrap_or(BOOKS);
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::empty();
+    let books: Vec<Book> = (1..=count)
+        .map(|item| book(item, &format!("Title {item}"), 10))
+        .collect();
+    let (entries, books) = shop.importing(&books);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    shop.sell_in(&*store, 1_000);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    drop(store);
+    let store = fixture.open().unwrap();
+    assert_is(&shop, &*store);
+    // One book of all gets another title, and keeps its stock.
+    let mut books = shop.books.clone();
+    let changed = books.last_mut().unwrap();
+    changed.title = "Another title".to_owned();
+    changed.seq = shop.head.next();
+    let mut set = entry(changed.seq, Kind::Set, changed, 0, changed.stock);
+    (set.quantity, set.order) = (None, None);
+    store.import(shop.head, std::slice::from_ref(&set), &books).unwrap();
+    shop.imported(&[set], books);
+    shop.sell_in(&*store, 1);
+    drop(store);
+    assert_is(&shop, &*fixture.open().unwrap());
+}
+
+/// As [`Shop::assert_is`], in pages.
+fn assert_is(shop: &Shop, store: &dyn Store) {
+    let loaded = store.load().unwrap();
+    assert_eq!(loaded.head, shop.head);
+    assert!(loaded.books == shop.books, "the books differ");
+    let (mut after, mut rest) = (Seq::ZERO, &shop.entries[..]);
+    while let Some(known) = rest.get(..PAGE.min(rest.len())).filter(|known| !known.is_empty()) {
+        let page = store.read(after, PAGE).unwrap();
+        assert!(page == known, "the entries after {after} differ");
+        after = known.last().unwrap().seq;
+        rest = &rest[known.len()..];
+    }
+    assert_eq!(store.read(after, PAGE).unwrap(), []);
+}

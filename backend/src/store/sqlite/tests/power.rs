@@ -1,0 +1,121 @@
+//! The power goes: what SQLite had not yet synced is there in any part, or not at all.
+//!
+//! While a batch is written only the write-ahead log is un-synced, and while the log is copied into the file only the
+//! file is. So an image is one of the two as it was before, with some of its new pages.
+
+use super::*;
+
+const PAGE_BYTES: usize = 4096;
+
+/// The two files at one moment.
+#[derive(Clone)]
+struct Files {
+    main: Vec<u8>,
+    log: Vec<u8>,
+}
+
+impl Files {
+    fn of(folder: &Folder) -> Self {
+        let read = |suffix| fs::read(folder.0.path().join(format!("books.db{suffix}"))).unwrap();
+        Self {
+            main: read(""),
+            log: read("-wal"),
+        }
+    }
+
+    /// A start on these files must find one of the shops.
+    fn must_hold_one_of(&self, shops: &[&Shop]) -> Seq {
+        let folder = Folder::new();
+        fs::write(folder.file(), &self.main).unwrap();
+        fs::write(folder.0.path().join("books.db-wal"), &self.log).unwrap();
+        let store = folder.store().unwrap();
+        let head = store.load().unwrap().head;
+        let shop = shops.iter().find(|shop| shop.head == head);
+        shop.unwrap_or_else(|| panic!("a head of {head}")).assert_is(&store);
+        head
+    }
+}
+
+/// Every file that can be on the disk when the second one was being made of the first.
+fn images(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
+    let byte = |content: &[u8], at: usize| content.get(at).copied().unwrap_or(0);
+    let differs =
+        |page: &usize| (page * PAGE_BYTES..(page + 1) * PAGE_BYTES).any(|at| byte(before, at) != byte(after, at));
+    let pages: Vec<usize> = (0..after.len().div_ceil(PAGE_BYTES)).filter(differs).collect();
+    assert!(pages.len() <= 9, "{} pages", pages.len());
+    let mut images = Vec::new();
+    for subset in 0..1_u32 << pages.len() {
+        let mut image = before.to_vec();
+        image.resize(after.len().max(before.len()), 0);
+        for (_, page) in pages.iter().enumerate().filter(|(bit, _)| subset >> bit & 1 == 1) {
+            let range = page * PAGE_BYTES..((page + 1) * PAGE_BYTES).min(after.len());
+            image[range.clone()].copy_from_slice(&after[range]);
+        }
+        images.push(image);
+    }
+    // Cut within and between the frames of the log, and torn: zeros, old content or anything behind the cut.
+    let start = (0..after.len())
+        .find(|&at| byte(before, at) != byte(after, at))
+        .unwrap_or(0);
+    for cut in (start..=after.len())
+        .step_by(509)
+        .chain((start..=after.len()).step_by(PAGE_BYTES))
+    {
+        images.push(after[..cut].to_vec());
+        let torn = |rest: &mut dyn FnMut(usize) -> u8| {
+            [&after[..cut], &(cut..after.len()).map(rest).collect::<Vec<u8>>()].concat()
+        };
+        images.push(torn(&mut |at| byte(before, at)));
+        images.push(torn(&mut |_| 0xa5));
+    }
+    images
+}
+
+#[test]
+fn a_batch_is_there_whole_or_not_at_all_whatever_part_of_the_log_was_written() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 30);
+    let mut count = 0;
+    // A log that grows, and one that begins again over what was copied into the file.
+    for begin in ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)"] {
+        store.run(begin.to_owned());
+        for _ in 0..2 {
+            let (before, known) = (Files::of(&folder), shop.clone());
+            shop.sell_in(&store, 3);
+            let after = Files::of(&folder);
+            assert!(before.main == after.main, "only the log changes");
+            let mut heads = Vec::new();
+            for log in images(&before.log, &after.log) {
+                let image = Files {
+                    main: before.main.clone(),
+                    log,
+                };
+                heads.push(image.must_hold_one_of(&[&known, &shop]));
+                count += 1;
+            }
+            assert!(heads.contains(&known.head) && heads.contains(&shop.head));
+        }
+    }
+    eprintln!("{count} images");
+}
+
+#[test]
+fn copying_the_log_into_the_file_loses_nothing_whatever_part_was_written() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    store.run("PRAGMA wal_checkpoint(TRUNCATE)".to_owned());
+    shop.sell_in(&store, 5);
+    let before = Files::of(&folder);
+    store.run("PRAGMA wal_checkpoint(FULL)".to_owned());
+    let after = Files::of(&folder);
+    assert!(before.log == after.log && before.main != after.main);
+    let images = images(&before.main, &after.main);
+    eprintln!("{} images", images.len());
+    for main in images {
+        let log = before.log.clone();
+        Files { main, log }.must_hold_one_of(&[&shop]);
+    }
+}

@@ -1,0 +1,223 @@
+//! `audit`: what it finds, and that it changes nothing.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use super::{FOUR, Place};
+
+async fn sold(place: Place) -> Place {
+    place.done(&["import", &place.file("books.csv", FOUR)]);
+    place.sell(20).await;
+    let told = place.done(&["audit"]);
+    assert!(
+        told.starts_with("clean") && told.contains("24 entries, 4 books: 20 sold (20 copies for 700.00)"),
+        "{told}"
+    );
+    place
+}
+
+/// What an audit says that must find something.
+fn violations(place: &Place) -> String {
+    let (code, told, said) = place.run(&["audit"]);
+    assert_eq!((code, said.as_str()), (1, ""), "{told}");
+    assert!(told.starts_with("violated"), "{told}");
+    told
+}
+
+fn ledger(place: &Place) -> PathBuf {
+    place.path("store").join("ledger.csv")
+}
+
+/// Changes columns of an entry's line, and its checksum with them if the hand is a skilled one.
+fn edit(place: &Place, seq: u64, columns: &[(usize, &str)], skilled: bool) {
+    let text = fs::read_to_string(ledger(place)).unwrap();
+    let lines = text.lines().map(|line| {
+        let mut fields: Vec<&str> = line.split(',').collect();
+        if fields[0] != seq.to_string() || fields[2] == "checkpoint" {
+            return format!("{line}\n");
+        }
+        for &(column, value) in columns {
+            fields[column] = value;
+        }
+        let checked = fields[..11].join(",");
+        let sum = if skilled {
+            format!("{:08x}", crc32c::crc32c(checked.as_bytes()))
+        } else {
+            fields[11].to_owned()
+        };
+        format!("{checked},{sum}\n")
+    });
+    fs::write(ledger(place), lines.collect::<String>()).unwrap();
+}
+
+fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = fs::read_dir(place.path("store")).unwrap();
+    let paths = files
+        .map(|file| file.unwrap().path())
+        .filter(|path| !path.ends_with("lock"));
+    paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+}
+
+/// The columns of one sale that a hand changes, whether it is a skilled one, and what is told of that.
+type Case<'a> = (&'a [(usize, &'a str)], bool, &'a str);
+
+#[tokio::test]
+async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
+    // The sale 9 took book 1 from 398 to 397.
+    let place = sold(Place::csv()).await;
+    let sound = fs::read(ledger(&place)).unwrap();
+    let (line, stock) = (12, 397);
+    let cases: [Case<'_>; 6] = [
+        (
+            &[(6, "398")],
+            false,
+            &format!("ledger.csv:{line}: the checksum does not match"),
+        ),
+        (
+            &[(6, "398")],
+            true,
+            "entry 9, book 1: the stock after it is 398, which 398 changed by -1 is not",
+        ),
+        (
+            &[(4, "2"), (5, "-2"), (6, "396")],
+            true,
+            "entry 11, book 1: the stock after it is 396, which 396 changed by -1 is not",
+        ),
+        (
+            &[(4, "2")],
+            true,
+            "entry 9, book 1: the stock changed by other than the quantity",
+        ),
+        (
+            &[(8, "3.00")],
+            true,
+            "entry 9, book 1: a copy is said to have cost 3.00, but it cost 30.00 then",
+        ),
+        (
+            &[(2, "refused"), (9, "sold-out"), (5, "0"), (6, "398")],
+            true,
+            "entry 9, book 1: it was refused for want of copies that were there",
+        ),
+    ];
+    assert!(
+        String::from_utf8_lossy(&sound)
+            .lines()
+            .any(|line| line.starts_with("9,") && line.contains(&format!(",{stock},")))
+    );
+    for (columns, skilled, expected) in cases {
+        fs::write(ledger(&place), &sound).unwrap();
+        edit(&place, 9, columns, skilled);
+        let before = files(&place);
+        let told = violations(&place);
+        assert!(told.contains(expected), "{expected} is not in {told}");
+        assert_eq!(files(&place), before, "an audit changes nothing");
+    }
+}
+
+#[tokio::test]
+async fn the_last_sale_edited_by_hand_is_found_by_the_catalog_file() {
+    let place = sold(Place::csv()).await;
+    edit(&place, 24, &[(4, "3"), (5, "-3"), (6, "488")], true);
+    let told = violations(&place);
+    assert!(
+        told.contains("entry 24, book 2: the catalog has a stock of 490, the ledger 488"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn an_order_that_was_decided_twice_is_found() {
+    let place = sold(Place::csv()).await;
+    let text = fs::read_to_string(ledger(&place)).unwrap();
+    let order = text
+        .lines()
+        .find(|line| line.starts_with("7,"))
+        .unwrap()
+        .split(',')
+        .nth(7)
+        .unwrap()
+        .to_owned();
+    edit(&place, 12, &[(7, &order)], true);
+    let told = violations(&place);
+    assert!(
+        told.contains(&format!(
+            "entry 12, book 2: the order {order} was decided by the entry 7 already"
+        )),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn a_sale_edited_by_hand_is_found_in_a_database() {
+    let cases = [
+        (
+            "UPDATE ledger SET stock_after = 398 WHERE seq = 9",
+            "UPDATE ledger SET stock_after = 397 WHERE seq = 9",
+            "entry 9, book 1: the stock after it is 398, which 398 changed by -1 is not",
+        ),
+        (
+            "UPDATE ledger SET quantity = 1, change = -5, stock_after = 393 WHERE seq = 9",
+            "UPDATE ledger SET quantity = 1, change = -1, stock_after = 397 WHERE seq = 9",
+            "entry 9, book 1: the stock changed by other than the quantity",
+        ),
+        (
+            "UPDATE ledger SET kind = 'lent' WHERE seq = 9",
+            "UPDATE ledger SET kind = 'sold' WHERE seq = 9",
+            "the entry 9 has a bad kind",
+        ),
+        (
+            "UPDATE books SET stock = 391 WHERE item = 1",
+            "UPDATE books SET stock = 390 WHERE item = 1",
+            "entry 23, book 1: the catalog has a stock of 391, the ledger 390",
+        ),
+        (
+            "UPDATE books SET cost_cents = 1 WHERE item = 1",
+            "UPDATE books SET cost_cents = 3000 WHERE item = 1",
+            "entry 23, book 1: the catalog has a cost of 0.01, the ledger 30.00",
+        ),
+        (
+            "UPDATE ledger SET seq = 1000 WHERE seq = 24",
+            "UPDATE ledger SET seq = 24 WHERE seq = 1000",
+            "entry 1000: it stands where the entry 24 should",
+        ),
+        (
+            "DELETE FROM ledger WHERE seq = 24",
+            "SELECT 1",
+            "entry 22, book 2: the catalog has a stock of 490, the ledger 491",
+        ),
+    ];
+    for place in Place::of_each_kind().into_iter().skip(1) {
+        let place = sold(place).await;
+        for (wrong, right, expected) in cases {
+            place.sql(wrong).await;
+            let told = violations(&place);
+            assert!(told.contains(expected), "{expected} is not in {told}");
+            place.sql(right).await;
+        }
+        let told = place.run(&["audit", "--json"]).1;
+        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        assert_eq!(
+            (&told["verdict"], &told["violations"][0]["item"]),
+            (&"violated".into(), &2.into()),
+            "{told}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
+    let place = sold(Place::csv()).await;
+    let mut torn = fs::read(ledger(&place)).unwrap();
+    torn.extend_from_slice(b"25,2026-");
+    fs::write(ledger(&place), &torn).unwrap();
+    let before = files(&place);
+    let told = place.done(&["audit"]);
+    assert!(
+        told.starts_with("clean") && told.contains("note: ") && told.contains("the next start cuts it off"),
+        "{told}"
+    );
+    assert_eq!(files(&place), before);
+    place.sell(1).await;
+    assert!(!place.done(&["audit"]).contains("note"));
+}
