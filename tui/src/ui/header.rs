@@ -97,8 +97,8 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         if x + width + 2 > area.right() {
             break;
         }
-        let marker = if active { canvas.glyphs().marker } else { " " };
-        canvas.text(Rect { x, width: 1, ..area }, marker, style);
+        let marker = Line::from(canvas.marker(active, true));
+        canvas.line(Rect { x, width: 1, ..area }, &marker);
         canvas.text(
             Rect {
                 x: x + 1,

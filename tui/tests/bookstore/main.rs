@@ -10,6 +10,8 @@ mod help;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod manners;
+#[cfg(test)]
 mod one_shots;
 #[cfg(test)]
 mod screen;

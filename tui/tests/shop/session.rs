@@ -201,10 +201,23 @@ impl Visitor {
     }
 
     async fn sees(&mut self, wanted: &str) {
-        let seen = self.frames.wait_for(|frame| frame.contains(wanted));
+        self.sees_that(wanted, |frame| frame.contains(wanted)).await;
+    }
+
+    async fn sees_that(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let seen = self.frames.wait_for(|frame| wanted(frame));
         if tokio::time::timeout(PATIENCE, seen).await.is_err() {
-            panic!("no {wanted:?} in\n{}", *self.frames.borrow());
+            panic!("no {what:?} in\n{}", *self.frames.borrow());
         }
+    }
+
+    /// Opens the dialog and waits until what was ordered before has been read.
+    async fn open_dialog(&mut self) {
+        self.press(Key::Char('b'));
+        self.sees_that("the dialog", |frame| {
+            frame.contains("Cancel") && !frame.contains("still being read")
+        })
+        .await;
     }
 
     async fn leave(self) {
@@ -232,8 +245,7 @@ async fn a_book_is_bought_and_its_order_was_on_disk_before_the_request() {
     let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
     visitor.sees("● live").await;
     visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('b'));
-    visitor.sees("Cancel").await;
+    visitor.open_dialog().await;
     visitor.press(Key::Char('y'));
     visitor.sees("✓ sold").await;
     visitor.leave().await;
@@ -257,7 +269,7 @@ async fn a_lost_answer_is_settled_with_the_same_key() {
     let seen = shared(folder.path(), 1);
     let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
     visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('b'));
+    visitor.open_dialog().await;
     visitor.press(Key::Char('y'));
     visitor.sees("✓ sold").await;
     visitor.leave().await;
@@ -273,7 +285,7 @@ async fn an_order_that_a_killed_shop_left_is_asked_for_and_not_sent() {
     let url = front_end(&seen);
     let mut visitor = Visitor::enter(&url, folder.path());
     visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('b'));
+    visitor.open_dialog().await;
     visitor.press(Key::Char('y'));
     visitor.sees("unknown, checking").await;
     visitor.visit.abort();
