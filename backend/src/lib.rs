@@ -11,6 +11,8 @@ pub mod frontend;
 pub mod http;
 pub mod order;
 mod run;
+#[cfg(feature = "sabotage")]
+mod sabotage;
 pub mod service;
 pub mod store;
 

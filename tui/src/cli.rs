@@ -1,13 +1,18 @@
 //! The command line. What passes here is valid: every argument is parsed into the type that is used later.
 
+mod autopilot;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 use common::time::parse_duration;
 use common::wire::StockChange;
 use common::{ItemNumber, OrderId, Quantity, Seq, Stock, limits};
+
+pub use autopilot::AutopilotArgs;
 
 use crate::config::Config;
 use crate::keymap::Keymap;
@@ -165,6 +170,13 @@ pub enum Command {
     },
     /// Change the stock of a book (shopkeeper)
     Restock(RestockArgs),
+    /// Run one of the services in this process, for the autopilot's faults
+    #[command(hide = true, disable_help_flag = true)]
+    Serve {
+        /// What `bookstored` would be given
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -233,40 +245,6 @@ impl RestockArgs {
             Some(stock) => StockChange::To(stock),
             None => StockChange::By(self.by.unwrap_or(0)),
         }
-    }
-}
-
-/// Arguments of `autopilot`.
-#[derive(Debug, Clone, Args)]
-pub struct AutopilotArgs {
-    /// How many shoppers at once
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    pub shoppers: u32,
-    /// Stop after that time, like 30s, 5m or 2h
-    #[arg(long, value_name = "TIME", value_parser = parse_run)]
-    pub duration: Option<Duration>,
-    /// Stop after that many requests
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
-    pub requests: Option<u64>,
-    /// The same seed gives the same plan; drawn and printed otherwise
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Copies in each order, 1 to 100
-    #[arg(long, value_name = "Q", default_value_t)]
-    pub quantity: Quantity,
-    /// No screen: one line a second, then the summary
-    #[arg(long, action = ArgAction::SetTrue)]
-    pub headless: bool,
-    /// Write each shopper's first 10,000 operations there
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub plan: Option<PathBuf>,
-}
-
-fn parse_run(text: &str) -> Result<Duration, String> {
-    match parse_duration(text) {
-        Ok(Duration::ZERO) => Err("expected more than no time at all".to_owned()),
-        Ok(run) => Ok(run),
-        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -355,6 +333,11 @@ mod tests {
             "bookstore watch --after -1",
             "bookstore autopilot --shoppers 0",
             "bookstore autopilot --duration 0s",
+            "bookstore autopilot --mix 1:2",
+            "bookstore autopilot --popularity normal",
+            "bookstore autopilot --rate 0",
+            "bookstore autopilot --rate 5 --think 1s",
+            "bookstore autopilot --restock 0",
         ] {
             assert!(parse(line).is_err(), "{line:?} was taken");
         }

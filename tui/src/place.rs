@@ -34,6 +34,19 @@ pub struct Place {
 }
 
 impl Place {
+    /// A running store at that address.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn at(url: &str, token: Option<&str>) -> Result<Self, Error> {
+        Ok(Self {
+            shop: shop_at(url, token)?,
+            name: url.to_owned(),
+            note: None,
+            own: None,
+        })
+    }
+
     /// Says when the store in this process is closed for good, and why.
     pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
         self.own.as_ref().and_then(|own| own.ended())
@@ -52,20 +65,9 @@ impl Place {
 /// # Errors
 /// See [`Error`].
 pub async fn find(cli: &Cli) -> Result<Place, Error> {
-    let connections = connections().map_err(|error| Error::Connections(error.to_string()))?;
-    let shop_at = |url: &str, token: Option<&str>| {
-        Peer::parse(connections, url)
-            .map(|peer| Shop::new(peer, token))
-            .map_err(Error::Url)
-    };
     let token = cli.shop.token();
     if let Some(url) = cli.shop.url() {
-        return Ok(Place {
-            shop: shop_at(url, token)?,
-            name: url.to_owned(),
-            note: None,
-            own: None,
-        });
+        return Place::at(url, token);
     }
     Ok(match own_store::open_or_find(token).await? {
         OwnStore::Opened { all, token, store } => Place {
@@ -84,4 +86,10 @@ pub async fn find(cli: &Cli) -> Result<Place, Error> {
             own: None,
         },
     })
+}
+
+fn shop_at(url: &str, token: Option<&str>) -> Result<Shop, Error> {
+    let connections = connections().map_err(|error| Error::Connections(error.to_string()))?;
+    let peer = Peer::parse(connections, url).map_err(Error::Url)?;
+    Ok(Shop::new(peer, token))
 }

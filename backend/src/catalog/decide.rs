@@ -119,7 +119,10 @@ impl<'a, D: Durable> Batch<'a, D> {
             return Ok(self.refuse(Reason::UnknownItem, sale.order, sale.item, quantity, None, kept));
         };
         let change = -i64::from(sale.quantity.get());
-        let Some(left) = shelf.stock.changed_by(change) else {
+        let left = shelf.stock.changed_by(change);
+        #[cfg(feature = "sabotage")]
+        let left = left.or_else(crate::sabotage::oversold);
+        let Some(left) = left else {
             return Ok(self.refuse(Reason::SoldOut, sale.order, sale.item, quantity, Some(shelf), kept));
         };
         Ok(self.record(Entry {
@@ -183,6 +186,10 @@ impl<'a, D: Durable> Batch<'a, D> {
     }
 
     fn decided(&self, order: OrderId) -> Result<Option<Entry>, D::Error> {
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Fault::DoubleApply) {
+            return Ok(None);
+        }
         match self.decided.get(&order).and_then(|&index| self.entries.get(index)) {
             Some(entry) => Ok(Some(entry.clone())),
             None => self.durable.decided(order),
@@ -192,6 +199,8 @@ impl<'a, D: Durable> Batch<'a, D> {
     fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
         let shelf = self.durable.on_shelf(item)?;
         let stock = self.stocks.get(&item).copied().unwrap_or(shelf.stock);
+        #[cfg(feature = "sabotage")]
+        let stock = crate::sabotage::base(stock, shelf.stock);
         Some(OnShelf { stock, ..shelf })
     }
 
@@ -229,6 +238,8 @@ impl<'a, D: Durable> Batch<'a, D> {
             .last()
             .map_or_else(|| self.durable.head(), |last| last.seq)
             .next();
+        #[cfg(feature = "sabotage")]
+        crate::sabotage::charge(&mut entry);
         if let Some(stock) = entry.stock_after {
             self.stocks.insert(entry.item, stock);
         }

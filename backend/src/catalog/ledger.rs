@@ -168,6 +168,12 @@ impl Thread {
             let now = Timestamp::now();
             let head = *self.head.borrow();
             let appended = self.decide(jobs, now).and_then(|(entries, verdicts)| {
+                #[cfg(feature = "sabotage")]
+                let entries = crate::sabotage::remember(entries);
+                #[cfg(feature = "sabotage")]
+                if crate::sabotage::is(crate::sabotage::Fault::AcknowledgedBeforeDurable) {
+                    return Ok((entries, verdicts));
+                }
                 self.store.append(head, &entries)?;
                 Ok((entries, verdicts))
             });
@@ -400,6 +406,8 @@ fn decision(order: OrderId, verdict: Verdict, title: Option<String>) -> Decision
         // A sale never takes a stock out of its range: it is refused first.
         Verdict::Expired | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }
+    #[cfg(feature = "sabotage")]
+    let decision = crate::sabotage::tell(decision);
     decision
 }
 

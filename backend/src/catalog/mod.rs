@@ -235,11 +235,21 @@ impl Catalog {
         Ok(LedgerPage { entries, head })
     }
 
-    /// The entry that decided an order.
+    /// The entry that decided an order. That there is none is said only after the ledger's thread has come by: the order
+    /// may be on its way to the disk.
     ///
     /// # Errors
-    /// The store's.
+    /// The store's, and those of [`Self::sell`].
     pub async fn find_order(&self, order: OrderId) -> Result<At<Option<Entry>>, Error> {
+        let found = self.look_for_order(order).await?;
+        if found.what.is_some() {
+            return Ok(found);
+        }
+        self.submit(Job::Confirm).await?;
+        self.look_for_order(order).await
+    }
+
+    async fn look_for_order(&self, order: OrderId) -> Result<At<Option<Entry>>, Error> {
         let (known, head) = {
             let state = self.state();
             let known = match state.recent.decided(order) {

@@ -51,7 +51,9 @@ pub fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: Cancell
     });
     let document = document();
     let mut routes = vec![
-        Route::of::<__path_sell_books, _, _, _>(&service, sell_books).of_a_batch(),
+        Route::of::<__path_sell_books, _, _, _>(&service, sell_books)
+            .of_a_batch()
+            .directly(),
         Route::of::<__path_lookup_book, _, _, _>(&service, lookup_book),
         Route::of::<__path_search_topic, _, _, _>(&service, search_topic),
         Route::of::<__path_list_topics, _, _, _>(&service, list_topics),

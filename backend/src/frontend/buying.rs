@@ -4,12 +4,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
-use common::client::{Error, Orders};
-use common::wire::{Order, OrderResult, OrderResults, Orders as Batch, Receipt, Refused};
-use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, limits};
+use common::client::{Error, Orders, PlacedBatch, PlacedOrder};
+use common::wire::{Order, Orders as Batch, Refused};
+use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 
 use super::Frontend;
-use crate::http::{Answer, Failure, Outcome};
+use crate::http::{self, Answer, Failure};
 
 /// Purchases that may wait for their turn.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
@@ -22,7 +22,10 @@ const PATIENCE_MIN: Duration = Duration::from_secs(1);
 /// How much longer than the deadline the order service's own "too late" may take to arrive.
 const SLACK: Duration = Duration::from_millis(250);
 
-pub(super) fn batcher(orders: Orders) -> Batcher<Order, OrderResult> {
+/// What became of an order, and the last entry that the order service had heard of by then.
+pub(super) type Outcome = (PlacedOrder, Option<Seq>);
+
+pub(super) fn batcher(orders: Orders) -> Batcher<Order, Outcome> {
     let limits = batcher::Limits {
         queue: QUEUE,
         batch: BATCH,
@@ -32,20 +35,21 @@ pub(super) fn batcher(orders: Orders) -> Batcher<Order, OrderResult> {
 }
 
 /// One call. It is never sent twice from here: the order service alone re-sends.
-async fn place(orders: Orders, batch: Vec<Order>) -> Vec<OrderResult> {
+async fn place(orders: Orders, batch: Vec<Order>) -> Vec<Outcome> {
     let last = batch.iter().filter_map(|order| order.deadline).max();
     let patience = last.map(Deadline::remaining).unwrap_or_default().max(PATIENCE_MIN);
     let batch = Batch { orders: batch };
     match orders.place(&batch, Deadline::within(patience)).await {
-        Ok(OrderResults { results, .. }) => results,
+        Ok(PlacedBatch { results, head }) => results.into_iter().map(|result| (result, Some(head))).collect(),
         Err(error) => {
             tracing::warn!(%error, "a batch of orders was not placed");
-            batch.orders.iter().map(|order| failed(&error, order.order)).collect()
+            let failed = batch.orders.iter().map(|order| failed(&error, order.order));
+            failed.map(|failed| (failed, None)).collect()
         }
     }
 }
 
-fn failed(error: &Error, order: Option<OrderId>) -> OrderResult {
+fn failed(error: &Error, order: Option<OrderId>) -> PlacedOrder {
     let problem = if error.is_definite() {
         Problem::new(
             Code::Unavailable,
@@ -54,7 +58,7 @@ fn failed(error: &Error, order: Option<OrderId>) -> OrderResult {
     } else {
         too_late(order)
     };
-    OrderResult::Problem(Refused {
+    PlacedOrder::Problem(Refused {
         problem,
         replayed: false,
     })
@@ -73,7 +77,7 @@ impl Frontend {
         quantity: Quantity,
         key: Option<OrderId>,
         deadline: Option<Deadline>,
-    ) -> Outcome {
+    ) -> http::Outcome {
         let deadline = Deadline::bounded(deadline);
         let id = key.unwrap_or_else(OrderId::mint);
         if deadline.has_passed() && key.is_none() {
@@ -88,25 +92,31 @@ impl Frontend {
         };
         let patience = deadline.remaining().max(PATIENCE_MIN) + SLACK;
         let called = tokio::time::timeout(patience, self.batcher.call(order)).await;
-        let (problem, replayed) = match called {
-            Ok(Ok(OrderResult::Receipt(placed))) => return Ok(self.sold(&placed.receipt, placed.replayed).await),
-            Ok(Ok(OrderResult::Problem(Refused { problem, replayed }))) => (problem, replayed),
-            Ok(Err(batcher::Error::Full)) => (
-                Problem::new(Code::Unavailable, "Too many purchases are waiting; nothing was bought."),
-                false,
-            ),
-            Ok(Err(batcher::Error::Closed)) => (
-                Problem::new(Code::Unavailable, "The front-end is stopping; nothing was bought."),
-                false,
-            ),
-            Ok(Err(batcher::Error::Lost)) | Err(_) => (too_late(Some(id)), false),
+        let problem = match called {
+            Ok(Ok((placed, head))) => return self.placed(placed, head).await,
+            Ok(Err(batcher::Error::Full)) => {
+                Problem::new(Code::Unavailable, "Too many purchases are waiting; nothing was bought.")
+            }
+            Ok(Err(batcher::Error::Closed)) => {
+                Problem::new(Code::Unavailable, "The front-end is stopping; nothing was bought.")
+            }
+            Ok(Err(batcher::Error::Lost)) | Err(_) => too_late(Some(id)),
         };
-        Err(Failure::from(problem).replayed(replayed))
+        Err(problem.into())
     }
 
-    async fn sold(&self, receipt: &Receipt, replayed: bool) -> Answer {
-        self.note(Some(receipt.seq));
-        self.live.hear_soon(receipt.seq).await;
-        Answer::json(receipt).at(Some(self.head())).replayed(replayed)
+    async fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> http::Outcome {
+        self.note(head);
+        let (seq, answer) = match placed {
+            PlacedOrder::Sold(seq, receipt) => (seq, Answer::json_bytes(receipt)),
+            PlacedOrder::Replayed(receipt) => (receipt.seq, Answer::json(&receipt).replayed(true)),
+            // With the head: who asks for a recorded refusal hears it wherever it asks.
+            PlacedOrder::Problem(Refused { problem, replayed }) => {
+                return Err(Failure::from(problem).at(head).replayed(replayed));
+            }
+        };
+        self.note(Some(seq));
+        self.live.hear_soon(seq).await;
+        Ok(answer.at(Some(self.head())))
     }
 }

@@ -212,6 +212,10 @@ impl Shelves {
 
     fn follow(&mut self, entry: &Entry) {
         self.position = entry.seq;
+        #[cfg(feature = "sabotage")]
+        if crate::sabotage::is(crate::sabotage::Fault::StaleCache) {
+            return;
+        }
         if !entry.kind.changes_book() {
             return;
         }

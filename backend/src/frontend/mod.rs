@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
 use common::client::{self, Answer as Reply, Catalog, Freshness, Orders};
-use common::wire::{Health, Order, OrderResult, StockChange};
+use common::wire::{Health, Order, StockChange};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -32,7 +32,7 @@ use crate::http::{Answer, Failure, Outcome, Readiness, Ready};
 pub struct Frontend {
     catalog: Catalog,
     orders: Orders,
-    batcher: Batcher<Order, OrderResult>,
+    batcher: Batcher<Order, buying::Outcome>,
     live: Arc<Live>,
     subscribers: Arc<Semaphore>,
     /// The last entry of the ledger that was heard of.

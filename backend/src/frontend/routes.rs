@@ -42,7 +42,7 @@ impl utoipa::Modify for Token {
 pub fn routes(frontend: &Arc<Frontend>) -> Routes {
     let document = document();
     let mut routes = vec![
-        Route::of::<__path_buy_book, _, _, _>(frontend, buy_book),
+        Route::of::<__path_buy_book, _, _, _>(frontend, buy_book).directly(),
         Route::of::<__path_search_books, _, _, _>(frontend, search_books).with_shortcut(frontend, glance_at_books),
         Route::of::<__path_list_topics, _, _, _>(frontend, list_topics).with_shortcut(frontend, glance_at_topics),
         Route::of::<__path_find_order, _, _, _>(frontend, find_order),
@@ -152,7 +152,7 @@ async fn buy_book(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
     let order = call.parse_segment("order", 0)?;
-    let reply = frontend.orders.find(order, call.seen()?).await;
+    let reply = frontend.orders.find(order, freshness(&call)?).await;
     frontend.relay(reply)
 }
 

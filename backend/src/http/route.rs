@@ -7,9 +7,10 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Buf;
 use common::{Code, Seq, limits};
-use futures::FutureExt;
 use futures::future::BoxFuture;
+use futures::{FutureExt, Stream};
 use http::{HeaderMap, Method};
 use warp::filters::BoxedFilter;
 use warp::path::FullPath;
@@ -17,7 +18,7 @@ use warp::{Filter, Rejection};
 
 use super::answer::WarpResponse;
 use super::metrics::RouteMetrics;
-use super::shortcut::{Lane, Shortcut};
+use super::shortcut::{Lane, Shortcut, Way};
 use super::{Answer, Call, Failure, Glance, Outcome, body};
 
 type Handler = Arc<dyn Fn(Call) -> BoxFuture<'static, Outcome> + Send + Sync>;
@@ -31,6 +32,7 @@ pub struct Route {
     is_safe: bool,
     handler: Handler,
     shortcut: Option<Shortcut>,
+    is_direct: bool,
 }
 
 impl fmt::Debug for Route {
@@ -64,6 +66,7 @@ impl Route {
             is_safe: true,
             handler: Arc::new(move |call| handler(Arc::clone(&service), call).boxed()),
             shortcut: None,
+            is_direct: false,
         }
     }
 
@@ -90,6 +93,14 @@ impl Route {
     ) -> Self {
         let service = Arc::clone(service);
         self.shortcut = Some(Arc::new(move |glance: &Glance<'_>| shortcut(&service, glance)));
+        self
+    }
+
+    /// Taken up without asking the web framework, whose filters cost as much as a purchase. Only for a template without
+    /// parameters.
+    #[must_use]
+    pub fn directly(mut self) -> Self {
+        self.is_direct = true;
         self
     }
 
@@ -172,9 +183,19 @@ impl Routes {
 
     pub(super) fn lanes(&self) -> Arc<[Lane]> {
         let lane = |route: &Route| {
+            let way = match &route.shortcut {
+                Some(shortcut) => Way::Shortcut(Arc::clone(shortcut)),
+                None if route.is_direct => Way::Direct(Endpoint {
+                    route: Arc::new(route.clone()),
+                    metrics: Arc::new(route.metrics(self.service)),
+                    head: Arc::clone(&self.head),
+                }),
+                None => return None,
+            };
             Some(Lane {
+                method: route.method.clone(),
                 path: route.template.clone(),
-                shortcut: route.shortcut.clone()?,
+                way,
                 metrics: Arc::new(route.metrics(self.service)),
             })
         };
@@ -197,10 +218,53 @@ impl Routes {
 
 type Head = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
 
+/// A route that is being served.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    route: Arc<Route>,
+    metrics: Arc<RouteMetrics>,
+    head: Head,
+}
+
+impl Endpoint {
+    /// Answers a request whose address and method are the route's.
+    pub(super) async fn answer<S, B, E>(
+        self,
+        segments: Vec<String>,
+        query: String,
+        fields: HeaderMap,
+        chunks: S,
+    ) -> WarpResponse
+    where
+        S: Stream<Item = Result<B, E>>,
+        B: Buf,
+    {
+        let Self { route, metrics, head } = self;
+        let started = Instant::now();
+        let body = body::read(&fields, route.body_bytes_max, chunks).await;
+        let call = Call {
+            segments,
+            query,
+            fields,
+            body,
+        };
+        let if_none_match = call.if_none_match().map(str::to_owned);
+        let response = match handle(&route, call).await {
+            Ok(answer) => answer.into_response(if_none_match.as_deref(), head()),
+            Err(failure) => failure.into_response(head()),
+        };
+        metrics.record(response.status().as_u16(), started.elapsed());
+        response
+    }
+}
+
 fn endpoint(route: Route, metrics: RouteMetrics, head: Head) -> BoxedFilter<(WarpResponse,)> {
-    let route = Arc::new(route);
-    let metrics = Arc::new(metrics);
-    let addressed = Arc::clone(&route);
+    let endpoint = Endpoint {
+        route: Arc::new(route),
+        metrics: Arc::new(metrics),
+        head,
+    };
+    let addressed = Arc::clone(&endpoint.route);
     // Path, then method, then the rest: a rejection here means "another route", never "an error".
     warp::path::full()
         .and(warp::method())
@@ -212,24 +276,7 @@ fn endpoint(route: Route, metrics: RouteMetrics, head: Head) -> BoxedFilter<(War
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(move |segments, query, fields: HeaderMap, chunks| {
-            let (route, metrics, head) = (Arc::clone(&route), Arc::clone(&metrics), Arc::clone(&head));
-            async move {
-                let started = Instant::now();
-                let body = body::read(&fields, route.body_bytes_max, chunks).await;
-                let call = Call {
-                    segments,
-                    query,
-                    fields,
-                    body,
-                };
-                let if_none_match = call.if_none_match().map(str::to_owned);
-                let response = match handle(&route, call).await {
-                    Ok(answer) => answer.into_response(if_none_match.as_deref(), head()),
-                    Err(failure) => failure.into_response(head()),
-                };
-                metrics.record(response.status().as_u16(), started.elapsed());
-                response
-            }
+            endpoint.clone().answer(segments, query, fields, chunks)
         })
         .boxed()
 }

@@ -1,5 +1,5 @@
-//! Shortcuts: answers from memory that need neither a body nor a wait. They are given before the web framework is asked, at
-//! a fraction of its cost; whatever they do not know goes the usual way.
+//! What is answered before the web framework is asked, at a fraction of its cost: answers from memory that need neither a
+//! body nor a wait, and the few operations that purchases go through. Everything else goes the usual way.
 
 use std::convert::Infallible;
 use std::future::Ready;
@@ -8,15 +8,19 @@ use std::time::Instant;
 
 use common::client::Freshness;
 use common::headers;
-use futures::future::Either;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Either};
 use http::header::{CACHE_CONTROL, CONTENT_LENGTH, IF_NONE_MATCH, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request};
 use hyper::body::Incoming;
 use hyper::service::Service;
 
+use http_body_util::BodyExt;
+
 use super::Answer;
 use super::answer::WarpResponse;
 use super::metrics::RouteMetrics;
+use super::route::Endpoint;
 
 /// What can be seen of a request without taking it up.
 #[derive(Debug, Clone, Copy)]
@@ -46,11 +50,21 @@ impl<'a> Glance<'a> {
 /// An answer from memory, if there is one.
 pub(super) type Shortcut = Arc<dyn Fn(&Glance<'_>) -> Option<Answer> + Send + Sync>;
 
-/// A shortcut at its address.
+/// How requests at an address get by.
+#[derive(Clone)]
+pub(super) enum Way {
+    /// An answer from memory, if there is one.
+    Shortcut(Shortcut),
+    /// The operation itself.
+    Direct(Endpoint),
+}
+
+/// A way at its address.
 #[derive(Clone)]
 pub(super) struct Lane {
+    pub(super) method: Method,
     pub(super) path: String,
-    pub(super) shortcut: Shortcut,
+    pub(super) way: Way,
     pub(super) metrics: Arc<RouteMetrics>,
 }
 
@@ -62,27 +76,30 @@ pub(super) struct Front<S> {
 }
 
 impl<S> Front<S> {
-    fn glance(&self, request: &Request<Incoming>) -> Option<WarpResponse> {
-        let fields = request.headers();
-        if request.method() != Method::GET
-            || fields.contains_key(CONTENT_LENGTH)
-            || fields.contains_key(TRANSFER_ENCODING)
-        {
-            return None;
-        }
+    fn lane(&self, request: &Request<Incoming>) -> Option<&Lane> {
         let path = request.uri().path();
-        let lane = self.lanes.iter().find(|lane| lane.path == path)?;
-        let started = Instant::now();
-        let query = request.uri().query().unwrap_or_default();
-        let answer = (lane.shortcut)(&Glance { query, fields })?;
-        let if_none_match = match fields.get(IF_NONE_MATCH) {
-            Some(list) => Some(list.to_str().ok()?),
-            None => None,
-        };
-        let response = answer.into_response(if_none_match, None);
-        lane.metrics.record(response.status().as_u16(), started.elapsed());
-        Some(response)
+        self.lanes
+            .iter()
+            .find(|lane| lane.path == path && lane.method == request.method())
     }
+}
+
+/// An answer from memory; nothing for a request that brings a body.
+fn glance(lane: &Lane, shortcut: &Shortcut, request: &Request<Incoming>) -> Option<WarpResponse> {
+    let fields = request.headers();
+    if fields.contains_key(CONTENT_LENGTH) || fields.contains_key(TRANSFER_ENCODING) {
+        return None;
+    }
+    let started = Instant::now();
+    let query = request.uri().query().unwrap_or_default();
+    let answer = shortcut(&Glance { query, fields })?;
+    let if_none_match = match fields.get(IF_NONE_MATCH) {
+        Some(list) => Some(list.to_str().ok()?),
+        None => None,
+    };
+    let response = answer.into_response(if_none_match, None);
+    lane.metrics.record(response.status().as_u16(), started.elapsed());
+    Some(response)
 }
 
 impl<S> Service<Request<Incoming>> for Front<S>
@@ -91,12 +108,24 @@ where
 {
     type Response = WarpResponse;
     type Error = Infallible;
-    type Future = Either<Ready<Result<WarpResponse, Infallible>>, S::Future>;
+    type Future = Either<Either<Ready<Result<WarpResponse, Infallible>>, Direct>, S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        match self.glance(&request) {
-            Some(response) => Either::Left(std::future::ready(Ok(response))),
+        match self.lane(&request).map(|lane| (lane, &lane.way)) {
+            Some((_, Way::Direct(endpoint))) => {
+                let endpoint = endpoint.clone();
+                let (parts, body) = request.into_parts();
+                let query = parts.uri.query().unwrap_or_default().to_owned();
+                let answer = endpoint.answer(Vec::new(), query, parts.headers, body.into_data_stream());
+                Either::Left(Either::Right(answer.map(Ok as fn(_) -> _).boxed()))
+            }
+            Some((lane, Way::Shortcut(shortcut))) => match glance(lane, shortcut, &request) {
+                Some(response) => Either::Left(Either::Left(std::future::ready(Ok(response)))),
+                None => Either::Right(self.rest.call(request)),
+            },
             None => Either::Right(self.rest.call(request)),
         }
     }
 }
+
+type Direct = BoxFuture<'static, Result<WarpResponse, Infallible>>;

@@ -29,7 +29,9 @@ struct Document;
 pub fn routes(orders: &Arc<Orders>) -> Routes {
     let document = document();
     let mut routes = vec![
-        Route::of::<__path_place_orders, _, _, _>(orders, place_orders).of_a_batch(),
+        Route::of::<__path_place_orders, _, _, _>(orders, place_orders)
+            .of_a_batch()
+            .directly(),
         Route::of::<__path_buy_book, _, _, _>(orders, buy_book),
         Route::of::<__path_find_order, _, _, _>(orders, find_order),
         Route::of::<__path_list_orders, _, _, _>(orders, list_orders),

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod events;
+mod line;
 mod orders;
 mod shop;
 
@@ -15,7 +16,8 @@ use serde::de::DeserializeOwned;
 
 pub use catalog::{Catalog, FeedEvent, Freshness};
 pub use events::{Events, ShopEvent};
-pub use orders::Orders;
+use line::Line;
+pub use orders::{Orders, PlacedBatch, PlacedOrder};
 pub use reqwest::Method;
 pub use shop::Shop;
 
@@ -160,6 +162,13 @@ impl Request {
         }
     }
 
+    /// That must be answered that freshly.
+    #[must_use]
+    fn fresh(self, fresh: Freshness) -> Self {
+        self.header_if(headers::SEQ, fresh.seen)
+            .header_if("cache-control", fresh.confirmed.then_some("no-cache"))
+    }
+
     /// With a JSON body.
     #[must_use]
     pub fn json(mut self, body: &impl serde::Serialize) -> Self {
@@ -197,6 +206,8 @@ pub struct Peer {
     http: reqwest::Client,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
+    /// A connection of its own, where it has one.
+    line: Option<Arc<Line>>,
 }
 
 impl Peer {
@@ -213,7 +224,19 @@ impl Peer {
             http,
             urls: urls.into(),
             preferred: Arc::default(),
+            line: None,
         })
+    }
+
+    /// The same service over a connection of its own, which carries one request at a time and costs less than the pool;
+    /// over the pool as before where there are several copies or the address is not plain HTTP.
+    #[must_use]
+    pub fn on_a_line(&self) -> Self {
+        let line = match &*self.urls {
+            [url] => Line::to(url).map(Arc::new),
+            _ => None,
+        };
+        Self { line, ..self.clone() }
     }
 
     /// The address that is asked first now.
@@ -266,6 +289,9 @@ impl Peer {
 
     async fn send_to(&self, copy: usize, request: &Request) -> Result<Answer, Error> {
         let url = format!("{}{}", self.urls.get(copy).map_or("", String::as_str), request.path);
+        if let Some(line) = &self.line {
+            return line.send(url, request).await;
+        }
         let mut building = self.http.request(request.method.clone(), &url).timeout(request.timeout);
         for (name, value) in &request.headers {
             building = building.header(*name, value);

@@ -1,42 +1,53 @@
 //! The order service, as a front-end sees it.
 
-use super::{Answer, Error, Method, Peer, Request};
-use crate::wire::{OrderResults, Orders as Batch};
-use crate::{Deadline, OrderId, Seq, headers};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{Answer, Error, Freshness, Method, Peer, Request};
+use crate::wire::{Orders as Batch, Placed, Receipt, Refused};
+use crate::{Deadline, OrderId, Seq};
 
 /// An order service, or several copies of one.
 #[derive(Debug, Clone)]
-pub struct Orders(Peer);
+pub struct Orders {
+    peer: Peer,
+    /// For what never stops coming: one batch at a time, at less cost.
+    line: Peer,
+}
 
 impl Orders {
     /// At those addresses.
     pub fn new(peer: Peer) -> Self {
-        Self(peer)
+        Self {
+            line: peer.on_a_line(),
+            peer,
+        }
     }
 
     /// Where it is asked first.
     pub fn url(&self) -> &str {
-        self.0.url()
+        self.peer.url()
     }
 
     /// Places a batch of orders, sent at most once.
     ///
     /// # Errors
     /// See [`Error`]; where it is not [definite](Error::is_definite), the orders may have been decided.
-    pub async fn place(&self, orders: &Batch, deadline: Deadline) -> Result<OrderResults, Error> {
+    pub async fn place(&self, orders: &Batch, deadline: Deadline) -> Result<PlacedBatch, Error> {
         // A little longer than the last order's deadline, so that the service's own "too late" arrives.
         let timeout = deadline.remaining() + std::time::Duration::from_millis(250);
         let request = Request::new(Method::POST, "/orders").json(orders).timeout(timeout);
-        self.0.write(&request).await?.parse()
+        PlacedBatch::of(&self.line.write(&request).await?)
     }
 
     /// One order's receipt.
     ///
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
-    pub async fn find(&self, order: OrderId, seen: Option<Seq>) -> Result<Answer, Error> {
-        self.0
-            .read(&Request::get(format!("/orders/{order}")).header_if(headers::SEQ, seen))
+    pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Answer, Error> {
+        self.peer
+            .read(&Request::get(format!("/orders/{order}")).fresh(fresh))
             .await
     }
 
@@ -45,6 +56,117 @@ impl Orders {
     /// # Errors
     /// See [`Error`]; the problem `unavailable` where it is up but not ready.
     pub async fn ready(&self) -> Result<Answer, Error> {
-        self.0.read(&Request::get("/readyz")).await
+        self.peer.read(&Request::get("/readyz")).await
+    }
+}
+
+/// What became of the orders of a batch, in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedBatch {
+    /// One for each order.
+    pub results: Vec<PlacedOrder>,
+    /// The ledger's head after the batch.
+    pub head: Seq,
+}
+
+/// What became of one order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PlacedOrder {
+    /// Sold: the entry that it is, and the receipt as it goes on to the client, its bytes untouched.
+    Sold(Seq, Bytes),
+    /// Sold before: the same receipt.
+    Replayed(Receipt),
+    /// Not sold, or nobody knows.
+    Problem(Refused),
+}
+
+/// As much of a result as tells what it is.
+#[derive(Deserialize)]
+struct Glimpse {
+    seq: Option<Seq>,
+    #[serde(default)]
+    replayed: bool,
+}
+
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    results: Vec<&'a RawValue>,
+    head: Seq,
+}
+
+impl PlacedBatch {
+    fn of(answer: &Answer) -> Result<Self, Error> {
+        if !answer.is_success() {
+            // Never a batch.
+            return Err(match answer.parse::<serde_json::Value>() {
+                Err(error) => error,
+                Ok(_) => answer.malformed("a batch that is none"),
+            });
+        }
+        let malformed = |error: serde_json::Error| answer.malformed(&error.to_string());
+        let raw: Raw<'_> = serde_json::from_slice(&answer.body).map_err(malformed)?;
+        let results = raw
+            .results
+            .into_iter()
+            .map(|result| PlacedOrder::of(result.get(), &answer.body).map_err(malformed));
+        Ok(Self {
+            results: results.collect::<Result<_, _>>()?,
+            head: raw.head,
+        })
+    }
+}
+
+impl PlacedOrder {
+    /// Only a receipt says an entry.
+    fn of(result: &str, body: &Bytes) -> Result<Self, serde_json::Error> {
+        Ok(match serde_json::from_str(result)? {
+            Glimpse { seq: None, .. } => Self::Problem(serde_json::from_str(result)?),
+            Glimpse { replayed: true, .. } => Self::Replayed(serde_json::from_str::<Placed>(result)?.receipt),
+            Glimpse { seq: Some(seq), .. } => Self::Sold(seq, body.slice_ref(result.as_bytes())),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_goes_on_as_it_came_and_the_rest_is_understood() {
+        let receipt = r#"{"order":"0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e","status":"sold","item":2,"title":"A","quantity":1,"cost":"40.00","total":"40.00","stock":499,"seq":5,"at":"2026-01-31T12:00:00.000000Z"}"#;
+        let again = receipt
+            .replace(r#""seq":5"#, r#""seq":3"#)
+            .replace("}", r#","replayed":true}"#);
+        let problem = r#"{"type":"about:blank","title":"Sold out","status":409,"code":"sold-out","detail":"None is left.","item":2,"stock":0}"#;
+        let answer = |status, body: String| Answer {
+            status,
+            seq: None,
+            etag: None,
+            replayed: false,
+            body: body.into(),
+            url: "http://x".to_owned(),
+        };
+        let body = format!(r#"{{"results":[{receipt},{again},{problem}],"head":6}}"#);
+        let batch = PlacedBatch::of(&answer(200, body)).unwrap();
+        let [
+            PlacedOrder::Sold(Seq(5), json),
+            PlacedOrder::Replayed(replayed),
+            PlacedOrder::Problem(refused),
+        ] = &batch.results[..]
+        else {
+            panic!("{batch:?}")
+        };
+        assert_eq!((json.as_ref(), batch.head), (receipt.as_bytes(), Seq(6)));
+        assert_eq!(replayed.seq, Seq(3));
+        assert_eq!(refused.problem.code, crate::Code::SoldOut);
+        assert!(matches!(
+            PlacedBatch::of(&answer(409, problem.to_owned())),
+            Err(Error::Problem(_))
+        ));
+        assert!(matches!(
+            PlacedBatch::of(&answer(200, "{}".to_owned())),
+            Err(Error::Malformed { .. })
+        ));
     }
 }

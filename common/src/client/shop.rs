@@ -38,11 +38,11 @@ impl Shop {
         self.token.is_some()
     }
 
-    /// The same shop for another customer, who has seen nothing yet.
+    /// The same shop for another customer, who has seen nothing yet and keeps a connection of its own.
     #[must_use]
     pub fn for_another_customer(&self) -> Self {
         Self {
-            peer: self.peer.clone(),
+            peer: self.peer.on_a_line(),
             token: self.token.clone(),
             seen: Arc::default(),
         }

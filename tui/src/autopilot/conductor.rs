@@ -8,14 +8,17 @@ use common::client::Error as ClientError;
 use common::text;
 use tokio::task::JoinSet;
 
-use super::audit::{Audited, Auditor};
+use super::audit::{Audited, Auditor, follow_feed};
 use super::engine::{Progress, Shared, elapsed};
 use super::outcome::Verb;
-use super::plan::{self, Plan};
+use super::plan::Plans;
 use super::report::{self, Latency, Operation, Operations, Report, StockLine};
+use super::series::{Overview, Series};
 use super::shelf::Shelf;
 use super::stock::Stocks;
-use super::{Error, shopper};
+use super::tally::Tally;
+use super::workload::Workload;
+use super::{Error, shopkeeper, shopper};
 use crate::backoff::Backoff;
 
 /// The length of one entry of the series.
@@ -28,7 +31,9 @@ pub(super) async fn conduct(shared: &Arc<Shared>) -> Result<Report, Error> {
         return Err(Error::NoBooks);
     }
     shared.shop.note(shelf.head);
-    write_plan(shared, &shelf).await?;
+    let plans = Arc::new(Plans::new(&shared.settings, Arc::clone(&shelf)));
+    write_plan(shared, &plans).await?;
+    let series = Series::create(&shared.settings).await?;
     {
         let mut gathered = shared.gathered();
         gathered.stocks = Stocks::of(&shelf);
@@ -36,25 +41,32 @@ pub(super) async fn conduct(shared: &Arc<Shared>) -> Result<Report, Error> {
         gathered.trouble = None;
     }
     shared.phase.send_replace(Progress::Running);
-    let mut shoppers = JoinSet::new();
-    shop_until_stopped(shared, &shelf, &mut shoppers).await;
-    shared.stopping.cancel();
-    while shoppers.join_next().await.is_some() {}
-    let history = {
+    let mut auditor = Auditor::new(Arc::clone(shared), &shelf);
+    let mut helpers = JoinSet::new();
+    helpers.spawn(follow_feed(Arc::clone(shared)));
+    if let Some(copies) = shared.settings.restock {
+        helpers.spawn(shopkeeper::keep(Arc::clone(shared), copies));
+    }
+    let shopping = async {
+        let mut shoppers = JoinSet::new();
+        let overview = shop_until_stopped(shared, &plans, &mut shoppers, series).await;
+        shared.stopping.cancel();
+        while shoppers.join_next().await.is_some() {}
+        while helpers.join_next().await.is_some() {}
+        overview
+    };
+    let (overview, ()) = tokio::join!(shopping, auditor.watch());
+    {
         let mut gathered = shared.gathered();
-        gathered.elapsed = gathered.began.map(|began| began.elapsed());
-        std::mem::take(&mut gathered.history)
-    };
+        gathered.elapsed = gathered.elapsed.or_else(|| gathered.began.map(|began| began.elapsed()));
+    }
     shared.phase.send_replace(Progress::Closing);
-    let auditor = Auditor {
-        shop: &shared.shop,
-        shelf: &shelf,
+    let closed = tokio::select! {
+        audited = auditor.close(&shelf) => Some(audited),
+        () = shared.hurry.cancelled() => None,
     };
-    let audited = tokio::select! {
-        audited = auditor.audit(history) => audited,
-        () = shared.hurry.cancelled() => Auditor::nothing(),
-    };
-    Ok(report(shared, &shelf, audited))
+    let audited = closed.unwrap_or_else(|| auditor.so_far(Some("it was cut short".to_owned())));
+    Ok(report(shared, &plans, audited, overview))
 }
 
 /// Asks until the store answers: it may be on its way up.
@@ -84,32 +96,37 @@ async fn read_shelf(shared: &Shared) -> Result<Shelf, Error> {
     }
 }
 
-async fn write_plan(shared: &Shared, shelf: &Arc<Shelf>) -> Result<(), Error> {
+async fn write_plan(shared: &Shared, plans: &Arc<Plans>) -> Result<(), Error> {
     let Some(path) = shared.settings.plan.clone() else {
         return Ok(());
     };
-    let (settings, shelf, named) = (shared.settings.clone(), Arc::clone(shelf), path.display().to_string());
+    let (shoppers, plans, named) = (shared.settings.shoppers, Arc::clone(plans), path.display().to_string());
     let writing = tokio::task::spawn_blocking(move || {
-        let file = std::io::BufWriter::new(std::fs::File::create(path)?);
-        plan::write(file, settings.shoppers, |shopper| {
-            Plan::new(settings.seed, shopper, settings.mix, settings.quantity, &shelf)
-        })
+        plans.write(std::io::BufWriter::new(std::fs::File::create(path)?), shoppers)
     });
     let written = writing.await.map_err(|_| Error::Lost)?;
-    written.map_err(|error| Error::Plan {
+    written.map_err(|error| Error::File {
         path: named,
         error: Arc::new(error),
     })
 }
 
-/// Returns when the time or the operations are used up, or the run was stopped.
-async fn shop_until_stopped(shared: &Arc<Shared>, shelf: &Arc<Shelf>, shoppers: &mut JoinSet<()>) {
+/// Returns when the time or the operations are used up, or the run was stopped, with the seconds of the whole run.
+async fn shop_until_stopped(
+    shared: &Arc<Shared>,
+    plans: &Arc<Plans>,
+    shoppers: &mut JoinSet<()>,
+    mut series: Series,
+) -> Overview {
+    let settings = &shared.settings;
     let mut control = shared.control.subscribe();
     let mut second = tokio::time::interval(SECOND);
     second.tick().await;
+    let mut warm_up = std::pin::pin!(tokio::time::sleep(settings.warm_up));
+    let mut is_warm = settings.warm_up.is_zero();
     let time_is_up = async {
-        match shared.settings.duration {
-            Some(duration) => tokio::time::sleep(duration).await,
+        match settings.duration {
+            Some(duration) => tokio::time::sleep(settings.warm_up.saturating_add(duration)).await,
             None => std::future::pending().await,
         }
     };
@@ -119,26 +136,43 @@ async fn shop_until_stopped(shared: &Arc<Shared>, shelf: &Arc<Shelf>, shoppers: 
         // A shopper that is not wanted any more waits; it goes on with its own plan when it is wanted again.
         let wanted = control.borrow_and_update().shoppers;
         while started < wanted && !shared.used_up.is_cancelled() {
-            shoppers.spawn(shopper::run(Arc::clone(shared), Arc::clone(shelf), started));
+            shoppers.spawn(shopper::run(Arc::clone(shared), Arc::clone(plans), started));
             started += 1;
         }
         tokio::select! {
-            () = shared.stopping.cancelled() => return,
-            () = time_is_up.as_mut() => return,
-            _ = second.tick() => shared.gathered().tally.turn(),
-            changed = control.changed() => if changed.is_err() { return },
+            () = shared.stopping.cancelled() => break,
+            () = time_is_up.as_mut() => break,
+            () = warm_up.as_mut(), if !is_warm => {
+                is_warm = true;
+                second.reset();
+                let mut gathered = shared.gathered();
+                gathered.tally = Tally::new();
+                gathered.began = Some(Instant::now());
+            }
+            _ = second.tick() => {
+                let second = shared.gathered().tally.turn();
+                if is_warm {
+                    series.push(second);
+                }
+            }
+            changed = control.changed() => if changed.is_err() { break },
             ended = shoppers.join_next() => {
                 if ended.is_none() {
-                    return;
+                    break;
                 }
                 // One that ends by itself found the operations used up; those that wait have nothing left to do.
                 shared.used_up.cancel();
             }
         }
     }
+    // The time since is the audit's: the shoppers ask once more for what they were told.
+    let mut gathered = shared.gathered();
+    gathered.elapsed = gathered.began.map(|began| began.elapsed());
+    drop(gathered);
+    series.close()
 }
 
-fn report(shared: &Shared, shelf: &Shelf, audited: Audited) -> Report {
+fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) -> Report {
     let settings = &shared.settings;
     let gathered = shared.gathered();
     let elapsed = elapsed(&gathered);
@@ -163,7 +197,7 @@ fn report(shared: &Shared, shelf: &Shelf, audited: Audited) -> Report {
     Report {
         schema: report::SCHEMA,
         seed: settings.seed,
-        plan: plan::fingerprint(settings.seed, settings.mix, settings.quantity, shelf),
+        plan: plans.fingerprint(),
         mix: settings.mix.name,
         shoppers: shared.control.borrow().shoppers,
         elapsed_s: (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
@@ -176,6 +210,9 @@ fn report(shared: &Shared, shelf: &Shelf, audited: Audited) -> Report {
         },
         outcomes: gathered.tally.outcomes,
         stock: stock.collect(),
+        workload: Workload::of(settings, |verb| gathered.tally.verb(verb).requests),
+        faults: None,
         audit: audited.audit,
+        overview,
     }
 }

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use common::client::{Error as ClientError, Shop};
 use common::text;
-use common::wire::{Book, Receipt};
+use common::wire::Receipt;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::audit::History;
+use super::audit::{Findings, History, InFlight, Run, Sight};
 use super::conductor::conduct;
 use super::outcome::{Outcome, Verb};
 use super::report::{Latency, Report};
@@ -49,6 +49,12 @@ pub(super) struct Shared {
     /// Ends the audit.
     pub(super) hurry: CancellationToken,
     claimed: AtomicU64,
+    /// The mark of this run's orders.
+    pub(super) run: Run,
+    pub(super) in_flight: InFlight,
+    history: Mutex<History>,
+    /// When it all began, for the times in the history.
+    clock: Instant,
     gathered: Mutex<Gathered>,
     pub(super) phase: watch::Sender<Progress>,
 }
@@ -58,10 +64,13 @@ pub(super) struct Shared {
 pub(super) struct Gathered {
     pub(super) tally: Tally,
     pub(super) stocks: Stocks,
-    pub(super) history: History,
+    /// What the shoppers found wrong themselves.
+    pub(super) findings: Findings,
+    /// How many violations the auditor has found in the ledger so far.
+    pub(super) violations: u64,
     /// Why the last operation got no answer, where it got none.
     pub(super) trouble: Option<String>,
-    /// When the shoppers began.
+    /// When the measuring began.
     pub(super) began: Option<Instant>,
     /// How long they shopped, once they have all stopped.
     pub(super) elapsed: Option<Duration>,
@@ -83,6 +92,15 @@ impl Shared {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Microseconds since the run began.
+    pub(super) fn now_us(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Takes one of the run's operations; false when there are none left.
     pub(super) fn claim_operation(&self) -> bool {
         let Some(most) = self.settings.requests else {
@@ -100,7 +118,7 @@ impl Shared {
         gathered.trouble = trouble;
     }
 
-    pub(super) fn saw<'a>(&self, books: impl IntoIterator<Item = &'a Book>) {
+    pub(super) fn saw(&self, books: &[Sight]) {
         let mut gathered = self.gathered();
         for book in books {
             gathered.stocks.saw(book.item, book.stock, book.seq);
@@ -113,7 +131,6 @@ impl Shared {
         if let Some(stock) = receipt.stock {
             gathered.stocks.saw(receipt.item, stock, receipt.seq);
         }
-        gathered.history.sold(receipt);
     }
 }
 
@@ -129,6 +146,7 @@ impl Autopilot {
             shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),
             paused: false,
         };
+        let (history, in_flight) = History::new(tempfile::tempfile(), SHOPPERS_MAX);
         let shared = Arc::new(Shared {
             shop,
             settings,
@@ -137,10 +155,15 @@ impl Autopilot {
             used_up: CancellationToken::new(),
             hurry: CancellationToken::new(),
             claimed: AtomicU64::new(0),
+            run: Run::draw(),
+            in_flight,
+            history: Mutex::new(history),
+            clock: Instant::now(),
             gathered: Mutex::new(Gathered {
                 tally: Tally::new(),
                 stocks: Stocks::default(),
-                history: History::default(),
+                findings: Findings::default(),
+                violations: 0,
                 trouble: None,
                 began: None,
                 elapsed: None,
@@ -191,6 +214,28 @@ impl Handle {
         self.shared.control.send_modify(|control| control.shoppers = shoppers);
     }
 
+    /// Waits until the shoppers shop; false where they never did.
+    pub async fn begun(&self) -> bool {
+        let mut phase = self.shared.phase.subscribe();
+        let begun = phase.wait_for(|progress| !matches!(progress, Progress::Starting)).await;
+        begun.is_ok_and(|progress| matches!(*progress, Progress::Running))
+    }
+
+    /// Copies sold so far, the warm-up's included.
+    pub fn sold(&self) -> u64 {
+        self.shared.gathered().stocks.0.values().map(|book| book.sold).sum()
+    }
+
+    /// Operations that ended so far.
+    pub fn answered(&self) -> u64 {
+        self.shared.gathered().tally.requests()
+    }
+
+    /// Waits until the shopping is over; the audit may still go on.
+    pub async fn shopped(&self) {
+        self.shared.stopping.cancelled().await;
+    }
+
     /// Stops the shopping, and waits for the audit and the report.
     ///
     /// # Errors
@@ -238,11 +283,9 @@ fn snapshot(shared: &Shared) -> Snapshot {
     let (copies_start, copies_left) = gathered.stocks.sums();
     let row = |verb| {
         let counted = gathered.tally.verb(verb);
-        let part = f64::from(settings.mix.weight(verb));
-        let sum: f64 = Verb::ALL.iter().map(|verb| f64::from(settings.mix.weight(*verb))).sum();
         VerbRow {
             verb,
-            share: part / sum.max(1.0),
+            share: settings.mix.share(verb),
             requests: counted.requests,
             ok: counted.ok,
             latency: Latency::of(&counted.latency),
@@ -265,6 +308,7 @@ fn snapshot(shared: &Shared) -> Snapshot {
         copies_start,
         copies_left,
         trouble: gathered.trouble.clone(),
+        violations: gathered.findings.violations() + gathered.violations,
         verdict,
     }
 }

@@ -7,17 +7,26 @@ mod audit;
 pub mod cockpit;
 mod conductor;
 mod engine;
+pub mod faults;
+mod mix;
 mod outcome;
+mod pace;
+mod page;
 pub mod pane;
 mod plan;
+mod popularity;
 mod report;
 pub mod screen;
+mod series;
 mod settings;
 mod shelf;
+mod shopkeeper;
 mod shopper;
 mod snapshot;
 mod stock;
+mod summary;
 mod tally;
+mod workload;
 
 use std::io;
 use std::sync::Arc;
@@ -25,13 +34,18 @@ use std::sync::Arc;
 use common::client;
 
 pub use engine::{Autopilot, Handle};
+pub use mix::Mix;
 pub use outcome::{Outcome, Outcomes, Verb};
-pub use plan::{Mix, Operation, Plan};
+pub use pace::{Pace, Think};
+pub use plan::{Operation, Plan, Plans};
+pub use popularity::Popularity;
 pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict};
+pub use series::Overview;
 pub use settings::{SHOPPERS_MAX, Settings};
 pub use shelf::Shelf;
 pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
 pub use tally::Second;
+pub use workload::{Share, Shares, Workload};
 
 /// Why an autopilot has no report.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -42,9 +56,9 @@ pub enum Error {
     /// The store has no books.
     #[error("the store has no books to shop for")]
     NoBooks,
-    /// The plan was not written.
-    #[error("cannot write the plan to {path}: {error}")]
-    Plan {
+    /// The plan or the series cannot be written.
+    #[error("cannot write {path}: {error}")]
+    File {
         /// The file.
         path: String,
         /// The system's word.

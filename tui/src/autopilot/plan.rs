@@ -1,5 +1,5 @@
-//! What each shopper will do, decided beforehand: a function of the seed, the shopper's number, the mix, the quantity and
-//! the shelf as it was at the start, and of nothing that the store answers.
+//! What each shopper will do, decided beforehand: a function of the seed, the shopper's number, the mix, the popularity,
+//! the quantity and the shelf as it was at the start, and of nothing that the store answers.
 //!
 //! Every operation takes exactly two numbers from the generator, so that a plan can be followed by hand.
 
@@ -11,59 +11,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
+use super::Settings;
+use super::mix::Mix;
 use super::outcome::Verb;
+use super::popularity::{Popularity, Ranks};
 use super::shelf::Shelf;
 
 /// How many operations of each shopper are written to a plan's file.
 pub(super) const WRITTEN_OPERATIONS: u64 = 10_000;
-
-/// How often each verb is chosen, as whole weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Mix {
-    /// Its name in reports.
-    pub name: &'static str,
-    /// Weight of searching a topic.
-    pub search: u32,
-    /// Weight of looking a book up.
-    pub lookup: u32,
-    /// Weight of buying.
-    pub buy: u32,
-}
-
-impl Mix {
-    /// The original client's: each verb equally likely.
-    pub const RANDOM: Self = Self {
-        name: "random",
-        search: 1,
-        lookup: 1,
-        buy: 1,
-    };
-
-    /// A verb's weight.
-    pub fn weight(&self, verb: Verb) -> u32 {
-        match verb {
-            Verb::Search => self.search,
-            Verb::Lookup => self.lookup,
-            Verb::Buy => self.buy,
-        }
-    }
-
-    /// All weights together.
-    pub fn sum(&self) -> u64 {
-        Verb::ALL.iter().map(|verb| u64::from(self.weight(*verb))).sum()
-    }
-
-    fn choose(&self, mut point: u64) -> Verb {
-        for verb in [Verb::Search, Verb::Lookup] {
-            let weight = u64::from(self.weight(verb));
-            if point < weight {
-                return verb;
-            }
-            point -= weight;
-        }
-        Verb::Buy
-    }
-}
 
 /// One thing that a shopper does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,42 +59,123 @@ impl Operation {
     }
 }
 
+/// The plans of all shoppers of a run.
+#[derive(Debug, Clone)]
+pub struct Plans {
+    seed: u64,
+    mix: Mix,
+    quantity: Quantity,
+    ranks: Option<Ranks>,
+    popularity: Popularity,
+    shelf: Arc<Shelf>,
+}
+
+impl Plans {
+    /// The plans over a shelf with at least one book.
+    pub fn new(settings: &Settings, shelf: Arc<Shelf>) -> Self {
+        Self {
+            seed: settings.seed,
+            mix: settings.mix,
+            quantity: settings.quantity,
+            ranks: Ranks::of(settings.popularity, shelf.books.len()),
+            popularity: settings.popularity,
+            shelf,
+        }
+    }
+
+    /// One shopper's plan.
+    pub fn of(&self, shopper: u32) -> Plan<'_> {
+        Plan {
+            plans: self,
+            numbers: numbers(self.seed, u64::from(shopper)),
+        }
+    }
+
+    /// Writes the first operations of each shopper, one JSON object a line.
+    ///
+    /// # Errors
+    /// The writer's.
+    pub(super) fn write(&self, mut out: impl Write, shoppers: u32) -> io::Result<()> {
+        for shopper in 0..shoppers {
+            for (step, operation) in (0..WRITTEN_OPERATIONS).zip(self.of(shopper)) {
+                let line = Written {
+                    shopper,
+                    step,
+                    operation,
+                };
+                serde_json::to_writer(&mut out, &line)?;
+                out.write_all(b"\n")?;
+            }
+        }
+        out.flush()
+    }
+
+    /// A short name of everything that the plans depend on: equal names, equal plans.
+    pub(super) fn fingerprint(&self) -> String {
+        // FNV-1a, 64 bits: made for exactly this, telling texts apart where nobody forges them.
+        let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
+        let mut take = |bytes: &[u8]| {
+            for byte in bytes {
+                hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        };
+        take(&self.seed.to_le_bytes());
+        for verb in Verb::ALL {
+            take(&self.mix.weight(verb).to_le_bytes());
+        }
+        take(&self.quantity.get().to_le_bytes());
+        for topic in &self.shelf.topics {
+            take(topic.as_bytes());
+            take(&[0]);
+        }
+        for book in &self.shelf.books {
+            take(&book.item.get().to_le_bytes());
+        }
+        if let Popularity::Zipf(exponent) = self.popularity {
+            take(&exponent.to_le_bytes());
+        }
+        format!("{hash:016x}")
+    }
+}
+
+/// A stream of numbers of a seed. One key, a stream for each shopper and purpose: the streams of ChaCha never overlap.
+pub(super) fn numbers(seed: u64, stream: u64) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    for (place, byte) in key.iter_mut().zip(seed.to_le_bytes()) {
+        *place = byte;
+    }
+    let mut numbers = ChaCha8Rng::from_seed(key);
+    numbers.set_stream(stream);
+    numbers
+}
+
 /// One shopper's plan: without an end, the next operation whenever it is asked for.
 #[derive(Debug, Clone)]
 pub struct Plan<'a> {
-    mix: Mix,
-    quantity: Quantity,
-    shelf: &'a Shelf,
+    plans: &'a Plans,
     numbers: ChaCha8Rng,
 }
 
 impl<'a> Plan<'a> {
-    /// The plan of one shopper over a shelf with at least one book.
-    pub fn new(seed: u64, shopper: u32, mix: Mix, quantity: Quantity, shelf: &'a Shelf) -> Self {
-        let mut key = [0; 32];
-        for (place, byte) in key.iter_mut().zip(seed.to_le_bytes()) {
-            *place = byte;
-        }
-        // One key, a stream for each shopper: the streams of ChaCha never overlap.
-        let mut numbers = ChaCha8Rng::from_seed(key);
-        numbers.set_stream(u64::from(shopper));
-        Self {
-            mix,
-            quantity,
-            shelf,
-            numbers,
-        }
-    }
-
     fn below(&mut self, bound: u64) -> u64 {
         // The high half of a product (Lemire 2019, without its rejection): the bias is below bound ÷ 2⁶⁴.
         let product = u128::from(self.numbers.next_u64()) * u128::from(bound);
         u64::try_from(product >> 64).unwrap_or(0)
     }
 
-    fn pick<T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        let place = self.below(u64::try_from(from.len()).ok()?);
-        from.get(usize::try_from(place).ok()?)
+    fn topic(&mut self) -> Option<&'a Arc<str>> {
+        let topics = &self.plans.shelf.topics;
+        let place = self.below(u64::try_from(topics.len()).ok()?);
+        topics.get(usize::try_from(place).ok()?)
+    }
+
+    fn book(&mut self) -> Option<ItemNumber> {
+        let books = &self.plans.shelf.books;
+        let place = match &self.plans.ranks {
+            Some(ranks) => ranks.choose(self.numbers.next_u64()),
+            None => usize::try_from(self.below(u64::try_from(books.len()).ok()?)).ok()?,
+        };
+        books.get(place).map(|book| book.item)
     }
 }
 
@@ -147,17 +183,16 @@ impl Iterator for Plan<'_> {
     type Item = Operation;
 
     fn next(&mut self) -> Option<Operation> {
-        let point = self.below(self.mix.sum());
-        Some(match self.mix.choose(point) {
+        let mix = self.plans.mix;
+        let point = self.below(mix.sum());
+        Some(match mix.choose(point) {
             Verb::Search => Operation::Search {
-                topic: self.pick(&self.shelf.topics)?.clone(),
+                topic: self.topic()?.clone(),
             },
-            Verb::Lookup => Operation::Lookup {
-                item: self.pick(&self.shelf.books)?.item,
-            },
+            Verb::Lookup => Operation::Lookup { item: self.book()? },
             Verb::Buy => Operation::Buy {
-                item: self.pick(&self.shelf.books)?.item,
-                quantity: self.quantity,
+                item: self.book()?,
+                quantity: self.plans.quantity,
             },
         })
     }
@@ -171,58 +206,21 @@ struct Written {
     operation: Operation,
 }
 
-/// Writes the first operations of each shopper, one JSON object a line.
-///
-/// # Errors
-/// The writer's.
-pub(super) fn write<'a>(mut out: impl Write, shoppers: u32, plan: impl Fn(u32) -> Plan<'a>) -> io::Result<()> {
-    for shopper in 0..shoppers {
-        for (step, operation) in (0..WRITTEN_OPERATIONS).zip(plan(shopper)) {
-            let line = Written {
-                shopper,
-                step,
-                operation,
-            };
-            serde_json::to_writer(&mut out, &line)?;
-            out.write_all(b"\n")?;
-        }
-    }
-    out.flush()
-}
-
-/// A short name of everything that the plans of a run depend on: equal names, equal plans.
-pub(super) fn fingerprint(seed: u64, mix: Mix, quantity: Quantity, shelf: &Shelf) -> String {
-    // FNV-1a, 64 bits: made for exactly this, telling texts apart where nobody forges them.
-    let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
-    let mut take = |bytes: &[u8]| {
-        for byte in bytes {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
-        }
-    };
-    take(&seed.to_le_bytes());
-    for verb in Verb::ALL {
-        take(&mix.weight(verb).to_le_bytes());
-    }
-    take(&quantity.get().to_le_bytes());
-    for topic in &shelf.topics {
-        take(topic.as_bytes());
-        take(&[0]);
-    }
-    for book in &shelf.books {
-        take(&book.item.get().to_le_bytes());
-    }
-    format!("{hash:016x}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::shelf::tests::four_books;
     use super::*;
 
+    fn plans(seed: u64, shelf: &Shelf) -> Plans {
+        let settings = Settings {
+            seed,
+            ..Settings::default()
+        };
+        Plans::new(&settings, Arc::new(shelf.clone()))
+    }
+
     fn plan(seed: u64, shopper: u32, shelf: &Shelf) -> Vec<Operation> {
-        Plan::new(seed, shopper, Mix::RANDOM, Quantity::ONE, shelf)
-            .take(1_000)
-            .collect()
+        plans(seed, shelf).of(shopper).take(1_000).collect()
     }
 
     #[test]
@@ -246,9 +244,7 @@ mod tests {
     #[test]
     fn every_verb_and_every_subject_is_as_likely_as_the_mix_says() {
         let shelf = four_books();
-        let operations: Vec<_> = Plan::new(7, 0, Mix::RANDOM, Quantity::ONE, &shelf)
-            .take(30_000)
-            .collect();
+        let operations: Vec<_> = plans(7, &shelf).of(0).take(30_000).collect();
         for verb in Verb::ALL {
             let count = operations.iter().filter(|operation| operation.verb() == verb).count();
             assert!((9_500..10_500).contains(&count), "{verb:?}: {count}");
@@ -267,10 +263,7 @@ mod tests {
     fn a_written_plan_names_shopper_step_and_operation() {
         let shelf = four_books();
         let mut out = Vec::new();
-        write(&mut out, 2, |shopper| {
-            Plan::new(1, shopper, Mix::RANDOM, Quantity::ONE, &shelf)
-        })
-        .unwrap();
+        plans(1, &shelf).write(&mut out, 2).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 20_000);
         // What a seed means is a promise: these lines may never change.
@@ -281,8 +274,33 @@ mod tests {
     #[test]
     fn a_fingerprint_tells_plans_apart() {
         let shelf = four_books();
-        let name = |seed| fingerprint(seed, Mix::RANDOM, Quantity::ONE, &shelf);
+        let name = |seed| plans(seed, &shelf).fingerprint();
         assert_eq!(name(1), name(1));
         assert_ne!(name(1), name(2));
+        let mut popular = plans(1, &shelf);
+        popular.popularity = Popularity::Zipf(1.0);
+        assert_ne!(name(1), popular.fingerprint());
+    }
+
+    #[test]
+    fn popular_books_are_wanted_more_and_the_verbs_stay_the_same() {
+        let shelf = four_books();
+        let settings = Settings {
+            seed: 1,
+            popularity: Popularity::Zipf(1.0),
+            ..Settings::default()
+        };
+        let popular: Vec<_> = Plans::new(&settings, Arc::new(shelf.clone()))
+            .of(0)
+            .take(1_000)
+            .collect();
+        let verbs = |plan: &[Operation]| plan.iter().map(Operation::verb).collect::<Vec<_>>();
+        assert_eq!(verbs(&popular), verbs(&plan(1, 0, &shelf)));
+        let wanted = |item| {
+            let first =
+                |operation: &&Operation| matches!(operation, Operation::Lookup { item: of } if of.get() == item);
+            popular.iter().filter(first).count()
+        };
+        assert!(wanted(1) > wanted(2) && wanted(2) > wanted(4));
     }
 }

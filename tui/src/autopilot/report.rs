@@ -1,14 +1,16 @@
-//! The report of a run, word for word as the contract has it, and its summary in plain text.
+//! The report of a run, word for word as the contract has it.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use common::ItemNumber;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
+use super::faults::FaultsReport;
 use super::outcome::Outcomes;
+use super::series::Overview;
+use super::workload::Workload;
 
 /// The version of the report's form.
 pub(super) const SCHEMA: u32 = 1;
@@ -38,8 +40,16 @@ pub struct Report {
     pub outcomes: Outcomes,
     /// By book.
     pub stock: Vec<StockLine>,
+    /// What was asked for, and how near the plan came to it.
+    pub workload: Workload,
+    /// What was done to the store, where it was mishandled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsReport>,
     /// Whether the store was right.
     pub audit: Audit,
+    /// The seconds, for pictures.
+    #[serde(skip)]
+    pub overview: Overview,
 }
 
 /// Numbers by verb.
@@ -123,7 +133,14 @@ pub struct Audit {
     pub checks: BTreeMap<&'static str, u64>,
     /// Checks that could not be made.
     pub skipped: Vec<&'static str>,
-    /// What was wrong; at most a hundred of them.
+    /// Entries of the ledger that are other people's.
+    pub others: u64,
+    /// Why checks could not be made, where they could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How much was wrong.
+    pub found: u64,
+    /// What was wrong; of each check at most seven.
     pub violations: Vec<Violation>,
 }
 
@@ -134,6 +151,9 @@ pub struct Violation {
     pub check: &'static str,
     /// What was expected and what was found.
     pub detail: String,
+    /// The smallest history that shows it, a line for each operation or entry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<String>,
 }
 
 /// The audit's verdict.
@@ -168,96 +188,6 @@ pub(super) fn rate(requests: u64, elapsed: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
     let requests = requests as f64;
     (requests / seconds * 10.0).round() / 10.0
-}
-
-impl Report {
-    /// The summary for people: a few aligned lines, cleaned.
-    pub fn summary(&self) -> String {
-        let mut text = String::new();
-        // Writing into a string cannot fail.
-        let _ = self.write_summary(&mut text);
-        text
-    }
-
-    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(
-            out,
-            "{} requests in {:.1} s ({:.1}/s), {} {}, mix {}, seed {}, plan {}",
-            self.requests,
-            self.elapsed_s,
-            self.rate,
-            self.shoppers,
-            if self.shoppers == 1 { "shopper" } else { "shoppers" },
-            self.mix,
-            self.seed,
-            self.plan
-        )?;
-        writeln!(
-            out,
-            "\n{:8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
-            "", "requests", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "max ms"
-        )?;
-        let Operations { search, lookup, buy } = &self.operations;
-        for (name, verb) in [("search", search), ("lookup", lookup), ("buy", buy)] {
-            let latency = &verb.latency_us;
-            writeln!(
-                out,
-                "{name:8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
-                verb.requests,
-                verb.ok,
-                verb.failed,
-                ms(latency.p50),
-                ms(latency.p95),
-                ms(latency.p99),
-                ms(latency.max)
-            )?;
-        }
-        let outcomes = &self.outcomes;
-        writeln!(
-            out,
-            "\nsold {}   sold out {}   unavailable {}   unknown {}   error {}",
-            outcomes.sold, outcomes.sold_out, outcomes.unavailable, outcomes.unknown, outcomes.error
-        )?;
-        self.write_stock(out)?;
-        self.audit.write_summary(out)
-    }
-
-    fn write_stock(&self, out: &mut String) -> std::fmt::Result {
-        const LINES_MAX: usize = 20;
-        writeln!(
-            out,
-            "\n{:>6}{:>8}{:>8}{:>11}{:>8}  title",
-            "item", "start", "sold", "restocked", "end"
-        )?;
-        for line in self.stock.iter().take(LINES_MAX) {
-            let title = common::text::clean(&line.title);
-            writeln!(
-                out,
-                "{:>6}{:>8}{:>8}{:>11}{:>8}  {title}",
-                line.item, line.start, line.sold, line.restocked, line.end
-            )?;
-        }
-        if let Some(more) = self.stock.len().checked_sub(LINES_MAX).filter(|more| *more > 0) {
-            writeln!(out, "       and {more} more books")?;
-        }
-        Ok(())
-    }
-}
-
-impl Audit {
-    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
-        write!(out, "\naudit: {}", self.verdict.word())?;
-        for (check, count) in &self.checks {
-            write!(out, "   {check} {count}")?;
-        }
-        if !self.skipped.is_empty() {
-            write!(out, "   not checked: {}", self.skipped.join(", "))?;
-        }
-        for violation in &self.violations {
-            write!(out, "\n  {}: {}", violation.check, violation.detail)?;
-        }
-        Ok(())
-    }
 }
 
 /// Microseconds as milliseconds, with as many places as mean something.

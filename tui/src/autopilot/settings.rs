@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use common::{Quantity, limits};
 
-use super::plan::Mix;
+use super::mix::Mix;
+use super::pace::Pace;
+use super::popularity::Popularity;
 
 /// The most shoppers at once.
 pub const SHOPPERS_MAX: u32 = 10_000;
@@ -15,7 +17,7 @@ pub const SHOPPERS_MAX: u32 = 10_000;
 pub struct Settings {
     /// Shoppers at once, 1 to [`SHOPPERS_MAX`].
     pub shoppers: u32,
-    /// Stop after that time; never where absent.
+    /// Stop after that time, the warm-up not counted; never where absent.
     pub duration: Option<Duration>,
     /// Stop after that many operations; never where absent.
     pub requests: Option<u64>,
@@ -25,8 +27,20 @@ pub struct Settings {
     pub quantity: Quantity,
     /// How often each verb is chosen.
     pub mix: Mix,
+    /// Which books are wanted more than others.
+    pub popularity: Popularity,
+    /// When the next operation begins.
+    pub pace: Pace,
+    /// Nothing that ends within this time is measured; the audit counts it all the same.
+    pub warm_up: Duration,
+    /// The shoppers come one after the other over this time.
+    pub ramp: Duration,
+    /// A shopkeeper adds that many copies to each book of which fewer than half as many are left.
+    pub restock: Option<u32>,
     /// Where each shopper's first operations are written before any is done.
     pub plan: Option<PathBuf>,
+    /// Where a line is written for each second.
+    pub csv: Option<PathBuf>,
     /// How long an order may take, lost answers included; at most [`limits::DEADLINE_MAX`].
     pub patience: Duration,
 }
@@ -40,7 +54,13 @@ impl Default for Settings {
             seed: draw_seed(),
             quantity: Quantity::ONE,
             mix: Mix::RANDOM,
+            popularity: Popularity::Uniform,
+            pace: Pace::default(),
+            warm_up: Duration::ZERO,
+            ramp: Duration::ZERO,
+            restock: None,
             plan: None,
+            csv: None,
             patience: limits::DEADLINE_MAX,
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::client::{Error, Shop};
 use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{Page, Topics};
-use common::{ItemNumber, Seq, Stock};
+use common::{Cost, ItemNumber, Seq, Stock};
 
 /// Topics that are shopped in at the most.
 const TOPICS_MAX: usize = 1_000;
@@ -20,6 +20,8 @@ pub struct ShelfBook {
     pub item: ItemNumber,
     /// Its title, as the store sent it.
     pub title: Arc<str>,
+    /// What one copy cost.
+    pub cost: Cost,
     /// The stock when it was read.
     pub start: Stock,
     /// The entry that had changed it last by then: `start` is the stock right after it.
@@ -84,6 +86,7 @@ async fn read_topic(
             let kept = ShelfBook {
                 item: book.item,
                 title: book.title.into(),
+                cost: book.cost,
                 start: book.stock,
                 seq: book.seq,
             };
@@ -105,6 +108,7 @@ pub(super) mod tests {
         let book = |(item, title, start): (u64, &str, u64)| ShelfBook {
             item: ItemNumber::try_from(item).unwrap(),
             title: title.into(),
+            cost: Cost::default(),
             start: Stock::try_from(start).unwrap(),
             seq: Seq(item),
         };

@@ -108,6 +108,8 @@ pub struct Snapshot {
     pub copies_left: u64,
     /// Why the store is away, while it is.
     pub trouble: Option<String>,
+    /// Violations that the audit has found so far.
+    pub violations: u64,
     /// The audit's verdict, once there is one.
     pub verdict: Option<&'static str>,
 }

@@ -53,6 +53,12 @@ impl Stocks {
         }
     }
 
+    /// The books of which fewer than that many are left.
+    pub(super) fn below(&self, copies: u32) -> Vec<ItemNumber> {
+        let low = self.0.iter().filter(|(_, book)| book.left.get() < copies);
+        low.map(|(item, _)| *item).collect()
+    }
+
     /// Start and rest over all books.
     pub(super) fn sums(&self) -> (u64, u64) {
         self.0.values().fold((0, 0), |(start, left), book| {

@@ -104,7 +104,7 @@ impl Tally {
     }
 
     /// Closes the current second.
-    pub(super) fn turn(&mut self) {
+    pub(super) fn turn(&mut self) -> Second {
         let quantile = |q| {
             if self.current_latency.is_empty() {
                 0
@@ -124,6 +124,7 @@ impl Tally {
         self.series.push_back(second);
         self.current = Second::default();
         self.current_latency.reset();
+        second
     }
 }
 

@@ -9,6 +9,7 @@ use common::wire::Topics;
 
 use super::output::{self, Output};
 use super::{Error, Exit, Interrupt, live};
+use crate::autopilot::faults::{self, Services};
 use crate::autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::place::Place;
@@ -29,26 +30,50 @@ pub(super) async fn run(
         () = interrupt.wait() => return Ok(Exit::Interrupted),
     };
     asked?.parse::<Topics>()?;
-    let defaults = Settings::default();
-    let settings = Settings {
-        shoppers: args.shoppers,
-        duration: args.duration,
-        requests: args.requests,
-        seed: args.seed.unwrap_or(defaults.seed),
-        quantity: args.quantity,
-        plan: args.plan.clone(),
-        ..defaults
-    };
+    if args.restock.is_some() && !shop.is_shopkeeper() {
+        return Err(Error::Usage("--restock is the shopkeeper's: give the token".to_owned()));
+    }
+    let settings = args.settings();
     let out = Output::new(cli.shop.json);
-    let (interrupted, report) = if args.headless || out.is_json() || !has_terminal() {
-        headless(shop, settings, interrupt).await?
+    let ended = if args.headless || out.is_json() || !has_terminal() {
+        headless(shop, settings, interrupt, None).await?
     } else {
         live::run(place, settings, cli, interrupt).await?
     };
+    finish(ended, args, out).await
+}
+
+/// Runs a store of its own and mishandles it.
+pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+    if cli.shop.url().is_some() {
+        return Err(Error::Usage(
+            "--faults runs a store of its own: leave --url out".to_owned(),
+        ));
+    }
+    let mut services = tokio::select! {
+        services = Services::start() => services?,
+        () = interrupt.wait() => return Ok(Exit::Interrupted),
+    };
+    let place = Place::at(&services.url(), Some(services.token()))?;
+    let ended = headless(&place.shop, args.settings(), interrupt, Some(&mut services)).await;
+    services.stop().await;
+    finish(ended?, args, Output::new(cli.shop.json)).await
+}
+
+/// Tells what came of it.
+async fn finish((interrupted, report): Ended, args: &AutopilotArgs, out: Output) -> Result<Exit, Error> {
     if out.is_json() {
         out.json(&*report)?;
     } else {
         output::line(&report.summary())?;
+    }
+    if let Some(path) = args.html.clone() {
+        let page = report.page();
+        let named = path.display().to_string();
+        let written = tokio::task::spawn_blocking(move || std::fs::write(path, page)).await;
+        if let Ok(Err(error)) = written {
+            return Err(Error::Usage(format!("cannot write {named}: {error}")));
+        }
     }
     Ok(match (report.audit.verdict, interrupted) {
         (Verdict::Violated, _) => Exit::Violation,
@@ -60,15 +85,34 @@ pub(super) async fn run(
 /// How a run ended: whether it was interrupted, and its report.
 pub(super) type Ended = (bool, Arc<Report>);
 
-async fn headless(shop: &Shop, settings: Settings, mut interrupt: Interrupt) -> Result<Ended, Error> {
+async fn headless(
+    shop: &Shop,
+    settings: Settings,
+    interrupt: Interrupt,
+    services: Option<&mut Services>,
+) -> Result<Ended, Error> {
+    let seed = settings.seed;
     output::tell(&format!(
-        "seed {}, {} {}, at {}",
-        settings.seed,
+        "seed {seed}, {} {}, at {}",
         settings.shoppers,
         if settings.shoppers == 1 { "shopper" } else { "shoppers" },
         shop.url()
     ));
     let autopilot = Autopilot::start(shop.clone(), settings);
+    let telling = tell_until_ended(&autopilot, interrupt);
+    let Some(services) = services else {
+        return telling.await;
+    };
+    let (ended, faults) = tokio::join!(telling, faults::conduct(services, seed, &autopilot));
+    let (interrupted, report) = ended?;
+    let report = Report {
+        faults: Some(faults),
+        ..(*report).clone()
+    };
+    Ok((interrupted, Arc::new(report)))
+}
+
+async fn tell_until_ended(autopilot: &Handle, mut interrupt: Interrupt) -> Result<Ended, Error> {
     let mut second = tokio::time::interval(PROGRESS);
     second.tick().await;
     loop {
@@ -81,7 +125,7 @@ async fn headless(shop: &Shop, settings: Settings, mut interrupt: Interrupt) -> 
                     output::tell(&progress(&snapshot));
                 }
             }
-            () = interrupt.wait() => return Ok((true, wind_up(&autopilot, interrupt).await?)),
+            () = interrupt.wait() => return Ok((true, wind_up(autopilot, interrupt).await?)),
         }
     }
 }
@@ -119,6 +163,9 @@ fn progress(snapshot: &Snapshot) -> String {
         ms(last.p99_us),
         snapshot.copies_left
     );
+    if snapshot.violations > 0 {
+        line.push_str(&format!("  VIOLATIONS {}", snapshot.violations));
+    }
     if let Some(trouble) = &snapshot.trouble {
         line.push_str(&format!("  ({trouble})"));
     }

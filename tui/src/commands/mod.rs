@@ -9,6 +9,7 @@ mod load;
 mod manual;
 mod output;
 mod purchase;
+mod serve;
 mod table;
 mod watch;
 
@@ -87,6 +88,9 @@ pub enum Error {
     /// The autopilot could not run.
     #[error(transparent)]
     Autopilot(#[from] autopilot::Error),
+    /// The services that are to be mishandled do not run.
+    #[error(transparent)]
+    Services(#[from] autopilot::faults::Error),
     /// The terminal or the output failed.
     #[error(transparent)]
     Io(#[from] io::Error),
@@ -103,9 +107,9 @@ impl Error {
                 autopilot::Error::Shelf(client::Error::Problem(problem)) => Exit::of_status(problem.status),
                 autopilot::Error::Shelf(_) | autopilot::Error::Lost => Exit::Unavailable,
                 autopilot::Error::NoBooks => Exit::Refused,
-                autopilot::Error::Plan { .. } => Exit::Usage,
+                autopilot::Error::File { .. } => Exit::Usage,
             },
-            Self::Client(_) | Self::Place(_) | Self::Shop(_) | Self::Io(_) => Exit::Unavailable,
+            Self::Client(_) | Self::Place(_) | Self::Shop(_) | Self::Services(_) | Self::Io(_) => Exit::Unavailable,
         }
     }
 }
@@ -115,6 +119,7 @@ pub fn main(mut cli: Cli) -> Exit {
     match cli.command {
         Some(Command::Completions { shell }) => return ended(manual::completions(shell)),
         Some(Command::Man { ref folder }) => return ended(manual::pages(folder.as_deref())),
+        Some(Command::Serve { ref arguments }) => return serve::run(arguments),
         _ => {}
     }
     if let Err(error) = config::read().map(|config| cli.adopt(config)) {
@@ -152,6 +157,11 @@ async fn run(cli: &Cli) -> Result<Exit, Error> {
     };
     // Listened to before a store is opened: no signal may leave it without its clean stop.
     let interrupt = Interrupt::listen()?;
+    if let Command::Autopilot(args) = command
+        && args.faults
+    {
+        return load::run_with_faults(args, cli, interrupt).await;
+    }
     let place = place::find(cli).await?;
     if let Some(note) = &place.note {
         output::tell(note);
@@ -177,9 +187,11 @@ async fn run_at(place: &Place, command: &Command, cli: &Cli, mut interrupt: Inte
             Command::Order { order } => purchase::order(shop, *order, &out).await,
             Command::Restock(args) => purchase::restock(shop, args, &out).await,
             Command::Watch { after } => watch::run(shop, *after, &out).await,
-            Command::Autopilot(_) | Command::Buy(_) | Command::Completions { .. } | Command::Man { .. } => {
-                Ok(Exit::Done)
-            }
+            Command::Autopilot(_)
+            | Command::Buy(_)
+            | Command::Completions { .. }
+            | Command::Man { .. }
+            | Command::Serve { .. } => Ok(Exit::Done),
         }
     };
     tokio::select! {

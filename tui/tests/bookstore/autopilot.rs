@@ -1,136 +1,31 @@
 //! The autopilot, headless, against a shop that keeps its books in a list, and cheats when told to.
 
-use std::collections::HashMap;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::front_end::{Asked, FrontEnd, Reply, bookstore, command, said};
+use crate::front_end::{FrontEnd, Reply, bookstore, command, said};
+use crate::listed_shop::{Fault, Shop, answer, opening, problem, shop};
 use crate::one_shots::send;
-
-/// How the shop is wrong.
-#[derive(Clone, Copy, PartialEq)]
-enum Fault {
-    None,
-    /// Every third sale is acknowledged and forgotten.
-    ForgetsSales,
-    /// The shelf is one copy fuller than the ledger says.
-    MiscountsStock,
-    /// A sale stands in the ledger with another quantity.
-    WrongQuantity,
-    /// Every fifth purchase's answer is lost after it happened.
-    LosesAnswers,
-}
-
-#[derive(Default)]
-struct Shop {
-    stock: [i64; 2],
-    entries: Vec<Value>,
-    receipts: HashMap<String, Value>,
-    buys: u64,
-}
-
-/// A shop without a fault and with a short shelf.
-pub(crate) fn healthy_shop() -> FrontEnd {
-    shop(500, Fault::None)
-}
-
-fn shop(stock: i64, fault: Fault) -> FrontEnd {
-    let shop = Arc::new(Mutex::new(Shop {
-        stock: [stock; 2],
-        entries: opening(stock),
-        ..Shop::default()
-    }));
-    FrontEnd::new(move |_, asked| answer(&mut shop.lock().unwrap(), asked, fault))
-}
-
-/// The ledger's first entries.
-fn opening(stock: i64) -> Vec<Value> {
-    let set = |item| {
-        json!({"seq": item, "at": "2026-01-31T12:00:00.000000Z", "kind": "set", "item": item,
-            "change": stock, "stock_after": stock, "unit_cost": "2.50"})
-    };
-    vec![set(1), set(2)]
-}
-
-fn answer(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
-    let (status, body) = match asked.line.as_str() {
-        "GET /topics" => (200, json!({"topics": [{"topic": "all", "books": 2}]})),
-        "POST /buy" => return buy(shop, asked, fault),
-        line if line.starts_with("GET /search?topic=all") => {
-            (200, json!({"books": [book(shop, 1, fault), book(shop, 2, fault)]}))
-        }
-        line if line.starts_with("GET /search?item=") => {
-            let item = if line.ends_with('1') { 1 } else { 2 };
-            (200, book(shop, item, fault))
-        }
-        line if line.starts_with("GET /ledger?after=") => match asked.header("authorization") {
-            Some("Bearer secret") => {
-                let after: usize = line.split(['=', '&']).nth(1).unwrap().parse().unwrap();
-                (
-                    200,
-                    json!({"entries": shop.entries.get(after..).unwrap_or(&[]), "head": shop.entries.len()}),
-                )
-            }
-            _ => (401, problem(401, "unauthorized")),
-        },
-        _ => (404, problem(404, "not-found")),
-    };
-    Reply::Body(status, body.to_string())
-}
-
-fn book(shop: &Shop, item: usize, fault: Fault) -> Value {
-    let seq = shop
-        .entries
-        .iter()
-        .filter(|entry| entry["item"] == item)
-        .map(|entry| entry["seq"].as_u64())
-        .max();
-    let lie = i64::from(fault == Fault::MiscountsStock && item == 1 && shop.buys > 0);
-    json!({"item": item, "title": "T", "topic": "all", "cost": "2.50", "stock": shop.stock[item - 1] + lie, "seq": seq})
-}
-
-fn buy(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
-    let key = asked.header("idempotency-key").unwrap().to_owned();
-    if let Some(receipt) = shop.receipts.get(&key) {
-        return Reply::Body(200, receipt.to_string());
-    }
-    let wanted: Value = serde_json::from_str(&asked.body).unwrap();
-    let (item, quantity) = (wanted["item"].as_u64().unwrap(), wanted["quantity"].as_i64().unwrap());
-    let stock = &mut shop.stock[usize::try_from(item).unwrap() - 1];
-    if *stock < quantity {
-        return Reply::Body(409, problem(409, "sold-out").to_string());
-    }
-    *stock -= quantity;
-    shop.buys += 1;
-    let forgotten = fault == Fault::ForgetsSales && shop.buys.is_multiple_of(3);
-    let seq = shop.entries.len() + usize::from(!forgotten);
-    let at = "2026-01-31T12:00:00.000000Z";
-    let receipt = json!({"order": key, "status": "sold", "item": item, "title": "T", "quantity": quantity,
-        "cost": "2.50", "total": "2.50", "stock": *stock, "seq": seq, "at": at});
-    if !forgotten {
-        let recorded = quantity + i64::from(fault == Fault::WrongQuantity);
-        shop.entries.push(
-            json!({"seq": seq, "at": at, "kind": "sold", "item": item, "quantity": recorded,
-            "change": -quantity, "stock_after": *stock, "order": key, "unit_cost": "2.50"}),
-        );
-    }
-    shop.receipts.insert(key, receipt.clone());
-    if fault == Fault::LosesAnswers && shop.buys.is_multiple_of(5) {
-        return Reply::HangUp;
-    }
-    Reply::Body(200, receipt.to_string())
-}
-
-fn problem(status: u16, code: &str) -> Value {
-    json!({"type": format!("urn:bookstore:problem:{code}"), "title": "No", "status": status, "code": code, "detail": "no"})
-}
 
 fn run(store: &FrontEnd, arguments: &str) -> (i32, Value) {
     let (exit, out, err) = said(&store.bookstore(&format!("autopilot --headless --json {arguments}")));
     assert_eq!(out.lines().count(), 1, "{out}{err}");
-    (exit, serde_json::from_str(&out).unwrap())
+    let report: Value = serde_json::from_str(&out).unwrap();
+    follows_the_schema(&report);
+    (exit, report)
+}
+
+/// Every report that any test here sees is of the published form.
+fn follows_the_schema(report: &Value) {
+    let schema = serde_json::from_str(include_str!("../../../docs/autopilot-report.schema.json")).unwrap();
+    let errors: Vec<_> = jsonschema::validator_for(&schema)
+        .unwrap()
+        .iter_errors(report)
+        .map(|error| format!("{error} at {}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{errors:#?}");
 }
 
 #[test]
@@ -145,9 +40,17 @@ fn a_run_until_the_shelves_are_empty_and_beyond_is_reported_by_the_contract() {
         report["stock"][0],
         json!({"item": 1, "start": 20, "sold": 20, "restocked": 0, "end": 0})
     );
+    let audit = &report["audit"];
+    assert_eq!((&audit["verdict"], &audit["skipped"]), (&json!("clean"), &json!([])));
+    // The books' own entries: this shop does not say where its ledger stood when it was asked for its shelf.
+    assert_eq!((&audit["violations"], &audit["others"]), (&json!([]), &json!(2)));
+    // Each sale and, at the end, each book.
     assert_eq!(
-        report["audit"],
-        json!({"verdict": "clean", "checks": {"acknowledged_sales": 40, "stock_adds_up": 2}, "skipped": [], "violations": []})
+        (
+            &audit["checks"]["acknowledged_sales"],
+            &audit["checks"]["stock_adds_up"]
+        ),
+        (&json!(40), &json!(42))
     );
     let mut shape = report;
     blank(&mut shape);
@@ -170,10 +73,9 @@ fn without_the_token_the_verdict_is_incomplete_and_says_what_was_not_checked() {
         let (exit, report) = run(&shop(5, Fault::None), &format!("--requests 50 {token}"));
         assert_eq!(exit, 0);
         assert_eq!(report["audit"]["verdict"], "incomplete");
-        assert_eq!(
-            report["audit"]["skipped"],
-            json!(["acknowledged_sales", "stock_adds_up"])
-        );
+        let skipped = report["audit"]["skipped"].as_array().unwrap();
+        assert!(skipped.contains(&json!("acknowledged_sales")) && skipped.contains(&json!("stock_adds_up")));
+        assert!(report["audit"]["checks"]["one_answer_per_key"].as_u64().unwrap() > 0);
     }
 }
 
@@ -183,10 +85,14 @@ fn a_store_that_is_wrong_is_caught() {
         (
             Fault::ForgetsSales,
             "acknowledged_sales",
-            "was acknowledged and is not in the ledger",
+            "was acknowledged and is not in the ledger as entry",
         ),
         (Fault::MiscountsStock, "stock_adds_up", "its stock is"),
-        (Fault::WrongQuantity, "acknowledged_sales", "says 2 of item"),
+        (
+            Fault::WrongQuantity,
+            "acknowledged_sales",
+            "is not what was acknowledged",
+        ),
     ] {
         let (exit, report) = run(&shop(50, fault), "--seed 1 --requests 100 --token secret");
         assert_eq!((exit, &report["audit"]["verdict"]), (4, &json!("violated")));
@@ -220,7 +126,8 @@ fn the_plan_is_the_same_whatever_the_store_answers_and_what_is_sent_is_its_prefi
         run(&store, &format!("--seed 7 --requests 60 --plan {}", path.display()));
         let plan = std::fs::read_to_string(&path).unwrap();
         let sent: Vec<_> = store.asked().iter().map(|asked| asked.line.clone()).collect();
-        // Before: the first question, then the shelf. After: the shelf once more.
+        let sent: Vec<_> = sent.into_iter().filter(|line| line != "GET /events").collect();
+        // Before: the first question, then the shelf. After: the last purchases and the shelf once more.
         let sent = &sent[3..63];
         for (line, sent) in plan.lines().zip(sent) {
             let planned: Value = serde_json::from_str(line).unwrap();
@@ -288,4 +195,108 @@ fn a_store_that_goes_away_is_counted_and_waited_for() {
     assert_eq!(exit, 0);
     assert_eq!(report["outcomes"]["unavailable"], 6);
     assert_eq!(report["audit"]["verdict"], "clean");
+}
+
+#[test]
+fn every_mix_is_followed_as_it_was_declared_with_popular_books_and_a_shopkeeper() {
+    let store = shop(500, Fault::None);
+    for (mix, name) in [("browsing", "browsing"), ("ordering", "ordering"), ("1:0:3", "custom")] {
+        let (exit, report) = run(
+            &store,
+            &format!("--seed 1 --requests 2000 --shoppers 8 --mix {mix} --popularity zipf --token secret"),
+        );
+        assert_eq!((exit, &report["mix"]), (0, &json!(name)));
+        for verb in ["search", "lookup", "buy"] {
+            let share = &report["workload"]["shares"][verb];
+            let deviation = share["declared"].as_f64().unwrap() - share["measured"].as_f64().unwrap();
+            assert!(deviation.abs() < 0.05, "{mix} {verb}: {share}");
+        }
+    }
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a store that pauses is what is asked")]
+fn in_an_open_loop_what_a_pause_holds_up_is_in_the_latencies() {
+    let inner = Arc::new(Mutex::new(Shop {
+        stock: [50; 2],
+        entries: opening(50),
+        ..Shop::default()
+    }));
+    // One answer comes late; one shopper at 100 a second is then behind by some 30 operations.
+    let store = FrontEnd::new(move |before, asked| {
+        if before == 20 {
+            std::thread::sleep(std::time::Duration::from_millis(300));
+        }
+        answer(&mut inner.lock().unwrap(), asked, Fault::None)
+    });
+    let (_, report) = run(&store, "--seed 1 --rate 100 --shoppers 1 --requests 100 --mix 0:1:0");
+    assert_eq!(report["workload"]["pace"], "open");
+    let latency = &report["operations"]["lookup"]["latency_us"];
+    assert!(latency["p95"].as_u64().unwrap() > 150_000, "{latency}");
+}
+
+#[test]
+fn a_warm_up_is_not_measured_and_is_audited_all_the_same() {
+    let (_, report) = run(
+        &shop(1_000_000, Fault::None),
+        "--seed 1 --warm-up 200ms --ramp 50ms --duration 200ms --shoppers 2 --think 1ms --token secret",
+    );
+    let sold = report["stock"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["sold"].as_u64().unwrap());
+    assert!(sold.sum::<u64>() > report["outcomes"]["sold"].as_u64().unwrap());
+    assert_eq!(report["workload"]["warm_up_s"], 0.2);
+    assert_eq!(report["audit"]["verdict"], "clean");
+}
+
+#[test]
+fn the_seconds_are_written_as_lines_and_the_report_as_a_page_that_needs_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, html) = (folder.path().join("series.csv"), folder.path().join("report.html"));
+    let arguments = format!(
+        "--duration 1200ms --think 5ms --csv {} --html {}",
+        csv.display(),
+        html.display()
+    );
+    run(&shop(50, Fault::None), &arguments);
+    let csv = std::fs::read_to_string(csv).unwrap();
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("second,requests,sold,failed,p50_us,p95_us,p99_us"));
+    assert!(lines.next().unwrap().starts_with("1,"), "{csv}");
+    let page = std::fs::read_to_string(html).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("<polyline") && page.trim_end().ends_with("</html>"));
+    for outside in ["src=", "href=", "url(", "@import", "http://", "https://"] {
+        assert!(!page.contains(outside), "the page asks for {outside}");
+    }
+}
+
+#[test]
+fn what_cannot_be_written_is_wrong_usage() {
+    let store = shop(5, Fault::None);
+    // A file is no folder.
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let nowhere = file.path().join("x").display().to_string();
+    for flag in ["--plan", "--csv"] {
+        let (exit, _, err) = said(&store.bookstore(&format!("autopilot --headless --requests 5 {flag} {nowhere}")));
+        assert_eq!(exit, 2, "{err}");
+    }
+    let (exit, _, err) = said(&store.bookstore("autopilot --headless --requests 5 --restock 5"));
+    assert!(exit == 2 && err.contains("token"), "{err}");
+    let (exit, _, err) = said(&store.bookstore("autopilot --headless --requests 5 --faults"));
+    assert!(exit == 2 && err.contains("--url"), "{err}");
+}
+
+#[test]
+fn a_mishandled_store_keeps_its_promises() {
+    let (exit, out, err) = said(&bookstore(
+        "autopilot --json --faults --seed 3 --duration 12s --rate 200",
+    ));
+    assert_eq!(exit, 0, "{out}{err}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    follows_the_schema(&report);
+    assert_eq!(report["audit"]["verdict"], "clean");
+    assert!(!report["faults"]["events"].as_array().unwrap().is_empty());
+    assert!(report["outcomes"]["sold"].as_u64().unwrap() > 0);
 }

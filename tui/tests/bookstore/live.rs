@@ -1,6 +1,6 @@
 //! The autopilot's screen in a real pseudo-terminal.
 
-use crate::autopilot::healthy_shop;
+use crate::listed_shop::healthy_shop;
 use crate::screen::{Home, Screen};
 
 #[test]

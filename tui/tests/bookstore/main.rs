@@ -8,6 +8,8 @@ mod front_end;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod listed_shop;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod manners;

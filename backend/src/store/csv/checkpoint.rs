@@ -82,6 +82,11 @@ impl Catalog<'_> {
         self.sync_folder()
     }
 
+    /// Whether a content is prepared and has not got the shopkeeper's name yet, which is the last step.
+    pub(super) fn is_prepared(&self, content: &[u8]) -> Result<bool, Error> {
+        Ok(self.read(SHOWN_NEW)?.as_deref() == Some(content))
+    }
+
     /// Gives a prepared content its names.
     pub(super) fn publish(&self) -> Result<(), Error> {
         for (from, to) in [(KEPT_NEW, KEPT), (SHOWN_NEW, SHOWN)] {

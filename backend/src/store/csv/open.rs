@@ -33,6 +33,8 @@ pub(super) struct Looked<'a> {
     listings: Vec<Listing>,
     /// The shopkeeper's file.
     shown: Option<Vec<u8>>,
+    /// Whether the content is still to replace it.
+    is_unfinished: bool,
 }
 
 /// A store that is ready to serve.
@@ -122,6 +124,7 @@ pub(super) fn look<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<Lo
         active,
         scan,
         listings: catalog.parse(&content)?,
+        is_unfinished: catalog.is_prepared(&content)?,
         content,
         shown: catalog.shown()?,
     };
@@ -190,12 +193,13 @@ impl Looked<'_> {
         }
     }
 
-    /// The shopkeeper's file, if it is neither what the ledger names nor what that was to replace.
+    /// The shopkeeper's file, if it is neither what the ledger names nor what that is about to replace.
     fn foreign(&self) -> Option<&[u8]> {
         let Marker { seq, new, replaced, .. } = self.scan.marker;
         let shown = self.shown.as_deref().filter(|_| seq > Seq::ZERO)?;
         let digest = Digest::of(Some(shown));
-        (digest != new && digest != replaced).then_some(shown)
+        let is_known = digest == new || (digest == replaced && self.is_unfinished);
+        (!is_known).then_some(shown)
     }
 
     /// Understands a foreign file, and says where it differs from what the store wrote and from the books.

@@ -16,6 +16,7 @@ use unicode_width::UnicodeWidthStr;
 pub use charts::{Charts, Large};
 pub use look::Look;
 use number::{clock, grouped};
+pub(super) use number::{mark, marks};
 
 use super::report::ms;
 use super::snapshot::{Phase, Snapshot, StockRow};
@@ -132,6 +133,10 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
     ];
     if let Some(verdict) = snapshot.verdict {
         spans.insert(2, Span::raw(format!("  audit {verdict}")));
+    }
+    if snapshot.violations > 0 {
+        let violations = format!("  {} violations", grouped(snapshot.violations));
+        spans.insert(2, Span::styled(violations, look.bad));
     }
     let mut lines = vec![fitting(spans, area.width)];
     if let Some(trouble) = &snapshot.trouble {

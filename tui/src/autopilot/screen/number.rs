@@ -27,7 +27,7 @@ pub(super) fn clock(time: Duration) -> String {
 }
 
 /// The marks of an axis from 0 to a little over `most`, at steps of 1, 2 or 5 times a power of ten.
-pub(super) fn marks(most: f64, steps_max: u32) -> Vec<f64> {
+pub(in crate::autopilot) fn marks(most: f64, steps_max: u32) -> Vec<f64> {
     let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
     let rough = most / f64::from(steps_max.max(1));
     let power = 10_f64.powf(rough.log10().floor());
@@ -46,7 +46,7 @@ pub(super) fn marks(most: f64, steps_max: u32) -> Vec<f64> {
 }
 
 /// A mark with as many places as its step needs.
-pub(super) fn mark(value: f64, step: f64) -> String {
+pub(in crate::autopilot) fn mark(value: f64, step: f64) -> String {
     if step >= 1_000.0 && value >= 1_000.0 {
         return format!("{}k", value / 1_000.0);
     }

@@ -73,6 +73,7 @@ fn snapshot() -> Snapshot {
         copies_start: 1_700,
         copies_left: 600,
         trouble: None,
+        violations: 0,
         verdict: None,
     }
 }

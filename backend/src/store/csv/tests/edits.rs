@@ -180,3 +180,19 @@ fn the_catalog_file_shows_the_stock_as_of_the_checkpoint() {
     assert_eq!(stocks, [399, 499, 299, 499]);
     assert_eq!(shop.books.len(), listings.len());
 }
+
+#[test]
+fn an_older_file_that_was_put_back_is_an_edit_too() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    let older = fs::read(folder.path("catalog.csv")).unwrap();
+    shop.sell_in(&store, 4);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    drop(store);
+    fs::write(folder.path("catalog.csv"), &older).unwrap();
+    let places: Vec<_> = differences(&folder).into_iter().map(|edit| edit.place).collect();
+    assert_eq!(places, [1, 2, 3, 4].map(|item| format!("book {item}, stock")));
+    assert_eq!(fs::read(folder.path("catalog.csv")).unwrap(), older);
+}

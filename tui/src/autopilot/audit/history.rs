@@ -1,0 +1,312 @@
+//! What the shoppers did, as far as an audit needs it. Acts go to a file; what stays in memory is bounded by what is on its
+//! way, plus one bit for an order.
+//!
+//! Acts are handed out in the ledger's order, each as soon as none that stands before it can come any more.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use common::{ItemNumber, Quantity, Seq};
+
+use super::act::{Act, BYTES};
+use super::key::Key;
+
+/// Acts that are written and read at once.
+const BLOCK_ACTS: u64 = 1_024;
+/// Orders of unknown outcome that are remembered at the most.
+const UNSETTLED_MAX: usize = 1_000_000;
+/// A shopper who has nothing on its way.
+const IDLE: u64 = u64::MAX;
+
+/// Which entries can still be acknowledged: for each shopper the last entry that anyone had seen when what is on its way was
+/// asked for.
+#[derive(Debug)]
+pub(crate) struct InFlight(Box<[AtomicU64]>);
+
+impl InFlight {
+    fn new(shoppers: u32) -> Self {
+        Self((0..=shoppers).map(|_| AtomicU64::new(IDLE)).collect())
+    }
+
+    fn place(&self, shopper: u16) -> Option<&AtomicU64> {
+        // The last place is the shopkeeper's.
+        self.0.get(usize::from(shopper)).or_else(|| self.0.last())
+    }
+
+    /// Notes that something is asked for, after `seen`.
+    pub(crate) fn begin(&self, shopper: u16, seen: Seq) {
+        if let Some(place) = self.place(shopper) {
+            place.store(seen.0, Ordering::SeqCst);
+        }
+    }
+
+    /// Notes that it is over; whatever came of it has been noted before.
+    pub(crate) fn end(&self, shopper: u16) {
+        if let Some(place) = self.place(shopper) {
+            place.store(IDLE, Ordering::SeqCst);
+        }
+    }
+
+    /// Up to this entry everything that was acknowledged is in the history. `seen` was read before this is called.
+    pub(super) fn settled(&self, seen: Seq) -> Seq {
+        let oldest = self.0.iter().map(|place| place.load(Ordering::SeqCst)).min();
+        seen.min(Seq(oldest.unwrap_or(IDLE)))
+    }
+}
+
+/// An order whose answer never came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Asked {
+    pub(crate) item: ItemNumber,
+    pub(crate) quantity: Quantity,
+}
+
+/// What the shoppers did.
+#[derive(Debug)]
+pub(crate) struct History {
+    file: Option<File>,
+    /// What is not in the file yet, and how much is.
+    buffer: Vec<u8>,
+    written: u64,
+    block: Option<(u64, Vec<u8>)>,
+    /// The acts that were not handed out yet: their entries, and where they stand.
+    waiting: BinaryHeap<Reverse<(Seq, u64)>>,
+    /// For each shopper, which orders were refused.
+    refused: HashMap<u16, Bits>,
+    refusals: u64,
+    asked: HashMap<u16, u32>,
+    unsettled: HashMap<Key, Asked>,
+    /// Why it is not whole.
+    trouble: Option<String>,
+}
+
+impl History {
+    /// An empty one, over a file that nobody else has.
+    pub(crate) fn new(file: io::Result<File>, shoppers: u32) -> (Self, InFlight) {
+        let trouble = file
+            .as_ref()
+            .err()
+            .map(|error| format!("there is no file for it: {error}"));
+        let history = Self {
+            file: file.ok(),
+            buffer: Vec::new(),
+            written: 0,
+            block: None,
+            waiting: BinaryHeap::new(),
+            refused: HashMap::new(),
+            refusals: 0,
+            asked: HashMap::new(),
+            unsettled: HashMap::new(),
+            trouble,
+        };
+        (history, InFlight::new(shoppers))
+    }
+
+    /// Why it is not whole, if it is not.
+    pub(super) fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+
+    /// Notes that an order is about to be asked for.
+    pub(crate) fn asks(&mut self, key: Key) {
+        let asked = self.asked.entry(key.shopper).or_default();
+        *asked = (*asked).max(key.number.saturating_add(1));
+    }
+
+    /// Notes what was acknowledged.
+    pub(crate) fn acknowledged(&mut self, act: &Act) {
+        let place = self.written + count(self.buffer.len() / BYTES);
+        act.write(&mut self.buffer);
+        self.waiting.push(Reverse((act.seq, place)));
+        if count(self.buffer.len()) >= BLOCK_ACTS * count(BYTES)
+            && let Err(error) = self.flush()
+        {
+            self.trouble
+                .get_or_insert_with(|| format!("its file cannot be written: {error}"));
+        }
+    }
+
+    /// Notes a definite refusal.
+    pub(crate) fn refused(&mut self, key: Key) {
+        self.refused.entry(key.shopper).or_default().set(key.number);
+        self.refusals += 1;
+    }
+
+    /// How many orders were refused.
+    pub(super) fn refusals(&self) -> u64 {
+        self.refusals
+    }
+
+    /// Notes an order whose outcome nobody knows.
+    pub(crate) fn unsettled(&mut self, key: Key, asked: Asked) {
+        if self.unsettled.len() < UNSETTLED_MAX {
+            self.unsettled.insert(key, asked);
+        } else {
+            self.trouble
+                .get_or_insert_with(|| "too many orders have no outcome".to_owned());
+        }
+    }
+
+    /// Whether an order was refused.
+    pub(super) fn was_refused(&self, key: Key) -> bool {
+        self.refused
+            .get(&key.shopper)
+            .is_some_and(|bits| bits.is_set(key.number))
+    }
+
+    /// Whether an order was asked for at all.
+    pub(super) fn was_asked(&self, key: Key) -> bool {
+        self.asked.get(&key.shopper).is_some_and(|asked| key.number < *asked)
+    }
+
+    /// The order of unknown outcome that an entry settles; it settles it once.
+    pub(super) fn settle(&mut self, key: Key) -> Option<Asked> {
+        self.unsettled.remove(&key)
+    }
+
+    /// The next act, if it was acknowledged as an entry up to that one.
+    pub(super) fn next_until(&mut self, seq: Seq) -> Option<Act> {
+        let Reverse((first, place)) = *self.waiting.peek()?;
+        if first > seq {
+            return None;
+        }
+        self.waiting.pop();
+        match self.read(place) {
+            Ok(act) => act,
+            Err(error) => {
+                self.trouble
+                    .get_or_insert_with(|| format!("its file cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn read(&mut self, place: u64) -> io::Result<Option<Act>> {
+        let bytes_of = |bytes: &[u8], place: u64| {
+            let at = usize::try_from(place).unwrap_or(usize::MAX).saturating_mul(BYTES);
+            bytes.get(at..at.saturating_add(BYTES)).and_then(Act::read)
+        };
+        if let Some(place) = place.checked_sub(self.written) {
+            return Ok(bytes_of(&self.buffer, place));
+        }
+        let number = place / BLOCK_ACTS;
+        if self.block.as_ref().is_none_or(|(kept, _)| *kept != number) {
+            let size = count(BYTES);
+            let mut bytes = Vec::new();
+            let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
+            file.seek(SeekFrom::Start(number * BLOCK_ACTS * size))?;
+            file.take(BLOCK_ACTS * size).read_to_end(&mut bytes)?;
+            self.block = Some((number, bytes));
+        }
+        Ok(self
+            .block
+            .as_ref()
+            .and_then(|(_, bytes)| bytes_of(bytes, place % BLOCK_ACTS)))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let file = self.file.as_mut().ok_or(io::ErrorKind::NotFound)?;
+        file.seek(SeekFrom::End(0))?;
+        file.write_all(&self.buffer)?;
+        self.written += count(self.buffer.len() / BYTES);
+        self.buffer.clear();
+        // It may have been read before it was whole.
+        self.block = None;
+        Ok(())
+    }
+}
+
+/// One bit for each number.
+#[derive(Debug, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    fn set(&mut self, number: u32) {
+        let (word, bit) = place(number);
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        if let Some(word) = self.0.get_mut(word) {
+            *word |= bit;
+        }
+    }
+
+    fn is_set(&self, number: u32) -> bool {
+        let (word, bit) = place(number);
+        self.0.get(word).is_some_and(|word| word & bit != 0)
+    }
+}
+
+fn place(number: u32) -> (usize, u64) {
+    (usize::try_from(number / 64).unwrap_or(usize::MAX), 1 << (number % 64))
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::act::Kind;
+    use super::*;
+
+    pub(in super::super) fn act(seq: u64, number: u32) -> Act {
+        Act {
+            seq: Seq(seq),
+            invoked_us: seq * 10,
+            answered_us: seq * 10 + 5,
+            key: Key { shopper: 0, number },
+            item: ItemNumber::try_from(1).unwrap(),
+            kind: Kind::Sold(Quantity::ONE, None),
+            stock: None,
+        }
+    }
+
+    #[test]
+    fn acts_come_back_in_the_ledgers_order_from_memory_and_from_the_file() {
+        let (mut history, _) = History::new(tempfile::tempfile(), 1);
+        let acts = 5 * u32::try_from(BLOCK_ACTS).unwrap() / 2;
+        // Neighbours change places, as they do when many ask at once.
+        for number in 0..acts {
+            history.acknowledged(&act(u64::from(number ^ 7) + 1, number));
+        }
+        assert_eq!(history.written, 2 * BLOCK_ACTS);
+        assert_eq!(history.next_until(Seq(0)), None);
+        for seq in 1..=u64::from(acts) {
+            let found = history.next_until(Seq(seq)).unwrap();
+            assert_eq!((found.seq, u64::from(found.key.number ^ 7) + 1), (Seq(seq), seq));
+            assert_eq!(history.next_until(Seq(seq)), None);
+        }
+        assert_eq!(history.trouble(), None);
+    }
+
+    #[test]
+    fn what_was_seen_before_something_on_its_way_is_settled() {
+        let in_flight = InFlight::new(2);
+        assert_eq!(in_flight.settled(Seq(9)), Seq(9));
+        in_flight.begin(1, Seq(5));
+        in_flight.begin(super::super::SHOPKEEPER, Seq(7));
+        assert_eq!(in_flight.settled(Seq(9)), Seq(5));
+        in_flight.end(1);
+        assert_eq!(in_flight.settled(Seq(9)), Seq(7));
+    }
+
+    #[test]
+    fn an_order_of_unknown_outcome_is_settled_once_and_a_refusal_is_remembered() {
+        let (mut history, _) = History::new(tempfile::tempfile(), 1);
+        let key = Key { shopper: 2, number: 70 };
+        history.asks(key);
+        assert!(history.was_asked(key) && !history.was_refused(key));
+        history.refused(key);
+        assert!(history.was_refused(key) && !history.was_asked(Key { number: 71, ..key }));
+        let asked = Asked {
+            item: ItemNumber::try_from(1).unwrap(),
+            quantity: Quantity::ONE,
+        };
+        history.unsettled(key, asked);
+        assert_eq!((history.settle(key), history.settle(key)), (Some(asked), None));
+    }
+}

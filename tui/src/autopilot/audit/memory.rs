@@ -1,0 +1,72 @@
+//! What one shopper remembers of the books it saw: enough to notice that it is shown the past.
+
+use common::{ItemNumber, Seq, Stock};
+use serde::Deserialize;
+
+/// Books that are remembered; of two that share a place the later one is.
+const PLACES: usize = 64;
+
+/// A book as it was seen. Nothing else of it is read: thousands of shoppers need the processor for the shop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Sight {
+    pub(crate) item: ItemNumber,
+    /// The entry that had changed it last.
+    pub(crate) seq: Seq,
+    pub(crate) stock: Stock,
+}
+
+/// What one shopper remembers.
+#[derive(Debug)]
+pub(crate) struct Memory(Box<[Option<Sight>]>);
+
+impl Memory {
+    /// Nothing yet.
+    pub(crate) fn new() -> Self {
+        Self(vec![None; PLACES].into())
+    }
+
+    /// Notes a book. Says what is wrong if it was seen later, or otherwise as of the same entry, before.
+    pub(crate) fn sees(&mut self, sight: Sight) -> Result<(), String> {
+        let Sight { item, seq, stock } = sight;
+        let index = usize::try_from(item.get()).unwrap_or(0) % PLACES;
+        let Some(place) = self.0.get_mut(index) else {
+            return Ok(());
+        };
+        let before = place.replace(sight).filter(|before| before.item == item);
+        match before {
+            Some(before) if before.seq > seq || (before.seq == seq && before.stock != stock) => {
+                *place = Some(before);
+                Err(format!(
+                    "item {item} was seen with {} copies as of entry {}, and then with {stock} as of entry {seq}",
+                    before.stock, before.seq
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_book_is_never_seen_as_it_was_before_nor_with_two_stocks_at_once() {
+        let mut memory = Memory::new();
+        let mut sees = |item: u64, seq: u64, stock: u64| {
+            let (item, stock) = (ItemNumber::try_from(item).unwrap(), Stock::try_from(stock).unwrap());
+            memory.sees(Sight {
+                item,
+                seq: Seq(seq),
+                stock,
+            })
+        };
+        assert_eq!(
+            (sees(1, 5, 10), sees(1, 5, 10), sees(1, 6, 9)),
+            (Ok(()), Ok(()), Ok(()))
+        );
+        assert!(sees(1, 5, 10).unwrap_err().contains("entry 6"));
+        assert!(sees(1, 6, 8).is_err());
+        assert_eq!(sees(65, 1, 1), Ok(()), "another book in the same place");
+    }
+}

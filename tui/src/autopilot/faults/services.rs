@@ -1,0 +1,333 @@
+//! The three services as processes of their own, over a store of their own that is thrown away afterwards.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+use super::cable::{Cable, State};
+use super::report::FaultsReport;
+use super::schedule::{Fault, Kind};
+
+/// Books of the store.
+const BOOKS: u32 = 40;
+/// Their topics.
+const TOPICS: u32 = 4;
+/// Copies of each.
+const COPIES: u32 = 1_000;
+/// How long a service may take to say where it listens: a long ledger is read at the start.
+const START_MAX: Duration = Duration::from_secs(60);
+/// How long it may take to end when it is told to.
+const END_MAX: Duration = Duration::from_secs(10);
+/// How slow a slow cable is.
+const SLOW: Duration = Duration::from_millis(50);
+/// The services' grace at a stop.
+const GRACE: &str = "1s";
+
+/// Why there are no services.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The system does not let them run.
+    #[error("the services cannot run: {0}")]
+    Io(#[from] io::Error),
+    /// One does not say where it listens.
+    #[error("the {0} did not start")]
+    Silent(&'static str),
+}
+
+/// One of the services.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The ledger's keeper.
+    Catalog,
+    /// The order service.
+    Order,
+    /// The front-end.
+    Frontend,
+}
+
+impl Role {
+    /// All of them, each after those it needs.
+    pub const ALL: [Self; 3] = [Self::Catalog, Self::Order, Self::Frontend];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Catalog => "catalog",
+            Self::Order => "order",
+            Self::Frontend => "frontend",
+        }
+    }
+}
+
+/// A way from one program to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Link {
+    /// From the customers to the front-end.
+    Customers,
+    /// From the front-end to the order service.
+    FrontendToOrder,
+    /// From the front-end to the catalog.
+    FrontendToCatalog,
+    /// From the order service to the catalog.
+    OrderToCatalog,
+}
+
+impl Link {
+    /// All of them.
+    pub const ALL: [Self; 4] = [
+        Self::Customers,
+        Self::FrontendToOrder,
+        Self::FrontendToCatalog,
+        Self::OrderToCatalog,
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Customers => "customers→frontend",
+            Self::FrontendToOrder => "frontend→order",
+            Self::FrontendToCatalog => "frontend→catalog",
+            Self::OrderToCatalog => "order→catalog",
+        }
+    }
+}
+
+/// A process, and how to start it again.
+#[derive(Debug)]
+struct Service {
+    role: Role,
+    child: Child,
+    address: SocketAddr,
+    /// The urls of the services that it needs, with their flags.
+    needs: Vec<(&'static str, String)>,
+}
+
+/// The processes, the cables between them, and the folder of their store.
+#[derive(Debug)]
+pub struct Services {
+    program: PathBuf,
+    token: String,
+    services: Vec<Service>,
+    customers: Cable,
+    to_order: Cable,
+    frontend_to_catalog: Cable,
+    order_to_catalog: Cable,
+    folder: TempDir,
+}
+
+impl Services {
+    /// Starts them.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn start() -> Result<Self, Error> {
+        let program = std::env::current_exe()?;
+        let folder = tempfile::Builder::new().prefix("bookstore-faults-").tempdir()?;
+        write_books(&folder)?;
+        let token = Uuid::new_v4().simple().to_string();
+        let spawn = |role, needs| spawn(&program, &folder, &token, role, None, needs);
+        let catalog = spawn(Role::Catalog, Vec::new()).await?;
+        let order_to_catalog = Cable::lay(catalog.address).await?;
+        let order = spawn(Role::Order, vec![("--catalog-url", order_to_catalog.url())]).await?;
+        let to_order = Cable::lay(order.address).await?;
+        let frontend_to_catalog = Cable::lay(catalog.address).await?;
+        let needs = vec![
+            ("--catalog-url", frontend_to_catalog.url()),
+            ("--order-url", to_order.url()),
+        ];
+        let frontend = spawn(Role::Frontend, needs).await?;
+        let customers = Cable::lay(frontend.address).await?;
+        Ok(Self {
+            program,
+            token,
+            services: vec![catalog, order, frontend],
+            customers,
+            to_order,
+            frontend_to_catalog,
+            order_to_catalog,
+            folder,
+        })
+    }
+
+    /// Where customers go.
+    pub fn url(&self) -> String {
+        self.customers.url()
+    }
+
+    /// The shopkeeper's token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Requests that were sent twice.
+    pub(super) fn doubled(&self) -> u64 {
+        self.customers.doubled()
+    }
+
+    fn cable(&self, link: Link) -> &Cable {
+        match link {
+            Link::Customers => &self.customers,
+            Link::FrontendToOrder => &self.to_order,
+            Link::FrontendToCatalog => &self.frontend_to_catalog,
+            Link::OrderToCatalog => &self.order_to_catalog,
+        }
+    }
+
+    /// Does a fault and undoes it, when its time is up or there is no need for it any more.
+    pub(super) async fn break_with(
+        &mut self,
+        fault: Fault,
+        time: impl Future<Output = ()>,
+        over: impl Future<Output = ()>,
+    ) {
+        let wait = async {
+            tokio::select! {
+                () = time => {}
+                () = over => {}
+            }
+        };
+        match fault.kind {
+            Kind::Kill | Kind::Restart => {
+                let signal = if fault.kind == Kind::Kill {
+                    Signal::KILL
+                } else {
+                    Signal::TERM
+                };
+                self.end(fault.role, signal).await;
+                wait.await;
+                // One that does not start now is started when everything is mended.
+                let _ = self.start_again(fault.role).await;
+            }
+            Kind::Pause => {
+                self.signal(fault.role, Signal::STOP);
+                wait.await;
+                self.signal(fault.role, Signal::CONT);
+            }
+            Kind::Cut => self.cable(fault.link).cut(),
+            Kind::Delay | Kind::Drop | Kind::Duplicate => {
+                let state = match fault.kind {
+                    Kind::Delay => State::Slow(SLOW),
+                    Kind::Drop => State::Dead,
+                    _ => State::Doubling,
+                };
+                self.cable(fault.link).set(state);
+                wait.await;
+                self.cable(fault.link).set(State::Whole);
+            }
+        }
+    }
+
+    /// Starts what is not there.
+    pub(super) async fn mend(&mut self, report: &mut FaultsReport) {
+        for role in Role::ALL {
+            let is_gone = self
+                .service(role)
+                .is_some_and(|service| !matches!(service.child.try_wait(), Ok(None)));
+            if is_gone {
+                report.died += 1;
+                let _ = self.start_again(role).await;
+            }
+        }
+    }
+
+    fn service(&mut self, role: Role) -> Option<&mut Service> {
+        self.services.iter_mut().find(|service| service.role == role)
+    }
+
+    fn signal(&mut self, role: Role, signal: Signal) {
+        let pid = self.service(role).and_then(|service| service.child.id());
+        if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) {
+            // Gone already: then it is started again.
+            let _ = kill_process(pid, signal);
+        }
+    }
+
+    async fn end(&mut self, role: Role, signal: Signal) {
+        self.signal(role, signal);
+        let Some(service) = self.service(role) else { return };
+        if tokio::time::timeout(END_MAX, service.child.wait()).await.is_err() {
+            let _ = service.child.kill().await;
+        }
+    }
+
+    async fn start_again(&mut self, role: Role) -> Result<(), Error> {
+        let Some(service) = self.service(role) else {
+            return Ok(());
+        };
+        let (address, needs) = (service.address, service.needs.clone());
+        let started = spawn(&self.program, &self.folder, &self.token, role, Some(address), needs).await?;
+        if let Some(service) = self.service(role) {
+            *service = started;
+        }
+        Ok(())
+    }
+
+    /// Ends them in order.
+    pub async fn stop(mut self) {
+        for role in Role::ALL.into_iter().rev() {
+            self.end(role, Signal::TERM).await;
+        }
+    }
+}
+
+async fn spawn(
+    program: &PathBuf,
+    folder: &TempDir,
+    token: &str,
+    role: Role,
+    address: Option<SocketAddr>,
+    needs: Vec<(&'static str, String)>,
+) -> Result<Service, Error> {
+    let mut command = Command::new(program);
+    command.args(["serve", role.name(), "--grace", GRACE, "--listen"]);
+    command.arg(address.map_or_else(|| "127.0.0.1:0".to_owned(), |address| address.to_string()));
+    if role == Role::Catalog {
+        command
+            .arg("--store")
+            .arg(format!("csv:{}", folder.path().join("store").display()));
+        command.arg("--books").arg(folder.path().join("books.csv"));
+    }
+    for (flag, url) in &needs {
+        command.args([*flag, url]);
+    }
+    let mut child = command
+        .env("BOOKSTORE_ADMIN_TOKEN", token)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        // A Ctrl-C at the terminal is for the autopilot alone: it ends them when the audit is done.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()?;
+    let output = child.stdout.take().ok_or(Error::Silent(role.name()))?;
+    let mut line = String::new();
+    let mut output = BufReader::new(output);
+    let reading = tokio::time::timeout(START_MAX, output.read_line(&mut line)).await;
+    reading.map_err(|_| Error::Silent(role.name()))??;
+    let address = line
+        .trim()
+        .rsplit_once("http://")
+        .and_then(|(_, address)| address.parse().ok());
+    Ok(Service {
+        role,
+        child,
+        address: address.ok_or(Error::Silent(role.name()))?,
+        needs,
+    })
+}
+
+fn write_books(folder: &TempDir) -> io::Result<()> {
+    let mut file = std::fs::File::create(folder.path().join("books.csv"))?;
+    for book in 1..=BOOKS {
+        let topic = book % TOPICS + 1;
+        writeln!(file, "{book},Book {book},{COPIES},{book}.50,topic {topic}")?;
+    }
+    file.sync_all()
+}

@@ -1,0 +1,147 @@
+//! How often each verb is chosen.
+
+use std::str::FromStr;
+
+use super::outcome::Verb;
+
+/// The largest weight that may be given, in thousandths.
+const WEIGHT_MAX: u32 = 1_000_000_000;
+
+/// How often each verb is chosen, as whole weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mix {
+    /// Its name in reports.
+    pub name: &'static str,
+    /// Weight of searching a topic.
+    pub search: u32,
+    /// Weight of looking a book up.
+    pub lookup: u32,
+    /// Weight of buying.
+    pub buy: u32,
+}
+
+impl Mix {
+    /// The original client's: each verb equally likely.
+    pub const RANDOM: Self = Self::of("random", 1, 1, 1);
+    /// Shaped after TPC-W's browsing mix: 95 in 100 interactions browse.
+    pub const BROWSING: Self = Self::of("browsing", 740, 240, 7);
+    /// Shaped after TPC-W's shopping mix: 80 in 100 interactions browse.
+    pub const SHOPPING: Self = Self::of("shopping", 630, 350, 12);
+    /// Shaped after TPC-W's ordering mix: half of the interactions order.
+    pub const ORDERING: Self = Self::of("ordering", 380, 520, 100);
+    /// Those that have a name.
+    pub const NAMED: [Self; 4] = [Self::RANDOM, Self::BROWSING, Self::SHOPPING, Self::ORDERING];
+
+    const fn of(name: &'static str, search: u32, lookup: u32, buy: u32) -> Self {
+        Self {
+            name,
+            search,
+            lookup,
+            buy,
+        }
+    }
+
+    /// A verb's weight.
+    pub fn weight(&self, verb: Verb) -> u32 {
+        match verb {
+            Verb::Search => self.search,
+            Verb::Lookup => self.lookup,
+            Verb::Buy => self.buy,
+        }
+    }
+
+    /// All weights together.
+    pub fn sum(&self) -> u64 {
+        Verb::ALL.iter().map(|verb| u64::from(self.weight(*verb))).sum()
+    }
+
+    /// A verb's part of all operations, 0 to 1.
+    pub fn share(&self, verb: Verb) -> f64 {
+        let sum: f64 = Verb::ALL.iter().map(|verb| f64::from(self.weight(*verb))).sum();
+        f64::from(self.weight(verb)) / sum.max(1.0)
+    }
+
+    /// The verb at a point below the sum.
+    pub(super) fn choose(&self, mut point: u64) -> Verb {
+        for verb in [Verb::Search, Verb::Lookup] {
+            let weight = u64::from(self.weight(verb));
+            if point < weight {
+                return verb;
+            }
+            point -= weight;
+        }
+        Verb::Buy
+    }
+}
+
+impl FromStr for Mix {
+    type Err = String;
+
+    /// A name, or three weights like `74:24:0.7`, of at most three decimals.
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(named) = Self::NAMED.into_iter().find(|mix| mix.name == text) {
+            return Ok(named);
+        }
+        let expected = || "expected random, browsing, shopping, ordering or weights like 74:24:0.7".to_owned();
+        let weights: Vec<u32> = text
+            .split(':')
+            .map(|weight| thousandths(weight).ok_or_else(expected))
+            .collect::<Result<_, _>>()?;
+        let &[search, lookup, buy] = weights.as_slice() else {
+            return Err(expected());
+        };
+        let divisor = [search, lookup, buy].into_iter().fold(0, gcd);
+        if divisor == 0 {
+            return Err("expected at least one weight above 0".to_owned());
+        }
+        Ok(Self::of("custom", search / divisor, lookup / divisor, buy / divisor))
+    }
+}
+
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, "0"));
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(whole) || !is_number(part) || part.len() > 3 {
+        return None;
+    }
+    let part: u32 = format!("{part:0<3}").parse().ok()?;
+    let weight = whole.parse::<u32>().ok()?.checked_mul(1_000)?.checked_add(part)?;
+    (weight <= WEIGHT_MAX).then_some(weight)
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_are_read_with_decimals_and_brought_to_their_lowest_terms() {
+        let mix: Mix = "74:24:0.7".parse().unwrap();
+        assert_eq!((mix.name, mix.search, mix.lookup, mix.buy), ("custom", 740, 240, 7));
+        let even: Mix = "2:2:2".parse().unwrap();
+        assert_eq!((even.search, even.lookup, even.buy), (1, 1, 1));
+        assert_eq!("shopping".parse(), Ok(Mix::SHOPPING));
+        for text in [
+            "",
+            "1:2",
+            "1:2:3:4",
+            "0:0:0",
+            "-1:1:1",
+            "a:1:1",
+            "1:1:0.0001",
+            "5000000:1:1",
+        ] {
+            assert!(text.parse::<Mix>().is_err(), "{text:?} was taken");
+        }
+    }
+
+    #[test]
+    fn the_named_mixes_browse_as_often_as_they_say() {
+        for (mix, buys) in [(Mix::BROWSING, 0.0071), (Mix::SHOPPING, 0.0121), (Mix::ORDERING, 0.1)] {
+            assert!((mix.share(Verb::Buy) - buys).abs() < 0.0001, "{mix:?}");
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! When the next operation begins.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use common::time::parse_duration;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::Rng;
+
+/// The mean of TPC-W's think time (specification 1.8, clause 5.3.2.1).
+const TPCW_MEAN: Duration = Duration::from_secs(7);
+/// Where it is cut: ten times the mean.
+const TPCW_MAX: Duration = Duration::from_secs(70);
+
+/// How long a shopper rests after each answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Think {
+    /// Not at all.
+    #[default]
+    None,
+    /// Always as long.
+    Fixed(Duration),
+    /// Exponentially distributed, 7 s in the mean and 70 s at the most, as in TPC-W.
+    Tpcw,
+}
+
+impl Think {
+    /// The next pause, by a shopper's own numbers.
+    pub(super) fn pause(self, numbers: &mut ChaCha8Rng) -> Duration {
+        match self {
+            Self::None => Duration::ZERO,
+            Self::Fixed(pause) => pause,
+            Self::Tpcw => {
+                // 53 bits of a part of one, never 0.
+                let bits = u32::try_from(numbers.next_u64() >> 32).unwrap_or(0);
+                let part = (f64::from(bits) + 1.0) / (f64::from(u32::MAX) + 1.0);
+                TPCW_MEAN.mul_f64(-part.ln().min(0.0)).min(TPCW_MAX)
+            }
+        }
+    }
+}
+
+impl FromStr for Think {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "none" => Ok(Self::None),
+            "tpcw" => Ok(Self::Tpcw),
+            _ => parse_duration(text)
+                .map(Self::Fixed)
+                .map_err(|_| "expected none, tpcw, or a time like 500ms or 2s"),
+        }
+    }
+}
+
+impl std::fmt::Display for Think {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::None => f.write_str("none"),
+            Self::Fixed(pause) => write!(f, "{pause:?}"),
+            Self::Tpcw => f.write_str("tpcw"),
+        }
+    }
+}
+
+/// How operations follow each other.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Pace {
+    /// Each shopper goes on when it has its answer and has thought: a slow store is asked less.
+    Closed(Think),
+    /// So many operations a second begin in all, whatever the answers do; latency counts from the moment when one was
+    /// due, so that a pause of the store shows in all that it held up.
+    Open(f64),
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::Closed(Think::None)
+    }
+}
+
+impl Pace {
+    /// The time between two operations of one of so many shoppers, where it is set.
+    pub(super) fn period(self, shoppers: u32) -> Option<Duration> {
+        match self {
+            Self::Closed(_) => None,
+            Self::Open(rate) => Duration::try_from_secs_f64(f64::from(shoppers) / rate).ok(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+
+    #[test]
+    fn a_think_time_is_read_as_it_is_written() {
+        for think in [Think::None, Think::Tpcw, Think::Fixed(Duration::from_millis(500))] {
+            assert_eq!(think.to_string().parse(), Ok(think));
+        }
+        assert!("often".parse::<Think>().is_err());
+    }
+
+    #[test]
+    fn customers_think_seven_seconds_in_the_mean_and_never_longer_than_seventy() {
+        let mut numbers = ChaCha8Rng::seed_from_u64(1);
+        let pauses: Vec<_> = (0..20_000).map(|_| Think::Tpcw.pause(&mut numbers)).collect();
+        let mean = pauses.iter().sum::<Duration>().as_secs_f64() / 20_000.0;
+        assert!((6.8..7.2).contains(&mean), "{mean}");
+        assert!(pauses.iter().all(|pause| *pause <= TPCW_MAX));
+    }
+
+    #[test]
+    fn shoppers_share_the_rate() {
+        assert_eq!(Pace::Open(500.0).period(10), Some(Duration::from_millis(20)));
+        assert_eq!(Pace::default().period(10), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! The seconds of a whole run: each as a line of a file, and all of them, in constant memory, as a picture is drawn of them.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::tally::Second;
+use super::{Error, Settings};
+
+/// Points of a picture at the most; when there are more, neighbours become one.
+const POINTS_MAX: usize = 1_200;
+
+/// The first line of the file.
+const HEAD: &str = "second,requests,sold,failed,p50_us,p95_us,p99_us";
+
+/// A whole run, in points of one or more seconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Overview {
+    /// Seconds in each point.
+    pub stride_s: u64,
+    /// Oldest first: sums of what is counted, the worst of what is measured.
+    pub points: Vec<Second>,
+    /// Seconds in the last point.
+    last_s: u64,
+}
+
+impl Overview {
+    fn push(&mut self, second: Second) {
+        self.stride_s = self.stride_s.max(1);
+        if self.points.len() == POINTS_MAX && self.last_s == self.stride_s {
+            let pairs = self.points.chunks(2);
+            self.points = pairs
+                .map(|pair| pair.iter().copied().fold(Second::default(), join))
+                .collect();
+            self.stride_s *= 2;
+            self.last_s = self.stride_s;
+        }
+        match self.points.last_mut() {
+            Some(last) if self.last_s < self.stride_s => {
+                *last = join(*last, second);
+                self.last_s += 1;
+            }
+            _ => {
+                self.points.push(second);
+                self.last_s = 1;
+            }
+        }
+    }
+}
+
+fn join(a: Second, b: Second) -> Second {
+    Second {
+        requests: a.requests + b.requests,
+        sold: a.sold + b.sold,
+        failed: a.failed + b.failed,
+        p50_us: a.p50_us.max(b.p50_us),
+        p95_us: a.p95_us.max(b.p95_us),
+        p99_us: a.p99_us.max(b.p99_us),
+    }
+}
+
+/// Where the seconds go.
+#[derive(Debug)]
+pub(super) struct Series {
+    overview: Overview,
+    file: Option<(PathBuf, BufWriter<File>)>,
+    seconds: u64,
+}
+
+impl Series {
+    /// Creates the file, where one is wanted.
+    pub(super) async fn create(settings: &Settings) -> Result<Self, Error> {
+        let mut series = Self {
+            overview: Overview::default(),
+            file: None,
+            seconds: 0,
+        };
+        if let Some(path) = settings.csv.clone() {
+            let named = path.display().to_string();
+            let create = move || {
+                let mut file = BufWriter::new(File::create(&path)?);
+                writeln!(file, "{HEAD}")?;
+                Ok((path, file))
+            };
+            let created: io::Result<_> = tokio::task::spawn_blocking(create).await.map_err(|_| Error::Lost)?;
+            series.file = Some(created.map_err(|error| Error::File {
+                path: named,
+                error: Arc::new(error),
+            })?);
+        }
+        Ok(series)
+    }
+
+    /// Adds a second. A file that cannot be written is told of once and left.
+    pub(super) fn push(&mut self, second: Second) {
+        self.seconds += 1;
+        self.overview.push(second);
+        let Second {
+            requests,
+            sold,
+            failed,
+            p50_us,
+            p95_us,
+            p99_us,
+        } = second;
+        let line = format!("{},{requests},{sold},{failed},{p50_us},{p95_us},{p99_us}", self.seconds);
+        self.write(|file| writeln!(file, "{line}"));
+    }
+
+    /// The whole run.
+    pub(super) fn close(mut self) -> Overview {
+        self.write(Write::flush);
+        self.overview
+    }
+
+    fn write(&mut self, write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) {
+        if let Some((path, file)) = &mut self.file
+            && let Err(error) = write(file)
+        {
+            tracing::warn!(%error, path = %path.display(), "the series is not written any more");
+            self.file = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_run_keeps_its_sums_and_its_worst_in_no_more_points() {
+        let mut overview = Overview::default();
+        for second in 1..=5_000 {
+            overview.push(Second {
+                requests: 1,
+                p99_us: second,
+                ..Second::default()
+            });
+        }
+        assert_eq!(overview.stride_s, 8);
+        assert!(overview.points.len() <= POINTS_MAX);
+        assert_eq!(overview.points.iter().map(|point| point.requests).sum::<u64>(), 5_000);
+        assert_eq!(overview.points.last().unwrap().p99_us, 5_000);
+        assert!(overview.points.iter().rev().skip(1).all(|point| point.requests == 8));
+    }
+}
