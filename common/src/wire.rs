@@ -435,6 +435,9 @@ pub struct Health {
     /// 99 of 100 were answered within this, in microseconds; rounded up to a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_us: Option<u64>,
+    /// The newest entry of the ledger that it has or knows; absent where it keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Seq>,
     /// The services it relies on, as they told it just now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]

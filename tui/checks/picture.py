@@ -14,6 +14,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 from html import escape
 
+# Blanks of an SVG text collapse in some programs; these do not.
+NO_BREAK = "\u00a0"
 CELL_W, CELL_H, FONT, BASELINE, MARGIN, BAR = 8.4, 16, 14, 12.5, 12, 28
 THEMES = {
     "dark": ("#16181d", "#d7dae0", [
@@ -114,7 +116,7 @@ def draw(lines, columns, theme, title):
     ]
     for index, dot in enumerate(("#ff5f57", "#febc2e", "#28c840")):
         out.append(f'<circle cx="{MARGIN + 7 + index * 20}" cy="{BAR / 2 + 4}" r="6" fill="{dot}"/>')
-    out.append(f'<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}" xml:space="preserve">')
+    out.append(f'<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}">')
     for row, column, cells, text, style in runs(lines):
         fg, bg = colour(style.fg, ink, palette), colour(style.bg, None, palette)
         if style.reverse:
@@ -127,7 +129,7 @@ def draw(lines, columns, theme, title):
         look = ' font-weight="bold"' * style.bold + ' font-style="italic"' * style.italic
         look += ' text-decoration="underline"' * style.underline + ' fill-opacity="0.6"' * style.dim
         out.append(f'<text x="{x:.1f}" y="{y + BASELINE}" textLength="{cells * CELL_W:.1f}" '
-                   f'lengthAdjust="spacingAndGlyphs" fill="{fg}"{look}>{escape(text)}</text>')
+                   f'lengthAdjust="spacingAndGlyphs" fill="{fg}"{look}>{escape(text.replace(" ", NO_BREAK))}</text>')
     return "\n".join([*out, "</g>", "</svg>", ""])
 
 

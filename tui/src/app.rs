@@ -155,7 +155,7 @@ pub struct App {
     pub size: (u16, u16),
     /// What the header calls the store.
     pub place: String,
-    /// The shop's address.
+    /// The shop's address; empty while the store is still being opened.
     pub url: String,
     /// The screen shown.
     pub screen: Screen,
@@ -255,6 +255,7 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
     app.dirty |= !quiet;
     match message.what {
         What::Started => app.started(),
+        What::Opened { place, url, autopilot } => app.opened(&place, url, autopilot),
         What::Input(event) => app.input(event),
         What::Tick => app.tick(),
         What::Drawn(view) => {

@@ -1,5 +1,6 @@
 //! What the shop wants done in the world, and who does it. Every effect ends in a message, or in nothing to tell.
 
+use std::mem::discriminant;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::Command;
 use crate::journal::{Journal, Line, Placed};
+use crate::live;
 use crate::message::What;
 
 /// Something to be done outside of the program's state.
@@ -85,7 +87,10 @@ pub enum Query {
 /// Runs effects beside the screen.
 #[derive(Debug)]
 pub struct Runner {
-    shop: Shop,
+    shop: Option<Shop>,
+    /// What was asked of the shop before it was open.
+    waiting: Vec<Effect>,
+    follower: Option<AbortHandle>,
     news: mpsc::Sender<What>,
     journal: Arc<OnceLock<Journal>>,
     data_folder: PathBuf,
@@ -95,16 +100,28 @@ pub struct Runner {
 }
 
 impl Runner {
-    /// Of that shop; the answers go to `news`.
-    pub fn new(shop: Shop, news: mpsc::Sender<What>, data_folder: PathBuf, reconnect: Arc<Notify>) -> Self {
+    /// Of a shop that is not open yet; the answers go to `news`.
+    pub fn new(news: mpsc::Sender<What>, data_folder: PathBuf) -> Self {
         Self {
-            shop,
+            shop: None,
+            waiting: Vec::new(),
+            follower: None,
             news,
             journal: Arc::default(),
             data_folder,
-            reconnect,
+            reconnect: Arc::default(),
             pages: [None, None],
             records: TaskTracker::new(),
+        }
+    }
+
+    /// The shop is open: follows its events, and asks it what was to be asked meanwhile.
+    pub fn open(&mut self, shop: Shop) {
+        let events = live::follow(shop.clone(), self.news.clone(), Arc::clone(&self.reconnect));
+        self.follower = Some(tokio::spawn(events).abort_handle());
+        self.shop = Some(shop);
+        for effect in std::mem::take(&mut self.waiting) {
+            self.run(effect);
         }
     }
 
@@ -113,50 +130,64 @@ impl Runner {
         match effect {
             Effect::Leave | Effect::Quit | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::Fly(_) => {}
             Effect::Remember => self.remember(),
-            Effect::LoadTopics => self.ask(|shop| async move { What::Topics(read(shop.topics().await)) }),
+            Effect::Record(line) => self.record(line),
+            Effect::Reconnect => self.reconnect.notify_one(),
+            effect => match self.shop.clone() {
+                Some(shop) => self.ask_shop(&shop, effect),
+                None => self.wait(effect),
+            },
+        }
+    }
+
+    /// Of each kind only the newest question counts.
+    fn wait(&mut self, effect: Effect) {
+        self.waiting
+            .retain(|older| discriminant(older) != discriminant(&effect));
+        self.waiting.push(effect);
+    }
+
+    fn ask_shop(&mut self, shop: &Shop, effect: Effect) {
+        match effect {
+            Effect::LoadTopics => self.ask(shop, |shop| async move { What::Topics(read(shop.topics().await)) }),
             Effect::LoadPage {
                 generation,
                 slot,
                 query,
                 after,
-            } => self.load_page(generation, slot, query, after),
-            Effect::LoadBook(item) => {
-                self.ask(move |shop| async move {
-                    What::Book {
-                        item,
-                        result: read(shop.lookup(item).await),
-                    }
-                });
-            }
-            Effect::Buy { placed, again } => self.buy(placed, again),
-            Effect::AskOrder(order) => {
-                self.ask(move |shop| async move {
-                    What::Order {
-                        order,
-                        result: read(shop.order(order).await),
-                    }
-                });
-            }
-            Effect::Record(line) => self.record(line),
+            } => self.load_page(shop, generation, slot, query, after),
+            Effect::LoadBook(item) => self.ask(shop, move |shop| async move {
+                let result = read(shop.lookup(item).await);
+                What::Book { item, result }
+            }),
+            Effect::Buy { placed, again } => self.buy(shop, placed, again),
+            Effect::AskOrder(order) => self.ask(shop, move |shop| async move {
+                let result = read(shop.order(order).await);
+                What::Order { order, result }
+            }),
             Effect::LoadServices => {
-                self.ask(|shop| async move { What::Health(read(shop.ready().await)) });
-                self.ask(|shop| async move { What::Metrics(shop.metrics().await.and_then(|answer| text(&answer))) });
+                self.ask(shop, |shop| async move { What::Health(read(shop.ready().await)) });
+                self.ask(shop, |shop| async move {
+                    What::Metrics(shop.metrics().await.and_then(|answer| text(&answer)))
+                });
             }
-            Effect::Reconnect => self.reconnect.notify_one(),
+            _ => {}
         }
     }
 
-    /// Waits for what is being written down, but not for ever.
+    /// Follows no events any more, and waits for what is being written down, but not for ever.
     pub async fn finish(&self) {
+        if let Some(follower) = &self.follower {
+            follower.abort();
+        }
         self.records.close();
         let _ = tokio::time::timeout(Duration::from_secs(1), self.records.wait()).await;
     }
 
-    fn ask<F>(&self, question: impl FnOnce(Shop) -> F)
+    fn ask<F>(&self, shop: &Shop, question: impl FnOnce(Shop) -> F)
     where
         F: Future<Output = What> + Send + 'static,
     {
-        let asking = question(self.shop.clone());
+        let asking = question(shop.clone());
         let news = self.news.clone();
         tokio::spawn(async move {
             // Nobody listens any more only when the shop is being left.
@@ -164,8 +195,8 @@ impl Runner {
         });
     }
 
-    fn load_page(&mut self, generation: u64, slot: Slot, query: Query, after: Option<String>) {
-        let (shop, news) = (self.shop.clone(), self.news.clone());
+    fn load_page(&mut self, shop: &Shop, generation: u64, slot: Slot, query: Query, after: Option<String>) {
+        let (shop, news) = (shop.clone(), self.news.clone());
         let task = tokio::spawn(async move {
             let limit = limits::PAGE_BOOKS_MAX;
             let answer = match &query {
@@ -201,8 +232,8 @@ impl Runner {
         });
     }
 
-    fn buy(&self, placed: Placed, again: bool) {
-        let (shop, news, journal) = (self.shop.clone(), self.news.clone(), Arc::clone(&self.journal));
+    fn buy(&self, shop: &Shop, placed: Placed, again: bool) {
+        let (shop, news, journal) = (shop.clone(), self.news.clone(), Arc::clone(&self.journal));
         tokio::spawn(async move {
             let order = placed.order;
             let (item, quantity, deadline) = (placed.item, placed.quantity, placed.deadline);

@@ -34,6 +34,15 @@ pub struct Message {
 pub enum What {
     /// The first frame stands; the world may be asked now.
     Started,
+    /// The store is open.
+    Opened {
+        /// What to call it.
+        place: String,
+        /// The shop's address.
+        url: String,
+        /// Whether the autopilot can be used, or why not.
+        autopilot: Result<(), String>,
+    },
     /// The person did something.
     Input(Event),
     /// The moment has come that [`crate::app::App::wake_at`] asked for.

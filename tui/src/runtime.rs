@@ -3,22 +3,22 @@
 
 mod session;
 
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use common::client::Shop;
 use crossterm::event::EventStream;
-use futures::StreamExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::{Notify, mpsc, watch};
+use futures::{FutureExt as _, StreamExt as _};
+use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, Screen};
 use crate::effect::Runner;
 use crate::event::Event;
 use crate::keymap::Keymap;
-use crate::live;
 use crate::message::What;
+use crate::place;
 use crate::terminal::{Guard, Signals, Stage};
 use crate::theme::{Look, Theme};
 use crate::ui::Pane;
@@ -26,14 +26,30 @@ use session::Session;
 
 /// How many messages wait at most for the loop; who sends more waits.
 const MESSAGES_MAX: usize = 4_096;
-/// How the shop is opened.
-pub struct Options {
+/// What the header calls a store that is not open yet.
+const NOT_OPEN: &str = "opening the store";
+
+/// A shop that is open.
+pub struct Opened {
     /// The shop.
     pub shop: Shop,
     /// What the header calls the store.
     pub place: String,
     /// Says when the shop's own store closed for good, and why; the shop stays usable for reading.
     pub ended: Option<watch::Receiver<Option<String>>>,
+    /// What is told first.
+    pub notices: Vec<String>,
+    /// The autopilot's screen, where there is one.
+    pub autopilot: Option<Box<dyn Pane + Send>>,
+}
+
+/// A shop that is being opened.
+pub type Opening = BoxFuture<'static, Result<Opened, place::Error>>;
+
+/// How the shop is opened.
+pub struct Options {
+    /// Brings the shop. A store may take a while to open: the screen stands meanwhile.
+    pub opening: Opening,
     /// The colours.
     pub theme: Theme,
     /// Plain ASCII signs only.
@@ -46,22 +62,36 @@ pub struct Options {
     pub data_folder: PathBuf,
     /// The first screen.
     pub screen: Screen,
-    /// What is told first.
-    pub notices: Vec<String>,
     /// Which key is which command.
     pub keymap: Keymap,
     /// Leaves the shop when it is done.
     pub leave: Option<BoxFuture<'static, ()>>,
-    /// The autopilot's screen, where there is one.
-    pub autopilot: Option<Box<dyn Pane + Send>>,
 }
 
 impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
+            .field("screen", &self.screen)
+            .field("data_folder", &self.data_folder)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Opened")
             .field("shop", &self.shop)
             .field("place", &self.place)
             .finish_non_exhaustive()
+    }
+}
+
+impl Opened {
+    fn has_autopilot(&self) -> Result<(), String> {
+        match self.autopilot {
+            Some(_) => Ok(()),
+            None => Err("not part of this shop".to_owned()),
+        }
     }
 }
 
@@ -82,6 +112,9 @@ pub enum Error {
     /// The terminal failed, or is none.
     #[error("the terminal failed: {0}")]
     Terminal(#[from] io::Error),
+    /// The shop did not open.
+    #[error(transparent)]
+    Place(#[from] place::Error),
     /// A part of the program panicked; what it said stands above.
     #[error("the shop had to close because of a fault in it")]
     Panicked,
@@ -138,33 +171,32 @@ async fn visit<S: Stage>(
     signals: Signals,
 ) -> Result<Left, Error> {
     let (news, inbox) = mpsc::channel(MESSAGES_MAX);
-    let reconnect = Arc::new(Notify::new());
-    let autopilot = match &options.autopilot {
-        Some(_) => Ok(()),
-        None => Err("not part of this shop".to_owned()),
+    let mut opening = options.opening;
+    // One that is open already is named in the first frame.
+    let opened = (&mut opening).now_or_never().transpose()?;
+    let autopilot = match &opened {
+        Some(opened) => opened.has_autopilot(),
+        None => Err(format!("{NOT_OPEN} comes first")),
     };
-    let mut app = App::new(&options.place, options.shop.url(), options.screen, autopilot);
+    let mut app = App::new(NOT_OPEN, "", options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
-    let runner = Runner::new(
-        options.shop.clone(),
-        news.clone(),
-        options.data_folder,
-        Arc::clone(&reconnect),
-    );
     let look = Look::new(options.theme, options.ascii, options.reduced_motion);
-    let mut session = Session::new(stage, app, look, options.autopilot, runner);
-    // The first frame stands before anybody is asked anything.
+    let runner = Runner::new(news, options.data_folder);
+    let mut session = Session::new(stage, app, look, runner);
+    let opening = match opened {
+        Some(opened) => {
+            session.open(opened)?;
+            pending().boxed()
+        }
+        None => opening,
+    };
+    // The first frame waits for nobody.
     session.measure()?;
-    for notice in options.notices {
-        session.take_in(What::Notice(notice))?;
-    }
     session.draw()?;
     session.take_in(What::Started)?;
-    let follower = tokio::spawn(live::follow(options.shop, news, reconnect));
-    let leave = options.leave.unwrap_or_else(|| Box::pin(std::future::pending()));
-    let ended = session.live_on(input, inbox, options.ended, signals, leave).await;
-    follower.abort();
+    let leave = options.leave.unwrap_or_else(|| pending().boxed());
+    let ended = session.live_on(input, inbox, opening, signals, leave).await;
     session.close().await;
     ended
 }

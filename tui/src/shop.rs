@@ -1,10 +1,13 @@
 //! The interactive shop's door: on its first screen, or at the autopilot.
 
+use std::future::ready;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
 use etcetera::BaseStrategy as _;
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use tokio::sync::oneshot;
 
 use crate::app::Screen;
 use crate::autopilot::Settings;
@@ -13,7 +16,7 @@ use crate::autopilot::pane::AutopilotPane;
 use crate::cli::Cli;
 use crate::commands::{Error, Exit};
 use crate::place::{self, Place};
-use crate::runtime::{self, Left, Options};
+use crate::runtime::{self, Left, Opened, Opening, Options};
 
 /// Opens the shop in this terminal and stays until the customer leaves.
 ///
@@ -26,14 +29,19 @@ pub async fn open(cli: &Cli) -> Result<Exit, Error> {
         return Err(Error::Usage(advice.to_owned()));
     }
     let data_folder = data_folder()?;
-    let place = place::find(cli).await?;
-    let cockpit = Cockpit::new(place.shop.clone(), Settings::default());
-    let left = runtime::run(Options {
-        notices: place.note.iter().cloned().collect(),
-        ..options(&place, cli, data_folder, cockpit)
-    })
-    .await;
-    place.leave().await;
+    let (keep, mut kept) = oneshot::channel();
+    let mine = cli.clone();
+    let opening = async move {
+        let place = place::find(&mine).await?;
+        let opened = opened(&place, Cockpit::new(place.shop.clone(), Settings::default()));
+        // Nobody keeps it only when the shop was left meanwhile.
+        let _ = keep.send(place);
+        Ok(opened)
+    };
+    let left = runtime::run(options(opening.boxed(), cli, data_folder)).await;
+    if let Ok(place) = kept.try_recv() {
+        place.leave().await;
+    }
     left?;
     Ok(Exit::Done)
 }
@@ -43,19 +51,32 @@ pub async fn open(cli: &Cli) -> Result<Exit, Error> {
 /// # Errors
 /// The terminal's.
 pub async fn fly(place: &Place, cli: &Cli, cockpit: Cockpit, leave: BoxFuture<'static, ()>) -> Result<Left, Error> {
+    let opened = Opened {
+        // The command line has told it already.
+        notices: Vec::new(),
+        ..opened(place, cockpit)
+    };
     let left = runtime::run(Options {
         screen: Screen::Autopilot,
         leave: Some(leave),
-        ..options(place, cli, data_folder()?, cockpit)
+        ..options(ready(Ok(opened)).boxed(), cli, data_folder()?)
     });
     Ok(left.await?)
 }
 
-fn options(place: &Place, cli: &Cli, data_folder: PathBuf, cockpit: Cockpit) -> Options {
-    Options {
+fn opened(place: &Place, cockpit: Cockpit) -> Opened {
+    Opened {
         shop: place.shop.clone(),
         place: place.name.clone(),
         ended: place.ended(),
+        notices: place.note.iter().cloned().collect(),
+        autopilot: Some(Box::new(AutopilotPane::new(cockpit))),
+    }
+}
+
+fn options(opening: Opening, cli: &Cli, data_folder: PathBuf) -> Options {
+    Options {
+        opening,
         theme: cli.look.theme(),
         ascii: cli.look.ascii,
         reduced_motion: cli.look.reduced_motion,
@@ -63,9 +84,7 @@ fn options(place: &Place, cli: &Cli, data_folder: PathBuf, cockpit: Cockpit) -> 
         keymap: cli.look.keymap.clone(),
         data_folder,
         screen: Screen::Shop,
-        notices: Vec::new(),
         leave: None,
-        autopilot: Some(Box::new(AutopilotPane::new(cockpit))),
     }
 }
 

@@ -81,7 +81,11 @@ fn document() -> utoipa::openapi::OpenApi {
 impl Ready for Catalog {
     fn look(&self) -> BoxFuture<'_, Readiness> {
         // Without its store a catalog is not there at all.
-        std::future::ready(Readiness::default()).boxed()
+        let found = Readiness {
+            head: Some(self.head()),
+            ..Readiness::default()
+        };
+        std::future::ready(found).boxed()
     }
 }
 

@@ -106,7 +106,11 @@ impl Ready for Frontend {
     fn look(&self) -> BoxFuture<'_, Readiness> {
         async {
             let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
-            let mut found = Readiness::default();
+            // How far its events are, which is what its readers see.
+            let mut found = Readiness {
+                head: Some(self.live.head()),
+                ..Readiness::default()
+            };
             for (who, url, reply) in [
                 ("the order service", self.orders.url(), orders),
                 ("the catalog", self.catalog.url(), catalog),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use common::wire::Health;
-use common::{Code, Problem};
+use common::{Code, Problem, Seq};
 use futures::future::BoxFuture;
 use utoipa::openapi::OpenApi;
 
@@ -22,6 +22,8 @@ pub trait Ready: Send + Sync + 'static {
 pub struct Readiness {
     /// A sentence for each thing that is missing; none when the service is ready.
     pub missing: Vec<String>,
+    /// The newest entry of the ledger that it has or knows, where it keeps any.
+    pub head: Option<Seq>,
     /// What the services it relies on said of themselves, those that answered.
     pub services: Vec<Health>,
 }
@@ -105,6 +107,7 @@ fn health(about: &About, found: Readiness) -> Health {
         requests: traffic.map_or(0, Traffic::requests),
         p50_us: traffic.and_then(|traffic| traffic.quantile_us(50)),
         p99_us: traffic.and_then(|traffic| traffic.quantile_us(99)),
+        head: found.head,
         services: found.services,
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::{Deadline, ItemNumber, OrderId, Quantity, limits};
 
 use super::orders::{Purchase, State};
-use super::{App, Overlay, Tone};
+use super::{App, Overlay, Phase, Tone};
 use crate::effect::Effect;
 use crate::event::{Key, KeyEvent};
 use crate::journal::Placed;
@@ -108,6 +108,9 @@ impl App {
         if let Some(why) = self.cannot_buy() {
             return Some(why);
         }
+        if self.orders.memory.phase != Phase::Ready {
+            return Some("earlier orders are still being read".to_owned());
+        }
         if self.books.get(dialog.item).is_none() {
             return Some("the book has left the catalog".to_owned());
         }
@@ -124,9 +127,8 @@ impl App {
             return Some("the shop's store is closed".to_owned());
         }
         match &self.orders.memory.phase {
-            super::Phase::Ready => None,
-            super::Phase::Failed { why, .. } => Some(format!("orders cannot be written down: {why}")),
-            _ => Some("your earlier orders are still being read".to_owned()),
+            Phase::Failed { why, .. } => Some(format!("orders cannot be written down: {why}")),
+            _ => None,
         }
     }
 

@@ -26,6 +26,12 @@ impl App {
         effects
     }
 
+    pub(super) fn opened(&mut self, place: &str, url: String, autopilot: Result<(), String>) -> Vec<Effect> {
+        self.place = text::clean(place).into_owned();
+        (self.url, self.autopilot) = (url, autopilot);
+        Vec::new()
+    }
+
     pub(super) fn live(&mut self, news: News) -> Vec<Effect> {
         if !matches!(news, News::Moved(_)) {
             self.dirty = true;

@@ -251,6 +251,7 @@ other{x="y"} 1
             requests,
             p50_us: None,
             p99_us: None,
+            head: None,
             services: Vec::new(),
         };
         let with = |requests, order| Health {

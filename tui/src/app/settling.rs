@@ -40,6 +40,10 @@ impl App {
         self.orders.list.extend(older.into_iter().rev());
         self.orders.list.truncate(ORDERS_MAX);
         self.orders.memory.arrived((), self.now.elapsed);
+        if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
+            // It may have been confirmed too early.
+            dialog.objection = None;
+        }
         self.ask_unsettled();
         self.ask_due_orders()
     }

@@ -101,6 +101,7 @@ impl Error {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Config(_) | Self::Place(place::Error::Url(_)) => Exit::Usage,
+            Self::Shop(runtime::Error::Place(place::Error::Url(_))) => Exit::Usage,
             Self::Client(client::Error::Problem(problem)) => Exit::of_status(problem.status),
             Self::Autopilot(error) => match error {
                 autopilot::Error::Shelf(client::Error::Problem(problem)) => Exit::of_status(problem.status),

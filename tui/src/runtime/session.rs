@@ -4,11 +4,12 @@ use std::io;
 use std::time::Duration;
 
 use common::{OrderId, Timestamp};
-use futures::future::BoxFuture;
+use futures::FutureExt as _;
+use futures::future::{BoxFuture, pending};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::{Error, Left};
+use super::{Error, Left, Opened, Opening};
 use crate::app::{App, Screen, update};
 use crate::effect::{Effect, Runner};
 use crate::event::Event;
@@ -33,6 +34,8 @@ pub(super) struct Session<S> {
     look: Look,
     pane: Option<Box<dyn Pane + Send>>,
     runner: Runner,
+    /// Says when the shop's own store closed for good.
+    ended: Option<watch::Receiver<Option<String>>>,
     began: Instant,
     next_frame: Instant,
     last_tick: Instant,
@@ -41,20 +44,38 @@ pub(super) struct Session<S> {
 }
 
 impl<S: Stage> Session<S> {
-    pub(super) fn new(stage: S, app: App, look: Look, pane: Option<Box<dyn Pane + Send>>, runner: Runner) -> Self {
+    pub(super) fn new(stage: S, app: App, look: Look, runner: Runner) -> Self {
         let now = Instant::now();
         Self {
             stage,
             app,
             look,
-            pane,
+            pane: None,
             runner,
+            ended: None,
             began: now,
             next_frame: now,
             last_tick: now,
             leaving: None,
             suspending: false,
         }
+    }
+
+    /// The shop is open.
+    pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
+        self.take_in(What::Opened {
+            autopilot: opened.has_autopilot(),
+            url: opened.shop.url().to_owned(),
+            place: opened.place,
+        })?;
+        for notice in opened.notices {
+            self.take_in(What::Notice(notice))?;
+        }
+        self.pane = opened.autopilot;
+        self.ended = opened.ended;
+        self.runner.open(opened.shop);
+        let ended = self.ended.as_mut().and_then(|ended| ended.borrow_and_update().clone());
+        ended.map_or(Ok(()), |why| self.take_in(What::StoreEnded(why)))
     }
 
     /// Gives the terminal back, then waits for what is being written down.
@@ -68,13 +89,10 @@ impl<S: Stage> Session<S> {
         &mut self,
         mut input: mpsc::Receiver<io::Result<Event>>,
         mut inbox: mpsc::Receiver<What>,
-        mut ended: Option<watch::Receiver<Option<String>>>,
+        mut opening: Opening,
         mut signals: Signals,
         mut leave: BoxFuture<'static, ()>,
     ) -> Result<Left, Error> {
-        if let Some(why) = ended.as_mut().and_then(|ended| ended.borrow_and_update().clone()) {
-            self.take_in(What::StoreEnded(why))?;
-        }
         loop {
             if let Some(left) = self.leaving {
                 return Ok(left);
@@ -98,7 +116,11 @@ impl<S: Stage> Session<S> {
                     Signal::Leave => return Ok(Left::Interrupted),
                     Signal::Continued => self.come_back()?,
                 },
-                why = closing(&mut ended) => self.take_in(What::StoreEnded(why))?,
+                opened = &mut opening => {
+                    opening = pending().boxed();
+                    self.open(opened?)?;
+                }
+                why = closing(&mut self.ended) => self.take_in(What::StoreEnded(why))?,
                 () = &mut leave => return Ok(Left::Done),
                 () = panicked() => return Err(Error::Panicked),
             }
@@ -238,7 +260,7 @@ impl<S: Stage> Session<S> {
 async fn closing(ended: &mut Option<watch::Receiver<Option<String>>>) -> String {
     loop {
         let Some(receiver) = ended else {
-            return std::future::pending().await;
+            return pending().await;
         };
         if receiver.changed().await.is_err() {
             *ended = None;

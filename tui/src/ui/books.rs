@@ -9,6 +9,9 @@ use crate::app::{App, Column, Focus, Target};
 use crate::format;
 use common::wire::Book;
 
+/// Where the title has less room than this the gauge is left out.
+const TITLE_COLUMNS_MIN: usize = 20;
+
 /// How wide the columns are, in cells; 0 for one that has no room.
 struct Columns {
     item: usize,
@@ -125,22 +128,22 @@ fn columns(visible: &[(usize, &Book)], width: usize) -> Columns {
     let item = widest(|book| book.item.to_string(), 2);
     let cost = widest(|book| format::amount(u64::from(book.cost.cents())), 6);
     let stock = widest(|book| format::grouped(u64::from(book.stock.get())), 6);
-    let gauge = match width {
-        0..52 => 0,
-        52..80 => 6,
-        _ => 10,
-    };
     let author = if width >= 90 && visible.iter().any(|(_, book)| book.author.is_some()) {
         width / 5
     } else {
         0
     };
     // Marker, gaps, the arrow beside the stock and a blank at the end.
-    let fixed = 1 + item + 2 + 2 + cost + 2 + stock + 2 + 1;
-    let optional = if gauge > 0 { gauge + 1 } else { 0 } + if author > 0 { author + 2 } else { 0 };
+    let fixed = 1 + item + 2 + 2 + cost + 2 + stock + 2 + 1 + if author > 0 { author + 2 } else { 0 };
+    let title = width.saturating_sub(fixed);
+    let gauge = match width {
+        _ if title < TITLE_COLUMNS_MIN + 7 => 0,
+        0..80 => 6,
+        _ => 10,
+    };
     Columns {
         item,
-        title: width.saturating_sub(fixed + optional),
+        title: title.saturating_sub(if gauge > 0 { gauge + 1 } else { 0 }),
         author,
         cost,
         stock,
@@ -191,7 +194,7 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
         ),
         Span::raw("  "),
     ];
-    spans.extend(title(canvas, book, row, columns.title, style));
+    spans.extend(title(canvas, book, columns.title, style));
     spans.push(Span::raw("  "));
     if columns.author > 0 {
         let author = book.author.as_deref().unwrap_or_default();
@@ -231,15 +234,9 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
 }
 
 /// The title; of a book found elsewhere in the shop also its topic.
-fn title(
-    canvas: &Canvas<'_>,
-    book: &Book,
-    row: usize,
-    room: usize,
-    style: ratatui::style::Style,
-) -> Vec<Span<'static>> {
+fn title(canvas: &Canvas<'_>, book: &Book, room: usize, style: ratatui::style::Style) -> Vec<Span<'static>> {
     let cut = canvas.glyphs().ellipsis;
-    let elsewhere = is_elsewhere(canvas.app, book, row);
+    let elsewhere = is_elsewhere(canvas.app, book);
     let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
     let left = room.saturating_sub(format::width(&book.title));
     if !elsewhere || left < 8 {
@@ -251,8 +248,7 @@ fn title(
     ]
 }
 
-fn is_elsewhere(app: &App, book: &Book, row: usize) -> bool {
-    let _ = row;
+fn is_elsewhere(app: &App, book: &Book) -> bool {
     let topic = app
         .shop
         .topics

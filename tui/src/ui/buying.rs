@@ -181,7 +181,8 @@ fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog) {
         let marker = canvas.marker(focused, true);
         let line = Line::from(vec![
             marker,
-            Span::styled(format!("{name} "), style),
+            Span::styled(name, style),
+            Span::raw(" "),
             Span::styled(key, if ready { palette.key } else { palette.dim }),
         ]);
         let width = format::cells(line.width());

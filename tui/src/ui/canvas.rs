@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::{Position, Rect};
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget};
 
@@ -117,7 +117,7 @@ impl<'a> Canvas<'a> {
             (palette.border, palette.strong)
         };
         // The frame itself stays thin; bold line drawing looks broken in many fonts.
-        let border = border.remove_modifier(ratatui::style::Modifier::BOLD | ratatui::style::Modifier::UNDERLINED);
+        let border = border.remove_modifier(Modifier::BOLD | Modifier::UNDERLINED);
         let block = Block::bordered().border_set(self.glyphs().border).border_style(border);
         let inner = block.inner(area);
         block.render(area, self.buffer);
@@ -131,7 +131,7 @@ impl<'a> Canvas<'a> {
         };
         if !title.is_empty() && area.width > 6 {
             let title = format::fit(title, title_room, self.glyphs().ellipsis);
-            let span = Line::from(Span::styled(format!(" {title} "), name));
+            let span = Line::from(vec![Span::raw(" "), Span::styled(title, name), Span::raw(" ")]);
             self.line(
                 Rect {
                     x: area.x + 1,
@@ -189,7 +189,11 @@ impl<'a> Canvas<'a> {
     /// The marker before a row, where it is the selected one.
     pub(super) fn marker(&self, selected: bool, focused: bool) -> Span<'static> {
         match (selected, focused) {
-            (true, true) => Span::styled(self.glyphs().marker, self.palette().accent),
+            // It is a line by itself.
+            (true, true) => Span::styled(
+                self.glyphs().marker,
+                self.palette().accent.remove_modifier(Modifier::UNDERLINED),
+            ),
             (true, false) => Span::styled(self.glyphs().marker, self.palette().dim),
             _ => Span::raw(" "),
         }

@@ -97,8 +97,8 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         if x + width + 2 > area.right() {
             break;
         }
-        let marker = if active { canvas.glyphs().marker } else { " " };
-        canvas.text(Rect { x, width: 1, ..area }, marker, style);
+        let marker = Line::from(canvas.marker(active, true));
+        canvas.line(Rect { x, width: 1, ..area }, &marker);
         canvas.text(
             Rect {
                 x: x + 1,
@@ -145,26 +145,26 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
         }
         screen => names.push(screen.name().to_owned()),
     }
-    let mut spans = Vec::new();
+    let cut = canvas.glyphs().ellipsis;
+    let between = format!(" {} ", canvas.glyphs().path);
     let last = names.len() - 1;
-    let mut room = usize::from(area.width);
-    for (place, name) in names.into_iter().enumerate() {
+    let mut room = usize::from(area.width).saturating_sub(last * format::width(&between));
+    // The last name matters most; the ones before share what it leaves, two fifths of the row at least.
+    let mut wanted = names.last().map_or(0, |name| format::width(name)).min(room * 3 / 5);
+    let mut spans = Vec::new();
+    for (place, name) in names.iter().enumerate() {
         if place > 0 {
-            spans.push(Span::styled(format!(" {} ", canvas.glyphs().path), palette.dim));
-            room = room.saturating_sub(3);
+            spans.push(Span::styled(between.clone(), palette.dim));
         }
-        // The last name matters most; the ones before leave room for it.
-        let share = if place == last {
-            room
+        let (share, style) = if place == last {
+            (room, palette.text)
         } else {
-            room.saturating_sub(10).min(room * 2 / 3)
+            (room.saturating_sub(wanted) / (last - place), palette.dim)
         };
-        let name = format::fit(&name, share, canvas.glyphs().ellipsis).into_owned();
+        let name = format::fit(name, share, cut).into_owned();
         room = room.saturating_sub(format::width(&name));
-        spans.push(Span::styled(
-            name,
-            if place == last { palette.text } else { palette.dim },
-        ));
+        wanted = wanted.min(room);
+        spans.push(Span::styled(name, style));
     }
     canvas.line(area, &Line::from(spans));
 }
@@ -233,7 +233,9 @@ fn busy(app: &App) -> Option<&'static str> {
         matches!(data.phase, Phase::Loading { since, .. } if app.now.elapsed.saturating_sub(since) >= SPINNER_AFTER)
     }
     let found = app.shop.find.as_ref().and_then(|find| find.found.as_ref());
-    if found.is_some_and(|found| slow(&found.data, app)) {
+    if app.url.is_empty() && app.now.elapsed >= SPINNER_AFTER {
+        Some("opening the store")
+    } else if found.is_some_and(|found| slow(&found.data, app)) {
         Some("searching")
     } else if slow(&app.shop.topics, app) || app.shop.shelf.as_ref().is_some_and(|shelf| slow(&shelf.data, app)) {
         Some("loading")

@@ -125,50 +125,72 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
     }
 }
 
-/// The messages, the newest first.
+/// The messages, the newest first, each as long as it is.
 pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
-    let palette = canvas.palette();
-    let app = canvas.app;
-    let all = app.notices.log.len();
     let size = (
         within.width.saturating_sub(4).min(100),
         within.height.saturating_sub(2).min(30),
     );
     let area = middle(within, size.0, size.1);
-    let shown = usize::from(area.height.saturating_sub(2));
-    let first = scroll.min(all.saturating_sub(shown));
-    let remark = position(canvas, first, shown, all);
+    let (columns, rows) = (
+        area.width.saturating_sub(14),
+        usize::from(area.height.saturating_sub(2)),
+    );
+    let messages: Vec<_> = canvas
+        .app
+        .notices
+        .log
+        .iter()
+        .rev()
+        .map(|notice| {
+            let cut = canvas.glyphs().ellipsis;
+            (notice, format::wrap(&notice.text, usize::from(columns), rows, cut))
+        })
+        .collect();
+    let heights: Vec<_> = messages.iter().map(|(_, lines)| lines.len()).collect();
+    let (first, shown) = stretch(&heights, scroll, rows);
+    let remark = position(canvas, first, shown, messages.len());
     let inner = canvas.popup(within, size, "Messages", &remark);
     canvas.place(area, Target::Overlay);
-    if all == 0 {
-        canvas.text(
-            Rect {
-                x: inner.x + 1,
-                width: inner.width.saturating_sub(2),
-                ..inner
-            },
-            "Nothing to tell yet. Esc closes.",
-            palette.dim,
-        );
+    if messages.is_empty() {
+        let inside = Rect {
+            x: inner.x + 1,
+            width: inner.width.saturating_sub(2),
+            ..inner
+        };
+        canvas.text(inside, "Nothing to tell yet. Esc closes.", canvas.palette().dim);
         return;
     }
-    for (y, notice) in (inner.y..inner.bottom()).zip(app.notices.log.iter().rev().skip(first)) {
-        let style = match notice.tone {
+    let lines = messages.iter().skip(first).flat_map(|(notice, lines)| {
+        let clocks = std::iter::once(format::clock(notice.at)).chain(std::iter::repeat(String::new()));
+        clocks.zip(lines).map(|(clock, line)| (notice.tone, clock, line))
+    });
+    let palette = canvas.palette();
+    for (y, (tone, clock, text)) in (inner.y..inner.bottom()).zip(lines) {
+        let style = match tone {
             Tone::Plain => palette.text,
             Tone::Good => palette.good,
             Tone::Warn => palette.warn,
             Tone::Bad => palette.bad,
         };
-        let room = usize::from(inner.width).saturating_sub(12);
         let line = Line::from(vec![
-            Span::styled(format!(" {}  ", format::clock(notice.at)), palette.dim),
-            Span::styled(
-                format::fit(&notice.text, room, canvas.glyphs().ellipsis).into_owned(),
-                style,
-            ),
+            Span::styled(format!(" {clock:8}  "), palette.dim),
+            Span::styled(text.clone(), style),
         ]);
         canvas.line(Rect { y, height: 1, ..inner }, &line);
     }
+}
+
+/// The first of the messages that are shown, and how many begin on the rows there are. The last ones fill the rows.
+fn stretch(heights: &[usize], scroll: usize, rows: usize) -> (usize, usize) {
+    let fit = |heights: &mut dyn Iterator<Item = &usize>| {
+        let mut left = rows;
+        heights
+            .take_while(|height| left.checked_sub(**height).map(|rest| left = rest).is_some())
+            .count()
+    };
+    let first = scroll.min(heights.len() - fit(&mut heights.iter().rev()));
+    (first, fit(&mut heights.iter().skip(first)).max(1))
 }
 
 /// The selected book's stock over the whole frame.

@@ -64,7 +64,7 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         }
         None => return,
     }
-    let wide = inner.width >= 90;
+    let columns = Columns::of(inner.width);
     let head = [
         "Service",
         "Health",
@@ -73,11 +73,13 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         "Requests",
         "Rate",
         "p50 up to",
-        if wide { "p99 up to" } else { "p99" },
+        if columns.all { "p99 up to" } else { "p99" },
+        "Ledger",
     ];
-    let head = row(canvas, wide, head.map(str::to_owned));
+    let head = row(canvas, columns, head.map(str::to_owned));
     canvas.text(Rect { height: 1, ..inner }, &head, palette.dim);
-    let time = |micros: Option<u64>| micros.map_or_else(|| "-".to_owned(), format::latency);
+    let none = || "-".to_owned();
+    let time = |micros: Option<u64>| micros.map_or_else(none, format::latency);
     for (y, service) in (inner.y + 1..inner.bottom()).zip(&app.services.list) {
         let health = &service.health;
         let ok = health.status == "ok" && health.missing.is_empty();
@@ -86,40 +88,53 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             format!("{} {}", canvas.glyphs().reconnecting, health.status)
         };
-        let text = row(
-            canvas,
-            wide,
-            [
-                health.service.clone(),
-                state,
-                health.version.clone(),
-                format::span(Duration::from_secs(health.uptime_s)),
-                format::grouped(health.requests),
-                service
-                    .rate
-                    .map_or_else(|| "-".to_owned(), |rate| format!("{rate:.1}/s")),
-                time(health.p50_us),
-                time(health.p99_us),
-            ],
-        );
+        let cells = [
+            health.service.clone(),
+            state,
+            health.version.clone(),
+            format::span(Duration::from_secs(health.uptime_s)),
+            format::grouped(health.requests),
+            service.rate.map_or_else(none, |rate| format!("{rate:.1}/s")),
+            time(health.p50_us),
+            time(health.p99_us),
+            health.head.map_or_else(none, |head| format::grouped(head.0)),
+        ];
         let style = if ok { palette.text } else { palette.warn };
-        canvas.text(Rect { y, height: 1, ..inner }, &text, style);
+        canvas.text(Rect { y, height: 1, ..inner }, &row(canvas, columns, cells), style);
     }
 }
 
-fn row(canvas: &Canvas<'_>, wide: bool, cells: [String; 8]) -> String {
+/// Whether there is room for all numbers, and how wide each is.
+#[derive(Clone, Copy)]
+struct Columns {
+    all: bool,
+    number: usize,
+}
+
+impl Columns {
+    fn of(width: u16) -> Self {
+        let (all, number) = match width {
+            0..94 => (false, NUMBER_COLUMNS),
+            94..106 => (true, NUMBER_COLUMNS + 2),
+            _ => (true, NUMBER_COLUMNS + 4),
+        };
+        Self { all, number }
+    }
+}
+
+fn row(canvas: &Canvas<'_>, columns: Columns, cells: [String; 9]) -> String {
     let cut = canvas.glyphs().ellipsis;
-    let [service, health, version, up, requests, rate, p50, p99] = cells;
+    let [service, health, version, up, requests, rate, p50, p99, head] = cells;
     let mut text = format::left(&service, SERVICE_COLUMNS, cut);
     text += &format::left(&health, 10, cut);
     text += &format::left(&version, 8, cut);
-    let numbers: &[&String] = if wide {
-        &[&up, &requests, &rate, &p50, &p99]
+    let numbers: &[&String] = if columns.all {
+        &[&up, &requests, &rate, &p50, &p99, &head]
     } else {
         &[&up, &rate, &p99]
     };
     for number in numbers {
-        text += &format::right(number, if wide { NUMBER_COLUMNS + 3 } else { NUMBER_COLUMNS }, cut);
+        text += &format::right(number, columns.number, cut);
     }
     text
 }

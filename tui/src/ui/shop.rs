@@ -14,7 +14,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     match (canvas.app.room(), focus) {
         (Room::Three, _) => {
             let wide = area.width >= 150;
-            let (left, right) = if wide { (30, 48) } else { (27, 39) };
+            let (left, right) = if wide { (30, 48) } else { (25, 36) };
             let [left, middle, right] =
                 Layout::horizontal([Constraint::Length(left), Constraint::Min(40), Constraint::Length(right)])
                     .areas(area);

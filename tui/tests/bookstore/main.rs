@@ -12,6 +12,8 @@ mod listed_shop;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod manners;
+#[cfg(test)]
 mod one_shots;
 #[cfg(test)]
 mod screen;

@@ -28,6 +28,13 @@ impl Home {
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
+    /// Puts a file where the folder of the store belongs.
+    pub(crate) fn spoil_store(&self) {
+        let folder = self.0.path().join("data/bookstore");
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("store"), "no store").unwrap();
+    }
+
     fn variables(&self) -> [(&'static str, std::path::PathBuf); 3] {
         [
             ("HOME", self.0.path().to_owned()),
@@ -57,6 +64,8 @@ pub(crate) struct Screen {
     keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
     master: Box<dyn MasterPty + Send>,
+    /// The modes of the line before the program had it.
+    modes: String,
 }
 
 fn size((columns, rows): (u16, u16)) -> PtySize {
@@ -65,6 +74,11 @@ fn size((columns, rows): (u16, u16)) -> PtySize {
         cols: columns,
         ..PtySize::default()
     }
+}
+
+/// Echo, line editing and the rest of what `stty` shows.
+fn modes(master: &dyn MasterPty) -> String {
+    format!("{:?}", master.get_termios().unwrap())
 }
 
 impl Screen {
@@ -85,6 +99,7 @@ impl Screen {
         }
         command.env("TERM", "xterm-256color");
         let pair = native_pty_system().openpty(size(columns_rows)).unwrap();
+        let modes = modes(&*pair.master);
         let child = pair.slave.spawn_command(command).unwrap();
         drop(pair.slave);
         let (columns, rows) = columns_rows;
@@ -109,6 +124,7 @@ impl Screen {
             keys: pair.master.take_writer().unwrap(),
             child,
             master: pair.master,
+            modes,
         }
     }
 
@@ -160,6 +176,14 @@ impl Screen {
         self.wait_for(text, |screen| screen.contents().contains(text));
     }
 
+    /// Waits for the buying dialog, and until what was ordered before has been read.
+    pub(crate) fn wait_for_dialog(&self) {
+        self.wait_for("the buying dialog", |screen| {
+            let contents = screen.contents();
+            contents.contains("Cancel Esc") && !contents.contains("still being read")
+        });
+    }
+
     pub(crate) fn wait_until_gone(&self, text: &str) {
         self.wait_for(&format!("no {text}"), |screen| !screen.contents().contains(text));
     }
@@ -180,8 +204,11 @@ impl Screen {
         String::from_utf8_lossy(&self.seen.0.lock().unwrap().raw).into_owned()
     }
 
+    /// Waits until the program has ended; the line must be as it was.
     pub(crate) fn exit_code(&mut self) -> u32 {
-        self.child.wait().unwrap().exit_code()
+        let code = self.child.wait().unwrap().exit_code();
+        assert_eq!(modes(&*self.master), self.modes);
+        code
     }
 
     pub(crate) fn pid(&self) -> i32 {

@@ -3,27 +3,33 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use portable_pty::CommandBuilder;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::front_end::{FrontEnd, Reply, bookstore, said};
 use crate::screen::{Home, Screen};
 
-const USUAL: (u16, u16) = (100, 30);
+pub(crate) const USUAL: (u16, u16) = (100, 30);
 
 /// What becomes of a purchase.
 #[derive(Clone, Copy, PartialEq)]
-enum Fate {
+pub(crate) enum Fate {
     SoldOut,
     /// The first answer is lost.
     Lost,
+    /// No answer comes.
+    Held,
 }
 
 /// One book, and a purchase with that fate.
-fn shop(title: &'static str, fate: Fate) -> FrontEnd {
+pub(crate) fn shop(title: &'static str, fate: Fate) -> FrontEnd {
     let buys = AtomicUsize::new(0);
     let book = json!({"item": 1, "title": title, "topic": "all", "cost": "2.50", "stock": 9, "seq": 1});
+    let sold = move |order: &str| {
+        let receipt = json!({"order": order, "status": "sold", "item": 1, "title": title, "quantity": 1,
+            "cost": "2.50", "total": "2.50", "stock": 8, "seq": 2, "at": "2026-01-31T12:00:00.000000Z"});
+        Reply::Body(200, receipt.to_string())
+    };
     FrontEnd::new(move |_, asked| match asked.line.split(['?', ' ']).nth(1).unwrap() {
         "/topics" => Reply::Body(200, json!({"topics": [{"topic": "all", "books": 1}]}).to_string()),
         "/search" => Reply::Body(200, json!({"books": [book]}).to_string()),
@@ -39,13 +45,11 @@ fn shop(title: &'static str, fate: Fate) -> FrontEnd {
                     Reply::Body(409, problem.to_string())
                 }
                 (Fate::Lost, 0) => Reply::HangUp,
-                (Fate::Lost, _) => {
-                    let receipt = json!({"order": order, "status": "sold", "item": 1, "title": title, "quantity": 1,
-                        "cost": "2.50", "total": "2.50", "stock": 8, "seq": 2, "at": "2026-01-31T12:00:00.000000Z"});
-                    Reply::Body(200, receipt.to_string())
-                }
+                (Fate::Lost, _) => sold(order),
+                (Fate::Held, _) => Reply::Stream(String::new()),
             }
         }
+        path if let Some(order) = path.strip_prefix("/orders/") => sold(order),
         _ => Reply::Body(
             404,
             json!({"type": "about:blank", "title": "x", "status": 404,
@@ -55,20 +59,20 @@ fn shop(title: &'static str, fate: Fate) -> FrontEnd {
     })
 }
 
-fn at(home: &Home, shop: &FrontEnd) -> Screen {
+pub(crate) fn at(home: &Home, shop: &FrontEnd) -> Screen {
     let screen = Screen::open(home, USUAL, &format!("--url {}", shop.url()));
     screen.wait_for_text("● live");
     screen
 }
 
-fn stock(home: &Home, item: u32) -> Value {
+pub(crate) fn stock(home: &Home, item: u32) -> Value {
     let (code, out, err) = said(&home.bookstore(&format!("--json lookup {item}")));
     assert_eq!(code, 0, "{err}");
     serde_json::from_str::<Value>(&out).unwrap()["stock"].clone()
 }
 
 /// At the user's own store, the services in the same process, the first book selected.
-fn own(home: &Home) -> Screen {
+pub(crate) fn own(home: &Home) -> Screen {
     let mut screen = Screen::open(home, USUAL, "");
     screen.wait_for_text("● live");
     screen.wait_for_text("RPCs for Dummies");
@@ -82,7 +86,7 @@ fn a_visit_buys_two_copies_and_keeps_the_receipt() {
     let home = Home::new();
     let mut screen = own(&home);
     screen.press("b");
-    screen.wait_for_text("Cancel Esc");
+    screen.wait_for_dialog();
     screen.press("+");
     screen.wait_for_text("60.00");
     screen.press("y");
@@ -109,7 +113,7 @@ fn what_is_cancelled_is_not_bought() {
     let mut screen = own(&home);
     for cancel in ["\r", "\u{1b}", "n"] {
         screen.press("b");
-        screen.wait_for_text("Cancel Esc");
+        screen.wait_for_dialog();
         screen.press(cancel);
         screen.wait_until_gone("Cancel Esc");
     }
@@ -123,7 +127,7 @@ fn a_sale_elsewhere_moves_the_shelf_and_empties_it() {
     assert_eq!(said(&home.bookstore("buy 1 --quantity 7")).0, 0);
     screen.wait_for_text("393");
     screen.press("b");
-    screen.wait_for_text("Cancel Esc");
+    screen.wait_for_dialog();
     assert_eq!(said(&home.bookstore("restock 1 --to 0")).0, 0);
     screen.wait_for_text("none are left");
     screen.press("y");
@@ -138,7 +142,7 @@ fn sold_out_is_an_outcome_calmly_shown() {
     let mut screen = at(&home, &shop);
     screen.wait_for_text("The Last Copy");
     screen.press("\rb");
-    screen.wait_for_text("Cancel Esc");
+    screen.wait_for_dialog();
     screen.press("y");
     screen.wait_for_text("sold out");
     screen.press("\r");
@@ -151,7 +155,7 @@ fn a_lost_answer_is_settled_by_the_same_key() {
     let mut screen = at(&home, &shop);
     screen.wait_for_text("A Book");
     screen.press("\rb");
-    screen.wait_for_text("Cancel Esc");
+    screen.wait_for_dialog();
     screen.press("y");
     screen.wait_for_text("✓ sold");
     let keys: Vec<_> = shop
@@ -162,6 +166,69 @@ fn a_lost_answer_is_settled_by_the_same_key() {
         .collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
+}
+
+#[test]
+fn a_shop_killed_in_the_middle_of_a_purchase_asks_for_it_at_the_next_start_and_never_sends_it_again() {
+    let (home, shop) = (Home::new(), shop("A Book", Fate::Held));
+    let mut screen = at(&home, &shop);
+    screen.wait_for_text("A Book");
+    screen.press("\rb");
+    screen.wait_for_dialog();
+    screen.press("y");
+    let sent = || {
+        let asked = shop.asked();
+        let buys = asked.iter().filter(|asked| asked.line == "POST /buy");
+        buys.map(|buy| buy.header("idempotency-key").unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    screen.wait_for("the order on its way", |_| !sent().is_empty());
+    kill_process(Pid::from_raw(screen.pid()).unwrap(), Signal::KILL).unwrap();
+    drop(screen);
+    let mut screen = at(&home, &shop);
+    screen.press("2");
+    screen.wait_for_text("✓ sold");
+    let [order] = &sent()[..] else {
+        panic!("sent again: {:?}", sent())
+    };
+    let question = format!("GET /orders/{order}");
+    assert!(shop.asked().iter().any(|asked| asked.line == question));
+}
+
+#[test]
+fn whoever_buys_the_last_copies_is_told_that_none_are_left() {
+    let home = Home::new();
+    let mut screen = own(&home);
+    for left in ["300", "200", "100", "none"] {
+        screen.press("b");
+        screen.wait_for_dialog();
+        screen.press("100");
+        screen.wait_for_text("3,000.00");
+        screen.press("y");
+        screen.wait_for_text("100 copies for 3,000.00");
+        screen.press("\r");
+        screen.wait_until_gone("100 copies for 3,000.00");
+        screen.wait_for("the shelf", |screen| {
+            let contents = screen.contents();
+            contents.lines().any(|line| line.contains("▌ 1") && line.contains(left))
+        });
+    }
+    screen.press("b");
+    screen.wait_for_text("Cannot buy now: none are left");
+    assert_eq!(stock(&home, 1), 0);
+}
+
+#[test]
+fn a_pasted_text_neither_confirms_nor_runs_anything() {
+    let home = Home::new();
+    let mut screen = own(&home);
+    screen.press("\u{1b}[200~b2q\u{1b}[201~b");
+    screen.wait_for_dialog();
+    screen.press("\u{1b}[200~y\ty\r\u{1b}[201~+");
+    screen.wait_for_text("60.00");
+    screen.press("\u{1b}");
+    screen.wait_until_gone("Cancel Esc");
+    assert_eq!(stock(&home, 1), 400);
 }
 
 #[test]
@@ -222,176 +289,4 @@ fn a_resize_during_the_dialog_loses_nothing() {
     screen.wait_for_text("90.00");
     screen.press("y");
     screen.wait_for_text("3 copies for 90.00");
-}
-
-#[test]
-fn thirty_nine_by_nine_says_that_it_is_too_small_and_can_be_left() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
-    let mut screen = Screen::open(&home, (39, 9), &format!("--url {}", shop.url()));
-    screen.wait_for_text("too small");
-    screen.press("q");
-    screen.is_given_back();
-    assert_eq!(screen.exit_code(), 0);
-}
-
-/// The shell itself turns bracketed paste on at its prompt.
-fn of_shell(screen: &vt100::Screen) -> bool {
-    !screen.alternate_screen()
-        && !screen.hide_cursor()
-        && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
-}
-
-#[test]
-fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
-    let mut shell = CommandBuilder::new("bash");
-    shell.args(["--norc", "--noprofile", "-i"]);
-    shell.env("PS1", "ready> ");
-    let mut screen = Screen::run(&home, USUAL, shell);
-    screen.wait_for_text("ready> ");
-    let program = env!("CARGO_BIN_EXE_bookstore");
-    screen.press(&format!("{program} --url {}\n", shop.url()));
-    screen.wait_for_text("A Book");
-    screen.press("\r\u{1a}");
-    screen.wait_for_text("Stopped");
-    screen.wait_for("the shell's screen", of_shell);
-    screen.press("jobs\n");
-    screen.wait_for_text("[1]+  Stopped");
-    screen.press("fg\n");
-    screen.wait_for("the shop again", |screen| {
-        screen.alternate_screen() && screen.contents().contains("A Book")
-    });
-    screen.wait_for_text("● live");
-    screen.press("\u{3}");
-    screen.wait_for("the shell's screen", of_shell);
-    // What is typed before the prompt is there goes to nobody.
-    screen.wait_for("the shell's prompt", |screen| {
-        screen.contents().trim_end().ends_with("ready>")
-    });
-    screen.press("echo code=$?\n");
-    screen.wait_for_text("code=0");
-}
-
-#[test]
-fn a_termination_gives_terminal_and_store_back() {
-    let home = Home::new();
-    let mut screen = own(&home);
-    kill_process(Pid::from_raw(screen.pid()).unwrap(), Signal::TERM).unwrap();
-    screen.is_given_back();
-    assert_eq!(screen.exit_code(), 0);
-    assert_eq!(stock(&home, 1), 400, "the store is free");
-}
-
-#[test]
-fn the_mouse_selects_scrolls_and_presses() {
-    let home = Home::new();
-    let mut screen = own(&home);
-    let (column, row) = screen.find("graduate school");
-    screen.click(column, row);
-    screen.wait_for_text("Surviving Graduate");
-    let (column, row) = screen.find("Cooking for");
-    screen.press(&format!("\u{1b}[<65;{};{}M", column + 1, row + 1));
-    screen.wait_for("the wheel moved the selection", |screen| {
-        screen
-            .contents()
-            .lines()
-            .any(|line| line.contains("▌ 4") && line.contains("Cooking"))
-    });
-    let (column, row) = screen.find("2 Orders");
-    screen.click(column, row);
-    // The header may be there before the hints are.
-    screen.wait_for("the hints of the orders", |screen| {
-        let shown = screen.contents();
-        shown.contains("▌2 Orders") && shown.contains("? help") && !shown.contains("Enter open")
-    });
-    let (column, row) = screen.find("? help");
-    screen.click(column, row);
-    screen.wait_for_text("What every key does");
-    screen.press("\u{1b}q");
-    let mut still = Screen::open(&home, USUAL, "--no-mouse");
-    still.wait_for_text("● live");
-    still.wait_for("no mouse", |screen| {
-        screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
-    });
-    still.press("q");
-}
-
-#[test]
-fn a_hostile_title_reaches_the_terminal_as_harmless_text() {
-    let hostile = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}Evil\u{9b}31m Title";
-    let (home, shop) = (Home::new(), shop(hostile, Fate::Lost));
-    let mut screen = at(&home, &shop);
-    screen.wait_for_text("Evil");
-    screen.press("\rb");
-    screen.wait_for_text("Cancel Esc");
-    screen.press("y");
-    screen.wait_for_text("✓ sold");
-    screen.press("\ry2");
-    screen.wait_for_text("▌2 Orders");
-    screen.wait_for_text("Evil");
-    let written = screen.written();
-    for evil in ["\u{1b}]0;", "\u{1b}[2J\u{202e}", "\u{202e}", "\u{9b}", "\u{7}"] {
-        // The clipboard's own sequence ends in a bell or in a string terminator.
-        let found = written.matches(evil).count();
-        assert!(
-            found == 0 || (evil == "\u{7}" && found == written.matches("]52;").count()),
-            "{evil:?}"
-        );
-    }
-}
-
-#[test]
-fn without_a_terminal_nothing_is_drawn() {
-    let (code, out, err) = said(&bookstore("--url http://127.0.0.1:9"));
-    assert_eq!((code, out.as_str()), (2, ""));
-    assert!(err.contains("bookstore topics") && !err.contains('\u{1b}'), "{err}");
-}
-
-#[test]
-fn copy_sort_log_and_redraw_do_what_they_say() {
-    let home = Home::new();
-    let mut screen = own(&home);
-    screen.press("y");
-    screen.wait_for_written("the clipboard's sequence", |written| written.contains("\u{1b}]52;c;"));
-    screen.wait_for_text("Copied: 1 How to get");
-    screen.press("o");
-    screen.wait_for_text("Sorted by title");
-    screen.press("O");
-    screen.wait_for_text("Sorted by title, reversed");
-    screen.press("m");
-    screen.wait_for_text("Messages");
-    screen.press("\u{1b}");
-    screen.wait_until_gone("Messages");
-    let drawn = screen.written().matches("graduate").count();
-    screen.press("\u{c}");
-    screen.wait_for_written("every cell anew", |written| written.matches("graduate").count() > drawn);
-    screen.press("R");
-    screen.wait_for_text("Cannot reconnect now: it is connected");
-}
-
-#[test]
-fn the_configuration_file_says_address_theme_and_keys_and_flags_come_first() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
-    home.configure(&format!(
-        "url = \"{}\"\ntheme = \"mono\"\nascii = true\n[keys]\nbuy = \"B\"\n",
-        shop.url()
-    ));
-    let mut screen = Screen::open(&home, USUAL, "");
-    screen.wait_for_text("* live");
-    screen.wait_for_text("A Book");
-    screen.press("\r");
-    screen.wait_for_text("B buy");
-    screen.press("bB");
-    screen.wait_for_text("Cancel Esc");
-    assert!(!screen.written().contains("\u{1b}[36m") && !screen.written().contains("\u{1b}[38;5;6m"));
-    let (code, _, err) = said(&home.bookstore("--url http://127.0.0.1:9 topics"));
-    assert!(code == 3 && err.contains("127.0.0.1:9"), "{err}");
-
-    home.configure("theme = \"mono\"\ncolour = true\n");
-    let (code, out, err) = said(&home.bookstore("topics"));
-    assert_eq!((code, out.as_str()), (2, ""));
-    assert!(
-        err.contains("config.toml") && err.contains("line 2") && err.contains("colour"),
-        "{err}"
-    );
 }

@@ -69,6 +69,25 @@ fn y_confirms_and_the_order_is_sent_once() {
 }
 
 #[test]
+fn while_earlier_orders_are_being_read_the_dialog_opens_and_waits() {
+    let mut shop = Fixture::opened(100, 30);
+    shop.connect();
+    shop.grant();
+    shop.press(Key::Enter);
+    shop.press(Key::Char('b'));
+    shop.press(Key::Char('y'));
+    assert!(
+        shop.screen()
+            .contains("Cannot buy: earlier orders are still being read.")
+    );
+    assert!(shop.sent().is_empty());
+    shop.tell(What::Remembered(Ok(Memory::default())));
+    assert!(!shop.screen().contains("Cannot buy"));
+    shop.press(Key::Char('y'));
+    assert_eq!(shop.sent().len(), 1);
+}
+
+#[test]
 fn enter_cancels_unless_the_focus_was_moved_to_buy() {
     let mut shop = shelf();
     shop.press(Key::Char('b'));
@@ -217,8 +236,12 @@ fn nothing_can_be_bought_before_orders_can_be_written_down() {
     shop.grant();
     shop.press(Key::Enter);
     shop.press(Key::Char('b'));
-    assert!(shop.app.overlays.is_empty());
+    shop.press(Key::Char('y'));
+    assert!(shop.sent().is_empty());
     shop.tell(What::Remembered(Err("the disk is read-only".into())));
+    shop.press(Key::Char('y'));
+    assert!(shop.sent().is_empty());
+    shop.press(Key::Esc);
     shop.press(Key::Char('b'));
     assert!(shop.app.overlays.is_empty());
     assert!(shop.screen().contains("read-only"));

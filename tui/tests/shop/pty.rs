@@ -2,15 +2,17 @@
 //! program, so that no other binary is needed.
 #![cfg(unix)]
 
+use std::future::ready;
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use common::client::{Peer, Shop, connections};
+use futures::FutureExt as _;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tui::app::Screen;
 use tui::keymap::Keymap;
-use tui::runtime::{Options, run};
+use tui::runtime::{Opened, Options, run};
 use tui::theme::Theme;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -30,20 +32,23 @@ fn the_copy_runs_the_shop() {
     let ended = runtime.block_on(async {
         // Nobody listens on the discard port.
         let peer = Peer::parse(connections().unwrap(), "http://127.0.0.1:9").unwrap();
-        let options = Options {
+        let opened = Opened {
             shop: Shop::new(peer, None),
             place: "nowhere".into(),
             ended: None,
+            notices: Vec::new(),
+            autopilot: None,
+        };
+        let options = Options {
+            opening: ready(Ok(opened)).boxed(),
             theme: Theme::Dark,
             ascii: false,
             reduced_motion: false,
             mouse: true,
             data_folder: folder.path().to_owned(),
             screen: Screen::Shop,
-            notices: Vec::new(),
             keymap: Keymap::default(),
             leave: None,
-            autopilot: None,
         };
         if task == "panic" {
             tokio::spawn(async {

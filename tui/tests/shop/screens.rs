@@ -196,6 +196,7 @@ fn health(requests: u64) -> Health {
         requests,
         p50_us: Some(250),
         p99_us: Some(50_000),
+        head: (service != "order").then_some(Seq(40)),
         services: Vec::new(),
     };
     Health {

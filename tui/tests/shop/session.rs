@@ -1,18 +1,20 @@
 //! The whole shop with its loop, its network and its disk, on a stage of our own and against a tiny front-end.
 
+use std::future::ready;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use common::client::{Peer, Shop, connections};
+use futures::FutureExt as _;
 use ratatui::backend::TestBackend;
 use ratatui::{Frame, Terminal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tui::app::Screen;
 use tui::event::{Event, Key, KeyEvent};
 use tui::keymap::Keymap;
-use tui::runtime::{Options, serve};
+use tui::runtime::{Error, Opened, Opening, Options, serve};
 use tui::terminal::Stage;
 use tui::theme::Theme;
 
@@ -146,6 +148,17 @@ impl Stage for Hall {
     }
 }
 
+fn opened(url: &str) -> Opened {
+    let peer = Peer::parse(connections().unwrap(), url).unwrap();
+    Opened {
+        shop: Shop::new(peer, None),
+        place: "a shop".into(),
+        ended: None,
+        notices: Vec::new(),
+        autopilot: None,
+    }
+}
+
 struct Visitor {
     keys: mpsc::Sender<io::Result<Event>>,
     frames: watch::Receiver<String>,
@@ -154,23 +167,22 @@ struct Visitor {
 
 impl Visitor {
     fn enter(url: &str, data_folder: &std::path::Path) -> Self {
+        Self::wait_at(ready(Ok(opened(url))).boxed(), data_folder)
+    }
+
+    fn wait_at(opening: Opening, data_folder: &std::path::Path) -> Self {
         let (keys, typed) = mpsc::channel(100);
         let (frames, seen) = watch::channel(String::new());
-        let peer = Peer::parse(connections().unwrap(), url).unwrap();
         let options = Options {
-            shop: Shop::new(peer, None),
-            place: "a shop".into(),
-            ended: None,
+            opening,
             theme: Theme::Dark,
             ascii: false,
             reduced_motion: false,
             mouse: false,
             data_folder: data_folder.to_owned(),
             screen: Screen::Shop,
-            notices: Vec::new(),
             keymap: Keymap::default(),
             leave: None,
-            autopilot: None,
         };
         let stage = Hall {
             terminal: Terminal::new(TestBackend::new(100, 30)).unwrap(),
@@ -189,10 +201,23 @@ impl Visitor {
     }
 
     async fn sees(&mut self, wanted: &str) {
-        let seen = self.frames.wait_for(|frame| frame.contains(wanted));
+        self.sees_that(wanted, |frame| frame.contains(wanted)).await;
+    }
+
+    async fn sees_that(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+        let seen = self.frames.wait_for(|frame| wanted(frame));
         if tokio::time::timeout(PATIENCE, seen).await.is_err() {
-            panic!("no {wanted:?} in\n{}", *self.frames.borrow());
+            panic!("no {what:?} in\n{}", *self.frames.borrow());
         }
+    }
+
+    /// Opens the dialog and waits until what was ordered before has been read.
+    async fn open_dialog(&mut self) {
+        self.press(Key::Char('b'));
+        self.sees_that("the dialog", |frame| {
+            frame.contains("Cancel") && !frame.contains("still being read")
+        })
+        .await;
     }
 
     async fn leave(self) {
@@ -220,8 +245,7 @@ async fn a_book_is_bought_and_its_order_was_on_disk_before_the_request() {
     let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
     visitor.sees("● live").await;
     visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('b'));
-    visitor.sees("Cancel").await;
+    visitor.open_dialog().await;
     visitor.press(Key::Char('y'));
     visitor.sees("✓ sold").await;
     visitor.leave().await;
@@ -245,7 +269,7 @@ async fn a_lost_answer_is_settled_with_the_same_key() {
     let seen = shared(folder.path(), 1);
     let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
     visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('b'));
+    visitor.open_dialog().await;
     visitor.press(Key::Char('y'));
     visitor.sees("✓ sold").await;
     visitor.leave().await;
@@ -261,7 +285,7 @@ async fn an_order_that_a_killed_shop_left_is_asked_for_and_not_sent() {
     let url = front_end(&seen);
     let mut visitor = Visitor::enter(&url, folder.path());
     visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('b'));
+    visitor.open_dialog().await;
     visitor.press(Key::Char('y'));
     visitor.sees("unknown, checking").await;
     visitor.visit.abort();
@@ -289,6 +313,35 @@ async fn a_shop_that_nobody_serves_is_open_all_the_same() {
     visitor.press(Key::Char('?'));
     visitor.sees("What every key does").await;
     visitor.leave().await;
+}
+
+#[tokio::test]
+async fn the_screen_stands_while_the_store_is_being_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let seen = shared(folder.path(), 0);
+    let (open, opening) = oneshot::channel();
+    let mut visitor = Visitor::wait_at(async { Ok(opening.await.unwrap()) }.boxed(), folder.path());
+    visitor.sees("opening the store").await;
+    visitor.press(Key::Char('?'));
+    visitor.sees("What every key does").await;
+    visitor.press(Key::Esc);
+    open.send(opened(&front_end(&seen))).unwrap();
+    visitor.sees("a shop").await;
+    visitor.sees("● live").await;
+    visitor.sees("RPCs for Dummies").await;
+    visitor.leave().await;
+}
+
+#[tokio::test]
+async fn a_store_that_does_not_open_closes_the_shop_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let failed = async {
+        tokio::task::yield_now().await;
+        Err(tui::place::Error::Url("no address".to_owned()))
+    };
+    let visitor = Visitor::wait_at(failed.boxed(), folder.path());
+    let ended = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
+    assert!(matches!(ended, Err(Error::Place(why)) if why.to_string().contains("no address")));
 }
 
 #[tokio::test]
