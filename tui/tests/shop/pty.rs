@@ -183,6 +183,30 @@ fn the_shop_takes_the_terminal_and_gives_it_back() {
 }
 
 #[test]
+fn a_key_that_comes_together_with_a_resize_is_not_lost() {
+    let mut terminal = Terminal::open("shop");
+    terminal.sees("reconnecting");
+    for round in 0..40 {
+        let (columns, key, title) = match round % 2 {
+            0 => (50, b"4", "4 Services"),
+            _ => (60, b"2", "2 Orders"),
+        };
+        let size = PtySize {
+            rows: 12,
+            cols: columns,
+            pixel_width: 0,
+            pixel_height: 0,
+        };
+        terminal.pty.resize(size).unwrap();
+        terminal.press(key);
+        terminal.screen.screen_mut().set_size(cells(12), cells(columns));
+        terminal.sees(title);
+    }
+    terminal.press(b"\x03");
+    terminal.is_as_it_was();
+}
+
+#[test]
 fn a_termination_gives_the_terminal_back() {
     let mut terminal = Terminal::open("shop");
     terminal.sees("Topics");
