@@ -64,8 +64,19 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
+        Self::settling(limits, send, |results| std::future::ready(results))
+    }
+
+    /// The same; what came of a batch passes through `settle` before it is handed out, while the next batch flies already.
+    pub fn settling<F, Sent, G, Settled>(limits: Limits, send: F, settle: G) -> Self
+    where
+        F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
+        Sent: Future<Output = Vec<R>> + Send + 'static,
+        G: Fn(Vec<R>) -> Settled + Send + Sync + 'static,
+        Settled: Future<Output = Vec<R>> + Send + 'static,
+    {
         let (queue, waiting) = mpsc::channel(limits.queue.get());
-        tokio::spawn(dispatch(limits, waiting, Arc::new(send)));
+        tokio::spawn(dispatch(limits, waiting, Arc::new((send, settle))));
         Self { queue }
     }
 
@@ -102,12 +113,17 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     }
 }
 
-async fn dispatch<T, R, F, Sent>(limits: Limits, mut waiting: mpsc::Receiver<Piece<T, R>>, send: Arc<F>)
-where
+async fn dispatch<T, R, F, Sent, G, Settled>(
+    limits: Limits,
+    mut waiting: mpsc::Receiver<Piece<T, R>>,
+    ways: Arc<(F, G)>,
+) where
     T: Send + 'static,
     R: Send + 'static,
     F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
     Sent: Future<Output = Vec<R>> + Send + 'static,
+    G: Fn(Vec<R>) -> Settled + Send + Sync + 'static,
+    Settled: Future<Output = Vec<R>> + Send + 'static,
 {
     let flights = Arc::new(Semaphore::new(limits.flights.get()));
     let mut pieces = Vec::new();
@@ -121,10 +137,12 @@ where
         }
         let (works, results): (Vec<T>, Vec<oneshot::Sender<R>>) =
             pieces.drain(..).map(|piece| (piece.work, piece.result)).unzip();
-        let send = Arc::clone(&send);
+        let ways = Arc::clone(&ways);
         tokio::spawn(async move {
+            let (send, settle) = &*ways;
             let done = send(works).await;
             drop(flight);
+            let done = settle(done).await;
             for (result, done) in results.into_iter().zip(done) {
                 // Whoever asked may have hung up; the work is done all the same.
                 let _ = result.send(done);
@@ -189,6 +207,32 @@ mod tests {
         landed.notify_one();
         assert_eq!(rest.await.unwrap(), (1..=20).map(Ok).collect::<Vec<_>>());
         assert_eq!(*sizes.lock().unwrap(), [1, 20]);
+    }
+
+    #[tokio::test]
+    async fn the_next_batch_leaves_while_the_last_one_settles() {
+        let (settled, sent) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (settling, sending) = (Arc::clone(&settled), Arc::clone(&sent));
+        let batcher = Batcher::settling(
+            limits(8, 1, 1),
+            move |batch: Vec<u32>| {
+                sending.notify_one();
+                std::future::ready(batch)
+            },
+            move |results: Vec<u32>| {
+                let settling = Arc::clone(&settling);
+                async move {
+                    settling.notified().await;
+                    results.into_iter().map(|result| result * 2).collect()
+                }
+            },
+        );
+        let both = tokio::spawn(async move { batcher.call_all([1, 2]).await });
+        sent.notified().await;
+        sent.notified().await;
+        assert!(!both.is_finished());
+        settled.notify_waiters();
+        assert_eq!(both.await.unwrap(), [Ok(2), Ok(4)]);
     }
 
     #[tokio::test]

@@ -54,7 +54,7 @@ impl FromStr for Cost {
 
 impl Serialize for Cost {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        Total(u64::from(self.0)).serialize(serializer)
     }
 }
 
@@ -83,7 +83,32 @@ impl Total {
     pub fn cents(self) -> u64 {
         self.0
     }
+
+    /// Its text, written without asking for memory: each sale has two.
+    fn written(self, text: &mut [u8; TEXT_BYTES]) -> &str {
+        let mut rest = self.0;
+        let mut start = text.len();
+        for (place, byte) in text.iter_mut().rev().enumerate() {
+            if place == PLACES {
+                *byte = b'.';
+            } else {
+                *byte = b'0' + (rest % 10) as u8;
+                rest /= 10;
+            }
+            start -= 1;
+            if rest == 0 && place > PLACES {
+                break;
+            }
+        }
+        // All of it is ASCII.
+        text.get(start..).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+    }
 }
+
+/// Digits behind the point.
+const PLACES: usize = 2;
+/// The longest text: the twenty digits of the largest number, and the point.
+const TEXT_BYTES: usize = 21;
 
 impl FromStr for Total {
     type Err = Error;
@@ -95,7 +120,7 @@ impl FromStr for Total {
 
 impl Serialize for Total {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.written(&mut [0; TEXT_BYTES]))
     }
 }
 
@@ -107,12 +132,7 @@ impl<'de> Deserialize<'de> for Total {
 
 impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, cents) = (self.0 / 100, self.0 % 100);
-        // Only tables ask for a width.
-        match f.width() {
-            None => write!(f, "{whole}.{cents:02}"),
-            Some(_) => f.pad(&format!("{whole}.{cents:02}")),
-        }
+        f.pad(self.written(&mut [0; TEXT_BYTES]))
     }
 }
 
@@ -154,6 +174,21 @@ mod tests {
         ] {
             assert!(text.parse::<Cost>().is_err(), "{text:?} was taken");
         }
+    }
+
+    #[test]
+    fn every_total_is_written_whole() {
+        for (cents, written) in [
+            (0, "0.00"),
+            (7, "0.07"),
+            (100, "1.00"),
+            (123_450, "1234.50"),
+            (u64::MAX, "184467440737095516.15"),
+        ] {
+            assert_eq!(Total(cents).to_string(), written);
+            assert_eq!(serde_json::to_string(&Total(cents)).unwrap(), format!("\"{written}\""));
+        }
+        assert_eq!(format!("{:>6}", Total(7)), "  0.07");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Purchases on their way to the order service: while one batch flies, the next one fills.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
@@ -9,6 +10,7 @@ use common::wire::{Order, Orders as Batch, Refused};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 
 use super::Frontend;
+use super::live::Live;
 use crate::http::{self, Answer, Failure};
 
 /// Purchases that may wait for their turn.
@@ -25,13 +27,25 @@ const SLACK: Duration = Duration::from_millis(250);
 /// What became of an order, and the last entry that the order service had heard of by then.
 pub(super) type Outcome = (PlacedOrder, Option<Seq>);
 
-pub(super) fn batcher(orders: Orders) -> Batcher<Order, Outcome> {
+pub(super) fn batcher(orders: Orders, live: Arc<Live>) -> Batcher<Order, Outcome> {
     let limits = batcher::Limits {
         queue: QUEUE,
         batch: BATCH,
         flights: FLIGHTS,
     };
-    Batcher::new(limits, move |batch| place(orders.clone(), batch))
+    Batcher::settling(
+        limits,
+        move |batch| place(orders.clone(), batch),
+        move |outcomes| hear(Arc::clone(&live), outcomes),
+    )
+}
+
+/// Waits a moment for the feed, once for all: whoever bought something and looks at it next sees it.
+async fn hear(live: Arc<Live>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+    if let Some(head) = outcomes.iter().filter_map(|&(_, head)| head).max() {
+        live.hear_soon(head).await;
+    }
+    outcomes
 }
 
 /// One call. It is never sent twice from here: the order service alone re-sends.
@@ -93,7 +107,7 @@ impl Frontend {
         let patience = deadline.remaining().max(PATIENCE_MIN) + SLACK;
         let called = tokio::time::timeout(patience, self.batcher.call(order)).await;
         let problem = match called {
-            Ok(Ok((placed, head))) => return self.placed(placed, head).await,
+            Ok(Ok((placed, head))) => return self.placed(placed, head),
             Ok(Err(batcher::Error::Full)) => {
                 Problem::new(Code::Unavailable, "Too many purchases are waiting; nothing was bought.")
             }
@@ -105,18 +119,16 @@ impl Frontend {
         Err(problem.into())
     }
 
-    async fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> http::Outcome {
+    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> http::Outcome {
         self.note(head);
-        let (seq, answer) = match placed {
-            PlacedOrder::Sold(seq, receipt) => (seq, Answer::json_bytes(receipt)),
-            PlacedOrder::Replayed(receipt) => (receipt.seq, Answer::json(&receipt).replayed(true)),
+        let answer = match placed {
+            PlacedOrder::Sold(receipt) => Answer::json_bytes(receipt),
+            PlacedOrder::Replayed(receipt) => Answer::json(&receipt).replayed(true),
             // With the head: who asks for a recorded refusal hears it wherever it asks.
             PlacedOrder::Problem(Refused { problem, replayed }) => {
                 return Err(Failure::from(problem).at(head).replayed(replayed));
             }
         };
-        self.note(Some(seq));
-        self.live.hear_soon(seq).await;
         Ok(answer.at(Some(self.head())))
     }
 }

@@ -47,7 +47,7 @@ impl Frontend {
         let live = Arc::new(Live::new());
         tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
         Self {
-            batcher: buying::batcher(orders.clone()),
+            batcher: buying::batcher(orders.clone(), Arc::clone(&live)),
             catalog,
             orders,
             live,

@@ -111,7 +111,9 @@ impl Call {
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(Failure::invalid("The body: expected a JSON object."));
         }
-        serde_json::from_slice(&body).map_err(|error| Failure::invalid(format!("The body: {error}.")))
+        // Checked once as text, not string by string.
+        let text = str::from_utf8(&body).map_err(|error| Failure::invalid(format!("The body: {error}.")))?;
+        serde_json::from_str(text).map_err(|error| Failure::invalid(format!("The body: {error}.")))
     }
 
     /// The body, read as JSON; the default where there is none.

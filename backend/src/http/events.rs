@@ -40,7 +40,7 @@ pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<u64>, data
     frame.extend_from_slice(name.as_bytes());
     if let Some(id) = id {
         frame.extend_from_slice(b"\nid: ");
-        frame.extend_from_slice(id.to_string().as_bytes());
+        frame.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     }
     frame.extend_from_slice(b"\ndata: ");
     // JSON on one line has no line break that would end the field; the wire types cannot fail to be written.

@@ -114,7 +114,7 @@ async fn place_orders(orders: Arc<Orders>, mut call: Call) -> Outcome {
     }
     let results = orders.place(&batch.orders).await.into_iter().map(result).collect();
     let head = orders.head();
-    Ok(Answer::json(&OrderResults { results, head }).at(Some(head)))
+    Ok(Answer::json_bytes(OrderResults { results, head }.to_json_lines()).at(Some(head)))
 }
 
 /// One order's receipt.

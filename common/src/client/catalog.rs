@@ -185,9 +185,9 @@ impl Catalog {
         let response = self.peer.open_stream(&path, None).await?;
         Ok(Stream::new(
             response,
-            |event| match event.event.as_str() {
-                "hello" => Parsed::json(&event.data, FeedEvent::Hello),
-                "entry" => Parsed::json(&event.data, FeedEvent::Entry),
+            |name, data| match name {
+                "hello" => Parsed::json(data, FeedEvent::Hello),
+                "entry" => Parsed::json(data, FeedEvent::Entry),
                 _ => Parsed::Skip,
             },
             || FeedEvent::Heartbeat,

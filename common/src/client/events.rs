@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use eventsource_stream::{Event, Eventsource};
 use futures::StreamExt;
-use futures::stream::{self, BoxStream};
+use futures::stream::BoxStream;
 use serde::de::DeserializeOwned;
 
 use super::Error;
+use super::sse::{Cutter, Event};
 use crate::limits;
 use crate::wire::{Hello, Resync, Source, StockMoved};
 
@@ -49,16 +49,11 @@ impl<E> Parsed<E> {
 /// An open stream of events. Silence for longer than [`limits::SILENCE_MAX`] counts as a lost connection.
 pub struct Stream<E> {
     url: String,
-    raw: BoxStream<'static, Result<Raw, String>>,
-    parse: fn(&Event) -> Parsed<E>,
+    chunks: BoxStream<'static, Result<Bytes, String>>,
+    cutter: Cutter,
+    parse: fn(&str, &str) -> Parsed<E>,
     heartbeat: fn() -> E,
     silence_max: Duration,
-}
-
-/// Comments never leave the parser, so the bytes themselves are the sign of life.
-enum Raw {
-    Event(Event),
-    Comment,
 }
 
 impl<E> std::fmt::Debug for Stream<E> {
@@ -67,46 +62,20 @@ impl<E> std::fmt::Debug for Stream<E> {
     }
 }
 
-/// The same bytes, cut behind every blank line.
-fn pieces(mut chunk: Bytes) -> impl Iterator<Item = Bytes> {
-    std::iter::from_fn(move || {
-        let end = memchr::memmem::find(&chunk, b"\n\n").map_or(chunk.len(), |blank| blank + 2);
-        Some(chunk.split_to(end)).filter(|piece| !piece.is_empty())
-    })
-}
-
 impl<E> Stream<E> {
-    pub(super) fn new(response: reqwest::Response, parse: fn(&Event) -> Parsed<E>, heartbeat: fn() -> E) -> Self {
-        let url = response.url().to_string();
-        let (comments, mut seen) = tokio::sync::mpsc::channel::<()>(1);
-        let bytes = response.bytes_stream().inspect(move |chunk| {
-            if chunk.as_ref().is_ok_and(|chunk: &Bytes| chunk.starts_with(b":")) {
-                // One waiting sign of life is as good as two.
-                let _ = comments.try_send(());
-            }
-        });
-        // The parser moves all that it holds with every line that it takes: in a rush it gets one event at a time.
-        let pieces = bytes.flat_map(|chunk| match chunk {
-            Ok(chunk) => stream::iter(pieces(chunk).map(Ok)).left_stream(),
-            Err(error) => stream::iter([Err(error)]).right_stream(),
-        });
-        let mut events = pieces.eventsource();
-        let raw = futures::stream::poll_fn(move |cx| {
-            use std::task::Poll;
-            match events.poll_next_unpin(cx) {
-                Poll::Ready(Some(Ok(event))) => return Poll::Ready(Some(Ok(Raw::Event(event)))),
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Some(Err(error.to_string()))),
-                Poll::Ready(None) => return Poll::Ready(None),
-                Poll::Pending => {}
-            }
-            match seen.poll_recv(cx) {
-                Poll::Ready(Some(())) => Poll::Ready(Some(Ok(Raw::Comment))),
-                Poll::Ready(None) | Poll::Pending => Poll::Pending,
-            }
-        });
+    /// `parse` is given an event's type and its data.
+    pub(super) fn new(
+        response: reqwest::Response,
+        parse: fn(&str, &str) -> Parsed<E>,
+        heartbeat: fn() -> E,
+    ) -> Self {
         Self {
-            url,
-            raw: raw.boxed(),
+            url: response.url().to_string(),
+            chunks: response
+                .bytes_stream()
+                .map(|chunk| chunk.map_err(|error| error.to_string()))
+                .boxed(),
+            cutter: Cutter::default(),
             parse,
             heartbeat,
             silence_max: limits::SILENCE_MAX,
@@ -120,54 +89,56 @@ impl<E> Stream<E> {
     /// are no more events after either.
     pub async fn next(&mut self) -> Result<E, Error> {
         loop {
-            let lost = |why: &str| Error::Lost {
-                url: self.url.clone(),
-                why: why.to_owned(),
+            while let Some(block) = self.cutter.cut() {
+                if let Some(event) = self.read(&block)? {
+                    return Ok(event);
+                }
+            }
+            let waiting_bytes = match tokio::time::timeout(self.silence_max, self.chunks.next()).await {
+                Err(_) => return Err(self.lost("the stream fell silent")),
+                Ok(None) => return Err(self.lost("the stream ended")),
+                Ok(Some(Err(why))) => return Err(self.lost(&why)),
+                Ok(Some(Ok(chunk))) => self.cutter.add(chunk),
             };
-            match tokio::time::timeout(self.silence_max, self.raw.next()).await {
-                Err(_) => return Err(lost("the stream fell silent")),
-                Ok(None) => return Err(lost("the stream ended")),
-                Ok(Some(Err(why))) => return Err(lost(&why)),
-                Ok(Some(Ok(Raw::Comment))) => return Ok((self.heartbeat)()),
-                Ok(Some(Ok(Raw::Event(event)))) => match (self.parse)(&event) {
-                    Parsed::Event(event) => return Ok(event),
-                    Parsed::Skip => {}
-                    Parsed::Malformed(why) => {
-                        return Err(Error::Malformed {
-                            url: self.url.clone(),
-                            why,
-                        });
-                    }
-                },
+            if waiting_bytes > limits::ANSWER_BYTES_MAX {
+                return Err(self.malformed("an event is too large".to_owned()));
             }
         }
     }
-}
 
-pub(super) fn parse_shop_event(event: &Event) -> Parsed<ShopEvent> {
-    match event.event.as_str() {
-        "hello" => Parsed::json(&event.data, ShopEvent::Hello),
-        "stock" => Parsed::json(&event.data, ShopEvent::Stock),
-        "resync" => Parsed::json(&event.data, ShopEvent::Resync),
-        "source" => Parsed::json(&event.data, ShopEvent::Source),
-        _ => Parsed::Skip,
+    fn read(&self, block: &[u8]) -> Result<Option<E>, Error> {
+        let event = Event::read(block).map_err(|error| self.malformed(error.to_string()))?;
+        match event.data {
+            Some(data) => match (self.parse)(event.name, &data) {
+                Parsed::Event(event) => Ok(Some(event)),
+                Parsed::Skip => Ok(None),
+                Parsed::Malformed(why) => Err(self.malformed(why)),
+            },
+            None => Ok(event.has_comment.then(self.heartbeat)),
+        }
+    }
+
+    fn lost(&self, why: &str) -> Error {
+        Error::Lost {
+            url: self.url.clone(),
+            why: why.to_owned(),
+        }
+    }
+
+    fn malformed(&self, why: String) -> Error {
+        Error::Malformed {
+            url: self.url.clone(),
+            why,
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_came_together_is_cut_behind_each_event_and_nothing_is_lost() {
-        for (chunk, cut) in [
-            ("", &[][..]),
-            ("data: 1\n\ndata: 2\n\n", &["data: 1\n\n", "data: 2\n\n"]),
-            ("a\n\n\nb", &["a\n\n", "\nb"]),
-            ("half an ev", &["half an ev"]),
-        ] {
-            let pieces: Vec<_> = pieces(Bytes::from_static(chunk.as_bytes())).collect();
-            assert_eq!(pieces, cut);
-        }
+pub(super) fn parse_shop_event(name: &str, data: &str) -> Parsed<ShopEvent> {
+    match name {
+        "hello" => Parsed::json(data, ShopEvent::Hello),
+        "stock" => Parsed::json(data, ShopEvent::Stock),
+        "resync" => Parsed::json(data, ShopEvent::Resync),
+        "source" => Parsed::json(data, ShopEvent::Source),
+        _ => Parsed::Skip,
     }
 }

@@ -6,6 +6,7 @@ mod events;
 mod line;
 mod orders;
 mod shop;
+mod sse;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -102,7 +103,7 @@ impl Answer {
     /// [`Error::Problem`] where the answer is one, [`Error::Malformed`] where it is neither.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
         if self.is_success() {
-            return serde_json::from_slice(&self.body).map_err(|error| self.malformed(&error.to_string()));
+            return read_json(&self.body).map_err(|why| self.malformed(&why));
         }
         match serde_json::from_slice::<Problem>(&self.body) {
             Ok(problem) => Err(Error::Problem(Box::new(problem))),
@@ -117,6 +118,12 @@ impl Answer {
             why: why.to_owned(),
         }
     }
+}
+
+/// Checked once as text, not string by string.
+fn read_json<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, String> {
+    let text = str::from_utf8(json).map_err(|error| error.to_string())?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
 }
 
 /// A request before it is sent.

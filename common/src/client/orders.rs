@@ -1,11 +1,14 @@
 //! The order service, as a front-end sees it.
 
+use std::sync::LazyLock;
+
 use bytes::Bytes;
+use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Answer, Error, Freshness, Method, Peer, Request};
-use crate::wire::{Orders as Batch, Placed, Receipt, Refused};
+use super::{Answer, Error, Freshness, Method, Peer, Request, read_json};
+use crate::wire::{OrderResult, OrderResultLines, Orders as Batch, Placed, Receipt, Refused};
 use crate::{Deadline, OrderId, Seq};
 
 /// An order service, or several copies of one.
@@ -72,20 +75,12 @@ pub struct PlacedBatch {
 /// What became of one order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlacedOrder {
-    /// Sold: the entry that it is, and the receipt as it goes on to the client, its bytes untouched.
-    Sold(Seq, Bytes),
+    /// Sold: the receipt as it goes on to the client, its bytes untouched.
+    Sold(Bytes),
     /// Sold before: the same receipt.
     Replayed(Receipt),
     /// Not sold, or nobody knows.
     Problem(Refused),
-}
-
-/// As much of a result as tells what it is.
-#[derive(Deserialize)]
-struct Glimpse {
-    seq: Option<Seq>,
-    #[serde(default)]
-    replayed: bool,
 }
 
 #[derive(Deserialize)]
@@ -104,26 +99,43 @@ impl PlacedBatch {
                 Ok(_) => answer.malformed("a batch that is none"),
             });
         }
-        let malformed = |error: serde_json::Error| answer.malformed(&error.to_string());
-        let raw: Raw<'_> = serde_json::from_slice(&answer.body).map_err(malformed)?;
-        let results = raw
-            .results
-            .into_iter()
-            .map(|result| PlacedOrder::of(result.get(), &answer.body).map_err(malformed));
+        let OrderResultLines { results, head } = match OrderResultLines::split(&answer.body) {
+            Some(lines) => lines,
+            None => raw(&answer.body).map_err(|why| answer.malformed(&why))?,
+        };
+        let results = results.into_iter().map(|result| PlacedOrder::of(result, &answer.body));
         Ok(Self {
-            results: results.collect::<Result<_, _>>()?,
-            head: raw.head,
+            results: results
+                .collect::<Result<_, _>>()
+                .map_err(|why| answer.malformed(&why))?,
+            head,
         })
     }
 }
 
+/// The results of a batch that another program wrote in its own way.
+fn raw(body: &[u8]) -> Result<OrderResultLines<'_>, String> {
+    let Raw { results, head } = read_json(body)?;
+    let results = results.into_iter().map(|result| result.get().as_bytes()).collect();
+    Ok(OrderResultLines { results, head })
+}
+
+/// A quote within a string is escaped: so these bytes are a field of a receipt, never a part of a text.
+static SOLD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""status":"sold""#));
+static REPLAYED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""replayed":"#));
+
 impl PlacedOrder {
-    /// Only a receipt says an entry.
-    fn of(result: &str, body: &Bytes) -> Result<Self, serde_json::Error> {
-        Ok(match serde_json::from_str(result)? {
-            Glimpse { seq: None, .. } => Self::Problem(serde_json::from_str(result)?),
-            Glimpse { replayed: true, .. } => Self::Replayed(serde_json::from_str::<Placed>(result)?.receipt),
-            Glimpse { seq: Some(seq), .. } => Self::Sold(seq, body.slice_ref(result.as_bytes())),
+    fn of(result: &[u8], body: &Bytes) -> Result<Self, String> {
+        if SOLD.find(result).is_some() && REPLAYED.find(result).is_none() {
+            return Ok(Self::Sold(body.slice_ref(result)));
+        }
+        Ok(match read_json(result)? {
+            OrderResult::Receipt(Placed {
+                receipt,
+                replayed: true,
+            }) => Self::Replayed(receipt),
+            OrderResult::Receipt(_) => Self::Sold(body.slice_ref(result)),
+            OrderResult::Problem(refused) => Self::Problem(refused),
         })
     }
 }
@@ -131,6 +143,7 @@ impl PlacedOrder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::OrderResults;
 
     #[test]
     fn a_receipt_goes_on_as_it_came_and_the_rest_is_understood() {
@@ -148,18 +161,25 @@ mod tests {
             url: "http://x".to_owned(),
         };
         let body = format!(r#"{{"results":[{receipt},{again},{problem}],"head":6}}"#);
-        let batch = PlacedBatch::of(&answer(200, body)).unwrap();
-        let [
-            PlacedOrder::Sold(Seq(5), json),
-            PlacedOrder::Replayed(replayed),
-            PlacedOrder::Problem(refused),
-        ] = &batch.results[..]
-        else {
-            panic!("{batch:?}")
-        };
-        assert_eq!((json.as_ref(), batch.head), (receipt.as_bytes(), Seq(6)));
-        assert_eq!(replayed.seq, Seq(3));
-        assert_eq!(refused.problem.code, crate::Code::SoldOut);
+        let lines = serde_json::from_str::<OrderResults>(&body).unwrap().to_json_lines();
+        let lines = String::from_utf8(lines).unwrap();
+        assert_ne!(lines, body);
+        for body in [body, lines, String::from("{\"results\":[\n\n],\"head\":6}")] {
+            let batch = PlacedBatch::of(&answer(200, body.clone())).unwrap();
+            assert_eq!(batch.head, Seq(6));
+            let [
+                PlacedOrder::Sold(json),
+                PlacedOrder::Replayed(replayed),
+                PlacedOrder::Problem(refused),
+            ] = &batch.results[..]
+            else {
+                assert!(batch.results.is_empty() && !body.contains("order"), "{batch:?}");
+                continue;
+            };
+            assert_eq!(json.as_ref(), receipt.as_bytes());
+            assert_eq!(replayed.seq, Seq(3));
+            assert_eq!(refused.problem.code, crate::Code::SoldOut);
+        }
         assert!(matches!(
             PlacedBatch::of(&answer(409, problem.to_owned())),
             Err(Error::Problem(_))

@@ -102,20 +102,17 @@ pub(super) struct Step {
 /// Appends an entry's line.
 pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     let start = buffer.len();
-    push(buffer, entry.seq);
+    push_number(buffer, Some(entry.seq.0));
     push(buffer, entry.at);
-    push(buffer, entry.kind.as_str());
-    push(buffer, entry.item);
-    push_optional(buffer, entry.quantity);
-    push(buffer, entry.change);
-    push_optional(buffer, entry.stock_after);
+    push_word(buffer, entry.kind.as_str());
+    push_number(buffer, Some(entry.item.get()));
+    push_number(buffer, entry.quantity);
+    push_number(buffer, Some(entry.change));
+    push_number(buffer, entry.stock_after.map(Stock::get));
     push_optional(buffer, entry.order);
-    match entry.unit_cost.map(common::Cost::cents) {
-        Some(cents) => push(buffer, format_args!("{}.{:02}", cents / 100, cents % 100)),
-        None => buffer.push(b','),
-    }
-    push_optional(buffer, entry.reason.map(common::Reason::as_str));
-    push(buffer, batch);
+    push_optional(buffer, entry.unit_cost);
+    push_word(buffer, entry.reason.map(common::Reason::as_str).unwrap_or_default());
+    push_number(buffer, Some(batch.0));
     finish(buffer, start);
 }
 
@@ -136,6 +133,18 @@ pub(super) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: Seq) {
 fn push(buffer: &mut Vec<u8>, column: impl fmt::Display) {
     // Writing into memory does not fail.
     let _ = write!(buffer, "{column},");
+}
+
+fn push_word(buffer: &mut Vec<u8>, word: &str) {
+    buffer.extend_from_slice(word.as_bytes());
+    buffer.push(b',');
+}
+
+fn push_number(buffer: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
+    if let Some(number) = number {
+        buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    buffer.push(b',');
 }
 
 fn push_optional(buffer: &mut Vec<u8>, column: Option<impl fmt::Display>) {
