@@ -75,7 +75,7 @@ impl Service {
     pub async fn open_catalog(listen: Listen, settings: CatalogSettings) -> Result<Self, Error> {
         install_metrics();
         // Bound first: a port that is taken is found before a million books are read.
-        let listener = bind(listen.address).await?;
+        let listener = bind(listen.address)?;
         let CatalogSettings {
             store,
             edit,
@@ -99,7 +99,7 @@ impl Service {
     pub async fn open_order(listen: Listen, catalog_urls: &str) -> Result<Self, Error> {
         install_metrics();
         let catalog = client::Catalog::new(peer(catalog_urls)?);
-        let listener = bind(listen.address).await?;
+        let listener = bind(listen.address)?;
         let routes = order::routes(&Arc::new(Orders::new(catalog)));
         Self::start("order", listener, routes, listen.grace, CancellationToken::new(), None)
     }
@@ -117,7 +117,7 @@ impl Service {
         install_metrics();
         let catalog = client::Catalog::new(peer(catalog_urls)?);
         let orders = client::Orders::new(peer(order_urls)?);
-        let listener = bind(listen.address).await?;
+        let listener = bind(listen.address)?;
         let stopping = CancellationToken::new();
         let frontend = Arc::new(Frontend::new(catalog, orders, token, stopping.clone()));
         Self::start(

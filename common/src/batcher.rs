@@ -64,7 +64,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
-        Self::settling(limits, send, |results| std::future::ready(results))
+        Self::settling(limits, send, std::future::ready)
     }
 
     /// The same; what came of a batch passes through `settle` before it is handed out, while the next batch flies already.

@@ -25,6 +25,10 @@ impl Cost {
         self.0
     }
 
+    pub(crate) fn push(self, text: &mut Vec<u8>) {
+        Total(u64::from(self.0)).push(text);
+    }
+
     /// What `quantity` copies cost together.
     pub fn times(self, quantity: Quantity) -> Total {
         Total(u64::from(self.0) * u64::from(quantity.get()))
@@ -84,6 +88,10 @@ impl Total {
         self.0
     }
 
+    pub(crate) fn push(self, text: &mut Vec<u8>) {
+        text.extend_from_slice(self.written(&mut [0; TEXT_BYTES]).as_bytes());
+    }
+
     /// Its text, written without asking for memory: each sale has two.
     fn written(self, text: &mut [u8; TEXT_BYTES]) -> &str {
         let mut rest = self.0;
@@ -101,7 +109,9 @@ impl Total {
             }
         }
         // All of it is ASCII.
-        text.get(start..).and_then(|text| str::from_utf8(text).ok()).unwrap_or_default()
+        text.get(start..)
+            .and_then(|text| str::from_utf8(text).ok())
+            .unwrap_or_default()
     }
 }
 

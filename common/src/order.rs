@@ -24,6 +24,11 @@ impl OrderId {
         Self(Uuid::now_v7())
     }
 
+    pub(crate) fn push(self, text: &mut Vec<u8>) {
+        let mut hyphenated = Uuid::encode_buffer();
+        text.extend_from_slice(self.0.hyphenated().encode_lower(&mut hyphenated).as_bytes());
+    }
+
     /// The bits of the UUID, high half first.
     pub fn as_u64_pair(self) -> (u64, u64) {
         self.0.as_u64_pair()

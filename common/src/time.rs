@@ -39,6 +39,13 @@ impl Timestamp {
         self.0
     }
 
+    pub(crate) fn push(self, text: &mut Vec<u8>) {
+        match calendar::write(self.0) {
+            Some(moment) => text.extend_from_slice(&moment),
+            None => text.extend_from_slice(self.to_string().as_bytes()),
+        }
+    }
+
     /// The same moment in whole milliseconds, rounded down; 0 before the epoch.
     pub fn as_millis(self) -> u64 {
         u64::try_from(self.0.div_euclid(1_000)).unwrap_or(0)

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use common::wire::Hello;
+use common::wire::{Hello, Lean};
 use common::{Entry, Seq};
 use futures::Stream;
 
 use super::{Catalog, FEED_PAGE};
-use crate::http::{Frame, Frames, write_event};
+use crate::http::{Frame, Frames, write_event_by};
 use tokio_util::sync::CancellationToken;
 
 /// A feed's place between two pages.
@@ -59,7 +59,7 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            write_event(&mut frame, "entry", Some(entry.seq.0), entry);
+            write_event_by(&mut frame, "entry", Some(entry.seq.0), |frame| entry.push(frame));
             self.position = entry.seq;
         }
         Frame::new(frame)

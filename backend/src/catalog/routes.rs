@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::client::Freshness;
-use common::wire::{Book, Decisions, LedgerPage, Page, Sales, StockBody, StockChange, Topics};
+use common::wire::{Book, Decisions, Lean, LedgerPage, Page, Sales, StockBody, StockChange, Topics};
 use common::{Code, Deadline, Entry, ItemNumber, OrderId, Problem, Reason, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -223,14 +223,14 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
 async fn sell_books(service: Arc<Service>, mut call: Call) -> Outcome {
-    let Sales { sales } = call.json()?;
+    let Sales { sales } = call.batch()?;
     if sales.len() > limits::BATCH_ORDERS_MAX {
         let detail = format!("A batch has at most {} sales.", limits::BATCH_ORDERS_MAX);
         return Err(Failure::invalid(detail));
     }
     let decisions = service.catalog.sell(sales).await?;
     let head = decisions.head;
-    Ok(Answer::json(&decisions).at(Some(head)))
+    Ok(Answer::json_bytes(decisions.to_json()).at(Some(head)))
 }
 
 /// The ledger's entries after one, in order.

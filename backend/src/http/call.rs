@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use bytes::Bytes;
+use common::wire::Lean;
 use common::{Code, Deadline, OrderId, Seq, headers};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, IF_NONE_MATCH};
@@ -97,6 +98,18 @@ impl Call {
     /// # Errors
     /// 400, 413 or 415.
     pub fn json<T: DeserializeOwned>(&mut self) -> Result<T, Failure> {
+        self.json_by(|body| serde_json::from_slice(body).map_err(|error| error.to_string()))
+    }
+
+    /// The same, of a batch.
+    ///
+    /// # Errors
+    /// Those of [`Self::json`].
+    pub fn batch<T: Lean>(&mut self) -> Result<T, Failure> {
+        self.json_by(T::from_json)
+    }
+
+    fn json_by<T>(&mut self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, Failure> {
         let body = self.bytes()?;
         if !self.is_json() {
             return Err(Failure::new(
@@ -111,9 +124,7 @@ impl Call {
         if body.trim_ascii_start().first() != Some(&b'{') {
             return Err(Failure::invalid("The body: expected a JSON object."));
         }
-        // Checked once as text, not string by string.
-        let text = str::from_utf8(&body).map_err(|error| Failure::invalid(format!("The body: {error}.")))?;
-        serde_json::from_str(text).map_err(|error| Failure::invalid(format!("The body: {error}.")))
+        read(&body).map_err(|why| Failure::invalid(format!("The body: {why}.")))
     }
 
     /// The body, read as JSON; the default where there is none.

@@ -36,6 +36,14 @@ impl Frame {
 
 /// Appends one event to a buffer.
 pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<u64>, data: &impl Serialize) {
+    // JSON on one line has no line break that would end the field; the wire types cannot fail to be written.
+    write_event_by(frame, name, id, |frame| {
+        let _ = serde_json::to_writer(frame, data);
+    });
+}
+
+/// The same, with data that is written by `push`.
+pub(crate) fn write_event_by(frame: &mut Vec<u8>, name: &str, id: Option<u64>, push: impl FnOnce(&mut Vec<u8>)) {
     frame.extend_from_slice(b"event: ");
     frame.extend_from_slice(name.as_bytes());
     if let Some(id) = id {
@@ -43,8 +51,7 @@ pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<u64>, data
         frame.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     }
     frame.extend_from_slice(b"\ndata: ");
-    // JSON on one line has no line break that would end the field; the wire types cannot fail to be written.
-    let _ = serde_json::to_writer(&mut *frame, data);
+    push(frame);
     frame.extend_from_slice(b"\n\n");
 }
 

@@ -16,8 +16,8 @@ mod traffic;
 
 pub use answer::{Answer, Failure, Outcome};
 pub use call::Call;
-pub(crate) use events::write_event;
 pub use events::{Frame, Frames};
+pub(crate) use events::{write_event, write_event_by};
 pub(crate) use health::Document as HealthDocument;
 pub use health::{Readiness, Ready, health_routes};
 pub use metrics::install as install_metrics;

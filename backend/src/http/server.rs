@@ -13,7 +13,7 @@ use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -22,15 +22,28 @@ use super::Routes;
 use super::answer::WarpResponse;
 use super::shortcut::Front;
 
+/// Connections that may wait to be accepted: a rush of a thousand arrives within one turn of the loop.
+const BACKLOG: u32 = 4_096;
 /// How long the loop rests after the system refused a connection (out of descriptors, for one).
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// Takes an address to listen at; port 0 takes a free one.
+/// Takes an address to listen at; port 0 takes a free one. Must run within a runtime.
 ///
 /// # Errors
 /// The system's, with the address and what to do about it.
-pub async fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    TcpListener::bind(address).await.map_err(|error| {
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let listen = || {
+        let socket = if address.is_ipv4() {
+            TcpSocket::new_v4()
+        } else {
+            TcpSocket::new_v6()
+        }?;
+        // A stopped service's port is free again at once.
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    listen().map_err(|error| {
         let advice = match error.kind() {
             io::ErrorKind::AddrInUse => {
                 "; another program listens there: stop it or choose another address (port 0 takes a free one)"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::events::{Parsed, Stream};
 use super::{Answer, Error, Method, Peer, Request, encode};
-use crate::wire::{Decisions, Hello, LedgerPage, Sales, StockChange};
+use crate::wire::{Decisions, Hello, Lean, LedgerPage, Sales, StockChange};
 use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
 
 /// A catalog, or several copies of one.
@@ -145,9 +145,9 @@ impl Catalog {
     /// See [`Error`]; where it is not [definite](Error::is_definite), the sales may have happened.
     pub async fn sell(&self, sales: &Sales, deadline: Deadline) -> Result<Decisions, Error> {
         let request = Request::new(Method::POST, "/sales")
-            .json(sales)
+            .batch(sales)
             .timeout(deadline.remaining());
-        self.line.write(&request).await?.parse()
+        self.line.write(&request).await?.parse_batch()
     }
 
     /// A page of the ledger.
@@ -187,7 +187,7 @@ impl Catalog {
             response,
             |name, data| match name {
                 "hello" => Parsed::json(data, FeedEvent::Hello),
-                "entry" => Parsed::json(data, FeedEvent::Entry),
+                "entry" => Parsed::of(Entry::from_json(data.as_bytes()), FeedEvent::Entry),
                 _ => Parsed::Skip,
             },
             || FeedEvent::Heartbeat,

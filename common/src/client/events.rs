@@ -39,9 +39,13 @@ pub(super) enum Parsed<E> {
 
 impl<E> Parsed<E> {
     pub(super) fn json<T: DeserializeOwned>(data: &str, wrap: fn(T) -> E) -> Self {
-        match serde_json::from_str(data) {
+        Self::of(serde_json::from_str(data).map_err(|error| error.to_string()), wrap)
+    }
+
+    pub(super) fn of<T>(read: Result<T, String>, wrap: fn(T) -> E) -> Self {
+        match read {
             Ok(value) => Self::Event(wrap(value)),
-            Err(error) => Self::Malformed(error.to_string()),
+            Err(why) => Self::Malformed(why),
         }
     }
 }
@@ -64,11 +68,7 @@ impl<E> std::fmt::Debug for Stream<E> {
 
 impl<E> Stream<E> {
     /// `parse` is given an event's type and its data.
-    pub(super) fn new(
-        response: reqwest::Response,
-        parse: fn(&str, &str) -> Parsed<E>,
-        heartbeat: fn() -> E,
-    ) -> Self {
+    pub(super) fn new(response: reqwest::Response, parse: fn(&str, &str) -> Parsed<E>, heartbeat: fn() -> E) -> Self {
         Self {
             url: response.url().to_string(),
             chunks: response

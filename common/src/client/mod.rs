@@ -22,6 +22,7 @@ pub use orders::{Orders, PlacedBatch, PlacedOrder};
 pub use reqwest::Method;
 pub use shop::Shop;
 
+use crate::wire::Lean;
 use crate::{Code, Problem, Seq, headers, limits};
 
 /// Why a request has no answer that can be used.
@@ -102,8 +103,17 @@ impl Answer {
     /// # Errors
     /// [`Error::Problem`] where the answer is one, [`Error::Malformed`] where it is neither.
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.parse_by(|body| read_json(body))
+    }
+
+    /// The same, of a batch.
+    fn parse_batch<T: Lean>(&self) -> Result<T, Error> {
+        self.parse_by(T::from_json)
+    }
+
+    fn parse_by<T>(&self, read: fn(&[u8]) -> Result<T, String>) -> Result<T, Error> {
         if self.is_success() {
-            return read_json(&self.body).map_err(|why| self.malformed(&why));
+            return read(&self.body).map_err(|why| self.malformed(&why));
         }
         match serde_json::from_slice::<Problem>(&self.body) {
             Ok(problem) => Err(Error::Problem(Box::new(problem))),
@@ -181,6 +191,13 @@ impl Request {
     pub fn json(mut self, body: &impl serde::Serialize) -> Self {
         // The wire types are plain structs with string keys: writing them cannot fail.
         self.body = serde_json::to_vec(body).ok().map(Bytes::from);
+        self.header("content-type", "application/json")
+    }
+
+    /// With the JSON body of a batch.
+    #[must_use]
+    fn batch(mut self, body: &impl Lean) -> Self {
+        self.body = Some(body.to_json().into());
         self.header("content-type", "application/json")
     }
 

@@ -40,7 +40,7 @@ impl Orders {
     pub async fn place(&self, orders: &Batch, deadline: Deadline) -> Result<PlacedBatch, Error> {
         // A little longer than the last order's deadline, so that the service's own "too late" arrives.
         let timeout = deadline.remaining() + std::time::Duration::from_millis(250);
-        let request = Request::new(Method::POST, "/orders").json(orders).timeout(timeout);
+        let request = Request::new(Method::POST, "/orders").batch(orders).timeout(timeout);
         PlacedBatch::of(&self.line.write(&request).await?)
     }
 
