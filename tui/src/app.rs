@@ -198,11 +198,6 @@ pub struct App {
 impl App {
     /// Before anything happened.
     pub fn new(place: &str, url: &str, screen: Screen, autopilot: Result<(), String>) -> Self {
-        let screen = if autopilot.is_err() && screen == Screen::Autopilot {
-            Screen::Shop
-        } else {
-            screen
-        };
         Self {
             now: Now {
                 elapsed: Duration::ZERO,

@@ -27,7 +27,7 @@ use crate::theme::Theme;
     after_help = "Configuration: bookstore/config.toml in the user's configuration folder ($XDG_CONFIG_HOME); flags and \
                   variables come first.\n\
                   Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
-                  4 audit violation · 130 interrupted"
+                  4 audit violation · 129 terminal gone · 130 interrupted"
 )]
 pub struct Cli {
     /// Which shop, and how its answers are printed.

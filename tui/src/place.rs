@@ -1,10 +1,11 @@
 //! Where to shop: at a running store that was named, or at the user's own.
 
 use backend::all::All;
-use common::client::{Peer, Shop, connections};
+use common::client::{self, Peer, Shop, connections};
+use common::wire::Topics;
 use tokio::sync::watch;
 
-use crate::cli::Cli;
+use crate::cli::{AutopilotArgs, Cli};
 use crate::own_store::{self, OwnStore};
 
 /// Why there is no place to shop at.
@@ -16,6 +17,12 @@ pub enum Error {
     /// The user's own store does not open.
     #[error(transparent)]
     OwnStore(#[from] own_store::Error),
+    /// It does not answer as a shop does.
+    #[error(transparent)]
+    NoAnswer(#[from] client::Error),
+    /// What is wanted is the shopkeeper's, and there is no token.
+    #[error("{0} is the shopkeeper's: give the token")]
+    Guest(&'static str),
     /// The system gave no resources for a client.
     #[error("no connections can be made: {0}")]
     Connections(String),
@@ -92,4 +99,17 @@ fn shop_at(url: &str, token: Option<&str>) -> Result<Shop, Error> {
     let connections = connections().map_err(|error| Error::Connections(error.to_string()))?;
     let peer = Peer::parse(connections, url).map_err(Error::Url)?;
     Ok(Shop::new(peer, token))
+}
+
+/// Makes sure that the autopilot can begin: a store that cannot be reached now is said at once; one that goes away later is
+/// waited for.
+///
+/// # Errors
+/// See [`Error`].
+pub async fn check(shop: &Shop, args: &AutopilotArgs) -> Result<(), Error> {
+    shop.topics().await?.parse::<Topics>()?;
+    if args.restock.is_some() && !shop.is_shopkeeper() {
+        return Err(Error::Guest("--restock"));
+    }
+    Ok(())
 }

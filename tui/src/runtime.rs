@@ -6,6 +6,8 @@ mod session;
 use std::future::pending;
 use std::io;
 use std::path::PathBuf;
+use std::pin::pin;
+use std::time::Duration;
 
 use common::client::Shop;
 use crossterm::event::EventStream;
@@ -17,9 +19,8 @@ use crate::app::{App, Screen};
 use crate::effect::Runner;
 use crate::event::Event;
 use crate::keymap::Keymap;
-use crate::message::What;
 use crate::place;
-use crate::terminal::{Guard, Signals, Stage};
+use crate::terminal::{Guard, Signals, Stage, gone, is_gone};
 use crate::theme::{Look, Theme};
 use crate::ui::Pane;
 use session::Session;
@@ -98,10 +99,12 @@ impl Opened {
 /// How the shop was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
-    /// By the person, step by step; or there is no person any more.
+    /// By the person, step by step.
     Quietly,
     /// By Ctrl-C or by a signal.
     Interrupted,
+    /// Because there is no person any more: the terminal hung up, or the input ended.
+    HungUp,
     /// Because [`Options::leave`] was done.
     Done,
 }
@@ -125,6 +128,14 @@ pub enum Error {
 /// # Errors
 /// See [`Error`].
 pub async fn run(options: Options) -> Result<Left, Error> {
+    match run_here(options).await {
+        // What failed is only how it was noticed first.
+        Err(Error::Terminal(error)) if is_gone(&error) => Ok(Left::HungUp),
+        ended => ended,
+    }
+}
+
+async fn run_here(options: Options) -> Result<Left, Error> {
     // Before the terminal is taken: a signal must not end the program while it is ours.
     let signals = Signals::new()?;
     let stage = Guard::take(options.mouse)?;
@@ -147,14 +158,26 @@ pub async fn serve<S: Stage>(
     visit(stage, input, options, Signals::new()?).await
 }
 
-/// Reads the terminal in a task of its own: the library's stream wakes only whoever polled it first, so nobody else may
-/// poll it.
+/// Reads the terminal until it is gone, in a task of its own: the library's stream wakes only whoever polled it first, so
+/// nobody else may poll it.
 async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
+    // The stream panics where the terminal cannot be read any more; asked this way, the library says so.
+    if let Err(error) = crossterm::event::poll(Duration::ZERO) {
+        let _ = typed.send(Err(error)).await;
+        return;
+    }
     let mut events = EventStream::new();
-    while let Some(event) = events.next().await {
+    // At the end of its input the stream never wakes anybody, and looks for more as fast as it can.
+    let mut gone = pin!(gone());
+    loop {
+        let event = tokio::select! {
+            event = events.next() => event,
+            () = &mut gone => return,
+        };
         let event = match event {
-            Ok(event) => Event::from_crossterm(event).map(Ok),
-            Err(error) => Some(Err(error)),
+            Some(Ok(event)) => Event::from_crossterm(event).map(Ok),
+            Some(Err(error)) => Some(Err(error)),
+            None => return,
         };
         if let Some(event) = event
             && typed.send(event).await.is_err()
@@ -191,10 +214,6 @@ async fn visit<S: Stage>(
         }
         None => opening,
     };
-    // The first frame waits for nobody.
-    session.measure()?;
-    session.draw()?;
-    session.take_in(What::Started)?;
     let leave = options.leave.unwrap_or_else(|| pending().boxed());
     let ended = session.live_on(input, inbox, opening, signals, leave).await;
     session.close().await;

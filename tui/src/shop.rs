@@ -1,19 +1,19 @@
 //! The interactive shop's door: on its first screen, or at the autopilot.
 
-use std::future::ready;
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
+use common::client::Shop;
 use etcetera::BaseStrategy as _;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 use crate::app::Screen;
 use crate::autopilot::Settings;
-use crate::autopilot::cockpit::Cockpit;
+use crate::autopilot::cockpit::{Cockpit, Watched};
 use crate::autopilot::pane::AutopilotPane;
-use crate::cli::Cli;
+use crate::cli::{AutopilotArgs, Cli};
 use crate::commands::{Error, Exit};
 use crate::place::{self, Place};
 use crate::runtime::{self, Left, Opened, Opening, Options};
@@ -28,50 +28,79 @@ pub async fn open(cli: &Cli) -> Result<Exit, Error> {
                       `bookstore --json lookup 2` (see `bookstore --help`)";
         return Err(Error::Usage(advice.to_owned()));
     }
-    let data_folder = data_folder()?;
-    let (keep, mut kept) = oneshot::channel();
+    let (keep, kept) = oneshot::channel();
     let mine = cli.clone();
     let opening = async move {
-        let place = place::find(&mine).await?;
-        let opened = opened(&place, Cockpit::new(place.shop.clone(), Settings::default()));
-        // Nobody keeps it only when the shop was left meanwhile.
-        let _ = keep.send(place);
-        Ok(opened)
+        let (opened, shop) = enter(&mine, keep).await?;
+        Ok(with_autopilot(
+            opened,
+            Cockpit::new(shop, Settings::default(), watch::Sender::default()),
+        ))
     };
-    let left = runtime::run(options(opening.boxed(), cli, data_folder)).await;
-    if let Ok(place) = kept.try_recv() {
+    let left = runtime::run(options(opening.boxed(), cli, data_folder()?)).await;
+    if let Some(place) = held(kept) {
         place.leave().await;
     }
-    left?;
-    Ok(Exit::Done)
+    Ok(match left? {
+        Left::HungUp => Exit::HungUp,
+        Left::Quietly | Left::Interrupted | Left::Done => Exit::Done,
+    })
 }
 
-/// Opens the shop at the autopilot; it is left by itself when `leave` is done.
+/// Opens the shop at the autopilot and lets the shoppers in when the store is open; it is left by itself when `leave` is
+/// done. How it was left, and the place, which stays open: the run may still go on.
 ///
 /// # Errors
-/// The terminal's.
-pub async fn fly(place: &Place, cli: &Cli, cockpit: Cockpit, leave: BoxFuture<'static, ()>) -> Result<Left, Error> {
-    let opened = Opened {
-        // The command line has told it already.
-        notices: Vec::new(),
-        ..opened(place, cockpit)
+/// [`Error::Usage`] where no home folder is known.
+pub async fn fly(
+    args: &AutopilotArgs,
+    cli: &Cli,
+    watched: watch::Sender<Watched>,
+    leave: BoxFuture<'static, ()>,
+) -> Result<(Result<Left, runtime::Error>, Option<Place>), Error> {
+    let (keep, kept) = oneshot::channel();
+    let (mine, args) = (cli.clone(), args.clone());
+    let opening = async move {
+        let (opened, shop) = enter(&mine, keep).await?;
+        place::check(&shop, &args).await?;
+        let mut cockpit = Cockpit::new(shop, args.settings(), watched);
+        cockpit.start();
+        Ok(with_autopilot(opened, cockpit))
     };
     let left = runtime::run(Options {
         screen: Screen::Autopilot,
         leave: Some(leave),
-        ..options(ready(Ok(opened)).boxed(), cli, data_folder()?)
+        ..options(opening.boxed(), cli, data_folder()?)
     });
-    Ok(left.await?)
+    Ok((left.await, held(kept)))
 }
 
-fn opened(place: &Place, cockpit: Cockpit) -> Opened {
-    Opened {
-        shop: place.shop.clone(),
+/// Finds the place and hands it to whoever leaves it.
+async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, Shop), place::Error> {
+    let place = place::find(cli).await?;
+    let shop = place.shop.clone();
+    let opened = Opened {
+        shop: shop.clone(),
         place: place.name.clone(),
         ended: place.ended(),
         notices: place.note.iter().cloned().collect(),
+        autopilot: None,
+    };
+    // Nobody keeps it only when the shop was left meanwhile.
+    let _ = keep.send(place);
+    Ok((opened, shop))
+}
+
+fn with_autopilot(opened: Opened, cockpit: Cockpit) -> Opened {
+    Opened {
         autopilot: Some(Box::new(AutopilotPane::new(cockpit))),
+        ..opened
     }
+}
+
+/// The place, if it was found before the shop was left.
+fn held(mut kept: oneshot::Receiver<Place>) -> Option<Place> {
+    kept.try_recv().ok()
 }
 
 fn options(opening: Opening, cli: &Cli, data_folder: PathBuf) -> Options {

@@ -2,7 +2,7 @@
 //! program is suspended.
 
 use std::future::Future;
-use std::io::{self, BufWriter, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal as _, Stdout, Write};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -68,7 +68,7 @@ static HOOK: Once = Once::new();
 /// The terminal of this process while it is ours.
 #[derive(Debug)]
 pub struct Guard {
-    terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,
+    terminal: Terminal<CrosstermBackend<BufWriter<Output>>>,
     mouse: bool,
 }
 
@@ -91,7 +91,7 @@ impl Guard {
         // Our own mono theme honours NO_COLOR; the library would write resets instead that wipe bold and underlined.
         force_color_output(true);
         enter(mouse)?;
-        let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, io::stdout()));
+        let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, Output(io::stdout())));
         match Terminal::new(backend) {
             Ok(terminal) => Ok(Self { terminal, mouse }),
             Err(error) => {
@@ -105,6 +105,29 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         give_back();
+    }
+}
+
+/// Standard output while the terminal is ours. What is written later leads nowhere: it would reach the shell's screen, and
+/// the library panics when it cannot show the cursor of a terminal that is gone.
+#[derive(Debug)]
+struct Output(Stdout);
+
+impl Write for Output {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if TAKEN.load(Ordering::SeqCst) {
+            self.0.write(bytes)
+        } else {
+            Ok(bytes.len())
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if TAKEN.load(Ordering::SeqCst) {
+            self.0.flush()
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -188,11 +211,18 @@ pub(crate) async fn panicked() {
     PANICKED.notified().await;
 }
 
+/// Whether that error of the terminal means that there is none any more: what hung up is not even a terminal.
+pub(crate) fn is_gone(error: &io::Error) -> bool {
+    is_lost(error) || !(io::stdin().is_terminal() && io::stdout().is_terminal())
+}
+
 /// What the system tells the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
     /// To leave.
     Leave,
+    /// That the terminal hung up.
+    HungUp,
     /// That it was stopped and goes on.
     Continued,
 }
@@ -200,14 +230,21 @@ pub(crate) enum Signal {
 #[cfg(unix)]
 mod unix {
     use super::Signal;
+    use std::future::pending;
     use std::io;
+    use std::os::unix::net::UnixStream;
     use std::time::Duration;
+
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
     use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+    use tokio::sync::oneshot;
 
     /// The signals that matter here.
     #[derive(Debug)]
     pub(crate) struct Signals {
-        leave: [Stream; 3],
+        leave: [Stream; 2],
+        hangup: Stream,
         continued: Stream,
     }
 
@@ -216,24 +253,46 @@ mod unix {
             // The number of SIGCONT differs between systems; rustix knows it.
             let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
             Ok(Self {
-                leave: [
-                    signal(SignalKind::terminate())?,
-                    signal(SignalKind::interrupt())?,
-                    signal(SignalKind::hangup())?,
-                ],
+                leave: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
+                hangup: signal(SignalKind::hangup())?,
                 continued: signal(continued)?,
             })
         }
 
         pub(crate) async fn next(&mut self) -> Signal {
-            let [terminate, interrupt, hangup] = &mut self.leave;
+            let [terminate, interrupt] = &mut self.leave;
             tokio::select! {
                 _ = terminate.recv() => Signal::Leave,
                 _ = interrupt.recv() => Signal::Leave,
-                _ = hangup.recv() => Signal::Leave,
+                _ = self.hangup.recv() => Signal::HungUp,
                 _ = self.continued.recv() => Signal::Continued,
             }
         }
+    }
+
+    /// Waits until the terminal hung up; without a controlling terminal no signal tells of it.
+    pub(crate) async fn gone() {
+        // When nobody waits any more, the end that is kept here closes, and the thread ends.
+        let Ok((_kept, others)) = UnixStream::pair() else {
+            return pending().await;
+        };
+        let (looks, ended) = oneshot::channel::<()>();
+        std::thread::spawn(move || {
+            let input = io::stdin();
+            // Nothing is asked for: a hang-up is told unasked, and keys are no business of this.
+            let mut ends = [
+                PollFd::new(&input, PollFlags::empty()),
+                PollFd::new(&others, PollFlags::empty()),
+            ];
+            while poll(&mut ends, None) == Err(Errno::INTR) {}
+            drop(looks);
+        });
+        let _ = ended.await;
+    }
+
+    /// What reading from and writing to a terminal that hung up ends with.
+    pub(crate) fn is_lost(error: &io::Error) -> bool {
+        error.raw_os_error() == Some(Errno::IO.raw_os_error())
     }
 
     /// Stops the whole job, as the terminal itself would for Ctrl-Z, so that `cargo run` stops with us.
@@ -246,9 +305,9 @@ mod unix {
 }
 
 #[cfg(unix)]
-pub(crate) use unix::Signals;
-#[cfg(unix)]
 use unix::stop;
+#[cfg(unix)]
+pub(crate) use unix::{Signals, gone, is_lost};
 
 #[cfg(not(unix))]
 mod other {
@@ -271,10 +330,18 @@ mod other {
         }
     }
 
+    pub(crate) async fn gone() {
+        std::future::pending().await
+    }
+
+    pub(crate) fn is_lost(_: &io::Error) -> bool {
+        false
+    }
+
     pub(super) async fn stop() {}
 }
 
 #[cfg(not(unix))]
-pub(crate) use other::Signals;
-#[cfg(not(unix))]
 use other::stop;
+#[cfg(not(unix))]
+pub(crate) use other::{Signals, gone, is_lost};

@@ -16,7 +16,7 @@ mod services;
 mod shop;
 
 use ratatui::Frame;
-use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
 pub use pane::Pane;
 
@@ -48,7 +48,7 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, pane: Option<&mut (dy
         Screen::Shop => shop::draw(&mut canvas, body),
         Screen::Orders => orders::draw(&mut canvas, body),
         Screen::Services => services::draw(&mut canvas, body),
-        Screen::Autopilot => {}
+        Screen::Autopilot => autopilot(&mut canvas, body),
     }
     header::status(&mut canvas, status);
     if !app.overlays.is_empty() {
@@ -73,6 +73,15 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, pane: Option<&mut (dy
         frame.set_cursor_position(cursor);
     }
     view
+}
+
+/// What stands at the autopilot's place while there is none.
+fn autopilot(canvas: &mut Canvas<'_>, area: Rect) {
+    if let Err(why) = &canvas.app.autopilot {
+        let area = area.inner(Margin::new(2, 1));
+        let sentence = format!("The shoppers come in later: {why}.");
+        canvas.paragraph(area, &sentence, canvas.palette().dim);
+    }
 }
 
 fn too_small(frame: &mut Frame<'_>, app: &App, look: &Look) {

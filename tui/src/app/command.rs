@@ -210,7 +210,11 @@ impl Command {
         let only_shop = || (app.screen != Screen::Shop).then(|| "only in the shop (1)".to_owned());
         let only_with_book =
             || only_shop().or_else(|| app.visible_book().is_none().then(|| "choose a book first".to_owned()));
-        let only_flying = || (app.screen != Screen::Autopilot).then(|| "only at the autopilot (3)".to_owned());
+        let only_flying = || match &app.autopilot {
+            _ if app.screen != Screen::Autopilot => Some("only at the autopilot (3)".to_owned()),
+            Ok(()) => None,
+            Err(why) => Some(why.clone()),
+        };
         let nobody = |why: &str| (!app.flight.runs).then(|| why.to_owned());
         match self {
             Self::Go(Screen::Autopilot) => app.autopilot.clone().err(),

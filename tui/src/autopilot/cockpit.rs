@@ -37,18 +37,13 @@ pub struct Cockpit {
 }
 
 impl Cockpit {
-    /// Nothing runs yet.
-    pub fn new(shop: Shop, settings: Settings) -> Self {
+    /// Nothing runs yet; of every run that is started or stopped here `watched` tells.
+    pub fn new(shop: Shop, settings: Settings, watched: watch::Sender<Watched>) -> Self {
         Self {
             shop,
             settings,
-            watched: watch::Sender::default(),
+            watched,
         }
-    }
-
-    /// Tells of every run that is started or stopped here.
-    pub fn watch(&self) -> watch::Receiver<Watched> {
-        self.watched.subscribe()
     }
 
     /// Starts a run in place of the one there was.

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::faults::FaultsReport;
 use super::outcome::Outcomes;
 use super::series::Overview;
-use super::workload::Workload;
+use super::workload::{Share, Workload};
 
 /// The version of the report's form.
 pub(super) const SCHEMA: u32 = 1;
@@ -50,6 +50,18 @@ pub struct Report {
     /// The seconds, for pictures.
     #[serde(skip)]
     pub overview: Overview,
+}
+
+impl Report {
+    /// Each verb, its numbers, and its part of the mix.
+    pub(super) fn verbs(&self) -> [(&'static str, &Operation, &Share); 3] {
+        let (operations, shares) = (&self.operations, &self.workload.shares);
+        [
+            ("search", &operations.search, &shares.search),
+            ("lookup", &operations.lookup, &shares.lookup),
+            ("buy", &operations.buy, &shares.buy),
+        ]
+    }
 }
 
 /// Numbers by verb.

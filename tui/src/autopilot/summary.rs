@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use super::report::{Audit, Operations, Report, ms};
-use super::workload::Shares;
+use super::report::{Audit, Report, ms};
 
 impl Report {
     /// The summary for people: a few aligned lines, cleaned.
@@ -32,17 +31,7 @@ impl Report {
             "\n{:8}{:>10}{:>8}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
             "", "requests", "mix %", "is %", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms"
         )?;
-        let Operations { search, lookup, buy } = &self.operations;
-        let Shares {
-            search: searches,
-            lookup: lookups,
-            buy: buys,
-        } = &self.workload.shares;
-        for (name, verb, share) in [
-            ("search", search, searches),
-            ("lookup", lookup, lookups),
-            ("buy", buy, buys),
-        ] {
+        for (name, verb, share) in self.verbs() {
             let latency = &verb.latency_us;
             writeln!(
                 out,

@@ -5,36 +5,56 @@ use std::future::pending;
 use futures::FutureExt as _;
 use tokio::sync::watch;
 
-use super::load::{Ended, wind_up};
-use super::{Error, Interrupt};
-use crate::autopilot::cockpit::{Cockpit, Watched};
-use crate::autopilot::{Handle, Phase, Settings};
-use crate::cli::Cli;
-use crate::place::Place;
-use crate::runtime::Left;
+use super::load::{finish, wind_up};
+use super::{Error, Exit, Interrupt};
+use crate::autopilot::cockpit::Watched;
+use crate::autopilot::{Handle, Phase};
+use crate::cli::{AutopilotArgs, Cli};
+use crate::runtime::{self, Left};
 use crate::shop;
 
 /// Shows a run until it ends or the customer leaves.
-pub(super) async fn run(
-    place: &Place,
-    settings: Settings,
+pub(super) async fn run(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+    interrupt.heed_hangup()?;
+    let watched = watch::Sender::default();
+    let runs = watched.subscribe();
+    let (left, place) = shop::fly(args, cli, watched, ended(runs.clone()).boxed()).await?;
+    let done = land(left, runs, args, cli, interrupt).await;
+    if let Some(place) = place {
+        place.leave().await;
+    }
+    done
+}
+
+/// Ends the run behind a screen that is gone.
+async fn land(
+    left: Result<Left, runtime::Error>,
+    runs: watch::Receiver<Watched>,
+    args: &AutopilotArgs,
     cli: &Cli,
     mut interrupt: Interrupt,
-) -> Result<Ended, Error> {
-    let mut cockpit = Cockpit::new(place.shop.clone(), settings);
-    cockpit.start();
-    let runs = cockpit.watch();
-    let left = shop::fly(place, cli, cockpit, ended(runs.clone()).boxed()).await?;
-    // The screen is gone: whoever presses Ctrl-C now sends a signal. One that closed the screen has done its work.
-    let _ = interrupt.wait().now_or_never();
-    let interrupted = left == Left::Interrupted;
-    let Some(run) = runs.borrow().run.clone() else {
-        return Err(crate::autopilot::Error::Lost.into());
+) -> Result<Exit, Error> {
+    let exit = match left? {
+        Left::Quietly | Left::Done => Exit::Done,
+        Left::Interrupted => Exit::Interrupted,
+        Left::HungUp => Exit::HungUp,
     };
-    if run.snapshot().phase == Phase::Ended {
-        return Ok((interrupted, run.ended().await?));
-    }
-    Ok((interrupted, wind_up(&run, interrupt).await?))
+    // Whoever presses Ctrl-C now sends a signal. One that closed the screen has done its work.
+    let _ = interrupt.wait().now_or_never();
+    let Some(run) = runs.borrow().run.clone() else {
+        // It was left before the store was open.
+        return Ok(exit);
+    };
+    let report = if run.snapshot().phase == Phase::Ended {
+        run.ended().await?
+    } else if exit == Exit::HungUp {
+        // Nobody waits for the audit.
+        run.hurry();
+        run.ended().await?
+    } else {
+        wind_up(&run, interrupt).await?
+    };
+    finish((exit, report), args, cli).await
 }
 
 /// Waits until a run ends by itself: one that a key stopped stays on the screen.

@@ -1,18 +1,17 @@
-//! `bookstore autopilot`: with a screen, or a line a second; then the summary or the report.
+//! `bookstore autopilot` without a screen: a line a second; then, with one or without, the summary or the report.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::Shop;
-use common::wire::Topics;
 
 use super::output::{self, Output};
-use super::{Error, Exit, Interrupt, live};
+use super::{Error, Exit, Interrupt};
 use crate::autopilot::faults::{self, Services};
 use crate::autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 use crate::cli::{AutopilotArgs, Cli};
-use crate::place::Place;
+use crate::place::{self, Place};
 
 /// How often a headless run tells where it stands.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -23,24 +22,12 @@ pub(super) async fn run(
     cli: &Cli,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Error> {
-    let shop = &place.shop;
-    // A store that cannot be reached now is said at once; one that goes away later is waited for.
-    let asked = tokio::select! {
-        asked = shop.topics() => asked,
+    tokio::select! {
+        checked = place::check(&place.shop, args) => checked?,
         () = interrupt.wait() => return Ok(Exit::Interrupted),
-    };
-    asked?.parse::<Topics>()?;
-    if args.restock.is_some() && !shop.is_shopkeeper() {
-        return Err(Error::Usage("--restock is the shopkeeper's: give the token".to_owned()));
     }
-    let settings = args.settings();
-    let out = Output::new(cli.shop.json);
-    let ended = if args.headless || out.is_json() || !has_terminal() {
-        headless(shop, settings, interrupt, None).await?
-    } else {
-        live::run(place, settings, cli, interrupt).await?
-    };
-    finish(ended, args, out).await
+    let ended = headless(&place.shop, args.settings(), interrupt, None).await?;
+    finish(ended, args, cli).await
 }
 
 /// Runs a store of its own and mishandles it.
@@ -57,11 +44,12 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interru
     let place = Place::at(&services.url(), Some(services.token()))?;
     let ended = headless(&place.shop, args.settings(), interrupt, Some(&mut services)).await;
     services.stop().await;
-    finish(ended?, args, Output::new(cli.shop.json)).await
+    finish(ended?, args, cli).await
 }
 
 /// Tells what came of it.
-async fn finish((interrupted, report): Ended, args: &AutopilotArgs, out: Output) -> Result<Exit, Error> {
+pub(super) async fn finish((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Result<Exit, Error> {
+    let out = Output::new(cli.shop.json);
     if out.is_json() {
         out.json(&*report)?;
     } else {
@@ -75,15 +63,14 @@ async fn finish((interrupted, report): Ended, args: &AutopilotArgs, out: Output)
             return Err(Error::Usage(format!("cannot write {named}: {error}")));
         }
     }
-    Ok(match (report.audit.verdict, interrupted) {
-        (Verdict::Violated, _) => Exit::Violation,
-        (_, true) => Exit::Interrupted,
-        (_, false) => Exit::Done,
+    Ok(match report.audit.verdict {
+        Verdict::Violated => Exit::Violation,
+        Verdict::Clean | Verdict::Incomplete => exit,
     })
 }
 
-/// How a run ended: whether it was interrupted, and its report.
-pub(super) type Ended = (bool, Arc<Report>);
+/// How a run ended: done, interrupted or left behind; and its report.
+type Ended = (Exit, Arc<Report>);
 
 async fn headless(
     shop: &Shop,
@@ -104,12 +91,12 @@ async fn headless(
         return telling.await;
     };
     let (ended, faults) = tokio::join!(telling, faults::conduct(services, seed, &autopilot));
-    let (interrupted, report) = ended?;
+    let (exit, report) = ended?;
     let report = Report {
         faults: Some(faults),
         ..(*report).clone()
     };
-    Ok((interrupted, Arc::new(report)))
+    Ok((exit, Arc::new(report)))
 }
 
 async fn tell_until_ended(autopilot: &Handle, mut interrupt: Interrupt) -> Result<Ended, Error> {
@@ -117,7 +104,7 @@ async fn tell_until_ended(autopilot: &Handle, mut interrupt: Interrupt) -> Resul
     second.tick().await;
     loop {
         tokio::select! {
-            report = autopilot.ended() => return Ok((false, report?)),
+            report = autopilot.ended() => return Ok((Exit::Done, report?)),
             _ = second.tick() => {
                 let snapshot = autopilot.snapshot();
                 // Before the first whole second there is nothing to tell but why it has not begun.
@@ -125,7 +112,7 @@ async fn tell_until_ended(autopilot: &Handle, mut interrupt: Interrupt) -> Resul
                     output::tell(&progress(&snapshot));
                 }
             }
-            () = interrupt.wait() => return Ok((true, wind_up(autopilot, interrupt).await?)),
+            () = interrupt.wait() => return Ok((Exit::Interrupted, wind_up(autopilot, interrupt).await?)),
         }
     }
 }
@@ -172,7 +159,9 @@ fn progress(snapshot: &Snapshot) -> String {
     line
 }
 
-fn has_terminal() -> bool {
+/// Whether a run is shown on a screen.
+pub(super) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
     let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb
+    let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb;
+    has_terminal && !args.headless && !cli.shop.json
 }

@@ -39,6 +39,8 @@ pub enum Exit {
     Violation,
     /// Stopped by a signal.
     Interrupted,
+    /// The terminal of a screen is gone.
+    HungUp,
 }
 
 impl Exit {
@@ -50,7 +52,16 @@ impl Exit {
             Self::Usage => 2,
             Self::Unavailable => 3,
             Self::Violation => 4,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
+        }
+    }
+
+    /// What it means that a shop gave no answer that can be used.
+    fn of_no_answer(error: &client::Error) -> Self {
+        match error {
+            client::Error::Problem(problem) => Self::of_status(problem.status),
+            _ => Self::Unavailable,
         }
     }
 
@@ -100,16 +111,20 @@ impl Error {
     /// The exit that goes with it.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Config(_) | Self::Place(place::Error::Url(_)) => Exit::Usage,
-            Self::Shop(runtime::Error::Place(place::Error::Url(_))) => Exit::Usage,
-            Self::Client(client::Error::Problem(problem)) => Exit::of_status(problem.status),
+            Self::Usage(_) | Self::Config(_) => Exit::Usage,
+            Self::Client(error) => Exit::of_no_answer(error),
+            Self::Place(error) | Self::Shop(runtime::Error::Place(error)) => match error {
+                place::Error::Url(_) | place::Error::Guest(_) => Exit::Usage,
+                place::Error::NoAnswer(error) => Exit::of_no_answer(error),
+                place::Error::OwnStore(_) | place::Error::Connections(_) => Exit::Unavailable,
+            },
             Self::Autopilot(error) => match error {
-                autopilot::Error::Shelf(client::Error::Problem(problem)) => Exit::of_status(problem.status),
-                autopilot::Error::Shelf(_) | autopilot::Error::Lost => Exit::Unavailable,
+                autopilot::Error::Shelf(error) => Exit::of_no_answer(error),
+                autopilot::Error::Lost => Exit::Unavailable,
                 autopilot::Error::NoBooks => Exit::Refused,
                 autopilot::Error::File { .. } => Exit::Usage,
             },
-            Self::Client(_) | Self::Place(_) | Self::Shop(_) | Self::Services(_) | Self::Io(_) => Exit::Unavailable,
+            Self::Shop(_) | Self::Services(_) | Self::Io(_) => Exit::Unavailable,
         }
     }
 }
@@ -157,10 +172,10 @@ async fn run(cli: &Cli) -> Result<Exit, Error> {
     };
     // Listened to before a store is opened: no signal may leave it without its clean stop.
     let interrupt = Interrupt::listen()?;
-    if let Command::Autopilot(args) = command
-        && args.faults
-    {
-        return load::run_with_faults(args, cli, interrupt).await;
+    match command {
+        Command::Autopilot(args) if args.faults => return load::run_with_faults(args, cli, interrupt).await,
+        Command::Autopilot(args) if load::has_screen(args, cli) => return live::run(args, cli, interrupt).await,
+        _ => {}
     }
     let place = place::find(cli).await?;
     if let Some(note) = &place.note {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::{Error, Exit};
+use crate::terminal::is_lost;
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy)]
@@ -76,10 +77,10 @@ impl Output {
     }
 }
 
-/// A reader that went away does not change how the request ended.
+/// A reader or a terminal that went away does not change how the request ended.
 fn or_nobody_reads(written: Result<(), Error>) -> Result<(), Error> {
     match written {
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_lost(&error) => Ok(()),
         written => written,
     }
 }

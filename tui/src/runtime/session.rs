@@ -84,7 +84,7 @@ impl<S: Stage> Session<S> {
         self.runner.finish().await;
     }
 
-    /// Lives until it is left.
+    /// Shows the first frame and lives until it is left.
     pub(super) async fn live_on(
         &mut self,
         mut input: mpsc::Receiver<io::Result<Event>>,
@@ -93,6 +93,10 @@ impl<S: Stage> Session<S> {
         mut signals: Signals,
         mut leave: BoxFuture<'static, ()>,
     ) -> Result<Left, Error> {
+        // The first frame waits for nobody.
+        self.measure()?;
+        self.draw()?;
+        self.take_in(What::Started)?;
         loop {
             if let Some(left) = self.leaving {
                 return Ok(left);
@@ -108,12 +112,13 @@ impl<S: Stage> Session<S> {
                 event = input.recv() => match event {
                     Some(event) => self.take_in(What::Input(event?))?,
                     // Nobody is there any more.
-                    None => return Ok(Left::Quietly),
+                    None => return Ok(Left::HungUp),
                 },
                 Some(what) = inbox.recv() => self.take_in(what)?,
                 () = tokio::time::sleep_until(wake) => self.woke()?,
                 signal = signals.next() => match signal {
                     Signal::Leave => return Ok(Left::Interrupted),
+                    Signal::HungUp => return Ok(Left::HungUp),
                     Signal::Continued => self.come_back()?,
                 },
                 opened = &mut opening => {
@@ -148,7 +153,7 @@ impl<S: Stage> Session<S> {
     }
 
     /// Lets something happen.
-    pub(super) fn take_in(&mut self, what: What) -> Result<(), Error> {
+    fn take_in(&mut self, what: What) -> Result<(), Error> {
         self.app.spare_key.get_or_insert_with(OrderId::mint);
         let now = self.now();
         let mut flew = false;
@@ -180,7 +185,7 @@ impl<S: Stage> Session<S> {
     }
 
     /// Draws a frame.
-    pub(super) fn draw(&mut self) -> Result<(), Error> {
+    fn draw(&mut self) -> Result<(), Error> {
         self.measure()?;
         let now = Instant::now();
         self.next_frame = now + FRAME;
@@ -247,7 +252,7 @@ impl<S: Stage> Session<S> {
     }
 
     /// Takes in the terminal's size.
-    pub(super) fn measure(&mut self) -> Result<(), Error> {
+    fn measure(&mut self) -> Result<(), Error> {
         let (columns, rows) = self.stage.size()?;
         if (columns, rows) == self.app.size {
             return Ok(());

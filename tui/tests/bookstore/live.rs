@@ -1,4 +1,5 @@
 //! The autopilot's screen in a real pseudo-terminal.
+#![cfg(unix)]
 
 use crate::listed_shop::healthy_shop;
 use crate::screen::{Home, Screen};
@@ -56,4 +57,51 @@ fn a_run_that_ends_by_itself_leaves_the_screen() {
     );
     screen.wait_for_text("50 requests in");
     assert_eq!(screen.exit_code(), 0);
+}
+
+#[test]
+fn the_screen_stands_while_the_store_is_being_opened_and_the_shoppers_come_in_then() {
+    let home = Home::new();
+    let lock = home.lock_store();
+    let mut screen = Screen::open(&home, (100, 30), "autopilot --seed 5");
+    screen.wait_for_text("opening the store");
+    screen.wait_for_text("The shoppers come in");
+    screen.press("?");
+    screen.wait_for_text("What every key does");
+    screen.press("\u{1b}");
+    drop(lock);
+    screen.wait_for_text("● running");
+    screen.wait_for_text("seed 5");
+    screen.press("q");
+    screen.wait_for_text("audit: clean");
+    assert_eq!(screen.exit_code(), 0);
+    screen.is_given_back();
+}
+
+#[test]
+fn left_before_the_store_is_open_nobody_has_shopped() {
+    for (leave, exit) in [("q", 0), ("\u{3}", 130)] {
+        let home = Home::new();
+        let _lock = home.lock_store();
+        let mut screen = Screen::open(&home, (100, 30), "autopilot");
+        screen.wait_for_text("The shoppers come in");
+        screen.press(leave);
+        assert_eq!(screen.exit_code(), exit);
+        screen.is_given_back();
+    }
+}
+
+#[test]
+fn what_keeps_the_shoppers_out_is_explained_when_the_terminal_is_given_back() {
+    let store = healthy_shop();
+    let guest = format!("--url {} autopilot --restock 5", store.url());
+    for (arguments, exit, why) in [
+        ("--url http://127.0.0.1:9 autopilot", 3, "127.0.0.1:9"),
+        (guest.as_str(), 2, "--restock is the shopkeeper's"),
+    ] {
+        let mut screen = Screen::open(&Home::new(), (100, 30), arguments);
+        assert_eq!(screen.exit_code(), exit, "{arguments}");
+        screen.is_given_back();
+        screen.wait_for_text(why);
+    }
 }

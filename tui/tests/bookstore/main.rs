@@ -6,6 +6,8 @@ mod autopilot;
 #[cfg(test)]
 mod front_end;
 #[cfg(test)]
+mod hangup;
+#[cfg(test)]
 mod help;
 #[cfg(test)]
 mod listed_shop;

@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use portable_pty::CommandBuilder;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 
 use crate::front_end::{bookstore, said};
 use crate::screen::{Home, Screen};
@@ -67,7 +67,7 @@ fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
 fn a_termination_gives_terminal_and_store_back() {
     let home = Home::new();
     let mut screen = own(&home);
-    kill_process(Pid::from_raw(screen.pid()).unwrap(), Signal::TERM).unwrap();
+    screen.signal(Signal::TERM);
     screen.is_given_back();
     assert_eq!(screen.exit_code(), 0);
     assert_eq!(stock(&home, 1), 400, "the store is free");

@@ -1,11 +1,18 @@
 //! A pseudo-terminal with a program in it, driven by keys, its screen read back.
+#![cfg(unix)]
 
+use std::fs::File;
 use std::io::{Read, Write};
+use std::path::PathBuf;
 use std::process::{Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::front_end::command;
@@ -28,14 +35,26 @@ impl Home {
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
-    /// Puts a file where the folder of the store belongs.
-    pub(crate) fn spoil_store(&self) {
-        let folder = self.0.path().join("data/bookstore");
-        std::fs::create_dir_all(&folder).unwrap();
-        std::fs::write(folder.join("store"), "no store").unwrap();
+    /// The folder of the user's own store.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.0.path().join("data/bookstore/store")
     }
 
-    fn variables(&self) -> [(&'static str, std::path::PathBuf); 3] {
+    /// Puts a file where the folder of the store belongs.
+    pub(crate) fn spoil_store(&self) {
+        std::fs::create_dir_all(self.store().parent().unwrap()).unwrap();
+        std::fs::write(self.store(), "no store").unwrap();
+    }
+
+    /// Holds the store's lock, as a program does that is still opening it, until the file is dropped.
+    pub(crate) fn lock_store(&self) -> File {
+        std::fs::create_dir_all(self.store()).unwrap();
+        let lock = File::create(self.store().join("lock")).unwrap();
+        lock.lock().unwrap();
+        lock
+    }
+
+    fn variables(&self) -> [(&'static str, PathBuf); 3] {
         [
             ("HOME", self.0.path().to_owned()),
             ("XDG_DATA_HOME", self.0.path().join("data")),
@@ -61,11 +80,20 @@ struct Seen {
 /// The terminal.
 pub(crate) struct Screen {
     seen: Arc<(Mutex<Seen>, Condvar)>,
-    keys: Box<dyn Write + Send>,
     child: Box<dyn Child + Send + Sync>,
-    master: Box<dyn MasterPty + Send>,
+    /// Nothing once the terminal is closed.
+    line: Option<Line>,
     /// The modes of the line before the program had it.
     modes: String,
+}
+
+/// The terminal's end of the line to the program.
+struct Line {
+    keys: Box<dyn Write + Send>,
+    master: Box<dyn MasterPty + Send>,
+    reader: JoinHandle<()>,
+    /// The reader is to end when something more comes.
+    closing: Arc<AtomicBool>,
 }
 
 fn size((columns, rows): (u16, u16)) -> PtySize {
@@ -110,27 +138,47 @@ impl Screen {
         };
         let seen = Arc::new((Mutex::new(seen), Condvar::new()));
         let (shown, mut output) = (Arc::clone(&seen), pair.master.try_clone_reader().unwrap());
-        std::thread::spawn(move || {
+        let closing = Arc::new(AtomicBool::new(false));
+        let enough = Arc::clone(&closing);
+        let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4_096];
-            while let Ok(length @ 1..) = output.read(&mut bytes) {
+            while let Ok(length @ 1..) = output.read(&mut bytes)
+                && !enough.load(Ordering::SeqCst)
+            {
                 let mut seen = shown.0.lock().unwrap();
                 seen.parser.process(&bytes[..length]);
                 seen.raw.extend(&bytes[..length]);
                 shown.1.notify_all();
             }
         });
+        let line = Line {
+            keys: pair.master.take_writer().unwrap(),
+            master: pair.master,
+            reader,
+            closing,
+        };
         Self {
             seen,
-            keys: pair.master.take_writer().unwrap(),
             child,
-            master: pair.master,
+            line: Some(line),
             modes,
         }
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
-        self.keys.write_all(keys.as_bytes()).unwrap();
-        self.keys.flush().unwrap();
+        let line = self.line.as_mut().unwrap();
+        line.keys.write_all(keys.as_bytes()).unwrap();
+        line.keys.flush().unwrap();
+    }
+
+    /// Closes the terminal, as its window's button does.
+    pub(crate) fn close(&mut self) {
+        let line = self.line.as_mut().unwrap();
+        line.closing.store(true, Ordering::SeqCst);
+        // Drawn anew, so that the reader, too, gives up its end.
+        self.press("\u{c}");
+        let line = self.line.take().unwrap();
+        line.reader.join().unwrap();
     }
 
     /// A click of the left button; column and row count from 0.
@@ -155,7 +203,8 @@ impl Screen {
         let mut seen = self.seen.0.lock().unwrap();
         let screen = seen.parser.screen_mut();
         screen.set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
-        self.master.resize(size(columns_rows)).unwrap();
+        let line = self.line.as_ref().unwrap();
+        line.master.resize(size(columns_rows)).unwrap();
     }
 
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
@@ -204,15 +253,32 @@ impl Screen {
         String::from_utf8_lossy(&self.seen.0.lock().unwrap().raw).into_owned()
     }
 
-    /// Waits until the program has ended; the line must be as it was.
+    /// Waits until the program has ended by itself; the line, where there still is one, must be as it was.
     pub(crate) fn exit_code(&mut self) -> u32 {
+        let pid = self.pid();
+        let (ended, waiting) = channel::<()>();
+        let watchdog = std::thread::spawn(move || {
+            let too_late = waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            if too_late {
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            too_late
+        });
         let code = self.child.wait().unwrap().exit_code();
-        assert_eq!(modes(&*self.master), self.modes);
+        drop(ended);
+        assert!(!watchdog.join().unwrap(), "it had to be killed");
+        if let Some(line) = &self.line {
+            assert_eq!(modes(&*line.master), self.modes);
+        }
         code
     }
 
-    pub(crate) fn pid(&self) -> i32 {
-        self.child.process_id().unwrap().try_into().unwrap()
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.process_id().unwrap().try_into().unwrap()).unwrap()
     }
 
     /// Everything that was taken is given back.

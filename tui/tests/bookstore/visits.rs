@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::front_end::{FrontEnd, Reply, bookstore, said};
@@ -183,7 +183,7 @@ fn a_shop_killed_in_the_middle_of_a_purchase_asks_for_it_at_the_next_start_and_n
             .collect::<Vec<_>>()
     };
     screen.wait_for("the order on its way", |_| !sent().is_empty());
-    kill_process(Pid::from_raw(screen.pid()).unwrap(), Signal::KILL).unwrap();
+    screen.signal(Signal::KILL);
     drop(screen);
     let mut screen = at(&home, &shop);
     screen.press("2");

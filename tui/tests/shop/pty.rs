@@ -2,7 +2,6 @@
 //! program, so that no other binary is needed.
 #![cfg(unix)]
 
-use std::future::ready;
 use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
@@ -39,8 +38,16 @@ fn the_copy_runs_the_shop() {
             notices: Vec::new(),
             autopilot: None,
         };
+        let opening = async move {
+            if task == "panic" {
+                // It is asked again when the first frame stands.
+                tokio::task::yield_now().await;
+                tokio::spawn(async { panic!("on purpose") });
+            }
+            Ok(opened)
+        };
         let options = Options {
-            opening: ready(Ok(opened)).boxed(),
+            opening: opening.boxed(),
             theme: Theme::Dark,
             ascii: false,
             reduced_motion: false,
@@ -50,12 +57,6 @@ fn the_copy_runs_the_shop() {
             keymap: Keymap::default(),
             leave: None,
         };
-        if task == "panic" {
-            tokio::spawn(async {
-                tokio::time::sleep(Duration::from_millis(300)).await;
-                panic!("on purpose");
-            });
-        }
         run(options).await
     });
     // The shell's prompt, as it were.

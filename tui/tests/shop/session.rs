@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tui::app::Screen;
 use tui::event::{Event, Key, KeyEvent};
 use tui::keymap::Keymap;
-use tui::runtime::{Error, Opened, Opening, Options, serve};
+use tui::runtime::{Error, Left, Opened, Opening, Options, serve};
 use tui::terminal::Stage;
 use tui::theme::Theme;
 
@@ -162,7 +162,7 @@ fn opened(url: &str) -> Opened {
 struct Visitor {
     keys: mpsc::Sender<io::Result<Event>>,
     frames: watch::Receiver<String>,
-    visit: tokio::task::JoinHandle<Result<tui::runtime::Left, tui::runtime::Error>>,
+    visit: tokio::task::JoinHandle<Result<Left, Error>>,
 }
 
 impl Visitor {
@@ -349,9 +349,6 @@ async fn the_shop_closes_when_its_input_ends() {
     let folder = tempfile::tempdir().unwrap();
     let visitor = Visitor::enter("http://127.0.0.1:9", folder.path());
     drop(visitor.keys);
-    tokio::time::timeout(PATIENCE, visitor.visit)
-        .await
-        .unwrap()
-        .unwrap()
-        .unwrap();
+    let left = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
+    assert_eq!(left.unwrap(), Left::HungUp);
 }

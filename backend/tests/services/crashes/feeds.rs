@@ -1,12 +1,13 @@
 //! Readers of the catalogs' feeds, and how long after each other they hear of an entry.
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::shop::Customer;
+use crate::shop::{Customer, eventually};
 
 /// A feed that stays behind for longer does not come after.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -15,48 +16,41 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const PROMISED: Duration = Duration::from_millis(200);
 
 /// What one catalog's feed brought, in order, and when.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Heard(Arc<Mutex<Vec<(String, Instant)>>>);
+type Heard = watch::Sender<Vec<(String, Instant)>>;
 
 /// Follows one catalog's feed from the first entry on, again whenever it breaks off.
 #[derive(Debug)]
 pub(super) struct Follower {
-    heard: Heard,
+    heard: Arc<Heard>,
     following: JoinHandle<()>,
 }
 
 impl Follower {
     pub(super) fn of(catalog: Customer) -> Self {
-        let heard = Heard::default();
-        let following = tokio::spawn(follow(catalog, heard.clone()));
+        let heard = Arc::new(Heard::default());
+        let following = tokio::spawn(follow(catalog, Arc::clone(&heard)));
         Self { heard, following }
     }
 
     /// How many entries came.
     pub(super) fn count(&self) -> usize {
-        self.heard.0.lock().unwrap().len()
+        self.heard.borrow().len()
     }
 
     /// Waits until that many came; all that came.
     pub(super) async fn until(self, entries: usize) -> Vec<String> {
-        let begun = Instant::now();
-        while self.count() < entries {
-            assert!(begun.elapsed() < PATIENCE, "{} of {entries} entries came", self.count());
-            tokio::time::sleep(Duration::from_millis(10)).await;
+        let mut heard = self.heard.subscribe();
+        let enough = heard.wait_for(|heard| heard.len() >= entries);
+        if tokio::time::timeout(PATIENCE, enough).await.is_err() {
+            panic!("{} of {entries} entries came", self.count());
         }
         self.following.abort();
-        self.heard
-            .0
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(entry, _)| entry.clone())
-            .collect()
+        self.heard.borrow().iter().map(|(entry, _)| entry.clone()).collect()
     }
 
     /// How far apart the two heard of each entry from number `first` on.
     pub(super) fn delays(&self, other: &Self, first: usize) -> Delays {
-        let (one, other) = (self.heard.0.lock().unwrap(), other.heard.0.lock().unwrap());
+        let (one, other) = (self.heard.borrow(), other.heard.borrow());
         let pairs = one.iter().zip(other.iter()).skip(first);
         let apart = |(one, other): (&(_, Instant), &(_, Instant))| {
             one.1
@@ -99,22 +93,24 @@ impl fmt::Display for Delays {
     }
 }
 
-async fn follow(catalog: Customer, heard: Heard) {
+async fn follow(catalog: Customer, heard: Arc<Heard>) {
     loop {
-        let after = heard.0.lock().unwrap().len();
+        let path = format!("/feed?after={}", heard.borrow().len());
         // Without a time limit: the stream ends with the catalog, or with the test.
-        if let Ok(mut response) = catalog.request("GET", &format!("/feed?after={after}")).send().await {
-            let mut text = String::new();
-            while let Ok(Some(chunk)) = response.chunk().await {
-                text.push_str(std::str::from_utf8(&chunk).unwrap());
-                while let Some((event, rest)) = text.split_once("\n\n") {
-                    if event.starts_with("event: entry\n") {
-                        heard.0.lock().unwrap().push((event.to_owned(), Instant::now()));
-                    }
-                    text = rest.to_owned();
+        let mut response = eventually("a catalog's feed", || async {
+            let asked = catalog.request("GET", &path).send().await;
+            asked.ok().filter(|response| response.status().is_success())
+        })
+        .await;
+        let mut text = String::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            text.push_str(std::str::from_utf8(&chunk).unwrap());
+            while let Some((event, rest)) = text.split_once("\n\n") {
+                if event.starts_with("event: entry\n") {
+                    heard.send_modify(|heard| heard.push((event.to_owned(), Instant::now())));
                 }
+                text = rest.to_owned();
             }
         }
-        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

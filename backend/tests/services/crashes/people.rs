@@ -263,7 +263,7 @@ fn receipt(receipt: &Value) -> Value {
     })
 }
 
-/// What people do between two requests.
+/// What people do between two requests, so that they do not all ask at once: it shapes the load and waits for nothing.
 async fn think(random: &mut StdRng, longest_ms: u64) {
     tokio::time::sleep(Duration::from_millis(random.random_range(0..longest_ms))).await;
 }

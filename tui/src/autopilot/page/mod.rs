@@ -7,9 +7,9 @@ use std::fmt::{self, Display, Formatter, Write};
 use chart::{Chart, Line};
 
 use super::Report;
-use super::report::{Operation, Operations, Violation, ms};
+use super::report::{Operation, Violation, ms};
 use super::tally::Second;
-use super::workload::{Share, Shares};
+use super::workload::Share;
 
 /// Books that the page names.
 const BOOKS_MAX: usize = 100;
@@ -121,17 +121,7 @@ impl Report {
             "<h2>Operations</h2>\n<table>\n<tr><th></th><th>requests</th><th>mix</th><th>measured</th><th>ok</th><th>failed</th>\
              <th>p50 ms</th><th>p95 ms</th><th>p99 ms</th><th>p99.9 ms</th><th>max ms</th></tr>"
         )?;
-        let Operations { search, lookup, buy } = &self.operations;
-        let Shares {
-            search: searches,
-            lookup: lookups,
-            buy: buys,
-        } = &self.workload.shares;
-        for (name, operation, share) in [
-            ("search", search, searches),
-            ("lookup", lookup, lookups),
-            ("buy", buy, buys),
-        ] {
+        for (name, operation, share) in self.verbs() {
             write_operation(out, name, operation, share)?;
         }
         let outcomes = &self.outcomes;
