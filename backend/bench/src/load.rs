@@ -1,75 +1,24 @@
 //! The load: connections that send one request after the other over plain sockets, as lean as a generator on the same
 //! machine has to be.
 
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use color_eyre::eyre::{Result, bail, ensure};
 use hdrhistogram::Histogram;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+
+use crate::ask::Ask;
 
 /// A minute, in microseconds: what takes longer is counted as that.
 const LATENCY_US_MAX: u64 = 60_000_000;
-
-/// What is asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Ask {
-    /// One book.
-    Lookup,
-    /// The books of a topic.
-    Search,
-    /// The topics.
-    Topics,
-    /// A purchase, each with a key of its own.
-    Buy,
-}
-
-impl fmt::Display for Ask {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Lookup => "lookup",
-            Self::Search => "search",
-            Self::Topics => "topics",
-            Self::Buy => "buy",
-        })
-    }
-}
-
-impl Ask {
-    /// The bytes of a request; `number` is another one for each purchase.
-    fn write(self, request: &mut Vec<u8>, address: SocketAddr, number: u64) {
-        use std::io::Write as _;
-        request.clear();
-        // Writing into memory cannot fail.
-        let _ = match self {
-            Self::Lookup => write!(request, "GET /search?item=2 HTTP/1.1\r\nHost: {address}\r\n\r\n"),
-            Self::Search => {
-                write!(
-                    request,
-                    "GET /search?topic=distributed%20systems HTTP/1.1\r\nHost: {address}\r\n\r\n"
-                )
-            }
-            Self::Topics => write!(request, "GET /topics HTTP/1.1\r\nHost: {address}\r\n\r\n"),
-            Self::Buy => {
-                let body = format!(r#"{{"item":{},"quantity":1}}"#, 1 + number % 4);
-                let (high, low) = (number >> 48, number & 0xFFFF_FFFF_FFFF);
-                let seed = std::process::id();
-                write!(
-                    request,
-                    "POST /buy HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-                     Idempotency-Key: {seed:08x}-{high:04x}-4000-8000-{low:012x}\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )
-            }
-        };
-    }
-}
+/// Connections that are made at the same time.
+pub(crate) const CONNECTING: usize = 64;
 
 /// How requests follow each other.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -83,6 +32,8 @@ pub(crate) enum Pace {
 /// What came of it.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
+    /// Answers in all.
+    pub(crate) answers: u64,
     /// Answers a second.
     pub(crate) rate: f64,
     /// From sending, or from when it was due, to the whole answer, in microseconds.
@@ -104,9 +55,10 @@ pub(crate) async fn run(
     time: Duration,
 ) -> Result<Outcome> {
     let answers = Arc::new(AtomicU64::new(0));
+    let customers = come(address, connections).await?;
     let mut tasks = JoinSet::new();
     let begin = Instant::now();
-    for index in 0..connections {
+    for (index, connection) in (0_u32..).zip(customers) {
         let answers = Arc::clone(&answers);
         let due = match pace {
             Pace::Closed => None,
@@ -115,33 +67,56 @@ pub(crate) async fn run(
                 Some((begin + every.mul_f64(f64::from(index) / f64::from(connections)), every))
             }
         };
-        tasks.spawn(async move { shop(address, ask, due, begin + time, &answers).await });
+        tasks.spawn(async move { shop(connection, ask, due, begin + time, &answers).await });
     }
     let mut latency_us = histogram()?;
     while let Some(done) = tasks.join_next().await {
         latency_us.add(done??)?;
     }
     let elapsed = begin.elapsed();
-    #[expect(clippy::cast_precision_loss, reason = "a rate of fewer than 2^52 answers")]
-    let rate = answers.load(Ordering::Relaxed) as f64 / elapsed.as_secs_f64();
-    Ok(Outcome { rate, latency_us })
+    let answers = answers.load(Ordering::Relaxed);
+    let rate = answers as f64 / elapsed.as_secs_f64();
+    Ok(Outcome {
+        answers,
+        rate,
+        latency_us,
+    })
 }
 
-fn histogram() -> Result<Histogram<u64>> {
+/// An empty one, up to a minute.
+///
+/// # Errors
+/// None that its limits do not make impossible.
+pub(crate) fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?)
 }
 
+/// Connections that have had an answer each: a few at a time, as those that do not fit into a listener's queue are tried
+/// again by the system a second later.
+async fn come(address: SocketAddr, connections: u32) -> Result<Vec<Connection>> {
+    let door = Arc::new(Semaphore::new(CONNECTING));
+    let mut coming = JoinSet::new();
+    for _ in 0..connections {
+        let door = Arc::clone(&door);
+        coming.spawn(async move {
+            let _within = door.acquire().await?;
+            let mut connection = Connection::open(address).await?;
+            connection.ask(Ask::Lookup).await?;
+            Ok(connection)
+        });
+    }
+    let come = coming.join_all().await;
+    come.into_iter().collect()
+}
+
 async fn shop(
-    address: SocketAddr,
+    mut connection: Connection,
     ask: Ask,
     due: Option<(Instant, Duration)>,
     end: Instant,
     answers: &AtomicU64,
 ) -> Result<Histogram<u64>> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
     let mut latency_us = histogram()?;
-    let (mut request, mut answer) = (Vec::new(), Vec::with_capacity(16 * 1024));
     let mut due = due;
     loop {
         let mut from = Instant::now();
@@ -153,12 +128,47 @@ async fn shop(
         if from >= end {
             return Ok(latency_us);
         }
-        ask.write(&mut request, address, NUMBER.fetch_add(1, Ordering::Relaxed));
-        stream.write_all(&request).await?;
-        read_answer(&mut stream, &mut answer).await?;
+        connection.ask(ask).await?;
         let took = u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
         latency_us.saturating_record(took.max(1));
         answers.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// One connection, with one request on it at a time.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    address: SocketAddr,
+    request: Vec<u8>,
+    answer: Vec<u8>,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    /// When nobody listens there.
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            address,
+            request: Vec::new(),
+            answer: Vec::with_capacity(16 * 1024),
+        })
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// When it is anything but success.
+    pub(crate) async fn ask(&mut self, ask: Ask) -> Result<()> {
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        ask.write(&mut self.request, self.address, number);
+        self.stream.write_all(&self.request).await?;
+        read_answer(&mut self.stream, &mut self.answer).await
     }
 }
 

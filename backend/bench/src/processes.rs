@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use color_eyre::eyre::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-/// Ticks of `/proc/PID/stat` in a second, as Linux has them on every machine of today.
-const TICKS_PER_S: f64 = 100.0;
+use crate::proc::{self, Usage};
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// One process, which ends with this.
@@ -49,21 +49,9 @@ impl Service {
         }
     }
 
-    /// Processor time used so far, in seconds.
-    fn cpu_s(&self) -> Option<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
-        // The name may have blanks; what follows it has none.
-        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index)?.parse::<f64>().ok();
-        Some((ticks(11)? + ticks(12)?) / TICKS_PER_S)
-    }
-
     /// The most memory that was ever resident, in MiB.
     pub(crate) fn memory_mib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-        let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-        kib.unwrap_or_default() / 1024
+        proc::resident_kib_max(self.child.id()) / 1024
     }
 
     /// Stops it cleanly.
@@ -88,9 +76,42 @@ impl Drop for Service {
     }
 }
 
+/// Where the bookstore that is measured keeps its ledger.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Store<'a> {
+    /// In a folder of its own.
+    Csv,
+    /// In a file of its own.
+    Sqlite,
+    /// At that URL, where there is nothing yet.
+    Postgres(&'a str),
+}
+
+/// How the bookstore that is measured is set up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Setup<'a> {
+    /// In one process, or in three.
+    pub(crate) in_one: bool,
+    /// Where its ledger is.
+    pub(crate) store: Store<'a>,
+    /// Its books; four unless given.
+    pub(crate) books: Option<&'a Path>,
+}
+
+impl Default for Setup<'_> {
+    fn default() -> Self {
+        Self {
+            in_one: false,
+            store: Store::Csv,
+            books: None,
+        }
+    }
+}
+
 /// Some processes and where to send requests.
 #[derive(Debug)]
 pub(crate) struct Program {
+    /// The one that answers is the last.
     processes: Vec<Service>,
     /// Where it answers.
     pub(crate) address: SocketAddr,
@@ -104,7 +125,7 @@ impl Program {
     /// When it does not start.
     pub(crate) fn bare(binaries: &Path) -> Result<Self> {
         // It takes no port 0, as it says nothing: a free port is found for it.
-        let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
+        let address = free_address()?;
         let child = Command::new(binaries.join("bare"))
             .arg(address.to_string())
             .spawn()
@@ -115,26 +136,25 @@ impl Program {
             address,
             _folder: None,
         };
-        let begun = Instant::now();
-        while std::net::TcpStream::connect(address).is_err() {
-            if begun.elapsed() > PATIENCE {
-                bail!("the bare handler does not answer");
-            }
-            std::thread::yield_now();
-        }
+        wait_for(address)?;
         Ok(program)
     }
 
-    /// The bookstore in three processes, or in one.
+    /// The bookstore.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn bookstore(binaries: &Path, in_one: bool) -> Result<Self> {
+    pub(crate) fn bookstore(binaries: &Path, setup: &Setup<'_>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let books = folder.path().join("books.csv");
-        std::fs::write(&books, BOOKS)?;
-        let store = format!("csv:{}", folder.path().join("store").display());
-        let books = books.display().to_string();
+        let four = folder.path().join("books.csv");
+        std::fs::write(&four, BOOKS)?;
+        let kept = folder.path().join("store");
+        let store = match setup.store {
+            Store::Csv => format!("csv:{}", kept.display()),
+            Store::Sqlite => format!("sqlite:{}", kept.display()),
+            Store::Postgres(url) => url.to_owned(),
+        };
+        let books = setup.books.unwrap_or(&four).display().to_string();
         let program = binaries.join("bookstored");
         let mut processes = Vec::new();
         let mut start = |arguments: &[&str]| -> Result<String> {
@@ -143,22 +163,18 @@ impl Program {
             processes.push(service);
             Ok(url)
         };
-        let free = "127.0.0.1:0";
-        let url = if in_one {
-            let ports = ["--listen", free, "--catalog-listen", free, "--order-listen", free];
-            start(&[&["all", "--store", &store, "--books", &books], &ports[..]].concat())?
+        let (free, filled) = (
+            "127.0.0.1:0",
+            ["--store", &store, "--books", &books, "--listen", "127.0.0.1:0"],
+        );
+        let url = if setup.in_one {
+            let ports = ["--catalog-listen", free, "--order-listen", free];
+            start(&[&["all"], &filled[..], &ports[..]].concat())?
         } else {
-            let catalog = start(&["catalog", "--store", &store, "--books", &books, "--listen", free])?;
+            let catalog = start(&[&["catalog"], &filled[..]].concat())?;
             let order = start(&["order", "--catalog-url", &catalog, "--listen", free])?;
-            start(&[
-                "frontend",
-                "--catalog-url",
-                &catalog,
-                "--order-url",
-                &order,
-                "--listen",
-                free,
-            ])?
+            let neighbours = ["--catalog-url", &catalog, "--order-url", &order];
+            start(&[&["frontend", "--listen", free], &neighbours[..]].concat())?
         };
         let address = url.trim_start_matches("http://").parse()?;
         Ok(Self {
@@ -168,15 +184,49 @@ impl Program {
         })
     }
 
-    /// Processor time used so far, in seconds.
-    pub(crate) fn cpu_s(&self) -> f64 {
-        self.processes.iter().filter_map(Service::cpu_s).sum()
+    /// What all its processes used so far.
+    pub(crate) fn usage(&self) -> Usage {
+        let each = self.ids().map(Usage::of);
+        each.fold(Usage::default(), Usage::and)
     }
 
     /// The most memory that was ever resident, in MiB.
     pub(crate) fn memory_mib(&self) -> u64 {
-        self.processes.iter().map(Service::memory_mib).sum()
+        self.ids().map(proc::resident_kib_max).sum::<u64>() / 1024
     }
+
+    /// Its processes.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
+        self.processes.iter().map(|service| service.child.id())
+    }
+
+    /// The process that answers.
+    pub(crate) fn answering(&self) -> u32 {
+        self.ids().last().unwrap_or_default()
+    }
+}
+
+/// An address at which nobody listens.
+///
+/// # Errors
+/// When all ports are taken.
+pub(crate) fn free_address() -> Result<SocketAddr> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
+}
+
+/// Waits until somebody listens there.
+///
+/// # Errors
+/// When nobody does for too long.
+pub(crate) fn wait_for(address: SocketAddr) -> Result<()> {
+    let begun = Instant::now();
+    while std::net::TcpStream::connect(address).is_err() {
+        if begun.elapsed() > PATIENCE {
+            bail!("nobody answers at {address}");
+        }
+        std::thread::yield_now();
+    }
+    Ok(())
 }
 
 /// The four books, with so many copies that the shelves do not empty while it is measured.

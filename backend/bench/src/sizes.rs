@@ -28,9 +28,6 @@ pub(crate) struct Arguments {
     /// The stores, as `csv`, `sqlite` or the URL of an empty PostgreSQL database
     #[arg(long, value_delimiter = ',', default_values = ["csv", "sqlite"])]
     stores: Vec<String>,
-    /// A folder on the disk to be measured [default: the system's for temporary files]
-    #[arg(long, value_name = "FOLDER")]
-    folder: Option<std::path::PathBuf>,
 }
 
 /// Measures both and gives a table.
@@ -40,10 +37,7 @@ pub(crate) struct Arguments {
 pub(crate) fn measure(arguments: &Arguments, binaries: &Path) -> Result<String> {
     let mut table =
         String::from("| store | holds | start | ready after s | MiB then |\n| --- | --- | --- | ---: | ---: |\n");
-    let folder = match &arguments.folder {
-        Some(folder) => tempfile::tempdir_in(folder)?,
-        None => tempfile::tempdir()?,
-    };
+    let folder = tempfile::tempdir()?;
     let books = folder.path().join("books.csv");
     if arguments.books > 0 {
         generate(binaries, arguments.books, &books)?;
@@ -90,7 +84,10 @@ fn url_of(name: &str, path: &Path) -> String {
 }
 
 /// Makes a catalog of so many books.
-fn generate(binaries: &Path, books: u64, file: &Path) -> Result<()> {
+///
+/// # Errors
+/// When it cannot be written.
+pub(crate) fn generate(binaries: &Path, books: u64, file: &Path) -> Result<()> {
     let made = Command::new(binaries.join("bookstored"))
         .arg("generate")
         .arg(books.to_string())

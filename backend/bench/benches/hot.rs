@@ -1,0 +1,325 @@
+//! What a purchase passes through, each alone, in batches of 256: deciding, following the ledger, its file, JSON, the
+//! batcher. `cargo bench -p bench` runs them; the front-end's cache has no door to the outside and is measured by
+//! `speed --only lookup`.
+#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use backend::catalog::decide::{Batch, Durable, OnShelf};
+use backend::catalog::recent::{Decided, Recent};
+use backend::catalog::state::State;
+use backend::catalog::{Catalog, Listings};
+use backend::store::{self, Edit, Loaded, Store};
+use common::batcher::{Batcher, Limits};
+use common::wire::{
+    Book, Decision, Decisions, Order, OrderResult, OrderResults, Orders, Outcome, Placed, Receipt, Sale, Sales,
+};
+use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, StoreId, Timestamp};
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+
+const BATCH: u64 = 256;
+/// Purchases that were decided before, so that the maps have their size.
+const BEFORE: u64 = 100_000;
+
+fn main() {
+    divan::main();
+}
+
+fn item(number: u64) -> ItemNumber {
+    ItemNumber::try_from(1 + number % 4).unwrap()
+}
+
+fn books() -> Vec<Book> {
+    let book = |number| Book {
+        item: item(number),
+        title: "Xen and the Art of Surviving Graduate School".to_owned(),
+        author: None,
+        topic: "graduate school".to_owned(),
+        cost: "75".parse().unwrap(),
+        stock: Stock::try_from(1_000_000_000_u64).unwrap(),
+        seq: Seq(number + 1),
+    };
+    (0..4).map(book).collect()
+}
+
+fn sold(seq: Seq) -> Entry {
+    Entry {
+        seq,
+        at: Timestamp::now(),
+        kind: Kind::Sold,
+        item: item(seq.0),
+        quantity: Some(1),
+        change: -1,
+        stock_after: Some(Stock::try_from(1_000_000_000 - seq.0).unwrap()),
+        order: Some(OrderId::mint()),
+        unit_cost: Some("75".parse().unwrap()),
+        reason: None,
+    }
+}
+
+fn entries(after: Seq) -> Vec<Entry> {
+    (1..=BATCH).map(|number| sold(Seq(after.0 + number))).collect()
+}
+
+fn sales() -> Vec<Sale> {
+    let sale = |number| Sale {
+        order: OrderId::mint(),
+        item: item(number),
+        quantity: Quantity::default(),
+        keyed: true,
+        resent: false,
+        deadline: Deadline::within(common::limits::DEADLINE_MAX),
+    };
+    (0..BATCH).map(sale).collect()
+}
+
+/// A state after many purchases.
+fn state() -> State {
+    let loaded = Loaded {
+        store: StoreId::mint(),
+        head: Seq(4),
+        books: books(),
+    };
+    let mut state = State::new(loaded, Recent::default());
+    for number in 5..=BEFORE {
+        state.apply(sold(Seq(number)));
+    }
+    state
+}
+
+struct Known(State);
+
+impl Durable for Known {
+    type Error = ();
+
+    fn head(&self) -> Seq {
+        self.0.head
+    }
+
+    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
+        self.0.on_shelf(item)
+    }
+
+    fn decided(&self, order: OrderId) -> Result<Option<Entry>, ()> {
+        match self.0.recent.decided(order) {
+            Decided::By(entry) => Ok(Some(entry.clone())),
+            Decided::No => Ok(None),
+            Decided::Perhaps(_) => Err(()),
+        }
+    }
+}
+
+#[divan::bench(counters = [ItemsCount::new(BATCH)])]
+fn decide_sales(bencher: Bencher<'_, '_>) {
+    let known = Known(state());
+    bencher.with_inputs(sales).bench_local_refs(|sales| {
+        let mut batch = Batch::new(&known, Timestamp::now());
+        for sale in sales.iter() {
+            black_box(batch.sell(sale).unwrap());
+        }
+        batch.into_entries()
+    });
+}
+
+#[divan::bench(counters = [ItemsCount::new(BATCH)])]
+fn follow_the_ledger(bencher: Bencher<'_, '_>) {
+    let state = std::cell::RefCell::new(state());
+    bencher
+        .with_inputs(|| entries(state.borrow().head))
+        .bench_local_values(|entries| {
+            let mut state = state.borrow_mut();
+            for entry in entries {
+                state.apply(entry);
+            }
+        });
+}
+
+/// A CSV store with the four books, in a folder that is gone afterwards.
+fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("csv:{}", folder.path().join("store").display())
+        .parse()
+        .unwrap();
+    let store = store::open(&url, Edit::Refuse).unwrap();
+    let books = books();
+    let set = |book: &Book| Entry {
+        kind: Kind::Set,
+        quantity: None,
+        change: i64::from(book.stock.get()),
+        stock_after: Some(book.stock),
+        order: None,
+        item: book.item,
+        ..sold(book.seq)
+    };
+    let first: Vec<Entry> = books.iter().map(set).collect();
+    store.import(Seq::ZERO, &first, &books).unwrap();
+    (folder, store, Seq(4))
+}
+
+/// Lines written, and synced on whatever disk temporary files are on.
+#[divan::bench(counters = [ItemsCount::new(BATCH)])]
+fn append_to_csv_and_sync(bencher: Bencher<'_, '_>) {
+    let (_folder, store, head) = csv_store();
+    let head = std::cell::Cell::new(head);
+    bencher.with_inputs(|| entries(head.get())).bench_local_refs(|entries| {
+        store.append(head.get(), entries).unwrap();
+        head.set(Seq(head.get().0 + BATCH));
+    });
+}
+
+#[divan::bench(counters = [ItemsCount::new(BATCH)])]
+fn read_from_csv(bencher: Bencher<'_, '_>) {
+    let (_folder, store, head) = csv_store();
+    store.append(head, &entries(head)).unwrap();
+    bencher.bench_local(|| store.read(head, 1_000).unwrap());
+}
+
+/// A whole catalog without HTTP: decided, written, synced, shown and answered.
+#[divan::bench(counters = [ItemsCount::new(BATCH)])]
+fn sell_in_a_catalog(bencher: Bencher<'_, '_>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let (_folder, store, _) = csv_store();
+    let catalog = {
+        let _within = runtime.enter();
+        Arc::new(Catalog::open(store, &Listings::Default).unwrap())
+    };
+    bencher
+        .with_inputs(sales)
+        .bench_local_values(|sales| runtime.block_on(catalog.sell(sales)).unwrap());
+    runtime.block_on(catalog.close());
+}
+
+fn batcher() -> (tokio::runtime::Runtime, Batcher<u64, u64>) {
+    let count = |number| NonZeroUsize::new(number).unwrap();
+    let limits = Limits {
+        queue: count(4_096),
+        batch: count(1_024),
+        flights: count(1),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let batcher = {
+        let _within = runtime.enter();
+        Batcher::new(limits, |batch: Vec<u64>| async move { batch })
+    };
+    (runtime, batcher)
+}
+
+#[divan::bench]
+fn batcher_with_one(bencher: Bencher<'_, '_>) {
+    let (runtime, batcher) = batcher();
+    bencher.bench_local(|| runtime.block_on(batcher.call(7)).unwrap());
+}
+
+#[divan::bench(counters = [ItemsCount::new(BATCH)])]
+fn batcher_with_many(bencher: Bencher<'_, '_>) {
+    let (runtime, batcher) = batcher();
+    bencher.bench_local(|| runtime.block_on(batcher.call_all(0..BATCH)));
+}
+
+/// The bodies of the hops, written and read.
+mod json {
+    use serde::Serialize;
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    fn orders() -> Orders {
+        let order = |sale: Sale| Order {
+            order: Some(sale.order),
+            item: sale.item,
+            quantity: sale.quantity,
+            keyed: Some(true),
+            deadline: Some(sale.deadline),
+        };
+        Orders {
+            orders: sales().into_iter().map(order).collect(),
+        }
+    }
+
+    fn order_results() -> OrderResults {
+        let placed = |entry: &Entry| {
+            let receipt = Receipt::of(entry, Some("RPCs for Dummies".to_owned())).unwrap();
+            let replayed = false;
+            OrderResult::Receipt(Placed { receipt, replayed })
+        };
+        OrderResults {
+            results: entries(Seq(4)).iter().map(placed).collect(),
+            head: Seq(4 + BATCH),
+        }
+    }
+
+    fn decisions() -> Decisions {
+        let decision = |entry: Entry| Decision {
+            order: entry.order.unwrap(),
+            outcome: Outcome::Sold,
+            replayed: false,
+            entry: Some(entry),
+            title: Some("RPCs for Dummies".to_owned()),
+            reason: None,
+            stock: None,
+        };
+        Decisions {
+            decisions: entries(Seq(4)).into_iter().map(decision).collect(),
+            head: Seq(4 + BATCH),
+        }
+    }
+
+    fn write(bencher: Bencher<'_, '_>, body: &impl Serialize) {
+        bencher
+            .counter(ItemsCount::new(BATCH))
+            .bench_local(|| serde_json::to_vec(body).unwrap());
+    }
+
+    fn read<T: Serialize + DeserializeOwned>(bencher: Bencher<'_, '_>, body: &T) {
+        let bytes = serde_json::to_vec(body).unwrap();
+        bencher
+            .counter(ItemsCount::new(BATCH))
+            .bench_local(|| serde_json::from_slice::<T>(black_box(&bytes)).unwrap());
+    }
+
+    #[divan::bench]
+    fn write_orders(bencher: Bencher<'_, '_>) {
+        write(bencher, &orders());
+    }
+
+    #[divan::bench]
+    fn read_orders(bencher: Bencher<'_, '_>) {
+        read(bencher, &orders());
+    }
+
+    #[divan::bench]
+    fn write_sales(bencher: Bencher<'_, '_>) {
+        write(bencher, &Sales { sales: sales() });
+    }
+
+    #[divan::bench]
+    fn read_sales(bencher: Bencher<'_, '_>) {
+        read(bencher, &Sales { sales: sales() });
+    }
+
+    #[divan::bench]
+    fn write_decisions(bencher: Bencher<'_, '_>) {
+        write(bencher, &decisions());
+    }
+
+    #[divan::bench]
+    fn read_decisions(bencher: Bencher<'_, '_>) {
+        read(bencher, &decisions());
+    }
+
+    #[divan::bench]
+    fn write_order_results(bencher: Bencher<'_, '_>) {
+        write(bencher, &order_results());
+    }
+
+    /// All of it; a front-end only glimpses at a receipt and passes its bytes on.
+    #[divan::bench]
+    fn read_order_results(bencher: Bencher<'_, '_>) {
+        read(bencher, &order_results());
+    }
+}

@@ -1,0 +1,125 @@
+//! One measurement of a program, and the median of several.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use color_eyre::eyre::Result;
+use hdrhistogram::Histogram;
+
+use crate::ask::Ask;
+use crate::load::{self, Pace};
+use crate::processes::Program;
+
+/// What all measurements share.
+#[derive(Debug)]
+pub(crate) struct Bench {
+    /// Where the programs are.
+    pub(crate) binaries: PathBuf,
+    /// How often each is measured.
+    pub(crate) rounds: u32,
+    /// How long.
+    pub(crate) time: Duration,
+}
+
+/// What came of some rounds.
+#[derive(Debug)]
+pub(crate) struct Samples {
+    /// Answers a second, of each round.
+    pub(crate) rates: Vec<f64>,
+    latency_us: Histogram<u64>,
+    cpu_us: Vec<f64>,
+    switches: Vec<f64>,
+    memory_mib: u64,
+}
+
+impl Samples {
+    /// None so far.
+    ///
+    /// # Errors
+    /// None.
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self {
+            rates: Vec::new(),
+            latency_us: load::histogram()?,
+            cpu_us: Vec::new(),
+            switches: Vec::new(),
+            memory_mib: 0,
+        })
+    }
+
+    /// Answers a second.
+    pub(crate) fn rate(&self) -> f64 {
+        median(&self.rates)
+    }
+
+    /// The latency of all rounds together, in microseconds.
+    pub(crate) fn at(&self, quantile: f64) -> u64 {
+        self.latency_us.value_at_quantile(quantile)
+    }
+
+    /// Processor time of one answer, in microseconds.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        median(&self.cpu_us)
+    }
+
+    /// Switches between threads for one answer.
+    pub(crate) fn switches(&self) -> f64 {
+        median(&self.switches)
+    }
+
+    /// The most memory.
+    pub(crate) fn memory_mib(&self) -> u64 {
+        self.memory_mib
+    }
+}
+
+impl Bench {
+    /// Loads a program for a while, first to warm it up, and adds what came of it.
+    ///
+    /// # Errors
+    /// When it answers anything but success.
+    pub(crate) async fn sample(
+        &self,
+        samples: &mut Samples,
+        program: &Program,
+        ask: Ask,
+        connections: u32,
+    ) -> Result<f64> {
+        let warm = self.time.min(Duration::from_millis(500));
+        load::run(program.address, ask, connections, Pace::Closed, warm).await?;
+        let before = program.usage();
+        let outcome = load::run(program.address, ask, connections, Pace::Closed, self.time).await?;
+        let used = program.usage().since(before);
+        let answers = outcome.answers.max(1) as f64;
+        samples.rates.push(outcome.rate);
+        samples.latency_us.add(outcome.latency_us)?;
+        samples.cpu_us.push(used.cpu_s * 1e6 / answers);
+        samples.switches.push(used.switches as f64 / answers);
+        samples.memory_mib = samples.memory_mib.max(program.memory_mib());
+        Ok(outcome.rate)
+    }
+}
+
+/// The middle one; 0 of none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
+}
+
+/// The median of the ratios of rounds.
+pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
+    let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
+    median(&ratios)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ratio_is_the_median_of_the_rounds_and_not_of_the_sums() {
+        assert_eq!(ratio(&[10.0, 30.0, 900.0], &[20.0, 30.0, 300.0]), 1.0);
+        assert_eq!(median(&[]), 0.0);
+    }
+}

@@ -1,0 +1,57 @@
+//! Other programs that are measured, or that measure.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use color_eyre::eyre::{Context, OptionExt, Result, ensure};
+
+/// Where a program is, if it is installed.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|program| program.is_file())
+}
+
+/// What a program says on its standard output.
+///
+/// # Errors
+/// When it does not start or fails.
+pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String> {
+    run(Command::new(program).args(arguments))
+}
+
+/// The same of a command.
+///
+/// # Errors
+/// When it does not start or fails; with what it said.
+pub(crate) fn run(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.output().with_context(|| name.clone())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} failed: {said}");
+    Ok(String::from_utf8(output.stdout)?)
+}
+
+/// The number after a word.
+///
+/// # Errors
+/// When there is none.
+pub(crate) fn number_after(text: &str, word: &str) -> Result<f64> {
+    let (_, rest) = text.split_once(word).ok_or_eyre(format!("no {word} in {text:?}"))?;
+    let number = rest.split_whitespace().next().unwrap_or_default();
+    number.parse().with_context(|| format!("{word}{number}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_after_its_word() {
+        let text = "Requests/sec:  12345.60\nTransfer/sec: 1MB";
+        assert_eq!(number_after(text, "Requests/sec:").unwrap(), 12345.6);
+        assert!(number_after(text, "Transfer/sec:").is_err());
+        assert!(number_after(text, "tps = ").is_err());
+    }
+}
