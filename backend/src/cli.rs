@@ -3,6 +3,7 @@
 mod commands;
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -233,6 +234,22 @@ pub enum Services {
     Order(Listen, String),
     /// A front-end, over those catalogs and order services.
     Frontend(Listen, String, String, Option<Arc<str>>),
+}
+
+impl Services {
+    /// How many threads answer requests; as many as the machine has processors unless said otherwise.
+    ///
+    /// What reaches a catalog or an order service comes in batches, one after the other: there, more threads wake each other
+    /// for nothing.
+    pub fn threads(&self) -> Option<usize> {
+        match self {
+            Self::All(_) | Self::Frontend(..) => None,
+            Self::Catalog(..) | Self::Order(..) => {
+                let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+                Some(processors.div_ceil(2))
+            }
+        }
+    }
 }
 
 impl Role {

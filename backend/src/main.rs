@@ -28,8 +28,11 @@ fn run(cli: Cli) -> Result<ExitCode> {
     match cli.role.plan()? {
         Plan::Work(command) => command.run(),
         Plan::Serve(services) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(backend::run(services))?;
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            if let Some(threads) = services.threads() {
+                builder.worker_threads(threads);
+            }
+            builder.enable_all().build()?.block_on(backend::run(services))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -223,7 +223,7 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
 async fn sell_books(service: Arc<Service>, mut call: Call) -> Outcome {
-    let Sales { sales } = call.batch()?;
+    let Sales { sales } = call.lean()?;
     if sales.len() > limits::BATCH_ORDERS_MAX {
         let detail = format!("A batch has at most {} sales.", limits::BATCH_ORDERS_MAX);
         return Err(Failure::invalid(detail));

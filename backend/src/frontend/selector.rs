@@ -43,7 +43,7 @@ pub(super) fn parse_purchase(call: &mut Call) -> Result<(ItemNumber, Quantity), 
             item: None,
             quantity: Quantity::ONE,
         },
-        _ => call.json()?,
+        _ => call.lean()?,
     };
     let Some(item) = one("item", body.item, named)? else {
         return Err(Failure::invalid("Say which book to buy with `item`."));

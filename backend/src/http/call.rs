@@ -7,12 +7,18 @@ use bytes::Bytes;
 use common::wire::Lean;
 use common::{Code, Deadline, OrderId, Seq, headers};
 use http::HeaderMap;
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, IF_NONE_MATCH};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use super::Failure;
+
+// Looked up by every purchase: parsed once.
+static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
+static DEADLINE: HeaderName = HeaderName::from_static(headers::DEADLINE);
+static SEQ: HeaderName = HeaderName::from_static(headers::SEQ);
+static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
 
 /// A request whose path and method have found their route.
 #[derive(Debug)]
@@ -101,11 +107,11 @@ impl Call {
         self.json_by(|body| serde_json::from_slice(body).map_err(|error| error.to_string()))
     }
 
-    /// The same, of a batch.
+    /// The same, of what comes with every purchase.
     ///
     /// # Errors
     /// Those of [`Self::json`].
-    pub fn batch<T: Lean>(&mut self) -> Result<T, Failure> {
+    pub fn lean<T: Lean>(&mut self) -> Result<T, Failure> {
         self.json_by(T::from_json)
     }
 
@@ -161,7 +167,7 @@ impl Call {
     /// # Errors
     /// 400 if it is repeated, empty or no UUID.
     pub fn key(&self) -> Result<Option<OrderId>, Failure> {
-        let mut keys = self.fields.get_all(headers::IDEMPOTENCY_KEY).iter();
+        let mut keys = self.fields.get_all(&IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
             return Err(Failure::invalid("Idempotency-Key: expected one UUID, found several."));
@@ -174,7 +180,7 @@ impl Call {
     /// # Errors
     /// 400 if it is no moment.
     pub fn deadline(&self) -> Result<Option<Deadline>, Failure> {
-        self.field(headers::DEADLINE)
+        self.field(&DEADLINE)
             .map(|deadline| parse("Bookstore-Deadline", deadline))
             .transpose()
     }
@@ -184,14 +190,12 @@ impl Call {
     /// # Errors
     /// 400 if it is no position.
     pub fn seen(&self) -> Result<Option<Seq>, Failure> {
-        self.field(headers::SEQ)
-            .map(|seq| parse("Bookstore-Seq", seq))
-            .transpose()
+        self.field(&SEQ).map(|seq| parse("Bookstore-Seq", seq)).transpose()
     }
 
     /// Whether the client wants an answer that no cache has kept.
     pub fn wants_fresh(&self) -> bool {
-        self.field(CACHE_CONTROL.as_str()).is_some_and(|directives| {
+        self.field(&CACHE_CONTROL).is_some_and(|directives| {
             directives
                 .split(',')
                 .any(|word| word.trim().eq_ignore_ascii_case("no-cache"))
@@ -204,7 +208,7 @@ impl Call {
     /// # Errors
     /// 400 if it is no position.
     pub fn resume_after(&self) -> Result<Option<Seq>, Failure> {
-        match self.field(headers::LAST_EVENT_ID) {
+        match self.field(&LAST_EVENT_ID) {
             Some(id) => parse("Last-Event-ID", id).map(Some),
             None => self.parse_query("after"),
         }
@@ -232,15 +236,15 @@ impl Call {
 
     /// The bearer token (RFC 6750), if one was sent.
     pub fn bearer(&self) -> Option<&str> {
-        let (scheme, token) = self.field(AUTHORIZATION.as_str())?.split_once(' ')?;
+        let (scheme, token) = self.field(&AUTHORIZATION)?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
 
     pub(super) fn if_none_match(&self) -> Option<&str> {
-        self.field(IF_NONE_MATCH.as_str())
+        self.field(&IF_NONE_MATCH)
     }
 
-    fn field(&self, name: &str) -> Option<&str> {
+    fn field(&self, name: &HeaderName) -> Option<&str> {
         self.fields.get(name).map(|value| value.to_str().unwrap_or_default())
     }
 }

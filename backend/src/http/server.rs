@@ -15,8 +15,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 
 use super::Routes;
 use super::answer::WarpResponse;
@@ -82,28 +82,28 @@ impl Server {
         let rest = TowerToHyperService::new(warp::service(routes.into_filter()));
         let front = Front { lanes, rest };
         let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
-        let connections = TaskTracker::new();
-        let cut = CancellationToken::new();
-        while let Some((stream, place)) = accept(&listener, &places, &stopping).await {
-            let connection = serve(stream, front.clone(), stopping.clone());
-            let cut = cut.clone();
-            connections.spawn(async move {
-                tokio::select! {
-                    () = connection => {}
-                    () = cut.cancelled() => {}
+        let mut connections = JoinSet::new();
+        loop {
+            tokio::select! {
+                accepted = accept(&listener, &places, &stopping) => {
+                    let Some((stream, place)) = accepted else { break };
+                    let connection = serve(stream, front.clone(), stopping.clone());
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
                 }
-                drop(place);
-            });
+                Some(_) = connections.join_next() => {}
+            }
         }
         drop(listener);
-        connections.close();
-        if tokio::time::timeout(grace, connections.wait()).await.is_err() {
+        let drained = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(grace, drained).await.is_err() {
             tracing::warn!(
                 connections = connections.len(),
                 "the grace is over; connections are cut"
             );
-            cut.cancel();
-            connections.wait().await;
+            connections.shutdown().await;
         }
     }
 }
@@ -147,6 +147,7 @@ where
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
+        biased;
         served = connection.as_mut() => served,
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();

@@ -105,7 +105,7 @@ async fn buy_book_by_get(orders: Arc<Orders>, call: Call) -> Outcome {
     responses((status = 200, description = "One result for each order", body = OrderResults),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
 async fn place_orders(orders: Arc<Orders>, mut call: Call) -> Outcome {
-    let batch: Batch = call.batch()?;
+    let batch: Batch = call.lean()?;
     if batch.orders.len() > limits::BATCH_ORDERS_MAX {
         return Err(Failure::invalid(format!(
             "A batch has at most {} orders.",

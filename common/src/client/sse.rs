@@ -56,22 +56,35 @@ pub(super) struct Event<'a> {
 impl<'a> Event<'a> {
     pub(super) fn read(block: &'a [u8]) -> Result<Self, Utf8Error> {
         let mut event = Self::default();
-        for line in str::from_utf8(block)?.lines() {
-            let (field, value) = line.split_once(':').unwrap_or((line, ""));
-            let value = value.strip_prefix(' ').unwrap_or(value);
-            match field {
-                "event" => event.name = value,
-                "data" => {
-                    event.data = Some(match event.data {
-                        None => Cow::Borrowed(value),
-                        Some(before) => Cow::Owned(format!("{before}\n{value}")),
-                    });
-                }
-                "" if !line.is_empty() => event.has_comment = true,
-                _ => {}
-            }
+        let mut rest = str::from_utf8(block)?;
+        while let Some(end) = memchr(b'\n', rest.as_bytes()) {
+            let (line, after) = rest.split_at(end);
+            rest = after.get(1..).unwrap_or_default();
+            event.add(line.strip_suffix('\r').unwrap_or(line));
         }
         Ok(event)
+    }
+
+    fn add(&mut self, line: &'a str) {
+        let (field, value) = match memchr(b':', line.as_bytes()) {
+            Some(colon) => (
+                line.get(..colon).unwrap_or_default(),
+                line.get(colon + 1..).unwrap_or_default(),
+            ),
+            None => (line, ""),
+        };
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "event" => self.name = value,
+            "data" => {
+                self.data = Some(match self.data.take() {
+                    None => Cow::Borrowed(value),
+                    Some(before) => Cow::Owned(format!("{before}\n{value}")),
+                });
+            }
+            "" if !line.is_empty() => self.has_comment = true,
+            _ => {}
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Decision, Decisions, Order, Orders, Outcome, Receipt, Sale, Sales, Status};
+use super::{BuyBody, Decision, Decisions, Order, Orders, Outcome, Receipt, Sale, Sales, Status};
 use crate::{Deadline, Entry, ItemNumber, OrderId, Quantity, Seq, Stock, Timestamp};
 
 /// A body, or a part of one, that hundreds of thousands of purchases a second go through.
@@ -230,6 +230,29 @@ impl Lean for Entry {
         };
         json.skip("}")?;
         Some(entry)
+    }
+}
+
+impl Lean for BuyBody {
+    fn push(&self, json: &mut Vec<u8>) {
+        json.push(b'{');
+        if let Some(item) = self.item {
+            number(json, "\"item\":", item.get());
+            json.push(b',');
+        }
+        number(json, "\"quantity\":", self.quantity.get());
+        json.push(b'}');
+    }
+
+    fn read(json: &mut Reader<'_>) -> Option<Self> {
+        json.skip("{\"item\":")?;
+        let item = Some(json.count()?);
+        let quantity = json.maybe(",\"quantity\":", Reader::count)?;
+        json.skip("}")?;
+        Some(Self {
+            item,
+            quantity: quantity.unwrap_or_default(),
+        })
     }
 }
 
@@ -533,6 +556,11 @@ mod tests {
         }
 
         #[test]
+        fn purchases_agree(item in numbers(1, u64::from(u32::MAX)), quantity in numbers(1, 100), place: Index, byte: u8) {
+            agrees(&BuyBody { item: Some(item), quantity }, place, byte);
+        }
+
+        #[test]
         fn orders_agree(value in batches_of_orders(), place: Index, byte: u8) {
             agrees(&value, place, byte);
         }
@@ -554,6 +582,14 @@ mod tests {
                 let lines = String::from_utf8(results.to_json_lines()).unwrap();
                 assert_eq!(lines.replace('\n', ""), serde_json::to_string(&results).unwrap());
             }
+        }
+    }
+
+    #[test]
+    fn a_purchase_of_one_copy_or_of_a_book_named_elsewhere_is_read() {
+        for (json, item, quantity) in [(r#"{"item":2}"#, Some(2), 1), (r#"{"quantity":3}"#, None, 3)] {
+            let body = BuyBody::from_json(json.as_bytes()).unwrap();
+            assert_eq!((body.item.map(ItemNumber::get), body.quantity.get()), (item, quantity));
         }
     }
 
