@@ -15,13 +15,13 @@ const CONNECTIONS: u32 = 64;
 /// Fewer than the front-end keeps.
 const HOT: u32 = 100_000;
 /// What a front-end keeps at the most.
-const KEPT: u32 = 200_000;
+const KEPT: u32 = 1_000_000;
 /// So many requests for each book that can be kept leave hardly one of them unknown.
 const REQUESTS_EACH: u64 = 3;
 
 const HEADING: Heading = Heading {
     title: "Lookups among very many books",
-    about: "Three processes, CSV store. A front-end keeps 200,000 books, and knows as many as it can when \
+    about: "Three processes, CSV store. A front-end keeps 1,000,000 books, and knows as many as it can when \
             measuring begins; what it has not is fetched from the catalog. MiB is what \
             the front-end has resident after it.",
     columns: &[

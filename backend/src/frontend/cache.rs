@@ -14,8 +14,8 @@ use common::client::Freshness;
 use common::wire::{Book, Page};
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 
-/// The most books kept, of some 400 bytes each.
-const BOOKS_MAX: usize = 200_000;
+/// The most books kept, of some 300 bytes each and their texts.
+const BOOKS_MAX: usize = 1_000_000;
 /// The most pages kept, of up to 100 numbers each, and the most other documents.
 const PAGES_MAX: usize = 10_000;
 /// Books of which the feed's last word is remembered, to bring late answers up to date.
@@ -35,12 +35,46 @@ pub(super) struct Hit {
     pub(super) age_s: Option<u64>,
 }
 
+/// A book as its JSON, whose last fields are those that a sale changes.
 #[derive(Debug)]
 struct KeptBook {
-    book: Book,
     json: Bytes,
+    /// So much of it comes before the stock.
+    lasting_bytes: usize,
+    stock: Stock,
+    /// The entry that changed it last.
+    seq: Seq,
     /// Shown once the feed has come this far.
     since: Seq,
+}
+
+impl KeptBook {
+    fn new(book: &Book, since: Seq) -> Self {
+        // A struct with string keys: writing it cannot fail.
+        let json = serde_json::to_vec(book).unwrap_or_default();
+        // A quote within a string is escaped: this is the field itself.
+        let lasting_bytes = memchr::memmem::rfind(&json, b",\"stock\":").unwrap_or_default();
+        Self {
+            json: json.into_boxed_slice().into(),
+            lasting_bytes,
+            stock: book.stock,
+            seq: book.seq,
+            since,
+        }
+    }
+
+    /// Writes the stock and the entry into the JSON.
+    fn write(&mut self) {
+        let lasting = self.json.get(..self.lasting_bytes).unwrap_or_default();
+        let mut json = Vec::with_capacity(lasting.len() + 48);
+        json.extend_from_slice(lasting);
+        json.extend_from_slice(b",\"stock\":");
+        json.extend_from_slice(itoa::Buffer::new().format(self.stock.get()).as_bytes());
+        json.extend_from_slice(b",\"seq\":");
+        json.extend_from_slice(itoa::Buffer::new().format(self.seq.0).as_bytes());
+        json.push(b'}');
+        self.json = json.into_boxed_slice().into();
+    }
 }
 
 /// A page of books, or the list of the topics.
@@ -114,7 +148,7 @@ impl Cache {
         let kept = shelves.books.get(&item).filter(|kept| kept.since <= shelves.position)?;
         Some(Hit {
             json: kept.json.clone(),
-            tag: kept.book.seq,
+            tag: kept.seq,
             at: shelves.position,
             age_s,
         })
@@ -233,10 +267,10 @@ impl Shelves {
         }
         self.changes.insert(entry.item, (entry.seq, stock));
         if let Some(kept) = self.books.get_mut(&entry.item)
-            && kept.book.seq < entry.seq
+            && kept.seq < entry.seq
         {
-            kept.book.stock = stock;
-            kept.book.seq = entry.seq;
+            kept.stock = stock;
+            kept.seq = entry.seq;
         }
     }
 
@@ -244,9 +278,9 @@ impl Shelves {
     fn write_moved(&mut self, entries: &[Entry]) {
         for entry in entries {
             if let Some(kept) = self.books.get_mut(&entry.item)
-                && kept.book.seq == entry.seq
+                && kept.seq == entry.seq
             {
-                kept.json = json_of(&kept.book);
+                kept.write();
             }
         }
     }
@@ -280,14 +314,8 @@ impl Shelves {
             (book.seq, book.stock) = (seq, stock);
         }
         make_room(&mut self.books, BOOKS_MAX);
-        let json = json_of(&book);
-        self.books.insert(book.item, KeptBook { book, json, since: at });
+        self.books.insert(book.item, KeptBook::new(&book, at));
     }
-}
-
-fn json_of(book: &Book) -> Bytes {
-    // A struct with string keys: writing it cannot fail.
-    serde_json::to_vec(book).unwrap_or_default().into()
 }
 
 fn make_room<K, V>(map: &mut HashMap<K, V>, most: usize) {
@@ -309,7 +337,7 @@ mod tests {
     fn book(item: u64, stock: u64, seq: u64) -> Book {
         Book {
             item: ItemNumber::try_from(item).unwrap(),
-            title: format!("Book {item}"),
+            title: format!("Book {item}, \",\"stock\":7\""),
             author: None,
             topic: "t".into(),
             cost: Cost::default(),
