@@ -1,0 +1,49 @@
+//! Writing values behind their names.
+
+use super::Lean;
+
+pub(super) fn text(json: &mut Vec<u8>, text: &str) {
+    json.extend_from_slice(text.as_bytes());
+}
+
+pub(super) fn number(json: &mut Vec<u8>, name: &str, number: impl itoa::Integer) {
+    text(json, name);
+    text(json, itoa::Buffer::new().format(number));
+}
+
+pub(super) fn flag(json: &mut Vec<u8>, name: &str, flag: bool) {
+    text(json, name);
+    text(json, if flag { "true" } else { "false" });
+}
+
+/// A value in quotes that needs no escapes.
+pub(super) fn quoted(json: &mut Vec<u8>, name: &str, push: impl FnOnce(&mut Vec<u8>)) {
+    text(json, name);
+    json.push(b'"');
+    push(json);
+    json.push(b'"');
+}
+
+pub(super) fn word(json: &mut Vec<u8>, name: &str, word: &str) {
+    quoted(json, name, |json| text(json, word));
+}
+
+pub(super) fn title(json: &mut Vec<u8>, title: Option<&str>) {
+    if let Some(title) = title {
+        text(json, ",\"title\":");
+        // A string written into memory cannot fail.
+        let _ = serde_json::to_writer(json, title);
+    }
+}
+
+pub(super) fn list<T: Lean>(json: &mut Vec<u8>, name: &str, items: &[T]) {
+    text(json, name);
+    json.push(b'[');
+    for (index, item) in items.iter().enumerate() {
+        if index > 0 {
+            json.push(b',');
+        }
+        item.push(json);
+    }
+    json.push(b']');
+}
