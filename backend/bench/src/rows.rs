@@ -86,20 +86,8 @@ impl Row {
         let processes = if self.in_one { "one process" } else { "three processes" };
         let what = format!("{}, {processes}", self.ask);
         let ratio = ratio(&ours.rates, &bare.rates);
-        let cells = vec![
-            what.clone(),
-            self.connections.to_string(),
-            format!("{:.0}", ours.rate()),
-            format!("{:.0}", bare.rate()),
-            format!("{ratio:.2}"),
-            ours.at(0.5).to_string(),
-            ours.at(0.99).to_string(),
-            ours.at(0.999).to_string(),
-            format!("{:.1}", ours.cpu_us()),
-            format!("{:.2}", ours.switches()),
-            ours.memory_mib().to_string(),
-        ];
-        report.row(&HEADING, cells);
+        let names = vec![what.clone(), self.connections.to_string()];
+        report.row(&HEADING, [names, ours.against(bare), ours.costs()].concat());
         if let Some(goal) = self.goal() {
             let durable = if self.ask == Ask::Buy { "durable " } else { "" };
             let what = format!("{durable}{what} ÷ bare handler, {} connections", self.connections);

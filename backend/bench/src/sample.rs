@@ -52,24 +52,31 @@ impl Samples {
         median(&self.rates)
     }
 
-    /// The latency of all rounds together, in microseconds.
-    pub(crate) fn at(&self, quantile: f64) -> u64 {
-        self.latency_us.value_at_quantile(quantile)
+    /// Cells of a table: both rates, their ratio, and the latency of all rounds together at p50, p99 and p99.9.
+    pub(crate) fn against(&self, other: &Self) -> Vec<String> {
+        let at = |quantile| self.latency_us.value_at_quantile(quantile).to_string();
+        vec![
+            format!("{:.0}", self.rate()),
+            format!("{:.0}", other.rate()),
+            format!("{:.2}", ratio(&self.rates, &other.rates)),
+            at(0.5),
+            at(0.99),
+            at(0.999),
+        ]
     }
 
-    /// Processor time of one answer, in microseconds.
-    pub(crate) fn cpu_us(&self) -> f64 {
-        median(&self.cpu_us)
+    /// Cells of a table: processor time in microseconds and switches between threads for one answer, the most memory.
+    pub(crate) fn costs(&self) -> Vec<String> {
+        vec![
+            format!("{:.1}", median(&self.cpu_us)),
+            format!("{:.2}", self.switches()),
+            self.memory_mib.to_string(),
+        ]
     }
 
     /// Switches between threads for one answer.
     pub(crate) fn switches(&self) -> f64 {
         median(&self.switches)
-    }
-
-    /// The most memory.
-    pub(crate) fn memory_mib(&self) -> u64 {
-        self.memory_mib
     }
 }
 

@@ -95,20 +95,8 @@ impl Other {
             }
         }
         let ratio = ratio(&other.rates, &csv.rates);
-        let cells = vec![
-            self.name().to_owned(),
-            CONNECTIONS.to_string(),
-            format!("{:.0}", other.rate()),
-            format!("{:.0}", csv.rate()),
-            format!("{ratio:.2}"),
-            other.at(0.5).to_string(),
-            other.at(0.99).to_string(),
-            other.at(0.999).to_string(),
-            format!("{:.1}", other.cpu_us()),
-            format!("{:.2}", other.switches()),
-            other.memory_mib().to_string(),
-        ];
-        report.row(&HEADING, cells);
+        let names = vec![self.name().to_owned(), CONNECTIONS.to_string()];
+        report.row(&HEADING, [names, other.against(&csv), other.costs()].concat());
         let (what, goal) = self.goal();
         report.goal(self.name(), what, ratio, Bound::AtLeast(goal));
         Ok(())
