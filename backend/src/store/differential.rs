@@ -239,6 +239,8 @@ fn runner(histories: u32) -> TestRunner {
             .and_then(|cases| cases.parse().ok())
             .unwrap_or(histories),
         failure_persistence: None,
+        // The usual four for each case can end before the shortest history is found.
+        max_shrink_iters: 20_000,
         ..Config::default()
     })
 }
