@@ -25,7 +25,8 @@ impl Cost {
         self.0
     }
 
-    pub(crate) fn push(self, text: &mut Vec<u8>) {
+    /// Appends its text, without asking for memory.
+    pub fn push(self, text: &mut Vec<u8>) {
         Total(u64::from(self.0)).push(text);
     }
 
@@ -94,29 +95,24 @@ impl Total {
 
     /// Its text, written without asking for memory: each sale has two.
     fn written(self, text: &mut [u8; TEXT_BYTES]) -> &str {
-        let mut rest = self.0;
-        let mut start = text.len();
-        for (place, byte) in text.iter_mut().rev().enumerate() {
-            if place == PLACES {
-                *byte = b'.';
-            } else {
-                *byte = b'0' + (rest % 10) as u8;
-                rest /= 10;
-            }
-            start -= 1;
-            if rest == 0 && place > PLACES {
-                break;
-            }
+        let mut whole = itoa::Buffer::new();
+        let whole = whole.format(self.0 / 100).as_bytes();
+        let cents = (self.0 % 100) as u8;
+        let (start, fraction) = text.split_at_mut(whole.len());
+        start.copy_from_slice(whole);
+        let end = whole.len() + FRACTION_BYTES;
+        if let Some(fraction) = fraction.first_chunk_mut() {
+            *fraction = [b'.', b'0' + cents / 10, b'0' + cents % 10];
         }
         // All of it is ASCII.
-        text.get(start..)
+        text.get(..end)
             .and_then(|text| str::from_utf8(text).ok())
             .unwrap_or_default()
     }
 }
 
-/// Digits behind the point.
-const PLACES: usize = 2;
+/// The point and the two digits behind it.
+const FRACTION_BYTES: usize = 3;
 /// The longest text: the twenty digits of the largest number, and the point.
 const TEXT_BYTES: usize = 21;
 

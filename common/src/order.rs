@@ -24,7 +24,8 @@ impl OrderId {
         Self(Uuid::now_v7())
     }
 
-    pub(crate) fn push(self, text: &mut Vec<u8>) {
+    /// Appends its text, without asking for memory.
+    pub fn push(self, text: &mut Vec<u8>) {
         let mut hyphenated = Uuid::encode_buffer();
         text.extend_from_slice(self.0.hyphenated().encode_lower(&mut hyphenated).as_bytes());
     }

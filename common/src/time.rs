@@ -39,7 +39,8 @@ impl Timestamp {
         self.0
     }
 
-    pub(crate) fn push(self, text: &mut Vec<u8>) {
+    /// Appends its text, without asking for memory.
+    pub fn push(self, text: &mut Vec<u8>) {
         match calendar::write(self.0) {
             Some(moment) => text.extend_from_slice(&moment),
             None => text.extend_from_slice(self.to_string().as_bytes()),

@@ -15,11 +15,14 @@ impl<'a> Reader<'a> {
         self.0.is_empty()
     }
 
+    // Inlined, so that what is expected is compared as a word or two and not by a call.
+    #[inline]
     pub(super) fn skip(&mut self, expected: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(expected)?;
         Some(())
     }
 
+    #[inline]
     pub(super) fn skips(&mut self, expected: &str) -> bool {
         self.skip(expected).is_some()
     }
@@ -46,17 +49,25 @@ impl<'a> Reader<'a> {
         }
         let (text, rest) = self.0.split_at_checked(end + 2)?;
         self.0 = rest;
-        serde_json::from_str(text).ok()
+        let plain = text.get(1..=end)?;
+        match plain.bytes().any(|byte| byte == b'\\' || byte < b' ') {
+            true => serde_json::from_str(text).ok(),
+            false => Some(plain.to_owned()),
+        }
     }
 
     pub(super) fn number(&mut self) -> Option<u64> {
-        let digits = self.0.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = self.0.split_at_checked(digits)?;
-        if digits > 1 && number.starts_with('0') {
+        let bytes = self.0.as_bytes();
+        let (mut number, mut digits) = (0_u64, 0);
+        while let Some(byte @ b'0'..=b'9') = bytes.get(digits) {
+            number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+            digits += 1;
+        }
+        if digits == 0 || (digits > 1 && bytes.first() == Some(&b'0')) {
             return None;
         }
-        self.0 = rest;
-        number.parse().ok()
+        self.0 = self.0.get(digits..)?;
+        Some(number)
     }
 
     pub(super) fn count<T: TryFrom<u64>>(&mut self) -> Option<T> {
@@ -82,6 +93,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A field that may be absent.
+    #[inline]
     pub(super) fn maybe<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
         if self.skips(name) {
             read(self).map(Some)
@@ -96,11 +108,16 @@ impl<'a> Reader<'a> {
         if self.skips("]") {
             return Some(items);
         }
+        let bytes = self.0.len();
         loop {
             items.push(T::read(self)?);
             if !self.skips(",") {
                 self.skip("]")?;
                 return Some(items);
+            }
+            if items.len() == 1 {
+                // The others are about as long as the first one.
+                items.reserve(self.0.len() / (bytes - self.0.len()));
             }
         }
     }

@@ -2,6 +2,10 @@
 
 use super::Lean;
 
+/// How much longer than the first item of a list, and the end of a text, room is made for.
+const LEEWAY_BYTES: usize = 32;
+
+#[inline]
 pub(super) fn text(json: &mut Vec<u8>, text: &str) {
     json.extend_from_slice(text.as_bytes());
 }
@@ -17,6 +21,7 @@ pub(super) fn flag(json: &mut Vec<u8>, name: &str, flag: bool) {
 }
 
 /// A value in quotes that needs no escapes.
+#[inline]
 pub(super) fn quoted(json: &mut Vec<u8>, name: &str, push: impl FnOnce(&mut Vec<u8>)) {
     text(json, name);
     json.push(b'"');
@@ -39,11 +44,15 @@ pub(super) fn title(json: &mut Vec<u8>, title: Option<&str>) {
 pub(super) fn list<T: Lean>(json: &mut Vec<u8>, name: &str, items: &[T]) {
     text(json, name);
     json.push(b'[');
-    for (index, item) in items.iter().enumerate() {
-        if index > 0 {
+    if let Some((first, others)) = items.split_first() {
+        let start = json.len();
+        first.push(json);
+        // The others are about as long as the first one.
+        json.reserve((json.len() - start + LEEWAY_BYTES) * others.len() + LEEWAY_BYTES);
+        for item in others {
             json.push(b',');
+            item.push(json);
         }
-        item.push(json);
     }
     json.push(b']');
 }
