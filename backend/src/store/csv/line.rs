@@ -103,14 +103,21 @@ pub(super) struct Step {
 pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     let start = buffer.len();
     push_number(buffer, Some(entry.seq.0));
-    push(buffer, entry.at);
+    entry.at.push(buffer);
+    buffer.push(b',');
     push_word(buffer, entry.kind.as_str());
     push_number(buffer, Some(entry.item.get()));
     push_number(buffer, entry.quantity);
     push_number(buffer, Some(entry.change));
     push_number(buffer, entry.stock_after.map(Stock::get));
-    push_optional(buffer, entry.order);
-    push_optional(buffer, entry.unit_cost);
+    if let Some(order) = entry.order {
+        order.push(buffer);
+    }
+    buffer.push(b',');
+    if let Some(cost) = entry.unit_cost {
+        cost.push(buffer);
+    }
+    buffer.push(b',');
     push_word(buffer, entry.reason.map(common::Reason::as_str).unwrap_or_default());
     push_number(buffer, Some(batch.0));
     finish(buffer, start);
@@ -147,18 +154,12 @@ fn push_number(buffer: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
     buffer.push(b',');
 }
 
-fn push_optional(buffer: &mut Vec<u8>, column: Option<impl fmt::Display>) {
-    match column {
-        Some(column) => push(buffer, column),
-        None => buffer.push(b','),
-    }
-}
-
 /// The line so far ends in a comma, which the checksum does not cover.
 fn finish(buffer: &mut Vec<u8>, start: usize) {
-    let checked = buffer.get(start..buffer.len().saturating_sub(1)).unwrap_or_default();
-    let sum = crc32c::crc32c(checked);
-    let _ = writeln!(buffer, "{sum:08x}");
+    buffer.pop();
+    let sum = check(buffer.get(start..).unwrap_or_default());
+    buffer.extend_from_slice(&sum);
+    buffer.push(b'\n');
 }
 
 impl<'a> Line<'a> {
