@@ -317,7 +317,8 @@ fn follow_others(store: Arc<dyn Store>, head: watch::Receiver<Seq>, batcher: Bat
             let (store, known) = (Arc::clone(&store), *head.borrow());
             let waited = tokio::task::spawn_blocking(move || store.wait_for_others(known, OTHERS_PATIENCE)).await;
             match waited {
-                Ok(Ok(found)) if found > known => {
+                // What was appended from here meanwhile is no news.
+                Ok(Ok(found)) if found > *head.borrow() => {
                     // Too busy to look is busy enough to find out by a conflict.
                     let _ = batcher.call(Job::Confirm).await;
                 }

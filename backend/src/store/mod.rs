@@ -131,8 +131,8 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Waits until the ledger goes on after `after`, whoever wrote that, but for at most `patience`; gives the last entry.
-    /// A store that is not shared has nobody to wait for: it sits the time out and gives `after`.
+    /// Waits until another process has appended after `after`, but for at most `patience`; gives the last entry. What was
+    /// appended from here is no news. A store that is not shared has nobody to wait for: it sits the time out and gives `after`.
     ///
     /// # Errors
     /// See [`Error`]. An error here is no reason to stop: the next call looks again.

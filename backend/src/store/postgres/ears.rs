@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use sqlx::PgPool;
 use sqlx::postgres::PgListener;
-use sqlx::{Executor as _, PgPool};
+use uuid::Uuid;
 
 use super::{statements, trouble};
 use crate::store::sql;
@@ -17,8 +18,10 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// One who listens for notices, where the engine sends any. An engine that takes `LISTEN` and sends nothing is polled:
 /// notices count only once one was heard, and a listener sends the first to itself.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ears {
+    /// What this process says itself, which is no news to it.
+    own: String,
     listener: Option<PgListener>,
     has_heard: bool,
     is_deaf: bool,
@@ -26,21 +29,28 @@ pub(super) struct Ears {
 }
 
 impl Ears {
-    /// One who only ever looks.
-    pub(super) fn deaf() -> Self {
+    /// One who listens, or only ever looks.
+    pub(super) fn new(voice: Uuid, listens: bool) -> Self {
         Self {
-            is_deaf: true,
-            ..Self::default()
+            own: voice.to_string(),
+            listener: None,
+            has_heard: false,
+            is_deaf: !listens,
+            failed_at: None,
         }
     }
 
-    /// Sees to it that whatever is committed from now on is heard, if that is possible.
-    pub(super) async fn open(&mut self, pool: &PgPool) {
-        let is_soon = self.failed_at.is_some_and(|at| at.elapsed() < RETRY);
-        if self.is_deaf || is_soon || self.listener.is_some() {
-            return;
+    /// Sees to it that whatever is committed from now on is heard, if that is possible. False if it was heard before, too:
+    /// then nothing can have been missed.
+    pub(super) async fn open(&mut self, pool: &PgPool) -> bool {
+        if self.listener.is_some() {
+            return !self.has_heard;
         }
-        match listen(pool).await {
+        let is_soon = self.failed_at.is_some_and(|at| at.elapsed() < RETRY);
+        if self.is_deaf || is_soon {
+            return true;
+        }
+        match listen(pool, &self.own).await {
             Ok(listener) => {
                 self.listener = Some(listener);
                 self.failed_at = None;
@@ -54,28 +64,37 @@ impl Ears {
                 );
             }
         }
+        true
     }
 
     /// Waits until it is time to look, for at most `patience`.
     pub(super) async fn wait(&mut self, patience: Duration) {
         let pause = if self.has_heard { POLL_SELDOM } else { POLL };
-        let pause = pause.min(patience);
-        let Some(listener) = &mut self.listener else {
-            return tokio::time::sleep(pause).await;
-        };
-        match tokio::time::timeout(pause, listener.try_recv()).await {
-            Ok(Ok(Some(_))) => {
-                // Many notices mean the same: look.
-                while listener.next_buffered().is_some() {}
-                self.has_heard = true;
-            }
-            // The connection was lost, and what was said meanwhile.
-            Ok(Ok(None) | Err(_)) => {
+        // Only the end of the pause or somebody else's notice ends it.
+        let _ = tokio::time::timeout(pause.min(patience), self.hear_others()).await;
+    }
+
+    /// Waits until somebody else said something, or the connection was lost, and what was said meanwhile.
+    async fn hear_others(&mut self) {
+        loop {
+            let Some(listener) = &mut self.listener else {
+                return std::future::pending().await;
+            };
+            let Ok(Some(notice)) = listener.try_recv().await else {
                 self.listener = None;
                 self.has_heard = false;
                 self.failed_at = Some(Instant::now());
+                return;
+            };
+            self.has_heard = true;
+            let mut is_news = notice.payload() != self.own;
+            // Many notices mean the same: look.
+            while let Some(notice) = listener.next_buffered() {
+                is_news |= notice.payload() != self.own;
             }
-            Err(_) => {}
+            if is_news {
+                return;
+            }
         }
     }
 
@@ -86,10 +105,10 @@ impl Ears {
     }
 }
 
-async fn listen(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+async fn listen(pool: &PgPool, own: &str) -> Result<PgListener, sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
     listener.listen(statements::CHANNEL).await?;
-    listener.execute(statements::NOTIFY).await?;
+    sqlx::query(statements::NOTIFY).bind(own).execute(&mut listener).await?;
     Ok(listener)
 }

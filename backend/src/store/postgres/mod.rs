@@ -14,6 +14,7 @@ mod write;
 mod tests;
 
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,7 @@ use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
 use sqlx::{Connection as _, PgConnection, PgPool};
+use uuid::Uuid;
 
 pub use self::address::Address;
 use self::ears::Ears;
@@ -54,6 +56,12 @@ pub struct Store {
     gate: Gate<Writer>,
     readers: PgPool,
     ears: Mutex<Ears>,
+    /// What is said along with every commit.
+    voice: Uuid,
+    /// The last entry that was appended from here, or is on its way.
+    appended: AtomicU64,
+    /// The last entry that was seen when others were waited for.
+    seen: AtomicU64,
     blocking: Blocking,
 }
 
@@ -95,6 +103,7 @@ impl Store {
             let notifies = notifies.map_err(error("open", address))? && notices;
             Ok::<_, Error>((connection, id, notifies, session::readers(address)))
         })?;
+        let voice = Uuid::new_v4();
         Ok(Self {
             address: address.clone(),
             id,
@@ -104,7 +113,10 @@ impl Store {
                 room: Room::default(),
             }),
             readers,
-            ears: Mutex::new(if notifies { Ears::default() } else { Ears::deaf() }),
+            voice,
+            ears: Mutex::new(Ears::new(voice, notifies)),
+            appended: AtomicU64::new(0),
+            seen: AtomicU64::new(0),
             blocking,
         })
     }
@@ -134,7 +146,7 @@ impl Store {
             address: &self.address,
             batch,
             books,
-            notifies: self.notifies,
+            voice: self.notifies.then_some(self.voice),
             stage: Stage::Before,
         };
         let patience = match books {
@@ -360,7 +372,11 @@ impl super::Store for Store {
                 Err(Error::Conflict)
             };
         }
+        // Said before it is so, as it may be seen before this call returns. Whoever was first finds out by the conflict.
+        let last = entries.last().map_or(head, |entry| entry.seq);
+        self.appended.store(last.0, Ordering::Relaxed);
         self.change(head, entries, Books::Follow)
+            .inspect_err(|_| self.appended.store(head.0, Ordering::Relaxed))
     }
 
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
@@ -404,17 +420,23 @@ impl super::Store for Store {
         let mut ears = self.ears.lock().unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + patience;
         self.blocking.run(async {
+            let mut is_due = self.seen.load(Ordering::Relaxed) > after.0;
             loop {
-                ears.open(&self.readers).await;
-                // Listening began before this look: nothing falls in between.
-                let head = tokio::time::timeout(READ_MAX, head_of(&self.readers)).await;
-                let head = head.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(self.error())?;
-                let head = sql::seq(head).map_err(|why| damaged(&self.address, why))?;
+                is_due |= ears.open(&self.readers).await;
                 let left = until.saturating_duration_since(Instant::now());
-                if head > after || left.is_zero() {
-                    return Ok(head);
+                if is_due || left.is_zero() {
+                    // Listening began before this look: nothing falls in between.
+                    let head = tokio::time::timeout(READ_MAX, head_of(&self.readers)).await;
+                    let head = head.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(self.error())?;
+                    let head = sql::seq(head).map_err(|why| damaged(&self.address, why))?;
+                    self.seen.store(head.0, Ordering::Relaxed);
+                    let known = after.max(Seq(self.appended.load(Ordering::Relaxed)));
+                    if head > known || left.is_zero() {
+                        return Ok(head);
+                    }
                 }
                 ears.wait(left).await;
+                is_due = true;
             }
         })
     }
@@ -425,7 +447,10 @@ impl Drop for Store {
         // Saying goodbye is polite, not needed: the server rolls back what a lost connection leaves.
         const GOODBYE_MAX: Duration = Duration::from_secs(1);
         let writer = self.gate.writer_mut().and_then(|writer| writer.connection.take());
-        let ears = std::mem::take(self.ears.get_mut().unwrap_or_else(PoisonError::into_inner));
+        let ears = std::mem::replace(
+            self.ears.get_mut().unwrap_or_else(PoisonError::into_inner),
+            Ears::new(self.voice, false),
+        );
         self.blocking.run(async {
             let _ = tokio::time::timeout(GOODBYE_MAX, async {
                 drop(ears);

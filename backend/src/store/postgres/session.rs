@@ -153,7 +153,7 @@ fn collides(code: Option<&str>) -> bool {
 
 /// Whether `NOTIFY` is understood. Where it is not, nobody is told, and everybody looks now and then.
 pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match sqlx::query(statements::NOTIFY).execute(connection).await {
+    match sqlx::query(statements::NOTIFY).bind("").execute(connection).await {
         Ok(_) => Ok(true),
         Err(error) if super::trouble::is_lost(&error) => Err(error),
         Err(error) => {

@@ -1,6 +1,8 @@
 //! Every statement that a PostgreSQL-wire engine has to understand. docs/decisions/0002-postgres-wire.md says where each
 //! engine documents it; a new one belongs there, too.
 
+use uuid::Uuid;
+
 /// A row counts for the whole session that it is set for.
 pub(super) const SYNCHRONOUS: &str = "SET synchronous_commit = 'on'";
 /// A stopped process must not hold what others wait for.
@@ -53,7 +55,11 @@ pub(super) const KEEP: &str = "INSERT INTO notes (name, content) VALUES ($1, $2)
      ON CONFLICT (name) DO UPDATE SET content = excluded.content";
 pub(super) const KEPT: &str = "SELECT content FROM notes WHERE name = $1";
 
-/// Heard when the transaction commits, by whoever listens (`LISTEN "bookstore"`).
-pub(super) const NOTIFY: &str = "SELECT pg_notify('bookstore', '')";
+/// Heard when the transaction commits, by whoever listens (`LISTEN "bookstore"`), with the word of who said it.
+pub(super) const NOTIFY: &str = "SELECT pg_notify('bookstore', $1)";
+/// Both in one message.
+pub(super) fn commit_and_tell(voice: Uuid) -> String {
+    format!("SELECT pg_notify('bookstore', '{voice}'); COMMIT")
+}
 /// The channel; it is one for a whole database, so shops in schemas of one database wake each other for nothing.
 pub(super) const CHANNEL: &str = "bookstore";

@@ -2,7 +2,8 @@
 
 use common::Seq;
 use common::wire::Book;
-use sqlx::PgConnection;
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
 
 use super::trouble::{Stage, Trouble};
 use super::{Address, books_of, session, statements};
@@ -30,8 +31,8 @@ pub(super) struct Transaction<'a> {
     pub(super) batch: &'a Batch<'a>,
     /// What becomes of the books.
     pub(super) books: Books<'a>,
-    /// Whether others are told.
-    pub(super) notifies: bool,
+    /// What others are told along with it, where they can be told anything.
+    pub(super) voice: Option<Uuid>,
     /// How far it has come; whoever loses patience asks.
     pub(super) stage: Stage,
 }
@@ -57,7 +58,10 @@ impl Transaction<'_> {
             };
         }
         self.stage = Stage::Committing;
-        sqlx::raw_sql(statements::COMMIT)
+        let commit = self
+            .voice
+            .map_or_else(|| statements::COMMIT.to_owned(), statements::commit_and_tell);
+        sqlx::raw_sql(AssertSqlSafe(commit))
             .execute(connection)
             .await
             .map_err(trouble(Stage::Committing))?;
@@ -76,9 +80,6 @@ impl Transaction<'_> {
                 self.update_books(&mut *connection).await?;
             }
             Books::Become(books) => self.change_catalog(&mut *connection, books).await?,
-        }
-        if self.notifies {
-            self.execute(connection, sqlx::query(statements::NOTIFY)).await?;
         }
         Ok(())
     }

@@ -83,7 +83,7 @@ fn a_connection_that_was_ended_while_idle_is_made_again() {
     let Some(place) = Place::new() else { return };
     let store = place.store();
     let mut shop = Shop::filled(&store);
-    place.end_connections("COMMIT");
+    place.end_connections("%COMMIT");
     shop.sell_in(&store, 2);
     shop.assert_is(&store);
 }

@@ -101,6 +101,25 @@ fn the_ledger_is_heard_to_go_on() {
 }
 
 #[test]
+fn what_was_appended_from_here_is_no_news() {
+    let Some(place) = Place::new() else { return };
+    let (one, other) = (place.store(), place.store());
+    let mut shop = Shop::filled(&one);
+    while !one.ears.lock().unwrap().has_heard() {
+        one.wait_for_others(shop.head, Duration::from_millis(20)).unwrap();
+    }
+    let after = shop.head;
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| one.wait_for_others(after, Duration::from_secs(600)).unwrap());
+        for _ in 0..20 {
+            shop.sell_in(&one, 2);
+        }
+        shop.sell_in(&other, 1);
+        assert_eq!(waiting.join().unwrap(), shop.head);
+    });
+}
+
+#[test]
 fn it_is_seen_to_go_on_where_nothing_can_be_heard() {
     let Some(place) = Place::new() else { return };
     hears_of_others(&place, false);
@@ -114,7 +133,7 @@ fn whoever_listens_survives_the_loss_of_his_connection() {
     let mut shop = Shop::filled(&one);
     assert_eq!(other.wait_for_others(shop.head, Duration::ZERO).unwrap(), shop.head);
     let after = shop.head;
-    place.end_connections("%pg_notify%");
+    place.end_connections("%pg_notify%$1)");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             loop {
