@@ -11,8 +11,9 @@ use crate::store::sql::{self, Batch, Columns, Replacement};
 
 /// Rows of one statement. An entry has 11 columns, and SQLite takes 32,766 values a statement.
 const ROWS_MAX: usize = 512;
-/// Statements of so few rows are kept, as are full ones; those in between differ too much.
-const ROWS_KEPT: usize = 16;
+/// A batch is cut into one statement with a multiple of so many rows, and one with the rest: so there are few different
+/// ones, and each is prepared once.
+const ROWS_STEP: usize = 32;
 
 /// The disk is full (<https://sqlite.org/rescode.html#full>).
 const FULL: i32 = 13;
@@ -104,14 +105,16 @@ async fn roll_back(connection: &mut SqliteConnection) {
     let _ = sqlx::query("ROLLBACK").execute(connection).await;
 }
 
-fn is_kept(rows: usize) -> bool {
-    rows <= ROWS_KEPT || rows == ROWS_MAX
+/// Cuts rows into the statements that they are written by.
+fn statements<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+    let (even, rest) = rows.split_at(rows.len() - rows.len() % ROWS_STEP);
+    even.chunks(ROWS_MAX).chain((!rest.is_empty()).then_some(rest))
 }
 
 /// Writes the ledger's rows.
 pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), Failure> {
     let first = sql::position(batch.head.next());
-    for entries in batch.entries.chunks(ROWS_MAX) {
+    for entries in statements(batch.entries) {
         let mut query = QueryBuilder::<Sqlite>::new(
             "INSERT INTO ledger (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, \
              reason, batch) ",
@@ -129,11 +132,7 @@ pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Ba
                 .push_bind(columns.reason)
                 .push_bind(first);
         });
-        query
-            .build()
-            .persistent(is_kept(entries.len()))
-            .execute(&mut *connection)
-            .await?;
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
@@ -141,7 +140,7 @@ pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Ba
 /// Brings the books to where the entries lead, if they lead there from where the books are.
 pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), Failure> {
     delete_books(connection, &batch.gone).await?;
-    for shelves in batch.shelves.chunks(ROWS_MAX) {
+    for shelves in statements(&batch.shelves) {
         let mut query = QueryBuilder::<Sqlite>::new("UPDATE books SET stock = new.column3, seq = new.column4 FROM (");
         query.push_values(shelves, |mut row, shelf| {
             row.push_bind(shelf.item)
@@ -150,11 +149,7 @@ pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batc
                 .push_bind(shelf.seq);
         });
         query.push(") AS new WHERE books.item = new.column1 AND books.stock + new.column2 = new.column3");
-        let updated = query
-            .build()
-            .persistent(is_kept(shelves.len()))
-            .execute(&mut *connection)
-            .await?;
+        let updated = query.build().execute(&mut *connection).await?;
         if updated.rows_affected() != shelves.len() as u64 {
             return Err(Failure::Unfit);
         }
@@ -168,7 +163,7 @@ pub(super) async fn replace_books(
     replacement: &Replacement<'_>,
 ) -> Result<(), Failure> {
     delete_books(connection, &replacement.gone).await?;
-    for books in replacement.put.chunks(ROWS_MAX) {
+    for books in statements(&replacement.put) {
         let mut query =
             QueryBuilder::<Sqlite>::new("INSERT INTO books (item, title, author, topic, cost_cents, stock, seq) ");
         query.push_values(books, |mut row, book| {
@@ -184,28 +179,20 @@ pub(super) async fn replace_books(
             " ON CONFLICT (item) DO UPDATE SET title = excluded.title, author = excluded.author, topic = excluded.topic, \
              cost_cents = excluded.cost_cents, stock = excluded.stock, seq = excluded.seq",
         );
-        query
-            .build()
-            .persistent(is_kept(books.len()))
-            .execute(&mut *connection)
-            .await?;
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
 
 async fn delete_books(connection: &mut SqliteConnection, items: &[i64]) -> Result<(), Failure> {
-    for items in items.chunks(ROWS_MAX) {
+    for items in statements(items) {
         let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM books WHERE item IN (");
         let mut list = query.separated(", ");
         for item in items {
             list.push_bind(*item);
         }
         query.push(")");
-        query
-            .build()
-            .persistent(is_kept(items.len()))
-            .execute(&mut *connection)
-            .await?;
+        query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
