@@ -1,8 +1,7 @@
 //! The decision itself: what becomes of a sale or a stock change, given what is durable and what the same batch decided
 //! before it. Pure: no clock, no disk, no network.
 
-use std::collections::HashMap;
-
+use ahash::AHashMap;
 use common::wire::{Sale, StockChange};
 use common::{Cost, Deadline, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
@@ -78,8 +77,8 @@ pub enum Verdict {
 pub struct Batch<'a, D> {
     durable: &'a D,
     now: Timestamp,
-    stocks: HashMap<ItemNumber, Stock>,
-    decided: HashMap<OrderId, usize>,
+    stocks: AHashMap<ItemNumber, Stock>,
+    decided: AHashMap<OrderId, usize>,
     entries: Vec<Entry>,
 }
 
@@ -89,8 +88,8 @@ impl<'a, D: Durable> Batch<'a, D> {
         Self {
             durable,
             now,
-            stocks: HashMap::new(),
-            decided: HashMap::new(),
+            stocks: AHashMap::new(),
+            decided: AHashMap::new(),
             entries: Vec::new(),
         }
     }

@@ -3,9 +3,10 @@
 //! The newest million entries are kept whole. Of older ones a filter for each million remembers the orders: it forgets
 //! none, but may take a new order for an old one, and then the store is asked about that million.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
+use ahash::AHashMap;
 use common::{Entry, OrderId, Seq};
 
 use super::filter::Filter;
@@ -26,7 +27,7 @@ pub enum Decided<'a> {
 pub struct Recent {
     sizes: Sizes,
     entries: VecDeque<Entry>,
-    orders: HashMap<OrderId, Seq>,
+    orders: AHashMap<OrderId, Seq>,
     older: Vec<Block>,
 }
 
@@ -81,7 +82,7 @@ impl Recent {
         Self {
             sizes,
             entries: VecDeque::new(),
-            orders: HashMap::new(),
+            orders: AHashMap::new(),
             older: Vec::new(),
         }
     }
