@@ -6,6 +6,7 @@
 mod answer;
 mod body;
 mod call;
+mod clock;
 mod events;
 mod health;
 mod metrics;

@@ -185,11 +185,11 @@ impl Routes {
         let lane = |route: &Route| {
             let way = match &route.shortcut {
                 Some(shortcut) => Way::Shortcut(Arc::clone(shortcut)),
-                None if route.is_direct => Way::Direct(Endpoint {
-                    route: Arc::new(route.clone()),
-                    metrics: Arc::new(route.metrics(self.service)),
+                None if route.is_direct => Way::Direct(Arc::new(Endpoint {
+                    route: route.clone(),
+                    metrics: route.metrics(self.service),
                     head: Arc::clone(&self.head),
-                }),
+                })),
                 None => return None,
             };
             Some(Lane {
@@ -219,17 +219,16 @@ impl Routes {
 type Head = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
 
 /// A route that is being served.
-#[derive(Clone)]
 pub(super) struct Endpoint {
-    route: Arc<Route>,
-    metrics: Arc<RouteMetrics>,
+    route: Route,
+    metrics: RouteMetrics,
     head: Head,
 }
 
 impl Endpoint {
     /// Answers a request whose address and method are the route's.
     pub(super) async fn answer<S, B, E>(
-        self,
+        &self,
         segments: Vec<String>,
         query: String,
         fields: HeaderMap,
@@ -249,7 +248,7 @@ impl Endpoint {
             body,
         };
         let if_none_match = call.if_none_match().map(str::to_owned);
-        let response = match handle(&route, call).await {
+        let response = match handle(route, call).await {
             Ok(answer) => answer.into_response(if_none_match.as_deref(), head()),
             Err(failure) => failure.into_response(head()),
         };
@@ -259,24 +258,22 @@ impl Endpoint {
 }
 
 fn endpoint(route: Route, metrics: RouteMetrics, head: Head) -> BoxedFilter<(WarpResponse,)> {
-    let endpoint = Endpoint {
-        route: Arc::new(route),
-        metrics: Arc::new(metrics),
-        head,
-    };
-    let addressed = Arc::clone(&endpoint.route);
+    let endpoint = Arc::new(Endpoint { route, metrics, head });
+    let addressed = Arc::clone(&endpoint);
     // Path, then method, then the rest: a rejection here means "another route", never "an error".
     warp::path::full()
         .and(warp::method())
         .and_then(move |path: FullPath, method: Method| {
-            let found = addressed.matches(path.as_str()).filter(|_| addressed.allows(&method));
+            let route = &addressed.route;
+            let found = route.matches(path.as_str()).filter(|_| route.allows(&method));
             std::future::ready(found.ok_or_else(warp::reject::not_found))
         })
         .and(raw_query())
         .and(warp::header::headers_cloned())
         .and(warp::body::stream())
         .then(move |segments, query, fields: HeaderMap, chunks| {
-            endpoint.clone().answer(segments, query, fields, chunks)
+            let endpoint = Arc::clone(&endpoint);
+            async move { endpoint.answer(segments, query, fields, chunks).await }
         })
         .boxed()
 }

@@ -1,5 +1,6 @@
 //! The accept loop around warp's service: no delay, header time limit, connection limit, drain with a deadline.
 
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -11,15 +12,16 @@ use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Routes;
 use super::answer::WarpResponse;
+use super::clock::Clock;
 use super::shortcut::Front;
 
 /// Connections that may wait to be accepted: a rush of a thousand arrives within one turn of the loop.
@@ -83,20 +85,31 @@ impl Server {
         let front = Front { lanes, rest };
         let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
         let mut connections = JoinSet::new();
+        // A connection goes on until its sender here is dropped. It looks at every turn, so each has its own to look at.
+        let mut going_on = HashMap::new();
         loop {
             tokio::select! {
                 accepted = accept(&listener, &places, &stopping) => {
                     let Some((stream, place)) = accepted else { break };
-                    let connection = serve(stream, front.clone(), stopping.clone());
-                    connections.spawn(async move {
+                    let (goes_on, stopped) = oneshot::channel::<Infallible>();
+                    let connection = serve(stream, front.clone(), stopped);
+                    let handle = connections.spawn(async move {
                         connection.await;
                         drop(place);
                     });
+                    going_on.insert(handle.id(), goes_on);
                 }
-                Some(_) = connections.join_next() => {}
+                Some(ended) = connections.join_next_with_id() => {
+                    let id = match ended {
+                        Ok((id, ())) => id,
+                        Err(error) => error.id(),
+                    };
+                    going_on.remove(&id);
+                }
             }
         }
         drop(listener);
+        drop(going_on);
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(grace, drained).await.is_err() {
             tracing::warn!(
@@ -132,7 +145,7 @@ async fn accept(
     }
 }
 
-async fn serve<S>(stream: TcpStream, service: S, stopping: CancellationToken)
+async fn serve<S>(stream: TcpStream, service: S, stopped: oneshot::Receiver<Infallible>)
 where
     S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
 {
@@ -141,7 +154,7 @@ where
         return;
     }
     let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(Clock::default())
         .header_read_timeout(limits::HEADER_TIMEOUT)
         .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
@@ -149,7 +162,7 @@ where
     let served = tokio::select! {
         biased;
         served = connection.as_mut() => served,
-        () = stopping.cancelled() => {
+        _ = stopped => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }

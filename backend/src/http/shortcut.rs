@@ -56,7 +56,7 @@ pub(super) enum Way {
     /// An answer from memory, if there is one.
     Shortcut(Shortcut),
     /// The operation itself.
-    Direct(Endpoint),
+    Direct(Arc<Endpoint>),
 }
 
 /// A way at its address.
@@ -113,11 +113,14 @@ where
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         match self.lane(&request).map(|lane| (lane, &lane.way)) {
             Some((_, Way::Direct(endpoint))) => {
-                let endpoint = endpoint.clone();
+                let endpoint = Arc::clone(endpoint);
                 let (parts, body) = request.into_parts();
                 let query = parts.uri.query().unwrap_or_default().to_owned();
-                let answer = endpoint.answer(Vec::new(), query, parts.headers, body.into_data_stream());
-                Either::Left(Either::Right(answer.map(Ok as fn(_) -> _).boxed()))
+                let answer = async move {
+                    let chunks = body.into_data_stream();
+                    Ok(endpoint.answer(Vec::new(), query, parts.headers, chunks).await)
+                };
+                Either::Left(Either::Right(answer.boxed()))
             }
             Some((lane, Way::Shortcut(shortcut))) => match glance(lane, shortcut, &request) {
                 Some(response) => Either::Left(Either::Left(std::future::ready(Ok(response)))),
