@@ -1,7 +1,8 @@
 //! What a purchase passes through, each alone, in batches of 256: deciding, following the ledger, its file, JSON, the
-//! batcher. `cargo bench -p bench` runs them; the front-end's cache has no door to the outside and is measured by
-//! `speed --only lookup`.
+//! batcher. `cargo bench -p bench` runs them.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+mod shop;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use common::batcher::{Batcher, Limits};
 use common::wire::{
     Book, Decision, Decisions, Order, OrderResult, OrderResults, Orders, Outcome, Placed, Receipt, Sale, Sales,
 };
-use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, StoreId, Timestamp};
+use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
@@ -27,36 +28,16 @@ fn main() {
     divan::main();
 }
 
-fn item(number: u64) -> ItemNumber {
-    ItemNumber::try_from(1 + number % 4).unwrap()
+fn books() -> Vec<Book> {
+    (0..4).map(|number| shop::book(number, Seq(number + 1))).collect()
 }
 
-fn books() -> Vec<Book> {
-    let book = |number| Book {
-        item: item(number),
-        title: "Xen and the Art of Surviving Graduate School".to_owned(),
-        author: None,
-        topic: "graduate school".to_owned(),
-        cost: "75".parse().unwrap(),
-        stock: Stock::try_from(1_000_000_000_u64).unwrap(),
-        seq: Seq(number + 1),
-    };
-    (0..4).map(book).collect()
+fn item(number: u64) -> ItemNumber {
+    shop::item(number % 4)
 }
 
 fn sold(seq: Seq) -> Entry {
-    Entry {
-        seq,
-        at: Timestamp::now(),
-        kind: Kind::Sold,
-        item: item(seq.0),
-        quantity: Some(1),
-        change: -1,
-        stock_after: Some(Stock::try_from(1_000_000_000 - seq.0).unwrap()),
-        order: Some(OrderId::mint()),
-        unit_cost: Some("75".parse().unwrap()),
-        reason: None,
-    }
+    shop::sold(seq, item(seq.0))
 }
 
 fn entries(after: Seq) -> Vec<Entry> {

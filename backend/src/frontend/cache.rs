@@ -25,14 +25,15 @@ const EVICTED_PART: usize = 16;
 
 /// Something found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Hit {
-    pub(super) json: Bytes,
+pub struct Hit {
+    /// What it is, as JSON.
+    pub json: Bytes,
     /// The entry that changed it last.
-    pub(super) tag: Seq,
+    pub tag: Seq,
     /// The state it was read from.
-    pub(super) at: Seq,
+    pub at: Seq,
     /// How long nothing was heard of the catalog, in seconds; absent while its feed is live.
-    pub(super) age_s: Option<u64>,
+    pub age_s: Option<u64>,
 }
 
 /// A book as its JSON, whose last fields are those that a sale changes.
@@ -111,11 +112,11 @@ struct Shelves {
 
 /// What one front-end keeps.
 #[derive(Debug, Default)]
-pub(super) struct Cache(RwLock<Shelves>);
+pub struct Cache(RwLock<Shelves>);
 
 impl Cache {
     /// Begins anew: the feed goes on after that entry.
-    pub(super) fn reset(&self, position: Seq) {
+    pub fn reset(&self, position: Seq) {
         *self.write() = Shelves {
             position,
             is_known: true,
@@ -125,7 +126,7 @@ impl Cache {
     }
 
     /// The feed is live, or lost.
-    pub(super) fn set_live(&self, is_live: bool) {
+    pub fn set_live(&self, is_live: bool) {
         let mut shelves = self.write();
         shelves.lost = match (is_live, shelves.lost) {
             (true, _) => None,
@@ -134,7 +135,7 @@ impl Cache {
     }
 
     /// Follows the ledger.
-    pub(super) fn follow(&self, entries: &[Entry]) {
+    pub fn follow(&self, entries: &[Entry]) {
         let mut shelves = self.write();
         for entry in entries {
             shelves.follow(entry);
@@ -143,7 +144,7 @@ impl Cache {
     }
 
     /// A book.
-    pub(super) fn book(&self, item: ItemNumber, fresh: Freshness) -> Option<Hit> {
+    pub fn book(&self, item: ItemNumber, fresh: Freshness) -> Option<Hit> {
         let shelves = self.read();
         let age_s = shelves.age_s(fresh)?;
         let kept = shelves.books.get(&item).filter(|kept| kept.since <= shelves.position)?;
@@ -156,7 +157,7 @@ impl Cache {
     }
 
     /// The page that a query asks for.
-    pub(super) fn page(&self, query: &str, fresh: Freshness) -> Option<Hit> {
+    pub fn page(&self, query: &str, fresh: Freshness) -> Option<Hit> {
         let shelves = self.read();
         let age_s = shelves.age_s(fresh)?;
         let page = &shelves
@@ -190,7 +191,7 @@ impl Cache {
     }
 
     /// The topics.
-    pub(super) fn topics(&self, fresh: Freshness) -> Option<Hit> {
+    pub fn topics(&self, fresh: Freshness) -> Option<Hit> {
         let shelves = self.read();
         let age_s = shelves.age_s(fresh)?;
         let kept = shelves.topics.as_ref().filter(|kept| kept.since <= shelves.position)?;
@@ -203,12 +204,12 @@ impl Cache {
     }
 
     /// Keeps a book that was read as of `at`.
-    pub(super) fn keep_book(&self, book: Book, at: Seq) {
+    pub fn keep_book(&self, book: Book, at: Seq) {
         self.write().keep_book(book, at);
     }
 
     /// Keeps a page, and its books, that was read as of `at`.
-    pub(super) fn keep_page(&self, query: &str, page: Page, at: Seq) {
+    pub fn keep_page(&self, query: &str, page: Page, at: Seq) {
         let mut shelves = self.write();
         if !shelves.may_keep(at) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
             return;
@@ -222,7 +223,7 @@ impl Cache {
     }
 
     /// Keeps the topics that were read as of `at`.
-    pub(super) fn keep_topics(&self, json: Bytes, at: Seq) {
+    pub fn keep_topics(&self, json: Bytes, at: Seq) {
         let mut shelves = self.write();
         if shelves.may_keep(at) {
             shelves.topics = Some(Kept { what: json, since: at });

@@ -2,7 +2,7 @@
 //! can run anywhere.
 
 mod buying;
-mod cache;
+pub mod cache;
 mod events;
 mod live;
 mod reading;

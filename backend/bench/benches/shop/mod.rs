@@ -1,0 +1,40 @@
+//! What is bought and sold in the benchmarks.
+
+use common::wire::Book;
+use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+
+const STOCK: u64 = 1_000_000_000;
+
+/// The number of a book, counted from 0.
+pub(crate) fn item(number: u64) -> ItemNumber {
+    ItemNumber::try_from(1 + number).unwrap()
+}
+
+/// That book, as the ledger's entry `seq` left it.
+pub(crate) fn book(number: u64, seq: Seq) -> Book {
+    Book {
+        item: item(number),
+        title: "Xen and the Art of Surviving Graduate School".to_owned(),
+        author: None,
+        topic: "graduate school".to_owned(),
+        cost: "75".parse().unwrap(),
+        stock: Stock::try_from(STOCK).unwrap(),
+        seq,
+    }
+}
+
+/// A sale of one.
+pub(crate) fn sold(seq: Seq, item: ItemNumber) -> Entry {
+    Entry {
+        seq,
+        at: Timestamp::now(),
+        kind: Kind::Sold,
+        item,
+        quantity: Some(1),
+        change: -1,
+        stock_after: Some(Stock::try_from(STOCK - seq.0 % STOCK).unwrap()),
+        order: Some(OrderId::mint()),
+        unit_cost: Some("75".parse().unwrap()),
+        reason: None,
+    }
+}
