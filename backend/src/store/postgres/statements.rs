@@ -57,9 +57,10 @@ pub(super) const KEPT: &str = "SELECT content FROM notes WHERE name = $1";
 
 /// Heard when the transaction commits, by whoever listens (`LISTEN "bookstore"`), with the word of who said it.
 pub(super) const NOTIFY: &str = "SELECT pg_notify('bookstore', $1)";
-/// Both in one message.
+/// The channel; it is one for a whole database, so shops in schemas of one database wake each other for nothing.
+pub(super) const CHANNEL: &str = "bookstore";
+
+/// Both in one message, which spares a round trip for every batch.
 pub(super) fn commit_and_tell(voice: Uuid) -> String {
     format!("SELECT pg_notify('bookstore', '{voice}'); COMMIT")
 }
-/// The channel; it is one for a whole database, so shops in schemas of one database wake each other for nothing.
-pub(super) const CHANNEL: &str = "bookstore";
