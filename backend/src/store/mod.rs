@@ -246,6 +246,16 @@ pub enum Error {
     /// There is none.
     #[error("there is no store at {0}")]
     Missing(String),
+    /// Parts of a store are there without its ledger. A fresh ledger would forget every order.
+    #[error(
+        "{} is missing, but {found} shows that a store was here; restore it from a backup, or move what is left to another folder to begin a new store", ledger.display()
+    )]
+    LedgerMissing {
+        /// The file that is missing.
+        ledger: PathBuf,
+        /// The names of the files that are left.
+        found: String,
+    },
     /// Another store was being moved here, and that has not come to its end.
     #[error(
         "{store} holds a part of another store only, up to the entry {head}, as a move broke off; run the same `bookstored export --to` again, or remove what is there"

@@ -18,6 +18,7 @@ use common::{ItemNumber, Timestamp};
 
 use super::disk::{self, Disk};
 use super::line::Digest;
+use super::segment::Segment;
 use crate::store::catalog_file::{self, Listing};
 use crate::store::{Difference, Error};
 
@@ -175,6 +176,16 @@ impl Catalog<'_> {
             Some(u32::from_le_bytes(sum))
         });
         Ok(note.filter(|note| sum == Some(crc32c::crc32c(note))))
+    }
+
+    /// The names of files that only a store with a ledger writes.
+    pub(super) fn leftovers(&self) -> Result<Vec<String>, Error> {
+        let mut names = self.disk.names(self.folder).map_err(Error::io("list", self.folder))?;
+        names.retain(|name| {
+            let is_snapshot = name.starts_with('.') && name.ends_with(".note");
+            name == KEPT || is_snapshot || Segment::first_of(name).is_some()
+        });
+        Ok(names)
     }
 
     fn note(&self, name: &str) -> PathBuf {

@@ -95,7 +95,11 @@ impl Store {
             return Err(Error::Missing(shown(folder)));
         }
         let lock = Lock::take(&folder.join("lock"), folder)?;
-        let looked = open::look(&Real, folder)?.ok_or_else(|| Error::Missing(shown(folder)))?;
+        let Some(looked) = open::look(&Real, folder)? else {
+            let catalog = Catalog { disk: &Real, folder };
+            open::refuse_leftovers(&catalog)?;
+            return Err(Error::Missing(shown(folder)));
+        };
         let (noted, at) = (looked.noted(), looked.scan.marker.seq);
         let (remarks, edits) = (looked.remarks(), looked.edits());
         let mut store = Self::new(Arc::new(Real), folder, SEGMENT_BYTES_MAX, Some(lock), looked.opened());

@@ -61,6 +61,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: Edit) -> Result<Opened,
     let mut looked = match look(disk, folder)? {
         Some(looked) => looked,
         None => {
+            refuse_leftovers(&catalog)?;
             create(disk, catalog)?;
             look(disk, folder)?.ok_or_else(|| Error::io("open", &path)(io::ErrorKind::NotFound.into()))?
         }
@@ -237,14 +238,28 @@ impl Looked<'_> {
     }
 }
 
+/// Refuses to begin a store where files of an earlier one are left.
+pub(super) fn refuse_leftovers(catalog: &Catalog<'_>) -> Result<(), Error> {
+    let mut found = catalog.leftovers()?;
+    if found.is_empty() {
+        return Ok(());
+    }
+    found.sort_unstable();
+    Err(Error::LedgerMissing {
+        ledger: catalog.folder.join(ACTIVE),
+        found: found.join(", "),
+    })
+}
+
 /// The files that no longer grow, and the one that does.
 fn find_files(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
     let mut sealed = segment::sealed(disk, folder)?;
     let file = match disk.open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Either a crash came between the two names of a change of files, or there is no store.
-            let Some(last) = sealed.pop() else {
+            // Either a crash came between the two renames of `seal`, or there is no store, or its newest file is lost.
+            let is_sealing = disk.open(&folder.join(ACTIVE_NEW)).is_ok();
+            let Some(last) = sealed.pop_if(|_| is_sealing) else {
                 return Ok(None);
             };
             let file = Some(last.open(disk)?);

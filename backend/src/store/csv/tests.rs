@@ -91,6 +91,45 @@ fn a_missing_folder_is_made_for_its_owner_only() {
 }
 
 #[test]
+fn a_store_whose_ledger_is_gone_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let store = Store::open_in_many_files(folder.0.path()).unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 60);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    drop(store);
+    fs::remove_file(folder.path("ledger.csv")).unwrap();
+    let names = || {
+        let mut names = Real.names(folder.0.path()).unwrap();
+        names.retain(|name| name != "lock");
+        names.sort_unstable();
+        names
+    };
+    let leftovers = names();
+    assert!(
+        leftovers.iter().any(|name| name.starts_with("ledger-")),
+        "{leftovers:?}"
+    );
+    for left in &leftovers {
+        let missing = match folder.store() {
+            Err(Error::LedgerMissing { ledger, found }) => (ledger, found),
+            other => panic!("{left}: {other:?}"),
+        };
+        assert_eq!(missing.0, folder.path("ledger.csv"));
+        assert!(
+            missing.1.contains(left.as_str()) || left == "catalog.csv",
+            "{missing:?}"
+        );
+        let inspected = Store::inspect(folder.0.path());
+        assert!(matches!(inspected, Err(Error::LedgerMissing { .. })), "{left}");
+        assert!(names().contains(left));
+        if names().iter().any(|name| name != left && name != "catalog.csv") {
+            fs::remove_file(folder.path(left)).unwrap();
+        }
+    }
+}
+
+#[test]
 fn a_note_that_is_lost_spoilt_or_old_costs_only_time() {
     let folder = Folder::new();
     let mut shop = Shop::empty();

@@ -66,6 +66,7 @@ pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
     }
     let lock = Lock::take(&beside(file, ".lock"), file)?;
     if !file.exists() {
+        refuse_leftovers(file)?;
         // SQLite gives its other files the permissions of this one.
         File::options()
             .write(true)
@@ -78,6 +79,19 @@ pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
     }
     write_log_again(file, folder)?;
     Ok(lock)
+}
+
+/// Refuses to begin a store beside the write-ahead log of an earlier one.
+fn refuse_leftovers(file: &Path) -> Result<(), Error> {
+    let log = beside(file, "-wal");
+    let is_left = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    if !is_left {
+        return Ok(());
+    }
+    Err(Error::LedgerMissing {
+        ledger: file.to_owned(),
+        found: log.display().to_string(),
+    })
 }
 
 /// Copies the write-ahead log into a fresh, synced file. What the last process wrote may be in the system's memory only,

@@ -38,6 +38,15 @@ impl Folder {
     }
 }
 
+#[test]
+fn a_write_ahead_log_without_its_database_is_refused() {
+    let folder = Folder::new();
+    fs::write(folder.0.path().join("books.db-wal"), "the last entries").unwrap();
+    let refused = folder.store().unwrap_err();
+    assert!(matches!(refused, Error::LedgerMissing { .. }), "{refused}");
+    assert!(!folder.file().exists());
+}
+
 impl Fixture for Folder {
     fn open(&self) -> Result<Box<dyn Contract>, Error> {
         Ok(Box::new(self.store()?))
