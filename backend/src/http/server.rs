@@ -156,7 +156,6 @@ where
     let connection = http1::Builder::new()
         .timer(Clock::default())
         .header_read_timeout(limits::HEADER_TIMEOUT)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {
