@@ -7,6 +7,7 @@ pub mod beacon;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+mod descriptors;
 pub mod frontend;
 pub mod http;
 pub mod order;
