@@ -15,6 +15,6 @@ mod run;
 #[cfg(feature = "sabotage")]
 mod sabotage;
 pub mod service;
-pub mod store;
 
 pub use run::run;
+pub use store;

@@ -5,6 +5,7 @@ mod catalog;
 mod events;
 mod line;
 mod orders;
+mod settle;
 mod shop;
 mod sse;
 
@@ -20,6 +21,7 @@ pub use events::{Events, ShopEvent};
 use line::Line;
 pub use orders::{Orders, PlacedBatch, PlacedOrder};
 pub use reqwest::Method;
+pub use settle::{Settled, settle};
 pub use shop::Shop;
 
 use crate::wire::Lean;

@@ -10,7 +10,7 @@ use super::output::{self, Output};
 use super::table::pairs;
 use super::{Error, Exit, Interrupt, browse};
 use crate::cli::{BuyArgs, RestockArgs};
-use crate::settle::{Settled, settle};
+use common::client::{Settled, settle};
 
 /// The key is drawn before anything is sent, so that the order has a name whatever happens to it.
 pub(super) async fn buy(shop: &Shop, args: &BuyArgs, out: &Output, mut interrupt: Interrupt) -> Result<Exit, Error> {

@@ -8,7 +8,7 @@ use common::{Seq, StoreId};
 
 use super::output::{self, Output};
 use super::{Error, Exit};
-use crate::backoff::Backoff;
+use common::backoff::Backoff;
 
 /// What is known between connections.
 struct Place {
