@@ -97,7 +97,7 @@ pub async fn find(cli: &Cli) -> Result<Place, Error> {
 
 fn shop_at(url: &str, token: Option<&str>) -> Result<ShopClient, Error> {
     let http = http_client().map_err(|error| Error::Connections(error.to_string()))?;
-    let peer = ServiceEndpoint::parse(http_client, url).map_err(Error::Url)?;
+    let peer = ServiceEndpoint::parse(http, url).map_err(Error::Url)?;
     Ok(ShopClient::new(peer, token))
 }
 
