@@ -165,7 +165,7 @@ macro_rules! batch {
                 json.push(b'}');
             }
 
-            fn read_json(json: &mut Reader<'_>) -> Option<Self> {
+            fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
                 json.skip(concat!("{\"", stringify!($items), "\":["))?;
                 let $items = json.list()?;
                 json.skip("}")?;

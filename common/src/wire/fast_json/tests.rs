@@ -62,7 +62,7 @@ prop_compose! {
     fn batches_of_sales()(sales in prop::collection::vec(
         (orders(), numbers(1, 9), numbers(1, 100), any::<bool>(), any::<bool>(), any::<u64>()), 0..4,
     )) -> SaleBatch {
-        let sale = |(order, item, quantity, keyed, resent, deadline)| {
+        let sale = |(id, item, quantity, keyed, resent, deadline)| {
             Sale { id, item, quantity, keyed, resent, deadline: Deadline::from_millis(deadline) }
         };
         SaleBatch { sales: sales.into_iter().map(sale).collect() }
