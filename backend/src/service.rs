@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::{self, Peer};
+use common::client::{self, ServiceEndpoint};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -100,7 +100,7 @@ impl Service {
     /// See [`Error`].
     pub async fn open_order(listen: Listen, catalog_urls: &str) -> Result<Self, Error> {
         install_metrics();
-        let catalog = client::Catalog::new(peer(catalog_urls)?);
+        let catalog = client::CatalogClient::new(peer(catalog_urls)?);
         let listener = bind(listen.address)?;
         let routes = order::routes(&Arc::new(Orders::new(catalog)));
         Self::start("order", listener, routes, listen, CancellationToken::new(), None)
@@ -117,8 +117,8 @@ impl Service {
         token: Option<Arc<str>>,
     ) -> Result<Self, Error> {
         install_metrics();
-        let catalog = client::Catalog::new(peer(catalog_urls)?);
-        let orders = client::Orders::new(peer(order_urls)?);
+        let catalog = client::CatalogClient::new(peer(catalog_urls)?);
+        let orders = client::OrderClient::new(peer(order_urls)?);
         let listener = bind(listen.address)?;
         let stopping = CancellationToken::new();
         let frontend = Arc::new(Frontend::new(catalog, orders, token, stopping.clone()));
@@ -185,6 +185,6 @@ impl Service {
     }
 }
 
-fn peer(urls: &str) -> Result<Peer, Error> {
-    Peer::parse(client::connections()?, urls).map_err(Error::Address)
+fn peer(urls: &str) -> Result<ServiceEndpoint, Error> {
+    ServiceEndpoint::parse(client::http_client()?, urls).map_err(Error::Address)
 }

@@ -14,7 +14,7 @@ pub mod money;
 pub mod order;
 pub mod problem;
 pub mod seq;
-mod spelled;
+mod serde_display;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use common::client::Shop;
+use common::client::ShopClient;
 use etcetera::BaseStrategy as _;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
@@ -76,7 +76,7 @@ pub async fn fly(
 }
 
 /// Finds the place and hands it to whoever leaves it.
-async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, Shop), place::Error> {
+async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, ShopClient), place::Error> {
     let place = place::find(cli).await?;
     let shop = place.shop.clone();
     let opened = Opened {

@@ -43,7 +43,10 @@ impl<'a> Glance<'a> {
         };
         // Whatever a client says about caches, the usual way understands it.
         let confirmed = self.fields.contains_key(CACHE_CONTROL);
-        Some(Freshness { seen, confirmed })
+        Some(Freshness {
+            min_seq: seen,
+            confirm_head: confirmed,
+        })
     }
 }
 

@@ -115,7 +115,7 @@ fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     let id = {
         let store = fixture.open().unwrap();
         Shop::empty().assert_is(&*store);
-        assert_eq!(store.find(OrderId::mint(), EVERYWHERE).unwrap(), None);
+        assert_eq!(store.find(OrderId::generate(), EVERYWHERE).unwrap(), None);
         store.append(Seq::ZERO, &[]).unwrap();
         store.load().unwrap().store
     };
@@ -208,7 +208,7 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
             Some(entry)
         );
     }
-    assert_eq!(store.find(OrderId::mint(), EVERYWHERE).unwrap(), None);
+    assert_eq!(store.find(OrderId::generate(), EVERYWHERE).unwrap(), None);
     let id = store.load().unwrap().store.to_string().parse().unwrap();
     assert_eq!(
         store.find(id, EVERYWHERE).unwrap(),
@@ -377,9 +377,15 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
     let (known, unknown) = (shop.books[1].clone(), book(4_294_967_295, "", 0));
     let seq = |offset: u64| Seq(shop.head.0 + offset);
     let most = Stock::try_from(1_000_000_000).unwrap();
-    let up = known.stock.change_to(most);
+    let up = known.stock.difference_to(most);
     let entries = vec![
-        entry(seq(1), Kind::Sold, &known, -1, known.stock.changed_by(-1).unwrap()),
+        entry(
+            seq(1),
+            Kind::Sold,
+            &known,
+            -1,
+            known.stock.checked_add_signed(-1).unwrap(),
+        ),
         entry(seq(2), Kind::Restocked, &known, 1, known.stock),
         entry(seq(3), Kind::Set, &known, up, most),
         Entry {

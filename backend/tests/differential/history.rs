@@ -194,7 +194,7 @@ impl Driver {
                 keyed,
                 late,
             } => Asked::Sale(Sale {
-                order,
+                id: order,
                 item: number(item),
                 quantity: Quantity::try_from(quantity).unwrap(),
                 keyed,

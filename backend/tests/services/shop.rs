@@ -259,7 +259,7 @@ pub(crate) struct Customer {
 impl Customer {
     pub(crate) fn of(process: &Process, service: &str) -> Self {
         Self {
-            http: common::client::connections().unwrap(),
+            http: common::client::http_client().unwrap(),
             url: process.url(service),
         }
     }

@@ -7,7 +7,7 @@ use std::future::Future;
 
 use serde_json::Value;
 
-use super::{Answer, Error};
+use super::{Error, Response};
 use crate::backoff::Backoff;
 use crate::{Code, Deadline};
 
@@ -15,11 +15,11 @@ use crate::{Code, Deadline};
 #[derive(Debug, Clone)]
 pub enum Settled {
     /// A decision: done, refused or not found. It is final.
-    Decided(Answer),
+    Decided(Response),
     /// It was never taken up and nothing happened.
-    NotTaken(Result<Answer, Error>),
+    NotTaken(Result<Response, Error>),
     /// The time is up, and it may have happened. The last that was heard.
-    Unknown(Result<Answer, Error>),
+    Unknown(Result<Response, Error>),
 }
 
 /// What one answer to a keyed request says.
@@ -35,7 +35,7 @@ enum Meaning {
 pub async fn settle<F, Sent>(deadline: Deadline, mut send: F) -> Settled
 where
     F: FnMut() -> Sent,
-    Sent: Future<Output = Result<Answer, Error>>,
+    Sent: Future<Output = Result<Response, Error>>,
 {
     let mut backoff = Backoff::RESEND;
     let mut may_have_happened = false;
@@ -58,7 +58,7 @@ where
 
 /// DESIGN.md rule 8: 404 of the book, 409 and 422 are decisions; other 4xx, 429, 503 and 507 say that this sending
 /// changed nothing; of everything else nobody knows.
-fn meaning(outcome: &Result<Answer, Error>) -> Meaning {
+fn meaning(outcome: &Result<Response, Error>) -> Meaning {
     let answer = match outcome {
         Ok(answer) => answer,
         Err(error) if error.is_definite() => return Meaning::NothingHappened,

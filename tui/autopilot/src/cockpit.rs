@@ -1,6 +1,6 @@
 //! A run behind a screen: started, paused, stopped and started again by keys.
 
-use common::client::Shop;
+use common::client::ShopClient;
 use tokio::sync::watch;
 
 use super::settings::SHOPPERS_MAX;
@@ -31,14 +31,14 @@ pub struct Watched {
 /// A run that may be there or not.
 #[derive(Debug)]
 pub struct Cockpit {
-    shop: Shop,
+    shop: ShopClient,
     settings: Settings,
     watched: watch::Sender<Watched>,
 }
 
 impl Cockpit {
     /// Nothing runs yet; of every run that is started or stopped here `watched` tells.
-    pub fn new(shop: Shop, settings: Settings, watched: watch::Sender<Watched>) -> Self {
+    pub fn new(shop: ShopClient, settings: Settings, watched: watch::Sender<Watched>) -> Self {
         Self {
             shop,
             settings,

@@ -30,7 +30,7 @@ pub(super) async fn conduct(shared: &Arc<Shared>) -> Result<Report, Error> {
     if shelf.books.is_empty() {
         return Err(Error::NoBooks);
     }
-    shared.shop.note(shelf.head);
+    shared.shop.observe_seq(shelf.head);
     let plans = Arc::new(Plans::new(&shared.settings, Arc::clone(&shelf)));
     write_plan(shared, &plans).await?;
     let series = Series::create(&shared.settings).await?;
@@ -85,7 +85,7 @@ async fn read_shelf(shared: &Shared) -> Result<Shelf, Error> {
             ClientError::Problem(problem) => problem.status >= 500,
             ClientError::Malformed { .. } => false,
         };
-        shared.gathered().trouble = Some(text::clean(&error.to_string()).into_owned());
+        shared.gathered().trouble = Some(text::sanitize(&error.to_string()).into_owned());
         if !is_away {
             return Err(error.into());
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use common::client::{Error as ClientError, Shop};
+use common::client::{Error as ClientError, ShopClient};
 use common::text;
 use common::wire::Receipt;
 use tokio::sync::watch;
@@ -39,7 +39,7 @@ impl Control {
 /// What the shoppers, the conductor and the handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
-    pub(super) shop: Shop,
+    pub(super) shop: ShopClient,
     pub(super) settings: Settings,
     pub(super) control: watch::Sender<Control>,
     /// Ends the shopping.
@@ -112,7 +112,7 @@ impl Shared {
     pub(super) fn record(&self, verb: Verb, outcome: Outcome, latency: Duration, trouble: Option<ClientError>) {
         let trouble = trouble
             .filter(|_| outcome != Outcome::SoldOut)
-            .map(|error| text::clean(&error.to_string()).into_owned());
+            .map(|error| text::sanitize(&error.to_string()).into_owned());
         let mut gathered = self.gathered();
         gathered.tally.record(verb, outcome, latency);
         gathered.trouble = trouble;
@@ -140,7 +140,7 @@ pub struct Autopilot;
 
 impl Autopilot {
     /// Starts a run on the current tokio runtime and returns at once; the shelf is read in the background.
-    pub fn start(shop: Shop, settings: Settings) -> Handle {
+    pub fn start(shop: ShopClient, settings: Settings) -> Handle {
         let stopping = CancellationToken::new();
         let control = Control {
             shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),

@@ -1,6 +1,6 @@
 //! What an operation can come to.
 
-use common::client::{Answer, Error};
+use common::client::{Error, Response};
 use serde::Serialize;
 
 /// What a shopper can do.
@@ -88,7 +88,7 @@ impl Outcomes {
 
 /// What an answer to a read says when it is not the one hoped for. A read changes nothing: one that was lost is as good as
 /// one that never arrived.
-pub(super) fn of_failed_read(answer: &Result<Answer, Error>) -> Outcome {
+pub(super) fn of_failed_read(answer: &Result<Response, Error>) -> Outcome {
     match answer {
         Err(Error::Malformed { .. } | Error::Problem(_)) => Outcome::Error,
         Err(Error::Unreachable { .. } | Error::Lost { .. }) => Outcome::Unavailable,

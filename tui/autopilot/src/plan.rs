@@ -229,7 +229,7 @@ mod tests {
         assert_eq!(plan(1, 0, &shelf), plan(1, 0, &shelf));
         let mut stocked = shelf.clone();
         for book in &mut stocked.books {
-            book.start = common::Stock::NONE;
+            book.start = common::Stock::ZERO;
         }
         assert_eq!(plan(1, 0, &shelf), plan(1, 0, &stocked), "a stock changed the plan");
     }

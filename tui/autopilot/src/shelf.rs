@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use common::client::{Error, Shop};
+use common::client::{Error, ShopClient};
 use common::limits::PAGE_BOOKS_MAX;
-use common::wire::{Page, Topics};
+use common::wire::{BookPage, Topics};
 use common::{Cost, ItemNumber, Seq, Stock};
 
 /// Topics that are shopped in at the most.
@@ -44,7 +44,7 @@ impl Shelf {
     ///
     /// # Errors
     /// The first failing answer's.
-    pub async fn read(shop: &Shop) -> Result<Self, Error> {
+    pub async fn read(shop: &ShopClient) -> Result<Self, Error> {
         let answer = shop.topics().await?;
         let head = answer.seq.unwrap_or_default();
         let topics: Vec<Arc<str>> = answer
@@ -68,7 +68,7 @@ impl Shelf {
 }
 
 async fn read_topic(
-    shop: &Shop,
+    shop: &ShopClient,
     topic: &str,
     share: usize,
     books: &mut BTreeMap<ItemNumber, ShelfBook>,
@@ -77,7 +77,7 @@ async fn read_topic(
     let mut taken = 0;
     while taken < share {
         let limit = PAGE_BOOKS_MAX.min(share - taken);
-        let page: Page = shop.search_topic(topic, after.as_deref(), limit).await?.parse()?;
+        let page: BookPage = shop.search_topic(topic, after.as_deref(), limit).await?.parse()?;
         if page.books.is_empty() {
             break;
         }

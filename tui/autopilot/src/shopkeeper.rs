@@ -37,12 +37,12 @@ pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
 }
 
 async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
-    shared.in_flight.begin(SHOPKEEPER, shared.shop.seen());
+    shared.in_flight.begin(SHOPKEEPER, shared.shop.last_seq());
     shared.history().asks(key);
     let invoked_us = shared.now_us();
     let order = shared.run.order(key);
     let change = StockChange::By(i64::from(copies));
-    let deadline = Deadline::within(limits::DEADLINE_DEFAULT);
+    let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
     let settled = settle(deadline, || shared.shop.restock(item, change, order)).await;
     let unknown = Asked {
         item,

@@ -6,9 +6,9 @@ mod again;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::client::{Answer, Error, Shop};
+use common::client::{Error, Response, ShopClient};
 use common::limits::PAGE_BOOKS_DEFAULT;
-use common::wire::{Receipt, Status};
+use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, ItemNumber, Quantity, Seq};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -70,7 +70,7 @@ struct Sights {
 
 struct Shopper<'a> {
     shared: &'a Shared,
-    shop: Shop,
+    shop: ShopClient,
     number: u32,
     control: watch::Receiver<Control>,
     /// When the next operation is due, where that is set.
@@ -87,8 +87,8 @@ struct Shopper<'a> {
 
 impl<'a> Shopper<'a> {
     fn new(shared: &'a Shared, number: u32) -> Self {
-        let shop = shared.shop.for_another_customer();
-        shop.note(shared.shop.seen());
+        let shop = shared.shop.new_session();
+        shop.observe_seq(shared.shop.last_seq());
         Self {
             shop,
             number,
@@ -165,7 +165,7 @@ impl<'a> Shopper<'a> {
 
     /// Searches or looks up.
     async fn read(&mut self, operation: &Operation) -> (Outcome, Option<Error>) {
-        let seen = self.shop.seen();
+        let seen = self.shop.last_seq();
         let (answer, found) = match operation {
             Operation::Search { topic } => {
                 let answer = self.shop.search_topic(topic, None, PAGE_BOOKS_DEFAULT).await;
@@ -178,7 +178,7 @@ impl<'a> Shopper<'a> {
                 (answer, found)
             }
         };
-        self.shared.shop.note(self.shop.seen());
+        self.shared.shop.observe_seq(self.shop.last_seq());
         match found {
             Ok(books) => {
                 self.shared.saw(&books);
@@ -226,7 +226,7 @@ impl<'a> Shopper<'a> {
         let asked = Asked { item, quantity };
         let is_audited = shared.shop.is_shopkeeper();
         if is_audited {
-            shared.in_flight.begin(shopper, shared.shop.seen());
+            shared.in_flight.begin(shopper, shared.shop.last_seq());
             shared.history().asks(key);
         }
         let invoked_us = shared.now_us();
@@ -235,7 +235,7 @@ impl<'a> Shopper<'a> {
             Some(settled) => read_settled(settled),
             None => (Outcome::Unknown, None, None),
         };
-        shared.shop.note(self.shop.seen());
+        shared.shop.observe_seq(self.shop.last_seq());
         if is_audited {
             let mut history = shared.history();
             match (&receipt, outcome) {
@@ -263,7 +263,7 @@ impl<'a> Shopper<'a> {
 
     async fn settle(&self, key: Key, asked: Asked) -> Option<Settled> {
         let order = self.shared.run.order(key);
-        let deadline = Deadline::within(self.shared.settings.patience);
+        let deadline = Deadline::after(self.shared.settings.patience);
         let purchase = settle(deadline, || {
             self.shop.buy(asked.item, asked.quantity, Some(order), deadline)
         });
@@ -298,15 +298,15 @@ impl<'a> Shopper<'a> {
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Answer, Error>) -> Result<T, Error> {
-    answer.as_ref().map_err(Clone::clone).and_then(Answer::parse)
+fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Response, Error>) -> Result<T, Error> {
+    answer.as_ref().map_err(Clone::clone).and_then(Response::parse)
 }
 
 /// How a purchase ended, with its receipt where it was sold.
 fn read_settled(settled: Settled) -> (Outcome, Option<Receipt>, Option<Error>) {
     match settled {
         Settled::Decided(answer) => match answer.parse::<Receipt>() {
-            Ok(receipt) if receipt.status == Status::Sold => (Outcome::Sold, Some(receipt), None),
+            Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
             Ok(_) => (Outcome::SoldOut, None, None),
             // The request was answered as a success and nobody can read what it says.
             Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),

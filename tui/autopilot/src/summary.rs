@@ -69,7 +69,7 @@ impl Report {
             "item", "start", "sold", "restocked", "end"
         )?;
         for line in self.stock.iter().take(LINES_MAX) {
-            let title = common::text::clean(&line.title);
+            let title = common::text::sanitize(&line.title);
             writeln!(
                 out,
                 "{:>6}{:>11}{:>11}{:>11}{:>11}  {title}",
@@ -96,17 +96,17 @@ impl Audit {
             write!(out, "\n  not checked: {}", self.skipped.join(", "))?;
         }
         if let Some(note) = &self.note {
-            write!(out, "\n  {}", common::text::clean(note))?;
+            write!(out, "\n  {}", common::text::sanitize(note))?;
         }
         for violation in &self.violations {
             write!(
                 out,
                 "\n  {}: {}",
                 violation.check,
-                common::text::clean(&violation.detail)
+                common::text::sanitize(&violation.detail)
             )?;
             for line in &violation.history {
-                write!(out, "\n      {}", common::text::clean(line))?;
+                write!(out, "\n      {}", common::text::sanitize(line))?;
             }
         }
         let untold = self.found.saturating_sub(self.violations.len() as u64);

@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::Shop;
+use common::client::ShopClient;
 
 use super::output::{self, Output};
 use super::{Error, Exit, Interrupt};
@@ -73,7 +73,7 @@ pub(super) async fn finish((exit, report): Ended, args: &AutopilotArgs, cli: &Cl
 type Ended = (Exit, Arc<Report>);
 
 async fn headless(
-    shop: &Shop,
+    shop: &ShopClient,
     settings: Settings,
     interrupt: Interrupt,
     services: Option<&mut Services>,

@@ -157,7 +157,7 @@ impl<S: Stage> Session<S> {
 
     /// Lets something happen.
     fn take_in(&mut self, what: What) -> Result<(), Error> {
-        self.app.spare_key.get_or_insert_with(OrderId::mint);
+        self.app.spare_key.get_or_insert_with(OrderId::generate);
         let now = self.now();
         let mut flew = false;
         for effect in update(&mut self.app, Message { now, what }) {

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::client::{Peer, Shop, connections};
+use common::client::{ServiceEndpoint, ShopClient, http_client};
 use futures::FutureExt as _;
 use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
@@ -89,7 +89,7 @@ fn serve_one(stream: TcpStream, seen: &Shared) -> io::Result<()> {
         json(serde_json::to_string(&topics()).unwrap())
     } else if path.starts_with("/search?topic=distributed") {
         let books = answer(&tui::effect::Query::Topic("distributed systems".into()));
-        json(serde_json::to_string(&common::wire::Page { books, next: None }).unwrap())
+        json(serde_json::to_string(&common::wire::BookPage { books, next: None }).unwrap())
     } else if path == "/events" {
         let events = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: hello\ndata: {{\"seq\":40,\"store\":\"{STORE}\"}}\n\n"
@@ -151,9 +151,9 @@ impl Stage for Hall {
 }
 
 fn opened(url: &str) -> Opened {
-    let peer = Peer::parse(connections().unwrap(), url).unwrap();
+    let peer = ServiceEndpoint::parse(http_client().unwrap(), url).unwrap();
     Opened {
-        shop: Shop::new(peer, None),
+        shop: ShopClient::new(peer, None),
         place: "a shop".into(),
         ended: None,
         notices: Vec::new(),

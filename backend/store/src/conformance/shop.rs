@@ -60,7 +60,7 @@ impl Shop {
             .iter()
             .filter(|old| books.iter().all(|book| book.item != old.item))
         {
-            entries.push(entry(Kind::Withdrawn, gone, -i64::from(gone.stock.get()), Stock::NONE));
+            entries.push(entry(Kind::Withdrawn, gone, -i64::from(gone.stock.get()), Stock::ZERO));
         }
         let mut books = books.to_vec();
         for book in &mut books {
@@ -72,7 +72,7 @@ impl Shop {
                 } == *old
             });
             if !unchanged {
-                let change = old.map_or(Stock::NONE, |old| old.stock).change_to(book.stock);
+                let change = old.map_or(Stock::ZERO, |old| old.stock).difference_to(book.stock);
                 entries.push(entry(Kind::Set, book, change, book.stock));
             }
             book.seq = if unchanged {
@@ -98,13 +98,13 @@ impl Shop {
                 let place = usize::try_from(self.head.0).unwrap() % self.books.len();
                 self.head = self.head.next();
                 let book = &mut self.books[place];
-                let after = book.stock.changed_by(-1);
+                let after = book.stock.checked_add_signed(-1);
                 book.stock = after.unwrap_or(book.stock);
                 let Some(after) = after else {
                     let reason = Some(Reason::SoldOut);
                     return Entry {
                         reason,
-                        ..entry(self.head, Kind::Refused, book, 0, Stock::NONE)
+                        ..entry(self.head, Kind::Refused, book, 0, Stock::ZERO)
                     };
                 };
                 book.seq = self.head;
@@ -176,7 +176,7 @@ pub(super) fn entry(seq: Seq, kind: Kind, book: &Book, change: i64, after: Stock
         quantity: Some(1),
         change,
         stock_after: Some(after),
-        order: Some(OrderId::mint()),
+        order: Some(OrderId::generate()),
         unit_cost: Some(book.cost),
         reason: None,
     }

@@ -103,7 +103,7 @@ pub(super) struct Step {
 pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     let start = buffer.len();
     push_number(buffer, Some(entry.seq.0));
-    entry.at.push(buffer);
+    entry.at.write_to(buffer);
     buffer.push(b',');
     push_word(buffer, entry.kind.as_str());
     push_number(buffer, Some(entry.item.get()));
@@ -111,11 +111,11 @@ pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     push_number(buffer, Some(entry.change));
     push_number(buffer, entry.stock_after.map(Stock::get));
     if let Some(order) = entry.order {
-        order.push(buffer);
+        order.write_to(buffer);
     }
     buffer.push(b',');
     if let Some(cost) = entry.unit_cost {
-        cost.push(buffer);
+        cost.write_to(buffer);
     }
     buffer.push(b',');
     push_word(buffer, entry.reason.map(common::Reason::as_str).unwrap_or_default());

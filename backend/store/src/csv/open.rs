@@ -283,7 +283,7 @@ fn create(disk: &dyn Disk, catalog: Catalog<'_>) -> Result<(), Error> {
     let marker = Marker {
         seq: Seq::ZERO,
         at: Timestamp::now(),
-        store: StoreId::mint(),
+        store: StoreId::generate(),
         replaced: there,
         new: there,
     };

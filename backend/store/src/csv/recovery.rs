@@ -315,7 +315,7 @@ fn apply(books: &mut HashMap<ItemNumber, Book>, seq: Seq, step: Step) -> Result<
             }
         }
         Kind::Sold | Kind::Restocked | Kind::Set => {
-            let after = book.stock.changed_by(step.change);
+            let after = book.stock.checked_add_signed(step.change);
             book.stock = after
                 .filter(|_| after == step.stock_after)
                 .ok_or_else(|| follows(book.stock))?;

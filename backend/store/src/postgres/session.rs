@@ -116,7 +116,7 @@ pub(super) async fn migrate(
         for statement in step.statements() {
             make(connection, &statement).await.map_err(&failed)?;
         }
-        put(connection, statements::ADD, "store", &StoreId::mint().to_string())
+        put(connection, statements::ADD, "store", &StoreId::generate().to_string())
             .await
             .map_err(&failed)?;
         put(connection, statements::PUT, "schema", &step.version.to_string())

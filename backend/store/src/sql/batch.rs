@@ -91,7 +91,7 @@ mod tests {
             quantity: Some(1),
             change,
             stock_after: Stock::try_from(after).ok(),
-            order: Some(OrderId::mint()),
+            order: Some(OrderId::generate()),
             unit_cost: None,
             reason: None,
         }

@@ -219,7 +219,7 @@ async fn take_step(writer: &mut SqliteConnection, step: Migration) -> Result<(),
             .await?;
     }
     if get(writer, "store").await?.is_none() {
-        put(writer, "store", &StoreId::mint().to_string()).await?;
+        put(writer, "store", &StoreId::generate().to_string()).await?;
     }
     put(writer, "schema", &step.version.to_string()).await?;
     sqlx::query("COMMIT").execute(writer).await?;

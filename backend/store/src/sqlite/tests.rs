@@ -224,7 +224,7 @@ fn a_stock_that_does_not_follow_closes_the_store() {
     let before = shop.clone();
     let head = shop.head;
     let mut entries = shop.sell(2);
-    entries[1].stock_after = before.books[0].stock.changed_by(-5);
+    entries[1].stock_after = before.books[0].stock.checked_add_signed(-5);
     let error = store.append(head, &entries).unwrap_err();
     assert!(!error.is_passing(), "{error}");
     assert!(matches!(store.append(head, &[]), Err(Error::Closed)));

@@ -124,7 +124,7 @@ mod tests {
             key: Key { shopper: 3, number: 9 },
             item: ItemNumber::try_from(4_000_000_000).unwrap(),
             kind: Kind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
-            stock: Some(Stock::NONE),
+            stock: Some(Stock::ZERO),
         };
         let restocked = Act {
             kind: Kind::Restocked(500),

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::{Error, Shop};
+use common::client::{Error, ShopClient};
 use common::wire::{Book, LedgerPage};
 use common::{Entry, ItemNumber, Seq, Stock, limits};
 
@@ -65,7 +65,7 @@ impl Auditor {
             look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
                 look.tick().await;
-                let seen = self.shared.shop.seen();
+                let seen = self.shared.shop.last_seq();
                 let settled = self.shared.in_flight.settled(seen);
                 // One that fails is made up for by the next, or by the last, which is patient.
                 let _ = self.follow(settled, 1).await;
@@ -162,7 +162,7 @@ impl Auditor {
         let shop = self.shared.shop.clone();
         let after = self.replay.last();
         let head = patiently(TRIES, || page(&shop, after, 1)).await?.head;
-        let until = head.max(shop.seen());
+        let until = head.max(shop.last_seq());
         if !self.follow(until, TRIES).await? {
             self.replay.ends_early(until);
         }
@@ -200,7 +200,7 @@ impl Findings {
     }
 }
 
-async fn page(shop: &Shop, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
+async fn page(shop: &ShopClient, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
     shop.ledger(after, limit).await?.parse()
 }
 

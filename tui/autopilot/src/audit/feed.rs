@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use common::client::ShopEvent;
-use common::wire::StockMoved;
+use common::wire::StockEvent;
 use common::{ItemNumber, Seq, Stock};
 
 use super::{Check, Findings};
@@ -22,7 +22,7 @@ struct Told {
 }
 
 impl Told {
-    fn hears(&mut self, moved: &StockMoved, findings: &mut Findings) {
+    fn hears(&mut self, moved: &StockEvent, findings: &mut Findings) {
         findings.count(Check::FeedInOrder, 1);
         if self.books.len() >= BOOKS_MAX {
             self.books.clear();
@@ -43,7 +43,7 @@ impl Told {
                 moved.item, moved.seq
             );
             findings.add(Check::FeedInOrder, detail, history());
-        } else if moved.change != 0 && stock.changed_by(moved.change) != Some(moved.stock) {
+        } else if moved.change != 0 && stock.checked_add_signed(moved.change) != Some(moved.stock) {
             let detail = format!(
                 "item {}: {stock} and a change of {} do not make {}",
                 moved.item, moved.change, moved.stock
@@ -77,7 +77,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
                             last = Some(resync.seq);
                             told = Told::default();
                         }
-                        ShopEvent::Source(_) | ShopEvent::Heartbeat => {}
+                        ShopEvent::Upstream(_) | ShopEvent::Heartbeat => {}
                     }
                 }
             }
@@ -101,7 +101,7 @@ mod tests {
         let mut told = Told::default();
         let mut findings = Findings::default();
         let mut hears = |seq: u64, stock: u64, change: i64| {
-            let moved = StockMoved {
+            let moved = StockEvent {
                 seq: Seq(seq),
                 item: ItemNumber::try_from(1).unwrap(),
                 stock: Stock::try_from(stock).unwrap(),

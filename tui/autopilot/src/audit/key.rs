@@ -74,6 +74,6 @@ mod tests {
             let text = order.to_string();
             assert_eq!((text.get(14..15), text.parse()), (Some("8"), Ok(order)));
         }
-        assert_eq!(run.key(OrderId::mint()), None);
+        assert_eq!(run.key(OrderId::generate()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! Asking once more, with the same key: the answer must be what it was.
 
 use common::OrderId;
-use common::wire::{Receipt, Status};
+use common::wire::{OrderStatus, Receipt};
 
 use super::Shopper;
 use crate::audit::{Asked, Check, Key};
@@ -55,8 +55,8 @@ fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
         .stock
         .map_or_else(|| "nothing".to_owned(), |stock| stock.to_string());
     let what = match receipt.status {
-        Status::Sold => "sold",
-        Status::Refused => "refused",
+        OrderStatus::Sold => "sold",
+        OrderStatus::Refused => "refused",
     };
     format!(
         "order {} is {what} as entry {}: {} of item {} at {cost}, {stock} left",

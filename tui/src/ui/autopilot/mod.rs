@@ -7,7 +7,7 @@ mod number;
 pub mod pane;
 
 use autopilot::{Phase, Snapshot, StockRow, ms};
-use common::text::{clean, fit};
+use common::text::{sanitize, truncate_to_width};
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
@@ -138,7 +138,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
     }
     let mut lines = vec![fitting(spans, area.width)];
     if let Some(trouble) = &snapshot.trouble {
-        lines.push(Line::styled(format!("! {}", clean(trouble)), look.bad));
+        lines.push(Line::styled(format!("! {}", sanitize(trouble)), look.bad));
     }
     frame.render_widget(ratatui::text::Text::from(lines), area);
 }
@@ -242,8 +242,8 @@ fn stock_line(row: &StockRow, width: usize, look: &Look) -> Line<'static> {
     let numbers = format!(" {:>5} of {:<5}", row.left, row.start);
     let gauge_columns = (width / 4).clamp(6, 24);
     let title_columns = width.saturating_sub(numbers.len() + gauge_columns + 7);
-    let title = clean(&row.title).into_owned();
-    let title = fit(&title, title_columns).into_owned();
+    let title = sanitize(&row.title).into_owned();
+    let title = truncate_to_width(&title, title_columns).into_owned();
     let blank = " ".repeat(title_columns.saturating_sub(title.width()));
     let full = filled(row, gauge_columns);
     let style: Style = if row.left == 0 { look.mild } else { look.good };

@@ -61,7 +61,7 @@ fn a_marker_is_read_back_equal() {
     let marker = Marker {
         seq: Seq(9),
         at: sold().at,
-        store: StoreId::mint(),
+        store: StoreId::generate(),
         replaced: Digest(None),
         new: digest,
     };

@@ -113,7 +113,7 @@ fn a_ledger_that_is_right_is_clean_with_other_peoples_orders_in_it() {
     let refused = shop.asked(2);
     shop.history.refused(refused);
     let others = Entry {
-        order: Some(OrderId::mint()),
+        order: Some(OrderId::generate()),
         ..shop.entry(3, Kind::Sold, -9, 0, 9)
     };
     let others = Entry {

@@ -5,7 +5,8 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::wire::{
-    BuyBody, Decision, Decisions, Order, OrderResult, OrderResults, Orders, Outcome, Placed, Receipt, Sale, Sales,
+    BatchReceipt, BuyBody, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
+    SaleBatch,
 };
 use crate::{Cost, Deadline, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
@@ -49,22 +50,22 @@ prop_compose! {
 prop_compose! {
     fn batches_of_orders()(orders in prop::collection::vec(
         (orders(), numbers(1, 9), numbers(1, 100), prop::option::of(any::<bool>()), prop::option::of(any::<u64>())), 0..4,
-    )) -> Orders {
+    )) -> OrderBatch {
         let order = |(order, item, quantity, keyed, deadline): (_, _, _, _, Option<u64>)| {
-            Order { order: Some(order), item, quantity, keyed, deadline: deadline.map(Deadline::from_millis) }
+            Order { id: Some(order), item, quantity, keyed, deadline: deadline.map(Deadline::from_millis) }
         };
-        Orders { orders: orders.into_iter().map(order).collect() }
+        OrderBatch { orders: orders.into_iter().map(order).collect() }
     }
 }
 
 prop_compose! {
     fn batches_of_sales()(sales in prop::collection::vec(
         (orders(), numbers(1, 9), numbers(1, 100), any::<bool>(), any::<bool>(), any::<u64>()), 0..4,
-    )) -> Sales {
-        let sale = |(order, item, quantity, keyed, resent, deadline)| {
-            Sale { order, item, quantity, keyed, resent, deadline: Deadline::from_millis(deadline) }
+    )) -> SaleBatch {
+        let sale = |(id, item, quantity, keyed, resent, deadline)| {
+            Sale { id, item, quantity, keyed, resent, deadline: Deadline::from_millis(deadline) }
         };
-        Sales { sales: sales.into_iter().map(sale).collect() }
+        SaleBatch { sales: sales.into_iter().map(sale).collect() }
     }
 }
 
@@ -82,12 +83,12 @@ prop_compose! {
 
 /// It is written as `serde_json` writes it, read at once, and read however else it is written; and where a byte is
 /// another one, whatever `serde_json` makes of that.
-fn agrees<T: Lean + PartialEq + Debug>(value: &T, place: Index, byte: u8) {
+fn agrees<T: FastJson + PartialEq + Debug>(value: &T, place: Index, byte: u8) {
     let json = value.to_json();
     let written = String::from_utf8(json.clone()).unwrap();
     assert_eq!(written, serde_json::to_string(value).unwrap());
-    let mut reader = Reader::new(&written);
-    assert_eq!(T::read(&mut reader).as_ref(), Some(value));
+    let mut reader = JsonReader::new(&written);
+    assert_eq!(T::read_json(&mut reader).as_ref(), Some(value));
     assert!(reader.is_at_end());
     let other_order: serde_json::Value = serde_json::from_slice(&json).unwrap();
     let pretty = serde_json::to_vec_pretty(&other_order).unwrap();
@@ -134,8 +135,8 @@ proptest! {
 
     #[test]
     fn receipts_agree(entry in entries(), title in titles(), replayed: bool) {
-        if let Some(receipt) = Receipt::of(&entry, title) {
-            let results = OrderResults { results: vec![OrderResult::Receipt(Placed { receipt, replayed })], head: entry.seq };
+        if let Some(receipt) = Receipt::from_entry(&entry, title) {
+            let results = OrderResults { results: vec![OrderResult::Receipt(BatchReceipt { receipt, replayed })], head: entry.seq };
             let lines = String::from_utf8(results.to_json_lines()).unwrap();
             assert_eq!(lines.replace('\n', ""), serde_json::to_string(&results).unwrap());
         }
@@ -152,11 +153,11 @@ fn a_purchase_of_one_copy_or_of_a_book_named_elsewhere_is_read() {
 
 #[test]
 fn an_order_without_an_id_is_read_the_usual_way() {
-    let orders = Orders::from_json(br#"{"orders":[{"item":2}]}"#).unwrap();
-    let read = serde_json::from_slice::<Orders>(&orders.to_json()).unwrap();
+    let orders = OrderBatch::from_json(br#"{"orders":[{"item":2}]}"#).unwrap();
+    let read = serde_json::from_slice::<OrderBatch>(&orders.to_json()).unwrap();
     assert_eq!((read.orders.len(), &read), (1, &orders));
     assert!(
-        Orders::from_json(br#"{"orders":[{"item":2,"colour":1}]}"#)
+        OrderBatch::from_json(br#"{"orders":[{"item":2,"colour":1}]}"#)
             .unwrap_err()
             .contains("colour")
     );

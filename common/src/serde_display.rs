@@ -12,12 +12,12 @@ where
     T: FromStr<Err: Display>,
     D: Deserializer<'de>,
 {
-    deserializer.deserialize_str(Spelled(PhantomData))
+    deserializer.deserialize_str(ParseVisitor(PhantomData))
 }
 
-struct Spelled<T>(PhantomData<T>);
+struct ParseVisitor<T>(PhantomData<T>);
 
-impl<T: FromStr<Err: Display>> Visitor<'_> for Spelled<T> {
+impl<T: FromStr<Err: Display>> Visitor<'_> for ParseVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,14 +1,14 @@
 //! The bodies, field by field.
 
 use super::writer::{flag, list, number, quoted, text, title, word};
-use super::{Lean, Reader};
-use crate::wire::{BuyBody, Decision, Decisions, Order, Orders, Outcome, Receipt, Sale, Sales, Status};
+use super::{FastJson, JsonReader};
+use crate::wire::{BuyBody, Decision, Decisions, Order, OrderBatch, OrderStatus, Outcome, Receipt, Sale, SaleBatch};
 use crate::{Deadline, Entry, ItemNumber, OrderId, Quantity, Seq, Stock, Timestamp};
 
-impl Lean for Entry {
-    fn push(&self, json: &mut Vec<u8>) {
+impl FastJson for Entry {
+    fn write_json(&self, json: &mut Vec<u8>) {
         number(json, "{\"seq\":", self.seq.0);
-        quoted(json, ",\"at\":", |json| self.at.push(json));
+        quoted(json, ",\"at\":", |json| self.at.write_to(json));
         word(json, ",\"kind\":", self.kind.as_str());
         number(json, ",\"item\":", self.item.get());
         if let Some(quantity) = self.quantity {
@@ -19,10 +19,10 @@ impl Lean for Entry {
             number(json, ",\"stock_after\":", stock.get());
         }
         if let Some(order) = self.order {
-            quoted(json, ",\"order\":", |json| order.push(json));
+            quoted(json, ",\"order\":", |json| order.write_to(json));
         }
         if let Some(cost) = self.unit_cost {
-            quoted(json, ",\"unit_cost\":", |json| cost.push(json));
+            quoted(json, ",\"unit_cost\":", |json| cost.write_to(json));
         }
         if let Some(reason) = self.reason {
             word(json, ",\"reason\":", reason.as_str());
@@ -30,7 +30,7 @@ impl Lean for Entry {
         json.push(b'}');
     }
 
-    fn read(json: &mut Reader<'_>) -> Option<Self> {
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         json.skip("{\"seq\":")?;
         let seq = Seq(json.number()?);
         json.skip(",\"at\":\"")?;
@@ -39,7 +39,7 @@ impl Lean for Entry {
         let kind = json.parsed()?;
         json.skip(",\"item\":")?;
         let item = json.count()?;
-        let quantity = json.maybe(",\"quantity\":", Reader::count)?;
+        let quantity = json.maybe(",\"quantity\":", JsonReader::count)?;
         json.skip(",\"change\":")?;
         let change = json.signed()?;
         let entry = Self {
@@ -49,18 +49,18 @@ impl Lean for Entry {
             item,
             quantity,
             change,
-            stock_after: json.maybe(",\"stock_after\":", Reader::count)?,
-            order: json.maybe(",\"order\":\"", Reader::parsed)?,
-            unit_cost: json.maybe(",\"unit_cost\":\"", Reader::parsed)?,
-            reason: json.maybe(",\"reason\":\"", Reader::parsed)?,
+            stock_after: json.maybe(",\"stock_after\":", JsonReader::count)?,
+            order: json.maybe(",\"order\":\"", JsonReader::parsed)?,
+            unit_cost: json.maybe(",\"unit_cost\":\"", JsonReader::parsed)?,
+            reason: json.maybe(",\"reason\":\"", JsonReader::parsed)?,
         };
         json.skip("}")?;
         Some(entry)
     }
 }
 
-impl Lean for BuyBody {
-    fn push(&self, json: &mut Vec<u8>) {
+impl FastJson for BuyBody {
+    fn write_json(&self, json: &mut Vec<u8>) {
         json.push(b'{');
         if let Some(item) = self.item {
             number(json, "\"item\":", item.get());
@@ -70,10 +70,10 @@ impl Lean for BuyBody {
         json.push(b'}');
     }
 
-    fn read(json: &mut Reader<'_>) -> Option<Self> {
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         json.skip("{\"item\":")?;
         let item = Some(json.count()?);
-        let quantity = json.maybe(",\"quantity\":", Reader::count)?;
+        let quantity = json.maybe(",\"quantity\":", JsonReader::count)?;
         json.skip("}")?;
         Some(Self {
             item,
@@ -82,11 +82,11 @@ impl Lean for BuyBody {
     }
 }
 
-impl Lean for Order {
-    fn push(&self, json: &mut Vec<u8>) {
+impl FastJson for Order {
+    fn write_json(&self, json: &mut Vec<u8>) {
         json.push(b'{');
-        if let Some(order) = self.order {
-            quoted(json, "\"order\":", |json| order.push(json));
+        if let Some(order) = self.id {
+            quoted(json, "\"order\":", |json| order.write_to(json));
             json.push(b',');
         }
         number(json, "\"item\":", self.item.get());
@@ -100,18 +100,18 @@ impl Lean for Order {
         json.push(b'}');
     }
 
-    fn read(json: &mut Reader<'_>) -> Option<Self> {
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         json.skip("{\"order\":\"")?;
         let order = Some(json.parsed()?);
         json.skip(",\"item\":")?;
         let item: ItemNumber = json.count()?;
         json.skip(",\"quantity\":")?;
         let quantity: Quantity = json.count()?;
-        let keyed = json.maybe(",\"keyed\":", Reader::is)?;
-        let deadline = json.maybe(",\"deadline\":", Reader::number)?;
+        let keyed = json.maybe(",\"keyed\":", JsonReader::is)?;
+        let deadline = json.maybe(",\"deadline\":", JsonReader::number)?;
         json.skip("}")?;
         Some(Self {
-            order,
+            id: order,
             item,
             quantity,
             keyed,
@@ -120,9 +120,9 @@ impl Lean for Order {
     }
 }
 
-impl Lean for Sale {
-    fn push(&self, json: &mut Vec<u8>) {
-        quoted(json, "{\"order\":", |json| self.order.push(json));
+impl FastJson for Sale {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        quoted(json, "{\"order\":", |json| self.id.write_to(json));
         number(json, ",\"item\":", self.item.get());
         number(json, ",\"quantity\":", self.quantity.get());
         flag(json, ",\"keyed\":", self.keyed);
@@ -131,7 +131,7 @@ impl Lean for Sale {
         json.push(b'}');
     }
 
-    fn read(json: &mut Reader<'_>) -> Option<Self> {
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         json.skip("{\"order\":\"")?;
         let order: OrderId = json.parsed()?;
         json.skip(",\"item\":")?;
@@ -146,7 +146,7 @@ impl Lean for Sale {
         let deadline = Deadline::from_millis(json.number()?);
         json.skip("}")?;
         Some(Self {
-            order,
+            id: order,
             item,
             quantity,
             keyed,
@@ -159,13 +159,13 @@ impl Lean for Sale {
 /// A batch that is nothing but its items.
 macro_rules! batch {
     ($batch:ident, $items:ident) => {
-        impl Lean for $batch {
-            fn push(&self, json: &mut Vec<u8>) {
+        impl FastJson for $batch {
+            fn write_json(&self, json: &mut Vec<u8>) {
                 list(json, concat!("{\"", stringify!($items), "\":"), &self.$items);
                 json.push(b'}');
             }
 
-            fn read(json: &mut Reader<'_>) -> Option<Self> {
+            fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
                 json.skip(concat!("{\"", stringify!($items), "\":["))?;
                 let $items = json.list()?;
                 json.skip("}")?;
@@ -175,17 +175,17 @@ macro_rules! batch {
     };
 }
 
-batch!(Orders, orders);
-batch!(Sales, sales);
+batch!(OrderBatch, orders);
+batch!(SaleBatch, sales);
 
-impl Lean for Decision {
-    fn push(&self, json: &mut Vec<u8>) {
-        quoted(json, "{\"order\":", |json| self.order.push(json));
+impl FastJson for Decision {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        quoted(json, "{\"order\":", |json| self.order.write_to(json));
         word(json, ",\"outcome\":", self.outcome.as_str());
         flag(json, ",\"replayed\":", self.replayed);
         if let Some(entry) = &self.entry {
             text(json, ",\"entry\":");
-            entry.push(json);
+            entry.write_json(json);
         }
         title(json, self.title.as_deref());
         if let Some(reason) = self.reason {
@@ -197,7 +197,7 @@ impl Lean for Decision {
         json.push(b'}');
     }
 
-    fn read(json: &mut Reader<'_>) -> Option<Self> {
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         json.skip("{\"order\":\"")?;
         let order = json.parsed()?;
         json.skip(",\"outcome\":\"")?;
@@ -207,24 +207,24 @@ impl Lean for Decision {
             order,
             outcome,
             replayed: json.is()?,
-            entry: json.maybe(",\"entry\":", Entry::read)?,
-            title: json.maybe(",\"title\":", Reader::text)?,
-            reason: json.maybe(",\"reason\":\"", Reader::parsed)?,
-            stock: json.maybe(",\"stock\":", Reader::count::<Stock>)?,
+            entry: json.maybe(",\"entry\":", Entry::read_json)?,
+            title: json.maybe(",\"title\":", JsonReader::text)?,
+            reason: json.maybe(",\"reason\":\"", JsonReader::parsed)?,
+            stock: json.maybe(",\"stock\":", JsonReader::count::<Stock>)?,
         };
         json.skip("}")?;
         Some(decision)
     }
 }
 
-impl Lean for Decisions {
-    fn push(&self, json: &mut Vec<u8>) {
+impl FastJson for Decisions {
+    fn write_json(&self, json: &mut Vec<u8>) {
         list(json, "{\"decisions\":", &self.decisions);
         number(json, ",\"head\":", self.head.0);
         json.push(b'}');
     }
 
-    fn read(json: &mut Reader<'_>) -> Option<Self> {
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
         json.skip("{\"decisions\":[")?;
         let decisions = json.list()?;
         json.skip(",\"head\":")?;
@@ -236,27 +236,27 @@ impl Lean for Decisions {
 
 /// Appends a receipt's JSON up to the brace that ends it: in a batch something may follow.
 pub(in crate::wire) fn push_open_receipt(json: &mut Vec<u8>, receipt: &Receipt) {
-    quoted(json, "{\"order\":", |json| receipt.order.push(json));
+    quoted(json, "{\"order\":", |json| receipt.order.write_to(json));
     word(
         json,
         ",\"status\":",
         match receipt.status {
-            Status::Sold => "sold",
-            Status::Refused => "refused",
+            OrderStatus::Sold => "sold",
+            OrderStatus::Refused => "refused",
         },
     );
     number(json, ",\"item\":", receipt.item.get());
     title(json, receipt.title.as_deref());
     number(json, ",\"quantity\":", receipt.quantity);
     if let Some(cost) = receipt.cost {
-        quoted(json, ",\"cost\":", |json| cost.push(json));
+        quoted(json, ",\"cost\":", |json| cost.write_to(json));
     }
-    quoted(json, ",\"total\":", |json| receipt.total.push(json));
+    quoted(json, ",\"total\":", |json| receipt.total.write_to(json));
     if let Some(stock) = receipt.stock {
         number(json, ",\"stock\":", stock.get());
     }
     number(json, ",\"seq\":", receipt.seq.0);
-    quoted(json, ",\"at\":", |json| receipt.at.push(json));
+    quoted(json, ",\"at\":", |json| receipt.at.write_to(json));
     if let Some(reason) = receipt.reason {
         word(json, ",\"reason\":", reason.as_str());
     }

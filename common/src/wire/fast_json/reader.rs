@@ -1,12 +1,12 @@
 //! Reading what was written in the expected form, and giving up where it was not.
 
-use super::Lean;
+use super::FastJson;
 
 /// What is still to be read of a text.
 #[derive(Debug)]
-pub struct Reader<'a>(&'a str);
+pub struct JsonReader<'a>(&'a str);
 
-impl<'a> Reader<'a> {
+impl<'a> JsonReader<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Self(text)
     }
@@ -103,14 +103,14 @@ impl<'a> Reader<'a> {
     }
 
     /// What stands between two brackets; the first one is read already.
-    pub(super) fn list<T: Lean>(&mut self) -> Option<Vec<T>> {
+    pub(super) fn list<T: FastJson>(&mut self) -> Option<Vec<T>> {
         let mut items = Vec::new();
         if self.skips("]") {
             return Some(items);
         }
         let bytes = self.0.len();
         loop {
-            items.push(T::read(self)?);
+            items.push(T::read_json(self)?);
             if !self.skips(",") {
                 self.skip("]")?;
                 return Some(items);

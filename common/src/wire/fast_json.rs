@@ -12,20 +12,20 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub(super) use bodies::push_open_receipt;
-pub use reader::Reader;
+pub use reader::JsonReader;
 
 /// A body, or a part of one, that hundreds of thousands of purchases a second go through.
-pub trait Lean: Serialize + DeserializeOwned {
+pub trait FastJson: Serialize + DeserializeOwned {
     /// Appends its JSON.
-    fn push(&self, json: &mut Vec<u8>);
+    fn write_json(&self, json: &mut Vec<u8>);
 
     /// Reads it off the front of a text; nothing where it is written in another way.
-    fn read(json: &mut Reader<'_>) -> Option<Self>;
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self>;
 
     /// Its JSON.
     fn to_json(&self) -> Vec<u8> {
         let mut json = Vec::new();
-        self.push(&mut json);
+        self.write_json(&mut json);
         json
     }
 
@@ -35,8 +35,8 @@ pub trait Lean: Serialize + DeserializeOwned {
     /// What is wrong with the text, and where.
     fn from_json(json: &[u8]) -> Result<Self, String> {
         let text = str::from_utf8(json).map_err(|error| error.to_string())?;
-        let mut reader = Reader::new(text);
-        match Self::read(&mut reader) {
+        let mut reader = JsonReader::new(text);
+        match Self::read_json(&mut reader) {
             Some(value) if reader.is_at_end() => Ok(value),
             _ => serde_json::from_str(text).map_err(|error| error.to_string()),
         }

@@ -1,6 +1,6 @@
 //! Writing values behind their names.
 
-use super::Lean;
+use super::FastJson;
 
 /// How much longer than the first item of a list, and the end of a text, room is made for.
 const LEEWAY_BYTES: usize = 32;
@@ -41,17 +41,17 @@ pub(super) fn title(json: &mut Vec<u8>, title: Option<&str>) {
     }
 }
 
-pub(super) fn list<T: Lean>(json: &mut Vec<u8>, name: &str, items: &[T]) {
+pub(super) fn list<T: FastJson>(json: &mut Vec<u8>, name: &str, items: &[T]) {
     text(json, name);
     json.push(b'[');
     if let Some((first, others)) = items.split_first() {
         let start = json.len();
-        first.push(json);
+        first.write_json(json);
         // The others are about as long as the first one.
         json.reserve((json.len() - start + LEEWAY_BYTES) * others.len() + LEEWAY_BYTES);
         for item in others {
             json.push(b',');
-            item.push(json);
+            item.write_json(json);
         }
     }
     json.push(b']');
