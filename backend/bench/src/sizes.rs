@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backend::store::{self, Edit};
+use backend::store::{self, EditPolicy};
 use clap::Args;
 use color_eyre::eyre::{OptionExt, Result, ensure};
 use common::wire::Book;
@@ -125,7 +125,7 @@ fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Service, Dur
 /// Appends sales, and a restock of each book now and then, until the ledger has so many entries.
 fn lengthen(url: &str, entries: u64) -> Result<()> {
     let url: store::Url = url.parse().map_err(|why: String| color_eyre::eyre::eyre!(why))?;
-    let store = store::open(&url, Edit::Refuse)?;
+    let store = store::open(&url, EditPolicy::Refuse)?;
     let loaded = store.load()?;
     let mut ledger = Ledger {
         head: loaded.head,
