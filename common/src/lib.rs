@@ -3,6 +3,7 @@
 //!
 //! It does no input or output but for its [`client`], decides nothing about stock, and keeps nothing.
 
+pub mod backoff;
 pub mod batcher;
 pub mod client;
 pub mod entry;

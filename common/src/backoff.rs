@@ -1,0 +1,72 @@
+//! Exponential backoff with full jitter, so that many clients do not retry at the same moment
+//! (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+
+use std::time::Duration;
+
+/// The shortest delay. A loop that waits for it cannot spin.
+const DELAY_MIN: Duration = Duration::from_millis(1);
+
+/// Delays between attempts: each is drawn evenly from zero to a limit that doubles with every attempt.
+#[derive(Debug, Clone)]
+pub struct Backoff {
+    initial: Duration,
+    max: Duration,
+    limit: Duration,
+}
+
+impl Backoff {
+    /// For a connection that is opened again: 250 ms to 8 s.
+    pub const RECONNECT: Self = Self::new(Duration::from_millis(250), Duration::from_secs(8));
+    /// For a request that is sent again: 50 ms to 2 s.
+    pub const RESEND: Self = Self::new(Duration::from_millis(50), Duration::from_secs(2));
+
+    /// The limit starts at `initial` and doubles up to `max`.
+    pub const fn new(initial: Duration, max: Duration) -> Self {
+        Self {
+            initial,
+            max,
+            limit: initial,
+        }
+    }
+
+    /// The longest that the next delay can be.
+    pub fn limit(&self) -> Duration {
+        self.limit
+    }
+
+    /// The next delay, at least a millisecond.
+    pub fn next_delay(&mut self) -> Duration {
+        let delay = self.limit.mul_f64(rand::random());
+        self.limit = self.limit.saturating_mul(2).min(self.max);
+        delay.max(DELAY_MIN)
+    }
+
+    /// Starts from the initial limit again, after a success.
+    pub fn reset(&mut self) {
+        self.limit = self.initial;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_stay_under_a_limit_that_doubles_up_to_the_maximum() {
+        let mut backoff = Backoff::RECONNECT;
+        for limit_ms in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000] {
+            let limit = Duration::from_millis(limit_ms);
+            assert_eq!(backoff.limit(), limit);
+            assert!((DELAY_MIN..=limit).contains(&backoff.next_delay()));
+        }
+        backoff.reset();
+        assert!(backoff.next_delay() <= Duration::from_millis(250));
+    }
+
+    #[test]
+    fn delays_differ_and_are_never_zero() {
+        let delays: std::collections::HashSet<_> = (0..100).map(|_| Backoff::RECONNECT.clone().next_delay()).collect();
+        assert!(delays.len() > 1);
+        assert!(Backoff::new(Duration::ZERO, Duration::ZERO).next_delay() >= DELAY_MIN);
+    }
+}
