@@ -12,7 +12,7 @@ use common::time::parse_duration;
 use common::wire::StockChange;
 use common::{ItemNumber, OrderId, Quantity, Seq, Stock, limits};
 
-pub use autopilot::AutopilotArgs;
+pub use self::autopilot::AutopilotArgs;
 
 use crate::config::Config;
 use crate::keymap::Keymap;

@@ -10,13 +10,13 @@ use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 use crate::app::Screen;
-use crate::autopilot::Settings;
-use crate::autopilot::cockpit::{Cockpit, Watched};
-use crate::autopilot::pane::AutopilotPane;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::commands::{Error, Exit};
 use crate::place::{self, Place};
 use crate::runtime::{self, Left, Opened, Opening, Options};
+use crate::ui::autopilot::pane::AutopilotPane;
+use autopilot::Settings;
+use autopilot::cockpit::{Cockpit, Watched};
 
 /// Opens the shop in this terminal and stays until the customer leaves.
 ///

@@ -9,6 +9,7 @@ mod events;
 mod message;
 mod orders;
 mod reconnect;
+mod resend;
 mod shop;
 mod sse;
 
@@ -20,4 +21,5 @@ pub use message::{Request, Response};
 pub use orders::{OrderClient, PlacedBatch, PlacedOrder};
 pub use reconnect::{ReconnectingStream, StreamItem};
 pub use reqwest::Method;
+pub use resend::{Resolution, send_until_decided};
 pub use shop::ShopClient;

@@ -8,10 +8,10 @@ use common::client::ShopClient;
 
 use super::output::{self, Output};
 use super::{Error, Exit, Interrupt};
-use crate::autopilot::faults::{self, Services};
-use crate::autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::place::{self, Place};
+use autopilot::faults::{self, Services};
+use autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 
 /// How often a headless run tells where it stands.
 const PROGRESS: Duration = Duration::from_secs(1);
