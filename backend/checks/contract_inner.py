@@ -1,4 +1,4 @@
-"""The contract's checks of the catalog's and the order service's own routes, and of each service's health."""
+"""Contract checks of the routes of catalog and order service, and of each service's health."""
 
 import re
 import time
@@ -21,10 +21,11 @@ METRIC = re.compile(r'[a-zA-Z_:][a-zA-Z0-9_:]*(\{.*\})? [-+0-9.eEInfNa]+( \d+)?'
 WRONG_METHODS = [("catalog POST /topics", "GET, HEAD"), ("catalog GET /sales", "POST"),
                  ("catalog GET /update/1", "PUT"), ("catalog PUT /lookup/1", "GET, HEAD"),
                  ("order PUT /orders/x", "GET, HEAD")]
-NO_ADDRESSES = ["catalog GET /nothing", "catalog GET /lookup", "order GET /", "order GET /topics", "order GET /livez/x"]
+UNKNOWN_ROUTES = ["catalog GET /nothing", "catalog GET /lookup", "order GET /", "order GET /topics",
+                  "order GET /livez/x"]
 
 
-# --- Every service of itself ------------------------------------------------------------------------------------------
+# --- Every service ----------------------------------------------------------------------------------------------------
 
 
 @check(cases=OPERATIONS)
@@ -34,13 +35,13 @@ def a_service_is_up_and_ready(w, name):
 
 
 @check(cases=OPERATIONS)
-def a_service_tells_its_metrics_to_prometheus(w, name):
+def a_service_exposes_prometheus_metrics(w, name):
     answer = ok(w.services[name].get("/metrics"))
     equal(answer.headers["Content-Type"].partition(";")[0], "text/plain", "media type")
     lines = answer.body.decode().splitlines()
     expect(any(line.startswith("# TYPE ") for line in lines), "no metric has a type")
     for line in lines:
-        expect(not line or line.startswith("#") or METRIC.fullmatch(line), f"no metric: {line!r}")
+        expect(not line or line.startswith("#") or METRIC.fullmatch(line), f"not a metric: {line!r}")
 
 
 @check(cases=OPERATIONS)
@@ -49,19 +50,19 @@ def a_service_documents_every_operation(w, name):
     equal(answer.headers["Content-Type"].partition(";")[0], "application/json", "media type")
     document = answer.json
     expect(document["openapi"].startswith("3.1."), f"OpenAPI {document['openapi']}")
-    expect(document["info"]["title"] and document["info"]["version"], "it has no title or version")
+    expect(document["info"]["title"] and document["info"]["version"], "the document has no title or version")
     found = {f"{method.upper()} {path}" for path, operations in document["paths"].items() for method in operations}
-    equal(sorted(set(OPERATIONS[name] + HEALTH) - found), [], "operations that are missing")
+    equal(sorted(set(OPERATIONS[name] + HEALTH) - found), [], "missing operations")
 
 
 @check(cases=WRONG_METHODS)
-def a_wrong_method_is_told_the_right_ones(w, case):
+def a_wrong_method_gets_the_allowed_ones(w, case):
     name, method, path = case[0].split()
     answer = refused(w.services[name].request(method, path), "method-not-allowed")
     equal(allowed(answer), set(case[1].split(", ")), "Allow")
 
 
-@check(cases=NO_ADDRESSES)
+@check(cases=UNKNOWN_ROUTES)
 def an_unknown_address_is_not_found(w, request):
     name, method, path = request.split()
     refused(w.services[name].request(method, path), "not-found")
@@ -99,7 +100,7 @@ def the_catalogs_topic_comes_in_pages(w):
 
 
 @check
-def a_lookup_finds_a_book_or_says_why_not(w):
+def a_lookup_returns_a_book_or_a_problem(w):
     answer = ok(w.catalog.get("/lookup/2"))
     equal(is_book(answer.json)["item"], 2, "item")
     equal(answer.headers.get("ETag"), f'"{answer.json["seq"]}"', "ETag")
@@ -115,7 +116,7 @@ def sale(item=1, quantity=1, order=None, keyed=True, resent=False, seconds=10):
 
 
 def decide(w, *sales):
-    """The catalog's decisions on a batch, which must come in its order."""
+    """Returns the catalog's decisions on a batch, which must be in the batch's order."""
     answer = ok(w.catalog.post("/sales", {"sales": list(sales)})).json
     fields_are(answer, ("decisions", "head"))
     decisions = answer["decisions"]
@@ -124,7 +125,7 @@ def decide(w, *sales):
         expect({"order", "outcome", "replayed"} <= set(decision), decision)
         if "entry" in decision:
             is_entry(decision["entry"])
-            expect(decision["entry"]["seq"] <= answer["head"], "an entry lies beyond the head:", decision)
+            expect(decision["entry"]["seq"] <= answer["head"], "an entry is beyond the head:", decision)
     return decisions
 
 
@@ -146,20 +147,20 @@ def a_batch_of_sales_is_decided_in_its_order(w):
     equal(w.stock(3), 0, "stock")
     w.set_stock(3, 300)
     again = decide(w, first, second)
-    equal(outcomes(again), [("sold", True, True), ("refused", True, True)], "outcomes of the second time")
+    equal(outcomes(again), [("sold", True, True), ("refused", True, True)], "outcomes of the repetition")
     equal([decision["entry"] for decision in again], [decision["entry"] for decision in decisions[:2]], "entries")
     equal(w.stock(3), 300, "stock")
 
 
 @check
-def a_refusal_that_was_sent_again_is_recorded(w):
+def a_refusal_of_a_resent_sale_is_recorded(w):
     asked = sale(999, keyed=False, resent=True)
     equal(outcomes(decide(w, asked)), [("refused", False, True)])
     equal(outcomes(decide(w, asked)), [("refused", True, True)])
 
 
 @check
-def a_sale_under_anothers_id_is_refused(w):
+def a_sale_under_the_id_of_another_is_refused(w):
     first, before = sale(1, 2), w.stock(2)
     decide(w, first)
     others = [first | {"quantity": 1}, first | {"item": 2}, first | {"item": 999}]
@@ -227,7 +228,7 @@ def the_order_service_sells(w):
     expect(again.replayed and not first.replayed, "Idempotency-Replayed is wrong")
     equal(again.json, first.json, "the replay")
     refused(w.order.post("/buy/2", {"quantity": 2}, key=key), "key-reused")
-    expect("Deprecation" not in first.headers, "the form of today is called deprecated")
+    expect("Deprecation" not in first.headers, "the current form is marked as deprecated")
     is_receipt(ok(w.order.post("/buy/1")).json, item=1, quantity=1)
 
 
@@ -258,19 +259,19 @@ def the_original_designs_purchase_works_and_is_deprecated(w):
     missing = refused(w.order.get("/buy/999"), "unknown-item")
     for headers in (answer.headers, missing.headers):
         since = headers.get("Deprecation", "")
-        expect(re.fullmatch(r"@\d+", since), f"Deprecation: {since!r} is no date of RFC 9745")
+        expect(re.fullmatch(r"@\d+", since), f"Deprecation: {since!r} is not a date of RFC 9745")
     expect(ok(w.order.get("/buy/1", key=key)).replayed, "the key bought twice")
 
 
 @check(cases=["PUT", "DELETE"])
-def the_methods_of_a_purchase_are_named(w, method):
+def a_405_for_a_purchase_allows_get_and_post(w, method):
     for path in ("/buy/1", "/orders"):
         found = allowed(refused(w.order.request(method, path), "method-not-allowed"))
         expect({"GET", "POST"} <= found, f"Allow at {path}: {found}")
 
 
 def place(w, *orders):
-    """The results of a batch of orders, without their mark of a replay, and what that mark was."""
+    """Returns the results of a batch of orders without `replayed`, and the values of `replayed`."""
     answer = ok(w.order.post("/orders", {"orders": list(orders)})).json
     fields_are(answer, ("results", "head"))
     equal(len(answer["results"]), len(orders), "number of results")
@@ -290,15 +291,15 @@ def a_batch_of_orders_is_answered_one_by_one(w):
     equal([results[1].get(name) for name in ("code", "item", "stock", "order")], ["sold-out", 3, 0, keys[1]],
           "a refusal under a key")
     is_receipt(results[2], item=2, quantity=1)
-    expect(UUID.fullmatch(results[2]["order"]), "no order was minted")
+    expect(UUID.fullmatch(results[2]["order"]), "no order id was generated")
     equal((results[3]["code"], results[4]["code"], results[5].get("code")), ("unknown-item", "sold-out", "key-reused"),
           "codes")
     expect("order" not in results[4], "an unrecorded refusal names an order")
     equal(any(replayed), False, "a first answer is a replay")
     w.set_stock(3, 300)
     again, replayed = place(w, orders[0], orders[1], orders[3])
-    equal(again, [results[0], results[1], results[3]], "the second time")
-    equal(all(replayed), True, "the second answer is a replay")
+    equal(again, [results[0], results[1], results[3]], "the repetition")
+    equal(all(replayed), True, "the repeated answers are replays")
 
 
 @check(cases=['{}', '{"orders":null}', '{"orders":[{}]}', '{"orders":[{"item":1},{"item":0}]}', '', '[]',

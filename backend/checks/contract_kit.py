@@ -1,4 +1,4 @@
-"""The list of the contract's checks, and the world that they are run on."""
+"""The registry of contract checks, their runner, and steps that many checks share."""
 
 import http.client
 import traceback
@@ -12,8 +12,8 @@ CHECKS = []
 
 
 def check(function=None, *, cases=None):
-    """Enters a function in the list under its name, which is a sentence; with `cases`, once for each of them."""
-    def enter(function):
+    """Registers a function as a check. Its name is the sentence that is printed; with `cases`, once per case."""
+    def register(function):
         area = function.__module__.removeprefix("contract_")
         sentence = f"{area}: {function.__name__.replace('_', ' ')}"
         if cases is None:
@@ -22,19 +22,19 @@ def check(function=None, *, cases=None):
             label = case[0] if isinstance(case, tuple) else case
             CHECKS.append((f"{sentence} [{str(label)[:60]}]", function, (case,)))
         return function
-    return enter(function) if function else enter
+    return register(function) if function else register
 
 
 def run_checks(world, only):
-    """Runs the checks whose name holds `only`; prints a line for each and returns how many passed and failed."""
+    """Runs the checks whose name contains `only`, prints a line for each, and returns (passed, failed)."""
     passed = failed = 0
-    watch = [(f"all: {rule}", lambda _, rule=rule: world.watch.report(rule), ()) for rule in Watch.RULES]
-    for name, function, case in CHECKS + watch:
+    rules = [(f"all: {rule}", lambda _, rule=rule: world.watch.report(rule), ()) for rule in Watch.RULES]
+    for name, function, case in CHECKS + rules:
         if only not in name:
             continue
-        why = failure_of(function, world, case)
-        passed, failed = passed + (why is None), failed + (why is not None)
-        print(f"ok   {name}" if why is None else f"FAIL {name} — {why}", flush=True)
+        reason = failure_of(function, world, case)
+        passed, failed = passed + (reason is None), failed + (reason is not None)
+        print(f"ok   {name}" if reason is None else f"FAIL {name} — {reason}", flush=True)
     return passed, failed
 
 
@@ -50,7 +50,7 @@ def failure_of(function, world, case):
 
 
 class World:
-    """The three services of a fresh store, and the steps that many checks share."""
+    """The three services on a fresh store, and the steps that many checks share."""
 
     def __init__(self, frontend, catalog, order, token):
         self.watch = Watch()
@@ -60,7 +60,7 @@ class World:
         self.services = {service.name: service for service in (self.frontend, self.catalog, self.order)}
 
     def book(self, item):
-        """The book as the catalog has it this moment."""
+        """Returns the book from the catalog."""
         return ok(self.catalog.get(f"/lookup/{item}")).json
 
     def stock(self, item):
@@ -80,7 +80,7 @@ class World:
         refused(self.frontend.get(f"/orders/{key}"), "unknown-order")
 
     def entries(self):
-        """The whole ledger, page by page."""
+        """Returns the whole ledger, read page by page."""
         entries = []
         while True:
             page = ok(self.catalog.get(f"/ledger?after={len(entries)}&limit=1000")).json
@@ -98,7 +98,7 @@ def encode(text):
 
 
 def pages(service, path, field):
-    """Every element of a list that is read in pages."""
+    """Returns every element of a list that is read in pages."""
     found, after = [], ""
     for _ in range(10_000):
         page = ok(service.get(path + after)).json

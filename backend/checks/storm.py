@@ -1,20 +1,20 @@
 #!/usr/bin/env python3
-"""Many clients buy at once, and write down what each of them was told.
+"""Buys with many clients at once and records every answer.
 
     storm.py --url http://127.0.0.1:8080 --clients 64 --attempts 2000 --item 2 --acks FILE [--seconds S] [--retry]
 
-Every attempt is an order with a fresh key. What became of it goes to the acks file, one JSON object a line, which
-check_ledger.py holds against the ledger afterwards:
+Every attempt is an order with a fresh key. Its outcome is appended to the acks file, one JSON object per line, for
+check_ledger.py:
 
     {"order": UUID, "item": N, "quantity": Q, "status": "sold" | "sold-out" | "refused" | "unknown", "seq": N?}
 
 * A decision (200, 409, 422, 404 unknown-item) is final.
-* 500, 502, 504 and a lost answer leave the order unknown. With --retry the same key is sent again until it is decided
-  or 30 s have gone by.
-* 429, 503, 507 and a refused connection changed nothing: the client rests a little, then goes on, with --retry with the
-  same order. An order that was only ever answered so is written down as refused.
+* 500, 502, 504 and a lost answer leave the outcome unknown. With --retry the same key is sent again until it is decided
+  or 30 s have passed.
+* 429, 503, 507 and a refused connection changed nothing: the client pauses and continues, with --retry with the same
+  order. An order that got only such answers is recorded as refused.
 
-Exit: 0 done, 1 an answer contradicts its request, 2 wrong usage or no shop there.
+Exit: 0 done, 1 an answer contradicts its request, 2 wrong usage or no answer from the server.
 """
 
 import argparse
@@ -30,38 +30,38 @@ from urllib.parse import quote, urlsplit
 
 ANSWER_TIMEOUT_S = 15.0
 DECIDE_WITHIN_S = 30.0
-REST_MIN_S = 0.05
-REST_MAX_S = 1.0
+PAUSE_MIN_S = 0.05
+PAUSE_MAX_S = 1.0
 DECISIONS = {
     (200, None): "sold", (409, "sold-out"): "sold-out", (422, "key-reused"): "refused",
     (404, "unknown-item"): "refused",
 }
 LOST, NO_CONNECTION = "lost", "no connection"
-NOT_TAKEN = {429, 503, 507, NO_CONNECTION}
-NOT_KNOWN = {500, 502, 504, LOST}
+NOTHING_CHANGED = {429, 503, 507, NO_CONNECTION}
+OUTCOME_UNKNOWN = {500, 502, 504, LOST}
 
 
 class Lost(Exception):
-    """The request went out (perhaps), but no whole answer came back."""
+    """The request may have been sent, but no complete answer arrived."""
 
 
 class Refused(Exception):
-    """No connection: nothing was sent."""
+    """The connection was refused: nothing was sent."""
 
 
 class Connection:
-    """One keep-alive connection, opened again when it is needed."""
+    """One keep-alive connection, reopened on demand."""
 
     def __init__(self, url):
         parts = urlsplit(url)
         if parts.scheme != "http" or not parts.hostname:
-            raise ValueError(f"{url} is no http:// address")
+            raise ValueError(f"{url} is not an http:// address")
         self.host, self.port = parts.hostname, parts.port or 80
         self.authority = parts.netloc
         self.reader = self.writer = None
 
     async def request(self, method, path, headers="", body=b""):
-        """Status and parsed body of one exchange."""
+        """Sends one request and returns status and parsed body."""
         if self.writer is None:
             try:
                 opening = asyncio.open_connection(self.host, self.port)
@@ -91,7 +91,7 @@ class Connection:
 
 
 class Storm:
-    """What all clients share: what is left to do, and what was seen."""
+    """State shared by all clients: remaining attempts and results."""
 
     def __init__(self, arguments, items, acks):
         self.url, self.retry, self.quantity = arguments.url, arguments.retry, arguments.quantity
@@ -102,13 +102,13 @@ class Storm:
         self.sold, self.contradictions = set(), []
 
     def next_order(self):
-        """A fresh key and the item to buy with it, or None when the storm is over."""
+        """Returns a fresh key and the item to buy, or None at the end of the run."""
         if self.attempts_left <= 0 or time.monotonic() >= self.ends_at:
             return None
         self.attempts_left -= 1
         return str(uuid.uuid4()), random.choice(self.items)
 
-    def write_down(self, order, item, status, receipt):
+    def record(self, order, item, status, receipt):
         ack = {"order": order, "item": item, "quantity": self.quantity, "status": status}
         if status == "sold":
             receipt = receipt if isinstance(receipt, dict) else {}
@@ -122,36 +122,36 @@ class Storm:
 
 
 class Client:
-    """One buyer on one connection."""
+    """One client on one connection."""
 
     def __init__(self, storm):
-        self.storm, self.connection, self.rest_s = storm, Connection(storm.url), REST_MIN_S
+        self.storm, self.connection, self.pause_s = storm, Connection(storm.url), PAUSE_MIN_S
 
     async def run(self):
         while (order := self.storm.next_order()) is not None:
-            self.storm.write_down(*order, *await self.buy(*order))
+            self.storm.record(*order, *await self.buy(*order))
         self.connection.close()
 
     async def buy(self, order, item):
-        """Sends one order, with --retry until it is decided; returns what is known of it and, if sold, its receipt."""
+        """Sends one order, with --retry until it is decided. Returns its outcome and, if sold, the receipt."""
         give_up_at = time.monotonic() + DECIDE_WITHIN_S
         maybe_sold = False
         while True:
             status, code, answer = await self.ask(order, item)
             if (status, code) in DECISIONS:
-                self.rest_s = REST_MIN_S
+                self.pause_s = PAUSE_MIN_S
                 return DECISIONS[status, code], answer
-            maybe_sold = maybe_sold or status in NOT_KNOWN
+            maybe_sold = maybe_sold or status in OUTCOME_UNKNOWN
             undecided = ("unknown" if maybe_sold else "refused"), None
-            if status not in NOT_KNOWN | NOT_TAKEN:
+            if status not in OUTCOME_UNKNOWN | NOTHING_CHANGED:
                 return undecided
-            if self.storm.retry or status in NOT_TAKEN:
-                await self.rest()
+            if self.storm.retry or status in NOTHING_CHANGED:
+                await self.pause()
             if not self.storm.retry or time.monotonic() > give_up_at:
                 return undecided
 
     async def ask(self, order, item):
-        """One request: its status, its problem's code and its body."""
+        """Sends one request. Returns its status, problem code and body."""
         body = json.dumps({"item": item, "quantity": self.storm.quantity}).encode()
         headers = f"content-type: application/json\r\nidempotency-key: {order}\r\n"
         try:
@@ -165,13 +165,13 @@ class Client:
         self.storm.answers[name] += 1
         return status, code, answer
 
-    async def rest(self):
-        await asyncio.sleep(self.rest_s * random.uniform(0.5, 1.0))
-        self.rest_s = min(self.rest_s * 2, REST_MAX_S)
+    async def pause(self):
+        await asyncio.sleep(self.pause_s * random.uniform(0.5, 1.0))
+        self.pause_s = min(self.pause_s * 2, PAUSE_MAX_S)
 
 
 async def all_items(url):
-    """Every item number the shop lists, topic by topic."""
+    """Returns every item number that the shop lists, topic by topic."""
     connection, items = Connection(url), []
     _, topics = await connection.request("GET", "/topics")
     for entry in topics["topics"]:
@@ -213,12 +213,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the front-end")
     parser.add_argument("--clients", type=int, default=64)
-    parser.add_argument("--attempts", type=int, default=2000, help="orders in all")
+    parser.add_argument("--attempts", type=int, default=2000, help="total number of orders")
     parser.add_argument("--item", default="all", help="an item number, a comma list of them, or all")
-    parser.add_argument("--quantity", type=int, default=1, help="copies an order")
-    parser.add_argument("--acks", type=Path, required=True, help="the file to append what was acknowledged to")
-    parser.add_argument("--seconds", type=float, help="begin no order after so long")
-    parser.add_argument("--retry", action="store_true", help="ask with the same key until the order is decided")
+    parser.add_argument("--quantity", type=int, default=1, help="copies per order")
+    parser.add_argument("--acks", type=Path, required=True, help="the file to append the outcomes to")
+    parser.add_argument("--seconds", type=float, help="begin no order after this time")
+    parser.add_argument("--retry", action="store_true", help="repeat the same key until the order is decided")
     arguments = parser.parse_args()
     try:
         storm, elapsed_s = asyncio.run(run(arguments))

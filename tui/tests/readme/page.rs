@@ -36,7 +36,9 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
                 skipped,
             });
         } else {
-            let step = steps.last_mut().unwrap_or_else(|| panic!("line {number}: output before any command"));
+            let step = steps
+                .last_mut()
+                .unwrap_or_else(|| panic!("line {number}: output before any command"));
             step.printed.push(line.to_owned());
         }
     }
@@ -83,8 +85,14 @@ fn a_page_is_read_as_its_commands_with_their_output() {
     let page = "text\n```console\n$ a\none\n$ b &\n```\n<!-- not run by the tour test: slow -->\n```console\n$ c\n```\n\
                 ```console\n$ d\n```\n```sh\n$ no\n```";
     let steps = steps(page);
-    let read: Vec<_> = steps.iter().map(|step| (step.line, step.command.as_str(), step.skipped)).collect();
-    assert_eq!(read, [(3, "a", false), (5, "b &", false), (9, "c", true), (12, "d", false)]);
+    let read: Vec<_> = steps
+        .iter()
+        .map(|step| (step.line, step.command.as_str(), step.skipped))
+        .collect();
+    assert_eq!(
+        read,
+        [(3, "a", false), (5, "b &", false), (9, "c", true), (12, "d", false)]
+    );
     assert_eq!(steps[0].printed, ["one"]);
 }
 

@@ -36,7 +36,10 @@ impl Shell {
             .current_dir(folder)
             .env_clear()
             .envs([("MARK", MARK), ("LC_ALL", "C.UTF-8"), ("TERM", "dumb")])
-            .envs(["BOOKSTORE_LISTEN", "BOOKSTORE_CATALOG_LISTEN", "BOOKSTORE_ORDER_LISTEN"].map(|name| (name, "127.0.0.1:0")))
+            .envs(
+                ["BOOKSTORE_LISTEN", "BOOKSTORE_CATALOG_LISTEN", "BOOKSTORE_ORDER_LISTEN"]
+                    .map(|name| (name, "127.0.0.1:0")),
+            )
             .env("PATH", path)
             .envs(["HOME", "TMPDIR", "XDG_DATA_HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME"].map(|name| (name, home)))
             .stdin(Stdio::piped())
@@ -64,7 +67,10 @@ impl Shell {
         let (mut lines, mut ended) = (Vec::new(), false);
         let in_background = command.ends_with('&');
         while !ended || (in_background && !enough(&lines)) {
-            let Ok(line) = self.output.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+            let Ok(line) = self
+                .output
+                .recv_timeout(until.saturating_duration_since(Instant::now()))
+            else {
                 panic!("`{command}` takes more than {STEP_MAX:?}, or ended the shell; it printed {lines:#?}");
             };
             if line == MARK {

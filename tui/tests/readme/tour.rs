@@ -35,11 +35,15 @@ impl Ports {
     }
 
     fn to_real(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (page, real)| text.replace(page, real))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (page, real)| text.replace(page, real))
     }
 
     fn to_page(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, (page, real)| text.replace(real, page))
+        self.0
+            .iter()
+            .fold(text.to_owned(), |text, (page, real)| text.replace(real, page))
     }
 }
 
