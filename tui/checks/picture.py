@@ -124,12 +124,16 @@ def draw(lines, columns, theme, title):
         x, y = MARGIN + column * CELL_W, MARGIN + BAR + row * CELL_H
         if bg:
             out.append(f'<rect x="{x:.1f}" y="{y}" width="{cells * CELL_W:.1f}" height="{CELL_H}" fill="{bg}"/>')
-        if not text.strip():
+        visible = text if style.underline else text.strip(" ")
+        if not visible:
             continue
+        # Programs treat spaces at the ends of SVG text differently: the text begins at its first visible character.
+        x += text.index(visible) * CELL_W
+        cells = sum(map(width, visible))
         attributes = ' font-weight="bold"' * style.bold + ' font-style="italic"' * style.italic
         attributes += ' text-decoration="underline"' * style.underline + ' fill-opacity="0.6"' * style.dim
         out.append(f'<text x="{x:.1f}" y="{y + BASELINE}" textLength="{cells * CELL_W:.1f}" '
-                   f'lengthAdjust="spacingAndGlyphs" fill="{fg}"{attributes}>{escape(text.replace(" ", NO_BREAK))}</text>')
+                   f'lengthAdjust="spacingAndGlyphs" fill="{fg}"{attributes}>{escape(visible.replace(" ", NO_BREAK))}</text>')
     return "\n".join([*out, "</g>", "</svg>", ""])
 
 
