@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::beacon::Beacon;
+use crate::descriptors;
 use crate::service::{CatalogSettings, Error, Listen, Service};
 
 /// What a shop is opened with.
@@ -51,7 +52,12 @@ impl All {
         } = settings;
         let token = catalog.token.clone();
         let lock = catalog.store.lock_path();
-        let listen = |address| Listen { address, grace };
+        let connections_max = descriptors::connections_max(3);
+        let listen = |address| Listen {
+            address,
+            grace,
+            connections_max,
+        };
         let catalog = Service::open_catalog(listen(catalog_listen), catalog).await?;
         let order = Service::open_order(listen(order_listen), &catalog.url()).await?;
         let frontend =

@@ -16,6 +16,7 @@ pub use self::commands::{AuditArgs, ExportArgs, GenerateArgs, ImportArgs};
 use crate::all;
 use crate::catalog::Listings;
 use crate::commands::Command;
+use crate::descriptors;
 use crate::service::{CatalogSettings, Listen};
 use crate::store::{self, Edit};
 
@@ -320,6 +321,7 @@ impl GraceArgs {
         Listen {
             address,
             grace: self.grace,
+            connections_max: descriptors::connections_max(1),
         }
     }
 }

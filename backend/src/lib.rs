@@ -7,6 +7,7 @@ pub mod beacon;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+mod descriptors;
 pub mod frontend;
 pub mod http;
 pub mod order;
@@ -14,6 +15,6 @@ mod run;
 #[cfg(feature = "sabotage")]
 mod sabotage;
 pub mod service;
-pub mod store;
 
 pub use run::run;
+pub use store;

@@ -71,7 +71,7 @@ pub(crate) fn base(stock: Stock, durable: Stock) -> Stock {
 
 /// What is left when more is sold than there was.
 pub(crate) fn oversold() -> Option<Stock> {
-    is(Fault::NegativeQuantity).then_some(Stock::NONE)
+    is(Fault::NegativeQuantity).then_some(Stock::ZERO)
 }
 
 /// A cent more than it costs.
@@ -107,7 +107,7 @@ pub(crate) fn tell(decision: Decision) -> Decision {
         outcome: Outcome::Refused,
         entry: None,
         reason: Some(Reason::SoldOut),
-        stock: Some(Stock::NONE),
+        stock: Some(Stock::ZERO),
         ..decision
     }
 }

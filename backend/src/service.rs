@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::{self, Peer};
+use common::client::{self, ServiceEndpoint};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -35,13 +35,15 @@ pub enum Error {
     BrokenOff,
 }
 
-/// Where a service answers, and how long its connections may go on after the stop.
+/// Where a service listens, and the limits of its connections.
 #[derive(Debug, Clone, Copy)]
 pub struct Listen {
     /// Port 0 takes a free one.
     pub address: SocketAddr,
-    /// The grace of the drain.
+    /// How long open connections may go on after the stop.
     pub grace: Duration,
+    /// How many connections may be open at once; further ones wait to be accepted.
+    pub connections_max: usize,
 }
 
 /// What a catalog is opened with.
@@ -89,7 +91,7 @@ impl Service {
         let catalog = Arc::new(opened?);
         let stopping = CancellationToken::new();
         let routes = catalog::routes(&catalog, token, stopping.clone());
-        Self::start("catalog", listener, routes, listen.grace, stopping, Some(catalog))
+        Self::start("catalog", listener, routes, listen, stopping, Some(catalog))
     }
 
     /// An order service over the catalogs at a comma list of addresses.
@@ -98,10 +100,10 @@ impl Service {
     /// See [`Error`].
     pub async fn open_order(listen: Listen, catalog_urls: &str) -> Result<Self, Error> {
         install_metrics();
-        let catalog = client::Catalog::new(peer(catalog_urls)?);
+        let catalog = client::CatalogClient::new(peer(catalog_urls)?);
         let listener = bind(listen.address)?;
         let routes = order::routes(&Arc::new(Orders::new(catalog)));
-        Self::start("order", listener, routes, listen.grace, CancellationToken::new(), None)
+        Self::start("order", listener, routes, listen, CancellationToken::new(), None)
     }
 
     /// A front-end over the catalogs and order services at comma lists of addresses.
@@ -115,8 +117,8 @@ impl Service {
         token: Option<Arc<str>>,
     ) -> Result<Self, Error> {
         install_metrics();
-        let catalog = client::Catalog::new(peer(catalog_urls)?);
-        let orders = client::Orders::new(peer(order_urls)?);
+        let catalog = client::CatalogClient::new(peer(catalog_urls)?);
+        let orders = client::OrderClient::new(peer(order_urls)?);
         let listener = bind(listen.address)?;
         let stopping = CancellationToken::new();
         let frontend = Arc::new(Frontend::new(catalog, orders, token, stopping.clone()));
@@ -124,7 +126,7 @@ impl Service {
             "frontend",
             listener,
             frontend::routes(&frontend),
-            listen.grace,
+            listen,
             stopping,
             None,
         )
@@ -134,7 +136,7 @@ impl Service {
         name: &'static str,
         listener: tokio::net::TcpListener,
         routes: Routes,
-        grace: Duration,
+        listen: Listen,
         stopping: CancellationToken,
         catalog: Option<Arc<Catalog>>,
     ) -> Result<Self, Error> {
@@ -142,7 +144,8 @@ impl Service {
         let server = Server {
             listener,
             routes,
-            grace,
+            grace: listen.grace,
+            connections_max: listen.connections_max,
             stopping: stopping.clone(),
         };
         Ok(Self {
@@ -182,6 +185,6 @@ impl Service {
     }
 }
 
-fn peer(urls: &str) -> Result<Peer, Error> {
-    Peer::parse(client::connections()?, urls).map_err(Error::Address)
+fn peer(urls: &str) -> Result<ServiceEndpoint, Error> {
+    ServiceEndpoint::parse(client::http_client()?, urls).map_err(Error::Address)
 }

@@ -16,11 +16,11 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// Pieces that may wait; one more is refused.
-    pub queue: NonZeroUsize,
+    pub max_queued: NonZeroUsize,
     /// Pieces in one batch at the most.
-    pub batch: NonZeroUsize,
+    pub max_batch: NonZeroUsize,
     /// Batches on their way at the same time.
-    pub flights: NonZeroUsize,
+    pub max_in_flight: NonZeroUsize,
 }
 
 /// Why a piece of work has no result.
@@ -37,7 +37,7 @@ pub enum Error {
     Lost,
 }
 
-struct Piece<T, R> {
+struct Item<T, R> {
     work: T,
     result: oneshot::Sender<R>,
 }
@@ -45,7 +45,7 @@ struct Piece<T, R> {
 /// Gathers pieces of work into batches. Clones share one queue; when the last one is gone, what waits is finished.
 #[derive(Debug)]
 pub struct Batcher<T, R> {
-    queue: mpsc::Sender<Piece<T, R>>,
+    queue: mpsc::Sender<Item<T, R>>,
 }
 
 impl<T, R> Clone for Batcher<T, R> {
@@ -64,18 +64,18 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
-        Self::settling(limits, send, std::future::ready)
+        Self::with_post_commit(limits, send, std::future::ready)
     }
 
     /// The same; what came of a batch passes through `settle` before it is handed out, while the next batch flies already.
-    pub fn settling<F, Sent, G, Settled>(limits: Limits, send: F, settle: G) -> Self
+    pub fn with_post_commit<F, Sent, G, Settled>(limits: Limits, send: F, settle: G) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
         G: Fn(Vec<R>) -> Settled + Send + Sync + 'static,
         Settled: Future<Output = Vec<R>> + Send + 'static,
     {
-        let (queue, waiting) = mpsc::channel(limits.queue.get());
+        let (queue, waiting) = mpsc::channel(limits.max_queued.get());
         tokio::spawn(dispatch(limits, waiting, Arc::new((send, settle))));
         Self { queue }
     }
@@ -85,12 +85,12 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     /// # Errors
     /// [`Error::Full`] and [`Error::Closed`] say that the work was not taken, [`Error::Lost`] that nobody knows.
     pub async fn call(&self, work: T) -> Result<R, Error> {
-        self.hand_in(work)?.await.map_err(|_| Error::Lost)
+        self.enqueue(work)?.await.map_err(|_| Error::Lost)
     }
 
     /// Hands in pieces that belong together and waits for all results, in order.
     pub async fn call_all(&self, works: impl IntoIterator<Item = T>) -> Vec<Result<R, Error>> {
-        let handed_in: Vec<_> = works.into_iter().map(|work| self.hand_in(work)).collect();
+        let handed_in: Vec<_> = works.into_iter().map(|work| self.enqueue(work)).collect();
         let mut results = Vec::with_capacity(handed_in.len());
         for piece in handed_in {
             results.push(match piece {
@@ -101,10 +101,10 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         results
     }
 
-    fn hand_in(&self, work: T) -> Result<oneshot::Receiver<R>, Error> {
+    fn enqueue(&self, work: T) -> Result<oneshot::Receiver<R>, Error> {
         let (result, outcome) = oneshot::channel();
         self.queue
-            .try_send(Piece { work, result })
+            .try_send(Item { work, result })
             .map_err(|refused| match refused {
                 mpsc::error::TrySendError::Full(_) => Error::Full,
                 mpsc::error::TrySendError::Closed(_) => Error::Closed,
@@ -113,11 +113,8 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     }
 }
 
-async fn dispatch<T, R, F, Sent, G, Settled>(
-    limits: Limits,
-    mut waiting: mpsc::Receiver<Piece<T, R>>,
-    ways: Arc<(F, G)>,
-) where
+async fn dispatch<T, R, F, Sent, G, Settled>(limits: Limits, mut waiting: mpsc::Receiver<Item<T, R>>, ways: Arc<(F, G)>)
+where
     T: Send + 'static,
     R: Send + 'static,
     F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
@@ -125,14 +122,14 @@ async fn dispatch<T, R, F, Sent, G, Settled>(
     G: Fn(Vec<R>) -> Settled + Send + Sync + 'static,
     Settled: Future<Output = Vec<R>> + Send + 'static,
 {
-    let flights = Arc::new(Semaphore::new(limits.flights.get()));
+    let flights = Arc::new(Semaphore::new(limits.max_in_flight.get()));
     let mut pieces = Vec::new();
     loop {
         // First a free flight, then whatever waits by then: so a batch fills for as long as the others fly.
         let Ok(flight) = Arc::clone(&flights).acquire_owned().await else {
             return;
         };
-        if waiting.recv_many(&mut pieces, limits.batch.get()).await == 0 {
+        if waiting.recv_many(&mut pieces, limits.max_batch.get()).await == 0 {
             return;
         }
         let (works, results): (Vec<T>, Vec<oneshot::Sender<R>>) =
@@ -164,9 +161,9 @@ mod tests {
     fn limits(queue: usize, batch: usize, flights: usize) -> Limits {
         let count = |n| NonZeroUsize::new(n).unwrap();
         Limits {
-            queue: count(queue),
-            batch: count(batch),
-            flights: count(flights),
+            max_queued: count(queue),
+            max_batch: count(batch),
+            max_in_flight: count(flights),
         }
     }
 
@@ -213,7 +210,7 @@ mod tests {
     async fn the_next_batch_leaves_while_the_last_one_settles() {
         let (settled, sent) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
         let (settling, sending) = (Arc::clone(&settled), Arc::clone(&sent));
-        let batcher = Batcher::settling(
+        let batcher = Batcher::with_post_commit(
             limits(8, 1, 1),
             move |batch: Vec<u32>| {
                 sending.notify_one();
@@ -254,7 +251,7 @@ mod tests {
                 batch
             }
         });
-        drop(batcher.hand_in(1).unwrap());
+        drop(batcher.enqueue(1).unwrap());
         done.notified().await;
     }
 

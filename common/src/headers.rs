@@ -14,3 +14,5 @@ pub const CACHE_STATUS: &str = "cache-status";
 pub const DEPRECATION: &str = "deprecation";
 /// The last event a reader of server-sent events saw.
 pub const LAST_EVENT_ID: &str = "last-event-id";
+/// Whether a reverse proxy may hold a response back to fill a buffer (nginx's `X-Accel-Buffering`): `no`.
+pub const ACCEL_BUFFERING: &str = "x-accel-buffering";

@@ -120,7 +120,7 @@ pub struct Stock(u32);
 
 impl Stock {
     /// An empty shelf.
-    pub const NONE: Self = Self(0);
+    pub const ZERO: Self = Self(0);
     const EXPECTED: Error = Error("a stock, a whole number from 0 to 1000000000");
 
     /// The number of copies.
@@ -129,13 +129,13 @@ impl Stock {
     }
 
     /// The stock after a change, if it stays within 0…10⁹.
-    pub fn changed_by(self, change: i64) -> Option<Self> {
+    pub fn checked_add_signed(self, change: i64) -> Option<Self> {
         let changed = i64::from(self.0).checked_add(change)?;
         Self::try_from(u64::try_from(changed).ok()?).ok()
     }
 
     /// What has to be added to `self` to get `other`; both are at most 10⁹, so the difference always fits.
-    pub fn change_to(self, other: Self) -> i64 {
+    pub fn difference_to(self, other: Self) -> i64 {
         i64::from(other.0) - i64::from(self.0)
     }
 }
@@ -216,10 +216,10 @@ mod tests {
     #[test]
     fn a_stock_never_leaves_its_bounds() {
         let full = Stock::try_from(1_000_000_000).unwrap();
-        assert_eq!(full.changed_by(1), None);
-        assert_eq!(Stock::NONE.changed_by(-1), None);
-        assert_eq!(full.changed_by(-1_000_000_000), Some(Stock::NONE));
-        assert_eq!(full.changed_by(i64::MIN), None);
-        assert_eq!(Stock::NONE.change_to(full), 1_000_000_000);
+        assert_eq!(full.checked_add_signed(1), None);
+        assert_eq!(Stock::ZERO.checked_add_signed(-1), None);
+        assert_eq!(full.checked_add_signed(-1_000_000_000), Some(Stock::ZERO));
+        assert_eq!(full.checked_add_signed(i64::MIN), None);
+        assert_eq!(Stock::ZERO.difference_to(full), 1_000_000_000);
     }
 }

@@ -3,6 +3,7 @@
 //!
 //! It does no input or output but for its [`client`], decides nothing about stock, and keeps nothing.
 
+pub mod backoff;
 pub mod batcher;
 pub mod client;
 pub mod entry;
@@ -13,7 +14,7 @@ pub mod money;
 pub mod order;
 pub mod problem;
 pub mod seq;
-mod spelled;
+mod serde_display;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -18,7 +18,7 @@ pub const BATCH_BODY_BYTES_MAX: usize = 1024 * 1024;
 /// How much of an oversized body is read and thrown away so that the client can read its 413, in bytes.
 pub const DISCARD_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// The largest answer a client of ours takes in, in bytes.
-pub const ANSWER_BYTES_MAX: usize = 16 * 1024 * 1024;
+pub const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest search text, in bytes.
 pub const QUERY_BYTES_MAX: usize = 1_024;
 
@@ -39,13 +39,13 @@ pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 pub const DEADLINE_MAX: Duration = Duration::from_secs(30);
 
 /// How often a server sends a comment on a quiet event stream.
-pub const HEARTBEAT: Duration = Duration::from_secs(5);
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
 /// How long an event stream may be silent before its reader calls it dead.
-pub const SILENCE_MAX: Duration = Duration::from_secs(12);
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(12);
 /// Changes of one book within this window may travel as one event.
-pub const MERGE_WINDOW: Duration = Duration::from_millis(50);
+pub const COALESCE_WINDOW: Duration = Duration::from_millis(50);
 /// A subscriber further behind than this is told to read afresh, in ledger entries.
-pub const EVENTS_BEHIND_MAX: u64 = 10_000;
+pub const SUBSCRIBER_LAG_MAX: u64 = 10_000;
 /// The most event streams one front-end serves at once.
 pub const SUBSCRIBERS_MAX: usize = 16_384;
 

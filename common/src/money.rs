@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::item::{Quantity, parse_digits};
-use crate::{limits, spelled};
+use crate::{limits, serde_display};
 
 /// An amount that is not a valid cost; says what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,8 +26,8 @@ impl Cost {
     }
 
     /// Appends its text, without asking for memory.
-    pub fn push(self, text: &mut Vec<u8>) {
-        Total(u64::from(self.0)).push(text);
+    pub fn write_to(self, text: &mut Vec<u8>) {
+        Total(u64::from(self.0)).write_to(text);
     }
 
     /// What `quantity` copies cost together.
@@ -65,7 +65,7 @@ impl Serialize for Cost {
 
 impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        spelled::deserialize(deserializer)
+        serde_display::deserialize(deserializer)
     }
 }
 
@@ -89,7 +89,7 @@ impl Total {
         self.0
     }
 
-    pub(crate) fn push(self, text: &mut Vec<u8>) {
+    pub(crate) fn write_to(self, text: &mut Vec<u8>) {
         text.extend_from_slice(self.written(&mut [0; TEXT_BYTES]).as_bytes());
     }
 
@@ -132,7 +132,7 @@ impl Serialize for Total {
 
 impl<'de> Deserialize<'de> for Total {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        spelled::deserialize(deserializer)
+        serde_display::deserialize(deserializer)
     }
 }
 

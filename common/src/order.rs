@@ -20,12 +20,12 @@ pub struct OrderId(Uuid);
 
 impl OrderId {
     /// A new id that sorts after the older ones (UUID version 7, RFC 9562).
-    pub fn mint() -> Self {
+    pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
     /// Appends its text, without asking for memory.
-    pub fn push(self, text: &mut Vec<u8>) {
+    pub fn write_to(self, text: &mut Vec<u8>) {
         let mut hyphenated = Uuid::encode_buffer();
         text.extend_from_slice(self.0.hyphenated().encode_lower(&mut hyphenated).as_bytes());
     }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn minted_ids_differ_and_sort_by_age() {
-        let (older, newer) = (OrderId::mint(), OrderId::mint());
+        let (older, newer) = (OrderId::generate(), OrderId::generate());
         assert!(older < newer);
     }
 }

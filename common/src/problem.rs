@@ -181,7 +181,7 @@ impl Problem {
 
     /// The same problem, about that book.
     #[must_use]
-    pub fn about(mut self, item: ItemNumber) -> Self {
+    pub fn with_item(mut self, item: ItemNumber) -> Self {
         self.item = Some(item);
         self
     }
@@ -195,7 +195,7 @@ impl Problem {
 
     /// The same problem of that order, where there is one.
     #[must_use]
-    pub fn of_order(mut self, order: Option<OrderId>) -> Self {
+    pub fn with_order(mut self, order: Option<OrderId>) -> Self {
         self.order = order;
         self
     }

@@ -31,7 +31,7 @@ impl Seq {
     }
 
     /// How many entries lie after `earlier` up to and with this one; 0 if it is not earlier.
-    pub fn since(self, earlier: Self) -> u64 {
+    pub fn distance_from(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
 }
@@ -58,7 +58,7 @@ pub struct StoreId(Uuid);
 
 impl StoreId {
     /// A new store's name.
-    pub fn mint() -> Self {
+    pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// Cleans a text for a screen, a title, a log or a table: blanks of every kind become a space, control characters and
 /// bidirectional controls (Unicode TR9) become U+FFFD so that nobody mistakes the text for a clean one.
-pub fn clean(text: &str) -> Cow<'_, str> {
+pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| replacement(c).is_none()) {
         return Cow::Borrowed(text);
     }
@@ -27,7 +27,7 @@ fn replacement(c: char) -> Option<char> {
 }
 
 /// Cuts a text to at most `columns` terminal columns; a cut one ends in `…`.
-pub fn fit(text: &str, columns: usize) -> Cow<'_, str> {
+pub fn truncate_to_width(text: &str, columns: usize) -> Cow<'_, str> {
     use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
     if text.width() <= columns {
         return Cow::Borrowed(text);
@@ -53,22 +53,22 @@ mod tests {
 
     #[test]
     fn an_escape_sequence_loses_its_teeth() {
-        assert_eq!(clean("\u{1b}[2Jgone\u{7}"), "\u{fffd}[2Jgone\u{fffd}");
-        assert_eq!(clean("a\u{202e}b\u{9b}31m"), "a\u{fffd}b\u{fffd}31m");
-        assert_eq!(clean("two\r\nlines"), "two  lines");
+        assert_eq!(sanitize("\u{1b}[2Jgone\u{7}"), "\u{fffd}[2Jgone\u{fffd}");
+        assert_eq!(sanitize("a\u{202e}b\u{9b}31m"), "a\u{fffd}b\u{fffd}31m");
+        assert_eq!(sanitize("two\r\nlines"), "two  lines");
     }
 
     #[test]
     fn an_honest_title_is_left_as_it_is() {
         let title = "Война и мир — 戰爭與和平";
-        assert!(matches!(clean(title), Cow::Borrowed(same) if same == title));
+        assert!(matches!(sanitize(title), Cow::Borrowed(same) if same == title));
     }
 
     #[test]
     fn a_text_is_cut_to_columns_not_to_letters() {
-        assert_eq!(fit("戰爭與和平", 5), "戰爭…");
-        assert_eq!(fit("short", 5), "short");
-        assert_eq!(fit("longer", 5), "long…");
-        assert_eq!(fit("x", 0), "");
+        assert_eq!(truncate_to_width("戰爭與和平", 5), "戰爭…");
+        assert_eq!(truncate_to_width("short", 5), "short");
+        assert_eq!(truncate_to_width("longer", 5), "long…");
+        assert_eq!(truncate_to_width("x", 0), "");
     }
 }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::item::parse_digits;
-use crate::{limits, spelled};
+use crate::{limits, serde_display};
 
 /// A text that is no moment; says what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,7 +40,7 @@ impl Timestamp {
     }
 
     /// Appends its text, without asking for memory.
-    pub fn push(self, text: &mut Vec<u8>) {
+    pub fn write_to(self, text: &mut Vec<u8>) {
         match calendar::write(self.0) {
             Some(moment) => text.extend_from_slice(&moment),
             None => text.extend_from_slice(self.to_string().as_bytes()),
@@ -89,7 +89,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        spelled::deserialize(deserializer)
+        serde_display::deserialize(deserializer)
     }
 }
 
@@ -101,7 +101,7 @@ pub struct Deadline(u64);
 
 impl Deadline {
     /// That far from now by this machine's clock.
-    pub fn within(patience: Duration) -> Self {
+    pub fn after(patience: Duration) -> Self {
         Self(unix_millis(since_epoch() + patience))
     }
 
@@ -117,10 +117,10 @@ impl Deadline {
 
     /// The deadline a front-end sets: the client's own, never further away than the longest one; the default without.
     #[must_use]
-    pub fn bounded(asked: Option<Self>) -> Self {
+    pub fn clamped(asked: Option<Self>) -> Self {
         asked.map_or_else(
-            || Self::within(limits::DEADLINE_DEFAULT),
-            |asked| asked.min(Self::within(limits::DEADLINE_MAX)),
+            || Self::after(limits::DEADLINE_DEFAULT),
+            |asked| asked.min(Self::after(limits::DEADLINE_MAX)),
         )
     }
 
@@ -245,9 +245,9 @@ mod tests {
 
     #[test]
     fn a_deadline_is_never_further_away_than_half_a_minute() {
-        let bounded = Deadline::bounded(Some(Deadline::from_millis(u64::MAX)));
-        assert!(bounded <= Deadline::within(limits::DEADLINE_MAX));
+        let bounded = Deadline::clamped(Some(Deadline::from_millis(u64::MAX)));
+        assert!(bounded <= Deadline::after(limits::DEADLINE_MAX));
         assert!(!bounded.has_passed());
-        assert!(Deadline::bounded(Some(Deadline::from_millis(1))).has_passed());
+        assert!(Deadline::clamped(Some(Deadline::from_millis(1))).has_passed());
     }
 }

@@ -3,16 +3,17 @@
 //! Requests refuse unknown fields; answers leave absent fields out.
 
 mod batches;
-mod lean;
+mod fast_json;
 mod lines;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use batches::{
-    Decision, Decisions, Order, OrderResult, OrderResults, Orders, Outcome, Placed, Refused, Sale, Sales,
+    BatchProblem, BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Sale,
+    SaleBatch,
 };
-pub use lean::{Lean, Reader};
+pub use fast_json::{FastJson, JsonReader};
 pub use lines::OrderResultLines;
 
 use crate::{Cost, Entry, ItemNumber, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
@@ -56,7 +57,7 @@ pub struct Topics {
 
 /// One page of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Page {
+pub struct BookPage {
     /// The books found.
     pub books: Vec<Book>,
     /// Hand it back as `after` for the next page; absent on the last.
@@ -103,7 +104,7 @@ pub struct QuantityBody {
 /// How an order ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Status {
+pub enum OrderStatus {
     /// The copies are the buyer's.
     Sold,
     /// Nothing was sold, and nothing will be under this order's id.
@@ -116,7 +117,7 @@ pub struct Receipt {
     /// The order's id, which is its idempotency key.
     pub order: OrderId,
     /// How it ended.
-    pub status: Status,
+    pub status: OrderStatus,
     /// The book.
     pub item: ItemNumber,
     /// The book's title today; absent once it was withdrawn.
@@ -143,16 +144,16 @@ pub struct Receipt {
 
 impl Receipt {
     /// The receipt that an entry is, or nothing where it is not of an order.
-    pub fn of(entry: &Entry, title: Option<String>) -> Option<Self> {
+    pub fn from_entry(entry: &Entry, title: Option<String>) -> Option<Self> {
         let status = match entry.kind {
-            Kind::Sold => Status::Sold,
-            Kind::Refused => Status::Refused,
+            Kind::Sold => OrderStatus::Sold,
+            Kind::Refused => OrderStatus::Refused,
             Kind::Restocked | Kind::Set | Kind::Withdrawn => return None,
         };
         let quantity = entry.quantity?;
         let total = match status {
-            Status::Sold => entry.unit_cost?.times(Quantity::try_from(u64::from(quantity)).ok()?),
-            Status::Refused => Total::ZERO,
+            OrderStatus::Sold => entry.unit_cost?.times(Quantity::try_from(u64::from(quantity)).ok()?),
+            OrderStatus::Refused => Total::ZERO,
         };
         Some(Self {
             order: entry.order?,
@@ -172,7 +173,7 @@ impl Receipt {
 
 /// A page of receipts, oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Receipts {
+pub struct ReceiptPage {
     /// The receipts.
     pub orders: Vec<Receipt>,
     /// Hand it back as `after`; absent at the end.
@@ -251,7 +252,7 @@ pub struct Hello {
 
 /// A stock that moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct StockMoved {
+pub struct StockEvent {
     /// The entry that moved it, the last one where several were merged.
     pub seq: Seq,
     /// The book.
@@ -273,7 +274,7 @@ pub struct Resync {
 
 /// Whether the catalog can be reached by the front-end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Source {
+pub struct UpstreamStatus {
     /// True while changes arrive as they happen.
     pub live: bool,
 }
@@ -349,7 +350,7 @@ mod tests {
         );
         assert_eq!(
             serde_json::from_str::<StockChange>(r#"{"stock":0}"#).ok(),
-            Some(StockChange::To(Stock::NONE))
+            Some(StockChange::To(Stock::ZERO))
         );
         for json in [
             "{}",
@@ -367,7 +368,7 @@ mod tests {
     #[test]
     fn a_result_in_a_batch_is_a_receipt_or_a_problem_by_its_fields() {
         let problem = Problem::new(crate::Code::SoldOut, "none left");
-        let result = OrderResult::Problem(Refused {
+        let result = OrderResult::Problem(BatchProblem {
             problem,
             replayed: true,
         });

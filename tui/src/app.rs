@@ -204,7 +204,7 @@ impl App {
                 wall: Timestamp::from_micros(0),
             },
             size: (80, 24),
-            place: common::text::clean(place).into_owned(),
+            place: common::text::sanitize(place).into_owned(),
             url: url.to_owned(),
             screen,
             focus: Focus::default(),

@@ -12,7 +12,7 @@ use common::time::parse_duration;
 use common::wire::StockChange;
 use common::{ItemNumber, OrderId, Quantity, Seq, Stock, limits};
 
-pub use autopilot::AutopilotArgs;
+pub use self::autopilot::AutopilotArgs;
 
 use crate::config::Config;
 use crate::keymap::Keymap;
@@ -300,7 +300,7 @@ mod tests {
             ("bookstore restock 1 --by -3", StockChange::By(-3)),
             ("bookstore restock 1 --by +3", StockChange::By(3)),
             ("bookstore restock --by=-3 1", StockChange::By(-3)),
-            ("bookstore restock 1 --to 0", StockChange::To(Stock::NONE)),
+            ("bookstore restock 1 --to 0", StockChange::To(Stock::ZERO)),
         ] {
             let Some(Command::Restock(args)) = parse(line).unwrap().command else {
                 panic!("{line:?} is something else")

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use common::client::{Answer, Error, Shop};
+use common::client::{Error, Response, ShopClient};
 use common::{ItemNumber, OrderId, limits};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
@@ -87,7 +87,7 @@ pub enum Query {
 /// Runs effects beside the screen.
 #[derive(Debug)]
 pub struct Runner {
-    shop: Option<Shop>,
+    shop: Option<ShopClient>,
     /// What was asked of the shop before it was open.
     waiting: Vec<Effect>,
     follower: Option<AbortHandle>,
@@ -116,7 +116,7 @@ impl Runner {
     }
 
     /// The shop is open: follows its events, and asks it what was to be asked meanwhile.
-    pub fn open(&mut self, shop: Shop) {
+    pub fn open(&mut self, shop: ShopClient) {
         let events = live::follow(shop.clone(), self.news.clone(), Arc::clone(&self.reconnect));
         self.follower = Some(tokio::spawn(events).abort_handle());
         self.shop = Some(shop);
@@ -146,7 +146,7 @@ impl Runner {
         self.waiting.push(effect);
     }
 
-    fn ask_shop(&mut self, shop: &Shop, effect: Effect) {
+    fn ask_shop(&mut self, shop: &ShopClient, effect: Effect) {
         match effect {
             Effect::LoadTopics => self.ask(shop, |shop| async move { What::Topics(read(shop.topics().await)) }),
             Effect::LoadPage {
@@ -161,7 +161,7 @@ impl Runner {
             }),
             Effect::Buy { placed, again } => self.buy(shop, placed, again),
             Effect::AskOrder(order) => self.ask(shop, move |shop| async move {
-                let result = read(shop.order(order).await);
+                let result = read(shop.find_order(order).await);
                 What::Order { order, result }
             }),
             Effect::LoadServices => {
@@ -183,7 +183,7 @@ impl Runner {
         let _ = tokio::time::timeout(Duration::from_secs(1), self.records.wait()).await;
     }
 
-    fn ask<F>(&self, shop: &Shop, question: impl FnOnce(Shop) -> F)
+    fn ask<F>(&self, shop: &ShopClient, question: impl FnOnce(ShopClient) -> F)
     where
         F: Future<Output = What> + Send + 'static,
     {
@@ -195,7 +195,7 @@ impl Runner {
         });
     }
 
-    fn load_page(&mut self, shop: &Shop, generation: u64, slot: Slot, query: Query, after: Option<String>) {
+    fn load_page(&mut self, shop: &ShopClient, generation: u64, slot: Slot, query: Query, after: Option<String>) {
         let (shop, news) = (shop.clone(), self.news.clone());
         let task = tokio::spawn(async move {
             let limit = limits::PAGE_BOOKS_MAX;
@@ -232,7 +232,7 @@ impl Runner {
         });
     }
 
-    fn buy(&self, shop: &Shop, placed: Placed, again: bool) {
+    fn buy(&self, shop: &ShopClient, placed: Placed, again: bool) {
         let (shop, news, journal) = (shop.clone(), self.news.clone(), Arc::clone(&self.journal));
         tokio::spawn(async move {
             let order = placed.order;
@@ -267,11 +267,11 @@ async fn append(journal: Arc<OnceLock<Journal>>, line: Line) -> Result<(), Strin
     written.await.map_err(|error| error.to_string())?
 }
 
-fn read<T: DeserializeOwned>(answer: Result<Answer, Error>) -> Result<T, Error> {
+fn read<T: DeserializeOwned>(answer: Result<Response, Error>) -> Result<T, Error> {
     answer?.parse()
 }
 
-fn text(answer: &Answer) -> Result<String, Error> {
+fn text(answer: &Response) -> Result<String, Error> {
     if answer.is_success() {
         return Ok(String::from_utf8_lossy(&answer.body).into_owned());
     }

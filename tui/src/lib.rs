@@ -3,8 +3,6 @@
 //! Everything here talks to a front-end through `common`'s typed client; nothing decides about stock.
 
 pub mod app;
-pub mod autopilot;
-pub mod backoff;
 pub mod cli;
 pub mod commands;
 pub mod config;
@@ -18,7 +16,6 @@ pub mod message;
 pub mod own_store;
 pub mod place;
 pub mod runtime;
-pub mod settle;
 pub mod shop;
 pub mod terminal;
 pub mod theme;

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::{Error, Events, Shop, ShopEvent};
-use common::wire::{Hello, StockMoved};
+use common::client::{Error, ShopClient, ShopEvent, ShopEvents};
+use common::wire::{Hello, StockEvent};
 use common::{Code, Seq, StoreId};
 use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc};
@@ -36,7 +36,7 @@ pub enum News {
         resumed: bool,
     },
     /// A stock moved.
-    Moved(StockMoved),
+    Moved(StockEvent),
     /// Everything must be read afresh.
     Resync(Seq),
     /// Whether the front-end has its catalog.
@@ -60,7 +60,7 @@ pub fn pause_max(attempt: u32) -> Duration {
 }
 
 /// Follows the events until nobody listens to `news` any more. `reconnect` ends a wait, or the present connection.
-pub async fn follow(shop: Shop, news: mpsc::Sender<What>, reconnect: Arc<Notify>) {
+pub async fn follow(shop: ShopClient, news: mpsc::Sender<What>, reconnect: Arc<Notify>) {
     let listeners = news.clone();
     let mut follower = Follower {
         shop,
@@ -122,7 +122,7 @@ enum Ended {
 }
 
 struct Follower {
-    shop: Shop,
+    shop: ShopClient,
     news: mpsc::Sender<What>,
     after: Option<Seq>,
     store: Option<StoreId>,
@@ -133,7 +133,7 @@ impl Follower {
         self.news.send(What::Live(news)).await.is_ok()
     }
 
-    async fn read(&mut self, mut stream: Events) -> Ended {
+    async fn read(&mut self, mut stream: ShopEvents) -> Ended {
         loop {
             let news = match stream.next().await {
                 Ok(ShopEvent::Heartbeat) => continue,
@@ -144,10 +144,10 @@ impl Follower {
                 }
                 Ok(ShopEvent::Resync(resync)) => {
                     self.after = Some(resync.seq);
-                    self.shop.note(resync.seq);
+                    self.shop.observe_seq(resync.seq);
                     News::Resync(resync.seq)
                 }
-                Ok(ShopEvent::Source(source)) => News::Source(source.live),
+                Ok(ShopEvent::Upstream(source)) => News::Source(source.live),
                 Err(error) => return Ended::Failed(error),
             };
             if !self.tell(news).await {
@@ -158,20 +158,20 @@ impl Follower {
 
     fn greeted(&mut self, hello: Hello) -> News {
         if self.store.is_some_and(|store| store != hello.store) {
-            self.shop.forget();
+            self.shop.reset_last_seq();
             self.after = None;
         }
         self.store = Some(hello.store);
         // Where a stream resumes, the head lies beyond what is still to come; only a fresh one begins at it.
         let resumed = self.after.is_some();
         self.after.get_or_insert(hello.seq);
-        self.shop.note(hello.seq);
+        self.shop.observe_seq(hello.seq);
         News::Connected { hello, resumed }
     }
 
     fn seen(&mut self, seq: Seq) {
         self.after = Some(self.after.map_or(seq, |after| after.max(seq)));
-        self.shop.note(seq);
+        self.shop.observe_seq(seq);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::client::Error;
-use common::wire::{Book, Health, Page, Receipt, Topics};
+use common::wire::{Book, BookPage, Health, Receipt, Topics};
 use common::{ItemNumber, OrderId, Seq, Timestamp};
 
 use crate::app::{Flight, View};
@@ -60,7 +60,7 @@ pub enum What {
         /// Which listing asked.
         generation: u64,
         /// The books, and the `seq` they were read at where the answer says so.
-        result: Result<(Page, Option<Seq>), Error>,
+        result: Result<(BookPage, Option<Seq>), Error>,
     },
     /// An answer to [`crate::effect::Effect::LoadBook`].
     Book {

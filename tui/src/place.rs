@@ -1,7 +1,7 @@
 //! Where to shop: at a running store that was named, or at the user's own.
 
 use backend::all::All;
-use common::client::{self, Peer, Shop, connections};
+use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;
 
@@ -32,7 +32,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Place {
     /// Its client.
-    pub shop: Shop,
+    pub shop: ShopClient,
     /// What to call it.
     pub name: String,
     /// How it was found, where nobody named it.
@@ -95,10 +95,10 @@ pub async fn find(cli: &Cli) -> Result<Place, Error> {
     })
 }
 
-fn shop_at(url: &str, token: Option<&str>) -> Result<Shop, Error> {
-    let connections = connections().map_err(|error| Error::Connections(error.to_string()))?;
-    let peer = Peer::parse(connections, url).map_err(Error::Url)?;
-    Ok(Shop::new(peer, token))
+fn shop_at(url: &str, token: Option<&str>) -> Result<ShopClient, Error> {
+    let http = http_client().map_err(|error| Error::Connections(error.to_string()))?;
+    let peer = ServiceEndpoint::parse(http, url).map_err(Error::Url)?;
+    Ok(ShopClient::new(peer, token))
 }
 
 /// Makes sure that the autopilot can begin: a store that cannot be reached now is said at once; one that goes away later is
@@ -106,7 +106,7 @@ fn shop_at(url: &str, token: Option<&str>) -> Result<Shop, Error> {
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn check(shop: &Shop, args: &AutopilotArgs) -> Result<(), Error> {
+pub async fn check(shop: &ShopClient, args: &AutopilotArgs) -> Result<(), Error> {
     shop.topics().await?.parse::<Topics>()?;
     if args.restock.is_some() && !shop.is_shopkeeper() {
         return Err(Error::Guest("--restock"));

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use common::client::Shop;
+use common::client::ShopClient;
 use crossterm::event::EventStream;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
@@ -33,7 +33,7 @@ const NOT_OPEN: &str = "opening the store";
 /// A shop that is open.
 pub struct Opened {
     /// The shop.
-    pub shop: Shop,
+    pub shop: ShopClient,
     /// What the header calls the store.
     pub place: String,
     /// Says when the shop's own store closed for good, and why; the shop stays usable for reading.

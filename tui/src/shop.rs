@@ -3,20 +3,20 @@
 use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 
-use common::client::Shop;
+use common::client::ShopClient;
 use etcetera::BaseStrategy as _;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 use crate::app::Screen;
-use crate::autopilot::Settings;
-use crate::autopilot::cockpit::{Cockpit, Watched};
-use crate::autopilot::pane::AutopilotPane;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::commands::{Error, Exit};
 use crate::place::{self, Place};
 use crate::runtime::{self, Left, Opened, Opening, Options};
+use crate::ui::autopilot::pane::AutopilotPane;
+use autopilot::Settings;
+use autopilot::cockpit::{Cockpit, Watched};
 
 /// Opens the shop in this terminal and stays until the customer leaves.
 ///
@@ -76,7 +76,7 @@ pub async fn fly(
 }
 
 /// Finds the place and hands it to whoever leaves it.
-async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, Shop), place::Error> {
+async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, ShopClient), place::Error> {
     let place = place::find(cli).await?;
     let shop = place.shop.clone();
     let opened = Opened {

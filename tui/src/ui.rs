@@ -1,6 +1,7 @@
 //! The frame: header, body, status row, hint row, and what lies over them. Drawing reads the state and changes nothing;
 //! it tells where things stand, so that a click finds them.
 
+pub mod autopilot;
 mod books;
 mod buying;
 mod canvas;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use backend::frontend::cache::Cache;
 use common::Seq;
 use common::client::Freshness;
-use common::wire::Page;
+use common::wire::BookPage;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use shop::{book, item, sold};
@@ -42,7 +42,7 @@ fn read_a_book(bencher: Bencher<'_, '_>, books: u64) {
 #[divan::bench(args = [4, 50])]
 fn read_a_page(bencher: Bencher<'_, '_>, books: u64) {
     let cache = cache(0);
-    let page = Page {
+    let page = BookPage {
         books: (0..books).map(|number| book(number, Seq(1))).collect(),
         next: None,
     };

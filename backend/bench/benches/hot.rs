@@ -14,7 +14,8 @@ use backend::catalog::{Catalog, Listings};
 use backend::store::{self, Edit, Loaded, Store};
 use common::batcher::{Batcher, Limits};
 use common::wire::{
-    Book, Decision, Decisions, Order, OrderResult, OrderResults, Orders, Outcome, Placed, Receipt, Sale, Sales,
+    BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
+    SaleBatch,
 };
 use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
@@ -46,12 +47,12 @@ fn entries(after: Seq) -> Vec<Entry> {
 
 fn sales() -> Vec<Sale> {
     let sale = |number| Sale {
-        order: OrderId::mint(),
+        id: OrderId::generate(),
         item: item(number),
         quantity: Quantity::default(),
         keyed: true,
         resent: false,
-        deadline: Deadline::within(common::limits::DEADLINE_MAX),
+        deadline: Deadline::after(common::limits::DEADLINE_MAX),
     };
     (0..BATCH).map(sale).collect()
 }
@@ -59,7 +60,7 @@ fn sales() -> Vec<Sale> {
 /// A state after many purchases.
 fn state() -> State {
     let loaded = Loaded {
-        store: StoreId::mint(),
+        store: StoreId::generate(),
         head: Seq(4),
         books: books(),
     };
@@ -178,9 +179,9 @@ fn sell_in_a_catalog(bencher: Bencher<'_, '_>) {
 fn batcher() -> (tokio::runtime::Runtime, Batcher<u64, u64>) {
     let count = |number| NonZeroUsize::new(number).unwrap();
     let limits = Limits {
-        queue: count(4_096),
-        batch: count(1_024),
-        flights: count(1),
+        max_queued: count(4_096),
+        max_batch: count(1_024),
+        max_in_flight: count(1),
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let batcher = {
@@ -209,24 +210,24 @@ mod json {
 
     use super::*;
 
-    fn orders() -> Orders {
+    fn orders() -> OrderBatch {
         let order = |sale: Sale| Order {
-            order: Some(sale.order),
+            id: Some(sale.id),
             item: sale.item,
             quantity: sale.quantity,
             keyed: Some(true),
             deadline: Some(sale.deadline),
         };
-        Orders {
+        OrderBatch {
             orders: sales().into_iter().map(order).collect(),
         }
     }
 
     fn order_results() -> OrderResults {
         let placed = |entry: &Entry| {
-            let receipt = Receipt::of(entry, Some("RPCs for Dummies".to_owned())).unwrap();
+            let receipt = Receipt::from_entry(entry, Some("RPCs for Dummies".to_owned())).unwrap();
             let replayed = false;
-            OrderResult::Receipt(Placed { receipt, replayed })
+            OrderResult::Receipt(BatchReceipt { receipt, replayed })
         };
         OrderResults {
             results: entries(Seq(4)).iter().map(placed).collect(),
@@ -275,12 +276,12 @@ mod json {
 
     #[divan::bench]
     fn write_sales(bencher: Bencher<'_, '_>) {
-        write(bencher, &Sales { sales: sales() });
+        write(bencher, &SaleBatch { sales: sales() });
     }
 
     #[divan::bench]
     fn read_sales(bencher: Bencher<'_, '_>) {
-        read(bencher, &Sales { sales: sales() });
+        read(bencher, &SaleBatch { sales: sales() });
     }
 
     #[divan::bench]

@@ -157,7 +157,7 @@ impl Ledger {
             0 => (Kind::Restocked, 1_000),
             _ => (Kind::Sold, -1),
         };
-        (book.stock, book.seq) = (book.stock.changed_by(change)?, seq);
+        (book.stock, book.seq) = (book.stock.checked_add_signed(change)?, seq);
         self.head = seq;
         Some(Entry {
             seq,
@@ -167,7 +167,7 @@ impl Ledger {
             quantity: (kind == Kind::Sold).then_some(1),
             change,
             stock_after: Some(book.stock),
-            order: Some(OrderId::mint()),
+            order: Some(OrderId::generate()),
             unit_cost: Some(book.cost),
             reason: None,
         })

@@ -42,7 +42,7 @@ impl Changes {
                 changes.books.push(book);
                 continue;
             }
-            let entry = recorder.set(&book, before.map_or(Stock::NONE, |before| before.stock));
+            let entry = recorder.set(&book, before.map_or(Stock::ZERO, |before| before.stock));
             changes.books.push(Book { seq: entry.seq, ..book });
             changes.entries.push(entry);
         }
@@ -77,7 +77,7 @@ impl Recorder {
     }
 
     fn withdraw(&mut self, book: &Book) -> Entry {
-        self.record(Kind::Withdrawn, book, book.stock, Stock::NONE)
+        self.record(Kind::Withdrawn, book, book.stock, Stock::ZERO)
     }
 
     fn record(&mut self, kind: Kind, book: &Book, before: Stock, after: Stock) -> Entry {
@@ -88,7 +88,7 @@ impl Recorder {
             kind,
             item: book.item,
             quantity: None,
-            change: before.change_to(after),
+            change: before.difference_to(after),
             stock_after: Some(after),
             order: None,
             unit_cost: Some(book.cost),

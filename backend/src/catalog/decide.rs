@@ -104,7 +104,7 @@ impl<'a, D: Durable> Batch<'a, D> {
     /// # Errors
     /// Those of [`Durable::decided`].
     pub fn sell(&mut self, sale: &Sale) -> Result<Verdict, D::Error> {
-        if let Some(entry) = self.decided(sale.order)? {
+        if let Some(entry) = self.decided(sale.id)? {
             let same = matches!(entry.kind, Kind::Sold | Kind::Refused)
                 && entry.item == sale.item
                 && entry.quantity == Some(sale.quantity.get());
@@ -115,14 +115,14 @@ impl<'a, D: Durable> Batch<'a, D> {
         }
         let (kept, quantity) = (sale.keyed || sale.resent, Some(sale.quantity.get()));
         let Some(shelf) = self.on_shelf(sale.item) else {
-            return Ok(self.refuse(Reason::UnknownItem, sale.order, sale.item, quantity, None, kept));
+            return Ok(self.refuse(Reason::UnknownItem, sale.id, sale.item, quantity, None, kept));
         };
         let change = -i64::from(sale.quantity.get());
-        let left = shelf.stock.changed_by(change);
+        let left = shelf.stock.checked_add_signed(change);
         #[cfg(feature = "sabotage")]
         let left = left.or_else(crate::sabotage::oversold);
         let Some(left) = left else {
-            return Ok(self.refuse(Reason::SoldOut, sale.order, sale.item, quantity, Some(shelf), kept));
+            return Ok(self.refuse(Reason::SoldOut, sale.id, sale.item, quantity, Some(shelf), kept));
         };
         Ok(self.record(Entry {
             seq: Seq::ZERO,
@@ -132,7 +132,7 @@ impl<'a, D: Durable> Batch<'a, D> {
             quantity,
             change,
             stock_after: Some(left),
-            order: Some(sale.order),
+            order: Some(sale.id),
             unit_cost: Some(shelf.cost),
             reason: None,
         }))
@@ -161,8 +161,8 @@ impl<'a, D: Durable> Batch<'a, D> {
             return Ok(self.refuse(Reason::UnknownItem, asked.order, asked.item, None, None, asked.keyed));
         };
         let (kind, change, stock) = match asked.change {
-            StockChange::To(stock) => (Kind::Set, shelf.stock.change_to(stock), stock),
-            StockChange::By(change) => match shelf.stock.changed_by(change) {
+            StockChange::To(stock) => (Kind::Set, shelf.stock.difference_to(stock), stock),
+            StockChange::By(change) => match shelf.stock.checked_add_signed(change) {
                 Some(stock) => (Kind::Restocked, change, stock),
                 None if change > 0 => return Ok(Verdict::OutOfRange),
                 None => {
@@ -302,7 +302,7 @@ mod tests {
 
     fn sale(item: u64, quantity: u64) -> Sale {
         Sale {
-            order: OrderId::mint(),
+            id: OrderId::generate(),
             item: ItemNumber::try_from(item).unwrap(),
             quantity: Quantity::try_from(quantity).unwrap(),
             keyed: true,
@@ -313,7 +313,7 @@ mod tests {
 
     fn change(by: i64) -> Change {
         Change {
-            order: OrderId::mint(),
+            order: OrderId::generate(),
             item: ItemNumber::try_from(1).unwrap(),
             change: StockChange::By(by),
             keyed: true,
@@ -336,7 +336,7 @@ mod tests {
         let refused = entry(batch.sell(&sale(1, 2)).unwrap());
         assert_eq!((refused.kind, refused.reason), (Kind::Refused, Some(Reason::SoldOut)));
         let last = entry(batch.sell(&sale(1, 1)).unwrap());
-        assert_eq!((last.stock_after, last.seq), (Some(Stock::NONE), Seq(3)));
+        assert_eq!((last.stock_after, last.seq), (Some(Stock::ZERO), Seq(3)));
     }
 
     #[test]
@@ -369,7 +369,7 @@ mod tests {
         assert_eq!(
             batch
                 .change(&Change {
-                    order: first.order,
+                    order: first.id,
                     ..change(1)
                 })
                 .unwrap(),
@@ -415,7 +415,7 @@ mod tests {
             batch.sell(&once).unwrap(),
             Verdict::Refused {
                 reason,
-                stock: Some(Stock::NONE)
+                stock: Some(Stock::ZERO)
             }
         );
         let resent = entry(batch.sell(&Sale { resent: true, ..once }).unwrap());
@@ -443,13 +443,13 @@ mod tests {
         assert_eq!(entry(batch.change(&change(-9)).unwrap()).reason, Some(Reason::SoldOut));
         assert_eq!(batch.change(&change(1_000_000_000)).unwrap(), Verdict::OutOfRange);
         let none = Change {
-            change: StockChange::To(Stock::NONE),
+            change: StockChange::To(Stock::ZERO),
             ..change(0)
         };
         let set = entry(batch.change(&none).unwrap());
         assert_eq!(
             (set.kind, set.change, set.stock_after),
-            (Kind::Set, -8, Some(Stock::NONE))
+            (Kind::Set, -8, Some(Stock::ZERO))
         );
     }
 }

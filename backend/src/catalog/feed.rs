@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use common::wire::{Hello, Lean};
+use common::wire::{FastJson, Hello};
 use common::{Entry, Seq};
 use futures::Stream;
 
@@ -59,7 +59,7 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            write_event_by(&mut frame, "entry", Some(entry.seq.0), |frame| entry.push(frame));
+            write_event_by(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
             self.position = entry.seq;
         }
         Frame::new(frame)

@@ -217,7 +217,7 @@ impl Thread {
                 Job::Sell(sales) => Verdicts::Sales(
                     sales
                         .iter()
-                        .map(|sale| Ok((sale.order, sale.item, batch.sell(sale)?)))
+                        .map(|sale| Ok((sale.id, sale.item, batch.sell(sale)?)))
                         .collect::<Result<_, store::Error>>()?,
                 ),
                 Job::Change(change) => Verdicts::Change(change.item, batch.change(change)?),
@@ -309,7 +309,7 @@ impl Thread {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             (state.shelves.count() as u64, state.head)
         };
-        if head.since(self.noted) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
+        if head.distance_from(self.noted) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
             return Ok(());
         }
         self.checkpoint()

@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use common::batcher::{self, Batcher};
 use common::client::Freshness;
-use common::wire::{Book, Decision, Decisions, LedgerPage, Page, Sale, Topics};
+use common::wire::{Book, BookPage, Decision, Decisions, LedgerPage, Sale, Topics};
 use common::{Entry, ItemNumber, OrderId, Seq, StoreId, limits};
 use tokio::sync::watch;
 
@@ -98,9 +98,9 @@ impl Catalog {
         let ledger = Ledger::start(Arc::clone(&store), Arc::clone(&state), published)?;
         let writer = ledger.writer();
         let limits = batcher::Limits {
-            queue: QUEUE,
-            batch: BATCH,
-            flights: FLIGHTS,
+            max_queued: QUEUE,
+            max_batch: BATCH,
+            max_in_flight: FLIGHTS,
         };
         let batcher = Batcher::new(limits, move |jobs| writer.clone().carry_out(jobs));
         if store.is_shared() {
@@ -150,14 +150,19 @@ impl Catalog {
     }
 
     /// One page of a topic, by number.
-    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> At<Page> {
+    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> At<BookPage> {
         let shelves = Arc::clone(&self.state().shelves);
         let found = shelves.in_topic(topic, after, limit);
         self.page(&found.places, found.next.map(|item| item.to_string()))
     }
 
     /// One page of the books in which every word of the query begins a word.
-    pub async fn search_words(self: &Arc<Self>, query: String, after: Option<WordCursor>, limit: usize) -> At<Page> {
+    pub async fn search_words(
+        self: &Arc<Self>,
+        query: String,
+        after: Option<WordCursor>,
+        limit: usize,
+    ) -> At<BookPage> {
         let catalog = Arc::clone(self);
         let searching = move || {
             let shelves = Arc::clone(&catalog.state().shelves);
@@ -213,7 +218,7 @@ impl Catalog {
     /// # Errors
     /// As in [`Self::sell`].
     pub async fn freshen(&self, fresh: Freshness) -> Result<(), Error> {
-        if fresh.confirmed || fresh.seen.is_some_and(|seen| seen > self.head()) {
+        if fresh.confirm_head || fresh.min_seq.is_some_and(|seen| seen > self.head()) {
             self.submit(Job::Confirm).await?;
         }
         Ok(())
@@ -287,11 +292,11 @@ impl Catalog {
         }
     }
 
-    fn page(&self, places: &[shelves::Place], next: Option<String>) -> At<Page> {
+    fn page(&self, places: &[shelves::Place], next: Option<String>) -> At<BookPage> {
         let state = self.state();
         let books = places.iter().filter_map(|&place| state.book_at(place)).collect();
         At {
-            what: Page { books, next },
+            what: BookPage { books, next },
             head: state.head,
         }
     }

@@ -136,7 +136,7 @@ mod tests {
             };
             assert_eq!(known.as_ref(), Some(entry));
         }
-        assert_eq!(recent.decided(OrderId::mint()), Decided::No);
+        assert_eq!(recent.decided(OrderId::generate()), Decided::No);
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Recent {
         if after.next() < first.seq {
             return None;
         }
-        let skipped = usize::try_from(after.next().since(first.seq)).ok()?;
+        let skipped = usize::try_from(after.next().distance_from(first.seq)).ok()?;
         Some(self.entries.iter().skip(skipped).take(limit).cloned().collect())
     }
 
@@ -182,7 +182,7 @@ impl Recent {
 
     fn get(&self, seq: Seq) -> Option<&Entry> {
         let first = self.entries.front()?.seq;
-        self.entries.get(usize::try_from(seq.since(first)).ok()?)
+        self.entries.get(usize::try_from(seq.distance_from(first)).ok()?)
     }
 
     /// An entry is no longer kept whole.

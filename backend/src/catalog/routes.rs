@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::client::Freshness;
-use common::wire::{Book, Decisions, Lean, LedgerPage, Page, Sales, StockBody, StockChange, Topics};
+use common::wire::{Book, BookPage, Decisions, FastJson, LedgerPage, SaleBatch, StockBody, StockChange, Topics};
 use common::{Code, Deadline, Entry, ItemNumber, OrderId, Problem, Reason, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -103,7 +103,7 @@ async fn list_topics(service: Arc<Service>, call: Call) -> Outcome {
     params(("topic" = String, Path, description = "Without regard to case"),
         ("limit" = Option<u32>, Query, description = "1…100, 50 unless given"),
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, description = "One page", body = Page),
+    responses((status = 200, description = "One page", body = BookPage),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
 async fn search_topic(service: Arc<Service>, call: Call) -> Outcome {
     let topic = call.segment(0)?.into_owned();
@@ -122,7 +122,7 @@ async fn search_topic(service: Arc<Service>, call: Call) -> Outcome {
     params(("q" = String, Query, description = "Words, without regard to case"),
         ("limit" = Option<u32>, Query, description = "1…100, 50 unless given"),
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, description = "One page", body = Page),
+    responses((status = 200, description = "One page", body = BookPage),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
 async fn search_words(service: Arc<Service>, call: Call) -> Outcome {
     let Some(query) = call.query("q")? else {
@@ -176,8 +176,8 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
     let item = call.parse_segment("item", 0)?;
     let change: StockChange = call.json()?;
     let key = call.key()?;
-    let order = key.unwrap_or_else(OrderId::mint);
-    let deadline = Deadline::bounded(call.deadline()?);
+    let order = key.unwrap_or_else(OrderId::generate);
+    let deadline = Deadline::clamped(call.deadline()?);
     let asked = Change {
         order,
         item,
@@ -200,30 +200,30 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
                 (None, None) => unknown_item(item),
                 (Some(reason), _) => refused(reason, item, entry.stock_after),
             };
-            return Err(Failure::from(problem.of_order(recorded))
+            return Err(Failure::from(problem.with_order(recorded))
                 .at(Some(head))
                 .replayed(replayed));
         }
         Verdict::Refused { reason, stock } => refused(reason, item, stock),
         Verdict::KeyReused => Problem::new(Code::KeyReused, "That key named another order or another change."),
         Verdict::Expired => {
-            Problem::new(Code::DeadlineExceeded, "It came too late and was not done.").of_order(Some(order))
+            Problem::new(Code::DeadlineExceeded, "It came too late and was not done.").with_order(Some(order))
         }
         Verdict::OutOfRange => {
             let detail = format!("A stock is at most {} copies; this would be more.", limits::STOCK_MAX);
-            Problem::new(Code::InvalidRequest, detail).about(item)
+            Problem::new(Code::InvalidRequest, detail).with_item(item)
         }
     };
     Err(Failure::from(problem).at(Some(head)))
 }
 
 /// Decides a batch of sales, each atomically, on durable state.
-#[utoipa::path(post, path = "/sales", tag = "catalog", request_body = Sales,
+#[utoipa::path(post, path = "/sales", tag = "catalog", request_body = SaleBatch,
     responses((status = 200, description = "The decisions, in order", body = Decisions),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
 async fn sell_books(service: Arc<Service>, mut call: Call) -> Outcome {
-    let Sales { sales } = call.lean()?;
+    let SaleBatch { sales } = call.lean()?;
     if sales.len() > limits::BATCH_ORDERS_MAX {
         let detail = format!("A batch has at most {} sales.", limits::BATCH_ORDERS_MAX);
         return Err(Failure::invalid(detail));
@@ -259,7 +259,8 @@ async fn find_entry(service: Arc<Service>, call: Call) -> Outcome {
     match what {
         Some(entry) => Ok(Answer::json(&entry).at(Some(head))),
         None => {
-            let problem = Problem::new(Code::UnknownOrder, "No decision is known under that id.").of_order(Some(order));
+            let problem =
+                Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
             Err(Failure::from(problem).at(Some(head)))
         }
     }
@@ -278,21 +279,21 @@ async fn follow_feed(service: Arc<Service>, call: Call) -> Outcome {
 
 async fn freshen(service: &Service, call: &Call) -> Result<(), Failure> {
     let fresh = Freshness {
-        seen: call.seen()?,
-        confirmed: call.wants_fresh(),
+        min_seq: call.seen()?,
+        confirm_head: call.wants_fresh(),
     };
     Ok(service.catalog.freshen(fresh).await?)
 }
 
 fn unknown_item(item: ItemNumber) -> Problem {
-    Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).about(item)
+    Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
 }
 
 fn refused(reason: Reason, item: ItemNumber, stock: Option<common::Stock>) -> Problem {
     match (reason, stock) {
         (Reason::UnknownItem, _) => unknown_item(item),
         (Reason::SoldOut, stock) => {
-            let problem = Problem::new(Code::SoldOut, "The stock would fall below 0.").about(item);
+            let problem = Problem::new(Code::SoldOut, "The stock would fall below 0.").with_item(item);
             match stock {
                 Some(stock) => problem.with_stock(stock),
                 None => problem,

@@ -62,7 +62,7 @@ fn copy(source: &dyn Store, loaded: Loaded, target: &dyn Store, begun: Seq) -> R
     let (mut after, mut changed) = (Seq::ZERO, HashMap::new());
     while after < head {
         let end = if after < begun { begun } else { head };
-        let limit = usize::try_from(end.since(after)).unwrap_or(PIECE).min(PIECE);
+        let limit = usize::try_from(end.distance_from(after)).unwrap_or(PIECE).min(PIECE);
         let entries = source.read(after, limit)?;
         let Some(last) = entries.last().map(|entry| entry.seq) else {
             bail!("the entry {} is missing; run `bookstored audit`", after.next());

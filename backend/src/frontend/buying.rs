@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
-use common::client::{Error, Orders, PlacedBatch, PlacedOrder};
-use common::wire::{Order, Orders as Batch, Refused};
+use common::client::{Error, OrderClient, PlacedBatch, PlacedOrder};
+use common::wire::{BatchProblem, Order, OrderBatch as Batch};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 
 use super::Frontend;
@@ -27,13 +27,13 @@ const SLACK: Duration = Duration::from_millis(250);
 /// What became of an order, and the last entry that the order service had heard of by then.
 pub(super) type Outcome = (PlacedOrder, Option<Seq>);
 
-pub(super) fn batcher(orders: Orders, live: Arc<Live>) -> Batcher<Order, Outcome> {
+pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Outcome> {
     let limits = batcher::Limits {
-        queue: QUEUE,
-        batch: BATCH,
-        flights: FLIGHTS,
+        max_queued: QUEUE,
+        max_batch: BATCH,
+        max_in_flight: FLIGHTS,
     };
-    Batcher::settling(
+    Batcher::with_post_commit(
         limits,
         move |batch| place(orders.clone(), batch),
         move |outcomes| hear(Arc::clone(&live), outcomes),
@@ -49,15 +49,15 @@ async fn hear(live: Arc<Live>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
 }
 
 /// One call. It is never sent twice from here: the order service alone re-sends.
-async fn place(orders: Orders, batch: Vec<Order>) -> Vec<Outcome> {
+async fn place(orders: OrderClient, batch: Vec<Order>) -> Vec<Outcome> {
     let last = batch.iter().filter_map(|order| order.deadline).max();
     let patience = last.map(Deadline::remaining).unwrap_or_default().max(PATIENCE_MIN);
     let batch = Batch { orders: batch };
-    match orders.place(&batch, Deadline::within(patience)).await {
+    match orders.place(&batch, Deadline::after(patience)).await {
         Ok(PlacedBatch { results, head }) => results.into_iter().map(|result| (result, Some(head))).collect(),
         Err(error) => {
             tracing::warn!(%error, "a batch of orders was not placed");
-            let failed = batch.orders.iter().map(|order| failed(&error, order.order));
+            let failed = batch.orders.iter().map(|order| failed(&error, order.id));
             failed.map(|failed| (failed, None)).collect()
         }
     }
@@ -72,7 +72,7 @@ fn failed(error: &Error, order: Option<OrderId>) -> PlacedOrder {
     } else {
         too_late(order)
     };
-    PlacedOrder::Problem(Refused {
+    PlacedOrder::Problem(BatchProblem {
         problem,
         replayed: false,
     })
@@ -80,7 +80,7 @@ fn failed(error: &Error, order: Option<OrderId>) -> PlacedOrder {
 
 fn too_late(order: Option<OrderId>) -> Problem {
     let detail = "There was no decision in time. Ask with the same key, or for the order, what became of it.";
-    Problem::new(Code::DeadlineExceeded, detail).of_order(order)
+    Problem::new(Code::DeadlineExceeded, detail).with_order(order)
 }
 
 impl Frontend {
@@ -92,13 +92,13 @@ impl Frontend {
         key: Option<OrderId>,
         deadline: Option<Deadline>,
     ) -> http::Outcome {
-        let deadline = Deadline::bounded(deadline);
-        let id = key.unwrap_or_else(OrderId::mint);
+        let deadline = Deadline::clamped(deadline);
+        let id = key.unwrap_or_else(OrderId::generate);
         if deadline.has_passed() && key.is_none() {
             return Err(too_late(Some(id)).into());
         }
         let order = Order {
-            order: Some(id),
+            id: Some(id),
             item,
             quantity,
             keyed: Some(key.is_some()),
@@ -125,7 +125,7 @@ impl Frontend {
             PlacedOrder::Sold(receipt) => Answer::json_bytes(receipt),
             PlacedOrder::Replayed(receipt) => Answer::json(&receipt).replayed(true),
             // With the head: who asks for a recorded refusal hears it wherever it asks.
-            PlacedOrder::Problem(Refused { problem, replayed }) => {
+            PlacedOrder::Problem(BatchProblem { problem, replayed }) => {
                 return Err(Failure::from(problem).at(head).replayed(replayed));
             }
         };

@@ -11,7 +11,7 @@ use std::time::Instant;
 use ahash::AHashMap;
 use bytes::{Bytes, BytesMut};
 use common::client::Freshness;
-use common::wire::{Book, Page};
+use common::wire::{Book, BookPage};
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 
 /// The most books kept, of some 300 bytes each and their texts.
@@ -209,7 +209,7 @@ impl Cache {
     }
 
     /// Keeps a page, and its books, that was read as of `at`.
-    pub fn keep_page(&self, query: &str, page: Page, at: Seq) {
+    pub fn keep_page(&self, query: &str, page: BookPage, at: Seq) {
         let mut shelves = self.write();
         if !shelves.may_keep(at) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
             return;
@@ -242,7 +242,7 @@ impl Cache {
 impl Shelves {
     /// How old what is here is, or nothing where it is not fresh enough.
     fn age_s(&self, fresh: Freshness) -> Option<Option<u64>> {
-        let is_fresh = self.is_known && !fresh.confirmed && fresh.seen.is_none_or(|seen| seen <= self.position);
+        let is_fresh = self.is_known && !fresh.confirm_head && fresh.min_seq.is_none_or(|seen| seen <= self.position);
         is_fresh.then(|| self.lost.map(|lost| lost.elapsed().as_secs()))
     }
 
@@ -292,7 +292,7 @@ impl Shelves {
         self.is_known && at >= self.shelved && at >= self.changes_since
     }
 
-    fn keep_shape(&mut self, query: &str, page: &Page, at: Seq) {
+    fn keep_shape(&mut self, query: &str, page: &BookPage, at: Seq) {
         make_room(&mut self.pages, PAGES_MAX);
         let items = page.books.iter().map(|book| book.item).collect();
         let next = page.next.clone();
@@ -357,7 +357,7 @@ mod tests {
             quantity: None,
             change: 0,
             stock_after: Stock::try_from(stock).ok(),
-            order: (kind == Kind::Sold).then(OrderId::mint),
+            order: (kind == Kind::Sold).then(OrderId::generate),
             unit_cost: None,
             reason: None,
         }
@@ -375,14 +375,14 @@ mod tests {
     }
 
     const ANY: Freshness = Freshness {
-        seen: None,
-        confirmed: false,
+        min_seq: None,
+        confirm_head: false,
     };
 
     #[test]
     fn a_sale_changes_the_book_and_every_page_that_shows_it() {
         let cache = cache(2);
-        let page = Page {
+        let page = BookPage {
             books: vec![book(1, 5, 1), book(2, 9, 2)],
             next: Some("2".into()),
         };
@@ -390,10 +390,10 @@ mod tests {
         cache.follow(&[entry(3, Kind::Sold, 2, 8)]);
         assert_eq!(stock(&cache, 2, ANY), Some(8));
         let hit = cache.page("topic=t&limit=2", ANY).unwrap();
-        let shown: Page = serde_json::from_slice(&hit.json).unwrap();
+        let shown: BookPage = serde_json::from_slice(&hit.json).unwrap();
         assert_eq!(
             shown,
-            Page {
+            BookPage {
                 books: vec![book(1, 5, 1), book(2, 8, 3)],
                 next: Some("2".into())
             }
@@ -433,8 +433,8 @@ mod tests {
                 &cache,
                 1,
                 Freshness {
-                    seen: None,
-                    confirmed: true
+                    min_seq: None,
+                    confirm_head: true
                 }
             ),
             None
@@ -447,7 +447,7 @@ mod tests {
             let cache = cache(2);
             cache.keep_page(
                 "q=b",
-                Page {
+                BookPage {
                     books: vec![book(1, 5, 1)],
                     next: None,
                 },
@@ -458,7 +458,7 @@ mod tests {
             assert!(cache.page("q=b", ANY).is_none() && cache.topics(ANY).is_none());
             cache.keep_page(
                 "q=b",
-                Page {
+                BookPage {
                     books: vec![book(1, 5, 1)],
                     next: None,
                 },

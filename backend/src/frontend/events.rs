@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use common::wire::StockMoved;
+use common::wire::StockEvent;
 use common::{Entry, ItemNumber, Seq, Stock, limits};
 
 /// What an entry means to a reader, if anything: no orders, no refusals.
-pub(super) fn moved(entry: &Entry) -> Option<StockMoved> {
-    entry.kind.changes_book().then(|| StockMoved {
+pub(super) fn moved(entry: &Entry) -> Option<StockEvent> {
+    entry.kind.changes_book().then(|| StockEvent {
         seq: entry.seq,
         item: entry.item,
-        stock: entry.stock_after.unwrap_or(Stock::NONE),
+        stock: entry.stock_after.unwrap_or(Stock::ZERO),
         change: entry.change,
         at: entry.at,
     })
@@ -18,14 +18,14 @@ pub(super) fn moved(entry: &Entry) -> Option<StockMoved> {
 
 /// The changes that have not gone out yet, one for each book.
 #[derive(Debug, Default)]
-pub(super) struct Pending(BTreeMap<ItemNumber, StockMoved>);
+pub(super) struct Pending(BTreeMap<ItemNumber, StockEvent>);
 
 impl Pending {
-    pub(super) fn add(&mut self, moved: StockMoved) {
+    pub(super) fn add(&mut self, moved: StockEvent) {
         self.0
             .entry(moved.item)
             .and_modify(|earlier| {
-                *earlier = StockMoved {
+                *earlier = StockEvent {
                     change: earlier.change.saturating_add(moved.change),
                     ..moved
                 }
@@ -34,7 +34,7 @@ impl Pending {
     }
 
     /// All of them, in the order of their last entries.
-    pub(super) fn take(&mut self) -> Vec<StockMoved> {
+    pub(super) fn take(&mut self) -> Vec<StockEvent> {
         let mut moved: Vec<_> = std::mem::take(&mut self.0).into_values().collect();
         moved.sort_unstable_by_key(|moved| moved.seq);
         moved
@@ -44,7 +44,7 @@ impl Pending {
 /// The newest changes, unmerged, as far back as a reader may be behind.
 #[derive(Debug, Default)]
 pub(super) struct Ring {
-    moved: VecDeque<StockMoved>,
+    moved: VecDeque<StockEvent>,
     /// Every change after this entry is here.
     start: Seq,
 }
@@ -58,9 +58,9 @@ impl Ring {
         }
     }
 
-    pub(super) fn add(&mut self, moved: StockMoved) {
+    pub(super) fn add(&mut self, moved: StockEvent) {
         self.moved.push_back(moved);
-        let oldest = Seq(moved.seq.0.saturating_sub(limits::EVENTS_BEHIND_MAX));
+        let oldest = Seq(moved.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
         while self.moved.front().is_some_and(|first| first.seq <= oldest) {
             self.moved.pop_front();
         }
@@ -68,7 +68,7 @@ impl Ring {
     }
 
     /// The changes after `after` up to `until`; nothing where some are gone.
-    pub(super) fn between(&self, after: Seq, until: Seq) -> Option<impl Iterator<Item = &StockMoved>> {
+    pub(super) fn between(&self, after: Seq, until: Seq) -> Option<impl Iterator<Item = &StockEvent>> {
         if after < self.start {
             return None;
         }
@@ -88,8 +88,8 @@ mod tests {
 
     use super::*;
 
-    fn moved(seq: u64, item: u64, stock: u64, change: i64) -> StockMoved {
-        StockMoved {
+    fn moved(seq: u64, item: u64, stock: u64, change: i64) -> StockEvent {
+        StockEvent {
             seq: Seq(seq),
             item: ItemNumber::try_from(item).unwrap(),
             stock: Stock::try_from(stock).unwrap(),
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(seqs(&ring, 10, 15), Some(vec![12, 15]));
         assert_eq!(seqs(&ring, 12, 14), Some(vec![]));
         assert_eq!(seqs(&ring, 9, 15), None);
-        let far = 15 + limits::EVENTS_BEHIND_MAX;
+        let far = 15 + limits::SUBSCRIBER_LAG_MAX;
         ring.add(moved(far, 1, 1, -1));
         assert_eq!(seqs(&ring, 14, far), None);
         assert_eq!(seqs(&ring, 15, far), Some(vec![far]));

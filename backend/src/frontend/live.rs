@@ -3,8 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::client::{Catalog, Error, FeedEvent};
-use common::wire::{Hello, Resync, Source, StockMoved};
+use common::client::{CatalogClient, Error, FeedEvent};
+use common::wire::{Hello, Resync, StockEvent, UpstreamStatus};
 use common::{Entry, Seq, StoreId, limits};
 use futures::FutureExt;
 use tokio::sync::{broadcast, watch};
@@ -41,7 +41,7 @@ pub(super) struct Start {
     pub(super) hello: Hello,
     pub(super) live: bool,
     /// What it missed; nothing if it must read afresh.
-    pub(super) missed: Option<Vec<StockMoved>>,
+    pub(super) missed: Option<Vec<StockEvent>>,
     pub(super) stream: broadcast::Receiver<Published>,
 }
 
@@ -120,7 +120,7 @@ impl Live {
         };
         let missed = match after {
             None => Some(Vec::new()),
-            Some(after) if after > told.out || told.out.since(after) > limits::EVENTS_BEHIND_MAX => None,
+            Some(after) if after > told.out || told.out.distance_from(after) > limits::SUBSCRIBER_LAG_MAX => None,
             Some(after) => told.ring.between(after, told.out).map(|moved| moved.copied().collect()),
         };
         // Under the lock: between what was told and what will be nothing is lost and nothing comes twice.
@@ -194,7 +194,7 @@ impl Live {
         self.cache.set_live(true);
         if !told.live {
             told.live = true;
-            self.send(Frame::event("source", None, &Source { live: true }), None);
+            self.send(Frame::event("source", None, &UpstreamStatus { live: true }), None);
         }
     }
 
@@ -204,7 +204,7 @@ impl Live {
         let mut told = self.told();
         if told.live {
             told.live = false;
-            self.send(Frame::event("source", None, &Source { live: false }), None);
+            self.send(Frame::event("source", None, &UpstreamStatus { live: false }), None);
         }
     }
 
@@ -215,7 +215,7 @@ impl Live {
 }
 
 /// Follows the catalog's feed until the front-end stops, for ever trying again.
-pub(super) async fn follow(live: Arc<Live>, catalog: Catalog, stopping: CancellationToken) {
+pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: CancellationToken) {
     let following = async {
         let mut rest = BACK_OFF;
         loop {
@@ -236,19 +236,19 @@ pub(super) async fn follow(live: Arc<Live>, catalog: Catalog, stopping: Cancella
     }
 }
 
-async fn follow_once(live: &Live, catalog: &Catalog) -> Error {
+async fn follow_once(live: &Live, catalog: &CatalogClient) -> Error {
     match try_follow(live, catalog).await {
         Ok(never) => match never {},
         Err(error) => error,
     }
 }
 
-async fn try_follow(live: &Live, catalog: &Catalog) -> Result<std::convert::Infallible, Error> {
+async fn try_follow(live: &Live, catalog: &CatalogClient) -> Result<std::convert::Infallible, Error> {
     let asked_after = if live.told().store.is_some() {
         live.head()
     } else {
         let page = catalog.ledger(Seq::ZERO, 1).await?;
-        Seq(page.head.0.saturating_sub(limits::EVENTS_BEHIND_MAX))
+        Seq(page.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX))
     };
     let mut feed = catalog.feed(Some(asked_after)).await?;
     let (mut due, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
@@ -288,7 +288,7 @@ async fn try_follow(live: &Live, catalog: &Catalog) -> Result<std::convert::Infa
             entries.clear();
             // The first change after a quiet time goes out at once; those that follow share a window.
             let now = Instant::now();
-            due.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::MERGE_WINDOW)));
+            due.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
         }
     }
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
-use common::client::{self, Answer as Reply, Catalog, Freshness, Orders};
+use common::client::{self, CatalogClient, Freshness, OrderClient, Response as Reply};
 use common::wire::{Health, Order, StockChange};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
@@ -30,8 +30,8 @@ use crate::http::{Answer, Failure, Outcome, Readiness, Ready};
 /// A running front-end.
 #[derive(Debug)]
 pub struct Frontend {
-    catalog: Catalog,
-    orders: Orders,
+    catalog: CatalogClient,
+    orders: OrderClient,
     batcher: Batcher<Order, buying::Outcome>,
     live: Arc<Live>,
     subscribers: Arc<Semaphore>,
@@ -43,7 +43,12 @@ pub struct Frontend {
 
 impl Frontend {
     /// Over that catalog and that order service; `token` is the shopkeeper's. Must run within a runtime.
-    pub fn new(catalog: Catalog, orders: Orders, token: Option<Arc<str>>, stopping: CancellationToken) -> Self {
+    pub fn new(
+        catalog: CatalogClient,
+        orders: OrderClient,
+        token: Option<Arc<str>>,
+        stopping: CancellationToken,
+    ) -> Self {
         let live = Arc::new(Live::new());
         tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
         Self {
@@ -71,7 +76,7 @@ impl Frontend {
 
     /// Reads from the catalog and hands its answer on.
     async fn read(&self, path: &str, fresh: Freshness) -> Outcome {
-        self.relay(self.catalog.read(path, fresh).await)
+        self.relay(self.catalog.get(path, fresh).await)
     }
 
     fn relay(&self, reply: Result<Reply, client::Error>) -> Outcome {
@@ -147,12 +152,12 @@ impl Frontend {
         deadline: Option<Deadline>,
         token: Option<&str>,
     ) -> Outcome {
-        let deadline = Deadline::bounded(deadline);
+        let deadline = Deadline::clamped(deadline);
         match self.catalog.update(item, change, key, deadline, token).await {
             Err(error) if !error.is_definite() => {
                 tracing::warn!(%error, "nobody knows what became of a stock change");
                 let detail = "There was no decision in time. Ask with the same key what became of it.";
-                Err(Problem::new(Code::DeadlineExceeded, detail).of_order(key).into())
+                Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into())
             }
             reply => {
                 if let Ok(Reply {

@@ -1,8 +1,8 @@
 //! Reads: from memory where that is fresh enough, from the catalog otherwise, and from memory with its age while the
 //! catalog cannot be reached.
 
-use common::client::{Answer as Reply, Error, Freshness};
-use common::wire::{Book, Page};
+use common::client::{Error, Freshness, Response as Reply};
+use common::wire::{Book, BookPage};
 use common::{ItemNumber, Seq};
 use serde::de::DeserializeOwned;
 
@@ -102,7 +102,7 @@ impl Frontend {
         match wanted {
             Wanted::Topics => cache.keep_topics(reply.body.clone(), at),
             Wanted::Book(_) => parsed::<Book>(reply, at, |book| cache.keep_book(book, at)),
-            Wanted::Page { key, .. } => parsed::<Page>(reply, at, |page| cache.keep_page(key, page, at)),
+            Wanted::Page { key, .. } => parsed::<BookPage>(reply, at, |page| cache.keep_page(key, page, at)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::client::Freshness;
 use common::wire::{
-    Book, BuyBody, Hello, LedgerPage, Page, Receipt, SearchBody, StockBody, StockChange, StockMoved, Topics,
+    Book, BookPage, BuyBody, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent, Topics,
 };
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use utoipa::OpenApi;
@@ -20,7 +20,7 @@ use crate::http::{
 #[openapi(
     info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch the shelves."),
     paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_ledger),
-    components(schemas(Problem, StockMoved, Hello)),
+    components(schemas(Problem, StockEvent, Hello)),
     modifiers(&Token),
 )]
 struct Document;
@@ -84,7 +84,7 @@ async fn list_topics(frontend: Arc<Frontend>, call: Call) -> Outcome {
         ("q" = Option<String>, Query, description = "Words that begin like these: a page, titles first"),
         ("limit" = Option<u32>, Query, description = "Books on a page: 1…100, 50 unless given"),
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, description = "One page, or with `item` one `Book`", body = Page),
+    responses((status = 200, description = "One page, or with `item` one `Book`", body = BookPage),
         (status = 304, description = "Not changed since the entity tag in If-None-Match"),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
@@ -152,7 +152,7 @@ async fn buy_book(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
     let order = call.parse_segment("order", 0)?;
-    let reply = frontend.orders.find(order, freshness(&call)?).await;
+    let reply = frontend.orders.find_order(order, freshness(&call)?).await;
     frontend.relay(reply)
 }
 
@@ -160,7 +160,7 @@ async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
 #[utoipa::path(get, path = "/events", tag = "shop",
     params(("after" = Option<Seq>, Query, description = "From after this entry; else only what comes"),
         ("Last-Event-ID" = Option<Seq>, Header, description = "The same, as a reader that reconnects sends it")),
-    responses((status = 200, description = "The stream", body = StockMoved, content_type = "text/event-stream"),
+    responses((status = 200, description = "The stream", body = StockEvent, content_type = "text/event-stream"),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`: too many streams are open", body = Problem,
             content_type = "application/problem+json"),
@@ -220,14 +220,14 @@ async fn list_ledger(frontend: Arc<Frontend>, call: Call) -> Outcome {
 
 fn freshness(call: &Call) -> Result<Freshness, Failure> {
     Ok(Freshness {
-        seen: call.seen()?,
-        confirmed: call.wants_fresh(),
+        min_seq: call.seen()?,
+        confirm_head: call.wants_fresh(),
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use common::client::{Catalog, Orders, Peer, connections};
+    use common::client::{CatalogClient, OrderClient, ServiceEndpoint, http_client};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -235,8 +235,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let nobody = Peer::parse(connections().unwrap(), "http://127.0.0.1:9").unwrap();
-        let (catalog, orders) = (Catalog::new(nobody.clone()), Orders::new(nobody));
+        let nobody = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
+        let (catalog, orders) = (CatalogClient::new(nobody.clone()), OrderClient::new(nobody));
         let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
         assert_agree(&routes(&frontend), &document());
     }

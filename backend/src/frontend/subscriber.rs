@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::Seq;
-use common::wire::{Resync, Source};
+use common::wire::{Resync, UpstreamStatus};
 use futures::Stream;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 
@@ -48,7 +48,7 @@ pub(super) async fn subscribe(
         None => write_event(&mut first, "resync", None, &Resync { seq: hello.seq }),
     }
     if !is_live {
-        write_event(&mut first, "source", None, &Source { live: false });
+        write_event(&mut first, "source", None, &UpstreamStatus { live: false });
     }
     let reader = Reader {
         live: Arc::clone(live),

@@ -134,6 +134,11 @@ impl Answer {
                     let fields = response.headers_mut();
                     fields.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
                     fields.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                    // nginx buffers a proxied response unless it carries this field.
+                    fields.insert(
+                        HeaderName::from_static(headers::ACCEL_BUFFERING),
+                        HeaderValue::from_static("no"),
+                    );
                     response
                 }
             }

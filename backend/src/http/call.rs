@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::str::FromStr;
 
 use bytes::Bytes;
-use common::wire::Lean;
+use common::wire::FastJson;
 use common::{Code, Deadline, OrderId, Seq, headers};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
@@ -111,7 +111,7 @@ impl Call {
     ///
     /// # Errors
     /// Those of [`Self::json`].
-    pub fn lean<T: Lean>(&mut self) -> Result<T, Failure> {
+    pub fn lean<T: FastJson>(&mut self) -> Result<T, Failure> {
         self.json_by(T::from_json)
     }
 

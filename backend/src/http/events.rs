@@ -68,8 +68,10 @@ impl Frames {
     /// A stream that ends with its source or when the service stops.
     pub fn new(source: impl Stream<Item = Frame> + Send + 'static, stopping: CancellationToken) -> Self {
         let mut source = Box::pin(source);
-        let mut heartbeat =
-            tokio::time::interval_at(tokio::time::Instant::now() + limits::HEARTBEAT, limits::HEARTBEAT);
+        let mut heartbeat = tokio::time::interval_at(
+            tokio::time::Instant::now() + limits::HEARTBEAT_INTERVAL,
+            limits::HEARTBEAT_INTERVAL,
+        );
         heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let frames = futures::stream::poll_fn(move |cx| {
             use std::task::Poll;

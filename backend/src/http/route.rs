@@ -181,6 +181,11 @@ impl Routes {
             .collect()
     }
 
+    /// Every method that any route takes, as `Allow` lists them.
+    pub(super) fn methods(&self) -> String {
+        allow(&self.routes)
+    }
+
     pub(super) fn lanes(&self) -> Arc<[Lane]> {
         let lane = |route: &Route| {
             let way = match &route.shortcut {
@@ -300,19 +305,25 @@ fn refuse(routes: Vec<Route>, head: Head) -> BoxedFilter<(WarpResponse,)> {
     warp::path::full()
         .and(warp::method())
         .and_then(move |path: FullPath, _: Method| {
-            let mut allowed: Vec<&str> = Vec::new();
-            for route in routes.iter().filter(|route| route.matches(path.as_str()).is_some()) {
-                allowed.push(route.method());
-                if route.answers_head() {
-                    allowed.push("HEAD");
-                }
-            }
+            let allowed = allow(routes.iter().filter(|route| route.matches(path.as_str()).is_some()));
             let failure = if allowed.is_empty() {
                 Failure::new(Code::NotFound, "See /openapi.json for what this service answers.")
             } else {
-                Failure::method_not_allowed(allowed.join(", "))
+                Failure::method_not_allowed(allowed)
             };
             std::future::ready(Ok::<_, Rejection>(failure.into_response(head())))
         })
         .boxed()
+}
+
+/// The value of `Allow` for routes: each of their methods once, alphabetically.
+fn allow<'a>(routes: impl IntoIterator<Item = &'a Route>) -> String {
+    let mut methods = BTreeSet::new();
+    for route in routes {
+        methods.insert(route.method());
+        if route.answers_head() {
+            methods.insert("HEAD");
+        }
+    }
+    Vec::from_iter(methods).join(", ")
 }

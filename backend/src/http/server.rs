@@ -67,6 +67,8 @@ pub struct Server {
     pub routes: Routes,
     /// How long connections may go on after the stop before they are cut.
     pub grace: Duration,
+    /// How many connections may be open at once; further ones wait to be accepted.
+    pub connections_max: usize,
     /// Ends the accepting, then the event streams, then, as they fall idle, the connections.
     pub stopping: CancellationToken,
 }
@@ -78,12 +80,14 @@ impl Server {
             listener,
             routes,
             grace,
+            connections_max,
             stopping,
         } = self;
         let lanes = routes.lanes();
+        let methods = routes.methods().into();
         let rest = TowerToHyperService::new(warp::service(routes.into_filter()));
-        let front = Front { lanes, rest };
-        let places = Arc::new(Semaphore::new(limits::CONNECTIONS_MAX));
+        let front = Front { lanes, methods, rest };
+        let places = Arc::new(Semaphore::new(connections_max));
         let mut connections = JoinSet::new();
         // A connection goes on until its sender here is dropped. It looks at every turn, so each has its own to look at.
         let mut going_on = HashMap::new();
@@ -156,7 +160,6 @@ where
     let connection = http1::Builder::new()
         .timer(Clock::default())
         .header_read_timeout(limits::HEADER_TIMEOUT)
-        .pipeline_flush(true)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let served = tokio::select! {

@@ -17,10 +17,10 @@ use hyper::service::Service;
 
 use http_body_util::BodyExt;
 
-use super::Answer;
 use super::answer::WarpResponse;
 use super::metrics::RouteMetrics;
 use super::route::Endpoint;
+use super::{Answer, Failure};
 
 /// What can be seen of a request without taking it up.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,10 @@ impl<'a> Glance<'a> {
         };
         // Whatever a client says about caches, the usual way understands it.
         let confirmed = self.fields.contains_key(CACHE_CONTROL);
-        Some(Freshness { seen, confirmed })
+        Some(Freshness {
+            min_seq: seen,
+            confirm_head: confirmed,
+        })
     }
 }
 
@@ -72,6 +75,8 @@ pub(super) struct Lane {
 #[derive(Clone)]
 pub(super) struct Front<S> {
     pub(super) lanes: Arc<[Lane]>,
+    /// Every method that any route takes, as `Allow` lists them.
+    pub(super) methods: Arc<str>,
     pub(super) rest: S,
 }
 
@@ -111,6 +116,11 @@ where
     type Future = Either<Either<Ready<Result<WarpResponse, Infallible>>, Direct>, S::Future>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
+        // Its target is an authority, not a path, and warp's path filters panic on that.
+        if request.method() == Method::CONNECT {
+            let refused = Failure::method_not_allowed(self.methods.as_ref().to_owned()).into_response(None);
+            return Either::Left(Either::Left(std::future::ready(Ok(refused))));
+        }
         match self.lane(&request).map(|lane| (lane, &lane.way)) {
             Some((_, Way::Direct(endpoint))) => {
                 let endpoint = Arc::clone(endpoint);

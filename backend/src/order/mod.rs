@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
-use common::client::{self, Catalog};
+use common::client::{self, CatalogClient};
 use common::wire::{Order, Receipt, Sale};
 use common::{Code, Deadline, OrderId, Problem, Seq};
 
@@ -43,19 +43,19 @@ pub struct Settled {
 /// A running order service.
 #[derive(Debug)]
 pub struct Orders {
-    catalog: Catalog,
+    catalog: CatalogClient,
     batcher: Batcher<Sale, Settled>,
     head: Arc<AtomicU64>,
 }
 
 impl Orders {
     /// Over that catalog. Must run within a runtime.
-    pub fn new(catalog: Catalog) -> Self {
+    pub fn new(catalog: CatalogClient) -> Self {
         let head = Arc::<AtomicU64>::default();
         let limits = batcher::Limits {
-            queue: QUEUE,
-            batch: BATCH,
-            flights: FLIGHTS,
+            max_queued: QUEUE,
+            max_batch: BATCH,
+            max_in_flight: FLIGHTS,
         };
         let (seller, seen) = (catalog.clone(), Arc::clone(&head));
         let batcher = Batcher::new(limits, move |batch| {
@@ -72,7 +72,7 @@ impl Orders {
     /// Places orders that arrived together; what became of them comes in their order.
     pub async fn place(&self, orders: &[Order]) -> Vec<Settled> {
         let sales: Vec<Sale> = orders.iter().map(sale).collect();
-        let about: Vec<_> = sales.iter().map(|sale| (sale.order, sale.deadline)).collect();
+        let about: Vec<_> = sales.iter().map(|sale| (sale.id, sale.deadline)).collect();
         let last = about.iter().map(|&(_, deadline)| deadline).max();
         let patience = last.map(patience).unwrap_or_default();
         // The work goes on when the patience ends; only the answer is then "nobody knows yet".
@@ -95,12 +95,12 @@ impl Orders {
 
 fn sale(order: &Order) -> Sale {
     Sale {
-        order: order.order.unwrap_or_else(OrderId::mint),
+        id: order.id.unwrap_or_else(OrderId::generate),
         item: order.item,
         quantity: order.quantity,
-        keyed: order.keyed.unwrap_or(order.order.is_some()),
+        keyed: order.keyed.unwrap_or(order.id.is_some()),
         resent: false,
-        deadline: Deadline::bounded(order.deadline),
+        deadline: Deadline::clamped(order.deadline),
     }
 }
 
@@ -127,7 +127,7 @@ fn unavailable(detail: &str) -> Settled {
 fn too_late(order: OrderId) -> Settled {
     let detail = "There was no decision in time. Ask with the same key, or for the order, what became of it.";
     Settled {
-        placed: Err(Problem::new(Code::DeadlineExceeded, detail).of_order(Some(order))),
+        placed: Err(Problem::new(Code::DeadlineExceeded, detail).with_order(Some(order))),
         replayed: false,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use common::client::{Error, Freshness};
-use common::wire::{Book, Receipt, Receipts};
+use common::wire::{Book, Receipt, ReceiptPage};
 use common::{Entry, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::StreamExt;
 
@@ -25,8 +25,8 @@ impl Orders {
         self.note(answer.seq);
         let entry: Entry = answer.parse().map_err(unreadable)?;
         let title = self.title(entry.item).await?;
-        Receipt::of(&entry, title).ok_or_else(|| {
-            Problem::new(common::Code::UnknownOrder, "That id is a stock change, not an order.").of_order(Some(order))
+        Receipt::from_entry(&entry, title).ok_or_else(|| {
+            Problem::new(common::Code::UnknownOrder, "That id is a stock change, not an order.").with_order(Some(order))
         })
     }
 
@@ -34,7 +34,7 @@ impl Orders {
     ///
     /// # Errors
     /// `unavailable` where the catalog cannot say.
-    pub async fn list(&self, after: Seq, limit: usize) -> Result<Receipts, Problem> {
+    pub async fn list(&self, after: Seq, limit: usize) -> Result<ReceiptPage, Problem> {
         let mut found: Vec<Entry> = Vec::new();
         let (mut after, mut more) = (after, true);
         for _ in 0..PAGES_MAX {
@@ -49,7 +49,7 @@ impl Orders {
                     break;
                 }
                 after = entry.seq;
-                if Receipt::of(&entry, None).is_some() {
+                if Receipt::from_entry(&entry, None).is_some() {
                     found.push(entry);
                 }
             }
@@ -61,9 +61,9 @@ impl Orders {
         let titles = self.titles(&found).await?;
         let orders = found
             .iter()
-            .filter_map(|entry| Receipt::of(entry, titles.get(&entry.item).cloned()))
+            .filter_map(|entry| Receipt::from_entry(entry, titles.get(&entry.item).cloned()))
             .collect();
-        Ok(Receipts {
+        Ok(ReceiptPage {
             orders,
             next: more.then(|| after.to_string()),
         })

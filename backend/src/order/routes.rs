@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use common::client::Freshness;
 use common::wire::{
-    Order, OrderResult, OrderResults, Orders as Batch, Placed as PlacedBody, QuantityBody, Receipt, Receipts, Refused,
+    BatchProblem, BatchReceipt as PlacedBody, Order, OrderBatch as Batch, OrderResult, OrderResults, QuantityBody,
+    Receipt, ReceiptPage,
 };
 use common::{ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
@@ -125,8 +126,8 @@ async fn place_orders(orders: Arc<Orders>, mut call: Call) -> Outcome {
 async fn find_order(orders: Arc<Orders>, call: Call) -> Outcome {
     let order = call.parse_segment("order", 0)?;
     let fresh = Freshness {
-        seen: call.seen()?,
-        confirmed: call.wants_fresh(),
+        min_seq: call.seen()?,
+        confirm_head: call.wants_fresh(),
     };
     let receipt = orders.find(order, fresh).await?;
     Ok(Answer::json(&receipt))
@@ -136,7 +137,7 @@ async fn find_order(orders: Arc<Orders>, call: Call) -> Outcome {
 #[utoipa::path(get, path = "/orders", tag = "order",
     params(("after" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1…100, 50 unless given")),
-    responses((status = 200, description = "One page", body = Receipts)))]
+    responses((status = 200, description = "One page", body = ReceiptPage)))]
 async fn list_orders(orders: Arc<Orders>, call: Call) -> Outcome {
     let after = call.parse_query("after")?.unwrap_or(Seq::ZERO);
     let limit = call.limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
@@ -145,7 +146,7 @@ async fn list_orders(orders: Arc<Orders>, call: Call) -> Outcome {
 
 async fn buy(orders: &Orders, call: &Call, item: ItemNumber, quantity: Quantity) -> Outcome {
     let order = Order {
-        order: call.key()?,
+        id: call.key()?,
         item,
         quantity,
         keyed: None,
@@ -164,21 +165,21 @@ fn result(settled: Settled) -> OrderResult {
     let Settled { placed, replayed } = settled;
     match placed {
         Ok(receipt) => OrderResult::Receipt(PlacedBody { receipt, replayed }),
-        Err(problem) => OrderResult::Problem(Refused { problem, replayed }),
+        Err(problem) => OrderResult::Problem(BatchProblem { problem, replayed }),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use common::client::{Catalog, Peer, connections};
+    use common::client::{CatalogClient, ServiceEndpoint, http_client};
 
     use super::*;
     use crate::http::agreement::assert_agree;
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let nobody = Peer::parse(connections().unwrap(), "http://127.0.0.1:9").unwrap();
-        let orders = Arc::new(Orders::new(Catalog::new(nobody)));
+        let nobody = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
+        let orders = Arc::new(Orders::new(CatalogClient::new(nobody)));
         assert_agree(&routes(&orders), &document());
     }
 }

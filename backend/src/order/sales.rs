@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::client::{Catalog, Error};
-use common::wire::{Decision, Outcome, Receipt, Sale, Sales};
+use common::client::{CatalogClient, Error};
+use common::wire::{Decision, Outcome, Receipt, Sale, SaleBatch};
 use common::{Code, Deadline, ItemNumber, Kind, OrderId, Problem, Reason, Stock};
 
 use super::{PATIENCE_MIN, Settled, patience, too_late};
@@ -18,13 +18,13 @@ const BACK_OFF: Duration = Duration::from_millis(20);
 const BACK_OFF_MAX: Duration = Duration::from_secs(1);
 
 /// Carries out a batch; one result for each sale, in order.
-pub(super) async fn carry_out(catalog: Catalog, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<Settled> {
+pub(super) async fn carry_out(catalog: CatalogClient, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<Settled> {
     // A late sale that only this service has named cannot have been decided before. One with a client's key can.
     let mut settled: Vec<Option<Settled>> = batch
         .iter()
-        .map(|sale| (sale.deadline.has_passed() && !sale.keyed).then(|| too_late(sale.order)))
+        .map(|sale| (sale.deadline.has_passed() && !sale.keyed).then(|| too_late(sale.id)))
         .collect();
-    let mut asked = Sales { sales: batch };
+    let mut asked = SaleBatch { sales: batch };
     let mut rest = BACK_OFF;
     loop {
         let open: Vec<usize> = (0..settled.len())
@@ -38,8 +38,8 @@ pub(super) async fn carry_out(catalog: Catalog, batch: Vec<Sale>, head: Arc<Atom
             break;
         };
         let resent = sales.iter().any(|sale| sale.resent);
-        let attempt = Deadline::within(patience(last).min(ATTEMPT_MAX));
-        match catalog.sell(&Sales { sales }, attempt).await {
+        let attempt = Deadline::after(patience(last).min(ATTEMPT_MAX));
+        match catalog.sell(&SaleBatch { sales }, attempt).await {
             Ok(answer) if answer.decisions.len() == open.len() => {
                 head.fetch_max(answer.head.0, Ordering::Relaxed);
                 for (index, decision) in open.into_iter().zip(answer.decisions) {
@@ -61,7 +61,7 @@ pub(super) async fn carry_out(catalog: Catalog, batch: Vec<Sale>, head: Arc<Atom
                 for (place, sale) in settled.iter_mut().zip(&mut asked.sales) {
                     sale.resent = true;
                     if place.is_none() && sale.deadline.has_passed() {
-                        *place = Some(too_late(sale.order));
+                        *place = Some(too_late(sale.id));
                     }
                 }
                 tokio::time::sleep(rest.mul_f64(rand::random())).await;
@@ -69,7 +69,7 @@ pub(super) async fn carry_out(catalog: Catalog, batch: Vec<Sale>, head: Arc<Atom
             }
         }
     }
-    let orders = asked.sales.iter().map(|sale| sale.order);
+    let orders = asked.sales.iter().map(|sale| sale.id);
     settled
         .into_iter()
         .zip(orders)
@@ -115,14 +115,14 @@ fn settle(sale: &Sale, decision: Decision) -> Settled {
         stock,
     } = decision;
     let problem = match (outcome, entry) {
-        (Outcome::Sold, Some(entry)) => match Receipt::of(&entry, title) {
+        (Outcome::Sold, Some(entry)) => match Receipt::from_entry(&entry, title) {
             Some(receipt) => {
                 return Settled {
                     placed: Ok(receipt),
                     replayed,
                 };
             }
-            None => Problem::new(Code::Internal, "The catalog's decision makes no sense.").of_order(Some(order)),
+            None => Problem::new(Code::Internal, "The catalog's decision makes no sense.").with_order(Some(order)),
         },
         (Outcome::Refused, Some(entry)) if entry.kind == Kind::Refused => {
             refusal(sale.item, entry.reason, entry.stock_after, Some(order))
@@ -134,7 +134,7 @@ fn settle(sale: &Sale, decision: Decision) -> Settled {
         ),
         (Outcome::Expired, _) => return too_late(order),
         (Outcome::Sold, None) | (Outcome::Refused, Some(_)) => {
-            Problem::new(Code::Internal, "The catalog's decision makes no sense.").of_order(Some(order))
+            Problem::new(Code::Internal, "The catalog's decision makes no sense.").with_order(Some(order))
         }
     };
     Settled {
@@ -155,7 +155,7 @@ fn refusal(item: ItemNumber, reason: Option<Reason>, stock: Option<Stock>, order
         }
         (_, None) => Problem::new(Code::SoldOut, "Not enough are left."),
     };
-    problem.about(item).of_order(order)
+    problem.with_item(item).with_order(order)
 }
 
 /// The shortest patience is not shorter than one attempt needs.

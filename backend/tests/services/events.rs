@@ -1,17 +1,17 @@
 //! Live events: every change reaches every reader, once, in order, and a reader can go on where it stopped.
 
-use common::client::{Peer, Shop, ShopEvent};
-use common::wire::StockMoved;
+use common::client::{ServiceEndpoint, ShopClient, ShopEvent};
+use common::wire::StockEvent;
 use common::{ItemNumber, Seq};
 
 use crate::shop::{Customer, Process, Store};
 
-fn reader(shop: &Process) -> Shop {
-    let http = common::client::connections().unwrap();
-    Shop::new(Peer::parse(http, &shop.url("frontend")).unwrap(), None)
+fn reader(shop: &Process) -> ShopClient {
+    let http = common::client::http_client().unwrap();
+    ShopClient::new(ServiceEndpoint::parse(http, &shop.url("frontend")).unwrap(), None)
 }
 
-async fn next_stock(events: &mut common::client::Events) -> StockMoved {
+async fn next_stock(events: &mut common::client::ShopEvents) -> StockEvent {
     loop {
         if let ShopEvent::Stock(moved) = events.next().await.unwrap() {
             return moved;
@@ -90,10 +90,10 @@ async fn readers_learn_that_the_catalog_is_lost_and_back_and_miss_nothing_of_it(
     customer.buy(1, 1, None).await;
     assert_eq!(next_stock(&mut events).await.stock.get(), 399);
     catalog.kill();
-    while !matches!(events.next().await.unwrap(), ShopEvent::Source(source) if !source.live) {}
+    while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(source) if !source.live) {}
     assert_eq!(customer.buy(1, 1, None).await.verdict(), (503, "unavailable".into()));
     let _catalog = Process::start(&["catalog", "--store", &store.url(), "--listen", &address]);
-    while !matches!(events.next().await.unwrap(), ShopEvent::Source(source) if source.live) {}
+    while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(source) if source.live) {}
     assert_eq!(customer.buy(1, 1, None).await.json()["stock"], 398);
     assert_eq!(next_stock(&mut events).await.stock.get(), 398);
 }

@@ -109,6 +109,20 @@ fn what_cannot_start_says_why_and_what_to_do() {
     }
 }
 
+#[tokio::test]
+async fn a_store_that_lost_its_ledger_does_not_sell_a_key_twice() {
+    let store = Store::new();
+    let shop = store.open_all();
+    let key = crate::shop::key();
+    assert_eq!(Customer::of(&shop, "frontend").buy(1, 5, Some(&key)).await.status, 200);
+    shop.kill();
+    std::fs::remove_file(store.folder().join("ledger.csv")).unwrap();
+    let (code, said) = run(&crate::shop::all_arguments(&store.url()));
+    assert_eq!(code, Some(1), "{said}");
+    let words = ["ledger.csv is missing", ".catalog.csv", "backup", "new store"];
+    assert!(words.iter().all(|word| said.contains(word)), "{said}");
+}
+
 #[test]
 fn a_bad_catalog_file_is_refused_whole_with_its_place() {
     let store = Store::new();

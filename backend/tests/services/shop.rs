@@ -28,11 +28,20 @@ impl Process {
 
     /// The same; nothing if it ends instead.
     pub(crate) fn try_start(arguments: &[&str]) -> Option<Self> {
-        let mut child = command(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        Self::try_spawn(command(arguments), arguments)
+    }
+
+    /// Starts it with a limit that a shell's `ulimit` sets.
+    pub(crate) fn start_with_limit(limit: &str, arguments: &[&str]) -> Self {
+        let mut shell = Command::new("sh");
+        let script = format!(r#"{limit} && exec "$0" "$@""#);
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_bookstored")]);
+        let started = Self::try_spawn(prepare(shell, arguments), arguments);
+        started.unwrap_or_else(|| panic!("bookstored {arguments:?} did not start"))
+    }
+
+    fn try_spawn(mut command: Command, arguments: &[&str]) -> Option<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let expected = if arguments.first() == Some(&"all") { 3 } else { 1 };
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let services: Vec<_> = lines
@@ -84,6 +93,13 @@ impl Process {
         self.child.kill().unwrap();
     }
 
+    /// Its memory in use (resident set), in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -109,7 +125,10 @@ pub(crate) fn output(arguments: &[&str]) -> Output {
 }
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bookstored"));
+    prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
+}
+
+fn prepare(mut command: Command, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("BOOKSTORE_ADMIN_TOKEN", TOKEN)
@@ -175,8 +194,13 @@ impl Store {
 
 /// Starts the whole shop over a store in one process, on free ports.
 pub(crate) fn open_all(store: &str) -> Process {
+    Process::start(&all_arguments(store))
+}
+
+/// The arguments of the whole shop in one process, on free ports.
+pub(crate) fn all_arguments(store: &str) -> [&str; 9] {
     let free = "127.0.0.1:0";
-    Process::start(&[
+    [
         "all",
         "--store",
         store,
@@ -186,7 +210,7 @@ pub(crate) fn open_all(store: &str) -> Process {
         free,
         "--order-listen",
         free,
-    ])
+    ]
 }
 
 fn rows(path: &Path) -> Vec<Vec<String>> {
@@ -235,7 +259,7 @@ pub(crate) struct Customer {
 impl Customer {
     pub(crate) fn of(process: &Process, service: &str) -> Self {
         Self {
-            http: common::client::connections().unwrap(),
+            http: common::client::http_client().unwrap(),
             url: process.url(service),
         }
     }

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use super::events::{Parsed, Stream};
-use super::{Answer, Error, Method, Peer, Request, encode};
-use crate::wire::{Decisions, Hello, Lean, LedgerPage, Sales, StockChange};
+use super::events::{EventStream, Parsed};
+use super::{Error, Method, Request, Response, ServiceEndpoint, encode};
+use crate::wire::{Decisions, FastJson, Hello, LedgerPage, SaleBatch, StockChange};
 use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
 
 /// A catalog, or several copies of one.
 #[derive(Debug, Clone)]
-pub struct Catalog {
-    peer: Peer,
+pub struct CatalogClient {
+    peer: ServiceEndpoint,
     /// For what never stops coming: one batch at a time, at less cost.
-    line: Peer,
+    line: ServiceEndpoint,
 }
 
 /// One event of the catalog's feed.
@@ -30,25 +30,25 @@ pub enum FeedEvent {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// Not older than this entry.
-    pub seen: Option<Seq>,
+    pub min_seq: Option<Seq>,
     /// Not older than the moment of asking: the catalog confirms its head first.
-    pub confirmed: bool,
+    pub confirm_head: bool,
 }
 
 impl From<Seq> for Freshness {
     fn from(seen: Seq) -> Self {
         Self {
-            seen: Some(seen),
-            confirmed: false,
+            min_seq: Some(seen),
+            confirm_head: false,
         }
     }
 }
 
-impl Catalog {
+impl CatalogClient {
     /// At those addresses.
-    pub fn new(peer: Peer) -> Self {
+    pub fn new(peer: ServiceEndpoint) -> Self {
         Self {
-            line: peer.on_a_line(),
+            line: peer.with_own_connection(),
             peer,
         }
     }
@@ -62,16 +62,16 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
-    pub async fn read(&self, path: &str, fresh: Freshness) -> Result<Answer, Error> {
-        self.peer.read(&Request::get(path).fresh(fresh)).await
+    pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
+        self.peer.send_idempotent(&Request::get(path).fresh(fresh)).await
     }
 
     /// All topics.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn topics(&self, fresh: Freshness) -> Result<Answer, Error> {
-        self.read("/topics", fresh).await
+    pub async fn topics(&self, fresh: Freshness) -> Result<Response, Error> {
+        self.get("/topics", fresh).await
     }
 
     /// A page of one topic.
@@ -84,11 +84,11 @@ impl Catalog {
         limit: usize,
         after: Option<&str>,
         fresh: Freshness,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         let after = after
             .map(|after| format!("&after={}", encode(after)))
             .unwrap_or_default();
-        self.read(&format!("/search/{}?limit={limit}{after}", encode(topic)), fresh)
+        self.get(&format!("/search/{}?limit={limit}{after}", encode(topic)), fresh)
             .await
     }
 
@@ -102,11 +102,11 @@ impl Catalog {
         limit: usize,
         after: Option<&str>,
         fresh: Freshness,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         let after = after
             .map(|after| format!("&after={}", encode(after)))
             .unwrap_or_default();
-        self.read(&format!("/search?q={}&limit={limit}{after}", encode(words)), fresh)
+        self.get(&format!("/search?q={}&limit={limit}{after}", encode(words)), fresh)
             .await
     }
 
@@ -114,8 +114,8 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result<Answer, Error> {
-        self.read(&format!("/lookup/{item}"), fresh).await
+    pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result<Response, Error> {
+        self.get(&format!("/lookup/{item}"), fresh).await
     }
 
     /// The shopkeeper's change of a stock.
@@ -129,25 +129,25 @@ impl Catalog {
         key: Option<OrderId>,
         deadline: Deadline,
         token: Option<&str>,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         let request = Request::new(Method::PUT, format!("/update/{item}"))
             .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
             .header_if("authorization", token.map(|token| format!("Bearer {token}")))
             .json(&change)
             .timeout(deadline.remaining().max(Duration::from_secs(1)));
-        self.peer.write(&request).await
+        self.peer.send_once(&request).await
     }
 
     /// A batch of sales, sent at most once.
     ///
     /// # Errors
     /// See [`Error`]; where it is not [definite](Error::is_definite), the sales may have happened.
-    pub async fn sell(&self, sales: &Sales, deadline: Deadline) -> Result<Decisions, Error> {
+    pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions, Error> {
         let request = Request::new(Method::POST, "/sales")
             .batch(sales)
             .timeout(deadline.remaining());
-        self.line.write(&request).await?.parse_batch()
+        self.line.send_once(&request).await?.parse_batch()
     }
 
     /// A page of the ledger.
@@ -155,7 +155,7 @@ impl Catalog {
     /// # Errors
     /// See [`Error`].
     pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
-        self.read(&format!("/ledger?after={after}&limit={limit}"), Freshness::default())
+        self.get(&format!("/ledger?after={after}&limit={limit}"), Freshness::default())
             .await?
             .parse()
     }
@@ -164,26 +164,26 @@ impl Catalog {
     ///
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
-    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Answer, Error> {
-        self.read(&format!("/ledger/orders/{order}"), fresh).await
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
+        self.get(&format!("/ledger/orders/{order}"), fresh).await
     }
 
     /// Whether it is ready.
     ///
     /// # Errors
     /// See [`Error`]; the problem `unavailable` where it is up but not ready.
-    pub async fn ready(&self) -> Result<Answer, Error> {
-        self.read("/readyz", Freshness::default()).await
+    pub async fn ready(&self) -> Result<Response, Error> {
+        self.get("/readyz", Freshness::default()).await
     }
 
     /// The feed of the entries after one; without one, of those that come from now on.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn feed(&self, after: Option<Seq>) -> Result<Stream<FeedEvent>, Error> {
+    pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<FeedEvent>, Error> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
         let response = self.peer.open_stream(&path, None).await?;
-        Ok(Stream::new(
+        Ok(EventStream::new(
             response,
             |name, data| match name {
                 "hello" => Parsed::json(data, FeedEvent::Hello),

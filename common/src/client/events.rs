@@ -8,9 +8,9 @@ use futures::stream::BoxStream;
 use serde::de::DeserializeOwned;
 
 use super::Error;
-use super::sse::{Cutter, Event};
+use super::sse::{Event, FrameSplitter};
 use crate::limits;
-use crate::wire::{Hello, Resync, Source, StockMoved};
+use crate::wire::{Hello, Resync, StockEvent, UpstreamStatus};
 
 /// One event of a front-end's stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,17 +18,17 @@ pub enum ShopEvent {
     /// Where the ledger stands; the first event of every connection.
     Hello(Hello),
     /// A stock moved.
-    Stock(StockMoved),
+    Stock(StockEvent),
     /// Read everything afresh; the stream goes on from there.
     Resync(Resync),
     /// The front-end lost its catalog, or has it back.
-    Source(Source),
+    Upstream(UpstreamStatus),
     /// A sign of life.
     Heartbeat,
 }
 
 /// A front-end's stream.
-pub type Events = Stream<ShopEvent>;
+pub type ShopEvents = EventStream<ShopEvent>;
 
 /// What one raw event means.
 pub(super) enum Parsed<E> {
@@ -50,23 +50,23 @@ impl<E> Parsed<E> {
     }
 }
 
-/// An open stream of events. Silence for longer than [`limits::SILENCE_MAX`] counts as a lost connection.
-pub struct Stream<E> {
+/// An open stream of events. Silence for longer than [`limits::HEARTBEAT_TIMEOUT`] counts as a lost connection.
+pub struct EventStream<E> {
     url: String,
     chunks: BoxStream<'static, Result<Bytes, String>>,
-    cutter: Cutter,
+    cutter: FrameSplitter,
     parse: fn(&str, &str) -> Parsed<E>,
     heartbeat: fn() -> E,
     silence_max: Duration,
 }
 
-impl<E> std::fmt::Debug for Stream<E> {
+impl<E> std::fmt::Debug for EventStream<E> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stream").field("url", &self.url).finish_non_exhaustive()
     }
 }
 
-impl<E> Stream<E> {
+impl<E> EventStream<E> {
     /// `parse` is given an event's type and its data.
     pub(super) fn new(response: reqwest::Response, parse: fn(&str, &str) -> Parsed<E>, heartbeat: fn() -> E) -> Self {
         Self {
@@ -75,10 +75,10 @@ impl<E> Stream<E> {
                 .bytes_stream()
                 .map(|chunk| chunk.map_err(|error| error.to_string()))
                 .boxed(),
-            cutter: Cutter::default(),
+            cutter: FrameSplitter::default(),
             parse,
             heartbeat,
-            silence_max: limits::SILENCE_MAX,
+            silence_max: limits::HEARTBEAT_TIMEOUT,
         }
     }
 
@@ -100,7 +100,7 @@ impl<E> Stream<E> {
                 Ok(Some(Err(why))) => return Err(self.lost(&why)),
                 Ok(Some(Ok(chunk))) => self.cutter.add(chunk),
             };
-            if waiting_bytes > limits::ANSWER_BYTES_MAX {
+            if waiting_bytes > limits::RESPONSE_BYTES_MAX {
                 return Err(self.malformed("an event is too large".to_owned()));
             }
         }
@@ -138,7 +138,7 @@ pub(super) fn parse_shop_event(name: &str, data: &str) -> Parsed<ShopEvent> {
         "hello" => Parsed::json(data, ShopEvent::Hello),
         "stock" => Parsed::json(data, ShopEvent::Stock),
         "resync" => Parsed::json(data, ShopEvent::Resync),
-        "source" => Parsed::json(data, ShopEvent::Source),
+        "source" => Parsed::json(data, ShopEvent::Upstream),
         _ => Parsed::Skip,
     }
 }

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::{Answer, Error, Request};
+use super::{Error, Request, Response};
 use crate::{headers, limits};
 
 /// The most header fields an answer may have.
@@ -48,7 +48,7 @@ enum Length {
 
 /// The first part of an answer.
 struct Head {
-    answer: Answer,
+    answer: Response,
     /// Its own length, in bytes.
     bytes: usize,
     length: Length,
@@ -70,7 +70,7 @@ impl Line {
     }
 
     /// Sends a request and reads the whole answer.
-    pub(super) async fn send(&self, url: String, request: &Request) -> Result<Answer, Error> {
+    pub(super) async fn send(&self, url: String, request: &Request) -> Result<Response, Error> {
         let mut kept = self.kept.lock().await;
         // What is dropped half way is not put back.
         let wire = kept.take().filter(Wire::is_usable);
@@ -154,7 +154,7 @@ impl Wire {
     }
 
     /// The answer, and whether the connection ends with it.
-    async fn exchange(&mut self, text: &[u8], url: &str) -> Result<(Answer, bool), Error> {
+    async fn exchange(&mut self, text: &[u8], url: &str) -> Result<(Response, bool), Error> {
         let sent = self.stream.write_all(text).await;
         sent.map_err(|error| lost(url, &error.to_string()))?;
         self.buffer.clear();
@@ -169,7 +169,7 @@ impl Wire {
             if let Some(body) = head.length.find(sent, url)? {
                 break body;
             }
-            match self.read_more(limits::ANSWER_BYTES_MAX + head.bytes, url).await {
+            match self.read_more(limits::RESPONSE_BYTES_MAX + head.bytes, url).await {
                 Err(Error::Lost { .. }) if matches!(head.length, Length::UntilClosed) => {
                     break Bytes::copy_from_slice(self.buffer.get(head.bytes..).unwrap_or_default());
                 }
@@ -177,7 +177,7 @@ impl Wire {
             }
         };
         self.used = Instant::now();
-        Ok((Answer { body, ..head.answer }, head.closes))
+        Ok((Response { body, ..head.answer }, head.closes))
     }
 
     async fn read_more(&mut self, bytes_max: usize, url: &str) -> Result<(), Error> {
@@ -222,7 +222,7 @@ impl Head {
         let closes = field("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
         Ok(Some(Self {
             closes: closes || matches!(length, Length::UntilClosed),
-            answer: Answer {
+            answer: Response {
                 status,
                 seq: field(headers::SEQ).and_then(|seq| seq.parse().ok()),
                 etag: field("etag").and_then(|tag| tag.trim_matches('"').parse().ok()),
@@ -318,7 +318,7 @@ mod tests {
         line
     }
 
-    async fn ask(line: &Line) -> Result<Answer, Error> {
+    async fn ask(line: &Line) -> Result<Response, Error> {
         line.send(URL.to_owned(), &Request::get("/topics")).await
     }
 

@@ -5,6 +5,7 @@ mod catalog;
 mod events;
 mod line;
 mod orders;
+mod settle;
 mod shop;
 mod sse;
 
@@ -15,14 +16,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
-pub use catalog::{Catalog, FeedEvent, Freshness};
-pub use events::{Events, ShopEvent};
+pub use catalog::{CatalogClient, FeedEvent, Freshness};
+pub use events::{ShopEvent, ShopEvents};
 use line::Line;
-pub use orders::{Orders, PlacedBatch, PlacedOrder};
+pub use orders::{OrderClient, PlacedBatch, PlacedOrder};
 pub use reqwest::Method;
-pub use shop::Shop;
+pub use settle::{Settled, settle};
+pub use shop::ShopClient;
 
-use crate::wire::Lean;
+use crate::wire::FastJson;
 use crate::{Code, Problem, Seq, headers, limits};
 
 /// Why a request has no answer that can be used.
@@ -78,7 +80,7 @@ impl Error {
 
 /// One answer, not yet read as anything.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// The `seq` of the state it was read from.
@@ -92,7 +94,7 @@ pub struct Answer {
     url: String,
 }
 
-impl Answer {
+impl Response {
     /// Whether it is a success.
     pub fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
@@ -107,7 +109,7 @@ impl Answer {
     }
 
     /// The same, of a batch.
-    fn parse_batch<T: Lean>(&self) -> Result<T, Error> {
+    fn parse_batch<T: FastJson>(&self) -> Result<T, Error> {
         self.parse_by(T::from_json)
     }
 
@@ -182,8 +184,8 @@ impl Request {
     /// That must be answered that freshly.
     #[must_use]
     fn fresh(self, fresh: Freshness) -> Self {
-        self.header_if(headers::SEQ, fresh.seen)
-            .header_if("cache-control", fresh.confirmed.then_some("no-cache"))
+        self.header_if(headers::SEQ, fresh.min_seq)
+            .header_if("cache-control", fresh.confirm_head.then_some("no-cache"))
     }
 
     /// With a JSON body.
@@ -196,7 +198,7 @@ impl Request {
 
     /// With the JSON body of a batch.
     #[must_use]
-    fn batch(mut self, body: &impl Lean) -> Self {
+    fn batch(mut self, body: &impl FastJson) -> Self {
         self.body = Some(body.to_json().into());
         self.header("content-type", "application/json")
     }
@@ -213,7 +215,7 @@ impl Request {
 ///
 /// # Errors
 /// When the system gives no resources for it.
-pub fn connections() -> Result<reqwest::Client, reqwest::Error> {
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .connect_timeout(limits::CONNECT_TIMEOUT)
         .pool_idle_timeout(limits::POOL_IDLE_TIMEOUT)
@@ -226,7 +228,7 @@ pub fn connections() -> Result<reqwest::Client, reqwest::Error> {
 
 /// The addresses of one service's copies: the one that answered last is asked first, the next when it cannot be reached.
 #[derive(Debug, Clone)]
-pub struct Peer {
+pub struct ServiceEndpoint {
     http: reqwest::Client,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
@@ -234,7 +236,7 @@ pub struct Peer {
     line: Option<Arc<Line>>,
 }
 
-impl Peer {
+impl ServiceEndpoint {
     /// A service at a comma list of base addresses, like `http://127.0.0.1:8081`.
     ///
     /// # Errors
@@ -255,7 +257,7 @@ impl Peer {
     /// The same service over a connection of its own, which carries one request at a time and costs less than the pool;
     /// over the pool as before where there are several copies or the address is not plain HTTP.
     #[must_use]
-    pub fn on_a_line(&self) -> Self {
+    pub fn with_own_connection(&self) -> Self {
         let line = match &*self.urls {
             [url] => Line::to(url).map(Arc::new),
             _ => None,
@@ -275,7 +277,7 @@ impl Peer {
     ///
     /// # Errors
     /// The last copy's.
-    pub async fn read(&self, request: &Request) -> Result<Answer, Error> {
+    pub async fn send_idempotent(&self, request: &Request) -> Result<Response, Error> {
         self.send(request, |outcome| match outcome {
             Ok(answer) => answer.status == Code::Unavailable.status(),
             Err(_) => true,
@@ -287,7 +289,7 @@ impl Peer {
     ///
     /// # Errors
     /// The last copy's.
-    pub async fn write(&self, request: &Request) -> Result<Answer, Error> {
+    pub async fn send_once(&self, request: &Request) -> Result<Response, Error> {
         self.send(request, |outcome| match outcome {
             Ok(answer) => answer.status == Code::Unavailable.status(),
             Err(error) => error.is_definite(),
@@ -295,7 +297,7 @@ impl Peer {
         .await
     }
 
-    async fn send(&self, request: &Request, try_next: fn(&Result<Answer, Error>) -> bool) -> Result<Answer, Error> {
+    async fn send(&self, request: &Request, try_next: fn(&Result<Response, Error>) -> bool) -> Result<Response, Error> {
         let first = self.preferred.load(Ordering::Relaxed);
         let mut outcome = self.send_to(first, request).await;
         for step in 1..self.urls.len() {
@@ -311,7 +313,7 @@ impl Peer {
         outcome
     }
 
-    async fn send_to(&self, copy: usize, request: &Request) -> Result<Answer, Error> {
+    async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.urls.get(copy).map_or("", String::as_str), request.path);
         if let Some(line) = &self.line {
             return line.send(url, request).await;
@@ -330,7 +332,7 @@ impl Peer {
         let etag = field("etag").and_then(|tag| tag.trim_matches('"').parse().ok());
         let replayed = field(headers::IDEMPOTENCY_REPLAYED) == Some("true");
         let body = read_bounded(response, &url).await?;
-        Ok(Answer {
+        Ok(Response {
             status,
             seq,
             etag,
@@ -360,7 +362,7 @@ impl Peer {
                 Ok(Ok(response)) => {
                     let status = response.status().as_u16();
                     let body = read_bounded(response, &url).await?;
-                    let answer = Answer {
+                    let answer = Response {
                         status,
                         seq: None,
                         etag: None,
@@ -390,7 +392,7 @@ async fn read_bounded(mut response: reqwest::Response, url: &str) -> Result<Byte
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > limits::ANSWER_BYTES_MAX => {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limits::RESPONSE_BYTES_MAX => {
                 return Err(Error::Malformed {
                     url: url.to_owned(),
                     why: "the answer is too large".to_owned(),

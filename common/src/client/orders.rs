@@ -7,23 +7,23 @@ use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Answer, Error, Freshness, Method, Peer, Request, read_json};
-use crate::wire::{OrderResult, OrderResultLines, Orders as Batch, Placed, Receipt, Refused};
+use super::{Error, Freshness, Method, Request, Response, ServiceEndpoint, read_json};
+use crate::wire::{BatchProblem, BatchReceipt, OrderBatch as Batch, OrderResult, OrderResultLines, Receipt};
 use crate::{Deadline, OrderId, Seq};
 
 /// An order service, or several copies of one.
 #[derive(Debug, Clone)]
-pub struct Orders {
-    peer: Peer,
+pub struct OrderClient {
+    peer: ServiceEndpoint,
     /// For what never stops coming: one batch at a time, at less cost.
-    line: Peer,
+    line: ServiceEndpoint,
 }
 
-impl Orders {
+impl OrderClient {
     /// At those addresses.
-    pub fn new(peer: Peer) -> Self {
+    pub fn new(peer: ServiceEndpoint) -> Self {
         Self {
-            line: peer.on_a_line(),
+            line: peer.with_own_connection(),
             peer,
         }
     }
@@ -41,16 +41,16 @@ impl Orders {
         // A little longer than the last order's deadline, so that the service's own "too late" arrives.
         let timeout = deadline.remaining() + std::time::Duration::from_millis(250);
         let request = Request::new(Method::POST, "/orders").batch(orders).timeout(timeout);
-        PlacedBatch::of(&self.line.write(&request).await?)
+        PlacedBatch::of(&self.line.send_once(&request).await?)
     }
 
     /// One order's receipt.
     ///
     /// # Errors
     /// See [`Error`]; an answer that is a problem is an answer here.
-    pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Answer, Error> {
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
         self.peer
-            .read(&Request::get(format!("/orders/{order}")).fresh(fresh))
+            .send_idempotent(&Request::get(format!("/orders/{order}")).fresh(fresh))
             .await
     }
 
@@ -58,8 +58,8 @@ impl Orders {
     ///
     /// # Errors
     /// See [`Error`]; the problem `unavailable` where it is up but not ready.
-    pub async fn ready(&self) -> Result<Answer, Error> {
-        self.peer.read(&Request::get("/readyz")).await
+    pub async fn ready(&self) -> Result<Response, Error> {
+        self.peer.send_idempotent(&Request::get("/readyz")).await
     }
 }
 
@@ -80,7 +80,7 @@ pub enum PlacedOrder {
     /// Sold before: the same receipt.
     Replayed(Receipt),
     /// Not sold, or nobody knows.
-    Problem(Refused),
+    Problem(BatchProblem),
 }
 
 #[derive(Deserialize)]
@@ -91,7 +91,7 @@ struct Raw<'a> {
 }
 
 impl PlacedBatch {
-    fn of(answer: &Answer) -> Result<Self, Error> {
+    fn of(answer: &Response) -> Result<Self, Error> {
         if !answer.is_success() {
             // Never a batch.
             return Err(match answer.parse::<serde_json::Value>() {
@@ -130,7 +130,7 @@ impl PlacedOrder {
             return Ok(Self::Sold(body.slice_ref(result)));
         }
         Ok(match read_json(result)? {
-            OrderResult::Receipt(Placed {
+            OrderResult::Receipt(BatchReceipt {
                 receipt,
                 replayed: true,
             }) => Self::Replayed(receipt),
@@ -152,7 +152,7 @@ mod tests {
             .replace(r#""seq":5"#, r#""seq":3"#)
             .replace("}", r#","replayed":true}"#);
         let problem = r#"{"type":"about:blank","title":"Sold out","status":409,"code":"sold-out","detail":"None is left.","item":2,"stock":0}"#;
-        let answer = |status, body: String| Answer {
+        let answer = |status, body: String| Response {
             status,
             seq: None,
             etag: None,

@@ -3,28 +3,28 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::events::{Stream, parse_shop_event};
-use super::{Answer, Error, Events, Method, Peer, Request, ShopEvent, encode};
+use super::events::{EventStream, parse_shop_event};
+use super::{Error, Method, Request, Response, ServiceEndpoint, ShopEvent, ShopEvents, encode};
 use crate::wire::{BuyBody, StockChange};
 use crate::{Deadline, ItemNumber, OrderId, Quantity, Seq, headers};
 
 /// A client of one shop. It remembers the highest `seq` it saw and never accepts anything older.
 ///
-/// Every call returns the answer as it came, problems included; [`Answer::parse`] reads it.
+/// Every call returns the answer as it came, problems included; [`Response::parse`] reads it.
 #[derive(Debug, Clone)]
-pub struct Shop {
-    peer: Peer,
+pub struct ShopClient {
+    peer: ServiceEndpoint,
     token: Option<Arc<str>>,
-    seen: Arc<AtomicU64>,
+    last_seq: Arc<AtomicU64>,
 }
 
-impl Shop {
+impl ShopClient {
     /// At those addresses, with the shopkeeper's token where there is one.
-    pub fn new(peer: Peer, token: Option<&str>) -> Self {
+    pub fn new(peer: ServiceEndpoint, token: Option<&str>) -> Self {
         Self {
             peer,
             token: token.map(Arc::from),
-            seen: Arc::default(),
+            last_seq: Arc::default(),
         }
     }
 
@@ -40,34 +40,34 @@ impl Shop {
 
     /// The same shop for another customer, who has seen nothing yet and keeps a connection of its own.
     #[must_use]
-    pub fn for_another_customer(&self) -> Self {
+    pub fn new_session(&self) -> Self {
         Self {
-            peer: self.peer.on_a_line(),
+            peer: self.peer.with_own_connection(),
             token: self.token.clone(),
-            seen: Arc::default(),
+            last_seq: Arc::default(),
         }
     }
 
     /// The highest `seq` seen.
-    pub fn seen(&self) -> Seq {
-        Seq(self.seen.load(Ordering::Relaxed))
+    pub fn last_seq(&self) -> Seq {
+        Seq(self.last_seq.load(Ordering::Relaxed))
     }
 
     /// Notes a `seq` that was seen elsewhere, on the event stream for one.
-    pub fn note(&self, seq: Seq) {
-        self.seen.fetch_max(seq.0, Ordering::Relaxed);
+    pub fn observe_seq(&self, seq: Seq) {
+        self.last_seq.fetch_max(seq.0, Ordering::Relaxed);
     }
 
     /// Forgets what was seen: the store is another one now.
-    pub fn forget(&self) {
-        self.seen.store(0, Ordering::Relaxed);
+    pub fn reset_last_seq(&self) {
+        self.last_seq.store(0, Ordering::Relaxed);
     }
 
     /// `GET /topics`.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn topics(&self) -> Result<Answer, Error> {
+    pub async fn topics(&self) -> Result<Response, Error> {
         self.read("/topics".to_owned()).await
     }
 
@@ -75,7 +75,7 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn search_topic(&self, topic: &str, after: Option<&str>, limit: usize) -> Result<Answer, Error> {
+    pub async fn search_topic(&self, topic: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
         self.read(format!(
             "/search?topic={}&limit={limit}{}",
             encode(topic),
@@ -88,7 +88,7 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn search_words(&self, words: &str, after: Option<&str>, limit: usize) -> Result<Answer, Error> {
+    pub async fn search_words(&self, words: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
         self.read(format!(
             "/search?q={}&limit={limit}{}",
             encode(words),
@@ -101,21 +101,21 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn lookup(&self, item: ItemNumber) -> Result<Answer, Error> {
+    pub async fn lookup(&self, item: ItemNumber) -> Result<Response, Error> {
         self.read(format!("/search?item={item}")).await
     }
 
     /// `POST /buy`. With a key the request may be sent again; it is never sent twice by this call.
     ///
     /// # Errors
-    /// See [`Error`]; where it is not [definite](Error::is_definite), ask again with the same key, or [`Self::order`].
+    /// See [`Error`]; where it is not [definite](Error::is_definite), ask again with the same key, or [`Self::find_order`].
     pub async fn buy(
         &self,
         item: ItemNumber,
         quantity: Quantity,
         key: Option<OrderId>,
         deadline: Deadline,
-    ) -> Result<Answer, Error> {
+    ) -> Result<Response, Error> {
         let request = Request::new(Method::POST, "/buy")
             .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
@@ -124,14 +124,14 @@ impl Shop {
                 quantity,
             })
             .timeout(deadline.remaining() + std::time::Duration::from_millis(500));
-        self.noted(self.peer.write(&request).await)
+        self.noted(self.peer.send_once(&request).await)
     }
 
     /// `GET /orders/{order}`.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn order(&self, order: OrderId) -> Result<Answer, Error> {
+    pub async fn find_order(&self, order: OrderId) -> Result<Response, Error> {
         self.read(format!("/orders/{order}")).await
     }
 
@@ -139,20 +139,20 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`]; where it is not [definite](Error::is_definite), ask again with the same key.
-    pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result<Answer, Error> {
+    pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result<Response, Error> {
         let request = Request::new(Method::PUT, format!("/stock/{item}"))
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
             .header_if("authorization", self.authorization())
             .json(&change)
             .timeout(crate::limits::DEADLINE_DEFAULT + std::time::Duration::from_millis(500));
-        self.noted(self.peer.write(&request).await)
+        self.noted(self.peer.send_once(&request).await)
     }
 
     /// `GET /ledger`, for the shopkeeper: one page.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<Answer, Error> {
+    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<Response, Error> {
         self.read(format!("/ledger?after={after}&limit={limit}")).await
     }
 
@@ -160,7 +160,7 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn ready(&self) -> Result<Answer, Error> {
+    pub async fn ready(&self) -> Result<Response, Error> {
         self.read("/readyz".to_owned()).await
     }
 
@@ -168,7 +168,7 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn metrics(&self) -> Result<Answer, Error> {
+    pub async fn metrics(&self) -> Result<Response, Error> {
         self.read("/metrics".to_owned()).await
     }
 
@@ -176,27 +176,27 @@ impl Shop {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn events(&self, after: Option<Seq>) -> Result<Events, Error> {
+    pub async fn events(&self, after: Option<Seq>) -> Result<ShopEvents, Error> {
         let resume = after.map(|after| (headers::LAST_EVENT_ID, after.to_string()));
         let response = self.peer.open_stream("/events", resume).await?;
-        Ok(Stream::new(response, parse_shop_event, || ShopEvent::Heartbeat))
+        Ok(EventStream::new(response, parse_shop_event, || ShopEvent::Heartbeat))
     }
 
-    async fn read(&self, path: String) -> Result<Answer, Error> {
-        let seen = self.seen();
+    async fn read(&self, path: String) -> Result<Response, Error> {
+        let seen = self.last_seq();
         let request = Request::get(path)
             .header_if(headers::SEQ, (seen > Seq::ZERO).then_some(seen))
             .header_if("authorization", self.authorization());
-        self.noted(self.peer.read(&request).await)
+        self.noted(self.peer.send_idempotent(&request).await)
     }
 
     fn authorization(&self) -> Option<String> {
         self.token.as_ref().map(|token| format!("Bearer {token}"))
     }
 
-    fn noted(&self, answer: Result<Answer, Error>) -> Result<Answer, Error> {
-        if let Ok(Answer { seq: Some(seq), .. }) = &answer {
-            self.note(*seq);
+    fn noted(&self, answer: Result<Response, Error>) -> Result<Response, Error> {
+        if let Ok(Response { seq: Some(seq), .. }) = &answer {
+            self.observe_seq(*seq);
         }
         answer
     }

@@ -9,11 +9,11 @@ use memchr::memchr;
 
 /// The bytes that are no whole event yet.
 #[derive(Debug, Default)]
-pub(super) struct Cutter {
+pub(super) struct FrameSplitter {
     rest: Bytes,
 }
 
-impl Cutter {
+impl FrameSplitter {
     /// Takes what arrived; says how many bytes wait now.
     pub(super) fn add(&mut self, chunk: Bytes) -> usize {
         if self.rest.is_empty() {
@@ -116,7 +116,7 @@ mod tests {
         #[test]
         fn every_event_comes_out_however_the_bytes_arrive(mut cuts in prop::collection::vec(0..STREAM.len(), 0..40)) {
             cuts.sort_unstable();
-            let (mut cutter, mut blocks, mut from) = (Cutter::default(), Vec::new(), 0);
+            let (mut cutter, mut blocks, mut from) = (FrameSplitter::default(), Vec::new(), 0);
             for to in cuts.into_iter().chain([STREAM.len()]) {
                 cutter.add(Bytes::copy_from_slice(&STREAM.as_bytes()[from..to]));
                 blocks.extend(std::iter::from_fn(|| cutter.cut()));
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn half_an_event_waits_and_what_is_no_text_is_refused() {
-        let mut cutter = Cutter::default();
+        let mut cutter = FrameSplitter::default();
         assert_eq!(cutter.add(Bytes::from_static(b"data: half")), 10);
         assert_eq!(cutter.cut(), None);
         assert_eq!(cutter.add(Bytes::from_static(b" a line\n")), 18);

@@ -11,8 +11,13 @@ use crate::{Deadline, Entry, ItemNumber, OrderId, Problem, Quantity, Reason, Seq
 #[serde(deny_unknown_fields)]
 pub struct Order {
     /// Its id; drawn by the order service where absent.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub order: Option<OrderId>,
+    #[serde(
+        rename = "order",
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present"
+    )]
+    pub id: Option<OrderId>,
     /// The book.
     pub item: ItemNumber,
     /// How many copies.
@@ -29,7 +34,7 @@ pub struct Order {
 /// A batch of orders.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Orders {
+pub struct OrderBatch {
     /// At most 1,024 orders.
     pub orders: Vec<Order>,
 }
@@ -39,14 +44,14 @@ pub struct Orders {
 #[serde(untagged)]
 pub enum OrderResult {
     /// It was sold.
-    Receipt(Placed),
+    Receipt(BatchReceipt),
     /// It was not, or nobody knows.
-    Problem(Refused),
+    Problem(BatchProblem),
 }
 
 /// A receipt in a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Placed {
+pub struct BatchReceipt {
     /// The receipt.
     #[serde(flatten)]
     pub receipt: Receipt,
@@ -57,7 +62,7 @@ pub struct Placed {
 
 /// A problem in a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Refused {
+pub struct BatchProblem {
     /// The problem.
     #[serde(flatten)]
     pub problem: Problem,
@@ -80,7 +85,8 @@ pub struct OrderResults {
 #[serde(deny_unknown_fields)]
 pub struct Sale {
     /// The order's id.
-    pub order: OrderId,
+    #[serde(rename = "order")]
+    pub id: OrderId,
     /// The book.
     pub item: ItemNumber,
     /// How many copies.
@@ -99,7 +105,7 @@ pub struct Sale {
 /// A batch of sales.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Sales {
+pub struct SaleBatch {
     /// At most 1,024 sales.
     pub sales: Vec<Sale>,
 }

@@ -1,7 +1,7 @@
 //! The results of a batch of orders, a line for each: a front-end hands receipts on as the bytes that came.
 
-use super::lean::push_open_receipt;
-use super::{OrderResult, OrderResults, Placed};
+use super::fast_json::push_open_receipt;
+use super::{BatchReceipt, OrderResult, OrderResults};
 use crate::Seq;
 
 impl OrderResults {
@@ -58,7 +58,7 @@ impl<'a> OrderResultLines<'a> {
 
 fn push(json: &mut Vec<u8>, result: &OrderResult) {
     match result {
-        OrderResult::Receipt(Placed { receipt, replayed }) => {
+        OrderResult::Receipt(BatchReceipt { receipt, replayed }) => {
             push_open_receipt(json, receipt);
             json.extend_from_slice(if *replayed { b",\"replayed\":true}" } else { b"}" });
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use common::wire::{Book, StockMoved};
+use common::wire::{Book, StockEvent};
 use common::{ItemNumber, text};
 
 use super::track::Track;
@@ -19,11 +19,11 @@ pub struct Books {
     known: HashMap<ItemNumber, Book>,
     tracks: HashMap<ItemNumber, Track>,
     /// Moves of books that are not known, which a page on its way may show older than they are.
-    early: HashMap<ItemNumber, StockMoved>,
+    early: HashMap<ItemNumber, StockEvent>,
     /// What stands out, and until when.
     flashes: VecDeque<(Duration, ItemNumber)>,
     /// Moves that wait while the screen is held still.
-    held: Option<BTreeMap<ItemNumber, StockMoved>>,
+    held: Option<BTreeMap<ItemNumber, StockEvent>>,
 }
 
 /// What became of a move.
@@ -99,7 +99,7 @@ impl Books {
     }
 
     /// Takes in a move.
-    pub fn moved(&mut self, moved: StockMoved, now: Duration) -> Moved {
+    pub fn moved(&mut self, moved: StockEvent, now: Duration) -> Moved {
         let Some(book) = self.known.get_mut(&moved.item) else {
             if self.early.len() < MOVES_MAX {
                 self.early.insert(moved.item, moved);
@@ -169,9 +169,9 @@ impl Books {
 }
 
 fn cleaned(mut book: Book) -> Book {
-    book.title = text::clean(&book.title).into_owned();
-    book.topic = text::clean(&book.topic).into_owned();
-    book.author = book.author.map(|author| text::clean(&author).into_owned());
+    book.title = text::sanitize(&book.title).into_owned();
+    book.topic = text::sanitize(&book.topic).into_owned();
+    book.author = book.author.map(|author| text::sanitize(&author).into_owned());
     book
 }
 
@@ -192,8 +192,8 @@ mod tests {
         }
     }
 
-    fn moved(stock: u64, seq: u64) -> StockMoved {
-        StockMoved {
+    fn moved(stock: u64, seq: u64) -> StockEvent {
+        StockEvent {
             seq: Seq(seq),
             item: ItemNumber::try_from(1).unwrap(),
             stock: Stock::try_from(stock).unwrap(),

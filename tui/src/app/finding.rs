@@ -54,7 +54,7 @@ pub(super) fn type_into(input: &mut Input, key: KeyEvent) -> Typed {
         (Key::Char('e'), true) | (Key::End, _) => InputRequest::GoToEnd,
         (Key::Char(c), false) if !key.alt => {
             if input.value().chars().count() >= TEXT_MAX
-                || common::text::clean(c.encode_utf8(&mut [0; 4])) != c.to_string()
+                || common::text::sanitize(c.encode_utf8(&mut [0; 4])) != c.to_string()
             {
                 return Typed::Nothing;
             }
@@ -76,7 +76,7 @@ pub(super) fn type_into(input: &mut Input, key: KeyEvent) -> Typed {
 /// Puts a pasted text into a line, cleaned, up to its longest length.
 pub(super) fn paste_into(input: &mut Input, pasted: &str) {
     let room = TEXT_MAX.saturating_sub(input.value().chars().count());
-    for c in common::text::clean(pasted).chars().take(room) {
+    for c in common::text::sanitize(pasted).chars().take(room) {
         input.handle(InputRequest::InsertChar(c));
     }
 }

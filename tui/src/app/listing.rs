@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use common::wire::Page;
+use common::wire::BookPage;
 use common::{ItemNumber, Seq};
 
 use super::data::Data;
@@ -97,7 +97,7 @@ impl Listing {
     }
 
     /// Takes in a page; the question for the next one where the list is still being read afresh.
-    pub fn arrived(&mut self, page: &Page, seq: Option<Seq>, now: Duration) -> Option<Effect> {
+    pub fn arrived(&mut self, page: &BookPage, seq: Option<Seq>, now: Duration) -> Option<Effect> {
         self.read_seq = match (self.read_seq, seq) {
             (Some(oldest), Some(seq)) => Some(oldest.min(seq)),
             (oldest, seq) => oldest.or(seq),
@@ -143,17 +143,17 @@ mod tests {
     use super::*;
     use common::wire::Book;
 
-    fn page(items: std::ops::Range<u64>, next: Option<&str>) -> Page {
+    fn page(items: std::ops::Range<u64>, next: Option<&str>) -> BookPage {
         let books = items.map(|item| Book {
             item: ItemNumber::try_from(item).unwrap(),
             title: String::new(),
             author: None,
             topic: String::new(),
             cost: "1".parse().unwrap(),
-            stock: common::Stock::NONE,
+            stock: common::Stock::ZERO,
             seq: Seq(1),
         });
-        Page {
+        BookPage {
             books: books.collect(),
             next: next.map(str::to_owned),
         }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use common::client::Error;
-use common::wire::{Page, Topics};
+use common::wire::{BookPage, Topics};
 use common::{Seq, text};
 
 use super::listing::Listing;
@@ -29,7 +29,7 @@ impl App {
             Err(error) => {
                 self.shop
                     .topics
-                    .failed(text::clean(&error.to_string()).into_owned(), self.now.elapsed);
+                    .failed(text::sanitize(&error.to_string()).into_owned(), self.now.elapsed);
                 return Vec::new();
             }
         };
@@ -37,7 +37,7 @@ impl App {
         let topics: Vec<_> = topics
             .into_iter()
             .map(|count| Topic {
-                shown: text::clean(&count.topic).into_owned(),
+                shown: text::sanitize(&count.topic).into_owned(),
                 name: count.topic,
                 books: count.books,
             })
@@ -111,7 +111,11 @@ impl App {
         effects
     }
 
-    pub(super) fn page_arrived(&mut self, generation: u64, result: Result<(Page, Option<Seq>), Error>) -> Vec<Effect> {
+    pub(super) fn page_arrived(
+        &mut self,
+        generation: u64,
+        result: Result<(BookPage, Option<Seq>), Error>,
+    ) -> Vec<Effect> {
         let (now, joined) = (self.now.elapsed, self.joined);
         let books = &mut self.books;
         let Some(listing) = self.shop.listings().find(|listing| listing.generation == generation) else {
@@ -128,7 +132,9 @@ impl App {
                 // What happened between this page and the first event of the stream was told to nobody.
                 outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < joined);
             }
-            Err(error) => listing.data.failed(text::clean(&error.to_string()).into_owned(), now),
+            Err(error) => listing
+                .data
+                .failed(text::sanitize(&error.to_string()).into_owned(), now),
         }
         if outdated {
             effects.extend(self.refresh_listings(|listing| listing.generation == generation));

@@ -27,7 +27,7 @@ impl App {
     }
 
     pub(super) fn opened(&mut self, place: &str, url: String, autopilot: Result<(), String>) -> Vec<Effect> {
-        self.place = text::clean(place).into_owned();
+        self.place = text::sanitize(place).into_owned();
         (self.url, self.autopilot) = (url, autopilot);
         Vec::new()
     }
@@ -82,7 +82,7 @@ impl App {
                 Vec::new()
             }
             News::Lost { attempt, pause, why } => {
-                let why = text::clean(&why).into_owned();
+                let why = text::sanitize(&why).into_owned();
                 if self.connection.link == Link::Live {
                     self.tell(Tone::Warn, &format!("Connection lost: {why}"));
                 }
@@ -150,7 +150,7 @@ impl App {
     }
 
     pub(super) fn store_ended(&mut self, why: &str) -> Vec<Effect> {
-        let why = text::clean(why).into_owned();
+        let why = text::sanitize(why).into_owned();
         self.tell(Tone::Bad, &format!("The shop's store is closed for good: {why}"));
         self.connection.ended = Some(why);
         Vec::new()
@@ -174,7 +174,7 @@ impl App {
 
     pub(super) fn health_arrived(&mut self, result: Result<Health, Error>) -> Vec<Effect> {
         let now = self.now.elapsed;
-        let clean = |text: &str| text::clean(text).into_owned();
+        let clean = |text: &str| text::sanitize(text).into_owned();
         match result {
             Ok(health) => {
                 self.services.told(&health, now);
@@ -197,7 +197,7 @@ impl App {
             Err(error) => self
                 .services
                 .routes
-                .failed(text::clean(&error.to_string()).into_owned(), now),
+                .failed(text::sanitize(&error.to_string()).into_owned(), now),
         }
         Vec::new()
     }

@@ -53,7 +53,7 @@ impl Notices {
         let notice = Notice {
             at: now.wall,
             tone,
-            text: text::clean(text).into_owned(),
+            text: text::sanitize(text).into_owned(),
         };
         if self.log.len() >= LOG_MAX {
             self.log.pop_front();

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use common::wire::{Receipt, Status};
+use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
 use super::Data;
@@ -85,9 +85,9 @@ impl State {
 
     pub(super) fn of(receipt: Receipt) -> Self {
         match (receipt.status, receipt.reason) {
-            (Status::Sold, _) => Self::Sold(Box::new(receipt)),
-            (Status::Refused, Some(Reason::SoldOut)) => Self::SoldOut { stock: receipt.stock },
-            (Status::Refused, _) => Self::Refused {
+            (OrderStatus::Sold, _) => Self::Sold(Box::new(receipt)),
+            (OrderStatus::Refused, Some(Reason::SoldOut)) => Self::SoldOut { stock: receipt.stock },
+            (OrderStatus::Refused, _) => Self::Refused {
                 why: "the shop has no such book".to_owned(),
             },
         }

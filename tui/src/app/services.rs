@@ -83,7 +83,7 @@ pub(super) fn cleaned(health: &Health) -> Health {
 }
 
 fn clean(text: &str) -> String {
-    text::clean(text).into_owned()
+    text::sanitize(text).into_owned()
 }
 
 /// What one route of one service did.
@@ -147,8 +147,8 @@ pub(super) fn routes(metrics: &str) -> Vec<Route> {
         .map(|((service, route), (known, mut buckets))| {
             buckets.sort_unstable();
             Route {
-                service: text::clean(&service).into_owned(),
-                route: text::clean(&route).into_owned(),
+                service: text::sanitize(&service).into_owned(),
+                route: text::sanitize(&route).into_owned(),
                 p50_us: quantile(&buckets, 50),
                 p99_us: quantile(&buckets, 99),
                 ..known

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use common::client::Error;
-use common::wire::{Receipt, Status, StockMoved};
+use common::wire::{OrderStatus, Receipt, StockEvent};
 use common::{Code, OrderId, text};
 
 use super::orders::{ORDERS_MAX, Purchase, State};
@@ -22,7 +22,7 @@ impl App {
         let memory = match memory {
             Ok(memory) => memory,
             Err(why) => {
-                let why = text::clean(&why).into_owned();
+                let why = text::sanitize(&why).into_owned();
                 self.tell(
                     Tone::Bad,
                     &format!("Your orders cannot be read, so nothing can be bought: {why}"),
@@ -99,7 +99,7 @@ impl App {
     pub(super) fn not_recorded(&mut self, order: OrderId, why: &str) -> Vec<Effect> {
         let why = format!(
             "it could not be written down ({}), so it was not sent",
-            text::clean(why)
+            text::sanitize(why)
         );
         if let Some(purchase) = self.orders.find_mut(order) {
             purchase.state = State::NotPlaced { why: why.clone() };
@@ -117,7 +117,7 @@ impl App {
             Ok(receipt) => return self.receipt(order, receipt),
             Err(error) => error,
         };
-        let why = text::clean(&error.to_string()).into_owned();
+        let why = text::sanitize(&error.to_string()).into_owned();
         match &error {
             Error::Problem(problem) if problem.code == Code::SoldOut => {
                 self.settle(order, State::SoldOut { stock: problem.stock })
@@ -145,7 +145,7 @@ impl App {
             _ => purchase.placed.shop == self.url,
         };
         if error.code() != Some(Code::UnknownOrder) {
-            return self.unknown(order, text::clean(&error.to_string()).into_owned());
+            return self.unknown(order, text::sanitize(&error.to_string()).into_owned());
         }
         if here && purchase.deadline_passed(self.now.wall, MARGIN_MS) {
             let why = "the shop never decided it, and its time is over".to_owned();
@@ -167,9 +167,9 @@ impl App {
         if receipt.order != order {
             return self.unknown(order, "the shop answered with another order's receipt".to_owned());
         }
-        if let (Some(stock), Status::Sold) = (receipt.stock, receipt.status) {
+        if let (Some(stock), OrderStatus::Sold) = (receipt.stock, receipt.status) {
             let change = -i64::from(receipt.quantity);
-            let moved = StockMoved {
+            let moved = StockEvent {
                 seq: receipt.seq,
                 item: receipt.item,
                 stock,
@@ -258,7 +258,7 @@ fn replay(memory: Memory) -> Vec<Purchase> {
                 if let Entry::Vacant(place) = places.entry(placed.order) {
                     place.insert(orders.len());
                     let placed = Placed {
-                        title: text::clean(&placed.title).into_owned(),
+                        title: text::sanitize(&placed.title).into_owned(),
                         ..placed
                     };
                     let state = State::Unknown {
@@ -279,7 +279,7 @@ fn replay(memory: Memory) -> Vec<Purchase> {
                 stock,
                 ..
             }) => {
-                let why = text::clean(&detail).into_owned();
+                let why = text::sanitize(&detail).into_owned();
                 let state = match end {
                     End::SoldOut => State::SoldOut { stock },
                     End::Refused => State::Refused { why },

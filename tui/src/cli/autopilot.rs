@@ -7,7 +7,7 @@ use clap::{ArgAction, Args, ValueHint};
 use common::Quantity;
 use common::time::parse_duration;
 
-use crate::autopilot::{Mix, Pace, Popularity, Settings, Think};
+use autopilot::{Mix, Pace, Popularity, Settings, Think};
 
 /// Arguments of `autopilot`.
 #[derive(Debug, Clone, Args)]

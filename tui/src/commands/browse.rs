@@ -1,16 +1,16 @@
 //! Looking around: topics, searches, one book.
 
 use common::ItemNumber;
-use common::client::{Answer, Shop};
+use common::client::{Response, ShopClient};
 use common::limits::PAGE_BOOKS_MAX;
-use common::wire::{Book, Page, Topics};
+use common::wire::{Book, BookPage, Topics};
 
 use super::output::{self, Output};
 use super::table::{Side, Table, pairs};
 use super::{Error, Exit};
 use crate::cli::SearchArgs;
 
-pub(super) async fn topics(shop: &Shop, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Error> {
     let answer = shop.topics().await?;
     out.answer::<Topics>(&answer, |topics| {
         let mut table = Table::new([("TOPIC", Side::Left), ("BOOKS", Side::Right)]);
@@ -22,21 +22,21 @@ pub(super) async fn topics(shop: &Shop, out: &Output) -> Result<Exit, Error> {
 }
 
 /// Follows the pages up to the limit. What one page holds is printed as it came; several become one page.
-pub(super) async fn search(shop: &Shop, args: &SearchArgs, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -> Result<Exit, Error> {
     let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let words = args.words.join(" ");
     let first = one_page(shop, args, &words, None, wanted).await?;
-    let Ok(mut found) = first.parse::<Page>() else {
-        return out.answer::<Page>(&first, |_| String::new());
+    let Ok(mut found) = first.parse::<BookPage>() else {
+        return out.answer::<BookPage>(&first, |_| String::new());
     };
     if found.next.is_none() || found.books.len() >= wanted {
-        return out.answer::<Page>(&first, books);
+        return out.answer::<BookPage>(&first, books);
     }
     while let Some(after) = found.next.take().filter(|_| found.books.len() < wanted) {
         let rest = wanted.saturating_sub(found.books.len());
         let answer = one_page(shop, args, &words, Some(&after), rest).await?;
-        let Ok(page) = answer.parse::<Page>() else {
-            return out.answer::<Page>(&answer, |_| String::new());
+        let Ok(page) = answer.parse::<BookPage>() else {
+            return out.answer::<BookPage>(&answer, |_| String::new());
         };
         // A page without a book that still promises another one would lead on for ever.
         found.next = page.next.filter(|_| !page.books.is_empty());
@@ -51,12 +51,12 @@ pub(super) async fn search(shop: &Shop, args: &SearchArgs, out: &Output) -> Resu
 }
 
 async fn one_page(
-    shop: &Shop,
+    shop: &ShopClient,
     args: &SearchArgs,
     words: &str,
     after: Option<&str>,
     rest: usize,
-) -> Result<Answer, Error> {
+) -> Result<Response, Error> {
     let limit = rest.clamp(1, PAGE_BOOKS_MAX);
     Ok(match &args.topic {
         Some(topic) => shop.search_topic(topic, after, limit).await?,
@@ -64,7 +64,7 @@ async fn one_page(
     })
 }
 
-fn books(page: &Page) -> String {
+fn books(page: &BookPage) -> String {
     if page.books.is_empty() {
         return "No books found.".to_owned();
     }
@@ -93,7 +93,7 @@ fn books(page: &Page) -> String {
     text
 }
 
-pub(super) async fn lookup(shop: &Shop, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn lookup(shop: &ShopClient, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
     let answer = shop.lookup(item).await?;
     out.answer::<Book>(&answer, book)
 }

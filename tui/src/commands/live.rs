@@ -7,11 +7,11 @@ use tokio::sync::watch;
 
 use super::load::{finish, wind_up};
 use super::{Error, Exit, Interrupt};
-use crate::autopilot::cockpit::Watched;
-use crate::autopilot::{Handle, Phase};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::runtime::{self, Left};
 use crate::shop;
+use autopilot::cockpit::Watched;
+use autopilot::{Handle, Phase};
 
 /// Shows a run until it ends or the customer leaves.
 pub(super) async fn run(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {

@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::Shop;
+use common::client::ShopClient;
 
 use super::output::{self, Output};
 use super::{Error, Exit, Interrupt};
-use crate::autopilot::faults::{self, Services};
-use crate::autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::place::{self, Place};
+use autopilot::faults::{self, Services};
+use autopilot::{Autopilot, Handle, Report, Settings, Snapshot, Verdict};
 
 /// How often a headless run tells where it stands.
 const PROGRESS: Duration = Duration::from_secs(1);
@@ -73,7 +73,7 @@ pub(super) async fn finish((exit, report): Ended, args: &AutopilotArgs, cli: &Cl
 type Ended = (Exit, Arc<Report>);
 
 async fn headless(
-    shop: &Shop,
+    shop: &ShopClient,
     settings: Settings,
     interrupt: Interrupt,
     services: Option<&mut Services>,

@@ -22,7 +22,7 @@ use output::Output;
 
 use crate::cli::{Cli, Command};
 use crate::place::Place;
-use crate::{autopilot, config, place, runtime, shop};
+use crate::{config, place, runtime, shop};
 
 /// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

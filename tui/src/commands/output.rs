@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use common::client::{Answer, Error as ClientError};
+use common::client::{Error as ClientError, Response};
 use common::text;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -31,7 +31,7 @@ impl Output {
     /// The problem that the answer is; without `--json` nothing of it has been printed yet.
     pub(super) fn answer<T: DeserializeOwned>(
         self,
-        answer: &Answer,
+        answer: &Response,
         plain: impl FnOnce(&T) -> String,
     ) -> Result<Exit, Error> {
         if self.json {
@@ -50,7 +50,7 @@ impl Output {
     }
 
     /// Prints the body on one line, whatever it says.
-    pub(super) fn verbatim(self, answer: &Answer) -> Result<Exit, Error> {
+    pub(super) fn verbatim(self, answer: &Response) -> Result<Exit, Error> {
         if serde_json::from_slice::<IgnoredAny>(&answer.body).is_err() {
             let error = answer.parse::<IgnoredAny>().err();
             complain(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
@@ -85,7 +85,7 @@ fn or_nobody_reads(written: Result<(), Error>) -> Result<(), Error> {
     }
 }
 
-fn exit_of(answer: &Answer, error: &ClientError) -> Exit {
+fn exit_of(answer: &Response, error: &ClientError) -> Exit {
     match (error, Exit::of_status(answer.status)) {
         // A success that makes no sense is none.
         (ClientError::Malformed { .. }, Exit::Done) => Exit::Unavailable,
@@ -136,6 +136,6 @@ pub(super) fn complain(sentence: &str) {
 
 /// Tells something on standard error. Nobody may be listening there, and then it does not matter.
 pub(super) fn tell(sentence: &str) {
-    let cleaned: Vec<_> = sentence.lines().map(text::clean).collect();
+    let cleaned: Vec<_> = sentence.lines().map(text::sanitize).collect();
     let _ = writeln!(io::stderr().lock(), "{}", cleaned.join("\n"));
 }

@@ -2,20 +2,25 @@
 
 use std::time::Duration;
 
-use common::client::{Answer, Error as ClientError, Shop};
-use common::wire::{Book, Receipt, Status};
+use common::client::{Error as ClientError, Response, ShopClient};
+use common::wire::{Book, OrderStatus, Receipt};
 use common::{Code, Deadline, OrderId, Problem, limits};
 
 use super::output::{self, Output};
 use super::table::pairs;
 use super::{Error, Exit, Interrupt, browse};
 use crate::cli::{BuyArgs, RestockArgs};
-use crate::settle::{Settled, settle};
+use common::client::{Settled, settle};
 
 /// The key is drawn before anything is sent, so that the order has a name whatever happens to it.
-pub(super) async fn buy(shop: &Shop, args: &BuyArgs, out: &Output, mut interrupt: Interrupt) -> Result<Exit, Error> {
-    let order = args.key.unwrap_or_else(OrderId::mint);
-    let deadline = Deadline::within(args.within);
+pub(super) async fn buy(
+    shop: &ShopClient,
+    args: &BuyArgs,
+    out: &Output,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Error> {
+    let order = args.key.unwrap_or_else(OrderId::generate);
+    let deadline = Deadline::after(args.within);
     let settled = tokio::select! {
         settled = settle(deadline, || shop.buy(args.item, args.quantity, Some(order), deadline)) => settled,
         () = interrupt.wait() => {
@@ -32,17 +37,17 @@ pub(super) async fn buy(shop: &Shop, args: &BuyArgs, out: &Output, mut interrupt
 
 /// The deadline has passed: a decision, if there was one, can be read now.
 async fn ask_once_more(
-    shop: &Shop,
+    shop: &ShopClient,
     order: OrderId,
-    last: Result<Answer, ClientError>,
+    last: Result<Response, ClientError>,
     out: &Output,
 ) -> Result<Exit, Error> {
-    let asked = shop.order(order).await;
+    let asked = shop.find_order(order).await;
     let (heard, sentence) = match &asked {
         Ok(answer) => match answer.parse::<Receipt>() {
             Ok(found) => {
                 let exit = out.answer(answer, receipt)?;
-                return Ok(if found.status == Status::Sold {
+                return Ok(if found.status == OrderStatus::Sold {
                     exit
                 } else {
                     Exit::Refused
@@ -63,7 +68,7 @@ async fn ask_once_more(
 
 fn still_unknown(
     order: OrderId,
-    last: Option<Answer>,
+    last: Option<Response>,
     heard: &ClientError,
     sentence: &str,
     out: &Output,
@@ -76,21 +81,21 @@ fn still_unknown(
             Some(answer) => {
                 out.verbatim(&answer)?;
             }
-            None => out.json(&Problem::new(Code::DeadlineExceeded, sentence).of_order(Some(order)))?,
+            None => out.json(&Problem::new(Code::DeadlineExceeded, sentence).with_order(Some(order)))?,
         }
     }
     output::complain(&format!("{sentence} ({heard})\n  order  {order}"));
     Ok(Exit::Unavailable)
 }
 
-pub(super) async fn order(shop: &Shop, order: OrderId, out: &Output) -> Result<Exit, Error> {
-    let answer = shop.order(order).await?;
+pub(super) async fn order(shop: &ShopClient, order: OrderId, out: &Output) -> Result<Exit, Error> {
+    let answer = shop.find_order(order).await?;
     out.answer(&answer, receipt)
 }
 
-pub(super) async fn restock(shop: &Shop, args: &RestockArgs, out: &Output) -> Result<Exit, Error> {
-    let (key, change) = (OrderId::mint(), args.change());
-    let deadline = Deadline::within(Duration::min(limits::DEADLINE_MAX, 2 * limits::DEADLINE_DEFAULT));
+pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output) -> Result<Exit, Error> {
+    let (key, change) = (OrderId::generate(), args.change());
+    let deadline = Deadline::after(Duration::min(limits::DEADLINE_MAX, 2 * limits::DEADLINE_DEFAULT));
     match settle(deadline, || shop.restock(args.item, change, key)).await {
         Settled::Decided(answer) | Settled::NotTaken(Ok(answer)) => out.answer::<Book>(&answer, browse::book),
         Settled::NotTaken(Err(error)) => Err(error.into()),
@@ -110,9 +115,9 @@ pub(super) async fn restock(shop: &Shop, args: &RestockArgs, out: &Output) -> Re
 
 fn receipt(receipt: &Receipt) -> String {
     let status = match (receipt.status, receipt.reason) {
-        (Status::Sold, _) => "Sold".to_owned(),
-        (Status::Refused, Some(reason)) => format!("Refused: {reason}"),
-        (Status::Refused, None) => "Refused".to_owned(),
+        (OrderStatus::Sold, _) => "Sold".to_owned(),
+        (OrderStatus::Refused, Some(reason)) => format!("Refused: {reason}"),
+        (OrderStatus::Refused, None) => "Refused".to_owned(),
     };
     let mut lines = vec![("order", receipt.order.to_string()), ("item", receipt.item.to_string())];
     if let Some(title) = &receipt.title {

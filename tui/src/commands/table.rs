@@ -31,7 +31,7 @@ impl Table {
     /// Adds a row.
     pub(super) fn row<const N: usize>(&mut self, cells: &[Cow<'_, str>; N]) {
         self.rows
-            .push(cells.iter().map(|cell| text::clean(cell).into_owned()).collect());
+            .push(cells.iter().map(|cell| text::sanitize(cell).into_owned()).collect());
     }
 
     /// The lines, without a line end after the last.
@@ -68,7 +68,7 @@ pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     let lines: Vec<String> = pairs
         .iter()
-        .map(|(name, value)| format!("  {name:width$}  {}", text::clean(value)))
+        .map(|(name, value)| format!("  {name:width$}  {}", text::sanitize(value)))
         .collect();
     lines.join("\n")
 }

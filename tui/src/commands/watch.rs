@@ -2,13 +2,13 @@
 
 use std::convert::Infallible;
 
-use common::client::{Events, Shop, ShopEvent};
-use common::wire::StockMoved;
+use common::client::{ShopClient, ShopEvent, ShopEvents};
+use common::wire::StockEvent;
 use common::{Seq, StoreId};
 
 use super::output::{self, Output};
 use super::{Error, Exit};
-use crate::backoff::Backoff;
+use common::backoff::Backoff;
 
 /// What is known between connections.
 struct Place {
@@ -17,7 +17,7 @@ struct Place {
     store: Option<StoreId>,
 }
 
-pub(super) async fn run(shop: &Shop, after: Option<Seq>, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> Result<Exit, Error> {
     let mut place = Place { after, store: None };
     let mut backoff = Backoff::RECONNECT;
     loop {
@@ -40,7 +40,7 @@ pub(super) async fn run(shop: &Shop, after: Option<Seq>, out: &Output) -> Result
 }
 
 async fn follow(
-    mut events: Events,
+    mut events: ShopEvents,
     place: &mut Place,
     out: &Output,
     backoff: &mut Backoff,
@@ -65,7 +65,7 @@ async fn follow(
                 place.after = Some(resync.seq);
                 print(out, &resync, || format!("changes were left out up to {}", resync.seq))?;
             }
-            ShopEvent::Source(source) => {
+            ShopEvent::Upstream(source) => {
                 let words = if source.live {
                     "the store is back"
                 } else {
@@ -87,7 +87,7 @@ fn print(out: &Output, data: &impl serde::Serialize, plain: impl FnOnce() -> Str
     output::write_line(line.as_bytes())
 }
 
-fn movement(moved: &StockMoved) -> String {
+fn movement(moved: &StockEvent) -> String {
     format!(
         "{}  item {:>6}  stock {:>6}  {:+}",
         moved.at, moved.item, moved.stock, moved.change

@@ -38,6 +38,8 @@ pub(super) struct Session<S> {
     ended: Option<watch::Receiver<Option<String>>>,
     began: Instant,
     next_frame: Instant,
+    /// When the autopilot's screen is asked next whether it changed.
+    next_pane_poll: Instant,
     last_tick: Instant,
     leaving: Option<Left>,
     suspending: bool,
@@ -55,6 +57,7 @@ impl<S: Stage> Session<S> {
             ended: None,
             began: now,
             next_frame: now,
+            next_pane_poll: now,
             last_tick: now,
             leaving: None,
             suspending: false,
@@ -154,7 +157,7 @@ impl<S: Stage> Session<S> {
 
     /// Lets something happen.
     fn take_in(&mut self, what: What) -> Result<(), Error> {
-        self.app.spare_key.get_or_insert_with(OrderId::mint);
+        self.app.spare_key.get_or_insert_with(OrderId::generate);
         let now = self.now();
         let mut flew = false;
         for effect in update(&mut self.app, Message { now, what }) {
@@ -212,7 +215,7 @@ impl<S: Stage> Session<S> {
             wake = wake.min(self.next_frame);
         }
         if self.shows_pane() {
-            wake = wake.min(self.next_frame + PANE_POLL.saturating_sub(FRAME));
+            wake = wake.min(self.next_pane_poll);
         }
         wake
     }
@@ -222,13 +225,10 @@ impl<S: Stage> Session<S> {
     }
 
     fn woke(&mut self) -> Result<(), Error> {
-        if self.shows_pane() {
+        if self.shows_pane() && Instant::now() >= self.next_pane_poll {
+            self.next_pane_poll = Instant::now() + PANE_POLL;
             self.look_at_pane()?;
-        }
-        if self.shows_pane() && self.pane.as_mut().is_some_and(|pane| pane.changed()) {
-            self.app.dirty = true;
-        } else if self.shows_pane() {
-            self.next_frame = Instant::now() + FRAME;
+            self.app.dirty |= self.pane.as_mut().is_some_and(|pane| pane.changed());
         }
         let due = self.app.wake_at().is_some_and(|at| at <= self.began.elapsed());
         if due {

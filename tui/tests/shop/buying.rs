@@ -278,7 +278,7 @@ fn a_receipt_is_shown_kept_and_moves_the_stock_at_once() {
 fn sold_out_is_an_outcome_and_calmly_shown() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
-    let sold_out = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::NONE);
+    let sold_out = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
     shop.wishes.clear();
     shop.tell(What::Bought {
         order: id,
@@ -287,7 +287,7 @@ fn sold_out_is_an_outcome_and_calmly_shown() {
     assert_eq!(
         state(&shop, id),
         &State::SoldOut {
-            stock: Some(Stock::NONE)
+            stock: Some(Stock::ZERO)
         }
     );
     let [Effect::Record(Line::Closed(closed))] = &shop.wishes[..] else {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::wire::{Book, Hello, Page, StockMoved, TopicCount, Topics};
+use common::wire::{Book, BookPage, Hello, StockEvent, TopicCount, Topics};
 use common::{Cost, ItemNumber, OrderId, Seq, Stock, StoreId, Timestamp};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -114,7 +114,7 @@ impl Fixture {
                     Effect::LoadTopics => self.tell(What::Topics(Ok(topics()))),
                     Effect::LoadPage { generation, query, .. } => {
                         let result = Ok((
-                            Page {
+                            BookPage {
                                 books: answer(&query),
                                 next: None,
                             },
@@ -131,7 +131,7 @@ impl Fixture {
 
     pub(crate) fn moved(&mut self, item: u64, stock: u64, change: i64, seq: u64) {
         let at = self.now().wall;
-        let moved = StockMoved {
+        let moved = StockEvent {
             seq: Seq(seq),
             item: number(item),
             stock: Stock::try_from(stock).unwrap(),

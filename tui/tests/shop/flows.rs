@@ -1,7 +1,7 @@
 //! What messages do to the shop, one story at a time.
 
 use common::client::Error;
-use common::wire::{Book, Hello, Page};
+use common::wire::{Book, BookPage, Hello};
 use common::{Code, Problem, Seq};
 use std::time::Duration;
 use tui::app::{Focus, Overlay, Screen};
@@ -39,17 +39,17 @@ fn find_no(shop: &mut Fixture, text: &str) {
 }
 
 /// A topic with a million books, page by page.
-fn endless(after: u64) -> Page {
+fn endless(after: u64) -> BookPage {
     let books: Vec<Book> = (after + 1..=after + 100)
         .map(|item| book(item, &format!("Volume {item}"), None, "distributed systems", 1_000, 5))
         .collect();
-    Page {
+    BookPage {
         books,
         next: Some((after + 100).to_string()),
     }
 }
 
-fn page(shop: &mut Fixture, page: Page) {
+fn page(shop: &mut Fixture, page: BookPage) {
     let (generation, _) = shop.page_wish(Slot::Shelf).unwrap();
     shop.wishes.clear();
     shop.tell(What::Page {
@@ -164,7 +164,7 @@ fn a_page_older_than_the_stream_is_read_again() {
     let books = crate::fixture::answer(&query);
     shop.tell(What::Page {
         generation,
-        result: Ok((Page { books, next: None }, Some(Seq(39)))),
+        result: Ok((BookPage { books, next: None }, Some(Seq(39)))),
     });
     assert!(
         shop.page_wish(Slot::Shelf).is_some(),
@@ -246,7 +246,7 @@ fn an_answer_to_an_older_question_is_not_shown() {
     let books = crate::fixture::answer(&query);
     shop.tell(What::Page {
         generation: older,
-        result: Ok((Page { books, next: None }, Some(Seq(40)))),
+        result: Ok((BookPage { books, next: None }, Some(Seq(40)))),
     });
     find_no(&mut shop, "Xen");
 }

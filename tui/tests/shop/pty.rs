@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-use common::client::{Peer, Shop, connections};
+use common::client::{ServiceEndpoint, ShopClient, http_client};
 use futures::FutureExt as _;
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use tui::app::Screen;
@@ -30,9 +30,9 @@ fn the_copy_runs_the_shop() {
         .unwrap();
     let ended = runtime.block_on(async {
         // Nobody listens on the discard port.
-        let peer = Peer::parse(connections().unwrap(), "http://127.0.0.1:9").unwrap();
+        let peer = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
         let opened = Opened {
-            shop: Shop::new(peer, None),
+            shop: ShopClient::new(peer, None),
             place: "nowhere".into(),
             ended: None,
             notices: Vec::new(),

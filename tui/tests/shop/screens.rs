@@ -1,7 +1,7 @@
 //! What every screen looks like, in three sizes, with its styles beside the text.
 
 use common::client::Error;
-use common::wire::{Health, Receipt, Status};
+use common::wire::{Health, OrderStatus, Receipt};
 use common::{Code, Problem, Quantity, Seq, Stock, Timestamp};
 use tui::event::Key;
 use tui::live::News;
@@ -34,13 +34,13 @@ pub(crate) fn receipt(id: u64, item: u64, quantity: u64, seq: u64) -> Receipt {
     let copies = Quantity::try_from(quantity).unwrap();
     Receipt {
         order: order(id),
-        status: Status::Sold,
+        status: OrderStatus::Sold,
         item: book.item,
         title: Some(book.title),
         quantity: copies.get(),
         cost: Some(book.cost),
         total: book.cost.times(copies),
-        stock: book.stock.changed_by(-i64::from(copies.get())),
+        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
         seq: Seq(seq),
         at: Timestamp::from_micros(1_769_860_807_000_000),
         reason: None,
@@ -142,7 +142,7 @@ fn orders() {
         shop.pass(61_000);
         shop.press(Key::Down);
         let sold_out = confirm_order(shop);
-        let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::NONE);
+        let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
         shop.tell(What::Bought {
             order: sold_out,
             result: Err(Error::Problem(Box::new(problem))),
@@ -273,7 +273,7 @@ fn buying() {
     in_all_sizes("buy_sold_out", |shop| {
         shop.press(Key::Enter);
         let order = confirm_order(shop);
-        let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::NONE);
+        let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
         shop.tell(What::Bought {
             order,
             result: Err(Error::Problem(Box::new(problem))),
@@ -338,7 +338,7 @@ fn a_hostile_title_is_harmless_wherever_it_stands() {
             shop.page_wish(tui::effect::Slot::Shelf).unwrap()
         };
         let books = vec![book(9, &hostile, Some(&hostile), &hostile, 999_999_999, 1_000_000_000)];
-        let page = common::wire::Page { books, next: None };
+        let page = common::wire::BookPage { books, next: None };
         shop.tell(What::Page {
             generation,
             result: Ok((page, Some(Seq(40)))),

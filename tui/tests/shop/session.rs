@@ -6,17 +6,19 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::client::{Peer, Shop, connections};
+use common::client::{ServiceEndpoint, ShopClient, http_client};
 use futures::FutureExt as _;
 use ratatui::backend::TestBackend;
+use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tui::app::Screen;
+use tui::app::{Command, Flight, Screen};
 use tui::event::{Event, Key, KeyEvent};
 use tui::keymap::Keymap;
 use tui::runtime::{Error, Left, Opened, Opening, Options, serve};
 use tui::terminal::Stage;
-use tui::theme::Theme;
+use tui::theme::{Look, Theme};
+use tui::ui::Pane;
 
 use crate::fixture::{STORE, answer, text, topics};
 use crate::screens::receipt;
@@ -87,7 +89,7 @@ fn serve_one(stream: TcpStream, seen: &Shared) -> io::Result<()> {
         json(serde_json::to_string(&topics()).unwrap())
     } else if path.starts_with("/search?topic=distributed") {
         let books = answer(&tui::effect::Query::Topic("distributed systems".into()));
-        json(serde_json::to_string(&common::wire::Page { books, next: None }).unwrap())
+        json(serde_json::to_string(&common::wire::BookPage { books, next: None }).unwrap())
     } else if path == "/events" {
         let events = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: hello\ndata: {{\"seq\":40,\"store\":\"{STORE}\"}}\n\n"
@@ -149,9 +151,9 @@ impl Stage for Hall {
 }
 
 fn opened(url: &str) -> Opened {
-    let peer = Peer::parse(connections().unwrap(), url).unwrap();
+    let peer = ServiceEndpoint::parse(http_client().unwrap(), url).unwrap();
     Opened {
-        shop: Shop::new(peer, None),
+        shop: ShopClient::new(peer, None),
         place: "a shop".into(),
         ended: None,
         notices: Vec::new(),
@@ -312,6 +314,42 @@ async fn a_shop_that_nobody_serves_is_open_all_the_same() {
     visitor.sees("reconnecting").await;
     visitor.press(Key::Char('?'));
     visitor.sees("What every key does").await;
+    visitor.leave().await;
+}
+
+#[tokio::test]
+async fn the_autopilot_screen_without_a_run_draws_what_is_opened_over_it() {
+    struct Still;
+    impl Pane for Still {
+        fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, _: &Look) {
+            frame.render_widget("no run", area);
+        }
+        fn run(&mut self, _: Command) {}
+        fn flight(&self) -> Flight {
+            Flight::default()
+        }
+        fn changed(&mut self) -> bool {
+            false
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let seen = shared(folder.path(), 0);
+    let opened = Opened {
+        autopilot: Some(Box::new(Still)),
+        ..opened(&front_end(&seen))
+    };
+    let mut visitor = Visitor::wait_at(ready(Ok(opened)).boxed(), folder.path());
+    visitor.sees("RPCs for Dummies").await;
+    visitor.press(Key::Char('3'));
+    visitor.sees("no run").await;
+    visitor.press(Key::Char('?'));
+    visitor.sees("What every key does").await;
+    visitor.press(Key::Esc);
+    visitor
+        .sees_that("the screen without the help", |frame| {
+            !frame.contains("What every key does")
+        })
+        .await;
     visitor.leave().await;
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn sold(seq: Seq, item: ItemNumber) -> Entry {
         quantity: Some(1),
         change: -1,
         stock_after: Some(Stock::try_from(STOCK - seq.0 % STOCK).unwrap()),
-        order: Some(OrderId::mint()),
+        order: Some(OrderId::generate()),
         unit_cost: Some("75".parse().unwrap()),
         reason: None,
     }

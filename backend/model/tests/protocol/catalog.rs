@@ -112,7 +112,7 @@ impl Shop {
             unreachable!("the shopkeeper buys nothing")
         };
         Sale {
-            order: self.id(job),
+            id: self.id(job),
             item: Self::item(),
             quantity,
             keyed: self.is_keyed(job) && self.keeps(Rule::RecordKeyedRefusals),

@@ -19,7 +19,7 @@ pub(super) fn told(value: Option<impl fmt::Display>) -> String {
 /// What is wrong with an entry, given the book as it stood before it.
 pub(super) fn faults(entry: &Entry, shelf: Option<Shelf>) -> Vec<String> {
     let mut faults = Vec::new();
-    let before = shelf.map_or(Stock::NONE, |shelf| shelf.stock);
+    let before = shelf.map_or(Stock::ZERO, |shelf| shelf.stock);
     let is_new = entry.kind == Kind::Set && entry.order.is_none();
     let is_unknown = entry.kind == Kind::Refused && entry.reason == Some(Reason::UnknownItem);
     if shelf.is_none() && !is_new && !is_unknown {
@@ -28,7 +28,7 @@ pub(super) fn faults(entry: &Entry, shelf: Option<Shelf>) -> Vec<String> {
         if shelf.is_some() || entry.stock_after.is_some() || entry.change != 0 {
             faults.push("it says that there is no such book, but there is".to_owned());
         }
-    } else if entry.stock_after.is_none() || before.changed_by(entry.change) != entry.stock_after {
+    } else if entry.stock_after.is_none() || before.checked_add_signed(entry.change) != entry.stock_after {
         let after = told(entry.stock_after);
         faults.push(format!(
             "the stock after it is {after}, which {before} changed by {} is not",
@@ -61,7 +61,7 @@ fn columns(entry: &Entry, before: Stock) -> Option<&'static str> {
             Some("it was refused for want of copies that were there")
         }
         Kind::Restocked if entry.order.is_none() => Some("a restock has an id"),
-        Kind::Withdrawn if entry.stock_after != Some(Stock::NONE) => Some("a withdrawn book leaves no stock"),
+        Kind::Withdrawn if entry.stock_after != Some(Stock::ZERO) => Some("a withdrawn book leaves no stock"),
         kind if kind != Kind::Refused && entry.reason.is_some() => Some("only a refusal has a reason"),
         _ => None,
     }

@@ -43,7 +43,7 @@ impl Import {
         let before = match &store {
             Some(store) => store.load()?,
             None => Loaded {
-                store: StoreId::mint(),
+                store: StoreId::generate(),
                 head: Seq::ZERO,
                 books: Vec::new(),
             },

@@ -103,11 +103,11 @@ impl Summary {
 }
 
 fn line(before: Option<&Book>, after: Option<&Book>) -> Option<String> {
-    let told = |book: &Book| format!("{} {:?}", book.item, text::clean(&book.title));
+    let told = |book: &Book| format!("{} {:?}", book.item, text::sanitize(&book.title));
     Some(match (before, after) {
         (None, None) => return None,
         (None, Some(new)) => {
-            let (stock, cost, topic) = (new.stock, new.cost, text::clean(&new.topic));
+            let (stock, cost, topic) = (new.stock, new.cost, text::sanitize(&new.topic));
             format!("+ {}: stock {stock}, cost {cost}, topic {topic:?}", told(new))
         }
         (Some(old), None) => format!("- {}: stock {}", told(old), old.stock),
@@ -123,7 +123,7 @@ fn differences(old: &Book, new: &Book) -> Vec<String> {
             differences.push(format!("{column} {old} → {new}"));
         }
     };
-    let name = |name: &str| format!("{:?}", text::clean(name));
+    let name = |name: &str| format!("{:?}", text::sanitize(name));
     let author = |book: &Book| book.author.as_deref().map_or_else(|| "nobody".to_owned(), name);
     compare("name", &name(&old.title), &name(&new.title));
     compare("stock", &old.stock, &new.stock);

@@ -1,0 +1,511 @@
+//! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking and tells where it is"
+)]
+
+mod large;
+mod shop;
+#[cfg(test)]
+mod small_disk;
+
+use std::iter;
+use std::ops::RangeInclusive;
+
+use common::wire::Book;
+use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+
+use self::shop::entry;
+pub use self::shop::{Shop, book, four_books};
+#[cfg(test)]
+pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
+use super::{Error, Store};
+
+/// A place for one store, which keeps it while nobody has it open.
+pub trait Fixture {
+    /// Opens the store; a fresh one the first time.
+    fn open(&self) -> Result<Box<dyn Store>, Error>;
+}
+
+/// Runs every check, each on a place of its own.
+pub fn suite<F: Fixture>(make: impl Fn() -> F) {
+    for (name, check) in checks() {
+        eprintln!("{name}");
+        check(&make());
+    }
+}
+
+/// Any entry of any ledger.
+pub const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
+
+type Check = fn(&dyn Fixture);
+
+fn checks() -> Vec<(&'static str, Check)> {
+    vec![
+        (
+            "a fresh store is empty and keeps its id",
+            a_fresh_store_is_empty_and_keeps_its_id,
+        ),
+        (
+            "entries stand in order and outlive the process",
+            entries_stand_in_order_and_outlive_the_process,
+        ),
+        (
+            "a batch is appended whole or not at all",
+            a_batch_is_appended_whole_or_not_at_all,
+        ),
+        (
+            "another head is a conflict, without entries too",
+            another_head_is_a_conflict_without_entries_too,
+        ),
+        (
+            "an order is found by its id and no other is",
+            an_order_is_found_by_its_id_and_no_other_is,
+        ),
+        (
+            "a large batch is one like any other",
+            a_large_batch_is_one_like_any_other,
+        ),
+        (
+            "pages follow each other without gaps",
+            pages_follow_each_other_without_gaps,
+        ),
+        (
+            "the largest batch is one like any other",
+            large::the_largest_batch_is_one_like_any_other,
+        ),
+        (
+            "a large catalog is one like any other",
+            large::a_large_catalog_is_one_like_any_other,
+        ),
+        ("any title survives", any_title_survives),
+        (
+            "an import replaces the whole catalog",
+            an_import_replaces_the_whole_catalog,
+        ),
+        ("a refused import changes nothing", a_refused_import_changes_nothing),
+        (
+            "a checkpoint changes nothing that is read",
+            a_checkpoint_changes_nothing_that_is_read,
+        ),
+        ("an old checkpoint is ignored", an_old_checkpoint_is_ignored),
+        (
+            "every kind of entry is read back equal",
+            every_kind_of_entry_is_read_back_equal,
+        ),
+        ("a note is there or not, whole", a_note_is_there_or_not_whole),
+        (
+            "a store is taken over from another one in pieces",
+            a_store_is_taken_over_from_another_one_in_pieces,
+        ),
+        (
+            "only a fresh store takes another one over",
+            only_a_fresh_store_takes_another_one_over,
+        ),
+        (
+            "reads run beside appends and see whole batches",
+            reads_run_beside_appends_and_see_only_what_is_there,
+        ),
+    ]
+}
+
+fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
+    let id = {
+        let store = fixture.open().unwrap();
+        Shop::empty().assert_is(&*store);
+        assert_eq!(store.find(OrderId::generate(), EVERYWHERE).unwrap(), None);
+        store.append(Seq::ZERO, &[]).unwrap();
+        store.load().unwrap().store
+    };
+    let store = fixture.open().unwrap();
+    Shop::empty().assert_is(&*store);
+    assert_eq!(store.load().unwrap().store, id);
+    let shop = Shop::filled(&*store);
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    assert_eq!(store.load().unwrap().store, id);
+}
+
+fn entries_stand_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    for count in [1, 3, 1, 20] {
+        shop.sell_in(&*store, count);
+        shop.assert_is(&*store);
+    }
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 2);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_batch_is_appended_whole_or_not_at_all(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 5);
+    let before = shop.clone();
+    let head = shop.head;
+    let batch = shop.sell(3);
+    let gap = [batch[0].clone(), batch[2].clone()];
+    assert!(matches!(store.append(head, &gap), Err(Error::Conflict)));
+    assert!(matches!(store.append(head, &batch[1..]), Err(Error::Conflict)));
+    before.assert_is(&*store);
+    store.append(head, &batch).unwrap();
+    shop.assert_is(&*store);
+}
+
+fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 2);
+    let known = shop.clone();
+    for other in [Seq::ZERO, Seq(shop.head.0 - 1), shop.head.next(), Seq(u64::MAX)] {
+        assert!(matches!(store.append(other, &[]), Err(Error::Conflict)));
+        let entries = Shop {
+            head: other,
+            ..known.clone()
+        }
+        .importing(&[book(9, "New", 1)])
+        .0;
+        assert!(matches!(
+            store.import(other, &entries, &[book(9, "New", 1)]),
+            Err(Error::Conflict)
+        ));
+    }
+    let mut late = Shop {
+        head: Seq(shop.head.0 - 1),
+        ..shop.clone()
+    };
+    let stale = late.sell(2);
+    assert!(matches!(
+        store.append(Seq(shop.head.0 - 1), &stale),
+        Err(Error::Conflict)
+    ));
+    assert!(matches!(store.append(shop.head, &stale), Err(Error::Conflict)));
+    store.append(shop.head, &[]).unwrap();
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 1);
+    shop.assert_is(&*store);
+}
+
+fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    for count in [1, 300, 2] {
+        shop.sell_in(&*store, count);
+    }
+    for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
+        assert_eq!(
+            store
+                .find(entry.order.unwrap(), entry.seq..=entry.seq)
+                .unwrap()
+                .as_ref(),
+            Some(entry)
+        );
+    }
+    assert_eq!(store.find(OrderId::generate(), EVERYWHERE).unwrap(), None);
+    let id = store.load().unwrap().store.to_string().parse().unwrap();
+    assert_eq!(
+        store.find(id, EVERYWHERE).unwrap(),
+        None,
+        "the store's own id is no order"
+    );
+}
+
+fn a_large_batch_is_one_like_any_other(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 3_000);
+    shop.sell_in(&*store, 1);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn pages_follow_each_other_without_gaps(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    for _ in 0..8 {
+        shop.sell_in(&*store, 111);
+    }
+    for limit in [1, 7, 100, 1_000] {
+        let (mut after, mut read) = (Seq::ZERO, Vec::new());
+        loop {
+            let page = store.read(after, limit).unwrap();
+            assert!(page.len() <= limit);
+            let Some(last) = page.last() else { break };
+            after = last.seq;
+            read.extend(page);
+        }
+        assert_eq!(read, shop.entries, "in pages of {limit}");
+    }
+    for after in 0..shop.head.0 {
+        let page = store.read(Seq(after), 2).unwrap();
+        assert_eq!(page[0], shop.entries[usize::try_from(after).unwrap()]);
+    }
+    assert_eq!(store.read(Seq::ZERO, 0).unwrap(), []);
+    assert_eq!(store.read(shop.head, 10).unwrap(), []);
+    assert_eq!(store.read(Seq(u64::MAX), 10).unwrap(), []);
+}
+
+fn any_title_survives(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::empty();
+    let hostile = [
+        "\"",
+        "\"\"",
+        ",",
+        "a,b",
+        "'; DROP TABLE books; --",
+        "=1+1",
+        "#",
+        "\\",
+        "戰爭與和平",
+        "Война и мир",
+        "a\u{202e}b\u{200b}",
+        "e\u{301}\u{301}",
+        "🦀\u{1F469}\u{200D}\u{1F680}",
+        "none",
+        "NULL",
+        "0",
+        "%00",
+        "{}",
+        "\u{fffd}",
+    ];
+    let long = "ж".repeat(512);
+    let titles = hostile.into_iter().chain(iter::once(long.as_str()));
+    let books: Vec<Book> = (1..)
+        .zip(titles)
+        .map(|(item, title)| {
+            let author = (item % 2 == 0).then(|| title.to_owned());
+            Book {
+                topic: title.to_owned(),
+                author,
+                ..book(item, title, 10)
+            }
+        })
+        .collect();
+    let (entries, books) = shop.importing(&books);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    shop.assert_is(&*store);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn an_import_replaces_the_whole_catalog(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 10);
+    let mut wanted = shop.books.clone();
+    wanted.remove(2);
+    wanted[0].title = "Another title".to_owned();
+    wanted[1].author = Some("Somebody".to_owned());
+    wanted.push(book(77, "New", 5));
+    let (entries, books) = shop.importing(&wanted);
+    assert_eq!(entries.len(), 4);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 9);
+    shop.assert_is(&*store);
+    store.import(shop.head, &[], &shop.books).unwrap();
+    shop.assert_is(&*store);
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    let (entries, books) = shop.importing(&[]);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_refused_import_changes_nothing(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let (entries, books) = shop.importing(&[book(1, "two\nlines", 1)]);
+    assert!(matches!(
+        store.import(shop.head, &entries, &books),
+        Err(Error::CatalogFile(_))
+    ));
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 1);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_checkpoint_changes_nothing_that_is_read(fixture: &dyn Fixture) {
+    let mut shop = Shop::empty();
+    for round in 0..4 {
+        let store = fixture.open().unwrap();
+        if round == 0 {
+            shop = Shop::filled(&*store);
+        }
+        shop.assert_is(&*store);
+        shop.sell_in(&*store, 5);
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        shop.assert_is(&*store);
+        if round % 2 == 0 {
+            shop.sell_in(&*store, 3);
+        }
+    }
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn an_old_checkpoint_is_ignored(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    shop.sell_in(&*store, 5);
+    let old = shop.clone();
+    shop.sell_in(&*store, 5);
+    store.checkpoint(&old.books, old.head).unwrap();
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    store.checkpoint(&old.books, old.head).unwrap();
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let (known, unknown) = (shop.books[1].clone(), book(4_294_967_295, "", 0));
+    let seq = |offset: u64| Seq(shop.head.0 + offset);
+    let most = Stock::try_from(1_000_000_000).unwrap();
+    let up = known.stock.difference_to(most);
+    let entries = vec![
+        entry(
+            seq(1),
+            Kind::Sold,
+            &known,
+            -1,
+            known.stock.checked_add_signed(-1).unwrap(),
+        ),
+        entry(seq(2), Kind::Restocked, &known, 1, known.stock),
+        entry(seq(3), Kind::Set, &known, up, most),
+        Entry {
+            quantity: None,
+            ..entry(seq(4), Kind::Set, &known, 0, most)
+        },
+        Entry {
+            quantity: Some(100),
+            reason: Some(Reason::SoldOut),
+            ..entry(seq(5), Kind::Refused, &known, 0, most)
+        },
+        Entry {
+            stock_after: None,
+            unit_cost: None,
+            reason: Some(Reason::UnknownItem),
+            ..entry(seq(6), Kind::Refused, &unknown, 0, most)
+        },
+        Entry {
+            at: Timestamp::from_micros(-1),
+            ..entry(seq(7), Kind::Set, &known, -up, known.stock)
+        },
+    ];
+    store.append(shop.head, &entries).unwrap();
+    shop.head = seq(7);
+    shop.entries.extend(entries);
+    shop.books[1].seq = shop.head;
+    shop.assert_is(&*store);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn a_note_is_there_or_not_whole(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    assert_eq!(store.kept("a").unwrap(), None);
+    let large: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+    for (name, note) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
+        store.keep(name, note).unwrap();
+        assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
+        shop.sell_in(&*store, 1);
+    }
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_is(&*store);
+    for (name, note) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
+        assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
+    }
+}
+
+/// The shop after an import, sales and a change of the catalog, kept by no store.
+fn grown() -> Shop {
+    let mut shop = Shop::empty();
+    let (entries, books) = shop.importing(&four_books());
+    shop.imported(&entries, books);
+    shop.sell(30);
+    let mut wanted = shop.books.clone();
+    wanted.remove(1);
+    wanted[0].title = "Another title".to_owned();
+    let (entries, books) = shop.importing(&wanted);
+    shop.imported(&entries, books);
+    shop.sell(5);
+    shop
+}
+
+fn a_store_is_taken_over_from_another_one_in_pieces(fixture: &dyn Fixture) {
+    let shop = grown();
+    let mut head = Seq::ZERO;
+    for piece in shop.entries.chunks(7) {
+        let store = fixture.open().unwrap();
+        store.restore(head, piece).unwrap();
+        assert!(matches!(store.restore(head, piece), Err(Error::Conflict)));
+        head = piece.last().unwrap().seq;
+        match store.load().unwrap_err() {
+            Error::Unfinished { head: there, .. } => assert_eq!(there, head),
+            other => panic!("{other}"),
+        }
+        let there = store.read(Seq::ZERO, usize::MAX).unwrap();
+        assert_eq!(there, shop.entries[..there.len()]);
+    }
+    let store = fixture.open().unwrap();
+    store.import(head, &[], &shop.books).unwrap();
+    shop.assert_is(&*store);
+    drop(store);
+    let (store, mut shop) = (fixture.open().unwrap(), shop);
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 3);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn only_a_fresh_store_takes_another_one_over(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let foreign = shop.clone().sell(2);
+    assert!(matches!(store.restore(shop.head, &foreign), Err(Error::Conflict)));
+    assert!(matches!(store.restore(Seq::ZERO, &shop.entries), Err(Error::Conflict)));
+    shop.assert_is(&*store);
+    shop.sell_in(&*store, 2);
+    drop(store);
+    shop.assert_is(&*fixture.open().unwrap());
+}
+
+fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = Shop::filled(&*store);
+    let (start, store) = (shop.head, &*store);
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let (mut after, mut seen) = (start, Vec::new());
+            while after.0 < start.0 + 500 {
+                let page = store.read(after, 64).unwrap();
+                after = page.last().map_or(after, |entry| entry.seq);
+                seen.extend(page);
+            }
+            seen
+        });
+        for _ in 0..50 {
+            shop.sell_in(store, 10);
+        }
+        let seen = reader.join().unwrap();
+        assert_eq!(seen, shop.entries[usize::try_from(start.0).unwrap()..]);
+    });
+}

@@ -1,0 +1,95 @@
+use super::*;
+use common::{OrderId, Reason};
+use proptest::prelude::*;
+
+fn sold() -> Entry {
+    Entry {
+        seq: Seq(5),
+        at: Timestamp::from_micros(1_769_860_800_000_001),
+        kind: Kind::Sold,
+        item: "2".parse().unwrap(),
+        quantity: Some(1),
+        change: -1,
+        stock_after: "499".parse().ok(),
+        order: "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e".parse().ok(),
+        unit_cost: "40".parse().ok(),
+        reason: None,
+    }
+}
+
+fn written(entry: &Entry, batch: Seq) -> Vec<u8> {
+    let mut buffer = Vec::new();
+    push_entry(&mut buffer, entry, batch);
+    assert_eq!(buffer.pop(), Some(b'\n'));
+    buffer
+}
+
+#[test]
+fn an_entry_is_written_as_the_contract_says() {
+    let line = written(&sold(), Seq(4));
+    let text = str::from_utf8(&line).unwrap();
+    let checked = "5,2026-01-31T12:00:00.000001Z,sold,2,1,-1,499,0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e,40.00,,4";
+    assert_eq!(text, format!("{checked},{:08x}", crc32c::crc32c(checked.as_bytes())));
+}
+
+#[test]
+fn an_entry_is_read_back_equal() {
+    let refused = Entry {
+        kind: Kind::Refused,
+        change: 0,
+        stock_after: None,
+        unit_cost: None,
+        reason: Some(Reason::UnknownItem),
+        ..sold()
+    };
+    let withdrawn = Entry {
+        kind: Kind::Withdrawn,
+        quantity: None,
+        order: None,
+        ..sold()
+    };
+    for entry in [sold(), refused, withdrawn] {
+        let bytes = written(&entry, Seq(3));
+        let line = Line::parse(&bytes).unwrap();
+        assert_eq!((line.entry().unwrap(), line.batch().unwrap()), (entry, Seq(3)));
+    }
+}
+
+#[test]
+fn a_marker_is_read_back_equal() {
+    let digest = Digest::of(Some(b"books"));
+    let marker = Marker {
+        seq: Seq(9),
+        at: sold().at,
+        store: StoreId::generate(),
+        replaced: Digest(None),
+        new: digest,
+    };
+    let mut buffer = Vec::new();
+    push_marker(&mut buffer, &marker, Seq(10));
+    let line = Line::parse(buffer.strip_suffix(b"\n").unwrap()).unwrap();
+    assert!(line.is_marker());
+    assert_eq!((line.marker().unwrap(), line.batch().unwrap()), (marker, Seq(10)));
+}
+
+#[test]
+fn any_flipped_bit_and_any_missing_byte_is_noticed() {
+    let good = written(&sold(), Seq(5));
+    for at in 0..good.len() {
+        for bit in 0..8 {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            assert!(Line::parse(&bad).is_err(), "bit {bit} of byte {at}");
+        }
+        assert!(Line::parse(&good[..at]).is_err(), "cut to {at} bytes");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_order_id_is_read_back_equal(bits: u128) {
+        let entry = Entry { order: Some(OrderId::from(uuid::Uuid::from_u128(bits))), ..sold() };
+        let bytes = written(&entry, Seq(1));
+        prop_assert_eq!(Line::parse(&bytes).unwrap().entry().unwrap(), entry);
+    }
+}

@@ -1,0 +1,151 @@
+mod damage;
+mod edits;
+mod faults;
+mod images;
+mod power;
+
+use std::time::Duration;
+
+use super::super::Store as Contract;
+use super::super::conformance::{self, Fixture, Shop, SmallDisk};
+use super::writer::FULL_PAUSE;
+use super::*;
+
+/// A store in a folder of its own.
+#[derive(Debug)]
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn store(&self) -> Result<Store, Error> {
+        Store::open(self.0.path(), Edit::Refuse)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+impl Fixture for Folder {
+    fn open(&self) -> Result<Box<dyn Contract>, Error> {
+        Ok(Box::new(self.store()?))
+    }
+}
+
+#[test]
+fn it_does_what_every_store_does() {
+    conformance::suite(Folder::new);
+}
+
+#[test]
+fn it_does_so_over_many_files_too() {
+    struct Small(tempfile::TempDir);
+    impl Fixture for Small {
+        fn open(&self) -> Result<Box<dyn Contract>, Error> {
+            Ok(Box::new(Store::open_in_many_files(self.0.path())?))
+        }
+    }
+    conformance::suite(|| Small(tempfile::tempdir().unwrap()));
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Store::open(&disk.path().join("store"), Edit::Refuse).unwrap();
+    let shop = Shop::filled(&store);
+    conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
+}
+
+#[test]
+fn a_second_process_is_told_who_holds_the_store() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    match folder.store().unwrap_err() {
+        Error::Locked { path, holder } => {
+            assert_eq!((path.as_path(), holder), (folder.0.path(), Some(std::process::id())));
+        }
+        other => panic!("{other}"),
+    }
+    drop(store);
+    folder.store().unwrap();
+}
+
+#[test]
+fn a_missing_folder_is_made_for_its_owner_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::new();
+    let path = folder.path("a/b");
+    drop(Store::open(&path, Edit::Refuse).unwrap());
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_store_whose_ledger_is_gone_is_refused_and_left_as_it_is() {
+    let folder = Folder::new();
+    let store = Store::open_in_many_files(folder.0.path()).unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 60);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    drop(store);
+    fs::remove_file(folder.path("ledger.csv")).unwrap();
+    let names = || {
+        let mut names = Real.names(folder.0.path()).unwrap();
+        names.retain(|name| name != "lock");
+        names.sort_unstable();
+        names
+    };
+    let leftovers = names();
+    assert!(
+        leftovers.iter().any(|name| name.starts_with("ledger-")),
+        "{leftovers:?}"
+    );
+    for left in &leftovers {
+        let missing = match folder.store() {
+            Err(Error::LedgerMissing { ledger, found }) => (ledger, found),
+            other => panic!("{left}: {other:?}"),
+        };
+        assert_eq!(missing.0, folder.path("ledger.csv"));
+        assert!(
+            missing.1.contains(left.as_str()) || left == "catalog.csv",
+            "{missing:?}"
+        );
+        let inspected = Store::inspect(folder.0.path());
+        assert!(matches!(inspected, Err(Error::LedgerMissing { .. })), "{left}");
+        assert!(names().contains(left));
+        if names().iter().any(|name| name != left && name != "catalog.csv") {
+            fs::remove_file(folder.path(left)).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_note_that_is_lost_spoilt_or_old_costs_only_time() {
+    let folder = Folder::new();
+    let mut shop = Shop::empty();
+    let note = folder.path(".tags.note");
+    let mut old = Vec::new();
+    for round in 0..4 {
+        let store = folder.store().unwrap();
+        if round == 0 {
+            shop = Shop::filled(&store);
+        }
+        shop.assert_is(&store);
+        shop.sell_in(&store, 3);
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        drop(store);
+        let mut kept = fs::read(&note).unwrap();
+        match round {
+            0 => fs::remove_file(&note).unwrap(),
+            1 => {
+                old.clone_from(&kept);
+                kept[20] ^= 1;
+                fs::write(&note, kept).unwrap();
+            }
+            _ => fs::write(&note, &old).unwrap(),
+        }
+    }
+    shop.assert_is(&folder.store().unwrap());
+}

@@ -1,0 +1,198 @@
+use super::*;
+use crate::Difference;
+use crate::conformance::Shop;
+
+/// A store with a checkpoint, some sales after it, and no clean stop.
+fn sold_since(folder: &Folder) -> Shop {
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 4);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    shop.sell_in(&store, 2);
+    shop
+}
+
+fn edit(folder: &Folder, from: &str, to: &str) -> String {
+    let path = folder.path("catalog.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{text}");
+    let text = text.replace(from, to);
+    fs::write(path, &text).unwrap();
+    text
+}
+
+fn differences(folder: &Folder) -> Vec<Difference> {
+    match folder.store().unwrap_err() {
+        Error::Edited { path, differences } => {
+            assert_eq!(path, folder.path("catalog.csv"));
+            differences
+        }
+        other => panic!("{other}"),
+    }
+}
+
+fn copies(folder: &Folder) -> Vec<String> {
+    let names = Real.names(folder.0.path()).unwrap();
+    let copies = names.iter().filter(|name| name.starts_with("catalog.csv.edited-"));
+    copies
+        .map(|name| fs::read_to_string(folder.path(name)).unwrap())
+        .collect()
+}
+
+#[test]
+fn an_edited_catalog_stops_the_start_and_shows_what_was_edited_and_nothing_else() {
+    let folder = Folder::new();
+    let shop = sold_since(&folder);
+    edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,600");
+    let stock = shop.books[1].stock.to_string();
+    let difference = |place: &str, file: &str, ledger: &str| Difference {
+        place: place.to_owned(),
+        file: file.to_owned(),
+        ledger: ledger.to_owned(),
+    };
+    let shown = differences(&folder);
+    assert_eq!(
+        shown,
+        [
+            difference("book 2, name", "\"RPCs for Everybody\"", "\"RPCs for Dummies\""),
+            difference("book 2, stock", "600", &stock),
+        ]
+    );
+    edit(&folder, "2,RPCs for Everybody,600", "9,RPCs for Everybody,600");
+    let places: Vec<_> = differences(&folder)
+        .into_iter()
+        .map(|difference| difference.place)
+        .collect();
+    assert_eq!(places, ["book 2", "book 9"]);
+    edit(&folder, "9,RPCs", "nine,RPCs");
+    let error = folder.store().unwrap_err().to_string();
+    assert!(
+        error.contains("catalog.csv:3: item: expected an item number") && error.contains("--discard-edit"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_discarded_edit_is_kept_as_a_copy_and_can_be_imported_without_undoing_sales() {
+    let folder = Folder::new();
+    let shop = sold_since(&folder);
+    let edited = edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,499");
+    assert_eq!(differences(&folder).len(), 1);
+    let store = Store::open(folder.0.path(), Edit::Discard).unwrap();
+    shop.assert_is(&store);
+    assert_eq!(copies(&folder), [edited]);
+    let found = store.edit().unwrap();
+    assert_eq!(found[1].title, "RPCs for Everybody");
+    assert!(
+        found
+            .iter()
+            .zip(&shop.books)
+            .all(|(listing, book)| listing.stock == book.stock)
+    );
+    drop(store);
+    let store = folder.store().unwrap();
+    shop.assert_is(&store);
+    assert_eq!(store.edit(), None);
+}
+
+#[test]
+fn a_file_saved_again_with_the_same_books_is_no_edit() {
+    let folder = Folder::new();
+    let shop = sold_since(&folder);
+    let written = fs::read_to_string(folder.path("catalog.csv")).unwrap();
+    edit(&folder, "\n", "\r\n");
+    edit(&folder, ",", ", ");
+    shop.assert_is(&folder.store().unwrap());
+    assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), written);
+    assert!(copies(&folder).is_empty());
+}
+
+#[test]
+fn a_lost_file_comes_back_from_the_other_one() {
+    let folder = Folder::new();
+    let shop = sold_since(&folder);
+    for name in ["catalog.csv", ".catalog.csv"] {
+        fs::remove_file(folder.path(name)).unwrap();
+        shop.assert_is(&folder.store().unwrap());
+        assert!(folder.path(name).exists());
+    }
+    for name in ["catalog.csv", ".catalog.csv"] {
+        fs::remove_file(folder.path(name)).unwrap();
+    }
+    assert!(matches!(folder.store(), Err(Error::Damaged { .. })));
+}
+
+#[test]
+fn an_edit_of_a_running_store_is_not_overwritten() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 3);
+    let edited = edit(&folder, "Xen", "Xin");
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), edited);
+    shop.assert_is(&store);
+    drop(store);
+    assert_eq!(differences(&folder).len(), 1);
+    let store = Store::open(folder.0.path(), Edit::Discard).unwrap();
+    shop.assert_is(&store);
+    edit(&folder, "Xen", "Xon");
+    let (entries, books) = shop.importing(&shop.books[1..]);
+    store.import(shop.head, &entries, &books).unwrap();
+    shop.imported(&entries, books);
+    assert_eq!(copies(&folder).len(), 2, "an import keeps what it replaces");
+    drop(store);
+    shop.assert_is(&folder.store().unwrap());
+}
+
+#[test]
+fn books_beside_an_empty_ledger_are_offered_for_the_first_import() {
+    let folder = Folder::new();
+    assert_eq!(folder.store().unwrap().seed().unwrap(), None);
+    fs::remove_file(folder.path("ledger.csv")).unwrap();
+    fs::write(folder.path("catalog.csv"), "1,A,1,1\n").unwrap();
+    assert!(matches!(folder.store().unwrap().seed(), Err(Error::CatalogFile(_))));
+    fs::write(folder.path("catalog.csv"), catalog_file::DEFAULT).unwrap();
+    let store = folder.store().unwrap();
+    assert_eq!(store.seed().unwrap().unwrap().len(), 4);
+    let books = Shop::empty();
+    books.assert_is(&store);
+    let shop = Shop::filled(&store);
+    assert_eq!(store.seed().unwrap(), None);
+    drop(store);
+    assert_eq!(
+        copies(&folder),
+        [catalog_file::DEFAULT],
+        "the costs are not those of the file"
+    );
+    shop.assert_is(&folder.store().unwrap());
+}
+
+#[test]
+fn the_catalog_file_shows_the_stock_as_of_the_checkpoint() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 4);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    let listings = catalog_file::read(&folder.path("catalog.csv")).unwrap();
+    let stocks: Vec<_> = listings.iter().map(|listing| listing.stock.get()).collect();
+    assert_eq!(stocks, [399, 499, 299, 499]);
+    assert_eq!(shop.books.len(), listings.len());
+}
+
+#[test]
+fn an_older_file_that_was_put_back_is_an_edit_too() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    let older = fs::read(folder.path("catalog.csv")).unwrap();
+    shop.sell_in(&store, 4);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    drop(store);
+    fs::write(folder.path("catalog.csv"), &older).unwrap();
+    let places: Vec<_> = differences(&folder).into_iter().map(|edit| edit.place).collect();
+    assert_eq!(places, [1, 2, 3, 4].map(|item| format!("book {item}, stock")));
+    assert_eq!(fs::read(folder.path("catalog.csv")).unwrap(), older);
+}

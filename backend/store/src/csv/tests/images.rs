@@ -1,0 +1,156 @@
+//! The power goes at every moment of a history, and the disk is every one that can be left then.
+
+use super::super::simulated::Simulated;
+use super::power::{FOLDER, Life, recover};
+use super::*;
+use crate::conformance::four_books;
+
+/// So that the history comes to the end of a file.
+const SEGMENT_BYTES_MAX: u64 = 30_000;
+
+/// One thing that the shop does.
+#[derive(Debug, Clone, Copy)]
+enum Act {
+    Open,
+    /// The four books come, or one of them gets another title and one goes.
+    Import,
+    Sell(usize),
+    Checkpoint,
+    /// The sync of a batch fails.
+    Fail(usize),
+    /// The process ends and the machine does not.
+    Reopen,
+}
+
+/// The last large batch has six pages and fills the file.
+const HISTORY: [Act; 13] = [
+    Act::Open,
+    Act::Import,
+    Act::Sell(1),
+    Act::Sell(4),
+    Act::Checkpoint,
+    Act::Sell(2),
+    Act::Fail(3),
+    Act::Reopen,
+    Act::Sell(230),
+    Act::Import,
+    Act::Sell(70),
+    Act::Sell(2),
+    Act::Checkpoint,
+];
+
+struct Run {
+    disk: Simulated,
+    store: Option<Store>,
+    life: Life,
+}
+
+impl Run {
+    fn new() -> Self {
+        Self {
+            disk: Simulated::new(1),
+            store: None,
+            life: Life {
+                acknowledged: Shop::empty(),
+                attempted: Shop::empty(),
+                is_import: false,
+            },
+        }
+    }
+
+    fn open(disk: &Simulated) -> Result<Store, Error> {
+        let disk = Arc::new(disk.clone());
+        Store::open_on(disk, Path::new(FOLDER), Edit::Refuse, SEGMENT_BYTES_MAX, None)
+    }
+
+    fn open_again(&mut self) -> bool {
+        self.store = Self::open(&self.disk).ok();
+        // What a failed sync left counts once it was read again.
+        if let Some(store) = &self.store {
+            let shop = recover(store, &self.life);
+            self.life = Life {
+                acknowledged: shop.clone(),
+                attempted: shop,
+                is_import: false,
+            };
+        }
+        self.store.is_some()
+    }
+
+    /// Whether it was done.
+    fn act(&mut self, act: Act) -> bool {
+        if matches!(act, Act::Open | Act::Reopen) {
+            return self.open_again();
+        }
+        let Life {
+            acknowledged,
+            attempted,
+            is_import,
+        } = &mut self.life;
+        let head = acknowledged.head;
+        let (mut next, store) = (acknowledged.clone(), self.store.as_ref());
+        *is_import = matches!(act, Act::Import);
+        let done = match act {
+            Act::Open | Act::Reopen => Ok(()),
+            Act::Import => {
+                let mut wanted = if next.books.is_empty() {
+                    four_books()
+                } else {
+                    next.books.clone()
+                };
+                if !next.books.is_empty() {
+                    wanted[0].title.push('!');
+                    wanted.pop();
+                }
+                let (entries, books) = next.importing(&wanted);
+                next.imported(&entries, books.clone());
+                *attempted = next;
+                store.unwrap().import(head, &entries, &books)
+            }
+            Act::Checkpoint => {
+                *attempted = next;
+                store.unwrap().checkpoint(&acknowledged.books, head)
+            }
+            Act::Sell(count) | Act::Fail(count) => {
+                if matches!(act, Act::Fail(_)) {
+                    self.disk.fail_next_sync();
+                }
+                let entries = next.sell(count);
+                *attempted = next;
+                store.unwrap().append(head, &entries)
+            }
+        };
+        if done.is_ok() {
+            *acknowledged = attempted.clone();
+        }
+        done.is_ok()
+    }
+}
+
+#[test]
+fn every_disk_that_a_loss_of_power_can_leave_holds_what_was_acknowledged() {
+    let (mut moments, mut images) = (0, 0);
+    for now in 0..HISTORY.len() {
+        for steps in 0.. {
+            let mut run = Run::new();
+            for &act in &HISTORY[..now] {
+                assert_eq!(run.act(act), !matches!(act, Act::Fail(_)), "{act:?}");
+            }
+            run.disk.stop_after(steps);
+            run.act(HISTORY[now]);
+            moments += 1;
+            run.disk.each_image(|image| {
+                images += 1;
+                match Run::open(&image) {
+                    Ok(store) => drop(recover(&store, &run.life)),
+                    Err(error) => panic!("{:?} after {steps} steps: {error}", HISTORY[now]),
+                }
+            });
+            if !run.disk.has_stopped() {
+                break;
+            }
+        }
+    }
+    eprintln!("{moments} moments, {images} images");
+    assert!(images > 5_000);
+}

@@ -1,0 +1,176 @@
+//! The power goes at any moment, again and again, and nothing that was acknowledged is lost.
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+
+use super::super::simulated::Simulated;
+use super::*;
+use crate::conformance::{Shop, book, four_books};
+use common::{Kind, Stock};
+
+pub(super) const FOLDER: &str = "/store";
+const SEGMENT_BYTES_MAX: u64 = 1_500;
+
+/// What one life of the process left behind: what was acknowledged, and what was being written.
+pub(super) struct Life {
+    pub(super) acknowledged: Shop,
+    pub(super) attempted: Shop,
+    pub(super) is_import: bool,
+}
+
+fn open(disk: &Simulated) -> Result<Store, Error> {
+    Store::open_on(
+        Arc::new(disk.clone()),
+        Path::new(FOLDER),
+        Edit::Refuse,
+        SEGMENT_BYTES_MAX,
+        None,
+    )
+}
+
+/// Lets the shop do something at random; true while the store works.
+fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
+    let head = life.acknowledged.head;
+    let mut next = life.acknowledged.clone();
+    let choice = if next.books.is_empty() {
+        0
+    } else {
+        chance.random_range(0..12)
+    };
+    life.is_import = choice < 2;
+    let done = match choice {
+        0 | 1 => {
+            let mut wanted = if next.books.is_empty() {
+                four_books()
+            } else {
+                next.books.clone()
+            };
+            match chance.random_range(0..4) {
+                0 => wanted.push(book(chance.random_range(10..1_000_000), "New", 9)),
+                1 => drop(wanted.remove(0)),
+                2 => wanted[0].title.push('!'),
+                _ => wanted[0].stock = Stock::try_from(chance.random_range(0..9)).unwrap(),
+            }
+            wanted.sort_by_key(|book| book.item);
+            let (entries, books) = next.importing(&wanted);
+            next.imported(&entries, books.clone());
+            life.attempted = next;
+            store.import(head, &entries, &books)
+        }
+        2 => {
+            life.attempted = next;
+            store.checkpoint(&life.acknowledged.books, head)
+        }
+        3 => {
+            let mut entries = next.sell(1);
+            entries[0].kind = Kind::Set;
+            let last = next.entries.last_mut().unwrap();
+            last.kind = Kind::Set;
+            if last.reason.take().is_some() {
+                return true;
+            }
+            life.is_import = true;
+            life.attempted = next;
+            store.append(head, &life.attempted.entries[life.acknowledged.entries.len()..])
+        }
+        _ => {
+            let entries = next.sell(chance.random_range(1..8));
+            life.attempted = next;
+            store.append(head, &entries)
+        }
+    };
+    match &done {
+        Ok(()) => life.acknowledged = life.attempted.clone(),
+        // This says that nothing has changed, so nothing may be there later either.
+        Err(error) if error.is_passing() => life.attempted = life.acknowledged.clone(),
+        Err(_) => {}
+    }
+    done.is_ok()
+}
+
+/// What the reopened store says must be what was acknowledged, and of what was not any beginning.
+pub(super) fn recover(store: &Store, life: &Life) -> Shop {
+    let loaded = store.load().unwrap();
+    let entries = store.read(Seq::ZERO, usize::MAX).unwrap();
+    let (least, most) = (life.acknowledged.entries.len(), life.attempted.entries.len());
+    assert_eq!(loaded.head.0, entries.len() as u64);
+    assert!(
+        (least..=most).contains(&entries.len()),
+        "{} entries, of {least} to {most}",
+        entries.len()
+    );
+    assert_eq!(entries, life.attempted.entries[..entries.len()]);
+    let mut shop = life.acknowledged.clone();
+    if entries.len() == most {
+        shop = life.attempted.clone();
+    } else {
+        assert!(!life.is_import || entries.len() == least, "half an import is there");
+        for entry in entries[least..].iter().filter(|entry| entry.kind.changes_book()) {
+            let place = shop.books.iter().position(|book| book.item == entry.item).unwrap();
+            let book = &mut shop.books[place];
+            (book.stock, book.seq) = (entry.stock_after.unwrap(), entry.seq);
+        }
+        shop.entries = entries;
+        shop.head = loaded.head;
+    }
+    assert_eq!(loaded.books, shop.books);
+    shop
+}
+
+fn live_and_die(seed: u64) {
+    let mut chance = StdRng::seed_from_u64(seed);
+    let disk = Simulated::new(seed);
+    let mut life = Life {
+        acknowledged: Shop::empty(),
+        attempted: Shop::empty(),
+        is_import: false,
+    };
+    let mut id = None;
+    for _ in 0..12 {
+        if chance.random_bool(0.8) {
+            disk.stop_after(chance.random_range(0..60));
+        }
+        if let Ok(store) = open(&disk) {
+            let shop = recover(&store, &life);
+            assert_eq!(*id.get_or_insert(store.id), store.id);
+            life = Life {
+                acknowledged: shop.clone(),
+                attempted: shop,
+                is_import: false,
+            };
+            for _ in 0..chance.random_range(1..20) {
+                match chance.random_range(0..20) {
+                    0 => disk.fail_next_sync(),
+                    1 => disk.leave_room(Some(chance.random_range(0..2_000))),
+                    2 => disk.leave_room(None),
+                    3 => disk.pass(FULL_PAUSE),
+                    _ => {}
+                }
+                if !act(&store, &mut life, &mut chance) && store.writer.lock().unwrap().is_closed {
+                    break;
+                }
+            }
+        }
+        if chance.random_bool(0.7) {
+            disk.restart_machine();
+        } else {
+            disk.restart_process();
+        }
+    }
+    let store = open(&disk).unwrap();
+    recover(&store, &life);
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_whenever_the_power_goes() {
+    let seeds = std::env::var("BOOKSTORE_SEEDS")
+        .ok()
+        .and_then(|seeds| seeds.parse().ok())
+        .unwrap_or(150);
+    for seed in 0..seeds {
+        if let Err(panic) = std::panic::catch_unwind(|| live_and_die(seed)) {
+            eprintln!("seed {seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}

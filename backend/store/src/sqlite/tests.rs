@@ -1,0 +1,264 @@
+mod damage;
+mod power;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use super::super::Store as Contract;
+use super::super::conformance::{self, Fixture, Shop, SmallDisk};
+use super::*;
+
+/// A store in a folder of its own.
+#[derive(Debug)]
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.path().join("books.db")
+    }
+
+    fn store(&self) -> Result<Store, Error> {
+        Store::open(&self.file())
+    }
+
+    fn run(&self, sql: &'static str) {
+        let blocking = Blocking::new().unwrap();
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.file())
+            .create_if_missing(true);
+        blocking.run(async {
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        });
+    }
+}
+
+#[test]
+fn a_write_ahead_log_without_its_database_is_refused() {
+    let folder = Folder::new();
+    fs::write(folder.0.path().join("books.db-wal"), "the last entries").unwrap();
+    let refused = folder.store().unwrap_err();
+    assert!(matches!(refused, Error::LedgerMissing { .. }), "{refused}");
+    assert!(!folder.file().exists());
+}
+
+impl Fixture for Folder {
+    fn open(&self) -> Result<Box<dyn Contract>, Error> {
+        Ok(Box::new(self.store()?))
+    }
+}
+
+impl Store {
+    /// Runs a statement on the connection that writes.
+    fn run(&self, sql: String) {
+        self.gate
+            .change(|writer| {
+                let connection = writer.connection.as_mut().unwrap();
+                self.blocking
+                    .run(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(connection))
+                    .unwrap();
+                Ok(())
+            })
+            .unwrap();
+    }
+
+    fn number(&self, sql: &'static str) -> i64 {
+        let mut number = 0;
+        self.gate
+            .change(|writer| {
+                let connection = writer.connection.as_mut().unwrap();
+                number = self
+                    .blocking
+                    .run(sqlx::query_scalar(sql).fetch_one(connection))
+                    .unwrap();
+                Ok(())
+            })
+            .unwrap();
+        number
+    }
+}
+
+#[test]
+fn it_does_what_every_store_does() {
+    conformance::suite(Folder::new);
+}
+
+#[test]
+fn every_commit_is_synced() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    assert_eq!(store.number("PRAGMA synchronous"), 2);
+}
+
+#[test]
+fn a_second_process_is_told_who_holds_the_store() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    match folder.store().unwrap_err() {
+        Error::Locked { path, holder } => assert_eq!((path, holder), (folder.file(), Some(std::process::id()))),
+        other => panic!("{other}"),
+    }
+    drop(store);
+    folder.store().unwrap();
+}
+
+#[test]
+fn only_its_owner_may_read_it() {
+    let folder = Folder::new();
+    let file = folder.0.path().join("a/b/books.db");
+    let store = Store::open(&file).unwrap();
+    Shop::filled(&store);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(file.parent().unwrap()), 0o700);
+    for suffix in ["", "-wal", "-shm"] {
+        assert_eq!(mode(&super::super::url::beside(&file, suffix)), 0o600, "{suffix}");
+    }
+}
+
+#[test]
+fn a_full_disk_changes_nothing_and_the_store_goes_on() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    let pages = store.number("PRAGMA page_count");
+    store.run(format!("PRAGMA max_page_count = {}", pages + 2));
+    let (before, head) = (shop.clone(), shop.head);
+    let large = shop.sell(2_000);
+    assert!(matches!(store.append(head, &large), Err(Error::Full { .. })));
+    before.assert_is(&store);
+    store.append(head, &[]).unwrap();
+    let mut small = before.clone();
+    let one = small.sell(1);
+    assert!(
+        matches!(store.append(head, &one), Err(Error::Full { .. })),
+        "it is not asked again at once"
+    );
+    store
+        .gate
+        .change(|writer| {
+            writer.room.forget();
+            Ok(())
+        })
+        .unwrap();
+    store.append(head, &one).unwrap();
+    small.assert_is(&store);
+    store.run("PRAGMA max_page_count = 1000000".to_owned());
+    small.sell_in(&store, 2_000);
+    drop(store);
+    small.assert_is(&folder.store().unwrap());
+}
+
+#[test]
+fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+    let Some(disk) = SmallDisk::mount() else { return };
+    let store = Store::open(&disk.path().join("books.db")).unwrap();
+    let shop = Shop::filled(&store);
+    conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
+}
+
+#[test]
+fn after_a_checkpoint_the_one_file_holds_everything() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 20);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    let other = Folder::new();
+    fs::copy(folder.file(), other.file()).unwrap();
+    shop.assert_is(&other.store().unwrap());
+    shop.sell_in(&store, 20);
+    shop.assert_is(&store);
+}
+
+#[test]
+fn a_killed_process_leaves_a_store_that_opens() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 20);
+    // What a killed process leaves: its files as they are, and no lock.
+    let other = Folder::new();
+    for suffix in ["", "-wal", "-shm"] {
+        let name = format!("books.db{suffix}");
+        fs::copy(folder.0.path().join(&name), other.0.path().join(&name)).unwrap();
+    }
+    let copy = other.store().unwrap();
+    shop.clone().assert_is(&copy);
+    let mut sold = shop.clone();
+    sold.sell_in(&copy, 3);
+    drop(copy);
+    sold.assert_is(&other.store().unwrap());
+    shop.assert_is(&store);
+}
+
+#[test]
+fn somebody_who_holds_the_database_makes_it_wait_and_nothing_else() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    store.run("PRAGMA busy_timeout = 10".to_owned());
+    let mut shop = Shop::filled(&store);
+    let other = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.file());
+    let mut other = store.blocking.run(SqliteConnection::connect_with(&other)).unwrap();
+    store
+        .blocking
+        .run(sqlx::query("BEGIN IMMEDIATE").execute(&mut other))
+        .unwrap();
+    let head = shop.head;
+    let entries = shop.sell(1);
+    assert!(matches!(store.append(head, &entries), Err(Error::Unavailable { .. })));
+    store.blocking.run(other.close()).unwrap();
+    store.append(head, &entries).unwrap();
+    shop.assert_is(&store);
+}
+
+#[test]
+fn a_stock_that_does_not_follow_closes_the_store() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    let before = shop.clone();
+    let head = shop.head;
+    let mut entries = shop.sell(2);
+    entries[1].stock_after = before.books[0].stock.checked_add_signed(-5);
+    let error = store.append(head, &entries).unwrap_err();
+    assert!(!error.is_passing(), "{error}");
+    assert!(matches!(store.append(head, &[]), Err(Error::Closed)));
+    before.assert_is(&store);
+}
+
+#[test]
+fn an_order_is_never_written_twice() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = Shop::filled(&store);
+    shop.sell_in(&store, 1);
+    let before = shop.clone();
+    let head = shop.head;
+    let mut entries = shop.sell(1);
+    entries[0].order = before.entries.last().unwrap().order;
+    assert!(matches!(store.append(head, &entries), Err(Error::Database { .. })));
+    before.assert_is(&store);
+}
+
+#[test]
+fn what_is_no_store_is_refused() {
+    let folder = Folder::new();
+    folder.run("CREATE TABLE somebody_elses (a)");
+    let error = folder.store().unwrap_err().to_string();
+    assert!(error.contains("another program's"), "{error}");
+
+    let folder = Folder::new();
+    fs::write(folder.file(), "not a database, and long enough to be none: ".repeat(50)).unwrap();
+    assert!(matches!(folder.store(), Err(Error::Database { .. })));
+
+    let folder = Folder::new();
+    drop(folder.store().unwrap());
+    folder.run("UPDATE meta SET value = '99' WHERE key = 'schema'");
+    let error = folder.store().unwrap_err().to_string();
+    assert!(error.contains("newer version"), "{error}");
+}

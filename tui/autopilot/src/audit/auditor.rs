@@ -1,0 +1,226 @@
+//! The auditor: reads the ledger while the shoppers shop, replays it as far as everything that was acknowledged is known,
+//! and at the end to its end.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::client::{Error, ShopClient};
+use common::wire::{Book, LedgerPage};
+use common::{Entry, ItemNumber, Seq, Stock, limits};
+
+use super::replay::Replay;
+use super::{Check, Findings};
+use crate::engine::Shared;
+use crate::report::Audit;
+use crate::shelf::Shelf;
+use common::backoff::Backoff;
+
+/// How often the ledger is looked at while the shoppers shop.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often a reading is tried at the end before the check is given up.
+const TRIES: u32 = 10;
+
+/// The audit, and what it learned on the way.
+#[derive(Debug)]
+pub(crate) struct Audited {
+    pub(crate) audit: Audit,
+    /// The stock of each book at the end, where it could be read.
+    pub(crate) end: BTreeMap<ItemNumber, Stock>,
+    /// What was added other than by sales.
+    pub(crate) restocked: BTreeMap<ItemNumber, i64>,
+}
+
+/// An audit that goes on.
+#[derive(Debug)]
+pub(crate) struct Auditor {
+    shared: Arc<Shared>,
+    replay: Replay,
+    /// Entries that were read and may not be replayed yet.
+    ahead: VecDeque<Entry>,
+    /// The last entry that was read.
+    after: Seq,
+}
+
+impl Auditor {
+    /// From a shelf as it was read at the start.
+    pub(crate) fn new(shared: Arc<Shared>, shelf: &Shelf) -> Self {
+        Self {
+            replay: Replay::new(shared.run, shelf),
+            ahead: VecDeque::new(),
+            after: shelf.head,
+            shared,
+        }
+    }
+
+    /// Follows the ledger until the shopping is over.
+    pub(crate) async fn watch(&mut self) {
+        if !self.shared.shop.is_shopkeeper() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        let following = async {
+            let mut look = tokio::time::interval(LOOK);
+            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                look.tick().await;
+                let seen = self.shared.shop.last_seq();
+                let settled = self.shared.in_flight.settled(seen);
+                // One that fails is made up for by the next, or by the last, which is patient.
+                let _ = self.follow(settled, 1).await;
+                self.shared.gathered().violations = self.replay.findings.violations();
+            }
+        };
+        tokio::select! {
+            () = following => {}
+            () = shared.stopping.cancelled() => {}
+        }
+    }
+
+    /// Replays the ledger up to an entry; false where it ends before.
+    async fn follow(&mut self, until: Seq, tries: u32) -> Result<bool, Error> {
+        loop {
+            {
+                let mut history = self.shared.history();
+                while let Some(entry) = self.ahead.pop_front_if(|entry| entry.seq <= until) {
+                    self.replay.follow(&entry, &mut history);
+                }
+            }
+            if self.after >= until {
+                return Ok(true);
+            }
+            let (shop, after) = (&self.shared.shop, self.after);
+            let page = patiently(tries, || page(shop, after, limits::LEDGER_PAGE_MAX)).await?;
+            let last = page.entries.iter().map(|entry| entry.seq).max();
+            let Some(last) = last.filter(|last| *last > self.after) else {
+                return Ok(false);
+            };
+            self.after = last;
+            self.ahead.extend(page.entries);
+        }
+    }
+
+    /// Reads the shelf and the rest of the ledger, and says what was found.
+    pub(crate) async fn close(&mut self, start: &Shelf) -> Audited {
+        let end = self.read_end(start).await;
+        let read = match (self.shared.shop.is_shopkeeper(), &end) {
+            (false, _) => Err("the ledger is the shopkeeper's: give the token".to_owned()),
+            (true, Err(error)) => Err(format!("the shelf could not be read: {error}")),
+            (true, Ok(end)) => self
+                .read_to_end(end)
+                .await
+                .map_err(|error| format!("the ledger could not be read: {error}")),
+        };
+        let trouble = self
+            .shared
+            .history()
+            .trouble()
+            .map(|trouble| format!("the history is not whole: {trouble}"));
+        let note = read.err().or(trouble);
+        let mut audited = self.so_far(note);
+        audited.end = end
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(item, (stock, _))| (item, stock))
+            .collect();
+        audited
+    }
+
+    /// What was found so far; `note` says why the ledger's checks are not whole, where they are not.
+    pub(crate) fn so_far(&self, note: Option<String>) -> Audited {
+        let mut findings = self.shared.gathered().findings.clone();
+        findings.merge(self.replay.findings.clone());
+        findings.count(Check::RefusalsStand, self.shared.history().refusals());
+        let mut skipped: Vec<_> = if note.is_some() {
+            Check::OF_LEDGER.to_vec()
+        } else {
+            Vec::new()
+        };
+        if !findings.looked_at.contains_key(&Check::FeedInOrder) {
+            skipped.push(Check::FeedInOrder);
+        }
+        let restocked = if note.is_some() {
+            BTreeMap::new()
+        } else {
+            self.replay.restocked().collect()
+        };
+        let mut audit = findings.into_audit(&skipped, self.replay.others());
+        audit.note = note;
+        Audited {
+            audit,
+            end: BTreeMap::new(),
+            restocked,
+        }
+    }
+
+    async fn read_to_end(&mut self, end: &BTreeMap<ItemNumber, (Stock, Seq)>) -> Result<(), Error> {
+        for (item, (stock, seq)) in end {
+            self.replay.ends(*item, *stock, *seq);
+        }
+        // The head after the shelf was read holds every entry that the shelf or an answer told of.
+        let shop = self.shared.shop.clone();
+        let after = self.replay.last();
+        let head = patiently(TRIES, || page(&shop, after, 1)).await?.head;
+        let until = head.max(shop.last_seq());
+        if !self.follow(until, TRIES).await? {
+            self.replay.ends_early(until);
+        }
+        self.replay.close(&mut self.shared.history());
+        Ok(())
+    }
+
+    /// Each book that was there at the start and still is.
+    async fn read_end(&self, start: &Shelf) -> Result<BTreeMap<ItemNumber, (Stock, Seq)>, Error> {
+        let shop = &self.shared.shop;
+        let now = patiently(TRIES, || Shelf::read(shop)).await?;
+        let mut found: BTreeMap<_, _> = now
+            .books
+            .iter()
+            .map(|book| (book.item, (book.start, book.seq)))
+            .collect();
+        for book in &start.books {
+            if found.contains_key(&book.item) {
+                continue;
+            }
+            // It changed its topic, or left: then there is nothing to compare.
+            let answer = patiently(TRIES, || shop.lookup(book.item)).await;
+            if let Ok(moved) = answer.and_then(|answer| answer.parse::<Book>()) {
+                found.insert(book.item, (moved.stock, moved.seq));
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Findings {
+    /// Notes that the event stream can be heard.
+    pub(super) fn hears_feed(&mut self) {
+        self.count(Check::FeedInOrder, 0);
+    }
+}
+
+async fn page(shop: &ShopClient, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
+    shop.ledger(after, limit).await?.parse()
+}
+
+/// Tries a reading again while the store is away, but not for ever.
+async fn patiently<T, F, Read>(tries: u32, mut read: F) -> Result<T, Error>
+where
+    F: FnMut() -> Read,
+    Read: Future<Output = Result<T, Error>>,
+{
+    let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
+    let mut tried = 1;
+    loop {
+        match read().await {
+            Ok(value) => return Ok(value),
+            Err(Error::Problem(problem)) if problem.status < 500 => return Err(Error::Problem(problem)),
+            Err(error) if tried >= tries => return Err(error),
+            Err(_) => {
+                tried += 1;
+                tokio::time::sleep(backoff.next_pause()).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What was done to a store, and how it took it.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::schedule::{Fault, Kind};
+use crate::report::rate;
+
+/// Faults that are told of one by one at the most.
+const EVENTS_MAX: usize = 10_000;
+
+/// What was done to a store.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct FaultsReport {
+    /// Operations a second before the first fault.
+    pub calm_rate: f64,
+    /// Operations a second from then on.
+    pub rate: f64,
+    /// The second divided by the first.
+    pub kept: f64,
+    /// Keyed requests that were sent twice.
+    pub doubled: u64,
+    /// Times that a service ended without being told to.
+    pub died: u64,
+    /// By kind.
+    pub kinds: BTreeMap<&'static str, KindReport>,
+    /// One by one.
+    pub events: Vec<Event>,
+}
+
+/// The faults of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct KindReport {
+    /// How many there were.
+    pub count: u64,
+    /// The longest, in milliseconds.
+    pub lasted_ms_max: u64,
+    /// From the end of the fault to the next sale, half of the times at the most, in milliseconds.
+    pub recovered_ms_p50: u64,
+    /// The longest of these.
+    pub recovered_ms_max: u64,
+}
+
+/// One fault that was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Event {
+    /// When it began, in seconds of the run.
+    pub at_s: f64,
+    /// What was done.
+    pub kind: Kind,
+    /// To what.
+    pub target: &'static str,
+    /// How long it lasted.
+    pub lasted_ms: u64,
+    /// From its end to the next sale; absent where there was none before the end of the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub recovered_ms: Option<u64>,
+}
+
+impl Event {
+    pub(super) fn new(at: Duration, fault: Fault, lasted: Duration, recovered: Option<Duration>) -> Self {
+        Self {
+            at_s: (at.as_secs_f64() * 1_000.0).round() / 1_000.0,
+            kind: fault.kind,
+            target: fault.target(),
+            lasted_ms: millis(lasted),
+            recovered_ms: recovered.map(millis),
+        }
+    }
+}
+
+impl FaultsReport {
+    pub(super) fn calm(&mut self, answered: u64, time: Duration) {
+        self.calm_rate = rate(answered, time);
+    }
+
+    pub(super) fn add(&mut self, event: Event) {
+        if self.events.len() < EVENTS_MAX {
+            self.events.push(event);
+        }
+    }
+
+    pub(super) fn close(&mut self, answered: u64, time: Duration, doubled: u64) {
+        self.rate = rate(answered, time);
+        if self.calm_rate > 0.0 {
+            self.kept = (self.rate / self.calm_rate * 1_000.0).round() / 1_000.0;
+        }
+        self.doubled = doubled;
+        for kind in Kind::ALL {
+            let of_kind = || self.events.iter().filter(move |event| event.kind == kind);
+            let mut recovered: Vec<_> = of_kind().filter_map(|event| event.recovered_ms).collect();
+            recovered.sort_unstable();
+            let report = KindReport {
+                count: of_kind().count() as u64,
+                lasted_ms_max: of_kind().map(|event| event.lasted_ms).max().unwrap_or(0),
+                recovered_ms_p50: recovered.get(recovered.len() / 2).copied().unwrap_or(0),
+                recovered_ms_max: recovered.last().copied().unwrap_or(0),
+            };
+            self.kinds.insert(kind.name(), report);
+        }
+    }
+
+    pub(crate) fn write_summary(&self, out: &mut String) -> std::fmt::Result {
+        writeln!(
+            out,
+            "\n{:10}{:>7}{:>16}{:>18}{:>18}",
+            "fault", "times", "longest ms", "recovery p50 ms", "recovery max ms"
+        )?;
+        for (name, kind) in &self.kinds {
+            writeln!(
+                out,
+                "{name:10}{:>7}{:>16}{:>18}{:>18}",
+                kind.count, kind.lasted_ms_max, kind.recovered_ms_p50, kind.recovered_ms_max
+            )?;
+        }
+        writeln!(
+            out,
+            "{:.1}/s before the first fault, {:.1}/s from then on: {:.0}% kept; {} requests doubled; {} unasked ends",
+            self.calm_rate,
+            self.rate,
+            self.kept * 100.0,
+            self.doubled,
+            self.died
+        )
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

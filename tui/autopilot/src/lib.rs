@@ -1,0 +1,69 @@
+//! The autopilot: shoppers that search, look up and buy at random, and an audit of what the store answered them.
+//!
+//! The engine behind the screen is the one behind the headless command: same plan, same seed, same report. A plan never
+//! depends on an answer, and nothing here prints.
+
+mod audit;
+pub mod axis;
+pub mod cockpit;
+mod conductor;
+mod engine;
+pub mod faults;
+mod mix;
+mod outcome;
+mod pace;
+mod page;
+mod plan;
+mod popularity;
+mod report;
+mod series;
+mod settings;
+mod shelf;
+mod shopkeeper;
+mod shopper;
+mod snapshot;
+mod stock;
+mod summary;
+mod tally;
+mod workload;
+
+use std::io;
+use std::sync::Arc;
+
+use common::client;
+
+pub use engine::{Autopilot, Handle};
+pub use mix::Mix;
+pub use outcome::{Outcome, Outcomes, Verb};
+pub use pace::{Pace, Think};
+pub use plan::{Operation, Plan, Plans};
+pub use popularity::Popularity;
+pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict, ms};
+pub use series::Overview;
+pub use settings::{SHOPPERS_MAX, Settings};
+pub use shelf::Shelf;
+pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
+pub use tally::{SERIES_SECONDS_MAX, Second};
+pub use workload::{Share, Shares, Workload};
+
+/// Why an autopilot has no report.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum Error {
+    /// The store gave no books to shop for.
+    #[error("{0}")]
+    Shelf(#[from] client::Error),
+    /// The store has no books.
+    #[error("the store has no books to shop for")]
+    NoBooks,
+    /// The plan or the series cannot be written.
+    #[error("cannot write {path}: {error}")]
+    File {
+        /// The file.
+        path: String,
+        /// The system's word.
+        error: Arc<io::Error>,
+    },
+    /// It ended without a report.
+    #[error("the autopilot ended without a report")]
+    Lost,
+}

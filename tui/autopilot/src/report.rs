@@ -1,0 +1,212 @@
+//! The report of a run, word for word as the contract has it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use common::ItemNumber;
+use hdrhistogram::Histogram;
+use serde::Serialize;
+
+use super::faults::FaultsReport;
+use super::outcome::Outcomes;
+use super::series::Overview;
+use super::workload::{Share, Workload};
+
+/// The version of the report's form.
+pub(super) const SCHEMA: u32 = 1;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// The version of this form, 1.
+    pub schema: u32,
+    /// The seed that gives the same plan again.
+    pub seed: u64,
+    /// The plan's name: equal names, equal plans.
+    pub plan: String,
+    /// The mix's name.
+    pub mix: &'static str,
+    /// Shoppers at once, at the end.
+    pub shoppers: u32,
+    /// From the first operation to the last, in seconds.
+    pub elapsed_s: f64,
+    /// Operations that ended; a request that was sent again counts once.
+    pub requests: u64,
+    /// Operations a second.
+    pub rate: f64,
+    /// By verb.
+    pub operations: Operations,
+    /// By outcome.
+    pub outcomes: Outcomes,
+    /// By book.
+    pub stock: Vec<StockLine>,
+    /// What was asked for, and how near the plan came to it.
+    pub workload: Workload,
+    /// What was done to the store, where it was mishandled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub faults: Option<FaultsReport>,
+    /// Whether the store was right.
+    pub audit: Audit,
+    /// The seconds, for pictures.
+    #[serde(skip)]
+    pub overview: Overview,
+}
+
+impl Report {
+    /// Each verb, its numbers, and its part of the mix.
+    pub(super) fn verbs(&self) -> [(&'static str, &Operation, &Share); 3] {
+        let (operations, shares) = (&self.operations, &self.workload.shares);
+        [
+            ("search", &operations.search, &shares.search),
+            ("lookup", &operations.lookup, &shares.lookup),
+            ("buy", &operations.buy, &shares.buy),
+        ]
+    }
+}
+
+/// Numbers by verb.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Operations {
+    /// Searches of a topic.
+    pub search: Operation,
+    /// Lookups of a book.
+    pub lookup: Operation,
+    /// Purchases.
+    pub buy: Operation,
+}
+
+/// One verb's numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Operation {
+    /// Operations that ended.
+    pub requests: u64,
+    /// Of these, those that brought what was wanted.
+    pub ok: u64,
+    /// The others.
+    pub failed: u64,
+    /// How long the answers took, lost ones that were asked for again included.
+    pub latency_us: Latency,
+}
+
+/// Latencies in microseconds; 0 without an answer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Latency {
+    /// Half of the answers came within it.
+    pub p50: u64,
+    /// 95 in 100.
+    pub p95: u64,
+    /// 99 in 100.
+    pub p99: u64,
+    /// 999 in 1,000.
+    pub p999: u64,
+    /// All of them.
+    pub max: u64,
+}
+
+impl Latency {
+    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
+        if histogram.is_empty() {
+            return Self::default();
+        }
+        Self {
+            p50: histogram.value_at_quantile(0.5),
+            p95: histogram.value_at_quantile(0.95),
+            p99: histogram.value_at_quantile(0.99),
+            p999: histogram.value_at_quantile(0.999),
+            max: histogram.max(),
+        }
+    }
+}
+
+/// One book's copies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StockLine {
+    /// The book.
+    pub item: ItemNumber,
+    /// Copies at the start.
+    pub start: u32,
+    /// Copies sold to this autopilot.
+    pub sold: u64,
+    /// Copies the shopkeeper added, less those taken away; known from the ledger only, 0 without it.
+    pub restocked: i64,
+    /// Copies at the end.
+    pub end: u32,
+    /// The title, for the summary.
+    #[serde(skip)]
+    pub title: String,
+}
+
+/// What the audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Each check that was made, and how many things it looked at.
+    pub checks: BTreeMap<&'static str, u64>,
+    /// Checks that could not be made.
+    pub skipped: Vec<&'static str>,
+    /// Entries of the ledger that are other people's.
+    pub others: u64,
+    /// Why checks could not be made, where they could not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// How much was wrong.
+    pub found: u64,
+    /// What was wrong; of each check at most seven.
+    pub violations: Vec<Violation>,
+}
+
+/// One thing that was wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Violation {
+    /// The check that saw it.
+    pub check: &'static str,
+    /// What was expected and what was found.
+    pub detail: String,
+    /// The smallest history that shows it, a line for each operation or entry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<String>,
+}
+
+/// The audit's verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Every check was made and nothing was wrong.
+    Clean,
+    /// Something was wrong.
+    Violated,
+    /// Nothing was wrong as far as it could be checked.
+    Incomplete,
+}
+
+impl Verdict {
+    /// Its word in the report.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Clean => "clean",
+            Self::Violated => "violated",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// Operations a second, to a tenth; 0 before any time has passed.
+pub(super) fn rate(requests: u64, elapsed: Duration) -> f64 {
+    let seconds = elapsed.as_secs_f64();
+    if seconds <= 0.0 {
+        return 0.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
+    let requests = requests as f64;
+    (requests / seconds * 10.0).round() / 10.0
+}
+
+/// Microseconds as milliseconds, with as many places as mean something.
+pub fn ms(us: u64) -> String {
+    match us {
+        0 => "-".to_owned(),
+        1..=99_999 => format!("{}.{:02}", us / 1_000, us % 1_000 / 10),
+        _ => (us / 1_000).to_string(),
+    }
+}

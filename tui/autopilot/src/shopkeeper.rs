@@ -1,0 +1,78 @@
+//! The shopkeeper: fills the shelves up while the shoppers empty them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::wire::{Book, StockChange};
+use common::{Deadline, ItemNumber, Quantity, limits};
+
+use super::audit::{Act, ActKind, Asked, Key, SHOPKEEPER, Sight};
+use super::engine::Shared;
+use common::client::{Settled, settle};
+
+/// How often the shopkeeper goes along the shelves.
+const ROUND: Duration = Duration::from_millis(50);
+
+/// Adds copies wherever fewer than half as many are left, until the shopping is over.
+pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
+    let mut number = 0;
+    loop {
+        tokio::select! {
+            () = shared.stopping.cancelled() => return,
+            () = tokio::time::sleep(ROUND) => {}
+        }
+        let low = shared.gathered().stocks.below(copies.div_ceil(2));
+        for item in low {
+            if shared.stopping.is_cancelled() {
+                return;
+            }
+            let key = Key {
+                shopper: SHOPKEEPER,
+                number,
+            };
+            number += 1;
+            fill(&shared, key, item, copies).await;
+        }
+    }
+}
+
+async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
+    shared.in_flight.begin(SHOPKEEPER, shared.shop.last_seq());
+    shared.history().asks(key);
+    let invoked_us = shared.now_us();
+    let order = shared.run.order(key);
+    let change = StockChange::By(i64::from(copies));
+    let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
+    let settled = settle(deadline, || shared.shop.restock(item, change, order)).await;
+    let unknown = Asked {
+        item,
+        quantity: Quantity::ONE,
+    };
+    let mut history = shared.history();
+    match settled {
+        Settled::Decided(answer) => match answer.parse::<Book>() {
+            Ok(book) => {
+                history.acknowledged(&Act {
+                    seq: book.seq,
+                    invoked_us,
+                    answered_us: shared.now_us(),
+                    key,
+                    item: book.item,
+                    kind: ActKind::Restocked(copies),
+                    stock: Some(book.stock),
+                });
+                drop(history);
+                shared.saw(&[Sight {
+                    item: book.item,
+                    seq: book.seq,
+                    stock: book.stock,
+                }]);
+            }
+            Err(_) if answer.is_success() => history.unsettled(key, unknown),
+            Err(_) => history.refused(key),
+        },
+        Settled::NotTaken(_) => history.refused(key),
+        Settled::Unknown(_) => history.unsettled(key, unknown),
+    }
+    shared.in_flight.end(SHOPKEEPER);
+}

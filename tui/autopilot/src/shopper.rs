@@ -1,0 +1,322 @@
+//! One shopper: follows its plan, one operation after the other, and tells the tally how each ended and the audit what it
+//! was told.
+
+mod again;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::client::{Error, Response, ShopClient};
+use common::limits::PAGE_BOOKS_DEFAULT;
+use common::wire::{OrderStatus, Receipt};
+use common::{Deadline, ItemNumber, Quantity, Seq};
+use rand_chacha::ChaCha8Rng;
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use again::Told;
+
+use super::audit::{Act, ActKind, Asked, Check, Key, Memory, Sight};
+use super::engine::{Control, Shared};
+use super::outcome::{Outcome, of_failed_read, of_status};
+use super::pace::Pace;
+use super::plan::{self, Operation, Plans};
+use common::backoff::Backoff;
+use common::client::{Settled, settle};
+
+/// How long a purchase that is on its way may still take once the run was stopped.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+/// Where the streams of the shoppers' think times begin; below are their plans.
+const THINKING: u64 = 1 << 32;
+
+/// Shops until the run is stopped or its operations are used up, then asks once more for what it was told last.
+pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
+    let mut shopper = Shopper::new(&shared, number);
+    let stopping = shared.stopping.clone();
+    let mut stopped = std::pin::pin!(stopping.cancelled());
+    if shopper.come().await {
+        for operation in plans.of(number) {
+            let due = tokio::select! {
+                biased;
+                () = stopped.as_mut() => break,
+                due = shopper.turn() => due,
+            };
+            let (Some(due), true) = (due, shared.claim_operation()) else {
+                break;
+            };
+            let verb = operation.verb();
+            let performed = match operation {
+                // What is on its way is waited for: it may happen.
+                Operation::Buy { item, quantity } => Some(shopper.buy(item, quantity).await),
+                read => tokio::select! {
+                    biased;
+                    performed = shopper.read(&read) => Some(performed),
+                    () = stopped.as_mut() => None,
+                },
+            };
+            let Some((outcome, trouble)) = performed else { break };
+            shared.record(verb, outcome, due.elapsed(), trouble);
+            shopper.rested = outcome != Outcome::Unavailable;
+        }
+    }
+    shopper.ask_again().await;
+}
+
+/// A page of books.
+#[derive(Debug, Deserialize)]
+struct Sights {
+    books: Vec<Sight>,
+}
+
+struct Shopper<'a> {
+    shared: &'a Shared,
+    shop: ShopClient,
+    number: u32,
+    control: watch::Receiver<Control>,
+    /// When the next operation is due, where that is set.
+    due: Option<(Instant, Duration)>,
+    thoughts: ChaCha8Rng,
+    has_begun: bool,
+    /// Whether the store was there.
+    rested: bool,
+    backoff: Backoff,
+    memory: Memory,
+    orders: u32,
+    told: [Option<Told>; 2],
+}
+
+impl<'a> Shopper<'a> {
+    fn new(shared: &'a Shared, number: u32) -> Self {
+        let shop = shared.shop.new_session();
+        shop.observe_seq(shared.shop.last_seq());
+        Self {
+            shop,
+            number,
+            control: shared.control.subscribe(),
+            due: None,
+            thoughts: plan::numbers(shared.settings.seed, THINKING + u64::from(number)),
+            has_begun: false,
+            rested: true,
+            backoff: Backoff::RESEND,
+            memory: Memory::new(),
+            orders: 0,
+            told: [None, None],
+            shared,
+        }
+    }
+
+    /// Comes to the shop in its turn; false where the run was stopped before.
+    async fn come(&mut self) -> bool {
+        let settings = &self.shared.settings;
+        let shoppers = settings.shoppers.max(1);
+        let place = f64::from(self.number) / f64::from(shoppers);
+        let mut wait = settings.ramp.mul_f64(place.min(1.0));
+        if let Some(period) = settings.pace.period(shoppers) {
+            // Spread over the first period, so that the operations of all begin evenly.
+            wait += period.mul_f64(place.fract());
+            self.due = Some((Instant::now() + wait, period));
+            return true;
+        }
+        tokio::select! {
+            () = self.shared.stopping.cancelled() => false,
+            () = tokio::time::sleep(wait), if !wait.is_zero() => true,
+            () = std::future::ready(()), if wait.is_zero() => true,
+        }
+    }
+
+    /// Waits until the next operation may begin; the moment from which its latency counts. Nothing when there are none left.
+    async fn turn(&mut self) -> Option<Instant> {
+        if !self.control.borrow().lets(self.number) {
+            let number = self.number;
+            tokio::select! {
+                () = self.shared.used_up.cancelled() => return None,
+                turn = self.control.wait_for(|control| control.lets(number)) => drop(turn.ok()?),
+            }
+            // What was due while it had to wait is not made up for.
+            if let Some((due, _)) = &mut self.due {
+                *due = Instant::now().max(*due);
+            }
+        }
+        match (&mut self.due, self.shared.settings.pace) {
+            (Some((due, period)), _) => {
+                let begins = *due;
+                *due += *period;
+                if begins > Instant::now() {
+                    tokio::time::sleep_until(begins.into()).await;
+                }
+                return Some(begins);
+            }
+            (None, Pace::Closed(think)) if self.has_begun => {
+                let pause = think.pause(&mut self.thoughts);
+                if !pause.is_zero() {
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            _ => {}
+        }
+        self.has_begun = true;
+        if self.rested {
+            self.backoff.reset();
+        } else {
+            tokio::time::sleep(self.backoff.next_pause()).await;
+        }
+        Some(Instant::now())
+    }
+
+    /// Searches or looks up.
+    async fn read(&mut self, operation: &Operation) -> (Outcome, Option<Error>) {
+        let seen = self.shop.last_seq();
+        let (answer, found) = match operation {
+            Operation::Search { topic } => {
+                let answer = self.shop.search_topic(topic, None, PAGE_BOOKS_DEFAULT).await;
+                let found = parse::<Sights>(&answer).map(|page| page.books);
+                (answer, found)
+            }
+            Operation::Lookup { item } | Operation::Buy { item, .. } => {
+                let answer = self.shop.lookup(*item).await;
+                let found = parse::<Sight>(&answer).map(|book| vec![book]);
+                (answer, found)
+            }
+        };
+        self.shared.shop.observe_seq(self.shop.last_seq());
+        match found {
+            Ok(books) => {
+                self.shared.saw(&books);
+                self.looks(&books, seen, answer.ok().and_then(|answer| answer.seq));
+                (Outcome::Found, None)
+            }
+            Err(error) => (of_failed_read(&answer), Some(error)),
+        }
+    }
+
+    /// Compares what is shown with what was seen before.
+    fn looks(&mut self, books: &[Sight], seen: Seq, seq: Option<Seq>) {
+        let mut wrong = Vec::new();
+        if let Some(seq) = seq.filter(|seq| *seq < seen) {
+            wrong.push(format!(
+                "what was read as of entry {seen} was answered as of entry {seq}"
+            ));
+        }
+        for book in books {
+            wrong.extend(self.memory.sees(*book).err());
+        }
+        self.report(books.len(), wrong);
+    }
+
+    fn report(&self, looked_at: usize, wrong: Vec<String>) {
+        let mut gathered = self.shared.gathered();
+        gathered
+            .findings
+            .count(Check::ReadsGoForward, u64::try_from(looked_at).unwrap_or(0));
+        for what in wrong {
+            let detail = format!("shopper {}: {what}", self.number);
+            gathered.findings.add(Check::ReadsGoForward, detail, Vec::new());
+        }
+    }
+
+    /// Buys with a key of its own, drawn before anything is sent.
+    async fn buy(&mut self, item: ItemNumber, quantity: Quantity) -> (Outcome, Option<Error>) {
+        let shared = self.shared;
+        let shopper = u16::try_from(self.number).unwrap_or(super::audit::SHOPKEEPER);
+        let key = Key {
+            shopper,
+            number: self.orders,
+        };
+        self.orders = self.orders.wrapping_add(1);
+        let asked = Asked { item, quantity };
+        let is_audited = shared.shop.is_shopkeeper();
+        if is_audited {
+            shared.in_flight.begin(shopper, shared.shop.last_seq());
+            shared.history().asks(key);
+        }
+        let invoked_us = shared.now_us();
+        let settled = self.settle(key, asked).await;
+        let (outcome, receipt, trouble) = match settled {
+            Some(settled) => read_settled(settled),
+            None => (Outcome::Unknown, None, None),
+        };
+        shared.shop.observe_seq(self.shop.last_seq());
+        if is_audited {
+            let mut history = shared.history();
+            match (&receipt, outcome) {
+                (Some(receipt), Outcome::Sold) => history.acknowledged(&Act {
+                    seq: receipt.seq,
+                    invoked_us,
+                    answered_us: shared.now_us(),
+                    key,
+                    item: receipt.item,
+                    kind: ActKind::Sold(
+                        Quantity::try_from(u64::from(receipt.quantity)).unwrap_or(quantity),
+                        receipt.cost,
+                    ),
+                    stock: receipt.stock,
+                }),
+                (_, Outcome::Unknown) => history.unsettled(key, asked),
+                _ => history.refused(key),
+            }
+            drop(history);
+            shared.in_flight.end(shopper);
+        }
+        self.keeps(key, asked, outcome, receipt);
+        (outcome, trouble)
+    }
+
+    async fn settle(&self, key: Key, asked: Asked) -> Option<Settled> {
+        let order = self.shared.run.order(key);
+        let deadline = Deadline::after(self.shared.settings.patience);
+        let purchase = settle(deadline, || {
+            self.shop.buy(asked.item, asked.quantity, Some(order), deadline)
+        });
+        tokio::select! {
+            biased;
+            settled = purchase => Some(settled),
+            () = async {
+                self.shared.stopping.cancelled().await;
+                tokio::time::sleep(STOP_GRACE).await;
+            } => None,
+        }
+    }
+
+    /// Remembers a decision that can be asked for again.
+    fn keeps(&mut self, key: Key, asked: Asked, outcome: Outcome, receipt: Option<Receipt>) {
+        if let Some(receipt) = &receipt {
+            self.shared.sold(receipt);
+            let sight = |stock| Sight {
+                item: receipt.item,
+                seq: receipt.seq,
+                stock,
+            };
+            let told = receipt.stock.map_or(Ok(()), |stock| self.memory.sees(sight(stock)));
+            self.report(1, told.err().into_iter().collect());
+        }
+        let [sold, refused] = &mut self.told;
+        match outcome {
+            Outcome::Sold => *sold = Some(Told { key, asked, receipt }),
+            Outcome::SoldOut => *refused = Some(Told { key, asked, receipt }),
+            _ => {}
+        }
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Response, Error>) -> Result<T, Error> {
+    answer.as_ref().map_err(Clone::clone).and_then(Response::parse)
+}
+
+/// How a purchase ended, with its receipt where it was sold.
+fn read_settled(settled: Settled) -> (Outcome, Option<Receipt>, Option<Error>) {
+    match settled {
+        Settled::Decided(answer) => match answer.parse::<Receipt>() {
+            Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
+            Ok(_) => (Outcome::SoldOut, None, None),
+            // The request was answered as a success and nobody can read what it says.
+            Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
+            Err(error) => (of_status(answer.status), None, Some(error)),
+        },
+        Settled::NotTaken(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
+        Settled::NotTaken(Err(error)) => (Outcome::Unavailable, None, Some(error)),
+        Settled::Unknown(last) => {
+            let error = last.and_then(|answer| answer.parse::<Receipt>()).err();
+            (Outcome::Unknown, None, error)
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! What was measured: constant memory however long a run is. Latencies live in HDR histograms (Gil Tene), seconds in a
+//! ring.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::outcome::{Outcome, Outcomes, Verb};
+
+/// Seconds that are kept for the charts.
+pub const SERIES_SECONDS_MAX: usize = 600;
+/// Latencies are clipped to this: one minute, twice the longest an order may take.
+const LATENCY_US_MAX: u64 = 60_000_000;
+
+/// One second of a run.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Second {
+    /// Operations that ended in it.
+    pub requests: u64,
+    /// Purchases that happened in it.
+    pub sold: u64,
+    /// Operations that did not bring what was wanted.
+    pub failed: u64,
+    /// Half of the answers came within this time, in microseconds; 0 without answers.
+    pub p50_us: u64,
+    /// 95 in 100 came within this.
+    pub p95_us: u64,
+    /// 99 in 100 came within this.
+    pub p99_us: u64,
+}
+
+/// What was measured of one verb.
+#[derive(Debug)]
+pub(super) struct VerbTally {
+    pub(super) requests: u64,
+    pub(super) ok: u64,
+    pub(super) latency: Histogram<u64>,
+}
+
+/// Everything measured so far.
+#[derive(Debug)]
+pub(super) struct Tally {
+    verbs: [VerbTally; 3],
+    pub(super) outcomes: Outcomes,
+    pub(super) series: VecDeque<Second>,
+    current: Second,
+    current_latency: Histogram<u64>,
+}
+
+impl Tally {
+    pub(super) fn new() -> Self {
+        let verb = || VerbTally {
+            requests: 0,
+            ok: 0,
+            latency: histogram(),
+        };
+        Self {
+            verbs: [verb(), verb(), verb()],
+            outcomes: Outcomes::default(),
+            series: VecDeque::with_capacity(SERIES_SECONDS_MAX),
+            current: Second::default(),
+            current_latency: histogram(),
+        }
+    }
+
+    pub(super) fn verb(&self, verb: Verb) -> &VerbTally {
+        let [search, lookup, buy] = &self.verbs;
+        match verb {
+            Verb::Search => search,
+            Verb::Lookup => lookup,
+            Verb::Buy => buy,
+        }
+    }
+
+    fn verb_mut(&mut self, verb: Verb) -> &mut VerbTally {
+        let [search, lookup, buy] = &mut self.verbs;
+        match verb {
+            Verb::Search => search,
+            Verb::Lookup => lookup,
+            Verb::Buy => buy,
+        }
+    }
+
+    /// Operations that ended so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.verbs.iter().map(|verb| verb.requests).sum()
+    }
+
+    /// Counts one operation.
+    pub(super) fn record(&mut self, verb: Verb, outcome: Outcome, latency: Duration) {
+        let latency_us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX).max(1);
+        let counted = self.verb_mut(verb);
+        counted.requests += 1;
+        counted.ok += u64::from(outcome.is_ok());
+        if outcome.is_answered() {
+            counted.latency.saturating_record(latency_us);
+            self.current_latency.saturating_record(latency_us);
+        }
+        self.outcomes.count(outcome);
+        self.current.requests += 1;
+        self.current.sold += u64::from(outcome == Outcome::Sold);
+        self.current.failed += u64::from(!outcome.is_ok());
+    }
+
+    /// Closes the current second.
+    pub(super) fn turn(&mut self) -> Second {
+        let quantile = |q| {
+            if self.current_latency.is_empty() {
+                0
+            } else {
+                self.current_latency.value_at_quantile(q)
+            }
+        };
+        let second = Second {
+            p50_us: quantile(0.5),
+            p95_us: quantile(0.95),
+            p99_us: quantile(0.99),
+            ..self.current
+        };
+        if self.series.len() == SERIES_SECONDS_MAX {
+            self.series.pop_front();
+        }
+        self.series.push_back(second);
+        self.current = Second::default();
+        self.current_latency.reset();
+        second
+    }
+}
+
+/// One microsecond to a minute, three digits exact.
+#[expect(
+    clippy::expect_used,
+    reason = "constant bounds, which every test that counts anything proves valid"
+)]
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LATENCY_US_MAX, 3).expect("valid bounds")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_holds_what_ended_in_it_and_the_ring_forgets_the_oldest() {
+        let mut tally = Tally::new();
+        for _ in 0..3 {
+            tally.record(Verb::Buy, Outcome::Sold, Duration::from_millis(2));
+        }
+        tally.record(Verb::Search, Outcome::Unavailable, Duration::from_secs(5));
+        tally.turn();
+        let second = *tally.series.back().unwrap();
+        assert_eq!((second.requests, second.sold, second.failed), (4, 3, 1));
+        assert!(
+            (1_990..=2_010).contains(&second.p99_us),
+            "an answer that never came has no latency"
+        );
+        for _ in 0..SERIES_SECONDS_MAX {
+            tally.turn();
+        }
+        assert_eq!(tally.series.len(), SERIES_SECONDS_MAX);
+        assert_eq!(tally.series.front(), Some(&Second::default()));
+    }
+
+    #[test]
+    fn a_latency_beyond_the_range_is_clipped_not_lost() {
+        let mut tally = Tally::new();
+        tally.record(Verb::Buy, Outcome::SoldOut, Duration::from_secs(3_600));
+        assert_eq!(tally.verb(Verb::Buy).latency.len(), 1);
+        assert_eq!(tally.requests(), 1);
+        assert_eq!(tally.verb(Verb::Buy).ok, 0);
+    }
+}

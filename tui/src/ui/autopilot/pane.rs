@@ -1,0 +1,113 @@
+//! The autopilot as a screen of the interactive shop.
+
+use autopilot::cockpit::{Cockpit, Wish};
+use autopilot::{Phase, Snapshot};
+use ratatui::Frame;
+use ratatui::layout::{Margin, Rect};
+use ratatui::text::Line;
+use ratatui::widgets::Paragraph;
+
+use super::{Charts, Look, draw_with};
+use crate::app::{Command, Flight};
+use crate::theme;
+use crate::ui::Pane;
+
+/// The screen, with the run behind it.
+#[derive(Debug)]
+pub struct AutopilotPane {
+    cockpit: Cockpit,
+    charts: Charts,
+    /// What is on the screen; nothing while it must be drawn anew.
+    shown: Option<Option<Snapshot>>,
+    /// What is shown while the screen is held still.
+    held: Option<Snapshot>,
+}
+
+impl AutopilotPane {
+    /// Over a cockpit in which nothing need run yet.
+    pub fn new(cockpit: Cockpit) -> Self {
+        Self {
+            cockpit,
+            charts: Charts::default(),
+            shown: None,
+            held: None,
+        }
+    }
+
+    /// What is to be shown now.
+    fn snapshot(&self) -> Option<Snapshot> {
+        self.held.clone().or_else(|| self.cockpit.snapshot())
+    }
+
+    fn hold(&mut self) {
+        self.held = match self.held.take() {
+            Some(_) => None,
+            None => self.cockpit.snapshot(),
+        };
+        self.charts.held = self.held.is_some();
+    }
+}
+
+impl Pane for AutopilotPane {
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Look) {
+        let area = area.inner(Margin::new(1, 0));
+        let snapshot = self.snapshot();
+        match &snapshot {
+            Some(snapshot) => draw_with(frame, area, snapshot, &Look::of(look), &self.charts),
+            None => {
+                let shoppers = self.cockpit.shoppers();
+                let lines = vec![
+                    Line::default(),
+                    Line::styled(" Nobody shops here by itself yet.", look.palette.text),
+                    Line::styled(
+                        format!(
+                            " Press s to let {shoppers} random {} in: they really buy.",
+                            customers(shoppers)
+                        ),
+                        look.palette.dim,
+                    ),
+                ];
+                frame.render_widget(Paragraph::new(lines), area);
+            }
+        }
+        self.shown = Some(snapshot);
+    }
+
+    fn run(&mut self, command: Command) {
+        match command {
+            Command::StartStop => self.cockpit.act(Wish::StartOrStop),
+            Command::Pause => self.cockpit.act(Wish::Pause),
+            Command::Fewer => self.cockpit.act(Wish::Fewer),
+            Command::More => self.cockpit.act(Wish::More),
+            Command::Freeze => self.hold(),
+            Command::Longer => self.charts.longer(),
+            Command::Shorter => self.charts.shorter(),
+            Command::Whole => self.charts.whole(),
+            Command::Expand => self.charts.expand(),
+            Command::Close => self.charts.large = None,
+            _ => return,
+        }
+        self.shown = None;
+    }
+
+    fn flight(&self) -> Flight {
+        let phase = self.cockpit.snapshot().map(|snapshot| snapshot.phase);
+        let runs = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
+        Flight {
+            runs,
+            flew: phase.is_some(),
+            paused: phase == Some(Phase::Paused),
+            stopping: runs && (self.cockpit.was_stopped() || phase == Some(Phase::Closing)),
+            held: self.held.is_some(),
+            expanded: self.charts.large.is_some(),
+        }
+    }
+
+    fn changed(&mut self) -> bool {
+        self.shown != Some(self.snapshot())
+    }
+}
+
+fn customers(shoppers: u32) -> &'static str {
+    if shoppers == 1 { "shopper" } else { "shoppers" }
+}

@@ -1,0 +1,136 @@
+//! The screen at three sizes.
+
+use std::time::Duration;
+
+use autopilot::{Latency, Outcomes, Second, Verb, VerbRow};
+use common::ItemNumber;
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::*;
+
+fn snapshot() -> Snapshot {
+    let series = (0..90_u64)
+        .map(|second| Second {
+            requests: 900 + second * 37 % 250,
+            sold: 300_u64.saturating_sub(second * 4),
+            failed: 0,
+            p50_us: 800 + second % 5 * 40,
+            p95_us: 2_100 + second % 7 * 150,
+            p99_us: 4_000 + second % 11 * 300,
+        })
+        .collect();
+    let verb = |verb| VerbRow {
+        verb,
+        share: 1.0 / 3.0,
+        requests: 30_000,
+        ok: 29_000,
+        latency: Latency {
+            p50: 810,
+            p95: 2_300,
+            p99: 4_700,
+            p999: 9_000,
+            max: 30_000,
+        },
+    };
+    let book = |(item, title, start, left): (u64, &str, u32, u32)| StockRow {
+        item: ItemNumber::try_from(item).unwrap(),
+        title: title.into(),
+        start,
+        sold: u64::from(start - left),
+        left,
+    };
+    Snapshot {
+        phase: Phase::Running,
+        seed: 1,
+        mix: "random",
+        shoppers: 8,
+        elapsed: Duration::from_secs(90),
+        duration: Some(Duration::from_secs(300)),
+        requests_max: None,
+        requests: 90_000,
+        verbs: Verb::ALL.map(verb),
+        outcomes: Outcomes {
+            sold: 1_100,
+            sold_out: 27_900,
+            unavailable: 3,
+            unknown: 0,
+            error: 0,
+        },
+        series,
+        stock: [
+            (1, "How to get a good grade in 677 in 20 minutes a day", 400, 100),
+            (2, "RPCs for Dummies", 500, 499),
+            (3, "Xen and the Art of \u{1b}[31mSurviving", 300, 1),
+            (4, "Cooking for the Impatient Graduate Student", 500, 0),
+        ]
+        .map(book)
+        .into(),
+        books: 4,
+        copies_start: 1_700,
+        copies_left: 600,
+        trouble: None,
+        violations: 0,
+        verdict: None,
+    }
+}
+
+fn drawn(width: u16, height: u16, snapshot: &Snapshot, look: &Look) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal
+        .draw(|frame| draw_with(frame, frame.area(), snapshot, look, &Charts::default()))
+        .unwrap();
+    terminal.backend().to_string()
+}
+
+#[test]
+fn a_small_terminal_shows_everything_in_one_column() {
+    insta::assert_snapshot!(drawn(60, 20, &snapshot(), &Look::COLOUR));
+}
+
+#[test]
+fn a_usual_terminal_shows_the_charts_side_by_side() {
+    insta::assert_snapshot!(drawn(100, 30, &snapshot(), &Look::COLOUR));
+}
+
+#[test]
+fn a_large_terminal_shows_charts_and_numbers_side_by_side() {
+    insta::assert_snapshot!(drawn(160, 45, &snapshot(), &Look::COLOUR));
+}
+
+#[test]
+fn a_store_that_is_away_is_named_above_the_charts() {
+    let mut away = snapshot();
+    away.trouble = Some("cannot reach http://127.0.0.1:8080: Connection refused".to_owned());
+    let screen = drawn(100, 30, &away, &Look::COLOUR);
+    assert!(screen.contains("! cannot reach http://127.0.0.1:8080: Connection refused"));
+}
+
+#[test]
+fn plain_ascii_is_plain_ascii() {
+    let mut plain = snapshot();
+    plain
+        .stock
+        .retain(|row| row.title.is_ascii() && !row.title.contains('\u{1b}'));
+    let look = Look {
+        ascii: true,
+        ..Look::MONO
+    };
+    for (width, height) in [(60, 20), (100, 30), (160, 45)] {
+        let screen = drawn(width, height, &plain, &look);
+        assert!(screen.is_ascii(), "{screen}");
+    }
+}
+
+#[test]
+fn no_size_is_too_small_to_draw() {
+    let mut empty = snapshot();
+    empty.series.clear();
+    empty.stock.clear();
+    for width in [1, 5, 20, 60, 90, 140, 200] {
+        for height in [1, 2, 5, 10, 60] {
+            drawn(width, height, &snapshot(), &Look::COLOUR);
+            drawn(width, height, &empty, &Look::COLOUR);
+        }
+    }
+}
