@@ -1,6 +1,8 @@
-//! The tour in README.md works: every command, in the printed order, with the printed output.
+//! The documents are right: the tour in README.md prints what it says, and what documents refer to exists.
 
 // The attribute tells the lints that these are tests.
+#[cfg(test)]
+mod links;
 #[cfg(test)]
 mod page;
 #[cfg(test)]
