@@ -13,12 +13,12 @@ of events that is too slow. The services' own tests cover them.
 import argparse
 import sys
 
-from contract_kit import World, run_checks
+from contract_runner import World, run_checks
 
 # Importing a module registers its checks; they run in this order.
 import contract_frontend  # noqa: F401
 import contract_buying  # noqa: F401
-import contract_inner  # noqa: F401
+import contract_internal  # noqa: F401
 import contract_ledger  # noqa: F401
 
 

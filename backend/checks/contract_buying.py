@@ -5,7 +5,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from contract_frontend import FORMATS_REFUSED, FORMATS_TAKEN
-from contract_kit import check, new_key
+from contract_runner import check, new_key
 from contract_shapes import UUID, equal, expect, is_book, is_receipt, ok, refused
 
 V7 = "0190b6d5-7f3c-7cc0-8000-" + uuid.uuid4().hex[:12]

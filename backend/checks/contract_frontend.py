@@ -1,6 +1,6 @@
 """Contract checks of the front-end's reads and of HTTP in general."""
 
-from contract_kit import check, encode, pages
+from contract_runner import check, encode, pages
 from contract_shapes import allowed, cents, equal, expect, is_book, ok, refused
 
 DS, GS = "distributed systems", "graduate school"

@@ -7,7 +7,7 @@ import time
 from collections import Counter
 
 from contract_frontend import BAD_LIMITS
-from contract_kit import check, new_key
+from contract_runner import check, new_key
 from contract_shapes import TIME, UUID, equal, expect, fields_are, is_entry, ok, refused
 
 BAD_POSITIONS = ["abc", "-1", "1.5"]

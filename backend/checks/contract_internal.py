@@ -5,7 +5,7 @@ import time
 
 from contract_buying import BAD_QUANTITIES
 from contract_frontend import BAD_ITEMS, BAD_LIMITS, DS
-from contract_kit import check, encode, new_key, pages
+from contract_runner import check, encode, new_key, pages
 from contract_shapes import (UUID, allowed, equal, expect, fields_are, is_book, is_entry, is_problem, is_receipt, ok,
                              refused)
 

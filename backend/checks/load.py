@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Buys with many clients at once and records every answer.
 
-    storm.py --url http://127.0.0.1:8080 --clients 64 --attempts 2000 --item 2 --acks FILE [--seconds S] [--retry]
+    load.py --url http://127.0.0.1:8080 --clients 64 --attempts 2000 --item 2 --acks FILE [--seconds S] [--retry]
 
 Every attempt is an order with a fresh key. Its outcome is appended to the acks file, one JSON object per line, for
 check_ledger.py:
@@ -90,7 +90,7 @@ class Connection:
         self.reader = self.writer = None
 
 
-class Storm:
+class Load:
     """State shared by all clients: remaining attempts and results."""
 
     def __init__(self, arguments, items, acks):
@@ -124,12 +124,12 @@ class Storm:
 class Client:
     """One client on one connection."""
 
-    def __init__(self, storm):
-        self.storm, self.connection, self.pause_s = storm, Connection(storm.url), PAUSE_MIN_S
+    def __init__(self, load):
+        self.load, self.connection, self.pause_s = load, Connection(load.url), PAUSE_MIN_S
 
     async def run(self):
-        while (order := self.storm.next_order()) is not None:
-            self.storm.record(*order, *await self.buy(*order))
+        while (order := self.load.next_order()) is not None:
+            self.load.record(*order, *await self.buy(*order))
         self.connection.close()
 
     async def buy(self, order, item):
@@ -145,14 +145,14 @@ class Client:
             undecided = ("unknown" if maybe_sold else "refused"), None
             if status not in OUTCOME_UNKNOWN | NOTHING_CHANGED:
                 return undecided
-            if self.storm.retry or status in NOTHING_CHANGED:
+            if self.load.retry or status in NOTHING_CHANGED:
                 await self.pause()
-            if not self.storm.retry or time.monotonic() > give_up_at:
+            if not self.load.retry or time.monotonic() > give_up_at:
                 return undecided
 
     async def ask(self, order, item):
         """Sends one request. Returns its status, problem code and body."""
-        body = json.dumps({"item": item, "quantity": self.storm.quantity}).encode()
+        body = json.dumps({"item": item, "quantity": self.load.quantity}).encode()
         headers = f"content-type: application/json\r\nidempotency-key: {order}\r\n"
         try:
             status, answer = await self.connection.request("POST", "/buy", headers, body)
@@ -162,7 +162,7 @@ class Client:
             status, code, answer, name = LOST, None, None, LOST
         except Refused:
             status, code, answer, name = NO_CONNECTION, None, None, NO_CONNECTION
-        self.storm.answers[name] += 1
+        self.load.answers[name] += 1
         return status, code, answer
 
     async def pause(self):
@@ -193,19 +193,19 @@ async def run(arguments):
     if not items:
         raise ValueError("the shop has no books")
     with arguments.acks.open("a", encoding="utf-8") as acks:
-        storm, started = Storm(arguments, items, acks), time.monotonic()
-        await asyncio.gather(*(Client(storm).run() for _ in range(arguments.clients)))
-    return storm, time.monotonic() - started
+        load, started = Load(arguments, items, acks), time.monotonic()
+        await asyncio.gather(*(Client(load).run() for _ in range(arguments.clients)))
+    return load, time.monotonic() - started
 
 
-def report(storm, elapsed_s):
-    orders = sum(storm.outcomes.values())
+def report(load, elapsed_s):
+    orders = sum(load.outcomes.values())
     print(f"{orders} orders in {elapsed_s:.1f} s ({orders / max(elapsed_s, 1e-9):.0f}/s)")
     for status in ("sold", "sold-out", "refused", "unknown"):
-        print(f"  {status}: {storm.outcomes[status]}")
-    print(f"distinct orders sold: {len(storm.sold)}")
-    print("answers: " + (", ".join(f"{count} × {answer}" for answer, count in storm.answers.most_common()) or "none"))
-    for contradiction in storm.contradictions[:10]:
+        print(f"  {status}: {load.outcomes[status]}")
+    print(f"distinct orders sold: {len(load.sold)}")
+    print("answers: " + (", ".join(f"{count} × {answer}" for answer, count in load.answers.most_common()) or "none"))
+    for contradiction in load.contradictions[:10]:
         print(f"CONTRADICTION {contradiction}")
 
 
@@ -221,12 +221,12 @@ def main():
     parser.add_argument("--retry", action="store_true", help="repeat the same key until the order is decided")
     arguments = parser.parse_args()
     try:
-        storm, elapsed_s = asyncio.run(run(arguments))
+        load, elapsed_s = asyncio.run(run(arguments))
     except (OSError, ValueError, KeyError, TypeError, Lost, Refused) as error:
-        print(f"storm: {error!r}", file=sys.stderr)
+        print(f"load: {error!r}", file=sys.stderr)
         return 2
-    report(storm, elapsed_s)
-    return 1 if storm.contradictions else 0
+    report(load, elapsed_s)
+    return 1 if load.contradictions else 0
 
 
 if __name__ == "__main__":
