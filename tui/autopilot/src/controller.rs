@@ -8,7 +8,7 @@ use super::{Autopilot, Handle, Phase, Settings, Snapshot};
 
 /// What a key asks of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
+pub enum Action {
     /// Start, or stop what runs.
     StartOrStop,
     /// Pause, or go on.
@@ -21,7 +21,7 @@ pub enum Wish {
 
 /// A run, and whether a key stopped it; otherwise it goes on until it ends by itself.
 #[derive(Debug, Clone, Default)]
-pub struct Watched {
+pub struct WatchedRun {
     /// The newest run, if one was started.
     pub run: Option<Handle>,
     /// Whether it was stopped by a key.
@@ -30,15 +30,15 @@ pub struct Watched {
 
 /// A run that may be there or not.
 #[derive(Debug)]
-pub struct Cockpit {
+pub struct Controller {
     shop: ShopClient,
     settings: Settings,
-    watched: watch::Sender<Watched>,
+    watched: watch::Sender<WatchedRun>,
 }
 
-impl Cockpit {
+impl Controller {
     /// Nothing runs yet; of every run that is started or stopped here `watched` tells.
-    pub fn new(shop: ShopClient, settings: Settings, watched: watch::Sender<Watched>) -> Self {
+    pub fn new(shop: ShopClient, settings: Settings, watched: watch::Sender<WatchedRun>) -> Self {
         Self {
             shop,
             settings,
@@ -49,7 +49,7 @@ impl Cockpit {
     /// Starts a run in place of the one there was.
     pub fn start(&mut self) {
         let run = Autopilot::start(self.shop.clone(), self.settings.clone());
-        self.watched.send_replace(Watched {
+        self.watched.send_replace(WatchedRun {
             run: Some(run),
             stopped: false,
         });
@@ -76,22 +76,22 @@ impl Cockpit {
     }
 
     /// Does what a key asks.
-    pub fn act(&mut self, wish: Wish) {
+    pub fn act(&mut self, action: Action) {
         let phase = self.snapshot().map(|snapshot| snapshot.phase);
-        match (wish, self.run()) {
-            (Wish::StartOrStop, Some(run)) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
+        match (action, self.run()) {
+            (Action::StartOrStop, Some(run)) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
                 // Only when the old run is over may the next one begin.
                 if !self.was_stopped() {
                     self.watched.send_modify(|watched| watched.stopped = true);
                     tokio::spawn(async move { run.stop().await.map(drop) });
                 }
             }
-            (Wish::StartOrStop, _) => self.start(),
-            (Wish::Pause, Some(run)) if phase == Some(Phase::Paused) => run.resume(),
-            (Wish::Pause, Some(run)) => run.pause(),
-            (Wish::Pause, None) => {}
-            (Wish::Fewer, _) => self.set_shoppers(|now| now.saturating_sub(step(now.saturating_sub(1)))),
-            (Wish::More, _) => self.set_shoppers(|now| now.saturating_add(step(now))),
+            (Action::StartOrStop, _) => self.start(),
+            (Action::Pause, Some(run)) if phase == Some(Phase::Paused) => run.resume(),
+            (Action::Pause, Some(run)) => run.pause(),
+            (Action::Pause, None) => {}
+            (Action::Fewer, _) => self.set_shoppers(|now| now.saturating_sub(step(now.saturating_sub(1)))),
+            (Action::More, _) => self.set_shoppers(|now| now.saturating_add(step(now))),
         }
     }
 

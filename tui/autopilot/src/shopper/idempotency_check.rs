@@ -9,7 +9,7 @@ use common::client::Settled;
 
 /// A purchase as it was answered, and can be asked for again.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Decided {
     pub(super) key: Key,
     pub(super) asked: Asked,
     /// The receipt; nothing where it was refused for good.
@@ -18,26 +18,26 @@ pub(super) struct Told {
 
 impl Shopper<'_> {
     /// Asks for the last sale and the last refusal once more, with their keys: the answers must be what they were.
-    pub(super) async fn ask_again(&mut self) {
+    pub(super) async fn check_idempotency(&mut self) {
         for told in self.told.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
             let order = self.shared.run.order(told.key);
             let again = tokio::select! {
                 again = self.settle(told.key, told.asked) => again,
-                () = self.shared.hurry.cancelled() => None,
+                () = self.shared.abort.cancelled() => None,
             };
             let Some(Settled::Decided(answer)) = again else {
                 continue;
             };
             let found = answer.parse::<Receipt>().ok();
             let (before, now) = (words(told.receipt.as_ref(), order), words(found.as_ref(), order));
-            let mut gathered = self.shared.gathered();
-            gathered.findings.count(Check::OneAnswerPerKey, 1);
+            let mut stats = self.shared.stats();
+            stats.findings.count(Check::OneAnswerPerKey, 1);
             if before != now {
                 let detail = format!(
                     "shopper {} was answered twice with different words for order {order}",
                     self.number
                 );
-                gathered.findings.add(Check::OneAnswerPerKey, detail, vec![before, now]);
+                stats.findings.add(Check::OneAnswerPerKey, detail, vec![before, now]);
             }
         }
     }

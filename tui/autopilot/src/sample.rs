@@ -15,7 +15,7 @@ const BOOKS_MAX: usize = 10_000;
 
 /// One book of the sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ShelfBook {
+pub struct SampleBook {
     /// Its number.
     pub item: ItemNumber,
     /// Its title, as the store sent it.
@@ -30,16 +30,16 @@ pub struct ShelfBook {
 
 /// The sample. The same store gives the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shelf {
+pub struct BookSample {
     /// In the store's order.
     pub topics: Vec<Arc<str>>,
     /// By item number.
-    pub books: Vec<ShelfBook>,
+    pub books: Vec<SampleBook>,
     /// Where the ledger stood when the reading began, or a little before.
     pub head: Seq,
 }
 
-impl Shelf {
+impl BookSample {
     /// Reads the sample: every topic gets an equal share of it.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ async fn read_topic(
     shop: &ShopClient,
     topic: &str,
     share: usize,
-    books: &mut BTreeMap<ItemNumber, ShelfBook>,
+    books: &mut BTreeMap<ItemNumber, SampleBook>,
 ) -> Result<(), Error> {
     let mut after: Option<String> = None;
     let mut taken = 0;
@@ -83,7 +83,7 @@ async fn read_topic(
         }
         taken += page.books.len();
         books.extend(page.books.into_iter().map(|book| {
-            let kept = ShelfBook {
+            let kept = SampleBook {
                 item: book.item,
                 title: book.title.into(),
                 cost: book.cost,
@@ -104,15 +104,15 @@ async fn read_topic(
 pub(super) mod tests {
     use super::*;
 
-    pub(crate) fn four_books() -> Shelf {
-        let book = |(item, title, start): (u64, &str, u64)| ShelfBook {
+    pub(crate) fn four_books() -> BookSample {
+        let book = |(item, title, start): (u64, &str, u64)| SampleBook {
             item: ItemNumber::try_from(item).unwrap(),
             title: title.into(),
             cost: Cost::default(),
             start: Stock::try_from(start).unwrap(),
             seq: Seq(item),
         };
-        Shelf {
+        BookSample {
             topics: vec!["distributed systems".into(), "graduate school".into()],
             books: [
                 (1, "How to get a good grade in 677 in 20 minutes a day", 400),

@@ -13,8 +13,8 @@ use super::engine::{Progress, Shared, elapsed};
 use super::outcome::Verb;
 use super::plan::Plans;
 use super::report::{self, Latency, Operation, Operations, Report, StockLine};
+use super::sample::BookSample;
 use super::series::{Overview, Series};
-use super::shelf::Shelf;
 use super::stock::Stocks;
 use super::tally::Tally;
 use super::workload::Workload;
@@ -25,23 +25,23 @@ use common::backoff::Backoff;
 const SECOND: Duration = Duration::from_secs(1);
 
 /// Conducts a run from its start to its report.
-pub(super) async fn conduct(shared: &Arc<Shared>) -> Result<Report, Error> {
-    let shelf = Arc::new(read_shelf(shared).await?);
-    if shelf.books.is_empty() {
+pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
+    let sample = Arc::new(read_sample(shared).await?);
+    if sample.books.is_empty() {
         return Err(Error::NoBooks);
     }
-    shared.shop.observe_seq(shelf.head);
-    let plans = Arc::new(Plans::new(&shared.settings, Arc::clone(&shelf)));
+    shared.shop.observe_seq(sample.head);
+    let plans = Arc::new(Plans::new(&shared.settings, Arc::clone(&sample)));
     write_plan(shared, &plans).await?;
     let series = Series::create(&shared.settings).await?;
     {
-        let mut gathered = shared.gathered();
-        gathered.stocks = Stocks::of(&shelf);
-        gathered.began = Some(Instant::now());
-        gathered.trouble = None;
+        let mut stats = shared.stats();
+        stats.stocks = Stocks::of(&sample);
+        stats.began = Some(Instant::now());
+        stats.last_error = None;
     }
     shared.phase.send_replace(Progress::Running);
-    let mut auditor = Auditor::new(Arc::clone(shared), &shelf);
+    let mut auditor = Auditor::new(Arc::clone(shared), &sample);
     let mut helpers = JoinSet::new();
     helpers.spawn(follow_feed(Arc::clone(shared)));
     if let Some(copies) = shared.settings.restock {
@@ -57,25 +57,25 @@ pub(super) async fn conduct(shared: &Arc<Shared>) -> Result<Report, Error> {
     };
     let (overview, ()) = tokio::join!(shopping, auditor.watch());
     {
-        let mut gathered = shared.gathered();
-        gathered.elapsed = gathered.elapsed.or_else(|| gathered.began.map(|began| began.elapsed()));
+        let mut stats = shared.stats();
+        stats.elapsed = stats.elapsed.or_else(|| stats.began.map(|began| began.elapsed()));
     }
     shared.phase.send_replace(Progress::Closing);
     let closed = tokio::select! {
-        audited = auditor.close(&shelf) => Some(audited),
-        () = shared.hurry.cancelled() => None,
+        audited = auditor.close(&sample) => Some(audited),
+        () = shared.abort.cancelled() => None,
     };
-    let audited = closed.unwrap_or_else(|| auditor.so_far(Some("it was cut short".to_owned())));
+    let audited = closed.unwrap_or_else(|| auditor.partial(Some("it was cut short".to_owned())));
     Ok(report(shared, &plans, audited, overview))
 }
 
 /// Asks until the store answers: it may be on its way up.
-async fn read_shelf(shared: &Shared) -> Result<Shelf, Error> {
+async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
     let mut backoff = Backoff::RECONNECT;
     loop {
         let error = tokio::select! {
-            shelf = Shelf::read(&shared.shop) => match shelf {
-                Ok(shelf) => return Ok(shelf),
+            sample = BookSample::read(&shared.shop) => match sample {
+                Ok(sample) => return Ok(sample),
                 Err(error) => error,
             },
             () = shared.stopping.cancelled() => return Err(Error::Lost),
@@ -85,7 +85,7 @@ async fn read_shelf(shared: &Shared) -> Result<Shelf, Error> {
             ClientError::Problem(problem) => problem.status >= 500,
             ClientError::Malformed { .. } => false,
         };
-        shared.gathered().trouble = Some(text::sanitize(&error.to_string()).into_owned());
+        shared.stats().last_error = Some(text::sanitize(&error.to_string()).into_owned());
         if !is_away {
             return Err(error.into());
         }
@@ -135,7 +135,7 @@ async fn shop_until_stopped(
     loop {
         // A shopper that is not wanted any more waits; it goes on with its own plan when it is wanted again.
         let wanted = control.borrow_and_update().shoppers;
-        while started < wanted && !shared.used_up.is_cancelled() {
+        while started < wanted && !shared.budget_exhausted.is_cancelled() {
             shoppers.spawn(shopper::run(Arc::clone(shared), Arc::clone(plans), started));
             started += 1;
         }
@@ -145,12 +145,12 @@ async fn shop_until_stopped(
             () = warm_up.as_mut(), if !is_warm => {
                 is_warm = true;
                 second.reset();
-                let mut gathered = shared.gathered();
-                gathered.tally = Tally::new();
-                gathered.began = Some(Instant::now());
+                let mut stats = shared.stats();
+                stats.tally = Tally::new();
+                stats.began = Some(Instant::now());
             }
             _ = second.tick() => {
-                let second = shared.gathered().tally.turn();
+                let second = shared.stats().tally.turn();
                 if is_warm {
                     series.push(second);
                 }
@@ -161,24 +161,24 @@ async fn shop_until_stopped(
                     break;
                 }
                 // One that ends by itself found the operations used up; those that wait have nothing left to do.
-                shared.used_up.cancel();
+                shared.budget_exhausted.cancel();
             }
         }
     }
     // The time since is the audit's: the shoppers ask once more for what they were told.
-    let mut gathered = shared.gathered();
-    gathered.elapsed = gathered.began.map(|began| began.elapsed());
-    drop(gathered);
+    let mut stats = shared.stats();
+    stats.elapsed = stats.began.map(|began| began.elapsed());
+    drop(stats);
     series.close()
 }
 
 fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) -> Report {
     let settings = &shared.settings;
-    let gathered = shared.gathered();
-    let elapsed = elapsed(&gathered);
-    let requests = gathered.tally.requests();
+    let stats = shared.stats();
+    let elapsed = elapsed(&stats);
+    let requests = stats.tally.requests();
     let operation = |verb| {
-        let counted = gathered.tally.verb(verb);
+        let counted = stats.tally.verb(verb);
         Operation {
             requests: counted.requests,
             ok: counted.ok,
@@ -186,7 +186,7 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
             latency_us: Latency::of(&counted.latency),
         }
     };
-    let stock = gathered.stocks.0.iter().map(|(item, book)| StockLine {
+    let stock = stats.stocks.0.iter().map(|(item, book)| StockLine {
         item: *item,
         start: book.start.get(),
         sold: book.sold,
@@ -208,9 +208,9 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
             lookup: operation(Verb::Lookup),
             buy: operation(Verb::Buy),
         },
-        outcomes: gathered.tally.outcomes,
+        outcomes: stats.tally.outcomes,
         stock: stock.collect(),
-        workload: Workload::of(settings, |verb| gathered.tally.verb(verb).requests),
+        workload: Workload::of(settings, |verb| stats.tally.verb(verb).requests),
         faults: None,
         audit: audited.audit,
         overview,

@@ -27,12 +27,12 @@ pub(super) enum State {
     /// Nothing arrives any more; when it is whole again, what was connected is cut.
     Dead,
     /// Requests with a key arrive twice.
-    Doubling,
+    Duplicate,
 }
 
 /// A cable.
 #[derive(Debug)]
-pub(super) struct Cable {
+pub(super) struct Proxy {
     address: SocketAddr,
     shared: Arc<Shared>,
     _unplugged_when_dropped: DropGuard,
@@ -43,7 +43,7 @@ struct Shared {
     target: SocketAddr,
     state: watch::Sender<State>,
     cuts: watch::Sender<u64>,
-    doubled: AtomicU64,
+    duplicated: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,21 +52,21 @@ enum Direction {
     Back,
 }
 
-impl Cable {
+impl Proxy {
     /// Lays a cable to an address.
     ///
     /// # Errors
     /// When no port is free.
-    pub(super) async fn lay(target: SocketAddr) -> io::Result<Self> {
+    pub(super) async fn bind(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let shared = Arc::new(Shared {
             target,
             state: watch::Sender::new(State::Whole),
             cuts: watch::Sender::new(0),
-            doubled: AtomicU64::new(0),
+            duplicated: AtomicU64::new(0),
         });
         let unplugged = CancellationToken::new();
-        let cable = Self {
+        let proxy = Self {
             address: listener.local_addr()?,
             shared: Arc::clone(&shared),
             _unplugged_when_dropped: unplugged.clone().drop_guard(),
@@ -79,7 +79,7 @@ impl Cable {
                 }
             }
         });
-        Ok(cable)
+        Ok(proxy)
     }
 
     /// Where to plug in.
@@ -98,8 +98,8 @@ impl Cable {
     }
 
     /// Requests that were sent twice.
-    pub(super) fn doubled(&self) -> u64 {
-        self.shared.doubled.load(Ordering::Relaxed)
+    pub(super) fn duplicated(&self) -> u64 {
+        self.shared.duplicated.load(Ordering::Relaxed)
     }
 }
 
@@ -149,11 +149,11 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
                 let _ = state.wait_for(|state| *state != State::Dead).await;
                 return Ok(());
             }
-            State::Doubling if way == Direction::There && is_whole_purchase(chunk) => {
-                shared.doubled.fetch_add(1, Ordering::Relaxed);
+            State::Duplicate if way == Direction::There && is_whole_purchase(chunk) => {
+                shared.duplicated.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(send_double(shared.target, chunk.to_vec()));
             }
-            State::Whole | State::Doubling => {}
+            State::Whole | State::Duplicate => {}
         }
         to.write_all(chunk).await?;
     }
@@ -218,30 +218,30 @@ mod tests {
     #[tokio::test]
     async fn a_cable_carries_both_ways_until_it_is_cut_and_then_carries_again() {
         let (address, _told) = echo().await;
-        let cable = Cable::lay(address).await.unwrap();
-        let mut stream = TcpStream::connect(cable.address).await.unwrap();
+        let proxy = Proxy::bind(address).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.address).await.unwrap();
         assert_eq!(say(&mut stream, "hello").await.as_deref(), Some("hello"));
-        cable.cut();
+        proxy.cut();
         assert_eq!(say(&mut stream, "hello").await, None);
-        let mut stream = TcpStream::connect(cable.address).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.address).await.unwrap();
         assert_eq!(say(&mut stream, "again").await.as_deref(), Some("again"));
     }
 
     #[tokio::test]
     async fn what_a_dead_cable_swallowed_never_arrives() {
         let (address, mut told) = echo().await;
-        let cable = Cable::lay(address).await.unwrap();
-        let mut stream = TcpStream::connect(cable.address).await.unwrap();
+        let proxy = Proxy::bind(address).await.unwrap();
+        let mut stream = TcpStream::connect(proxy.address).await.unwrap();
         say(&mut stream, "first").await.unwrap();
-        cable.set(State::Dead);
+        proxy.set(State::Dead);
         stream.write_all(b"second").await.unwrap();
         let mut lost = vec![0; 16];
         let reading = tokio::spawn(async move { stream.read(&mut lost).await.unwrap_or(0) });
         // Whoever has swallowed something waits for the cable to be whole.
-        while cable.shared.state.receiver_count() == 0 {
+        while proxy.shared.state.receiver_count() == 0 {
             tokio::task::yield_now().await;
         }
-        cable.set(State::Whole);
+        proxy.set(State::Whole);
         assert_eq!(told.recv().await.as_deref(), Some("first"));
         let _ = reading.await;
         assert!(told.try_recv().is_err(), "what was lost arrived");
@@ -250,9 +250,9 @@ mod tests {
     #[tokio::test]
     async fn a_purchase_with_a_key_is_doubled_and_nothing_else_is() {
         let (address, mut told) = echo().await;
-        let cable = Cable::lay(address).await.unwrap();
-        cable.set(State::Doubling);
-        let mut stream = TcpStream::connect(cable.address).await.unwrap();
+        let proxy = Proxy::bind(address).await.unwrap();
+        proxy.set(State::Duplicate);
+        let mut stream = TcpStream::connect(proxy.address).await.unwrap();
         let purchase = "POST /buy HTTP/1.1\r\nIdempotency-Key: x\r\ncontent-length: 2\r\n\r\n{}";
         for words in ["GET / HTTP/1.1\r\n\r\n", purchase] {
             say(&mut stream, words).await.unwrap();
@@ -262,6 +262,6 @@ mod tests {
             heard.push(told.recv().await.unwrap());
         }
         assert_eq!(heard.iter().filter(|words| *words == purchase).count(), 2);
-        assert_eq!(cable.doubled(), 1);
+        assert_eq!(proxy.duplicated(), 1);
     }
 }

@@ -38,14 +38,14 @@ impl Display for Text<'_> {
 
 impl Report {
     /// The page, in HTML.
-    pub fn page(&self) -> String {
+    pub fn html(&self) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
-        let _ = self.write_page(&mut page);
+        let _ = self.write_html(&mut page);
         page
     }
 
-    fn write_page(&self, out: &mut String) -> fmt::Result {
+    fn write_html(&self, out: &mut String) -> fmt::Result {
         let verdict = self.audit.verdict.word();
         writeln!(
             out,
@@ -71,7 +71,7 @@ impl Report {
         self.write_operations(out)?;
         self.write_audit(out)?;
         self.write_faults(out)?;
-        self.write_shelf(out)?;
+        self.write_books(out)?;
         writeln!(out, "</body>\n</html>")
     }
 
@@ -166,12 +166,12 @@ impl Report {
         writeln!(
             out,
             "<h2>Faults</h2>\n<p>{:.1} a second before the first fault, {:.1} from then on: {:.0}% kept. {} requests were \
-             doubled. Services ended unasked {} times.</p>\n<table>\n<tr><th>fault</th><th>times</th><th>longest ms</th>\
+             duplicated. Services ended unasked {} times.</p>\n<table>\n<tr><th>fault</th><th>times</th><th>longest ms</th>\
              <th>recovery p50 ms</th><th>recovery max ms</th></tr>",
             faults.calm_rate,
             faults.rate,
             faults.kept * 100.0,
-            faults.doubled,
+            faults.duplicated,
             faults.died
         )?;
         for (name, kind) in &faults.kinds {
@@ -200,7 +200,7 @@ impl Report {
         writeln!(out, "</table></details>")
     }
 
-    fn write_shelf(&self, out: &mut String) -> fmt::Result {
+    fn write_books(&self, out: &mut String) -> fmt::Result {
         writeln!(
             out,
             "<h2>Stock</h2>\n<table>\n<tr><th>title</th><th>item</th><th>start</th><th>sold</th><th>restocked</th><th>end</th>\

@@ -19,7 +19,7 @@ pub(crate) enum Kind {
 
 /// An acknowledged change of a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Act {
+pub(crate) struct OperationRecord {
     /// The entry that it is, as it was acknowledged.
     pub(crate) seq: Seq,
     /// When it was asked for, in microseconds of the run.
@@ -39,7 +39,7 @@ pub(crate) struct Act {
 /// Stands for a cost or a stock that was not told; neither can be that large.
 const ABSENT: u32 = u32::MAX;
 
-impl Act {
+impl OperationRecord {
     /// Writes it at the end of a buffer.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (tag, copies, cost) = match self.kind {
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn an_act_is_read_as_it_was_written() {
-        let sold = Act {
+        let sold = OperationRecord {
             seq: Seq(7),
             invoked_us: 1,
             answered_us: u64::MAX,
@@ -126,7 +126,7 @@ mod tests {
             kind: Kind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
             stock: Some(Stock::ZERO),
         };
-        let restocked = Act {
+        let restocked = OperationRecord {
             kind: Kind::Restocked(500),
             stock: None,
             ..sold
@@ -135,8 +135,8 @@ mod tests {
         for act in [sold, restocked] {
             bytes.clear();
             act.write(&mut bytes);
-            assert_eq!((bytes.len(), Act::read(&bytes)), (BYTES, Some(act)));
+            assert_eq!((bytes.len(), OperationRecord::read(&bytes)), (BYTES, Some(act)));
         }
-        assert_eq!(Act::read(&bytes[1..]), None);
+        assert_eq!(OperationRecord::read(&bytes[1..]), None);
     }
 }
