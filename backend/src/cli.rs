@@ -14,7 +14,7 @@ use common::time::parse_duration;
 
 pub use self::commands::{AuditArgs, ExportArgs, GenerateArgs, ImportArgs};
 use crate::all;
-use crate::catalog::Listings;
+use crate::catalog::InitialCatalog;
 use crate::commands::Command;
 use crate::descriptors;
 use crate::service::{CatalogSettings, Listen};
@@ -310,7 +310,7 @@ impl StoreArgs {
         Ok(CatalogSettings {
             store: self.place.url()?,
             edit: if self.discard_edit { Edit::Discard } else { Edit::Refuse },
-            books: self.books.map_or(Listings::Default, Listings::File),
+            books: self.books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File),
             token,
         })
     }

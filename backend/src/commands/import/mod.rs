@@ -12,7 +12,7 @@ use common::{Seq, StoreId, Timestamp};
 use self::summary::Summary;
 use super::output::tell;
 use super::progress::Progress;
-use crate::catalog::Changes;
+use crate::catalog::CatalogDiff;
 use crate::store::catalog_file::{self, Listing};
 use crate::store::{self, Edit, Loaded, Store};
 
@@ -60,7 +60,7 @@ impl Import {
                 self.store
             );
         };
-        let changes = Changes::between(before.head, &before.books, listings, self.replace, Timestamp::now());
+        let changes = CatalogDiff::between(before.head, &before.books, listings, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         self.show(&summary)?;
         let is_needed = !changes.entries.is_empty() || is_edit;
@@ -130,7 +130,7 @@ fn read(path: &Path) -> Result<Vec<Listing>> {
     Ok(catalog_file::parse(&text, Path::new("standard input"))?)
 }
 
-fn write(store: &dyn Store, head: Seq, changes: &Changes) -> Result<()> {
+fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
     match store.import(head, &changes.entries, &changes.books) {
         Err(store::Error::Conflict) => Err(eyre!(
             "somebody else changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
