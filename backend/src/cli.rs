@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use color_eyre::eyre::{Context, Result, bail};
 use common::time::parse_duration;
 
 use crate::all;
-use crate::catalog::Listings;
+use crate::catalog::InitialCatalog;
 use crate::commands::{Command, StoreArg};
 use crate::descriptors;
 use crate::service::{CatalogSettings, Listen};
-use crate::store::Edit;
+use crate::store::EditPolicy;
 
 /// The bookstore's services, headless.
 #[derive(Debug, Parser)]
@@ -267,8 +267,12 @@ impl StoreArgs {
     fn settings(self, token: Option<Arc<str>>) -> Result<CatalogSettings> {
         Ok(CatalogSettings {
             store: self.store.url()?,
-            edit: if self.discard_edit { Edit::Discard } else { Edit::Refuse },
-            books: self.books.map_or(Listings::Default, Listings::File),
+            edit: if self.discard_edit {
+                EditPolicy::Discard
+            } else {
+                EditPolicy::Refuse
+            },
+            books: self.books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File),
             token,
         })
     }

@@ -2,16 +2,16 @@
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Args;
-use color_eyre::eyre::Result;
 use common::wire::Book;
 
 use super::StoreArg;
 use super::output::{Target, tell};
 use super::progress::Progress;
 use super::transfer::transfer;
-use crate::store::catalog_file::{Row, Writer};
-use crate::store::{self, Inspection, Loaded};
+use crate::store::catalog_file::{CatalogRowRef, CatalogWriter};
+use crate::store::{self, Inspection, StoreState};
 
 /// Rows between two updates of the progress bar.
 const PROGRESS_ROWS: usize = 1_000;
@@ -52,7 +52,7 @@ impl Export {
 }
 
 /// Reads a store whose catalog file was not edited by hand. The returned store holds the lock.
-pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, Loaded)> {
+pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {
     let progress = Progress::waiting(format!("opening {url}"));
     let Inspection { store, edits, .. } = store::inspect(url)?;
     if !edits.is_empty() {
@@ -69,10 +69,10 @@ pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, Loaded
 
 fn write(out: &mut dyn std::io::Write, books: &[Book], target: &Target, progress: &Progress) -> Result<()> {
     let with_author = books.iter().any(|book| book.author.is_some());
-    let mut writer = Writer::begin(out, with_author, target.path())?;
+    let mut writer = CatalogWriter::begin(out, with_author, target.path())?;
     for books in books.chunks(PROGRESS_ROWS) {
         for book in books {
-            writer.write(Row::from(book))?;
+            writer.write(CatalogRowRef::from(book))?;
         }
         progress.add(books.len());
     }

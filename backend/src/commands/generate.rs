@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Args;
-use color_eyre::eyre::Result;
 use common::{Cost, ItemNumber, Stock};
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
-use crate::store::catalog_file::{Listing, Row, Writer};
+use crate::store::catalog_file::{CatalogRow, CatalogRowRef, CatalogWriter};
 
 // Word lists, separated by commas.
 const ADJECTIVES: &str = "Quiet, Distant, Crooked, Golden, Forgotten, Patient, Northern, Paper, Silver, Restless, Borrowed, Hidden, \
@@ -52,10 +52,10 @@ impl Generate {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = Progress::counting("generating books", self.books.into());
         self.file.write(|out| {
-            let mut writer = Writer::begin(out, true, self.file.path())?;
+            let mut writer = CatalogWriter::begin(out, true, self.file.path())?;
             let mut generator = Generator::new(self.seed, self.topics);
             for number in 1..=self.books {
-                writer.write(Row::from(&generator.book(number)?))?;
+                writer.write(CatalogRowRef::from(&generator.book(number)?))?;
                 if number % PROGRESS_ROWS == 0 {
                     progress.add(PROGRESS_ROWS as usize);
                 }
@@ -96,7 +96,7 @@ impl Generator {
         }
     }
 
-    fn book(&mut self, number: u32) -> Result<Listing> {
+    fn book(&mut self, number: u32) -> Result<CatalogRow> {
         let (random, words) = (&mut self.random, &self.words);
         let drawn: f64 = random.random();
         let topic = self.topics.partition_point(|&cumulative| cumulative < drawn);
@@ -117,7 +117,7 @@ impl Generator {
             60..95 => random.random_range(50..500),
             _ => random.random_range(500..5_000),
         };
-        Ok(Listing {
+        Ok(CatalogRow {
             item: ItemNumber::try_from(u64::from(number))?,
             title: words.title(number),
             stock: Stock::try_from(stock)?,
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn titles_are_unique_and_the_first_topic_has_the_most_books() {
         let mut generator = Generator::new(1, 30);
-        let books: Vec<Listing> = (1..=10_000).map(|number| generator.book(number).unwrap()).collect();
+        let books: Vec<CatalogRow> = (1..=10_000).map(|number| generator.book(number).unwrap()).collect();
         let titles: HashSet<_> = books.iter().map(|book| &book.title).collect();
         assert_eq!(titles.len(), books.len());
         let mut counts = HashMap::new();

@@ -11,8 +11,8 @@ mod transfer;
 
 use std::process::ExitCode;
 
+use anyhow::{Context, Result};
 use clap::{Args, Subcommand};
-use color_eyre::eyre::{OptionExt, Result};
 
 use self::export::Export;
 use self::generate::Generate;
@@ -42,7 +42,7 @@ pub enum Command {
     ///
     /// Replays the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
     /// a sale takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
-    /// store's books are those that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything
+    /// store's books are those that the ledger gives. CatalogDiff nothing. Exit code 1 and the first violation if anything
     /// is wrong.
     Audit(Audit),
     /// Generate a catalog file of any size
@@ -73,8 +73,8 @@ impl StoreArg {
     /// # Errors
     /// If none is given and there is no default.
     pub(crate) fn url(&self) -> Result<store::Url> {
-        let url = self.store.clone().or_else(store::Url::of_user);
-        url.ok_or_eyre("no data folder is known; say where the store is with --store")
+        let url = self.store.clone().or_else(store::Url::user_default);
+        url.context("no data folder is known; say where the store is with --store")
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
-use color_eyre::eyre::{Result, bail, ensure, eyre};
+use anyhow::{Result, anyhow, bail, ensure};
 use common::wire::Book;
 use common::{Entry, ItemNumber, Seq};
 
@@ -13,7 +13,7 @@ use super::audit;
 use super::export::inspect;
 use super::output::tell;
 use super::progress::Progress;
-use crate::store::{self, Edit, Loaded, Store};
+use crate::store::{self, EditPolicy, Store, StoreState};
 
 /// Entries copied as one durable batch.
 const BATCH_ENTRIES: usize = 20_000;
@@ -23,15 +23,15 @@ pub(super) fn transfer(from: &store::Url, to: &store::Url, json: bool) -> Result
     ensure!(from != to, "{from} cannot be copied into itself");
     let (source, loaded) = inspect(from)?;
     ensure!(loaded.head > Seq::ZERO, "{from} has no entries to copy");
-    let target = store::open(to, Edit::Refuse)?;
+    let target = store::open(to, EditPolicy::Refuse)?;
     let resume_after = match target.load() {
-        Err(store::Error::Unfinished { head, .. }) => head,
+        Err(store::Error::RestoreIncomplete { head, .. }) => head,
         Ok(there) if there.head == Seq::ZERO && there.books.is_empty() => Seq::ZERO,
         Ok(_) => bail!("{to} already is a store; copy into a new one"),
         Err(error) => return Err(error.into()),
     };
     let books = copy(&*source, loaded, &*target, resume_after).map_err(|error| match error.downcast_ref() {
-        Some(store::Error::Conflict) => eyre!("another program writes to {to}; stop every catalog that uses it"),
+        Some(store::Error::Conflict) => anyhow!("another program writes to {to}; stop every catalog that uses it"),
         _ => error,
     })?;
     drop((source, target));
@@ -39,7 +39,7 @@ pub(super) fn transfer(from: &store::Url, to: &store::Url, json: bool) -> Result
 }
 
 /// Copies the ledger, of which the target already has the entries up to `resume_after`, then the books. Returns the books.
-fn copy(source: &dyn Store, loaded: Loaded, target: &dyn Store, resume_after: Seq) -> Result<Vec<Book>> {
+fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after: Seq) -> Result<Vec<Book>> {
     let head = loaded.head;
     ensure!(
         resume_after <= head,

@@ -6,18 +6,18 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use clap::error::ErrorKind;
-use color_eyre::eyre::{Context, Result, bail, eyre};
 use common::{Seq, StoreId, Timestamp};
 
 use self::summary::Summary;
 use super::StoreArg;
 use super::output::tell;
 use super::progress::Progress;
-use crate::catalog::Changes;
-use crate::store::catalog_file::{self, Listing};
-use crate::store::{self, Edit, Loaded, Store};
+use crate::catalog::CatalogDiff;
+use crate::store::catalog_file::{self, CatalogRow};
+use crate::store::{self, EditPolicy, Store, StoreState};
 
 /// `bookstored import`.
 #[derive(Debug, Args)]
@@ -57,7 +57,7 @@ impl Import {
         let store = self.open(&url, listings.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
-            None => Loaded {
+            None => StoreState {
                 store: StoreId::generate(),
                 head: Seq::ZERO,
                 books: Vec::new(),
@@ -66,13 +66,15 @@ impl Import {
         let is_edit = listings.is_none();
         let listings = match (listings, &store) {
             (Some(listings), _) => Some(listings),
-            (None, Some(store)) => store.edit().map_or_else(|| store.seed(), |edit| Ok(Some(edit)))?,
+            (None, Some(store)) => store
+                .manual_edit()
+                .map_or_else(|| store.seed_rows(), |edit| Ok(Some(edit)))?,
             (None, None) => None,
         };
         let Some(listings) = listings else {
             bail!("{url}: the catalog file was not edited; name a FILE to import");
         };
-        let changes = Changes::between(before.head, &before.books, listings, self.replace, Timestamp::now());
+        let changes = CatalogDiff::between(before.head, &before.books, listings, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         if !self.json {
             write!(io::stdout(), "{}", summary.list())?;
@@ -101,9 +103,9 @@ impl Import {
             return Ok(None);
         }
         let edit = match (has_file, self.discard_edit) {
-            (false, _) => Edit::Take,
-            (true, true) => Edit::Discard,
-            (true, false) => Edit::Refuse,
+            (false, _) => EditPolicy::KeepForImport,
+            (true, true) => EditPolicy::Discard,
+            (true, false) => EditPolicy::Refuse,
         };
         Ok(Some(store::open(url, edit)?))
     }
@@ -121,7 +123,7 @@ impl Import {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Listing>> {
+fn read(path: &Path) -> Result<Vec<CatalogRow>> {
     let _progress = Progress::waiting(format!("reading {}", path.display()));
     if path.as_os_str() != "-" {
         return Ok(catalog_file::read(path)?);
@@ -132,9 +134,9 @@ fn read(path: &Path) -> Result<Vec<Listing>> {
     Ok(catalog_file::parse(&text, Path::new("standard input"))?)
 }
 
-fn write(store: &dyn Store, head: Seq, changes: &Changes) -> Result<()> {
+fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
     match store.import(head, &changes.entries, &changes.books) {
-        Err(store::Error::Conflict) => Err(eyre!(
+        Err(store::Error::Conflict) => Err(anyhow!(
             "another program changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
              again"
         )),
