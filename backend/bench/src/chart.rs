@@ -26,7 +26,7 @@ pub(crate) fn draw(goals: &[Goal]) -> String {
     );
     let mut top = HEAD_HEIGHT;
     for goal in goals {
-        let (part, is_cut) = match goal.part() {
+        let (part, is_cut) = match goal.relative() {
             part if part > PART_MAX => (PART_MAX, true),
             part => (part.max(0.0), false),
         };

@@ -1,36 +1,32 @@
-//! What the bookstore costs while nobody comes.
+//! CPU time of the bookstore without requests.
 
 use std::time::Duration;
 
 use anyhow::Result;
 
-use crate::ask::Ask;
 use crate::load::Connection;
+use crate::operation::Operation;
 use crate::processes::{Program, Setup};
 use crate::report::{Bound, Heading, Report};
-use crate::sample::Bench;
+use crate::sample::Settings;
 
-/// After the last request, before it counts.
-const SETTLE: Duration = Duration::from_secs(3);
+/// The time between the last request and the measurement.
+const PAUSE: Duration = Duration::from_secs(3);
 
 const HEADING: Heading = Heading {
     title: "Idle",
-    about: "Three processes, CSV store, after a lookup and a purchase, and no connection open. The system counts in hundredths of a \
+    about: "Three processes, CSV store, after a lookup and a purchase, with no connection open. The kernel counts CPU time in hundredths of a \
             second.",
     columns: &["for s", "CPU s", "switches", "MiB"],
 };
 
-/// Measures it.
-///
-/// # Errors
-/// When a program does not start or answers anything but success.
-pub(crate) async fn measure(time: Duration, bench: &Bench, report: &mut Report) -> Result<()> {
-    let program = Program::bookstore(&bench.binaries, &Setup::default())?;
-    let mut customer = Connection::open(program.address).await?;
-    customer.ask(Ask::Lookup).await?;
-    customer.ask(Ask::Buy).await?;
-    drop(customer);
-    tokio::time::sleep(SETTLE).await;
+pub(crate) async fn measure(time: Duration, settings: &Settings, report: &mut Report) -> Result<()> {
+    let program = Program::bookstore(&settings.binaries, &Setup::default())?;
+    let mut client = Connection::open(program.address).await?;
+    client.send(Operation::Lookup).await?;
+    client.send(Operation::Buy).await?;
+    drop(client);
+    tokio::time::sleep(PAUSE).await;
     let before = program.usage();
     tokio::time::sleep(time).await;
     let used = program.usage().since(before);

@@ -1,5 +1,5 @@
-//! The load: connections that send one request after the other over plain sockets, as lean as a generator on the same
-//! machine has to be.
+//! The load generator: connections that send one request after the other over plain sockets. It runs on the measured
+//! machine and therefore must be cheap.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,52 +13,51 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::ask::Ask;
+use crate::operation::Operation;
 
-/// A minute, in microseconds: what takes longer is counted as that.
+/// One minute, in microseconds. Longer latencies are recorded as this.
 const LATENCY_US_MAX: u64 = 60_000_000;
-/// Connections that are made at the same time.
-pub(crate) const CONNECTING: usize = 64;
+/// Connections that are opened at the same time.
+pub(crate) const CONNECTING_MAX: usize = 64;
 
-/// How requests follow each other.
+/// When requests are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pace {
-    /// Each connection sends as soon as it has its answer.
+    /// Each connection sends when it has got its answer.
     Closed,
-    /// So many a second in all, whatever the answers do; latency counts from the moment a request was due.
+    /// At this rate in all, in requests per second. Latency counts from the moment when a request was due.
     Open(f64),
 }
 
-/// What came of it.
+/// The result of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
-    /// Answers in all.
     pub(crate) answers: u64,
-    /// Answers a second.
+    /// Answers per second.
     pub(crate) rate: f64,
-    /// From sending, or from when it was due, to the whole answer, in microseconds.
+    /// To the end of the answer, in microseconds.
     pub(crate) latency_us: Histogram<u64>,
 }
 
-/// Numbers that no two purchases of a run share.
-static NUMBER: AtomicU64 = AtomicU64::new(0);
+/// A number for each request, so that no two purchases share a key.
+static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// Loads an address for a while.
+/// Runs the load for a time.
 ///
 /// # Errors
-/// When it cannot be reached, or answers anything but success.
+/// If the address is unreachable or an answer is not a success.
 pub(crate) async fn run(
     address: SocketAddr,
-    ask: Ask,
+    operation: Operation,
     connections: u32,
     pace: Pace,
     time: Duration,
 ) -> Result<Outcome> {
     let answers = Arc::new(AtomicU64::new(0));
-    let customers = come(address, connections).await?;
+    let connections_open = connect_all(address, connections).await?;
     let mut tasks = JoinSet::new();
     let begin = Instant::now();
-    for (index, connection) in (0_u32..).zip(customers) {
+    for (index, connection) in (0_u32..).zip(connections_open) {
         let answers = Arc::clone(&answers);
         let due = match pace {
             Pace::Closed => None,
@@ -67,7 +66,7 @@ pub(crate) async fn run(
                 Some((begin + every.mul_f64(f64::from(index) / f64::from(connections)), every))
             }
         };
-        tasks.spawn(async move { shop(connection, ask, due, begin + time, &answers).await });
+        tasks.spawn(async move { run_connection(connection, operation, due, begin + time, &answers).await });
     }
     let mut latency_us = histogram()?;
     while let Some(done) = tasks.join_next().await {
@@ -83,35 +82,34 @@ pub(crate) async fn run(
     })
 }
 
-/// An empty one, up to a minute.
+/// An empty histogram of latencies.
 ///
 /// # Errors
-/// None that its limits do not make impossible.
+/// None with these bounds.
 pub(crate) fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?)
 }
 
-/// Connections that have had an answer each: a few at a time, as those that do not fit into a listener's queue are tried
-/// again by the system a second later.
-async fn come(address: SocketAddr, connections: u32) -> Result<Vec<Connection>> {
-    let door = Arc::new(Semaphore::new(CONNECTING));
-    let mut coming = JoinSet::new();
+/// Opens connections, each of which has got an answer. A few at a time, because the kernel retries those that overflow the
+/// listener's queue only after a second.
+async fn connect_all(address: SocketAddr, connections: u32) -> Result<Vec<Connection>> {
+    let connecting = Arc::new(Semaphore::new(CONNECTING_MAX));
+    let mut opening = JoinSet::new();
     for _ in 0..connections {
-        let door = Arc::clone(&door);
-        coming.spawn(async move {
-            let _within = door.acquire().await?;
+        let connecting = Arc::clone(&connecting);
+        opening.spawn(async move {
+            let _permit = connecting.acquire().await?;
             let mut connection = Connection::open(address).await?;
-            connection.ask(Ask::Lookup).await?;
+            connection.send(Operation::Lookup).await?;
             Ok(connection)
         });
     }
-    let come = coming.join_all().await;
-    come.into_iter().collect()
+    opening.join_all().await.into_iter().collect()
 }
 
-async fn shop(
+async fn run_connection(
     mut connection: Connection,
-    ask: Ask,
+    operation: Operation,
     due: Option<(Instant, Duration)>,
     end: Instant,
     answers: &AtomicU64,
@@ -128,7 +126,7 @@ async fn shop(
         if from >= end {
             return Ok(latency_us);
         }
-        connection.ask(ask).await?;
+        connection.send(operation).await?;
         let took = u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
         latency_us.saturating_record(took.max(1));
         answers.fetch_add(1, Ordering::Relaxed);
@@ -145,10 +143,6 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Connects.
-    ///
-    /// # Errors
-    /// When nobody listens there.
     pub(crate) async fn open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -163,16 +157,16 @@ impl Connection {
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
-    /// When it is anything but success.
-    pub(crate) async fn ask(&mut self, ask: Ask) -> Result<()> {
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        ask.write(&mut self.request, self.address, number);
+    /// If the answer is not a success.
+    pub(crate) async fn send(&mut self, operation: Operation) -> Result<()> {
+        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
+        operation.write(&mut self.request, self.address, number);
         self.stream.write_all(&self.request).await?;
         read_answer(&mut self.stream, &mut self.answer).await
     }
 }
 
-/// Reads one whole answer of known length.
+/// Reads one answer with a `Content-Length`.
 async fn read_answer(stream: &mut TcpStream, answer: &mut Vec<u8>) -> Result<()> {
     answer.clear();
     loop {

@@ -1,4 +1,4 @@
-//! Where and when it was measured.
+//! The machine and the commit of a measurement.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -10,10 +10,9 @@ use serde::Serialize;
 
 use crate::tool;
 
-/// Syncs that are timed to tell how fast the disk is.
+/// Timed syncs.
 const SYNCS: usize = 100;
 
-/// The machine, the code and the moment.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Machine {
     commit: String,
@@ -22,18 +21,18 @@ pub(crate) struct Machine {
     cores: usize,
     memory_gib: u64,
     kernel: String,
-    /// Of the disk that the stores are on.
+    /// Of the stores' folder.
     filesystem: String,
-    /// What it takes there to append a block to a file and to sync it, in the median.
+    /// The median time to append a block to a file there and sync it, in microseconds.
     sync_us: u128,
 }
 
 impl Machine {
-    /// This one.
+    /// This machine.
     ///
     /// # Errors
-    /// When nothing can be written where the stores will be.
-    pub(crate) fn find() -> Result<Self> {
+    /// If the stores' folder is not writable.
+    pub(crate) fn detect() -> Result<Self> {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, name: &str| {
             let line = text.lines().find(|line| line.starts_with(name));
@@ -44,7 +43,7 @@ impl Machine {
         let memory_kib = memory.split(' ').next().and_then(|kib| kib.parse::<u64>().ok());
         let changed = tool::output("git", &["status", "--porcelain"]).is_ok_and(|changes| !changes.trim().is_empty());
         let commit = tool::output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_default();
-        let place = tempfile::env::temp_dir().display().to_string();
+        let folder = tempfile::env::temp_dir().display().to_string();
         Ok(Self {
             commit: format!("{}{}", commit.trim(), if changed { " and changes" } else { "" }),
             date: Timestamp::now().to_string(),
@@ -52,7 +51,7 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: memory_kib.unwrap_or_default() / 1024 / 1024,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            filesystem: tool::output("stat", &["-f", "-c", "%T", &place])
+            filesystem: tool::output("stat", &["-f", "-c", "%T", &folder])
                 .unwrap_or_default()
                 .trim()
                 .to_owned(),
@@ -60,7 +59,6 @@ impl Machine {
         })
     }
 
-    /// In a sentence.
     pub(crate) fn sentence(&self) -> String {
         let Self {
             commit,

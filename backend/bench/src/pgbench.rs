@@ -1,4 +1,4 @@
-//! A purchase done in plain SQL, sent by `pgbench` to the same PostgreSQL server that the bookstore's store uses.
+//! A purchase in plain SQL, sent by `pgbench` to the PostgreSQL server that the bookstore's store uses.
 
 use std::path::Path;
 use std::process::Command;
@@ -6,10 +6,10 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use testing::postgres::Server;
 
-use crate::ask::Ask;
+use crate::operation::Operation;
 use crate::processes::{Program, Setup, Store};
 use crate::report::{Bound, Heading, Report};
-use crate::sample::{Bench, Samples, median, ratio};
+use crate::sample::{Samples, Settings, median, ratio};
 use crate::{stores, tool};
 
 const CONNECTIONS: u32 = 64;
@@ -18,15 +18,15 @@ const TABLES: &str = "CREATE SCHEMA straight; \
     CREATE TABLE straight.books (item int PRIMARY KEY, stock bigint NOT NULL CHECK (stock >= 0)); \
     CREATE TABLE straight.orders (id uuid PRIMARY KEY, item int NOT NULL, quantity int NOT NULL); \
     INSERT INTO straight.books SELECT item, 1000000000 FROM generate_series(1, 4) AS item;";
-/// The order's id makes it happen once; the book's row is locked as late as can be.
+/// The order's unique id makes the purchase happen once; the book's row is locked as late as possible.
 const STEPS: &str = r"\set item random(1, 4)
 BEGIN;
 INSERT INTO straight.orders VALUES (gen_random_uuid(), :item, 1) ON CONFLICT DO NOTHING;
 UPDATE straight.books SET stock = stock - 1 WHERE item = :item AND stock >= 1;
 COMMIT;
 ";
-/// The same without a way to and fro for each step.
-const AT_ONCE: &str = r"\set item random(1, 4)
+/// The same in one round trip.
+const ONE_STATEMENT: &str = r"\set item random(1, 4)
 WITH placed AS (INSERT INTO straight.orders VALUES (gen_random_uuid(), :item, 1) ON CONFLICT DO NOTHING RETURNING item)
 UPDATE straight.books SET stock = stock - 1 FROM placed WHERE books.item = placed.item AND stock >= 1;
 ";
@@ -34,16 +34,12 @@ UPDATE straight.books SET stock = stock - 1 FROM placed WHERE books.item = place
 const HEADING: Heading = Heading {
     title: "Against a purchase in plain SQL on the same server",
     about: "`pgbench` over a Unix socket, prepared statements, four hot rows, fsync and synchronous_commit on: a transaction \
-            that inserts the order (unique id) and takes a copy where there is one, in four steps and, for comparison, in one \
+            that inserts the order (unique id) and takes a copy if there is one, in four steps and, for comparison, in one \
             statement. Ours: three processes over HTTP, store on that server.",
     columns: &["what", "connections", "bookstore/s", "SQL/s", "ratio"],
 };
 
-/// Measures it.
-///
-/// # Errors
-/// When a program does not start, or fails.
-pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
+pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
     let Some(server) = stores::postgres() else {
         report.skip("pgbench", "no PostgreSQL server is installed");
         return Ok(());
@@ -54,20 +50,22 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         return Ok(());
     };
     server.sql(TABLES);
-    let (mut ours, mut steps, mut at_once) = (Samples::new()?, Vec::new(), Vec::new());
-    for _ in 0..bench.rounds {
-        steps.push(run(&program, &server, STEPS, bench)?);
-        at_once.push(run(&program, &server, AT_ONCE, bench)?);
+    let (mut ours, mut steps, mut one_statement) = (Samples::new()?, Vec::new(), Vec::new());
+    for _ in 0..settings.rounds {
+        steps.push(run(&program, &server, STEPS, settings)?);
+        one_statement.push(run(&program, &server, ONE_STATEMENT, settings)?);
         let url = server.url();
         let setup = Setup {
             store: Store::Postgres(&url),
             ..Setup::default()
         };
-        let bookstore = Program::bookstore(&bench.binaries, &setup)?;
-        bench.sample(&mut ours, &bookstore, Ask::Buy, CONNECTIONS).await?;
+        let bookstore = Program::bookstore(&settings.binaries, &setup)?;
+        settings
+            .sample(&mut ours, &bookstore, Operation::Buy, CONNECTIONS)
+            .await?;
     }
     check(&server)?;
-    for (what, theirs) in [("in four steps", &steps), ("in one statement", &at_once)] {
+    for (what, theirs) in [("in four steps", &steps), ("in one statement", &one_statement)] {
         let cells = vec![
             what.to_owned(),
             CONNECTIONS.to_string(),
@@ -82,31 +80,31 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// Transactions a second.
-fn run(program: &Path, server: &Server, script: &str, bench: &Bench) -> Result<f64> {
+/// Runs `pgbench` and returns transactions per second.
+fn run(program: &Path, server: &Server, script: &str, settings: &Settings) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("purchase.sql");
     std::fs::write(&file, script)?;
     let socket = server.socket();
-    let told = tool::run(
+    let output = tool::run(
         Command::new(program)
             .arg("--host")
             .arg(socket.parent().unwrap_or(&socket))
             .args(["--username", "shop", "--no-vacuum", "--protocol", "prepared"])
             .args(["--client", &CONNECTIONS.to_string(), "--jobs", "2"])
-            .args(["--time", &bench.time.as_secs().max(1).to_string()])
+            .args(["--time", &settings.time.as_secs().max(1).to_string()])
             .arg("--file")
             .arg(&file)
             .arg("postgres"),
     )?;
-    tool::number_after(&told, "tps = ")
+    tool::number_after(&output, "tps = ")
 }
 
-/// That as many copies are gone as there are orders.
+/// Checks that as many copies are gone as there are orders.
 fn check(server: &Server) -> Result<()> {
-    let told = server.sql(
+    let is_equal = server.sql(
         "SELECT (SELECT 4 * 1000000000::bigint - sum(stock) FROM straight.books) = (SELECT count(*) FROM straight.orders)",
     );
-    ensure!(told == "t", "plain SQL sold other copies than were ordered");
+    ensure!(is_equal == "t", "plain SQL sold other copies than were ordered");
     Ok(())
 }

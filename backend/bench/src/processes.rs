@@ -1,237 +1,143 @@
-//! The programs that are measured: release builds, as processes of their own, on free ports, with a store of their own.
+//! The measured programs: `dist` builds, as processes of their own, on free ports, each with a new store.
 
-use std::io::{BufRead, BufReader};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result};
 use tempfile::TempDir;
-
+use testing::Process;
 use testing::proc::{self, Usage};
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Listening here takes a free port.
+const ANY_PORT: &str = "127.0.0.1:0";
 
-/// One process, which ends with this.
-#[derive(Debug)]
-pub(crate) struct Service {
-    child: Child,
-    /// Where the last of its services answers.
-    url: String,
+/// The four books, with so many copies that they never sell out while they are measured.
+const BOOKS: &str = "item,name,stock,cost,topic\n\
+    1,How to get a good grade in 677 in 20 minutes a day,1000000000,30,distributed systems\n\
+    2,RPCs for Dummies,1000000000,40,distributed systems\n\
+    3,Xen and the Art of Surviving Graduate School,1000000000,75,graduate school\n\
+    4,Cooking for the Impatient Graduate Student,1000000000,150,graduate school\n";
+
+/// Starts `bookstored` and waits until its services listen.
+///
+/// # Errors
+/// If it does not start.
+pub(crate) fn start_bookstored(binaries: &Path, arguments: &[&str]) -> Result<Process> {
+    let services = if arguments.first() == Some(&"all") { 3 } else { 1 };
+    let mut command = Command::new(binaries.join("bookstored"));
+    command.args(arguments).env("BOOKSTORE_LOG", "error");
+    Process::start(&mut command, services).context("bookstored")
 }
 
-impl Service {
-    /// Starts one of the shop's services, or all of them, and waits until they say where they answer.
-    ///
-    /// # Errors
-    /// When it does not start.
-    pub(crate) fn start(program: &Path, arguments: &[&str]) -> Result<Self> {
-        let services = if arguments.first() == Some(&"all") { 3 } else { 1 };
-        let mut child = Command::new(program)
-            .args(arguments)
-            .env("BOOKSTORE_LOG", "error")
-            .stdout(Stdio::piped())
-            .spawn()
-            .with_context(|| program.display().to_string())?;
-        let said = child
-            .stdout
-            .take()
-            .into_iter()
-            .flat_map(|out| BufReader::new(out).lines());
-        let lines = said.take(services).collect::<std::io::Result<Vec<_>>>()?;
-        match lines.last().and_then(|line| line.rsplit_once(' ')) {
-            Some((_, url)) if lines.len() == services => Ok(Self {
-                url: url.to_owned(),
-                child,
-            }),
-            _ => bail!("{arguments:?} did not start"),
-        }
-    }
-
-    /// The most memory that was ever resident, in MiB.
-    pub(crate) fn memory_mib(&self) -> u64 {
-        proc::resident_kib_max(self.child.id()) / 1024
-    }
-
-    /// Stops it cleanly.
-    ///
-    /// # Errors
-    /// When it says that something went wrong.
-    pub(crate) fn stop(mut self) -> Result<()> {
-        let told = Command::new("kill").arg(self.child.id().to_string()).status()?;
-        ensure!(
-            told.success() && self.child.wait()?.success(),
-            "it did not stop cleanly"
-        );
-        Ok(())
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        // Measured or stopped already; nothing of it is kept.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Where the bookstore that is measured keeps its ledger.
+/// The store of a measured bookstore.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Store<'a> {
-    /// In a folder of its own.
+    /// A new folder.
     Csv,
-    /// In a file of its own.
+    /// A new file.
     Sqlite,
-    /// At that URL, where there is nothing yet.
+    /// The URL of an empty database schema.
     Postgres(&'a str),
 }
 
-/// How the bookstore that is measured is set up.
+/// The configuration of a measured bookstore.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Setup<'a> {
-    /// In one process, or in three.
-    pub(crate) in_one: bool,
-    /// Where its ledger is.
+    /// One process instead of three.
+    pub(crate) in_one_process: bool,
     pub(crate) store: Store<'a>,
-    /// Its books; four unless given.
+    /// The catalog file; four books if `None`.
     pub(crate) books: Option<&'a Path>,
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
         Self {
-            in_one: false,
+            in_one_process: false,
             store: Store::Csv,
             books: None,
         }
     }
 }
 
-/// Some processes and where to send requests.
+/// A measured program: its processes, and the address for requests.
 #[derive(Debug)]
 pub(crate) struct Program {
-    /// The one that answers is the last.
-    processes: Vec<Service>,
-    /// Where it answers.
+    /// The last one answers the requests.
+    processes: Vec<Process>,
     pub(crate) address: SocketAddr,
     _folder: Option<TempDir>,
 }
 
 impl Program {
-    /// The bare handler.
+    /// Starts the bare handler.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub(crate) fn bare(binaries: &Path) -> Result<Self> {
-        // It takes no port 0, as it says nothing: a free port is found for it.
-        let address = free_address()?;
-        let child = Command::new(binaries.join("bare"))
-            .arg(address.to_string())
-            .spawn()
-            .context("bare")?;
-        let url = format!("http://{address}");
-        let program = Self {
-            processes: vec![Service { child, url }],
-            address,
+        let process = Process::start(Command::new(binaries.join("bare")).arg(ANY_PORT), 1).context("bare")?;
+        Ok(Self {
+            address: process.address("bare").parse()?,
+            processes: vec![process],
             _folder: None,
-        };
-        wait_for(address)?;
-        Ok(program)
+        })
     }
 
-    /// The bookstore.
+    /// Starts the bookstore over a new store.
     ///
     /// # Errors
-    /// When it does not start.
+    /// If it does not start.
     pub(crate) fn bookstore(binaries: &Path, setup: &Setup<'_>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
-        let four = folder.path().join("books.csv");
-        std::fs::write(&four, BOOKS)?;
-        let kept = folder.path().join("store");
+        let path = folder.path().join("store");
         let store = match setup.store {
-            Store::Csv => format!("csv:{}", kept.display()),
-            Store::Sqlite => format!("sqlite:{}", kept.display()),
+            Store::Csv => format!("csv:{}", path.display()),
+            Store::Sqlite => format!("sqlite:{}", path.display()),
             Store::Postgres(url) => url.to_owned(),
         };
+        let four = folder.path().join("books.csv");
+        std::fs::write(&four, BOOKS)?;
         let books = setup.books.unwrap_or(&four).display().to_string();
-        let program = binaries.join("bookstored");
-        let mut processes = Vec::new();
-        let mut start = |arguments: &[&str]| -> Result<String> {
-            let service = Service::start(&program, arguments)?;
-            let url = service.url.clone();
-            processes.push(service);
-            Ok(url)
-        };
-        let (free, filled) = (
-            "127.0.0.1:0",
-            ["--store", &store, "--books", &books, "--listen", "127.0.0.1:0"],
-        );
-        let url = if setup.in_one {
-            let ports = ["--catalog-listen", free, "--order-listen", free];
-            start(&[&["all"], &filled[..], &ports[..]].concat())?
+        let filled = ["--store", &store, "--books", &books, "--listen", ANY_PORT];
+        let start = |arguments: &[&str]| start_bookstored(binaries, arguments);
+        let processes = if setup.in_one_process {
+            let ports = ["--catalog-listen", ANY_PORT, "--order-listen", ANY_PORT];
+            vec![start(&[&["all"], &filled[..], &ports[..]].concat())?]
         } else {
             let catalog = start(&[&["catalog"], &filled[..]].concat())?;
-            let order = start(&["order", "--catalog-url", &catalog, "--listen", free])?;
-            let neighbours = ["--catalog-url", &catalog, "--order-url", &order];
-            start(&[&["frontend", "--listen", free], &neighbours[..]].concat())?
+            let catalog_url = catalog.url("catalog");
+            let order = start(&["order", "--catalog-url", catalog_url, "--listen", ANY_PORT])?;
+            let neighbours = ["--catalog-url", catalog_url, "--order-url", order.url("order")];
+            let frontend = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat())?;
+            vec![catalog, order, frontend]
         };
-        let address = url.trim_start_matches("http://").parse()?;
+        let last = processes.last().context("no process")?;
         Ok(Self {
+            address: last.address("frontend").parse()?,
             processes,
-            address,
             _folder: Some(folder),
         })
     }
 
-    /// What all its processes used so far.
+    /// CPU time and context switches of all its processes.
     pub(crate) fn usage(&self) -> Usage {
         let each = self.ids().map(Usage::of);
         each.fold(Usage::default(), Usage::and)
     }
 
-    /// The most memory that was ever resident, in MiB.
+    /// The sum of its processes' peak resident memory, in MiB.
     pub(crate) fn memory_mib(&self) -> u64 {
         self.ids().map(proc::resident_kib_max).sum::<u64>() / 1024
     }
 
-    /// Its processes.
+    /// The ids of its processes.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
-        self.processes.iter().map(|service| service.child.id())
+        self.processes.iter().map(Process::id)
     }
 
-    /// The process that answers.
+    /// The id of the process that answers the requests.
     pub(crate) fn answering(&self) -> u32 {
         self.ids().last().unwrap_or_default()
     }
 }
-
-/// An address at which nobody listens.
-///
-/// # Errors
-/// When all ports are taken.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
-}
-
-/// Waits until somebody listens there.
-///
-/// # Errors
-/// When nobody does for too long.
-pub(crate) fn wait_for(address: SocketAddr) -> Result<()> {
-    let begun = Instant::now();
-    while std::net::TcpStream::connect(address).is_err() {
-        if begun.elapsed() > PATIENCE {
-            bail!("nobody answers at {address}");
-        }
-        std::thread::yield_now();
-    }
-    Ok(())
-}
-
-/// The four books, with so many copies that the shelves do not empty while it is measured.
-const BOOKS: &str = "item,name,stock,cost,topic\n\
-    1,How to get a good grade in 677 in 20 minutes a day,1000000000,30,distributed systems\n\
-    2,RPCs for Dummies,1000000000,40,distributed systems\n\
-    3,Xen and the Art of Surviving Graduate School,1000000000,75,graduate school\n\
-    4,Cooking for the Impatient Graduate Student,1000000000,150,graduate school\n";

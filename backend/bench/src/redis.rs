@@ -1,22 +1,23 @@
-//! A purchase straight on Redis, its log synced before every answer, sent by `redis-benchmark`.
+//! A purchase on Redis with a synced log, sent by `redis-benchmark`.
 //!
-//! What a purchase must be to be durable and to happen once: a script that gives the earlier answer to a known order,
-//! refuses where the shelf is empty, else takes a copy and notes the order. Redis runs it alone, so nothing comes between.
+//! The purchase is durable and happens once: a script answers a known order as before, refuses if the stock is too low, else
+//! takes a copy and stores the order. Redis runs scripts one at a time.
 
-use std::net::SocketAddr;
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
+use testing::ReservedAddress;
 
-use crate::ask::Ask;
-use crate::processes::{self, Program, Setup};
+use crate::operation::Operation;
+use crate::processes::{Program, Setup};
 use crate::report::{Bound, Heading, Report};
-use crate::sample::{Bench, Samples, median, ratio};
+use crate::sample::{Samples, Settings, median, ratio};
 use crate::tool;
 
-/// The order's id is the argument; its first twelve digits say which of four books.
+/// The argument is the order's id, whose first twelve digits choose one of four books.
 const SCRIPT: &str = "local order = 'order:' .. ARGV[1] \
     local known = redis.call('GET', order) \
     if known then return known end \
@@ -27,32 +28,34 @@ const SCRIPT: &str = "local order = 'order:' .. ARGV[1] \
     local receipt = book .. ':1:' .. (stock - 1) \
     redis.call('SET', order, receipt) \
     return receipt";
-/// `redis-benchmark` puts twelve random digits in each of the two places.
-const ORDER: &str = "__rand_int__:__rand_int__";
-const DRAWN_FROM: &str = "2147483647";
+/// `redis-benchmark` replaces both by twelve random digits.
+const ORDER_ID: &str = "__rand_int__:__rand_int__";
+const RANDOM_RANGE: &str = "2147483647";
 const STOCK: u64 = 1_000_000_000;
-/// Purchases that tell how many make a whole round.
-const FIRST: u32 = 20_000;
+/// Purchases whose rate decides how many make a whole round.
+const CALIBRATION: u32 = 20_000;
+
+/// The limit of a server's start.
+const START_MAX: Duration = Duration::from_secs(10);
 
 const HEADING: Heading = Heading {
     title: "Against a purchase straight on Redis",
     about: "Redis with `appendonly yes`, `appendfsync always`, no snapshots and no rewriting of its log, on the same disk. \
             `redis-benchmark` (one thread, no pipelining) calls a script by its SHA: known orders are answered again, \
-            else stock is checked, taken and the order's id noted. Redis, too, syncs once for all that it read together. Ours: \
+            else stock is checked and taken and the order's id is stored. Redis, too, syncs once for all requests that it read together. Ours: \
             three processes, CSV, HTTP and JSON.",
     columns: &["what", "connections", "bookstore/s", "Redis/s", "ratio"],
 };
 
-/// A server of its own, which ends with this.
+/// A Redis server, which ends when this is dropped.
 struct Server {
     child: Child,
-    address: SocketAddr,
+    address: ReservedAddress,
     _folder: TempDir,
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // Nothing of it is kept.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -60,9 +63,9 @@ impl Drop for Server {
 
 impl Server {
     fn start() -> Result<Self> {
-        let (folder, address) = (tempfile::tempdir()?, processes::free_address()?);
+        let (folder, address) = (tempfile::tempdir()?, ReservedAddress::new()?);
         let child = Command::new("redis-server")
-            .args(["--bind", "127.0.0.1", "--port", &address.port().to_string()])
+            .args(["--bind", "127.0.0.1", "--port", &address.get().port().to_string()])
             .args(["--appendonly", "yes", "--appendfsync", "always"])
             .args(["--save", "", "--auto-aof-rewrite-percentage", "0"])
             .arg("--dir")
@@ -75,69 +78,80 @@ impl Server {
             address,
             _folder: folder,
         };
-        processes::wait_for(address)?;
+        server.wait_until_listening()?;
         for book in 1..=4 {
-            server.ask(&["SET", &format!("book:{book}"), &STOCK.to_string()])?;
+            server.query(&["SET", &format!("book:{book}"), &STOCK.to_string()])?;
         }
         Ok(server)
     }
 
-    fn ask(&self, command: &[&str]) -> Result<String> {
-        let port = self.address.port().to_string();
+    fn wait_until_listening(&self) -> Result<()> {
+        let start = Instant::now();
+        while TcpStream::connect(self.address.get()).is_err() {
+            ensure!(start.elapsed() < START_MAX, "redis-server does not listen");
+            std::thread::park_timeout(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn query(&self, command: &[&str]) -> Result<String> {
+        let port = self.address.get().port().to_string();
         let arguments = [&["-p", &port, "--raw"], command].concat();
         Ok(tool::output("redis-cli", &arguments)?.trim().to_owned())
     }
 
-    /// So many purchases; how many a second.
+    /// Makes purchases and returns their rate per second.
     fn buy(&self, connections: u32, purchases: u32) -> Result<f64> {
-        let sha = self.ask(&["SCRIPT", "LOAD", SCRIPT])?;
-        let told = tool::run(
+        let sha = self.query(&["SCRIPT", "LOAD", SCRIPT])?;
+        let output = tool::run(
             Command::new("redis-benchmark")
-                .args(["-p", &self.address.port().to_string(), "--csv", "-r", DRAWN_FROM])
+                .args([
+                    "-p",
+                    &self.address.get().port().to_string(),
+                    "--csv",
+                    "-r",
+                    RANDOM_RANGE,
+                ])
                 .args(["-c", &connections.to_string(), "-n", &purchases.to_string()])
-                .args(["EVALSHA", &sha, "0", ORDER]),
+                .args(["EVALSHA", &sha, "0", ORDER_ID]),
         )?;
-        let line = told.lines().last().unwrap_or_default();
-        // The test's name has the script's digest and the order in it, but no comma.
+        let line = output.lines().last().unwrap_or_default();
+        // The first column, the test's name, contains no comma.
         let rate = line.split(',').nth(1).map(|rate| rate.trim_matches('"').parse());
-        rate.context("redis-benchmark told no rate")?
+        rate.context("redis-benchmark printed no rate")?
             .with_context(|| format!("redis-benchmark: {line}"))
     }
 
-    /// That every purchase was one: as many copies are gone as orders are noted, and hardly an id came twice.
+    /// Checks that as many copies are gone as orders are stored, and that hardly an id was drawn twice.
     fn check(&self, purchases: u32) -> Result<()> {
         let mut gone = 0;
         for book in 1..=4 {
-            gone += STOCK - self.ask(&["GET", &format!("book:{book}")])?.parse::<u64>()?;
+            gone += STOCK - self.query(&["GET", &format!("book:{book}")])?.parse::<u64>()?;
         }
-        let orders = self.ask(&["DBSIZE"])?.parse::<u64>()? - 4;
+        let orders = self.query(&["DBSIZE"])?.parse::<u64>()? - 4;
         ensure!(
             gone == orders && orders * 100 >= u64::from(purchases) * 99,
-            "Redis noted {orders} orders and sold {gone} copies in {purchases} purchases"
+            "Redis stored {orders} orders and sold {gone} copies in {purchases} purchases"
         );
         Ok(())
     }
 
-    /// A round: purchases a second, for about so long.
+    /// One round of about that time; purchases per second.
     fn measure(&self, connections: u32, time: Duration) -> Result<f64> {
-        let first = self.buy(connections, FIRST)?;
+        let rate = self.buy(connections, CALIBRATION)?;
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "a float becomes the nearest number that there is"
+            reason = "a positive float is rounded down"
         )]
-        let purchases = (first * time.as_secs_f64()) as u32;
+        let purchases = (rate * time.as_secs_f64()) as u32;
         let rate = self.buy(connections, purchases)?;
-        self.check(FIRST + purchases)?;
+        self.check(CALIBRATION + purchases)?;
         Ok(rate)
     }
 }
 
-/// Measures it.
-///
-/// # Errors
-/// When a program does not start, or answers anything but success.
-pub(crate) async fn measure(connections: u32, bench: &Bench, report: &mut Report) -> Result<()> {
+pub(crate) async fn measure(connections: u32, settings: &Settings, report: &mut Report) -> Result<()> {
     let name = format!("redis-{connections}");
     let missing = ["redis-server", "redis-benchmark", "redis-cli"]
         .into_iter()
@@ -147,12 +161,14 @@ pub(crate) async fn measure(connections: u32, bench: &Bench, report: &mut Report
         return Ok(());
     }
     let (mut ours, mut theirs) = (Samples::new()?, Vec::new());
-    for _ in 0..bench.rounds {
+    for _ in 0..settings.rounds {
         let redis = Server::start()?;
-        theirs.push(redis.measure(connections, bench.time)?);
+        theirs.push(redis.measure(connections, settings.time)?);
         drop(redis);
-        let program = Program::bookstore(&bench.binaries, &Setup::default())?;
-        bench.sample(&mut ours, &program, Ask::Buy, connections).await?;
+        let program = Program::bookstore(&settings.binaries, &Setup::default())?;
+        settings
+            .sample(&mut ours, &program, Operation::Buy, connections)
+            .await?;
     }
     let ratio = ratio(&ours.rates, &theirs);
     let cells = vec![

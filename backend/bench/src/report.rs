@@ -1,4 +1,4 @@
-//! What is told in the end: every goal with what was measured, every number behind it, and where it was measured.
+//! The report: every goal with its measured value, the tables behind them, and the machine.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -9,17 +9,17 @@ use serde::Serialize;
 use crate::chart;
 use crate::machine::Machine;
 
-/// What a goal asks for.
+/// The bound of a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
-    /// This much or more: a ratio.
+    /// A ratio of at least this.
     AtLeast(f64),
-    /// This much or less, in that unit.
+    /// At most this, in that unit.
     AtMost(f64, &'static str),
 }
 
-/// A goal and what was measured.
+/// A goal and its measured value.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Goal {
     name: String,
@@ -29,11 +29,11 @@ pub(crate) struct Goal {
     reached: bool,
 }
 
-/// A kind of table.
+/// The fixed parts of a table.
 #[derive(Debug)]
 pub(crate) struct Heading {
     pub(crate) title: &'static str,
-    /// What must be known to read it.
+    /// The method of measurement.
     pub(crate) about: &'static str,
     pub(crate) columns: &'static [&'static str],
 }
@@ -46,7 +46,6 @@ struct Table {
     rows: Vec<Vec<String>>,
 }
 
-/// Everything that was measured so far.
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
     machine: Machine,
@@ -71,25 +70,23 @@ impl Goal {
         }
     }
 
-    /// What it is about.
     pub(crate) fn what(&self) -> &str {
         &self.what
     }
 
-    /// How far it got: 1 is the goal, more is better.
-    pub(crate) fn part(&self) -> f64 {
+    /// The measured value relative to the goal: at least 1 if the goal is reached.
+    pub(crate) fn relative(&self) -> f64 {
         match self.bound {
             Bound::AtLeast(least) => self.measured / least,
             Bound::AtMost(most, _) => most / self.measured.max(most / 100.0),
         }
     }
 
-    /// Whether it is reached.
     pub(crate) fn is_reached(&self) -> bool {
         self.reached
     }
 
-    /// What was measured and what is the goal. Rounding is never what reaches it.
+    /// The measured value and the bound. The value is rounded away from the goal.
     pub(crate) fn numbers(&self) -> [String; 2] {
         let hundredths = self.measured * 100.0;
         match self.bound {
@@ -103,7 +100,6 @@ impl Goal {
 }
 
 impl Report {
-    /// An empty one.
     pub(crate) fn new(machine: Machine) -> Self {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         Self {
@@ -115,7 +111,7 @@ impl Report {
         }
     }
 
-    /// Tells how a goal came out.
+    /// Prints and adds the result of a goal.
     pub(crate) fn goal(&mut self, name: &str, what: &str, measured: f64, bound: Bound) {
         let goal = Goal::new(name, what, measured, bound);
         let [measured, wanted] = goal.numbers();
@@ -123,7 +119,7 @@ impl Report {
         self.goals.push(goal);
     }
 
-    /// Tells the numbers behind.
+    /// Prints and adds the row of a table.
     pub(crate) fn row(&mut self, heading: &'static Heading, cells: Vec<String>) {
         say(&cells.join(" | "));
         let Heading { title, about, columns } = *heading;
@@ -138,13 +134,12 @@ impl Report {
         }
     }
 
-    /// Says loudly that something was not measured, and why.
+    /// Prints and adds that a part was not measured.
     pub(crate) fn skip(&mut self, name: &str, why: &str) {
         say(&format!("NOT MEASURED: {name}: {why}"));
         self.not_measured.push(format!("{name}: {why}"));
     }
 
-    /// As Markdown.
     pub(crate) fn markdown(&self) -> String {
         let mut text = self.machine.sentence();
         // Writing into memory cannot fail.
@@ -166,7 +161,7 @@ impl Report {
                 let _ = write!(text, "{}\n\n", table.about);
             }
             let _ = writeln!(text, "| {} |", table.columns.join(" | "));
-            // The first column says what it is, the others are numbers.
+            // The first column is text, the others are numbers.
             let numbers = " ---: |".repeat(table.columns.len().saturating_sub(1));
             let _ = writeln!(text, "| --- |{numbers}");
             for row in &table.rows {
@@ -176,10 +171,10 @@ impl Report {
         text
     }
 
-    /// Stores it as Markdown, as JSON and as a chart of the goals.
+    /// Writes `speed.md`, `speed.json` and `benchmarks.svg`.
     ///
     /// # Errors
-    /// When a file cannot be written.
+    /// If a file cannot be written.
     pub(crate) fn store(&self, folder: &Path) -> Result<()> {
         let write = |name: &str, content: &str| {
             let path = folder.join(name);
@@ -198,10 +193,10 @@ fn verdict(reached: bool) -> &'static str {
     }
 }
 
-/// Tells whoever watches.
+/// Prints a line on standard error.
 pub(crate) fn say(line: &str) {
     use std::io::Write as _;
-    // Nobody may be watching.
+    // A closed standard error must not end the measurement.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
@@ -210,10 +205,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_goal_is_reached_on_the_right_side_of_its_bound() {
+    fn a_goal_is_reached_at_its_bound() {
         let reached = |measured, bound| {
             let goal = Goal::new("x", "X", measured, bound);
-            (goal.is_reached(), goal.part() >= 1.0)
+            (goal.is_reached(), goal.relative() >= 1.0)
         };
         assert_eq!(reached(0.75, Bound::AtLeast(0.75)), (true, true));
         assert_eq!(reached(0.74, Bound::AtLeast(0.75)), (false, false));
@@ -225,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_tables_are_markdown_with_the_machine_and_the_command_above() {
+    fn the_report_is_markdown() {
         const HEADING: Heading = Heading {
             title: "Numbers",
             about: "About them.",

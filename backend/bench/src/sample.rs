@@ -6,25 +6,25 @@ use std::time::Duration;
 use anyhow::Result;
 use hdrhistogram::Histogram;
 
-use crate::ask::Ask;
 use crate::load::{self, Pace};
+use crate::operation::Operation;
 use crate::processes::Program;
 
-/// What all measurements share.
+/// The settings of all measurements.
 #[derive(Debug)]
-pub(crate) struct Bench {
-    /// Where the programs are.
+pub(crate) struct Settings {
+    /// The folder of the programs.
     pub(crate) binaries: PathBuf,
-    /// How often each is measured.
+    /// The number of measurements of each program.
     pub(crate) rounds: u32,
-    /// How long.
+    /// The length of one measurement.
     pub(crate) time: Duration,
 }
 
-/// What came of some rounds.
+/// The measurements of some rounds.
 #[derive(Debug)]
 pub(crate) struct Samples {
-    /// Answers a second, of each round.
+    /// Answers per second, for each round.
     pub(crate) rates: Vec<f64>,
     latency_us: Histogram<u64>,
     cpu_us: Vec<f64>,
@@ -33,10 +33,6 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
-    /// None so far.
-    ///
-    /// # Errors
-    /// None.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self {
             rates: Vec::new(),
@@ -47,7 +43,7 @@ impl Samples {
         })
     }
 
-    /// Answers a second.
+    /// The median of answers per second.
     pub(crate) fn rate(&self) -> f64 {
         median(&self.rates)
     }
@@ -80,7 +76,7 @@ impl Samples {
     }
 }
 
-impl Bench {
+impl Settings {
     /// Loads a program for a while, first to warm it up, and adds what came of it.
     ///
     /// # Errors
@@ -89,13 +85,13 @@ impl Bench {
         &self,
         samples: &mut Samples,
         program: &Program,
-        ask: Ask,
+        operation: Operation,
         connections: u32,
     ) -> Result<f64> {
         let warm = self.time.min(Duration::from_millis(500));
-        load::run(program.address, ask, connections, Pace::Closed, warm).await?;
+        load::run(program.address, operation, connections, Pace::Closed, warm).await?;
         let before = program.usage();
-        let outcome = load::run(program.address, ask, connections, Pace::Closed, self.time).await?;
+        let outcome = load::run(program.address, operation, connections, Pace::Closed, self.time).await?;
         let used = program.usage().since(before);
         let answers = outcome.answers.max(1) as f64;
         samples.rates.push(outcome.rate);
@@ -107,14 +103,14 @@ impl Bench {
     }
 }
 
-/// The middle one; 0 of none.
+/// The median; 0 if there are no values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// The median of the ratios of rounds.
+/// The median of the rounds' ratios.
 pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
     median(&ratios)
@@ -125,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ratio_is_the_median_of_the_rounds_and_not_of_the_sums() {
+    fn a_ratio_is_the_median_of_the_rounds_ratios() {
         assert_eq!(ratio(&[10.0, 30.0, 900.0], &[20.0, 30.0, 300.0]), 1.0);
         assert_eq!(median(&[]), 0.0);
     }

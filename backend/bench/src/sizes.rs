@@ -1,4 +1,4 @@
-//! How long a catalog takes to be ready and how much memory it needs: with many books, and with a long ledger.
+//! The time until a catalog is ready, and its memory: with many books, and with a long ledger.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -11,12 +11,14 @@ use clap::Args;
 use common::wire::Book;
 use common::{Entry, Kind, OrderId, Seq, Timestamp};
 
-use crate::processes::Service;
+use testing::{Process, proc};
 
-/// Entries of one append while a ledger is made.
+use crate::processes::start_bookstored;
+
+/// Entries of one append while a ledger is generated.
 const BATCH: u64 = 10_000;
 
-/// Measures the start of a catalog: time until it is ready, and memory.
+/// Measures the start of a catalog: the time until it is ready, and its memory.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Books
@@ -30,10 +32,10 @@ pub(crate) struct Arguments {
     stores: Vec<String>,
 }
 
-/// Measures both and gives a table.
+/// Measures and returns a table.
 ///
 /// # Errors
-/// When a program does not start, or a store cannot be written.
+/// If a program does not start, or a store cannot be written.
 pub(crate) fn measure(arguments: &Arguments, binaries: &Path) -> Result<String> {
     let mut table =
         String::from("| store | holds | start | ready after s | MiB then |\n| --- | --- | --- | ---: | ---: |\n");
@@ -48,34 +50,34 @@ pub(crate) fn measure(arguments: &Arguments, binaries: &Path) -> Result<String> 
             let _ = writeln!(
                 table,
                 "| {} | {holds} | {start} | {:.2} | {memory_mib} |",
-                kind(name),
+                engine(name),
                 ready.as_secs_f64()
             );
         };
         if arguments.books > 0 {
             let holds = format!("{} books", arguments.books);
-            let url = url_of(name, &folder.path().join(format!("books-{}", kind(name))));
+            let url = url_of(name, &folder.path().join(format!("books-{}", engine(name))));
             row(&holds, "filling a fresh store", start(binaries, &url, Some(&books))?);
             row(&holds, "after a clean stop", start(binaries, &url, None)?);
         }
         if arguments.entries > 0 && !name.contains(':') {
             let holds = format!("{} entries", arguments.entries);
-            let url = url_of(name, &folder.path().join(format!("ledger-{}", kind(name))));
+            let url = url_of(name, &folder.path().join(format!("ledger-{}", engine(name))));
             start(binaries, &url, None)?;
-            lengthen(&url, arguments.entries)?;
+            extend_ledger(&url, arguments.entries)?;
             row(&holds, "the first", start(binaries, &url, None)?);
             row(&holds, "after a clean stop", start(binaries, &url, None)?);
-            row(&holds, "after kill -9", killed(binaries, &url)?);
+            row(&holds, "after kill -9", start_after_kill(binaries, &url)?);
         }
     }
     Ok(table)
 }
 
-fn kind(name: &str) -> &str {
+fn engine(name: &str) -> &str {
     name.split_once(':').map_or(name, |(scheme, _)| scheme)
 }
 
-/// A store's address: the name is one, or the kind of one that is kept at that path.
+/// A store's URL: `name` itself, or the engine of a store at `path`.
 fn url_of(name: &str, path: &Path) -> String {
     match name.contains(':') {
         true => name.to_owned(),
@@ -83,47 +85,47 @@ fn url_of(name: &str, path: &Path) -> String {
     }
 }
 
-/// Makes a catalog of so many books.
+/// Generates a catalog file.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub(crate) fn generate(binaries: &Path, books: u64, file: &Path) -> Result<()> {
-    let made = Command::new(binaries.join("bookstored"))
+    let status = Command::new(binaries.join("bookstored"))
         .arg("generate")
         .arg(books.to_string())
         .arg(file)
         .status()?;
-    ensure!(made.success(), "no catalog was generated");
+    ensure!(status.success(), "no catalog was generated");
     Ok(())
 }
 
-/// Starts a catalog and stops it cleanly; how long it took to be ready, and the memory it had needed by then.
+/// Starts a catalog and stops it cleanly. Returns the time until it was ready, and its peak memory by then in MiB.
 fn start(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Duration, u64)> {
-    let (service, ready) = run(binaries, url, books)?;
-    let memory_mib = service.memory_mib();
-    service.stop()?;
+    let (process, ready) = run(binaries, url, books)?;
+    let memory_mib = proc::resident_kib_max(process.id()) / 1024;
+    ensure!(process.stop().success(), "the catalog did not stop cleanly");
     Ok((ready, memory_mib))
 }
 
-/// The same after one that was killed.
-fn killed(binaries: &Path, url: &str) -> Result<(Duration, u64)> {
+/// The same after a catalog that was killed.
+fn start_after_kill(binaries: &Path, url: &str) -> Result<(Duration, u64)> {
     drop(run(binaries, url, None)?);
     start(binaries, url, None)
 }
 
-fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Service, Duration)> {
+fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Process, Duration)> {
     let mut arguments = vec!["catalog", "--listen", "127.0.0.1:0", "--store", url];
     let books = books.map(|books| books.display().to_string());
     if let Some(books) = &books {
         arguments.extend(["--books", books]);
     }
     let begun = Instant::now();
-    let service = Service::start(&binaries.join("bookstored"), &arguments)?;
-    Ok((service, begun.elapsed()))
+    let process = start_bookstored(binaries, &arguments)?;
+    Ok((process, begun.elapsed()))
 }
 
-/// Appends sales, and a restock of each book now and then, until the ledger has so many entries.
-fn lengthen(url: &str, entries: u64) -> Result<()> {
+/// Appends sales, and a restock when a book is sold out, until the ledger has `entries` entries.
+fn extend_ledger(url: &str, entries: u64) -> Result<()> {
     let url: store::Url = url.parse().map_err(|why: String| anyhow::anyhow!(why))?;
     let store = store::open(&url, EditPolicy::Refuse)?;
     let loaded = store.load()?;
@@ -134,7 +136,7 @@ fn lengthen(url: &str, entries: u64) -> Result<()> {
     while ledger.head.0 < entries {
         let before = ledger.head;
         let batch: Vec<Entry> = (0..BATCH.min(entries - before.0))
-            .map(|_| ledger.next().context("the shelves are empty"))
+            .map(|_| ledger.next().context("there are no books"))
             .collect::<Result<_>>()?;
         store.append(before, &batch)?;
     }
@@ -142,7 +144,7 @@ fn lengthen(url: &str, entries: u64) -> Result<()> {
     Ok(())
 }
 
-/// What was written so far.
+/// The state of the written ledger.
 struct Ledger {
     head: Seq,
     books: Vec<Book>,

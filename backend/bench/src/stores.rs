@@ -1,12 +1,12 @@
-//! Durable purchases on SQLite and PostgreSQL, against the same on CSV files.
+//! Durable purchases on SQLite and PostgreSQL, against those on CSV files.
 
 use anyhow::Result;
 use testing::postgres::{self, Server};
 
-use crate::ask::Ask;
+use crate::operation::Operation;
 use crate::processes::{Program, Setup, Store};
 use crate::report::{Bound, Heading, Report};
-use crate::sample::{Bench, Samples, ratio};
+use crate::sample::{Samples, Settings, ratio};
 
 const CONNECTIONS: u32 = 256;
 
@@ -29,9 +29,9 @@ const HEADING: Heading = Heading {
     ],
 };
 
-/// A store other than CSV.
+/// The engine that is compared with CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Other {
+pub(crate) enum Engine {
     Sqlite,
     Postgres,
 }
@@ -47,8 +47,8 @@ pub(crate) fn postgres() -> Option<Server> {
     ])
 }
 
-impl Other {
-    /// As it is chosen by.
+impl Engine {
+    /// The name on the command line.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Sqlite => "sqlite",
@@ -63,11 +63,7 @@ impl Other {
         }
     }
 
-    /// Measures it.
-    ///
-    /// # Errors
-    /// When a program does not start or answers anything but success.
-    pub(crate) async fn measure(self, bench: &Bench, report: &mut Report) -> Result<()> {
+    pub(crate) async fn measure(self, settings: &Settings, report: &mut Report) -> Result<()> {
         let server = match self {
             Self::Sqlite => None,
             Self::Postgres => match postgres() {
@@ -78,26 +74,26 @@ impl Other {
                 }
             },
         };
-        let (mut other, mut csv) = (Samples::new()?, Samples::new()?);
-        for round in 0..bench.rounds {
+        let (mut engine, mut csv) = (Samples::new()?, Samples::new()?);
+        for round in 0..settings.rounds {
             let url = server.as_ref().map(Server::url);
             let store = url.as_deref().map_or(Store::Sqlite, Store::Postgres);
-            for other_now in [round % 2 == 1, round % 2 == 0] {
-                let (store, samples) = match other_now {
-                    true => (store, &mut other),
+            for engine_now in [round % 2 == 1, round % 2 == 0] {
+                let (store, samples) = match engine_now {
+                    true => (store, &mut engine),
                     false => (Store::Csv, &mut csv),
                 };
                 let setup = Setup {
                     store,
                     ..Setup::default()
                 };
-                let program = Program::bookstore(&bench.binaries, &setup)?;
-                bench.sample(samples, &program, Ask::Buy, CONNECTIONS).await?;
+                let program = Program::bookstore(&settings.binaries, &setup)?;
+                settings.sample(samples, &program, Operation::Buy, CONNECTIONS).await?;
             }
         }
-        let ratio = ratio(&other.rates, &csv.rates);
+        let ratio = ratio(&engine.rates, &csv.rates);
         let names = vec![self.name().to_owned(), CONNECTIONS.to_string()];
-        report.row(&HEADING, [names, other.against(&csv), other.costs()].concat());
+        report.row(&HEADING, [names, engine.against(&csv), engine.costs()].concat());
         let (what, goal) = self.goal();
         report.goal(self.name(), what, ratio, Bound::AtLeast(goal));
         Ok(())

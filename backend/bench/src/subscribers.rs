@@ -1,43 +1,39 @@
-//! Many readers of one front-end's events: what each costs, how soon a sale has reached all, and what buying is like
-//! beside them.
+//! Many subscribers of one front-end's events: memory for each, the time until a sale has reached all, and the rate of
+//! purchases beside them.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use rustix::process::{Resource, getrlimit};
 
-use crate::ask::Ask;
-use crate::crowd::Crowd;
+use crate::event_readers::EventReaders;
 use crate::load::{self, Connection, Outcome, Pace};
+use crate::operation::Operation;
 use crate::processes::{Program, Setup};
 use crate::report::{Bound, Heading, Report};
-use crate::sample::{Bench, median};
+use crate::sample::{Settings, median};
 use testing::proc;
 
 const CONNECTIONS: u32 = 64;
-/// Sales a second.
+/// Purchases per second.
 const RATE: f64 = 10_000.0;
-/// Sales whose way to everybody is timed.
+/// Sales whose time until all subscribers have them is measured.
 const SALES: u32 = 10;
-/// Between them: longer than changes are merged.
-const QUIET: Duration = Duration::from_millis(200);
-/// Open files that are not readers' streams.
+/// Between them, longer than the front-end merges changes.
+const SALE_INTERVAL: Duration = Duration::from_millis(200);
+/// Open files other than the subscribers' streams.
 const OTHER_FILES: u64 = 300;
 
 const HEADING: Heading = Heading {
     title: "Many event subscribers on one front-end",
-    about: "Three processes, CSV store. A sale counts from sending the purchase until the last subscriber's bytes were read, by the same \
-            generator on the same cores. Beside steady buying (64 connections) the subscribers read once a second, which the front-end cannot \
-            see, so that reading takes little of the cores: what is measured is writing to all of them. Memory is the \
-            front-end's that is resident.",
+    about: "Three processes, CSV store. The time of a sale runs from sending the purchase until the last subscriber's bytes were read, by the \
+            generator on the same cores. Beside steady purchases (64 connections) the subscribers read only once a second, which the \
+            front-end cannot see, so that reading takes little CPU time: this measures writing to all of them. Memory is the \
+            front-end's resident memory.",
     columns: &["what", "without", "with them"],
 };
 
-/// Measures it.
-///
-/// # Errors
-/// When a program does not start or answers anything but success.
-pub(crate) async fn measure(size: u32, bench: &Bench, report: &mut Report) -> Result<()> {
+pub(crate) async fn measure(size: u32, settings: &Settings, report: &mut Report) -> Result<()> {
     let files = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     if files < u64::from(size) + OTHER_FILES {
         report.skip(
@@ -46,60 +42,60 @@ pub(crate) async fn measure(size: u32, bench: &Bench, report: &mut Report) -> Re
         );
         return Ok(());
     }
-    let program = Program::bookstore(&bench.binaries, &Setup::default())?;
+    let program = Program::bookstore(&settings.binaries, &Setup::default())?;
     let address = program.address;
-    let buy = |pace, time| load::run(address, Ask::Buy, CONNECTIONS, pace, time);
-    buy(Pace::Closed, bench.time / 2).await?;
+    let buy = |pace, time| load::run(address, Operation::Buy, CONNECTIONS, pace, time);
+    buy(Pace::Closed, settings.time / 2).await?;
     let alone = [
-        buy(Pace::Open(RATE), bench.time).await?,
-        buy(Pace::Closed, bench.time).await?,
+        buy(Pace::Open(RATE), settings.time).await?,
+        buy(Pace::Closed, settings.time).await?,
     ];
     let memory = || proc::resident_kib(program.answering());
     let before_kib = memory();
-    let mut crowd = Crowd::gather(address, size).await?;
+    let mut readers = EventReaders::connect(address, size).await?;
     let each_kib = memory().saturating_sub(before_kib) as f64 / f64::from(size);
-    let reach_ms = reach(&crowd, &program).await?;
+    let reach_ms = reach(&readers, &program).await?;
 
-    crowd.take_leisure();
-    let (time, events) = (bench.time * 5, crowd.stocks());
+    readers.slow_down();
+    let (time, events) = (settings.time * 5, readers.stocks());
     let third = async {
         tokio::time::sleep(time / 3).await;
         memory()
     };
     let (third_kib, steady) = tokio::join!(third, buy(Pace::Open(RATE), time));
     let (steady, end_kib) = (steady?, memory());
-    let closed = buy(Pace::Closed, bench.time).await?;
-    ensure!(crowd.stocks() > events, "no subscriber heard of the sales");
-    crowd.check()?;
+    let closed = buy(Pace::Closed, settings.time).await?;
+    ensure!(readers.stocks() > events, "the subscribers got no sales");
+    readers.check()?;
 
     let beside = Beside {
         alone,
         beside: [steady, closed],
         memory_kib: [third_kib, end_kib],
-        resyncs: crowd.resyncs(),
+        resyncs: readers.resyncs(),
     };
-    tell(size, each_kib, &reach_ms, report);
-    beside.tell(size, report);
+    report_reach(size, each_kib, &reach_ms, report);
+    beside.report(size, report);
     Ok(())
 }
 
-/// How long single sales took to reach everybody, in milliseconds.
-async fn reach(crowd: &Crowd, program: &Program) -> Result<Vec<f64>> {
-    let mut customer = Connection::open(program.address).await?;
+/// The time until each of [`SALES`] sales has reached all subscribers, in milliseconds.
+async fn reach(readers: &EventReaders, program: &Program) -> Result<Vec<f64>> {
+    let mut client = Connection::open(program.address).await?;
     let mut took_ms = Vec::new();
     for _ in 0..SALES {
-        tokio::time::sleep(QUIET).await;
-        crowd.expect_one();
+        tokio::time::sleep(SALE_INTERVAL).await;
+        readers.expect_sale();
         let begun = Instant::now();
-        let (bought, heard) = tokio::join!(customer.ask(Ask::Buy), crowd.hear());
+        let (bought, received) = tokio::join!(client.send(Operation::Buy), readers.wait_for_sale());
         bought?;
-        heard?;
+        received?;
         took_ms.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     Ok(took_ms)
 }
 
-fn tell(size: u32, each_kib: f64, reach_ms: &[f64], report: &mut Report) {
+fn report_reach(size: u32, each_kib: f64, reach_ms: &[f64], report: &mut Report) {
     let slowest_ms = reach_ms.iter().copied().fold(0.0, f64::max);
     let row = |what: String, value: String| vec![what, String::new(), value];
     let typical = format!("{:.0}", median(reach_ms));
@@ -125,17 +121,17 @@ fn tell(size: u32, each_kib: f64, reach_ms: &[f64], report: &mut Report) {
     );
 }
 
-/// Buying beside them: at a fixed rate, and as fast as it goes.
+/// Purchases without and beside the subscribers, each at a fixed rate and as fast as possible.
 struct Beside {
     alone: [Outcome; 2],
     beside: [Outcome; 2],
-    /// After a third of the time at the fixed rate, and at its end.
+    /// The front-end's, after a third of the time at the fixed rate, and at its end.
     memory_kib: [u64; 2],
     resyncs: u64,
 }
 
 impl Beside {
-    fn tell(&self, size: u32, report: &mut Report) {
+    fn report(&self, size: u32, report: &mut Report) {
         for (index, what) in ["sent at 10,000/s", "as fast as it goes"].into_iter().enumerate() {
             for (name, value) in [
                 ("buys a second", |outcome: &Outcome| format!("{:.0}", outcome.rate)),
@@ -156,10 +152,7 @@ impl Beside {
             row("memory after a third of the time at 10,000/s, MiB", mib(third_kib)),
         );
         report.row(&HEADING, row("memory at its end, MiB", mib(end_kib)));
-        report.row(
-            &HEADING,
-            row("times one was told to begin afresh", self.resyncs.to_string()),
-        );
+        report.row(&HEADING, row("resync events", self.resyncs.to_string()));
         let [[alone, _], [beside, _]] = [&self.alone, &self.beside];
         let what = format!("buys sent at 10,000/s with {size} subscribers ÷ without");
         report.goal("subscribers-rate", &what, beside.rate / alone.rate, Bound::AtLeast(0.5));

@@ -1,11 +1,11 @@
-//! Other programs that are measured, or that measure.
+//! Engine programs that are measured, or that measure.
 
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-/// Where a program is, if it is installed.
+/// The path of a program on `PATH`.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
@@ -13,30 +13,30 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// What a program says on its standard output.
+/// Runs a program and returns its standard output.
 ///
 /// # Errors
-/// When it does not start or fails.
+/// If it does not start or fails.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String> {
     run(Command::new(program).args(arguments))
 }
 
-/// The same of a command.
+/// Runs a command and returns its standard output.
 ///
 /// # Errors
-/// When it does not start or fails; with what it said.
+/// If it does not start or fails; with its standard error.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| name.clone())?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "{name} failed: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{name} failed: {stderr}");
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// The number after a word.
+/// The number that follows `word`.
 ///
 /// # Errors
-/// When there is none.
+/// If there is none.
 pub(crate) fn number_after(text: &str, word: &str) -> Result<f64> {
     let (_, rest) = text.split_once(word).context(format!("no {word} in {text:?}"))?;
     let number = rest.split_whitespace().next().unwrap_or_default();

@@ -1,16 +1,20 @@
-//! Clients that use their connections badly: none of them costs the shop memory, descriptors or a purchase.
+//! Misbehaving connections, which must cost the services no memory, no descriptors and no purchase.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::shop::{Customer, Process, Store, all_arguments, eventually, key};
+use testing::{Process, eventually, proc};
 
-/// A write that makes no progress for this long will make none.
+use crate::bookstored::{all_arguments, start_with_limit};
+use crate::client::{Client, key};
+use crate::fixture::StoreFixture;
+
+/// A write without progress for this long is blocked.
 const STALLED: Duration = Duration::from_secs(1);
 /// More than the buffers of both ends of a connection hold, in bytes.
 const PIPELINED_BYTES: usize = 32 * 1024 * 1024;
-/// What a client that reads no answers may cost the server, in KiB.
+/// The memory that a client which reads no responses may cost the server, in KiB.
 const GROWTH_KIB_MAX: u64 = 64 * 1024;
 
 fn connect(shop: &Process, service: &str) -> TcpStream {
@@ -29,9 +33,9 @@ fn exchange(shop: &Process, service: &str, request: &str) -> String {
 
 #[test]
 fn a_client_that_reads_no_answers_is_not_read_from() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let before = shop.resident_kib();
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let before = proc::resident_kib(shop.id());
     let mut stream = connect(&shop, "frontend");
     stream.set_write_timeout(Some(STALLED)).unwrap();
     let requests = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000);
@@ -42,7 +46,7 @@ fn a_client_that_reads_no_answers_is_not_read_from() {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
             Err(error) => panic!("after {sent} bytes: {error}"),
         }
-        let grown = shop.resident_kib().saturating_sub(before);
+        let grown = proc::resident_kib(shop.id()).saturating_sub(before);
         assert!(
             grown < GROWTH_KIB_MAX,
             "{grown} KiB more after {sent} bytes of requests"
@@ -53,8 +57,8 @@ fn a_client_that_reads_no_answers_is_not_read_from() {
 
 #[tokio::test]
 async fn a_purchase_before_a_malformed_request_gets_its_answer() {
-    let store = Store::new();
-    let shop = store.open_all();
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
     let body = r#"{"item":1}"#;
     let (length, key) = (body.len(), key());
     let purchase = format!(
@@ -63,13 +67,13 @@ async fn a_purchase_before_a_malformed_request_gets_its_answer() {
     let answers = exchange(&shop, "frontend", &format!("{purchase}\0garbage\r\n\r\n"));
     assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
     assert!(answers.contains(&key) && answers.contains("HTTP/1.1 400"), "{answers}");
-    assert_eq!(Customer::of(&shop, "frontend").stock(1).await, 399);
+    assert_eq!(Client::of(&shop, "frontend").stock(1).await, 399);
 }
 
 #[test]
 fn connect_is_refused_by_every_service() {
-    let store = Store::new();
-    let shop = store.open_all();
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
     for service in ["frontend", "catalog", "order"] {
         let answer = exchange(
             &shop,
@@ -84,40 +88,40 @@ fn connect_is_refused_by_every_service() {
 
 #[tokio::test]
 async fn events_pass_through_a_buffering_proxy() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let events = Customer::of(&shop, "frontend").request("GET", "/events");
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let events = Client::of(&shop, "frontend").request("GET", "/events");
     let response = events.send().await.unwrap();
     assert_eq!(response.headers()["x-accel-buffering"], "no");
 }
 
 #[tokio::test]
 async fn a_low_soft_limit_of_descriptors_is_raised() {
-    let store = Store::new();
-    let shop = Process::start_with_limit("ulimit -Sn 256", &all_arguments(&store.url()));
+    let store = StoreFixture::csv();
+    let shop = start_with_limit("ulimit -Sn 256", &all_arguments(&store.url));
     let idle: Vec<_> = (0..300).map(|_| connect(&shop, "frontend")).collect();
-    assert_eq!(Customer::of(&shop, "frontend").buy(1, 1, None).await.status, 200);
+    assert_eq!(Client::of(&shop, "frontend").buy(1, 1, None).await.status, 200);
     drop(idle);
 }
 
 #[tokio::test]
 async fn idle_connections_never_take_the_descriptors_of_the_store() {
     for engine in ["csv:", "sqlite:"] {
-        let store = Store::new();
-        let url = store.url().replace("csv:", engine);
-        let mut shop = Process::start_with_limit("ulimit -n 256", &all_arguments(&url));
-        // The order service keeps a place for the front-end's own connection.
-        let customer = Customer::of(&shop, "frontend");
-        assert_eq!(customer.buy(1, 1, None).await.status, 200);
+        let store = StoreFixture::csv();
+        let url = store.url.replace("csv:", engine);
+        let mut shop = start_with_limit("ulimit -n 256", &all_arguments(&url));
+        // Opens the front-end's connection to the order service before the idle ones use up the limit.
+        let client = Client::of(&shop, "frontend");
+        assert_eq!(client.buy(1, 1, None).await.status, 200);
         let idle: Vec<_> = ["frontend", "catalog", "order"]
             .iter()
             .flat_map(|service| (0..200).map(|_| connect(&shop, service)).collect::<Vec<_>>())
             .collect();
-        assert_eq!(customer.buy(1, 1, None).await.status, 200, "{engine}");
-        drop((idle, customer));
-        let customer = Customer::of(&shop, "frontend");
-        eventually("the next customer is served", || async {
-            (customer.buy(1, 1, None).await.status == 200).then_some(())
+        assert_eq!(client.buy(1, 1, None).await.status, 200, "{engine}");
+        drop((idle, client));
+        let client = Client::of(&shop, "frontend");
+        eventually("the next client is served", || async {
+            (client.buy(1, 1, None).await.status == 200).then_some(())
         })
         .await;
         assert!(shop.is_running());

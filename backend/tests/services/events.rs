@@ -1,95 +1,89 @@
-//! Live events: every change reaches every reader, once, in order, and a reader can go on where it stopped.
+//! Live events: every change reaches every reader once and in order, and a reader can resume where it stopped.
 
 use common::client::{EventStream, ServiceEndpoint, ShopClient, ShopEvent};
 use common::wire::StockEvent;
 use common::{ItemNumber, Seq};
 
-use crate::shop::{Customer, Process, Store};
+use testing::{Process, ReservedAddress};
+
+use crate::bookstored::{start, start_each};
+use crate::client::Client;
+use crate::fixture::StoreFixture;
 
 fn reader(shop: &Process) -> ShopClient {
     let http = common::client::http_client().unwrap();
-    ShopClient::new(ServiceEndpoint::parse(http, &shop.url("frontend")).unwrap(), None)
+    ShopClient::new(ServiceEndpoint::parse(http, shop.url("frontend")).unwrap(), None)
 }
 
 async fn next_stock(events: &mut EventStream<ShopEvent>) -> StockEvent {
     loop {
-        if let ShopEvent::Stock(moved) = events.next().await.unwrap() {
-            return moved;
+        if let ShopEvent::Stock(event) = events.next().await.unwrap() {
+            return event;
         }
     }
 }
 
 #[tokio::test]
-async fn a_reader_is_greeted_and_then_sees_each_sale() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn a_reader_gets_hello_and_then_each_sale() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     let mut events = reader(&shop).events(None).await.unwrap();
     assert_eq!(events.hello().seq, Seq(4));
-    let receipt = customer.buy(2, 3, None).await.json();
-    let moved = next_stock(&mut events).await;
-    assert_eq!(Some(moved.seq.0), receipt["seq"].as_u64());
-    assert_eq!((moved.item.get(), moved.stock.get(), moved.change), (2, 497, -3));
+    let receipt = client.buy(2, 3, None).await.json();
+    let event = next_stock(&mut events).await;
+    assert_eq!(Some(event.seq.0), receipt["seq"].as_u64());
+    assert_eq!((event.item.get(), event.stock.get(), event.change), (2, 497, -3));
 }
 
 #[tokio::test]
-async fn a_reader_that_comes_back_misses_nothing_and_gets_nothing_twice() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn a_reader_that_resumes_misses_nothing_and_gets_nothing_twice() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     for _ in 0..10 {
-        customer.buy(1, 1, None).await;
+        client.buy(1, 1, None).await;
     }
     let mut events = reader(&shop).events(Some(Seq(9))).await.unwrap();
     let (mut seq, mut sum) = (Seq(9), 0);
     while seq < Seq(14) {
-        let moved = next_stock(&mut events).await;
-        assert!(moved.seq > seq);
-        assert_eq!(moved.item, ItemNumber::try_from(1).unwrap());
-        (seq, sum) = (moved.seq, sum + moved.change);
+        let event = next_stock(&mut events).await;
+        assert!(event.seq > seq);
+        assert_eq!(event.item, ItemNumber::try_from(1).unwrap());
+        (seq, sum) = (event.seq, sum + event.change);
     }
     assert_eq!(sum, -5);
 }
 
 #[tokio::test]
-async fn a_reader_from_the_future_or_with_a_bad_place_is_told_so() {
-    let store = Store::new();
-    let shop = store.open_all();
+async fn a_reader_ahead_of_the_head_gets_resync_and_a_malformed_position_is_refused() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
     let mut events = reader(&shop).events(Some(Seq(99))).await.unwrap();
     assert_eq!(events.hello().seq, Seq(4));
     assert!(matches!(events.next().await.unwrap(), ShopEvent::Resync(resync) if resync.seq == Seq(4)));
-    let customer = Customer::of(&shop, "frontend");
+    let client = Client::of(&shop, "frontend");
     assert_eq!(
-        customer.get("/events?after=x").await.verdict(),
+        client.get("/events?after=x").await.verdict(),
         (400, "invalid-request".into())
     );
 }
 
 #[tokio::test]
-async fn readers_learn_that_the_catalog_is_lost_and_back_and_miss_nothing_of_it() {
-    let store = Store::new();
-    let catalog = Process::start(&["catalog", "--store", &store.url(), "--listen", "127.0.0.1:0"]);
-    let (url, address) = (catalog.url("catalog"), catalog.address("catalog"));
-    let order = Process::start(&["order", "--listen", "127.0.0.1:0", "--catalog-url", &url]);
-    let orders = order.url("order");
-    let front = Process::start(&[
-        "frontend",
-        "--listen",
-        "127.0.0.1:0",
-        "--catalog-url",
-        &url,
-        "--order-url",
-        &orders,
-    ]);
-    let customer = Customer::of(&front, "frontend");
-    let mut events = reader(&front).events(None).await.unwrap();
-    customer.buy(1, 1, None).await;
+async fn readers_get_upstream_events_while_the_catalog_is_away_and_miss_no_sale() {
+    let store = StoreFixture::csv();
+    let reserved = ReservedAddress::new().unwrap();
+    let address = reserved.to_string();
+    let services = start_each(&store.url, &address);
+    let client = Client::of(&services.frontend, "frontend");
+    let mut events = reader(&services.frontend).events(None).await.unwrap();
+    client.buy(1, 1, None).await;
     assert_eq!(next_stock(&mut events).await.stock.get(), 399);
-    catalog.kill();
+    drop(services.catalog);
     while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(source) if !source.live) {}
-    assert_eq!(customer.buy(1, 1, None).await.verdict(), (503, "unavailable".into()));
-    let _catalog = Process::start(&["catalog", "--store", &store.url(), "--listen", &address]);
+    assert_eq!(client.buy(1, 1, None).await.verdict(), (503, "unavailable".into()));
+    let _catalog = start(&["catalog", "--store", &store.url, "--listen", &address]);
     while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(source) if source.live) {}
-    assert_eq!(customer.buy(1, 1, None).await.json()["stock"], 398);
+    assert_eq!(client.buy(1, 1, None).await.json()["stock"], 398);
     assert_eq!(next_stock(&mut events).await.stock.get(), 398);
 }

@@ -1,12 +1,14 @@
-//! The services as real processes, asked over real sockets.
+//! The services as real processes, over real sockets.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod bookstored;
+mod client;
 mod commands;
 mod connections;
 mod crashes;
 mod events;
+mod fixture;
 mod limits;
 mod processes;
-mod shop;
 mod shopkeeper;
 mod shopping;

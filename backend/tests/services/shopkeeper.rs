@@ -1,20 +1,22 @@
-//! What only the shopkeeper may do.
+//! Requests that need the shopkeeper's token.
 
-use crate::shop::{Customer, Store, TOKEN, key, send};
+use crate::bookstored::TOKEN;
+use crate::client::{Client, key, send};
+use crate::fixture::StoreFixture;
 
 #[tokio::test]
-async fn without_the_token_nobody_changes_a_stock_or_reads_the_ledger() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
-    let catalog = Customer::of(&shop, "catalog");
+async fn changing_a_stock_and_reading_the_ledger_need_the_token() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
+    let catalog = Client::of(&shop, "catalog");
     let attempts = [
-        customer.request("PUT", "/stock/1").body(r#"{"stock":1}"#),
-        customer
+        client.request("PUT", "/stock/1").body(r#"{"stock":1}"#),
+        client
             .request("PUT", "/stock/1")
             .bearer_auth("wrong")
             .body(r#"{"stock":1}"#),
-        customer.request("GET", "/ledger"),
+        client.request("GET", "/ledger"),
         catalog.request("PUT", "/update/1").body(r#"{"stock":1}"#),
     ];
     for attempt in attempts {
@@ -26,16 +28,16 @@ async fn without_the_token_nobody_changes_a_stock_or_reads_the_ledger() {
                 .is_some_and(|scheme| scheme.starts_with("Bearer"))
         );
     }
-    assert_eq!(customer.stock(1).await, 400);
+    assert_eq!(client.stock(1).await, 400);
 }
 
 #[tokio::test]
-async fn a_stock_is_set_changed_and_kept_in_its_range_once_for_each_key() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn a_stock_stays_in_its_range_and_changes_once_for_each_key() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     let put = |body: &str| {
-        customer
+        client
             .request("PUT", "/stock/1")
             .bearer_auth(TOKEN)
             .body(body.to_owned())
@@ -75,26 +77,26 @@ async fn a_stock_is_set_changed_and_kept_in_its_range_once_for_each_key() {
             "{body}"
         );
     }
-    let unknown = customer
+    let unknown = client
         .request("PUT", "/stock/9")
         .bearer_auth(TOKEN)
         .body(r#"{"stock":1}"#);
     assert_eq!(send(unknown).await.verdict(), (404, "unknown-item".into()));
-    assert_eq!(customer.stock(1).await, 15);
+    assert_eq!(client.stock(1).await, 15);
 }
 
 #[tokio::test]
-async fn the_ledger_is_read_in_pages_and_rebuilds_every_stock() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn the_pages_of_the_ledger_rebuild_every_stock() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     for quantity in 1..=5 {
-        customer.buy(2, quantity, None).await;
+        client.buy(2, quantity, None).await;
     }
     let (mut after, mut stock, mut last) = (0, 0, 0);
     loop {
         let path = format!("/ledger?after={after}&limit=2");
-        let page = send(customer.request("GET", &path).bearer_auth(TOKEN)).await.json();
+        let page = send(client.request("GET", &path).bearer_auth(TOKEN)).await.json();
         let entries = page["entries"].as_array().unwrap().clone();
         for entry in &entries {
             last = entry["seq"].as_u64().unwrap();
@@ -112,7 +114,7 @@ async fn the_ledger_is_read_in_pages_and_rebuilds_every_stock() {
     }
     assert_eq!((stock, last), (485, 9));
     for limit in ["0", "1001", "x"] {
-        let request = customer
+        let request = client
             .request("GET", &format!("/ledger?limit={limit}"))
             .bearer_auth(TOKEN);
         assert_eq!(send(request).await.verdict(), (400, "invalid-request".into()));

@@ -2,18 +2,20 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::shop::{Customer, Store, key, send};
+use crate::bookstored::TOKEN;
+use crate::client::{Client, Reply, key, send};
+use crate::fixture::StoreFixture;
 
 #[tokio::test]
-async fn a_fresh_shop_has_four_books_and_finds_them_by_topic_number_and_words() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn a_new_store_has_four_books_found_by_topic_number_and_words() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     assert_eq!(
-        customer.get("/topics").await.body,
+        client.get("/topics").await.body,
         r#"{"topics":[{"topic":"distributed systems","books":2},{"topic":"graduate school","books":2}]}"#
     );
-    let page = customer.get("/search?topic=Distributed%20SYSTEMS&limit=1").await.json();
+    let page = client.get("/search?topic=Distributed%20SYSTEMS&limit=1").await.json();
     assert_eq!(
         (
             page["books"][0]["item"].as_u64(),
@@ -22,28 +24,28 @@ async fn a_fresh_shop_has_four_books_and_finds_them_by_topic_number_and_words() 
         (Some(1), Some(1))
     );
     let after = page["next"].as_str().unwrap();
-    let rest = customer
+    let rest = client
         .get(&format!("/search?topic=distributed+systems&after={after}"))
         .await
         .json();
     assert_eq!((rest["books"][0]["item"].as_u64(), rest.get("next")), (Some(2), None));
     assert_eq!(
-        customer.get("/search?item=2").await.body,
+        client.get("/search?item=2").await.body,
         r#"{"item":2,"title":"RPCs for Dummies","topic":"distributed systems","cost":"40.00","stock":500,"seq":2}"#
     );
-    assert_eq!(customer.get("/search?q=grad+sch").await.json()["books"][0]["item"], 3);
-    let by_body = send(customer.request("GET", "/search").body(r#"{"item":4}"#)).await;
+    assert_eq!(client.get("/search?q=grad+sch").await.json()["books"][0]["item"], 3);
+    let by_body = send(client.request("GET", "/search").body(r#"{"item":4}"#)).await;
     assert_eq!(by_body.json()["title"], "Cooking for the Impatient Graduate Student");
-    assert_eq!(customer.get("/search?topic=poetry").await.body, r#"{"books":[]}"#);
+    assert_eq!(client.get("/search?topic=poetry").await.body, r#"{"books":[]}"#);
 }
 
 #[tokio::test]
-async fn a_purchase_gives_a_receipt_that_is_repeated_for_the_same_key() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn a_purchase_returns_a_receipt_which_its_key_repeats() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     let key = key();
-    let first = customer.buy(2, 3, Some(&key)).await;
+    let first = client.buy(2, 3, Some(&key)).await;
     let receipt = first.json();
     assert_eq!((first.status, first.header("idempotency-replayed")), (200, None));
     assert_eq!(
@@ -54,61 +56,55 @@ async fn a_purchase_gives_a_receipt_that_is_repeated_for_the_same_key() {
         (receipt["total"].as_str(), receipt["stock"].as_u64()),
         (Some("120.00"), Some(497))
     );
-    let again = customer.buy(2, 3, Some(&key)).await;
+    let again = client.buy(2, 3, Some(&key)).await;
     assert_eq!(
         (again.body, again.headers.get("idempotency-replayed").is_some()),
         (first.body.clone(), true)
     );
-    assert_eq!(customer.get(&format!("/orders/{key}")).await.body, first.body);
-    assert_eq!(
-        customer.buy(2, 4, Some(&key)).await.verdict(),
-        (422, "key-reused".into())
-    );
-    assert_eq!(
-        customer.buy(1, 3, Some(&key)).await.verdict(),
-        (422, "key-reused".into())
-    );
-    assert_eq!(customer.stock(2).await, 497);
+    assert_eq!(client.get(&format!("/orders/{key}")).await.body, first.body);
+    assert_eq!(client.buy(2, 4, Some(&key)).await.verdict(), (422, "key-reused".into()));
+    assert_eq!(client.buy(1, 3, Some(&key)).await.verdict(), (422, "key-reused".into()));
+    assert_eq!(client.stock(2).await, 497);
 }
 
 #[tokio::test]
-async fn a_refusal_is_final_for_its_key_and_unnamed_without_one() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
-    let seq_of = |reply: &crate::shop::Reply| reply.header("bookstore-seq").unwrap().parse::<u64>().unwrap();
+async fn a_refusal_is_final_for_its_key_and_not_recorded_without_one() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
+    let seq_of = |reply: &Reply| reply.header("bookstore-seq").unwrap().parse::<u64>().unwrap();
     for _ in 0..3 {
-        assert_eq!(customer.buy(3, 100, None).await.status, 200);
+        assert_eq!(client.buy(3, 100, None).await.status, 200);
     }
-    let before = seq_of(&customer.get("/topics").await);
-    let unnamed = customer.buy(3, 1, None).await;
-    assert_eq!(unnamed.verdict(), (409, "sold-out".into()));
+    let before = seq_of(&client.get("/topics").await);
+    let unkeyed = client.buy(3, 1, None).await;
+    assert_eq!(unkeyed.verdict(), (409, "sold-out".into()));
     assert_eq!(
-        (&unnamed.json()["stock"], unnamed.json().get("order")),
+        (&unkeyed.json()["stock"], unkeyed.json().get("order")),
         (&0.into(), None)
     );
     assert_eq!(
-        seq_of(&customer.get("/topics").await),
+        seq_of(&client.get("/topics").await),
         before,
-        "an unnamed refusal was recorded"
+        "an unkeyed refusal was recorded"
     );
     let key = key();
-    let named = customer.buy(3, 1, Some(&key)).await;
+    let keyed = client.buy(3, 1, Some(&key)).await;
     assert_eq!(
-        (named.verdict(), named.json()["order"].as_str()),
+        (keyed.verdict(), keyed.json()["order"].as_str()),
         ((409, "sold-out".into()), Some(key.as_str()))
     );
     let restocked = send(
-        customer
+        client
             .request("PUT", "/stock/3")
-            .bearer_auth(crate::shop::TOKEN)
+            .bearer_auth(TOKEN)
             .body(r#"{"change":5}"#),
     )
     .await;
     assert_eq!(restocked.json()["stock"], 5);
-    let again = customer.buy(3, 1, Some(&key)).await;
-    assert_eq!((again.body, again.status), (named.body, 409));
-    let receipt = customer.get(&format!("/orders/{key}")).await.json();
+    let again = client.buy(3, 1, Some(&key)).await;
+    assert_eq!((again.body, again.status), (keyed.body, 409));
+    let receipt = client.get(&format!("/orders/{key}")).await.json();
     assert_eq!(
         (receipt["status"].as_str(), receipt["total"].as_str()),
         (Some("refused"), Some("0.00"))
@@ -116,18 +112,18 @@ async fn a_refusal_is_final_for_its_key_and_unnamed_without_one() {
 }
 
 #[tokio::test]
-async fn sixty_four_customers_buy_what_is_there_and_not_one_copy_more() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn sixty_four_clients_buy_the_whole_stock_and_not_one_copy_more() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     let mut buying = tokio::task::JoinSet::new();
     for number in 0..64 {
-        let customer = customer.clone();
+        let client = client.clone();
         buying.spawn(async move {
             let attempts = if number < 16 { 32 } else { 31 };
             let mut answers = Vec::new();
             for _ in 0..attempts {
-                answers.push(customer.buy(2, 1, Some(&key())).await);
+                answers.push(client.buy(2, 1, Some(&key())).await);
             }
             answers
         });
@@ -141,34 +137,34 @@ async fn sixty_four_customers_buy_what_is_there_and_not_one_copy_more() {
         counts,
         BTreeMap::from([((200, String::new()), 500), ((409, "sold-out".into()), 1_500)])
     );
-    assert_eq!(customer.stock(2).await, 0);
-    let told: HashSet<_> = answers
+    assert_eq!(client.stock(2).await, 0);
+    let acknowledged: HashSet<_> = answers
         .iter()
         .filter(|a| a.status == 200)
         .map(|a| a.json()["order"].as_str().unwrap().to_owned())
         .collect();
     assert!(shop.stop().success());
     let sold: Vec<_> = store
-        .ledger()
+        .ledger_rows()
         .into_iter()
         .filter(|row| row[2] == "sold")
         .map(|row| row[7].clone())
         .collect();
     assert_eq!(sold.len(), 500);
-    assert_eq!(sold.into_iter().collect::<HashSet<_>>(), told);
-    assert_eq!(store.stock_at_rest(2), 0);
+    assert_eq!(sold.into_iter().collect::<HashSet<_>>(), acknowledged);
+    assert_eq!(store.stock_in_catalog_file(2), 0);
 }
 
 #[tokio::test]
 async fn one_key_sent_twenty_times_at_once_is_one_sale_and_twenty_equal_receipts() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     let key = key();
     let mut sending = tokio::task::JoinSet::new();
     for _ in 0..20 {
-        let (customer, key) = (customer.clone(), key.clone());
-        sending.spawn(async move { customer.buy(1, 2, Some(&key)).await });
+        let (client, key) = (client.clone(), key.clone());
+        sending.spawn(async move { client.buy(1, 2, Some(&key)).await });
     }
     let bodies: HashSet<_> = sending
         .join_all()
@@ -177,42 +173,42 @@ async fn one_key_sent_twenty_times_at_once_is_one_sale_and_twenty_equal_receipts
         .map(|reply| (reply.status, reply.body))
         .collect();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
-    assert_eq!(customer.stock(1).await, 398);
+    assert_eq!(client.stock(1).await, 398);
 }
 
 #[tokio::test]
-async fn a_late_purchase_is_not_made_and_says_which_order_to_ask_for() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let customer = Customer::of(&shop, "frontend");
+async fn a_late_purchase_is_not_applied_and_names_its_order() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let client = Client::of(&shop, "frontend");
     let key = key();
-    let late = customer
+    let late = client
         .request("POST", "/buy")
         .header("bookstore-deadline", "1000")
         .body(r#"{"item":1}"#);
-    let named = send(late.try_clone().unwrap().header("idempotency-key", &key)).await;
+    let keyed = send(late.try_clone().unwrap().header("idempotency-key", &key)).await;
     assert_eq!(
-        (named.verdict(), named.json()["order"].as_str()),
+        (keyed.verdict(), keyed.json()["order"].as_str()),
         ((504, "deadline-exceeded".into()), Some(&*key))
     );
-    let unnamed = send(late.try_clone().unwrap()).await;
-    assert_eq!(unnamed.verdict(), (504, "deadline-exceeded".into()));
-    assert!(unnamed.json()["order"].is_string());
+    let unkeyed = send(late.try_clone().unwrap()).await;
+    assert_eq!(unkeyed.verdict(), (504, "deadline-exceeded".into()));
+    assert!(unkeyed.json()["order"].is_string());
     assert_eq!(
-        customer.get(&format!("/orders/{key}")).await.verdict(),
+        client.get(&format!("/orders/{key}")).await.verdict(),
         (404, "unknown-order".into())
     );
-    assert_eq!(customer.stock(1).await, 400);
-    let in_time = customer.buy(1, 1, Some(&key)).await;
+    assert_eq!(client.stock(1).await, 400);
+    let in_time = client.buy(1, 1, Some(&key)).await;
     let replayed_late = send(late.header("idempotency-key", &key)).await;
     assert_eq!((replayed_late.status, replayed_late.body), (200, in_time.body));
 }
 
 #[tokio::test]
-async fn the_order_service_takes_batches_the_old_form_and_pages_through_receipts() {
-    let store = Store::new();
-    let shop = store.open_all();
-    let orders = Customer::of(&shop, "order");
+async fn the_order_service_accepts_batches_and_the_old_form_and_pages_through_receipts() {
+    let store = StoreFixture::csv();
+    let shop = store.start_all();
+    let orders = Client::of(&shop, "order");
     let key = key();
     let batch = format!(r#"{{"orders":[{{"order":"{key}","item":1}},{{"item":9}},{{"item":2,"quantity":2}}]}}"#);
     let results = orders.post("/orders", &batch).await.json();

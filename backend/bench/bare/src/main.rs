@@ -1,7 +1,9 @@
-//! A bare handler: plain `warp::serve`, the same bytes as the bookstore's answers, no code of the bookstore's. It says what
-//! the machine and the web framework allow.
+//! A bare handler: plain `warp::serve` that answers with the same bytes as the bookstore and shares no code with it. It
+//! shows what the machine and the web framework allow.
+//!
+//! Usage: `bare [ADDRESS]`. Prints `listening bare http://ADDRESS`, as `bookstored` does.
 
-use std::net::SocketAddr;
+use std::io::Write as _;
 
 use serde::Deserialize;
 use warp::Filter;
@@ -25,9 +27,10 @@ struct Purchase {
 }
 
 #[tokio::main]
-async fn main() {
-    let address = std::env::args().nth(1).and_then(|address| address.parse().ok());
-    let address: SocketAddr = address.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8090)));
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:8090".to_owned());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    writeln!(std::io::stdout(), "listening bare http://{}", listener.local_addr()?)?;
     let json = |body: &'static str| warp::reply::with_header(body, CONTENT_TYPE, "application/json");
     let search = warp::path!("search")
         .and(warp::get())
@@ -39,7 +42,7 @@ async fn main() {
             })
         });
     let topics = warp::path!("topics").and(warp::get()).map(move || json(TOPICS));
-    #[expect(clippy::disallowed_methods, reason = "the framework's own way is what is measured")]
+    #[expect(clippy::disallowed_methods, reason = "the framework's own filter is measured")]
     let body = warp::body::json();
     let buy = warp::path!("buy")
         .and(warp::post())
@@ -50,5 +53,6 @@ async fn main() {
                 _ => "{}",
             })
         });
-    warp::serve(search.or(topics).or(buy)).run(address).await;
+    warp::serve(search.or(topics).or(buy)).incoming(listener).run().await;
+    Ok(())
 }

@@ -4,34 +4,35 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use super::{FOUR, Place};
+use super::FOUR;
+use crate::fixture::StoreFixture;
 
-async fn sold(place: Place) -> Place {
-    place.done(&["import", &place.file("books.csv", FOUR)]);
-    place.sell(20).await;
-    let told = place.done(&["audit"]);
+async fn sold(fixture: StoreFixture) -> StoreFixture {
+    fixture.succeed(&["import", &fixture.file("books.csv", FOUR)]);
+    fixture.sell(20).await;
+    let stdout = fixture.succeed(&["audit"]);
     assert!(
-        told.starts_with("clean") && told.contains("24 entries, 4 books: 20 sold (20 copies for 700.00)"),
-        "{told}"
+        stdout.starts_with("clean") && stdout.contains("24 entries, 4 books: 20 sold (20 copies for 700.00)"),
+        "{stdout}"
     );
-    place
+    fixture
 }
 
 /// What an audit says that must find something.
-fn violations(place: &Place) -> String {
-    let (code, told, said) = place.run(&["audit"]);
-    assert_eq!((code, said.as_str()), (1, ""), "{told}");
-    assert!(told.starts_with("violated"), "{told}");
-    told
+fn violations(fixture: &StoreFixture) -> String {
+    let (code, stdout, stderr) = fixture.run(&["audit"]);
+    assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
+    assert!(stdout.starts_with("violated"), "{stdout}");
+    stdout
 }
 
-fn ledger(place: &Place) -> PathBuf {
-    place.path("store").join("ledger.csv")
+fn ledger(fixture: &StoreFixture) -> PathBuf {
+    fixture.path("store").join("ledger.csv")
 }
 
 /// Changes columns of an entry's line, and its checksum with them if the hand is a skilled one.
-fn edit(place: &Place, seq: u64, columns: &[(usize, &str)], skilled: bool) {
-    let text = fs::read_to_string(ledger(place)).unwrap();
+fn edit(fixture: &StoreFixture, seq: u64, columns: &[(usize, &str)], skilled: bool) {
+    let text = fs::read_to_string(ledger(fixture)).unwrap();
     let lines = text.lines().map(|line| {
         let mut fields: Vec<&str> = line.split(',').collect();
         if fields[0] != seq.to_string() || fields[2] == "checkpoint" {
@@ -48,25 +49,25 @@ fn edit(place: &Place, seq: u64, columns: &[(usize, &str)], skilled: bool) {
         };
         format!("{checked},{sum}\n")
     });
-    fs::write(ledger(place), lines.collect::<String>()).unwrap();
+    fs::write(ledger(fixture), lines.collect::<String>()).unwrap();
 }
 
-fn files(place: &Place) -> BTreeMap<PathBuf, Vec<u8>> {
-    let files = fs::read_dir(place.path("store")).unwrap();
+fn files(fixture: &StoreFixture) -> BTreeMap<PathBuf, Vec<u8>> {
+    let files = fs::read_dir(fixture.path("store")).unwrap();
     let paths = files
         .map(|file| file.unwrap().path())
         .filter(|path| !path.ends_with("lock"));
     paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// The columns of one sale that a hand changes, whether it is a skilled one, and what is told of that.
+/// The columns of one sale that a hand changes, whether it is a skilled one, and what is stdout of that.
 type Case<'a> = (&'a [(usize, &'a str)], bool, &'a str);
 
 #[tokio::test]
 async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
     // The sale 9 took book 1 from 398 to 397.
-    let place = sold(Place::csv()).await;
-    let sound = fs::read(ledger(&place)).unwrap();
+    let fixture = sold(StoreFixture::csv()).await;
+    let sound = fs::read(ledger(&fixture)).unwrap();
     let (line, stock) = (12, 397);
     let cases: [Case<'_>; 6] = [
         (
@@ -106,30 +107,30 @@ async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
             .any(|line| line.starts_with("9,") && line.contains(&format!(",{stock},")))
     );
     for (columns, skilled, expected) in cases {
-        fs::write(ledger(&place), &sound).unwrap();
-        edit(&place, 9, columns, skilled);
-        let before = files(&place);
-        let told = violations(&place);
-        assert!(told.contains(expected), "{expected} is not in {told}");
-        assert_eq!(files(&place), before, "an audit changes nothing");
+        fs::write(ledger(&fixture), &sound).unwrap();
+        edit(&fixture, 9, columns, skilled);
+        let before = files(&fixture);
+        let stdout = violations(&fixture);
+        assert!(stdout.contains(expected), "{expected} is not in {stdout}");
+        assert_eq!(files(&fixture), before, "an audit changes nothing");
     }
 }
 
 #[tokio::test]
 async fn the_last_sale_edited_by_hand_is_found_by_the_catalog_file() {
-    let place = sold(Place::csv()).await;
-    edit(&place, 24, &[(4, "3"), (5, "-3"), (6, "488")], true);
-    let told = violations(&place);
+    let fixture = sold(StoreFixture::csv()).await;
+    edit(&fixture, 24, &[(4, "3"), (5, "-3"), (6, "488")], true);
+    let stdout = violations(&fixture);
     assert!(
-        told.contains("entry 24, book 2: the catalog has a stock of 490, the ledger 488"),
-        "{told}"
+        stdout.contains("entry 24, book 2: the catalog has a stock of 490, the ledger 488"),
+        "{stdout}"
     );
 }
 
 #[tokio::test]
 async fn an_order_that_was_decided_twice_is_found() {
-    let place = sold(Place::csv()).await;
-    let text = fs::read_to_string(ledger(&place)).unwrap();
+    let fixture = sold(StoreFixture::csv()).await;
+    let text = fs::read_to_string(ledger(&fixture)).unwrap();
     let order = text
         .lines()
         .find(|line| line.starts_with("7,"))
@@ -138,13 +139,13 @@ async fn an_order_that_was_decided_twice_is_found() {
         .nth(7)
         .unwrap()
         .to_owned();
-    edit(&place, 12, &[(7, &order)], true);
-    let told = violations(&place);
+    edit(&fixture, 12, &[(7, &order)], true);
+    let stdout = violations(&fixture);
     assert!(
-        told.contains(&format!(
+        stdout.contains(&format!(
             "entry 12, book 2: the order {order} was decided by the entry 7 already"
         )),
-        "{told}"
+        "{stdout}"
     );
 }
 
@@ -182,25 +183,25 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
             "the entry 24 is missing",
         ),
     ];
-    for place in Place::of_each_kind().into_iter().skip(1) {
-        let place = sold(place).await;
+    for fixture in StoreFixture::each().into_iter().skip(1) {
+        let fixture = sold(fixture).await;
         for (wrong, right, expected) in cases {
-            place.sql(wrong).await;
-            let told = violations(&place);
-            assert!(told.contains(expected), "{expected} is not in {told}");
-            place.sql(right).await;
+            fixture.sql(wrong).await;
+            let stdout = violations(&fixture);
+            assert!(stdout.contains(expected), "{expected} is not in {stdout}");
+            fixture.sql(right).await;
         }
-        place.sql("UPDATE books SET stock = stock + 1 WHERE item = 2").await;
-        let told = place.run(&["audit", "--json"]).1;
-        let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+        fixture.sql("UPDATE books SET stock = stock + 1 WHERE item = 2").await;
+        let stdout = fixture.run(&["audit", "--json"]).1;
+        let stdout: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!(
-            (&told["verdict"], &told["violations"][0]["item"]),
+            (&stdout["verdict"], &stdout["violations"][0]["item"]),
             (&"violated".into(), &2.into()),
-            "{told}"
+            "{stdout}"
         );
-        place.sql("DELETE FROM ledger WHERE seq = 24").await;
-        let told = violations(&place);
-        assert!(told.contains("the entry 24 changed the book 2"), "{told}");
+        fixture.sql("DELETE FROM ledger WHERE seq = 24").await;
+        let stdout = violations(&fixture);
+        assert!(stdout.contains("the entry 24 changed the book 2"), "{stdout}");
     }
 }
 
@@ -209,30 +210,30 @@ async fn an_index_that_has_lost_an_order_is_found() {
     // A leaf of an index (https://sqlite.org/fileformat2.html#b_tree_pages) that leads to all 20 orders.
     const PAGE_BYTES: usize = 4096;
     const LEAF: [u8; 5] = [0x0a, 0, 0, 0, 20];
-    let place = sold(Place::sqlite()).await;
-    let file = place.path("store.db");
+    let fixture = sold(StoreFixture::sqlite()).await;
+    let file = fixture.path("store.db");
     let mut bytes = fs::read(&file).unwrap();
     let mut leaves = bytes.chunks_mut(PAGE_BYTES).filter(|page| page.starts_with(&LEAF));
     leaves.next().unwrap()[4] -= 1;
     assert!(leaves.next().is_none());
     fs::write(&file, bytes).unwrap();
-    let told = violations(&place);
-    assert!(told.contains("row 24 missing from index ledger_ord"), "{told}");
+    let stdout = violations(&fixture);
+    assert!(stdout.contains("row 24 missing from index ledger_ord"), "{stdout}");
 }
 
 #[tokio::test]
 async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
-    let place = sold(Place::csv()).await;
-    let mut torn = fs::read(ledger(&place)).unwrap();
+    let fixture = sold(StoreFixture::csv()).await;
+    let mut torn = fs::read(ledger(&fixture)).unwrap();
     torn.extend_from_slice(b"25,2026-");
-    fs::write(ledger(&place), &torn).unwrap();
-    let before = files(&place);
-    let told = place.done(&["audit"]);
+    fs::write(ledger(&fixture), &torn).unwrap();
+    let before = files(&fixture);
+    let stdout = fixture.succeed(&["audit"]);
     assert!(
-        told.starts_with("clean") && told.contains("note: ") && told.contains("the next start cuts it off"),
-        "{told}"
+        stdout.starts_with("clean") && stdout.contains("note: ") && stdout.contains("the next start cuts it off"),
+        "{stdout}"
     );
-    assert_eq!(files(&place), before);
-    place.sell(1).await;
-    assert!(!place.done(&["audit"]).contains("note"));
+    assert_eq!(files(&fixture), before);
+    fixture.sell(1).await;
+    assert!(!fixture.succeed(&["audit"]).contains("note"));
 }

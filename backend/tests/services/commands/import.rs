@@ -2,33 +2,41 @@
 
 use std::fs;
 
-use super::{FOUR, Place, generated, ran};
-use crate::shop::{Customer, open_all};
+use super::FOUR;
+use crate::bookstored::run;
+use crate::client::Client;
+use crate::fixture::StoreFixture;
 
 #[test]
 fn a_catalog_goes_into_any_store_and_comes_out_as_it_was() {
-    let text = generated(3_000);
-    for place in Place::of_each_kind() {
-        let file = place.file("books.csv", &text);
-        let told = place.done(&["import", &file]);
-        assert!(told.contains("and 2980 more") && told.contains("3000 added"), "{told}");
-        assert_eq!(place.done(&["export"]), text);
-        let copy = place.path("copy.csv").display().to_string();
-        let told = place.done(&["export", &copy]);
-        assert!(told.contains("3000 books") && told.contains("entry 3000"), "{told}");
-        assert_eq!(fs::read_to_string(&copy).unwrap(), text);
-        assert!(!place.path("copy.csv.part").exists());
-        let told = place.done(&["import", &copy]);
+    let text = run(&["generate", "3000"]).1;
+    for fixture in StoreFixture::each() {
+        let file = fixture.file("books.csv", &text);
+        let stdout = fixture.succeed(&["import", &file]);
         assert!(
-            told.contains("0 added, 0 changed, 0 withdrawn") && told.contains("entry 3000"),
-            "{told}"
+            stdout.contains("and 2980 more") && stdout.contains("3000 added"),
+            "{stdout}"
+        );
+        assert_eq!(fixture.succeed(&["export"]), text);
+        let copy = fixture.path("copy.csv").display().to_string();
+        let stdout = fixture.succeed(&["export", &copy]);
+        assert!(
+            stdout.contains("3000 books") && stdout.contains("entry 3000"),
+            "{stdout}"
+        );
+        assert_eq!(fs::read_to_string(&copy).unwrap(), text);
+        assert!(!fixture.path("copy.csv.part").exists());
+        let stdout = fixture.succeed(&["import", &copy]);
+        assert!(
+            stdout.contains("0 added, 0 changed, 0 withdrawn") && stdout.contains("entry 3000"),
+            "{stdout}"
         );
     }
 }
 
 #[test]
-fn what_is_made_up_is_the_same_for_the_same_seed() {
-    let with = |arguments: &[&str]| ran(&[&["generate", "200"], arguments].concat());
+fn a_seed_determines_the_generated_catalog() {
+    let with = |arguments: &[&str]| run(&[&["generate", "200"], arguments].concat());
     assert_eq!(with(&[]), with(&["--seed", "1", "-"]));
     assert_ne!(with(&[]).1, with(&["--seed", "2"]).1);
     let topics = |text: &str| {
@@ -38,15 +46,15 @@ fn what_is_made_up_is_the_same_for_the_same_seed() {
         topics.len()
     };
     assert_eq!(topics(&with(&["--topics", "3"]).1), 3);
-    assert_eq!(ran(&["generate", "0"]).0, 2);
+    assert_eq!(run(&["generate", "0"]).0, 2);
 }
 
 #[tokio::test]
-async fn an_import_into_a_filled_store_shows_its_changes_and_withdraws_only_when_told() {
-    for place in Place::of_each_kind() {
-        let file = place.file("books.csv", FOUR);
-        place.done(&["import", &file]);
-        place.sell(4).await;
+async fn an_import_shows_its_changes_and_withdraws_books_only_with_replace() {
+    for fixture in StoreFixture::each() {
+        let file = fixture.file("books.csv", FOUR);
+        fixture.succeed(&["import", &file]);
+        fixture.sell(4).await;
         let edited = FOUR
             .replace("RPCs for Dummies,500,40", "RPCs for Everybody,498,42")
             .replace(
@@ -55,9 +63,9 @@ async fn an_import_into_a_filled_store_shows_its_changes_and_withdraws_only_when
             )
             .replace("in a day,400", "in a day,398")
             + "7,\"New, and \"\"quoted\"\"\",1,9.5,cooking\n";
-        let file = place.file("edited.csv", &edited);
-        let before = place.done(&["export"]);
-        let shown = place.done(&["import", &file, "--dry-run"]);
+        let file = fixture.file("edited.csv", &edited);
+        let before = fixture.succeed(&["export"]);
+        let shown = fixture.succeed(&["import", &file, "--dry-run"]);
         for line in [
             "~ 2 \"RPCs for Dummies\": name \"RPCs for Dummies\" → \"RPCs for Everybody\", cost 40.00 → 42.00\n",
             "~ 1 ",
@@ -67,64 +75,64 @@ async fn an_import_into_a_filled_store_shows_its_changes_and_withdraws_only_when
         ] {
             assert!(shown.contains(line), "{line} is not in {shown}");
         }
-        assert_eq!(place.done(&["export"]), before, "a dry run changes nothing");
-        let done = place.done(&["import", &file, "--yes"]);
+        assert_eq!(fixture.succeed(&["export"]), before, "a dry run changes nothing");
+        let done = fixture.succeed(&["import", &file, "--yes"]);
         assert!(done.contains("there are 5 books after the entry 11"), "{done}");
-        let done = place.done(&["import", &file, "--replace", "--json"]);
+        let done = fixture.succeed(&["import", &file, "--replace", "--json"]);
         let done: serde_json::Value = serde_json::from_str(done.lines().last().unwrap()).unwrap();
         assert_eq!((&done["withdrawn"], &done["books"]), (&1.into(), &4.into()), "{done}");
-        assert!(place.done(&["audit"]).starts_with("clean"));
-        let shop = open_all(&place.url);
-        let customer = Customer::of(&shop, "frontend");
-        assert_eq!(customer.get("/search?item=4").await.status, 404);
-        let book = customer.get("/search?item=2").await.json();
+        assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+        let shop = fixture.start_all();
+        let client = Client::of(&shop, "frontend");
+        assert_eq!(client.get("/search?item=4").await.status, 404);
+        let book = client.get("/search?item=2").await.json();
         assert_eq!((&book["cost"], &book["stock"]), (&"42.00".into(), &498.into()));
-        assert_eq!(customer.buy(7, 1, None).await.status, 200);
+        assert_eq!(client.buy(7, 1, None).await.status, 200);
     }
 }
 
 #[test]
 fn a_bad_line_changes_nothing_and_is_named() {
-    for place in Place::of_each_kind() {
-        let file = place.file("books.csv", FOUR);
-        place.done(&["import", &file]);
-        let bad = place.file("bad.csv", &format!("{FOUR}5,Five,many,1,t\n"));
-        let (code, told, said) = place.run(&["import", &bad]);
-        assert_eq!((code, told.as_str()), (1, ""));
-        assert!(said.contains("bad.csv:6: stock: expected a stock"), "{said}");
-        assert_eq!(place.done(&["export"]).lines().count(), 5);
+    for fixture in StoreFixture::each() {
+        let file = fixture.file("books.csv", FOUR);
+        fixture.succeed(&["import", &file]);
+        let bad = fixture.file("bad.csv", &format!("{FOUR}5,Five,many,1,t\n"));
+        let (code, stdout, stderr) = fixture.run(&["import", &bad]);
+        assert_eq!((code, stdout.as_str()), (1, ""));
+        assert!(stderr.contains("bad.csv:6: stock: expected a stock"), "{stderr}");
+        assert_eq!(fixture.succeed(&["export"]).lines().count(), 5);
     }
 }
 
 #[test]
-fn wrong_usage_and_what_is_not_there_leave_different_codes() {
-    let (csv, sqlite) = (Place::csv(), Place::sqlite());
+fn wrong_usage_and_a_missing_store_have_different_exit_codes() {
+    let (csv, sqlite) = (StoreFixture::csv(), StoreFixture::sqlite());
     assert_eq!(sqlite.run(&["import"]).0, 2);
     assert_eq!(sqlite.run(&["export", "file", "--to", &csv.url]).0, 2);
-    for place in Place::of_each_kind() {
+    for fixture in StoreFixture::each() {
         for command in [&["export"][..], &["audit"], &["export", "--to", &csv.url]] {
-            let (code, told, said) = place.run(command);
-            assert_eq!((code, told.as_str()), (1, ""), "{said}");
-            assert!(said.contains("there is no store at"), "{said}");
+            let (code, stdout, stderr) = fixture.run(command);
+            assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+            assert!(stderr.contains("there is no store at"), "{stderr}");
         }
-        let file = place.file("books.csv", FOUR);
-        let told = place.done(&["import", &file, "--dry-run"]);
-        assert!(told.contains("4 added"), "{told}");
-        assert_eq!(place.run(&["audit"]).0, 1, "nothing was made");
+        let file = fixture.file("books.csv", FOUR);
+        let stdout = fixture.succeed(&["import", &file, "--dry-run"]);
+        assert!(stdout.contains("4 added"), "{stdout}");
+        assert_eq!(fixture.run(&["audit"]).0, 1, "nothing was created");
     }
     assert!(!csv.path("store").exists() && !sqlite.path("store.db").exists());
 }
 
 #[test]
-fn a_running_catalog_keeps_every_command_out() {
-    for place in [Place::csv(), Place::sqlite()] {
-        let _shop = open_all(&place.url);
-        let file = place.file("books.csv", FOUR);
+fn a_running_catalog_locks_out_every_command() {
+    for fixture in [StoreFixture::csv(), StoreFixture::sqlite()] {
+        let _shop = fixture.start_all();
+        let file = fixture.file("books.csv", FOUR);
         for command in [&["import", &file][..], &["export"], &["audit"]] {
-            let (code, _, said) = place.run(command);
+            let (code, _, stderr) = fixture.run(command);
             assert!(
-                code == 1 && said.contains("in use by another program (process"),
-                "{said}"
+                code == 1 && stderr.contains("in use by another program (process"),
+                "{stderr}"
             );
         }
     }
@@ -132,35 +140,38 @@ fn a_running_catalog_keeps_every_command_out() {
 
 #[tokio::test]
 async fn an_edit_by_hand_is_taken_on_request_and_undoes_no_sale() {
-    let place = Place::csv();
-    place.done(&["import", &place.file("books.csv", FOUR)]);
-    place.sell(4).await;
-    let catalog = place.path("store").join("catalog.csv");
+    let fixture = StoreFixture::csv();
+    fixture.succeed(&["import", &fixture.file("books.csv", FOUR)]);
+    fixture.sell(4).await;
+    let catalog = fixture.path("store").join("catalog.csv");
     let written = fs::read_to_string(&catalog).unwrap();
     let bad = written.replace("RPCs for Dummies,498,40.00", "RPCs for Dummies,498,cheap");
     fs::write(&catalog, &bad).unwrap();
-    let (code, _, said) = place.run(&["import"]);
-    assert!(code == 1 && said.contains("catalog.csv:3: cost: expected"), "{said}");
+    let (code, _, stderr) = fixture.run(&["import"]);
+    assert!(
+        code == 1 && stderr.contains("catalog.csv:3: cost: expected"),
+        "{stderr}"
+    );
     let edited = written.replace("RPCs for Dummies,498,40.00", "RPCs for Everybody,498,45.00");
     fs::write(&catalog, &edited).unwrap();
     for command in [&["export"][..], &["import", "books.csv"]] {
-        assert_eq!(place.run(command).0, 1);
+        assert_eq!(fixture.run(command).0, 1);
     }
-    let (code, told, _) = place.run(&["audit"]);
+    let (code, stdout, _) = fixture.run(&["audit"]);
     assert!(
-        code == 1 && told.contains("catalog.csv was edited by hand: book 2, cost: the file says 45.00"),
-        "{told}"
+        code == 1 && stdout.contains("catalog.csv was edited by hand: book 2, cost: the file says 45.00"),
+        "{stdout}"
     );
-    let told = place.done(&["import", "--dry-run"]);
-    assert!(told.contains("cost 40.00 → 45.00"), "{told}");
+    let stdout = fixture.succeed(&["import", "--dry-run"]);
+    assert!(stdout.contains("cost 40.00 → 45.00"), "{stdout}");
     assert_eq!(fs::read_to_string(&catalog).unwrap(), edited, "still there to be taken");
-    let told = place.done(&["import"]);
-    assert!(told.contains("1 changed"), "{told}");
-    assert!(place.done(&["audit"]).starts_with("clean"));
-    let (code, _, said) = place.run(&["import"]);
-    assert!(code == 1 && said.contains("nobody has edited"), "{said}");
-    let shop = open_all(&place.url);
-    let book = Customer::of(&shop, "frontend").get("/search?item=2").await.json();
+    let stdout = fixture.succeed(&["import"]);
+    assert!(stdout.contains("1 changed"), "{stdout}");
+    assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+    let (code, _, stderr) = fixture.run(&["import"]);
+    assert!(code == 1 && stderr.contains("was not edited"), "{stderr}");
+    let shop = fixture.start_all();
+    let book = Client::of(&shop, "frontend").get("/search?item=2").await.json();
     assert_eq!(
         (&book["title"], &book["cost"], &book["stock"]),
         (&"RPCs for Everybody".into(), &"45.00".into(), &498.into())
@@ -168,24 +179,24 @@ async fn an_edit_by_hand_is_taken_on_request_and_undoes_no_sale() {
 }
 
 #[test]
-fn a_line_that_was_taken_out_by_hand_takes_its_book_away_only_when_told() {
-    let place = Place::csv();
-    place.done(&["import", &place.file("books.csv", FOUR)]);
-    let catalog = place.path("store").join("catalog.csv");
+fn a_line_removed_by_hand_withdraws_its_book_only_with_replace() {
+    let fixture = StoreFixture::csv();
+    fixture.succeed(&["import", &fixture.file("books.csv", FOUR)]);
+    let catalog = fixture.path("store").join("catalog.csv");
     let take_out = |line_end: &str| {
         let written = fs::read_to_string(&catalog).unwrap();
         let lines: Vec<&str> = written.lines().filter(|line| !line.starts_with("3,")).collect();
         fs::write(&catalog, lines.join(line_end)).unwrap();
     };
     take_out("\n");
-    let (code, told, said) = place.run(&["import"]);
+    let (code, stdout, stderr) = fixture.run(&["import"]);
     assert!(
-        code == 0 && told.contains("0 withdrawn, 1 not in the file and kept") && said.contains("a copy is kept"),
-        "{told}{said}"
+        code == 0 && stdout.contains("0 withdrawn, 1 not in the file and kept") && stderr.contains("a copy is kept"),
+        "{stdout}{stderr}"
     );
-    assert_eq!(place.done(&["export"]).lines().count(), 5);
+    assert_eq!(fixture.succeed(&["export"]).lines().count(), 5);
     take_out("\r\n");
-    assert!(place.done(&["import", "--replace"]).contains("1 withdrawn"));
-    assert_eq!(place.done(&["export"]).lines().count(), 4);
-    assert!(place.done(&["audit"]).starts_with("clean"));
+    assert!(fixture.succeed(&["import", "--replace"]).contains("1 withdrawn"));
+    assert_eq!(fixture.succeed(&["export"]).lines().count(), 4);
+    assert!(fixture.succeed(&["audit"]).starts_with("clean"));
 }

@@ -1,69 +1,68 @@
-//! Readers of the catalogs' feeds, and how long after each other they hear of an entry.
+//! Recorders of the catalogs' feeds, and the delay between the same entry on two feeds.
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use testing::eventually;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::shop::{Customer, eventually};
+use crate::client::Client;
 
-/// A feed that stays behind for longer does not come after.
-const PATIENCE: Duration = Duration::from_secs(60);
+const ENTRIES_WAIT_MAX: Duration = Duration::from_secs(60);
 
-/// What several catalogs over one database promise. It is measured and told, not asserted: the machine may be busy.
-const PROMISED: Duration = Duration::from_millis(200);
+/// The delay that several catalogs over one database promise. It is reported, not asserted: the machine may be busy.
+const DELAY_GOAL: Duration = Duration::from_millis(200);
 
-/// What one catalog's feed brought, in order, and when.
-type Heard = watch::Sender<Vec<(String, Instant)>>;
+/// The events of one feed, in order, each with the time of its arrival.
+type Entries = watch::Sender<Vec<(String, Instant)>>;
 
-/// Follows one catalog's feed from the first entry on, again whenever it breaks off.
+/// Records one catalog's feed from the first entry on, and reconnects whenever the feed ends.
 #[derive(Debug)]
-pub(super) struct Follower {
-    heard: Arc<Heard>,
-    following: JoinHandle<()>,
+pub(super) struct FeedRecorder {
+    entries: Arc<Entries>,
+    recording: JoinHandle<()>,
 }
 
-impl Follower {
-    pub(super) fn of(catalog: Customer) -> Self {
-        let heard = Arc::new(Heard::default());
-        let following = tokio::spawn(follow(catalog, Arc::clone(&heard)));
-        Self { heard, following }
+impl FeedRecorder {
+    pub(super) fn start(catalog: Client) -> Self {
+        let entries = Arc::new(Entries::default());
+        let recording = tokio::spawn(record(catalog, Arc::clone(&entries)));
+        Self { entries, recording }
     }
 
-    /// How many entries came.
+    /// The number of recorded entries.
     pub(super) fn count(&self) -> usize {
-        self.heard.borrow().len()
+        self.entries.borrow().len()
     }
 
-    /// Waits until that many came; all that came.
-    pub(super) async fn until(self, entries: usize) -> Vec<String> {
-        let mut heard = self.heard.subscribe();
-        let enough = heard.wait_for(|heard| heard.len() >= entries);
-        if tokio::time::timeout(PATIENCE, enough).await.is_err() {
-            panic!("{} of {entries} entries came", self.count());
+    /// Waits for that many entries and returns all that are recorded.
+    pub(super) async fn finish_at(self, count: usize) -> Vec<String> {
+        let mut entries = self.entries.subscribe();
+        let enough = entries.wait_for(|entries| entries.len() >= count);
+        if tokio::time::timeout(ENTRIES_WAIT_MAX, enough).await.is_err() {
+            panic!("{} of {count} entries arrived", self.count());
         }
-        self.following.abort();
-        self.heard.borrow().iter().map(|(entry, _)| entry.clone()).collect()
+        self.recording.abort();
+        self.entries.borrow().iter().map(|(entry, _)| entry.clone()).collect()
     }
 
-    /// How far apart the two heard of each entry from number `first` on.
+    /// The delays between the two feeds of each entry from index `first` on.
     pub(super) fn delays(&self, other: &Self, first: usize) -> Delays {
-        let (one, other) = (self.heard.borrow(), other.heard.borrow());
+        let (one, other) = (self.entries.borrow(), other.entries.borrow());
         let pairs = one.iter().zip(other.iter()).skip(first);
-        let apart = |(one, other): (&(_, Instant), &(_, Instant))| {
-            one.1
-                .saturating_duration_since(other.1)
-                .max(other.1.saturating_duration_since(one.1))
+        let distance = |((_, one), (_, other)): (&(_, Instant), &(_, Instant))| {
+            one.saturating_duration_since(*other)
+                .max(other.saturating_duration_since(*one))
         };
-        let mut delays: Vec<Duration> = pairs.map(apart).collect();
+        let mut delays: Vec<Duration> = pairs.map(distance).collect();
         delays.sort_unstable();
         Delays(delays)
     }
 }
 
-/// Delays, the shortest first.
+/// Delays, sorted.
 #[derive(Debug)]
 pub(super) struct Delays(Vec<Duration>);
 
@@ -72,7 +71,7 @@ impl Delays {
         self.0.len()
     }
 
-    fn ms_at(&self, percent: usize) -> f64 {
+    fn percentile_ms(&self, percent: usize) -> f64 {
         let index = (self.count() - 1) * percent / 100;
         self.0[index].as_secs_f64() * 1e3
     }
@@ -80,26 +79,26 @@ impl Delays {
 
 impl fmt::Display for Delays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let in_time = self.0.iter().filter(|delay| **delay <= PROMISED).count();
+        let in_time = self.0.iter().filter(|delay| **delay <= DELAY_GOAL).count();
         write!(
             f,
-            "of {} entries one catalog heard {:.1} ms after the other (median; 99 %: {:.1} ms, at most {:.1} ms); {in_time} of \
-             them within 200 ms",
+            "{} entries reached the second catalog {:.1} ms after the first (median; p99 {:.1} ms, max {:.1} ms), {in_time} of \
+             them within {DELAY_GOAL:?}",
             self.count(),
-            self.ms_at(50),
-            self.ms_at(99),
-            self.ms_at(100),
+            self.percentile_ms(50),
+            self.percentile_ms(99),
+            self.percentile_ms(100),
         )
     }
 }
 
-async fn follow(catalog: Customer, heard: Arc<Heard>) {
+async fn record(catalog: Client, entries: Arc<Entries>) {
     loop {
-        let path = format!("/feed?after={}", heard.borrow().len());
-        // Without a time limit: the stream ends with the catalog, or with the test.
-        let mut response = eventually("a catalog's feed", || async {
-            let asked = catalog.request("GET", &path).send().await;
-            asked.ok().filter(|response| response.status().is_success())
+        let path = format!("/feed?after={}", entries.borrow().len());
+        // No timeout: the stream ends with the catalog or with the test.
+        let mut response = eventually("a catalog answers with its feed", || async {
+            let response = catalog.request("GET", &path).send().await;
+            response.ok().filter(|response| response.status().is_success())
         })
         .await;
         let mut text = String::new();
@@ -107,7 +106,7 @@ async fn follow(catalog: Customer, heard: Arc<Heard>) {
             text.push_str(std::str::from_utf8(&chunk).unwrap());
             while let Some((event, rest)) = text.split_once("\n\n") {
                 if event.starts_with("event: entry\n") {
-                    heard.send_modify(|heard| heard.push((event.to_owned(), Instant::now())));
+                    entries.send_modify(|entries| entries.push((event.to_owned(), Instant::now())));
                 }
                 text = rest.to_owned();
             }

@@ -1,4 +1,4 @@
-//! What clients were told, written down before anything else is done with it; `backend/checks/check_ledger.py` reads it.
+//! The answers that clients got, written to a file before they are used; `backend/checks/check_ledger.py` reads it.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -10,24 +10,23 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use serde_json::Value;
 use tokio::sync::watch;
 
-/// The file, and how much stands in it.
+/// The file, and counts of what it contains.
 #[derive(Debug)]
 pub(super) struct Journal {
     path: PathBuf,
     file: Mutex<File>,
     /// Orders acknowledged as sold, each once.
     pub(super) sold: watch::Sender<usize>,
-    /// Orders that were refused.
+    /// Orders refused.
     pub(super) refused: AtomicUsize,
-    /// Stock changes, done or refused.
+    /// Stock changes, applied or refused.
     pub(super) restocks: AtomicUsize,
-    /// Decided orders that were asked for again.
-    pub(super) asked: AtomicUsize,
+    /// Lookups of decided orders.
+    pub(super) lookups: AtomicUsize,
     /// Requests whose outcome was unknown.
     pub(super) unknown: AtomicUsize,
-    /// Requests that were begun and are not answered.
-    flying: Mutex<HashSet<u64>>,
-    begun: AtomicU64,
+    in_flight: Mutex<HashSet<u64>>,
+    next_request: AtomicU64,
 }
 
 impl Journal {
@@ -38,10 +37,10 @@ impl Journal {
             sold: watch::Sender::default(),
             refused: AtomicUsize::default(),
             restocks: AtomicUsize::default(),
-            asked: AtomicUsize::default(),
+            lookups: AtomicUsize::default(),
             unknown: AtomicUsize::default(),
-            flying: Mutex::default(),
-            begun: AtomicU64::default(),
+            in_flight: Mutex::default(),
+            next_request: AtomicU64::default(),
         }
     }
 
@@ -49,33 +48,33 @@ impl Journal {
         &self.path
     }
 
-    pub(super) fn write(&self, told: &Value) {
-        let line = format!("{told}\n");
+    pub(super) fn write(&self, answer: &Value) {
+        let line = format!("{answer}\n");
         self.file.lock().unwrap().write_all(line.as_bytes()).unwrap();
     }
 
-    /// Begins a request, which flies until the guard is dropped.
-    pub(super) fn begin(&self) -> Flight<'_> {
-        let number = self.begun.fetch_add(1, Ordering::Relaxed);
-        self.flying.lock().unwrap().insert(number);
-        Flight { journal: self, number }
+    /// Registers a request, which is in flight until the guard is dropped.
+    pub(super) fn begin_request(&self) -> InFlight<'_> {
+        let number = self.next_request.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.lock().unwrap().insert(number);
+        InFlight { journal: self, number }
     }
 
-    /// The requests that were begun and are not answered.
-    pub(super) fn flying(&self) -> HashSet<u64> {
-        self.flying.lock().unwrap().clone()
+    /// The requests that are not answered.
+    pub(super) fn in_flight(&self) -> HashSet<u64> {
+        self.in_flight.lock().unwrap().clone()
     }
 }
 
-/// A request on its way.
+/// A request that is not answered.
 #[derive(Debug)]
-pub(super) struct Flight<'a> {
+pub(super) struct InFlight<'a> {
     journal: &'a Journal,
     number: u64,
 }
 
-impl Drop for Flight<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
-        self.journal.flying.lock().unwrap().remove(&self.number);
+        self.journal.in_flight.lock().unwrap().remove(&self.number);
     }
 }

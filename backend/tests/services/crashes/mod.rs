@@ -1,96 +1,99 @@
-//! `kill -9` under load: what was acknowledged is in the store once, and nothing else was taken from the shelf.
+//! `kill -9` under load: every acknowledged purchase is in the store exactly once, and no other copy is missing.
 //!
 //! A long run, of one store: `BOOKSTORE_KILLS=300 BOOKSTORE_SEED=1 cargo test --release -p backend --test services
 //! crashes::csv -- --nocapture`; `crashes::sqlite`, `crashes::postgres` and `crashes::two` are the others. The seed decides
-//! who is killed in which order, after how many purchases, and what everybody buys; the rest is up to the machine.
+//! the order of the kills, the purchases before each, and what the clients buy; the timing varies.
 
+mod checks;
 mod feeds;
 mod journal;
-mod people;
-mod place;
 mod run;
-mod tier;
+mod topology;
+mod workload;
 
-use feeds::Follower;
-use place::{Place, can_check};
+use feeds::FeedRecorder;
 use run::{Plan, Run};
-use tier::Victim;
+use topology::KillTarget;
 
-use crate::shop::{Customer, send};
+use crate::client::{Client, send};
+use crate::fixture::StoreFixture;
 
-async fn nothing_is_lost_or_doubled(place: Place, quick: usize) -> String {
-    let plan = Plan::or_quick(quick);
-    let mut run = Run::begin(place, 1, plan.seed);
+async fn nothing_is_lost_or_doubled(fixture: StoreFixture, kills: usize) -> String {
+    let plan = Plan::from_environment(kills);
+    let mut run = Run::start(fixture, 1, plan.seed);
     run.kill_in_rounds(plan.kills).await;
-    run.end(plan.seed).await
+    run.finish(plan.seed).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn csv_loses_and_doubles_nothing_whoever_is_killed() {
-    if can_check() {
-        println!("{}", nothing_is_lost_or_doubled(Place::csv(), 8).await);
+async fn csv_loses_and_doubles_nothing_when_processes_are_killed() {
+    if checks::are_available() {
+        println!("{}", nothing_is_lost_or_doubled(StoreFixture::csv(), 8).await);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_loses_and_doubles_nothing_whoever_is_killed() {
-    if can_check() {
-        println!("{}", nothing_is_lost_or_doubled(Place::sqlite(), 8).await);
+async fn sqlite_loses_and_doubles_nothing_when_processes_are_killed() {
+    if checks::are_available() {
+        println!("{}", nothing_is_lost_or_doubled(StoreFixture::sqlite(), 8).await);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn postgres_loses_and_doubles_nothing_whoever_is_killed() {
-    if let (true, Some(place)) = (can_check(), Place::postgres()) {
-        println!("{}", nothing_is_lost_or_doubled(place, 7).await);
+async fn postgres_loses_and_doubles_nothing_when_processes_are_killed() {
+    if let (true, Some(fixture)) = (checks::are_available(), StoreFixture::postgres_on_own_server()) {
+        println!("{}", nothing_is_lost_or_doubled(fixture, 7).await);
     }
 }
 
-/// Two catalogs, two order services and two front-ends over one database: everybody is killed, everything goes on, and in
-/// the end everybody knows the same.
-async fn two_of_each_stay_one_shop(place: Place) -> String {
-    let plan = Plan::or_quick(0);
-    let mut run = Run::begin(place, 2, plan.seed);
-    let [one, other] = run.tier.of("catalog").try_into().unwrap();
-    let (one, other) = (Follower::of(one), Follower::of(other));
-    run.sell(50).await;
+/// Two catalogs, two order services and two front-ends over one database: all are killed in turn, selling continues, and in
+/// the end all have the same state.
+async fn two_of_each_agree(fixture: StoreFixture) -> String {
+    let plan = Plan::from_environment(0);
+    let mut run = Run::start(fixture, 2, plan.seed);
+    let [one, other] = run.topology.clients("catalog").try_into().unwrap();
+    let (one, other) = (FeedRecorder::start(one), FeedRecorder::start(other));
+    run.wait_for_purchases(50).await;
     let first = one.count().max(other.count());
-    run.sell(300).await;
+    run.wait_for_purchases(300).await;
     let delays = one.delays(&other, first);
-    assert!(delays.count() > 100, "only {} entries came to both", delays.count());
+    assert!(delays.count() > 100, "only {} entries reached both", delays.count());
     for copy in [0, 1] {
-        for victim in [Victim::Catalog(copy), Victim::Order(copy), Victim::FrontEnd(copy)] {
-            run.kill(victim).await;
+        for target in [
+            KillTarget::Catalog(copy),
+            KillTarget::Order(copy),
+            KillTarget::FrontEnd(copy),
+        ] {
+            run.kill(target).await;
         }
     }
     run.kill_in_rounds(plan.kills).await;
-    run.sell(50).await;
-    run.finish_buying().await;
-    // Whoever asks for what is known nowhere yet gets what the database says.
+    run.wait_for_purchases(50).await;
+    run.finish_clients().await;
     let mut states = Vec::new();
-    for customer in run.tier.of("catalog") {
-        states.push(state(&customer, "/lookup/").await);
+    for client in run.topology.clients("catalog") {
+        states.push(confirmed_state(&client, "/lookup/").await);
     }
-    for customer in run.tier.customers() {
-        states.push(state(&customer, "/search?item=").await);
+    for client in run.topology.clients("frontend") {
+        states.push(confirmed_state(&client, "/search?item=").await);
     }
     let (head, _) = states[0].clone();
     assert!(states.iter().all(|state| *state == states[0]), "{states:?}");
-    let (one, other) = (one.until(head).await, other.until(head).await);
+    let (one, other) = (one.finish_at(head).await, other.finish_at(head).await);
     assert_eq!((one.len(), other.len()), (head, head));
     for (seq, (one, other)) in (1..).zip(one.iter().zip(&other)) {
         assert!(one.contains(&format!("\nid: {seq}\n")), "{one} is not the {seq}th");
         assert_eq!(one, other);
     }
-    let told = run.end(plan.seed).await;
-    format!("{delays}\n{head} entries, the same on both feeds; both catalogs and both front-ends in one state\n{told}")
+    let result = run.finish(plan.seed).await;
+    format!("{delays}\n{head} entries, equal on both feeds; both catalogs and both front-ends in one state\n{result}")
 }
 
-/// The head, and every book as it is then, confirmed by the database.
-async fn state(customer: &Customer, path: &str) -> (usize, Vec<String>) {
+/// The head and all books, which the catalog confirms against the database before it answers.
+async fn confirmed_state(client: &Client, path: &str) -> (usize, Vec<String>) {
     let (mut head, mut books) = (String::new(), Vec::new());
     for item in 1..=5 {
-        let request = customer.request("GET", &format!("{path}{item}"));
+        let request = client.request("GET", &format!("{path}{item}"));
         let reply = send(request.header("cache-control", "no-cache")).await;
         head = reply.header("bookstore-seq").unwrap().to_owned();
         books.push(reply.body);
@@ -99,15 +102,15 @@ async fn state(customer: &Customer, path: &str) -> (usize, Vec<String>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_of_each_over_one_database_stay_one_shop() {
-    if let (true, Some(place)) = (can_check(), Place::postgres()) {
-        println!("by notices: {}", two_of_each_stay_one_shop(place).await);
+async fn two_of_each_over_one_database_agree() {
+    if let (true, Some(fixture)) = (checks::are_available(), StoreFixture::postgres_on_own_server()) {
+        println!("with notices: {}", two_of_each_agree(fixture).await);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_of_each_stay_one_shop_where_the_database_sends_no_notices() {
-    if let (true, Some(place)) = (can_check(), Place::postgres_without_notices()) {
-        println!("by looking: {}", two_of_each_stay_one_shop(place).await);
+async fn two_of_each_agree_without_notices_from_the_database() {
+    if let (true, Some(fixture)) = (checks::are_available(), checks::postgres_without_notices()) {
+        println!("by polling: {}", two_of_each_agree(fixture).await);
     }
 }

@@ -1,33 +1,34 @@
-//! One run: people buy, processes die and come back, and in the end the store itself is asked.
+//! One crash test: clients buy, processes are killed and restarted, and in the end the store is checked.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
+use testing::eventually;
 use tokio::task::{JoinSet, block_in_place};
 
+use super::checks::{check, check_forged};
 use super::journal::Journal;
-use super::people::{BOOKS, Town};
-use super::place::Place;
-use super::tier::{Tier, Victim};
-use crate::shop::eventually;
+use super::topology::{KillTarget, Topology};
+use super::workload::{BOOKS, Workload};
+use crate::client::try_send;
+use crate::fixture::StoreFixture;
 
 const BUYERS: usize = 12;
 const BUYERS_WITHOUT_KEYS: usize = 4;
-/// Purchases that are acknowledged at least, and at most, before the next kill.
+/// The purchases that are acknowledged before each kill.
 const PURCHASES: std::ops::RangeInclusive<usize> = 20..=80;
-/// How much later than the last of them it comes.
-const MOMENT_MAX: Duration = Duration::from_millis(40);
+/// The longest time between the last of them and the kill.
+const KILL_DELAY_MAX: Duration = Duration::from_millis(40);
+/// The limit for the purchases before a kill, recovery from the last kill included.
+const PURCHASES_WAIT_MAX: Duration = Duration::from_secs(90);
 
-/// Longer than it takes to sell so many, even right after a kill.
-const PATIENCE: Duration = Duration::from_secs(90);
-
-/// How long a run is, and what it draws its numbers from.
+/// How long a run is, and the seed of its random numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
     pub(super) kills: usize,
@@ -35,8 +36,8 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// `BOOKSTORE_KILLS` and `BOOKSTORE_SEED`; a quick run unless they are given.
-    pub(super) fn or_quick(kills: usize) -> Self {
+    /// From `BOOKSTORE_KILLS` (`kills` unless set) and `BOOKSTORE_SEED` (1 unless set).
+    pub(super) fn from_environment(kills: usize) -> Self {
         let variable = |name| std::env::var(name).ok();
         Self {
             kills: variable("BOOKSTORE_KILLS").map_or(kills, |kills| kills.parse().unwrap()),
@@ -45,162 +46,161 @@ impl Plan {
     }
 }
 
-/// A shop under load.
+/// Services under load.
 #[derive(Debug)]
 pub(super) struct Run {
-    pub(super) tier: Tier,
-    pub(super) town: Arc<Town>,
-    people: JoinSet<()>,
+    pub(super) topology: Topology,
+    workload: Arc<Workload>,
+    clients: JoinSet<()>,
     random: StdRng,
     totals: Totals,
 }
 
-/// What happened.
+/// Counts of a run.
 #[derive(Debug, Default)]
 struct Totals {
     kills: BTreeMap<&'static str, usize>,
-    /// Kills that hit while requests were in flight, and how many requests those were.
+    /// Kills while requests were in flight, and the number of those requests.
     hits: usize,
     requests_hit: usize,
     fewest_purchases: Option<usize>,
 }
 
 impl Run {
-    /// Opens the shop and lets people in.
-    pub(super) fn begin(place: Place, copies: usize, seed: u64) -> Self {
-        let tier = block_in_place(|| Tier::open(place, copies, BOOKS));
-        let journal = Journal::new(&tier.place.beside("acks.jsonl"));
-        let town = Arc::new(Town::new(journal, tier.customers()));
+    /// Starts the services and the clients.
+    pub(super) fn start(fixture: StoreFixture, copies: usize, seed: u64) -> Self {
+        let topology = block_in_place(|| Topology::start(fixture, copies, BOOKS));
+        let journal = Journal::new(&topology.fixture.path("acks.jsonl"));
+        let workload = Arc::new(Workload::new(journal, topology.clients("frontend")));
         let mut random = StdRng::seed_from_u64(seed);
-        let mut people = JoinSet::new();
+        let mut clients = JoinSet::new();
         for number in 0..BUYERS + BUYERS_WITHOUT_KEYS {
-            let (town, own) = (Arc::clone(&town), StdRng::seed_from_u64(random.random()));
-            people.spawn(async move { town.keep_buying(own, number < BUYERS).await });
+            let (workload, own) = (Arc::clone(&workload), StdRng::seed_from_u64(random.random()));
+            clients.spawn(async move { workload.run_buyer(own, number < BUYERS).await });
         }
-        let (keeper, own) = (Arc::clone(&town), StdRng::seed_from_u64(random.random()));
-        people.spawn(async move { keeper.keep_shop(own).await });
-        let (customer, own) = (Arc::clone(&town), StdRng::seed_from_u64(random.random()));
-        people.spawn(async move { customer.keep_looking(own).await });
+        let (shopkeeper, own) = (Arc::clone(&workload), StdRng::seed_from_u64(random.random()));
+        clients.spawn(async move { shopkeeper.run_shopkeeper(own).await });
+        let (reader, own) = (Arc::clone(&workload), StdRng::seed_from_u64(random.random()));
+        clients.spawn(async move { reader.run_reader(own).await });
         Self {
-            tier,
-            town,
-            people,
+            topology,
+            workload,
+            clients,
             random,
             totals: Totals::default(),
         }
     }
 
     fn sold(&self) -> usize {
-        *self.town.journal.sold.borrow()
+        *self.workload.journal.sold.borrow()
     }
 
-    /// Waits until so many more are sold.
-    pub(super) async fn sell(&mut self, purchases: usize) {
-        let mut sold = self.town.journal.sold.subscribe();
+    /// Waits for that many more purchases.
+    pub(super) async fn wait_for_purchases(&mut self, purchases: usize) {
+        let mut sold = self.workload.journal.sold.subscribe();
         let enough = self.sold() + purchases;
         let selling = sold.wait_for(|&sold| sold >= enough);
         tokio::select! {
-            done = tokio::time::timeout(PATIENCE, selling) => assert!(done.is_ok(), "nothing is sold any more"),
-            ended = self.people.join_next() => panic!("somebody gave up: {ended:?}"),
+            done = tokio::time::timeout(PURCHASES_WAIT_MAX, selling) => assert!(done.is_ok(), "purchases have stopped"),
+            ended = self.clients.join_next() => panic!("a client ended: {ended:?}"),
         }
     }
 
-    /// Kills everybody in rounds, each round in an order of its own.
+    /// Kills every target in rounds, each round in a random order.
     pub(super) async fn kill_in_rounds(&mut self, kills: usize) {
         let mut round = Vec::new();
         for _ in 0..kills {
             if round.is_empty() {
-                round = self.tier.victims();
+                round = self.topology.targets();
                 round.shuffle(&mut self.random);
             }
-            let victim = round.pop().unwrap();
-            self.kill(victim).await;
+            let target = round.pop().unwrap();
+            self.kill(target).await;
         }
     }
 
-    /// One cycle: some purchases, a random moment, a kill, a new start.
-    pub(super) async fn kill(&mut self, victim: Victim) {
+    /// One cycle: purchases, a random delay, a kill, a restart.
+    pub(super) async fn kill(&mut self, target: KillTarget) {
         let before = self.sold();
         let purchases = self.random.random_range(PURCHASES);
-        self.sell(purchases).await;
-        tokio::time::sleep(MOMENT_MAX.mul_f64(self.random.random())).await;
-        self.totals.note_purchases(self.sold() - before);
-        let (tier, journal) = (&mut self.tier, &self.town.journal);
+        self.wait_for_purchases(purchases).await;
+        tokio::time::sleep(KILL_DELAY_MAX.mul_f64(self.random.random())).await;
+        self.totals.add_purchases(self.sold() - before);
+        let (topology, journal) = (&mut self.topology, &self.workload.journal);
         block_in_place(|| {
-            tier.assert_alive();
-            let begun = journal.flying();
-            tier.kill(victim);
-            let hit = journal.flying().intersection(&begun).count();
-            self.totals.note_kill(victim, hit);
-            tier.start_again(victim);
+            topology.assert_running();
+            let in_flight = journal.in_flight();
+            topology.kill(target);
+            let hit = journal.in_flight().intersection(&in_flight).count();
+            self.totals.add_kill(target, hit);
+            topology.restart(target);
         });
-        for front in &self.town.fronts {
+        for frontend in &self.workload.frontends {
             eventually("the front-end is ready", || async {
-                let ready = crate::shop::try_send(front.request("GET", "/readyz")).await;
+                let ready = try_send(frontend.request("GET", "/readyz")).await;
                 ready.is_ok_and(|reply| reply.status == 200).then_some(())
             })
             .await;
         }
     }
 
-    /// Lets everybody finish, and holds the store against what they were told: after a last `kill -9`, and at rest. Then
-    /// falsifies it, which must be noticed. What there is to tell.
-    pub(super) async fn end(mut self, seed: u64) -> String {
-        self.finish_buying().await;
+    /// Ends the clients and checks the store twice, after a last `kill -9` and after a clean stop. Then falsifies copies of
+    /// it, which the check must detect. Returns the results as text.
+    pub(super) async fn finish(mut self, seed: u64) -> String {
+        self.finish_clients().await;
         block_in_place(|| {
-            let tier = &mut self.tier;
-            tier.kill(Victim::Catalog(0));
-            let journal = &self.town.journal;
-            let said = tier.place.check(journal, false);
-            said.unwrap_or_else(|said| panic!("after the last kill: {said}"));
-            tier.start_again(Victim::Catalog(0));
+            let topology = &mut self.topology;
+            topology.kill(KillTarget::Catalog(0));
+            let checked = check(&topology.fixture, &self.workload.journal, false);
+            checked.unwrap_or_else(|violation| panic!("after the last kill: {violation}"));
+            topology.restart(KillTarget::Catalog(0));
         });
-        // The last entry is a sale that somebody knows of, for the forger.
-        self.town.buy(&mut self.random, 1, 2, true).await;
-        let (said, controls) = block_in_place(|| {
-            self.tier.stop();
-            let (place, journal) = (&self.tier.place, &self.town.journal);
-            let said = place.check(journal, true);
-            let said = said.unwrap_or_else(|said| panic!("at rest: {said}"));
+        // The forgeries change the last entry, which must be a sale in the journal.
+        self.workload.buy(&mut self.random, 1, 2, true).await;
+        let (checked, controls) = block_in_place(|| {
+            self.topology.stop();
+            let (fixture, journal) = (&self.topology.fixture, &self.workload.journal);
+            let checked = check(fixture, journal, true);
+            let checked = checked.unwrap_or_else(|violation| panic!("after a clean stop: {violation}"));
             let controls = ["delete", "double", "edit"].map(|how| {
-                let found = match place.check_forged(how, journal) {
+                let found = match check_forged(fixture, how, journal) {
                     Err(found) => found,
-                    Ok(said) => panic!("the forgery was not noticed: {said}"),
+                    Ok(text) => panic!("the forgery was not detected: {text}"),
                 };
                 let first = found.lines().find(|line| line.starts_with("VIOLATION"));
                 format!("forged, {how}: {}", first.unwrap())
             });
-            (said, controls)
+            (checked, controls)
         });
         if self.totals.kills.values().sum::<usize>() > 0 {
             assert!(self.totals.hits > 0, "no kill hit a request in flight");
         }
         format!(
-            "{}, seed {seed}: {}\n{}\n{said}{}",
-            self.tier.place.name(),
+            "{}, seed {seed}: {}\n{}\n{checked}{}",
+            self.topology.fixture.engine(),
             self.totals,
-            Counts(&self.town.journal),
+            Counts(&self.workload.journal),
             controls.join("\n"),
         )
     }
 
-    /// Everybody finishes what is begun.
-    pub(super) async fn finish_buying(&mut self) {
-        self.town.is_over.store(true, Ordering::Relaxed);
-        while let Some(ended) = self.people.join_next().await {
+    /// Stops the clients after their current order is decided.
+    pub(super) async fn finish_clients(&mut self) {
+        self.workload.is_stopped.store(true, Ordering::Relaxed);
+        while let Some(ended) = self.clients.join_next().await {
             ended.unwrap();
         }
     }
 }
 
 impl Totals {
-    fn note_purchases(&mut self, purchases: usize) {
+    fn add_purchases(&mut self, purchases: usize) {
         let fewest = self.fewest_purchases.unwrap_or(usize::MAX);
         self.fewest_purchases = Some(fewest.min(purchases));
     }
 
-    fn note_kill(&mut self, victim: Victim, requests: usize) {
-        *self.kills.entry(victim.name()).or_default() += 1;
+    fn add_kill(&mut self, target: KillTarget, requests: usize) {
+        *self.kills.entry(target.name()).or_default() += 1;
         self.hits += usize::from(requests > 0);
         self.requests_hit += requests;
     }
@@ -211,7 +211,7 @@ impl fmt::Display for Totals {
         let each: Vec<_> = self
             .kills
             .iter()
-            .map(|(victim, kills)| format!("{kills} {victim}"))
+            .map(|(target, kills)| format!("{kills} {target}"))
             .collect();
         write!(
             f,
@@ -225,20 +225,20 @@ impl fmt::Display for Totals {
     }
 }
 
-/// The journal in one line.
+/// The counts of a journal, in one line.
 struct Counts<'a>(&'a Journal);
 
 impl fmt::Display for Counts<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |counter: &std::sync::atomic::AtomicUsize| counter.load(Ordering::Relaxed);
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         let Self(journal) = self;
         write!(
             f,
-            "{} purchases acknowledged, {} refused, {} stock changes, {} orders looked after, {} answers unknown",
+            "{} purchases acknowledged, {} refused, {} stock changes, {} orders looked up, {} answers unknown",
             *journal.sold.borrow(),
             count(&journal.refused),
             count(&journal.restocks),
-            count(&journal.asked),
+            count(&journal.lookups),
             count(&journal.unknown),
         )
     }

@@ -1,36 +1,36 @@
-//! What the load asks for, as the bytes that are sent.
+//! The operations of the load generator, as the bytes of their requests.
 
 use std::fmt;
 use std::net::SocketAddr;
 
-/// What is asked for.
+/// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// One book, always the same.
+pub(crate) enum Operation {
+    /// Looks up always the same book.
     Lookup,
-    /// One book out of many, another one each time.
-    Any(Draw),
-    /// The books of a topic.
+    /// Looks up a random book.
+    LookupAny(ItemDistribution),
+    /// Searches the books of a topic.
     Search,
-    /// The topics.
+    /// Lists the topics.
     Topics,
-    /// A purchase of one of four books, each with a key of its own.
+    /// Buys one of four books, each time with a new key.
     Buy,
 }
 
-/// How a book is drawn.
+/// The distribution of random items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Draw {
-    /// Of the first so many, each as often as another.
-    Evenly(u32),
-    /// Of the first so many, the second half as often as the first, the third a third as often (Zipf's law).
-    ByZipf(u32),
+pub(crate) enum ItemDistribution {
+    /// Uniform over the items 1 to N.
+    Uniform(u32),
+    /// Zipf over the items 1 to N: item k is 1/k as frequent as item 1.
+    Zipf(u32),
 }
 
-impl fmt::Display for Ask {
+impl fmt::Display for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
-            Self::Lookup | Self::Any(_) => "lookup",
+            Self::Lookup | Self::LookupAny(_) => "lookup",
             Self::Search => "search",
             Self::Topics => "topics",
             Self::Buy => "buy",
@@ -38,16 +38,16 @@ impl fmt::Display for Ask {
     }
 }
 
-impl Ask {
-    /// The bytes of a request; `number` is another one for each.
+impl Operation {
+    /// Replaces the content of `request`. A different `number` gives a different random item and key.
     pub(crate) fn write(self, request: &mut Vec<u8>, address: SocketAddr, number: u64) {
         use std::io::Write as _;
         request.clear();
         // Writing into memory cannot fail.
         let _ = match self {
             Self::Lookup => write!(request, "GET /search?item=2 HTTP/1.1\r\nHost: {address}\r\n\r\n"),
-            Self::Any(draw) => {
-                let item = draw.item(number);
+            Self::LookupAny(items) => {
+                let item = items.sample(number);
                 write!(request, "GET /search?item={item} HTTP/1.1\r\nHost: {address}\r\n\r\n")
             }
             Self::Search => {
@@ -72,32 +72,32 @@ impl Ask {
     }
 }
 
-impl Draw {
-    /// A book's number, the same for the same `number`.
-    fn item(self, number: u64) -> u32 {
-        let drawn = mix(number);
+impl ItemDistribution {
+    /// An item, the same for the same `number`.
+    fn sample(self, number: u64) -> u32 {
+        let random = splitmix64(number);
         match self {
-            Self::Evenly(books) => {
-                // The upper half of the product is even over the books.
-                let place = (u128::from(drawn) * u128::from(books)) >> 64;
-                1 + u32::try_from(place).unwrap_or_default()
+            Self::Uniform(items) => {
+                // The upper half of the product is uniform over the items.
+                let index = (u128::from(random) * u128::from(items)) >> 64;
+                1 + u32::try_from(index).unwrap_or_default()
             }
-            Self::ByZipf(books) => {
-                let part = drawn as f64 / u64::MAX as f64;
+            Self::Zipf(items) => {
+                let fraction = random as f64 / u64::MAX as f64;
                 #[expect(
                     clippy::cast_possible_truncation,
                     clippy::cast_sign_loss,
-                    reason = "a float becomes the nearest number that there is"
+                    reason = "a positive float is rounded down"
                 )]
-                let item = f64::from(books).powf(part) as u32;
-                item.clamp(1, books)
+                let item = f64::from(items).powf(fraction) as u32;
+                item.clamp(1, items)
             }
         }
     }
 }
 
-/// Numbers that follow each other, spread over all numbers: the output function of SplitMix64 (Steele and others, 2014).
-fn mix(number: u64) -> u64 {
+/// The output function of SplitMix64 (Steele, Lea and Flood, 2014).
+fn splitmix64(number: u64) -> u64 {
     let mut mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
@@ -109,16 +109,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_book_is_drawn_and_none_that_there_is_not() {
-        for (draw, first_is_favoured) in [(Draw::Evenly(10), false), (Draw::ByZipf(10), true)] {
+    fn samples_cover_exactly_the_items() {
+        for (items, is_skewed) in [
+            (ItemDistribution::Uniform(10), false),
+            (ItemDistribution::Zipf(10), true),
+        ] {
             let mut counts = [0_u32; 11];
             for number in 0..100_000 {
-                counts[draw.item(number) as usize] += 1;
+                counts[items.sample(number) as usize] += 1;
             }
             let [none, first, .., ninth, _] = counts;
             assert_eq!(none, 0);
             assert!(counts[1..10].iter().all(|&count| count > 1_000), "{counts:?}");
-            assert_eq!(first > 3 * ninth, first_is_favoured, "{counts:?}");
+            assert_eq!(first > 3 * ninth, is_skewed, "{counts:?}");
         }
     }
 }

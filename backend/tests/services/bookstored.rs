@@ -1,0 +1,108 @@
+//! Running `bookstored`.
+
+use std::io;
+use std::process::{Command, Stdio};
+
+use testing::Process;
+
+pub(crate) const TOKEN: &str = "a-token-for-tests";
+/// Listening here takes a free port.
+pub(crate) const ANY_PORT: &str = "127.0.0.1:0";
+
+/// Starts one service, or all of them, and waits until they listen.
+pub(crate) fn start(arguments: &[&str]) -> Process {
+    try_start(arguments).unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
+}
+
+/// Like [`start`]. An error if the process ends before its services listen.
+pub(crate) fn try_start(arguments: &[&str]) -> io::Result<Process> {
+    start_command(command(arguments), arguments)
+}
+
+/// Like [`start`], with a limit that the shell command `limit` sets, such as `ulimit -n 256`.
+pub(crate) fn start_with_limit(limit: &str, arguments: &[&str]) -> Process {
+    let mut shell = Command::new("sh");
+    let script = format!(r#"{limit} && exec "$0" "$@""#);
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_bookstored")]);
+    let started = start_command(prepare(shell, arguments), arguments);
+    started.unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
+}
+
+fn start_command(mut command: Command, arguments: &[&str]) -> io::Result<Process> {
+    let services = if arguments.first() == Some(&"all") { 3 } else { 1 };
+    Process::start(command.stderr(Stdio::null()), services)
+}
+
+/// Starts all services over a store in one process.
+pub(crate) fn start_all(store: &str) -> Process {
+    start(&all_arguments(store))
+}
+
+/// The arguments of all services in one process, on free ports.
+pub(crate) fn all_arguments(store: &str) -> [&str; 9] {
+    [
+        "all",
+        "--store",
+        store,
+        "--listen",
+        ANY_PORT,
+        "--catalog-listen",
+        ANY_PORT,
+        "--order-listen",
+        ANY_PORT,
+    ]
+}
+
+/// One process for each service.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) catalog: Process,
+    pub(crate) _order: Process,
+    pub(crate) frontend: Process,
+}
+
+/// Starts each service over a store in a process of its own. `catalog_address` is where the catalog listens.
+pub(crate) fn start_each(store: &str, catalog_address: &str) -> Services {
+    let catalog = start(&["catalog", "--store", store, "--listen", catalog_address]);
+    let catalog_url = catalog.url("catalog");
+    let order = start(&["order", "--listen", ANY_PORT, "--catalog-url", catalog_url]);
+    let neighbours = ["--catalog-url", catalog_url, "--order-url", order.url("order")];
+    let frontend = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat());
+    Services {
+        catalog,
+        _order: order,
+        frontend,
+    }
+}
+
+/// Runs `bookstored` to its end: exit code, standard output, standard error.
+pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
+    let output = command(arguments).output().unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+fn command(arguments: &[&str]) -> Command {
+    prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
+}
+
+fn prepare(mut command: Command, arguments: &[&str]) -> Command {
+    command
+        .args(arguments)
+        .env("BOOKSTORE_ADMIN_TOKEN", TOKEN)
+        .env("BOOKSTORE_LOG", "warn")
+        .stdin(Stdio::null());
+    for variable in [
+        "BOOKSTORE_STORE",
+        "BOOKSTORE_LISTEN",
+        "BOOKSTORE_BOOKS",
+        "BOOKSTORE_GRACE",
+        "NO_COLOR",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+}

@@ -1,0 +1,272 @@
+//! The clients of a crash test: buyers with and without keys, a shopkeeper, and a reader of decided orders.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+use serde_json::{Value, json};
+
+use super::journal::Journal;
+use crate::bookstored::TOKEN;
+use crate::client::{Client, Reply, key, try_send};
+
+/// The first two never sell out, the others often do.
+pub(super) const BOOKS: &str =
+    "1,Plenty,100000000,30,a\n2,More,100000000,40.50,a\n3,Few,30,1,b\n4,Fewer,9,2,b\n5,None,0,3,b\n";
+const PLENTIFUL: std::ops::RangeInclusive<u32> = 1..=2;
+const SCARCE: std::ops::RangeInclusive<u32> = 3..=5;
+/// The limit until an order is decided, restarts of its services included.
+const DECISION_MAX: Duration = Duration::from_secs(90);
+/// Decided orders that are kept to be looked up.
+const DECIDED_MAX: usize = 256;
+/// Think times, at most, in milliseconds.
+const BETWEEN_PURCHASES_MS: u64 = 4;
+const BETWEEN_ATTEMPTS_MS: u64 = 20;
+const BETWEEN_RESTOCKS_MS: u64 = 100;
+
+/// What all clients share.
+#[derive(Debug)]
+pub(super) struct Workload {
+    pub(super) journal: Journal,
+    pub(super) frontends: Vec<Client>,
+    pub(super) is_stopped: AtomicBool,
+    decided: Mutex<VecDeque<Value>>,
+}
+
+/// What a response means for the request.
+enum Outcome {
+    Decided,
+    /// The request changed nothing.
+    NotApplied,
+    /// With the order's id, if the response named it.
+    Unknown(Option<String>),
+}
+
+impl Workload {
+    pub(super) fn new(journal: Journal, frontends: Vec<Client>) -> Self {
+        Self {
+            journal,
+            frontends,
+            is_stopped: AtomicBool::new(false),
+            decided: Mutex::default(),
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        !self.is_stopped.load(Ordering::Relaxed)
+    }
+
+    fn frontend(&self, random: &mut StdRng) -> &Client {
+        &self.frontends[random.random_range(0..self.frontends.len())]
+    }
+
+    /// Buys until the workload is stopped; the last order is decided before this returns.
+    pub(super) async fn run_buyer(&self, mut random: StdRng, keyed: bool) {
+        while self.is_running() {
+            let range = if random.random_bool(0.7) { PLENTIFUL } else { SCARCE };
+            let (item, quantity) = (random.random_range(range), random.random_range(1..=3));
+            self.buy(&mut random, item, quantity, keyed).await;
+            think(&mut random, BETWEEN_PURCHASES_MS).await;
+        }
+    }
+
+    /// Places one order. While its outcome is unknown it is sent again with its key, or with the id that a response named.
+    pub(super) async fn buy(&self, random: &mut StdRng, item: u32, quantity: u32, keyed: bool) {
+        let mut order = keyed.then(key);
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < DECISION_MAX, "{order:?} is not decided");
+            let body = json!({"item": item, "quantity": quantity}).to_string();
+            let request = self.frontend(random).request("POST", "/buy").body(body);
+            let request = match &order {
+                Some(order) => request.header("idempotency-key", order),
+                None => request,
+            };
+            let record = |reply: &Reply| self.record_purchase(reply, item, quantity);
+            match self.send(request, record).await {
+                Outcome::Decided => return,
+                Outcome::NotApplied => {}
+                Outcome::Unknown(id) => {
+                    order = order.or(id);
+                    self.record_unknown(order.as_deref(), item);
+                    if order.is_none() {
+                        return;
+                    }
+                }
+            }
+            think(random, BETWEEN_ATTEMPTS_MS).await;
+        }
+    }
+
+    fn record_purchase(&self, reply: &Reply, item: u32, quantity: u32) -> Outcome {
+        let body = reply.json();
+        match (reply.status, body["code"].as_str()) {
+            (200, _) => {
+                let receipt = receipt(&body);
+                self.journal.write(&receipt);
+                self.journal.sold.send_modify(|sold| *sold += 1);
+                assert_eq!(
+                    (&receipt["item"], &receipt["quantity"]),
+                    (&json!(item), &json!(quantity)),
+                    "{receipt}"
+                );
+                self.remember(receipt);
+                Outcome::Decided
+            }
+            (409, Some("sold-out")) => {
+                let order = &body["order"];
+                let refusal = json!({
+                    "order": order, "item": item, "quantity": quantity,
+                    "status": "sold-out", "recorded": order.is_string(),
+                });
+                self.journal.write(&refusal);
+                self.journal.refused.fetch_add(1, Ordering::Relaxed);
+                if order.is_string() {
+                    self.remember(refusal);
+                }
+                Outcome::Decided
+            }
+            _ => undecided(reply, &body),
+        }
+    }
+
+    fn record_unknown(&self, order: Option<&str>, item: u32) {
+        self.journal.unknown.fetch_add(1, Ordering::Relaxed);
+        self.journal
+            .write(&json!({"order": order, "item": item, "status": "unknown"}));
+    }
+
+    /// Changes the stock of scarce books until the workload is stopped, each change exactly once.
+    pub(super) async fn run_shopkeeper(&self, mut random: StdRng) {
+        while self.is_running() {
+            let item = random.random_range(SCARCE);
+            let change = match random.random_range(0..4) {
+                0 => json!({"stock": random.random_range(0..20)}),
+                1 => json!({"change": -random.random_range(1..6)}),
+                _ => json!({"change": random.random_range(1..20)}),
+            };
+            self.restock(&mut random, item, &change).await;
+            think(&mut random, BETWEEN_RESTOCKS_MS).await;
+        }
+    }
+
+    async fn restock(&self, random: &mut StdRng, item: u32, change: &Value) {
+        let (order, start) = (key(), Instant::now());
+        loop {
+            assert!(start.elapsed() < DECISION_MAX, "{order} is not decided");
+            let request = self
+                .frontend(random)
+                .request("PUT", &format!("/stock/{item}"))
+                .bearer_auth(TOKEN)
+                .header("idempotency-key", &order)
+                .body(change.to_string());
+            let record = |reply: &Reply| {
+                let book = reply.json();
+                let mut line = json!({"order": order, "item": item, "change": change["change"], "to": change["stock"]});
+                match (reply.status, book["code"].as_str()) {
+                    (200, _) => {
+                        line["status"] = "restocked".into();
+                        (line["seq"], line["stock"]) = (book["seq"].clone(), book["stock"].clone());
+                    }
+                    (409, Some("sold-out")) => line["status"] = "not-restocked".into(),
+                    _ => return undecided(reply, &book),
+                }
+                self.journal.write(&line);
+                self.journal.restocks.fetch_add(1, Ordering::Relaxed);
+                Outcome::Decided
+            };
+            match self.send(request, record).await {
+                Outcome::Decided => return,
+                Outcome::NotApplied => {}
+                Outcome::Unknown(_) => self.record_unknown(Some(&order), item),
+            }
+            think(random, BETWEEN_ATTEMPTS_MS).await;
+        }
+    }
+
+    /// Looks up decided orders until the workload is stopped: the check compares the receipts with the decisions.
+    pub(super) async fn run_reader(&self, mut random: StdRng) {
+        while self.is_running() {
+            if let Some(known) = self.random_decided(&mut random) {
+                let order = known["order"].as_str().unwrap();
+                let seq = known["seq"].as_u64().unwrap_or_default();
+                let request = self
+                    .frontend(&mut random)
+                    .request("GET", &format!("/orders/{order}"))
+                    .header("bookstore-seq", seq);
+                let record = |reply: &Reply| {
+                    let body = reply.json();
+                    match (reply.status, body["code"].as_str()) {
+                        (200, _) => self.journal.write(&receipt(&body)),
+                        (404, Some("unknown-order")) => {
+                            let missing = json!({"order": order, "item": known["item"], "status": "missing"});
+                            self.journal.write(&missing);
+                        }
+                        _ => return undecided(reply, &body),
+                    }
+                    self.journal.lookups.fetch_add(1, Ordering::Relaxed);
+                    Outcome::Decided
+                };
+                // A failed lookup changes nothing and is not repeated.
+                let _ = self.send(request, record).await;
+            }
+            think(&mut random, BETWEEN_ATTEMPTS_MS).await;
+        }
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder, record: impl FnOnce(&Reply) -> Outcome) -> Outcome {
+        let _in_flight = self.journal.begin_request();
+        match try_send(request).await {
+            Ok(reply) => record(&reply),
+            Err(error) if error.is_connect() => Outcome::NotApplied,
+            Err(_) => Outcome::Unknown(None),
+        }
+    }
+
+    fn remember(&self, line: Value) {
+        let mut decided = self.decided.lock().unwrap();
+        if decided.len() == DECIDED_MAX {
+            decided.pop_front();
+        }
+        decided.push_back(line);
+    }
+
+    fn random_decided(&self, random: &mut StdRng) -> Option<Value> {
+        let decided = self.decided.lock().unwrap();
+        let last = decided.len().checked_sub(1)?;
+        decided.get(random.random_range(0..=last)).cloned()
+    }
+}
+
+/// The outcome of a response that is no decision.
+fn undecided(reply: &Reply, body: &Value) -> Outcome {
+    match reply.status {
+        503 | 507 | 429 => Outcome::NotApplied,
+        500 | 502 | 504 => Outcome::Unknown(body["order"].as_str().map(str::to_owned)),
+        _ => panic!("{} {}", reply.status, reply.body),
+    }
+}
+
+/// The journal's line of a receipt.
+fn receipt(receipt: &Value) -> Value {
+    let is_sold = receipt["status"] == "sold";
+    json!({
+        "order": receipt["order"],
+        "item": receipt["item"],
+        "quantity": receipt["quantity"],
+        "status": if is_sold { "sold" } else { "sold-out" },
+        "recorded": true,
+        "seq": receipt["seq"],
+        "cost": receipt["cost"],
+        "stock": receipt["stock"],
+        "at": receipt["at"],
+    })
+}
+
+/// A pause between two requests of a client: it shapes the load and waits for nothing.
+async fn think(random: &mut StdRng, max_ms: u64) {
+    tokio::time::sleep(Duration::from_millis(random.random_range(0..max_ms))).await;
+}

@@ -1,0 +1,109 @@
+//! A store of one engine, with a temporary folder for the files beside it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tempfile::TempDir;
+use testing::Process;
+use testing::postgres::Server;
+
+use crate::bookstored;
+
+#[derive(Debug)]
+pub(crate) struct StoreFixture {
+    folder: TempDir,
+    pub(crate) url: String,
+    /// The server of a PostgreSQL store.
+    pub(crate) server: Option<Arc<Server>>,
+}
+
+impl StoreFixture {
+    pub(crate) fn csv() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("csv:{}", folder.path().join("store").display());
+        Self::new(folder, url, None)
+    }
+
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("store.db").display());
+        Self::new(folder, url, None)
+    }
+
+    /// On the server that the tests share. `None` if PostgreSQL may be missing and is.
+    pub(crate) fn postgres() -> Option<Self> {
+        Some(Self::on(Server::shared()?))
+    }
+
+    /// On a server of its own, which can be killed. `None` if PostgreSQL may be missing and is.
+    pub(crate) fn postgres_on_own_server() -> Option<Self> {
+        Some(Self::on(Arc::new(Server::start(&[])?)))
+    }
+
+    fn on(server: Arc<Server>) -> Self {
+        Self::new(tempfile::tempdir().unwrap(), server.url(), Some(server))
+    }
+
+    fn new(folder: TempDir, url: String, server: Option<Arc<Server>>) -> Self {
+        Self { folder, url, server }
+    }
+
+    /// One of each engine; without PostgreSQL if that may be missing and is.
+    pub(crate) fn each() -> Vec<Self> {
+        let files = [Self::csv(), Self::sqlite()].into_iter();
+        files.chain(Self::postgres()).collect()
+    }
+
+    /// `csv`, `sqlite` or `postgres`.
+    pub(crate) fn engine(&self) -> &str {
+        self.url.split(':').next().unwrap()
+    }
+
+    /// The PostgreSQL schema of the store.
+    pub(crate) fn schema(&self) -> &str {
+        let (_, rest) = self.url.split_once("application_name=").unwrap();
+        rest.split('&').next().unwrap()
+    }
+
+    /// A path beside the store; `store` is a CSV store's folder, `store.db` a SQLite store's file.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file beside the store and returns its path.
+    pub(crate) fn file(&self, name: &str, content: &str) -> String {
+        let path = self.path(name);
+        std::fs::write(&path, content).unwrap();
+        path.display().to_string()
+    }
+
+    /// Starts all services over it in one process.
+    pub(crate) fn start_all(&self) -> Process {
+        bookstored::start_all(&self.url)
+    }
+
+    /// A book's stock in the catalog file of a CSV store.
+    pub(crate) fn stock_in_catalog_file(&self, item: u32) -> i64 {
+        rows(&self.path("store").join("catalog.csv"))
+            .iter()
+            .find(|row| row[0] == item.to_string())
+            .map(|row| row[2].parse().unwrap())
+            .unwrap()
+    }
+
+    /// The entries in the ledger file of a CSV store.
+    pub(crate) fn ledger_rows(&self) -> Vec<Vec<String>> {
+        rows(&self.path("store").join("ledger.csv"))
+            .into_iter()
+            .filter(|row| row[2] != "checkpoint")
+            .collect()
+    }
+}
+
+fn rows(path: &Path) -> Vec<Vec<String>> {
+    let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).unwrap();
+    reader
+        .records()
+        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
+        .collect()
+}
