@@ -12,8 +12,8 @@ use common::{Entry, ItemNumber, Seq, Stock, limits};
 
 use super::replay::Replay;
 use super::{Check, Findings};
-use crate::engine::Shared;
 use crate::report::Audit;
+use crate::run_state::Shared;
 use crate::sample::BookSample;
 use common::backoff::Backoff;
 

@@ -2,7 +2,7 @@
 
 use common::{Cost, Entry, ItemNumber, Kind, Reason, Seq, Stock};
 
-use super::replay::tell;
+use super::operation::describe_entry;
 use super::{Check, Findings};
 use crate::sample::SampleBook;
 
@@ -47,7 +47,7 @@ impl Book {
             cost: entry.unit_cost,
             restocked: 0,
             end: None,
-            last: tell(entry),
+            last: describe_entry(entry),
         })
     }
 
@@ -70,14 +70,14 @@ impl Book {
         self.stock = stock_after.unwrap_or(self.stock.saturating_add(entry.change));
         if entry.kind.changes_book() {
             self.seq = entry.seq;
-            self.last = tell(entry);
+            self.last = describe_entry(entry);
             self.check_end(findings);
         }
     }
 
     /// What was there before, and the entry.
     fn history(&self, entry: &Entry) -> Vec<String> {
-        vec![self.last.clone(), tell(entry)]
+        vec![self.last.clone(), describe_entry(entry)]
     }
 
     fn check_stock(&self, entry: &Entry, findings: &mut Findings) {
@@ -109,12 +109,12 @@ impl Book {
         if self.cost.is_some() && entry.unit_cost != self.cost {
             let (costs, charged) = (words(self.cost), words(entry.unit_cost));
             let detail = format!("item {item} costs {costs}, entry {seq} charges {charged}");
-            findings.add(Check::Prices, detail, vec![tell(entry)]);
+            findings.add(Check::Prices, detail, vec![describe_entry(entry)]);
         }
         let quantity = entry.quantity.map_or(0, i64::from);
         if *change != -quantity {
             let detail = format!("entry {seq} sells {quantity} and changes the stock by {change}");
-            findings.add(Check::StockAddsUp, detail, vec![tell(entry)]);
+            findings.add(Check::StockAddsUp, detail, vec![describe_entry(entry)]);
         }
     }
 

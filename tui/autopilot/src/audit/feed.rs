@@ -8,7 +8,7 @@ use common::wire::StockEvent;
 use common::{ItemNumber, Seq, Stock};
 
 use super::{Check, Findings};
-use crate::engine::Shared;
+use crate::run_state::Shared;
 
 /// The number of books whose last event is kept.
 const BOOKS_MAX: usize = 100_000;

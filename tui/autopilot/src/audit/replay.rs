@@ -11,7 +11,7 @@ use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
 use super::book::Book;
 use super::history::History;
 use super::key::{Key, Run};
-use super::operation::{Kind as OperationKind, OperationRecord};
+use super::operation::{Kind as OperationKind, OperationRecord, describe_entry};
 use super::{Check, Findings};
 use crate::sample::BookSample;
 
@@ -70,7 +70,8 @@ impl Replay {
         self.findings.count(Check::LedgerInOrder, 1);
         if entry.seq != self.last.next() {
             let detail = format!("entry {} comes after entry {}", entry.seq, self.last);
-            self.findings.add(Check::LedgerInOrder, detail, vec![tell(entry)]);
+            self.findings
+                .add(Check::LedgerInOrder, detail, vec![describe_entry(entry)]);
         }
     }
 
@@ -83,7 +84,7 @@ impl Replay {
             if act.seq == entry.seq && entry.order == Some(order) && found.is_none() {
                 found = Some(act);
             } else {
-                let there = (act.seq == entry.seq).then(|| tell(entry));
+                let there = (act.seq == entry.seq).then(|| describe_entry(entry));
                 self.missing(&act, there);
             }
         }
@@ -100,7 +101,7 @@ impl Replay {
             act.seq
         );
         self.findings
-            .add(check, detail, [act.tell()].into_iter().chain(there).collect());
+            .add(check, detail, [act.describe()].into_iter().chain(there).collect());
     }
 
     fn check_real_time(&mut self, act: &OperationRecord) {
@@ -112,7 +113,7 @@ impl Replay {
                     act.seq, latest.seq
                 );
                 self.findings
-                    .add(Check::RealTimeOrder, detail, vec![latest.tell(), act.tell()]);
+                    .add(Check::RealTimeOrder, detail, vec![latest.describe(), act.describe()]);
             }
             Some(latest) if act.invoked_us <= latest.invoked_us => {}
             _ => self.latest = Some(*act),
@@ -145,16 +146,17 @@ impl Replay {
         let is_same_stock = act.stock.is_none() || entry.stock_after == act.stock;
         if !is_same || entry.item != act.item || !is_same_stock {
             let detail = format!("entry {} is not what was acknowledged", entry.seq);
-            self.findings.add(check, detail, vec![act.tell(), tell(entry)]);
+            self.findings
+                .add(check, detail, vec![act.describe(), describe_entry(entry)]);
         }
     }
 
     /// An entry with this run's mark that nobody was told of as such.
     fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: Key, history: &mut History) {
-        let whose = key.tell();
+        let whose = key.describe();
         let mut wrong = |check, why: &str| {
             let detail = format!("entry {} says {} for {whose} ({order}), {why}", entry.seq, entry.kind);
-            self.findings.add(check, detail, vec![tell(entry)]);
+            self.findings.add(check, detail, vec![describe_entry(entry)]);
         };
         if !history.was_asked(key) {
             return wrong(Check::AskedFor, "who never asked for it");
@@ -232,25 +234,6 @@ fn check_of(act: &OperationRecord) -> Check {
         OperationKind::Sold(..) => Check::AcknowledgedSales,
         OperationKind::Restocked(_) => Check::AcknowledgedRestocks,
     }
-}
-
-/// An entry in words, as a line of a history.
-pub(super) fn tell(entry: &Entry) -> String {
-    let mut line = format!("entry {}: {}", entry.seq, entry.kind);
-    if let Some(quantity) = entry.quantity {
-        line += &format!(" {quantity}");
-    }
-    line += &format!(" of item {}, change {}", entry.item, entry.change);
-    if let Some(stock) = entry.stock_after {
-        line += &format!(", stock {stock}");
-    }
-    if let Some(cost) = entry.unit_cost {
-        line += &format!(", cost {cost}");
-    }
-    if let Some(order) = entry.order {
-        line += &format!(", order {order}");
-    }
-    line
 }
 
 #[cfg(test)]
