@@ -5,9 +5,9 @@ use common::client::{Response, ShopClient};
 use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{Book, BookPage, Topics};
 
+use super::exit::{Error, Exit};
 use super::output::{self, Output};
 use super::table::{Side, Table, pairs};
-use super::{Error, Exit};
 use crate::cli::SearchArgs;
 
 pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Error> {
@@ -45,7 +45,7 @@ pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -
     if out.is_json() {
         out.json(&found)?;
     } else {
-        output::line(&books(&found))?;
+        output::print(&books(&found))?;
     }
     Ok(Exit::Done)
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Error, Exit, output};
+use super::exit::{Error, Exit};
+use super::output;
 use crate::cli::Cli;
 
 /// Prints a completion script.

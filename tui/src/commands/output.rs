@@ -7,7 +7,7 @@ use common::text;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{Error, Exit};
+use super::exit::{Error, Exit};
 use crate::terminal::is_lost;
 
 /// How answers are printed.
@@ -39,11 +39,11 @@ impl Output {
         }
         match answer.parse::<T>() {
             Ok(value) => {
-                line(&plain(&value))?;
+                print(&plain(&value))?;
                 Ok(Exit::Done)
             }
             Err(error) => {
-                complain(&explain(&error));
+                print_error(&explain(&error));
                 Ok(exit_of(answer, &error))
             }
         }
@@ -53,7 +53,7 @@ impl Output {
     pub(super) fn verbatim(self, answer: &Response) -> Result<Exit, Error> {
         if serde_json::from_slice::<IgnoredAny>(&answer.body).is_err() {
             let error = answer.parse::<IgnoredAny>().err();
-            complain(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
+            print_error(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
             return Ok(match Exit::of_status(answer.status) {
                 Exit::Done => Exit::Unavailable,
                 exit => exit,
@@ -66,19 +66,19 @@ impl Output {
             .copied()
             .filter(|byte| !matches!(byte, b'\n' | b'\r'))
             .collect();
-        or_nobody_reads(write_line(&body))?;
+        ignore_lost_reader(write_line(&body))?;
         Ok(Exit::of_status(answer.status))
     }
 
     /// Prints a value as one line of JSON.
     pub(super) fn json(self, value: &impl Serialize) -> Result<(), Error> {
         let body = serde_json::to_vec(value).map_err(io::Error::from)?;
-        or_nobody_reads(write_line(&body))
+        ignore_lost_reader(write_line(&body))
     }
 }
 
 /// A reader or a terminal that went away does not change how the request ended.
-fn or_nobody_reads(written: Result<(), Error>) -> Result<(), Error> {
+fn ignore_lost_reader(written: Result<(), Error>) -> Result<(), Error> {
     match written {
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_lost(&error) => Ok(()),
         written => written,
@@ -109,8 +109,8 @@ pub(super) fn explain(error: &ClientError) -> String {
 }
 
 /// Prints text of one or more lines, which the caller has cleaned.
-pub(super) fn line(text: &str) -> Result<(), Error> {
-    or_nobody_reads(write_line(text.as_bytes()))
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    ignore_lost_reader(write_line(text.as_bytes()))
 }
 
 /// Writes a line for a reader that must be there: for output without an end.
@@ -130,12 +130,12 @@ pub(super) fn write_all(bytes: &[u8]) -> Result<(), Error> {
 }
 
 /// Says on standard error what went wrong.
-pub(super) fn complain(sentence: &str) {
-    tell(&format!("bookstore: {sentence}"));
+pub(super) fn print_error(sentence: &str) {
+    print_note(&format!("bookstore: {sentence}"));
 }
 
 /// Tells something on standard error. Nobody may be listening there, and then it does not matter.
-pub(super) fn tell(sentence: &str) {
+pub(super) fn print_note(sentence: &str) {
     let cleaned: Vec<_> = sentence.lines().map(text::sanitize).collect();
     let _ = writeln!(io::stderr().lock(), "{}", cleaned.join("\n"));
 }

@@ -6,9 +6,10 @@ use common::client::{Error as ClientError, Response, ShopClient};
 use common::wire::{Book, OrderStatus, Receipt};
 use common::{Code, Deadline, OrderId, Problem, limits};
 
+use super::exit::{Error, Exit};
 use super::output::{self, Output};
 use super::table::pairs;
-use super::{Error, Exit, Interrupt, browse};
+use super::{Interrupt, browse};
 use crate::cli::{BuyArgs, RestockArgs};
 use common::client::{Settled, settle};
 
@@ -24,7 +25,7 @@ pub(super) async fn buy(
     let settled = tokio::select! {
         settled = settle(deadline, || shop.buy(args.item, args.quantity, Some(order), deadline)) => settled,
         () = interrupt.wait() => {
-            output::complain(&format!("interrupted; whether it was bought is unknown\n  order  {order}"));
+            output::print_error(&format!("interrupted; whether it was bought is unknown\n  order  {order}"));
             return Ok(Exit::Interrupted);
         }
     };
@@ -84,7 +85,7 @@ fn still_unknown(
             None => out.json(&Problem::new(Code::DeadlineExceeded, sentence).with_order(Some(order)))?,
         }
     }
-    output::complain(&format!("{sentence} ({heard})\n  order  {order}"));
+    output::print_error(&format!("{sentence} ({heard})\n  order  {order}"));
     Ok(Exit::Unavailable)
 }
 
@@ -105,7 +106,7 @@ pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output)
                 Err(error) => Some(error),
             };
             let heard = heard.map_or_else(String::new, |error| format!(" ({error})"));
-            output::complain(&format!(
+            output::print_error(&format!(
                 "whether the stock was changed is unknown{heard}\n  order  {key}"
             ));
             Ok(Exit::Unavailable)

@@ -6,8 +6,8 @@ use common::client::{ShopClient, ShopEvent, ShopEvents};
 use common::wire::StockEvent;
 use common::{Seq, StoreId};
 
+use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::{Error, Exit};
 use common::backoff::Backoff;
 
 /// What is known between connections.
@@ -30,7 +30,7 @@ pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> 
             Err(error) => error,
         };
         let pause = backoff.next_pause();
-        output::tell(&format!(
+        output::print_note(&format!(
             "{}; trying again in {} ms",
             output::explain(&lost),
             pause.as_millis()
