@@ -16,7 +16,7 @@ use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, StoreConnection};
 use crate::format;
 use crate::runtime::{self, Left};
-use autopilot::cockpit::Watched;
+use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
 use autopilot::{Autopilot, Handle, Phase, Report, Settings, Snapshot, Verdict};
 
@@ -67,7 +67,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interru
 
 /// Shows a run on a screen until it ends or the user leaves.
 pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
-    interrupt.heed_hangup()?;
+    interrupt.listen_for_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
     let (left, connection) = interactive::autopilot(args, cli, watched, run_ended(runs.clone()).boxed()).await?;
@@ -81,7 +81,7 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
 /// Ends the run after its screen has closed.
 async fn end_run(
     left: Result<Left, runtime::Error>,
-    runs: &watch::Receiver<Watched>,
+    runs: &watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
     mut interrupt: Interrupt,
@@ -100,7 +100,7 @@ async fn end_run(
     let report = if run.snapshot().phase == Phase::Ended {
         run.ended().await?
     } else if exit == Exit::HungUp {
-        run.hurry();
+        run.abort();
         run.ended().await?
     } else {
         stop(&run, interrupt).await?
@@ -109,9 +109,9 @@ async fn end_run(
 }
 
 /// Completes when a run ends by itself; a run that a key stopped stays on the screen.
-async fn run_ended(mut runs: watch::Receiver<Watched>) {
+async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
     loop {
-        let Watched { run, stopped } = runs.borrow_and_update().clone();
+        let WatchedRun { run, stopped } = runs.borrow_and_update().clone();
         let ended = async {
             match run.filter(|_| !stopped) {
                 Some(run) => drop(run.ended().await),
@@ -141,7 +141,7 @@ async fn headless(
     let Some(services) = services else {
         return progress.await;
     };
-    let (ended, faults) = tokio::join!(progress, faults::conduct(services, seed, &run));
+    let (ended, faults) = tokio::join!(progress, faults::inject(services, seed, &run));
     let (exit, report) = ended?;
     let report = Report {
         faults: Some(faults),
@@ -159,7 +159,7 @@ async fn print_progress(run: &Handle, mut interrupt: Interrupt) -> Result<Ended,
             _ = second.tick() => {
                 let snapshot = run.snapshot();
                 // Before the first whole second there is only the reason why the run has not started.
-                if !snapshot.series.is_empty() || snapshot.trouble.is_some() {
+                if !snapshot.series.is_empty() || snapshot.last_error.is_some() {
                     output::print_note(&progress_line(&snapshot));
                 }
             }
@@ -174,7 +174,7 @@ async fn stop(run: &Handle, mut interrupt: Interrupt) -> Result<Arc<Report>, Err
     let report = tokio::select! {
         report = run.stop() => report,
         () = interrupt.wait() => {
-            run.hurry();
+            run.abort();
             run.ended().await
         }
     };
@@ -200,8 +200,8 @@ fn progress_line(snapshot: &Snapshot) -> String {
     if snapshot.violations > 0 {
         line.push_str(&format!("  VIOLATIONS {}", snapshot.violations));
     }
-    if let Some(trouble) = &snapshot.trouble {
-        line.push_str(&format!("  ({trouble})"));
+    if let Some(error) = &snapshot.last_error {
+        line.push_str(&format!("  ({error})"));
     }
     line
 }
@@ -215,7 +215,7 @@ fn print_report((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Resul
         output::print(&report.summary())?;
     }
     if let Some(path) = &args.html {
-        std::fs::write(path, report.page())
+        std::fs::write(path, report.html())
             .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))?;
     }
     Ok(match report.audit.verdict {

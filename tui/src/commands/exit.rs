@@ -100,7 +100,7 @@ impl Error {
                 connect::Error::LocalStore(_) | connect::Error::HttpClient(_) => Exit::Unavailable,
             },
             Self::Autopilot(error) => match error {
-                autopilot::Error::Shelf(error) => Exit::of_client_error(error),
+                autopilot::Error::Books(error) => Exit::of_client_error(error),
                 autopilot::Error::Lost => Exit::Unavailable,
                 autopilot::Error::NoBooks => Exit::Refused,
                 autopilot::Error::File { .. } => Exit::Usage,

@@ -16,7 +16,7 @@ use crate::connect::{self, StoreConnection};
 use crate::runtime::{self, Left, Opened, Opening, Options};
 use crate::ui::autopilot::pane::AutopilotPane;
 use autopilot::Settings;
-use autopilot::cockpit::{Cockpit, Watched};
+use autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and returns when the user leaves it.
 ///
@@ -34,7 +34,7 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
         let (opened, shop) = open(&shop_args, connected).await?;
         Ok(with_autopilot(
             opened,
-            Cockpit::new(shop, Settings::default(), watch::Sender::default()),
+            Controller::new(shop, Settings::default(), watch::Sender::default()),
         ))
     };
     let left = runtime::run(options(opening.boxed(), cli, data_folder()?)).await;
@@ -55,7 +55,7 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
 pub(super) async fn autopilot(
     args: &AutopilotArgs,
     cli: &Cli,
-    watched: watch::Sender<Watched>,
+    watched: watch::Sender<WatchedRun>,
     leave: BoxFuture<'static, ()>,
 ) -> Result<(Result<Left, runtime::Error>, Option<StoreConnection>), Error> {
     let (connected, connection) = oneshot::channel();
@@ -63,9 +63,9 @@ pub(super) async fn autopilot(
     let opening = async move {
         let (opened, shop) = open(&shop_args, connected).await?;
         connect::check_autopilot(&shop, &args).await?;
-        let mut cockpit = Cockpit::new(shop, args.settings(), watched);
-        cockpit.start();
-        Ok(with_autopilot(opened, cockpit))
+        let mut controller = Controller::new(shop, args.settings(), watched);
+        controller.start();
+        Ok(with_autopilot(opened, controller))
     };
     let left = runtime::run(Options {
         screen: Screen::Autopilot,
@@ -94,9 +94,9 @@ async fn open(
     Ok((opened, shop))
 }
 
-fn with_autopilot(opened: Opened, cockpit: Cockpit) -> Opened {
+fn with_autopilot(opened: Opened, controller: Controller) -> Opened {
     Opened {
-        autopilot: Some(Box::new(AutopilotPane::new(cockpit))),
+        autopilot: Some(Box::new(AutopilotPane::new(controller))),
         ..opened
     }
 }
