@@ -1,7 +1,5 @@
 //! The command line of `bookstored`: raw arguments, made into checked settings.
 
-mod commands;
-
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -12,13 +10,12 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use common::time::parse_duration;
 
-pub use self::commands::{AuditArgs, ExportArgs, GenerateArgs, ImportArgs};
 use crate::all;
-use crate::catalog::Listings;
-use crate::commands::Command;
+use crate::catalog::InitialCatalog;
+use crate::commands::{Command, StoreArg};
 use crate::descriptors;
 use crate::service::{CatalogSettings, Listen};
-use crate::store::{self, Edit};
+use crate::store::EditPolicy;
 
 /// The bookstore's services, headless.
 #[derive(Debug, Parser)]
@@ -45,44 +42,15 @@ pub enum Role {
     Order(OrderArgs),
     /// Run the front-end: the public HTTP
     Frontend(FrontendArgs),
-    /// Take a catalog file into a store
-    ///
-    /// Books that are new or differ in any column are recorded in the ledger, each with an entry; all of them or, after
-    /// a bad line or any failure, none. The changes are shown first. On a terminal you are asked before they are made;
-    /// a script is not.
-    ///
-    /// No catalog may run meanwhile. A CSV or SQLite store is locked by its catalog; of a PostgreSQL store all catalogs
-    /// must be stopped by you: if one changes the store meanwhile, nothing is imported.
-    Import(ImportArgs),
-    /// Write a store's books into a catalog file, or move the store to another one
-    ///
-    /// With --to the whole store is moved: the fresh store there gets every entry as it is (number, time, order, cost)
-    /// and the same books, and both are read again and compared. It has an id of its own, so that clients read
-    /// everything afresh. Stop the catalogs first. A move that broke off is refused by every other command and goes on
-    /// when it is run again.
-    Export(ExportArgs),
-    /// Prove that a store at rest follows from its ledger
-    ///
-    /// Follows the ledger from its first entry to its last: no gap, every stock follows from the one before, a sale
-    /// takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
-    /// store's books are those that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything
-    /// is wrong.
-    Audit(AuditArgs),
-    /// Make up a catalog file of any size
-    Generate(GenerateArgs),
-}
-
-#[derive(Debug, Args)]
-struct PlaceArgs {
-    /// Where the ledger is kept: csv:DIR, sqlite:FILE or postgres://… [default: csv: in your data folder]
-    #[arg(long, env = "BOOKSTORE_STORE", value_name = "URL")]
-    store: Option<store::Url>,
+    /// A command on a store that no catalog uses
+    #[command(flatten)]
+    Command(Command),
 }
 
 #[derive(Debug, Args)]
 struct StoreArgs {
     #[command(flatten)]
-    place: PlaceArgs,
+    store: StoreArg,
     /// A catalog file whose books fill a fresh store [default: four books, built in]
     #[arg(long, env = "BOOKSTORE_BOOKS", value_name = "FILE")]
     books: Option<PathBuf>,
@@ -281,10 +249,7 @@ impl Role {
                 let listen = args.grace.listen(args.listen);
                 Services::Frontend(listen, args.catalog.catalog_url, args.order_url, token)
             }
-            Self::Import(args) => return Ok(Plan::Work(args.command()?)),
-            Self::Export(args) => return Ok(Plan::Work(args.command()?)),
-            Self::Audit(args) => return Ok(Plan::Work(args.command()?)),
-            Self::Generate(args) => return Ok(Plan::Work(args.command())),
+            Self::Command(command) => return Ok(Plan::Work(command)),
         };
         Ok(Plan::Serve(services))
     }
@@ -293,24 +258,21 @@ impl Role {
     pub fn log_level(&self) -> &'static str {
         match self {
             Self::All(_) | Self::Catalog(_) | Self::Order(_) | Self::Frontend(_) => "info",
-            Self::Import(_) | Self::Export(_) | Self::Audit(_) | Self::Generate(_) => "warn",
+            Self::Command(_) => "warn",
         }
-    }
-}
-
-impl PlaceArgs {
-    fn url(self) -> Result<store::Url> {
-        let url = self.store.or_else(store::Url::of_user);
-        url.context("no data folder is known; say where the store is with --store")
     }
 }
 
 impl StoreArgs {
     fn settings(self, token: Option<Arc<str>>) -> Result<CatalogSettings> {
         Ok(CatalogSettings {
-            store: self.place.url()?,
-            edit: if self.discard_edit { Edit::Discard } else { Edit::Refuse },
-            books: self.books.map_or(Listings::Default, Listings::File),
+            store: self.store.url()?,
+            edit: if self.discard_edit {
+                EditPolicy::Discard
+            } else {
+                EditPolicy::Refuse
+            },
+            books: self.books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File),
             token,
         })
     }
