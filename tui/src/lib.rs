@@ -4,11 +4,13 @@
 
 pub mod app;
 pub mod cli;
+pub mod command;
 pub mod commands;
 pub mod config;
 pub mod effect;
-pub mod event;
 pub mod format;
+mod fuzzy;
+pub mod input;
 pub mod journal;
 pub mod keymap;
 pub mod live;
@@ -16,6 +18,7 @@ pub mod message;
 pub mod own_store;
 pub mod place;
 pub mod runtime;
+pub mod screen;
 pub mod shop;
 pub mod terminal;
 pub mod theme;

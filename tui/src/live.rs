@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::{Error, ShopClient, ShopEvent, ShopEvents};
-use common::wire::{Hello, StockEvent};
+use common::wire::Hello;
 use common::{Code, Seq, StoreId};
 use rand::RngExt as _;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::Instant;
 
-use crate::message::What;
+use crate::message::{Event, StreamEvent};
 
 /// The longest wait before the first attempt to reconnect.
 const PAUSE_MIN: Duration = Duration::from_millis(250);
@@ -19,38 +19,6 @@ const PAUSE_MIN: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_secs(8);
 /// A connection that held this long was a good one: the waits begin anew after it.
 const STEADY: Duration = Duration::from_secs(2);
-
-/// What the screen is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum News {
-    /// A connection is being made; the first attempt after a good connection is number 1.
-    Connecting {
-        /// Which attempt.
-        attempt: u32,
-    },
-    /// It stands.
-    Connected {
-        /// Whose ledger it is, and where that stands.
-        hello: Hello,
-        /// Whether everything since the last event follows; else only what comes from now on.
-        resumed: bool,
-    },
-    /// A stock moved.
-    Moved(StockEvent),
-    /// Everything must be read afresh.
-    Resync(Seq),
-    /// Whether the front-end has its catalog.
-    Source(bool),
-    /// It broke, or was not made.
-    Lost {
-        /// The attempt that comes next.
-        attempt: u32,
-        /// How long until then.
-        pause: Duration,
-        /// What happened.
-        why: String,
-    },
-}
 
 /// The longest wait before an attempt: it doubles from 250 ms to 8 s. The wait itself is drawn evenly between nothing
 /// and this ("full jitter"), so that a thousand shops do not come back in the same instant.
@@ -60,7 +28,7 @@ pub fn pause_max(attempt: u32) -> Duration {
 }
 
 /// Follows the events until nobody listens to `news` any more. `reconnect` ends a wait, or the present connection.
-pub async fn follow(shop: ShopClient, news: mpsc::Sender<What>, reconnect: Arc<Notify>) {
+pub async fn follow(shop: ShopClient, news: mpsc::Sender<Event>, reconnect: Arc<Notify>) {
     let listeners = news.clone();
     let mut follower = Follower {
         shop,
@@ -70,7 +38,7 @@ pub async fn follow(shop: ShopClient, news: mpsc::Sender<What>, reconnect: Arc<N
     };
     let mut attempt = 1;
     loop {
-        if !follower.tell(News::Connecting { attempt }).await {
+        if !follower.tell(StreamEvent::Connecting { attempt }).await {
             return;
         }
         let began = Instant::now();
@@ -104,7 +72,14 @@ pub async fn follow(shop: ShopClient, news: mpsc::Sender<What>, reconnect: Arc<N
             }
         };
         let pause = pause_max(attempt).mul_f64(rand::rng().random_range(0.0..=1.0));
-        if !follower.tell(News::Lost { attempt, pause, why }).await {
+        if !follower
+            .tell(StreamEvent::Disconnected {
+                attempt,
+                retry_in: pause,
+                reason: why,
+            })
+            .await
+        {
             return;
         }
         tokio::select! {
@@ -123,14 +98,14 @@ enum Ended {
 
 struct Follower {
     shop: ShopClient,
-    news: mpsc::Sender<What>,
+    news: mpsc::Sender<Event>,
     after: Option<Seq>,
     store: Option<StoreId>,
 }
 
 impl Follower {
-    async fn tell(&self, news: News) -> bool {
-        self.news.send(What::Live(news)).await.is_ok()
+    async fn tell(&self, news: StreamEvent) -> bool {
+        self.news.send(Event::Stream(news)).await.is_ok()
     }
 
     async fn read(&mut self, mut stream: ShopEvents) -> Ended {
@@ -140,14 +115,14 @@ impl Follower {
                 Ok(ShopEvent::Hello(hello)) => self.greeted(hello),
                 Ok(ShopEvent::Stock(moved)) => {
                     self.seen(moved.seq);
-                    News::Moved(moved)
+                    StreamEvent::StockChanged(moved)
                 }
                 Ok(ShopEvent::Resync(resync)) => {
                     self.after = Some(resync.seq);
                     self.shop.observe_seq(resync.seq);
-                    News::Resync(resync.seq)
+                    StreamEvent::Resync(resync.seq)
                 }
-                Ok(ShopEvent::Upstream(source)) => News::Source(source.live),
+                Ok(ShopEvent::Upstream(source)) => StreamEvent::Upstream(source.live),
                 Err(error) => return Ended::Failed(error),
             };
             if !self.tell(news).await {
@@ -156,7 +131,7 @@ impl Follower {
         }
     }
 
-    fn greeted(&mut self, hello: Hello) -> News {
+    fn greeted(&mut self, hello: Hello) -> StreamEvent {
         if self.store.is_some_and(|store| store != hello.store) {
             self.shop.reset_last_seq();
             self.after = None;
@@ -166,7 +141,7 @@ impl Follower {
         let resumed = self.after.is_some();
         self.after.get_or_insert(hello.seq);
         self.shop.observe_seq(hello.seq);
-        News::Connected { hello, resumed }
+        StreamEvent::Connected { hello, resumed }
     }
 
     fn seen(&mut self, seq: Seq) {

@@ -13,7 +13,7 @@ use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::commands::{Error, Exit};
 use crate::place::{self, Place};
-use crate::runtime::{self, Left, Opened, Opening, Options};
+use crate::runtime::{self, ExitReason, Opened, Opening, Options};
 use crate::ui::autopilot::pane::AutopilotPane;
 use autopilot::Settings;
 use autopilot::controller::{Controller, WatchedRun};
@@ -42,8 +42,8 @@ pub async fn open(cli: &Cli) -> Result<Exit, Error> {
         place.leave().await;
     }
     Ok(match left? {
-        Left::HungUp => Exit::HungUp,
-        Left::Quietly | Left::Interrupted | Left::Done => Exit::Done,
+        ExitReason::HungUp => Exit::HungUp,
+        ExitReason::UserQuit | ExitReason::Interrupted | ExitReason::Completed => Exit::Done,
     })
 }
 
@@ -57,7 +57,7 @@ pub async fn fly(
     cli: &Cli,
     watched: watch::Sender<WatchedRun>,
     leave: BoxFuture<'static, ()>,
-) -> Result<(Result<Left, runtime::Error>, Option<Place>), Error> {
+) -> Result<(Result<ExitReason, runtime::Error>, Option<Place>), Error> {
     let (keep, kept) = oneshot::channel();
     let (mine, args) = (cli.clone(), args.clone());
     let opening = async move {
@@ -69,7 +69,7 @@ pub async fn fly(
     };
     let left = runtime::run(Options {
         screen: Screen::Autopilot,
-        leave: Some(leave),
+        exit_when: Some(leave),
         ..options(opening.boxed(), cli, data_folder()?)
     });
     Ok((left.await, held(kept)))
@@ -81,8 +81,8 @@ async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, ShopC
     let shop = place.shop.clone();
     let opened = Opened {
         shop: shop.clone(),
-        place: place.name.clone(),
-        ended: place.ended(),
+        store_name: place.name.clone(),
+        store_closed: place.ended(),
         notices: place.note.iter().cloned().collect(),
         autopilot: None,
     };
@@ -113,7 +113,7 @@ fn options(opening: Opening, cli: &Cli, data_folder: PathBuf) -> Options {
         keymap: cli.look.keymap.clone(),
         data_folder,
         screen: Screen::Shop,
-        leave: None,
+        exit_when: None,
     }
 }
 

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use super::load::{finish, wind_up};
 use super::{Error, Exit, Interrupt};
 use crate::cli::{AutopilotArgs, Cli};
-use crate::runtime::{self, Left};
+use crate::runtime::{self, ExitReason};
 use crate::shop;
 use autopilot::controller::WatchedRun;
 use autopilot::{Handle, Phase};
@@ -28,16 +28,16 @@ pub(super) async fn run(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrup
 
 /// Ends the run behind a screen that is gone.
 async fn land(
-    left: Result<Left, runtime::Error>,
+    left: Result<ExitReason, runtime::Error>,
     runs: watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Error> {
     let exit = match left? {
-        Left::Quietly | Left::Done => Exit::Done,
-        Left::Interrupted => Exit::Interrupted,
-        Left::HungUp => Exit::HungUp,
+        ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
+        ExitReason::Interrupted => Exit::Interrupted,
+        ExitReason::HungUp => Exit::HungUp,
     };
     // Whoever presses Ctrl-C now sends a signal. One that closed the screen has done its work.
     let _ = interrupt.wait().now_or_never();

@@ -113,7 +113,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             Self::Client(error) => Exit::of_no_answer(error),
-            Self::Place(error) | Self::Shop(runtime::Error::Place(error)) => match error {
+            Self::Place(error) | Self::Shop(runtime::Error::Connect(error)) => match error {
                 place::Error::Url(_) | place::Error::Guest(_) => Exit::Usage,
                 place::Error::NoAnswer(error) => Exit::of_no_answer(error),
                 place::Error::OwnStore(_) | place::Error::Connections(_) => Exit::Unavailable,
