@@ -90,7 +90,7 @@ async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
             return Err(error.into());
         }
         tokio::select! {
-            () = tokio::time::sleep(backoff.next_pause()) => {}
+            () = tokio::time::sleep(backoff.next_delay()) => {}
             () = shared.stopping.cancelled() => return Err(error.into()),
         }
     }

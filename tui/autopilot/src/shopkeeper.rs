@@ -8,7 +8,7 @@ use common::{Deadline, ItemNumber, Quantity, limits};
 
 use super::audit::{Asked, Key, OperationKind, OperationRecord, SHOPKEEPER, StockObservation};
 use super::engine::Shared;
-use common::client::{Settled, settle};
+use common::client::{Resolution, send_until_decided};
 
 /// How often the shopkeeper goes along the shelves.
 const ROUND: Duration = Duration::from_millis(50);
@@ -43,14 +43,14 @@ async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
     let order = shared.run.order(key);
     let change = StockChange::By(i64::from(copies));
     let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
-    let settled = settle(deadline, || shared.shop.restock(item, change, order)).await;
+    let settled = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
     let unknown = Asked {
         item,
         quantity: Quantity::ONE,
     };
     let mut history = shared.history();
     match settled {
-        Settled::Decided(answer) => match answer.parse::<Book>() {
+        Resolution::Decided(answer) => match answer.parse::<Book>() {
             Ok(book) => {
                 history.acknowledged(&OperationRecord {
                     seq: book.seq,
@@ -71,8 +71,8 @@ async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
             Err(_) if answer.is_success() => history.unsettled(key, unknown),
             Err(_) => history.refused(key),
         },
-        Settled::NotTaken(_) => history.refused(key),
-        Settled::Unknown(_) => history.unsettled(key, unknown),
+        Resolution::NotApplied(_) => history.refused(key),
+        Resolution::Unknown(_) => history.unsettled(key, unknown),
     }
     shared.watermark.end(SHOPKEEPER);
 }

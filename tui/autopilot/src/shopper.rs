@@ -22,7 +22,7 @@ use super::outcome::{Outcome, of_failed_read, of_status};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
 use common::backoff::Backoff;
-use common::client::{Settled, settle};
+use common::client::{Resolution, send_until_decided};
 
 /// How long a purchase that is on its way may still take once the run was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -158,7 +158,7 @@ impl<'a> Shopper<'a> {
         if self.rested {
             self.backoff.reset();
         } else {
-            tokio::time::sleep(self.backoff.next_pause()).await;
+            tokio::time::sleep(self.backoff.next_delay()).await;
         }
         Some(Instant::now())
     }
@@ -261,10 +261,10 @@ impl<'a> Shopper<'a> {
         (outcome, last_error)
     }
 
-    async fn settle(&self, key: Key, asked: Asked) -> Option<Settled> {
+    async fn settle(&self, key: Key, asked: Asked) -> Option<Resolution> {
         let order = self.shared.run.order(key);
         let deadline = Deadline::after(self.shared.settings.patience);
-        let purchase = settle(deadline, || {
+        let purchase = send_until_decided(deadline, || {
             self.shop.buy(asked.item, asked.quantity, Some(order), deadline)
         });
         tokio::select! {
@@ -303,18 +303,18 @@ fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Response, Error>) -> Re
 }
 
 /// How a purchase ended, with its receipt where it was sold.
-fn read_settled(settled: Settled) -> (Outcome, Option<Receipt>, Option<Error>) {
+fn read_settled(settled: Resolution) -> (Outcome, Option<Receipt>, Option<Error>) {
     match settled {
-        Settled::Decided(answer) => match answer.parse::<Receipt>() {
+        Resolution::Decided(answer) => match answer.parse::<Receipt>() {
             Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
             Ok(_) => (Outcome::SoldOut, None, None),
             // The request was answered as a success and nobody can read what it says.
             Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
             Err(error) => (of_status(answer.status), None, Some(error)),
         },
-        Settled::NotTaken(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
-        Settled::NotTaken(Err(error)) => (Outcome::Unavailable, None, Some(error)),
-        Settled::Unknown(last) => {
+        Resolution::NotApplied(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
+        Resolution::NotApplied(Err(error)) => (Outcome::Unavailable, None, Some(error)),
+        Resolution::Unknown(last) => {
             let error = last.and_then(|answer| answer.parse::<Receipt>()).err();
             (Outcome::Unknown, None, error)
         }

@@ -50,7 +50,7 @@ impl Runner {
 
     /// The shop is open: follows its events, and asks it what was to be asked meanwhile.
     pub(super) fn open(&mut self, shop: ShopClient) {
-        let events = live::follow(shop.clone(), self.news.clone(), Arc::clone(&self.reconnect));
+        let events = live::forward_events(shop.clone(), self.news.clone(), Arc::clone(&self.reconnect));
         self.follower = Some(tokio::spawn(events).abort_handle());
         self.shop = Some(shop);
         for effect in std::mem::take(&mut self.waiting) {

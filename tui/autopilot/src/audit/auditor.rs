@@ -219,7 +219,7 @@ where
             Err(error) if tried >= tries => return Err(error),
             Err(_) => {
                 tried += 1;
-                tokio::time::sleep(backoff.next_pause()).await;
+                tokio::time::sleep(backoff.next_delay()).await;
             }
         }
     }

@@ -61,13 +61,11 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
     let following = async {
         loop {
             if let Ok(mut events) = shared.shop.events(last).await {
+                backoff.reset();
+                shared.stats().findings.feed_is_live();
+                last = last.or(Some(events.hello().seq));
                 while let Ok(event) = events.next().await {
-                    backoff.reset();
                     match event {
-                        ShopEvent::Hello(hello) => {
-                            shared.stats().findings.feed_is_live();
-                            last = last.or(Some(hello.seq));
-                        }
                         ShopEvent::Stock(moved) => {
                             last = last.max(Some(moved.seq));
                             told.hears(&moved, &mut shared.stats().findings);
@@ -77,11 +75,11 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
                             last = Some(resync.seq);
                             told = Decided::default();
                         }
-                        ShopEvent::Upstream(_) | ShopEvent::Heartbeat => {}
+                        ShopEvent::Upstream(_) => {}
                     }
                 }
             }
-            tokio::time::sleep(backoff.next_pause()).await;
+            tokio::time::sleep(backoff.next_delay()).await;
         }
     };
     tokio::select! {

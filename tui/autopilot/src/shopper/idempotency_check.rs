@@ -5,7 +5,7 @@ use common::wire::{OrderStatus, Receipt};
 
 use super::Shopper;
 use crate::audit::{Asked, Check, Key};
-use common::client::Settled;
+use common::client::Resolution;
 
 /// A purchase as it was answered, and can be asked for again.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl Shopper<'_> {
                 again = self.settle(told.key, told.asked) => again,
                 () = self.shared.abort.cancelled() => None,
             };
-            let Some(Settled::Decided(answer)) = again else {
+            let Some(Resolution::Decided(answer)) = again else {
                 continue;
             };
             let found = answer.parse::<Receipt>().ok();
