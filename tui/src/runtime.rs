@@ -17,12 +17,12 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, Screen};
+use crate::connect;
 pub use crate::effect::ExitReason;
 use crate::input::InputEvent;
 use crate::keymap::Keymap;
-use crate::place;
 use crate::terminal::{Signals, TerminalBackend, TerminalGuard, gone, is_gone};
-use crate::theme::{Look, Theme};
+use crate::theme::{Appearance, Theme};
 use crate::ui::ScreenView;
 use effects::Runner;
 use session::Session;
@@ -47,7 +47,7 @@ pub struct Opened {
 }
 
 /// A shop that is being opened.
-pub type Opening = BoxFuture<'static, Result<Opened, place::Error>>;
+pub type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
 
 /// How the shop is opened.
 pub struct Options {
@@ -106,7 +106,7 @@ pub enum Error {
     Terminal(#[from] io::Error),
     /// The shop did not open.
     #[error(transparent)]
-    Connect(#[from] place::Error),
+    Connect(#[from] connect::Error),
     /// A part of the program panicked; what it said stands above.
     #[error("the shop had to close because of a fault in it")]
     Panicked,
@@ -193,7 +193,7 @@ async fn visit<S: TerminalBackend>(
     let mut app = App::new(NOT_OPEN, "", options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
-    let look = Look::new(options.theme, options.ascii, options.reduced_motion);
+    let look = Appearance::new(options.theme, options.ascii, options.reduced_motion);
     let runner = Runner::new(news, options.data_folder);
     let mut session = Session::new(terminal, app, look, runner);
     let opening = match opened {

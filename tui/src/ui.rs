@@ -22,14 +22,14 @@ use ratatui::layout::{Constraint, Layout, Margin, Rect};
 pub use view::ScreenView;
 
 use crate::app::{App, Breakpoint, FrameLayout, Overlay, Screen};
-use crate::theme::Look;
+use crate::theme::Appearance;
 use canvas::Canvas;
 
 /// Draws the whole frame.
 pub fn draw(
     frame: &mut Frame<'_>,
     app: &App,
-    look: &Look,
+    look: &Appearance,
     pane: Option<&mut (dyn ScreenView + Send + 'static)>,
 ) -> FrameLayout {
     let area = frame.area();
@@ -90,7 +90,7 @@ fn autopilot(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-fn too_small(frame: &mut Frame<'_>, app: &App, look: &Look) {
+fn too_small(frame: &mut Frame<'_>, app: &App, look: &Appearance) {
     let area = frame.area();
     let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
     let (columns, rows) = app.size;

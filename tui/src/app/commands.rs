@@ -239,7 +239,7 @@ impl App {
 
     fn copy(&mut self) -> Vec<Effect> {
         let Some(text) = self.copied() else { return Vec::new() };
-        self.notify(Severity::Info, &format!("Copied: {}", format::fit(&text, 60, "…")));
+        self.notify(Severity::Info, &format!("Copied: {}", format::truncate(&text, 60, "…")));
         vec![Effect::Copy(text)]
     }
 }

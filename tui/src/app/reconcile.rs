@@ -34,7 +34,7 @@ impl App {
             }
         };
         if contents.skipped > 0 {
-            let lines = format::counted(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
+            let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
             self.notify(
                 Severity::Warning,
                 &format!("{lines} in the file of your orders made no sense"),

@@ -16,7 +16,7 @@ use crate::effect::Effect;
 use crate::input::InputEvent;
 use crate::message::{Event, Message, Now};
 use crate::terminal::{Signal, Signals, TerminalBackend, panicked};
-use crate::theme::Look;
+use crate::theme::Appearance;
 use crate::ui::{self, ScreenView};
 
 /// The shortest time between two frames.
@@ -32,7 +32,7 @@ const BATCH_MAX: usize = 8_192;
 pub(super) struct Session<S> {
     terminal: S,
     app: App,
-    look: Look,
+    look: Appearance,
     pane: Option<Box<dyn ScreenView + Send>>,
     runner: Runner,
     /// Says when the shop's own store closed for good.
@@ -47,7 +47,7 @@ pub(super) struct Session<S> {
 }
 
 impl<S: TerminalBackend> Session<S> {
-    pub(super) fn new(terminal: S, app: App, look: Look, runner: Runner) -> Self {
+    pub(super) fn new(terminal: S, app: App, look: Appearance, runner: Runner) -> Self {
         let now = Instant::now();
         Self {
             terminal,

@@ -1,5 +1,5 @@
-//! The user's own store: opened in this process with all services behind it, or, where another program has it open,
-//! found by the file that one left beside its lock.
+//! The user's local store: opened in this process with all its services or, if another program has it open, reached at the
+//! address that program published beside the lock.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -7,68 +7,68 @@ use std::time::{Duration, Instant};
 
 use backend::all::{All, Settings};
 use backend::beacon::Beacon;
-use backend::catalog::Listings;
+use backend::catalog::InitialCatalog;
 use backend::service::{self, CatalogSettings};
 use backend::store::{self, EditPolicy};
 use uuid::Uuid;
 
-/// How long a program that holds the lock may take to say where it answers.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long requests in hand may take after the shop was left.
-const GRACE: Duration = Duration::from_secs(3);
-/// How often the file beside the lock is looked for.
-const LOOK_AGAIN: Duration = Duration::from_millis(50);
+/// How long the lock's holder has to publish its address.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the published address is looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How long requests in flight have to finish when the store is closed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why the user's own store cannot be shopped at.
+/// Why the local store cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody knows where the user's data belongs.
-    #[error("no data folder is known; name a running store with --url")]
+    /// The user has no home folder.
+    #[error("no home folder is known, so there is no local store; name a running store with --url")]
     NoFolder,
-    /// It does not open.
+    /// The store does not open.
     #[error(transparent)]
     Store(#[from] service::Error),
-    /// Another program has it open and does not say where it answers.
-    #[error("{locked}; it does not say where it answers, so name its address with --url")]
-    Silent {
-        /// What the lock says.
+    /// Another program holds the lock and has not published its address.
+    #[error("{locked}; it does not publish its address, so name it with --url")]
+    NoAddress {
+        /// The lock's error.
         locked: store::Error,
     },
 }
 
-/// A store that can be shopped at.
+/// The local store, ready to be used.
 #[derive(Debug)]
-pub enum OwnStore {
-    /// Opened by this program.
+pub enum LocalStore {
+    /// Opened by this process.
     Opened {
         /// The services.
         all: Box<All>,
         /// The shopkeeper's token.
         token: String,
-        /// The store.
+        /// The store's address.
         store: String,
     },
-    /// Opened by another program.
+    /// Opened by another process.
     Found {
-        /// Where that one answers.
+        /// Where that process listens.
         beacon: Beacon,
-        /// The store.
+        /// The store's address.
         store: String,
     },
 }
 
-/// Opens the user's store, or finds who has it open. `token` is to be the shopkeeper's if it is opened here.
+/// Opens the local store, or finds the process that has it open. If it is opened here, `token` becomes the shopkeeper's.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
+pub async fn open_or_find(token: Option<&str>) -> Result<LocalStore, Error> {
     let store = store::Url::user_default().ok_or(Error::NoFolder)?;
     let token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
-    let begun = Instant::now();
+    let started = Instant::now();
     loop {
         let locked = match All::open(settings(&store, &token)).await {
             Ok(all) => {
-                return Ok(OwnStore::Opened {
+                return Ok(LocalStore::Opened {
                     all: Box::new(all),
                     token,
                     store: store.to_string(),
@@ -78,23 +78,23 @@ pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
             Err(error) => return Err(error.into()),
         };
         let store::Error::Locked { holder, .. } = &locked else {
-            return Err(Error::Silent { locked });
+            return Err(Error::NoAddress { locked });
         };
-        // One that was left by a program that is gone does not count.
+        // An address left by a process that no longer holds the lock is stale.
         if let Some(lock) = store.lock_path()
             && let Ok(Some(beacon)) = Beacon::find(&lock)
             && holder.is_none_or(|holder| holder == beacon.pid)
         {
-            return Ok(OwnStore::Found {
+            return Ok(LocalStore::Found {
                 beacon,
                 store: store.to_string(),
             });
         }
-        if begun.elapsed() > PATIENCE {
-            return Err(Error::Silent { locked });
+        if started.elapsed() > ADDRESS_TIMEOUT {
+            return Err(Error::NoAddress { locked });
         }
-        // It is being opened, or closed, at this moment.
-        tokio::time::sleep(LOOK_AGAIN).await;
+        // The holder is opening or closing the store.
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 
@@ -104,13 +104,13 @@ fn settings(store: &store::Url, token: &str) -> Settings {
         catalog: CatalogSettings {
             store: store.clone(),
             edit: EditPolicy::Refuse,
-            books: Listings::Default,
+            books: InitialCatalog::BuiltIn,
             token: Some(Arc::from(token)),
         },
         listen: free,
         catalog_listen: free,
         order_listen: free,
-        grace: GRACE,
+        grace: DRAIN_TIMEOUT,
         share_token: true,
     }
 }
