@@ -13,7 +13,7 @@ use super::exit::{Error, Exit};
 use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, StoreConnection};
-use crate::runtime::{self, Left, Opened, Opening, Options};
+use crate::runtime::{self, ExitReason, Opened, Opening, Options};
 use crate::ui::autopilot::pane::AutopilotPane;
 use autopilot::Settings;
 use autopilot::controller::{Controller, WatchedRun};
@@ -42,8 +42,8 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
         connection.close().await;
     }
     Ok(match left? {
-        Left::HungUp => Exit::HungUp,
-        Left::Quietly | Left::Interrupted | Left::Done => Exit::Done,
+        ExitReason::HungUp => Exit::HungUp,
+        ExitReason::UserQuit | ExitReason::Interrupted | ExitReason::Completed => Exit::Done,
     })
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn autopilot(
     cli: &Cli,
     watched: watch::Sender<WatchedRun>,
     leave: BoxFuture<'static, ()>,
-) -> Result<(Result<Left, runtime::Error>, Option<StoreConnection>), Error> {
+) -> Result<(Result<ExitReason, runtime::Error>, Option<StoreConnection>), Error> {
     let (connected, connection) = oneshot::channel();
     let (shop_args, args) = (cli.shop.clone(), args.clone());
     let opening = async move {
@@ -69,7 +69,7 @@ pub(super) async fn autopilot(
     };
     let left = runtime::run(Options {
         screen: Screen::Autopilot,
-        leave: Some(leave),
+        exit_when: Some(leave),
         ..options(opening.boxed(), cli, data_folder()?)
     });
     Ok((left.await, received(connection)))
@@ -84,8 +84,8 @@ async fn open(
     let shop = connection.shop.clone();
     let opened = Opened {
         shop: shop.clone(),
-        place: connection.name.clone(),
-        ended: connection.ended(),
+        store_name: connection.name.clone(),
+        store_closed: connection.ended(),
         notices: connection.note.iter().cloned().collect(),
         autopilot: None,
     };
@@ -115,7 +115,7 @@ fn options(opening: Opening, cli: &Cli, data_folder: PathBuf) -> Options {
         keymap: cli.display.keymap.clone(),
         data_folder,
         screen: Screen::Shop,
-        leave: None,
+        exit_when: None,
     }
 }
 
