@@ -3,21 +3,23 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use backend::cli::{Cli, Plan};
-use clap::Parser;
+use backend::cli::{Cli, Command};
+use backend::daemon;
+use clap::{CommandFactory, Parser};
 use color_eyre::eyre::Result;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_standard_error(cli.role.log_level());
-    match run(cli) {
-        Ok(code) => code,
+    log_to_standard_error(cli.command.log_level());
+    let error = match run(cli) {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
+    match error.downcast::<clap::Error>() {
+        Ok(usage) => usage.format(&mut Cli::command()).exit(),
         Err(error) => {
-            if let Some(usage) = error.downcast_ref::<clap::Error>() {
-                usage.exit();
-            }
-            // Nobody may be reading; the exit code says it, too.
+            // Standard error may be closed; the exit code reports the failure too.
             let _ = writeln!(io::stderr(), "bookstored: {error:#}");
             ExitCode::FAILURE
         }
@@ -25,14 +27,14 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    match cli.role.plan()? {
-        Plan::Work(command) => command.run(),
-        Plan::Serve(services) => {
+    match cli.command {
+        Command::Store(command) => command.run(),
+        Command::Serve(services) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             if let Some(threads) = services.threads() {
                 builder.worker_threads(threads);
             }
-            builder.enable_all().build()?.block_on(backend::run(services))?;
+            builder.enable_all().build()?.block_on(daemon::run(services))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -41,10 +43,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
 /// `BOOKSTORE_LOG` filters, as in `debug` or `backend::catalog=debug`.
 fn log_to_standard_error(level: &str) {
     let filter = EnvFilter::try_from_env("BOOKSTORE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let use_colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr)
-        .with_ansi(colours)
+        .with_ansi(use_colours)
         .init();
 }

@@ -1,15 +1,13 @@
 //! The user's own store: opened in this process with all services behind it, or, where another program has it open,
 //! found by the file that one left beside its lock.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::all::{All, Settings};
-use backend::beacon::Beacon;
-use backend::catalog::Listings;
-use backend::service::{self, CatalogSettings};
-use backend::store::{self, Edit};
+use backend::all_in_one::AllInOne;
+use backend::discovery::RunningShop;
+use backend::service;
+use backend::settings::{AdminToken, AllInOneSettings};
+use backend::store;
 use uuid::Uuid;
 
 /// How long a program that holds the lock may take to say where it answers.
@@ -42,7 +40,7 @@ pub enum OwnStore {
     /// Opened by this program.
     Opened {
         /// The services.
-        all: Box<All>,
+        all: Box<AllInOne>,
         /// The shopkeeper's token.
         token: String,
         /// The store.
@@ -51,7 +49,7 @@ pub enum OwnStore {
     /// Opened by another program.
     Found {
         /// Where that one answers.
-        beacon: Beacon,
+        shop: RunningShop,
         /// The store.
         store: String,
     },
@@ -64,9 +62,13 @@ pub enum OwnStore {
 pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
     let store = store::Url::of_user().ok_or(Error::NoFolder)?;
     let token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
+    let settings = AllInOneSettings {
+        share_token: true,
+        ..AllInOneSettings::on_free_ports(store.clone(), AdminToken::new(&token), GRACE)
+    };
     let begun = Instant::now();
     loop {
-        let locked = match All::open(settings(&store, &token)).await {
+        let locked = match AllInOne::open(&settings).await {
             Ok(all) => {
                 return Ok(OwnStore::Opened {
                     all: Box::new(all),
@@ -82,11 +84,11 @@ pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
         };
         // One that was left by a program that is gone does not count.
         if let Some(lock) = store.lock_path()
-            && let Ok(Some(beacon)) = Beacon::find(&lock)
-            && holder.is_none_or(|holder| holder == beacon.pid)
+            && let Ok(Some(shop)) = RunningShop::read(&lock)
+            && holder.is_none_or(|holder| holder == shop.pid)
         {
             return Ok(OwnStore::Found {
-                beacon,
+                shop,
                 store: store.to_string(),
             });
         }
@@ -95,22 +97,5 @@ pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
         }
         // It is being opened, or closed, at this moment.
         tokio::time::sleep(LOOK_AGAIN).await;
-    }
-}
-
-fn settings(store: &store::Url, token: &str) -> Settings {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Settings {
-        catalog: CatalogSettings {
-            store: store.clone(),
-            edit: Edit::Refuse,
-            books: Listings::Default,
-            token: Some(Arc::from(token)),
-        },
-        listen: free,
-        catalog_listen: free,
-        order_listen: free,
-        grace: GRACE,
-        share_token: true,
     }
 }

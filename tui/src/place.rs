@@ -1,6 +1,6 @@
 //! Where to shop: at a running store that was named, or at the user's own.
 
-use backend::all::All;
+use backend::all_in_one::AllInOne;
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;
@@ -37,7 +37,7 @@ pub struct Place {
     pub name: String,
     /// How it was found, where nobody named it.
     pub note: Option<String>,
-    own: Option<Box<All>>,
+    own: Option<Box<AllInOne>>,
 }
 
 impl Place {
@@ -56,7 +56,7 @@ impl Place {
 
     /// Says when the store in this process is closed for good, and why.
     pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.own.as_ref().and_then(|own| own.ended())
+        self.own.as_ref().and_then(|own| own.store_closed())
     }
 
     /// Leaves the shop; the store in this process is stopped cleanly.
@@ -83,11 +83,11 @@ pub async fn find(cli: &Cli) -> Result<Place, Error> {
             name: store,
             own: Some(all),
         },
-        OwnStore::Found { beacon, store } => Place {
-            shop: shop_at(&beacon.url, token.or(beacon.token.as_deref()))?,
+        OwnStore::Found { shop, store } => Place {
+            shop: shop_at(&shop.url, token.or(shop.token.as_deref()))?,
             note: Some(format!(
                 "the store {store} is open in process {}; shopping there, at {}",
-                beacon.pid, beacon.url
+                shop.pid, shop.url
             )),
             name: store,
             own: None,

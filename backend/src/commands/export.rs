@@ -2,29 +2,49 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use color_eyre::eyre::Result;
 use common::wire::Book;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
+use super::transfer::Transfer;
+use crate::settings::StoreArg;
 use crate::store::catalog_file::{Row, Writer};
 use crate::store::{self, Inspection, Loaded};
 
 /// Rows between two looks at the bar.
 const STRIDE: usize = 1_000;
 
-/// Which store, and where its books go.
-#[derive(Debug)]
+/// `bookstored export`.
+#[derive(Debug, Args)]
 pub struct Export {
+    /// The catalog file to write, or - for standard output
+    #[arg(value_name = "FILE", default_value = "-")]
+    target: Target,
     /// The store.
-    pub store: store::Url,
-    /// The file.
-    pub target: Target,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Move the store with its ledger into a fresh store there: csv:DIR, sqlite:FILE or postgres://…
+    #[arg(long, value_name = "URL", conflicts_with = "target")]
+    to: Option<store::Url>,
+    /// Tell the result of a move as one line of JSON
+    #[arg(long, requires = "to")]
+    json: bool,
 }
 
 impl Export {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let (_store, loaded) = look(&self.store)?;
+        let from = self.store.url()?;
+        if let Some(to) = self.to {
+            return Transfer {
+                from,
+                to,
+                json: self.json,
+            }
+            .run();
+        }
+        let (_store, loaded) = look(&from)?;
         let progress = Progress::counting("writing books", loaded.books.len() as u64);
         self.target
             .write(|out| write(out, &loaded.books, &self.target, &progress))?;

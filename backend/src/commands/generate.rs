@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use color_eyre::eyre::Result;
 use common::{Cost, ItemNumber, Stock};
 use rand::{Rng, RngExt as _, SeedableRng as _};
@@ -132,17 +133,21 @@ const CENTS: [u32; 4] = [0, 50, 95, 99];
 /// Rows between two looks at the bar.
 const STRIDE: u32 = 1_000;
 
-/// How many books, and which ones.
-#[derive(Debug)]
+/// `bookstored generate`.
+#[derive(Debug, Args)]
 pub struct Generate {
-    /// Their number, which is the last one's, too.
-    pub books: u32,
-    /// What everything is drawn from.
-    pub seed: u64,
-    /// How many topics there are; the first one has the most books.
-    pub topics: u32,
-    /// Where they go.
-    pub target: Target,
+    /// How many books; their numbers are 1 to N
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    books: u32,
+    /// The catalog file to write, or - for standard output
+    #[arg(value_name = "FILE", default_value = "-")]
+    target: Target,
+    /// The same seed gives the same books
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many topics; the first has the most books
+    #[arg(long, value_name = "T", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    topics: u32,
 }
 
 impl Generate {

@@ -11,38 +11,55 @@ mod transfer;
 
 use std::process::ExitCode;
 
+use clap::{Args, Subcommand};
 use color_eyre::eyre::Result;
 
 pub use export::Export;
 pub use generate::Generate;
 pub use import::Import;
 pub use output::Target;
-pub use transfer::Transfer;
 
-use crate::store;
+use crate::settings::StoreArg;
 
 /// A command with everything it needs.
-#[derive(Debug)]
+#[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Take a catalog file into a store.
+    /// Take a catalog file into a store
+    ///
+    /// Books that are new or differ in any column are recorded in the ledger, each with an entry; all of them or, after
+    /// a bad line or any failure, none. The changes are shown first. On a terminal you are asked before they are made;
+    /// a script is not.
+    ///
+    /// No catalog may run meanwhile. A CSV or SQLite store is locked by its catalog; of a PostgreSQL store all catalogs
+    /// must be stopped by you: if one changes the store meanwhile, nothing is imported.
     Import(Import),
-    /// Write a store's books into a catalog file.
+    /// Write a store's books into a catalog file, or move the store to another one
+    ///
+    /// With --to the whole store is moved: the fresh store there gets every entry as it is (number, time, order, cost)
+    /// and the same books, and both are read again and compared. It has an id of its own, so that clients read
+    /// everything afresh. Stop the catalogs first. A move that broke off is refused by every other command and goes on
+    /// when it is run again.
     Export(Export),
-    /// Move a store with its ledger into a fresh one.
-    Transfer(Transfer),
-    /// Prove that a store follows from its ledger.
+    /// Prove that a store at rest follows from its ledger
+    ///
+    /// Follows the ledger from its first entry to its last: no gap, every stock follows from the one before, a sale
+    /// takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
+    /// store's books are those that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything
+    /// is wrong.
     Audit(Audit),
-    /// Make up a catalog file.
+    /// Make up a catalog file of any size
     Generate(Generate),
 }
 
-/// Which store to audit, and how to tell.
-#[derive(Debug)]
+/// `bookstored audit`.
+#[derive(Debug, Args)]
 pub struct Audit {
     /// The store.
-    pub store: store::Url,
-    /// Whether programs read the result.
-    pub json: bool,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Tell the result as one line of JSON
+    #[arg(long)]
+    json: bool,
 }
 
 impl Command {
@@ -54,7 +71,6 @@ impl Command {
         match self {
             Self::Import(import) => import.run(),
             Self::Export(export) => export.run(),
-            Self::Transfer(transfer) => transfer.run(),
             Self::Audit(audit) => audit.run(),
             Self::Generate(generate) => generate.run(),
         }

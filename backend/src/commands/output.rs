@@ -1,5 +1,6 @@
 //! Where a catalog file goes. A file is there whole or not at all.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -17,15 +18,17 @@ pub enum Target {
     File(PathBuf),
 }
 
-impl Target {
-    /// What a command line names; standard output where it names nothing.
-    pub fn named(path: Option<PathBuf>) -> Self {
-        match path {
-            Some(path) if path.as_os_str() != "-" => Self::File(path),
-            _ => Self::Standard,
+impl From<OsString> for Target {
+    fn from(path: OsString) -> Self {
+        if path == "-" {
+            Self::Standard
+        } else {
+            Self::File(path.into())
         }
     }
+}
 
+impl Target {
     /// What stands in messages.
     pub(super) fn path(&self) -> &Path {
         match self {

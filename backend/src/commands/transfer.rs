@@ -20,13 +20,13 @@ const PIECE: usize = 20_000;
 
 /// From where to where.
 #[derive(Debug)]
-pub struct Transfer {
+pub(super) struct Transfer {
     /// The store to be moved; it is only read.
-    pub from: store::Url,
+    pub(super) from: store::Url,
     /// A fresh store, or one that an earlier try of the same move has left.
-    pub to: store::Url,
+    pub(super) to: store::Url,
     /// Whether programs read the result.
-    pub json: bool,
+    pub(super) json: bool,
 }
 
 impl Transfer {

@@ -3,9 +3,10 @@
 
 use std::ffi::OsString;
 
-use backend::cli::{Cli, Plan};
+use backend::cli::{Cli, Command, Services};
+use backend::daemon;
 use clap::Parser;
-use color_eyre::eyre::eyre;
+use color_eyre::eyre::{Result, eyre};
 
 use super::{Exit, output};
 
@@ -22,13 +23,10 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
     // Whoever mishandles the services may be killed, too, and nobody would end them.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let served = cli.role.plan().and_then(|plan| match plan {
-        Plan::Serve(services) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(backend::run(services))
-        }
-        Plan::Work(_) => Err(eyre!("that is none of the services")),
-    });
+    let served = match cli.command {
+        Command::Serve(services) => serve(services),
+        Command::Store(_) => Err(eyre!("that is none of the services")),
+    };
     match served {
         Ok(()) => Exit::Done,
         Err(error) => {
@@ -36,4 +34,9 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
             Exit::Unavailable
         }
     }
+}
+
+fn serve(services: Services) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(daemon::run(services))
 }

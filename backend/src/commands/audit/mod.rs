@@ -24,11 +24,12 @@ const PAGE: usize = 10_000;
 
 impl Audit {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let proven = prove(&self.store)?;
+        let store = self.store.url()?;
+        let proven = prove(&store)?;
         if self.json {
-            tell(&proven.json(&self.store).to_string())?;
+            tell(&proven.json(&store).to_string())?;
         } else {
-            tell(&proven.text(&self.store))?;
+            tell(&proven.text(&store))?;
         }
         Ok(if proven.is_clean() {
             ExitCode::SUCCESS

@@ -6,6 +6,8 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
+use clap::error::ErrorKind;
 use color_eyre::eyre::{Context, Result, bail, eyre};
 use common::{Seq, StoreId, Timestamp};
 
@@ -13,33 +15,46 @@ use self::summary::Summary;
 use super::output::tell;
 use super::progress::Progress;
 use crate::catalog::Changes;
+use crate::settings::StoreArg;
 use crate::store::catalog_file::{self, Listing};
 use crate::store::{self, Edit, Loaded, Store};
 
-/// What to take, where to, and how.
-#[derive(Debug)]
+/// `bookstored import`.
+#[derive(Debug, Args)]
 pub struct Import {
-    /// The catalog file, `-` for standard input; without one, the catalog file of a CSV store as it was edited by hand.
-    pub file: Option<PathBuf>,
+    /// The catalog file, or - for standard input [default: a CSV store's own catalog.csv, as you edited it]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
     /// The store.
-    pub store: store::Url,
-    /// Whether a book that is not in the file is withdrawn.
-    pub replace: bool,
-    /// Whether an edit of a CSV store's own catalog file is dropped.
-    pub discard_edit: bool,
-    /// Whether only to tell what would be done.
-    pub dry_run: bool,
-    /// Whether nobody is asked.
-    pub yes: bool,
-    /// Whether programs read the result.
-    pub json: bool,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Withdraw the books that are not in the file; else they stay
+    #[arg(long)]
+    replace: bool,
+    /// If the store's own catalog.csv was edited by hand, keep a copy of it and go by the ledger
+    #[arg(long, requires = "file")]
+    discard_edit: bool,
+    /// Show the changes and make none
+    #[arg(long)]
+    dry_run: bool,
+    /// Make the changes without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Tell the result as one line of JSON, and do not ask
+    #[arg(long)]
+    json: bool,
 }
 
 impl Import {
     pub(super) fn run(self) -> Result<ExitCode> {
+        let url = self.store.url()?;
+        if self.file.is_none() && !matches!(url, store::Url::Csv(_)) {
+            let why = "name the catalog FILE to import; only a CSV store has one of its own to be edited\n";
+            return Err(clap::Error::raw(ErrorKind::MissingRequiredArgument, why).into());
+        }
         // Before the store is opened: a bad file changes nothing at all.
         let listings = self.file.as_deref().map(read).transpose()?;
-        let store = self.open(listings.is_some())?;
+        let store = self.open(&url, listings.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
             None => Loaded {
@@ -55,31 +70,28 @@ impl Import {
             (None, None) => None,
         };
         let Some(listings) = listings else {
-            bail!(
-                "{}: nobody has edited the catalog file; name a FILE to import",
-                self.store
-            );
+            bail!("{url}: nobody has edited the catalog file; name a FILE to import");
         };
         let changes = Changes::between(before.head, &before.books, listings, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         self.show(&summary)?;
         let is_needed = !changes.entries.is_empty() || is_edit;
         if let Some(store) = store.filter(|_| is_needed && !self.dry_run) {
-            if !self.agreed()? {
+            if !self.agreed(&url)? {
                 tell("nothing was changed")?;
                 return Ok(ExitCode::FAILURE);
             }
             let _progress = Progress::waiting(format!("writing {} entries", changes.entries.len()));
             write(&*store, before.head, &changes)?;
         }
-        self.tell(&summary)?;
+        self.tell(&url, &summary)?;
         Ok(ExitCode::SUCCESS)
     }
 
     /// Nothing where there is no store and none is to be made.
-    fn open(&self, has_file: bool) -> Result<Option<Box<dyn Store>>> {
-        let _progress = Progress::waiting(format!("opening {}", self.store));
-        let is_missing = || matches!(store::inspect(&self.store), Err(store::Error::Missing(_)));
+    fn open(&self, url: &store::Url, has_file: bool) -> Result<Option<Box<dyn Store>>> {
+        let _progress = Progress::waiting(format!("opening {url}"));
+        let is_missing = || matches!(store::inspect(url), Err(store::Error::Missing(_)));
         if (self.dry_run || !has_file) && is_missing() {
             return Ok(None);
         }
@@ -88,7 +100,7 @@ impl Import {
             (true, true) => Edit::Discard,
             (true, false) => Edit::Refuse,
         };
-        Ok(Some(store::open(&self.store, edit)?))
+        Ok(Some(store::open(url, edit)?))
     }
 
     /// Tells people; a program gets the result only.
@@ -100,21 +112,21 @@ impl Import {
     }
 
     /// Asks whoever sits at a terminal and was shown the changes. A script meant what it said.
-    fn agreed(&self) -> Result<bool> {
+    fn agreed(&self, url: &store::Url) -> Result<bool> {
         if self.yes || self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(true);
         }
-        write!(io::stderr(), "Make these changes in {}? [y/N] ", self.store)?;
+        write!(io::stderr(), "Make these changes in {url}? [y/N] ")?;
         io::stderr().flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
 
-    fn tell(&self, summary: &Summary) -> Result<()> {
+    fn tell(&self, url: &store::Url, summary: &Summary) -> Result<()> {
         match self.json {
-            true => tell(&summary.json(&self.store, self.dry_run).to_string()),
-            false => tell(&summary.text(&self.store, self.dry_run)),
+            true => tell(&summary.json(url, self.dry_run).to_string()),
+            false => tell(&summary.text(url, self.dry_run)),
         }
     }
 }
