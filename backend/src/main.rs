@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use backend::cli::{Cli, Command};
 use backend::daemon;
 use clap::{CommandFactory, Parser};
-use color_eyre::eyre::Result;
-use tracing_subscriber::EnvFilter;
+use anyhow::Result;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -42,11 +44,18 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 /// `BOOKSTORE_LOG` filters, as in `debug` or `backend::catalog=debug`.
 fn log_to_standard_error(level: &str) {
-    let filter = EnvFilter::try_from_env("BOOKSTORE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = std::env::var("BOOKSTORE_LOG").ok();
+    let filter = filter.as_deref().unwrap_or(level).parse::<Targets>();
     let use_colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let format = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(use_colours)
+        .with_ansi(use_colours);
+    let is_invalid = filter.is_err();
+    tracing_subscriber::registry()
+        .with(format)
+        .with(filter.unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO)))
         .init();
+    if is_invalid {
+        tracing::warn!("BOOKSTORE_LOG is not a filter: use `debug` or `backend::catalog=debug`");
+    }
 }

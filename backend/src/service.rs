@@ -15,7 +15,7 @@ use crate::frontend::{self, Frontend};
 use crate::http::{Routes, Server, bind, install_metrics};
 use crate::order::{self, Orders};
 use crate::settings::{self, CatalogSettings};
-use crate::store::{self, Edit};
+use crate::store::{self, EditPolicy};
 
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -81,9 +81,9 @@ impl Service {
         install_metrics();
         let (token, url) = (settings.token.read()?, settings.store.url()?);
         let edit = if settings.discard_edit {
-            Edit::Discard
+            EditPolicy::Discard
         } else {
-            Edit::Refuse
+            EditPolicy::Refuse
         };
         let books = settings.books.clone().map_or(Listings::Default, Listings::File);
         // Bound first: a port in use is reported before a million books are read.

@@ -32,7 +32,7 @@ impl StoreArg {
     /// # Errors
     /// If none is given and the user has no data folder.
     pub fn url(&self) -> Result<store::Url, Error> {
-        let url = self.store.clone().or_else(store::Url::of_user);
+        let url = self.store.clone().or_else(store::Url::user_default);
         url.ok_or_else(|| Error("no data folder is known; say where the store is with --store".to_owned()))
     }
 }

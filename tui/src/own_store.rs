@@ -60,7 +60,7 @@ pub enum OwnStore {
 /// # Errors
 /// See [`Error`].
 pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
-    let store = store::Url::of_user().ok_or(Error::NoFolder)?;
+    let store = store::Url::user_default().ok_or(Error::NoFolder)?;
     let token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let settings = AllInOneSettings {
         share_token: true,

@@ -12,7 +12,7 @@ mod transfer;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use color_eyre::eyre::Result;
+use anyhow::Result;
 
 pub use export::Export;
 pub use generate::Generate;

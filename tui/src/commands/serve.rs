@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use backend::cli::{Cli, Command, Services};
 use backend::daemon;
 use clap::Parser;
-use color_eyre::eyre::{Result, eyre};
+use anyhow::{Result, anyhow};
 
 use super::{Exit, output};
 
@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let served = match cli.command {
         Command::Serve(services) => serve(services),
-        Command::Store(_) => Err(eyre!("that is none of the services")),
+        Command::Store(_) => Err(anyhow!("that is none of the services")),
     };
     match served {
         Ok(()) => Exit::Done,
