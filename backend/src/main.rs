@@ -3,10 +3,10 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use anyhow::Result;
 use backend::cli::{Cli, Command};
 use backend::daemon;
 use clap::{CommandFactory, Parser};
-use anyhow::Result;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;

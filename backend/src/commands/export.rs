@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
 use anyhow::Result;
+use clap::Args;
 use common::wire::Book;
 
 use super::output::{Target, tell};

@@ -11,8 +11,8 @@ mod transfer;
 
 use std::process::ExitCode;
 
-use clap::{Args, Subcommand};
 use anyhow::Result;
+use clap::{Args, Subcommand};
 
 pub use export::Export;
 pub use generate::Generate;

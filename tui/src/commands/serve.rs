@@ -3,10 +3,10 @@
 
 use std::ffi::OsString;
 
+use anyhow::{Result, anyhow};
 use backend::cli::{Cli, Command, Services};
 use backend::daemon;
 use clap::Parser;
-use anyhow::{Result, anyhow};
 
 use super::{Exit, output};
 

@@ -6,9 +6,9 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use clap::error::ErrorKind;
-use anyhow::{Context, Result, anyhow, bail};
 use common::{Seq, StoreId, Timestamp};
 
 use self::summary::Summary;
@@ -17,7 +17,7 @@ use super::progress::Progress;
 use crate::catalog::Changes;
 use crate::settings::StoreArg;
 use crate::store::catalog_file::{self, CatalogRow};
-use crate::store::{self, EditPolicy, StoreState, Store};
+use crate::store::{self, EditPolicy, Store, StoreState};
 
 /// `bookstored import`.
 #[derive(Debug, Args)]
@@ -66,7 +66,9 @@ impl Import {
         let is_edit = listings.is_none();
         let listings = match (listings, &store) {
             (Some(listings), _) => Some(listings),
-            (None, Some(store)) => store.manual_edit().map_or_else(|| store.seed_rows(), |edit| Ok(Some(edit)))?,
+            (None, Some(store)) => store
+                .manual_edit()
+                .map_or_else(|| store.seed_rows(), |edit| Ok(Some(edit)))?,
             (None, None) => None,
         };
         let Some(listings) = listings else {
