@@ -9,11 +9,11 @@ pub mod commands;
 pub mod daemon;
 mod descriptors;
 pub mod discovery;
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
 pub mod frontend;
 pub mod http;
 pub mod order;
-#[cfg(feature = "sabotage")]
-mod sabotage;
 pub mod service;
 pub mod settings;
 

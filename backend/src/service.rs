@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{self, Catalog, Listings};
+use crate::catalog::{self, Catalog, InitialCatalog};
 use crate::descriptors;
 use crate::frontend::{self, Frontend};
 use crate::http::{Routes, Server, bind, install_metrics};
@@ -85,7 +85,10 @@ impl Service {
         } else {
             EditPolicy::Refuse
         };
-        let books = settings.books.clone().map_or(Listings::Default, Listings::File);
+        let books = settings
+            .books
+            .clone()
+            .map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
         // Bound first: a port in use is reported before a million books are read.
         let listener = bind(listen.address)?;
         let opening = move || Catalog::open(store::open(&url, edit)?, &books);

@@ -9,8 +9,8 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
-use super::shelves::WordCursor;
-use super::{At, Catalog, Change, Error, Verdict, feed};
+use super::search_index::WordCursor;
+use super::{AsOf, Catalog, Error, StockUpdate, Verdict, feed};
 use crate::http::{
     ApiError, ApiResult, HealthDocument, Readiness, ReadinessCheck, Request, Response, Route, Routes, health_routes,
 };
@@ -92,9 +92,9 @@ impl ReadinessCheck for Catalog {
 #[utoipa::path(get, path = "/topics", tag = "catalog", responses(
     (status = 200, description = "The topics", body = Topics)))]
 async fn list_topics(service: Arc<Service>, request: Request) -> ApiResult {
-    freshen(&service, &request).await?;
-    let At { what, head } = service.catalog.topics();
-    Ok(Response::json(&what).with_seq(Some(head)).with_etag(head))
+    ensure_fresh(&service, &request).await?;
+    let AsOf { value, head } = service.catalog.topics();
+    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
 /// The books of a topic, by number.
@@ -111,9 +111,9 @@ async fn search_topic(service: Arc<Service>, request: Request) -> ApiResult {
         .query_param("after")?
         .map(|after| after.parse().map_err(|_| bad_cursor()))
         .transpose()?;
-    freshen(&service, &request).await?;
-    let At { what, head } = service.catalog.search_topic(&topic, after, limit);
-    Ok(Response::json(&what).with_seq(Some(head)).with_etag(head))
+    ensure_fresh(&service, &request).await?;
+    let AsOf { value, head } = service.catalog.search_topic(&topic, after, limit);
+    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
 /// The books in which every word begins a word: titles before authors before topics, then by number.
@@ -140,9 +140,9 @@ async fn search_words(service: Arc<Service>, request: Request) -> ApiResult {
         .query_param("after")?
         .map(|after| parse_word_cursor(&after).ok_or_else(bad_cursor))
         .transpose()?;
-    freshen(&service, &request).await?;
-    let At { what, head } = service.catalog.search_words(query, after, limit).await;
-    Ok(Response::json(&what).with_seq(Some(head)).with_etag(head))
+    ensure_fresh(&service, &request).await?;
+    let AsOf { value, head } = service.catalog.search_words(query, after, limit).await;
+    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
 /// One book.
@@ -152,9 +152,9 @@ async fn search_words(service: Arc<Service>, request: Request) -> ApiResult {
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json")))]
 async fn lookup_book(service: Arc<Service>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
-    freshen(&service, &request).await?;
-    let At { what, head } = service.catalog.book(item);
-    match what {
+    ensure_fresh(&service, &request).await?;
+    let AsOf { value, head } = service.catalog.book(item);
+    match value {
         Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(book.seq)),
         None => Err(ApiError::from(unknown_item(item)).with_seq(Some(head))),
     }
@@ -177,17 +177,17 @@ async fn update_stock(service: Arc<Service>, mut request: Request) -> ApiResult 
     let key = request.idempotency_key()?;
     let order = key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::clamped(request.deadline()?);
-    let asked = Change {
-        order,
+    let asked = StockUpdate {
+        id: order,
         item,
         change,
         keyed: key.is_some(),
         deadline,
     };
-    let At {
-        what: (verdict, book),
+    let AsOf {
+        value: (verdict, book),
         head,
-    } = service.catalog.change(asked).await?;
+    } = service.catalog.update_stock(asked).await?;
     let recorded = matches!(verdict, Verdict::Recorded { .. }).then_some(order);
     let problem = match verdict {
         Verdict::Recorded { entry, replayed } => {
@@ -240,8 +240,8 @@ async fn sell_books(service: Arc<Service>, mut request: Request) -> ApiResult {
 async fn list_entries(service: Arc<Service>, request: Request) -> ApiResult {
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    freshen(&service, &request).await?;
-    let page = service.catalog.page_of_ledger(after, limit).await?;
+    ensure_fresh(&service, &request).await?;
+    let page = service.catalog.ledger_page(after, limit).await?;
     let head = page.head;
     Ok(Response::json(&page).with_seq(Some(head)))
 }
@@ -253,9 +253,9 @@ async fn list_entries(service: Arc<Service>, request: Request) -> ApiResult {
         (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
 async fn find_entry(service: Arc<Service>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    freshen(&service, &request).await?;
-    let At { what, head } = service.catalog.find_order(order).await?;
-    match what {
+    ensure_fresh(&service, &request).await?;
+    let AsOf { value, head } = service.catalog.find_order(order).await?;
+    match value {
         Some(entry) => Ok(Response::json(&entry).with_seq(Some(head))),
         None => {
             let problem =
@@ -276,8 +276,8 @@ async fn follow_feed(service: Arc<Service>, request: Request) -> ApiResult {
     Ok(Response::events(frames))
 }
 
-async fn freshen(service: &Service, request: &Request) -> Result<(), ApiError> {
-    Ok(service.catalog.freshen(request.freshness()?).await?)
+async fn ensure_fresh(service: &Service, request: &Request) -> Result<(), ApiError> {
+    Ok(service.catalog.ensure_fresh(request.freshness()?).await?)
 }
 
 fn unknown_item(item: ItemNumber) -> Problem {
@@ -322,7 +322,7 @@ impl From<Error> for ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Listings;
+    use crate::catalog::InitialCatalog;
     use crate::http::document::assert_describes;
     use crate::store::{self, EditPolicy};
 
@@ -330,7 +330,7 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
-        let catalog = Arc::new(Catalog::open(store, &Listings::Default).unwrap());
+        let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
         assert_describes(&document(), &routes(&catalog, None, CancellationToken::new()));
         catalog.close().await;
     }
