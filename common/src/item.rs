@@ -1,4 +1,4 @@
-//! A book's number, the copies of an order, the copies on the shelf.
+//! Item numbers, quantities and stocks.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::limits;
 
-/// A number that is not valid for what it was meant for; says what was expected.
+/// A number out of range; says what was expected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected {0}")]
 pub struct Error(&'static str);
@@ -23,7 +23,7 @@ pub struct ItemNumber(NonZeroU32);
 impl ItemNumber {
     const EXPECTED: Error = Error("an item number, a whole number from 1 to 4294967295");
 
-    /// The number itself.
+    /// The number.
     pub fn get(self) -> u32 {
         self.0.get()
     }
@@ -58,7 +58,7 @@ impl fmt::Display for ItemNumber {
     }
 }
 
-/// How many copies an order asks for, 1…100; 1 where a request says nothing.
+/// The copies of an order, 1…100; 1 unless a request says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, minimum = 1, maximum = 100, example = 1)]
@@ -112,14 +112,14 @@ impl fmt::Display for Quantity {
     }
 }
 
-/// Copies of a book on the shelf, 0…10⁹.
+/// The copies of a book in stock, 0…10⁹.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, maximum = 1_000_000_000, example = 500)]
 pub struct Stock(u32);
 
 impl Stock {
-    /// An empty shelf.
+    /// No copies.
     pub const ZERO: Self = Self(0);
     const EXPECTED: Error = Error("a stock, a whole number from 0 to 1000000000");
 
@@ -128,13 +128,13 @@ impl Stock {
         self.0
     }
 
-    /// The stock after a change, if it stays within 0…10⁹.
+    /// The stock after adding `change`; `None` outside 0…10⁹.
     pub fn checked_add_signed(self, change: i64) -> Option<Self> {
-        let changed = i64::from(self.0).checked_add(change)?;
-        Self::try_from(u64::try_from(changed).ok()?).ok()
+        let sum = i64::from(self.0).checked_add(change)?;
+        Self::try_from(u64::try_from(sum).ok()?).ok()
     }
 
-    /// What has to be added to `self` to get `other`; both are at most 10⁹, so the difference always fits.
+    /// The change from this stock to `other`.
     pub fn difference_to(self, other: Self) -> i64 {
         i64::from(other.0) - i64::from(self.0)
     }
@@ -171,7 +171,7 @@ impl fmt::Display for Stock {
     }
 }
 
-/// A whole number in plain digits: no sign, no blanks, no exponent.
+/// Parses a whole number: digits alone, without sign, blanks or exponent.
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -187,12 +187,12 @@ mod tests {
     fn an_item_number_is_a_positive_whole_number_of_32_bits() {
         assert_eq!("4294967295".parse::<ItemNumber>().map(ItemNumber::get), Ok(u32::MAX));
         for text in ["0", "4294967296", "-1", "+1", " 1", "1.0", "", "1e3", "٣"] {
-            assert!(text.parse::<ItemNumber>().is_err(), "{text:?} was taken");
+            assert!(text.parse::<ItemNumber>().is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
-    fn a_quantity_in_json_is_a_whole_number_from_1_to_100_and_nothing_else() {
+    fn a_quantity_in_json_is_a_whole_number_from_1_to_100() {
         assert_eq!(
             serde_json::from_str::<Quantity>("100").map(Quantity::get).ok(),
             Some(100)
@@ -209,12 +209,12 @@ mod tests {
             "[1]",
             "18446744073709551616",
         ] {
-            assert!(serde_json::from_str::<Quantity>(json).is_err(), "{json} was taken");
+            assert!(serde_json::from_str::<Quantity>(json).is_err(), "{json} was accepted");
         }
     }
 
     #[test]
-    fn a_stock_never_leaves_its_bounds() {
+    fn a_stock_stays_within_its_range() {
         let full = Stock::try_from(1_000_000_000).unwrap();
         assert_eq!(full.checked_add_signed(1), None);
         assert_eq!(Stock::ZERO.checked_add_signed(-1), None);

@@ -1,4 +1,4 @@
-//! Money: whole cents, written as a decimal with two places.
+//! Money in whole cents, written as a decimal number with two places.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,12 @@ use utoipa::ToSchema;
 use crate::item::{Quantity, parse_digits};
 use crate::{limits, serde_display};
 
-/// An amount that is not a valid cost; says what was expected.
+/// A text or number that is not a valid cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("expected a cost from 0.00 to 9999999.99, like 30 or 30.00")]
 pub struct Error;
 
-/// What one copy costs: 0.00…9,999,999.99, held in cents. In JSON a string: `"40.00"`.
+/// The cost of one copy, 0.00…9,999,999.99. In JSON a string like `"40.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d{1,7}\.\d{2}$", example = "40.00")]
 pub struct Cost(u32);
@@ -25,12 +25,12 @@ impl Cost {
         self.0
     }
 
-    /// Appends its text, without asking for memory.
+    /// Appends its text.
     pub fn write_to(self, text: &mut Vec<u8>) {
         Total(u64::from(self.0)).write_to(text);
     }
 
-    /// What `quantity` copies cost together.
+    /// The total of `quantity` copies.
     pub fn times(self, quantity: Quantity) -> Total {
         Total(u64::from(self.0) * u64::from(quantity.get()))
     }
@@ -51,7 +51,7 @@ impl TryFrom<u64> for Cost {
 impl FromStr for Cost {
     type Err = Error;
 
-    /// Takes `30`, `30.5` and `30.50`; no sign, no exponent, no third place.
+    /// Parses `30`, `30.5` and `30.50`; no sign, exponent or third place.
     fn from_str(text: &str) -> Result<Self, Error> {
         parse_cents(text).ok_or(Error)?.try_into()
     }
@@ -75,13 +75,13 @@ impl fmt::Display for Cost {
     }
 }
 
-/// What a whole order costs, in cents; at most a hundred times the largest cost.
+/// The total of an order, at most a hundred times the largest cost. In JSON a string like `"80.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d+\.\d{2}$", example = "80.00")]
 pub struct Total(u64);
 
 impl Total {
-    /// Nothing to pay, as for a refused order.
+    /// The total of a refused order.
     pub const ZERO: Self = Self(0);
 
     /// The amount in cents.
@@ -90,11 +90,11 @@ impl Total {
     }
 
     pub(crate) fn write_to(self, text: &mut Vec<u8>) {
-        text.extend_from_slice(self.written(&mut [0; TEXT_BYTES]).as_bytes());
+        text.extend_from_slice(self.format(&mut [0; TEXT_BYTES]).as_bytes());
     }
 
-    /// Its text, written without asking for memory: each sale has two.
-    fn written(self, text: &mut [u8; TEXT_BYTES]) -> &str {
+    /// Formats it without an allocation, since each sale has two amounts.
+    fn format(self, text: &mut [u8; TEXT_BYTES]) -> &str {
         let mut whole = itoa::Buffer::new();
         let whole = whole.format(self.0 / 100).as_bytes();
         let cents = (self.0 % 100) as u8;
@@ -111,7 +111,7 @@ impl Total {
     }
 }
 
-/// The point and the two digits behind it.
+/// The point and the two digits after it.
 const FRACTION_BYTES: usize = 3;
 /// The longest text: the twenty digits of the largest number, and the point.
 const TEXT_BYTES: usize = 21;
@@ -126,7 +126,7 @@ impl FromStr for Total {
 
 impl Serialize for Total {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.written(&mut [0; TEXT_BYTES]))
+        serializer.serialize_str(self.format(&mut [0; TEXT_BYTES]))
     }
 }
 
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Total {
 
 impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.written(&mut [0; TEXT_BYTES]))
+        f.pad(self.format(&mut [0; TEXT_BYTES]))
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cost_is_written_with_two_places_however_it_was_read() {
+    fn a_cost_is_written_with_two_places() {
         for (text, written) in [
             ("30", "30.00"),
             ("30.5", "30.50"),
@@ -174,16 +174,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_amount_is_refused() {
+    fn an_invalid_amount_is_refused() {
         for text in [
             "", ".", "1.", ".5", "1.234", "-1", "+1", "1e3", "10000000", "1,5", " 1", "NaN",
         ] {
-            assert!(text.parse::<Cost>().is_err(), "{text:?} was taken");
+            assert!(text.parse::<Cost>().is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
-    fn every_total_is_written_whole() {
+    fn a_total_of_any_size_is_written() {
         for (cents, written) in [
             (0, "0.00"),
             (7, "0.07"),
@@ -198,10 +198,10 @@ mod tests {
     }
 
     #[test]
-    fn the_dearest_order_has_a_total() {
-        let dearest: Cost = "9999999.99".parse().unwrap();
+    fn the_largest_order_has_a_total() {
+        let largest: Cost = "9999999.99".parse().unwrap();
         assert_eq!(
-            dearest.times(Quantity::try_from(100).unwrap()).to_string(),
+            largest.times(Quantity::try_from(100).unwrap()).to_string(),
             "999999999.00"
         );
     }

@@ -5,12 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::words::words;
 use crate::{ItemNumber, OrderId, Stock};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// Every kind of failure the services tell of. A client may rely on these words for ever.
+/// The kinds of failure. Their words never change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Code {
@@ -22,51 +23,50 @@ pub enum Code {
     UnknownItem,
     /// No decision is known under that id.
     UnknownOrder,
-    /// There is nothing at that address.
+    /// No resource has that path.
     NotFound,
-    /// The address exists, the method does not.
+    /// The path exists, but not with that method.
     MethodNotAllowed,
-    /// The shelf holds fewer copies than were asked for.
+    /// The stock is lower than the quantity.
     SoldOut,
     /// The body is larger than the limit.
     PayloadTooLarge,
     /// The body is not JSON.
     UnsupportedMediaType,
-    /// The key names another order.
+    /// The key was used for another order.
     KeyReused,
     /// Too many requests at once.
     TooManyRequests,
-    /// A fault of the service; the outcome is unknown.
+    /// An error of the service; the outcome is unknown.
     Internal,
-    /// The service cannot take the request now; nothing was changed by it.
+    /// The service cannot process the request now; the request changed nothing.
     Unavailable,
-    /// The time was up; the outcome is unknown.
+    /// The deadline has passed; the outcome is unknown.
     DeadlineExceeded,
-    /// The disk is full; nothing was changed by the request.
+    /// The disk is full; the request changed nothing.
     StorageFull,
 }
 
-impl Code {
-    /// All codes, in the order of the documentation.
-    pub const ALL: [Self; 15] = [
-        Self::InvalidRequest,
-        Self::Unauthorized,
-        Self::UnknownItem,
-        Self::UnknownOrder,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::SoldOut,
-        Self::PayloadTooLarge,
-        Self::UnsupportedMediaType,
-        Self::KeyReused,
-        Self::TooManyRequests,
-        Self::Internal,
-        Self::Unavailable,
-        Self::DeadlineExceeded,
-        Self::StorageFull,
-    ];
+words!(Code, "a problem's code", {
+    InvalidRequest => "invalid-request",
+    Unauthorized => "unauthorized",
+    UnknownItem => "unknown-item",
+    UnknownOrder => "unknown-order",
+    NotFound => "not-found",
+    MethodNotAllowed => "method-not-allowed",
+    SoldOut => "sold-out",
+    PayloadTooLarge => "payload-too-large",
+    UnsupportedMediaType => "unsupported-media-type",
+    KeyReused => "key-reused",
+    TooManyRequests => "too-many-requests",
+    Internal => "internal",
+    Unavailable => "unavailable",
+    DeadlineExceeded => "deadline-exceeded",
+    StorageFull => "storage-full",
+});
 
-    /// The HTTP status it travels with.
+impl Code {
+    /// The HTTP status of a response with this code.
     pub fn status(self) -> u16 {
         match self {
             Self::InvalidRequest => 400,
@@ -85,7 +85,7 @@ impl Code {
         }
     }
 
-    /// A short summary that is the same for every occurrence.
+    /// A summary that is the same for every occurrence.
     pub fn title(self) -> &'static str {
         match self {
             Self::InvalidRequest => "The request is not valid",
@@ -106,66 +106,39 @@ impl Code {
         }
     }
 
-    /// The word in a problem's `code`.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "invalid-request",
-            Self::Unauthorized => "unauthorized",
-            Self::UnknownItem => "unknown-item",
-            Self::UnknownOrder => "unknown-order",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::SoldOut => "sold-out",
-            Self::PayloadTooLarge => "payload-too-large",
-            Self::UnsupportedMediaType => "unsupported-media-type",
-            Self::KeyReused => "key-reused",
-            Self::TooManyRequests => "too-many-requests",
-            Self::Internal => "internal",
-            Self::Unavailable => "unavailable",
-            Self::DeadlineExceeded => "deadline-exceeded",
-            Self::StorageFull => "storage-full",
-        }
-    }
-
-    /// Whether the answer says that this very request changed nothing. Of 500, 502 and 504 nobody knows.
+    /// Whether the code says that this request changed nothing. After `internal` and `deadline-exceeded` it is unknown.
     pub fn is_definite(self) -> bool {
         !matches!(self, Self::Internal | Self::DeadlineExceeded)
     }
 }
 
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// A failure as a client reads it.
+/// The body of an error response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
-    /// A URI that names the kind of problem: `urn:bookstore:problem:CODE`.
+    /// The URI of its kind: `urn:bookstore:problem:CODE`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The kind in words.
+    /// [`Code::title`].
     pub title: String,
-    /// The HTTP status, repeated.
+    /// The HTTP status.
     pub status: u16,
-    /// The stable word for the kind.
+    /// Its kind.
     pub code: Code,
-    /// What happened this time and what to do about it.
+    /// What happened and what to do about it.
     pub detail: String,
-    /// The book it is about.
+    /// The book that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<ItemNumber>,
-    /// The copies on the shelf when it was refused.
+    /// The stock when the order was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Stock>,
-    /// The order to ask for with `GET /orders/{order}`.
+    /// The id for `GET /orders/{order}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
 }
 
 impl Problem {
-    /// A problem with nothing but its code and a sentence.
+    /// A problem with its code and a sentence for people.
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:bookstore:problem:{code}"),
@@ -179,21 +152,21 @@ impl Problem {
         }
     }
 
-    /// The same problem, about that book.
+    /// Sets the book that it is about.
     #[must_use]
     pub fn with_item(mut self, item: ItemNumber) -> Self {
         self.item = Some(item);
         self
     }
 
-    /// The same problem with what was on the shelf.
+    /// Sets the stock when the order was refused.
     #[must_use]
     pub fn with_stock(mut self, stock: Stock) -> Self {
         self.stock = Some(stock);
         self
     }
 
-    /// The same problem of that order, where there is one.
+    /// Sets the order's id.
     #[must_use]
     pub fn with_order(mut self, order: Option<OrderId>) -> Self {
         self.order = order;
@@ -208,15 +181,3 @@ impl fmt::Display for Problem {
 }
 
 impl std::error::Error for Problem {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_word_of_a_code_is_the_word_on_the_wire() {
-        for code in Code::ALL {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
-        }
-    }
-}

@@ -1,4 +1,4 @@
-//! Values that are strings on the wire: written as they are shown, read as they are parsed, without a string in between.
+//! Values that are strings in JSON, deserialized with [`FromStr`] and without an allocation.
 
 use std::fmt::{self, Display};
 use std::marker::PhantomData;
@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::de::{Deserializer, Error, Visitor};
 
-/// Reads a value from a string.
+/// Deserializes a value from a string, for `#[serde(deserialize_with)]` and manual implementations.
 pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
 where
     T: FromStr<Err: Display>,
