@@ -1,7 +1,6 @@
 //! Item numbers, quantities and stocks.
 
 use std::fmt;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -14,49 +13,60 @@ use crate::limits;
 #[error("expected {0}")]
 pub struct Error(&'static str);
 
+/// Implements a number within a range, which is checked on every way in.
+macro_rules! ranged {
+    ($type:ident, $range:expr, $expected:literal) => {
+        impl $type {
+            /// The number.
+            pub fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl TryFrom<u64> for $type {
+            type Error = Error;
+
+            fn try_from(number: u64) -> Result<Self, Error> {
+                let number = u32::try_from(number)
+                    .ok()
+                    .filter(|number| $range.contains(number));
+                number.map(Self).ok_or(Error($expected))
+            }
+        }
+
+        impl From<$type> for u32 {
+            fn from(value: $type) -> u32 {
+                value.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                parse_digits(text).ok_or(Error($expected))?.try_into()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
+
 /// A book's item number, 1…2³²−1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, minimum = 1, example = 2)]
-pub struct ItemNumber(NonZeroU32);
+pub struct ItemNumber(u32);
 
-impl ItemNumber {
-    const EXPECTED: Error = Error("an item number, a whole number from 1 to 4294967295");
-
-    /// The number.
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
-}
-
-impl TryFrom<u64> for ItemNumber {
-    type Error = Error;
-
-    fn try_from(number: u64) -> Result<Self, Error> {
-        let number = u32::try_from(number).map_err(|_| Self::EXPECTED)?;
-        NonZeroU32::new(number).map(Self).ok_or(Self::EXPECTED)
-    }
-}
-
-impl From<ItemNumber> for u32 {
-    fn from(item: ItemNumber) -> u32 {
-        item.get()
-    }
-}
-
-impl FromStr for ItemNumber {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).ok_or(Self::EXPECTED)?.try_into()
-    }
-}
-
-impl fmt::Display for ItemNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
+ranged!(
+    ItemNumber,
+    (1..=u32::MAX),
+    "an item number, a whole number from 1 to 4294967295"
+);
 
 /// The copies of an order, 1…100; 1 unless a request says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -64,51 +74,20 @@ impl fmt::Display for ItemNumber {
 #[schema(value_type = u32, minimum = 1, maximum = 100, example = 1)]
 pub struct Quantity(u32);
 
+ranged!(
+    Quantity,
+    (1..=limits::QUANTITY_MAX),
+    "a quantity, a whole number from 1 to 100"
+);
+
 impl Quantity {
     /// One copy.
     pub const ONE: Self = Self(1);
-    const EXPECTED: Error = Error("a quantity, a whole number from 1 to 100");
-
-    /// The number of copies.
-    pub fn get(self) -> u32 {
-        self.0
-    }
 }
 
 impl Default for Quantity {
     fn default() -> Self {
         Self::ONE
-    }
-}
-
-impl TryFrom<u64> for Quantity {
-    type Error = Error;
-
-    fn try_from(number: u64) -> Result<Self, Error> {
-        match u32::try_from(number) {
-            Ok(copies @ 1..=limits::QUANTITY_MAX) => Ok(Self(copies)),
-            _ => Err(Self::EXPECTED),
-        }
-    }
-}
-
-impl From<Quantity> for u32 {
-    fn from(quantity: Quantity) -> u32 {
-        quantity.0
-    }
-}
-
-impl FromStr for Quantity {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).ok_or(Self::EXPECTED)?.try_into()
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 
@@ -118,15 +97,15 @@ impl fmt::Display for Quantity {
 #[schema(value_type = u32, maximum = 1_000_000_000, example = 500)]
 pub struct Stock(u32);
 
+ranged!(
+    Stock,
+    (0..=limits::STOCK_MAX),
+    "a stock, a whole number from 0 to 1000000000"
+);
+
 impl Stock {
     /// No copies.
     pub const ZERO: Self = Self(0);
-    const EXPECTED: Error = Error("a stock, a whole number from 0 to 1000000000");
-
-    /// The number of copies.
-    pub fn get(self) -> u32 {
-        self.0
-    }
 
     /// The stock after adding `change`; `None` outside 0…10⁹.
     pub fn checked_add_signed(self, change: i64) -> Option<Self> {
@@ -137,37 +116,6 @@ impl Stock {
     /// The change from this stock to `other`.
     pub fn difference_to(self, other: Self) -> i64 {
         i64::from(other.0) - i64::from(self.0)
-    }
-}
-
-impl TryFrom<u64> for Stock {
-    type Error = Error;
-
-    fn try_from(number: u64) -> Result<Self, Error> {
-        match u32::try_from(number) {
-            Ok(copies @ 0..=limits::STOCK_MAX) => Ok(Self(copies)),
-            _ => Err(Self::EXPECTED),
-        }
-    }
-}
-
-impl From<Stock> for u32 {
-    fn from(stock: Stock) -> u32 {
-        stock.0
-    }
-}
-
-impl FromStr for Stock {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).ok_or(Self::EXPECTED)?.try_into()
-    }
-}
-
-impl fmt::Display for Stock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
     }
 }
 

@@ -90,31 +90,11 @@ impl Total {
     }
 
     pub(crate) fn write_to(self, text: &mut Vec<u8>) {
-        text.extend_from_slice(self.format(&mut [0; TEXT_BYTES]).as_bytes());
-    }
-
-    /// Formats it without an allocation, since each sale has two amounts.
-    fn format(self, text: &mut [u8; TEXT_BYTES]) -> &str {
-        let mut whole = itoa::Buffer::new();
-        let whole = whole.format(self.0 / 100).as_bytes();
         let cents = (self.0 % 100) as u8;
-        let (start, fraction) = text.split_at_mut(whole.len());
-        start.copy_from_slice(whole);
-        let end = whole.len() + FRACTION_BYTES;
-        if let Some(fraction) = fraction.first_chunk_mut() {
-            *fraction = [b'.', b'0' + cents / 10, b'0' + cents % 10];
-        }
-        // All of it is ASCII.
-        text.get(..end)
-            .and_then(|text| str::from_utf8(text).ok())
-            .unwrap_or_default()
+        text.extend_from_slice(itoa::Buffer::new().format(self.0 / 100).as_bytes());
+        text.extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10]);
     }
 }
-
-/// The point and the two digits after it.
-const FRACTION_BYTES: usize = 3;
-/// The longest text: the twenty digits of the largest number, and the point.
-const TEXT_BYTES: usize = 21;
 
 impl FromStr for Total {
     type Err = Error;
@@ -126,7 +106,7 @@ impl FromStr for Total {
 
 impl Serialize for Total {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.format(&mut [0; TEXT_BYTES]))
+        serializer.collect_str(self)
     }
 }
 
@@ -138,14 +118,12 @@ impl<'de> Deserialize<'de> for Total {
 
 impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.format(&mut [0; TEXT_BYTES]))
+        f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
     }
 }
 
 fn parse_cents(text: &str) -> Option<u64> {
-    let (whole, fraction) = text
-        .split_once('.')
-        .map_or((text, "0"), |(whole, fraction)| (whole, fraction));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let fraction_cents = match fraction.len() {
         1 => parse_digits(fraction)?.checked_mul(10)?,
         2 => parse_digits(fraction)?,
