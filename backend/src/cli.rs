@@ -8,8 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
-use color_eyre::eyre::{Context, OptionExt, Result, bail};
 use common::time::parse_duration;
 
 pub use self::commands::{AuditArgs, ExportArgs, GenerateArgs, ImportArgs};
@@ -301,7 +301,7 @@ impl Role {
 impl PlaceArgs {
     fn url(self) -> Result<store::Url> {
         let url = self.store.or_else(store::Url::of_user);
-        url.ok_or_eyre("no data folder is known; say where the store is with --store")
+        url.context("no data folder is known; say where the store is with --store")
     }
 }
 

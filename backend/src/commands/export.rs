@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use common::wire::Book;
 
 use super::output::{Target, tell};

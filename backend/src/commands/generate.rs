@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use common::{Cost, ItemNumber, Stock};
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::process::ExitCode;
 
-use color_eyre::eyre::{Result, bail, ensure, eyre};
+use anyhow::{Result, anyhow, bail, ensure};
 use common::wire::Book;
 use common::{Entry, ItemNumber, Seq};
 
@@ -43,7 +43,9 @@ impl Transfer {
             Err(error) => return Err(error.into()),
         };
         let books = copy(&*source, loaded, &*target, begun).map_err(|error| match error.downcast_ref() {
-            Some(store::Error::Conflict) => eyre!("somebody else is writing to {to}; stop every catalog that uses it"),
+            Some(store::Error::Conflict) => {
+                anyhow!("somebody else is writing to {to}; stop every catalog that uses it")
+            }
             _ => error,
         })?;
         drop((source, target));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::wire::{Book, StockChange};
 use common::{Deadline, ItemNumber, Quantity, limits};
 
-use super::audit::{Act, ActKind, Asked, Key, SHOPKEEPER, Sight};
+use super::audit::{Asked, Key, OperationKind, OperationRecord, SHOPKEEPER, StockObservation};
 use super::engine::Shared;
 use common::client::{Resolution, send_until_decided};
 
@@ -21,7 +21,7 @@ pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
             () = shared.stopping.cancelled() => return,
             () = tokio::time::sleep(ROUND) => {}
         }
-        let low = shared.gathered().stocks.below(copies.div_ceil(2));
+        let low = shared.stats().stocks.below(copies.div_ceil(2));
         for item in low {
             if shared.stopping.is_cancelled() {
                 return;
@@ -37,7 +37,7 @@ pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
 }
 
 async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
-    shared.in_flight.begin(SHOPKEEPER, shared.shop.last_seq());
+    shared.watermark.begin(SHOPKEEPER, shared.shop.last_seq());
     shared.history().asks(key);
     let invoked_us = shared.now_us();
     let order = shared.run.order(key);
@@ -52,17 +52,17 @@ async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
     match settled {
         Resolution::Decided(answer) => match answer.parse::<Book>() {
             Ok(book) => {
-                history.acknowledged(&Act {
+                history.acknowledged(&OperationRecord {
                     seq: book.seq,
                     invoked_us,
                     answered_us: shared.now_us(),
                     key,
                     item: book.item,
-                    kind: ActKind::Restocked(copies),
+                    kind: OperationKind::Restocked(copies),
                     stock: Some(book.stock),
                 });
                 drop(history);
-                shared.saw(&[Sight {
+                shared.observe(&[StockObservation {
                     item: book.item,
                     seq: book.seq,
                     stock: book.stock,
@@ -74,5 +74,5 @@ async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
         Resolution::NotApplied(_) => history.refused(key),
         Resolution::Unknown(_) => history.unsettled(key, unknown),
     }
-    shared.in_flight.end(SHOPKEEPER);
+    shared.watermark.end(SHOPKEEPER);
 }

@@ -8,7 +8,7 @@ mod proven;
 
 use std::process::ExitCode;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use common::Seq;
 
 use self::proof::Proof;

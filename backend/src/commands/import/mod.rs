@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use color_eyre::eyre::{Context, Result, bail, eyre};
+use anyhow::{Context, Result, anyhow, bail};
 use common::{Seq, StoreId, Timestamp};
 
 use self::summary::Summary;
@@ -132,7 +132,7 @@ fn read(path: &Path) -> Result<Vec<Listing>> {
 
 fn write(store: &dyn Store, head: Seq, changes: &Changes) -> Result<()> {
     match store.import(head, &changes.entries, &changes.books) {
-        Err(store::Error::Conflict) => Err(eyre!(
+        Err(store::Error::Conflict) => Err(anyhow!(
             "somebody else changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
              again"
         )),
