@@ -137,6 +137,6 @@ impl CatalogClient {
     /// Opens the feed of the entries after one; without one, of those from now on.
     pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>, Error> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
-        EventStream::open(&self.endpoint, &Request::get(path), after, parse_entry).await
+        EventStream::open(&self.endpoint, Request::get(path), after, parse_entry).await
     }
 }

@@ -154,10 +154,8 @@ impl ShopClient {
 
     /// `GET /events`: the events after that entry, or from now on, over one connection.
     pub async fn events(&self, after: Option<Seq>) -> Result<EventStream<ShopEvent>, Error> {
-        let request = Request::get("/events")
-            .header("accept", "text/event-stream")
-            .header_if(headers::LAST_EVENT_ID, after);
-        EventStream::open(&self.endpoint, &request, after, parse_shop_event).await
+        let request = Request::get("/events").header_if(headers::LAST_EVENT_ID, after);
+        EventStream::open(&self.endpoint, request, after, parse_shop_event).await
     }
 
     /// The same over one connection after the other.
