@@ -3,32 +3,24 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::words::words;
+use crate::parse::words;
 use crate::{Cost, ItemNumber, OrderId, Seq, Stock, Timestamp};
 
-/// The kind of an entry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// An order was sold; the stock fell.
-    Sold,
-    /// An order or a stock change was refused, and the refusal is final.
-    Refused,
-    /// The shopkeeper changed the stock by a number of copies.
-    Restocked,
-    /// The shopkeeper set the stock, or a book was added or changed in a column; `change` may be 0.
-    Set,
-    /// A book was removed from the catalog with its stock.
-    Withdrawn,
+words! {
+    /// The kind of an entry.
+    pub enum Kind("sold, refused, restocked, set or withdrawn") {
+        /// An order was sold; the stock fell.
+        Sold = "sold",
+        /// An order or a stock change was refused, and the refusal is final.
+        Refused = "refused",
+        /// The shopkeeper changed the stock by a number of copies.
+        Restocked = "restocked",
+        /// The shopkeeper set the stock, or a book was added or changed in a column; `change` may be 0.
+        Set = "set",
+        /// A book was removed from the catalog with its stock.
+        Withdrawn = "withdrawn",
+    }
 }
-
-words!(Kind, "sold, refused, restocked, set or withdrawn", {
-    Sold => "sold",
-    Refused => "refused",
-    Restocked => "restocked",
-    Set => "set",
-    Withdrawn => "withdrawn",
-});
 
 impl Kind {
     /// Whether such an entry changes the book, in its stock or anything else.
@@ -37,20 +29,15 @@ impl Kind {
     }
 }
 
-/// The reason of a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// The stock was lower than the quantity.
-    SoldOut,
-    /// No book has that number.
-    UnknownItem,
+words! {
+    /// The reason of a refusal.
+    pub enum Reason("sold-out or unknown-item") {
+        /// The stock was lower than the quantity.
+        SoldOut = "sold-out",
+        /// No book has that number.
+        UnknownItem = "unknown-item",
+    }
 }
-
-words!(Reason, "sold-out or unknown-item", {
-    SoldOut => "sold-out",
-    UnknownItem => "unknown-item",
-});
 
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

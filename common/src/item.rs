@@ -7,11 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::limits;
-
-/// A number out of range; says what was expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct Error(&'static str);
+use crate::parse::{Error, parse_digits};
 
 /// Implements a number within a range, which is checked on every way in.
 macro_rules! ranged {
@@ -117,14 +113,6 @@ impl Stock {
     pub fn difference_to(self, other: Self) -> i64 {
         i64::from(other.0) - i64::from(self.0)
     }
-}
-
-/// Parses a whole number: digits alone, without sign, blanks or exponent.
-pub(crate) fn parse_digits(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
 }
 
 #[cfg(test)]

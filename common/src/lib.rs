@@ -12,13 +12,12 @@ pub mod item;
 pub mod limits;
 pub mod money;
 pub mod order;
+pub mod parse;
 pub mod problem;
 pub mod seq;
-mod serde_display;
 pub mod text;
 pub mod time;
 pub mod wire;
-pub mod words;
 
 pub use entry::{Entry, Kind, Reason};
 pub use item::{ItemNumber, Quantity, Stock};

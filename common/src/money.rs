@@ -6,13 +6,10 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::item::{Quantity, parse_digits};
-use crate::{limits, serde_display};
+use crate::parse::{self, Error, parse_digits};
+use crate::{Quantity, limits};
 
-/// A text or number that is not a valid cost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a cost from 0.00 to 9999999.99, like 30 or 30.00")]
-pub struct Error;
+const EXPECTED: Error = Error("a cost from 0.00 to 9999999.99, like 30 or 30.00");
 
 /// The cost of one copy, 0.00…9,999,999.99. In JSON a string like `"40.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
@@ -43,7 +40,7 @@ impl TryFrom<u64> for Cost {
     fn try_from(cents: u64) -> Result<Self, Error> {
         match u32::try_from(cents) {
             Ok(cents @ 0..=limits::COST_CENTS_MAX) => Ok(Self(cents)),
-            _ => Err(Error),
+            _ => Err(EXPECTED),
         }
     }
 }
@@ -53,7 +50,7 @@ impl FromStr for Cost {
 
     /// Parses `30`, `30.5` and `30.50`; no sign, exponent or third place.
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_cents(text).ok_or(Error)?.try_into()
+        parse_cents(text).ok_or(EXPECTED)?.try_into()
     }
 }
 
@@ -65,7 +62,7 @@ impl Serialize for Cost {
 
 impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_display::deserialize(deserializer)
+        parse::deserialize(deserializer)
     }
 }
 
@@ -100,7 +97,7 @@ impl FromStr for Total {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_cents(text).map(Self).ok_or(Error)
+        parse_cents(text).map(Self).ok_or(EXPECTED)
     }
 }
 
@@ -112,7 +109,7 @@ impl Serialize for Total {
 
 impl<'de> Deserialize<'de> for Total {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_display::deserialize(deserializer)
+        parse::deserialize(deserializer)
     }
 }
 

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A text that is not an order id.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e")]
-pub struct Error;
+use crate::parse::Error;
+
+const EXPECTED: Error = Error("a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e");
 
 /// A UUID of any version, written in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -52,9 +51,9 @@ impl FromStr for OrderId {
             .and_then(|rest| rest.strip_suffix('"'))
             .unwrap_or(text);
         if bare.len() != uuid::fmt::Hyphenated::LENGTH {
-            return Err(Error);
+            return Err(EXPECTED);
         }
-        Uuid::try_parse(bare).map(Self).map_err(|_| Error)
+        Uuid::try_parse(bare).map(Self).map_err(|_| EXPECTED)
     }
 }
 

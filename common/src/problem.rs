@@ -5,107 +5,72 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::words::words;
+use crate::parse::words;
 use crate::{ItemNumber, OrderId, Stock};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
-/// The kinds of failure. Their words never change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    /// The request is not well formed.
-    InvalidRequest,
-    /// The shopkeeper's token is missing or wrong.
-    Unauthorized,
-    /// No book has that number.
-    UnknownItem,
-    /// No decision is known under that id.
-    UnknownOrder,
-    /// No resource has that path.
-    NotFound,
-    /// The path exists, but not with that method.
-    MethodNotAllowed,
-    /// The stock is lower than the quantity.
-    SoldOut,
-    /// The body is larger than the limit.
-    PayloadTooLarge,
-    /// The body is not JSON.
-    UnsupportedMediaType,
-    /// The key was used for another order.
-    KeyReused,
-    /// Too many requests at once.
-    TooManyRequests,
-    /// An error of the service; the outcome is unknown.
-    Internal,
-    /// The service cannot process the request now; the request changed nothing.
-    Unavailable,
-    /// The deadline has passed; the outcome is unknown.
-    DeadlineExceeded,
-    /// The disk is full; the request changed nothing.
-    StorageFull,
+/// Declares the codes: the word, the HTTP status, and the title.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident = $word:literal, $status:literal, $title:literal;)*) => {
+        words! {
+            /// The kinds of failure. Their words never change.
+            pub enum Code("a problem's code") { $($(#[$doc])* $code = $word,)* }
+        }
+
+        impl Code {
+            /// The HTTP status of a response with this code.
+            pub fn status(self) -> u16 {
+                match self {
+                    $(Self::$code => $status,)*
+                }
+            }
+
+            /// A summary that is the same for every occurrence.
+            pub fn title(self) -> &'static str {
+                match self {
+                    $(Self::$code => $title,)*
+                }
+            }
+        }
+    };
 }
 
-words!(Code, "a problem's code", {
-    InvalidRequest => "invalid-request",
-    Unauthorized => "unauthorized",
-    UnknownItem => "unknown-item",
-    UnknownOrder => "unknown-order",
-    NotFound => "not-found",
-    MethodNotAllowed => "method-not-allowed",
-    SoldOut => "sold-out",
-    PayloadTooLarge => "payload-too-large",
-    UnsupportedMediaType => "unsupported-media-type",
-    KeyReused => "key-reused",
-    TooManyRequests => "too-many-requests",
-    Internal => "internal",
-    Unavailable => "unavailable",
-    DeadlineExceeded => "deadline-exceeded",
-    StorageFull => "storage-full",
-});
+codes! {
+    /// The request is not well formed.
+    InvalidRequest = "invalid-request", 400, "The request is not valid";
+    /// The shopkeeper's token is missing or wrong.
+    Unauthorized = "unauthorized", 401, "The shopkeeper's token is needed";
+    /// No book has that number.
+    UnknownItem = "unknown-item", 404, "There is no such book";
+    /// No decision is known under that id.
+    UnknownOrder = "unknown-order", 404, "There is no such order";
+    /// No resource has that path.
+    NotFound = "not-found", 404, "There is nothing here";
+    /// The path exists, but not with that method.
+    MethodNotAllowed = "method-not-allowed", 405, "That method is not allowed here";
+    /// The stock is lower than the quantity.
+    SoldOut = "sold-out", 409, "Not enough copies are left";
+    /// The body is larger than the limit.
+    PayloadTooLarge = "payload-too-large", 413, "The body is too large";
+    /// The body is not JSON.
+    UnsupportedMediaType = "unsupported-media-type", 415, "The body must be JSON";
+    /// The key was used for another order.
+    KeyReused = "key-reused", 422, "The key was used for another order";
+    /// Too many requests at once.
+    TooManyRequests = "too-many-requests", 429, "Too many requests";
+    /// An error of the service; the outcome is unknown.
+    Internal = "internal", 500, "Something went wrong here";
+    /// The service cannot process the request now; the request changed nothing.
+    Unavailable = "unavailable", 503, "The service is not available";
+    /// The deadline has passed; the outcome is unknown.
+    DeadlineExceeded = "deadline-exceeded", 504, "The time is up";
+    /// The disk is full; the request changed nothing.
+    StorageFull = "storage-full", 507, "The store has no room left";
+}
 
 impl Code {
-    /// The HTTP status of a response with this code.
-    pub fn status(self) -> u16 {
-        match self {
-            Self::InvalidRequest => 400,
-            Self::Unauthorized => 401,
-            Self::UnknownItem | Self::UnknownOrder | Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::SoldOut => 409,
-            Self::PayloadTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::KeyReused => 422,
-            Self::TooManyRequests => 429,
-            Self::Internal => 500,
-            Self::Unavailable => 503,
-            Self::DeadlineExceeded => 504,
-            Self::StorageFull => 507,
-        }
-    }
-
-    /// A summary that is the same for every occurrence.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::InvalidRequest => "The request is not valid",
-            Self::Unauthorized => "The shopkeeper's token is needed",
-            Self::UnknownItem => "There is no such book",
-            Self::UnknownOrder => "There is no such order",
-            Self::NotFound => "There is nothing here",
-            Self::MethodNotAllowed => "That method is not allowed here",
-            Self::SoldOut => "Not enough copies are left",
-            Self::PayloadTooLarge => "The body is too large",
-            Self::UnsupportedMediaType => "The body must be JSON",
-            Self::KeyReused => "The key was used for another order",
-            Self::TooManyRequests => "Too many requests",
-            Self::Internal => "Something went wrong here",
-            Self::Unavailable => "The service is not available",
-            Self::DeadlineExceeded => "The time is up",
-            Self::StorageFull => "The store has no room left",
-        }
-    }
-
     /// Whether the code says that this request changed nothing. After `internal` and `deadline-exceeded` it is unknown.
     pub fn is_definite(self) -> bool {
         !matches!(self, Self::Internal | Self::DeadlineExceeded)

@@ -7,12 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::item::parse_digits;
-
-/// A text that is not a position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a position in the ledger, a whole number")]
-pub struct Error;
+use crate::parse::{Error, parse_digits};
 
 /// An entry's position in the ledger, from 1 without gaps; 0 is the position before the first entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -40,7 +35,9 @@ impl FromStr for Seq {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).map(Self).ok_or(Error)
+        parse_digits(text)
+            .map(Self)
+            .ok_or(Error("a position in the ledger, a whole number"))
     }
 }
 

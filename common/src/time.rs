@@ -9,13 +9,8 @@ use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::item::parse_digits;
-use crate::{limits, serde_display};
-
-/// A text that is not a valid time; says what was expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct Error(&'static str);
+use crate::limits;
+use crate::parse::{self, Error, parse_digits};
 
 /// A time in whole microseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
@@ -86,7 +81,7 @@ impl Serialize for Timestamp {
 
 impl<'de> Deserialize<'de> for Timestamp {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_display::deserialize(deserializer)
+        parse::deserialize(deserializer)
     }
 }
 

@@ -17,7 +17,7 @@ pub use fast_json::{FastJson, JsonReader};
 pub use lines::OrderResultLines;
 
 use crate::money::Total;
-use crate::words::words;
+use crate::parse::words;
 use crate::{Cost, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
 
 /// A book with its stock.
@@ -102,20 +102,15 @@ pub struct QuantityBody {
     pub quantity: Quantity,
 }
 
-/// The decision on an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OrderStatus {
-    /// Sold.
-    Sold,
-    /// Nothing was sold, and nothing ever will be under this id.
-    Refused,
+words! {
+    /// The decision on an order.
+    pub enum OrderStatus("sold or refused") {
+        /// Sold.
+        Sold = "sold",
+        /// Nothing was sold, and nothing ever will be under this id.
+        Refused = "refused",
+    }
 }
-
-words!(OrderStatus, "sold or refused", {
-    Sold => "sold",
-    Refused => "refused",
-});
 
 /// The decision on an order and its details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Receipt, present};
-use crate::words::words;
+use crate::parse::words;
 use crate::{Deadline, Entry, ItemNumber, OrderId, Problem, Quantity, Reason, Seq, Stock};
 
 /// An order that a front-end sends to the order service.
@@ -111,26 +111,19 @@ pub struct SaleBatch {
     pub sales: Vec<Sale>,
 }
 
-/// The catalog's decision on a sale.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// Sold, and durable.
-    Sold,
-    /// Refused; final if there is an `entry`, otherwise not recorded.
-    Refused,
-    /// The id was used for another order.
-    KeyReused,
-    /// The deadline had passed: neither applied nor recorded.
-    Expired,
+words! {
+    /// The catalog's decision on a sale.
+    pub enum Outcome("sold, refused, key-reused or expired") {
+        /// Sold, and durable.
+        Sold = "sold",
+        /// Refused; final if there is an `entry`, otherwise not recorded.
+        Refused = "refused",
+        /// The id was used for another order.
+        KeyReused = "key-reused",
+        /// The deadline had passed: neither applied nor recorded.
+        Expired = "expired",
+    }
 }
-
-words!(Outcome, "sold, refused, key-reused or expired", {
-    Sold => "sold",
-    Refused => "refused",
-    KeyReused => "key-reused",
-    Expired => "expired",
-});
 
 /// The catalog's decision on one sale of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
