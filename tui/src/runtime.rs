@@ -16,12 +16,12 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, Screen};
+use crate::connect;
 use crate::effect::Runner;
 use crate::event::Event;
 use crate::keymap::Keymap;
-use crate::place;
 use crate::terminal::{Guard, Signals, Stage, gone, is_gone};
-use crate::theme::{Look, Theme};
+use crate::theme::{Appearance, Theme};
 use crate::ui::Pane;
 use session::Session;
 
@@ -45,7 +45,7 @@ pub struct Opened {
 }
 
 /// A shop that is being opened.
-pub type Opening = BoxFuture<'static, Result<Opened, place::Error>>;
+pub type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
 
 /// How the shop is opened.
 pub struct Options {
@@ -117,7 +117,7 @@ pub enum Error {
     Terminal(#[from] io::Error),
     /// The shop did not open.
     #[error(transparent)]
-    Place(#[from] place::Error),
+    Place(#[from] connect::Error),
     /// A part of the program panicked; what it said stands above.
     #[error("the shop had to close because of a fault in it")]
     Panicked,
@@ -204,7 +204,7 @@ async fn visit<S: Stage>(
     let mut app = App::new(NOT_OPEN, "", options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
-    let look = Look::new(options.theme, options.ascii, options.reduced_motion);
+    let look = Appearance::new(options.theme, options.ascii, options.reduced_motion);
     let runner = Runner::new(news, options.data_folder);
     let mut session = Session::new(stage, app, look, runner);
     let opening = match opened {

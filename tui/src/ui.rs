@@ -22,11 +22,16 @@ use ratatui::layout::{Constraint, Layout, Margin, Rect};
 pub use pane::Pane;
 
 use crate::app::{App, Overlay, Room, Screen, View};
-use crate::theme::Look;
+use crate::theme::Appearance;
 use canvas::Canvas;
 
 /// Draws the whole frame.
-pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, pane: Option<&mut (dyn Pane + Send + 'static)>) -> View {
+pub fn draw(
+    frame: &mut Frame<'_>,
+    app: &App,
+    look: &Appearance,
+    pane: Option<&mut (dyn Pane + Send + 'static)>,
+) -> View {
     let area = frame.area();
     if app.room() == Room::None {
         too_small(frame, app, look);
@@ -85,7 +90,7 @@ fn autopilot(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
-fn too_small(frame: &mut Frame<'_>, app: &App, look: &Look) {
+fn too_small(frame: &mut Frame<'_>, app: &App, look: &Appearance) {
     let area = frame.area();
     let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
     let (columns, rows) = app.size;

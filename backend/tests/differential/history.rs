@@ -1,13 +1,13 @@
 //! Histories as data, and what becomes of their steps in the order in which they are lived.
 
-use backend::catalog::{Change, Verdict};
+use backend::catalog::{StockUpdate, Verdict};
 use common::wire::{Book, Sale, StockChange};
 use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, Timestamp};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use store::Loaded;
-use store::conformance::{Shop, book};
+use store::StoreState;
+use store::conformance::{ReferenceShop, book};
 use uuid::Uuid;
 
 /// One step of a history.
@@ -80,7 +80,7 @@ pub(super) enum Act {
 #[derive(Debug, Clone)]
 pub(super) enum Asked {
     Sale(Sale),
-    Change(Change),
+    UpdateStock(StockUpdate),
 }
 
 const TITLES: [&str; 6] = [
@@ -156,7 +156,7 @@ impl Driver {
     }
 
     /// Puts a step in its place.
-    pub(super) fn act(&mut self, step: &Step, loaded: &Loaded) -> Act {
+    pub(super) fn act(&mut self, step: &Step, loaded: &StoreState) -> Act {
         self.steps += 1;
         let now = Timestamp::from_micros(1_800_000_000_000_000 + self.steps * 1_000_001);
         let mut asked = |requests: &[Request]| -> Vec<Asked> {
@@ -179,8 +179,8 @@ impl Driver {
         );
         let order = order(self.asked.len() as u128);
         let change = |item, change, keyed| {
-            Asked::Change(Change {
-                order,
+            Asked::UpdateStock(StockUpdate {
+                id: order,
                 item: number(item),
                 change,
                 keyed,
@@ -226,7 +226,7 @@ fn again(mut asked: Asked, twist: Twist, soon: Deadline, past: Deadline) -> Aske
                 Twist::Same | Twist::Late => {}
             }
         }
-        (Asked::Change(change), twist) => {
+        (Asked::UpdateStock(change), twist) => {
             change.deadline = deadline;
             if matches!(twist, Twist::Other) {
                 change.change = StockChange::By(7);
@@ -236,7 +236,7 @@ fn again(mut asked: Asked, twist: Twist, soon: Deadline, past: Deadline) -> Aske
     asked
 }
 
-fn import(wishes: &[Wish], loaded: &Loaded, now: Timestamp) -> Act {
+fn import(wishes: &[Wish], loaded: &StoreState, now: Timestamp) -> Act {
     let mut books: Vec<Book> = Vec::new();
     // The last wish for a book counts.
     for wish in wishes {
@@ -244,12 +244,12 @@ fn import(wishes: &[Wish], loaded: &Loaded, now: Timestamp) -> Act {
         books.push(book(wish.item, wish.title, wish.stock));
     }
     books.sort_by_key(|book| book.item);
-    let shop = Shop {
+    let shop = ReferenceShop {
         head: loaded.head,
         books: loaded.books.clone(),
         entries: Vec::new(),
     };
-    let (mut entries, books) = shop.importing(&books);
+    let (mut entries, books) = shop.plan_import(&books);
     for entry in &mut entries {
         entry.at = now;
     }

@@ -227,7 +227,7 @@ impl App {
 
     fn copy(&mut self) -> Vec<Effect> {
         let Some(text) = self.copied() else { return Vec::new() };
-        self.tell(Tone::Plain, &format!("Copied: {}", format::fit(&text, 60, "…")));
+        self.tell(Tone::Plain, &format!("Copied: {}", format::truncate(&text, 60, "…")));
         vec![Effect::Copy(text)]
     }
 }

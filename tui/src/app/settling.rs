@@ -32,7 +32,7 @@ impl App {
             }
         };
         if memory.skipped > 0 {
-            let lines = format::counted(u64::try_from(memory.skipped).unwrap_or(u64::MAX), "line");
+            let lines = format::plural(u64::try_from(memory.skipped).unwrap_or(u64::MAX), "line");
             self.tell(Tone::Warn, &format!("{lines} in the file of your orders made no sense"));
         }
         let mut older = replay(memory);

@@ -15,7 +15,7 @@ use crate::effect::{Effect, Runner};
 use crate::event::Event;
 use crate::message::{Message, Now, What};
 use crate::terminal::{Signal, Signals, Stage, panicked};
-use crate::theme::Look;
+use crate::theme::Appearance;
 use crate::ui::{self, Pane};
 
 /// The shortest time between two frames.
@@ -31,7 +31,7 @@ const BATCH_MAX: usize = 8_192;
 pub(super) struct Session<S> {
     stage: S,
     app: App,
-    look: Look,
+    look: Appearance,
     pane: Option<Box<dyn Pane + Send>>,
     runner: Runner,
     /// Says when the shop's own store closed for good.
@@ -46,7 +46,7 @@ pub(super) struct Session<S> {
 }
 
 impl<S: Stage> Session<S> {
-    pub(super) fn new(stage: S, app: App, look: Look, runner: Runner) -> Self {
+    pub(super) fn new(stage: S, app: App, look: Appearance, runner: Runner) -> Self {
         let now = Instant::now();
         Self {
             stage,

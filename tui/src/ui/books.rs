@@ -66,7 +66,7 @@ fn remark(canvas: &Canvas<'_>) -> Line<'static> {
     let searching = app.shop.find.as_ref().is_some_and(|find| !find.text().is_empty());
     let whole = app.shop.listing().is_none_or(crate::app::Listing::is_whole);
     let more = if whole { "" } else { "+" };
-    let grouped = |number: usize| format::grouped(u64::try_from(number).unwrap_or(u64::MAX));
+    let grouped = |number: usize| format::thousands(u64::try_from(number).unwrap_or(u64::MAX));
     let text = match (searching, app.shop.rows.len()) {
         (true, _) => format!("{} here, {}{more} elsewhere", grouped(app.shop.near), grouped(found)),
         (false, 0) => return Line::default(),
@@ -127,7 +127,7 @@ fn columns(visible: &[(usize, &Book)], width: usize) -> Columns {
     };
     let item = widest(|book| book.item.to_string(), 2);
     let cost = widest(|book| format::amount(u64::from(book.cost.cents())), 6);
-    let stock = widest(|book| format::grouped(u64::from(book.stock.get())), 6);
+    let stock = widest(|book| format::thousands(u64::from(book.stock.get())), 6);
     let author = if width >= 90 && visible.iter().any(|(_, book)| book.author.is_some()) {
         width / 5
     } else {
@@ -164,15 +164,15 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, columns: &Columns) {
     };
     let mut text = format!(
         " {}  {}  ",
-        format::right(&name(Column::Item, "#"), columns.item, cut),
-        format::left(&name(Column::Title, "Title"), columns.title, cut)
+        format::align_right(&name(Column::Item, "#"), columns.item, cut),
+        format::align_left(&name(Column::Title, "Title"), columns.title, cut)
     );
     if columns.author > 0 {
-        text += &format!("{}  ", format::left("Author", columns.author, cut));
+        text += &format!("{}  ", format::align_left("Author", columns.author, cut));
     }
-    text += &format::right(&name(Column::Cost, "Cost"), columns.cost, cut);
+    text += &format::align_right(&name(Column::Cost, "Cost"), columns.cost, cut);
     text += "  ";
-    text += &format::right(&name(Column::Stock, "Stock"), columns.stock, cut);
+    text += &format::align_right(&name(Column::Stock, "Stock"), columns.stock, cut);
     canvas.text(area, &text, dim);
 }
 
@@ -189,7 +189,7 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
     let mut spans = vec![
         canvas.marker(selected, focused),
         Span::styled(
-            format::right(&book.item.to_string(), columns.item, glyphs.ellipsis),
+            format::align_right(&book.item.to_string(), columns.item, glyphs.ellipsis),
             palette.dim,
         ),
         Span::raw("  "),
@@ -199,13 +199,16 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
     if columns.author > 0 {
         let author = book.author.as_deref().unwrap_or_default();
         spans.push(Span::styled(
-            format::left(author, columns.author, glyphs.ellipsis),
+            format::align_left(author, columns.author, glyphs.ellipsis),
             palette.dim,
         ));
         spans.push(Span::raw("  "));
     }
     let cost = format::amount(u64::from(book.cost.cents()));
-    spans.push(Span::styled(format::right(&cost, columns.cost, glyphs.ellipsis), style));
+    spans.push(Span::styled(
+        format::align_right(&cost, columns.cost, glyphs.ellipsis),
+        style,
+    ));
     spans.push(Span::raw("  "));
     let track = app.books.track(book.item);
     let flash = track.and_then(|track| track.flash).map(|(_, rose)| rose);
@@ -219,10 +222,10 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
     let shown = if stock == 0 && columns.stock >= 4 {
         "none".to_owned()
     } else {
-        format::grouped(u64::from(stock))
+        format::thousands(u64::from(stock))
     };
     spans.push(Span::styled(
-        format::right(&shown, columns.stock, glyphs.ellipsis),
+        format::align_right(&shown, columns.stock, glyphs.ellipsis),
         number,
     ));
     spans.push(arrow);
@@ -240,11 +243,11 @@ fn title(canvas: &Canvas<'_>, book: &Book, room: usize, style: ratatui::style::S
     let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
     let left = room.saturating_sub(format::width(&book.title));
     if !elsewhere || left < 8 {
-        return vec![Span::styled(format::left(&book.title, room, cut), style)];
+        return vec![Span::styled(format::align_left(&book.title, room, cut), style)];
     }
     vec![
         Span::styled(book.title.clone(), style),
-        Span::styled(format::left(&topic, left, cut), canvas.palette().dim),
+        Span::styled(format::align_left(&topic, left, cut), canvas.palette().dim),
     ]
 }
 

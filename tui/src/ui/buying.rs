@@ -52,7 +52,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &Dialog) {
 
 fn fact(canvas: &Canvas<'_>, name: &str, value: Vec<Span<'static>>) -> Line<'static> {
     let mut spans = vec![Span::styled(
-        format::left(name, 10, canvas.glyphs().ellipsis),
+        format::align_left(name, 10, canvas.glyphs().ellipsis),
         canvas.palette().dim,
     )];
     spans.extend(value);
@@ -70,7 +70,7 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
     let flash = track
         .and_then(|track| track.flash)
         .map(|(_, rose)| if rose { palette.rose } else { palette.fell });
-    let money = |cents: u64| format::right(&format::amount(cents), 12, glyphs.ellipsis);
+    let money = |cents: u64| format::align_right(&format::amount(cents), 12, glyphs.ellipsis);
     let mut lines = vec![Line::default()];
     lines.extend(
         format::wrap(&book.title, width, 2, glyphs.ellipsis)
@@ -86,7 +86,7 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
     let focused = dialog.field == Field::Copies;
     let style = if focused { palette.accent } else { palette.text };
     let mut copies = vec![Span::styled(
-        format::right(&dialog.quantity.to_string(), 12, glyphs.ellipsis),
+        format::align_right(&dialog.quantity.to_string(), 12, glyphs.ellipsis),
         style,
     )];
     copies.push(Span::styled(
@@ -102,7 +102,7 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
     let total = book.cost.times(dialog.quantity).cents();
     lines.push(fact(canvas, "Total", vec![Span::styled(money(total), palette.strong)]));
     let mut left = vec![Span::styled(
-        format::right(&format::grouped(u64::from(stock)), 12, glyphs.ellipsis),
+        format::align_right(&format::thousands(u64::from(stock)), 12, glyphs.ellipsis),
         flash.unwrap_or(palette.text),
     )];
     left.push(Span::raw("   "));
@@ -149,7 +149,7 @@ fn settled(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'
     lines.push(Line::default());
     lines.extend(orders::outcome(canvas, purchase, width));
     if let State::Sold(receipt) = &purchase.state {
-        let copies = format::counted(u64::from(receipt.quantity), "copy").replace("copys", "copies");
+        let copies = format::plural(u64::from(receipt.quantity), "copy").replace("copys", "copies");
         let paid = format!("{copies} for {}", format::amount(receipt.total.cents()));
         lines.push(Line::from(Span::styled(paid, palette.text)));
         let order = format::wrap(&receipt.order.to_string(), width, 2, cut);

@@ -8,19 +8,19 @@ use ratatui::widgets::{Block, Clear, Widget};
 
 use crate::app::{App, Target, View};
 use crate::format;
-use crate::theme::{Glyphs, Look, Palette};
+use crate::theme::{Appearance, Glyphs, Palette};
 
 /// A frame being drawn.
 pub(super) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub(super) app: &'a App,
-    pub(super) look: &'a Look,
+    pub(super) look: &'a Appearance,
     pub(super) view: View,
     pub(super) cursor: Option<Position>,
 }
 
 impl<'a> Canvas<'a> {
-    pub(super) fn new(buffer: &'a mut Buffer, app: &'a App, look: &'a Look) -> Self {
+    pub(super) fn new(buffer: &'a mut Buffer, app: &'a App, look: &'a Appearance) -> Self {
         let view = View {
             places: Vec::new(),
             ..app.view.clone()
@@ -65,12 +65,12 @@ impl<'a> Canvas<'a> {
     }
 
     pub(super) fn text(&mut self, area: Rect, text: &str, style: Style) {
-        let fitted = format::fit(text, usize::from(area.width), self.glyphs().ellipsis);
+        let fitted = format::truncate(text, usize::from(area.width), self.glyphs().ellipsis);
         self.line(area, &Line::from(Span::styled(fitted, style)));
     }
 
     pub(super) fn centered(&mut self, area: Rect, text: &str, style: Style) {
-        let fitted = format::fit(text, usize::from(area.width), self.glyphs().ellipsis);
+        let fitted = format::truncate(text, usize::from(area.width), self.glyphs().ellipsis);
         let indent = area.width.saturating_sub(format::cells(format::width(&fitted))) / 2;
         let area = Rect {
             x: area.x + indent,
@@ -130,7 +130,7 @@ impl<'a> Canvas<'a> {
             room
         };
         if !title.is_empty() && area.width > 6 {
-            let title = format::fit(title, title_room, self.glyphs().ellipsis);
+            let title = format::truncate(title, title_room, self.glyphs().ellipsis);
             let span = Line::from(vec![Span::raw(" "), Span::styled(title, name), Span::raw(" ")]);
             self.line(
                 Rect {

@@ -161,7 +161,7 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             (room.saturating_sub(wanted) / (last - place), palette.dim)
         };
-        let name = format::fit(name, share, cut).into_owned();
+        let name = format::truncate(name, share, cut).into_owned();
         room = room.saturating_sub(format::width(&name));
         wanted = wanted.min(room);
         spans.push(Span::styled(name, style));
@@ -170,7 +170,7 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn counts(app: &App) -> String {
-    let many = |number: usize, thing| format::counted(u64::try_from(number).unwrap_or(u64::MAX), thing);
+    let many = |number: usize, thing| format::plural(u64::try_from(number).unwrap_or(u64::MAX), thing);
     match app.screen {
         Screen::Shop => {
             let topic = app
@@ -183,12 +183,12 @@ fn counts(app: &App) -> String {
                 (Some(find), _) if !find.text().is_empty() => {
                     many(app.shop.rows.len(), "match").replace("matchs", "matches")
                 }
-                (_, Some(topic)) => format::counted(topic.books, "book"),
+                (_, Some(topic)) => format::plural(topic.books, "book"),
                 _ => String::new(),
             }
         }
         Screen::Orders => many(app.orders.list.len(), "order"),
-        Screen::Services => format!("entry {}", format::grouped(app.connection.head.0)),
+        Screen::Services => format!("entry {}", format::thousands(app.connection.head.0)),
         Screen::Autopilot => String::new(),
     }
 }

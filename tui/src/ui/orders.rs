@@ -88,11 +88,11 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let title_width = width.saturating_sub(1 + when_width + 2 + 12 + 2 + 2 + 4 + 2 + total_width + 1);
     let head = format!(
         " {}  {}  {}  {}  {}",
-        format::left("UTC", when_width, cut),
-        format::left("State", 12, cut),
-        format::left("Title", title_width, cut),
-        format::right(canvas.glyphs().times, 4, cut),
-        format::right("Total", total_width, cut),
+        format::align_left("UTC", when_width, cut),
+        format::align_left("State", 12, cut),
+        format::align_left("Title", title_width, cut),
+        format::align_right(canvas.glyphs().times, 4, cut),
+        format::align_right("Total", total_width, cut),
     );
     canvas.text(Rect { height: 1, ..inner }, &head, palette.dim);
     for (y, (row, purchase)) in (body.y..body.bottom()).zip(visible) {
@@ -100,18 +100,25 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         let style = if selected { palette.selected } else { palette.text };
         let (sign, word, colour) = state(canvas, &purchase.state);
         let at = purchase.placed.at;
-        let when = if dated { format::moment(at) } else { format::clock(at) };
+        let when = if dated {
+            format::date_time(at)
+        } else {
+            format::time_of_day(at)
+        };
         let line = Line::from(vec![
             canvas.marker(selected, focused),
             Span::styled(when, palette.dim),
             Span::raw("  "),
-            Span::styled(format::left(&format!("{sign} {word}"), 12, cut), colour),
+            Span::styled(format::align_left(&format!("{sign} {word}"), 12, cut), colour),
             Span::raw("  "),
-            Span::styled(format::left(&purchase.placed.title, title_width, cut), style),
+            Span::styled(format::align_left(&purchase.placed.title, title_width, cut), style),
             Span::raw("  "),
-            Span::styled(format::right(&purchase.placed.quantity.to_string(), 4, cut), style),
+            Span::styled(
+                format::align_right(&purchase.placed.quantity.to_string(), 4, cut),
+                style,
+            ),
             Span::raw("  "),
-            Span::styled(format::right(&total(purchase), total_width, cut), style),
+            Span::styled(format::align_right(&total(purchase), total_width, cut), style),
         ]);
         let place = Rect { y, height: 1, ..body };
         canvas.line(place, &line);
@@ -134,7 +141,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let width = usize::from(inner.width);
     let fact = |name: &str, value: String, style: Style| {
         Line::from(vec![
-            Span::styled(format::left(name, 9, cut), palette.dim),
+            Span::styled(format::align_left(name, 9, cut), palette.dim),
             Span::styled(value, style),
         ])
     };
@@ -155,16 +162,16 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     lines.push(fact("Book", purchase.placed.item.to_string(), palette.text));
     lines.push(fact(
         "Placed",
-        format!("{} UTC", format::moment(purchase.placed.at)),
+        format!("{} UTC", format::date_time(purchase.placed.at)),
         palette.text,
     ));
     if let State::Sold(receipt) = &purchase.state {
         lines.push(fact(
             "Decided",
-            format!("{} UTC", format::moment(receipt.at)),
+            format!("{} UTC", format::date_time(receipt.at)),
             palette.text,
         ));
-        lines.push(fact("Entry", format::grouped(receipt.seq.0), palette.text));
+        lines.push(fact("Entry", format::thousands(receipt.seq.0), palette.text));
     }
     lines.push(Line::default());
     lines.push(Line::from(Span::styled("Order", palette.dim)));

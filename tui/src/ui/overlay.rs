@@ -41,10 +41,10 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         }
         let spans = vec![
             Span::styled(
-                format!("   {}", format::left(canvas.app.keymap.keys(command), 9, cut)),
+                format!("   {}", format::align_left(canvas.app.keymap.keys(command), 9, cut)),
                 key,
             ),
-            Span::styled(format::fit(&help, room, cut).into_owned(), style),
+            Span::styled(format::truncate(&help, room, cut).into_owned(), style),
         ];
         lines.push(Line::from(spans));
     }
@@ -109,13 +109,16 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
         };
         let line = Line::from(vec![
             canvas.marker(selected, true),
-            Span::styled(format!(" {}", format::left(about.label, LABEL_COLUMNS, cut)), style),
             Span::styled(
-                format::left(&help, room, cut),
+                format!(" {}", format::align_left(about.label, LABEL_COLUMNS, cut)),
+                style,
+            ),
+            Span::styled(
+                format::align_left(&help, room, cut),
                 if selected { palette.text } else { palette.dim },
             ),
             Span::styled(
-                format!("{} ", format::right(canvas.app.keymap.keys(*command), 7, cut)),
+                format!("{} ", format::align_right(canvas.app.keymap.keys(*command), 7, cut)),
                 palette.dim,
             ),
         ]);
@@ -162,7 +165,7 @@ pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         return;
     }
     let lines = messages.iter().skip(first).flat_map(|(notice, lines)| {
-        let clocks = std::iter::once(format::clock(notice.at)).chain(std::iter::repeat(String::new()));
+        let clocks = std::iter::once(format::time_of_day(notice.at)).chain(std::iter::repeat(String::new()));
         clocks.zip(lines).map(|(clock, line)| (notice.tone, clock, line))
     });
     let palette = canvas.palette();

@@ -4,12 +4,12 @@ use ratatui::Frame;
 use ratatui::layout::Rect;
 
 use crate::app::{Command, Flight};
-use crate::theme::Look;
+use crate::theme::Appearance;
 
 /// What such a screen can do.
 pub trait Pane {
     /// Draws itself into its part of the frame, and nowhere else.
-    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &Look);
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &Appearance);
 
     /// Runs one of its commands; what is not one of them it leaves alone.
     fn run(&mut self, command: Command);

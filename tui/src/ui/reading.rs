@@ -27,7 +27,7 @@ impl Canvas<'_> {
         let now = self.app.now.elapsed;
         let age = data
             .read_at
-            .map(|at| format!("{} old", format::span(now.saturating_sub(at))));
+            .map(|at| format!("{} old", format::duration(now.saturating_sub(at))));
         match (&data.phase, age) {
             (Phase::Loading { since, .. }, age) if now.saturating_sub(*since) >= SPINNER_AFTER => {
                 let mut spans = vec![Span::styled(self.spinner(), self.palette().accent)];

@@ -59,7 +59,7 @@ fn topics(canvas: &mut Canvas<'_>, area: Rect) {
     let visible = topics.iter().enumerate().skip(window.first);
     for (row, (index, topic)) in (inner.y..inner.bottom()).zip(visible) {
         let selected = index == app.shop.topic;
-        let count = format::grouped(topic.books);
+        let count = format::thousands(topic.books);
         let room = usize::from(inner.width).saturating_sub(format::width(&count) + 4);
         let style = match (selected, old) {
             (true, _) => palette.selected,
@@ -74,7 +74,7 @@ fn topics(canvas: &mut Canvas<'_>, area: Rect) {
         let line = Line::from(vec![
             canvas.marker(selected, focused),
             Span::styled(
-                format!(" {} ", format::left(&topic.shown, room, canvas.glyphs().ellipsis)),
+                format!(" {} ", format::align_left(&topic.shown, room, canvas.glyphs().ellipsis)),
                 style,
             ),
             Span::styled(count, palette.dim),

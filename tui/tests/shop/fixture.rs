@@ -13,7 +13,7 @@ use tui::event::{Event, Key, KeyEvent};
 use tui::journal::Memory;
 use tui::live::News;
 use tui::message::{Message, Now, What};
-use tui::theme::{Look, Theme};
+use tui::theme::{Appearance, Theme};
 use tui::ui;
 
 pub(crate) const STORE: &str = "0190b6d5-0000-7000-8000-000000000001";
@@ -166,10 +166,10 @@ impl Fixture {
 
     /// Draws one frame.
     pub(crate) fn draw(&mut self) -> Buffer {
-        self.draw_in(&Look::new(Theme::Dark, false, false))
+        self.draw_in(&Appearance::new(Theme::Dark, false, false))
     }
 
-    pub(crate) fn draw_in(&mut self, look: &Look) -> Buffer {
+    pub(crate) fn draw_in(&mut self, look: &Appearance) -> Buffer {
         let (columns, rows) = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let mut view = None;

@@ -6,7 +6,7 @@ use common::{Code, Problem, Quantity, Seq, Stock, Timestamp};
 use tui::event::Key;
 use tui::live::News;
 use tui::message::What;
-use tui::theme::{Look, Theme};
+use tui::theme::{Appearance, Theme};
 
 use crate::fixture::{Fixture, book, catalog, number, order, styles, text};
 
@@ -303,7 +303,7 @@ fn plain_signs_and_no_colours() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
     shop.draw();
-    let buffer = shop.draw_in(&Look::new(Theme::Mono, true, true));
+    let buffer = shop.draw_in(&Appearance::new(Theme::Mono, true, true));
     assert!(text(&buffer).is_ascii(), "{}", text(&buffer));
     insta::assert_snapshot!("ascii_mono_100x30", format!("{}\n{}", text(&buffer), styles(&buffer)));
 }
@@ -318,9 +318,9 @@ fn every_screen_fits_every_size_in_every_theme() {
                 for key in keys.chars() {
                     shop.press(if key == '\n' { Key::Enter } else { Key::Char(key) });
                 }
-                shop.draw_in(&Look::new(Theme::HighContrast, columns % 2 == 0, false));
+                shop.draw_in(&Appearance::new(Theme::HighContrast, columns % 2 == 0, false));
                 shop.resize(200, 60);
-                shop.draw_in(&Look::new(Theme::Light, false, false));
+                shop.draw_in(&Appearance::new(Theme::Light, false, false));
                 shop.resize(40, 10);
                 shop.draw();
             }

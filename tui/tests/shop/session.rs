@@ -17,7 +17,7 @@ use tui::event::{Event, Key, KeyEvent};
 use tui::keymap::Keymap;
 use tui::runtime::{Error, Left, Opened, Opening, Options, serve};
 use tui::terminal::Stage;
-use tui::theme::{Look, Theme};
+use tui::theme::{Appearance, Theme};
 use tui::ui::Pane;
 
 use crate::fixture::{STORE, answer, text, topics};
@@ -321,7 +321,7 @@ async fn a_shop_that_nobody_serves_is_open_all_the_same() {
 async fn the_autopilot_screen_without_a_run_draws_what_is_opened_over_it() {
     struct Still;
     impl Pane for Still {
-        fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, _: &Look) {
+        fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, _: &Appearance) {
             frame.render_widget("no run", area);
         }
         fn run(&mut self, _: Command) {}
@@ -375,7 +375,7 @@ async fn a_store_that_does_not_open_closes_the_shop_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let failed = async {
         tokio::task::yield_now().await;
-        Err(tui::place::Error::Url("no address".to_owned()))
+        Err(tui::connect::Error::Url("no address".to_owned()))
     };
     let visitor = Visitor::wait_at(failed.boxed(), folder.path());
     let ended = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();

@@ -2,18 +2,18 @@
 //!
 //! It changes nothing. Memory: each book once, and 16 bytes for each order.
 
-mod faults;
-mod proof;
-mod proven;
+mod report;
+mod rules;
+mod verifier;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use common::Seq;
 
-use self::proof::Proof;
-pub(super) use self::proven::Proven;
-use self::proven::Violation;
+pub(super) use self::report::AuditReport;
+use self::report::Violation;
+use self::verifier::Verifier;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
@@ -39,21 +39,21 @@ impl Audit {
 }
 
 /// Proves a store, or says what is wrong with it.
-pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
+pub(super) fn prove(url: &store::Url) -> Result<AuditReport, store::Error> {
     let opening = Progress::waiting(format!("opening {url}"));
     let inspection = match store::inspect(url) {
-        Err(error) if is_damage(&error) => return Ok(Proven::damaged(&error)),
+        Err(error) if error.is_damage() => return Ok(AuditReport::damaged(&error)),
         inspection => inspection?,
     };
     drop(opening);
     let Inspection {
         store,
-        noted,
-        at,
+        checkpoint: noted,
+        checkpoint_seq: at,
         remarks,
         edits,
     } = inspection;
-    let mut proof = Proof::new(noted.head);
+    let mut proof = Verifier::new(noted.head);
     let progress = Progress::counting("auditing entries", noted.head.0);
     if at == Seq::ZERO {
         proof.compare(&noted.books, at);
@@ -61,7 +61,7 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
     let mut after = Seq::ZERO;
     while after < noted.head {
         let entries = match store.read(after, PAGE) {
-            Err(error) if is_damage(&error) => {
+            Err(error) if error.is_damage() => {
                 proof.violate(Violation::damage(&error));
                 break;
             }
@@ -84,15 +84,15 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
             break;
         }
     }
-    for Difference { place, file, ledger } in edits {
-        let what = format!("catalog.csv was edited by hand: {place}: the file says {file}, the ledger {ledger}");
+    for Difference { location, file, ledger } in edits {
+        let what = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
         proof.violate(Violation::at(at, what));
     }
     finish(proof, &*store, remarks)
 }
 
 /// The last check needs all entries; who doubled an order is looked up only where somebody did.
-fn finish(mut proof: Proof, store: &dyn Store, remarks: Vec<String>) -> Result<Proven, store::Error> {
+fn finish(mut proof: Verifier, store: &dyn Store, remarks: Vec<String>) -> Result<AuditReport, store::Error> {
     let doubled = proof.doubled_orders();
     let mut after = Seq::ZERO;
     while !doubled.is_empty() {
@@ -104,13 +104,4 @@ fn finish(mut proof: Proof, store: &dyn Store, remarks: Vec<String>) -> Result<P
         }
     }
     Ok(proof.end(remarks))
-}
-
-/// Whether an error says something about what the store holds, rather than about the way to it.
-fn is_damage(error: &store::Error) -> bool {
-    match error {
-        store::Error::Damaged { .. } | store::Error::CatalogFile(_) => true,
-        store::Error::Database { doing, .. } => *doing == store::MAKE_SENSE,
-        _ => false,
-    }
 }

@@ -49,7 +49,7 @@ impl AutopilotPane {
 }
 
 impl Pane for AutopilotPane {
-    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Look) {
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Appearance) {
         let area = area.inner(Margin::new(1, 0));
         let snapshot = self.snapshot();
         match &snapshot {
