@@ -70,7 +70,7 @@ pub enum Violation {
     #[error("a sale needs an order id and a quantity from 1 to {}", common::limits::QUANTITY_MAX)]
     IncompleteSale,
     /// A sale takes another number of copies than its quantity.
-    #[error("{quantity} copies were sold, but the stock changed by {change}")]
+    #[error("the sale has a quantity of {quantity}, but changes the stock by {change}")]
     QuantityMismatch {
         /// The sale's quantity.
         quantity: u32,
@@ -87,7 +87,7 @@ pub enum Violation {
         change: i64,
     },
     /// A refusal says sold out, but the copies were there.
-    #[error("{quantity} copies were refused as sold out, but {stock} were in stock")]
+    #[error("a quantity of {quantity} was refused as sold out with {stock} in stock")]
     RefusedInStock {
         /// The refused quantity.
         quantity: u32,

@@ -101,7 +101,7 @@ fn note_changes(changed: &mut HashMap<ItemNumber, Seq>, entries: &[Entry]) {
 
 /// Reads both stores again as they are at rest, and compares.
 fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Result<ExitCode> {
-    let (old, new) = (audit::prove(from)?, audit::prove(to)?);
+    let (old, new) = (audit::audit(from)?, audit::audit(to)?);
     ensure!(
         old.digest == new.digest && old.head == new.head,
         "the ledgers differ: {from} has {} entries ({}), {to} has {} ({})",
