@@ -1,27 +1,26 @@
 #!/usr/bin/env python3
-"""Checks a store's ledger from outside: it shares no code with the program that wrote it.
+"""Checks a store's ledger against clients' acknowledgements. Shares no code with the program that wrote it.
 
     check_ledger.py STORE [ACKS_FILE...] [--at-rest] [--settled] [--skip-crc]
 
-STORE is a CSV store's folder, or csv:DIR, sqlite:FILE, postgres://… as the services take it. Each ACKS_FILE holds what
-clients were told, one JSON object a line, in the order in which they were told:
+STORE is a CSV store's folder, or csv:DIR, sqlite:FILE, postgres://… as the services take it. Each ACKS_FILE holds the
+answers that clients got, one JSON object per line, in the order of the answers:
 
     {"order": UUID | null, "item": N, "quantity": Q, "status": STATUS, …}
 
-    sold          with "seq", "cost", "stock", "at" where the receipt was kept: each must be what the ledger says
-    sold-out      the order was refused; with "recorded": true the ledger must say so, too
-    refused       any other answer that says that the order was not sold
+    sold          optionally with "seq", "cost", "stock", "at" of the receipt: each must equal the ledger entry
+    sold-out      the order was refused; with "recorded": true the ledger must have the refusal
+    refused       any other answer that means that the order was not sold
     restocked     a stock change instead of an order: "change" or "to" instead of a quantity, "seq", "stock"
     not-restocked a stock change that was refused
-    unknown       no answer, or one that leaves the outcome open; without an order where the client had named none
-    missing       the order was asked for and is not known: a violation once it was decided
+    unknown       no answer, or one that leaves the outcome open; order is null if the client had set no key
+    missing       404 for the order: a violation if the order was decided before
 
-With --at-rest, for a store that was stopped cleanly, a CSV ledger must be whole to its last byte and catalog.csv must
-agree with it. With --settled, for clients that gave no order up, every order whose outcome was unknown must have been
-decided for its client in the end, and the ledger must hold no order that nobody was told of, but for as many as clients
-lost without having named them.
+--at-rest is for a store that was stopped cleanly: a CSV ledger must be complete to its last byte, and catalog.csv must
+agree with it. --settled is for clients that repeated every order until its decision: no order may be left unknown, and
+the ledger may hold unacknowledged orders only as far as clients lost the answer to an order without a key.
 
-Exit: 0 nothing wrong, 1 violations (the first ones are listed), 2 wrong usage or something that cannot be read.
+Exit: 0 no violation, 1 violations (the first ones are listed), 2 wrong usage or an unreadable store or file.
 """
 
 import argparse
@@ -41,18 +40,18 @@ COST = re.compile(r"\d{1,7}\.\d\d")
 
 
 class Violations(list):
-    """What is wrong, in the order in which it was found."""
+    """Violation messages, in the order of discovery."""
 
     def unless(self, holds, message):
         if not holds:
             self.append(message)
 
 
-# --- The ledger in itself ---------------------------------------------------------------------------------------------
+# --- The ledger ---------------------------------------------------------------------------------------------
 
 
 class Ledger:
-    """All entries, and what follows from them."""
+    """The state that follows from the entries read so far."""
 
     def __init__(self):
         self.kinds = Counter()
@@ -73,7 +72,7 @@ class Ledger:
         if entry.order:
             earlier = self.by_order.setdefault(entry.order, entry)
             self.doubled += earlier is not entry
-            wrong.unless(earlier is entry, f"{place}: order {entry.order} was decided at seq {earlier.seq} already")
+            wrong.unless(earlier is entry, f"{place}: order {entry.order} was already decided at seq {earlier.seq}")
 
     def take_stock(self, place, entry, wrong):
         after = 0 if entry.kind == "withdrawn" and entry.stock_after is None else entry.stock_after
@@ -82,7 +81,7 @@ class Ledger:
             return
         before = self.stock.get(entry.item, 0)
         wrong.unless(after == before + entry.change,
-                     f"{place}: item {entry.item} had {before}, and {entry.change:+} does not make {after}")
+                     f"{place}: item {entry.item}: {before} {entry.change:+} is not {after}")
         wrong.unless(after >= 0, f"{place}: item {entry.item} fell to {after}")
         sums = self.sums[entry.item]
         if entry.kind == "sold":
@@ -99,32 +98,32 @@ class Ledger:
             self.stock[entry.item] = after
 
     def check_sums(self, wrong):
-        """Initial stock + restocks − sold = final stock, for every book."""
+        """Checks for every book: initial stock + restocks − sold = final stock."""
         for item, stock in sorted(self.stock.items()):
             sums = self.sums[item]
             expected = sums["initial"] + sums["restocked"] - sums["sold"]
             wrong.unless(stock == expected,
-                         f"item {item}: {sums['initial']} at first, {sums['restocked']:+} restocked, "
-                         f"{sums['sold']} sold make {expected}, but {stock} are left")
+                         f"item {item}: initial {sums['initial']}, restocked {sums['restocked']:+}, "
+                         f"sold {sums['sold']} give {expected}, but the final stock is {stock}")
 
     def check_books(self, books, wrong):
-        """The books that the store keeps beside the ledger must have the same stock."""
+        """Checks that the books stored beside the ledger have the stock that follows from it."""
         stocks = dict(books)
-        wrong.unless(len(stocks) == len(books), "books: an item stands there twice")
+        wrong.unless(len(stocks) == len(books), "books: an item occurs twice")
         for item in sorted(stocks.keys() | self.stock.keys()):
             kept, expected = stocks.get(item), self.stock.get(item)
-            wrong.unless(kept == expected, f"books: item {item}: {kept} are kept, the ledger makes {expected}")
+            wrong.unless(kept == expected, f"books: item {item}: stored stock {kept}, the ledger gives {expected}")
 
 
 def check_form(place, entry, wrong):
-    """What each kind of entry must and must not say."""
-    wrong.unless(TIME.fullmatch(entry.at), f"{place}: {entry.at!r} is no time in UTC with six decimals")
-    wrong.unless(not entry.order or UUID.fullmatch(entry.order), f"{place}: {entry.order!r} is no UUID")
-    wrong.unless(not entry.unit_cost or COST.fullmatch(entry.unit_cost), f"{place}: {entry.unit_cost!r} is no cost")
+    """Checks the fields that each kind of entry must and must not have."""
+    wrong.unless(TIME.fullmatch(entry.at), f"{place}: {entry.at!r} is not a UTC time with six decimals")
+    wrong.unless(not entry.order or UUID.fullmatch(entry.order), f"{place}: {entry.order!r} is not a UUID")
+    wrong.unless(not entry.unit_cost or COST.fullmatch(entry.unit_cost), f"{place}: {entry.unit_cost!r} is not a cost")
     wrong.unless((entry.kind == "refused") == bool(entry.reason), f"{place}: {entry.kind} with reason {entry.reason!r}")
     if entry.kind == "sold":
         whole = entry.order and entry.unit_cost and entry.stock_after is not None
-        wrong.unless(whole, f"{place}: a sale lacks its order, cost or stock")
+        wrong.unless(whole, f"{place}: a sale without order, cost or stock")
         quantity = entry.quantity or 0
         wrong.unless(1 <= quantity <= 100, f"{place}: {entry.quantity} copies sold at once")
         wrong.unless(entry.change == -quantity, f"{place}: {quantity} sold, but the stock changed by {entry.change}")
@@ -132,11 +131,11 @@ def check_form(place, entry, wrong):
         wrong.unless(entry.change == 0, f"{place}: refused, but the stock changed by {entry.change}")
 
 
-# --- What clients were told -------------------------------------------------------------------------------------------
+# --- Acknowledgements -------------------------------------------------------------------------------------------------
 
 
 def read_acks(paths):
-    """Every acknowledgement, as (place, object). A line cut off at a file's end is what a killed client leaves."""
+    """Yields every acknowledgement as (place, object). Skips a torn last line, which a killed client leaves."""
     for path in paths:
         with path.open("rb") as file:
             for number, line in enumerate(file, 1):
@@ -155,29 +154,29 @@ def read_acks(paths):
                     raise Unreadable(f"{place}: {error!r} in {line[:200]!r}") from error
 
 
-class Told:
-    """What clients were told, held against the ledger."""
+class Acknowledgements:
+    """Compares what clients were answered with the ledger."""
 
     def __init__(self):
         self.counts = Counter()
         self.decided = {status: set() for status in STATUSES}
         self.unknown = set()
-        self.nameless = 0
+        self.without_key = 0
         self.lost = 0
 
     def take(self, place, ack, ledger, wrong):
         order, status = ack["order"], ack["status"]
         self.counts[status] += 1
         if order is None:
-            # The order of a refusal that was not recorded is not told; one that was lost may stand in the ledger.
-            self.nameless += status == "unknown"
+            # An unrecorded refusal has no order id. A lost answer may belong to an order in the ledger.
+            self.without_key += status == "unknown"
             return
         entry = ledger.by_order.get(order)
         if status == "unknown":
             self.unknown.add(order)
         elif status == "missing":
             known = any(order in orders for orders in self.decided.values())
-            wrong.unless(not known, f"{place}: order {order} was decided, and is not known any more")
+            wrong.unless(not known, f"{place}: order {order} was decided and is now unknown")
         else:
             self.decided[status].add(order)
             check = self.check_done if status in ("sold", "restocked") else self.check_refused
@@ -190,65 +189,69 @@ class Told:
             wrong.append(f"{place}: order {ack['order']} was acknowledged as {ack['status']}, the ledger has "
                          f"{'no such order' if entry is None else entry.kind}")
             return
-        kept = {"item": entry.item, "quantity": entry.quantity, "seq": entry.seq, "cost": entry.unit_cost,
-                "stock": entry.stock_after, "at": entry.at, "change": entry.change, "to": entry.stock_after}
-        told = {name: ack[name] for name in kept if ack.get(name) is not None}
-        kept = {name: kept[name] for name in told}
-        wrong.unless(told == kept, f"{place}: order {ack['order']}: acknowledged {told}, kept {kept}")
+        recorded = {"item": entry.item, "quantity": entry.quantity, "seq": entry.seq, "cost": entry.unit_cost,
+                    "stock": entry.stock_after, "at": entry.at, "change": entry.change, "to": entry.stock_after}
+        answered = {name: ack[name] for name in recorded if ack.get(name) is not None}
+        recorded = {name: recorded[name] for name in answered}
+        wrong.unless(answered == recorded,
+                     f"{place}: order {ack['order']}: acknowledged {answered}, recorded {recorded}")
 
     def check_refused(self, place, ack, entry, wrong):
         done = entry is not None and entry.kind != "refused"
         wrong.unless(not done, f"{place}: order {ack['order']} was acknowledged as {ack['status']}, "
-                               f"the ledger has it {entry.kind if entry else ''}")
+                               f"in the ledger it is {entry.kind if entry else ''}")
         if ack.get("recorded"):
-            wrong.unless(entry is not None, f"{place}: order {ack['order']} was refused for good, the ledger has nothing")
+            wrong.unless(entry is not None,
+                         f"{place}: order {ack['order']} was refused and recorded, the ledger has no entry")
 
     def check_settled(self, ledger, wrong):
         decided = set().union(*self.decided.values())
         for order in sorted(self.unknown - decided):
-            wrong.append(f"order {order} was left unknown")
-        silent = ledger.by_order.keys() - decided
-        wrong.unless(len(silent) <= self.nameless,
-                     f"{len(silent)} orders are in the ledger that nobody was told of, only {self.nameless} were lost "
-                     f"before they were named: {sorted(silent)[:3]}…")
+            wrong.append(f"order {order} stayed unknown")
+        unacknowledged = ledger.by_order.keys() - decided
+        wrong.unless(len(unacknowledged) <= self.without_key,
+                     f"{len(unacknowledged)} orders in the ledger were never acknowledged, but only "
+                     f"{self.without_key} answers to orders without a key were lost: {sorted(unacknowledged)[:3]}…")
 
 
 # --- The command ------------------------------------------------------------------------------------------------------
 
 
-def summarize(store, ledger, told):
+def summarize(store, ledger, acknowledged):
     kinds = ", ".join(f"{ledger.kinds[kind]} {kind}" for kind in sorted(ledger.kinds)) or "empty"
-    counts = ", ".join(f"{told.counts[status]} {status}" for status in sorted(told.counts)) or "none given"
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(acknowledged.counts.items())) or "none given"
     sold = {order for order, entry in ledger.by_order.items() if entry.kind == "sold"}
-    silent = sold - told.decided["sold"]
-    decided = set().union(*told.decided.values())
+    unacknowledged = sold - acknowledged.decided["sold"]
+    decided = set().union(*acknowledged.decided.values())
     print(f"ledger: {ledger.head} entries ({kinds}) in {store}")
     print(f"stock: {len(ledger.stock)} books, {sum(ledger.stock.values())} copies left")
     print(f"acknowledgements: {counts}")
-    print(f"orders acknowledged as sold: {len(told.decided['sold'])}; lost {told.lost}, doubled {ledger.doubled}")
-    print(f"orders of unknown outcome: {len(told.unknown)}, settled {len(told.unknown & decided)}; "
-          f"{told.nameless} lost before they were named")
-    print(f"sold, but acknowledged to no client (allowed): {len(silent)}; "
-          f"{len(silent & told.unknown)} of them noted as unknown")
+    print(f"orders acknowledged as sold: {len(acknowledged.decided['sold'])}; "
+          f"lost {acknowledged.lost}, doubled {ledger.doubled}")
+    unknown = acknowledged.unknown
+    print(f"orders of unknown outcome: {len(unknown)}, settled {len(unknown & decided)}; "
+          f"{acknowledged.without_key} without a key")
+    print(f"sold, but not acknowledged (allowed): {len(unacknowledged)}; "
+          f"{len(unacknowledged & unknown)} of them noted as unknown")
 
 
 def check(arguments):
-    wrong, ledger, told = Violations(), Ledger(), Told()
-    # The acknowledgements first: an order acknowledged before the ledger is read must be in it, even while it grows.
+    wrong, ledger, acknowledged = Violations(), Ledger(), Acknowledgements()
+    # Acknowledgements are read first: the ledger, read later, must contain them even while it grows.
     acks = list(read_acks(arguments.acks))
     store = open_store(arguments.store)
     for place, entry in store.entries(wrong, arguments.skip_crc):
         ledger.take(place, entry, wrong)
     ledger.check_sums(wrong)
     for place, ack in acks:
-        told.take(place, ack, ledger, wrong)
+        acknowledged.take(place, ack, ledger, wrong)
     if arguments.settled:
-        told.check_settled(ledger, wrong)
+        acknowledged.check_settled(ledger, wrong)
     if arguments.at_rest:
         wrong.unless(store.tail is None, f"the ledger has an un-synced tail: {store.tail}")
-    if arguments.at_rest or store.books_are_always_true:
+    if arguments.at_rest or store.books_are_always_current:
         ledger.check_books(store.books(), wrong)
-    summarize(store, ledger, told)
+    summarize(store, ledger, acknowledged)
     for violation in wrong[:SHOWN_MAX]:
         print(f"VIOLATION {violation}")
     if len(wrong) > SHOWN_MAX:
@@ -262,8 +265,8 @@ def main():
     parser.add_argument("store", metavar="STORE")
     parser.add_argument("acks", type=Path, nargs="*", metavar="ACKS_FILE")
     parser.add_argument("--at-rest", action="store_true", help="the store was stopped cleanly: check catalog.csv too")
-    parser.add_argument("--settled", action="store_true", help="the clients asked until every order was decided")
-    parser.add_argument("--skip-crc", action="store_true", help="do not check a CSV ledger's checksums")
+    parser.add_argument("--settled", action="store_true", help="the clients repeated every order until its decision")
+    parser.add_argument("--skip-crc", action="store_true", help="do not check the checksums of a CSV ledger")
     try:
         return check(parser.parse_intermixed_args())
     except (Unreadable, OSError) as error:

@@ -1,24 +1,24 @@
 #!/usr/bin/env python3
-"""Holds three running services to the contract, from outside.
+"""Checks three running services against the contract, over HTTP only.
 
     contract.py --frontend URL --catalog URL --order URL --token TOKEN [--only WORDS]
 
-The services must stand on a fresh store with the four default books. One line a check, `ok` or `FAIL` with the reason,
-and a count at the end. Exit: 0 all passed, 1 some failed, 2 wrong usage or no service there.
+The services must run on a fresh store with the four default books. Prints a line per check, `ok` or `FAIL` with the
+reason, and the totals. Exit: 0 all passed, 1 some failed, 2 wrong usage or a service does not answer.
 
-What cannot be seen from outside is left to the services' own tests: 429, 500, 507, a lost catalog (`event: source`) and
-a reader of events that is too slow.
+Not covered, because it needs faults inside the services: 429, 500, 507, a lost catalog (`event: source`) and a reader
+of events that is too slow. The services' own tests cover them.
 """
 
 import argparse
 import sys
 
-from contract_kit import World, run_checks
+from contract_runner import World, run_checks
 
-# Importing a module enters its checks; they run in this order.
+# Importing a module registers its checks; they run in this order.
 import contract_frontend  # noqa: F401
 import contract_buying  # noqa: F401
-import contract_inner  # noqa: F401
+import contract_internal  # noqa: F401
 import contract_ledger  # noqa: F401
 
 
@@ -27,7 +27,7 @@ def main():
     for name in ("frontend", "catalog", "order"):
         parser.add_argument(f"--{name}", required=True, metavar="URL")
     parser.add_argument("--token", required=True, help="the shopkeeper's token")
-    parser.add_argument("--only", default="", metavar="WORDS", help="run the checks whose name holds these words")
+    parser.add_argument("--only", default="", metavar="WORDS", help="run the checks whose name contains these words")
     arguments = parser.parse_args()
     world = World(arguments.frontend, arguments.catalog, arguments.order, arguments.token)
     for service in world.services.values():

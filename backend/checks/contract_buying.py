@@ -1,11 +1,11 @@
-"""The contract's checks of buying, of orders, and of what the shopkeeper does at the front-end."""
+"""Contract checks of buying, orders, and the shopkeeper's routes of the front-end."""
 
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 from contract_frontend import FORMATS_REFUSED, FORMATS_TAKEN
-from contract_kit import check, new_key
+from contract_runner import check, new_key
 from contract_shapes import UUID, equal, expect, is_book, is_receipt, ok, refused
 
 V7 = "0190b6d5-7f3c-7cc0-8000-" + uuid.uuid4().hex[:12]
@@ -25,7 +25,7 @@ BAD_STOCKS = ['{}', '{"stock":1,"change":1}', '{"stock":null}', '{"change":null}
 
 
 def sold_out_with(w, item, stock, quantity=1, key=None):
-    """Leaves so many copies on the shelf and asks for more; returns the refusal."""
+    """Sets the stock, orders more than that, and returns the refusal."""
     w.set_stock(item, stock)
     answer = refused(w.buy(item, quantity, key), "sold-out")
     equal((answer.json.get("item"), answer.json.get("stock")), (item, stock), "item and stock")
@@ -42,10 +42,10 @@ def a_purchase_is_answered_with_its_receipt(w, quantity):
     copies = quantity or 1
     receipt = is_receipt(answer.json, status="sold", item=2, title=before["title"], quantity=copies, cost="40.00",
                          total=f"{40 * copies}.00", stock=before["stock"] - copies)
-    expect(not answer.replayed, "a first answer says it is a replay")
+    expect(not answer.replayed, "a first answer is marked as a replay")
     after = w.book(2)
     equal((after["stock"], after["seq"]), (receipt["stock"], receipt["seq"]), "stock and seq of the book")
-    equal(ok(w.frontend.get(f"/orders/{receipt['order']}")).json, receipt, "the order asked for afterwards")
+    equal(ok(w.frontend.get(f"/orders/{receipt['order']}")).json, receipt, "the order read afterwards")
     w.set_stock(2, before["stock"])
 
 
@@ -79,7 +79,7 @@ def the_same_key_gets_the_same_answer_and_buys_once(w):
 
 
 @check
-def one_copy_unsaid_and_one_copy_said_are_the_same_order(w):
+def no_quantity_and_quantity_one_are_the_same_order(w):
     key = new_key()
     first = ok(w.buy(1, None, key))
     equal(ok(w.buy(1, 1, key)).json, first.json, "the replay")
@@ -140,12 +140,12 @@ def one_key_sent_by_many_at_once_buys_once(w):
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: ok(w.buy(1, key=key)), range(48)))
     equal({answer.body for answer in answers}, {answers[0].body}, "receipts")
-    equal(sum(not answer.replayed for answer in answers), 1, "answers that are no replay")
+    equal(sum(not answer.replayed for answer in answers), 1, "answers that are not replays")
     equal(w.stock(1), before - 1, "stock")
 
 
 @check
-def many_at_once_buy_exactly_what_is_there(w):
+def many_at_once_buy_exactly_the_stock(w):
     w.set_stock(4, 20)
     with ThreadPoolExecutor(16) as pool:
         answers = list(pool.map(lambda _: w.buy(4), range(64)))
@@ -168,7 +168,7 @@ def a_quantity_out_of_bounds_is_refused(w, quantity):
 
 
 @check(cases=BAD_BUYS)
-def a_purchase_that_is_not_as_it_should_be_is_refused(w, body):
+def a_malformed_purchase_is_refused(w, body):
     head = w.head()
     refused(w.frontend.post("/buy", body), "invalid-request")
     equal(w.head(), head, "head of the ledger")
@@ -185,12 +185,12 @@ def a_purchase_of_another_media_type_is_refused(w, media_type):
 
 
 @check(cases=FORMATS_TAKEN)
-def a_purchase_is_json_even_if_it_does_not_say_so(w, media_type):
+def a_purchase_without_a_media_type_is_read_as_json(w, media_type):
     ok(w.frontend.post("/buy", {"item": 1}, content_type=media_type))
 
 
 @check(cases=[False, True])
-def a_body_up_to_the_limit_is_read_and_more_is_told_so(w, chunked):
+def a_body_up_to_the_limit_is_read_and_more_is_refused(w, chunked):
     body = b'{"item":999}'
     refused(w.frontend.post("/buy", body.ljust(16 * 1024), chunked=chunked), "unknown-item")
     refused(w.frontend.post("/buy", body.ljust(16 * 1024 + 1), chunked=chunked), "payload-too-large")
@@ -218,7 +218,7 @@ def an_unknown_item_is_refused_and_recorded_only_under_a_key(w):
 def sold_out_without_a_key_names_no_order_and_is_not_recorded(w, stock):
     answer = sold_out_with(w, 3, stock, quantity=3)
     expect("order" not in answer.json, "an unrecorded refusal names an order:", answer)
-    equal(w.book(3)["seq"], w.head(), "the ledger's head, which is the setting of the stock")
+    equal(w.book(3)["seq"], w.head(), "the ledger's head, which is the entry that set the stock")
     w.set_stock(3, 300)
 
 
@@ -241,7 +241,7 @@ def sold_out_under_a_key_is_recorded_and_final(w, stock):
 
 
 @check
-def an_order_nobody_placed_is_unknown(w):
+def an_order_that_was_not_placed_is_unknown(w):
     w.is_undecided(new_key())
 
 
@@ -259,7 +259,7 @@ def a_purchase_after_its_deadline_does_not_happen(w, name):
                          "deadline-exceeded")
         equal(answer.json.get("order"), key, "order")
     unkeyed = refused(service.post(path, headers=[("Bookstore-Deadline", "1")]), "deadline-exceeded")
-    expect(UUID.fullmatch(unkeyed.json.get("order", "")), "a late order without a key has no name:", unkeyed)
+    expect(UUID.fullmatch(unkeyed.json.get("order", "")), "a late order without a key has no id:", unkeyed)
     equal(w.head(), head, "head of the ledger")
     w.is_undecided(key)
     soon = str(int(time.time() * 1000) + 10_000)
@@ -294,7 +294,7 @@ def a_stock_is_set_and_changed(w, case):
 
 
 @check(cases=[("frontend", "/stock/"), ("catalog", "/update/")])
-def a_stock_never_falls_below_nothing(w, case):
+def a_stock_never_falls_below_zero(w, case):
     service, path = w.services[case[0]], case[1]
     w.set_stock(4, 3)
     refused(service.put(f"{path}4", {"change": -4}, token=True), "sold-out")
@@ -321,14 +321,14 @@ def a_stock_change_under_a_key_happens_once(w, case):
 
 
 @check
-def an_orders_key_is_no_stock_changes_key(w):
+def the_key_of_an_order_cannot_change_a_stock(w):
     key = new_key()
     ok(w.buy(1, key=key))
     refused(w.frontend.put("/stock/1", {"change": -1}, token=True, key=key), "key-reused")
 
 
 @check(cases=BAD_STOCKS)
-def a_stock_change_that_is_not_as_it_should_be_is_refused(w, body):
+def a_malformed_stock_change_is_refused(w, body):
     head = w.head()
     refused(w.frontend.put("/stock/4", body, token=True), "invalid-request")
     refused(w.catalog.put("/update/4", body, token=True), "invalid-request")

@@ -1,10 +1,10 @@
-"""The contract's checks of the front-end's reads, and of HTTP in general."""
+"""Contract checks of the front-end's reads and of HTTP in general."""
 
-from contract_kit import check, encode, pages
+from contract_runner import check, encode, pages
 from contract_shapes import allowed, cents, equal, expect, is_book, ok, refused
 
 DS, GS = "distributed systems", "graduate school"
-SHELF = {
+BOOKS = {
     1: ("How to get a good grade in 677 in 20 minutes a day", DS, "30.00", 400),
     2: ("RPCs for Dummies", DS, "40.00", 500),
     3: ("Xen and the Art of Surviving Graduate School", GS, "75.00", 300),
@@ -30,20 +30,20 @@ def topics_are_listed_in_alphabetical_order_with_their_books(w):
     equal(topics, {"topics": [{"topic": DS, "books": 2}, {"topic": GS, "books": 2}]})
 
 
-@check(cases=SHELF)
+@check(cases=BOOKS)
 def a_fresh_store_holds_the_four_books(w, item):
     book = is_book(ok(w.frontend.get(f"/search?item={item}")).json)
-    title, topic, cost, stock = SHELF[item]
+    title, topic, cost, stock = BOOKS[item]
     expected = {"item": item, "title": title, "topic": topic, "cost": cost, "stock": stock}
     equal({name: value for name, value in book.items() if name != "seq"}, expected)
 
 
 @check
-def a_fresh_ledger_begins_with_the_setting_of_each_book(w):
+def a_fresh_ledger_begins_with_a_set_entry_for_each_book(w):
     entries = w.entries()[:4]
     equal([entry["seq"] for entry in entries], [1, 2, 3, 4], "seq")
     equal({entry["kind"] for entry in entries}, {"set"}, "kinds")
-    equal({entry["item"]: entry["stock_after"] for entry in entries}, {item: book[3] for item, book in SHELF.items()})
+    equal({entry["item"]: entry["stock_after"] for entry in entries}, {item: book[3] for item, book in BOOKS.items()})
 
 
 # --- Search -----------------------------------------------------------------------------------------------------------
@@ -61,7 +61,7 @@ def a_topic_lists_its_books_by_item_whatever_its_case(w, case):
     topic, items = case
     answer = w.frontend.get(f"/search?topic={encode(topic)}")
     equal(items_of(answer), items)
-    expect("next" not in answer.json, "a last page names a next one")
+    expect("next" not in answer.json, "the last page has a next")
 
 
 @check(cases=["topic=distributed%20systems", "q=s", "q=g"])
@@ -93,7 +93,7 @@ def an_item_that_no_book_has_is_unknown(w, item):
 
 
 @check(cases=BAD_ITEMS)
-def what_is_no_item_number_is_refused(w, item):
+def an_invalid_item_number_is_refused(w, item):
     refused(w.frontend.get(f"/search?item={item}"), "invalid-request")
     refused(w.frontend.get(f"/search?lookupNum={item}"), "invalid-request")
 
@@ -116,7 +116,7 @@ def an_unknown_query_parameter_is_ignored(w):
     ok(w.frontend.get("/topics?item=2"))
 
 
-# --- A search that stands in the body ---------------------------------------------------------------------------------
+# --- A search in the body ---------------------------------------------------------------------------------------------
 
 
 @check
@@ -129,17 +129,17 @@ def a_search_in_the_body_is_the_same_as_in_the_query(w):
 @check(cases=['{}', '{"item":1,"topic":"a"}', '{"item":0}', '{"item":"2"}', '{"item":2.5}', '{"item":null}', 'null',
               '{"topic":null}', '{"topic":7}', '{"item":2,"colour":"blue"}', '{"item":2', '[2]', '"item"',
               '{"item":1,"item":1}'])
-def a_search_body_that_is_not_as_it_should_be_is_refused(w, body):
+def a_malformed_search_body_is_refused(w, body):
     refused(w.frontend.get("/search", body=body), "invalid-request")
 
 
 @check
-def a_selector_in_the_query_and_one_in_the_body_are_two(w):
+def a_selector_in_both_query_and_body_is_refused(w):
     refused(w.frontend.get("/search?item=2", body={"topic": "a"}), "invalid-request")
 
 
 @check(cases=FORMATS_TAKEN)
-def a_body_is_json_whatever_its_parameters(w, media_type):
+def a_json_body_may_have_media_type_parameters_or_none(w, media_type):
     ok(w.frontend.get("/search", body={"item": 2}, content_type=media_type))
 
 
@@ -165,7 +165,7 @@ def a_lists_tag_is_the_head_of_the_store(w, path):
 
 
 @check(cases=["/topics", "/search?topic=distributed%20systems", "/search?item=2", "/search?q=rpcs"])
-def what_the_client_has_already_is_not_sent_again(w, path):
+def an_answer_with_a_matching_tag_is_not_sent_again(w, path):
     tag = ok(w.frontend.get(path)).headers["ETag"]
     for sent in (tag, f"W/{tag}", f'"99999999", {tag}', "*"):
         answer = w.frontend.get(path, headers=[("If-None-Match", sent)])
@@ -179,7 +179,7 @@ def a_changed_book_has_another_tag(w):
     tag = ok(w.frontend.get("/search?item=1")).headers["ETag"]
     seq = ok(w.buy(1)).seq
     fields = [("If-None-Match", tag), ("Bookstore-Seq", str(seq))]
-    expect(ok(w.frontend.get("/search?item=1", headers=fields)).headers["ETag"] != tag, "the tag is the old one")
+    expect(ok(w.frontend.get("/search?item=1", headers=fields)).headers["ETag"] != tag, "the tag did not change")
 
 
 @check
@@ -192,14 +192,14 @@ def an_answer_is_never_older_than_the_client_asks(w):
 
 
 @check
-def a_purchase_made_elsewhere_is_seen_by_whoever_asks_for_its_position(w):
+def a_purchase_made_elsewhere_is_visible_at_its_position(w):
     receipt = ok(w.order.post("/buy/1")).json
     answer = ok(w.frontend.get("/search?item=1", headers=[("Bookstore-Seq", str(receipt["seq"]))]))
     equal(answer.json["stock"], receipt["stock"], "stock")
 
 
 @check
-def a_client_from_the_future_and_one_that_wants_no_cache_are_answered(w):
+def a_position_beyond_the_head_and_no_cache_are_answered(w):
     equal(ok(w.frontend.get("/search?item=2", headers=[("Bookstore-Seq", "999999999")])).json, w.book(2))
     ok(w.order.post("/buy/2"))
     equal(ok(w.frontend.get("/search?item=2", headers=[("Cache-Control", "no-cache")])).json, w.book(2))
@@ -211,7 +211,7 @@ def a_malformed_position_is_refused(w, seq):
 
 
 @check
-def an_answer_says_how_a_cache_came_by_it(w):
+def an_answer_carries_its_cache_status(w):
     for path in ("/search?item=2", "/search?item=2", "/topics"):
         status = ok(w.frontend.get(path)).headers.get("Cache-Status", "")
         name, *parameters = [part.strip() for part in status.split(";")]
@@ -231,15 +231,15 @@ def head_answers_as_get_does_without_a_body(w, path):
     head = w.frontend.request("HEAD", path)
     equal(head.status, found.status, "status")
     equal(w.frontend.bytes_after_head(path), b"", "body")
-    # Metrics and the time a service has been up change from one request to the next, and their lengths with them.
-    steady = path not in ("/metrics", "/livez", "/readyz")
+    # Metrics and uptimes change between requests, and with them the length of the answer.
+    stable = path not in ("/metrics", "/livez", "/readyz")
     for name in ["Content-Type", "ETag", "Cache-Control", "Content-Length"]:
-        if name != "Content-Length" or (steady and name in head.headers):
+        if name != "Content-Length" or (stable and name in head.headers):
             equal(head.headers.get(name), found.headers.get(name), name)
 
 
 @check(cases=WRONG_METHODS)
-def a_wrong_method_is_told_the_right_ones(w, case):
+def a_wrong_method_gets_the_allowed_ones(w, case):
     answer = refused(w.frontend.request(*case[0].split()), "method-not-allowed")
     equal(allowed(answer), set(case[1].split(", ")), "Allow")
 
@@ -250,7 +250,7 @@ def an_unknown_address_is_not_found(w, path):
 
 
 @check
-def many_requests_travel_on_one_connection(w):
+def many_requests_use_one_connection(w):
     connection = w.frontend.send("GET", "/search?item=2")
     for path in ("/topics", "/search?item=999", "/nothing", "/search?item=2"):
         connection.getresponse().read()

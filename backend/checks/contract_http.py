@@ -1,6 +1,6 @@
-"""A plain HTTP client for the contract's checks: one connection a request, nothing retried, nothing hidden.
+"""A plain HTTP client for the contract checks: one connection per request, no retries.
 
-Every answer that passes through is also held against the rules that are true of all answers (`Watch`).
+Every answer is also checked against the rules that apply to all answers (`Watch`).
 """
 
 import http.client
@@ -16,7 +16,7 @@ HEALTH = {"/livez", "/readyz", "/metrics", "/openapi.json"}
 
 
 class Answer:
-    """A response, read whole, and what it answers."""
+    """A complete response and its request."""
 
     def __init__(self, method, path, response):
         self.method, self.path, self.route = method, path, path.partition("?")[0]
@@ -29,7 +29,7 @@ class Answer:
 
     @property
     def document(self):
-        """The body where it is JSON and says so, else None."""
+        """The parsed body if it is declared as JSON and valid, else None."""
         try:
             return self.json if self.media_type.endswith("json") else None
         except ValueError:
@@ -52,7 +52,7 @@ class Answer:
 
 
 class Watch:
-    """The rules that are true of all answers, and where they were broken."""
+    """The rules for all answers, and the answers that broke them."""
 
     RULES = {
         "every answer read from the store carries Bookstore-Seq": lambda seen: (
@@ -61,23 +61,23 @@ class Watch:
         "every failure is problem+json with type, title, status, code and detail": lambda seen: (
             seen.status < 400 or seen.method == "HEAD"
             or (seen.media_type == "application/problem+json" and is_problem(seen.document, seen.status))),
-        "every code travels with its status": lambda seen: (
+        "every code has its status": lambda seen: (
             seen.status < 400 or seen.method == "HEAD" or CODES.get(seen.code) == seen.status),
         "every success is JSON": lambda seen: (
             seen.status != 200 or seen.method == "HEAD" or seen.route in HEALTH
             or (seen.media_type == "application/json" and seen.document is not None)),
         "no field is null": lambda seen: (
             seen.document is None or seen.route in HEALTH or not holds_null(seen.document)),
-        "who is not let in is told how to come in": lambda seen: (
+        "a 401 names the authentication scheme": lambda seen: (
             seen.status != 401 or seen.headers.get("WWW-Authenticate", "").startswith("Bearer")),
-        "who is sent away is told when to come back": lambda seen: (
+        "a 429 and a 503 carry Retry-After": lambda seen: (
             seen.status not in (429, 503) or seen.headers.get("Retry-After")),
     }
 
     def __init__(self):
         self.broken = {rule: [] for rule in self.RULES}
 
-    def note(self, answer):
+    def check(self, answer):
         for rule, holds in self.RULES.items():
             if not holds(answer):
                 self.broken[rule].append(f"{answer.method} {answer.path[:80]} → {answer} {dict(answer.headers)}")
@@ -87,7 +87,7 @@ class Watch:
 
 
 class Service:
-    """One service at its address."""
+    """One service and its address."""
 
     def __init__(self, name, url, token, watch):
         self.name, self.token, self.watch = name, token, watch
@@ -104,18 +104,18 @@ class Service:
         return self.request("PUT", path, body=body, **options)
 
     def request(self, method, path, **options):
-        """One exchange on a connection of its own; see `send` for the options."""
+        """Sends a request on a new connection and returns the answer; see `send` for the options."""
         connection = self.send(method, path, **options)
         try:
             answer = Answer(method, path, connection.getresponse())
         finally:
             connection.close()
-        self.watch.note(answer)
+        self.watch.check(answer)
         return answer
 
     def send(self, method, path, body=None, headers=(), key=None, token=None, content_type="application/json",
              chunked=False):
-        """Sends a request. A body that is no text is written as JSON; `token=True` is the shopkeeper's own."""
+        """Sends a request. A dict or list is sent as JSON; `token=True` is the shopkeeper's token."""
         fields = list(headers)
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
@@ -139,7 +139,7 @@ class Service:
         return connection
 
     def bytes_after_head(self, path):
-        """What follows the header of a HEAD's answer until the connection ends; http.client would not look."""
+        """Returns the bytes after the header of an answer to HEAD, which http.client does not read."""
         with socket.create_connection((self.host, self.port), TIMEOUT_S) as connection:
             connection.sendall(f"HEAD {path} HTTP/1.1\r\nHost: {self.host}\r\nConnection: close\r\n\r\n".encode())
             received = b"".join(iter(lambda: connection.recv(65536), b""))
@@ -168,7 +168,7 @@ class Events:
         self.connection.close()
 
     def next(self):
-        """The next event as (name, id or None, parsed data), or ("comment", None, None)."""
+        """Returns the next event as (name, id or None, parsed data), or ("comment", None, None)."""
         name, identity, data = "message", None, []
         while True:
             line = self.response.readline()
@@ -187,7 +187,7 @@ class Events:
             data += [value] if field == "data" else []
 
     def expect(self, wanted):
-        """The next event that is no comment, which must be of that name; returns its id and data."""
+        """Reads up to the next event that is not a comment. It must have that name; returns its id and data."""
         name = "comment"
         while name == "comment":
             name, identity, data = self.next()
@@ -195,7 +195,7 @@ class Events:
         return identity, data
 
     def until(self, name, seq):
-        """All events of that name up to the one whose data reaches `seq`, as (id, data)."""
+        """Returns all events of that name up to the one whose `seq` reaches the given one, as (id, data)."""
         events = [self.expect(name)]
         while events[-1][1]["seq"] < seq:
             events.append(self.expect(name))

@@ -1,13 +1,13 @@
-"""The contract's checks of the ledger and of everything that follows it: pages, the catalog's feed, live events.
+"""Contract checks of the ledger and its readers: pages, the catalog's feed, live events.
 
-They come last, because the very last ones make the ledger long and then add all of it up.
+They run last, because the final ones make the ledger long and then add all of it up.
 """
 
 import time
 from collections import Counter
 
 from contract_frontend import BAD_LIMITS
-from contract_kit import check, new_key
+from contract_runner import check, new_key
 from contract_shapes import TIME, UUID, equal, expect, fields_are, is_entry, ok, refused
 
 BAD_POSITIONS = ["abc", "-1", "1.5"]
@@ -53,7 +53,7 @@ def the_ledger_holds_a_purchase_as_its_entry(w):
 
 
 def entries_of(stream, count):
-    """So many entries from the feed, whatever its other events."""
+    """Reads that many entries from the feed and ignores its other events."""
     entries = []
     while len(entries) < count:
         _, identity, data = stream.next()
@@ -64,7 +64,7 @@ def entries_of(stream, count):
 
 
 @check
-def the_feed_goes_on_after_a_position_and_stays_live(w):
+def the_feed_resumes_after_a_position_and_stays_live(w):
     head = w.head()
     missed = [ok(w.buy(item)).json for item in (1, 2, 1)]
     with w.catalog.events(f"/feed?after={head}") as stream:
@@ -73,11 +73,11 @@ def the_feed_goes_on_after_a_position_and_stays_live(w):
         live = ok(w.buy(2, 2)).json
         entries += entries_of(stream, 1)
     is_entry(entries[-1], order=live["order"], change=-2, seq=live["seq"])
-    equal(entries, w.entries()[head:], "entries, which are those of the ledger")
+    equal(entries, w.entries()[head:], "entries of the feed and the ledger")
 
 
 @check
-def the_feed_tells_of_refusals_and_stock_changes_too(w):
+def the_feed_carries_refusals_and_stock_changes_too(w):
     head, key = w.head(), new_key()
     with w.catalog.events(f"/feed?after={head}") as stream:
         refused(w.buy(999, key=key), "unknown-item")
@@ -96,7 +96,7 @@ def a_feed_from_a_malformed_position_is_refused(w, after):
 
 
 def changes_of(events):
-    """What the events add up to, item by item; their form is checked on the way."""
+    """Checks the form of the events and returns the sum of their changes per item."""
     changes, last = Counter(), 0
     for identity, data in events:
         fields_are(data, ("seq", "item", "stock", "change", "at"))
@@ -109,12 +109,12 @@ def changes_of(events):
 
 
 def resuming(after):
-    """Both ways to ask for what comes after a position, as (address, header fields)."""
+    """Both ways to resume after a position, as (path, header fields)."""
     return {"after": (f"/events?after={after}", []), "Last-Event-ID": ("/events", [("Last-Event-ID", str(after))])}
 
 
 @check
-def a_stream_begins_with_the_head_and_the_stores_name(w):
+def a_stream_begins_with_the_head_and_the_stores_id(w):
     with w.frontend.events("/events") as stream, w.frontend.events("/events") as other:
         hello, again = stream.expect("hello")[1], other.expect("hello")[1]
         fields_are(hello, ("seq", "store"))
@@ -122,21 +122,21 @@ def a_stream_begins_with_the_head_and_the_stores_name(w):
 
 
 @check
-def a_purchase_and_a_restock_are_told_live(w):
+def a_purchase_and_a_restock_are_sent_live(w):
     with w.frontend.events("/events") as stream:
         stream.expect("hello")
         receipt = ok(w.buy(2, 3)).json
         event = stream.expect("stock")
         equal(changes_of([event]), {2: -3}, "change")
-        told = {"seq": receipt["seq"], "item": 2, "stock": receipt["stock"], "change": -3, "at": receipt["at"]}
-        equal(event[1], told, "event")
+        expected = {"seq": receipt["seq"], "item": 2, "stock": receipt["stock"], "change": -3, "at": receipt["at"]}
+        equal(event[1], expected, "event")
         book = ok(w.frontend.put("/stock/2", {"change": 3}, token=True)).json
         event = stream.expect("stock")
         equal((event[1]["seq"], event[1]["stock"], event[1]["change"]), (book["seq"], book["stock"], 3), "restock")
 
 
 @check
-def refusals_are_not_told(w):
+def refusals_are_not_sent(w):
     with w.frontend.events("/events") as stream:
         stream.expect("hello")
         refused(w.buy(999, key=new_key()), "unknown-item")
@@ -161,13 +161,13 @@ def a_stream_resumes_where_it_was_left(w, way):
     path, headers = resuming(seq)[way]
     with w.frontend.events(path, headers=headers) as stream:
         stream.expect("hello")
-        equal(changes_of(stream.until("stock", last)), {1: -1, 2: -2}, "changes that were missed")
+        equal(changes_of(stream.until("stock", last)), {1: -1, 2: -2}, "missed changes")
         live = ok(w.buy(1)).json
         equal(stream.expect("stock")[1]["seq"], live["seq"], "seq of the live event")
 
 
 @check(cases=["after", "Last-Event-ID"])
-def a_stream_that_missed_nothing_repeats_nothing(w, way):
+def a_stream_resumed_at_the_head_repeats_nothing(w, way):
     path, headers = resuming(w.head())[way]
     with w.frontend.events(path, headers=headers) as stream:
         stream.expect("hello")
@@ -185,7 +185,7 @@ def a_stream_from_the_very_beginning_adds_up_to_every_stock(w):
 
 
 @check(cases=["after", "Last-Event-ID"])
-def a_stream_from_beyond_the_head_is_told_to_read_afresh(w, way):
+def a_stream_from_beyond_the_head_gets_resync(w, way):
     path, headers = resuming(w.head() + 1000)[way]
     with w.frontend.events(path, headers=headers) as stream:
         stream.expect("hello")
@@ -201,20 +201,20 @@ def a_stream_from_a_malformed_position_is_refused(w, position):
 
 
 @check
-def a_quiet_stream_gives_a_sign_of_life_every_five_seconds(w):
+def a_quiet_stream_carries_a_comment_every_five_seconds(w):
     with w.frontend.events("/events") as stream:
         stream.expect("hello")
         for _ in range(2):
             started = time.monotonic()
             equal(stream.next()[0], "comment", "event on a quiet stream")
-            expect(time.monotonic() - started < 7, "it took longer than 5 s by far")
+            expect(time.monotonic() - started < 7, "it took much longer than 5 s")
 
 
 # --- The whole ledger -------------------------------------------------------------------------------------------------
 
 
 @check
-def a_stream_too_far_behind_is_told_to_read_afresh(w):
+def a_stream_too_far_behind_gets_resync(w):
     head = w.head()
     deadline = int(time.time() * 1000) + 25_000
     for _ in range(BEHIND_MAX // 1000 + 1):

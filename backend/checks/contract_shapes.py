@@ -1,4 +1,4 @@
-"""What the contract's answers look like, word for word, and how a check says that one does not."""
+"""The exact form of the contract's answers, and the assertions of the checks."""
 
 import re
 
@@ -14,11 +14,11 @@ CODES = {
 
 
 class Mismatch(Exception):
-    """The contract says something else."""
+    """The answer differs from the contract."""
 
 
 def expect(holds, *seen):
-    """Ends the check as failed unless the condition holds; `seen` says what was found instead."""
+    """Fails the check unless the condition holds; `seen` describes what was found instead."""
     if not holds:
         raise Mismatch(" ".join(str(part) for part in seen))
 
@@ -33,7 +33,7 @@ def ok(answer):
 
 
 def refused(answer, code):
-    """The answer, which must be a problem of that code."""
+    """Returns the answer, which must be a problem with that code."""
     expect((answer.status, answer.code) == (CODES[code], code), f"{answer}, expected {CODES[code]} {code}")
     return answer
 
@@ -43,7 +43,7 @@ def fields_are(value, names):
 
 
 def allowed(answer):
-    """The methods that a 405 names."""
+    """Returns the methods in the `Allow` header of a 405."""
     return {method.strip() for method in answer.headers.get("Allow", "").split(",")}
 
 
@@ -67,7 +67,7 @@ def is_book(book):
 
 
 def is_receipt(receipt, **known):
-    """A receipt with exactly the contract's fields; `known` are values that it must have."""
+    """Checks a receipt: exactly the contract's fields, and the values in `known`."""
     names = {"order", "status", "item", "title", "quantity", "cost", "total", "stock", "seq", "at"}
     if receipt["status"] == "refused":
         names |= {"reason"}
@@ -85,7 +85,7 @@ def is_receipt(receipt, **known):
 
 
 def is_entry(entry, **known):
-    """A ledger entry of an order with exactly the contract's fields."""
+    """Checks an order's ledger entry: exactly the contract's fields, and the values in `known`."""
     names = {"seq", "at", "kind", "item", "quantity", "change", "stock_after", "order", "unit_cost"}
     if entry["kind"] == "refused":
         names |= {"reason"}

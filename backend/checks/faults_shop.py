@@ -1,4 +1,4 @@
-"""The shop under test, how it is driven, and how its store is looked at from outside."""
+"""The program under test, the scripted run, and the checks of its store."""
 
 import json
 import os
@@ -23,26 +23,26 @@ FOLDER = "store"
 
 
 class Unusable(Exception):
-    """The shop does not even run without faults."""
+    """The program does not run without faults."""
 
 
 class Shop:
-    """One process, under strace from its start (`traced`), or not at all."""
+    """One process, optionally under strace from its start (`traced`)."""
 
     def __init__(self, setup, work, traced=None):
         self.work, self.url, self.statuses = work, None, []
         arguments = ["all", *(f"--{role}listen=127.0.0.1:0" for role in ("", "catalog-", "order-"))]
         command = [setup.bookstored, *arguments, "--store", setup.url(work), "--books", setup.books]
         environment = {**os.environ, "BOOKSTORE_ADMIN_TOKEN": TOKEN, "BOOKSTORE_LOG": "error"}
-        self.said, self.complained = (work / name for name in ("said", "complained"))
-        with self.said.open("wb") as said, self.complained.open("wb") as complained:
-            self.process = subprocess.Popen((traced or []) + command, stdout=said, stderr=complained, env=environment)
+        self.output, self.errors = (work / name for name in ("output", "errors"))
+        with self.output.open("wb") as output, self.errors.open("wb") as errors:
+            self.process = subprocess.Popen((traced or []) + command, stdout=output, stderr=errors, env=environment)
 
     def listens(self):
-        """Waits until it says where it answers; False if it ended before."""
+        """Waits for its address. Returns False if it ended before."""
         ends_at = time.monotonic() + END_S
         while time.monotonic() < ends_at:
-            found = re.search(r"^listening frontend (\S+)$", self.said.read_text(), re.M)
+            found = re.search(r"^listening frontend (\S+)$", self.output.read_text(), re.M)
             if found:
                 self.url = found[1]
                 return True
@@ -52,7 +52,7 @@ class Shop:
         raise TimeoutError("it neither listens nor ends")
 
     def ask(self, method, path, body=None, key=None):
-        """Status and parsed body; 0 where no whole answer came."""
+        """Returns status and parsed body; status 0 if no complete answer came."""
         headers = {"content-type": "application/json", "authorization": f"Bearer {TOKEN}"}
         if key:
             headers["idempotency-key"] = key
@@ -64,7 +64,7 @@ class Shop:
         except urllib.error.HTTPError as error:
             result = error.code, json.loads(error.read() or b"null")
         except TimeoutError as error:
-            raise TimeoutError(f"{method} {path} is never answered") from error
+            raise TimeoutError(f"{method} {path} got no answer") from error
         except (OSError, ValueError):
             result = 0, None
         self.statuses.append(result[0])
@@ -78,7 +78,7 @@ class Shop:
             raise TimeoutError("it does not end") from error
 
     def stop(self):
-        """Asks it to stop; under strace the program is strace's child."""
+        """Sends SIGTERM to the program; under strace it is strace's child."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
         is_traced = Path(f"/proc/{self.process.pid}/comm").read_text().strip() == "strace"
         target = int(children.read_text().split()[0]) if is_traced else self.process.pid
@@ -90,7 +90,7 @@ class Shop:
 
 
 class Setup:
-    """A kind of store, and how to look at it from outside."""
+    """A kind of store, its files, and their check."""
 
     def __init__(self, store, bookstored, root):
         self.store, self.bookstored, self.root = store, bookstored, root
@@ -105,19 +105,19 @@ class Setup:
         return [work / FOLDER, *(work / FOLDER / name for name in self.files)]
 
     def check_at_rest(self, work, acks):
-        """What is wrong with the files of a store that was stopped cleanly."""
+        """Returns what is wrong with the files of a store that was stopped cleanly, or None."""
         if self.store == "csv":
-            told = work / "acks.jsonl"
-            told.write_text("".join(json.dumps(ack) + "\n" for ack in acks))
+            acks_file = work / "acks.jsonl"
+            acks_file.write_text("".join(json.dumps(ack) + "\n" for ack in acks))
             checker = Path(__file__).with_name("check_ledger.py")
-            command = [sys.executable, checker, "--at-rest", work / FOLDER, told]
+            command = [sys.executable, checker, "--at-rest", work / FOLDER, acks_file]
             done = subprocess.run(command, capture_output=True, text=True)
             return done.stdout + done.stderr if done.returncode else None
         return check_sqlite(work / FOLDER / "books.db", acks)
 
 
 def check_sqlite(file, acks):
-    """Replays the ledger's table on its own terms."""
+    """Replays the ledger table and compares it with the books and the acknowledgements."""
     database = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
     sound = database.execute("PRAGMA integrity_check").fetchall()
     if sound != [("ok",)]:
@@ -126,24 +126,24 @@ def check_sqlite(file, acks):
     rows = database.execute("SELECT seq, kind, item, change, stock_after, ord FROM ledger ORDER BY seq")
     for expected, (seq, kind, item, change, after, order) in enumerate(rows, 1):
         if seq != expected:
-            return f"the entry {expected} is missing"
+            return f"entry {expected} is missing"
         if kind != "refused":
             stock[item] = stock.get(item, 0) + change
             if stock[item] != after:
-                return f"the entry {seq} leaves {after} of book {item}, its entries {stock[item]}"
+                return f"entry {seq} has a stock of {after} for item {item}, its entries add up to {stock[item]}"
         if order:
             orders[str(uuid.UUID(bytes=order)), kind] += 1
     if dict(database.execute("SELECT item, stock FROM books")) != stock:
-        return "the books' stock is not what the ledger leads to"
+        return "the books' stock differs from the ledger"
     for ack in acks:
         times = orders[ack["order"], "sold"]
         if times != 1 and ack["status"] == "sold" or times and ack["status"] == "refused" or times > 1:
-            return f"told {ack}, {times} times in the ledger"
+            return f"acknowledged {ack}, {times} times in the ledger"
     return None
 
 
 def drive(shop, once, acks, changes):
-    """Sells, restocks, sells; what was told goes to the lists. False if an answer was lost."""
+    """Sells, restocks, sells, and appends the answers to the lists. Returns False if an answer was lost."""
     steps = [
         ("POST", "/buy", {"item": 2}),
         ("POST", "/buy", {"item": 1, "quantity": 3}),
@@ -154,15 +154,15 @@ def drive(shop, once, acks, changes):
         key = str(uuid.uuid4())
         status, answer = shop.ask(method, path, body, key)
         if status == 507 and once:
-            # The disk is asked again a second later.
+            # The program tries for room at most once a second.
             time.sleep(FULL_PAUSE_S)
             status, answer = shop.ask(method, path, body, key)
-        told = {200: "sold", 507: "refused", 503: "refused"}.get(status, "unknown")
+        outcome = {200: "sold", 507: "refused", 503: "refused"}.get(status, "unknown")
         if method == "POST":
-            ack = {"order": key, "item": body["item"], "quantity": body.get("quantity", 1), "status": told}
-            acks.append({**ack, "seq": answer["seq"]} if told == "sold" else ack)
+            ack = {"order": key, "item": body["item"], "quantity": body.get("quantity", 1), "status": outcome}
+            acks.append({**ack, "seq": answer["seq"]} if outcome == "sold" else ack)
         else:
-            changes.append((key, told))
-        if told == "unknown":
+            changes.append((key, outcome))
+        if outcome == "unknown":
             return False
     return True

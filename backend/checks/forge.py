@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Falsifies a store at rest as carefully as it can: the control that check_ledger.py notices.
+"""Falsifies a store at rest, checksums and indexes included: the control that check_ledger.py detects it.
 
     forge.py STORE delete | double | edit
 
-STORE is csv:DIR, sqlite:FILE or postgres://…: a copy that nobody needs any more.
+STORE is csv:DIR, sqlite:FILE or postgres://…: a copy, because it is destroyed.
 
-    delete   takes the last sale out and puts its copies back on the shelf
-    double   writes the last sale down a second time and takes its copies off the shelf again
-    edit     makes one book's stock one copy larger
+    delete   removes the last sale and returns its copies to the stock
+    double   appends the last sale a second time and takes its copies from the stock again
+    edit     adds one copy to the stock of one book
 """
 
 import argparse
@@ -58,7 +58,7 @@ def forge_csv(folder, how):
 
 
 def signed(row):
-    """The row with the checksum that belongs to it."""
+    """Returns the row with its checksum."""
     line = io.StringIO()
     csv.writer(line, lineterminator="").writerow(row[:-1])
     return [*row[:-1], f"{crc32c(line.getvalue().encode()):08x}"]

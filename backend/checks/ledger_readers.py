@@ -1,4 +1,4 @@
-"""Reads the ledger and the books of a store, whichever it is, without any code of the program that wrote them.
+"""Reads the ledger and the books of a store of any kind. Shares no code with the program that wrote them.
 
     csv:DIR (or DIR), sqlite:FILE, postgres://…
 """
@@ -22,12 +22,12 @@ SQL_BOOKS = "SELECT item, stock FROM books ORDER BY item"
 
 
 class Unreadable(Exception):
-    """A store or a file that cannot be checked at all."""
+    """A store or a file that cannot be read."""
 
 
 @dataclass
 class Entry:
-    """One decision. Absent numbers are None, absent words empty."""
+    """One ledger entry. Absent numbers are None, absent texts are empty."""
 
     seq: int
     at: str
@@ -55,7 +55,7 @@ def open_store(url):
 
 
 def crc32c_table():
-    """The table of CRC-32C (Castagnoli, RFC 3720 appendix B.4), reflected polynomial 0x82F63B78."""
+    """The lookup table of CRC-32C (Castagnoli, RFC 3720 appendix B.4), reflected polynomial 0x82F63B78."""
     table = []
     for value in range(256):
         for _ in range(8):
@@ -79,12 +79,12 @@ def number(text):
 
 
 def parse_line(line, skip_crc):
-    """The entry on a line, or None for a checkpoint's marker. Raises ValueError where the line is damaged."""
+    """Returns the entry of a line, or None for a checkpoint marker. Raises ValueError if the line is damaged."""
     if not line.endswith(b"\n"):
-        raise ValueError("the line does not end")
+        raise ValueError("the line has no line end")
     before, _, crc = line[:-1].rpartition(b",")
     if not skip_crc and crc != b"%08x" % crc32c(before):
-        raise ValueError("the checksum does not fit")
+        raise ValueError("wrong checksum")
     fields = next(csv.reader([line[:-1].decode("utf-8")], strict=True), [])
     if MARKER in fields[2:3]:
         return None
@@ -98,25 +98,25 @@ def parse_line(line, skip_crc):
 
 
 class CsvStore:
-    """`ledger-SEQ.csv`, then `ledger.csv`; the books stand in `catalog.csv`, which is true after a clean stop only."""
+    """`ledger-SEQ.csv`, then `ledger.csv`. The books are in `catalog.csv`, which is current only after a clean stop."""
 
-    books_are_always_true = False
+    books_are_always_current = False
 
     def __init__(self, folder):
         self.folder, self.markers, self.tail = folder, 0, None
 
     def files(self):
-        """The sealed segments in order, then the open one."""
+        """Returns the sealed segments in order, then the open one."""
         sealed = [path for path in self.folder.glob("ledger-*.csv") if path.stem.removeprefix("ledger-").isdigit()]
         files = sorted(sealed, key=lambda path: int(path.stem.removeprefix("ledger-")))
         current = self.folder / "ledger.csv"
         files += [current] if current.exists() else []
         if not files:
-            raise Unreadable(f"{self.folder} holds no ledger.csv")
+            raise Unreadable(f"{self.folder} has no ledger.csv")
         return files
 
     def lines(self):
-        """Every line that is not a header, as (place, bytes)."""
+        """Yields every line but the headers, as (place, bytes)."""
         header = ",".join(COLUMNS).encode()
         for path in self.files():
             with path.open("rb") as file:
@@ -125,7 +125,7 @@ class CsvStore:
                         yield f"{path.name}:{number_}", line
 
     def entries(self, wrong, skip_crc=False):
-        """Every entry, as (place, entry). Damage is an un-synced tail as long as no line of a later batch follows it."""
+        """Yields (place, entry). Damage is an un-synced tail unless a valid line of a later batch follows."""
         head = 0
         for place, line in self.lines():
             try:
@@ -139,12 +139,12 @@ class CsvStore:
                 head = entry.seq
                 yield place, entry
             elif entry.batch > head + 1:
-                wrong.append(f"damage before the last batch: {self.tail}; {place} is whole again")
+                wrong.append(f"damage before the last batch: {self.tail}; {place} is valid again")
                 self.tail = None
                 return
 
     def books(self):
-        """Every (item, stock)."""
+        """Returns every (item, stock)."""
         path = self.folder / "catalog.csv"
         try:
             with path.open(encoding="utf-8", newline="") as file:
@@ -171,7 +171,7 @@ def cost_of(cents):
 class SqlStore:
     """The tables `ledger` and `books`, which agree after every transaction."""
 
-    books_are_always_true = True
+    books_are_always_current = True
     tail = None
 
     def entries(self, wrong, skip_crc=False):
@@ -186,8 +186,8 @@ class SqlStore:
 class SqliteStore(SqlStore):
     def __init__(self, file):
         if not file.is_file():
-            raise Unreadable(f"{file} is no file")
-        # One transaction, so that the tables are of one moment. What a killed process left is read from its WAL.
+            raise Unreadable(f"{file} is not a file")
+        # One transaction reads both tables at one moment, including the write-ahead log of a killed process.
         self.database = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, isolation_level=None)
         self.database.execute("BEGIN")
         self.integrity = [row[0] for row in self.database.execute("PRAGMA integrity_check")]
@@ -210,19 +210,19 @@ class SqliteStore(SqlStore):
 
 
 class PostgresStore(SqlStore):
-    """Read with psql, which must be on the PATH."""
+    """Reads with psql, which must be on the PATH."""
 
     def __init__(self, url):
-        between = "-- books --"
+        separator = "-- books --"
         copies = [f"COPY ({query}) TO STDOUT (FORMAT csv)" for query in (SQL_LEDGER, SQL_BOOKS)]
-        commands = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", copies[0], f"\\echo {between}", copies[1]]
+        commands = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", copies[0], f"\\echo {separator}", copies[1]]
         arguments = [word for command in commands for word in ("--command", command)]
         try:
-            said = subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, url],
+            output = subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, url],
                                   check=True, capture_output=True, text=True)
         except (OSError, subprocess.CalledProcessError) as error:
             raise Unreadable(f"psql: {error} {getattr(error, 'stderr', '')}") from error
-        self.ledger_text, _, self.books_text = said.stdout.partition(f"{between}\n")
+        self.ledger_text, _, self.books_text = output.stdout.partition(f"{separator}\n")
 
     def ledger_rows(self):
         for row in csv.reader(io.StringIO(self.ledger_text)):

@@ -3,10 +3,12 @@
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+use anyhow::Result;
 use backend::cli::{Cli, Plan};
 use clap::Parser;
-use color_eyre::eyre::Result;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -40,11 +42,18 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 /// `BOOKSTORE_LOG` filters, as in `debug` or `backend::catalog=debug`.
 fn log_to_standard_error(level: &str) {
-    let filter = EnvFilter::try_from_env("BOOKSTORE_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = std::env::var("BOOKSTORE_LOG").ok();
+    let filter = filter.as_deref().unwrap_or(level).parse::<Targets>();
     let colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let format = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
-        .with_ansi(colours)
+        .with_ansi(colours);
+    let is_bad = filter.is_err();
+    tracing_subscriber::registry()
+        .with(format)
+        .with(filter.unwrap_or_else(|_| Targets::new().with_default(tracing::Level::INFO)))
         .init();
+    if is_bad {
+        tracing::warn!("BOOKSTORE_LOG is no filter: use `debug` or `backend::catalog=debug`");
+    }
 }

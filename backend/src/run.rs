@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use color_eyre::eyre::{Result, bail};
+use anyhow::{Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 

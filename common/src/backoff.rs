@@ -1,41 +1,49 @@
-//! How long to wait before the next try: full jitter over a doubling limit, so that many clients do not come back at
-//! the same moment.
+//! Exponential backoff with full jitter, so that many clients do not retry at the same moment
+//! (Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 
 use std::time::Duration;
 
-/// Pauses between tries, each a random part of a limit that doubles.
+/// The shortest delay. A loop that waits for it cannot spin.
+const DELAY_MIN: Duration = Duration::from_millis(1);
+
+/// Delays between attempts: each is drawn evenly from zero to a limit that doubles with every attempt.
 #[derive(Debug, Clone)]
 pub struct Backoff {
-    first: Duration,
-    longest: Duration,
+    initial: Duration,
+    max: Duration,
     limit: Duration,
 }
 
 impl Backoff {
-    /// For a connection that is opened again and again: a quarter of a second to eight.
+    /// For a connection that is opened again: 250 ms to 8 s.
     pub const RECONNECT: Self = Self::new(Duration::from_millis(250), Duration::from_secs(8));
-    /// For a request that is sent again: fifty milliseconds to two seconds.
+    /// For a request that is sent again: 50 ms to 2 s.
     pub const RESEND: Self = Self::new(Duration::from_millis(50), Duration::from_secs(2));
 
-    /// From a first limit to the longest one.
-    pub const fn new(first: Duration, longest: Duration) -> Self {
+    /// The limit starts at `initial` and doubles up to `max`.
+    pub const fn new(initial: Duration, max: Duration) -> Self {
         Self {
-            first,
-            longest,
-            limit: first,
+            initial,
+            max,
+            limit: initial,
         }
     }
 
-    /// The next pause. Never zero, so that a loop that waits for it cannot spin.
-    pub fn next_pause(&mut self) -> Duration {
-        let pause = self.limit.mul_f64(rand::random::<f64>());
-        self.limit = self.limit.saturating_mul(2).min(self.longest);
-        pause.max(Duration::from_millis(5))
+    /// The longest that the next delay can be.
+    pub fn limit(&self) -> Duration {
+        self.limit
     }
 
-    /// Starts from the first limit again, after a success.
+    /// The next delay, at least a millisecond.
+    pub fn next_delay(&mut self) -> Duration {
+        let delay = self.limit.mul_f64(rand::random());
+        self.limit = self.limit.saturating_mul(2).min(self.max);
+        delay.max(DELAY_MIN)
+    }
+
+    /// Starts from the initial limit again, after a success.
     pub fn reset(&mut self) {
-        self.limit = self.first;
+        self.limit = self.initial;
     }
 }
 
@@ -44,13 +52,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pauses_stay_under_a_limit_that_doubles_up_to_the_longest() {
+    fn delays_stay_under_a_limit_that_doubles_up_to_the_maximum() {
         let mut backoff = Backoff::RECONNECT;
         for limit_ms in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000] {
-            let pause = backoff.next_pause();
-            assert!(!pause.is_zero() && pause <= Duration::from_millis(limit_ms));
+            let limit = Duration::from_millis(limit_ms);
+            assert_eq!(backoff.limit(), limit);
+            assert!((DELAY_MIN..=limit).contains(&backoff.next_delay()));
         }
         backoff.reset();
-        assert!(backoff.next_pause() <= Duration::from_millis(250));
+        assert!(backoff.next_delay() <= Duration::from_millis(250));
+    }
+
+    #[test]
+    fn delays_differ_and_are_never_zero() {
+        let delays: std::collections::HashSet<_> = (0..100).map(|_| Backoff::RECONNECT.clone().next_delay()).collect();
+        assert!(delays.len() > 1);
+        assert!(Backoff::new(Duration::ZERO, Duration::ZERO).next_delay() >= DELAY_MIN);
     }
 }

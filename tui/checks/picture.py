@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Turns a captured terminal screen into an SVG picture.
+"""Converts a captured terminal screen into an SVG picture.
 
     tmux capture-pane -e -p -t SHOP | picture.py [--theme dark|light] [--columns N] [--title TEXT] > shop.svg
 
-Reads text with SGR escape sequences (ECMA-48, as terminals and `tmux capture-pane -e` write them) and draws every cell
-where it stands: colours (16, 256 and direct), bold, dim, italic, underline, reverse.
+Reads text with SGR escape sequences (ECMA-48) and draws each cell at its place with its colours (16, 256 and direct),
+bold, dim, italic, underline and reverse.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import unicodedata
 from dataclasses import dataclass, replace
 from html import escape
 
-# Blanks of an SVG text collapse in some programs; these do not.
+# Some programs collapse ordinary spaces in SVG text.
 NO_BREAK = "\u00a0"
 CELL_W, CELL_H, FONT, BASELINE, MARGIN, BAR = 8.4, 16, 14, 12.5, 12, 28
 THEMES = {
@@ -79,7 +79,7 @@ def width(character):
 
 
 def runs(lines):
-    """(row, column, cells, text, style) for each stretch of one style; a wide character is a stretch of its own."""
+    """Yields (row, column, cells, text, style) for each run of one style; a non-ASCII character is a run of its own."""
     style = Style()
     for row, line in enumerate(lines):
         column = 0
@@ -87,9 +87,9 @@ def runs(lines):
             if index % 2:
                 style = apply(style, piece)
                 continue
-            for stretch in re.findall(r"[ -~]+|[^ -~]", piece):
-                cells = sum(map(width, stretch))
-                yield row, column, cells, stretch, style
+            for text in re.findall(r"[ -~]+|[^ -~]", piece):
+                cells = sum(map(width, text))
+                yield row, column, cells, text, style
                 column += cells
 
 
@@ -107,36 +107,40 @@ def colour(value, default, palette):
 
 
 def draw(lines, columns, theme, title):
-    ground, ink, palette = THEMES[theme]
+    background, foreground, palette = THEMES[theme]
     w, h = columns * CELL_W + 2 * MARGIN, len(lines) * CELL_H + 2 * MARGIN + BAR
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w:.0f}" height="{h:.0f}" viewBox="0 0 {w:.0f} {h:.0f}">',
         f'<title>{escape(title)}</title>',
-        f'<rect width="100%" height="100%" rx="9" fill="{ground}"/>',
+        f'<rect width="100%" height="100%" rx="9" fill="{background}"/>',
     ]
     for index, dot in enumerate(("#ff5f57", "#febc2e", "#28c840")):
         out.append(f'<circle cx="{MARGIN + 7 + index * 20}" cy="{BAR / 2 + 4}" r="6" fill="{dot}"/>')
     out.append(f'<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="{FONT}">')
     for row, column, cells, text, style in runs(lines):
-        fg, bg = colour(style.fg, ink, palette), colour(style.bg, None, palette)
+        fg, bg = colour(style.fg, foreground, palette), colour(style.bg, None, palette)
         if style.reverse:
-            fg, bg = bg or ground, fg
+            fg, bg = bg or background, fg
         x, y = MARGIN + column * CELL_W, MARGIN + BAR + row * CELL_H
         if bg:
             out.append(f'<rect x="{x:.1f}" y="{y}" width="{cells * CELL_W:.1f}" height="{CELL_H}" fill="{bg}"/>')
-        if not text.strip():
+        visible = text if style.underline else text.strip(" ")
+        if not visible:
             continue
-        look = ' font-weight="bold"' * style.bold + ' font-style="italic"' * style.italic
-        look += ' text-decoration="underline"' * style.underline + ' fill-opacity="0.6"' * style.dim
+        # Programs treat spaces at the ends of SVG text differently: the text begins at its first visible character.
+        x += text.index(visible) * CELL_W
+        cells = sum(map(width, visible))
+        attributes = ' font-weight="bold"' * style.bold + ' font-style="italic"' * style.italic
+        attributes += ' text-decoration="underline"' * style.underline + ' fill-opacity="0.6"' * style.dim
         out.append(f'<text x="{x:.1f}" y="{y + BASELINE}" textLength="{cells * CELL_W:.1f}" '
-                   f'lengthAdjust="spacingAndGlyphs" fill="{fg}"{look}>{escape(text.replace(" ", NO_BREAK))}</text>')
+                   f'lengthAdjust="spacingAndGlyphs" fill="{fg}"{attributes}>{escape(visible.replace(" ", NO_BREAK))}</text>')
     return "\n".join([*out, "</g>", "</svg>", ""])
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--theme", choices=THEMES, default="dark")
-    parser.add_argument("--columns", type=int, help="the screen's width; that of its longest line unless given")
+    parser.add_argument("--columns", type=int, help="the width of the screen; default: its longest line")
     parser.add_argument("--title", default="The bookstore in a terminal")
     arguments = parser.parse_args()
     lines = sys.stdin.read().rstrip("\n").split("\n")

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::{Error, ShopClient, ShopEvent, ShopEvents};
+use common::client::{Error, EventStream, ShopClient, ShopEvent};
 use common::wire::{Hello, StockEvent};
 use common::{Code, Seq, StoreId};
 use rand::RngExt as _;
@@ -133,11 +133,13 @@ impl Follower {
         self.news.send(What::Live(news)).await.is_ok()
     }
 
-    async fn read(&mut self, mut stream: ShopEvents) -> Ended {
+    async fn read(&mut self, mut stream: EventStream<ShopEvent>) -> Ended {
+        let greeted = self.greeted(stream.hello());
+        if !self.tell(greeted).await {
+            return Ended::Unheard;
+        }
         loop {
             let news = match stream.next().await {
-                Ok(ShopEvent::Heartbeat) => continue,
-                Ok(ShopEvent::Hello(hello)) => self.greeted(hello),
                 Ok(ShopEvent::Stock(moved)) => {
                     self.seen(moved.seq);
                     News::Moved(moved)

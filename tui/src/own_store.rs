@@ -9,7 +9,7 @@ use backend::all::{All, Settings};
 use backend::beacon::Beacon;
 use backend::catalog::InitialCatalog;
 use backend::service::{self, CatalogSettings};
-use backend::store::{self, Edit};
+use backend::store::{self, EditPolicy};
 use uuid::Uuid;
 
 /// How long a program that holds the lock may take to say where it answers.
@@ -62,7 +62,7 @@ pub enum OwnStore {
 /// # Errors
 /// See [`Error`].
 pub async fn open_or_find(token: Option<&str>) -> Result<OwnStore, Error> {
-    let store = store::Url::of_user().ok_or(Error::NoFolder)?;
+    let store = store::Url::user_default().ok_or(Error::NoFolder)?;
     let token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let begun = Instant::now();
     loop {
@@ -103,7 +103,7 @@ fn settings(store: &store::Url, token: &str) -> Settings {
     Settings {
         catalog: CatalogSettings {
             store: store.clone(),
-            edit: Edit::Refuse,
+            edit: EditPolicy::Refuse,
             books: InitialCatalog::BuiltIn,
             token: Some(Arc::from(token)),
         },

@@ -16,7 +16,7 @@ use crate::place::{self, Place};
 use crate::runtime::{self, Left, Opened, Opening, Options};
 use crate::ui::autopilot::pane::AutopilotPane;
 use autopilot::Settings;
-use autopilot::cockpit::{Cockpit, Watched};
+use autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and stays until the customer leaves.
 ///
@@ -34,7 +34,7 @@ pub async fn open(cli: &Cli) -> Result<Exit, Error> {
         let (opened, shop) = enter(&mine, keep).await?;
         Ok(with_autopilot(
             opened,
-            Cockpit::new(shop, Settings::default(), watch::Sender::default()),
+            Controller::new(shop, Settings::default(), watch::Sender::default()),
         ))
     };
     let left = runtime::run(options(opening.boxed(), cli, data_folder()?)).await;
@@ -55,7 +55,7 @@ pub async fn open(cli: &Cli) -> Result<Exit, Error> {
 pub async fn fly(
     args: &AutopilotArgs,
     cli: &Cli,
-    watched: watch::Sender<Watched>,
+    watched: watch::Sender<WatchedRun>,
     leave: BoxFuture<'static, ()>,
 ) -> Result<(Result<Left, runtime::Error>, Option<Place>), Error> {
     let (keep, kept) = oneshot::channel();
@@ -63,9 +63,9 @@ pub async fn fly(
     let opening = async move {
         let (opened, shop) = enter(&mine, keep).await?;
         place::check(&shop, &args).await?;
-        let mut cockpit = Cockpit::new(shop, args.settings(), watched);
-        cockpit.start();
-        Ok(with_autopilot(opened, cockpit))
+        let mut controller = Controller::new(shop, args.settings(), watched);
+        controller.start();
+        Ok(with_autopilot(opened, controller))
     };
     let left = runtime::run(Options {
         screen: Screen::Autopilot,
@@ -91,9 +91,9 @@ async fn enter(cli: &Cli, keep: oneshot::Sender<Place>) -> Result<(Opened, ShopC
     Ok((opened, shop))
 }
 
-fn with_autopilot(opened: Opened, cockpit: Cockpit) -> Opened {
+fn with_autopilot(opened: Opened, controller: Controller) -> Opened {
     Opened {
-        autopilot: Some(Box::new(AutopilotPane::new(cockpit))),
+        autopilot: Some(Box::new(AutopilotPane::new(controller))),
         ..opened
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use color_eyre::eyre::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

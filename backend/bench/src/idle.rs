@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 
 use crate::ask::Ask;
 use crate::load::Connection;

@@ -1,6 +1,6 @@
 //! Latency at a fixed rate, counted from the moment each request was due: what waits behind a slow answer counts, too.
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 
 use crate::ask::Ask;
 use crate::load::{self, Pace};

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write as _;
 use std::time::Instant;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use common::Timestamp;
 use serde::Serialize;
 

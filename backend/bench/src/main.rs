@@ -28,8 +28,8 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::Command;
 
+use anyhow::{Context, Result, ensure};
 use clap::{Parser, Subcommand};
-use color_eyre::eyre::{Context, OptionExt, Result, ensure};
 use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Measures the bookstore.
@@ -58,7 +58,7 @@ fn main() -> Result<()> {
     build()?;
     let binaries = std::env::current_exe()?
         .parent()
-        .ok_or_eyre("no folder of programs")?
+        .context("no folder of programs")?
         .to_owned();
     std::fs::create_dir_all(&cli.out).with_context(|| cli.out.display().to_string())?;
     if let Some(folder) = cli.folder {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use color_eyre::eyre::{Result, ensure};
+use anyhow::{Result, ensure};
 use testing::postgres::Server;
 
 use crate::ask::Ask;

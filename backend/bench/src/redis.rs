@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use color_eyre::eyre::{Context, OptionExt, Result, ensure};
+use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
 use crate::ask::Ask;
@@ -100,7 +100,7 @@ impl Server {
         let line = told.lines().last().unwrap_or_default();
         // The test's name has the script's digest and the order in it, but no comma.
         let rate = line.split(',').nth(1).map(|rate| rate.trim_matches('"').parse());
-        rate.ok_or_eyre("redis-benchmark told no rate")?
+        rate.context("redis-benchmark told no rate")?
             .with_context(|| format!("redis-benchmark: {line}"))
     }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use color_eyre::eyre::{Context, Result};
+use anyhow::{Context, Result};
 use serde::Serialize;
 
 use crate::chart;

@@ -1,6 +1,6 @@
 //! The bookstore against the bare handler: reads and purchases, by connections and processes.
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 
 use crate::ask::Ask;
 use crate::processes::{Program, Setup};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use hdrhistogram::Histogram;
 
 use crate::ask::Ask;

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use backend::store::{self, Edit};
+use anyhow::{Context, Result, ensure};
+use backend::store::{self, EditPolicy};
 use clap::Args;
-use color_eyre::eyre::{OptionExt, Result, ensure};
 use common::wire::Book;
 use common::{Entry, Kind, OrderId, Seq, Timestamp};
 
@@ -124,8 +124,8 @@ fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Service, Dur
 
 /// Appends sales, and a restock of each book now and then, until the ledger has so many entries.
 fn lengthen(url: &str, entries: u64) -> Result<()> {
-    let url: store::Url = url.parse().map_err(|why: String| color_eyre::eyre::eyre!(why))?;
-    let store = store::open(&url, Edit::Refuse)?;
+    let url: store::Url = url.parse().map_err(|why: String| anyhow::anyhow!(why))?;
+    let store = store::open(&url, EditPolicy::Refuse)?;
     let loaded = store.load()?;
     let mut ledger = Ledger {
         head: loaded.head,
@@ -134,7 +134,7 @@ fn lengthen(url: &str, entries: u64) -> Result<()> {
     while ledger.head.0 < entries {
         let before = ledger.head;
         let batch: Vec<Entry> = (0..BATCH.min(entries - before.0))
-            .map(|_| ledger.next().ok_or_eyre("the shelves are empty"))
+            .map(|_| ledger.next().context("the shelves are empty"))
             .collect::<Result<_>>()?;
         store.append(before, &batch)?;
     }

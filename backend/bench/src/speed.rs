@@ -4,8 +4,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::{Result, ensure};
 use clap::Args;
-use color_eyre::eyre::{Result, ensure};
 
 use crate::ask::Ask;
 use crate::machine::Machine;

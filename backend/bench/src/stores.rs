@@ -1,6 +1,6 @@
 //! Durable purchases on SQLite and PostgreSQL, against the same on CSV files.
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use testing::postgres::Server;
 
 use crate::ask::Ask;

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use color_eyre::eyre::{Result, ensure};
+use anyhow::{Result, ensure};
 use rustix::process::{Resource, getrlimit};
 
 use crate::ask::Ask;

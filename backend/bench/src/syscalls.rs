@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::Duration;
 
-use color_eyre::eyre::{OptionExt, Result};
+use anyhow::{Context, Result};
 
 use crate::ask::Ask;
 use crate::load::{self, Pace};
@@ -69,5 +69,5 @@ fn count(ids: &str, time: Duration) -> Result<f64> {
     let told = String::from_utf8_lossy(&output.stderr);
     let line = told.lines().find(|line| line.contains("raw_syscalls:sys_enter"));
     let count = line.and_then(|line| line.split(',').next()?.parse().ok());
-    count.ok_or_eyre(format!("perf may not count: {}", told.trim()))
+    count.context(format!("perf may not count: {}", told.trim()))
 }

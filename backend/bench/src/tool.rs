@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use color_eyre::eyre::{Context, OptionExt, Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// Where a program is, if it is installed.
 pub(crate) fn find(name: &str) -> Option<PathBuf> {
@@ -38,7 +38,7 @@ pub(crate) fn run(command: &mut Command) -> Result<String> {
 /// # Errors
 /// When there is none.
 pub(crate) fn number_after(text: &str, word: &str) -> Result<f64> {
-    let (_, rest) = text.split_once(word).ok_or_eyre(format!("no {word} in {text:?}"))?;
+    let (_, rest) = text.split_once(word).context(format!("no {word} in {text:?}"))?;
     let number = rest.split_whitespace().next().unwrap_or_default();
     number.parse().with_context(|| format!("{word}{number}"))
 }

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 
 use crate::ask::Ask;
 use crate::processes::{Program, Setup};

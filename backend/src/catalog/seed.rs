@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use common::{Seq, Timestamp};
 
 use super::catalog_diff::CatalogDiff;
-use crate::store::catalog_file::{self, Listing};
-use crate::store::{self, Loaded, Store};
+use crate::store::catalog_file::{self, CatalogRow};
+use crate::store::{self, Store, StoreState};
 
 /// Where the first books of a fresh store come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum InitialCatalog {
 }
 
 impl InitialCatalog {
-    fn read(&self) -> Result<Vec<Listing>, catalog_file::Error> {
+    fn read(&self) -> Result<Vec<CatalogRow>, catalog_file::Error> {
         match self {
             Self::BuiltIn => catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "the built-in catalog".as_ref()),
             Self::File(path) => catalog_file::read(path),
@@ -28,7 +28,7 @@ impl InitialCatalog {
 }
 
 /// What the store holds, after filling it if it is fresh.
-pub(super) fn load_or_seed(store: &dyn Store, listings: &InitialCatalog) -> Result<Loaded, store::Error> {
+pub(super) fn load_or_seed(store: &dyn Store, listings: &InitialCatalog) -> Result<StoreState, store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
         if let InitialCatalog::File(path) = listings {
@@ -36,7 +36,7 @@ pub(super) fn load_or_seed(store: &dyn Store, listings: &InitialCatalog) -> Resu
         }
         return Ok(loaded);
     }
-    let listings = match (listings, store.seed()?) {
+    let listings = match (listings, store.seed_rows()?) {
         (InitialCatalog::BuiltIn, Some(found)) => found,
         (named, _) => named.read()?,
     };

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
+use anyhow::Result;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory as _};
-use color_eyre::eyre::Result;
 
 use super::{Cli, PlaceArgs};
 use crate::commands::{Audit, Command, Export, Generate, Import, Target, Transfer};

@@ -11,7 +11,7 @@ mod transfer;
 
 use std::process::ExitCode;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 
 pub use export::Export;
 pub use generate::Generate;

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use color_eyre::eyre::{Context, Result};
+use anyhow::{Context, Result};
 
 const BUFFER_BYTES: usize = 64 * 1024;
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::client::{CatalogClient, Error, FeedEvent};
+use common::client::{CatalogClient, Error};
 use common::wire::{Hello, Resync, StockEvent, UpstreamStatus};
 use common::{Entry, Seq, StoreId, limits};
 use futures::FutureExt;
@@ -251,6 +251,16 @@ async fn try_follow(live: &Live, catalog: &CatalogClient) -> Result<std::convert
         Seq(page.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX))
     };
     let mut feed = catalog.feed(Some(asked_after)).await?;
+    let hello = feed.hello();
+    live.greet(&hello, asked_after);
+    if hello.seq < asked_after {
+        // The store lost entries: begin anew from what it has.
+        let why = "the ledger is shorter than it was".to_owned();
+        return Err(Error::Malformed {
+            url: catalog.url().to_owned(),
+            why,
+        });
+    }
     let (mut due, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
     let mut entries = Vec::new();
     loop {
@@ -264,21 +274,7 @@ async fn try_follow(live: &Live, catalog: &CatalogClient) -> Result<std::convert
         };
         // Everything that is here already is followed at once.
         while let Some(now) = event.take() {
-            match now {
-                FeedEvent::Hello(hello) => {
-                    live.greet(&hello, asked_after);
-                    if hello.seq < asked_after {
-                        // The store lost entries: begin anew from what it has.
-                        let why = "the ledger is shorter than it was".to_owned();
-                        return Err(Error::Malformed {
-                            url: catalog.url().to_owned(),
-                            why,
-                        });
-                    }
-                }
-                FeedEvent::Entry(entry) => entries.push(entry),
-                FeedEvent::Heartbeat => {}
-            }
+            entries.push(now);
             if entries.len() < ENTRIES_AT_ONCE {
                 event = feed.next().now_or_never().transpose()?;
             }

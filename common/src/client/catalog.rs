@@ -2,68 +2,59 @@
 
 use std::time::Duration;
 
-use super::events::{EventStream, Parsed};
-use super::{Error, Method, Request, Response, ServiceEndpoint, encode};
-use crate::wire::{Decisions, FastJson, Hello, LedgerPage, SaleBatch, StockChange};
+use super::endpoint::{after_parameter, encode};
+use super::events::parse_entry;
+use super::{Error, EventStream, Method, Request, Response, ServiceEndpoint};
+use crate::wire::{Decisions, LedgerPage, SaleBatch, StockChange};
 use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
 
-/// A catalog, or several copies of one.
+/// The client of one catalog or of its copies.
 #[derive(Debug, Clone)]
 pub struct CatalogClient {
-    peer: ServiceEndpoint,
-    /// For what never stops coming: one batch at a time, at less cost.
-    line: ServiceEndpoint,
+    endpoint: ServiceEndpoint,
+    /// For the batches, which are sent one after the other.
+    batches: ServiceEndpoint,
 }
 
-/// One event of the catalog's feed.
-#[derive(Debug, Clone, PartialEq)]
-pub enum FeedEvent {
-    /// Where the ledger stands.
-    Hello(Hello),
-    /// An entry, the next one in order.
-    Entry(Entry),
-    /// A sign of life.
-    Heartbeat,
-}
-
-/// How new an answer must be.
+/// How new a response must be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// Not older than this entry.
     pub min_seq: Option<Seq>,
-    /// Not older than the moment of asking: the catalog confirms its head first.
+    /// Not older than the request: the catalog confirms its head at the store first.
     pub confirm_head: bool,
 }
 
 impl From<Seq> for Freshness {
-    fn from(seen: Seq) -> Self {
+    fn from(min_seq: Seq) -> Self {
         Self {
-            min_seq: Some(seen),
+            min_seq: Some(min_seq),
             confirm_head: false,
         }
     }
 }
 
 impl CatalogClient {
-    /// At those addresses.
-    pub fn new(peer: ServiceEndpoint) -> Self {
+    /// A client of the catalog at that endpoint.
+    pub fn new(endpoint: ServiceEndpoint) -> Self {
         Self {
-            line: peer.with_own_connection(),
-            peer,
+            batches: endpoint.with_own_connection(),
+            endpoint,
         }
     }
 
-    /// Where it is asked first.
+    /// The address that is asked first.
     pub fn url(&self) -> &str {
-        self.peer.url()
+        self.endpoint.url()
     }
 
-    /// Relays a read; `path` is percent-encoded already.
+    /// Sends a `GET` request; `path` is percent-encoded already. A problem is returned as a response.
     ///
     /// # Errors
-    /// See [`Error`]; an answer that is a problem is an answer here.
+    /// See [`Error`].
     pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
-        self.peer.send_idempotent(&Request::get(path).fresh(fresh)).await
+        let request = Request::get(path).freshness(fresh);
+        self.endpoint.send_idempotent(&request).await
     }
 
     /// All topics.
@@ -85,9 +76,7 @@ impl CatalogClient {
         after: Option<&str>,
         fresh: Freshness,
     ) -> Result<Response, Error> {
-        let after = after
-            .map(|after| format!("&after={}", encode(after)))
-            .unwrap_or_default();
+        let after = after_parameter(after);
         self.get(&format!("/search/{}?limit={limit}{after}", encode(topic)), fresh)
             .await
     }
@@ -103,9 +92,7 @@ impl CatalogClient {
         after: Option<&str>,
         fresh: Freshness,
     ) -> Result<Response, Error> {
-        let after = after
-            .map(|after| format!("&after={}", encode(after)))
-            .unwrap_or_default();
+        let after = after_parameter(after);
         self.get(&format!("/search?q={}&limit={limit}{after}", encode(words)), fresh)
             .await
     }
@@ -133,10 +120,10 @@ impl CatalogClient {
         let request = Request::new(Method::PUT, format!("/update/{item}"))
             .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
-            .header_if("authorization", token.map(|token| format!("Bearer {token}")))
+            .bearer(token)
             .json(&change)
             .timeout(deadline.remaining().max(Duration::from_secs(1)));
-        self.peer.send_once(&request).await
+        self.endpoint.send_once(&request).await
     }
 
     /// A batch of sales, sent at most once.
@@ -145,9 +132,9 @@ impl CatalogClient {
     /// See [`Error`]; where it is not [definite](Error::is_definite), the sales may have happened.
     pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions, Error> {
         let request = Request::new(Method::POST, "/sales")
-            .batch(sales)
+            .fast_json(sales)
             .timeout(deadline.remaining());
-        self.line.send_once(&request).await?.parse_batch()
+        self.batches.send_once(&request).await?.parse_fast()
     }
 
     /// A page of the ledger.
@@ -176,21 +163,12 @@ impl CatalogClient {
         self.get("/readyz", Freshness::default()).await
     }
 
-    /// The feed of the entries after one; without one, of those that come from now on.
+    /// Opens the feed of the entries after one; without one, of those from now on.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<FeedEvent>, Error> {
+    pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>, Error> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
-        let response = self.peer.open_stream(&path, None).await?;
-        Ok(EventStream::new(
-            response,
-            |name, data| match name {
-                "hello" => Parsed::json(data, FeedEvent::Hello),
-                "entry" => Parsed::of(Entry::from_json(data.as_bytes()), FeedEvent::Entry),
-                _ => Parsed::Skip,
-            },
-            || FeedEvent::Heartbeat,
-        ))
+        EventStream::open(&self.endpoint, &Request::get(path), after, parse_entry).await
     }
 }

@@ -1,144 +1,182 @@
-//! Server-sent events, read as typed ones.
-
-use std::time::Duration;
+//! Server-sent events, read as typed ones over one connection. [`ReconnectingStream`](super::ReconnectingStream) keeps
+//! such a connection open.
 
 use bytes::Bytes;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
-use super::Error;
-use super::sse::{Event, FrameSplitter};
-use crate::limits;
-use crate::wire::{Hello, Resync, StockEvent, UpstreamStatus};
+use super::sse::{FrameSplitter, RawEvent};
+use super::{Error, Request, ServiceEndpoint};
+use crate::wire::{FastJson, Hello, Resync, StockEvent, UpstreamStatus};
+use crate::{Entry, Seq, limits};
 
 /// One event of a front-end's stream.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ShopEvent {
-    /// Where the ledger stands; the first event of every connection.
-    Hello(Hello),
-    /// A stock moved.
+    /// The stock of a book changed.
     Stock(StockEvent),
-    /// Read everything afresh; the stream goes on from there.
+    /// Events were left out: everything shown must be read again. The stream continues after this entry.
     Resync(Resync),
-    /// The front-end lost its catalog, or has it back.
+    /// The front-end lost its catalog, or reached it again.
     Upstream(UpstreamStatus),
-    /// A sign of life.
-    Heartbeat,
 }
 
-/// A front-end's stream.
-pub type ShopEvents = EventStream<ShopEvent>;
-
-/// What one raw event means.
-pub(super) enum Parsed<E> {
-    Event(E),
-    Skip,
-    Malformed(String),
+/// An event that a stream can resume after.
+pub trait LedgerEvent {
+    /// The ledger entry to resume after once this event was received; `position` is the one before it.
+    fn advance(&self, position: Seq) -> Seq;
 }
 
-impl<E> Parsed<E> {
-    pub(super) fn json<T: DeserializeOwned>(data: &str, wrap: fn(T) -> E) -> Self {
-        Self::of(serde_json::from_str(data).map_err(|error| error.to_string()), wrap)
-    }
-
-    pub(super) fn of<T>(read: Result<T, String>, wrap: fn(T) -> E) -> Self {
-        match read {
-            Ok(value) => Self::Event(wrap(value)),
-            Err(why) => Self::Malformed(why),
+impl LedgerEvent for ShopEvent {
+    fn advance(&self, position: Seq) -> Seq {
+        match self {
+            Self::Stock(event) => position.max(event.seq),
+            Self::Resync(resync) => resync.seq,
+            Self::Upstream(_) => position,
         }
     }
 }
 
-/// An open stream of events. Silence for longer than [`limits::HEARTBEAT_TIMEOUT`] counts as a lost connection.
-pub struct EventStream<E> {
-    url: String,
-    chunks: BoxStream<'static, Result<Bytes, String>>,
-    cutter: FrameSplitter,
-    parse: fn(&str, &str) -> Parsed<E>,
-    heartbeat: fn() -> E,
-    silence_max: Duration,
+impl LedgerEvent for Entry {
+    fn advance(&self, position: Seq) -> Seq {
+        position.max(self.seq)
+    }
 }
 
-impl<E> std::fmt::Debug for EventStream<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Stream").field("url", &self.url).finish_non_exhaustive()
-    }
+/// Reads an event's type and data; `None` for a type that this version does not know.
+pub(super) type Parse<E> = fn(&str, &str) -> Result<Option<E>, String>;
+
+/// An open stream of events. Silence for longer than [`limits::HEARTBEAT_TIMEOUT`] counts as a lost connection.
+#[derive(Debug)]
+pub struct EventStream<E> {
+    frames: Frames,
+    parse: Parse<E>,
+    after: Option<Seq>,
+    hello: Hello,
 }
 
 impl<E> EventStream<E> {
-    /// `parse` is given an event's type and its data.
-    pub(super) fn new(response: reqwest::Response, parse: fn(&str, &str) -> Parsed<E>, heartbeat: fn() -> E) -> Self {
-        Self {
-            url: response.url().to_string(),
-            chunks: response
-                .bytes_stream()
-                .map(|chunk| chunk.map_err(|error| error.to_string()))
-                .boxed(),
-            cutter: FrameSplitter::default(),
+    /// Sends a request for the events after `after` and waits for the `hello` event.
+    pub(super) async fn open(
+        endpoint: &ServiceEndpoint,
+        request: &Request,
+        after: Option<Seq>,
+        parse: Parse<E>,
+    ) -> Result<Self, Error> {
+        let response = endpoint.open_stream(request).await?;
+        let url = response.url().to_string();
+        let chunks = response
+            .bytes_stream()
+            .map(|chunk| chunk.map_err(|error| error.to_string()));
+        Self::from_chunks(url, chunks.boxed(), after, parse).await
+    }
+
+    pub(super) async fn from_chunks(
+        url: String,
+        chunks: BoxStream<'static, Result<Bytes, String>>,
+        after: Option<Seq>,
+        parse: Parse<E>,
+    ) -> Result<Self, Error> {
+        let mut frames = Frames {
+            url,
+            chunks,
+            splitter: FrameSplitter::default(),
+        };
+        let hello = frames.next_event(parse_hello).await?;
+        Ok(Self {
+            frames,
             parse,
-            heartbeat,
-            silence_max: limits::HEARTBEAT_TIMEOUT,
-        }
+            after,
+            hello,
+        })
+    }
+
+    /// The store, and the last entry of its ledger when the connection was made.
+    pub fn hello(&self) -> Hello {
+        self.hello
+    }
+
+    /// The entry that the request asked to resume after; `None` for the events from now on.
+    pub fn after(&self) -> Option<Seq> {
+        self.after
     }
 
     /// The next event. Dropping the future loses nothing.
     ///
     /// # Errors
-    /// [`Error::Lost`] when the stream ends, breaks or falls silent, [`Error::Malformed`] when it makes no sense; there
-    /// are no more events after either.
+    /// [`Error::Lost`] if the stream ends, breaks or is silent for too long, [`Error::Malformed`] if it cannot be read.
+    /// No event follows an error.
     pub async fn next(&mut self) -> Result<E, Error> {
+        self.frames.next_event(self.parse).await
+    }
+}
+
+/// The events as they are received.
+struct Frames {
+    url: String,
+    chunks: BoxStream<'static, Result<Bytes, String>>,
+    splitter: FrameSplitter,
+}
+
+impl std::fmt::Debug for Frames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frames").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Frames {
+    async fn next_event<E>(&mut self, parse: Parse<E>) -> Result<E, Error> {
         loop {
-            while let Some(block) = self.cutter.cut() {
-                if let Some(event) = self.read(&block)? {
+            while let Some(frame) = self.splitter.next_frame() {
+                let event = RawEvent::parse(&frame).map_err(|error| Error::malformed(&self.url, error.to_string()))?;
+                // Without data it is a heartbeat comment or a field of no interest.
+                let Some(data) = event.data else { continue };
+                if let Some(event) = parse(event.name, &data).map_err(|why| Error::malformed(&self.url, why))? {
                     return Ok(event);
                 }
             }
-            let waiting_bytes = match tokio::time::timeout(self.silence_max, self.chunks.next()).await {
-                Err(_) => return Err(self.lost("the stream fell silent")),
-                Ok(None) => return Err(self.lost("the stream ended")),
-                Ok(Some(Err(why))) => return Err(self.lost(&why)),
-                Ok(Some(Ok(chunk))) => self.cutter.add(chunk),
+            let lost = |why: &str| Error::lost(&self.url, why);
+            let pending_bytes = match timeout(limits::HEARTBEAT_TIMEOUT, self.chunks.next()).await {
+                Err(_) => return Err(lost("the stream was silent for too long")),
+                Ok(None) => return Err(lost("the stream ended")),
+                Ok(Some(Err(why))) => return Err(lost(&why)),
+                Ok(Some(Ok(chunk))) => self.splitter.push(chunk),
             };
-            if waiting_bytes > limits::RESPONSE_BYTES_MAX {
-                return Err(self.malformed("an event is too large".to_owned()));
+            if pending_bytes > limits::RESPONSE_BYTES_MAX {
+                return Err(Error::malformed(&self.url, "an event is too large"));
             }
-        }
-    }
-
-    fn read(&self, block: &[u8]) -> Result<Option<E>, Error> {
-        let event = Event::read(block).map_err(|error| self.malformed(error.to_string()))?;
-        match event.data {
-            Some(data) => match (self.parse)(event.name, &data) {
-                Parsed::Event(event) => Ok(Some(event)),
-                Parsed::Skip => Ok(None),
-                Parsed::Malformed(why) => Err(self.malformed(why)),
-            },
-            None => Ok(event.has_comment.then(self.heartbeat)),
-        }
-    }
-
-    fn lost(&self, why: &str) -> Error {
-        Error::Lost {
-            url: self.url.clone(),
-            why: why.to_owned(),
-        }
-    }
-
-    fn malformed(&self, why: String) -> Error {
-        Error::Malformed {
-            url: self.url.clone(),
-            why,
         }
     }
 }
 
-pub(super) fn parse_shop_event(name: &str, data: &str) -> Parsed<ShopEvent> {
+fn parse_hello(name: &str, data: &str) -> Result<Option<Hello>, String> {
     match name {
-        "hello" => Parsed::json(data, ShopEvent::Hello),
-        "stock" => Parsed::json(data, ShopEvent::Stock),
-        "resync" => Parsed::json(data, ShopEvent::Resync),
-        "source" => Parsed::json(data, ShopEvent::Upstream),
-        _ => Parsed::Skip,
+        "hello" => parse_json(data, |hello| hello),
+        _ => Err(format!("the first event is {name:?} instead of \"hello\"")),
+    }
+}
+
+pub(super) fn parse_shop_event(name: &str, data: &str) -> Result<Option<ShopEvent>, String> {
+    match name {
+        "stock" => parse_json(data, ShopEvent::Stock),
+        "resync" => parse_json(data, ShopEvent::Resync),
+        "source" => parse_json(data, ShopEvent::Upstream),
+        _ => Ok(None),
+    }
+}
+
+pub(super) fn parse_entry(name: &str, data: &str) -> Result<Option<Entry>, String> {
+    match name {
+        "entry" => Entry::from_json(data.as_bytes()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+fn parse_json<T: DeserializeOwned, E>(data: &str, wrap: fn(T) -> E) -> Result<Option<E>, String> {
+    match serde_json::from_str(data) {
+        Ok(value) => Ok(Some(wrap(value))),
+        Err(error) => Err(error.to_string()),
     }
 }

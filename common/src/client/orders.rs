@@ -1,69 +1,74 @@
-//! The order service, as a front-end sees it.
+//! The client of the order service.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use bytes::Bytes;
 use memchr::memmem::Finder;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{Error, Freshness, Method, Request, Response, ServiceEndpoint, read_json};
-use crate::wire::{BatchProblem, BatchReceipt, OrderBatch as Batch, OrderResult, OrderResultLines, Receipt};
+use super::message::parse_json;
+use super::{Error, Freshness, Method, Request, Response, ServiceEndpoint};
+use crate::wire::{BatchProblem, BatchReceipt, OrderBatch, OrderResult, OrderResultLines, Receipt};
 use crate::{Deadline, OrderId, Seq};
 
-/// An order service, or several copies of one.
+/// Added to the last order's deadline, so that the service's own `deadline-exceeded` arrives in time.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
+
+/// The client of one order service or of its copies.
 #[derive(Debug, Clone)]
 pub struct OrderClient {
-    peer: ServiceEndpoint,
-    /// For what never stops coming: one batch at a time, at less cost.
-    line: ServiceEndpoint,
+    endpoint: ServiceEndpoint,
+    /// For the batches, which are sent one after the other.
+    batches: ServiceEndpoint,
 }
 
 impl OrderClient {
-    /// At those addresses.
-    pub fn new(peer: ServiceEndpoint) -> Self {
+    /// A client of the order service at that endpoint.
+    pub fn new(endpoint: ServiceEndpoint) -> Self {
         Self {
-            line: peer.with_own_connection(),
-            peer,
+            batches: endpoint.with_own_connection(),
+            endpoint,
         }
     }
 
-    /// Where it is asked first.
+    /// The address that is asked first.
     pub fn url(&self) -> &str {
-        self.peer.url()
+        self.endpoint.url()
     }
 
     /// Places a batch of orders, sent at most once.
     ///
     /// # Errors
-    /// See [`Error`]; where it is not [definite](Error::is_definite), the orders may have been decided.
-    pub async fn place(&self, orders: &Batch, deadline: Deadline) -> Result<PlacedBatch, Error> {
-        // A little longer than the last order's deadline, so that the service's own "too late" arrives.
-        let timeout = deadline.remaining() + std::time::Duration::from_millis(250);
-        let request = Request::new(Method::POST, "/orders").batch(orders).timeout(timeout);
-        PlacedBatch::of(&self.line.send_once(&request).await?)
+    /// See [`Error`]; after one that is not [definite](Error::is_definite) the orders may have been decided.
+    pub async fn place(&self, orders: &OrderBatch, deadline: Deadline) -> Result<PlacedBatch, Error> {
+        let request = Request::new(Method::POST, "/orders")
+            .fast_json(orders)
+            .timeout(deadline.remaining() + DEADLINE_MARGIN);
+        let response = self.batches.send_once(&request).await?;
+        response.parse_with(|_| PlacedBatch::parse(&response.body))
     }
 
-    /// One order's receipt.
+    /// One order's receipt. A problem is returned as a response.
     ///
     /// # Errors
-    /// See [`Error`]; an answer that is a problem is an answer here.
+    /// See [`Error`].
     pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
-        self.peer
-            .send_idempotent(&Request::get(format!("/orders/{order}")).fresh(fresh))
-            .await
+        let request = Request::get(format!("/orders/{order}")).freshness(fresh);
+        self.endpoint.send_idempotent(&request).await
     }
 
-    /// Whether it is ready.
+    /// `GET /readyz`: the problem `unavailable` if it runs but is not ready.
     ///
     /// # Errors
-    /// See [`Error`]; the problem `unavailable` where it is up but not ready.
+    /// See [`Error`].
     pub async fn ready(&self) -> Result<Response, Error> {
-        self.peer.send_idempotent(&Request::get("/readyz")).await
+        self.endpoint.send_idempotent(&Request::get("/readyz")).await
     }
 }
 
-/// What became of the orders of a batch, in their order.
+/// The results of a batch, in the order of its orders.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlacedBatch {
     /// One for each order.
@@ -72,70 +77,59 @@ pub struct PlacedBatch {
     pub head: Seq,
 }
 
-/// What became of one order.
+/// The result of one order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum PlacedOrder {
-    /// Sold: the receipt as it goes on to the client, its bytes untouched.
+    /// Sold: the receipt's bytes, which are passed on to the client without being parsed.
     Sold(Bytes),
     /// Sold before: the same receipt.
     Replayed(Receipt),
-    /// Not sold, or nobody knows.
+    /// Not sold, or unknown.
     Problem(BatchProblem),
 }
 
 #[derive(Deserialize)]
-struct Raw<'a> {
+struct RawResults<'a> {
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
     head: Seq,
 }
 
 impl PlacedBatch {
-    fn of(answer: &Response) -> Result<Self, Error> {
-        if !answer.is_success() {
-            // Never a batch.
-            return Err(match answer.parse::<serde_json::Value>() {
-                Err(error) => error,
-                Ok(_) => answer.malformed("a batch that is none"),
-            });
-        }
-        let OrderResultLines { results, head } = match OrderResultLines::split(&answer.body) {
+    fn parse(body: &Bytes) -> Result<Self, String> {
+        let OrderResultLines { results, head } = match OrderResultLines::split(body) {
             Some(lines) => lines,
-            None => raw(&answer.body).map_err(|why| answer.malformed(&why))?,
+            // Another JSON writer's format.
+            None => {
+                let RawResults { results, head } = parse_json(body)?;
+                let results = results.into_iter().map(|result| result.get().as_bytes()).collect();
+                OrderResultLines { results, head }
+            }
         };
-        let results = results.into_iter().map(|result| PlacedOrder::of(result, &answer.body));
+        let results = results.into_iter().map(|result| PlacedOrder::parse(result, body));
         Ok(Self {
-            results: results
-                .collect::<Result<_, _>>()
-                .map_err(|why| answer.malformed(&why))?,
+            results: results.collect::<Result<_, _>>()?,
             head,
         })
     }
 }
 
-/// The results of a batch that another program wrote in its own way.
-fn raw(body: &[u8]) -> Result<OrderResultLines<'_>, String> {
-    let Raw { results, head } = read_json(body)?;
-    let results = results.into_iter().map(|result| result.get().as_bytes()).collect();
-    Ok(OrderResultLines { results, head })
-}
-
-/// A quote within a string is escaped: so these bytes are a field of a receipt, never a part of a text.
+// JSON escapes a quote within a string: these bytes are a field of the receipt, never a part of a title.
 static SOLD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""status":"sold""#));
 static REPLAYED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""replayed":"#));
 
 impl PlacedOrder {
-    fn of(result: &[u8], body: &Bytes) -> Result<Self, String> {
+    fn parse(result: &[u8], body: &Bytes) -> Result<Self, String> {
         if SOLD.find(result).is_some() && REPLAYED.find(result).is_none() {
             return Ok(Self::Sold(body.slice_ref(result)));
         }
-        Ok(match read_json(result)? {
+        Ok(match parse_json(result)? {
             OrderResult::Receipt(BatchReceipt {
                 receipt,
                 replayed: true,
             }) => Self::Replayed(receipt),
             OrderResult::Receipt(_) => Self::Sold(body.slice_ref(result)),
-            OrderResult::Problem(refused) => Self::Problem(refused),
+            OrderResult::Problem(problem) => Self::Problem(problem),
         })
     }
 }
@@ -146,26 +140,18 @@ mod tests {
     use crate::wire::OrderResults;
 
     #[test]
-    fn a_receipt_goes_on_as_it_came_and_the_rest_is_understood() {
+    fn a_new_receipt_keeps_its_bytes_and_everything_else_is_parsed() {
         let receipt = r#"{"order":"0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e","status":"sold","item":2,"title":"A","quantity":1,"cost":"40.00","total":"40.00","stock":499,"seq":5,"at":"2026-01-31T12:00:00.000000Z"}"#;
         let again = receipt
             .replace(r#""seq":5"#, r#""seq":3"#)
             .replace("}", r#","replayed":true}"#);
         let problem = r#"{"type":"about:blank","title":"Sold out","status":409,"code":"sold-out","detail":"None is left.","item":2,"stock":0}"#;
-        let answer = |status, body: String| Response {
-            status,
-            seq: None,
-            etag: None,
-            replayed: false,
-            body: body.into(),
-            url: "http://x".to_owned(),
-        };
         let body = format!(r#"{{"results":[{receipt},{again},{problem}],"head":6}}"#);
         let lines = serde_json::from_str::<OrderResults>(&body).unwrap().to_json_lines();
         let lines = String::from_utf8(lines).unwrap();
         assert_ne!(lines, body);
         for body in [body, lines, String::from("{\"results\":[\n\n],\"head\":6}")] {
-            let batch = PlacedBatch::of(&answer(200, body.clone())).unwrap();
+            let batch = PlacedBatch::parse(&body.clone().into()).unwrap();
             assert_eq!(batch.head, Seq(6));
             let [
                 PlacedOrder::Sold(json),
@@ -180,13 +166,6 @@ mod tests {
             assert_eq!(replayed.seq, Seq(3));
             assert_eq!(refused.problem.code, crate::Code::SoldOut);
         }
-        assert!(matches!(
-            PlacedBatch::of(&answer(409, problem.to_owned())),
-            Err(Error::Problem(_))
-        ));
-        assert!(matches!(
-            PlacedBatch::of(&answer(200, "{}".to_owned())),
-            Err(Error::Malformed { .. })
-        ));
+        assert!(PlacedBatch::parse(&Bytes::from("{}")).is_err());
     }
 }

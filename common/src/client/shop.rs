@@ -1,36 +1,44 @@
-//! A front-end, as the terminal, the scripts and the autopilot see it.
+//! The client of a front-end, for the terminal, the one-shot commands and the autopilot.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use super::events::{EventStream, parse_shop_event};
-use super::{Error, Method, Request, Response, ServiceEndpoint, ShopEvent, ShopEvents, encode};
+use futures::FutureExt;
+
+use super::endpoint::{after_parameter, encode};
+use super::events::{EventStream, ShopEvent, parse_shop_event};
+use super::{Error, Method, ReconnectingStream, Request, Response, ServiceEndpoint};
+use crate::backoff::Backoff;
 use crate::wire::{BuyBody, StockChange};
-use crate::{Deadline, ItemNumber, OrderId, Quantity, Seq, headers};
+use crate::{Deadline, ItemNumber, OrderId, Quantity, Seq, headers, limits};
 
-/// A client of one shop. It remembers the highest `seq` it saw and never accepts anything older.
+/// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
+
+/// A session at one shop: it remembers the highest `seq` of its responses and accepts none that is older.
 ///
-/// Every call returns the answer as it came, problems included; [`Response::parse`] reads it.
+/// Every call returns the response as it was received, problems included; [`Response::parse`] reads it.
 #[derive(Debug, Clone)]
 pub struct ShopClient {
-    peer: ServiceEndpoint,
+    endpoint: ServiceEndpoint,
     token: Option<Arc<str>>,
     last_seq: Arc<AtomicU64>,
 }
 
 impl ShopClient {
-    /// At those addresses, with the shopkeeper's token where there is one.
-    pub fn new(peer: ServiceEndpoint, token: Option<&str>) -> Self {
+    /// A session at the front-end at that endpoint; `token` is the shopkeeper's.
+    pub fn new(endpoint: ServiceEndpoint, token: Option<&str>) -> Self {
         Self {
-            peer,
+            endpoint,
             token: token.map(Arc::from),
             last_seq: Arc::default(),
         }
     }
 
-    /// Where the shop is.
+    /// The shop's address.
     pub fn url(&self) -> &str {
-        self.peer.url()
+        self.endpoint.url()
     }
 
     /// Whether it has the shopkeeper's token.
@@ -38,27 +46,27 @@ impl ShopClient {
         self.token.is_some()
     }
 
-    /// The same shop for another customer, who has seen nothing yet and keeps a connection of its own.
+    /// Another session at the same shop, with its own connection and no `seq` yet.
     #[must_use]
     pub fn new_session(&self) -> Self {
         Self {
-            peer: self.peer.with_own_connection(),
+            endpoint: self.endpoint.with_own_connection(),
             token: self.token.clone(),
             last_seq: Arc::default(),
         }
     }
 
-    /// The highest `seq` seen.
+    /// The highest `seq` received.
     pub fn last_seq(&self) -> Seq {
         Seq(self.last_seq.load(Ordering::Relaxed))
     }
 
-    /// Notes a `seq` that was seen elsewhere, on the event stream for one.
+    /// Takes account of a `seq` received elsewhere, for example on the event stream.
     pub fn observe_seq(&self, seq: Seq) {
         self.last_seq.fetch_max(seq.0, Ordering::Relaxed);
     }
 
-    /// Forgets what was seen: the store is another one now.
+    /// Forgets the highest `seq`, for another store behind the same address.
     pub fn reset_last_seq(&self) {
         self.last_seq.store(0, Ordering::Relaxed);
     }
@@ -68,7 +76,7 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn topics(&self) -> Result<Response, Error> {
-        self.read("/topics".to_owned()).await
+        self.get("/topics".to_owned()).await
     }
 
     /// `GET /search?topic=`: one page.
@@ -76,10 +84,10 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn search_topic(&self, topic: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
-        self.read(format!(
+        self.get(format!(
             "/search?topic={}&limit={limit}{}",
             encode(topic),
-            after_field(after)
+            after_parameter(after)
         ))
         .await
     }
@@ -89,10 +97,10 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn search_words(&self, words: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
-        self.read(format!(
+        self.get(format!(
             "/search?q={}&limit={limit}{}",
             encode(words),
-            after_field(after)
+            after_parameter(after)
         ))
         .await
     }
@@ -102,13 +110,13 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn lookup(&self, item: ItemNumber) -> Result<Response, Error> {
-        self.read(format!("/search?item={item}")).await
+        self.get(format!("/search?item={item}")).await
     }
 
-    /// `POST /buy`. With a key the request may be sent again; it is never sent twice by this call.
+    /// `POST /buy`. Sent at most once by this call.
     ///
     /// # Errors
-    /// See [`Error`]; where it is not [definite](Error::is_definite), ask again with the same key, or [`Self::find_order`].
+    /// See [`Error`]; after one that is not [definite](Error::is_definite), ask again with the same key, or [`Self::find_order`].
     pub async fn buy(
         &self,
         item: ItemNumber,
@@ -123,8 +131,8 @@ impl ShopClient {
                 item: Some(item),
                 quantity,
             })
-            .timeout(deadline.remaining() + std::time::Duration::from_millis(500));
-        self.noted(self.peer.send_once(&request).await)
+            .timeout(deadline.remaining() + DEADLINE_MARGIN);
+        self.observe(self.endpoint.send_once(&request).await)
     }
 
     /// `GET /orders/{order}`.
@@ -132,20 +140,20 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn find_order(&self, order: OrderId) -> Result<Response, Error> {
-        self.read(format!("/orders/{order}")).await
+        self.get(format!("/orders/{order}")).await
     }
 
     /// `PUT /stock/{item}`, for the shopkeeper.
     ///
     /// # Errors
-    /// See [`Error`]; where it is not [definite](Error::is_definite), ask again with the same key.
+    /// See [`Error`]; after one that is not [definite](Error::is_definite), ask again with the same key.
     pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result<Response, Error> {
         let request = Request::new(Method::PUT, format!("/stock/{item}"))
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
-            .header_if("authorization", self.authorization())
+            .bearer(self.token.as_deref())
             .json(&change)
-            .timeout(crate::limits::DEADLINE_DEFAULT + std::time::Duration::from_millis(500));
-        self.noted(self.peer.send_once(&request).await)
+            .timeout(limits::DEADLINE_DEFAULT + DEADLINE_MARGIN);
+        self.observe(self.endpoint.send_once(&request).await)
     }
 
     /// `GET /ledger`, for the shopkeeper: one page.
@@ -153,15 +161,15 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn ledger(&self, after: Seq, limit: usize) -> Result<Response, Error> {
-        self.read(format!("/ledger?after={after}&limit={limit}")).await
+        self.get(format!("/ledger?after={after}&limit={limit}")).await
     }
 
-    /// `GET /readyz`: an answer whether it is ready or not.
+    /// `GET /readyz`: a response whether it is ready or not.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn ready(&self) -> Result<Response, Error> {
-        self.read("/readyz".to_owned()).await
+        self.get("/readyz".to_owned()).await
     }
 
     /// `GET /metrics`: Prometheus text.
@@ -169,41 +177,42 @@ impl ShopClient {
     /// # Errors
     /// See [`Error`].
     pub async fn metrics(&self) -> Result<Response, Error> {
-        self.read("/metrics".to_owned()).await
+        self.get("/metrics".to_owned()).await
     }
 
-    /// `GET /events`: from after that entry, or from now on.
+    /// `GET /events`: the events after that entry, or from now on, over one connection.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn events(&self, after: Option<Seq>) -> Result<ShopEvents, Error> {
-        let resume = after.map(|after| (headers::LAST_EVENT_ID, after.to_string()));
-        let response = self.peer.open_stream("/events", resume).await?;
-        Ok(EventStream::new(response, parse_shop_event, || ShopEvent::Heartbeat))
+    pub async fn events(&self, after: Option<Seq>) -> Result<EventStream<ShopEvent>, Error> {
+        let request = Request::get("/events")
+            .header("accept", "text/event-stream")
+            .header_if(headers::LAST_EVENT_ID, after);
+        EventStream::open(&self.endpoint, &request, after, parse_shop_event).await
     }
 
-    async fn read(&self, path: String) -> Result<Response, Error> {
-        let seen = self.last_seq();
+    /// The same over one connection after the other.
+    pub fn follow_events(&self, after: Option<Seq>) -> ReconnectingStream<ShopEvent> {
+        let shop = self.clone();
+        ReconnectingStream::new(after, Backoff::RECONNECT, move |after| {
+            let shop = shop.clone();
+            async move { shop.events(after).await }.boxed()
+        })
+    }
+
+    async fn get(&self, path: String) -> Result<Response, Error> {
+        let last_seq = self.last_seq();
         let request = Request::get(path)
-            .header_if(headers::SEQ, (seen > Seq::ZERO).then_some(seen))
-            .header_if("authorization", self.authorization());
-        self.noted(self.peer.send_idempotent(&request).await)
+            .header_if(headers::SEQ, (last_seq > Seq::ZERO).then_some(last_seq))
+            .bearer(self.token.as_deref());
+        self.observe(self.endpoint.send_idempotent(&request).await)
     }
 
-    fn authorization(&self) -> Option<String> {
-        self.token.as_ref().map(|token| format!("Bearer {token}"))
+    fn observe(&self, response: Result<Response, Error>) -> Result<Response, Error> {
+        response.inspect(|response| {
+            if let Some(seq) = response.seq {
+                self.observe_seq(seq);
+            }
+        })
     }
-
-    fn noted(&self, answer: Result<Response, Error>) -> Result<Response, Error> {
-        if let Ok(Response { seq: Some(seq), .. }) = &answer {
-            self.observe_seq(*seq);
-        }
-        answer
-    }
-}
-
-fn after_field(after: Option<&str>) -> String {
-    after
-        .map(|after| format!("&after={}", encode(after)))
-        .unwrap_or_default()
 }

@@ -1,5 +1,5 @@
-//! Server-sent events (HTML standard, section 9.2.6), cut out of the bytes as they arrive. A rush brings hundreds at once:
-//! nothing is copied but what a chunk leaves unfinished.
+//! The format of server-sent events (HTML standard, section 9.2.6). Only an event that spans chunks is copied: under load
+//! one chunk holds hundreds of them.
 
 use std::borrow::Cow;
 use std::str::Utf8Error;
@@ -7,34 +7,34 @@ use std::str::Utf8Error;
 use bytes::{Bytes, BytesMut};
 use memchr::memchr;
 
-/// The bytes that are no whole event yet.
+/// Splits the received bytes into events; holds those that are not a whole event yet.
 #[derive(Debug, Default)]
 pub(super) struct FrameSplitter {
-    rest: Bytes,
+    pending: Bytes,
 }
 
 impl FrameSplitter {
-    /// Takes what arrived; says how many bytes wait now.
-    pub(super) fn add(&mut self, chunk: Bytes) -> usize {
-        if self.rest.is_empty() {
-            self.rest = chunk;
+    /// Adds a chunk; returns the number of bytes that are pending now.
+    pub(super) fn push(&mut self, chunk: Bytes) -> usize {
+        if self.pending.is_empty() {
+            self.pending = chunk;
         } else {
-            let mut joined = BytesMut::with_capacity(self.rest.len() + chunk.len());
-            joined.extend_from_slice(&self.rest);
+            let mut joined = BytesMut::with_capacity(self.pending.len() + chunk.len());
+            joined.extend_from_slice(&self.pending);
             joined.extend_from_slice(&chunk);
-            self.rest = joined.freeze();
+            self.pending = joined.freeze();
         }
-        self.rest.len()
+        self.pending.len()
     }
 
-    /// The next block of lines, up to the blank one that ends it.
-    pub(super) fn cut(&mut self) -> Option<Bytes> {
+    /// The lines of the next whole event, with the blank line that ends it.
+    pub(super) fn next_frame(&mut self) -> Option<Bytes> {
         let mut start = 0;
-        while let Some(length) = memchr(b'\n', self.rest.get(start..)?) {
+        while let Some(length) = memchr(b'\n', self.pending.get(start..)?) {
             let end = start + length + 1;
-            let is_blank = matches!(self.rest.get(start..end)?, b"\n" | b"\r\n");
+            let is_blank = matches!(self.pending.get(start..end)?, b"\n" | b"\r\n");
             if is_blank {
-                return Some(self.rest.split_to(end));
+                return Some(self.pending.split_to(end));
             }
             start = end;
         }
@@ -42,31 +42,29 @@ impl FrameSplitter {
     }
 }
 
-/// What a block of lines says.
+/// One event, or a comment.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Event<'a> {
-    /// The event's type.
+pub(super) struct RawEvent<'a> {
+    /// Its type, empty if it has none.
     pub(super) name: &'a str,
-    /// Its data; without any it is no event.
+    /// `None` for a comment and for other fields alone, which are not an event.
     pub(super) data: Option<Cow<'a, str>>,
-    /// Whether there is a comment in it, which is only a sign of life.
-    pub(super) has_comment: bool,
 }
 
-impl<'a> Event<'a> {
-    pub(super) fn read(block: &'a [u8]) -> Result<Self, Utf8Error> {
+impl<'a> RawEvent<'a> {
+    pub(super) fn parse(frame: &'a [u8]) -> Result<Self, Utf8Error> {
         let mut event = Self::default();
-        let mut rest = str::from_utf8(block)?;
+        let mut rest = str::from_utf8(frame)?;
         while let Some(end) = memchr(b'\n', rest.as_bytes()) {
             let (line, after) = rest.split_at(end);
             rest = after.get(1..).unwrap_or_default();
-            event.add(line.strip_suffix('\r').unwrap_or(line));
+            event.add_field(line.strip_suffix('\r').unwrap_or(line));
         }
         Ok(event)
     }
 
-    fn add(&mut self, line: &'a str) {
-        // A field's name is a few letters: found sooner than a search has begun.
+    fn add_field(&mut self, line: &'a str) {
+        // A field's name is so short that a plain loop is faster than `memchr`.
         let (field, value) = match line.bytes().position(|byte| byte == b':') {
             Some(colon) => (
                 line.get(..colon).unwrap_or_default(),
@@ -83,7 +81,6 @@ impl<'a> Event<'a> {
                     Some(before) => Cow::Owned(format!("{before}\n{value}")),
                 });
             }
-            "" if !line.is_empty() => self.has_comment = true,
             _ => {}
         }
     }
@@ -100,35 +97,33 @@ mod tests {
         retry: 3\nevent:stock\ndata:x\n\n\n\
         data\n\nevent: \u{fc}ber\ndata: \u{1f4da}\n\n";
 
-    fn read(blocks: &[Bytes]) -> Vec<Event<'_>> {
-        blocks.iter().map(|block| Event::read(block).unwrap()).collect()
+    fn parse(frames: &[Bytes]) -> Vec<RawEvent<'_>> {
+        frames.iter().map(|frame| RawEvent::parse(frame).unwrap()).collect()
     }
 
-    fn event<'a>(name: &'a str, data: &'a str) -> Event<'a> {
-        Event {
+    fn event<'a>(name: &'a str, data: &'a str) -> RawEvent<'a> {
+        RawEvent {
             name,
             data: Some(data.into()),
-            has_comment: false,
         }
     }
 
     proptest! {
         #[test]
-        fn every_event_comes_out_however_the_bytes_arrive(mut cuts in prop::collection::vec(0..STREAM.len(), 0..40)) {
+        fn every_event_is_found_wherever_the_chunks_end(mut cuts in prop::collection::vec(0..STREAM.len(), 0..40)) {
             cuts.sort_unstable();
-            let (mut cutter, mut blocks, mut from) = (FrameSplitter::default(), Vec::new(), 0);
+            let (mut splitter, mut frames, mut from) = (FrameSplitter::default(), Vec::new(), 0);
             for to in cuts.into_iter().chain([STREAM.len()]) {
-                cutter.add(Bytes::copy_from_slice(&STREAM.as_bytes()[from..to]));
-                blocks.extend(std::iter::from_fn(|| cutter.cut()));
+                splitter.push(Bytes::copy_from_slice(&STREAM.as_bytes()[from..to]));
+                frames.extend(std::iter::from_fn(|| splitter.next_frame()));
                 from = to;
             }
-            let comment = Event { has_comment: true, ..Event::default() };
-            assert_eq!(read(&blocks), [
-                comment,
+            assert_eq!(parse(&frames), [
+                RawEvent::default(),
                 event("hello", "{\"seq\":7}"),
                 event("", "first\nsecond: line"),
                 event("stock", "x"),
-                Event::default(),
+                RawEvent::default(),
                 event("", ""),
                 event("\u{fc}ber", "\u{1f4da}"),
             ]);
@@ -136,12 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn half_an_event_waits_and_what_is_no_text_is_refused() {
-        let mut cutter = FrameSplitter::default();
-        assert_eq!(cutter.add(Bytes::from_static(b"data: half")), 10);
-        assert_eq!(cutter.cut(), None);
-        assert_eq!(cutter.add(Bytes::from_static(b" a line\n")), 18);
-        assert_eq!(cutter.cut(), None);
-        assert!(Event::read(b"data: \xff\n\n").is_err());
+    fn half_an_event_is_held_back_and_invalid_utf8_is_an_error() {
+        let mut splitter = FrameSplitter::default();
+        assert_eq!(splitter.push(Bytes::from_static(b"data: half")), 10);
+        assert_eq!(splitter.next_frame(), None);
+        assert_eq!(splitter.push(Bytes::from_static(b" a line\n")), 18);
+        assert_eq!(splitter.next_frame(), None);
+        assert!(RawEvent::parse(b"data: \xff\n\n").is_err());
     }
 }

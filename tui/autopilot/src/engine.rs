@@ -12,10 +12,10 @@ use common::wire::Receipt;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::audit::{Findings, History, InFlight, Run, Sight};
-use super::conductor::conduct;
+use super::audit::{Findings, History, Run, StockObservation, Watermark};
 use super::outcome::{Outcome, Verb};
 use super::report::{Latency, Report};
+use super::runner;
 use super::settings::SHOPPERS_MAX;
 use super::snapshot::{Phase, STOCK_ROWS_MAX, Snapshot, VerbRow};
 use super::stock::Stocks;
@@ -45,23 +45,23 @@ pub(super) struct Shared {
     /// Ends the shopping.
     pub(super) stopping: CancellationToken,
     /// Ends the waiting of those for whom no operations are left.
-    pub(super) used_up: CancellationToken,
+    pub(super) budget_exhausted: CancellationToken,
     /// Ends the audit.
-    pub(super) hurry: CancellationToken,
+    pub(super) abort: CancellationToken,
     claimed: AtomicU64,
     /// The mark of this run's orders.
     pub(super) run: Run,
-    pub(super) in_flight: InFlight,
+    pub(super) watermark: Watermark,
     history: Mutex<History>,
     /// When it all began, for the times in the history.
     clock: Instant,
-    gathered: Mutex<Gathered>,
+    stats: Mutex<RunStats>,
     pub(super) phase: watch::Sender<Progress>,
 }
 
 /// What the shoppers told.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(super) struct RunStats {
     pub(super) tally: Tally,
     pub(super) stocks: Stocks,
     /// What the shoppers found wrong themselves.
@@ -69,7 +69,7 @@ pub(super) struct Gathered {
     /// How many violations the auditor has found in the ledger so far.
     pub(super) violations: u64,
     /// Why the last operation got no answer, where it got none.
-    pub(super) trouble: Option<String>,
+    pub(super) last_error: Option<String>,
     /// When the measuring began.
     pub(super) began: Option<Instant>,
     /// How long they shopped, once they have all stopped.
@@ -87,9 +87,9 @@ pub(super) enum Progress {
 }
 
 impl Shared {
-    pub(super) fn gathered(&self) -> MutexGuard<'_, Gathered> {
+    pub(super) fn stats(&self) -> MutexGuard<'_, RunStats> {
         // Counters stay usable whatever a panicking holder left half counted.
-        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn history(&self) -> MutexGuard<'_, History> {
@@ -109,27 +109,27 @@ impl Shared {
         self.claimed.fetch_add(1, Ordering::Relaxed) < most
     }
 
-    pub(super) fn record(&self, verb: Verb, outcome: Outcome, latency: Duration, trouble: Option<ClientError>) {
-        let trouble = trouble
+    pub(super) fn record(&self, verb: Verb, outcome: Outcome, latency: Duration, last_error: Option<ClientError>) {
+        let last_error = last_error
             .filter(|_| outcome != Outcome::SoldOut)
             .map(|error| text::sanitize(&error.to_string()).into_owned());
-        let mut gathered = self.gathered();
-        gathered.tally.record(verb, outcome, latency);
-        gathered.trouble = trouble;
+        let mut stats = self.stats();
+        stats.tally.record(verb, outcome, latency);
+        stats.last_error = last_error;
     }
 
-    pub(super) fn saw(&self, books: &[Sight]) {
-        let mut gathered = self.gathered();
+    pub(super) fn observe(&self, books: &[StockObservation]) {
+        let mut stats = self.stats();
         for book in books {
-            gathered.stocks.saw(book.item, book.stock, book.seq);
+            stats.stocks.observe(book.item, book.stock, book.seq);
         }
     }
 
     pub(super) fn sold(&self, receipt: &Receipt) {
-        let mut gathered = self.gathered();
-        gathered.stocks.sold(receipt.item, receipt.quantity);
+        let mut stats = self.stats();
+        stats.stocks.sold(receipt.item, receipt.quantity);
         if let Some(stock) = receipt.stock {
-            gathered.stocks.saw(receipt.item, stock, receipt.seq);
+            stats.stocks.observe(receipt.item, stock, receipt.seq);
         }
     }
 }
@@ -146,37 +146,37 @@ impl Autopilot {
             shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),
             paused: false,
         };
-        let (history, in_flight) = History::new(tempfile::tempfile(), SHOPPERS_MAX);
+        let (history, watermark) = History::new(tempfile::tempfile(), SHOPPERS_MAX);
         let shared = Arc::new(Shared {
             shop,
             settings,
             control: watch::Sender::new(control),
             stopping: stopping.clone(),
-            used_up: CancellationToken::new(),
-            hurry: CancellationToken::new(),
+            budget_exhausted: CancellationToken::new(),
+            abort: CancellationToken::new(),
             claimed: AtomicU64::new(0),
             run: Run::draw(),
-            in_flight,
+            watermark,
             history: Mutex::new(history),
             clock: Instant::now(),
-            gathered: Mutex::new(Gathered {
+            stats: Mutex::new(RunStats {
                 tally: Tally::new(),
                 stocks: Stocks::default(),
                 findings: Findings::default(),
                 violations: 0,
-                trouble: None,
+                last_error: None,
                 began: None,
                 elapsed: None,
             }),
             phase: watch::Sender::new(Progress::Starting),
         });
-        let conducting = Arc::clone(&shared);
+        let running = Arc::clone(&shared);
         tokio::spawn(async move {
-            let progress = match conduct(&conducting).await {
+            let progress = match runner::run(&running).await {
                 Ok(report) => Progress::Ended(Arc::new(report)),
                 Err(error) => Progress::Failed(error),
             };
-            conducting.phase.send_replace(progress);
+            running.phase.send_replace(progress);
         });
         Handle {
             shared,
@@ -215,7 +215,7 @@ impl Handle {
     }
 
     /// Waits until the shoppers shop; false where they never did.
-    pub async fn begun(&self) -> bool {
+    pub async fn started(&self) -> bool {
         let mut phase = self.shared.phase.subscribe();
         let begun = phase.wait_for(|progress| !matches!(progress, Progress::Starting)).await;
         begun.is_ok_and(|progress| matches!(*progress, Progress::Running))
@@ -223,16 +223,16 @@ impl Handle {
 
     /// Copies sold so far, the warm-up's included.
     pub fn sold(&self) -> u64 {
-        self.shared.gathered().stocks.0.values().map(|book| book.sold).sum()
+        self.shared.stats().stocks.0.values().map(|book| book.sold).sum()
     }
 
     /// Operations that ended so far.
     pub fn answered(&self) -> u64 {
-        self.shared.gathered().tally.requests()
+        self.shared.stats().tally.requests()
     }
 
     /// Waits until the shopping is over; the audit may still go on.
-    pub async fn shopped(&self) {
+    pub async fn workload_finished(&self) {
         self.shared.stopping.cancelled().await;
     }
 
@@ -246,9 +246,9 @@ impl Handle {
     }
 
     /// Stops at once, without an audit; the report says so.
-    pub fn hurry(&self) {
+    pub fn abort(&self) {
         self.shared.stopping.cancel();
-        self.shared.hurry.cancel();
+        self.shared.abort.cancel();
     }
 
     /// Waits until the run has ended, by itself or because it was stopped.
@@ -279,10 +279,10 @@ fn snapshot(shared: &Shared) -> Snapshot {
         Progress::Failed(_) => (Phase::Failed, None),
     };
     let settings = &shared.settings;
-    let gathered = shared.gathered();
-    let (copies_start, copies_left) = gathered.stocks.sums();
+    let stats = shared.stats();
+    let (copies_start, copies_left) = stats.stocks.sums();
     let row = |verb| {
-        let counted = gathered.tally.verb(verb);
+        let counted = stats.tally.verb(verb);
         VerbRow {
             verb,
             share: settings.mix.share(verb),
@@ -296,25 +296,25 @@ fn snapshot(shared: &Shared) -> Snapshot {
         seed: settings.seed,
         mix: settings.mix.name,
         shoppers: control.shoppers,
-        elapsed: elapsed(&gathered),
+        elapsed: elapsed(&stats),
         duration: settings.duration,
         requests_max: settings.requests,
-        requests: gathered.tally.requests(),
+        requests: stats.tally.requests(),
         verbs: Verb::ALL.map(row),
-        outcomes: gathered.tally.outcomes,
-        series: gathered.tally.series.iter().copied().collect(),
-        stock: gathered.stocks.rows(STOCK_ROWS_MAX),
-        books: gathered.stocks.0.len(),
+        outcomes: stats.tally.outcomes,
+        series: stats.tally.series.iter().copied().collect(),
+        stock: stats.stocks.rows(STOCK_ROWS_MAX),
+        books: stats.stocks.0.len(),
         copies_start,
         copies_left,
-        trouble: gathered.trouble.clone(),
-        violations: gathered.findings.violations() + gathered.violations,
+        last_error: stats.last_error.clone(),
+        violations: stats.findings.violations() + stats.violations,
         verdict,
     }
 }
 
 /// How long the shoppers have shopped, or shopped.
-pub(super) fn elapsed(gathered: &Gathered) -> Duration {
-    let running = || gathered.began.map(|began| began.elapsed());
-    gathered.elapsed.or_else(running).unwrap_or_default()
+pub(super) fn elapsed(stats: &RunStats) -> Duration {
+    let running = || stats.began.map(|began| began.elapsed());
+    stats.elapsed.or_else(running).unwrap_or_default()
 }

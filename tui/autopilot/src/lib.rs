@@ -5,20 +5,20 @@
 
 mod audit;
 pub mod axis;
-pub mod cockpit;
-mod conductor;
+pub mod controller;
 mod engine;
 pub mod faults;
+mod html_report;
 mod mix;
 mod outcome;
 mod pace;
-mod page;
 mod plan;
 mod popularity;
 mod report;
+mod runner;
+mod sample;
 mod series;
 mod settings;
-mod shelf;
 mod shopkeeper;
 mod shopper;
 mod snapshot;
@@ -39,9 +39,9 @@ pub use pace::{Pace, Think};
 pub use plan::{Operation, Plan, Plans};
 pub use popularity::Popularity;
 pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict, ms};
+pub use sample::BookSample;
 pub use series::Overview;
 pub use settings::{SHOPPERS_MAX, Settings};
-pub use shelf::Shelf;
 pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
 pub use tally::{SERIES_SECONDS_MAX, Second};
 pub use workload::{Share, Shares, Workload};
@@ -51,7 +51,7 @@ pub use workload::{Share, Shares, Workload};
 pub enum Error {
     /// The store gave no books to shop for.
     #[error("{0}")]
-    Shelf(#[from] client::Error),
+    Books(#[from] client::Error),
     /// The store has no books.
     #[error("the store has no books to shop for")]
     NoBooks,

@@ -15,7 +15,7 @@ use super::Settings;
 use super::mix::Mix;
 use super::outcome::Verb;
 use super::popularity::{Popularity, Ranks};
-use super::shelf::Shelf;
+use super::sample::BookSample;
 
 /// How many operations of each shopper are written to a plan's file.
 pub(super) const WRITTEN_OPERATIONS: u64 = 10_000;
@@ -67,19 +67,19 @@ pub struct Plans {
     quantity: Quantity,
     ranks: Option<Ranks>,
     popularity: Popularity,
-    shelf: Arc<Shelf>,
+    sample: Arc<BookSample>,
 }
 
 impl Plans {
     /// The plans over a shelf with at least one book.
-    pub fn new(settings: &Settings, shelf: Arc<Shelf>) -> Self {
+    pub fn new(settings: &Settings, sample: Arc<BookSample>) -> Self {
         Self {
             seed: settings.seed,
             mix: settings.mix,
             quantity: settings.quantity,
-            ranks: Ranks::of(settings.popularity, shelf.books.len()),
+            ranks: Ranks::of(settings.popularity, sample.books.len()),
             popularity: settings.popularity,
-            shelf,
+            sample,
         }
     }
 
@@ -124,11 +124,11 @@ impl Plans {
             take(&self.mix.weight(verb).to_le_bytes());
         }
         take(&self.quantity.get().to_le_bytes());
-        for topic in &self.shelf.topics {
+        for topic in &self.sample.topics {
             take(topic.as_bytes());
             take(&[0]);
         }
-        for book in &self.shelf.books {
+        for book in &self.sample.books {
             take(&book.item.get().to_le_bytes());
         }
         if let Popularity::Zipf(exponent) = self.popularity {
@@ -164,13 +164,13 @@ impl<'a> Plan<'a> {
     }
 
     fn topic(&mut self) -> Option<&'a Arc<str>> {
-        let topics = &self.plans.shelf.topics;
+        let topics = &self.plans.sample.topics;
         let place = self.below(u64::try_from(topics.len()).ok()?);
         topics.get(usize::try_from(place).ok()?)
     }
 
     fn book(&mut self) -> Option<ItemNumber> {
-        let books = &self.plans.shelf.books;
+        let books = &self.plans.sample.books;
         let place = match &self.plans.ranks {
             Some(ranks) => ranks.choose(self.numbers.next_u64()),
             None => usize::try_from(self.below(u64::try_from(books.len()).ok()?)).ok()?,
@@ -208,48 +208,48 @@ struct Written {
 
 #[cfg(test)]
 mod tests {
-    use super::super::shelf::tests::four_books;
+    use super::super::sample::tests::four_books;
     use super::*;
 
-    fn plans(seed: u64, shelf: &Shelf) -> Plans {
+    fn plans(seed: u64, sample: &BookSample) -> Plans {
         let settings = Settings {
             seed,
             ..Settings::default()
         };
-        Plans::new(&settings, Arc::new(shelf.clone()))
+        Plans::new(&settings, Arc::new(sample.clone()))
     }
 
-    fn plan(seed: u64, shopper: u32, shelf: &Shelf) -> Vec<Operation> {
-        plans(seed, shelf).of(shopper).take(1_000).collect()
+    fn plan(seed: u64, shopper: u32, sample: &BookSample) -> Vec<Operation> {
+        plans(seed, sample).of(shopper).take(1_000).collect()
     }
 
     #[test]
     fn the_same_seed_gives_the_same_plan() {
-        let shelf = four_books();
-        assert_eq!(plan(1, 0, &shelf), plan(1, 0, &shelf));
-        let mut stocked = shelf.clone();
+        let sample = four_books();
+        assert_eq!(plan(1, 0, &sample), plan(1, 0, &sample));
+        let mut stocked = sample.clone();
         for book in &mut stocked.books {
             book.start = common::Stock::ZERO;
         }
-        assert_eq!(plan(1, 0, &shelf), plan(1, 0, &stocked), "a stock changed the plan");
+        assert_eq!(plan(1, 0, &sample), plan(1, 0, &stocked), "a stock changed the plan");
     }
 
     #[test]
     fn another_seed_or_another_shopper_gives_another_plan() {
-        let shelf = four_books();
-        assert_ne!(plan(1, 0, &shelf), plan(2, 0, &shelf));
-        assert_ne!(plan(1, 0, &shelf), plan(1, 1, &shelf));
+        let sample = four_books();
+        assert_ne!(plan(1, 0, &sample), plan(2, 0, &sample));
+        assert_ne!(plan(1, 0, &sample), plan(1, 1, &sample));
     }
 
     #[test]
     fn every_verb_and_every_subject_is_as_likely_as_the_mix_says() {
-        let shelf = four_books();
-        let operations: Vec<_> = plans(7, &shelf).of(0).take(30_000).collect();
+        let sample = four_books();
+        let operations: Vec<_> = plans(7, &sample).of(0).take(30_000).collect();
         for verb in Verb::ALL {
             let count = operations.iter().filter(|operation| operation.verb() == verb).count();
             assert!((9_500..10_500).contains(&count), "{verb:?}: {count}");
         }
-        for book in &shelf.books {
+        for book in &sample.books {
             let buy = Operation::Buy {
                 item: book.item,
                 quantity: Quantity::ONE,
@@ -261,9 +261,9 @@ mod tests {
 
     #[test]
     fn a_written_plan_names_shopper_step_and_operation() {
-        let shelf = four_books();
+        let sample = four_books();
         let mut out = Vec::new();
-        plans(1, &shelf).write(&mut out, 2).unwrap();
+        plans(1, &sample).write(&mut out, 2).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert_eq!(text.lines().count(), 20_000);
         // What a seed means is a promise: these lines may never change.
@@ -273,29 +273,29 @@ mod tests {
 
     #[test]
     fn a_fingerprint_tells_plans_apart() {
-        let shelf = four_books();
-        let name = |seed| plans(seed, &shelf).fingerprint();
+        let sample = four_books();
+        let name = |seed| plans(seed, &sample).fingerprint();
         assert_eq!(name(1), name(1));
         assert_ne!(name(1), name(2));
-        let mut popular = plans(1, &shelf);
+        let mut popular = plans(1, &sample);
         popular.popularity = Popularity::Zipf(1.0);
         assert_ne!(name(1), popular.fingerprint());
     }
 
     #[test]
     fn popular_books_are_wanted_more_and_the_verbs_stay_the_same() {
-        let shelf = four_books();
+        let sample = four_books();
         let settings = Settings {
             seed: 1,
             popularity: Popularity::Zipf(1.0),
             ..Settings::default()
         };
-        let popular: Vec<_> = Plans::new(&settings, Arc::new(shelf.clone()))
+        let popular: Vec<_> = Plans::new(&settings, Arc::new(sample.clone()))
             .of(0)
             .take(1_000)
             .collect();
         let verbs = |plan: &[Operation]| plan.iter().map(Operation::verb).collect::<Vec<_>>();
-        assert_eq!(verbs(&popular), verbs(&plan(1, 0, &shelf)));
+        assert_eq!(verbs(&popular), verbs(&plan(1, 0, &sample)));
         let wanted = |item| {
             let first =
                 |operation: &&Operation| matches!(operation, Operation::Lookup { item: of } if of.get() == item);

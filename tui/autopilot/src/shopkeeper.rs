@@ -6,9 +6,9 @@ use std::time::Duration;
 use common::wire::{Book, StockChange};
 use common::{Deadline, ItemNumber, Quantity, limits};
 
-use super::audit::{Act, ActKind, Asked, Key, SHOPKEEPER, Sight};
+use super::audit::{Asked, Key, OperationKind, OperationRecord, SHOPKEEPER, StockObservation};
 use super::engine::Shared;
-use common::client::{Settled, settle};
+use common::client::{Resolution, send_until_decided};
 
 /// How often the shopkeeper goes along the shelves.
 const ROUND: Duration = Duration::from_millis(50);
@@ -21,7 +21,7 @@ pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
             () = shared.stopping.cancelled() => return,
             () = tokio::time::sleep(ROUND) => {}
         }
-        let low = shared.gathered().stocks.below(copies.div_ceil(2));
+        let low = shared.stats().stocks.below(copies.div_ceil(2));
         for item in low {
             if shared.stopping.is_cancelled() {
                 return;
@@ -37,32 +37,32 @@ pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
 }
 
 async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
-    shared.in_flight.begin(SHOPKEEPER, shared.shop.last_seq());
+    shared.watermark.begin(SHOPKEEPER, shared.shop.last_seq());
     shared.history().asks(key);
     let invoked_us = shared.now_us();
     let order = shared.run.order(key);
     let change = StockChange::By(i64::from(copies));
     let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
-    let settled = settle(deadline, || shared.shop.restock(item, change, order)).await;
+    let settled = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
     let unknown = Asked {
         item,
         quantity: Quantity::ONE,
     };
     let mut history = shared.history();
     match settled {
-        Settled::Decided(answer) => match answer.parse::<Book>() {
+        Resolution::Decided(answer) => match answer.parse::<Book>() {
             Ok(book) => {
-                history.acknowledged(&Act {
+                history.acknowledged(&OperationRecord {
                     seq: book.seq,
                     invoked_us,
                     answered_us: shared.now_us(),
                     key,
                     item: book.item,
-                    kind: ActKind::Restocked(copies),
+                    kind: OperationKind::Restocked(copies),
                     stock: Some(book.stock),
                 });
                 drop(history);
-                shared.saw(&[Sight {
+                shared.observe(&[StockObservation {
                     item: book.item,
                     seq: book.seq,
                     stock: book.stock,
@@ -71,8 +71,8 @@ async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
             Err(_) if answer.is_success() => history.unsettled(key, unknown),
             Err(_) => history.refused(key),
         },
-        Settled::NotTaken(_) => history.refused(key),
-        Settled::Unknown(_) => history.unsettled(key, unknown),
+        Resolution::NotApplied(_) => history.refused(key),
+        Resolution::Unknown(_) => history.unsettled(key, unknown),
     }
-    shared.in_flight.end(SHOPKEEPER);
+    shared.watermark.end(SHOPKEEPER);
 }

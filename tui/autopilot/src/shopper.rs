@@ -1,7 +1,7 @@
 //! One shopper: follows its plan, one operation after the other, and tells the tally how each ended and the audit what it
 //! was told.
 
-mod again;
+mod idempotency_check;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use tokio::sync::watch;
 
-use again::Told;
+use idempotency_check::Decided;
 
-use super::audit::{Act, ActKind, Asked, Check, Key, Memory, Sight};
+use super::audit::{Asked, Check, Key, Memory, OperationKind, OperationRecord, StockObservation};
 use super::engine::{Control, Shared};
 use super::outcome::{Outcome, of_failed_read, of_status};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
 use common::backoff::Backoff;
-use common::client::{Settled, settle};
+use common::client::{Resolution, send_until_decided};
 
 /// How long a purchase that is on its way may still take once the run was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
@@ -54,18 +54,18 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
                     () = stopped.as_mut() => None,
                 },
             };
-            let Some((outcome, trouble)) = performed else { break };
-            shared.record(verb, outcome, due.elapsed(), trouble);
+            let Some((outcome, last_error)) = performed else { break };
+            shared.record(verb, outcome, due.elapsed(), last_error);
             shopper.rested = outcome != Outcome::Unavailable;
         }
     }
-    shopper.ask_again().await;
+    shopper.check_idempotency().await;
 }
 
 /// A page of books.
 #[derive(Debug, Deserialize)]
-struct Sights {
-    books: Vec<Sight>,
+struct StockObservations {
+    books: Vec<StockObservation>,
 }
 
 struct Shopper<'a> {
@@ -75,14 +75,14 @@ struct Shopper<'a> {
     control: watch::Receiver<Control>,
     /// When the next operation is due, where that is set.
     due: Option<(Instant, Duration)>,
-    thoughts: ChaCha8Rng,
+    think_rng: ChaCha8Rng,
     has_begun: bool,
     /// Whether the store was there.
     rested: bool,
     backoff: Backoff,
     memory: Memory,
     orders: u32,
-    told: [Option<Told>; 2],
+    told: [Option<Decided>; 2],
 }
 
 impl<'a> Shopper<'a> {
@@ -94,7 +94,7 @@ impl<'a> Shopper<'a> {
             number,
             control: shared.control.subscribe(),
             due: None,
-            thoughts: plan::numbers(shared.settings.seed, THINKING + u64::from(number)),
+            think_rng: plan::numbers(shared.settings.seed, THINKING + u64::from(number)),
             has_begun: false,
             rested: true,
             backoff: Backoff::RESEND,
@@ -129,7 +129,7 @@ impl<'a> Shopper<'a> {
         if !self.control.borrow().lets(self.number) {
             let number = self.number;
             tokio::select! {
-                () = self.shared.used_up.cancelled() => return None,
+                () = self.shared.budget_exhausted.cancelled() => return None,
                 turn = self.control.wait_for(|control| control.lets(number)) => drop(turn.ok()?),
             }
             // What was due while it had to wait is not made up for.
@@ -147,7 +147,7 @@ impl<'a> Shopper<'a> {
                 return Some(begins);
             }
             (None, Pace::Closed(think)) if self.has_begun => {
-                let pause = think.pause(&mut self.thoughts);
+                let pause = think.pause(&mut self.think_rng);
                 if !pause.is_zero() {
                     tokio::time::sleep(pause).await;
                 }
@@ -158,7 +158,7 @@ impl<'a> Shopper<'a> {
         if self.rested {
             self.backoff.reset();
         } else {
-            tokio::time::sleep(self.backoff.next_pause()).await;
+            tokio::time::sleep(self.backoff.next_delay()).await;
         }
         Some(Instant::now())
     }
@@ -169,19 +169,19 @@ impl<'a> Shopper<'a> {
         let (answer, found) = match operation {
             Operation::Search { topic } => {
                 let answer = self.shop.search_topic(topic, None, PAGE_BOOKS_DEFAULT).await;
-                let found = parse::<Sights>(&answer).map(|page| page.books);
+                let found = parse::<StockObservations>(&answer).map(|page| page.books);
                 (answer, found)
             }
             Operation::Lookup { item } | Operation::Buy { item, .. } => {
                 let answer = self.shop.lookup(*item).await;
-                let found = parse::<Sight>(&answer).map(|book| vec![book]);
+                let found = parse::<StockObservation>(&answer).map(|book| vec![book]);
                 (answer, found)
             }
         };
         self.shared.shop.observe_seq(self.shop.last_seq());
         match found {
             Ok(books) => {
-                self.shared.saw(&books);
+                self.shared.observe(&books);
                 self.looks(&books, seen, answer.ok().and_then(|answer| answer.seq));
                 (Outcome::Found, None)
             }
@@ -190,7 +190,7 @@ impl<'a> Shopper<'a> {
     }
 
     /// Compares what is shown with what was seen before.
-    fn looks(&mut self, books: &[Sight], seen: Seq, seq: Option<Seq>) {
+    fn looks(&mut self, books: &[StockObservation], seen: Seq, seq: Option<Seq>) {
         let mut wrong = Vec::new();
         if let Some(seq) = seq.filter(|seq| *seq < seen) {
             wrong.push(format!(
@@ -204,13 +204,13 @@ impl<'a> Shopper<'a> {
     }
 
     fn report(&self, looked_at: usize, wrong: Vec<String>) {
-        let mut gathered = self.shared.gathered();
-        gathered
+        let mut stats = self.shared.stats();
+        stats
             .findings
             .count(Check::ReadsGoForward, u64::try_from(looked_at).unwrap_or(0));
         for what in wrong {
             let detail = format!("shopper {}: {what}", self.number);
-            gathered.findings.add(Check::ReadsGoForward, detail, Vec::new());
+            stats.findings.add(Check::ReadsGoForward, detail, Vec::new());
         }
     }
 
@@ -226,12 +226,12 @@ impl<'a> Shopper<'a> {
         let asked = Asked { item, quantity };
         let is_audited = shared.shop.is_shopkeeper();
         if is_audited {
-            shared.in_flight.begin(shopper, shared.shop.last_seq());
+            shared.watermark.begin(shopper, shared.shop.last_seq());
             shared.history().asks(key);
         }
         let invoked_us = shared.now_us();
         let settled = self.settle(key, asked).await;
-        let (outcome, receipt, trouble) = match settled {
+        let (outcome, receipt, last_error) = match settled {
             Some(settled) => read_settled(settled),
             None => (Outcome::Unknown, None, None),
         };
@@ -239,13 +239,13 @@ impl<'a> Shopper<'a> {
         if is_audited {
             let mut history = shared.history();
             match (&receipt, outcome) {
-                (Some(receipt), Outcome::Sold) => history.acknowledged(&Act {
+                (Some(receipt), Outcome::Sold) => history.acknowledged(&OperationRecord {
                     seq: receipt.seq,
                     invoked_us,
                     answered_us: shared.now_us(),
                     key,
                     item: receipt.item,
-                    kind: ActKind::Sold(
+                    kind: OperationKind::Sold(
                         Quantity::try_from(u64::from(receipt.quantity)).unwrap_or(quantity),
                         receipt.cost,
                     ),
@@ -255,16 +255,16 @@ impl<'a> Shopper<'a> {
                 _ => history.refused(key),
             }
             drop(history);
-            shared.in_flight.end(shopper);
+            shared.watermark.end(shopper);
         }
         self.keeps(key, asked, outcome, receipt);
-        (outcome, trouble)
+        (outcome, last_error)
     }
 
-    async fn settle(&self, key: Key, asked: Asked) -> Option<Settled> {
+    async fn settle(&self, key: Key, asked: Asked) -> Option<Resolution> {
         let order = self.shared.run.order(key);
         let deadline = Deadline::after(self.shared.settings.patience);
-        let purchase = settle(deadline, || {
+        let purchase = send_until_decided(deadline, || {
             self.shop.buy(asked.item, asked.quantity, Some(order), deadline)
         });
         tokio::select! {
@@ -281,7 +281,7 @@ impl<'a> Shopper<'a> {
     fn keeps(&mut self, key: Key, asked: Asked, outcome: Outcome, receipt: Option<Receipt>) {
         if let Some(receipt) = &receipt {
             self.shared.sold(receipt);
-            let sight = |stock| Sight {
+            let sight = |stock| StockObservation {
                 item: receipt.item,
                 seq: receipt.seq,
                 stock,
@@ -291,8 +291,8 @@ impl<'a> Shopper<'a> {
         }
         let [sold, refused] = &mut self.told;
         match outcome {
-            Outcome::Sold => *sold = Some(Told { key, asked, receipt }),
-            Outcome::SoldOut => *refused = Some(Told { key, asked, receipt }),
+            Outcome::Sold => *sold = Some(Decided { key, asked, receipt }),
+            Outcome::SoldOut => *refused = Some(Decided { key, asked, receipt }),
             _ => {}
         }
     }
@@ -303,18 +303,18 @@ fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Response, Error>) -> Re
 }
 
 /// How a purchase ended, with its receipt where it was sold.
-fn read_settled(settled: Settled) -> (Outcome, Option<Receipt>, Option<Error>) {
+fn read_settled(settled: Resolution) -> (Outcome, Option<Receipt>, Option<Error>) {
     match settled {
-        Settled::Decided(answer) => match answer.parse::<Receipt>() {
+        Resolution::Decided(answer) => match answer.parse::<Receipt>() {
             Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
             Ok(_) => (Outcome::SoldOut, None, None),
             // The request was answered as a success and nobody can read what it says.
             Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
             Err(error) => (of_status(answer.status), None, Some(error)),
         },
-        Settled::NotTaken(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
-        Settled::NotTaken(Err(error)) => (Outcome::Unavailable, None, Some(error)),
-        Settled::Unknown(last) => {
+        Resolution::NotApplied(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
+        Resolution::NotApplied(Err(error)) => (Outcome::Unavailable, None, Some(error)),
+        Resolution::Unknown(last) => {
             let error = last.and_then(|answer| answer.parse::<Receipt>()).err();
             (Outcome::Unknown, None, error)
         }

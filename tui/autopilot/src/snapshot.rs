@@ -107,7 +107,7 @@ pub struct Snapshot {
     /// Copies left over all books.
     pub copies_left: u64,
     /// Why the store is away, while it is.
-    pub trouble: Option<String>,
+    pub last_error: Option<String>,
     /// Violations that the audit has found so far.
     pub violations: u64,
     /// The audit's verdict, once there is one.

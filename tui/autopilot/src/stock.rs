@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::{ItemNumber, Seq, Stock};
 
-use super::shelf::Shelf;
+use super::sample::BookSample;
 use super::snapshot::StockRow;
 
 /// One book's state.
@@ -25,8 +25,8 @@ pub(super) struct Shelved {
 pub(super) struct Stocks(pub(super) BTreeMap<ItemNumber, Shelved>);
 
 impl Stocks {
-    pub(super) fn of(shelf: &Shelf) -> Self {
-        let shelved = shelf.books.iter().map(|book| {
+    pub(super) fn of(sample: &BookSample) -> Self {
+        let shelved = sample.books.iter().map(|book| {
             let state = Shelved {
                 title: Arc::clone(&book.title),
                 start: book.start,
@@ -40,7 +40,7 @@ impl Stocks {
     }
 
     /// Notes a stock that an answer told of.
-    pub(super) fn saw(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
+    pub(super) fn observe(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
         if let Some(book) = self.0.get_mut(&item).filter(|book| book.seq < seq) {
             (book.left, book.seq) = (stock, seq);
         }

@@ -10,7 +10,7 @@ use super::{Error, Exit, Interrupt};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::runtime::{self, Left};
 use crate::shop;
-use autopilot::cockpit::Watched;
+use autopilot::controller::WatchedRun;
 use autopilot::{Handle, Phase};
 
 /// Shows a run until it ends or the customer leaves.
@@ -29,7 +29,7 @@ pub(super) async fn run(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrup
 /// Ends the run behind a screen that is gone.
 async fn land(
     left: Result<Left, runtime::Error>,
-    runs: watch::Receiver<Watched>,
+    runs: watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
     mut interrupt: Interrupt,
@@ -49,7 +49,7 @@ async fn land(
         run.ended().await?
     } else if exit == Exit::HungUp {
         // Nobody waits for the audit.
-        run.hurry();
+        run.abort();
         run.ended().await?
     } else {
         wind_up(&run, interrupt).await?
@@ -58,9 +58,9 @@ async fn land(
 }
 
 /// Waits until a run ends by itself: one that a key stopped stays on the screen.
-async fn ended(mut runs: watch::Receiver<Watched>) {
+async fn ended(mut runs: watch::Receiver<WatchedRun>) {
     loop {
-        let Watched { run, stopped } = runs.borrow_and_update().clone();
+        let WatchedRun { run, stopped } = runs.borrow_and_update().clone();
         tokio::select! {
             () = over(run.filter(|_| !stopped)) => return,
             changed = runs.changed() => if changed.is_err() {

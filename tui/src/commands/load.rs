@@ -56,7 +56,7 @@ pub(super) async fn finish((exit, report): Ended, args: &AutopilotArgs, cli: &Cl
         output::line(&report.summary())?;
     }
     if let Some(path) = args.html.clone() {
-        let page = report.page();
+        let page = report.html();
         let named = path.display().to_string();
         let written = tokio::task::spawn_blocking(move || std::fs::write(path, page)).await;
         if let Ok(Err(error)) = written {
@@ -90,7 +90,7 @@ async fn headless(
     let Some(services) = services else {
         return telling.await;
     };
-    let (ended, faults) = tokio::join!(telling, faults::conduct(services, seed, &autopilot));
+    let (ended, faults) = tokio::join!(telling, faults::inject(services, seed, &autopilot));
     let (exit, report) = ended?;
     let report = Report {
         faults: Some(faults),
@@ -108,7 +108,7 @@ async fn tell_until_ended(autopilot: &Handle, mut interrupt: Interrupt) -> Resul
             _ = second.tick() => {
                 let snapshot = autopilot.snapshot();
                 // Before the first whole second there is nothing to tell but why it has not begun.
-                if !snapshot.series.is_empty() || snapshot.trouble.is_some() {
+                if !snapshot.series.is_empty() || snapshot.last_error.is_some() {
                     output::tell(&progress(&snapshot));
                 }
             }
@@ -123,7 +123,7 @@ pub(super) async fn wind_up(autopilot: &Handle, mut interrupt: Interrupt) -> Res
     let report = tokio::select! {
         report = autopilot.stop() => report,
         () = interrupt.wait() => {
-            autopilot.hurry();
+            autopilot.abort();
             autopilot.ended().await
         }
     };
@@ -153,7 +153,7 @@ fn progress(snapshot: &Snapshot) -> String {
     if snapshot.violations > 0 {
         line.push_str(&format!("  VIOLATIONS {}", snapshot.violations));
     }
-    if let Some(trouble) = &snapshot.trouble {
+    if let Some(trouble) = &snapshot.last_error {
         line.push_str(&format!("  ({trouble})"));
     }
     line

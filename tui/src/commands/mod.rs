@@ -119,7 +119,7 @@ impl Error {
                 place::Error::OwnStore(_) | place::Error::Connections(_) => Exit::Unavailable,
             },
             Self::Autopilot(error) => match error {
-                autopilot::Error::Shelf(error) => Exit::of_no_answer(error),
+                autopilot::Error::Books(error) => Exit::of_no_answer(error),
                 autopilot::Error::Lost => Exit::Unavailable,
                 autopilot::Error::NoBooks => Exit::Refused,
                 autopilot::Error::File { .. } => Exit::Usage,

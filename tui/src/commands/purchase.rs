@@ -10,7 +10,7 @@ use super::output::{self, Output};
 use super::table::pairs;
 use super::{Error, Exit, Interrupt, browse};
 use crate::cli::{BuyArgs, RestockArgs};
-use common::client::{Settled, settle};
+use common::client::{Resolution, send_until_decided};
 
 /// The key is drawn before anything is sent, so that the order has a name whatever happens to it.
 pub(super) async fn buy(
@@ -22,16 +22,16 @@ pub(super) async fn buy(
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
     let settled = tokio::select! {
-        settled = settle(deadline, || shop.buy(args.item, args.quantity, Some(order), deadline)) => settled,
+        settled = send_until_decided(deadline, || shop.buy(args.item, args.quantity, Some(order), deadline)) => settled,
         () = interrupt.wait() => {
             output::complain(&format!("interrupted; whether it was bought is unknown\n  order  {order}"));
             return Ok(Exit::Interrupted);
         }
     };
     match settled {
-        Settled::Decided(answer) | Settled::NotTaken(Ok(answer)) => out.answer(&answer, receipt),
-        Settled::NotTaken(Err(error)) => Err(error.into()),
-        Settled::Unknown(last) => ask_once_more(shop, order, last, out).await,
+        Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer(&answer, receipt),
+        Resolution::NotApplied(Err(error)) => Err(error.into()),
+        Resolution::Unknown(last) => ask_once_more(shop, order, last, out).await,
     }
 }
 
@@ -96,10 +96,10 @@ pub(super) async fn order(shop: &ShopClient, order: OrderId, out: &Output) -> Re
 pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output) -> Result<Exit, Error> {
     let (key, change) = (OrderId::generate(), args.change());
     let deadline = Deadline::after(Duration::min(limits::DEADLINE_MAX, 2 * limits::DEADLINE_DEFAULT));
-    match settle(deadline, || shop.restock(args.item, change, key)).await {
-        Settled::Decided(answer) | Settled::NotTaken(Ok(answer)) => out.answer::<Book>(&answer, browse::book),
-        Settled::NotTaken(Err(error)) => Err(error.into()),
-        Settled::Unknown(last) => {
+    match send_until_decided(deadline, || shop.restock(args.item, change, key)).await {
+        Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer::<Book>(&answer, browse::book),
+        Resolution::NotApplied(Err(error)) => Err(error.into()),
+        Resolution::Unknown(last) => {
             let heard = match last {
                 Ok(answer) => answer.parse::<Book>().err(),
                 Err(error) => Some(error),

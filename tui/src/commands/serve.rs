@@ -3,9 +3,9 @@
 
 use std::ffi::OsString;
 
+use anyhow::anyhow;
 use backend::cli::{Cli, Plan};
 use clap::Parser;
-use color_eyre::eyre::eyre;
 
 use super::{Exit, output};
 
@@ -27,7 +27,7 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
             let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
             runtime.block_on(backend::run(services))
         }
-        Plan::Work(_) => Err(eyre!("that is none of the services")),
+        Plan::Work(_) => Err(anyhow!("that is none of the services")),
     });
     match served {
         Ok(()) => Exit::Done,

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use common::client::{ShopClient, ShopEvent, ShopEvents};
+use common::client::{EventStream, ShopClient, ShopEvent};
 use common::wire::StockEvent;
 use common::{Seq, StoreId};
 
@@ -29,7 +29,7 @@ pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> 
             },
             Err(error) => error,
         };
-        let pause = backoff.next_pause();
+        let pause = backoff.next_delay();
         output::tell(&format!(
             "{}; trying again in {} ms",
             output::explain(&lost),
@@ -40,23 +40,21 @@ pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> 
 }
 
 async fn follow(
-    mut events: ShopEvents,
+    mut events: EventStream<ShopEvent>,
     place: &mut Place,
     out: &Output,
     backoff: &mut Backoff,
 ) -> Result<Infallible, Error> {
+    backoff.reset();
+    let hello = events.hello();
+    let another = place.store.is_some_and(|store| store != hello.store);
+    place.store = Some(hello.store);
+    if another || place.after.is_none() {
+        place.after = Some(hello.seq);
+    }
+    print(out, &hello, || format!("live at {}", hello.seq))?;
     loop {
-        let event = events.next().await?;
-        backoff.reset();
-        match event {
-            ShopEvent::Hello(hello) => {
-                let another = place.store.is_some_and(|store| store != hello.store);
-                place.store = Some(hello.store);
-                if another || place.after.is_none() {
-                    place.after = Some(hello.seq);
-                }
-                print(out, &hello, || format!("live at {}", hello.seq))?;
-            }
+        match events.next().await? {
             ShopEvent::Stock(moved) => {
                 place.after = Some(moved.seq);
                 print(out, &moved, || movement(&moved))?;
@@ -73,7 +71,6 @@ async fn follow(
                 };
                 print(out, &source, || words.to_owned())?;
             }
-            ShopEvent::Heartbeat => {}
         }
     }
 }

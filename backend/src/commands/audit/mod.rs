@@ -7,7 +7,7 @@ mod verifier;
 
 use std::process::ExitCode;
 
-use color_eyre::eyre::Result;
+use anyhow::Result;
 use common::Seq;
 
 pub(super) use self::report::AuditReport;
@@ -41,7 +41,7 @@ impl Audit {
 pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     let opening = Progress::waiting(format!("opening {url}"));
     let inspection = match store::inspect(url) {
-        Err(error) if is_damage(&error) => {
+        Err(error) if error.is_damage() => {
             let mut verifier = Verifier::new(Seq::ZERO);
             verifier.add(Violation::damage(&error));
             return Ok(verifier.finish(Vec::new()));
@@ -49,18 +49,18 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
         inspection => inspection?,
     };
     drop(opening);
-    let mut verifier = Verifier::new(inspection.noted.head);
+    let mut verifier = Verifier::new(inspection.checkpoint.head);
     replay(&mut verifier, &inspection)?;
     let Inspection {
         store,
-        at,
+        checkpoint_seq,
         remarks,
         edits,
         ..
     } = inspection;
-    for Difference { place, file, ledger } in edits {
-        let text = format!("catalog.csv was edited by hand: {place}: the file says {file}, the ledger {ledger}");
-        verifier.add(Violation::at(at, text));
+    for Difference { location, file, ledger } in edits {
+        let text = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
+        verifier.add(Violation::at(checkpoint_seq, text));
     }
     check_duplicates(&mut verifier, &*store)?;
     Ok(verifier.finish(remarks))
@@ -68,31 +68,36 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
 
 /// Replays the ledger up to the head found first: other processes may append meanwhile.
 fn replay(verifier: &mut Verifier, inspection: &Inspection) -> Result<(), store::Error> {
-    let Inspection { store, noted, at, .. } = inspection;
-    let progress = Progress::counting("auditing entries", noted.head.0);
-    if *at == Seq::ZERO {
-        verifier.check_books(&noted.books, *at);
+    let Inspection {
+        store,
+        checkpoint,
+        checkpoint_seq,
+        ..
+    } = inspection;
+    let progress = Progress::counting("auditing entries", checkpoint.head.0);
+    if *checkpoint_seq == Seq::ZERO {
+        verifier.check_books(&checkpoint.books, *checkpoint_seq);
     }
     let mut last = Seq::ZERO;
-    while last < noted.head {
+    while last < checkpoint.head {
         let entries = match store.read(last, PAGE_ENTRIES) {
-            Err(error) if is_damage(&error) => {
+            Err(error) if error.is_damage() => {
                 verifier.add(Violation::damage(&error));
                 return Ok(());
             }
             entries => entries?,
         };
         let before = last;
-        for entry in entries.into_iter().filter(|entry| entry.seq <= noted.head) {
+        for entry in entries.into_iter().filter(|entry| entry.seq <= checkpoint.head) {
             last = entry.seq;
             verifier.apply(&entry);
             progress.add(1);
-            if entry.seq == *at {
-                verifier.check_books(&noted.books, *at);
+            if entry.seq == *checkpoint_seq {
+                verifier.check_books(&checkpoint.books, *checkpoint_seq);
             }
         }
         if last <= before {
-            let text = format!("the ledger ends here, before entry {}", noted.head);
+            let text = format!("the ledger ends here, before entry {}", checkpoint.head);
             verifier.add(Violation::at(last, text));
             return Ok(());
         }
@@ -115,13 +120,4 @@ fn check_duplicates(verifier: &mut Verifier, store: &dyn Store) -> Result<(), st
         }
     }
     Ok(())
-}
-
-/// Whether an error is about what the store holds, rather than about reaching the store.
-fn is_damage(error: &store::Error) -> bool {
-    match error {
-        store::Error::Damaged { .. } | store::Error::CatalogFile(_) => true,
-        store::Error::Database { doing, .. } => *doing == store::MAKE_SENSE,
-        _ => false,
-    }
 }

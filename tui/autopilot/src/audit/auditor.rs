@@ -14,7 +14,7 @@ use super::replay::Replay;
 use super::{Check, Findings};
 use crate::engine::Shared;
 use crate::report::Audit;
-use crate::shelf::Shelf;
+use crate::sample::BookSample;
 use common::backoff::Backoff;
 
 /// How often the ledger is looked at while the shoppers shop.
@@ -45,11 +45,11 @@ pub(crate) struct Auditor {
 
 impl Auditor {
     /// From a shelf as it was read at the start.
-    pub(crate) fn new(shared: Arc<Shared>, shelf: &Shelf) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>, sample: &BookSample) -> Self {
         Self {
-            replay: Replay::new(shared.run, shelf),
+            replay: Replay::new(shared.run, sample),
             ahead: VecDeque::new(),
-            after: shelf.head,
+            after: sample.head,
             shared,
         }
     }
@@ -66,10 +66,10 @@ impl Auditor {
             loop {
                 look.tick().await;
                 let seen = self.shared.shop.last_seq();
-                let settled = self.shared.in_flight.settled(seen);
+                let settled = self.shared.watermark.settled(seen);
                 // One that fails is made up for by the next, or by the last, which is patient.
                 let _ = self.follow(settled, 1).await;
-                self.shared.gathered().violations = self.replay.findings.violations();
+                self.shared.stats().violations = self.replay.findings.violations();
             }
         };
         tokio::select! {
@@ -91,7 +91,7 @@ impl Auditor {
                 return Ok(true);
             }
             let (shop, after) = (&self.shared.shop, self.after);
-            let page = patiently(tries, || page(shop, after, limits::LEDGER_PAGE_MAX)).await?;
+            let page = with_retries(tries, || page(shop, after, limits::LEDGER_PAGE_MAX)).await?;
             let last = page.entries.iter().map(|entry| entry.seq).max();
             let Some(last) = last.filter(|last| *last > self.after) else {
                 return Ok(false);
@@ -102,23 +102,23 @@ impl Auditor {
     }
 
     /// Reads the shelf and the rest of the ledger, and says what was found.
-    pub(crate) async fn close(&mut self, start: &Shelf) -> Audited {
+    pub(crate) async fn close(&mut self, start: &BookSample) -> Audited {
         let end = self.read_end(start).await;
         let read = match (self.shared.shop.is_shopkeeper(), &end) {
             (false, _) => Err("the ledger is the shopkeeper's: give the token".to_owned()),
-            (true, Err(error)) => Err(format!("the shelf could not be read: {error}")),
+            (true, Err(error)) => Err(format!("the sample could not be read: {error}")),
             (true, Ok(end)) => self
                 .read_to_end(end)
                 .await
                 .map_err(|error| format!("the ledger could not be read: {error}")),
         };
-        let trouble = self
+        let last_error = self
             .shared
             .history()
-            .trouble()
-            .map(|trouble| format!("the history is not whole: {trouble}"));
-        let note = read.err().or(trouble);
-        let mut audited = self.so_far(note);
+            .last_error()
+            .map(|last_error| format!("the history is not whole: {last_error}"));
+        let note = read.err().or(last_error);
+        let mut audited = self.partial(note);
         audited.end = end
             .unwrap_or_default()
             .into_iter()
@@ -128,8 +128,8 @@ impl Auditor {
     }
 
     /// What was found so far; `note` says why the ledger's checks are not whole, where they are not.
-    pub(crate) fn so_far(&self, note: Option<String>) -> Audited {
-        let mut findings = self.shared.gathered().findings.clone();
+    pub(crate) fn partial(&self, note: Option<String>) -> Audited {
+        let mut findings = self.shared.stats().findings.clone();
         findings.merge(self.replay.findings.clone());
         findings.count(Check::RefusalsStand, self.shared.history().refusals());
         let mut skipped: Vec<_> = if note.is_some() {
@@ -161,7 +161,7 @@ impl Auditor {
         // The head after the shelf was read holds every entry that the shelf or an answer told of.
         let shop = self.shared.shop.clone();
         let after = self.replay.last();
-        let head = patiently(TRIES, || page(&shop, after, 1)).await?.head;
+        let head = with_retries(TRIES, || page(&shop, after, 1)).await?.head;
         let until = head.max(shop.last_seq());
         if !self.follow(until, TRIES).await? {
             self.replay.ends_early(until);
@@ -171,9 +171,9 @@ impl Auditor {
     }
 
     /// Each book that was there at the start and still is.
-    async fn read_end(&self, start: &Shelf) -> Result<BTreeMap<ItemNumber, (Stock, Seq)>, Error> {
+    async fn read_end(&self, start: &BookSample) -> Result<BTreeMap<ItemNumber, (Stock, Seq)>, Error> {
         let shop = &self.shared.shop;
-        let now = patiently(TRIES, || Shelf::read(shop)).await?;
+        let now = with_retries(TRIES, || BookSample::read(shop)).await?;
         let mut found: BTreeMap<_, _> = now
             .books
             .iter()
@@ -184,7 +184,7 @@ impl Auditor {
                 continue;
             }
             // It changed its topic, or left: then there is nothing to compare.
-            let answer = patiently(TRIES, || shop.lookup(book.item)).await;
+            let answer = with_retries(TRIES, || shop.lookup(book.item)).await;
             if let Ok(moved) = answer.and_then(|answer| answer.parse::<Book>()) {
                 found.insert(book.item, (moved.stock, moved.seq));
             }
@@ -195,7 +195,7 @@ impl Auditor {
 
 impl Findings {
     /// Notes that the event stream can be heard.
-    pub(super) fn hears_feed(&mut self) {
+    pub(super) fn feed_is_live(&mut self) {
         self.count(Check::FeedInOrder, 0);
     }
 }
@@ -205,7 +205,7 @@ async fn page(shop: &ShopClient, after: Seq, limit: usize) -> Result<LedgerPage,
 }
 
 /// Tries a reading again while the store is away, but not for ever.
-async fn patiently<T, F, Read>(tries: u32, mut read: F) -> Result<T, Error>
+async fn with_retries<T, F, Read>(tries: u32, mut read: F) -> Result<T, Error>
 where
     F: FnMut() -> Read,
     Read: Future<Output = Result<T, Error>>,
@@ -219,7 +219,7 @@ where
             Err(error) if tried >= tries => return Err(error),
             Err(_) => {
                 tried += 1;
-                tokio::time::sleep(backoff.next_pause()).await;
+                tokio::time::sleep(backoff.next_delay()).await;
             }
         }
     }

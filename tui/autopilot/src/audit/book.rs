@@ -4,7 +4,7 @@ use common::{Cost, Entry, ItemNumber, Kind, Reason, Seq, Stock};
 
 use super::replay::tell;
 use super::{Check, Findings};
-use crate::shelf::ShelfBook;
+use crate::sample::SampleBook;
 
 /// One book as it must be.
 #[derive(Debug, Clone)]
@@ -22,9 +22,9 @@ pub(super) struct Book {
     last: String,
 }
 
-impl From<&ShelfBook> for Book {
-    fn from(book: &ShelfBook) -> Self {
-        let ShelfBook { item, start, seq, .. } = book;
+impl From<&SampleBook> for Book {
+    fn from(book: &SampleBook) -> Self {
+        let SampleBook { item, start, seq, .. } = book;
         Self {
             item: *item,
             stock: i64::from(start.get()),
@@ -32,7 +32,7 @@ impl From<&ShelfBook> for Book {
             cost: Some(book.cost),
             restocked: 0,
             end: None,
-            last: format!("the shelf at the start: item {item} with {start} as of entry {seq}"),
+            last: format!("the sample at the start: item {item} with {start} as of entry {seq}"),
         }
     }
 }

@@ -17,11 +17,11 @@ const BOOKS_MAX: usize = 100_000;
 
 /// What the stream told last.
 #[derive(Debug, Default)]
-struct Told {
+struct Decided {
     books: HashMap<ItemNumber, (Seq, Stock)>,
 }
 
-impl Told {
+impl Decided {
     fn hears(&mut self, moved: &StockEvent, findings: &mut Findings) {
         findings.count(Check::FeedInOrder, 1);
         if self.books.len() >= BOOKS_MAX {
@@ -57,31 +57,29 @@ impl Told {
 pub(crate) async fn follow(shared: Arc<Shared>) {
     let mut backoff = Backoff::RECONNECT;
     let mut last = None;
-    let mut told = Told::default();
+    let mut told = Decided::default();
     let following = async {
         loop {
             if let Ok(mut events) = shared.shop.events(last).await {
+                backoff.reset();
+                shared.stats().findings.feed_is_live();
+                last = last.or(Some(events.hello().seq));
                 while let Ok(event) = events.next().await {
-                    backoff.reset();
                     match event {
-                        ShopEvent::Hello(hello) => {
-                            shared.gathered().findings.hears_feed();
-                            last = last.or(Some(hello.seq));
-                        }
                         ShopEvent::Stock(moved) => {
                             last = last.max(Some(moved.seq));
-                            told.hears(&moved, &mut shared.gathered().findings);
+                            told.hears(&moved, &mut shared.stats().findings);
                         }
                         // What lies between is not told, so nothing can be said of it.
                         ShopEvent::Resync(resync) => {
                             last = Some(resync.seq);
-                            told = Told::default();
+                            told = Decided::default();
                         }
-                        ShopEvent::Upstream(_) | ShopEvent::Heartbeat => {}
+                        ShopEvent::Upstream(_) => {}
                     }
                 }
             }
-            tokio::time::sleep(backoff.next_pause()).await;
+            tokio::time::sleep(backoff.next_delay()).await;
         }
     };
     tokio::select! {
@@ -98,7 +96,7 @@ mod tests {
 
     #[test]
     fn events_come_in_order_and_their_changes_make_their_stocks() {
-        let mut told = Told::default();
+        let mut told = Decided::default();
         let mut findings = Findings::default();
         let mut hears = |seq: u64, stock: u64, change: i64| {
             let moved = StockEvent {

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{ItemNumber, Quantity, Seq};
 
-use super::act::{Act, BYTES};
 use super::key::Key;
+use super::operation::{BYTES, OperationRecord};
 
 /// Acts that are written and read at once.
 const BLOCK_ACTS: u64 = 1_024;
@@ -24,9 +24,9 @@ const IDLE: u64 = u64::MAX;
 /// Which entries can still be acknowledged: for each shopper the last entry that anyone had seen when what is on its way was
 /// asked for.
 #[derive(Debug)]
-pub(crate) struct InFlight(Box<[AtomicU64]>);
+pub(crate) struct Watermark(Box<[AtomicU64]>);
 
-impl InFlight {
+impl Watermark {
     fn new(shoppers: u32) -> Self {
         Self((0..=shoppers).map(|_| AtomicU64::new(IDLE)).collect())
     }
@@ -80,13 +80,13 @@ pub(crate) struct History {
     asked: HashMap<u16, u32>,
     unsettled: HashMap<Key, Asked>,
     /// Why it is not whole.
-    trouble: Option<String>,
+    last_error: Option<String>,
 }
 
 impl History {
     /// An empty one, over a file that nobody else has.
-    pub(crate) fn new(file: io::Result<File>, shoppers: u32) -> (Self, InFlight) {
-        let trouble = file
+    pub(crate) fn new(file: io::Result<File>, shoppers: u32) -> (Self, Watermark) {
+        let last_error = file
             .as_ref()
             .err()
             .map(|error| format!("there is no file for it: {error}"));
@@ -100,14 +100,14 @@ impl History {
             refusals: 0,
             asked: HashMap::new(),
             unsettled: HashMap::new(),
-            trouble,
+            last_error,
         };
-        (history, InFlight::new(shoppers))
+        (history, Watermark::new(shoppers))
     }
 
     /// Why it is not whole, if it is not.
-    pub(super) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
+    pub(super) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
     }
 
     /// Notes that an order is about to be asked for.
@@ -117,14 +117,14 @@ impl History {
     }
 
     /// Notes what was acknowledged.
-    pub(crate) fn acknowledged(&mut self, act: &Act) {
+    pub(crate) fn acknowledged(&mut self, act: &OperationRecord) {
         let place = self.written + count(self.buffer.len() / BYTES);
         act.write(&mut self.buffer);
         self.waiting.push(Reverse((act.seq, place)));
         if count(self.buffer.len()) >= BLOCK_ACTS * count(BYTES)
             && let Err(error) = self.flush()
         {
-            self.trouble
+            self.last_error
                 .get_or_insert_with(|| format!("its file cannot be written: {error}"));
         }
     }
@@ -145,7 +145,7 @@ impl History {
         if self.unsettled.len() < UNSETTLED_MAX {
             self.unsettled.insert(key, asked);
         } else {
-            self.trouble
+            self.last_error
                 .get_or_insert_with(|| "too many orders have no outcome".to_owned());
         }
     }
@@ -168,7 +168,7 @@ impl History {
     }
 
     /// The next act, if it was acknowledged as an entry up to that one.
-    pub(super) fn next_until(&mut self, seq: Seq) -> Option<Act> {
+    pub(super) fn next_until(&mut self, seq: Seq) -> Option<OperationRecord> {
         let Reverse((first, place)) = *self.waiting.peek()?;
         if first > seq {
             return None;
@@ -177,17 +177,17 @@ impl History {
         match self.read(place) {
             Ok(act) => act,
             Err(error) => {
-                self.trouble
+                self.last_error
                     .get_or_insert_with(|| format!("its file cannot be read: {error}"));
                 None
             }
         }
     }
 
-    fn read(&mut self, place: u64) -> io::Result<Option<Act>> {
+    fn read(&mut self, place: u64) -> io::Result<Option<OperationRecord>> {
         let bytes_of = |bytes: &[u8], place: u64| {
             let at = usize::try_from(place).unwrap_or(usize::MAX).saturating_mul(BYTES);
-            bytes.get(at..at.saturating_add(BYTES)).and_then(Act::read)
+            bytes.get(at..at.saturating_add(BYTES)).and_then(OperationRecord::read)
         };
         if let Some(place) = place.checked_sub(self.written) {
             return Ok(bytes_of(&self.buffer, place));
@@ -250,11 +250,11 @@ fn count(length: usize) -> u64 {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::act::Kind;
+    use super::super::operation::Kind;
     use super::*;
 
-    pub(in super::super) fn act(seq: u64, number: u32) -> Act {
-        Act {
+    pub(in super::super) fn act(seq: u64, number: u32) -> OperationRecord {
+        OperationRecord {
             seq: Seq(seq),
             invoked_us: seq * 10,
             answered_us: seq * 10 + 5,
@@ -280,18 +280,18 @@ pub(super) mod tests {
             assert_eq!((found.seq, u64::from(found.key.number ^ 7) + 1), (Seq(seq), seq));
             assert_eq!(history.next_until(Seq(seq)), None);
         }
-        assert_eq!(history.trouble(), None);
+        assert_eq!(history.last_error(), None);
     }
 
     #[test]
     fn what_was_seen_before_something_on_its_way_is_settled() {
-        let in_flight = InFlight::new(2);
-        assert_eq!(in_flight.settled(Seq(9)), Seq(9));
-        in_flight.begin(1, Seq(5));
-        in_flight.begin(super::super::SHOPKEEPER, Seq(7));
-        assert_eq!(in_flight.settled(Seq(9)), Seq(5));
-        in_flight.end(1);
-        assert_eq!(in_flight.settled(Seq(9)), Seq(7));
+        let watermark = Watermark::new(2);
+        assert_eq!(watermark.settled(Seq(9)), Seq(9));
+        watermark.begin(1, Seq(5));
+        watermark.begin(super::super::SHOPKEEPER, Seq(7));
+        assert_eq!(watermark.settled(Seq(9)), Seq(5));
+        watermark.end(1);
+        assert_eq!(watermark.settled(Seq(9)), Seq(7));
     }
 
     #[test]

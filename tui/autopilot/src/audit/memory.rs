@@ -8,7 +8,7 @@ const PLACES: usize = 64;
 
 /// A book as it was seen. Nothing else of it is read: thousands of shoppers need the processor for the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub(crate) struct Sight {
+pub(crate) struct StockObservation {
     pub(crate) item: ItemNumber,
     /// The entry that had changed it last.
     pub(crate) seq: Seq,
@@ -17,7 +17,7 @@ pub(crate) struct Sight {
 
 /// What one shopper remembers.
 #[derive(Debug)]
-pub(crate) struct Memory(Box<[Option<Sight>]>);
+pub(crate) struct Memory(Box<[Option<StockObservation>]>);
 
 impl Memory {
     /// Nothing yet.
@@ -26,8 +26,8 @@ impl Memory {
     }
 
     /// Notes a book. Says what is wrong if it was seen later, or otherwise as of the same entry, before.
-    pub(crate) fn sees(&mut self, sight: Sight) -> Result<(), String> {
-        let Sight { item, seq, stock } = sight;
+    pub(crate) fn sees(&mut self, sight: StockObservation) -> Result<(), String> {
+        let StockObservation { item, seq, stock } = sight;
         let index = usize::try_from(item.get()).unwrap_or(0) % PLACES;
         let Some(place) = self.0.get_mut(index) else {
             return Ok(());
@@ -55,7 +55,7 @@ mod tests {
         let mut memory = Memory::new();
         let mut sees = |item: u64, seq: u64, stock: u64| {
             let (item, stock) = (ItemNumber::try_from(item).unwrap(), Stock::try_from(stock).unwrap());
-            memory.sees(Sight {
+            memory.sees(StockObservation {
                 item,
                 seq: Seq(seq),
                 stock,

@@ -3,23 +3,23 @@
 //! Checks of the ledger need the shopkeeper's token. What cannot be checked is listed, and then the verdict is
 //! `incomplete`, never `clean`. Other people's traffic on the same store is in the ledger too, and is no fault.
 
-mod act;
 mod auditor;
 mod book;
 mod feed;
 mod history;
 mod key;
 mod memory;
+mod operation;
 mod replay;
 
 use std::collections::BTreeMap;
 
-pub(super) use act::{Act, Kind as ActKind};
 pub(super) use auditor::{Audited, Auditor};
 pub(super) use feed::follow as follow_feed;
-pub(super) use history::{Asked, History, InFlight};
+pub(super) use history::{Asked, History, Watermark};
 pub(super) use key::{Key, Run, SHOPKEEPER};
-pub(super) use memory::{Memory, Sight};
+pub(super) use memory::{Memory, StockObservation};
+pub(super) use operation::{Kind as OperationKind, OperationRecord};
 
 use super::report::{Audit, Verdict, Violation};
 

@@ -8,12 +8,12 @@ use std::collections::HashMap;
 
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
 
-use super::act::{Act, Kind as ActKind};
 use super::book::Book;
 use super::history::History;
 use super::key::{Key, Run};
+use super::operation::{Kind as OperationKind, OperationRecord};
 use super::{Check, Findings};
-use crate::shelf::Shelf;
+use crate::sample::BookSample;
 
 /// The state of the replay.
 #[derive(Debug)]
@@ -23,19 +23,19 @@ pub(super) struct Replay {
     /// The last entry that was replayed.
     last: Seq,
     /// Of the acts so far, the one that was asked for last.
-    latest: Option<Act>,
+    latest: Option<OperationRecord>,
     others: u64,
     pub(super) findings: Findings,
 }
 
 impl Replay {
     /// From a shelf as it was read at the start.
-    pub(super) fn new(run: Run, shelf: &Shelf) -> Self {
-        let books = shelf.books.iter().map(|book| (book.item, Book::from(book)));
+    pub(super) fn new(run: Run, sample: &BookSample) -> Self {
+        let books = sample.books.iter().map(|book| (book.item, Book::from(book)));
         Self {
             run,
             books: books.collect(),
-            last: shelf.head,
+            last: sample.head,
             latest: None,
             others: 0,
             findings: Findings::default(),
@@ -62,7 +62,7 @@ impl Replay {
         self.check_order(entry);
         let act = self.take_acts(entry, history);
         self.check_owner(entry, act.as_ref(), history);
-        self.check_shelf(entry);
+        self.check_book(entry);
         self.last = self.last.max(entry.seq);
     }
 
@@ -75,7 +75,7 @@ impl Replay {
     }
 
     /// Takes the acts up to an entry: the one that it is, and those that are none of the ledger's.
-    fn take_acts(&mut self, entry: &Entry, history: &mut History) -> Option<Act> {
+    fn take_acts(&mut self, entry: &Entry, history: &mut History) -> Option<OperationRecord> {
         let mut found = None;
         while let Some(act) = history.next_until(entry.seq) {
             self.check_real_time(&act);
@@ -91,7 +91,7 @@ impl Replay {
     }
 
     /// An act without its entry.
-    pub(super) fn missing(&mut self, act: &Act, there: Option<String>) {
+    pub(super) fn missing(&mut self, act: &OperationRecord, there: Option<String>) {
         let check = check_of(act);
         self.findings.count(check, 1);
         let order = self.run.order(act.key);
@@ -103,7 +103,7 @@ impl Replay {
             .add(check, detail, [act.tell()].into_iter().chain(there).collect());
     }
 
-    fn check_real_time(&mut self, act: &Act) {
+    fn check_real_time(&mut self, act: &OperationRecord) {
         self.findings.count(Check::RealTimeOrder, 1);
         match self.latest {
             Some(latest) if act.answered_us < latest.invoked_us => {
@@ -120,7 +120,7 @@ impl Replay {
     }
 
     /// Whose an entry is, and whether it is what was asked for and told.
-    fn check_owner(&mut self, entry: &Entry, act: Option<&Act>, history: &mut History) {
+    fn check_owner(&mut self, entry: &Entry, act: Option<&OperationRecord>, history: &mut History) {
         let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run.key(order)?))) else {
             self.others += 1;
             return;
@@ -133,14 +133,14 @@ impl Replay {
     }
 
     /// An entry against what was acknowledged of it.
-    fn check_act(&mut self, entry: &Entry, act: &Act) {
+    fn check_act(&mut self, entry: &Entry, act: &OperationRecord) {
         let check = check_of(act);
         self.findings.count(check, 1);
         let is_same = match act.kind {
-            ActKind::Sold(quantity, cost) => {
+            OperationKind::Sold(quantity, cost) => {
                 entry.kind == Kind::Sold && entry.quantity == Some(quantity.get()) && entry.unit_cost == cost
             }
-            ActKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
+            OperationKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
         };
         let is_same_stock = act.stock.is_none() || entry.stock_after == act.stock;
         if !is_same || entry.item != act.item || !is_same_stock {
@@ -186,7 +186,7 @@ impl Replay {
     }
 
     /// An entry against the shelf.
-    fn check_shelf(&mut self, entry: &Entry) {
+    fn check_book(&mut self, entry: &Entry) {
         if entry.kind == Kind::Withdrawn {
             self.books.remove(&entry.item);
         } else if let Some(book) = self.books.get_mut(&entry.item) {
@@ -227,10 +227,10 @@ impl Replay {
     }
 }
 
-fn check_of(act: &Act) -> Check {
+fn check_of(act: &OperationRecord) -> Check {
     match act.kind {
-        ActKind::Sold(..) => Check::AcknowledgedSales,
-        ActKind::Restocked(_) => Check::AcknowledgedRestocks,
+        OperationKind::Sold(..) => Check::AcknowledgedSales,
+        OperationKind::Restocked(_) => Check::AcknowledgedRestocks,
     }
 }
 

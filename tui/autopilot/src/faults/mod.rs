@@ -1,7 +1,7 @@
 //! A store that is mishandled while the shoppers shop: its three services run as processes of their own, with cables
 //! between them that can be cut. Which fault comes when is a function of the seed.
 
-mod cable;
+mod proxy;
 mod report;
 mod schedule;
 mod services;
@@ -23,9 +23,9 @@ const RECOVERY_MAX: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(2);
 
 /// Mishandles the services until the shopping is over, and leaves them whole.
-pub async fn conduct(services: &mut Services, seed: u64, run: &Handle) -> FaultsReport {
+pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsReport {
     let mut report = FaultsReport::default();
-    if !run.begun().await {
+    if !run.started().await {
         return report;
     }
     let began = Instant::now();
@@ -45,7 +45,7 @@ pub async fn conduct(services: &mut Services, seed: u64, run: &Handle) -> Faults
         let broke = Instant::now();
         // A fault ends with the shopping: what is asked then shall find the store whole.
         services
-            .break_with(fault, tokio::time::sleep(fault.length), run.shopped())
+            .break_with(fault, tokio::time::sleep(fault.length), run.workload_finished())
             .await;
         let lasted = broke.elapsed();
         let recovered = recovery(run).await;
@@ -55,7 +55,7 @@ pub async fn conduct(services: &mut Services, seed: u64, run: &Handle) -> Faults
     report.close(
         run.answered().saturating_sub(calm.0),
         calm.1.elapsed(),
-        services.doubled(),
+        services.duplicated(),
     );
     report
 }
@@ -64,7 +64,7 @@ pub async fn conduct(services: &mut Services, seed: u64, run: &Handle) -> Faults
 async fn rest(run: &Handle, time: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(time) => true,
-        () = run.shopped() => false,
+        () = run.workload_finished() => false,
     }
 }
 

@@ -22,7 +22,7 @@ pub struct FaultsReport {
     /// The second divided by the first.
     pub kept: f64,
     /// Keyed requests that were sent twice.
-    pub doubled: u64,
+    pub duplicated: u64,
     /// Times that a service ended without being told to.
     pub died: u64,
     /// By kind.
@@ -83,12 +83,12 @@ impl FaultsReport {
         }
     }
 
-    pub(super) fn close(&mut self, answered: u64, time: Duration, doubled: u64) {
+    pub(super) fn close(&mut self, answered: u64, time: Duration, duplicated: u64) {
         self.rate = rate(answered, time);
         if self.calm_rate > 0.0 {
             self.kept = (self.rate / self.calm_rate * 1_000.0).round() / 1_000.0;
         }
-        self.doubled = doubled;
+        self.duplicated = duplicated;
         for kind in Kind::ALL {
             let of_kind = || self.events.iter().filter(move |event| event.kind == kind);
             let mut recovered: Vec<_> = of_kind().filter_map(|event| event.recovered_ms).collect();
@@ -118,11 +118,11 @@ impl FaultsReport {
         }
         writeln!(
             out,
-            "{:.1}/s before the first fault, {:.1}/s from then on: {:.0}% kept; {} requests doubled; {} unasked ends",
+            "{:.1}/s before the first fault, {:.1}/s from then on: {:.0}% kept; {} requests duplicated; {} unasked ends",
             self.calm_rate,
             self.rate,
             self.kept * 100.0,
-            self.doubled,
+            self.duplicated,
             self.died
         )
     }

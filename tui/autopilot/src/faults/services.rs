@@ -12,7 +12,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
-use super::cable::{Cable, State};
+use super::proxy::{Proxy, State};
 use super::report::FaultsReport;
 use super::schedule::{Fault, Kind};
 
@@ -116,10 +116,10 @@ pub struct Services {
     program: PathBuf,
     token: String,
     services: Vec<Service>,
-    customers: Cable,
-    to_order: Cable,
-    frontend_to_catalog: Cable,
-    order_to_catalog: Cable,
+    customers: Proxy,
+    to_order: Proxy,
+    frontend_to_catalog: Proxy,
+    order_to_catalog: Proxy,
     folder: TempDir,
 }
 
@@ -135,16 +135,16 @@ impl Services {
         let token = Uuid::new_v4().simple().to_string();
         let spawn = |role, needs| spawn(&program, &folder, &token, role, None, needs);
         let catalog = spawn(Role::Catalog, Vec::new()).await?;
-        let order_to_catalog = Cable::lay(catalog.address).await?;
+        let order_to_catalog = Proxy::bind(catalog.address).await?;
         let order = spawn(Role::Order, vec![("--catalog-url", order_to_catalog.url())]).await?;
-        let to_order = Cable::lay(order.address).await?;
-        let frontend_to_catalog = Cable::lay(catalog.address).await?;
+        let to_order = Proxy::bind(order.address).await?;
+        let frontend_to_catalog = Proxy::bind(catalog.address).await?;
         let needs = vec![
             ("--catalog-url", frontend_to_catalog.url()),
             ("--order-url", to_order.url()),
         ];
         let frontend = spawn(Role::Frontend, needs).await?;
-        let customers = Cable::lay(frontend.address).await?;
+        let customers = Proxy::bind(frontend.address).await?;
         Ok(Self {
             program,
             token,
@@ -168,11 +168,11 @@ impl Services {
     }
 
     /// Requests that were sent twice.
-    pub(super) fn doubled(&self) -> u64 {
-        self.customers.doubled()
+    pub(super) fn duplicated(&self) -> u64 {
+        self.customers.duplicated()
     }
 
-    fn cable(&self, link: Link) -> &Cable {
+    fn proxy(&self, link: Link) -> &Proxy {
         match link {
             Link::Customers => &self.customers,
             Link::FrontendToOrder => &self.to_order,
@@ -211,16 +211,16 @@ impl Services {
                 wait.await;
                 self.signal(fault.role, Signal::CONT);
             }
-            Kind::Cut => self.cable(fault.link).cut(),
+            Kind::Cut => self.proxy(fault.link).cut(),
             Kind::Delay | Kind::Drop | Kind::Duplicate => {
                 let state = match fault.kind {
                     Kind::Delay => State::Slow(SLOW),
                     Kind::Drop => State::Dead,
-                    _ => State::Doubling,
+                    _ => State::Duplicate,
                 };
-                self.cable(fault.link).set(state);
+                self.proxy(fault.link).set(state);
                 wait.await;
-                self.cable(fault.link).set(State::Whole);
+                self.proxy(fault.link).set(State::Whole);
             }
         }
     }

@@ -37,7 +37,7 @@ pub fn draw(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 
 /// Draws a run with a look and charts of the caller's.
 pub fn draw_with(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
-    let head_rows = if snapshot.trouble.is_some() { 2 } else { 1 };
+    let head_rows = if snapshot.last_error.is_some() { 2 } else { 1 };
     let [head, body] = Layout::vertical([Constraint::Length(head_rows), Constraint::Min(0)]).areas(area);
     draw_head(frame, head, snapshot, look, charts);
     match (charts.large, body.width) {
@@ -137,8 +137,8 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
         spans.insert(2, Span::styled(violations, look.bad));
     }
     let mut lines = vec![fitting(spans, area.width)];
-    if let Some(trouble) = &snapshot.trouble {
-        lines.push(Line::styled(format!("! {}", sanitize(trouble)), look.bad));
+    if let Some(last_error) = &snapshot.last_error {
+        lines.push(Line::styled(format!("! {}", sanitize(last_error)), look.bad));
     }
     frame.render_widget(ratatui::text::Text::from(lines), area);
 }

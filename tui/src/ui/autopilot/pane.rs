@@ -1,6 +1,6 @@
 //! The autopilot as a screen of the interactive shop.
 
-use autopilot::cockpit::{Cockpit, Wish};
+use autopilot::controller::{Action, Controller};
 use autopilot::{Phase, Snapshot};
 use ratatui::Frame;
 use ratatui::layout::{Margin, Rect};
@@ -15,7 +15,7 @@ use crate::ui::Pane;
 /// The screen, with the run behind it.
 #[derive(Debug)]
 pub struct AutopilotPane {
-    cockpit: Cockpit,
+    controller: Controller,
     charts: Charts,
     /// What is on the screen; nothing while it must be drawn anew.
     shown: Option<Option<Snapshot>>,
@@ -25,9 +25,9 @@ pub struct AutopilotPane {
 
 impl AutopilotPane {
     /// Over a cockpit in which nothing need run yet.
-    pub fn new(cockpit: Cockpit) -> Self {
+    pub fn new(controller: Controller) -> Self {
         Self {
-            cockpit,
+            controller,
             charts: Charts::default(),
             shown: None,
             held: None,
@@ -36,13 +36,13 @@ impl AutopilotPane {
 
     /// What is to be shown now.
     fn snapshot(&self) -> Option<Snapshot> {
-        self.held.clone().or_else(|| self.cockpit.snapshot())
+        self.held.clone().or_else(|| self.controller.snapshot())
     }
 
     fn hold(&mut self) {
         self.held = match self.held.take() {
             Some(_) => None,
-            None => self.cockpit.snapshot(),
+            None => self.controller.snapshot(),
         };
         self.charts.held = self.held.is_some();
     }
@@ -55,7 +55,7 @@ impl Pane for AutopilotPane {
         match &snapshot {
             Some(snapshot) => draw_with(frame, area, snapshot, &Look::of(look), &self.charts),
             None => {
-                let shoppers = self.cockpit.shoppers();
+                let shoppers = self.controller.shoppers();
                 let lines = vec![
                     Line::default(),
                     Line::styled(" Nobody shops here by itself yet.", look.palette.text),
@@ -75,10 +75,10 @@ impl Pane for AutopilotPane {
 
     fn run(&mut self, command: Command) {
         match command {
-            Command::StartStop => self.cockpit.act(Wish::StartOrStop),
-            Command::Pause => self.cockpit.act(Wish::Pause),
-            Command::Fewer => self.cockpit.act(Wish::Fewer),
-            Command::More => self.cockpit.act(Wish::More),
+            Command::StartStop => self.controller.act(Action::StartOrStop),
+            Command::Pause => self.controller.act(Action::Pause),
+            Command::Fewer => self.controller.act(Action::Fewer),
+            Command::More => self.controller.act(Action::More),
             Command::Freeze => self.hold(),
             Command::Longer => self.charts.longer(),
             Command::Shorter => self.charts.shorter(),
@@ -91,13 +91,13 @@ impl Pane for AutopilotPane {
     }
 
     fn flight(&self) -> Flight {
-        let phase = self.cockpit.snapshot().map(|snapshot| snapshot.phase);
+        let phase = self.controller.snapshot().map(|snapshot| snapshot.phase);
         let runs = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
         Flight {
             runs,
             flew: phase.is_some(),
             paused: phase == Some(Phase::Paused),
-            stopping: runs && (self.cockpit.was_stopped() || phase == Some(Phase::Closing)),
+            stopping: runs && (self.controller.was_stopped() || phase == Some(Phase::Closing)),
             held: self.held.is_some(),
             expanded: self.charts.large.is_some(),
         }

@@ -69,7 +69,7 @@ fn snapshot() -> Snapshot {
         books: 4,
         copies_start: 1_700,
         copies_left: 600,
-        trouble: None,
+        last_error: None,
         violations: 0,
         verdict: None,
     }
@@ -101,7 +101,7 @@ fn a_large_terminal_shows_charts_and_numbers_side_by_side() {
 #[test]
 fn a_store_that_is_away_is_named_above_the_charts() {
     let mut away = snapshot();
-    away.trouble = Some("cannot reach http://127.0.0.1:8080: Connection refused".to_owned());
+    away.last_error = Some("cannot reach http://127.0.0.1:8080: Connection refused".to_owned());
     let screen = drawn(100, 30, &away, &Look::COLOUR);
     assert!(screen.contains("! cannot reach http://127.0.0.1:8080: Connection refused"));
 }

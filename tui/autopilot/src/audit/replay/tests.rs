@@ -5,7 +5,7 @@ use common::{Reason, Timestamp};
 use super::super::history::tests::act;
 use super::super::{Asked, SHOPKEEPER};
 use super::*;
-use crate::shelf::ShelfBook;
+use crate::sample::SampleBook;
 
 const COST: &str = "2.50";
 
@@ -17,9 +17,9 @@ struct Fixture {
 
 fn fixture() -> Fixture {
     let run = Run::draw();
-    let shelf = Shelf {
+    let sample = BookSample {
         topics: vec!["all".into()],
-        books: vec![ShelfBook {
+        books: vec![SampleBook {
             item: item(),
             title: "T".into(),
             cost: COST.parse().unwrap(),
@@ -30,7 +30,7 @@ fn fixture() -> Fixture {
     };
     let (history, _) = History::new(tempfile::tempfile(), 1);
     Fixture {
-        replay: Replay::new(run, &shelf),
+        replay: Replay::new(run, &sample),
         history,
         run,
     }
@@ -68,8 +68,8 @@ impl Fixture {
 
     /// Order `number` was sold as entry `seq`.
     fn sold(&mut self, seq: u64, number: u32, left: u64) {
-        let told = Act {
-            kind: ActKind::Sold(one(), Some(COST.parse().unwrap())),
+        let told = OperationRecord {
+            kind: OperationKind::Sold(one(), Some(COST.parse().unwrap())),
             stock: Some(stock(left)),
             ..act(seq, number)
         };
@@ -130,9 +130,9 @@ fn a_ledger_that_is_right_is_clean_with_other_peoples_orders_in_it() {
         number: 0,
     };
     shop.history.asks(restock);
-    shop.history.acknowledged(&Act {
+    shop.history.acknowledged(&OperationRecord {
         key: restock,
-        kind: ActKind::Restocked(5),
+        kind: OperationKind::Restocked(5),
         stock: Some(stock(5)),
         ..act(5, 0)
     });
@@ -243,14 +243,14 @@ fn who_was_answered_before_another_asked_stands_before_it() {
     let mut shop = fixture();
     // Order 0 was asked for at 30 µs and order 1 answered at 25 µs, but 1 stands after 0.
     for (number, seq, invoked_us) in [(0, 2, 30), (1, 3, 20)] {
-        let told = Act {
+        let told = OperationRecord {
             seq: Seq(seq),
             invoked_us,
             answered_us: invoked_us + 5,
             ..act(seq, number)
         };
-        let told = Act {
-            kind: ActKind::Sold(one(), Some(COST.parse().unwrap())),
+        let told = OperationRecord {
+            kind: OperationKind::Sold(one(), Some(COST.parse().unwrap())),
             stock: None,
             ..told
         };

@@ -1,0 +1,223 @@
+//! The copies of one service, and how a request is sent to them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use super::connection::Connection;
+use super::error::{Error, root_cause};
+use super::{Request, Response};
+use crate::{Code, limits};
+
+pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSION"));
+
+/// Builds the HTTP client, of which a process needs one.
+///
+/// # Errors
+/// If the system lacks the resources for it.
+pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
+        .connect_timeout(limits::CONNECT_TIMEOUT)
+        .pool_idle_timeout(limits::POOL_IDLE_TIMEOUT)
+        .tcp_nodelay(true)
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .user_agent(USER_AGENT)
+        .build()
+}
+
+/// The addresses of a service's copies. The copy that responded last is asked first, the next one if it is unavailable.
+#[derive(Debug, Clone)]
+pub struct ServiceEndpoint {
+    http: reqwest::Client,
+    urls: Arc<[String]>,
+    preferred: Arc<AtomicUsize>,
+    /// Used instead of `http` if there is one.
+    connection: Option<Arc<Connection>>,
+}
+
+impl ServiceEndpoint {
+    /// Parses a comma-separated list of base addresses like `http://127.0.0.1:8081`.
+    ///
+    /// # Errors
+    /// Names the address that is not valid.
+    pub fn parse(http: reqwest::Client, list: &str) -> Result<Self, String> {
+        let urls = list
+            .split(',')
+            .map(|url| parse_base(url.trim()))
+            .collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            http,
+            urls: urls.into(),
+            preferred: Arc::default(),
+            connection: None,
+        })
+    }
+
+    /// The same service over a connection of its own, which carries one request at a time at less cost than the pool.
+    /// Without effect if there are several copies or the address is not `http://`.
+    #[must_use]
+    pub(super) fn with_own_connection(&self) -> Self {
+        let connection = match &*self.urls {
+            [url] => Connection::to(url).map(Arc::new),
+            _ => None,
+        };
+        Self {
+            connection,
+            ..self.clone()
+        }
+    }
+
+    /// The address that is asked first.
+    pub fn url(&self) -> &str {
+        self.base(self.preferred.load(Ordering::Relaxed))
+    }
+
+    /// Sends a request that may be sent again: if a copy is unreachable or not ready, or loses the response, the next
+    /// copy is asked.
+    ///
+    /// # Errors
+    /// Of the last copy asked.
+    pub async fn send_idempotent(&self, request: &Request) -> Result<Response, Error> {
+        self.send(request, |outcome| match outcome {
+            Ok(response) => response.status == Code::Unavailable.status(),
+            Err(_) => true,
+        })
+        .await
+    }
+
+    /// Sends a request that must arrive at most once: the next copy is asked only if this one certainly did nothing.
+    ///
+    /// # Errors
+    /// Of the last copy asked.
+    pub async fn send_once(&self, request: &Request) -> Result<Response, Error> {
+        self.send(request, |outcome| match outcome {
+            Ok(response) => response.status == Code::Unavailable.status(),
+            Err(error) => error.is_definite(),
+        })
+        .await
+    }
+
+    async fn send(&self, request: &Request, try_next: fn(&Result<Response, Error>) -> bool) -> Result<Response, Error> {
+        let mut outcome = Err(Error::unreachable("", "no address"));
+        for copy in self.copies() {
+            outcome = self.send_to(copy, request).await;
+            if outcome.is_ok() {
+                self.preferred.store(copy, Ordering::Relaxed);
+            }
+            if !try_next(&outcome) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
+        let url = format!("{}{}", self.base(copy), request.path());
+        if let Some(connection) = &self.connection {
+            return connection.send(&url, request).await;
+        }
+        let response = self.execute(&url, request, Some(request.time_limit())).await?;
+        Response::receive(&url, response.into()).await
+    }
+
+    /// Opens a stream at the first copy that responds with success. The stream itself has no time limit.
+    pub(super) async fn open_stream(&self, request: &Request) -> Result<reqwest::Response, Error> {
+        let mut error = Error::unreachable("", "no address");
+        for copy in self.copies() {
+            let url = format!("{}{}", self.base(copy), request.path());
+            let opening = tokio::time::timeout(request.time_limit(), self.open_stream_at(&url, request)).await;
+            match opening.unwrap_or_else(|_| Err(Error::lost(&url, "no answer in time"))) {
+                Ok(response) => {
+                    self.preferred.store(copy, Ordering::Relaxed);
+                    return Ok(response);
+                }
+                Err(failed) => error = failed,
+            }
+        }
+        Err(error)
+    }
+
+    async fn open_stream_at(&self, url: &str, request: &Request) -> Result<reqwest::Response, Error> {
+        let response = self.execute(url, request, None).await?;
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        Response::receive(url, response.into()).await?.parse::<()>()?;
+        Err(Error::malformed(url, "the response is not a stream"))
+    }
+
+    async fn execute(
+        &self,
+        url: &str,
+        request: &Request,
+        timeout: Option<Duration>,
+    ) -> Result<reqwest::Response, Error> {
+        let unsent = |why: String| Error::unreachable(url, why);
+        let message = request
+            .to_http::<reqwest::Body>(url)
+            .map_err(|error| unsent(error.to_string()))?;
+        let mut message = reqwest::Request::try_from(message).map_err(|error| unsent(root_cause(&error)))?;
+        *message.timeout_mut() = timeout;
+        self.http.execute(message).await.map_err(|error| {
+            let why = root_cause(&error);
+            if error.is_connect() || error.is_builder() {
+                Error::unreachable(url, why)
+            } else {
+                Error::lost(url, why)
+            }
+        })
+    }
+
+    /// The copies, the preferred one first.
+    fn copies(&self) -> impl Iterator<Item = usize> + use<> {
+        let (first, count) = (self.preferred.load(Ordering::Relaxed), self.urls.len());
+        (0..count).map(move |step| (first + step) % count)
+    }
+
+    fn base(&self, copy: usize) -> &str {
+        self.urls.get(copy).map_or("", String::as_str)
+    }
+}
+
+fn parse_base(url: &str) -> Result<String, String> {
+    let invalid = |why: &str| format!("{url:?} is not a valid address{why}; expected one like http://127.0.0.1:8080");
+    let parsed = reqwest::Url::parse(url).map_err(|error| invalid(&format!(" ({error})")))?;
+    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
+        return Err(invalid(""));
+    }
+    Ok(parsed.as_str().trim_end_matches('/').to_owned())
+}
+
+/// Percent-encodes one segment of a path or one value of a query.
+pub(super) fn encode(text: &str) -> String {
+    percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
+}
+
+/// The `after` parameter of a page, with the `&` before it.
+pub(super) fn after_parameter(after: Option<&str>) -> String {
+    after
+        .map(|after| format!("&after={}", encode(after)))
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_http_with_a_host() {
+        assert_eq!(
+            parse_base("http://127.0.0.1:8080/").as_deref(),
+            Ok("http://127.0.0.1:8080")
+        );
+        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://"] {
+            assert!(parse_base(url).is_err(), "{url:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn reserved_characters_are_percent_encoded() {
+        assert_eq!(encode("a/b c?&#é"), "a%2Fb%20c%3F%26%23%C3%A9");
+    }
+}

@@ -1,0 +1,86 @@
+//! Why a request has no usable response.
+
+use crate::{Code, Problem};
+
+/// Why a request has no usable response, and with that whether it can have had an effect.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Error {
+    /// The request was not sent: it had no effect.
+    #[error("cannot reach {url}: {why}")]
+    Unreachable {
+        /// The requested address.
+        url: String,
+        /// The cause.
+        why: String,
+    },
+    /// The request was sent and no complete response was received: it may have had its effect.
+    #[error("no answer from {url}: {why}")]
+    Lost {
+        /// The requested address.
+        url: String,
+        /// The cause.
+        why: String,
+    },
+    /// The server responded with a problem.
+    #[error("{0}")]
+    Problem(Box<Problem>),
+    /// The response is none that a bookstore gives.
+    #[error("{url} does not answer like a bookstore: {why}")]
+    Malformed {
+        /// The requested address.
+        url: String,
+        /// What is wrong with the response.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(super) fn unreachable(url: &str, why: impl Into<String>) -> Self {
+        let (url, why) = (url.to_owned(), why.into());
+        Self::Unreachable { url, why }
+    }
+
+    pub(super) fn lost(url: &str, why: impl Into<String>) -> Self {
+        let (url, why) = (url.to_owned(), why.into());
+        Self::Lost { url, why }
+    }
+
+    pub(super) fn malformed(url: &str, why: impl Into<String>) -> Self {
+        let (url, why) = (url.to_owned(), why.into());
+        Self::Malformed { url, why }
+    }
+
+    /// The problem's code, if the server responded with a problem.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Problem(problem) => Some(problem.code),
+            _ => None,
+        }
+    }
+
+    /// Whether this request certainly changed nothing.
+    pub fn is_definite(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Lost { .. } | Self::Malformed { .. } => false,
+            Self::Problem(problem) => problem.code.is_definite(),
+        }
+    }
+}
+
+/// The innermost cause, which is the informative one: "Connection refused", not "error sending request".
+pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut cause = error;
+    loop {
+        if cause
+            .downcast_ref::<reqwest::Error>()
+            .is_some_and(reqwest::Error::is_timeout)
+        {
+            return "no answer in time".to_owned();
+        }
+        match cause.source() {
+            Some(deeper) => cause = deeper,
+            None => return cause.to_string(),
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! A request and its response.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Method};
+use http_body::Body;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+
+use super::Freshness;
+use super::error::{Error, root_cause};
+use crate::wire::FastJson;
+use crate::{Seq, headers, limits};
+
+/// A request to one path of a service.
+#[derive(Debug, Clone)]
+pub struct Request {
+    method: Method,
+    path: String,
+    headers: Vec<(&'static str, String)>,
+    body: Bytes,
+    timeout: Duration,
+}
+
+impl Request {
+    /// A request to a path with its query, both percent-encoded already.
+    pub fn new(method: Method, path: impl Into<String>) -> Self {
+        Self {
+            method,
+            path: path.into(),
+            headers: Vec::new(),
+            body: Bytes::new(),
+            timeout: limits::READ_TIMEOUT,
+        }
+    }
+
+    /// A `GET` request.
+    pub fn get(path: impl Into<String>) -> Self {
+        Self::new(Method::GET, path)
+    }
+
+    /// Adds a header field.
+    #[must_use]
+    pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Adds a header field if there is a value.
+    #[must_use]
+    pub fn header_if(self, name: &'static str, value: Option<impl std::fmt::Display>) -> Self {
+        match value {
+            Some(value) => self.header(name, value.to_string()),
+            None => self,
+        }
+    }
+
+    #[must_use]
+    pub(super) fn freshness(self, fresh: Freshness) -> Self {
+        self.header_if(headers::SEQ, fresh.min_seq)
+            .header_if("cache-control", fresh.confirm_head.then_some("no-cache"))
+    }
+
+    #[must_use]
+    pub(super) fn bearer(self, token: Option<&str>) -> Self {
+        self.header_if("authorization", token.map(|token| format!("Bearer {token}")))
+    }
+
+    /// Sets a JSON body.
+    #[must_use]
+    pub fn json(self, body: &impl serde::Serialize) -> Self {
+        // The wire types are plain structs with string keys: writing them cannot fail.
+        self.json_bytes(serde_json::to_vec(body).unwrap_or_default())
+    }
+
+    #[must_use]
+    pub(super) fn fast_json(self, body: &impl FastJson) -> Self {
+        self.json_bytes(body.to_json())
+    }
+
+    fn json_bytes(mut self, body: Vec<u8>) -> Self {
+        self.body = body.into();
+        self.header("content-type", "application/json")
+    }
+
+    /// Sets the limit on the whole exchange; [`limits::READ_TIMEOUT`] unless set.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(super) fn time_limit(&self) -> Duration {
+        self.timeout
+    }
+
+    /// The request as `http` has it; an error if a header field has an invalid value.
+    pub(super) fn to_http<B: From<Bytes>>(&self, uri: &str) -> Result<http::Request<B>, http::Error> {
+        let mut builder = http::Request::builder().method(self.method.clone()).uri(uri);
+        for (name, value) in &self.headers {
+            builder = builder.header(*name, value);
+        }
+        builder.body(self.body.clone().into())
+    }
+}
+
+/// A response with its whole body, not parsed yet.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The `seq` of the state that it was read from.
+    pub seq: Option<Seq>,
+    /// The `seq` of the last change of what it shows.
+    pub etag: Option<Seq>,
+    /// Whether it repeats an earlier decision.
+    pub replayed: bool,
+    /// The body, at most [`limits::RESPONSE_BYTES_MAX`].
+    pub body: Bytes,
+    pub(super) url: String,
+}
+
+impl Response {
+    /// Receives the body of a response.
+    pub(super) async fn receive<B>(url: &str, response: http::Response<B>) -> Result<Self, Error>
+    where
+        B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+    {
+        let (head, body) = response.into_parts();
+        let body = match Limited::new(body, limits::RESPONSE_BYTES_MAX).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return Err(Error::malformed(url, "the response is too large"));
+            }
+            Err(error) => return Err(Error::lost(url, root_cause(&*error))),
+        };
+        Ok(Self {
+            status: head.status.as_u16(),
+            seq: field(&head.headers, headers::SEQ).and_then(|seq| seq.parse().ok()),
+            etag: field(&head.headers, "etag").and_then(|tag| tag.trim_matches('"').parse().ok()),
+            replayed: field(&head.headers, headers::IDEMPOTENCY_REPLAYED) == Some("true"),
+            body,
+            url: url.to_owned(),
+        })
+    }
+
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Parses the body.
+    ///
+    /// # Errors
+    /// [`Error::Problem`] if the response is a problem, [`Error::Malformed`] if the body is neither a problem nor a `T`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        self.parse_with(parse_json)
+    }
+
+    pub(super) fn parse_fast<T: FastJson>(&self) -> Result<T, Error> {
+        self.parse_with(T::from_json)
+    }
+
+    pub(super) fn parse_with<'a, T>(&'a self, parse: impl FnOnce(&'a [u8]) -> Result<T, String>) -> Result<T, Error> {
+        if self.is_success() {
+            return parse(&self.body).map_err(|why| Error::malformed(&self.url, why));
+        }
+        Err(match serde_json::from_slice(&self.body) {
+            Ok(problem) => Error::Problem(Box::new(problem)),
+            // From a proxy, or from another program at that address: the request may have had an effect.
+            Err(_) => {
+                let why = format!("status {} without a problem in the body", self.status);
+                Error::malformed(&self.url, why)
+            }
+        })
+    }
+}
+
+fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Parses JSON whose UTF-8 is checked once for the whole text instead of string by string.
+pub(super) fn parse_json<'a, T: serde::Deserialize<'a>>(json: &'a [u8]) -> Result<T, String> {
+    let text = str::from_utf8(json).map_err(|error| error.to_string())?;
+    serde_json::from_str(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,75 @@
+//! Sending a keyed request again until its outcome is known.
+//!
+//! The request is always sent with the same key, so that it is applied at most once.
+
+use std::future::Future;
+
+use serde_json::Value;
+
+use super::{Error, Response};
+use crate::backoff::Backoff;
+use crate::{Code, Deadline};
+
+/// The outcome of a keyed request.
+#[derive(Debug, Clone)]
+pub enum Resolution {
+    /// A decision, which is final: applied, refused or not found.
+    Decided(Response),
+    /// The request was not applied, and not decided either.
+    NotApplied(Result<Response, Error>),
+    /// The deadline has passed and the request may have been applied. Holds the last outcome.
+    Unknown(Result<Response, Error>),
+}
+
+/// What one outcome says about the request.
+enum Meaning {
+    Decided,
+    NotApplied,
+    Unknown,
+}
+
+/// Sends a request again until it is decided or the deadline has passed. If already the first outcome says that nothing
+/// was applied, it returns that.
+pub async fn send_until_decided<F, Sent>(deadline: Deadline, mut send: F) -> Resolution
+where
+    F: FnMut() -> Sent,
+    Sent: Future<Output = Result<Response, Error>>,
+{
+    let mut backoff = Backoff::RESEND;
+    let mut may_be_applied = false;
+    loop {
+        let outcome = send().await;
+        match (meaning(&outcome), outcome) {
+            (Meaning::Decided, Ok(response)) => return Resolution::Decided(response),
+            (Meaning::NotApplied, outcome) if !may_be_applied => return Resolution::NotApplied(outcome),
+            (_, outcome) => {
+                may_be_applied = true;
+                let delay = backoff.next_delay();
+                if deadline.remaining() <= delay {
+                    return Resolution::Unknown(outcome);
+                }
+                tokio::time::sleep(delay).await;
+            }
+        }
+    }
+}
+
+/// 404 `unknown-item`, 409 and 422 are decisions; other 4xx, 503 and 507 say that this copy of the request changed
+/// nothing, but nothing about earlier copies; everything else says nothing.
+fn meaning(outcome: &Result<Response, Error>) -> Meaning {
+    let response = match outcome {
+        Ok(response) => response,
+        Err(error) if error.is_definite() => return Meaning::NotApplied,
+        Err(_) => return Meaning::Unknown,
+    };
+    match response.parse::<Value>() {
+        Ok(_) => Meaning::Decided,
+        Err(Error::Problem(problem)) => match problem.code {
+            Code::SoldOut | Code::UnknownItem | Code::KeyReused => Meaning::Decided,
+            code if code.is_definite() => Meaning::NotApplied,
+            _ => Meaning::Unknown,
+        },
+        Err(_) if matches!(response.status, 400..=499 | 503 | 507) => Meaning::NotApplied,
+        Err(_) => Meaning::Unknown,
+    }
+}

@@ -1,0 +1,142 @@
+//! One acknowledged change of a stock, in the form in which the history keeps it.
+
+use common::{Cost, ItemNumber, Quantity, Seq, Stock};
+
+use super::key::Key;
+
+/// Bytes of one act in the history's file.
+pub(super) const BYTES: usize = 48;
+const _: () = assert!(BYTES <= 100, "an act is to be kept in a hundred bytes");
+
+/// What was acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Copies were sold at that cost.
+    Sold(Quantity, Option<Cost>),
+    /// The shopkeeper added copies.
+    Restocked(u32),
+}
+
+/// An acknowledged change of a stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct OperationRecord {
+    /// The entry that it is, as it was acknowledged.
+    pub(crate) seq: Seq,
+    /// When it was asked for, in microseconds of the run.
+    pub(crate) invoked_us: u64,
+    /// When it was answered.
+    pub(crate) answered_us: u64,
+    /// Whose it is.
+    pub(crate) key: Key,
+    /// The book.
+    pub(crate) item: ItemNumber,
+    /// What it did.
+    pub(crate) kind: Kind,
+    /// The stock right after it, where that was told.
+    pub(crate) stock: Option<Stock>,
+}
+
+/// Stands for a cost or a stock that was not told; neither can be that large.
+const ABSENT: u32 = u32::MAX;
+
+impl OperationRecord {
+    /// Writes it at the end of a buffer.
+    pub(super) fn write(&self, out: &mut Vec<u8>) {
+        let (tag, copies, cost) = match self.kind {
+            Kind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
+            Kind::Restocked(copies) => (1, copies, ABSENT),
+        };
+        for number in [self.seq.0, self.invoked_us, self.answered_us] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        let stock = self.stock.map_or(ABSENT, Stock::get);
+        for number in [self.key.number, self.item.get(), copies, cost, stock] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+        out.extend_from_slice(&self.key.shopper.to_le_bytes());
+        out.extend_from_slice(&[tag, 0]);
+    }
+
+    /// Reads it again; nothing where the bytes are none of [`Self::write`].
+    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
+        let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
+        let short = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+        let present = |number: u32| (number != ABSENT).then(|| u64::from(number));
+        let copies = short(32)?;
+        let cost = present(short(36)?).and_then(|cents| Cost::try_from(cents).ok());
+        Some(Self {
+            seq: Seq(long(0)?),
+            invoked_us: long(8)?,
+            answered_us: long(16)?,
+            key: Key {
+                number: short(24)?,
+                shopper: u16::from_le_bytes(bytes.get(44..46)?.try_into().ok()?),
+            },
+            item: ItemNumber::try_from(u64::from(short(28)?)).ok()?,
+            kind: match bytes.get(46)? {
+                0 => Kind::Sold(Quantity::try_from(u64::from(copies)).ok()?, cost),
+                _ => Kind::Restocked(copies),
+            },
+            stock: present(short(40)?).and_then(|stock| Stock::try_from(stock).ok()),
+        })
+    }
+
+    /// In words, as a line of a history.
+    pub(super) fn tell(&self) -> String {
+        let ms = |us: u64| format!("{}.{:03} ms", us / 1_000, us % 1_000);
+        let what = match self.kind {
+            Kind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
+            Kind::Sold(quantity, None) => format!("buys {quantity} of item {}", self.item),
+            Kind::Restocked(copies) => format!("adds {copies} to item {}", self.item),
+        };
+        let stock = self.stock.map_or_else(String::new, |stock| format!(", stock {stock}"));
+        format!(
+            "{} {what}: asked at {}, answered at {}: done as entry {}{stock}",
+            self.key.tell(),
+            ms(self.invoked_us),
+            ms(self.answered_us),
+            self.seq
+        )
+    }
+}
+
+impl Key {
+    /// In words.
+    pub(super) fn tell(self) -> String {
+        if self.shopper == super::SHOPKEEPER {
+            format!("the shopkeeper's change {}", self.number)
+        } else {
+            format!("shopper {}'s order {}", self.shopper, self.number)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_act_is_read_as_it_was_written() {
+        let sold = OperationRecord {
+            seq: Seq(7),
+            invoked_us: 1,
+            answered_us: u64::MAX,
+            key: Key { shopper: 3, number: 9 },
+            item: ItemNumber::try_from(4_000_000_000).unwrap(),
+            kind: Kind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
+            stock: Some(Stock::ZERO),
+        };
+        let restocked = OperationRecord {
+            kind: Kind::Restocked(500),
+            stock: None,
+            ..sold
+        };
+        let mut bytes = Vec::new();
+        for act in [sold, restocked] {
+            bytes.clear();
+            act.write(&mut bytes);
+            assert_eq!((bytes.len(), OperationRecord::read(&bytes)), (BYTES, Some(act)));
+        }
+        assert_eq!(OperationRecord::read(&bytes[1..]), None);
+    }
+}

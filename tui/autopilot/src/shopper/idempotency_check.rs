@@ -1,0 +1,65 @@
+//! Asking once more, with the same key: the answer must be what it was.
+
+use common::OrderId;
+use common::wire::{OrderStatus, Receipt};
+
+use super::Shopper;
+use crate::audit::{Asked, Check, Key};
+use common::client::Resolution;
+
+/// A purchase as it was answered, and can be asked for again.
+#[derive(Debug)]
+pub(super) struct Decided {
+    pub(super) key: Key,
+    pub(super) asked: Asked,
+    /// The receipt; nothing where it was refused for good.
+    pub(super) receipt: Option<Receipt>,
+}
+
+impl Shopper<'_> {
+    /// Asks for the last sale and the last refusal once more, with their keys: the answers must be what they were.
+    pub(super) async fn check_idempotency(&mut self) {
+        for told in self.told.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
+            let order = self.shared.run.order(told.key);
+            let again = tokio::select! {
+                again = self.settle(told.key, told.asked) => again,
+                () = self.shared.abort.cancelled() => None,
+            };
+            let Some(Resolution::Decided(answer)) = again else {
+                continue;
+            };
+            let found = answer.parse::<Receipt>().ok();
+            let (before, now) = (words(told.receipt.as_ref(), order), words(found.as_ref(), order));
+            let mut stats = self.shared.stats();
+            stats.findings.count(Check::OneAnswerPerKey, 1);
+            if before != now {
+                let detail = format!(
+                    "shopper {} was answered twice with different words for order {order}",
+                    self.number
+                );
+                stats.findings.add(Check::OneAnswerPerKey, detail, vec![before, now]);
+            }
+        }
+    }
+}
+
+/// What must be the same in every answer to one key, in words.
+fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
+    let Some(receipt) = receipt else {
+        return format!("order {order} is refused");
+    };
+    let cost = receipt
+        .cost
+        .map_or_else(|| "no cost".to_owned(), |cost| cost.to_string());
+    let stock = receipt
+        .stock
+        .map_or_else(|| "nothing".to_owned(), |stock| stock.to_string());
+    let what = match receipt.status {
+        OrderStatus::Sold => "sold",
+        OrderStatus::Refused => "refused",
+    };
+    format!(
+        "order {} is {what} as entry {}: {} of item {} at {cost}, {stock} left",
+        receipt.order, receipt.seq, receipt.quantity, receipt.item
+    )
+}
