@@ -18,7 +18,7 @@ use crate::catalog::Listings;
 use crate::commands::Command;
 use crate::descriptors;
 use crate::service::{CatalogSettings, Listen};
-use crate::store::{self, Edit};
+use crate::store::{self, EditPolicy};
 
 /// The bookstore's services, headless.
 #[derive(Debug, Parser)]
@@ -300,7 +300,7 @@ impl Role {
 
 impl PlaceArgs {
     fn url(self) -> Result<store::Url> {
-        let url = self.store.or_else(store::Url::of_user);
+        let url = self.store.or_else(store::Url::user_default);
         url.context("no data folder is known; say where the store is with --store")
     }
 }
@@ -309,7 +309,11 @@ impl StoreArgs {
     fn settings(self, token: Option<Arc<str>>) -> Result<CatalogSettings> {
         Ok(CatalogSettings {
             store: self.place.url()?,
-            edit: if self.discard_edit { Edit::Discard } else { Edit::Refuse },
+            edit: if self.discard_edit {
+                EditPolicy::Discard
+            } else {
+                EditPolicy::Refuse
+            },
             books: self.books.map_or(Listings::Default, Listings::File),
             token,
         })

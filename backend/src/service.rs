@@ -13,7 +13,7 @@ use crate::catalog::{self, Catalog, Listings};
 use crate::frontend::{self, Frontend};
 use crate::http::{Routes, Server, bind, install_metrics};
 use crate::order::{self, Orders};
-use crate::store::{self, Edit};
+use crate::store::{self, EditPolicy};
 
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -52,7 +52,7 @@ pub struct CatalogSettings {
     /// The store.
     pub store: store::Url,
     /// What to do about a catalog file that was edited by hand.
-    pub edit: Edit,
+    pub edit: EditPolicy,
     /// The first books of a fresh store.
     pub books: Listings,
     /// The shopkeeper's token.

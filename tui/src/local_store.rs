@@ -9,7 +9,7 @@ use backend::all::{All, Settings};
 use backend::beacon::Beacon;
 use backend::catalog::Listings;
 use backend::service::{self, CatalogSettings};
-use backend::store::{self, Edit};
+use backend::store::{self, EditPolicy};
 use uuid::Uuid;
 
 /// How long the lock's holder has to publish its address.
@@ -62,7 +62,7 @@ pub enum LocalStore {
 /// # Errors
 /// See [`Error`].
 pub async fn open_or_find(token: Option<&str>) -> Result<LocalStore, Error> {
-    let store = store::Url::of_user().ok_or(Error::NoFolder)?;
+    let store = store::Url::user_default().ok_or(Error::NoFolder)?;
     let token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let started = Instant::now();
     loop {
@@ -103,7 +103,7 @@ fn settings(store: &store::Url, token: &str) -> Settings {
     Settings {
         catalog: CatalogSettings {
             store: store.clone(),
-            edit: Edit::Refuse,
+            edit: EditPolicy::Refuse,
             books: Listings::Default,
             token: Some(Arc::from(token)),
         },

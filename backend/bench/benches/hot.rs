@@ -11,7 +11,7 @@ use backend::catalog::decide::{Batch, Durable, OnShelf};
 use backend::catalog::recent::{Decided, Recent};
 use backend::catalog::state::State;
 use backend::catalog::{Catalog, Listings};
-use backend::store::{self, Edit, Loaded, Store};
+use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::{
     BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
@@ -59,7 +59,7 @@ fn sales() -> Vec<Sale> {
 
 /// A state after many purchases.
 fn state() -> State {
-    let loaded = Loaded {
+    let loaded = StoreState {
         store: StoreId::generate(),
         head: Seq(4),
         books: books(),
@@ -124,7 +124,7 @@ fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
     let url = format!("csv:{}", folder.path().join("store").display())
         .parse()
         .unwrap();
-    let store = store::open(&url, Edit::Refuse).unwrap();
+    let store = store::open(&url, EditPolicy::Refuse).unwrap();
     let books = books();
     let set = |book: &Book| Entry {
         kind: Kind::Set,

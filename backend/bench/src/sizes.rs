@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use backend::store::{self, Edit};
+use backend::store::{self, EditPolicy};
 use clap::Args;
 use common::wire::Book;
 use common::{Entry, Kind, OrderId, Seq, Timestamp};
@@ -125,7 +125,7 @@ fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Service, Dur
 /// Appends sales, and a restock of each book now and then, until the ledger has so many entries.
 fn lengthen(url: &str, entries: u64) -> Result<()> {
     let url: store::Url = url.parse().map_err(|why: String| anyhow::anyhow!(why))?;
-    let store = store::open(&url, Edit::Refuse)?;
+    let store = store::open(&url, EditPolicy::Refuse)?;
     let loaded = store.load()?;
     let mut ledger = Ledger {
         head: loaded.head,

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, Seq, Stock, Timestamp};
 
-use crate::store::catalog_file::Listing;
+use crate::store::catalog_file::CatalogRow;
 
 /// What is recorded, and the whole catalog that follows from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Changes {
 impl Changes {
     /// Compares the books as they stand after the entry `head` with a file's. A book that the file does not have stays,
     /// or is withdrawn if `withdraws`.
-    pub fn between(head: Seq, before: &[Book], listings: Vec<Listing>, withdraws: bool, at: Timestamp) -> Self {
+    pub fn between(head: Seq, before: &[Book], listings: Vec<CatalogRow>, withdraws: bool, at: Timestamp) -> Self {
         let mut changes = Self {
             entries: Vec::new(),
             books: Vec::with_capacity(listings.len()),
@@ -54,7 +54,7 @@ impl Changes {
     }
 }
 
-fn book(listing: Listing, seq: Seq) -> Book {
+fn book(listing: CatalogRow, seq: Seq) -> Book {
     Book {
         item: listing.item,
         title: listing.title,
@@ -102,7 +102,7 @@ mod tests {
     use super::*;
     use crate::store::catalog_file;
 
-    fn listings(text: &str) -> Vec<Listing> {
+    fn listings(text: &str) -> Vec<CatalogRow> {
         catalog_file::parse(text.as_bytes(), "books.csv".as_ref()).unwrap()
     }
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use common::{Seq, Timestamp};
 
 use super::changes::Changes;
-use crate::store::catalog_file::{self, Listing};
-use crate::store::{self, Loaded, Store};
+use crate::store::catalog_file::{self, CatalogRow};
+use crate::store::{self, Store, StoreState};
 
 /// Where the first books of a fresh store come from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Listings {
 }
 
 impl Listings {
-    fn read(&self) -> Result<Vec<Listing>, catalog_file::Error> {
+    fn read(&self) -> Result<Vec<CatalogRow>, catalog_file::Error> {
         match self {
             Self::Default => catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "the built-in catalog".as_ref()),
             Self::File(path) => catalog_file::read(path),
@@ -28,7 +28,7 @@ impl Listings {
 }
 
 /// What the store holds, after filling it if it is fresh.
-pub(super) fn load(store: &dyn Store, listings: &Listings) -> Result<Loaded, store::Error> {
+pub(super) fn load(store: &dyn Store, listings: &Listings) -> Result<StoreState, store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
         if let Listings::File(path) = listings {
@@ -36,7 +36,7 @@ pub(super) fn load(store: &dyn Store, listings: &Listings) -> Result<Loaded, sto
         }
         return Ok(loaded);
     }
-    let listings = match (listings, store.seed()?) {
+    let listings = match (listings, store.seed_rows()?) {
         (Listings::Default, Some(found)) => found,
         (named, _) => named.read()?,
     };

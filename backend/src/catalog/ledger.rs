@@ -194,7 +194,7 @@ impl Thread {
                     tracing::warn!(%error, "nothing was written");
                     return Ok(all(jobs, &Undone::Full(error.to_string())));
                 }
-                Err(error) if error.is_passing() => {
+                Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "nothing was written");
                     return Ok(all(jobs, &Undone::Busy));
                 }
@@ -327,7 +327,7 @@ impl Thread {
                 Ok(())
             }
             // The ledger alone rebuilds everything; the next start only takes longer.
-            Err(error) if error.is_passing() => {
+            Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "no checkpoint was written");
                 self.noted = head;
                 Ok(())

@@ -320,7 +320,7 @@ fn follow_others(store: Arc<dyn Store>, head: watch::Receiver<Seq>, batcher: Bat
         // The sender goes with the ledger's thread.
         while head.has_changed().is_ok() {
             let (store, known) = (Arc::clone(&store), *head.borrow());
-            let waited = tokio::task::spawn_blocking(move || store.wait_for_others(known, OTHERS_PATIENCE)).await;
+            let waited = tokio::task::spawn_blocking(move || store.wait_for_append(known, OTHERS_PATIENCE)).await;
             match waited {
                 // What was appended from here meanwhile is no news.
                 Ok(Ok(found)) if found > *head.borrow() => {

@@ -9,20 +9,20 @@ use common::{Entry, OrderId, Seq};
 
 use super::recent::{Note, Recent};
 use super::state::State;
-use crate::store::{self, Loaded, Store};
+use crate::store::{self, Store, StoreState};
 
 /// Entries read at once.
 const PAGE: usize = 10_000;
 
 /// The state that a store holds.
-pub(super) fn recall(store: &dyn Store, loaded: Loaded) -> Result<State, store::Error> {
+pub(super) fn recall(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
     let recent = remember(store, Recent::default(), loaded.head)?;
     Ok(State::new(loaded, recent))
 }
 
 fn remember(store: &dyn Store, mut recent: Recent, head: Seq) -> Result<Recent, store::Error> {
     while let Some((name, last)) = recent.wanted(head) {
-        let is_taken = match store.kept(&name)? {
+        let is_taken = match store.get_blob(&name)? {
             Some(note) => take_in(store, &mut recent, last, &note)?,
             None => false,
         };
@@ -75,7 +75,7 @@ pub(super) fn keep_notes(store: &dyn Store, notes: Vec<Note>) {
     for Note { name, last, content } in notes {
         let kept = fingerprint(store, last).and_then(|mut note| {
             note.extend_from_slice(&content);
-            store.keep(&name, &note)
+            store.put_blob(&name, &note)
         });
         if let Err(error) = kept {
             tracing::warn!(%error, name, "a note of old orders was not kept");
@@ -103,13 +103,13 @@ fn fingerprint(store: &dyn Store, seq: Seq) -> Result<Vec<u8>, store::Error> {
 mod tests {
     use super::*;
     use crate::catalog::recent::{Decided, Sizes};
-    use crate::store::conformance::Shop;
-    use crate::store::{Edit, csv};
+    use crate::store::conformance::ReferenceShop;
+    use crate::store::{EditPolicy, csv};
 
     /// A store with many entries, and what a catalog remembers that was there all the time.
-    fn sold(store: &dyn Store, count: usize) -> (Shop, Recent) {
-        let mut shop = Shop::filled(store);
-        shop.sell_in(store, count);
+    fn sold(store: &dyn Store, count: usize) -> (ReferenceShop, Recent) {
+        let mut shop = ReferenceShop::filled(store);
+        shop.sell_through(store, count);
         let mut recent = small();
         shop.entries.iter().for_each(|entry| recent.push(entry.clone()));
         (shop, recent)
@@ -126,7 +126,7 @@ mod tests {
         4 - recent.take_notes().len()
     }
 
-    fn knows_all(store: &dyn Store, recent: &Recent, shop: &Shop) {
+    fn knows_all(store: &dyn Store, recent: &Recent, shop: &ReferenceShop) {
         for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
             let order = entry.order.unwrap();
             let known = match recent.decided(order) {
@@ -142,7 +142,7 @@ mod tests {
     #[test]
     fn a_start_with_notes_knows_what_one_without_them_knows() {
         let folder = tempfile::tempdir().unwrap();
-        let store = csv::Store::open(folder.path(), Edit::Refuse).unwrap();
+        let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
         let (shop, mut recent) = sold(&store, 61);
         let mut recalled = remember(&store, small(), shop.head).unwrap();
         knows_all(&store, &recalled, &shop);
@@ -156,14 +156,16 @@ mod tests {
     #[test]
     fn a_note_of_another_history_is_not_believed() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store = csv::Store::open(one.path(), Edit::Refuse).unwrap();
+        let store = csv::Store::open(one.path(), EditPolicy::Refuse).unwrap();
         let (_, mut recent) = sold(&store, 61);
         keep_notes(&store, recent.take_notes());
-        let restored = csv::Store::open(other.path(), Edit::Refuse).unwrap();
+        let restored = csv::Store::open(other.path(), EditPolicy::Refuse).unwrap();
         let (shop, _) = sold(&restored, 61);
         for block in 0..4 {
             let name = format!("orders-{block}");
-            restored.keep(&name, &store.kept(&name).unwrap().unwrap()).unwrap();
+            restored
+                .put_blob(&name, &store.get_blob(&name).unwrap().unwrap())
+                .unwrap();
         }
         let mut recalled = remember(&restored, small(), shop.head).unwrap();
         knows_all(&restored, &recalled, &shop);
@@ -173,11 +175,11 @@ mod tests {
     #[test]
     fn what_others_append_while_a_state_is_recalled_is_left_for_later() {
         let folder = tempfile::tempdir().unwrap();
-        let store = csv::Store::open(folder.path(), Edit::Refuse).unwrap();
-        let mut shop = Shop::filled(&store);
+        let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
+        let mut shop = ReferenceShop::filled(&store);
         let loaded = store.load().unwrap();
         let head = loaded.head;
-        shop.sell_in(&store, 1);
+        shop.sell_through(&store, 1);
         let mut state = recall(&store, loaded).unwrap();
         assert_eq!(state.head, head);
         assert_eq!(state.recent.after(head, 10), Some(Vec::new()));

@@ -329,12 +329,12 @@ mod tests {
     use super::*;
     use crate::catalog::Listings;
     use crate::http::agreement::assert_agree;
-    use crate::store::{self, Edit};
+    use crate::store::{self, EditPolicy};
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
         let folder = tempfile::tempdir().unwrap();
-        let store = store::open(&store::Url::Csv(folder.path().to_owned()), Edit::Refuse).unwrap();
+        let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
         let catalog = Arc::new(Catalog::open(store, &Listings::Default).unwrap());
         assert_agree(&routes(&catalog, None, CancellationToken::new()), &document());
         catalog.close().await;

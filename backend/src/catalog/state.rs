@@ -8,7 +8,7 @@ use common::{Entry, ItemNumber, Seq, Stock, StoreId};
 use super::decide::OnShelf;
 use super::recent::Recent;
 use super::shelves::{Place, Shelves, Title};
-use crate::store::Loaded;
+use crate::store::StoreState;
 
 /// The catalog as of one entry.
 #[derive(Debug)]
@@ -27,8 +27,8 @@ pub struct State {
 
 impl State {
     /// The state that a store holds; `recent` are the entries up to its head.
-    pub fn new(loaded: Loaded, recent: Recent) -> Self {
-        let Loaded { store, head, mut books } = loaded;
+    pub fn new(loaded: StoreState, recent: Recent) -> Self {
+        let StoreState { store, head, mut books } = loaded;
         books.sort_unstable_by_key(|book| book.item);
         let stocks = books.iter().map(|book| (book.stock, book.seq)).collect();
         let titles = books.into_iter().map(|book| Title {

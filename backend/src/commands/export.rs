@@ -7,8 +7,8 @@ use common::wire::Book;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
-use crate::store::catalog_file::{Row, Writer};
-use crate::store::{self, Inspection, Loaded};
+use crate::store::catalog_file::{CatalogRowRef, CatalogWriter};
+use crate::store::{self, Inspection, StoreState};
 
 /// Rows between two looks at the bar.
 const STRIDE: usize = 1_000;
@@ -40,7 +40,7 @@ impl Export {
 }
 
 /// Looks at a store whose catalog file nobody has edited. It stays locked for as long as it is held.
-pub(super) fn look(url: &store::Url) -> Result<(Box<dyn store::Store>, Loaded)> {
+pub(super) fn look(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {
     let progress = Progress::waiting(format!("opening {url}"));
     let Inspection { store, edits, .. } = store::inspect(url)?;
     if !edits.is_empty() {
@@ -57,10 +57,10 @@ pub(super) fn look(url: &store::Url) -> Result<(Box<dyn store::Store>, Loaded)> 
 
 fn write(out: &mut dyn std::io::Write, books: &[Book], target: &Target, progress: &Progress) -> Result<()> {
     let with_author = books.iter().any(|book| book.author.is_some());
-    let mut writer = Writer::begin(out, with_author, target.path())?;
+    let mut writer = CatalogWriter::begin(out, with_author, target.path())?;
     for books in books.chunks(STRIDE) {
         for book in books {
-            writer.write(Row::from(book))?;
+            writer.write(CatalogRowRef::from(book))?;
         }
         progress.add(books.len());
     }

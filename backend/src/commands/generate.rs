@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
-use crate::store::catalog_file::{Listing, Row, Writer};
+use crate::store::catalog_file::{CatalogRow, CatalogRowRef, CatalogWriter};
 
 const ADJECTIVES: [&str; 32] = [
     "Quiet",
@@ -149,10 +149,10 @@ impl Generate {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = Progress::counting("making up books", self.books.into());
         self.target.write(|out| {
-            let mut writer = Writer::begin(out, true, self.target.path())?;
+            let mut writer = CatalogWriter::begin(out, true, self.target.path())?;
             let mut shelf = Shelf::new(self.seed, self.topics);
             for number in 1..=self.books {
-                writer.write(Row::from(&shelf.book(number)?))?;
+                writer.write(CatalogRowRef::from(&shelf.book(number)?))?;
                 if number % STRIDE == 0 {
                     progress.add(STRIDE as usize);
                 }
@@ -191,7 +191,7 @@ impl Shelf {
         }
     }
 
-    fn book(&mut self, number: u32) -> Result<Listing> {
+    fn book(&mut self, number: u32) -> Result<CatalogRow> {
         let chance = &mut self.chance;
         let drawn: f64 = chance.random();
         let topic = self.topics.partition_point(|&upto| upto < drawn);
@@ -208,7 +208,7 @@ impl Shelf {
             60..95 => chance.random_range(50..500),
             _ => chance.random_range(500..5_000),
         };
-        Ok(Listing {
+        Ok(CatalogRow {
             item: ItemNumber::try_from(u64::from(number))?,
             title: title(number),
             stock: Stock::try_from(stock)?,
@@ -254,7 +254,7 @@ mod tests {
     #[test]
     fn no_title_comes_twice_and_the_first_topic_has_the_most_books() {
         let mut shelf = Shelf::new(1, 30);
-        let books: Vec<Listing> = (1..=10_000).map(|number| shelf.book(number).unwrap()).collect();
+        let books: Vec<CatalogRow> = (1..=10_000).map(|number| shelf.book(number).unwrap()).collect();
         let titles: HashSet<_> = books.iter().map(|book| &book.title).collect();
         assert_eq!(titles.len(), books.len());
         let mut counts = HashMap::new();

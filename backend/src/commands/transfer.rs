@@ -13,7 +13,7 @@ use super::audit;
 use super::export::look;
 use super::output::tell;
 use super::progress::Progress;
-use crate::store::{self, Edit, Loaded, Store};
+use crate::store::{self, EditPolicy, Store, StoreState};
 
 /// Entries moved at once; each piece is one durable batch.
 const PIECE: usize = 20_000;
@@ -35,9 +35,9 @@ impl Transfer {
         ensure!(from != to, "{from} cannot be moved into itself");
         let (source, loaded) = look(&from)?;
         ensure!(loaded.head > Seq::ZERO, "{from} holds nothing that could be moved");
-        let target = store::open(&to, Edit::Refuse)?;
+        let target = store::open(&to, EditPolicy::Refuse)?;
         let begun = match target.load() {
-            Err(store::Error::Unfinished { head, .. }) => head,
+            Err(store::Error::RestoreIncomplete { head, .. }) => head,
             Ok(there) if there.head == Seq::ZERO && there.books.is_empty() => Seq::ZERO,
             Ok(_) => bail!("{to} is a store already, and only a fresh one can take another over"),
             Err(error) => return Err(error.into()),
@@ -54,7 +54,7 @@ impl Transfer {
 }
 
 /// Copies the ledger, then the books; gives the books.
-fn copy(source: &dyn Store, loaded: Loaded, target: &dyn Store, begun: Seq) -> Result<Vec<Book>> {
+fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, begun: Seq) -> Result<Vec<Book>> {
     let head = loaded.head;
     ensure!(
         begun <= head,

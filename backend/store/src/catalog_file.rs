@@ -18,7 +18,7 @@ use common::wire::Book;
 use common::{Cost, ItemNumber, Stock};
 
 use self::tidy::Tidy;
-pub use self::writer::Writer;
+pub use self::writer::CatalogWriter;
 
 /// The four books of the original store, for a shop that brings none of its own.
 pub const DEFAULT: &str = include_str!("../../../data/catalog.csv");
@@ -43,10 +43,10 @@ pub enum Error {
         expected: String,
     },
     /// It cannot be read or written.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {operation} {}: {source}", path.display())]
     Io {
         /// What was being done.
-        doing: &'static str,
+        operation: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.
@@ -56,7 +56,7 @@ pub enum Error {
 
 /// One book of a catalog file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listing {
+pub struct CatalogRow {
     /// Its number, which no other line has.
     pub item: ItemNumber,
     /// The file's column `name`.
@@ -73,7 +73,7 @@ pub struct Listing {
 
 /// One book to be written.
 #[derive(Debug, Clone, Copy)]
-pub struct Row<'a> {
+pub struct CatalogRowRef<'a> {
     item: ItemNumber,
     title: &'a str,
     stock: Stock,
@@ -82,8 +82,8 @@ pub struct Row<'a> {
     author: Option<&'a str>,
 }
 
-impl<'a> From<&'a Listing> for Row<'a> {
-    fn from(listing: &'a Listing) -> Self {
+impl<'a> From<&'a CatalogRow> for CatalogRowRef<'a> {
+    fn from(listing: &'a CatalogRow) -> Self {
         Self {
             item: listing.item,
             title: &listing.title,
@@ -95,7 +95,7 @@ impl<'a> From<&'a Listing> for Row<'a> {
     }
 }
 
-impl<'a> From<&'a Book> for Row<'a> {
+impl<'a> From<&'a Book> for CatalogRowRef<'a> {
     fn from(book: &'a Book) -> Self {
         Self {
             item: book.item,
@@ -112,9 +112,9 @@ impl<'a> From<&'a Book> for Row<'a> {
 ///
 /// # Errors
 /// See [`Error`].
-pub fn read(path: &Path) -> Result<Vec<Listing>, Error> {
+pub fn read(path: &Path) -> Result<Vec<CatalogRow>, Error> {
     let text = fs::read(path).map_err(|source| Error::Io {
-        doing: "read",
+        operation: "read",
         path: path.to_owned(),
         source,
     })?;
@@ -126,7 +126,7 @@ pub fn read(path: &Path) -> Result<Vec<Listing>, Error> {
 ///
 /// # Errors
 /// [`Error::Line`] for the first bad line.
-pub fn parse(text: &[u8], path: &Path) -> Result<Vec<Listing>, Error> {
+pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
     let tidy = Tidy::new(text).map_err(|bad| bad.at(path))?;
     let mut reader = ::csv::ReaderBuilder::new()
@@ -141,7 +141,7 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<Listing>, Error> {
     for (index, &line) in tidy.lines.iter().enumerate() {
         let more = reader.read_byte_record(&mut record);
         if !more.map_err(|error| Error::Io {
-            doing: "read",
+            operation: "read",
             path: path.to_owned(),
             source: error.into(),
         })? {
@@ -181,12 +181,12 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<Listing>, Error> {
 /// [`Error::Line`] for a book whose line could not be read back; [`Error::Io`].
 pub fn write<'a, B>(out: impl io::Write, books: &'a [B], path: &Path) -> Result<(), Error>
 where
-    Row<'a>: From<&'a B>,
+    CatalogRowRef<'a>: From<&'a B>,
 {
-    let with_author = books.iter().any(|book| Row::from(book).author.is_some());
-    let mut writer = Writer::begin(out, with_author, path)?;
+    let with_author = books.iter().any(|book| CatalogRowRef::from(book).author.is_some());
+    let mut writer = CatalogWriter::begin(out, with_author, path)?;
     for book in books {
-        writer.write(Row::from(book))?;
+        writer.write(CatalogRowRef::from(book))?;
     }
     writer.finish()
 }
@@ -220,7 +220,7 @@ fn is_header(record: &::csv::ByteRecord) -> bool {
             .all(|(field, column)| field.eq_ignore_ascii_case(column.as_bytes()))
 }
 
-fn listing(record: &::csv::ByteRecord, columns_max: usize) -> Result<Listing, (usize, String)> {
+fn listing(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRow, (usize, String)> {
     if !(COLUMNS_MIN..=columns_max).contains(&record.len()) {
         let expected = format!(
             "expected the columns {}, found {}; a name with a comma stands in double quotes",
@@ -242,7 +242,7 @@ fn listing(record: &::csv::ByteRecord, columns_max: usize) -> Result<Listing, (u
         "" => None,
         _ => Some(name(5)?),
     };
-    Ok(Listing {
+    Ok(CatalogRow {
         item: number(0, field(0)?)?,
         title: name(1)?,
         stock: number(2, field(2)?)?,

@@ -18,7 +18,7 @@ use common::wire::Book;
 use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use self::shop::entry;
-pub use self::shop::{Shop, book, four_books};
+pub use self::shop::{ReferenceShop, book, four_books};
 #[cfg(test)]
 pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
@@ -38,7 +38,7 @@ pub fn suite<F: Fixture>(make: impl Fn() -> F) {
 }
 
 /// Any entry of any ledger.
-pub const EVERYWHERE: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
+pub const ALL_SEQS: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
 
 type Check = fn(&dyn Fixture);
 
@@ -114,70 +114,70 @@ fn checks() -> Vec<(&'static str, Check)> {
 fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     let id = {
         let store = fixture.open().unwrap();
-        Shop::empty().assert_is(&*store);
-        assert_eq!(store.find(OrderId::generate(), EVERYWHERE).unwrap(), None);
+        ReferenceShop::empty().assert_matches(&*store);
+        assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), None);
         store.append(Seq::ZERO, &[]).unwrap();
         store.load().unwrap().store
     };
     let store = fixture.open().unwrap();
-    Shop::empty().assert_is(&*store);
+    ReferenceShop::empty().assert_matches(&*store);
     assert_eq!(store.load().unwrap().store, id);
-    let shop = Shop::filled(&*store);
+    let shop = ReferenceShop::filled(&*store);
     drop(store);
     let store = fixture.open().unwrap();
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
     assert_eq!(store.load().unwrap().store, id);
 }
 
 fn entries_stand_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
+    let mut shop = ReferenceShop::filled(&*store);
     for count in [1, 3, 1, 20] {
-        shop.sell_in(&*store, count);
-        shop.assert_is(&*store);
+        shop.sell_through(&*store, count);
+        shop.assert_matches(&*store);
     }
     drop(store);
     let store = fixture.open().unwrap();
-    shop.assert_is(&*store);
-    shop.sell_in(&*store, 2);
+    shop.assert_matches(&*store);
+    shop.sell_through(&*store, 2);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn a_batch_is_appended_whole_or_not_at_all(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, 5);
+    let mut shop = ReferenceShop::filled(&*store);
+    shop.sell_through(&*store, 5);
     let before = shop.clone();
     let head = shop.head;
     let batch = shop.sell(3);
     let gap = [batch[0].clone(), batch[2].clone()];
     assert!(matches!(store.append(head, &gap), Err(Error::Conflict)));
     assert!(matches!(store.append(head, &batch[1..]), Err(Error::Conflict)));
-    before.assert_is(&*store);
+    before.assert_matches(&*store);
     store.append(head, &batch).unwrap();
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
 }
 
 fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, 2);
+    let mut shop = ReferenceShop::filled(&*store);
+    shop.sell_through(&*store, 2);
     let known = shop.clone();
     for other in [Seq::ZERO, Seq(shop.head.0 - 1), shop.head.next(), Seq(u64::MAX)] {
         assert!(matches!(store.append(other, &[]), Err(Error::Conflict)));
-        let entries = Shop {
+        let entries = ReferenceShop {
             head: other,
             ..known.clone()
         }
-        .importing(&[book(9, "New", 1)])
+        .plan_import(&[book(9, "New", 1)])
         .0;
         assert!(matches!(
             store.import(other, &entries, &[book(9, "New", 1)]),
             Err(Error::Conflict)
         ));
     }
-    let mut late = Shop {
+    let mut late = ReferenceShop {
         head: Seq(shop.head.0 - 1),
         ..shop.clone()
     };
@@ -188,16 +188,16 @@ fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
     ));
     assert!(matches!(store.append(shop.head, &stale), Err(Error::Conflict)));
     store.append(shop.head, &[]).unwrap();
-    shop.assert_is(&*store);
-    shop.sell_in(&*store, 1);
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
+    shop.sell_through(&*store, 1);
+    shop.assert_matches(&*store);
 }
 
 fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
+    let mut shop = ReferenceShop::filled(&*store);
     for count in [1, 300, 2] {
-        shop.sell_in(&*store, count);
+        shop.sell_through(&*store, count);
     }
     for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
         assert_eq!(
@@ -208,10 +208,10 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
             Some(entry)
         );
     }
-    assert_eq!(store.find(OrderId::generate(), EVERYWHERE).unwrap(), None);
+    assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), None);
     let id = store.load().unwrap().store.to_string().parse().unwrap();
     assert_eq!(
-        store.find(id, EVERYWHERE).unwrap(),
+        store.find(id, ALL_SEQS).unwrap(),
         None,
         "the store's own id is no order"
     );
@@ -219,18 +219,18 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
 
 fn a_large_batch_is_one_like_any_other(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, 3_000);
-    shop.sell_in(&*store, 1);
+    let mut shop = ReferenceShop::filled(&*store);
+    shop.sell_through(&*store, 3_000);
+    shop.sell_through(&*store, 1);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn pages_follow_each_other_without_gaps(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
+    let mut shop = ReferenceShop::filled(&*store);
     for _ in 0..8 {
-        shop.sell_in(&*store, 111);
+        shop.sell_through(&*store, 111);
     }
     for limit in [1, 7, 100, 1_000] {
         let (mut after, mut read) = (Seq::ZERO, Vec::new());
@@ -254,7 +254,7 @@ fn pages_follow_each_other_without_gaps(fixture: &dyn Fixture) {
 
 fn any_title_survives(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::empty();
+    let mut shop = ReferenceShop::empty();
     let hostile = [
         "\"",
         "\"\"",
@@ -289,91 +289,91 @@ fn any_title_survives(fixture: &dyn Fixture) {
             }
         })
         .collect();
-    let (entries, books) = shop.importing(&books);
+    let (entries, books) = shop.plan_import(&books);
     store.import(shop.head, &entries, &books).unwrap();
-    shop.imported(&entries, books);
-    shop.assert_is(&*store);
+    shop.apply_import(&entries, books);
+    shop.assert_matches(&*store);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn an_import_replaces_the_whole_catalog(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, 10);
+    let mut shop = ReferenceShop::filled(&*store);
+    shop.sell_through(&*store, 10);
     let mut wanted = shop.books.clone();
     wanted.remove(2);
     wanted[0].title = "Another title".to_owned();
     wanted[1].author = Some("Somebody".to_owned());
     wanted.push(book(77, "New", 5));
-    let (entries, books) = shop.importing(&wanted);
+    let (entries, books) = shop.plan_import(&wanted);
     assert_eq!(entries.len(), 4);
     store.import(shop.head, &entries, &books).unwrap();
-    shop.imported(&entries, books);
-    shop.assert_is(&*store);
-    shop.sell_in(&*store, 9);
-    shop.assert_is(&*store);
+    shop.apply_import(&entries, books);
+    shop.assert_matches(&*store);
+    shop.sell_through(&*store, 9);
+    shop.assert_matches(&*store);
     store.import(shop.head, &[], &shop.books).unwrap();
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
     drop(store);
     let store = fixture.open().unwrap();
-    shop.assert_is(&*store);
-    let (entries, books) = shop.importing(&[]);
+    shop.assert_matches(&*store);
+    let (entries, books) = shop.plan_import(&[]);
     store.import(shop.head, &entries, &books).unwrap();
-    shop.imported(&entries, books);
+    shop.apply_import(&entries, books);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn a_refused_import_changes_nothing(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    let (entries, books) = shop.importing(&[book(1, "two\nlines", 1)]);
+    let mut shop = ReferenceShop::filled(&*store);
+    let (entries, books) = shop.plan_import(&[book(1, "two\nlines", 1)]);
     assert!(matches!(
         store.import(shop.head, &entries, &books),
         Err(Error::CatalogFile(_))
     ));
-    shop.assert_is(&*store);
-    shop.sell_in(&*store, 1);
+    shop.assert_matches(&*store);
+    shop.sell_through(&*store, 1);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn a_checkpoint_changes_nothing_that_is_read(fixture: &dyn Fixture) {
-    let mut shop = Shop::empty();
+    let mut shop = ReferenceShop::empty();
     for round in 0..4 {
         let store = fixture.open().unwrap();
         if round == 0 {
-            shop = Shop::filled(&*store);
+            shop = ReferenceShop::filled(&*store);
         }
-        shop.assert_is(&*store);
-        shop.sell_in(&*store, 5);
+        shop.assert_matches(&*store);
+        shop.sell_through(&*store, 5);
         store.checkpoint(&shop.books, shop.head).unwrap();
         store.checkpoint(&shop.books, shop.head).unwrap();
-        shop.assert_is(&*store);
+        shop.assert_matches(&*store);
         if round % 2 == 0 {
-            shop.sell_in(&*store, 3);
+            shop.sell_through(&*store, 3);
         }
     }
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn an_old_checkpoint_is_ignored(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, 5);
+    let mut shop = ReferenceShop::filled(&*store);
+    shop.sell_through(&*store, 5);
     let old = shop.clone();
-    shop.sell_in(&*store, 5);
+    shop.sell_through(&*store, 5);
     store.checkpoint(&old.books, old.head).unwrap();
     store.checkpoint(&shop.books, shop.head).unwrap();
     store.checkpoint(&old.books, old.head).unwrap();
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
+    let mut shop = ReferenceShop::filled(&*store);
     let (known, unknown) = (shop.books[1].clone(), book(4_294_967_295, "", 0));
     let seq = |offset: u64| Seq(shop.head.0 + offset);
     let most = Stock::try_from(1_000_000_000).unwrap();
@@ -412,40 +412,40 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
     shop.head = seq(7);
     shop.entries.extend(entries);
     shop.books[1].seq = shop.head;
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn a_note_is_there_or_not_whole(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    assert_eq!(store.kept("a").unwrap(), None);
+    let mut shop = ReferenceShop::filled(&*store);
+    assert_eq!(store.get_blob("a").unwrap(), None);
     let large: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
     for (name, note) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
-        store.keep(name, note).unwrap();
-        assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
-        shop.sell_in(&*store, 1);
+        store.put_blob(name, note).unwrap();
+        assert!(store.get_blob(name).unwrap().as_deref() == Some(note), "{name}");
+        shop.sell_through(&*store, 1);
     }
     drop(store);
     let store = fixture.open().unwrap();
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
     for (name, note) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
-        assert!(store.kept(name).unwrap().as_deref() == Some(note), "{name}");
+        assert!(store.get_blob(name).unwrap().as_deref() == Some(note), "{name}");
     }
 }
 
 /// The shop after an import, sales and a change of the catalog, kept by no store.
-fn grown() -> Shop {
-    let mut shop = Shop::empty();
-    let (entries, books) = shop.importing(&four_books());
-    shop.imported(&entries, books);
+fn grown() -> ReferenceShop {
+    let mut shop = ReferenceShop::empty();
+    let (entries, books) = shop.plan_import(&four_books());
+    shop.apply_import(&entries, books);
     shop.sell(30);
     let mut wanted = shop.books.clone();
     wanted.remove(1);
     wanted[0].title = "Another title".to_owned();
-    let (entries, books) = shop.importing(&wanted);
-    shop.imported(&entries, books);
+    let (entries, books) = shop.plan_import(&wanted);
+    shop.apply_import(&entries, books);
     shop.sell(5);
     shop
 }
@@ -459,7 +459,7 @@ fn a_store_is_taken_over_from_another_one_in_pieces(fixture: &dyn Fixture) {
         assert!(matches!(store.restore(head, piece), Err(Error::Conflict)));
         head = piece.last().unwrap().seq;
         match store.load().unwrap_err() {
-            Error::Unfinished { head: there, .. } => assert_eq!(there, head),
+            Error::RestoreIncomplete { head: there, .. } => assert_eq!(there, head),
             other => panic!("{other}"),
         }
         let there = store.read(Seq::ZERO, usize::MAX).unwrap();
@@ -467,30 +467,30 @@ fn a_store_is_taken_over_from_another_one_in_pieces(fixture: &dyn Fixture) {
     }
     let store = fixture.open().unwrap();
     store.import(head, &[], &shop.books).unwrap();
-    shop.assert_is(&*store);
+    shop.assert_matches(&*store);
     drop(store);
     let (store, mut shop) = (fixture.open().unwrap(), shop);
-    shop.assert_is(&*store);
-    shop.sell_in(&*store, 3);
+    shop.assert_matches(&*store);
+    shop.sell_through(&*store, 3);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn only_a_fresh_store_takes_another_one_over(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
+    let mut shop = ReferenceShop::filled(&*store);
     let foreign = shop.clone().sell(2);
     assert!(matches!(store.restore(shop.head, &foreign), Err(Error::Conflict)));
     assert!(matches!(store.restore(Seq::ZERO, &shop.entries), Err(Error::Conflict)));
-    shop.assert_is(&*store);
-    shop.sell_in(&*store, 2);
+    shop.assert_matches(&*store);
+    shop.sell_through(&*store, 2);
     drop(store);
-    shop.assert_is(&*fixture.open().unwrap());
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
+    let mut shop = ReferenceShop::filled(&*store);
     let (start, store) = (shop.head, &*store);
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
@@ -503,7 +503,7 @@ fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {
             seen
         });
         for _ in 0..50 {
-            shop.sell_in(store, 10);
+            shop.sell_through(store, 10);
         }
         let seen = reader.join().unwrap();
         assert_eq!(seen, shop.entries[usize::try_from(start.0).unwrap()..]);

@@ -1,11 +1,13 @@
-//! Where the ledger lives. A store makes decisions durable, in order; it decides nothing itself.
+//! Stores of the ledger: CSV files, SQLite and PostgreSQL behind one trait. A store makes decisions durable, in order; it
+//! decides nothing itself.
 //!
-//! This is the only part of the services that blocks: its callers run on threads of their own.
+//! Every call blocks, so callers run on threads of their own. No other part of the services blocks.
 
 pub mod catalog_file;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod csv;
+mod error;
 mod lock;
 pub mod postgres;
 mod sql;
@@ -13,21 +15,20 @@ pub mod sqlite;
 mod url;
 
 use std::fmt;
-use std::io;
 use std::ops::RangeInclusive;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 
-use self::catalog_file::Listing;
+use self::catalog_file::CatalogRow;
+pub use self::error::{Difference, Error};
 pub use self::url::Url;
 
-/// What a store holds when it is opened.
+/// The content of a store at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
-    /// Whose ledger it is.
+pub struct StoreState {
+    /// The id of the ledger, made when the store was created.
     pub store: StoreId,
     /// The last entry; [`Seq::ZERO`] in a fresh store.
     pub head: Seq,
@@ -35,135 +36,128 @@ pub struct Loaded {
     pub books: Vec<Book>,
 }
 
-/// A ledger and the books it is about.
+/// A ledger and its books.
 ///
-/// Every method blocks. One thread appends at a time; reads may run beside it and see only what is durable.
+/// Every method blocks. One thread writes at a time; reads run beside it and return durable data only.
 ///
-/// * Entries stand in the order of their `seq`, which counts from 1 without gaps.
-/// * [`append`](Self::append) and [`import`](Self::import) are all or nothing while the program lives, and durable when
-///   they return: after a crash during one, any prefix of its entries may be there, and nothing else is lost.
-/// * After a passing error ([`Error::is_passing`]) nothing has changed and the store goes on. Any other error of a
-///   writing method means that nobody knows what is on the disk: the store is closed for good, every later write is
-///   [`Error::Closed`], and whoever waited for the batch must not be answered. Reads go on.
-/// * Only `import` brings new books or takes one away; the entries of `append` are about books that are there, but for
-///   refusals.
+/// * Entries are ordered by `seq`, which counts from 1 without gaps.
+/// * [`append`](Self::append) and [`import`](Self::import) are atomic while the process lives, and durable on return. A
+///   crash during one may leave any prefix of its entries, and loses nothing older.
+/// * A transient error ([`Error::is_transient`]) has changed nothing, and the store stays open. After any other error of a
+///   writing method the durable state is unknown: the store closes, every later write returns [`Error::Closed`], and no
+///   client waiting for the batch may be answered. Reads continue.
+/// * Only `import` adds or removes books. The entries of `append` are about existing books, except refusals.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// The books with their stock, the head and the store's id, all as of the same moment.
+    /// Returns the id, the head and the books with their stock, all as of the same moment.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] after a [`restore`](Self::restore) that did not come to its end; see [`Error`] for the rest.
-    fn load(&self) -> Result<Loaded, Error>;
+    /// [`Error::RestoreIncomplete`] after an interrupted [`restore`](Self::restore); see [`Error`] for the rest.
+    fn load(&self) -> Result<StoreState, Error>;
 
-    /// At most `limit` entries after `after`, in order.
+    /// Returns at most `limit` entries after `after`, in order.
     ///
     /// # Errors
     /// See [`Error`].
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
 
-    /// The entry that decided an order or a stock change, if it is among those; one elsewhere may be found, too.
+    /// Finds the entry with this order id in the range `among`. A store with an index may also find one outside the range.
     ///
     /// # Errors
     /// See [`Error`].
     fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error>;
 
-    /// Makes entries durable. `head` is the last entry the caller knows; the first of `entries` is the next one.
-    /// Without entries it confirms that `head` is the last entry.
+    /// Makes entries durable. `head` is the last entry the caller knows; the first of `entries` follows it. Without entries
+    /// the call confirms that `head` is the last entry.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the last entry is another one, [`Error::Full`] if there is no room, [`Error::Unavailable`]
-    /// if the database cannot be reached; see [`Store`] for the rest.
+    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if
+    /// the database cannot be reached; see [`Store`] for the rest.
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Like [`append`](Self::append), and `books` are the whole catalog from then on: their titles, authors, topics and
-    /// costs, and the stock after the last of `entries`. Here a crash may leave all of `entries` or none.
+    /// Appends `entries` and replaces the catalog with `books`, whose stock is the one after the last of `entries`. A crash
+    /// leaves all of `entries` or none.
     ///
     /// # Errors
     /// Those of [`append`](Self::append); [`Error::CatalogFile`] for a book that no catalog file can hold.
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error>;
 
-    /// Takes entries over from another store as they are, durably; no book changes. `head` and errors are those of
-    /// [`append`](Self::append). The first call needs a store without entries, the next ones go on from there. Until an
-    /// [`import`](Self::import) of the books that follow from all of them, without entries of its own, the store is
-    /// [`Error::Unfinished`] for whoever loads it; after a crash or a failure one goes on from the head named there.
+    /// Copies entries of another store, durably and unchanged; no book changes. The first call needs a store without
+    /// entries, later calls continue from there. Until an [`import`](Self::import) without entries supplies the books that
+    /// follow, [`load`](Self::load) returns [`Error::RestoreIncomplete`], which names the head to continue from.
     ///
     /// # Errors
-    /// Those of [`append`](Self::append); [`Error::Conflict`] also where there are entries of the store's own.
+    /// Those of [`append`](Self::append); [`Error::Conflict`] also if the store has entries of its own.
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Notes the books as they stand after the entry `at`, so that the next start need not replay what is older. Does
-    /// nothing if an equal or newer note is there, or if `at` is not the last entry: the note is worth nothing then.
+    /// Saves the books as of the entry `at`, so that the next start replays only later entries. Does nothing if an equal or
+    /// newer checkpoint exists, or if `at` is not the last entry.
     ///
     /// # Errors
     /// See [`Error`].
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error>;
 
-    /// Keeps a note under a name, in place of an older one. Notes follow from the ledger and only save time: a crash may
-    /// take one away or bring an older one back, but never half of one.
+    /// Saves a blob under a name and replaces an older one. Blobs hold derived data that only saves time: a crash may lose
+    /// one or bring back an older one, but never leaves a partial one.
     ///
     /// # Errors
     /// See [`Error`].
-    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error>;
+    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error>;
 
-    /// The note under a name, if there is one.
+    /// Returns the blob with this name.
     ///
     /// # Errors
     /// See [`Error`].
-    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
+    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error>;
 
-    /// The books that somebody left beside an empty ledger, for the first import.
+    /// Returns the books of a catalog file found beside an empty ledger, for the first import.
     ///
     /// # Errors
-    /// [`Error::CatalogFile`] if they cannot be understood.
-    fn seed(&self) -> Result<Option<Vec<Listing>>, Error> {
+    /// [`Error::CatalogFile`] if the file is not a valid catalog file.
+    fn seed_rows(&self) -> Result<Option<Vec<CatalogRow>>, Error> {
         Ok(None)
     }
 
-    /// The edit of the catalog that the store was opened over with [`Edit::Discard`] or [`Edit::Take`], for whoever wants
-    /// to import it. Where the stock of a book was not edited, it is the ledger's: an import must not undo the sales since.
-    fn edit(&self) -> Option<Vec<Listing>> {
+    /// Returns the manual edit of the catalog file over which the store was opened with [`EditPolicy::Discard`] or
+    /// [`EditPolicy::KeepForImport`]. A stock that was not edited is the ledger's, so that an import does not undo later sales.
+    fn manual_edit(&self) -> Option<Vec<CatalogRow>> {
         None
     }
 
-    /// Whether other processes may append to it, too. Nobody need wait for others where there are none.
+    /// Whether other processes may append as well.
     fn is_shared(&self) -> bool {
         false
     }
 
-    /// Waits until another process has appended after `after`, but for at most `patience`; gives the last entry. What was
-    /// appended from here is no news. A store that is not shared has nobody to wait for: it sits the time out and gives `after`.
+    /// Waits at most `timeout` until another process appends after `after`, and returns the last entry. This process's own
+    /// appends do not end the wait. A store that is not shared waits for the whole timeout and returns `after`.
     ///
     /// # Errors
-    /// See [`Error`]. An error here is no reason to stop: the next call looks again.
-    fn wait_for_others(&self, after: Seq, patience: Duration) -> Result<Seq, Error> {
-        let until = Instant::now() + patience;
-        while let Some(left) = until
-            .checked_duration_since(Instant::now())
-            .filter(|left| !left.is_zero())
-        {
-            std::thread::park_timeout(left);
-        }
+    /// See [`Error`]. The caller may call again after any error.
+    #[expect(clippy::disallowed_methods, reason = "every method of this trait blocks")]
+    fn wait_for_append(&self, after: Seq, timeout: Duration) -> Result<Seq, Error> {
+        std::thread::sleep(timeout);
         Ok(after)
     }
 }
 
-/// What to do about a catalog file that was edited by hand.
+/// What opening does about a catalog file that was edited by hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Edit {
-    /// Refuse to start and show the differences.
+pub enum EditPolicy {
+    /// Refuse to open and report the differences.
     #[default]
     Refuse,
-    /// Keep a copy of the edited file and go by the ledger.
+    /// Save a copy of the edited file and restore it from the ledger.
     Discard,
-    /// Go by the ledger, and leave the edited file where it is until an import has taken it.
-    Take,
+    /// Leave the edited file in place until an import has read it; the ledger remains authoritative.
+    KeepForImport,
 }
 
-/// Opens the store at a URL and, unless it is a shared one, locks it for this process; makes a fresh one where there is
-/// none. `edit` is about a CSV store's catalog file.
+/// Opens the store at a URL, or creates it, and locks it for this process unless it is shared. `edit` applies to the catalog
+/// file of a CSV store.
 ///
 /// # Errors
 /// See [`Error`].
-pub fn open(url: &Url, edit: Edit) -> Result<Box<dyn Store>, Error> {
+pub fn open(url: &Url, edit: EditPolicy) -> Result<Box<dyn Store>, Error> {
     match url {
         Url::Csv(folder) => Ok(Box::new(csv::Store::open(folder, edit)?)),
         Url::Sqlite(file) => Ok(Box::new(sqlite::Store::open(file)?)),
@@ -171,28 +165,28 @@ pub fn open(url: &Url, edit: Edit) -> Result<Box<dyn Store>, Error> {
     }
 }
 
-/// A store at rest, opened to be looked at.
+/// A store opened for inspection, with what inspection found.
 #[derive(Debug)]
 pub struct Inspection {
-    /// For reading; it takes nothing.
+    /// Open for reading; a caller must not write.
     pub store: Box<dyn Store>,
-    /// Its id, its last entry, and the books as the store notes them.
-    pub noted: Loaded,
-    /// The entry after which the books are noted so; later entries are in the ledger only.
-    pub at: Seq,
-    /// What is no fault, but good to know.
+    /// Its id, its last entry, and the books as of the newest checkpoint.
+    pub checkpoint: StoreState,
+    /// The entry as of which the checkpoint's books are; later entries are in the ledger only.
+    pub checkpoint_seq: Seq,
+    /// Harmless findings, such as a torn tail.
     pub remarks: Vec<String>,
-    /// Where somebody edited the catalog file by hand.
+    /// Manual edits of the catalog file.
     pub edits: Vec<Difference>,
 }
 
 impl Inspection {
-    /// Of a store whose books are noted with every batch.
+    /// For a store that updates its books with every batch.
     fn of(store: Box<dyn Store>) -> Result<Self, Error> {
-        let noted = store.load()?;
+        let checkpoint = store.load()?;
         Ok(Self {
-            at: noted.head,
-            noted,
+            checkpoint_seq: checkpoint.head,
+            checkpoint,
             store,
             remarks: Vec::new(),
             edits: Vec::new(),
@@ -200,8 +194,7 @@ impl Inspection {
     }
 }
 
-/// Opens the store at a URL to look at it: makes none where there is none, and mends nothing. Unless it is a shared one,
-/// it is locked meanwhile.
+/// Opens the store at a URL for inspection: neither creates nor repairs it. Locks it unless it is shared.
 ///
 /// # Errors
 /// [`Error::Missing`]; see [`Error`] for the rest.
@@ -211,151 +204,4 @@ pub fn inspect(url: &Url) -> Result<Inspection, Error> {
         Url::Sqlite(file) => sqlite::Store::inspect(file),
         Url::Postgres(address) => Inspection::of(Box::new(postgres::Store::open_existing(address)?)),
     }
-}
-
-/// One book whose catalog file and ledger disagree.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// Which book and column, as in `book 2, stock`.
-    pub place: String,
-    /// What the file says.
-    pub file: String,
-    /// What the ledger says.
-    pub ledger: String,
-}
-
-/// What a store was doing when what it holds made no sense.
-pub const MAKE_SENSE: &str = "make sense of";
-
-/// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Somebody else appended: the ledger's last entry is another one.
-    #[error("the ledger has moved on")]
-    Conflict,
-    /// There is no room; nothing was changed. Reads go on, and room is looked for again at most once a second.
-    #[error("no room left for {}: {source}", path.display())]
-    Full {
-        /// What could not grow.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// There is none.
-    #[error("there is no store at {0}")]
-    Missing(String),
-    /// Parts of a store are there without its ledger. A fresh ledger would forget every order.
-    #[error(
-        "{} is missing, but {found} shows that a store was here; restore it from a backup, or move what is left to another folder to begin a new store", ledger.display()
-    )]
-    LedgerMissing {
-        /// The file that is missing.
-        ledger: PathBuf,
-        /// The names of the files that are left.
-        found: String,
-    },
-    /// Another store was being moved here, and that has not come to its end.
-    #[error(
-        "{store} holds a part of another store only, up to the entry {head}, as a move broke off; run the same `bookstored export --to` again, or remove what is there"
-    )]
-    Unfinished {
-        /// The store.
-        store: String,
-        /// The last entry that has arrived.
-        head: Seq,
-    },
-    /// Another process has it open.
-    #[error("the store {} is in use by another program{}; stop that one, or use another --store", path.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
-    Locked {
-        /// The store.
-        path: PathBuf,
-        /// The process that holds the lock, where it left its number.
-        holder: Option<u32>,
-    },
-    /// A file says something that no healthy store says.
-    #[error("{}:{line}: {why}; {remedy}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: u64,
-        /// What is wrong with it.
-        why: String,
-        /// What to do.
-        remedy: String,
-    },
-    /// The catalog file was changed by somebody else than the store.
-    #[error("{} was edited by hand:{}\nTo take the edit, run `bookstored import`; to drop it (a copy is kept), start with --discard-edit", path.display(), list(differences))]
-    Edited {
-        /// The file.
-        path: PathBuf,
-        /// Where it differs from the ledger.
-        differences: Vec<Difference>,
-    },
-    /// The catalog file is none.
-    #[error(transparent)]
-    CatalogFile(#[from] catalog_file::Error),
-    /// The disk failed.
-    #[error("cannot {doing} {}: {source}", path.display())]
-    Io {
-        /// What was being done, as in `sync`.
-        doing: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// The database failed, or holds what no healthy store holds. No secret is in the text.
-    #[error("cannot {doing} {store}: {why}")]
-    Database {
-        /// What was being done, as in `append to`.
-        doing: &'static str,
-        /// The store's URL without its password.
-        store: String,
-        /// What the database said.
-        why: String,
-    },
-    /// The database cannot be reached, or is busy; nothing was changed, and it may be better the next time.
-    #[error("{store} is not available: {why}; nothing was changed")]
-    Unavailable {
-        /// The store's URL without its password.
-        store: String,
-        /// What the system or the database said.
-        why: String,
-    },
-    /// An earlier failure closed the store for good.
-    #[error("the store is closed after a failure")]
-    Closed,
-}
-
-impl Error {
-    /// For `map_err` around one operation on one file.
-    pub fn io(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Io {
-            doing,
-            path: path.to_owned(),
-            source,
-        }
-    }
-
-    /// Whether the store goes on after it.
-    pub fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Conflict | Self::Full { .. } | Self::CatalogFile(_) | Self::Unavailable { .. }
-        )
-    }
-}
-
-fn list(differences: &[Difference]) -> String {
-    use std::fmt::Write as _;
-    const SHOWN_MAX: usize = 20;
-    let mut lines = String::new();
-    for Difference { place, file, ledger } in differences.iter().take(SHOWN_MAX) {
-        let _ = write!(lines, "\n  {place}: the file says {file}, the ledger {ledger}");
-    }
-    if differences.len() > SHOWN_MAX {
-        let _ = write!(lines, "\n  and {} more", differences.len() - SHOWN_MAX);
-    }
-    lines
 }

@@ -39,7 +39,7 @@ impl Lock {
             }
             Err(TryLockError::Error(source)) => {
                 return Err(Error::Io {
-                    doing: "lock",
+                    operation: "lock",
                     path: path.to_owned(),
                     source,
                 });

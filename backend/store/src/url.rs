@@ -21,7 +21,7 @@ pub enum Url {
 impl Url {
     /// The store of whoever runs the program: in the user's data folder (XDG Base Directory Specification), the same for
     /// the services and the shop.
-    pub fn of_user() -> Option<Self> {
+    pub fn user_default() -> Option<Self> {
         use etcetera::BaseStrategy as _;
         let folders = etcetera::choose_base_strategy().ok()?;
         Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))

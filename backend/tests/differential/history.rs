@@ -6,8 +6,8 @@ use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, 
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use store::Loaded;
-use store::conformance::{Shop, book};
+use store::StoreState;
+use store::conformance::{ReferenceShop, book};
 use uuid::Uuid;
 
 /// One step of a history.
@@ -156,7 +156,7 @@ impl Driver {
     }
 
     /// Puts a step in its place.
-    pub(super) fn act(&mut self, step: &Step, loaded: &Loaded) -> Act {
+    pub(super) fn act(&mut self, step: &Step, loaded: &StoreState) -> Act {
         self.steps += 1;
         let now = Timestamp::from_micros(1_800_000_000_000_000 + self.steps * 1_000_001);
         let mut asked = |requests: &[Request]| -> Vec<Asked> {
@@ -236,7 +236,7 @@ fn again(mut asked: Asked, twist: Twist, soon: Deadline, past: Deadline) -> Aske
     asked
 }
 
-fn import(wishes: &[Wish], loaded: &Loaded, now: Timestamp) -> Act {
+fn import(wishes: &[Wish], loaded: &StoreState, now: Timestamp) -> Act {
     let mut books: Vec<Book> = Vec::new();
     // The last wish for a book counts.
     for wish in wishes {
@@ -244,12 +244,12 @@ fn import(wishes: &[Wish], loaded: &Loaded, now: Timestamp) -> Act {
         books.push(book(wish.item, wish.title, wish.stock));
     }
     books.sort_by_key(|book| book.item);
-    let shop = Shop {
+    let shop = ReferenceShop {
         head: loaded.head,
         books: loaded.books.clone(),
         entries: Vec::new(),
     };
-    let (mut entries, books) = shop.importing(&books);
+    let (mut entries, books) = shop.plan_import(&books);
     for entry in &mut entries {
         entry.at = now;
     }

@@ -17,8 +17,8 @@ use backend::catalog::decide::{Batch, Durable, OnShelf};
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, Timestamp};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
-use store::conformance::EVERYWHERE;
-use store::{Edit, Error, Loaded, Store, csv, postgres, sqlite};
+use store::conformance::ALL_SEQS;
+use store::{EditPolicy, Error, Store, StoreState, csv, postgres, sqlite};
 
 use self::history::{Asked, Driver, Step};
 
@@ -50,7 +50,7 @@ enum Answer {
 /// The durable state as one store tells it.
 struct Said<'a> {
     store: &'a dyn Store,
-    loaded: Loaded,
+    loaded: StoreState,
 }
 
 impl Durable for Said<'_> {
@@ -69,7 +69,7 @@ impl Durable for Said<'_> {
     }
 
     fn decided(&self, order: OrderId) -> Result<Option<Entry>, Error> {
-        self.store.find(order, EVERYWHERE)
+        self.store.find(order, ALL_SEQS)
     }
 }
 
@@ -172,7 +172,7 @@ fn compare(tested: &[Tested], orders: &[OrderId]) -> Result<(), TestCaseError> {
     let (ledger, loaded) = (first.ledger(), first.store().load().unwrap());
     let found: Vec<_> = orders
         .iter()
-        .map(|&order| first.store().find(order, EVERYWHERE).unwrap())
+        .map(|&order| first.store().find(order, ALL_SEQS).unwrap())
         .collect();
     for other in others {
         same!(
@@ -189,7 +189,7 @@ fn compare(tested: &[Tested], orders: &[OrderId]) -> Result<(), TestCaseError> {
                 other.name,
                 "an order",
                 *exact,
-                other.store().find(*order, EVERYWHERE).unwrap()
+                other.store().find(*order, ALL_SEQS).unwrap()
             );
         }
     }
@@ -256,9 +256,9 @@ fn one_history_makes_one_ledger_whatever_keeps_it() {
         let (database, few, many) = (path("books.db"), path("few"), path("many"));
         let mut tested = vec![
             Tested::new("SQLite", move || Ok(Box::new(sqlite::Store::open(&database)?))),
-            Tested::new("CSV", move || Ok(Box::new(csv::Store::open(&few, Edit::Refuse)?))),
+            Tested::new("CSV", move || Ok(Box::new(csv::Store::open(&few, EditPolicy::Refuse)?))),
             Tested::new("CSV in many files", move || {
-                Ok(Box::new(csv::Store::open_in_many_files(&many)?))
+                Ok(Box::new(csv::Store::open_with_small_segments(&many)?))
             }),
         ];
         if let Some(server) = &server {
@@ -293,7 +293,7 @@ fn one_history_makes_one_ledger_whatever_keeps_it() {
 struct Forgetful(Box<dyn Store>, Seq);
 
 impl Store for Forgetful {
-    fn load(&self) -> Result<Loaded, Error> {
+    fn load(&self) -> Result<StoreState, Error> {
         self.0.load()
     }
 
@@ -321,12 +321,12 @@ impl Store for Forgetful {
         self.0.restore(head, entries)
     }
 
-    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
-        self.0.keep(name, note)
+    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        self.0.put_blob(name, content)
     }
 
-    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.0.kept(name)
+    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.0.get_blob(name)
     }
 }
 
@@ -338,9 +338,11 @@ fn a_store_that_forgets_is_found_out_by_a_history_without_a_needless_step() {
         let path = |name| folder.path().join(name);
         let (sound, sick) = (path("sound"), path("sick"));
         let mut tested = [
-            Tested::new("sound", move || Ok(Box::new(csv::Store::open(&sound, Edit::Refuse)?))),
+            Tested::new("sound", move || {
+                Ok(Box::new(csv::Store::open(&sound, EditPolicy::Refuse)?))
+            }),
             Tested::new("sick", move || {
-                let store = csv::Store::open(&sick, Edit::Refuse)?;
+                let store = csv::Store::open(&sick, EditPolicy::Refuse)?;
                 let head = store.load()?.head;
                 Ok(Box::new(Forgetful(Box::new(store), head)))
             }),

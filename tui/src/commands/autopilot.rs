@@ -41,10 +41,10 @@ pub(super) async fn run_headless(
     mut interrupt: Interrupt,
 ) -> Result<Exit, Error> {
     tokio::select! {
-        checked = connect::check_autopilot(shop, args) => checked?,
+        checked = connect::check_autopilot(shop, &args.settings) => checked?,
         () = interrupt.wait() => return Ok(Exit::Interrupted),
     }
-    let ended = headless(shop, args.settings(), interrupt, None).await?;
+    let ended = headless(shop, args.settings.clone(), interrupt, None).await?;
     print_report(ended, args, cli)
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interru
         () = interrupt.wait() => return Ok(Exit::Interrupted),
     };
     let connection = StoreConnection::new(&services.url(), Some(services.token()))?;
-    let ended = headless(&connection.shop, args.settings(), interrupt, Some(&mut services)).await;
+    let ended = headless(&connection.shop, args.settings.clone(), interrupt, Some(&mut services)).await;
     services.stop().await;
     print_report(ended?, args, cli)
 }
@@ -70,7 +70,8 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
     interrupt.listen_for_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
-    let (left, connection) = interactive::autopilot(args, cli, watched, run_ended(runs.clone()).boxed()).await?;
+    let (left, connection) =
+        interactive::autopilot(&args.settings, cli, watched, run_ended(runs.clone()).boxed()).await?;
     let result = end_run(left, &runs, args, cli, interrupt).await;
     if let Some(connection) = connection {
         connection.close().await;

@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::exit::{Error, Exit};
 use crate::app::Screen;
-use crate::cli::{AutopilotArgs, Cli};
+use crate::cli::{Cli, ShopArgs};
 use crate::connect::{self, StoreConnection};
 use crate::runtime::{self, Left, Opened, Opening, Options};
 use crate::ui::autopilot::pane::AutopilotPane;
@@ -53,17 +53,17 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
 /// # Errors
 /// [`Error::Usage`] without a home folder.
 pub(super) async fn autopilot(
-    args: &AutopilotArgs,
+    settings: &Settings,
     cli: &Cli,
     watched: watch::Sender<WatchedRun>,
     leave: BoxFuture<'static, ()>,
 ) -> Result<(Result<Left, runtime::Error>, Option<StoreConnection>), Error> {
     let (connected, connection) = oneshot::channel();
-    let (shop_args, args) = (cli.shop.clone(), args.clone());
+    let (shop_args, settings) = (cli.shop.clone(), settings.clone());
     let opening = async move {
         let (opened, shop) = open(&shop_args, connected).await?;
-        connect::check_autopilot(&shop, &args).await?;
-        let mut controller = Controller::new(shop, args.settings(), watched);
+        connect::check_autopilot(&shop, &settings).await?;
+        let mut controller = Controller::new(shop, settings, watched);
         controller.start();
         Ok(with_autopilot(opened, controller))
     };
@@ -77,7 +77,7 @@ pub(super) async fn autopilot(
 
 /// Connects, and sends the connection to the task that closes it.
 async fn open(
-    args: &crate::cli::ShopArgs,
+    args: &ShopArgs,
     connected: oneshot::Sender<StoreConnection>,
 ) -> Result<(Opened, ShopClient), connect::Error> {
     let connection = connect::connect(args).await?;

@@ -241,7 +241,7 @@ fn a_server_that_goes_and_comes_back_is_followed_again() {
         let settings = backend::all::Settings {
             catalog: backend::service::CatalogSettings {
                 store: format!("csv:{}", folder.path().display()).parse().unwrap(),
-                edit: backend::store::Edit::Refuse,
+                edit: backend::store::EditPolicy::Refuse,
                 books: backend::catalog::Listings::Default,
                 token: None,
             },

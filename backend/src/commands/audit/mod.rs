@@ -42,14 +42,14 @@ impl Audit {
 pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
     let opening = Progress::waiting(format!("opening {url}"));
     let inspection = match store::inspect(url) {
-        Err(error) if is_damage(&error) => return Ok(Proven::damaged(&error)),
+        Err(error) if error.is_damage() => return Ok(Proven::damaged(&error)),
         inspection => inspection?,
     };
     drop(opening);
     let Inspection {
         store,
-        noted,
-        at,
+        checkpoint: noted,
+        checkpoint_seq: at,
         remarks,
         edits,
     } = inspection;
@@ -61,7 +61,7 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
     let mut after = Seq::ZERO;
     while after < noted.head {
         let entries = match store.read(after, PAGE) {
-            Err(error) if is_damage(&error) => {
+            Err(error) if error.is_damage() => {
                 proof.violate(Violation::damage(&error));
                 break;
             }
@@ -84,8 +84,8 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
             break;
         }
     }
-    for Difference { place, file, ledger } in edits {
-        let what = format!("catalog.csv was edited by hand: {place}: the file says {file}, the ledger {ledger}");
+    for Difference { location, file, ledger } in edits {
+        let what = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
         proof.violate(Violation::at(at, what));
     }
     finish(proof, &*store, remarks)
@@ -104,13 +104,4 @@ fn finish(mut proof: Proof, store: &dyn Store, remarks: Vec<String>) -> Result<P
         }
     }
     Ok(proof.end(remarks))
-}
-
-/// Whether an error says something about what the store holds, rather than about the way to it.
-fn is_damage(error: &store::Error) -> bool {
-    match error {
-        store::Error::Damaged { .. } | store::Error::CatalogFile(_) => true,
-        store::Error::Database { doing, .. } => *doing == store::MAKE_SENSE,
-        _ => false,
-    }
 }

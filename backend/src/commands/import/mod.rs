@@ -13,8 +13,8 @@ use self::summary::Summary;
 use super::output::tell;
 use super::progress::Progress;
 use crate::catalog::Changes;
-use crate::store::catalog_file::{self, Listing};
-use crate::store::{self, Edit, Loaded, Store};
+use crate::store::catalog_file::{self, CatalogRow};
+use crate::store::{self, EditPolicy, Store, StoreState};
 
 /// What to take, where to, and how.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ impl Import {
         let store = self.open(listings.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
-            None => Loaded {
+            None => StoreState {
                 store: StoreId::generate(),
                 head: Seq::ZERO,
                 books: Vec::new(),
@@ -51,7 +51,9 @@ impl Import {
         let is_edit = listings.is_none();
         let listings = match (listings, &store) {
             (Some(listings), _) => Some(listings),
-            (None, Some(store)) => store.edit().map_or_else(|| store.seed(), |edit| Ok(Some(edit)))?,
+            (None, Some(store)) => store
+                .manual_edit()
+                .map_or_else(|| store.seed_rows(), |edit| Ok(Some(edit)))?,
             (None, None) => None,
         };
         let Some(listings) = listings else {
@@ -84,9 +86,9 @@ impl Import {
             return Ok(None);
         }
         let edit = match (has_file, self.discard_edit) {
-            (false, _) => Edit::Take,
-            (true, true) => Edit::Discard,
-            (true, false) => Edit::Refuse,
+            (false, _) => EditPolicy::KeepForImport,
+            (true, true) => EditPolicy::Discard,
+            (true, false) => EditPolicy::Refuse,
         };
         Ok(Some(store::open(&self.store, edit)?))
     }
@@ -119,7 +121,7 @@ impl Import {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<Listing>> {
+fn read(path: &Path) -> Result<Vec<CatalogRow>> {
     let _progress = Progress::waiting(format!("reading {}", path.display()));
     if path.as_os_str() != "-" {
         return Ok(catalog_file::read(path)?);

@@ -2,7 +2,7 @@ use super::*;
 
 const PATH: &str = "books.csv";
 
-fn books(text: &str) -> Vec<Listing> {
+fn books(text: &str) -> Vec<CatalogRow> {
     parse(text.as_bytes(), Path::new(PATH)).unwrap()
 }
 
@@ -103,7 +103,7 @@ fn what_is_written_is_read_back_equal() {
         "#c",
         "x\"y",
     ]) {
-        shelf.push(Listing {
+        shelf.push(CatalogRow {
             item: ItemNumber::try_from(number).unwrap(),
             title: title.to_owned(),
             topic: title.to_owned(),

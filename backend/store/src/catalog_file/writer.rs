@@ -3,11 +3,11 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Bad, COLUMNS, COLUMNS_MIN, Error, Row, check_name};
+use super::{Bad, COLUMNS, COLUMNS_MIN, CatalogRowRef, Error, check_name};
 
 /// A catalog file that is being written.
 #[derive(Debug)]
-pub struct Writer<W: Write> {
+pub struct CatalogWriter<W: Write> {
     out: ::csv::Writer<W>,
     /// Stands in messages only.
     path: PathBuf,
@@ -16,7 +16,7 @@ pub struct Writer<W: Write> {
     line: u64,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> CatalogWriter<W> {
     /// Writes the header.
     ///
     /// # Errors
@@ -37,7 +37,7 @@ impl<W: Write> Writer<W> {
     ///
     /// # Errors
     /// [`Error::Line`] for a book whose line could not be read back; [`Error::Io`].
-    pub fn write(&mut self, row: Row<'_>) -> Result<(), Error> {
+    pub fn write(&mut self, row: CatalogRowRef<'_>) -> Result<(), Error> {
         self.line += 1;
         for (column, name) in [(1, Some(row.title)), (4, Some(row.topic)), (5, row.author)] {
             name.map_or(Ok(()), check_name).map_err(|expected| {
@@ -63,7 +63,7 @@ impl<W: Write> Writer<W> {
 
     fn failed(&self, error: ::csv::Error) -> Error {
         Error::Io {
-            doing: "write",
+            operation: "write",
             path: self.path.clone(),
             source: error.into(),
         }

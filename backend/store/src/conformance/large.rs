@@ -3,7 +3,7 @@
 use common::wire::Book;
 use common::{Kind, Seq};
 
-use super::shop::{Shop, book, entry};
+use super::shop::{ReferenceShop, book, entry};
 use super::{Fixture, Store};
 
 /// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` asks for another number.
@@ -15,31 +15,31 @@ const PAGE: usize = 10_000;
 
 pub(super) fn the_largest_batch_is_one_like_any_other(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
-    let mut shop = Shop::filled(&*store);
-    shop.sell_in(&*store, BATCH);
-    shop.sell_in(&*store, 1);
+    let mut shop = ReferenceShop::filled(&*store);
+    shop.sell_through(&*store, BATCH);
+    shop.sell_through(&*store, 1);
     store.append(shop.head, &[]).unwrap();
-    assert_is(&shop, &*store);
+    assert_matches(&shop, &*store);
     drop(store);
-    assert_is(&shop, &*fixture.open().unwrap());
+    assert_matches(&shop, &*fixture.open().unwrap());
 }
 
 pub(super) fn a_large_catalog_is_one_like_any_other(fixture: &dyn Fixture) {
     let count = std::env::var("BOOKSTORE_BOOKS_MAX").ok();
     let count = count.and_then(|count| count.parse().ok()).unwrap_or(BOOKS);
     let store = fixture.open().unwrap();
-    let mut shop = Shop::empty();
+    let mut shop = ReferenceShop::empty();
     let books: Vec<Book> = (1..=count)
         .map(|item| book(item, &format!("Title {item}"), 10))
         .collect();
-    let (entries, books) = shop.importing(&books);
+    let (entries, books) = shop.plan_import(&books);
     store.import(shop.head, &entries, &books).unwrap();
-    shop.imported(&entries, books);
-    shop.sell_in(&*store, 1_000);
+    shop.apply_import(&entries, books);
+    shop.sell_through(&*store, 1_000);
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
     let store = fixture.open().unwrap();
-    assert_is(&shop, &*store);
+    assert_matches(&shop, &*store);
     // One book of all gets another title, and keeps its stock.
     let mut books = shop.books.clone();
     let changed = books.last_mut().unwrap();
@@ -48,14 +48,14 @@ pub(super) fn a_large_catalog_is_one_like_any_other(fixture: &dyn Fixture) {
     let mut set = entry(changed.seq, Kind::Set, changed, 0, changed.stock);
     (set.quantity, set.order) = (None, None);
     store.import(shop.head, std::slice::from_ref(&set), &books).unwrap();
-    shop.imported(&[set], books);
-    shop.sell_in(&*store, 1);
+    shop.apply_import(&[set], books);
+    shop.sell_through(&*store, 1);
     drop(store);
-    assert_is(&shop, &*fixture.open().unwrap());
+    assert_matches(&shop, &*fixture.open().unwrap());
 }
 
-/// As [`Shop::assert_is`], in pages.
-fn assert_is(shop: &Shop, store: &dyn Store) {
+/// As [`ReferenceShop::assert_is`], in pages.
+fn assert_matches(shop: &ReferenceShop, store: &dyn Store) {
     let loaded = store.load().unwrap();
     assert_eq!(loaded.head, shop.head);
     assert!(loaded.books == shop.books, "the books differ");

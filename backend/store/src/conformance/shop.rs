@@ -9,7 +9,7 @@ use crate::{Store, catalog_file};
 
 /// The shop as a test keeps it in mind: what the store must say.
 #[derive(Clone)]
-pub struct Shop {
+pub struct ReferenceShop {
     /// The last entry.
     pub head: Seq,
     /// Every book, by item number.
@@ -18,13 +18,13 @@ pub struct Shop {
     pub entries: Vec<Entry>,
 }
 
-impl fmt::Debug for Shop {
+impl fmt::Debug for ReferenceShop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Shop at {}", self.head)
+        write!(f, "ReferenceShop at {}", self.head)
     }
 }
 
-impl Shop {
+impl ReferenceShop {
     /// A shop without books.
     pub fn empty() -> Self {
         Self {
@@ -37,14 +37,14 @@ impl Shop {
     /// A shop with the four books, taken into the store.
     pub fn filled(store: &dyn Store) -> Self {
         let mut shop = Self::empty();
-        let (entries, books) = shop.importing(&four_books());
+        let (entries, books) = shop.plan_import(&four_books());
         store.import(shop.head, &entries, &books).unwrap();
-        shop.imported(&entries, books);
+        shop.apply_import(&entries, books);
         shop
     }
 
     /// The entries that make the catalog these books, and the books as they stand then.
-    pub fn importing(&self, books: &[Book]) -> (Vec<Entry>, Vec<Book>) {
+    pub fn plan_import(&self, books: &[Book]) -> (Vec<Entry>, Vec<Book>) {
         let mut seq = self.head;
         let mut entry = |kind, book: &Book, change, after| {
             seq = seq.next();
@@ -85,7 +85,7 @@ impl Shop {
     }
 
     /// Takes an import that the store took.
-    pub fn imported(&mut self, entries: &[Entry], books: Vec<Book>) {
+    pub fn apply_import(&mut self, entries: &[Entry], books: Vec<Book>) {
         self.head = Seq(self.head.0 + entries.len() as u64);
         self.entries.extend_from_slice(entries);
         self.books = books;
@@ -130,14 +130,14 @@ impl Shop {
     }
 
     /// Sells through the store.
-    pub fn sell_in(&mut self, store: &dyn Store, count: usize) {
+    pub fn sell_through(&mut self, store: &dyn Store, count: usize) {
         let head = self.head;
         let entries = self.sell(count);
         store.append(head, &entries).unwrap();
     }
 
     /// Everything a store says must be what this shop says.
-    pub fn assert_is(&self, store: &dyn Store) {
+    pub fn assert_matches(&self, store: &dyn Store) {
         let loaded = store.load().unwrap();
         assert_eq!(loaded.head, self.head);
         assert_eq!(store.read(Seq::ZERO, usize::MAX).unwrap(), self.entries);

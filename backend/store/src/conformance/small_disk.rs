@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use super::Shop;
+use super::ReferenceShop;
 use crate::{Error, Store};
 
 /// A file system of two megabytes, half of which can be given back.
@@ -53,9 +53,13 @@ impl Drop for SmallDisk {
 }
 
 /// Sells until there is no room, looks that nothing was half done, makes room, and sells on.
-pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(store: &dyn Store, shop: Shop, disk: &SmallDisk) {
+pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(
+    store: &dyn Store,
+    shop: ReferenceShop,
+    disk: &SmallDisk,
+) {
     let (mut shop, refused) = fill(store, shop);
-    shop.assert_is(store);
+    shop.assert_matches(store);
     store.append(shop.head, &[]).unwrap();
     disk.make_room();
     loop {
@@ -67,11 +71,11 @@ pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(store: &dyn 
     }
     assert_eq!(store.read(shop.head, usize::MAX).unwrap(), refused);
     shop.follow(refused);
-    shop.sell_in(store, 3);
-    shop.assert_is(store);
+    shop.sell_through(store, 3);
+    shop.assert_matches(store);
 }
 
-fn fill(store: &dyn Store, mut shop: Shop) -> (Shop, Vec<common::Entry>) {
+fn fill(store: &dyn Store, mut shop: ReferenceShop) -> (ReferenceShop, Vec<common::Entry>) {
     loop {
         let mut next = shop.clone();
         let entries = next.sell(500);

@@ -19,7 +19,7 @@ use common::{ItemNumber, Timestamp};
 use super::disk::{self, Disk};
 use super::line::Digest;
 use super::segment::Segment;
-use crate::catalog_file::{self, Listing};
+use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error};
 
 /// For the shopkeeper.
@@ -70,7 +70,7 @@ impl Catalog<'_> {
     }
 
     /// Understands a content of the store's own.
-    pub(super) fn parse(&self, content: &[u8]) -> Result<Vec<Listing>, Error> {
+    pub(super) fn parse(&self, content: &[u8]) -> Result<Vec<CatalogRow>, Error> {
         Ok(catalog_file::parse(content, &self.folder.join(KEPT))?)
     }
 
@@ -200,17 +200,21 @@ impl Catalog<'_> {
 }
 
 /// A failed write: a full disk is a passing thing, anything else is not.
-pub(super) fn no_room_or(doing: &'static str, path: PathBuf, source: io::Error) -> Error {
+pub(super) fn no_room_or(operation: &'static str, path: PathBuf, source: io::Error) -> Error {
     if disk::is_full(&source) {
         Error::Full { path, source }
     } else {
-        Error::Io { doing, path, source }
+        Error::Io {
+            operation,
+            path,
+            source,
+        }
     }
 }
 
 /// Where an edited file differs from what the store wrote and from what the ledger says now. The stock of a book that
 /// was sold since is no edit.
-pub(super) fn differences(edited: &[Listing], written: &[Listing], books: &[Book]) -> Vec<Difference> {
+pub(super) fn differences(edited: &[CatalogRow], written: &[CatalogRow], books: &[Book]) -> Vec<Difference> {
     let written = by_item(written);
     let edited = by_item(edited);
     let books: BTreeMap<ItemNumber, &Book> = books.iter().map(|book| (book.item, book)).collect();
@@ -218,20 +222,20 @@ pub(super) fn differences(edited: &[Listing], written: &[Listing], books: &[Book
     for (item, book) in &books {
         match edited.get(item) {
             None => differences.push(Difference {
-                place: format!("book {item}"),
+                location: format!("book {item}"),
                 file: "that it is gone".to_owned(),
                 ledger: format!("{:?}", book.title),
             }),
             Some(listing) => {
                 let was = written.get(item).map(|written| columns(written)).unwrap_or_default();
-                let now = columns(&Listing {
+                let now = columns(&CatalogRow {
                     stock: book.stock,
                     ..(*written.get(item).unwrap_or(listing)).clone()
                 });
                 for (((column, file), (_, was)), (_, ledger)) in columns(listing).into_iter().zip(was).zip(now) {
                     if file != was && file != ledger {
                         differences.push(Difference {
-                            place: format!("book {item}, {column}"),
+                            location: format!("book {item}, {column}"),
                             file,
                             ledger,
                         });
@@ -242,7 +246,7 @@ pub(super) fn differences(edited: &[Listing], written: &[Listing], books: &[Book
     }
     for (item, listing) in edited.iter().filter(|(item, _)| !books.contains_key(item)) {
         differences.push(Difference {
-            place: format!("book {item}"),
+            location: format!("book {item}"),
             file: format!("{:?}", listing.title),
             ledger: "that there is none".to_owned(),
         });
@@ -252,7 +256,7 @@ pub(super) fn differences(edited: &[Listing], written: &[Listing], books: &[Book
 
 /// An edited catalog with the ledger's stock wherever the stock was not what was edited: nobody meant to undo the sales
 /// since the file was written.
-pub(super) fn merged(mut edited: Vec<Listing>, written: &[Listing], books: &[Book]) -> Vec<Listing> {
+pub(super) fn merged(mut edited: Vec<CatalogRow>, written: &[CatalogRow], books: &[Book]) -> Vec<CatalogRow> {
     let written = by_item(written);
     let stocks: BTreeMap<_, _> = books.iter().map(|book| (book.item, book.stock)).collect();
     for listing in &mut edited {
@@ -265,11 +269,11 @@ pub(super) fn merged(mut edited: Vec<Listing>, written: &[Listing], books: &[Boo
     edited
 }
 
-fn by_item(listings: &[Listing]) -> BTreeMap<ItemNumber, &Listing> {
+fn by_item(listings: &[CatalogRow]) -> BTreeMap<ItemNumber, &CatalogRow> {
     listings.iter().map(|listing| (listing.item, listing)).collect()
 }
 
-fn columns(listing: &Listing) -> Vec<(&'static str, String)> {
+fn columns(listing: &CatalogRow) -> Vec<(&'static str, String)> {
     vec![
         ("name", format!("{:?}", listing.title)),
         ("stock", listing.stock.to_string()),

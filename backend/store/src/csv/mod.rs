@@ -32,9 +32,9 @@ use self::line::Digest;
 use self::open::Opened;
 use self::segment::Segment;
 use self::writer::Writer;
-use super::catalog_file::{self, Listing};
+use super::catalog_file::{self, CatalogRow};
 use super::lock::Lock;
-use super::{Edit, Error, Inspection, Loaded};
+use super::{EditPolicy, Error, Inspection, StoreState};
 
 /// The ledger goes on in a new file once it is larger than this, in bytes.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
@@ -49,8 +49,8 @@ pub struct Store {
     writer: Mutex<Writer>,
     durable: RwLock<Durable>,
     /// What opening found, until somebody asks for it.
-    found: Mutex<Option<Loaded>>,
-    edit: Option<Vec<Listing>>,
+    found: Mutex<Option<StoreState>>,
+    edit: Option<Vec<CatalogRow>>,
     _lock: Option<Lock>,
 }
 
@@ -67,7 +67,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Damaged`], [`Error::Edited`], [`Error::Full`], [`Error::Io`].
-    pub fn open(folder: &Path, edit: Edit) -> Result<Self, Error> {
+    pub fn open(folder: &Path, edit: EditPolicy) -> Result<Self, Error> {
         let made = !folder.exists();
         fs::DirBuilder::new()
             .recursive(true)
@@ -91,15 +91,15 @@ impl Store {
     /// # Errors
     /// Those of [`open`](Self::open); nothing locks it.
     #[cfg(any(test, feature = "conformance"))]
-    pub fn open_in_many_files(folder: &Path) -> Result<Self, Error> {
+    pub fn open_with_small_segments(folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        Self::open_on(Arc::new(Real), folder, Edit::Refuse, 2_000, None)
+        Self::open_on(Arc::new(Real), folder, EditPolicy::Refuse, 2_000, None)
     }
 
     /// Opens and locks the store in a folder to look at it; changes no file of it.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::Locked`], [`Error::Damaged`], [`Error::Unfinished`], [`Error::Io`].
+    /// [`Error::Missing`], [`Error::Locked`], [`Error::Damaged`], [`Error::RestoreIncomplete`], [`Error::Io`].
     pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
         if !folder.is_dir() {
             return Err(Error::Missing(shown(folder)));
@@ -110,15 +110,15 @@ impl Store {
             open::refuse_leftovers(&catalog)?;
             return Err(Error::Missing(shown(folder)));
         };
-        let (noted, at) = (looked.noted(), looked.scan.marker.seq);
+        let (checkpoint, checkpoint_seq) = (looked.noted(), looked.scan.marker.seq);
         let (remarks, edits) = (looked.remarks(), looked.edits());
         let mut store = Self::new(Arc::new(Real), folder, SEGMENT_BYTES_MAX, Some(lock), looked.opened());
         store.writer.get_mut().map_err(|_| Error::Closed)?.is_closed = true;
         store.refuse_unfinished()?;
         Ok(Inspection {
             store: Box::new(store),
-            noted,
-            at,
+            checkpoint,
+            checkpoint_seq,
             remarks,
             edits,
         })
@@ -127,7 +127,7 @@ impl Store {
     fn open_on(
         disk: Arc<dyn Disk>,
         folder: &Path,
-        edit: Edit,
+        edit: EditPolicy,
         segment_bytes_max: u64,
         lock: Option<Lock>,
     ) -> Result<Self, Error> {
@@ -163,7 +163,7 @@ impl Store {
     fn refuse_unfinished(&self) -> Result<(), Error> {
         let writer = self.writer.lock().map_err(|_| Error::Closed)?;
         match (writer.marker.seq, writer.head) {
-            (Seq::ZERO, head) if head > Seq::ZERO => Err(Error::Unfinished {
+            (Seq::ZERO, head) if head > Seq::ZERO => Err(Error::RestoreIncomplete {
                 store: shown(&self.folder),
                 head,
             }),
@@ -194,7 +194,7 @@ fn shown(folder: &Path) -> String {
 }
 
 impl super::Store for Store {
-    fn load(&self) -> Result<Loaded, Error> {
+    fn load(&self) -> Result<StoreState, Error> {
         self.refuse_unfinished()?;
         // Whoever holds the writer keeps the catalog's files and the ledger as of the same moment.
         let writer = self.writer.lock().map_err(|_| Error::Closed)?;
@@ -208,7 +208,7 @@ impl super::Store for Store {
             _ => self.catalog().parse(&self.catalog().content(writer.marker.new)?)?,
         };
         let books = recovery::replay(&self.catalog(), &segments, &writer.marker, listings, head)?;
-        Ok(Loaded {
+        Ok(StoreState {
             store: self.id,
             head,
             books,
@@ -309,15 +309,15 @@ impl super::Store for Store {
         })
     }
 
-    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
-        self.catalog().keep_note(name, note)
+    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        self.catalog().keep_note(name, content)
     }
 
-    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         self.catalog().kept_note(name)
     }
 
-    fn seed(&self) -> Result<Option<Vec<Listing>>, Error> {
+    fn seed_rows(&self) -> Result<Option<Vec<CatalogRow>>, Error> {
         let is_empty = self.durable().head == Seq::ZERO;
         let there = if is_empty { self.catalog().shown()? } else { None };
         Ok(there
@@ -325,7 +325,7 @@ impl super::Store for Store {
             .transpose()?)
     }
 
-    fn edit(&self) -> Option<Vec<Listing>> {
+    fn manual_edit(&self) -> Option<Vec<CatalogRow>> {
         self.edit.clone()
     }
 }

@@ -14,8 +14,8 @@ use super::disk::{self, Disk, File};
 use super::line::{self, Digest, Marker};
 use super::recovery::{self, Scan};
 use super::segment::{self, Segment};
-use crate::catalog_file::{self, Listing};
-use crate::{Difference, Edit, Error, Loaded};
+use crate::catalog_file::{self, CatalogRow};
+use crate::{Difference, EditPolicy, Error, StoreState};
 
 /// The file that grows.
 const ACTIVE: &str = "ledger.csv";
@@ -30,7 +30,7 @@ pub(super) struct Looked<'a> {
     pub(super) scan: Scan,
     /// What the ledger says the catalog file is, and the books in it.
     content: Vec<u8>,
-    listings: Vec<Listing>,
+    listings: Vec<CatalogRow>,
     /// The shopkeeper's file.
     shown: Option<Vec<u8>>,
     /// Whether the content is still to replace it.
@@ -49,13 +49,13 @@ pub(super) struct Opened {
     /// The last entry.
     pub(super) head: Seq,
     /// The books that follow, where somebody asked.
-    pub(super) loaded: Option<Loaded>,
+    pub(super) loaded: Option<StoreState>,
     /// The edit that was put aside.
-    pub(super) edit: Option<Vec<Listing>>,
+    pub(super) edit: Option<Vec<CatalogRow>>,
 }
 
 /// Opens the store in a folder, or makes one; the caller holds the lock.
-pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: Edit) -> Result<Opened, Error> {
+pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<Opened, Error> {
     let catalog = Catalog { disk, folder };
     let path = folder.join(ACTIVE);
     let mut looked = match look(disk, folder)? {
@@ -90,7 +90,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: Edit) -> Result<Opened,
     disk.sync_folder(folder).map_err(Error::io("sync", folder))?;
     if looked.scan.marker.seq > Seq::ZERO {
         match (&edited, &looked.shown, edit) {
-            (Some(_), _, Edit::Take) => catalog.keep(&looked.content)?,
+            (Some(_), _, EditPolicy::KeepForImport) => catalog.keep(&looked.content)?,
             (Some(_), Some(shown), _) => {
                 catalog.keep_copy(shown)?;
                 catalog.install(&looked.content)?;
@@ -140,7 +140,7 @@ impl Looked<'_> {
     }
 
     /// What follows from all of it.
-    fn replay(&self) -> Result<Loaded, Error> {
+    fn replay(&self) -> Result<StoreState, Error> {
         let Scan { marker, head, .. } = self.scan;
         let listings = self.listings.clone();
         let books = match marker.seq {
@@ -148,7 +148,7 @@ impl Looked<'_> {
             Seq::ZERO => Vec::new(),
             _ => recovery::replay(&self.catalog, &self.segments(), &marker, listings, head)?,
         };
-        Ok(Loaded {
+        Ok(StoreState {
             store: marker.store,
             head,
             books,
@@ -156,9 +156,9 @@ impl Looked<'_> {
     }
 
     /// The books as of the newest marker.
-    pub(super) fn noted(&self) -> Loaded {
+    pub(super) fn noted(&self) -> StoreState {
         let listings = self.listings.iter().cloned();
-        Loaded {
+        StoreState {
             store: self.scan.marker.store,
             head: self.scan.head,
             books: listings.map(|listing| recovery::book(listing, |_| Seq::ZERO)).collect(),
@@ -204,7 +204,7 @@ impl Looked<'_> {
     }
 
     /// Understands a foreign file, and says where it differs from what the store wrote and from the books.
-    fn compare(&self, shown: &[u8], books: &[Book]) -> (Result<Vec<Listing>, catalog_file::Error>, Vec<Difference>) {
+    fn compare(&self, shown: &[u8], books: &[Book]) -> (Result<Vec<CatalogRow>, catalog_file::Error>, Vec<Difference>) {
         match catalog_file::parse(shown, &self.catalog.path()) {
             Ok(listings) => {
                 let differences = checkpoint::differences(&listings, &self.listings, books);
@@ -212,7 +212,7 @@ impl Looked<'_> {
             }
             Err(error) => {
                 let difference = Difference {
-                    place: "the whole file".to_owned(),
+                    location: "the whole file".to_owned(),
                     file: format!("nothing ({error})"),
                     ledger: format!("{} books", books.len()),
                 };
@@ -223,7 +223,7 @@ impl Looked<'_> {
 
     /// Decides about a foreign file: nothing to keep, an edit to put aside (understood, if it is a catalog file), or an
     /// error.
-    fn edited(&self, loaded: &Loaded, edit: Edit) -> Result<Option<Option<Vec<Listing>>>, Error> {
+    fn edited(&self, loaded: &StoreState, edit: EditPolicy) -> Result<Option<Option<Vec<CatalogRow>>>, Error> {
         let Some(shown) = self.foreign() else {
             return Ok(None);
         };
@@ -231,9 +231,9 @@ impl Looked<'_> {
         let path = self.catalog.path();
         match edit {
             _ if differences.is_empty() => Ok(None),
-            Edit::Refuse => Err(Error::Edited { path, differences }),
-            Edit::Discard => Ok(Some(listings.ok())),
-            Edit::Take => Ok(Some(Some(listings?))),
+            EditPolicy::Refuse => Err(Error::Edited { path, differences }),
+            EditPolicy::Discard => Ok(Some(listings.ok())),
+            EditPolicy::KeepForImport => Ok(Some(Some(listings?))),
         }
     }
 }

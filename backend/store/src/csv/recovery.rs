@@ -15,7 +15,7 @@ use super::line::{self, Line, Marker, Step};
 use super::segment::{self, Piece, Segment};
 use super::tags;
 use crate::Error;
-use crate::catalog_file::Listing;
+use crate::catalog_file::CatalogRow;
 
 /// What the file says that entries were last added to.
 #[derive(Debug)]
@@ -249,7 +249,7 @@ pub(super) fn replay(
     catalog: &Catalog<'_>,
     segments: &[Segment],
     marker: &Marker,
-    listings: Vec<Listing>,
+    listings: Vec<CatalogRow>,
     head: Seq,
 ) -> Result<Vec<Book>, Error> {
     let tags = tags::find(catalog, segments, marker, &listings)?;
@@ -271,8 +271,8 @@ pub(super) fn replay(
 }
 
 /// A listing as a book, with the entry that changed it last.
-pub(super) fn book(listing: Listing, tag: impl Fn(ItemNumber) -> Seq) -> Book {
-    let Listing {
+pub(super) fn book(listing: CatalogRow, tag: impl Fn(ItemNumber) -> Seq) -> Book {
+    let CatalogRow {
         item,
         title,
         stock,

@@ -12,7 +12,7 @@ use super::disk::Disk;
 use super::line::Marker;
 use super::segment::{self, Segment};
 use crate::Error;
-use crate::catalog_file::Listing;
+use crate::catalog_file::CatalogRow;
 
 const NOTE: &str = "tags";
 /// A book's number and its entry.
@@ -39,7 +39,7 @@ pub(super) fn find(
     catalog: &Catalog<'_>,
     segments: &[Segment],
     marker: &Marker,
-    listings: &[Listing],
+    listings: &[CatalogRow],
 ) -> Result<Tags, Error> {
     let kept = catalog.kept_note(NOTE)?.and_then(|note| parse(&note, marker));
     match kept.filter(|tags| listings.iter().all(|listing| tags.contains_key(&listing.item))) {

@@ -7,7 +7,7 @@ mod power;
 use std::time::Duration;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, Shop, SmallDisk};
+use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::writer::FULL_PAUSE;
 use super::*;
 
@@ -21,7 +21,7 @@ impl Folder {
     }
 
     fn store(&self) -> Result<Store, Error> {
-        Store::open(self.0.path(), Edit::Refuse)
+        Store::open(self.0.path(), EditPolicy::Refuse)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -45,7 +45,7 @@ fn it_does_so_over_many_files_too() {
     struct Small(tempfile::TempDir);
     impl Fixture for Small {
         fn open(&self) -> Result<Box<dyn Contract>, Error> {
-            Ok(Box::new(Store::open_in_many_files(self.0.path())?))
+            Ok(Box::new(Store::open_with_small_segments(self.0.path())?))
         }
     }
     conformance::suite(|| Small(tempfile::tempdir().unwrap()));
@@ -54,8 +54,8 @@ fn it_does_so_over_many_files_too() {
 #[test]
 fn a_disk_that_is_really_full_refuses_a_batch_whole() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let store = Store::open(&disk.path().join("store"), Edit::Refuse).unwrap();
-    let shop = Shop::filled(&store);
+    let store = Store::open(&disk.path().join("store"), EditPolicy::Refuse).unwrap();
+    let shop = ReferenceShop::filled(&store);
     conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
 }
 
@@ -78,16 +78,16 @@ fn a_missing_folder_is_made_for_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
     let path = folder.path("a/b");
-    drop(Store::open(&path, Edit::Refuse).unwrap());
+    drop(Store::open(&path, EditPolicy::Refuse).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]
 fn a_store_whose_ledger_is_gone_is_refused_and_left_as_it_is() {
     let folder = Folder::new();
-    let store = Store::open_in_many_files(folder.0.path()).unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 60);
+    let store = Store::open_with_small_segments(folder.0.path()).unwrap();
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 60);
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
     fs::remove_file(folder.path("ledger.csv")).unwrap();
@@ -124,16 +124,16 @@ fn a_store_whose_ledger_is_gone_is_refused_and_left_as_it_is() {
 #[test]
 fn a_note_that_is_lost_spoilt_or_old_costs_only_time() {
     let folder = Folder::new();
-    let mut shop = Shop::empty();
+    let mut shop = ReferenceShop::empty();
     let note = folder.path(".tags.note");
     let mut old = Vec::new();
     for round in 0..4 {
         let store = folder.store().unwrap();
         if round == 0 {
-            shop = Shop::filled(&store);
+            shop = ReferenceShop::filled(&store);
         }
-        shop.assert_is(&store);
-        shop.sell_in(&store, 3);
+        shop.assert_matches(&store);
+        shop.sell_through(&store, 3);
         store.checkpoint(&shop.books, shop.head).unwrap();
         drop(store);
         let mut kept = fs::read(&note).unwrap();
@@ -147,5 +147,5 @@ fn a_note_that_is_lost_spoilt_or_old_costs_only_time() {
             _ => fs::write(&note, &old).unwrap(),
         }
     }
-    shop.assert_is(&folder.store().unwrap());
+    shop.assert_matches(&folder.store().unwrap());
 }

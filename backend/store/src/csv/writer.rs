@@ -66,7 +66,7 @@ impl Store {
         }
         let done = change(&mut writer);
         match &done {
-            Err(error) if !error.is_passing() => {
+            Err(error) if !error.is_transient() => {
                 tracing::error!(%error, "the store is closed for good");
                 writer.is_closed = true;
             }
@@ -103,7 +103,7 @@ impl Store {
         let file = file.as_ref().ok_or(Error::Closed)?;
         if let Err(source) = file.write_at(&writer.buffer, *length) {
             let error = no_room_or("write", path.clone(), source);
-            if error.is_passing() {
+            if error.is_transient() {
                 file.truncate(*length)
                     .and_then(|()| file.sync())
                     .map_err(Error::io("cut", path))?;
@@ -137,7 +137,7 @@ impl Store {
             }
             Err(error) => {
                 tracing::error!(%error, "the ledger could not go on in a new file");
-                writer.is_closed = !error.is_passing();
+                writer.is_closed = !error.is_transient();
             }
         }
     }
@@ -162,7 +162,7 @@ impl Store {
         self.catalog().prepare(content)?;
         line::push_marker(&mut writer.buffer, &marker, batch);
         if let Err(error) = self.commit(writer, head) {
-            if error.is_passing() {
+            if error.is_transient() {
                 self.catalog().forget()?;
             }
             return Err(error);

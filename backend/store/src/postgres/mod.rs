@@ -29,7 +29,7 @@ use self::ears::Ears;
 use self::trouble::{Stage, Trouble, error, full};
 use self::write::{Books, Transaction};
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Loaded, MAKE_SENSE};
+use super::{Error, StoreState};
 
 /// How long a transaction of one batch may take, and one of a whole catalog.
 const BATCH_MAX: Duration = Duration::from_secs(10);
@@ -92,7 +92,7 @@ impl Store {
     /// Opens it with or without notices between the processes, and makes one or not.
     fn open_with(address: &Address, notices: bool, makes_one: bool) -> Result<Self, Error> {
         let blocking = Blocking::new().map_err(|source| Error::Io {
-            doing: "start a thread for",
+            operation: "start a thread for",
             path: address.to_string().into(),
             source,
         })?;
@@ -244,7 +244,7 @@ impl Store {
 
     fn unknown(&self, why: &str) -> Error {
         Error::Database {
-            doing: "find out what was appended to",
+            operation: "find out what was appended to",
             store: self.address.to_string(),
             why: why.to_owned(),
         }
@@ -287,8 +287,7 @@ impl Tries {
 }
 
 fn damaged(address: &Address, why: String) -> Error {
-    Error::Database {
-        doing: MAKE_SENSE,
+    Error::DatabaseDamaged {
         store: address.to_string(),
         why,
     }
@@ -325,7 +324,7 @@ async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Ve
 }
 
 impl super::Store for Store {
-    fn load(&self) -> Result<Loaded, Error> {
+    fn load(&self) -> Result<StoreState, Error> {
         self.look(LOAD_MAX, async {
             let mut reader = self.readers.acquire().await.map_err(self.error())?;
             let mut snapshot = reader
@@ -336,7 +335,7 @@ impl super::Store for Store {
             let head = sql::seq(head).map_err(|why| damaged(&self.address, why))?;
             let restoring = session::get(&mut snapshot, sql::RESTORING).await;
             if restoring.map_err(self.error())?.as_deref() == Some(sql::YES) {
-                return Err(Error::Unfinished {
+                return Err(Error::RestoreIncomplete {
                     store: self.address.to_string(),
                     head,
                 });
@@ -393,10 +392,10 @@ impl super::Store for Store {
         self.gate.change(|_| Ok(()))
     }
 
-    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.gate.change(|_| Ok(()))?;
         self.look(READ_MAX, async {
-            let keeping = sqlx::query(statements::KEEP).bind(name).bind(note);
+            let keeping = sqlx::query(statements::KEEP).bind(name).bind(content);
             keeping
                 .execute(&self.readers)
                 .await
@@ -405,7 +404,7 @@ impl super::Store for Store {
         })
     }
 
-    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         self.look(READ_MAX, async {
             let kept = sqlx::query_scalar(statements::KEPT).bind(name);
             kept.fetch_optional(&self.readers).await.map_err(self.error())
@@ -416,7 +415,7 @@ impl super::Store for Store {
         true
     }
 
-    fn wait_for_others(&self, after: Seq, patience: Duration) -> Result<Seq, Error> {
+    fn wait_for_append(&self, after: Seq, patience: Duration) -> Result<Seq, Error> {
         let mut ears = self.ears.lock().unwrap_or_else(PoisonError::into_inner);
         let until = Instant::now() + patience;
         self.blocking.run(async {

@@ -8,8 +8,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
 use super::trouble::error;
 use super::{Address, statements};
+use crate::Error;
 use crate::sql::{self, Migration};
-use crate::{Error, MAKE_SENSE};
 
 const MIGRATIONS: [Migration; 2] = [
     Migration {
@@ -33,7 +33,7 @@ const STEP_TRIES_MAX: u32 = 20;
 pub(super) async fn connect(address: &Address) -> Result<PgConnection, Error> {
     let failed = error("open", address);
     let refused = |why: &str| Error::Database {
-        doing: "open",
+        operation: "open",
         store: address.to_string(),
         why: why.to_owned(),
     };
@@ -86,8 +86,7 @@ pub(super) async fn migrate(
     makes_one: bool,
 ) -> Result<StoreId, Error> {
     let failed = error("make the tables of", address);
-    let damaged = |why: &str| Error::Database {
-        doing: MAKE_SENSE,
+    let damaged = |why: &str| Error::DatabaseDamaged {
         store: address.to_string(),
         why: why.to_owned(),
     };

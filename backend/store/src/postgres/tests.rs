@@ -7,7 +7,7 @@ use std::sync::Arc;
 use testing::postgres::Server;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, Shop, SmallDisk};
+use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::*;
 
 /// A place for one store on the shared server.
@@ -85,7 +85,7 @@ fn a_server_that_does_not_sync_is_refused() {
     };
     let error = Store::open(&server.url().parse().unwrap()).unwrap_err();
     assert!(error.to_string().contains("fsync=off"), "{error}");
-    assert!(!error.is_passing());
+    assert!(!error.is_transient());
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn what_is_no_store_is_refused() {
 fn a_damaged_entry_is_an_error_that_names_it() {
     let Some(place) = Place::new() else { return };
     let store = place.store();
-    Shop::filled(&store);
+    ReferenceShop::filled(&store);
     place.sql("UPDATE ledger SET kind = 'stolen' WHERE seq = 2");
     let error = store.read(Seq::ZERO, 10).unwrap_err().to_string();
     assert!(error.contains("entry 2 has a bad kind"), "{error}");
@@ -127,8 +127,8 @@ fn a_damaged_entry_is_an_error_that_names_it() {
 fn an_entry_that_is_gone_is_an_error_that_names_it() {
     let Some(place) = Place::new() else { return };
     let store = place.store();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 20);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 20);
     place.sql("DELETE FROM ledger WHERE seq = 9");
     let error = store.read(Seq::ZERO, 100).unwrap_err().to_string();
     assert!(error.contains("entry 9 is missing"), "{error}");
@@ -144,7 +144,7 @@ fn a_disk_that_is_really_full_refuses_a_batch_whole() {
         return;
     };
     let store = place.store();
-    let shop = Shop::filled(&store);
+    let shop = ReferenceShop::filled(&store);
     place.server.move_table(&place.url, "ledger", disk.path());
     conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
     drop(store);
@@ -156,28 +156,28 @@ fn a_disk_that_is_really_full_refuses_a_batch_whole() {
 fn a_stock_that_does_not_follow_closes_the_store() {
     let Some(place) = Place::new() else { return };
     let store = place.store();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     let before = shop.clone();
     place.sql("UPDATE books SET stock = stock + 1 WHERE item = 1");
     let head = shop.head;
     let entries = shop.sell(4);
     let error = store.append(head, &entries).unwrap_err();
-    assert!(!error.is_passing(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     assert!(matches!(store.append(head, &[]), Err(Error::Closed)));
     place.sql("UPDATE books SET stock = stock - 1 WHERE item = 1");
-    before.assert_is(&store);
+    before.assert_matches(&store);
 }
 
 #[test]
 fn an_order_is_never_written_twice() {
     let Some(place) = Place::new() else { return };
     let store = place.store();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 1);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 1);
     let before = shop.clone();
     let head = shop.head;
     let mut entries = shop.sell(1);
     entries[0].order = before.entries.last().unwrap().order;
     assert!(matches!(store.append(head, &entries), Err(Error::Database { .. })));
-    before.assert_is(&store);
+    before.assert_matches(&store);
 }

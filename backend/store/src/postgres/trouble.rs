@@ -38,27 +38,27 @@ pub(super) enum Trouble {
 
 /// Errors after which another connection may do better: the server is shutting down, starting, not the one that writes,
 /// or has no connection left (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
-fn is_passing(code: &str) -> bool {
+fn is_transient(code: &str) -> bool {
     matches!(code, "25006" | "25P03" | "53200" | "53300") || ["08", "57"].iter().any(|class| code.starts_with(class))
 }
 
 /// Whether an error is about the way to the database and not about what was asked.
 pub(super) fn is_lost(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_passing(&code)),
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| is_transient(&code)),
         sqlx::Error::Io(_) | sqlx::Error::Protocol(_) | sqlx::Error::PoolTimedOut | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
 }
 
 /// The error of something that changed nothing.
-pub(super) fn error(doing: &'static str, address: &Address) -> impl Fn(sqlx::Error) -> Error {
+pub(super) fn error(operation: &'static str, address: &Address) -> impl Fn(sqlx::Error) -> Error {
     let store = address.to_string();
     move |error| {
         let (store, why) = (store.clone(), sql::why(&error));
         match is_lost(&error) {
             true => Error::Unavailable { store, why },
-            false => Error::Database { doing, store, why },
+            false => Error::Database { operation, store, why },
         }
     }
 }
@@ -77,7 +77,7 @@ impl Trouble {
             (Some("40003"), Stage::Before) => Self::Lost { why, stage },
             _ if is_lost(error) => Self::Lost { why, stage },
             _ => Self::Failed(Error::Database {
-                doing: "append to",
+                operation: "append to",
                 store: address.to_string(),
                 why,
             }),

@@ -37,7 +37,7 @@ impl<W> Gate<W> {
         }
         let done = change(&mut slot.writer);
         if let Err(error) = &done
-            && !error.is_passing()
+            && !error.is_transient()
         {
             tracing::error!(%error, "the store is closed for good");
             slot.is_closed = true;
@@ -95,7 +95,7 @@ mod tests {
         })
         .unwrap();
         let failed = || Error::Database {
-            doing: "append to",
+            operation: "append to",
             store: "x".to_owned(),
             why: "y".to_owned(),
         };

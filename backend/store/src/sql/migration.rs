@@ -35,7 +35,7 @@ impl Migration {
         let newest = all.last().map_or(0, |last| last.version);
         if version > newest {
             return Err(Error::Database {
-                doing: "open",
+                operation: "open",
                 store: store.to_owned(),
                 why: format!(
                     "a newer version of this program made it (tables {version}, known are {newest}); use that one"

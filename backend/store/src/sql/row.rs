@@ -4,7 +4,7 @@ use common::wire::Book;
 use common::{Cost, Entry, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
 use uuid::Uuid;
 
-use crate::Loaded;
+use crate::StoreState;
 
 /// `seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason` as a row gives them.
 pub(crate) type EntryRow = (
@@ -139,9 +139,9 @@ pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, Str
 ///
 /// # Errors
 /// Says what does not fit together.
-pub(crate) fn loaded(store: StoreId, head: Seq, books: Vec<Book>) -> Result<Loaded, String> {
+pub(crate) fn loaded(store: StoreId, head: Seq, books: Vec<Book>) -> Result<StoreState, String> {
     match books.iter().find(|book| book.seq > head) {
-        None => Ok(Loaded { store, head, books }),
+        None => Ok(StoreState { store, head, books }),
         Some(Book { item, seq, .. }) => Err(format!(
             "the entry {seq} changed the book {item}, but the last entry is {head}"
         )),

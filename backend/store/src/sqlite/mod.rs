@@ -20,7 +20,7 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 use self::write::Failure;
 use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Inspection, Loaded, MAKE_SENSE};
+use super::{Error, Inspection, StoreState};
 
 /// The whole file, and that each index leads to each row; the first faults are told, or `ok`.
 const CHECK_ALL: &str = "PRAGMA integrity_check(20)";
@@ -111,8 +111,8 @@ impl Store {
         })
     }
 
-    fn error(&self, doing: &'static str) -> impl Fn(sqlx::Error) -> Error {
-        error(doing, &self.file)
+    fn error(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> Error {
+        error(operation, &self.file)
     }
 
     fn damaged(&self, why: String) -> Error {
@@ -158,12 +158,14 @@ async fn head_of(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> 
 }
 
 /// For `map_err` around one operation.
-fn error(doing: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
+fn error(operation: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
     let store = shown(file);
-    move |error| Error::Database {
-        doing: if is_damage(&error) { MAKE_SENSE } else { doing },
-        store: store.clone(),
-        why: sql::why(&error),
+    move |error| {
+        let (store, why) = (store.clone(), sql::why(&error));
+        match is_damage(&error) {
+            true => Error::DatabaseDamaged { store, why },
+            false => Error::Database { operation, store, why },
+        }
     }
 }
 
@@ -174,8 +176,7 @@ fn is_damage(error: &sqlx::Error) -> bool {
 }
 
 fn damaged(file: &Path, why: String) -> Error {
-    Error::Database {
-        doing: MAKE_SENSE,
+    Error::DatabaseDamaged {
         store: shown(file),
         why,
     }
@@ -196,14 +197,14 @@ async fn books_of(connection: &mut SqliteConnection, file: &Path) -> Result<Vec<
 }
 
 impl super::Store for Store {
-    fn load(&self) -> Result<Loaded, Error> {
+    fn load(&self) -> Result<StoreState, Error> {
         self.blocking.run(async {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
             let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
             let head = sql::seq(head).map_err(|why| self.damaged(why))?;
             let restoring = open::get(&mut snapshot, sql::RESTORING).await;
             if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
-                return Err(Error::Unfinished {
+                return Err(Error::RestoreIncomplete {
                     store: shown(&self.file),
                     head,
                 });
@@ -303,17 +304,17 @@ impl super::Store for Store {
         })
     }
 
-    fn keep(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.gate.change(|writer| {
             let head = writer.head;
             self.transact(writer, head, async |connection| {
-                sqlx::query(KEEP).bind(name).bind(note).execute(connection).await?;
+                sqlx::query(KEEP).bind(name).bind(content).execute(connection).await?;
                 Ok(())
             })
         })
     }
 
-    fn kept(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         self.blocking
             .run(sqlx::query_scalar(KEPT).bind(name).fetch_optional(&self.readers))
             .map_err(self.error("read"))

@@ -148,7 +148,7 @@ pub(super) async fn connect(file: &Path, makes_one: bool) -> Result<Opened, Erro
     if mode != "wal" {
         let why = format!("its file system keeps no write-ahead log (journal mode {mode}); use a local disk");
         return Err(Error::Database {
-            doing: "open",
+            operation: "open",
             store: shown(file),
             why,
         });

@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
 use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, Shop, SmallDisk};
+use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::*;
 
 /// A store in a folder of its own.
@@ -112,7 +112,7 @@ fn only_its_owner_may_read_it() {
     let folder = Folder::new();
     let file = folder.0.path().join("a/b/books.db");
     let store = Store::open(&file).unwrap();
-    Shop::filled(&store);
+    ReferenceShop::filled(&store);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(file.parent().unwrap()), 0o700);
     for suffix in ["", "-wal", "-shm"] {
@@ -124,13 +124,13 @@ fn only_its_owner_may_read_it() {
 fn a_full_disk_changes_nothing_and_the_store_goes_on() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     let pages = store.number("PRAGMA page_count");
     store.run(format!("PRAGMA max_page_count = {}", pages + 2));
     let (before, head) = (shop.clone(), shop.head);
     let large = shop.sell(2_000);
     assert!(matches!(store.append(head, &large), Err(Error::Full { .. })));
-    before.assert_is(&store);
+    before.assert_matches(&store);
     store.append(head, &[]).unwrap();
     let mut small = before.clone();
     let one = small.sell(1);
@@ -146,18 +146,18 @@ fn a_full_disk_changes_nothing_and_the_store_goes_on() {
         })
         .unwrap();
     store.append(head, &one).unwrap();
-    small.assert_is(&store);
+    small.assert_matches(&store);
     store.run("PRAGMA max_page_count = 1000000".to_owned());
-    small.sell_in(&store, 2_000);
+    small.sell_through(&store, 2_000);
     drop(store);
-    small.assert_is(&folder.store().unwrap());
+    small.assert_matches(&folder.store().unwrap());
 }
 
 #[test]
 fn a_disk_that_is_really_full_refuses_a_batch_whole() {
     let Some(disk) = SmallDisk::mount() else { return };
     let store = Store::open(&disk.path().join("books.db")).unwrap();
-    let shop = Shop::filled(&store);
+    let shop = ReferenceShop::filled(&store);
     conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
 }
 
@@ -165,22 +165,22 @@ fn a_disk_that_is_really_full_refuses_a_batch_whole() {
 fn after_a_checkpoint_the_one_file_holds_everything() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 20);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 20);
     store.checkpoint(&shop.books, shop.head).unwrap();
     let other = Folder::new();
     fs::copy(folder.file(), other.file()).unwrap();
-    shop.assert_is(&other.store().unwrap());
-    shop.sell_in(&store, 20);
-    shop.assert_is(&store);
+    shop.assert_matches(&other.store().unwrap());
+    shop.sell_through(&store, 20);
+    shop.assert_matches(&store);
 }
 
 #[test]
 fn a_killed_process_leaves_a_store_that_opens() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 20);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 20);
     // What a killed process leaves: its files as they are, and no lock.
     let other = Folder::new();
     for suffix in ["", "-wal", "-shm"] {
@@ -188,12 +188,12 @@ fn a_killed_process_leaves_a_store_that_opens() {
         fs::copy(folder.0.path().join(&name), other.0.path().join(&name)).unwrap();
     }
     let copy = other.store().unwrap();
-    shop.clone().assert_is(&copy);
+    shop.clone().assert_matches(&copy);
     let mut sold = shop.clone();
-    sold.sell_in(&copy, 3);
+    sold.sell_through(&copy, 3);
     drop(copy);
-    sold.assert_is(&other.store().unwrap());
-    shop.assert_is(&store);
+    sold.assert_matches(&other.store().unwrap());
+    shop.assert_matches(&store);
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn somebody_who_holds_the_database_makes_it_wait_and_nothing_else() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     store.run("PRAGMA busy_timeout = 10".to_owned());
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     let other = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.file());
     let mut other = store.blocking.run(SqliteConnection::connect_with(&other)).unwrap();
     store
@@ -213,36 +213,36 @@ fn somebody_who_holds_the_database_makes_it_wait_and_nothing_else() {
     assert!(matches!(store.append(head, &entries), Err(Error::Unavailable { .. })));
     store.blocking.run(other.close()).unwrap();
     store.append(head, &entries).unwrap();
-    shop.assert_is(&store);
+    shop.assert_matches(&store);
 }
 
 #[test]
 fn a_stock_that_does_not_follow_closes_the_store() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     let before = shop.clone();
     let head = shop.head;
     let mut entries = shop.sell(2);
     entries[1].stock_after = before.books[0].stock.checked_add_signed(-5);
     let error = store.append(head, &entries).unwrap_err();
-    assert!(!error.is_passing(), "{error}");
+    assert!(!error.is_transient(), "{error}");
     assert!(matches!(store.append(head, &[]), Err(Error::Closed)));
-    before.assert_is(&store);
+    before.assert_matches(&store);
 }
 
 #[test]
 fn an_order_is_never_written_twice() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 1);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 1);
     let before = shop.clone();
     let head = shop.head;
     let mut entries = shop.sell(1);
     entries[0].order = before.entries.last().unwrap().order;
     assert!(matches!(store.append(head, &entries), Err(Error::Database { .. })));
-    before.assert_is(&store);
+    before.assert_matches(&store);
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Failure {
     }
 
     /// The store's error.
-    pub(super) fn error(self, doing: &'static str, file: &Path) -> Error {
+    pub(super) fn error(self, operation: &'static str, file: &Path) -> Error {
         let code = self.code();
         match self {
             Self::Begin(busy) if code == Some(BUSY) => Error::Unavailable {
@@ -70,7 +70,7 @@ impl Failure {
                 path: file.to_owned(),
                 source: io::ErrorKind::StorageFull.into(),
             },
-            Self::Begin(failed) | Self::Sql(failed) => error(doing, file)(failed),
+            Self::Begin(failed) | Self::Sql(failed) => error(operation, file)(failed),
             Self::Unfit => damaged(file, "the stock of a book does not follow from its entries".to_owned()),
             Self::Store(error) => error,
         }

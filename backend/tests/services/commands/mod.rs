@@ -114,7 +114,7 @@ impl Place {
 
     /// The store itself.
     fn open(&self) -> Box<dyn store::Store> {
-        store::open(&self.url.parse().unwrap(), store::Edit::Refuse).unwrap()
+        store::open(&self.url.parse().unwrap(), store::EditPolicy::Refuse).unwrap()
     }
 }
 

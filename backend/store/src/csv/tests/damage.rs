@@ -1,12 +1,12 @@
 use super::*;
-use crate::conformance::Shop;
+use crate::conformance::ReferenceShop;
 
 /// A closed store: four books, then batches of those sizes.
-fn shop_of(folder: &Folder, batches: &[usize]) -> Shop {
+fn shop_of(folder: &Folder, batches: &[usize]) -> ReferenceShop {
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     for &count in batches {
-        shop.sell_in(&store, count);
+        shop.sell_through(&store, count);
     }
     shop
 }
@@ -40,7 +40,7 @@ fn damage(folder: &Folder, ledger: &[u8]) -> u64 {
     }
 }
 
-fn assert_cut_to(folder: &Folder, ledger: &[u8], whole: &Shop, entries: usize) {
+fn assert_cut_to(folder: &Folder, ledger: &[u8], whole: &ReferenceShop, entries: usize) {
     fs::write(folder.path("ledger.csv"), ledger).unwrap();
     let store = folder.store().unwrap();
     assert_eq!(store.read(Seq::ZERO, usize::MAX).unwrap(), whole.entries[..entries]);
@@ -65,19 +65,19 @@ fn a_cut_ledger_goes_on() {
     let folder = Folder::new();
     let shop = shop_of(&folder, &[1]);
     let mut torn = shop.clone();
-    torn.sell_in(&folder.store().unwrap(), 3);
+    torn.sell_through(&folder.store().unwrap(), 3);
     let whole = ledger(&folder);
     fs::write(folder.path("ledger.csv"), &whole[..whole.len() - 1]).unwrap();
     let store = folder.store().unwrap();
-    let mut rest = Shop {
+    let mut rest = ReferenceShop {
         head: Seq(torn.head.0 - 1),
         entries: torn.entries[..7].to_vec(),
         ..torn.clone()
     };
     rest.books = store.load().unwrap().books;
-    rest.sell_in(&store, 2);
+    rest.sell_through(&store, 2);
     drop(store);
-    rest.assert_is(&folder.store().unwrap());
+    rest.assert_matches(&folder.store().unwrap());
 }
 
 #[test]
@@ -103,12 +103,12 @@ fn a_torn_import_leaves_nothing() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let before = ledger(&folder).len();
-    Shop::filled(&store);
+    ReferenceShop::filled(&store);
     drop(store);
     let whole = ledger(&folder);
     for cut in before..whole.len() {
         fs::write(folder.path("ledger.csv"), &whole[..cut]).unwrap();
-        Shop::empty().assert_is(&folder.store().unwrap());
+        ReferenceShop::empty().assert_matches(&folder.store().unwrap());
     }
 }
 
@@ -129,7 +129,7 @@ fn a_bad_line_before_a_checkpoint_stops_the_start() {
     let folder = Folder::new();
     let mut shop = shop_of(&folder, &[]);
     let store = folder.store().unwrap();
-    shop.sell_in(&store, 1);
+    shop.sell_through(&store, 1);
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
     let mut bad = lines(&ledger(&folder));
@@ -144,7 +144,7 @@ fn a_bad_checkpoint_before_a_later_batch_stops_the_start() {
     let mut shop = shop_of(&folder, &[2]);
     let store = folder.store().unwrap();
     store.checkpoint(&shop.books, shop.head).unwrap();
-    shop.sell_in(&store, 2);
+    shop.sell_through(&store, 2);
     drop(store);
     let mut bad = lines(&ledger(&folder));
     let line = bad.len() - 3;
@@ -205,11 +205,11 @@ fn a_stock_that_does_not_follow_stops_the_start() {
 #[test]
 fn a_missing_file_of_the_ledger_stops_the_start() {
     let folder = Folder::new();
-    let open = || Store::open_on(Arc::new(Real), folder.0.path(), Edit::Refuse, 1_000, None);
+    let open = || Store::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 1_000, None);
     let store = open().unwrap();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     for _ in 0..20 {
-        shop.sell_in(&store, 7);
+        shop.sell_through(&store, 7);
     }
     drop(store);
     let sealed = segment::sealed(&Real, folder.0.path()).unwrap();
@@ -224,7 +224,7 @@ fn a_missing_file_of_the_ledger_stops_the_start() {
         );
         fs::rename(&aside, &segment.path).unwrap();
     }
-    shop.assert_is(&open().unwrap());
+    shop.assert_matches(&open().unwrap());
     fs::remove_file(folder.path("ledger.csv")).unwrap();
     fs::rename(&sealed.last().unwrap().path, folder.path("ledger.csv")).unwrap();
     assert!(
@@ -236,11 +236,11 @@ fn a_missing_file_of_the_ledger_stops_the_start() {
 #[test]
 fn damage_in_an_old_file_is_found_when_it_is_read() {
     let folder = Folder::new();
-    let open = || Store::open_on(Arc::new(Real), folder.0.path(), Edit::Refuse, 20_000, None).unwrap();
+    let open = || Store::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 20_000, None).unwrap();
     let store = open();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     for _ in 0..3 {
-        shop.sell_in(&store, 200);
+        shop.sell_through(&store, 200);
     }
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);

@@ -1,14 +1,14 @@
 use super::*;
 use crate::Difference;
-use crate::conformance::Shop;
+use crate::conformance::ReferenceShop;
 
 /// A store with a checkpoint, some sales after it, and no clean stop.
-fn sold_since(folder: &Folder) -> Shop {
+fn sold_since(folder: &Folder) -> ReferenceShop {
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 4);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 4);
     store.checkpoint(&shop.books, shop.head).unwrap();
-    shop.sell_in(&store, 2);
+    shop.sell_through(&store, 2);
     shop
 }
 
@@ -45,8 +45,8 @@ fn an_edited_catalog_stops_the_start_and_shows_what_was_edited_and_nothing_else(
     let shop = sold_since(&folder);
     edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,600");
     let stock = shop.books[1].stock.to_string();
-    let difference = |place: &str, file: &str, ledger: &str| Difference {
-        place: place.to_owned(),
+    let difference = |location: &str, file: &str, ledger: &str| Difference {
+        location: location.to_owned(),
         file: file.to_owned(),
         ledger: ledger.to_owned(),
     };
@@ -61,7 +61,7 @@ fn an_edited_catalog_stops_the_start_and_shows_what_was_edited_and_nothing_else(
     edit(&folder, "2,RPCs for Everybody,600", "9,RPCs for Everybody,600");
     let places: Vec<_> = differences(&folder)
         .into_iter()
-        .map(|difference| difference.place)
+        .map(|difference| difference.location)
         .collect();
     assert_eq!(places, ["book 2", "book 9"]);
     edit(&folder, "9,RPCs", "nine,RPCs");
@@ -78,10 +78,10 @@ fn a_discarded_edit_is_kept_as_a_copy_and_can_be_imported_without_undoing_sales(
     let shop = sold_since(&folder);
     let edited = edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,499");
     assert_eq!(differences(&folder).len(), 1);
-    let store = Store::open(folder.0.path(), Edit::Discard).unwrap();
-    shop.assert_is(&store);
+    let store = Store::open(folder.0.path(), EditPolicy::Discard).unwrap();
+    shop.assert_matches(&store);
     assert_eq!(copies(&folder), [edited]);
-    let found = store.edit().unwrap();
+    let found = store.manual_edit().unwrap();
     assert_eq!(found[1].title, "RPCs for Everybody");
     assert!(
         found
@@ -91,8 +91,8 @@ fn a_discarded_edit_is_kept_as_a_copy_and_can_be_imported_without_undoing_sales(
     );
     drop(store);
     let store = folder.store().unwrap();
-    shop.assert_is(&store);
-    assert_eq!(store.edit(), None);
+    shop.assert_matches(&store);
+    assert_eq!(store.manual_edit(), None);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn a_file_saved_again_with_the_same_books_is_no_edit() {
     let written = fs::read_to_string(folder.path("catalog.csv")).unwrap();
     edit(&folder, "\n", "\r\n");
     edit(&folder, ",", ", ");
-    shop.assert_is(&folder.store().unwrap());
+    shop.assert_matches(&folder.store().unwrap());
     assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), written);
     assert!(copies(&folder).is_empty());
 }
@@ -113,7 +113,7 @@ fn a_lost_file_comes_back_from_the_other_one() {
     let shop = sold_since(&folder);
     for name in ["catalog.csv", ".catalog.csv"] {
         fs::remove_file(folder.path(name)).unwrap();
-        shop.assert_is(&folder.store().unwrap());
+        shop.assert_matches(&folder.store().unwrap());
         assert!(folder.path(name).exists());
     }
     for name in ["catalog.csv", ".catalog.csv"] {
@@ -126,54 +126,57 @@ fn a_lost_file_comes_back_from_the_other_one() {
 fn an_edit_of_a_running_store_is_not_overwritten() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 3);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 3);
     let edited = edit(&folder, "Xen", "Xin");
     store.checkpoint(&shop.books, shop.head).unwrap();
     assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), edited);
-    shop.assert_is(&store);
+    shop.assert_matches(&store);
     drop(store);
     assert_eq!(differences(&folder).len(), 1);
-    let store = Store::open(folder.0.path(), Edit::Discard).unwrap();
-    shop.assert_is(&store);
+    let store = Store::open(folder.0.path(), EditPolicy::Discard).unwrap();
+    shop.assert_matches(&store);
     edit(&folder, "Xen", "Xon");
-    let (entries, books) = shop.importing(&shop.books[1..]);
+    let (entries, books) = shop.plan_import(&shop.books[1..]);
     store.import(shop.head, &entries, &books).unwrap();
-    shop.imported(&entries, books);
+    shop.apply_import(&entries, books);
     assert_eq!(copies(&folder).len(), 2, "an import keeps what it replaces");
     drop(store);
-    shop.assert_is(&folder.store().unwrap());
+    shop.assert_matches(&folder.store().unwrap());
 }
 
 #[test]
 fn books_beside_an_empty_ledger_are_offered_for_the_first_import() {
     let folder = Folder::new();
-    assert_eq!(folder.store().unwrap().seed().unwrap(), None);
+    assert_eq!(folder.store().unwrap().seed_rows().unwrap(), None);
     fs::remove_file(folder.path("ledger.csv")).unwrap();
     fs::write(folder.path("catalog.csv"), "1,A,1,1\n").unwrap();
-    assert!(matches!(folder.store().unwrap().seed(), Err(Error::CatalogFile(_))));
+    assert!(matches!(
+        folder.store().unwrap().seed_rows(),
+        Err(Error::CatalogFile(_))
+    ));
     fs::write(folder.path("catalog.csv"), catalog_file::DEFAULT).unwrap();
     let store = folder.store().unwrap();
-    assert_eq!(store.seed().unwrap().unwrap().len(), 4);
-    let books = Shop::empty();
-    books.assert_is(&store);
-    let shop = Shop::filled(&store);
-    assert_eq!(store.seed().unwrap(), None);
+    assert_eq!(store.seed_rows().unwrap().unwrap().len(), 4);
+    let books = ReferenceShop::empty();
+    books.assert_matches(&store);
+    let shop = ReferenceShop::filled(&store);
+    assert_eq!(store.seed_rows().unwrap(), None);
     drop(store);
     assert_eq!(
         copies(&folder),
         [catalog_file::DEFAULT],
         "the costs are not those of the file"
     );
-    shop.assert_is(&folder.store().unwrap());
+    shop.assert_matches(&folder.store().unwrap());
 }
 
 #[test]
 fn the_catalog_file_shows_the_stock_as_of_the_checkpoint() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 4);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 4);
     store.checkpoint(&shop.books, shop.head).unwrap();
     let listings = catalog_file::read(&folder.path("catalog.csv")).unwrap();
     let stocks: Vec<_> = listings.iter().map(|listing| listing.stock.get()).collect();
@@ -185,14 +188,14 @@ fn the_catalog_file_shows_the_stock_as_of_the_checkpoint() {
 fn an_older_file_that_was_put_back_is_an_edit_too() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     store.checkpoint(&shop.books, shop.head).unwrap();
     let older = fs::read(folder.path("catalog.csv")).unwrap();
-    shop.sell_in(&store, 4);
+    shop.sell_through(&store, 4);
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
     fs::write(folder.path("catalog.csv"), &older).unwrap();
-    let places: Vec<_> = differences(&folder).into_iter().map(|edit| edit.place).collect();
+    let places: Vec<_> = differences(&folder).into_iter().map(|edit| edit.location).collect();
     assert_eq!(places, [1, 2, 3, 4].map(|item| format!("book {item}, stock")));
     assert_eq!(fs::read(folder.path("catalog.csv")).unwrap(), older);
 }

@@ -1,6 +1,6 @@
 use super::super::simulated::Simulated;
 use super::*;
-use crate::conformance::Shop;
+use crate::conformance::ReferenceShop;
 
 const FOLDER: &str = "/store";
 
@@ -8,7 +8,7 @@ fn open(disk: &Simulated) -> Store {
     Store::open_on(
         Arc::new(disk.clone()),
         Path::new(FOLDER),
-        Edit::Refuse,
+        EditPolicy::Refuse,
         SEGMENT_BYTES_MAX,
         None,
     )
@@ -23,8 +23,8 @@ fn names(disk: &Simulated) -> Vec<String> {
 fn a_full_disk_changes_nothing_and_is_asked_again_a_second_later() {
     let disk = Simulated::new(1);
     let store = open(&disk);
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 2);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 2);
     let path = Path::new(FOLDER).join("ledger.csv");
     let before = disk.content(&path);
     disk.leave_room(Some(100));
@@ -44,20 +44,20 @@ fn a_full_disk_changes_nothing_and_is_asked_again_a_second_later() {
     ));
     assert_eq!(disk.writes(), writes, "the disk was asked again too early");
     store.append(shop.head, &[]).unwrap();
-    shop.assert_is(&store);
+    shop.assert_matches(&store);
     disk.pass(Duration::from_millis(1));
-    shop.sell_in(&store, 5);
-    shop.assert_is(&store);
+    shop.sell_through(&store, 5);
+    shop.assert_matches(&store);
     disk.restart_machine();
-    shop.assert_is(&open(&disk));
+    shop.assert_matches(&open(&disk));
 }
 
 #[test]
 fn a_catalog_that_finds_no_room_leaves_nothing_behind() {
     let disk = Simulated::new(2);
     let store = open(&disk);
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 2);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 2);
     let before = names(&disk);
     for room in [0, 100, 300, 600] {
         disk.leave_room(Some(room));
@@ -67,30 +67,30 @@ fn a_catalog_that_finds_no_room_leaves_nothing_behind() {
             "{room}"
         );
         disk.pass(FULL_PAUSE);
-        let (entries, books) = shop.importing(&shop.books[1..]);
+        let (entries, books) = shop.plan_import(&shop.books[1..]);
         assert!(
             matches!(store.import(shop.head, &entries, &books), Err(Error::Full { .. })),
             "{room}"
         );
         assert_eq!(names(&disk), before);
     }
-    shop.assert_is(&store);
+    shop.assert_matches(&store);
     disk.restart_machine();
-    shop.assert_is(&open(&disk));
+    shop.assert_matches(&open(&disk));
 }
 
 #[test]
 fn a_failed_sync_closes_the_store_for_good() {
     let disk = Simulated::new(3);
     let store = open(&disk);
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 2);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 2);
     let head = shop.head;
     let entries = shop.clone().sell(2);
     disk.fail_next_sync();
     assert!(matches!(
         store.append(head, &entries),
-        Err(Error::Io { doing: "sync", .. })
+        Err(Error::Io { operation: "sync", .. })
     ));
     let writes = disk.writes();
     assert!(matches!(store.append(head, &entries), Err(Error::Closed)));
@@ -98,22 +98,22 @@ fn a_failed_sync_closes_the_store_for_good() {
     assert!(matches!(store.import(head, &[], &shop.books), Err(Error::Closed)));
     assert!(matches!(store.checkpoint(&shop.books, head), Err(Error::Closed)));
     assert_eq!(disk.writes(), writes);
-    shop.assert_is(&store);
+    shop.assert_matches(&store);
 }
 
 #[test]
 fn what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_is_served() {
     let disk = Simulated::new(4);
     let store = open(&disk);
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     let head = shop.head;
     let entries = shop.sell(3);
     disk.fail_next_sync();
     assert!(store.append(head, &entries).is_err());
     disk.restart_process();
-    shop.assert_is(&open(&disk));
+    shop.assert_matches(&open(&disk));
     disk.restart_machine();
-    shop.assert_is(&open(&disk));
+    shop.assert_matches(&open(&disk));
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn an_import_stopped_at_any_step_is_there_whole_or_not_at_all() {
     for (steps, power) in (0..40).flat_map(|steps| [(steps, false), (steps, true)]) {
         let disk = Simulated::new(steps);
         let store = open(&disk);
-        let mut shop = Shop::filled(&store);
-        shop.sell_in(&store, 3);
+        let mut shop = ReferenceShop::filled(&store);
+        shop.sell_through(&store, 3);
         let mut wanted = shop.books.clone();
         wanted[0].title = "Another".to_owned();
         wanted.pop();
-        let (entries, books) = shop.importing(&wanted);
+        let (entries, books) = shop.plan_import(&wanted);
         disk.stop_after(steps);
         let done = store.import(shop.head, &entries, &books);
         if power {
@@ -136,21 +136,21 @@ fn an_import_stopped_at_any_step_is_there_whole_or_not_at_all() {
         }
         let store = open(&disk);
         if done.is_ok() || store.load().unwrap().head > shop.head {
-            shop.imported(&entries, books);
+            shop.apply_import(&entries, books);
         }
-        shop.assert_is(&store);
-        shop.sell_in(&store, 1);
+        shop.assert_matches(&store);
+        shop.sell_through(&store, 1);
         assert!(done.is_ok() || steps < 20, "an import takes a handful of steps");
     }
 }
 
 /// A disk on which the ledger names a catalog file that has not got its name yet, and the shop.
-fn cut_off_checkpoint(seed: u64) -> (Simulated, Shop) {
+fn cut_off_checkpoint(seed: u64) -> (Simulated, ReferenceShop) {
     const STEPS_BEFORE_THE_NAMES: u64 = 9;
     let disk = Simulated::new(seed);
     let store = open(&disk);
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 3);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 3);
     let published = disk.content(&Path::new(FOLDER).join("catalog.csv"));
     disk.stop_after(STEPS_BEFORE_THE_NAMES);
     assert!(store.checkpoint(&shop.books, shop.head).is_err());
@@ -168,13 +168,13 @@ fn a_start_that_finds_no_room_for_a_catalog_file_keeps_what_is_to_become_it() {
         let opened = Store::open_on(
             Arc::new(disk.clone()),
             Path::new(FOLDER),
-            Edit::Refuse,
+            EditPolicy::Refuse,
             SEGMENT_BYTES_MAX,
             None,
         );
         assert!(matches!(opened, Err(Error::Full { .. })), "{room}: {opened:?}");
         disk.leave_room(None);
-        shop.assert_is(&open(&disk));
+        shop.assert_matches(&open(&disk));
     }
 }
 
@@ -187,7 +187,7 @@ fn a_start_that_finishes_a_catalog_file_may_itself_be_cut_off_again_and_again() 
             let opened = Store::open_on(
                 Arc::new(disk.clone()),
                 Path::new(FOLDER),
-                Edit::Refuse,
+                EditPolicy::Refuse,
                 SEGMENT_BYTES_MAX,
                 None,
             );
@@ -197,7 +197,7 @@ fn a_start_that_finishes_a_catalog_file_may_itself_be_cut_off_again_and_again() 
             );
             disk.restart_machine();
         }
-        shop.assert_is(&open(&disk));
+        shop.assert_matches(&open(&disk));
     }
 }
 
@@ -205,11 +205,11 @@ fn a_start_that_finishes_a_catalog_file_may_itself_be_cut_off_again_and_again() 
 fn a_start_after_a_clean_stop_writes_nothing() {
     let disk = Simulated::new(5);
     let store = open(&disk);
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 3);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 3);
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
     let writes = disk.writes();
-    shop.assert_is(&open(&disk));
+    shop.assert_matches(&open(&disk));
     assert_eq!(disk.writes(), writes);
 }

@@ -51,8 +51,8 @@ impl Run {
             disk: Simulated::new(1),
             store: None,
             life: Life {
-                acknowledged: Shop::empty(),
-                attempted: Shop::empty(),
+                acknowledged: ReferenceShop::empty(),
+                attempted: ReferenceShop::empty(),
                 is_import: false,
             },
         }
@@ -60,7 +60,7 @@ impl Run {
 
     fn open(disk: &Simulated) -> Result<Store, Error> {
         let disk = Arc::new(disk.clone());
-        Store::open_on(disk, Path::new(FOLDER), Edit::Refuse, SEGMENT_BYTES_MAX, None)
+        Store::open_on(disk, Path::new(FOLDER), EditPolicy::Refuse, SEGMENT_BYTES_MAX, None)
     }
 
     fn open_again(&mut self) -> bool {
@@ -102,8 +102,8 @@ impl Run {
                     wanted[0].title.push('!');
                     wanted.pop();
                 }
-                let (entries, books) = next.importing(&wanted);
-                next.imported(&entries, books.clone());
+                let (entries, books) = next.plan_import(&wanted);
+                next.apply_import(&entries, books.clone());
                 *attempted = next;
                 store.unwrap().import(head, &entries, &books)
             }

@@ -5,7 +5,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::super::simulated::Simulated;
 use super::*;
-use crate::conformance::{Shop, book, four_books};
+use crate::conformance::{ReferenceShop, book, four_books};
 use common::{Kind, Stock};
 
 pub(super) const FOLDER: &str = "/store";
@@ -13,8 +13,8 @@ const SEGMENT_BYTES_MAX: u64 = 1_500;
 
 /// What one life of the process left behind: what was acknowledged, and what was being written.
 pub(super) struct Life {
-    pub(super) acknowledged: Shop,
-    pub(super) attempted: Shop,
+    pub(super) acknowledged: ReferenceShop,
+    pub(super) attempted: ReferenceShop,
     pub(super) is_import: bool,
 }
 
@@ -22,7 +22,7 @@ fn open(disk: &Simulated) -> Result<Store, Error> {
     Store::open_on(
         Arc::new(disk.clone()),
         Path::new(FOLDER),
-        Edit::Refuse,
+        EditPolicy::Refuse,
         SEGMENT_BYTES_MAX,
         None,
     )
@@ -52,8 +52,8 @@ fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
                 _ => wanted[0].stock = Stock::try_from(chance.random_range(0..9)).unwrap(),
             }
             wanted.sort_by_key(|book| book.item);
-            let (entries, books) = next.importing(&wanted);
-            next.imported(&entries, books.clone());
+            let (entries, books) = next.plan_import(&wanted);
+            next.apply_import(&entries, books.clone());
             life.attempted = next;
             store.import(head, &entries, &books)
         }
@@ -82,14 +82,14 @@ fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
     match &done {
         Ok(()) => life.acknowledged = life.attempted.clone(),
         // This says that nothing has changed, so nothing may be there later either.
-        Err(error) if error.is_passing() => life.attempted = life.acknowledged.clone(),
+        Err(error) if error.is_transient() => life.attempted = life.acknowledged.clone(),
         Err(_) => {}
     }
     done.is_ok()
 }
 
 /// What the reopened store says must be what was acknowledged, and of what was not any beginning.
-pub(super) fn recover(store: &Store, life: &Life) -> Shop {
+pub(super) fn recover(store: &Store, life: &Life) -> ReferenceShop {
     let loaded = store.load().unwrap();
     let entries = store.read(Seq::ZERO, usize::MAX).unwrap();
     let (least, most) = (life.acknowledged.entries.len(), life.attempted.entries.len());
@@ -121,8 +121,8 @@ fn live_and_die(seed: u64) {
     let mut chance = StdRng::seed_from_u64(seed);
     let disk = Simulated::new(seed);
     let mut life = Life {
-        acknowledged: Shop::empty(),
-        attempted: Shop::empty(),
+        acknowledged: ReferenceShop::empty(),
+        attempted: ReferenceShop::empty(),
         is_import: false,
     };
     let mut id = None;

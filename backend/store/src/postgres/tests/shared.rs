@@ -6,19 +6,19 @@ use super::*;
 fn of_two_who_append_at_one_head_one_is_told_that_the_other_was_first() {
     let Some(place) = Place::new() else { return };
     let (one, other) = (place.store(), place.store());
-    let mut shop = Shop::filled(&one);
+    let mut shop = ReferenceShop::filled(&one);
     assert_eq!(one.load().unwrap(), other.load().unwrap());
     let mut behind = shop.clone();
     let head = shop.head;
-    shop.sell_in(&one, 3);
+    shop.sell_through(&one, 3);
     let late = behind.sell(2);
     assert!(matches!(other.append(head, &late), Err(Error::Conflict)));
     assert!(matches!(other.append(head, &[]), Err(Error::Conflict)));
     assert_eq!(other.read(head, 10).unwrap(), shop.entries[4..]);
-    shop.sell_in(&other, 2);
+    shop.sell_through(&other, 2);
     one.append(shop.head, &[]).unwrap();
-    shop.assert_is(&one);
-    shop.assert_is(&other);
+    shop.assert_matches(&one);
+    shop.assert_matches(&other);
 }
 
 #[test]
@@ -26,7 +26,7 @@ fn what_many_append_at_once_is_one_ledger_without_gaps() {
     const EACH: usize = 40;
     let Some(place) = Place::new() else { return };
     let stores: Vec<Store> = (0..4).map(|_| place.store()).collect();
-    let shop = Shop::filled(&stores[0]);
+    let shop = ReferenceShop::filled(&stores[0]);
     std::thread::scope(|scope| {
         for store in &stores {
             let mut shop = shop.clone();
@@ -75,17 +75,17 @@ fn hears_of_others(place: &Place, notices: bool) {
     let open = || Store::open_with(&place.address, notices, true).unwrap();
     let (one, other) = (open(), open());
     assert!(one.is_shared());
-    let mut shop = Shop::filled(&one);
+    let mut shop = ReferenceShop::filled(&one);
     for _ in 0..5 {
         let after = shop.head;
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| other.wait_for_others(after, far).unwrap());
-            shop.sell_in(&one, 2);
+            let waiting = scope.spawn(|| other.wait_for_append(after, far).unwrap());
+            shop.sell_through(&one, 2);
             assert_eq!(waiting.join().unwrap(), shop.head);
         });
     }
-    assert_eq!(other.wait_for_others(shop.head, Duration::ZERO).unwrap(), shop.head);
-    assert_eq!(other.wait_for_others(Seq::ZERO, far).unwrap(), shop.head);
+    assert_eq!(other.wait_for_append(shop.head, Duration::ZERO).unwrap(), shop.head);
+    assert_eq!(other.wait_for_append(Seq::ZERO, far).unwrap(), shop.head);
 }
 
 #[test]
@@ -96,7 +96,7 @@ fn the_ledger_is_heard_to_go_on() {
     let head = store.load().unwrap().head;
     // The listener's own first notice is enough to know that notices come.
     while !store.ears.lock().unwrap().has_heard() {
-        store.wait_for_others(head, Duration::from_millis(20)).unwrap();
+        store.wait_for_append(head, Duration::from_millis(20)).unwrap();
     }
 }
 
@@ -104,17 +104,17 @@ fn the_ledger_is_heard_to_go_on() {
 fn what_was_appended_from_here_is_no_news() {
     let Some(place) = Place::new() else { return };
     let (one, other) = (place.store(), place.store());
-    let mut shop = Shop::filled(&one);
+    let mut shop = ReferenceShop::filled(&one);
     while !one.ears.lock().unwrap().has_heard() {
-        one.wait_for_others(shop.head, Duration::from_millis(20)).unwrap();
+        one.wait_for_append(shop.head, Duration::from_millis(20)).unwrap();
     }
     let after = shop.head;
     std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| one.wait_for_others(after, Duration::from_secs(600)).unwrap());
+        let waiting = scope.spawn(|| one.wait_for_append(after, Duration::from_secs(600)).unwrap());
         for _ in 0..20 {
-            shop.sell_in(&one, 2);
+            shop.sell_through(&one, 2);
         }
-        shop.sell_in(&other, 1);
+        shop.sell_through(&other, 1);
         assert_eq!(waiting.join().unwrap(), shop.head);
     });
 }
@@ -130,21 +130,21 @@ fn it_is_seen_to_go_on_where_nothing_can_be_heard() {
 fn whoever_listens_survives_the_loss_of_his_connection() {
     let Some(place) = Place::new() else { return };
     let (one, other) = (place.store(), place.store());
-    let mut shop = Shop::filled(&one);
-    assert_eq!(other.wait_for_others(shop.head, Duration::ZERO).unwrap(), shop.head);
+    let mut shop = ReferenceShop::filled(&one);
+    assert_eq!(other.wait_for_append(shop.head, Duration::ZERO).unwrap(), shop.head);
     let after = shop.head;
     place.end_connections("%pg_notify%$1)");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             loop {
                 // An error is no reason to stop.
-                match other.wait_for_others(after, Duration::from_secs(600)) {
+                match other.wait_for_append(after, Duration::from_secs(600)) {
                     Ok(head) => return head,
                     Err(error) => assert!(matches!(error, Error::Unavailable { .. }), "{error}"),
                 }
             }
         });
-        shop.sell_in(&one, 1);
+        shop.sell_through(&one, 1);
         assert_eq!(waiting.join().unwrap(), shop.head);
     });
 }

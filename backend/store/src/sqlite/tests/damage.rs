@@ -6,7 +6,7 @@ use super::*;
 fn a_damaged_entry_is_an_error_that_names_it() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    Shop::filled(&store);
+    ReferenceShop::filled(&store);
     store.run("UPDATE ledger SET kind = 'stolen' WHERE seq = 2".to_owned());
     let error = store.read(Seq::ZERO, 10).unwrap_err().to_string();
     assert!(error.contains("entry 2 has a bad kind"), "{error}");
@@ -16,8 +16,8 @@ fn a_damaged_entry_is_an_error_that_names_it() {
 fn an_entry_that_is_gone_is_an_error_that_names_it() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 20);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 20);
     store.run("DELETE FROM ledger WHERE seq = 9".to_owned());
     for (after, limit) in [(0, 100), (0, 9), (8, 1), (7, 2)] {
         let error = store.read(Seq(after), limit).unwrap_err().to_string();
@@ -31,8 +31,8 @@ fn an_entry_that_is_gone_is_an_error_that_names_it() {
 fn a_ledger_that_ends_before_its_books_is_an_error() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 4);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 4);
     store.run("DELETE FROM ledger WHERE seq = 8".to_owned());
     let error = store.load().unwrap_err().to_string();
     assert!(error.contains("the last entry is 7"), "{error}");
@@ -54,8 +54,8 @@ fn a_damaged_page_is_never_read_as_something_else() {
     const PAGE_BYTES: usize = 4096;
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 400);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 400);
     drop(store);
     let whole = fs::read(folder.file()).unwrap();
     let (mut refused, mut failed, mut harmless, mut lost) = (0, 0, 0, 0);
@@ -96,7 +96,7 @@ fn a_damaged_page_is_never_read_as_something_else() {
         drop(store);
         if hides_an_order {
             let error = Store::inspect(&other.file()).unwrap_err().to_string();
-            assert!(error.contains("make sense of"), "page {page}: {error}");
+            assert!(error.contains("is damaged"), "page {page}: {error}");
             lost += 1;
         }
     }

@@ -24,14 +24,15 @@ impl Files {
     }
 
     /// A start on these files must find one of the shops.
-    fn must_hold_one_of(&self, shops: &[&Shop]) -> Seq {
+    fn must_hold_one_of(&self, shops: &[&ReferenceShop]) -> Seq {
         let folder = Folder::new();
         fs::write(folder.file(), &self.main).unwrap();
         fs::write(folder.0.path().join("books.db-wal"), &self.log).unwrap();
         let store = folder.store().unwrap();
         let head = store.load().unwrap().head;
         let shop = shops.iter().find(|shop| shop.head == head);
-        shop.unwrap_or_else(|| panic!("a head of {head}")).assert_is(&store);
+        shop.unwrap_or_else(|| panic!("a head of {head}"))
+            .assert_matches(&store);
         head
     }
 }
@@ -75,15 +76,15 @@ fn images(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
 fn a_batch_is_there_whole_or_not_at_all_whatever_part_of_the_log_was_written() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
-    shop.sell_in(&store, 30);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 30);
     let mut count = 0;
     // A log that grows, and one that begins again over what was copied into the file.
     for begin in ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)"] {
         store.run(begin.to_owned());
         for _ in 0..2 {
             let (before, known) = (Files::of(&folder), shop.clone());
-            shop.sell_in(&store, 3);
+            shop.sell_through(&store, 3);
             let after = Files::of(&folder);
             assert!(before.main == after.main, "only the log changes");
             let mut heads = Vec::new();
@@ -105,9 +106,9 @@ fn a_batch_is_there_whole_or_not_at_all_whatever_part_of_the_log_was_written() {
 fn copying_the_log_into_the_file_loses_nothing_whatever_part_was_written() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    let mut shop = Shop::filled(&store);
+    let mut shop = ReferenceShop::filled(&store);
     store.run("PRAGMA wal_checkpoint(TRUNCATE)".to_owned());
-    shop.sell_in(&store, 5);
+    shop.sell_through(&store, 5);
     let before = Files::of(&folder);
     store.run("PRAGMA wal_checkpoint(FULL)".to_owned());
     let after = Files::of(&folder);

@@ -1,0 +1,166 @@
+//! Why a store did not do what it was asked.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::catalog_file;
+
+/// One book whose catalog file and ledger disagree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The book and column, as in `book 2, stock`.
+    pub location: String,
+    /// The value in the file.
+    pub file: String,
+    /// The value in the ledger.
+    pub ledger: String,
+}
+
+/// Why a store did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The ledger's last entry is not the one the caller named, because another writer appended.
+    #[error("another process appended to the ledger first")]
+    Conflict,
+    /// The disk is full; nothing was changed. Reads continue, and writes are tried again at most once a second.
+    #[error("no room left for {}: {source}", path.display())]
+    Full {
+        /// The file that could not grow, or the database.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// No store exists at this URL.
+    #[error("there is no store at {0}")]
+    Missing(String),
+    /// Parts of a store exist without its ledger. A fresh ledger would lose every order.
+    #[error(
+        "{} is missing, but {found} shows that a store was here; restore it from a backup, or move what is left to another folder to begin a new store", ledger.display()
+    )]
+    LedgerMissing {
+        /// The file that is missing.
+        ledger: PathBuf,
+        /// The names of the remaining files.
+        found: String,
+    },
+    /// A [`restore`](crate::Store::restore) was interrupted.
+    #[error(
+        "{store} holds only a part of another store, up to entry {head}, because a copy was interrupted; run the same `bookstored export --to` again, or remove what is there"
+    )]
+    RestoreIncomplete {
+        /// The store's URL.
+        store: String,
+        /// The last entry that was copied.
+        head: common::Seq,
+    },
+    /// Another process has the store open.
+    #[error("the store {} is in use by another program{}; stop that one, or use another --store", path.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
+    Locked {
+        /// The store.
+        path: PathBuf,
+        /// The process that holds the lock, if the lock file names it.
+        holder: Option<u32>,
+    },
+    /// A line of a file is not what a store writes.
+    #[error("{}:{line}: {why}; {remedy}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The content of a database is not what a store writes.
+    #[error("{store} is damaged: {why}")]
+    DatabaseDamaged {
+        /// The store's URL without its password.
+        store: String,
+        /// What is wrong.
+        why: String,
+    },
+    /// The catalog file was edited by hand.
+    #[error("{} was edited by hand:{}\nTo take the edit, run `bookstored import`; to drop it (a copy is kept), start with --discard-edit", path.display(), list(differences))]
+    Edited {
+        /// The file.
+        path: PathBuf,
+        /// Where it differs from the ledger.
+        differences: Vec<Difference>,
+    },
+    /// The catalog file is not valid.
+    #[error(transparent)]
+    CatalogFile(#[from] catalog_file::Error),
+    /// A file operation failed.
+    #[error("cannot {operation} {}: {source}", path.display())]
+    Io {
+        /// A verb, as in `sync`.
+        operation: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's error.
+        source: io::Error,
+    },
+    /// A database operation failed. The text contains no secret.
+    #[error("cannot {operation} {store}: {why}")]
+    Database {
+        /// A verb, as in `append to`.
+        operation: &'static str,
+        /// The store's URL without its password.
+        store: String,
+        /// The database's message.
+        why: String,
+    },
+    /// The database is unreachable or busy; nothing was changed, and a later call may succeed.
+    #[error("{store} is not available: {why}; nothing was changed")]
+    Unavailable {
+        /// The store's URL without its password.
+        store: String,
+        /// The system's or the database's message.
+        why: String,
+    },
+    /// An earlier error closed the store.
+    #[error("the store is closed after an error")]
+    Closed,
+}
+
+impl Error {
+    /// For `map_err` around one file operation.
+    pub fn io(operation: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            operation,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// Whether nothing was changed and the store stays open.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            Self::Conflict | Self::Full { .. } | Self::CatalogFile(_) | Self::Unavailable { .. }
+        )
+    }
+
+    /// Whether the error is about the content of the store, not about access to it.
+    pub fn is_damage(&self) -> bool {
+        matches!(
+            self,
+            Self::Damaged { .. } | Self::DatabaseDamaged { .. } | Self::CatalogFile(_)
+        )
+    }
+}
+
+fn list(differences: &[Difference]) -> String {
+    use std::fmt::Write as _;
+    const SHOWN_MAX: usize = 20;
+    let mut lines = String::new();
+    for Difference { location, file, ledger } in differences.iter().take(SHOWN_MAX) {
+        let _ = write!(lines, "\n  {location}: the file says {file}, the ledger {ledger}");
+    }
+    if differences.len() > SHOWN_MAX {
+        let _ = write!(lines, "\n  and {} more", differences.len() - SHOWN_MAX);
+    }
+    lines
+}
