@@ -14,7 +14,7 @@ use common::time::parse_duration;
 
 pub use self::commands::{AuditArgs, ExportArgs, GenerateArgs, ImportArgs};
 use crate::all;
-use crate::catalog::Listings;
+use crate::catalog::InitialCatalog;
 use crate::commands::Command;
 use crate::descriptors;
 use crate::service::{CatalogSettings, Listen};
@@ -314,7 +314,7 @@ impl StoreArgs {
             } else {
                 EditPolicy::Refuse
             },
-            books: self.books.map_or(Listings::Default, Listings::File),
+            books: self.books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File),
             token,
         })
     }

@@ -8,12 +8,12 @@ pub mod catalog;
 pub mod cli;
 pub mod commands;
 mod descriptors;
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
 pub mod frontend;
 pub mod http;
 pub mod order;
 mod run;
-#[cfg(feature = "sabotage")]
-mod sabotage;
 pub mod service;
 
 pub use run::run;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{self, Catalog, Listings};
+use crate::catalog::{self, Catalog, InitialCatalog};
 use crate::frontend::{self, Frontend};
 use crate::http::{Routes, Server, bind, install_metrics};
 use crate::order::{self, Orders};
@@ -54,7 +54,7 @@ pub struct CatalogSettings {
     /// What to do about a catalog file that was edited by hand.
     pub edit: EditPolicy,
     /// The first books of a fresh store.
-    pub books: Listings,
+    pub books: InitialCatalog,
     /// The shopkeeper's token.
     pub token: Option<Arc<str>>,
 }

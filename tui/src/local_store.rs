@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use backend::all::{All, Settings};
 use backend::beacon::Beacon;
-use backend::catalog::Listings;
+use backend::catalog::InitialCatalog;
 use backend::service::{self, CatalogSettings};
 use backend::store::{self, EditPolicy};
 use uuid::Uuid;
@@ -104,7 +104,7 @@ fn settings(store: &store::Url, token: &str) -> Settings {
         catalog: CatalogSettings {
             store: store.clone(),
             edit: EditPolicy::Refuse,
-            books: Listings::Default,
+            books: InitialCatalog::BuiltIn,
             token: Some(Arc::from(token)),
         },
         listen: free,

@@ -47,7 +47,7 @@ impl Reader {
         let mut head = self.catalog.head.clone();
         // The sender lives as long as the ledger's thread; without it nothing comes any more.
         head.wait_for(|&head| head > self.position).await.ok()?;
-        match self.catalog.page_of_ledger(self.position, FEED_PAGE).await {
+        match self.catalog.ledger_page(self.position, FEED_PAGE).await {
             Ok(page) => Some(self.write(&page.entries)),
             Err(error) => {
                 tracing::error!(%error, "a feed ended");

@@ -10,8 +10,8 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
-use super::shelves::WordCursor;
-use super::{At, Catalog, Change, Error, Verdict, feed};
+use super::search_index::WordCursor;
+use super::{AsOf, Catalog, Error, StockUpdate, Verdict, feed};
 use crate::http::{Answer, Call, Failure, HealthDocument, Outcome, Readiness, Ready, Route, Routes, health_routes};
 
 /// What the operations work on.
@@ -93,9 +93,9 @@ impl Ready for Catalog {
 #[utoipa::path(get, path = "/topics", tag = "catalog", responses(
     (status = 200, description = "The topics", body = Topics)))]
 async fn list_topics(service: Arc<Service>, call: Call) -> Outcome {
-    freshen(&service, &call).await?;
-    let At { what, head } = service.catalog.topics();
-    Ok(Answer::json(&what).at(Some(head)).tagged(head))
+    ensure_fresh(&service, &call).await?;
+    let AsOf { value, head } = service.catalog.topics();
+    Ok(Answer::json(&value).at(Some(head)).tagged(head))
 }
 
 /// The books of a topic, by number.
@@ -112,9 +112,9 @@ async fn search_topic(service: Arc<Service>, call: Call) -> Outcome {
         .query("after")?
         .map(|after| after.parse().map_err(|_| bad_cursor()))
         .transpose()?;
-    freshen(&service, &call).await?;
-    let At { what, head } = service.catalog.search_topic(&topic, after, limit);
-    Ok(Answer::json(&what).at(Some(head)).tagged(head))
+    ensure_fresh(&service, &call).await?;
+    let AsOf { value, head } = service.catalog.search_topic(&topic, after, limit);
+    Ok(Answer::json(&value).at(Some(head)).tagged(head))
 }
 
 /// The books in which every word begins a word: titles before authors before topics, then by number.
@@ -141,9 +141,9 @@ async fn search_words(service: Arc<Service>, call: Call) -> Outcome {
         .query("after")?
         .map(|after| parse_word_cursor(&after).ok_or_else(bad_cursor))
         .transpose()?;
-    freshen(&service, &call).await?;
-    let At { what, head } = service.catalog.search_words(query, after, limit).await;
-    Ok(Answer::json(&what).at(Some(head)).tagged(head))
+    ensure_fresh(&service, &call).await?;
+    let AsOf { value, head } = service.catalog.search_words(query, after, limit).await;
+    Ok(Answer::json(&value).at(Some(head)).tagged(head))
 }
 
 /// One book.
@@ -153,9 +153,9 @@ async fn search_words(service: Arc<Service>, call: Call) -> Outcome {
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json")))]
 async fn lookup_book(service: Arc<Service>, call: Call) -> Outcome {
     let item = call.parse_segment("item", 0)?;
-    freshen(&service, &call).await?;
-    let At { what, head } = service.catalog.book(item);
-    match what {
+    ensure_fresh(&service, &call).await?;
+    let AsOf { value, head } = service.catalog.book(item);
+    match value {
         Some(book) => Ok(Answer::json(&book).at(Some(head)).tagged(book.seq)),
         None => Err(Failure::from(unknown_item(item)).at(Some(head))),
     }
@@ -178,17 +178,17 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
     let key = call.key()?;
     let order = key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::clamped(call.deadline()?);
-    let asked = Change {
-        order,
+    let asked = StockUpdate {
+        id: order,
         item,
         change,
         keyed: key.is_some(),
         deadline,
     };
-    let At {
-        what: (verdict, book),
+    let AsOf {
+        value: (verdict, book),
         head,
-    } = service.catalog.change(asked).await?;
+    } = service.catalog.update_stock(asked).await?;
     let recorded = matches!(verdict, Verdict::Recorded { .. }).then_some(order);
     let problem = match verdict {
         Verdict::Recorded { entry, replayed } => {
@@ -241,8 +241,8 @@ async fn sell_books(service: Arc<Service>, mut call: Call) -> Outcome {
 async fn list_entries(service: Arc<Service>, call: Call) -> Outcome {
     let after = call.parse_query("after")?.unwrap_or(Seq::ZERO);
     let limit = call.limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    freshen(&service, &call).await?;
-    let page = service.catalog.page_of_ledger(after, limit).await?;
+    ensure_fresh(&service, &call).await?;
+    let page = service.catalog.ledger_page(after, limit).await?;
     let head = page.head;
     Ok(Answer::json(&page).at(Some(head)))
 }
@@ -254,9 +254,9 @@ async fn list_entries(service: Arc<Service>, call: Call) -> Outcome {
         (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
 async fn find_entry(service: Arc<Service>, call: Call) -> Outcome {
     let order = call.parse_segment("order", 0)?;
-    freshen(&service, &call).await?;
-    let At { what, head } = service.catalog.find_order(order).await?;
-    match what {
+    ensure_fresh(&service, &call).await?;
+    let AsOf { value, head } = service.catalog.find_order(order).await?;
+    match value {
         Some(entry) => Ok(Answer::json(&entry).at(Some(head))),
         None => {
             let problem =
@@ -277,12 +277,12 @@ async fn follow_feed(service: Arc<Service>, call: Call) -> Outcome {
     Ok(Answer::events(frames))
 }
 
-async fn freshen(service: &Service, call: &Call) -> Result<(), Failure> {
+async fn ensure_fresh(service: &Service, call: &Call) -> Result<(), Failure> {
     let fresh = Freshness {
         min_seq: call.seen()?,
         confirm_head: call.wants_fresh(),
     };
-    Ok(service.catalog.freshen(fresh).await?)
+    Ok(service.catalog.ensure_fresh(fresh).await?)
 }
 
 fn unknown_item(item: ItemNumber) -> Problem {
@@ -327,7 +327,7 @@ impl From<Error> for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::Listings;
+    use crate::catalog::InitialCatalog;
     use crate::http::agreement::assert_agree;
     use crate::store::{self, EditPolicy};
 
@@ -335,7 +335,7 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
-        let catalog = Arc::new(Catalog::open(store, &Listings::Default).unwrap());
+        let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
         assert_agree(&routes(&catalog, None, CancellationToken::new()), &document());
         catalog.close().await;
     }

@@ -248,8 +248,8 @@ impl Shelves {
 
     fn follow(&mut self, entry: &Entry) {
         self.position = entry.seq;
-        #[cfg(feature = "sabotage")]
-        if crate::sabotage::is(crate::sabotage::Fault::StaleCache) {
+        #[cfg(feature = "fault-injection")]
+        if crate::fault_injection::is_active(crate::fault_injection::Fault::StaleCache) {
             return;
         }
         if !entry.kind.changes_book() {

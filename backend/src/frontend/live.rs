@@ -139,8 +139,8 @@ impl Live {
     /// Follows the ledger by entries that arrived together; whoever waits for them wakes once.
     fn follow(&self, entries: &[Entry]) {
         let Some(last) = entries.last() else { return };
-        #[cfg(feature = "sabotage")]
-        let entries = &*crate::sabotage::hear(entries);
+        #[cfg(feature = "fault-injection")]
+        let entries = &*crate::fault_injection::reorder_feed(entries);
         self.cache.follow(entries);
         let mut told = self.told();
         for moved in entries.iter().filter_map(moved) {

@@ -242,7 +242,7 @@ fn a_server_that_goes_and_comes_back_is_followed_again() {
             catalog: backend::service::CatalogSettings {
                 store: format!("csv:{}", folder.path().display()).parse().unwrap(),
                 edit: backend::store::EditPolicy::Refuse,
-                books: backend::catalog::Listings::Default,
+                books: backend::catalog::InitialCatalog::BuiltIn,
                 token: None,
             },
             listen: listen.parse().unwrap(),

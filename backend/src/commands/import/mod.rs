@@ -12,7 +12,7 @@ use common::{Seq, StoreId, Timestamp};
 use self::summary::Summary;
 use super::output::tell;
 use super::progress::Progress;
-use crate::catalog::Changes;
+use crate::catalog::CatalogDiff;
 use crate::store::catalog_file::{self, CatalogRow};
 use crate::store::{self, EditPolicy, Store, StoreState};
 
@@ -62,7 +62,7 @@ impl Import {
                 self.store
             );
         };
-        let changes = Changes::between(before.head, &before.books, listings, self.replace, Timestamp::now());
+        let changes = CatalogDiff::between(before.head, &before.books, listings, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         self.show(&summary)?;
         let is_needed = !changes.entries.is_empty() || is_edit;
@@ -132,7 +132,7 @@ fn read(path: &Path) -> Result<Vec<CatalogRow>> {
     Ok(catalog_file::parse(&text, Path::new("standard input"))?)
 }
 
-fn write(store: &dyn Store, head: Seq, changes: &Changes) -> Result<()> {
+fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
     match store.import(head, &changes.entries, &changes.books) {
         Err(store::Error::Conflict) => Err(anyhow!(
             "somebody else changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \

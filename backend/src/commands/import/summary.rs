@@ -7,7 +7,7 @@ use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, Seq, text};
 use serde_json::Value;
 
-use crate::catalog::Changes;
+use crate::catalog::CatalogDiff;
 use crate::store::{StoreState, Url};
 
 /// How many changes are told one by one.
@@ -29,7 +29,7 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Compares.
-    pub(super) fn of(before: &StoreState, changes: &Changes) -> Self {
+    pub(super) fn of(before: &StoreState, changes: &CatalogDiff) -> Self {
         let old = |item: ItemNumber| {
             let place = before.books.binary_search_by_key(&item, |book| book.item);
             place.ok().and_then(|place| before.books.get(place))

@@ -9,7 +9,7 @@ use crate::store::catalog_file::CatalogRow;
 
 /// What is recorded, and the whole catalog that follows from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct CatalogDiff {
     /// `withdrawn` for each book that is gone, `set` for each one that is new or differs in any column.
     pub entries: Vec<Entry>,
     /// Every book after them: those of the file in its order, then those that only stood there before.
@@ -18,7 +18,7 @@ pub struct Changes {
     pub kept: usize,
 }
 
-impl Changes {
+impl CatalogDiff {
     /// Compares the books as they stand after the entry `head` with a file's. A book that the file does not have stays,
     /// or is withdrawn if `withdraws`.
     pub fn between(head: Seq, before: &[Book], listings: Vec<CatalogRow>, withdraws: bool, at: Timestamp) -> Self {
@@ -106,9 +106,9 @@ mod tests {
         catalog_file::parse(text.as_bytes(), "books.csv".as_ref()).unwrap()
     }
 
-    fn between(before: &Changes, text: &str, withdraws: bool) -> Changes {
+    fn between(before: &CatalogDiff, text: &str, withdraws: bool) -> CatalogDiff {
         let head = Seq(before.entries.len() as u64);
-        Changes::between(
+        CatalogDiff::between(
             head,
             &before.books,
             listings(text),
@@ -119,7 +119,7 @@ mod tests {
 
     const BOOKS: &str = "1,A,5,10,t\n2,B,6,20,t\n3,C,7,30,t,X\n";
 
-    fn told(changes: &Changes) -> Vec<(Kind, u32, i64, Option<u32>)> {
+    fn told(changes: &CatalogDiff) -> Vec<(Kind, u32, i64, Option<u32>)> {
         let told = changes.entries.iter();
         told.map(|entry| {
             let after = entry.stock_after.map(Stock::get);
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn every_book_of_a_fresh_store_is_set() {
-        let changes = between(&Changes::default(), BOOKS, false);
+        let changes = between(&CatalogDiff::default(), BOOKS, false);
         assert_eq!(
             told(&changes),
             [
@@ -147,14 +147,14 @@ mod tests {
 
     #[test]
     fn the_same_file_again_changes_nothing() {
-        let before = between(&Changes::default(), BOOKS, false);
+        let before = between(&CatalogDiff::default(), BOOKS, false);
         let changes = between(&before, BOOKS, true);
         assert_eq!((changes.entries, changes.books), (Vec::new(), before.books));
     }
 
     #[test]
     fn a_difference_in_any_column_is_a_set_and_an_absent_book_stays() {
-        let before = between(&Changes::default(), BOOKS, false);
+        let before = between(&CatalogDiff::default(), BOOKS, false);
         let changes = between(&before, "3,C,7,30,t\n1,A,5,11,t\n4,D,0,1,u\n", false);
         assert_eq!(
             told(&changes),
@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn an_absent_book_is_withdrawn_where_the_file_replaces_the_catalog() {
-        let before = between(&Changes::default(), BOOKS, false);
+        let before = between(&CatalogDiff::default(), BOOKS, false);
         let changes = between(&before, "2,B,4,20,t\n", true);
         assert_eq!(
             told(&changes),

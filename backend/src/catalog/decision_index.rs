@@ -13,19 +13,19 @@ use super::filter::Filter;
 
 /// What memory knows of an order.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Decided<'a> {
+pub enum Lookup<'a> {
     /// It is decided, by this entry.
-    By(&'a Entry),
+    Found(&'a Entry),
     /// It is not.
-    No,
+    Absent,
     /// It may have been, long ago: ask the store whether it is among one of these entries.
-    Perhaps(Vec<RangeInclusive<Seq>>),
+    MaybeIn(Vec<RangeInclusive<Seq>>),
 }
 
 /// The newest entries.
 #[derive(Debug)]
-pub struct Recent {
-    sizes: Sizes,
+pub struct DecisionIndex {
+    capacity: Capacity,
     entries: VecDeque<Entry>,
     orders: AHashMap<OrderId, Seq>,
     older: Vec<Block>,
@@ -33,26 +33,26 @@ pub struct Recent {
 
 /// How much is remembered, and how.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sizes {
+pub(super) struct Capacity {
     /// The most entries kept whole.
-    pub(super) kept_max: usize,
+    pub(super) entries_max: usize,
     /// The entries that one filter is for. Filters begin at whole multiples of it, so that each is one function of the
     /// ledger.
     pub(super) block: u64,
 }
 
-impl Default for Sizes {
+impl Default for Capacity {
     fn default() -> Self {
         Self {
-            kept_max: 1_000_000,
+            entries_max: 1_000_000,
             block: 1_000_000,
         }
     }
 }
 
-impl Default for Recent {
+impl Default for DecisionIndex {
     fn default() -> Self {
-        Self::new(Sizes::default())
+        Self::new(Capacity::default())
     }
 }
 
@@ -62,12 +62,12 @@ struct Block {
     /// The entries from its first to the last that was added.
     span: RangeInclusive<Seq>,
     orders: Filter,
-    is_noted: bool,
+    is_saved: bool,
 }
 
 /// The filter of a block that is complete, to be kept with the store so that the next start need not read the block.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Note {
+pub struct FilterSnapshot {
     /// What it is kept under.
     pub name: String,
     /// The block's last entry; the note is about another history if the ledger holds another one there.
@@ -76,11 +76,11 @@ pub struct Note {
     pub content: Vec<u8>,
 }
 
-impl Recent {
+impl DecisionIndex {
     /// Nothing yet.
-    pub(super) fn new(sizes: Sizes) -> Self {
+    pub(super) fn new(capacity: Capacity) -> Self {
         Self {
-            sizes,
+            capacity,
             entries: VecDeque::new(),
             orders: AHashMap::new(),
             older: Vec::new(),
@@ -89,7 +89,7 @@ impl Recent {
 
     /// Adds the next entry.
     pub fn push(&mut self, entry: Entry) {
-        if self.entries.len() == self.sizes.kept_max
+        if self.entries.len() == self.capacity.entries_max
             && let Some(oldest) = self.entries.pop_front()
         {
             self.age(&oldest);
@@ -101,7 +101,7 @@ impl Recent {
     }
 
     /// At most `limit` entries after `after`; nothing if not all of those are kept.
-    pub fn after(&self, after: Seq, limit: usize) -> Option<Vec<Entry>> {
+    pub fn entries_after(&self, after: Seq, limit: usize) -> Option<Vec<Entry>> {
         let Some(first) = self.entries.front() else {
             return Some(Vec::new());
         };
@@ -113,9 +113,9 @@ impl Recent {
     }
 
     /// What is known of an order.
-    pub fn decided(&self, order: OrderId) -> Decided<'_> {
+    pub fn lookup(&self, order: OrderId) -> Lookup<'_> {
         if let Some(entry) = self.orders.get(&order).and_then(|&seq| self.get(seq)) {
-            return Decided::By(entry);
+            return Lookup::Found(entry);
         }
         let spans: Vec<_> = self
             .older
@@ -125,23 +125,23 @@ impl Recent {
             .map(|block| block.span.clone())
             .collect();
         if spans.is_empty() {
-            Decided::No
+            Lookup::Absent
         } else {
-            Decided::Perhaps(spans)
+            Lookup::MaybeIn(spans)
         }
     }
 
     /// The notes that were not taken yet.
-    pub fn take_notes(&mut self) -> Vec<Note> {
-        let size = self.sizes.block;
+    pub fn take_filter_snapshots(&mut self) -> Vec<FilterSnapshot> {
+        let size = self.capacity.block;
         let complete = self
             .older
             .iter_mut()
-            .filter(|block| !block.is_noted && block.is_complete(size));
+            .filter(|block| !block.is_saved && block.is_complete(size));
         complete
             .map(|block| {
-                block.is_noted = true;
-                Note {
+                block.is_saved = true;
+                FilterSnapshot {
                     name: name(block.span.start().0 / size),
                     last: *block.span.end(),
                     content: block.orders.to_bytes(),
@@ -152,22 +152,22 @@ impl Recent {
 
     /// The name and the last entry of the next note that can stand in for its block when a ledger up to `head` is
     /// recalled; nothing once the newest entries have to be read.
-    pub fn wanted(&self, head: Seq) -> Option<(String, Seq)> {
+    pub fn next_snapshot(&self, head: Seq) -> Option<(String, Seq)> {
         let index = self.older.len() as u64;
-        let last = (index + 1).saturating_mul(self.sizes.block);
-        let is_old = last.saturating_add(self.sizes.kept_max as u64) <= head.0;
+        let last = (index + 1).saturating_mul(self.capacity.block);
+        let is_old = last.saturating_add(self.capacity.entries_max as u64) <= head.0;
         (is_old && self.entries.is_empty()).then(|| (name(index), Seq(last)))
     }
 
     /// Takes such a note in place of its block's entries; false if it is none.
-    pub fn take_in(&mut self, last: Seq, content: &[u8]) -> bool {
+    pub fn restore_filter(&mut self, last: Seq, content: &[u8]) -> bool {
         let Some(orders) = Filter::from_bytes(content) else {
             return false;
         };
         self.older.push(Block {
-            span: Seq(last.0.saturating_sub(self.sizes.block)).next()..=last,
+            span: Seq(last.0.saturating_sub(self.capacity.block)).next()..=last,
             orders,
-            is_noted: true,
+            is_saved: true,
         });
         true
     }
@@ -187,12 +187,12 @@ impl Recent {
 
     /// An entry is no longer kept whole.
     fn age(&mut self, entry: &Entry) {
-        let size = self.sizes.block;
+        let size = self.capacity.block;
         if self.older.last().is_none_or(|block| block.is_complete(size)) {
             self.older.push(Block {
                 span: entry.seq..=entry.seq,
                 orders: Filter::default(),
-                is_noted: false,
+                is_saved: false,
             });
         }
         let Some(block) = self.older.last_mut() else { return };
@@ -243,57 +243,60 @@ mod tests {
 
     #[test]
     fn pages_come_from_memory_as_far_as_it_reaches() {
-        let mut recent = Recent::default();
-        assert_eq!(recent.after(Seq::ZERO, 9), Some(vec![]));
+        let mut recent = DecisionIndex::default();
+        assert_eq!(recent.entries_after(Seq::ZERO, 9), Some(vec![]));
         (5..=9).for_each(|seq| recent.push(entry(seq)));
-        assert_eq!(recent.after(Seq(3), 9), None);
-        let page = recent.after(Seq(6), 2).unwrap();
+        assert_eq!(recent.entries_after(Seq(3), 9), None);
+        let page = recent.entries_after(Seq(6), 2).unwrap();
         assert_eq!(page.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [7, 8]);
-        assert_eq!(recent.after(Seq(9), 9), Some(vec![]));
+        assert_eq!(recent.entries_after(Seq(9), 9), Some(vec![]));
     }
 
     #[test]
     fn an_old_order_is_never_forgotten_and_a_new_one_seldom_taken_for_old() {
-        let mut recent = Recent::default();
+        let mut recent = DecisionIndex::default();
         let known = 2 * BLOCK + 50_000;
         (1..=known).for_each(|seq| recent.push(entry(seq)));
         let oldest_kept = known - ENTRIES_MAX as u64 + 1;
         for seq in (1..oldest_kept).step_by(7) {
-            let Decided::Perhaps(spans) = recent.decided(id(seq)) else {
+            let Lookup::MaybeIn(spans) = recent.lookup(id(seq)) else {
                 panic!("the order {seq} is forgotten")
             };
             assert!(spans.iter().any(|span| span.contains(&Seq(seq))));
         }
-        assert!(matches!(recent.decided(id(oldest_kept)), Decided::By(entry) if entry.seq == Seq(oldest_kept)));
+        assert!(matches!(recent.lookup(id(oldest_kept)), Lookup::Found(entry) if entry.seq == Seq(oldest_kept)));
         let mistaken = (1..=100_000)
-            .filter(|n| recent.decided(id(known * 2 + n)) != Decided::No)
+            .filter(|n| recent.lookup(id(known * 2 + n)) != Lookup::Absent)
             .count();
         assert!(mistaken < 3, "{mistaken} of 100000 new orders were taken for old");
     }
 
     #[test]
     fn a_note_stands_in_for_its_block() {
-        let mut recent = Recent::default();
+        let mut recent = DecisionIndex::default();
         let known = BLOCK + ENTRIES_MAX as u64 + 10;
         (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| recent.push(entry(seq)));
-        assert_eq!(recent.take_notes(), [], "its last entry is still kept whole");
+        assert_eq!(recent.take_filter_snapshots(), [], "its last entry is still kept whole");
         (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| recent.push(entry(seq)));
-        let notes = recent.take_notes();
-        assert_eq!((notes.len(), recent.take_notes().len()), (1, 0));
+        let notes = recent.take_filter_snapshots();
+        assert_eq!((notes.len(), recent.take_filter_snapshots().len()), (1, 0));
 
-        let mut recalled = Recent::default();
-        assert_eq!(recalled.wanted(Seq(BLOCK + ENTRIES_MAX as u64 - 1)), None);
+        let mut recalled = DecisionIndex::default();
+        assert_eq!(recalled.next_snapshot(Seq(BLOCK + ENTRIES_MAX as u64 - 1)), None);
         assert_eq!(
-            recalled.wanted(Seq(known)),
+            recalled.next_snapshot(Seq(known)),
             Some((notes[0].name.clone(), notes[0].last))
         );
-        assert!(!recalled.take_in(Seq(BLOCK), b"no note"));
-        assert!(recalled.take_in(notes[0].last, &notes[0].content));
-        assert_eq!((recalled.last(), recalled.wanted(Seq(known))), (Seq(BLOCK), None));
+        assert!(!recalled.restore_filter(Seq(BLOCK), b"no note"));
+        assert!(recalled.restore_filter(notes[0].last, &notes[0].content));
+        assert_eq!(
+            (recalled.last(), recalled.next_snapshot(Seq(known))),
+            (Seq(BLOCK), None)
+        );
         (BLOCK + 1..=known).for_each(|seq| recalled.push(entry(seq)));
         for seq in [1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 10, BLOCK + 11, known, known + 1] {
-            assert_eq!(recalled.decided(id(seq)), recent.decided(id(seq)), "{seq}");
+            assert_eq!(recalled.lookup(id(seq)), recent.lookup(id(seq)), "{seq}");
         }
-        assert_eq!(recalled.take_notes(), []);
+        assert_eq!(recalled.take_filter_snapshots(), []);
     }
 }

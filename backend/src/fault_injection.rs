@@ -1,6 +1,6 @@
 //! Ten ways to run a wrong shop, each one line away from the right one: what an auditor is tested with.
 //!
-//! Only in a build with the feature of this name, which nothing enables by default. The variable `BOOKSTORE_SABOTAGE` then
+//! Only in a build with the feature of this name, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
 //! says what is wrong; without it everything is right.
 
 use std::sync::OnceLock;
@@ -36,7 +36,7 @@ pub(crate) enum Fault {
 
 impl Fault {
     fn of_environment() -> Option<Self> {
-        Some(match std::env::var("BOOKSTORE_SABOTAGE").ok()?.as_str() {
+        Some(match std::env::var("BOOKSTORE_FAULT").ok()?.as_str() {
             "lost-update" => Self::LostUpdate,
             "acknowledged-before-durable" => Self::AcknowledgedBeforeDurable,
             "double-apply" => Self::DoubleApply,
@@ -53,7 +53,7 @@ impl Fault {
 }
 
 /// Whether that is wrong here.
-pub(crate) fn is(fault: Fault) -> bool {
+pub(crate) fn is_active(fault: Fault) -> bool {
     static CHOSEN: OnceLock<Option<Fault>> = OnceLock::new();
     *CHOSEN.get_or_init(Fault::of_environment) == Some(fault)
 }
@@ -65,18 +65,18 @@ fn now_and_then() -> bool {
 }
 
 /// The stock that a decision is based on; `durable` is what it was before the batch.
-pub(crate) fn base(stock: Stock, durable: Stock) -> Stock {
-    if is(Fault::LostUpdate) { durable } else { stock }
+pub(crate) fn stock_before(stock: Stock, durable: Stock) -> Stock {
+    if is_active(Fault::LostUpdate) { durable } else { stock }
 }
 
 /// What is left when more is sold than there was.
-pub(crate) fn oversold() -> Option<Stock> {
-    is(Fault::NegativeQuantity).then_some(Stock::ZERO)
+pub(crate) fn oversell() -> Option<Stock> {
+    is_active(Fault::NegativeQuantity).then_some(Stock::ZERO)
 }
 
 /// A cent more than it costs.
-pub(crate) fn charge(entry: &mut Entry) {
-    if is(Fault::WrongPrice) && entry.kind == Kind::Sold {
+pub(crate) fn overcharge(entry: &mut Entry) {
+    if is_active(Fault::WrongPrice) && entry.kind == Kind::Sold {
         let dearer = entry
             .unit_cost
             .and_then(|cost| Cost::try_from(u64::from(cost.cents()) + 1).ok());
@@ -85,11 +85,11 @@ pub(crate) fn charge(entry: &mut Entry) {
 }
 
 /// The entries of a batch that are not forgotten.
-pub(crate) fn remember(mut entries: Vec<Entry>) -> Vec<Entry> {
+pub(crate) fn drop_last_entry(mut entries: Vec<Entry>) -> Vec<Entry> {
     // Only the last one can be left out without a gap.
     let forgotten = |entry: &Entry| match entry.kind {
-        Kind::Restocked => is(Fault::RestockLost),
-        Kind::Sold => is(Fault::MissingOrder) && now_and_then(),
+        Kind::Restocked => is_active(Fault::RestockLost),
+        Kind::Sold => is_active(Fault::MissingOrder) && now_and_then(),
         _ => false,
     };
     if entries.last().is_some_and(forgotten) {
@@ -99,8 +99,8 @@ pub(crate) fn remember(mut entries: Vec<Entry>) -> Vec<Entry> {
 }
 
 /// What a customer is told of a sale.
-pub(crate) fn tell(decision: Decision) -> Decision {
-    if !is(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !now_and_then() {
+pub(crate) fn misreport(decision: Decision) -> Decision {
+    if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !now_and_then() {
         return decision;
     }
     Decision {
@@ -113,9 +113,9 @@ pub(crate) fn tell(decision: Decision) -> Decision {
 }
 
 /// The entries as a front-end hears them.
-pub(crate) fn hear(entries: &[Entry]) -> Vec<Entry> {
+pub(crate) fn reorder_feed(entries: &[Entry]) -> Vec<Entry> {
     let mut heard = entries.to_vec();
-    if is(Fault::ReorderedFeed) {
+    if is_active(Fault::ReorderedFeed) {
         heard.reverse();
     }
     heard

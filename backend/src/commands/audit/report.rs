@@ -4,7 +4,7 @@ use std::fmt::{self, Write as _};
 
 use common::{ItemNumber, Seq};
 
-use super::proof::Proof;
+use super::verifier::Verifier;
 use crate::store;
 
 /// One place where the store does not follow from its ledger.
@@ -69,7 +69,7 @@ pub(super) struct Totals {
 
 /// What was proved.
 #[derive(Debug)]
-pub(in crate::commands) struct Proven {
+pub(in crate::commands) struct AuditReport {
     /// The last entry.
     pub(in crate::commands) head: Seq,
     /// SHA-256 over the entries, a line of JSON each, as the catalog's `GET /ledger` shows them.
@@ -82,10 +82,10 @@ pub(in crate::commands) struct Proven {
     pub(super) violated: u64,
 }
 
-impl Proven {
+impl AuditReport {
     /// A store that cannot even be read.
     pub(super) fn damaged(error: &store::Error) -> Self {
-        let mut proof = Proof::new(Seq::ZERO);
+        let mut proof = Verifier::new(Seq::ZERO);
         proof.violate(Violation::damage(error));
         proof.end(Vec::new())
     }

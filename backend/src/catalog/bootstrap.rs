@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use common::{Entry, OrderId, Seq};
 
-use super::recent::{Note, Recent};
+use super::decision_index::{DecisionIndex, FilterSnapshot};
 use super::state::State;
 use crate::store::{self, Store, StoreState};
 
@@ -15,15 +15,15 @@ use crate::store::{self, Store, StoreState};
 const PAGE: usize = 10_000;
 
 /// The state that a store holds.
-pub(super) fn recall(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
-    let recent = remember(store, Recent::default(), loaded.head)?;
+pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
+    let recent = index_decisions(store, DecisionIndex::default(), loaded.head)?;
     Ok(State::new(loaded, recent))
 }
 
-fn remember(store: &dyn Store, mut recent: Recent, head: Seq) -> Result<Recent, store::Error> {
-    while let Some((name, last)) = recent.wanted(head) {
+fn index_decisions(store: &dyn Store, mut recent: DecisionIndex, head: Seq) -> Result<DecisionIndex, store::Error> {
+    while let Some((name, last)) = recent.next_snapshot(head) {
         let is_taken = match store.get_blob(&name)? {
-            Some(note) => take_in(store, &mut recent, last, &note)?,
+            Some(note) => restore_filter(store, &mut recent, last, &note)?,
             None => false,
         };
         if !is_taken {
@@ -71,8 +71,8 @@ pub(super) fn find(
 }
 
 /// Keeps the notes of what is complete by now. The next start only takes longer without them.
-pub(super) fn keep_notes(store: &dyn Store, notes: Vec<Note>) {
-    for Note { name, last, content } in notes {
+pub(super) fn save_filters(store: &dyn Store, notes: Vec<FilterSnapshot>) {
+    for FilterSnapshot { name, last, content } in notes {
         let kept = fingerprint(store, last).and_then(|mut note| {
             note.extend_from_slice(&content);
             store.put_blob(&name, &note)
@@ -84,10 +84,10 @@ pub(super) fn keep_notes(store: &dyn Store, notes: Vec<Note>) {
 }
 
 /// A store whose older copy was restored may hold notes of entries that are no more: the note says how its last one was.
-fn take_in(store: &dyn Store, recent: &mut Recent, last: Seq, note: &[u8]) -> Result<bool, store::Error> {
+fn restore_filter(store: &dyn Store, recent: &mut DecisionIndex, last: Seq, note: &[u8]) -> Result<bool, store::Error> {
     let expected = fingerprint(store, last)?;
     let content = note.strip_prefix(expected.as_slice());
-    Ok(content.is_some_and(|content| recent.take_in(last, content)))
+    Ok(content.is_some_and(|content| recent.restore_filter(last, content)))
 }
 
 /// What tells an entry from any other that could stand in its place.
@@ -102,12 +102,12 @@ fn fingerprint(store: &dyn Store, seq: Seq) -> Result<Vec<u8>, store::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::catalog::recent::{Decided, Sizes};
+    use crate::catalog::decision_index::{Capacity, Lookup};
     use crate::store::conformance::ReferenceShop;
     use crate::store::{EditPolicy, csv};
 
     /// A store with many entries, and what a catalog remembers that was there all the time.
-    fn sold(store: &dyn Store, count: usize) -> (ReferenceShop, Recent) {
+    fn sold(store: &dyn Store, count: usize) -> (ReferenceShop, DecisionIndex) {
         let mut shop = ReferenceShop::filled(store);
         shop.sell_through(store, count);
         let mut recent = small();
@@ -115,28 +115,28 @@ mod tests {
         (shop, recent)
     }
 
-    fn small() -> Recent {
-        Recent::new(Sizes {
-            kept_max: 20,
+    fn small() -> DecisionIndex {
+        DecisionIndex::new(Capacity {
+            entries_max: 20,
             block: 10,
         })
     }
 
-    fn notes_used(recent: &mut Recent) -> usize {
-        4 - recent.take_notes().len()
+    fn notes_used(recent: &mut DecisionIndex) -> usize {
+        4 - recent.take_filter_snapshots().len()
     }
 
-    fn knows_all(store: &dyn Store, recent: &Recent, shop: &ReferenceShop) {
+    fn knows_all(store: &dyn Store, recent: &DecisionIndex, shop: &ReferenceShop) {
         for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
             let order = entry.order.unwrap();
-            let known = match recent.decided(order) {
-                Decided::By(entry) => Some(entry.clone()),
-                Decided::No => None,
-                Decided::Perhaps(among) => find(store, order, among).unwrap(),
+            let known = match recent.lookup(order) {
+                Lookup::Found(entry) => Some(entry.clone()),
+                Lookup::Absent => None,
+                Lookup::MaybeIn(among) => find(store, order, among).unwrap(),
             };
             assert_eq!(known.as_ref(), Some(entry));
         }
-        assert_eq!(recent.decided(OrderId::generate()), Decided::No);
+        assert_eq!(recent.lookup(OrderId::generate()), Lookup::Absent);
     }
 
     #[test]
@@ -144,11 +144,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
         let (shop, mut recent) = sold(&store, 61);
-        let mut recalled = remember(&store, small(), shop.head).unwrap();
+        let mut recalled = index_decisions(&store, small(), shop.head).unwrap();
         knows_all(&store, &recalled, &shop);
         assert_eq!(notes_used(&mut recalled), 0);
-        keep_notes(&store, recent.take_notes());
-        let mut recalled = remember(&store, small(), shop.head).unwrap();
+        save_filters(&store, recent.take_filter_snapshots());
+        let mut recalled = index_decisions(&store, small(), shop.head).unwrap();
         knows_all(&store, &recalled, &shop);
         assert_eq!(notes_used(&mut recalled), 4);
     }
@@ -158,7 +158,7 @@ mod tests {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = csv::Store::open(one.path(), EditPolicy::Refuse).unwrap();
         let (_, mut recent) = sold(&store, 61);
-        keep_notes(&store, recent.take_notes());
+        save_filters(&store, recent.take_filter_snapshots());
         let restored = csv::Store::open(other.path(), EditPolicy::Refuse).unwrap();
         let (shop, _) = sold(&restored, 61);
         for block in 0..4 {
@@ -167,7 +167,7 @@ mod tests {
                 .put_blob(&name, &store.get_blob(&name).unwrap().unwrap())
                 .unwrap();
         }
-        let mut recalled = remember(&restored, small(), shop.head).unwrap();
+        let mut recalled = index_decisions(&restored, small(), shop.head).unwrap();
         knows_all(&restored, &recalled, &shop);
         assert_eq!(notes_used(&mut recalled), 0);
     }
@@ -180,12 +180,12 @@ mod tests {
         let loaded = store.load().unwrap();
         let head = loaded.head;
         shop.sell_through(&store, 1);
-        let mut state = recall(&store, loaded).unwrap();
+        let mut state = bootstrap(&store, loaded).unwrap();
         assert_eq!(state.head, head);
-        assert_eq!(state.recent.after(head, 10), Some(Vec::new()));
+        assert_eq!(state.decisions.entries_after(head, 10), Some(Vec::new()));
         // Then it is followed, and stands there once.
         let sold = shop.entries.last().unwrap();
         state.apply(sold.clone());
-        assert_eq!(state.recent.after(head, 10), Some(vec![sold.clone()]));
+        assert_eq!(state.decisions.entries_after(head, 10), Some(vec![sold.clone()]));
     }
 }

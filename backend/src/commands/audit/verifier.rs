@@ -7,15 +7,15 @@ use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, OrderId, Seq};
 use sha2::{Digest as _, Sha256};
 
-use super::faults::{Shelf, faults, told};
-use super::proven::{Proven, Totals, Violation};
+use super::report::{AuditReport, Totals, Violation};
+use super::rules::{Shelf, faults, told};
 
 /// How many violations are told in full.
 const TOLD_MAX: usize = 20;
 
 /// A proof under way.
 #[derive(Debug)]
-pub(super) struct Proof {
+pub(super) struct Verifier {
     head: Seq,
     shelves: HashMap<ItemNumber, Shelf>,
     orders: Vec<u128>,
@@ -28,7 +28,7 @@ pub(super) struct Proof {
     violated: u64,
 }
 
-impl Proof {
+impl Verifier {
     /// Of a ledger that ends with `head`.
     pub(super) fn new(head: Seq) -> Self {
         Self {
@@ -176,9 +176,9 @@ impl Proof {
     }
 
     /// The result.
-    pub(super) fn end(mut self, remarks: Vec<String>) -> Proven {
+    pub(super) fn end(mut self, remarks: Vec<String>) -> AuditReport {
         self.violations.sort_by_key(|violation| violation.seq);
-        Proven {
+        AuditReport {
             head: self.head,
             digest: self
                 .digest
@@ -257,8 +257,8 @@ mod tests {
         ]
     }
 
-    fn prove(entries: &[Entry]) -> Proven {
-        let mut proof = Proof::new(Seq(entries.len() as u64));
+    fn prove(entries: &[Entry]) -> AuditReport {
+        let mut proof = Verifier::new(Seq(entries.len() as u64));
         entries.iter().for_each(|entry| proof.take(entry));
         let doubled = proof.doubled_orders();
         entries.iter().for_each(|entry| proof.find_double(&doubled, entry));
@@ -317,7 +317,7 @@ mod tests {
 
     #[test]
     fn many_violations_are_counted_and_the_first_ones_told() {
-        let mut proof = Proof::new(Seq::ZERO);
+        let mut proof = Verifier::new(Seq::ZERO);
         for seq in 1..=100 {
             proof.take(&entry(seq, Kind::Sold, -1, 7));
         }

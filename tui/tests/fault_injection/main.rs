@@ -1,6 +1,6 @@
 //! The audit, audited: the real three services, each time with one line wrong, must be caught by a run of the autopilot.
 //!
-//! `cargo test -p tui --features sabotage --test sabotage`
+//! `cargo test -p tui --features fault-injection --test fault_injection`
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -33,7 +33,7 @@ impl Shop {
             books.display()
         ));
         let mut process = command
-            .env("BOOKSTORE_SABOTAGE", fault)
+            .env("BOOKSTORE_FAULT", fault)
             .env("BOOKSTORE_ADMIN_TOKEN", "secret")
             .stdout(Stdio::piped())
             .spawn()

@@ -7,11 +7,11 @@ use common::wire::{Book, TopicCount};
 use common::{Cost, ItemNumber, Seq, Stock};
 
 /// The place of a book on the shelves, in the order of their numbers.
-pub type Place = usize;
+pub type BookIdx = usize;
 
 /// A book without its stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Title {
+pub struct BookMeta {
     /// Its number.
     pub item: ItemNumber,
     /// Its title.
@@ -24,7 +24,7 @@ pub struct Title {
     pub cost: Cost,
 }
 
-impl Title {
+impl BookMeta {
     /// The book with its stock.
     pub fn book(&self, stock: Stock, seq: Seq) -> Book {
         Book {
@@ -54,14 +54,14 @@ impl Field {
 #[derive(Debug)]
 struct Topic {
     spelling: String,
-    places: Vec<Place>,
+    places: Vec<BookIdx>,
 }
 
 /// Places found, and the place in the order of finds after which the next page begins, if there is one.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found<C> {
     /// The places of the books on this page.
-    pub places: Vec<Place>,
+    pub places: Vec<BookIdx>,
     /// The last one's mark, if there are more.
     pub next: Option<C>,
 }
@@ -71,20 +71,20 @@ pub type WordCursor = (u8, ItemNumber);
 
 /// All books.
 #[derive(Debug, Default)]
-pub struct Shelves {
-    titles: Vec<Title>,
+pub struct SearchIndex {
+    titles: Vec<BookMeta>,
     /// By folded spelling.
     topics: BTreeMap<String, Topic>,
     /// Every folded word, with the places where it stands.
-    words: BTreeMap<String, Vec<(Place, Field)>>,
+    words: BTreeMap<String, Vec<(BookIdx, Field)>>,
 }
 
-impl Shelves {
+impl SearchIndex {
     /// Puts books on shelves; their order does not matter, their numbers differ.
-    pub fn new(mut titles: Vec<Title>) -> Self {
+    pub fn new(mut titles: Vec<BookMeta>) -> Self {
         titles.sort_unstable_by_key(|title| title.item);
         let mut topics = BTreeMap::<String, Topic>::new();
-        let mut words = BTreeMap::<String, Vec<(Place, Field)>>::new();
+        let mut words = BTreeMap::<String, Vec<(BookIdx, Field)>>::new();
         for (place, title) in titles.iter().enumerate() {
             topics
                 .entry(fold(&title.topic))
@@ -114,12 +114,12 @@ impl Shelves {
     }
 
     /// Where the book of that number stands.
-    pub fn place(&self, item: ItemNumber) -> Option<Place> {
+    pub fn idx(&self, item: ItemNumber) -> Option<BookIdx> {
         self.titles.binary_search_by_key(&item, |title| title.item).ok()
     }
 
     /// The book at a place.
-    pub fn title(&self, place: Place) -> Option<&Title> {
+    pub fn meta(&self, place: BookIdx) -> Option<&BookMeta> {
         self.titles.get(place)
     }
 
@@ -137,7 +137,7 @@ impl Shelves {
     /// The books of a topic after that one, by number.
     pub fn in_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> Found<ItemNumber> {
         let places = self.topics.get(&fold(topic)).map_or(&[][..], |topic| &topic.places);
-        let item = |place: Place| self.title(place).map(|title| title.item);
+        let item = |place: BookIdx| self.meta(place).map(|title| title.item);
         let start = places.partition_point(|&place| item(place) <= after);
         let rest = places.get(start..).unwrap_or_default();
         let page = rest.get(..limit).unwrap_or(rest);
@@ -150,13 +150,13 @@ impl Shelves {
     /// The books in which every word of the query begins a word: finds in titles before finds in authors before finds in
     /// topics (the worst of its words counts), then by number. An empty query finds every book.
     pub fn with_words(&self, query: &str, after: Option<WordCursor>, limit: usize) -> Found<WordCursor> {
-        let mut finds: Vec<(Field, Place)> = match self.finds(query) {
+        let mut finds: Vec<(Field, BookIdx)> = match self.finds(query) {
             Some(finds) => finds.into_iter().map(|(place, field)| (field, place)).collect(),
             None if query.trim().is_empty() => (0..self.titles.len()).map(|place| (Field::Title, place)).collect(),
             None => Vec::new(),
         };
         finds.sort_unstable();
-        let mark = |&(field, place): &(Field, Place)| self.title(place).map(|title| (field as u8, title.item));
+        let mark = |&(field, place): &(Field, BookIdx)| self.meta(place).map(|title| (field as u8, title.item));
         let start = finds.partition_point(|find| mark(find) <= after);
         let rest = finds.get(start..).unwrap_or_default();
         let page = rest.get(..limit).unwrap_or(rest);
@@ -167,8 +167,8 @@ impl Shelves {
     }
 
     /// Each book that has all words, with the worst of the fields in which they were found best; none without words.
-    fn finds(&self, query: &str) -> Option<BTreeMap<Place, Field>> {
-        let mut all: Option<BTreeMap<Place, Field>> = None;
+    fn finds(&self, query: &str) -> Option<BTreeMap<BookIdx, Field>> {
+        let mut all: Option<BTreeMap<BookIdx, Field>> = None;
         for word in words_of(query) {
             let mut best = BTreeMap::new();
             let prefixed = self
@@ -210,8 +210,8 @@ mod tests {
         ItemNumber::try_from(number).unwrap()
     }
 
-    fn title(number: u64, title: &str, author: &str, topic: &str) -> Title {
-        Title {
+    fn title(number: u64, title: &str, author: &str, topic: &str) -> BookMeta {
+        BookMeta {
             item: item(number),
             title: title.to_owned(),
             author: (!author.is_empty()).then(|| author.to_owned()),
@@ -220,8 +220,8 @@ mod tests {
         }
     }
 
-    fn shelves() -> Shelves {
-        Shelves::new(vec![
+    fn shelves() -> SearchIndex {
+        SearchIndex::new(vec![
             title(7, "Emma", "Jane Austen", "Romance"),
             title(2, "Persuasion", "Jane Austen", "romance"),
             title(3, "Jane Eyre", "Charlotte Brontë", "Romance"),
@@ -229,10 +229,10 @@ mod tests {
         ])
     }
 
-    fn items(shelves: &Shelves, places: &[Place]) -> Vec<u32> {
+    fn items(shelves: &SearchIndex, places: &[BookIdx]) -> Vec<u32> {
         places
             .iter()
-            .map(|&place| shelves.title(place).unwrap().item.get())
+            .map(|&place| shelves.meta(place).unwrap().item.get())
             .collect()
     }
 
