@@ -56,7 +56,7 @@ impl StoreConnection {
     }
 
     /// Receives the reason when the store in this process closes for good.
-    pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
+    pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
         self.local.as_ref().and_then(|local| local.ended())
     }
 

@@ -15,7 +15,7 @@ use super::{Interrupt, interactive};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, StoreConnection};
 use crate::format;
-use crate::runtime::{self, Left};
+use crate::runtime::{self, ExitReason};
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
 use autopilot::{Autopilot, Handle, Phase, Report, Settings, Snapshot, Verdict};
@@ -70,9 +70,9 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
     interrupt.listen_for_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
-    let (left, connection) =
+    let (exit_reason, connection) =
         interactive::autopilot(&args.settings, cli, watched, run_ended(runs.clone()).boxed()).await?;
-    let result = end_run(left, &runs, args, cli, interrupt).await;
+    let result = end_run(exit_reason, &runs, args, cli, interrupt).await;
     if let Some(connection) = connection {
         connection.close().await;
     }
@@ -81,16 +81,16 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
 
 /// Ends the run after its screen has closed.
 async fn end_run(
-    left: Result<Left, runtime::Error>,
+    exit_reason: Result<ExitReason, runtime::Error>,
     runs: &watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Error> {
-    let exit = match left? {
-        Left::Quietly | Left::Done => Exit::Done,
-        Left::Interrupted => Exit::Interrupted,
-        Left::HungUp => Exit::HungUp,
+    let exit = match exit_reason? {
+        ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
+        ExitReason::Interrupted => Exit::Interrupted,
+        ExitReason::HungUp => Exit::HungUp,
     };
     // A signal that closed the screen must not also skip the audit.
     let _ = interrupt.wait().now_or_never();

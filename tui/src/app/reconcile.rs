@@ -7,42 +7,47 @@ use common::client::Error;
 use common::wire::{OrderStatus, Receipt, StockEvent};
 use common::{Code, OrderId, text};
 
-use super::orders::{ORDERS_MAX, Purchase, State};
-use super::{App, Overlay, Tone};
+use super::notices::Severity;
+use super::orders::{ORDERS_MAX, OrderState, Purchase};
+use super::overlay::Overlay;
+use super::state::App;
 use crate::effect::Effect;
 use crate::format;
-use crate::journal::{Closed, End, Line, Memory, Placed};
+use crate::journal::{CloseReason, Closed, JournalContents, PlacedOrder, Record};
 
 /// How long after its deadline an order that nobody knows counts as never placed: the clocks may differ a little.
 const MARGIN_MS: u64 = 2_000;
 
 impl App {
-    /// Takes in what earlier sessions left. What they did not settle is asked for, never sent again.
-    pub(super) fn remembered(&mut self, memory: Result<Memory, String>) -> Vec<Effect> {
-        let memory = match memory {
-            Ok(memory) => memory,
+    /// Takes in what earlier sessions left. Event they did not settle is asked for, never sent again.
+    pub(super) fn remembered(&mut self, contents: Result<JournalContents, String>) -> Vec<Effect> {
+        let contents = match contents {
+            Ok(contents) => contents,
             Err(why) => {
                 let why = text::sanitize(&why).into_owned();
-                self.tell(
-                    Tone::Bad,
+                self.notify(
+                    Severity::Error,
                     &format!("Your orders cannot be read, so nothing can be bought: {why}"),
                 );
-                self.orders.memory.failed(why, self.now.elapsed);
+                self.orders.journal.fail(why, self.now.elapsed);
                 return Vec::new();
             }
         };
-        if memory.skipped > 0 {
-            let lines = format::plural(u64::try_from(memory.skipped).unwrap_or(u64::MAX), "line");
-            self.tell(Tone::Warn, &format!("{lines} in the file of your orders made no sense"));
+        if contents.skipped > 0 {
+            let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
+            self.notify(
+                Severity::Warning,
+                &format!("{lines} in the file of your orders made no sense"),
+            );
         }
-        let mut older = replay(memory);
+        let mut older = replay(contents);
         older.retain(|purchase| self.orders.find(purchase.placed.order).is_none());
         self.orders.list.extend(older.into_iter().rev());
         self.orders.list.truncate(ORDERS_MAX);
-        self.orders.memory.arrived((), self.now.elapsed);
+        self.orders.journal.succeed((), self.now.elapsed);
         if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
             // It may have been confirmed too early.
-            dialog.objection = None;
+            dialog.error = None;
         }
         self.ask_unsettled();
         self.ask_due_orders()
@@ -56,8 +61,8 @@ impl App {
             return;
         }
         for purchase in &mut self.orders.list {
-            if matches!(purchase.state, State::Unknown { .. }) && !purchase.asking {
-                purchase.ask_at = Some(now);
+            if matches!(purchase.state, OrderState::Unknown { .. }) && !purchase.check_in_flight {
+                purchase.next_check_at = Some(now);
             }
         }
     }
@@ -71,26 +76,26 @@ impl App {
         });
         let mut effects = Vec::new();
         for purchase in &mut self.orders.list {
-            if purchase.asking || purchase.ask_at.is_none_or(|at| at > now.elapsed) {
+            if purchase.check_in_flight || purchase.next_check_at.is_none_or(|at| at > now.elapsed) {
                 continue;
             }
-            purchase.ask_at = None;
+            purchase.next_check_at = None;
             if purchase.placed.store.is_some() && store.is_some() && purchase.placed.store != store {
-                purchase.state = State::Unknown {
+                purchase.state = OrderState::Unknown {
                     why: "it was placed in another store".to_owned(),
                 };
                 continue;
             }
-            purchase.asking = true;
+            purchase.check_in_flight = true;
             let order = purchase.placed.order;
             // While its dialog stands the person still waits for this very order; later nobody wants a surprise.
             if in_dialog == Some(order) && !purchase.deadline_passed(now.wall, 0) {
                 effects.push(Effect::Buy {
                     placed: purchase.placed.clone(),
-                    again: true,
+                    resend: true,
                 });
             } else {
-                effects.push(Effect::AskOrder(order));
+                effects.push(Effect::FindOrder(order));
             }
         }
         effects
@@ -102,8 +107,8 @@ impl App {
             text::sanitize(why)
         );
         if let Some(purchase) = self.orders.find_mut(order) {
-            purchase.state = State::NotPlaced { why: why.clone() };
-            self.tell(Tone::Bad, &format!("Nothing was bought: {why}"));
+            purchase.state = OrderState::NotPlaced { why: why.clone() };
+            self.notify(Severity::Error, &format!("Nothing was bought: {why}"));
         }
         Vec::new()
     }
@@ -120,13 +125,15 @@ impl App {
         let why = text::sanitize(&error.to_string()).into_owned();
         match &error {
             Error::Problem(problem) if problem.code == Code::SoldOut => {
-                self.settle(order, State::SoldOut { stock: problem.stock })
+                self.settle(order, OrderState::SoldOut { stock: problem.stock })
             }
             Error::Problem(problem) if matches!(problem.code, Code::UnknownItem | Code::KeyReused) => {
-                self.settle(order, State::Refused { why })
+                self.settle(order, OrderState::Refused { why })
             }
             // That this request changed nothing says nothing about an earlier one with the same key.
-            error if error.is_definite() && !purchase.uncertain => self.settle(order, State::NotPlaced { why }),
+            error if error.is_definite() && !purchase.may_have_applied => {
+                self.settle(order, OrderState::NotPlaced { why })
+            }
             _ => self.unknown(order, why),
         }
     }
@@ -142,14 +149,14 @@ impl App {
         };
         let here = match (purchase.placed.store, self.connection.store) {
             (Some(placed), Some(here)) => placed == here,
-            _ => purchase.placed.shop == self.url,
+            _ => purchase.placed.shop == self.connection.url,
         };
         if error.code() != Some(Code::UnknownOrder) {
             return self.unknown(order, text::sanitize(&error.to_string()).into_owned());
         }
         if here && purchase.deadline_passed(self.now.wall, MARGIN_MS) {
             let why = "the shop never decided it, and its time is over".to_owned();
-            return self.settle(order, State::NotPlaced { why });
+            return self.settle(order, OrderState::NotPlaced { why });
         }
         let why = if here {
             "the shop does not know it yet"
@@ -158,7 +165,7 @@ impl App {
         };
         let effects = self.unknown(order, why.to_owned());
         if !here && let Some(purchase) = self.orders.find_mut(order) {
-            purchase.ask_at = None;
+            purchase.next_check_at = None;
         }
         effects
     }
@@ -176,57 +183,57 @@ impl App {
                 change,
                 at: receipt.at,
             };
-            self.books.moved(moved, self.now.elapsed);
+            self.books.apply(moved, self.now.elapsed);
         }
-        self.settle(order, State::of(receipt))
+        self.settle(order, OrderState::of(receipt))
     }
 
-    fn settle(&mut self, order: OrderId, state: State) -> Vec<Effect> {
+    fn settle(&mut self, order: OrderId, state: OrderState) -> Vec<Effect> {
         let at = self.now.wall;
         let Some(purchase) = self.orders.find_mut(order) else {
             return Vec::new();
         };
-        if purchase.state.is_settled() {
+        if purchase.state.is_final() {
             return Vec::new();
         }
-        (purchase.state, purchase.ask_at, purchase.asking) = (state.clone(), None, false);
+        (purchase.state, purchase.next_check_at, purchase.check_in_flight) = (state.clone(), None, false);
         let what = format!("{} × {}", purchase.placed.quantity, purchase.placed.title);
-        let closed = |end, detail: String, stock| {
-            Line::Closed(Closed {
+        let closed = |reason, detail: String, stock| {
+            Record::Closed(Closed {
                 order,
-                end,
+                reason,
                 detail,
                 stock,
                 at,
             })
         };
-        let (tone, said, line) = match state {
-            State::Sold(receipt) => {
+        let (severity, said, line) = match state {
+            OrderState::Sold(receipt) => {
                 let said = format!("Bought {what} for {}", format::amount(receipt.total.cents()));
-                (Tone::Good, said, Line::Settled { receipt: *receipt })
+                (Severity::Success, said, Record::Settled { receipt: *receipt })
             }
-            State::SoldOut { stock } => {
+            OrderState::SoldOut { stock } => {
                 let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
                 (
-                    Tone::Plain,
+                    Severity::Info,
                     format!("Sold out{left}: {what} was not bought"),
-                    closed(End::SoldOut, String::new(), stock),
+                    closed(CloseReason::SoldOut, String::new(), stock),
                 )
             }
-            State::Refused { why } => (
-                Tone::Bad,
+            OrderState::Refused { why } => (
+                Severity::Error,
                 format!("Refused: {what}: {why}"),
-                closed(End::Refused, why, None),
+                closed(CloseReason::Refused, why, None),
             ),
-            State::NotPlaced { why } => (
-                Tone::Bad,
+            OrderState::NotPlaced { why } => (
+                Severity::Error,
                 format!("Nothing was bought: {what}: {why}"),
-                closed(End::NotPlaced, why, None),
+                closed(CloseReason::NotPlaced, why, None),
             ),
-            State::OnItsWay { .. } | State::Unknown { .. } => return Vec::new(),
+            OrderState::Sending { .. } | OrderState::Unknown { .. } => return Vec::new(),
         };
-        self.tell(tone, &said);
-        vec![Effect::Record(line)]
+        self.notify(severity, &said);
+        vec![Effect::AppendJournal(line)]
     }
 
     fn unknown(&mut self, order: OrderId, why: String) -> Vec<Effect> {
@@ -234,56 +241,59 @@ impl App {
         let Some(purchase) = self.orders.find_mut(order) else {
             return Vec::new();
         };
-        if purchase.state.is_settled() {
+        if purchase.state.is_final() {
             return Vec::new();
         }
-        (purchase.uncertain, purchase.asking) = (true, false);
-        let first = !matches!(purchase.state, State::Unknown { .. });
-        purchase.state = State::Unknown { why };
-        purchase.ask_later(now);
+        (purchase.may_have_applied, purchase.check_in_flight) = (true, false);
+        let first = !matches!(purchase.state, OrderState::Unknown { .. });
+        purchase.state = OrderState::Unknown { why };
+        purchase.schedule_check(now);
         if first {
-            self.tell(Tone::Warn, "The answer was lost: unknown, checking with the same key");
+            self.notify(
+                Severity::Warning,
+                "The answer was lost: unknown, checking with the same key",
+            );
         }
         Vec::new()
     }
 }
 
 /// The orders that the lines of a journal tell of, oldest first.
-fn replay(memory: Memory) -> Vec<Purchase> {
+fn replay(contents: JournalContents) -> Vec<Purchase> {
     let mut orders: Vec<Purchase> = Vec::new();
     let mut places: HashMap<OrderId, usize> = HashMap::new();
-    for line in memory.lines {
+    for line in contents.records {
         let (order, state) = match line {
-            Line::Placed(placed) => {
+            Record::Placed(placed) => {
                 if let Entry::Vacant(place) = places.entry(placed.order) {
                     place.insert(orders.len());
-                    let placed = Placed {
+                    let placed = PlacedOrder {
                         title: text::sanitize(&placed.title).into_owned(),
                         ..placed
                     };
-                    let state = State::Unknown {
+                    let state = OrderState::Unknown {
                         why: "an earlier session ended before the answer came".to_owned(),
                     };
                     orders.push(Purchase {
-                        uncertain: true,
+                        may_have_applied: true,
                         ..Purchase::new(placed, state)
                     });
                 }
                 continue;
             }
-            Line::Settled { receipt } => (receipt.order, State::of(receipt)),
-            Line::Closed(Closed {
+            Record::Settled { receipt } => (receipt.order, OrderState::of(receipt)),
+            Record::Closed(Closed {
                 order,
-                end,
+                reason,
                 detail,
                 stock,
                 ..
             }) => {
                 let why = text::sanitize(&detail).into_owned();
-                let state = match end {
-                    End::SoldOut => State::SoldOut { stock },
-                    End::Refused => State::Refused { why },
-                    End::NotPlaced => State::NotPlaced { why },
+                let state = match reason {
+                    CloseReason::SoldOut => OrderState::SoldOut { stock },
+                    CloseReason::Refused => OrderState::Refused { why },
+                    CloseReason::NotPlaced => OrderState::NotPlaced { why },
                 };
                 (order, state)
             }

@@ -2,11 +2,11 @@
 
 /// Something the person at the screen did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Event {
+pub enum InputEvent {
     /// A key went down.
     Key(KeyEvent),
     /// The mouse did something.
-    Pointer(Pointer),
+    Mouse(MouseEvent),
     /// Text was pasted in one piece.
     Paste(String),
     /// The screen has another size now, in cells.
@@ -88,18 +88,18 @@ pub enum Key {
 
 /// What the mouse did, and where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pointer {
+pub struct MouseEvent {
     /// The cell's column, from 0.
     pub column: u16,
     /// The cell's row, from 0.
     pub row: u16,
     /// What it did.
-    pub deed: Deed,
+    pub action: MouseAction,
 }
 
 /// What a mouse can do here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
+pub enum MouseAction {
     /// The left button went down.
     Click,
     /// The wheel turned away from the person.
@@ -108,7 +108,7 @@ pub enum Deed {
     WheelDown,
 }
 
-impl Event {
+impl InputEvent {
     /// Takes what crossterm read; nothing where it means nothing here.
     pub fn from_crossterm(event: crossterm::event::Event) -> Option<Self> {
         use crossterm::event::{Event as Raw, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
@@ -121,16 +121,16 @@ impl Event {
                 repeat: raw.kind == KeyEventKind::Repeat,
             })),
             Raw::Mouse(raw) => {
-                let deed = match raw.kind {
-                    MouseEventKind::Down(MouseButton::Left) => Deed::Click,
-                    MouseEventKind::ScrollUp => Deed::WheelUp,
-                    MouseEventKind::ScrollDown => Deed::WheelDown,
+                let action = match raw.kind {
+                    MouseEventKind::Down(MouseButton::Left) => MouseAction::Click,
+                    MouseEventKind::ScrollUp => MouseAction::WheelUp,
+                    MouseEventKind::ScrollDown => MouseAction::WheelDown,
                     _ => return None,
                 };
-                Some(Self::Pointer(Pointer {
+                Some(Self::Mouse(MouseEvent {
                     column: raw.column,
                     row: raw.row,
-                    deed,
+                    action,
                 }))
             }
             Raw::Paste(text) => Some(Self::Paste(text)),
@@ -170,13 +170,13 @@ mod tests {
     #[test]
     fn a_key_that_goes_up_is_no_press() {
         let released = RawKey::new_with_kind(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Release);
-        assert_eq!(Event::from_crossterm(Raw::Key(released)), None);
+        assert_eq!(InputEvent::from_crossterm(Raw::Key(released)), None);
     }
 
     #[test]
     fn a_held_key_is_told_apart_where_the_terminal_tells() {
         let held = RawKey::new_with_kind(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Repeat);
-        let Some(Event::Key(key)) = Event::from_crossterm(Raw::Key(held)) else {
+        let Some(InputEvent::Key(key)) = InputEvent::from_crossterm(Raw::Key(held)) else {
             panic!("no key")
         };
         assert!(key.repeat);

@@ -2,11 +2,17 @@
 
 use common::ItemNumber;
 
+use super::layout::Breakpoint;
+use super::notices::Severity;
+use super::overlay::{Overlay, Picker};
+use super::shop::Focus;
 use super::shop::WINDOWS;
-use super::{App, Command, Focus, Overlay, Picker, Room, Screen, Tone};
-use crate::effect::Effect;
-use crate::event::Key;
+use super::state::App;
+use crate::command::Command;
+use crate::effect::{Effect, ExitReason};
 use crate::format;
+use crate::input::Key;
+use crate::screen::Screen;
 
 /// How far one is moved.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +41,10 @@ impl Step {
 }
 
 impl App {
-    /// Runs a command; `by` the key that was pressed for it, if one was. What cannot run says why.
+    /// Runs a command; `by` the key that was pressed for it, if one was. Event cannot run says why.
     pub(super) fn run(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
-        if let Some(why) = command.objection(self) {
-            self.tell(Tone::Plain, &format!("Cannot {} now: {why}", verb(command)));
+        if let Some(why) = command.disabled_reason(self) {
+            self.notify(Severity::Info, &format!("Cannot {} now: {why}", verb(command)));
             return Vec::new();
         }
         match command {
@@ -49,14 +55,14 @@ impl App {
             Command::Last => return self.step(Step::Last),
             Command::PageUp => return self.step(Step::PageUp),
             Command::PageDown => return self.step(Step::PageDown),
-            Command::Left if self.focus != Focus::Topics => self.focus_step(false),
-            Command::Right if self.focus != Focus::Detail && self.can_open() => self.focus_step(true),
+            Command::Left if self.shop.focus != Focus::Topics => self.focus_step(false),
+            Command::Right if self.shop.focus != Focus::Detail && self.can_open() => self.focus_step(true),
             Command::Left | Command::Right => {}
             Command::NextPane => self.focus_step(true),
             Command::PreviousPane => self.focus_step(false),
             Command::Open => return self.open(),
             Command::Close => return self.close(),
-            Command::Back if self.is_at_the_door() => return vec![Effect::Leave],
+            Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
             Command::Back => return self.close(),
             Command::Find => self.begin_find(),
             Command::Palette => self.overlays.push(Overlay::Palette(Picker::default())),
@@ -68,20 +74,22 @@ impl App {
             Command::Reconnect => return vec![Effect::Reconnect],
             Command::Sort => self.sort_by_next(),
             Command::Reverse => self.reverse_sort(),
-            Command::StartStop | Command::Pause | Command::Fewer | Command::More => return vec![Effect::Fly(command)],
+            Command::StartStop | Command::Pause | Command::Fewer | Command::More => {
+                return vec![Effect::AutopilotCommand(command)];
+            }
             Command::Freeze | Command::Longer | Command::Shorter | Command::Whole | Command::Expand
                 if self.screen == Screen::Autopilot =>
             {
-                return vec![Effect::Fly(command)];
+                return vec![Effect::AutopilotCommand(command)];
             }
-            Command::Freeze => self.books.hold(!self.books.is_held(), self.now.elapsed),
-            Command::Longer => self.shop.window = (self.shop.window + 1).min(WINDOWS.len() - 1),
-            Command::Shorter => self.shop.window = self.shop.window.saturating_sub(1),
-            Command::Whole => self.shop.window = WINDOWS.len() - 1,
+            Command::Freeze => self.books.set_frozen(!self.books.is_frozen(), self.now.elapsed),
+            Command::Longer => self.shop.chart_range = (self.shop.chart_range + 1).min(WINDOWS.len() - 1),
+            Command::Shorter => self.shop.chart_range = self.shop.chart_range.saturating_sub(1),
+            Command::Whole => self.shop.chart_range = WINDOWS.len() - 1,
             Command::Expand => self.overlays.push(Overlay::Chart),
             Command::Redraw => return vec![Effect::Redraw],
             Command::Suspend => return vec![Effect::Suspend],
-            Command::Quit => return vec![Effect::Quit],
+            Command::Quit => return vec![Effect::Exit(ExitReason::Interrupted)],
         }
         Vec::new()
     }
@@ -94,18 +102,18 @@ impl App {
     }
 
     fn step(&mut self, step: Step) -> Vec<Effect> {
-        match (self.screen, self.focus) {
+        match (self.screen, self.shop.focus) {
             (Screen::Shop, Focus::Topics) => {
                 let topics = self.shop.topics.value.as_ref().map_or(0, Vec::len);
-                let topic = step.from(self.shop.topic, self.view.topics.rows, topics);
+                let topic = step.from(self.shop.topic, self.layout.topics.rows, topics);
                 self.open_topic(topic)
             }
             (Screen::Shop, Focus::Books | Focus::Detail) => {
-                let row = step.from(self.shop.cursor, self.view.books.rows, self.shop.rows.len());
+                let row = step.from(self.shop.cursor, self.layout.books.rows, self.shop.rows.len());
                 self.select_book(row)
             }
             (Screen::Orders, _) => {
-                let row = step.from(self.orders.selected, self.view.orders.rows, self.orders.list.len());
+                let row = step.from(self.orders.selected, self.layout.orders.rows, self.orders.list.len());
                 self.orders.selected = row;
                 Vec::new()
             }
@@ -121,12 +129,14 @@ impl App {
     /// Whether Enter leads anywhere.
     pub(super) fn can_open(&self) -> bool {
         match self.screen {
-            Screen::Shop => match self.focus {
+            Screen::Shop => match self.shop.focus {
                 Focus::Topics => self.shop.topics.value.as_ref().is_some_and(|topics| !topics.is_empty()),
                 Focus::Books => !self.shop.rows.is_empty(),
                 Focus::Detail => false,
             },
-            Screen::Orders => !self.orders.list.is_empty() && self.room() == Room::One && !self.orders.open,
+            Screen::Orders => {
+                !self.orders.list.is_empty() && self.breakpoint() == Breakpoint::OnePane && !self.orders.open
+            }
             Screen::Autopilot | Screen::Services => false,
         }
     }
@@ -143,33 +153,35 @@ impl App {
     }
 
     /// Whether `q` leaves the shop from here.
-    pub(super) fn is_at_the_door(&self) -> bool {
-        if self.screen != self.door || !self.overlays.is_empty() {
+    pub(super) fn is_at_home(&self) -> bool {
+        if self.screen != self.home_screen || !self.overlays.is_empty() {
             return false;
         }
         match self.screen {
-            Screen::Shop => self.shop.find.is_none() && self.focus == Focus::Topics,
-            Screen::Autopilot => !self.flight.expanded,
-            Screen::Orders => !self.orders.open || self.room() != Room::One,
+            Screen::Shop => self.shop.search.is_none() && self.shop.focus == Focus::Topics,
+            Screen::Autopilot => !self.autopilot.status.expanded,
+            Screen::Orders => !self.orders.open || self.breakpoint() != Breakpoint::OnePane,
             Screen::Services => true,
         }
     }
 
     fn close(&mut self) -> Vec<Effect> {
         if let Some(Overlay::Buy(_)) = self.overlays.last() {
-            return self.dialog_key(crate::event::KeyEvent::plain(Key::Esc));
+            return self.dialog_key(crate::input::KeyEvent::plain(Key::Esc));
         }
         if self.overlays.pop().is_some() {
             return Vec::new();
         }
         match self.screen {
-            Screen::Shop if self.focus == Focus::Detail => self.focus = Focus::Books,
-            Screen::Shop if self.shop.find.is_some() => self.end_find(),
-            Screen::Shop => self.focus = Focus::Topics,
-            Screen::Orders if self.orders.open && self.room() == Room::One => self.orders.open = false,
-            Screen::Autopilot if self.flight.expanded => return vec![Effect::Fly(Command::Close)],
-            screen if screen == self.door => {}
-            _ => return self.go(self.door),
+            Screen::Shop if self.shop.focus == Focus::Detail => self.shop.focus = Focus::Books,
+            Screen::Shop if self.shop.search.is_some() => self.end_find(),
+            Screen::Shop => self.shop.focus = Focus::Topics,
+            Screen::Orders if self.orders.open && self.breakpoint() == Breakpoint::OnePane => self.orders.open = false,
+            Screen::Autopilot if self.autopilot.status.expanded => {
+                return vec![Effect::AutopilotCommand(Command::Close)];
+            }
+            screen if screen == self.home_screen => {}
+            _ => return self.go(self.home_screen),
         }
         Vec::new()
     }
@@ -179,7 +191,7 @@ impl App {
             Screen::Shop => self.refresh_shop(),
             Screen::Orders => {
                 if self.orders.unsettled() == 0 {
-                    self.tell(Tone::Plain, "Every order is settled");
+                    self.notify(Severity::Info, "Every order is settled");
                 }
                 self.ask_unsettled();
                 self.ask_due_orders()
@@ -193,16 +205,16 @@ impl App {
     }
 
     /// Whether what is on the screen is held still.
-    pub fn is_held(&self) -> bool {
+    pub fn is_frozen(&self) -> bool {
         match self.screen {
-            Screen::Autopilot => self.flight.held,
-            _ => self.books.is_held(),
+            Screen::Autopilot => self.autopilot.status.frozen,
+            _ => self.books.is_frozen(),
         }
     }
 
     /// The book that is selected on a visible pane.
     pub fn visible_book(&self) -> Option<ItemNumber> {
-        let hidden = self.room() == Room::One && self.focus == Focus::Topics;
+        let hidden = self.breakpoint() == Breakpoint::OnePane && self.shop.focus == Focus::Topics;
         self.shop
             .selected()
             .filter(|item| self.screen == Screen::Shop && !hidden && self.books.get(*item).is_some())
@@ -220,14 +232,14 @@ impl App {
                 .list
                 .get(self.orders.selected)
                 .map(|purchase| purchase.placed.order.to_string()),
-            Screen::Services => Some(self.url.clone()),
+            Screen::Services => Some(self.connection.url.clone()),
             Screen::Autopilot => None,
         }
     }
 
     fn copy(&mut self) -> Vec<Effect> {
         let Some(text) = self.copied() else { return Vec::new() };
-        self.tell(Tone::Plain, &format!("Copied: {}", format::truncate(&text, 60, "…")));
+        self.notify(Severity::Info, &format!("Copied: {}", format::truncate(&text, 60, "…")));
         vec![Effect::Copy(text)]
     }
 }
@@ -236,6 +248,6 @@ fn verb(command: Command) -> String {
     match command {
         Command::Go(screen) => format!("go to {}", screen.name()),
         Command::Longer | Command::Shorter | Command::Whole => "change the chart".to_owned(),
-        _ => command.about().label.to_owned(),
+        _ => command.info().label.to_owned(),
     }
 }

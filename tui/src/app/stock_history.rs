@@ -8,16 +8,16 @@ const POINTS_MAX: usize = 256;
 
 /// What a book's stock did since it was first seen.
 #[derive(Debug, Clone, Default)]
-pub struct Track {
+pub struct StockHistory {
     /// The most copies seen; a full gauge.
     pub peak: u32,
     /// When it moved, and to how many copies.
     pub points: VecDeque<(Duration, u32)>,
     /// Until when it stands out, and whether it rose.
-    pub flash: Option<(Duration, bool)>,
+    pub highlight: Option<(Duration, bool)>,
 }
 
-impl Track {
+impl StockHistory {
     pub(super) fn push(&mut self, now: Duration, stock: u32) {
         if self.points.len() >= POINTS_MAX {
             // Every second moment is enough for what is long ago.
@@ -32,7 +32,7 @@ impl Track {
 
     /// The stock in `columns` steps up to now; nothing for the time before the book was first seen. A `window` of
     /// nothing means: since it was first seen.
-    pub fn history(&self, window: Option<Duration>, columns: usize, now: Duration) -> Vec<Option<u32>> {
+    pub fn sample(&self, window: Option<Duration>, columns: usize, now: Duration) -> Vec<Option<u32>> {
         let first = self.points.front().map_or(now, |(at, _)| *at);
         let window = window
             .unwrap_or_else(|| now.saturating_sub(first))
@@ -68,20 +68,20 @@ mod tests {
 
     #[test]
     fn history_ends_now_and_is_empty_before_the_book_was_seen() {
-        let mut track = Track::default();
+        let mut track = StockHistory::default();
         track.push(Duration::from_secs(10), 5);
         track.push(Duration::from_secs(18), 3);
         let window = Some(Duration::from_secs(20));
         assert_eq!(
-            track.history(window, 4, Duration::from_secs(20)),
+            track.sample(window, 4, Duration::from_secs(20)),
             [None, Some(5), Some(5), Some(3)]
         );
-        assert_eq!(track.history(window, 2, Duration::from_secs(10)), [None, Some(5)]);
+        assert_eq!(track.sample(window, 2, Duration::from_secs(10)), [None, Some(5)]);
     }
 
     #[test]
     fn the_history_of_a_busy_book_stays_bounded() {
-        let mut track = Track::default();
+        let mut track = StockHistory::default();
         for second in 0..10_000 {
             track.push(Duration::from_secs(second), 1);
         }

@@ -3,11 +3,11 @@
 use ratatui::Frame;
 use ratatui::layout::Rect;
 
-use crate::app::{Command, Flight};
+use crate::app::{Command, RunStatus};
 use crate::theme::Appearance;
 
 /// What such a screen can do.
-pub trait Pane {
+pub trait ScreenView {
     /// Draws itself into its part of the frame, and nowhere else.
     fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &Appearance);
 
@@ -15,10 +15,10 @@ pub trait Pane {
     fn run(&mut self, command: Command);
 
     /// What it does at this moment.
-    fn flight(&self) -> Flight;
+    fn status(&self) -> RunStatus;
 
     /// Whether it looks different from what was drawn last. It is asked ten times a second while it is on the screen.
-    fn changed(&mut self) -> bool {
+    fn has_changed(&mut self) -> bool {
         true
     }
 }

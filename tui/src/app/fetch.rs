@@ -7,9 +7,12 @@ use common::wire::{BookPage, Topics};
 use common::{Seq, text};
 
 use super::listing::Listing;
+use super::notices::Severity;
+use super::overlay::Overlay;
+use super::shop::Focus;
 use super::shop::{Sort, Topic};
-use super::{App, Focus, Overlay, Tone};
-use crate::effect::{Effect, Query, Slot};
+use super::state::App;
+use crate::effect::{Effect, ListingKind, Query};
 
 /// A page is asked for when the selection comes this close to the end, in rows.
 const MARGIN: usize = 40;
@@ -19,7 +22,7 @@ impl App {
         if self.shop.topics.is_loading() {
             return Vec::new();
         }
-        self.shop.topics.asked(self.now.elapsed);
+        self.shop.topics.start(self.now.elapsed);
         vec![Effect::LoadTopics]
     }
 
@@ -29,15 +32,15 @@ impl App {
             Err(error) => {
                 self.shop
                     .topics
-                    .failed(text::sanitize(&error.to_string()).into_owned(), self.now.elapsed);
+                    .fail(text::sanitize(&error.to_string()).into_owned(), self.now.elapsed);
                 return Vec::new();
             }
         };
-        let wanted = self.shop.shelf.as_ref().map(|shelf| shelf.query.clone());
+        let wanted = self.shop.topic_listing.as_ref().map(|shelf| shelf.query.clone());
         let topics: Vec<_> = topics
             .into_iter()
             .map(|count| Topic {
-                shown: text::sanitize(&count.topic).into_owned(),
+                display_name: text::sanitize(&count.topic).into_owned(),
                 name: count.topic,
                 books: count.books,
             })
@@ -46,7 +49,7 @@ impl App {
             .iter()
             .position(|topic| wanted == Some(Query::Topic(topic.name.clone())));
         self.shop.topic = same.unwrap_or(self.shop.topic).min(topics.len().saturating_sub(1));
-        self.shop.topics.arrived(topics, self.now.elapsed);
+        self.shop.topics.succeed(topics, self.now.elapsed);
         if same.is_some() {
             Vec::new()
         } else {
@@ -58,18 +61,23 @@ impl App {
     pub(super) fn open_topic(&mut self, index: usize) -> Vec<Effect> {
         let topics = self.shop.topics.value.as_deref().unwrap_or_default();
         let Some(topic) = topics.get(index) else {
-            self.shop.shelf = None;
+            self.shop.topic_listing = None;
             self.rebuild_rows();
             return Vec::new();
         };
         let query = Query::Topic(topic.name.clone());
         self.shop.topic = index;
-        if self.shop.shelf.as_ref().is_some_and(|shelf| shelf.query == query) {
+        if self
+            .shop
+            .topic_listing
+            .as_ref()
+            .is_some_and(|shelf| shelf.query == query)
+        {
             return Vec::new();
         }
         let generation = self.shop.generation();
-        let (shelf, effect) = Listing::open(Slot::Shelf, query, generation, self.now.elapsed);
-        self.shop.shelf = Some(shelf);
+        let (shelf, effect) = Listing::open(ListingKind::Topic, query, generation, self.now.elapsed);
+        self.shop.topic_listing = Some(shelf);
         self.shop.cursor = 0;
         self.rebuild_rows();
         self.keep_listed_books();
@@ -116,7 +124,7 @@ impl App {
         generation: u64,
         result: Result<(BookPage, Option<Seq>), Error>,
     ) -> Vec<Effect> {
-        let (now, joined) = (self.now.elapsed, self.joined);
+        let (now, joined) = (self.now.elapsed, self.connection.live_from);
         let books = &mut self.books;
         let Some(listing) = self.shop.listings().find(|listing| listing.generation == generation) else {
             return Vec::new();
@@ -125,22 +133,20 @@ impl App {
         let mut outdated = false;
         match result {
             Ok((page, seq)) => {
-                effects.extend(listing.arrived(&page, seq, now));
+                effects.extend(listing.page_loaded(&page, seq, now));
                 for book in page.books {
-                    books.take_in(book, now);
+                    books.upsert(book, now);
                 }
                 // What happened between this page and the first event of the stream was told to nobody.
                 outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < joined);
             }
-            Err(error) => listing
-                .data
-                .failed(text::sanitize(&error.to_string()).into_owned(), now),
+            Err(error) => listing.data.fail(text::sanitize(&error.to_string()).into_owned(), now),
         }
         if outdated {
             effects.extend(self.refresh_listings(|listing| listing.generation == generation));
         }
         if !self.shop.listings().any(|listing| listing.data.is_loading()) {
-            self.books.forget_early();
+            self.books.clear_early_events();
         }
         self.rebuild_rows();
         effects.extend(self.load_more());
@@ -158,15 +164,15 @@ impl App {
             Overlay::Buy(dialog) => Some(dialog.item),
             _ => None,
         }));
-        self.books.keep(&listed);
+        self.books.retain(&listed);
     }
 
     /// Another store: nothing on the screen is true any more.
     pub(super) fn forget_shop(&mut self) -> Vec<Effect> {
         self.books.clear();
-        self.shop.shelf = None;
+        self.shop.topic_listing = None;
         self.shop.topics.value = None;
-        self.shop.topics.phase = super::data::Phase::NotAsked;
+        self.shop.topics.state = super::remote_data::LoadState::NotAsked;
         let mut effects = self.look_in_shop();
         self.rebuild_rows();
         effects.extend(self.load_topics());
@@ -184,9 +190,9 @@ impl App {
             return Vec::new();
         }
         let now = self.now.elapsed;
-        let listing = match &mut self.shop.find {
-            Some(find) if !find.text().is_empty() => find.found.as_mut(),
-            _ => self.shop.shelf.as_mut(),
+        let listing = match &mut self.shop.search {
+            Some(find) if !find.text().is_empty() => find.results.as_mut(),
+            _ => self.shop.topic_listing.as_mut(),
         };
         listing.and_then(|listing| listing.more(now)).into_iter().collect()
     }
@@ -207,11 +213,11 @@ impl App {
         let whole = self.shop.listing().is_none_or(Listing::is_whole);
         let among = if whole { "" } else { ", among the books loaded so far" };
         let down = if reversed { ", reversed" } else { "" };
-        self.tell(Tone::Plain, &format!("Sorted by {}{down}{among}", by.name()));
+        self.notify(Severity::Info, &format!("Sorted by {}{down}{among}", by.name()));
     }
 
     pub(super) fn focus_step(&mut self, forward: bool) {
-        self.focus = match (self.focus, forward) {
+        self.shop.focus = match (self.shop.focus, forward) {
             (Focus::Topics, true) | (Focus::Detail, false) => Focus::Books,
             (Focus::Books, true) | (Focus::Topics, false) => Focus::Detail,
             (Focus::Detail, true) | (Focus::Books, false) => Focus::Topics,

@@ -6,88 +6,100 @@ use common::client::Error;
 use common::wire::{Book, Health, Hello};
 use common::{Code, ItemNumber, text};
 
-use super::books::Moved;
-use super::connection::Link;
-use super::data::Phase;
+use super::books::StockChange;
+use super::connection::StreamState;
+use super::notices::Severity;
+use super::remote_data::{LoadState, SPINNER_FRAME};
 use super::services::{self, POLL};
-use super::{App, Screen, Tone};
+use super::state::App;
 use crate::effect::Effect;
-use crate::live::News;
+use crate::message::StreamEvent;
+use crate::screen::Screen;
 
 /// How often a chart moves on when nothing else does.
 const CHART_STEP: Duration = Duration::from_secs(1);
 
 impl App {
     pub(super) fn started(&mut self) -> Vec<Effect> {
-        self.orders.memory.asked(self.now.elapsed);
-        let mut effects = vec![Effect::Remember];
+        self.orders.journal.start(self.now.elapsed);
+        let mut effects = vec![Effect::LoadJournal];
         effects.extend(self.load_topics());
         effects.extend(self.look_at_services());
         effects
     }
 
-    pub(super) fn opened(&mut self, place: &str, url: String, autopilot: Result<(), String>) -> Vec<Effect> {
-        self.place = text::sanitize(place).into_owned();
-        (self.url, self.autopilot) = (url, autopilot);
+    pub(super) fn opened(&mut self, store_name: &str, url: String, autopilot: Result<(), String>) -> Vec<Effect> {
+        self.connection.store_name = text::sanitize(store_name).into_owned();
+        (self.connection.url, self.autopilot.available) = (url, autopilot);
         Vec::new()
     }
 
-    pub(super) fn live(&mut self, news: News) -> Vec<Effect> {
-        if !matches!(news, News::Moved(_)) {
+    pub(super) fn live(&mut self, news: StreamEvent) -> Vec<Effect> {
+        if !matches!(news, StreamEvent::StockChanged(_)) {
             self.dirty = true;
         }
         match news {
-            News::Connecting { attempt } => {
-                self.connection.link = Link::Connecting { attempt };
+            StreamEvent::Connecting { attempt } => {
+                self.connection.stream = StreamState::Connecting { attempt };
                 Vec::new()
             }
-            News::Connected { hello, resumed } => self.connected(hello, resumed),
-            News::Moved(moved) => {
+            StreamEvent::Connected { hello, resumed } => self.connected(hello, resumed),
+            StreamEvent::StockChanged(moved) => {
                 self.connection.head = self.connection.head.max(moved.seq);
-                self.connection.moves = self.connection.moves.saturating_add(1);
+                self.connection.stock_events = self.connection.stock_events.saturating_add(1);
                 self.dirty |= self.screen == Screen::Services;
-                match self.books.moved(moved, self.now.elapsed) {
-                    Moved::Elsewhere => {
+                match self.books.apply(moved, self.now.elapsed) {
+                    StockChange::Unlisted => {
                         if !self.shop.listings().any(|listing| listing.data.is_loading()) {
-                            self.books.forget_early();
+                            self.books.clear_early_events();
                         }
                         Vec::new()
                     }
-                    Moved::Unseen => {
+                    StockChange::Hidden => {
                         // The dialog shows the newest number even while the screen is held still.
                         self.dirty |= !self.overlays.is_empty();
                         Vec::new()
                     }
-                    Moved::Shown { ask } => {
+                    StockChange::Visible { reload } => {
                         self.dirty = true;
-                        ask.then_some(Effect::LoadBook(moved.item)).into_iter().collect()
+                        reload.then_some(Effect::LoadBook(moved.item)).into_iter().collect()
                     }
                 }
             }
-            News::Resync(seq) => {
+            StreamEvent::Resync(seq) => {
                 self.connection.head = self.connection.head.max(seq);
-                self.joined = seq;
+                self.connection.live_from = seq;
                 self.refresh_shop()
             }
-            News::Source(live) => {
-                if live != self.connection.source_live {
-                    self.connection.source_live = live;
-                    let (tone, text) = if live {
-                        (Tone::Good, "The shop has its catalog back")
+            StreamEvent::Upstream(live) => {
+                if live != self.connection.upstream_live {
+                    self.connection.upstream_live = live;
+                    let (severity, text) = if live {
+                        (Severity::Success, "The shop has its catalog back")
                     } else {
-                        (Tone::Warn, "The shop lost its catalog; prices and stock may be old")
+                        (
+                            Severity::Warning,
+                            "The shop lost its catalog; prices and stock may be old",
+                        )
                     };
-                    self.tell(tone, text);
+                    self.notify(severity, text);
                 }
                 Vec::new()
             }
-            News::Lost { attempt, pause, why } => {
-                let why = text::sanitize(&why).into_owned();
-                if self.connection.link == Link::Live {
-                    self.tell(Tone::Warn, &format!("Connection lost: {why}"));
+            StreamEvent::Disconnected {
+                attempt,
+                retry_in,
+                reason,
+            } => {
+                let reason = text::sanitize(&reason).into_owned();
+                if self.connection.stream == StreamState::Live {
+                    self.notify(Severity::Warning, &format!("Connection lost: {reason}"));
                 }
-                let until = self.now.elapsed + pause;
-                self.connection.link = Link::Waiting { attempt, until, why };
+                self.connection.stream = StreamState::Waiting {
+                    attempt,
+                    retry_at: self.now.elapsed + retry_in,
+                    reason,
+                };
                 Vec::new()
             }
         }
@@ -96,11 +108,11 @@ impl App {
     fn connected(&mut self, hello: Hello, resumed: bool) -> Vec<Effect> {
         let before = self.connection.store.replace(hello.store);
         let again = matches!(
-            self.connection.link,
-            Link::Waiting { .. } | Link::Connecting { attempt: 2.. }
+            self.connection.stream,
+            StreamState::Waiting { .. } | StreamState::Connecting { attempt: 2.. }
         );
-        self.connection.link = Link::Live;
-        self.connection.source_live = true;
+        self.connection.stream = StreamState::Live;
+        self.connection.upstream_live = true;
         let another = before.is_some_and(|before| before != hello.store);
         self.connection.head = if another {
             hello.seq
@@ -108,19 +120,22 @@ impl App {
             self.connection.head.max(hello.seq)
         };
         if again && before.is_some() && !another {
-            self.tell(Tone::Good, "Connected again");
+            self.notify(Severity::Success, "Connected again");
         }
         let mut effects = Vec::new();
         if another {
-            self.tell(Tone::Warn, "This is another store now; everything is read afresh");
-            self.joined = hello.seq;
+            self.notify(
+                Severity::Warning,
+                "This is another store now; everything is read afresh",
+            );
+            self.connection.live_from = hello.seq;
             effects.extend(self.forget_shop());
         } else if resumed {
             effects.extend(self.retry_shop(true));
         } else {
-            self.joined = hello.seq;
+            self.connection.live_from = hello.seq;
             effects.extend(self.retry_shop(true));
-            let joined = self.joined;
+            let joined = self.connection.live_from;
             effects.extend(self.refresh_listings(|listing| {
                 !listing.data.is_loading() && listing.read_seq.is_some_and(|read| read < joined)
             }));
@@ -133,11 +148,11 @@ impl App {
     pub(super) fn book_arrived(&mut self, item: ItemNumber, result: Result<Book, Error>) -> Vec<Effect> {
         match result {
             Ok(book) if book.item == item && self.books.get(item).is_some() => {
-                self.books.take_in(book, self.now.elapsed);
+                self.books.upsert(book, self.now.elapsed);
             }
             Err(error) if error.code() == Some(Code::UnknownItem) => {
                 if let Some(title) = self.books.get(item).map(|book| book.title.clone()) {
-                    self.tell(Tone::Plain, &format!("{title} has left the catalog"));
+                    self.notify(Severity::Info, &format!("{title} has left the catalog"));
                     self.books.remove(item);
                     self.shop.withdraw(item);
                     self.rebuild_rows();
@@ -151,8 +166,8 @@ impl App {
 
     pub(super) fn store_ended(&mut self, why: &str) -> Vec<Effect> {
         let why = text::sanitize(why).into_owned();
-        self.tell(Tone::Bad, &format!("The shop's store is closed for good: {why}"));
-        self.connection.ended = Some(why);
+        self.notify(Severity::Error, &format!("The shop's store is closed for good: {why}"));
+        self.connection.store_closed = Some(why);
         Vec::new()
     }
 
@@ -166,8 +181,8 @@ impl App {
         if self.services.health.is_loading() || self.services.poll_at.is_some_and(|at| at > now) {
             return Vec::new();
         }
-        self.services.health.asked(now);
-        self.services.routes.asked(now);
+        self.services.health.start(now);
+        self.services.routes.start(now);
         self.services.poll_at = None;
         vec![Effect::LoadServices]
     }
@@ -178,13 +193,13 @@ impl App {
         match result {
             Ok(health) => {
                 self.services.told(&health, now);
-                self.services.health.arrived(Ok(services::cleaned(&health)), now);
+                self.services.health.succeed(Ok(services::cleaned(&health)), now);
             }
-            Err(Error::Problem(problem)) => self.services.health.arrived(Err(clean(&problem.detail)), now),
-            Err(error) => self.services.health.failed(clean(&error.to_string()), now),
+            Err(Error::Problem(problem)) => self.services.health.succeed(Err(clean(&problem.detail)), now),
+            Err(error) => self.services.health.fail(clean(&error.to_string()), now),
         }
-        self.services.poll_at = Some(match self.services.health.phase {
-            Phase::Failed { retry_at, .. } => retry_at,
+        self.services.poll_at = Some(match self.services.health.state {
+            LoadState::Failed { retry_at, .. } => retry_at,
             _ => now + POLL,
         });
         Vec::new()
@@ -193,11 +208,11 @@ impl App {
     pub(super) fn metrics_arrived(&mut self, result: Result<String, Error>) -> Vec<Effect> {
         let now = self.now.elapsed;
         match result {
-            Ok(metrics) => self.services.routes.arrived(services::routes(&metrics), now),
+            Ok(metrics) => self.services.routes.succeed(services::routes(&metrics), now),
             Err(error) => self
                 .services
                 .routes
-                .failed(text::sanitize(&error.to_string()).into_owned(), now),
+                .fail(text::sanitize(&error.to_string()).into_owned(), now),
         }
         Vec::new()
     }
@@ -207,9 +222,9 @@ impl App {
         self.notices.fade(now);
         self.books.fade(now);
         let mut effects = self.retry_shop(false);
-        if self.orders.memory.is_due(now) {
-            self.orders.memory.asked(now);
-            effects.push(Effect::Remember);
+        if self.orders.journal.is_due(now) {
+            self.orders.journal.start(now);
+            effects.push(Effect::LoadJournal);
         }
         effects.extend(self.ask_due_orders());
         effects.extend(self.look_at_services());
@@ -221,15 +236,15 @@ impl App {
         let now = self.now.elapsed;
         let still = self.reduced_motion;
         let listings = [
-            self.shop.shelf.as_ref(),
-            self.shop.find.as_ref().and_then(|find| find.found.as_ref()),
+            self.shop.topic_listing.as_ref(),
+            self.shop.search.as_ref().and_then(|find| find.results.as_ref()),
         ];
         let mut moments = vec![
             self.notices.toast.as_ref().map(|(_, until)| *until),
             self.books.wake_at(),
             self.connection.wake_at(now),
             self.shop.topics.wake_at(now, still),
-            self.orders.memory.wake_at(now, still),
+            self.orders.journal.wake_at(now, still),
             self.orders.wake_at(),
             self.services.poll_at,
             self.services
@@ -238,7 +253,7 @@ impl App {
                 .filter(|_| self.screen == Screen::Services),
             self.orders
                 .is_anything_on_its_way()
-                .then(|| now + super::SPINNER_FRAME)
+                .then(|| now + SPINNER_FRAME)
                 .filter(|_| !still),
             self.is_chart_moving().then_some(now + CHART_STEP),
         ];
@@ -253,14 +268,14 @@ impl App {
 
     /// Whether the chart of the visible book still has something to move out on its left.
     fn is_chart_moving(&self) -> bool {
-        let Some(track) = self.visible_book().and_then(|item| self.books.track(item)) else {
+        let Some(track) = self.visible_book().and_then(|item| self.books.history(item)) else {
             return false;
         };
-        let Some(window) = self.shop.chart_window() else {
+        let Some(window) = self.shop.chart_range() else {
             return false;
         };
         let oldest_in_sight = self.now.elapsed.saturating_sub(window);
-        !self.books.is_held()
+        !self.books.is_frozen()
             && self.screen == Screen::Shop
             && track.points.len() > 1
             && track.points.back().is_some_and(|(at, _)| *at >= oldest_in_sight)

@@ -11,20 +11,20 @@ pub const SPINNER_FRAME: Duration = Duration::from_millis(100);
 /// The longest wait before something that failed is asked again.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
-/// A value that was read, and how the reading stands. What was read before stays until something newer is there.
+/// A value that was read, and how the reading stands. Event was read before stays until something newer is there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Data<T> {
+pub struct RemoteData<T> {
     /// The newest that was read.
     pub value: Option<T>,
     /// When that was.
     pub read_at: Option<Duration>,
     /// How the reading stands.
-    pub phase: Phase,
+    pub state: LoadState,
 }
 
 /// How a reading stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Phase {
+pub enum LoadState {
     /// Nobody asked yet.
     NotAsked,
     /// The question is on its way.
@@ -47,43 +47,43 @@ pub enum Phase {
     },
 }
 
-impl<T> Default for Data<T> {
+impl<T> Default for RemoteData<T> {
     fn default() -> Self {
         Self {
             value: None,
             read_at: None,
-            phase: Phase::NotAsked,
+            state: LoadState::NotAsked,
         }
     }
 }
 
-impl<T> Data<T> {
+impl<T> RemoteData<T> {
     /// It is asked for.
-    pub fn asked(&mut self, now: Duration) {
-        let failures = match self.phase {
-            Phase::Failed { failures, .. } | Phase::Loading { failures, .. } => failures,
-            Phase::NotAsked | Phase::Ready => 0,
+    pub fn start(&mut self, now: Duration) {
+        let failures = match self.state {
+            LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures,
+            LoadState::NotAsked | LoadState::Ready => 0,
         };
-        self.phase = Phase::Loading { since: now, failures };
+        self.state = LoadState::Loading { since: now, failures };
     }
 
     /// It is there.
-    pub fn arrived(&mut self, value: T, now: Duration) {
+    pub fn succeed(&mut self, value: T, now: Duration) {
         *self = Self {
             value: Some(value),
             read_at: Some(now),
-            phase: Phase::Ready,
+            state: LoadState::Ready,
         };
     }
 
     /// It is not there; the next attempt comes later each time, from one second to half a minute.
-    pub fn failed(&mut self, why: String, now: Duration) {
-        let failures = match self.phase {
-            Phase::Failed { failures, .. } | Phase::Loading { failures, .. } => failures.saturating_add(1),
-            Phase::NotAsked | Phase::Ready => 1,
+    pub fn fail(&mut self, why: String, now: Duration) {
+        let failures = match self.state {
+            LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures.saturating_add(1),
+            LoadState::NotAsked | LoadState::Ready => 1,
         };
         let pause = Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(RETRY_MAX);
-        self.phase = Phase::Failed {
+        self.state = LoadState::Failed {
             why,
             failures,
             retry_at: now + pause,
@@ -92,30 +92,30 @@ impl<T> Data<T> {
 
     /// Whether the question is on its way.
     pub fn is_loading(&self) -> bool {
-        matches!(self.phase, Phase::Loading { .. })
+        matches!(self.state, LoadState::Loading { .. })
     }
 
     /// Whether the last attempt failed.
     pub fn is_failed(&self) -> bool {
-        matches!(self.phase, Phase::Failed { .. })
+        matches!(self.state, LoadState::Failed { .. })
     }
 
     /// Whether it failed and the time has come to ask again.
     pub fn is_due(&self, now: Duration) -> bool {
-        matches!(self.phase, Phase::Failed { retry_at, .. } if retry_at <= now)
+        matches!(self.state, LoadState::Failed { retry_at, .. } if retry_at <= now)
     }
 
     /// When its look changes by itself, or it is to be asked again. `still` when nothing may turn.
     pub fn wake_at(&self, now: Duration, still: bool) -> Option<Duration> {
-        match &self.phase {
-            Phase::NotAsked | Phase::Ready => None,
-            Phase::Loading { since, .. } => [SKELETON_AFTER, SPINNER_AFTER]
+        match &self.state {
+            LoadState::NotAsked | LoadState::Ready => None,
+            LoadState::Loading { since, .. } => [SKELETON_AFTER, SPINNER_AFTER]
                 .into_iter()
                 .map(|wait| *since + wait)
                 .find(|moment| *moment > now)
                 .or((!still).then(|| now + SPINNER_FRAME)),
             // Each second, for the countdown.
-            Phase::Failed { retry_at, .. } => Some((now + Duration::from_secs(1)).min(*retry_at).max(now)),
+            LoadState::Failed { retry_at, .. } => Some((now + Duration::from_secs(1)).min(*retry_at).max(now)),
         }
     }
 }
@@ -126,23 +126,23 @@ mod tests {
 
     #[test]
     fn what_was_read_before_stays_while_it_is_read_again_and_when_that_fails() {
-        let mut data = Data::default();
-        data.arrived(1, Duration::from_secs(1));
-        data.asked(Duration::from_secs(2));
+        let mut data = RemoteData::default();
+        data.succeed(1, Duration::from_secs(1));
+        data.start(Duration::from_secs(2));
         assert_eq!(data.value, Some(1));
-        data.failed("gone".into(), Duration::from_secs(3));
+        data.fail("gone".into(), Duration::from_secs(3));
         assert_eq!((data.value, data.read_at), (Some(1), Some(Duration::from_secs(1))));
     }
 
     #[test]
     fn attempts_come_later_each_time_up_to_half_a_minute() {
-        let mut data = Data::<()>::default();
+        let mut data = RemoteData::<()>::default();
         let waits: Vec<_> = (0..7)
             .map(|_| {
-                data.asked(Duration::ZERO);
-                data.failed("gone".into(), Duration::ZERO);
-                match data.phase {
-                    Phase::Failed { retry_at, .. } => retry_at.as_secs(),
+                data.start(Duration::ZERO);
+                data.fail("gone".into(), Duration::ZERO);
+                match data.state {
+                    LoadState::Failed { retry_at, .. } => retry_at.as_secs(),
                     _ => 0,
                 }
             })
