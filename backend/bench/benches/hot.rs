@@ -7,10 +7,10 @@ mod shop;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use backend::catalog::decide::{Batch, Durable, OnShelf};
-use backend::catalog::recent::{Decided, Recent};
+use backend::catalog::decide::{Batch, DurableState, StockAndPrice};
+use backend::catalog::decision_index::{DecisionIndex, Lookup};
 use backend::catalog::state::State;
-use backend::catalog::{Catalog, Listings};
+use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::{
@@ -64,7 +64,7 @@ fn state() -> State {
         head: Seq(4),
         books: books(),
     };
-    let mut state = State::new(loaded, Recent::default());
+    let mut state = State::new(loaded, DecisionIndex::default());
     for number in 5..=BEFORE {
         state.apply(sold(Seq(number)));
     }
@@ -73,22 +73,22 @@ fn state() -> State {
 
 struct Known(State);
 
-impl Durable for Known {
+impl DurableState for Known {
     type Error = ();
 
     fn head(&self) -> Seq {
         self.0.head
     }
 
-    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
-        self.0.on_shelf(item)
+    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
+        self.0.stock_and_price(item)
     }
 
-    fn decided(&self, order: OrderId) -> Result<Option<Entry>, ()> {
-        match self.0.recent.decided(order) {
-            Decided::By(entry) => Ok(Some(entry.clone())),
-            Decided::No => Ok(None),
-            Decided::Perhaps(_) => Err(()),
+    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, ()> {
+        match self.0.decisions.lookup(order) {
+            Lookup::Found(entry) => Ok(Some(entry.clone())),
+            Lookup::Absent => Ok(None),
+            Lookup::MaybeIn(_) => Err(()),
         }
     }
 }
@@ -168,7 +168,7 @@ fn sell_in_a_catalog(bencher: Bencher<'_, '_>) {
     let (_folder, store, _) = csv_store();
     let catalog = {
         let _within = runtime.enter();
-        Arc::new(Catalog::open(store, &Listings::Default).unwrap())
+        Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap())
     };
     bencher
         .with_inputs(sales)

@@ -7,7 +7,7 @@ use common::{Cost, Deadline, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stoc
 
 /// One book, as far as a decision needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OnShelf {
+pub struct StockAndPrice {
     /// Copies left.
     pub stock: Stock,
     /// What one costs.
@@ -15,7 +15,7 @@ pub struct OnShelf {
 }
 
 /// The durable state on which a batch is decided.
-pub trait Durable {
+pub trait DurableState {
     /// Why a decided order could not be looked up.
     type Error;
 
@@ -23,20 +23,20 @@ pub trait Durable {
     fn head(&self) -> Seq;
 
     /// The book of that number, if there is one.
-    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf>;
+    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice>;
 
     /// The entry that decided an order, if it is decided.
     ///
     /// # Errors
     /// When the store cannot say.
-    fn decided(&self, order: OrderId) -> Result<Option<Entry>, Self::Error>;
+    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Self::Error>;
 }
 
 /// A shopkeeper's change of a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Change {
+pub struct StockUpdate {
     /// Its id.
-    pub order: OrderId,
+    pub id: OrderId,
     /// The book.
     pub item: ItemNumber,
     /// What is to become of its stock.
@@ -78,18 +78,18 @@ pub struct Batch<'a, D> {
     durable: &'a D,
     now: Timestamp,
     stocks: AHashMap<ItemNumber, Stock>,
-    decided: AHashMap<OrderId, usize>,
+    recorded: AHashMap<OrderId, usize>,
     entries: Vec<Entry>,
 }
 
-impl<'a, D: Durable> Batch<'a, D> {
+impl<'a, D: DurableState> Batch<'a, D> {
     /// An empty batch on that state at that moment.
     pub fn new(durable: &'a D, now: Timestamp) -> Self {
         Self {
             durable,
             now,
             stocks: AHashMap::new(),
-            decided: AHashMap::new(),
+            recorded: AHashMap::new(),
             entries: Vec::new(),
         }
     }
@@ -102,9 +102,9 @@ impl<'a, D: Durable> Batch<'a, D> {
     /// Decides a sale.
     ///
     /// # Errors
-    /// Those of [`Durable::decided`].
+    /// Those of [`DurableState::find_decision`].
     pub fn sell(&mut self, sale: &Sale) -> Result<Verdict, D::Error> {
-        if let Some(entry) = self.decided(sale.id)? {
+        if let Some(entry) = self.find_decision(sale.id)? {
             let same = matches!(entry.kind, Kind::Sold | Kind::Refused)
                 && entry.item == sale.item
                 && entry.quantity == Some(sale.quantity.get());
@@ -114,13 +114,13 @@ impl<'a, D: Durable> Batch<'a, D> {
             return Ok(Verdict::Expired);
         }
         let (kept, quantity) = (sale.keyed || sale.resent, Some(sale.quantity.get()));
-        let Some(shelf) = self.on_shelf(sale.item) else {
+        let Some(shelf) = self.stock_and_price(sale.item) else {
             return Ok(self.refuse(Reason::UnknownItem, sale.id, sale.item, quantity, None, kept));
         };
         let change = -i64::from(sale.quantity.get());
         let left = shelf.stock.checked_add_signed(change);
-        #[cfg(feature = "sabotage")]
-        let left = left.or_else(crate::sabotage::oversold);
+        #[cfg(feature = "fault-injection")]
+        let left = left.or_else(crate::fault_injection::oversell);
         let Some(left) = left else {
             return Ok(self.refuse(Reason::SoldOut, sale.id, sale.item, quantity, Some(shelf), kept));
         };
@@ -141,9 +141,9 @@ impl<'a, D: Durable> Batch<'a, D> {
     /// Decides a stock change.
     ///
     /// # Errors
-    /// Those of [`Durable::decided`].
-    pub fn change(&mut self, asked: &Change) -> Result<Verdict, D::Error> {
-        if let Some(entry) = self.decided(asked.order)? {
+    /// Those of [`DurableState::find_decision`].
+    pub fn update_stock(&mut self, asked: &StockUpdate) -> Result<Verdict, D::Error> {
+        if let Some(entry) = self.find_decision(asked.id)? {
             let same = entry.item == asked.item
                 && match (entry.kind, asked.change) {
                     (Kind::Restocked, StockChange::By(change)) => entry.change == change,
@@ -157,8 +157,8 @@ impl<'a, D: Durable> Batch<'a, D> {
         if asked.deadline.has_passed_at(self.now) {
             return Ok(Verdict::Expired);
         }
-        let Some(shelf) = self.on_shelf(asked.item) else {
-            return Ok(self.refuse(Reason::UnknownItem, asked.order, asked.item, None, None, asked.keyed));
+        let Some(shelf) = self.stock_and_price(asked.item) else {
+            return Ok(self.refuse(Reason::UnknownItem, asked.id, asked.item, None, None, asked.keyed));
         };
         let (kind, change, stock) = match asked.change {
             StockChange::To(stock) => (Kind::Set, shelf.stock.difference_to(stock), stock),
@@ -166,7 +166,7 @@ impl<'a, D: Durable> Batch<'a, D> {
                 Some(stock) => (Kind::Restocked, change, stock),
                 None if change > 0 => return Ok(Verdict::OutOfRange),
                 None => {
-                    return Ok(self.refuse(Reason::SoldOut, asked.order, asked.item, None, Some(shelf), asked.keyed));
+                    return Ok(self.refuse(Reason::SoldOut, asked.id, asked.item, None, Some(shelf), asked.keyed));
                 }
             },
         };
@@ -178,29 +178,29 @@ impl<'a, D: Durable> Batch<'a, D> {
             quantity: None,
             change,
             stock_after: Some(stock),
-            order: Some(asked.order),
+            order: Some(asked.id),
             unit_cost: Some(shelf.cost),
             reason: None,
         }))
     }
 
-    fn decided(&self, order: OrderId) -> Result<Option<Entry>, D::Error> {
-        #[cfg(feature = "sabotage")]
-        if crate::sabotage::is(crate::sabotage::Fault::DoubleApply) {
+    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, D::Error> {
+        #[cfg(feature = "fault-injection")]
+        if crate::fault_injection::is_active(crate::fault_injection::Fault::DoubleApply) {
             return Ok(None);
         }
-        match self.decided.get(&order).and_then(|&index| self.entries.get(index)) {
+        match self.recorded.get(&order).and_then(|&index| self.entries.get(index)) {
             Some(entry) => Ok(Some(entry.clone())),
-            None => self.durable.decided(order),
+            None => self.durable.find_decision(order),
         }
     }
 
-    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
-        let shelf = self.durable.on_shelf(item)?;
+    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
+        let shelf = self.durable.stock_and_price(item)?;
         let stock = self.stocks.get(&item).copied().unwrap_or(shelf.stock);
-        #[cfg(feature = "sabotage")]
-        let stock = crate::sabotage::base(stock, shelf.stock);
-        Some(OnShelf { stock, ..shelf })
+        #[cfg(feature = "fault-injection")]
+        let stock = crate::fault_injection::stock_before(stock, shelf.stock);
+        Some(StockAndPrice { stock, ..shelf })
     }
 
     fn refuse(
@@ -209,7 +209,7 @@ impl<'a, D: Durable> Batch<'a, D> {
         order: OrderId,
         item: ItemNumber,
         quantity: Option<u32>,
-        shelf: Option<OnShelf>,
+        shelf: Option<StockAndPrice>,
         kept: bool,
     ) -> Verdict {
         let stock = shelf.map(|shelf| shelf.stock);
@@ -237,13 +237,13 @@ impl<'a, D: Durable> Batch<'a, D> {
             .last()
             .map_or_else(|| self.durable.head(), |last| last.seq)
             .next();
-        #[cfg(feature = "sabotage")]
-        crate::sabotage::charge(&mut entry);
+        #[cfg(feature = "fault-injection")]
+        crate::fault_injection::overcharge(&mut entry);
         if let Some(stock) = entry.stock_after {
             self.stocks.insert(entry.item, stock);
         }
         if let Some(order) = entry.order {
-            self.decided.insert(order, self.entries.len());
+            self.recorded.insert(order, self.entries.len());
         }
         self.entries.push(entry.clone());
         Verdict::Recorded { entry, replayed: false }
@@ -272,21 +272,21 @@ mod tests {
         entries: Vec<Entry>,
     }
 
-    impl Durable for Fixture {
+    impl DurableState for Fixture {
         type Error = Infallible;
 
         fn head(&self) -> Seq {
             Seq(self.entries.len() as u64)
         }
 
-        fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
-            (item.get() == 1).then(|| OnShelf {
+        fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
+            (item.get() == 1).then(|| StockAndPrice {
                 stock: self.stock,
                 cost: "40".parse().unwrap(),
             })
         }
 
-        fn decided(&self, order: OrderId) -> Result<Option<Entry>, Infallible> {
+        fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Infallible> {
             Ok(self.entries.iter().find(|entry| entry.order == Some(order)).cloned())
         }
     }
@@ -311,9 +311,9 @@ mod tests {
         }
     }
 
-    fn change(by: i64) -> Change {
-        Change {
-            order: OrderId::generate(),
+    fn change(by: i64) -> StockUpdate {
+        StockUpdate {
+            id: OrderId::generate(),
             item: ItemNumber::try_from(1).unwrap(),
             change: StockChange::By(by),
             keyed: true,
@@ -368,8 +368,8 @@ mod tests {
         assert_eq!(batch.sell(&other_quantity).unwrap(), Verdict::KeyReused);
         assert_eq!(
             batch
-                .change(&Change {
-                    order: first.id,
+                .update_stock(&StockUpdate {
+                    id: first.id,
                     ..change(1)
                 })
                 .unwrap(),
@@ -433,20 +433,23 @@ mod tests {
         let mut batch = Batch::new(&shop, NOW);
         let more = change(5);
         assert_eq!(
-            entry(batch.change(&more).unwrap()).stock_after,
+            entry(batch.update_stock(&more).unwrap()).stock_after,
             Some(Stock::try_from(8).unwrap())
         );
         assert!(matches!(
-            batch.change(&more).unwrap(),
+            batch.update_stock(&more).unwrap(),
             Verdict::Recorded { replayed: true, .. }
         ));
-        assert_eq!(entry(batch.change(&change(-9)).unwrap()).reason, Some(Reason::SoldOut));
-        assert_eq!(batch.change(&change(1_000_000_000)).unwrap(), Verdict::OutOfRange);
-        let none = Change {
+        assert_eq!(
+            entry(batch.update_stock(&change(-9)).unwrap()).reason,
+            Some(Reason::SoldOut)
+        );
+        assert_eq!(batch.update_stock(&change(1_000_000_000)).unwrap(), Verdict::OutOfRange);
+        let none = StockUpdate {
             change: StockChange::To(Stock::ZERO),
             ..change(0)
         };
-        let set = entry(batch.change(&none).unwrap());
+        let set = entry(batch.update_stock(&none).unwrap());
         assert_eq!(
             (set.kind, set.change, set.stock_after),
             (Kind::Set, -8, Some(Stock::ZERO))

@@ -8,9 +8,9 @@ use common::wire::{Book, Decision, Outcome, Sale};
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::decide::{Batch, Change, Durable, OnShelf, Verdict};
-use super::recall;
-use super::recent::{Decided, Recent};
+use super::bootstrap;
+use super::decide::{Batch, DurableState, StockAndPrice, StockUpdate, Verdict};
+use super::decision_index::{DecisionIndex, Lookup};
 use super::state::State;
 use crate::store::{self, Store};
 
@@ -28,14 +28,14 @@ pub(super) enum Job {
     /// A batch of sales.
     Sell(Vec<Sale>),
     /// A stock change.
-    Change(Change),
+    UpdateStock(StockUpdate),
     /// Nothing but the head is to be confirmed.
     Confirm,
 }
 
 /// What became of it.
 #[derive(Debug)]
-pub(super) enum Done {
+pub(super) enum JobOutcome {
     Sold(Vec<Decision>, Seq),
     Changed(Verdict, Option<Book>, Seq),
     Confirmed,
@@ -43,14 +43,14 @@ pub(super) enum Done {
 
 /// Why nothing became of it, and nothing was changed.
 #[derive(Debug, Clone)]
-pub(super) enum Undone {
+pub(super) enum JobRejected {
     /// Other catalogs were faster, again and again.
     Busy,
     /// There is no room.
     Full(String),
 }
 
-type Replies = Vec<Result<Done, Undone>>;
+type Replies = Vec<Result<JobOutcome, JobRejected>>;
 type Work = (Vec<Job>, oneshot::Sender<Replies>);
 
 /// Hands batches to the thread.
@@ -87,12 +87,12 @@ impl Ledger {
         let (closing, close) = oneshot::channel();
         let (end, ended) = watch::channel(None);
         let (going, gone) = watch::channel(());
-        let noted = *head.borrow();
+        let last_checkpoint = *head.borrow();
         let mut thread = Thread {
             store,
             state,
             head,
-            noted,
+            last_checkpoint,
         };
         let run = move || {
             if let Err(error) = thread.run(inbox, close) {
@@ -136,7 +136,7 @@ struct Thread {
     state: Arc<RwLock<State>>,
     head: watch::Sender<Seq>,
     /// The entry of the last checkpoint.
-    noted: Seq,
+    last_checkpoint: Seq,
 }
 
 impl Thread {
@@ -168,10 +168,10 @@ impl Thread {
             let now = Timestamp::now();
             let head = *self.head.borrow();
             let appended = self.decide(jobs, now).and_then(|(entries, verdicts)| {
-                #[cfg(feature = "sabotage")]
-                let entries = crate::sabotage::remember(entries);
-                #[cfg(feature = "sabotage")]
-                if crate::sabotage::is(crate::sabotage::Fault::AcknowledgedBeforeDurable) {
+                #[cfg(feature = "fault-injection")]
+                let entries = crate::fault_injection::drop_last_entry(entries);
+                #[cfg(feature = "fault-injection")]
+                if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
                     return Ok((entries, verdicts));
                 }
                 self.store.append(head, &entries)?;
@@ -192,16 +192,16 @@ impl Thread {
                 }
                 Err(error @ store::Error::Full { .. }) => {
                     tracing::warn!(%error, "nothing was written");
-                    return Ok(all(jobs, &Undone::Full(error.to_string())));
+                    return Ok(all(jobs, &JobRejected::Full(error.to_string())));
                 }
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "nothing was written");
-                    return Ok(all(jobs, &Undone::Busy));
+                    return Ok(all(jobs, &JobRejected::Busy));
                 }
                 Err(error) => return Err(error),
             }
         }
-        Ok(all(jobs, &Undone::Busy))
+        Ok(all(jobs, &JobRejected::Busy))
     }
 
     fn decide(&self, jobs: &[Job], now: Timestamp) -> Result<(Vec<Entry>, Vec<Verdicts>), store::Error> {
@@ -220,7 +220,7 @@ impl Thread {
                         .map(|sale| Ok((sale.id, sale.item, batch.sell(sale)?)))
                         .collect::<Result<_, store::Error>>()?,
                 ),
-                Job::Change(change) => Verdicts::Change(change.item, batch.change(change)?),
+                Job::UpdateStock(change) => Verdicts::Change(change.item, batch.update_stock(change)?),
                 Job::Confirm => Verdicts::Confirm,
             });
         }
@@ -243,7 +243,7 @@ impl Thread {
     fn catch_up(&self) -> Result<(), store::Error> {
         loop {
             let head = *self.head.borrow();
-            let entries = recall::next_page(&*self.store, head)?;
+            let entries = bootstrap::next_page(&*self.store, head)?;
             if entries.is_empty() {
                 return Ok(());
             }
@@ -252,7 +252,7 @@ impl Thread {
                 .iter()
                 .any(|entry| entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none()));
             if shelves_changed {
-                self.look_afresh()?;
+                self.reload()?;
             } else {
                 self.publish(entries);
             }
@@ -260,15 +260,15 @@ impl Thread {
     }
 
     /// Takes all books from the store again, and the entries up to then. The readers wait for neither.
-    fn look_afresh(&self) -> Result<(), store::Error> {
+    fn reload(&self) -> Result<(), store::Error> {
         let loaded = self.store.load()?;
         let head = loaded.head;
-        let entries = recall::entries(&*self.store, *self.head.borrow(), head)?;
-        let mut fresh = State::new(loaded, Recent::default());
+        let entries = bootstrap::entries(&*self.store, *self.head.borrow(), head)?;
+        let mut fresh = State::new(loaded, DecisionIndex::default());
         {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            fresh.recent = std::mem::take(&mut state.recent);
-            entries.into_iter().for_each(|entry| fresh.recent.push(entry));
+            fresh.decisions = std::mem::take(&mut state.decisions);
+            entries.into_iter().for_each(|entry| fresh.decisions.push(entry));
             *state = fresh;
         }
         self.head.send_replace(head);
@@ -278,8 +278,8 @@ impl Thread {
     fn replies(&self, verdicts: Vec<Verdicts>) -> Replies {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
         let title = |item: ItemNumber| {
-            let place = state.shelves.place(item)?;
-            state.shelves.title(place).map(|title| title.title.clone())
+            let place = state.search_index.idx(item)?;
+            state.search_index.meta(place).map(|meta| meta.title.clone())
         };
         verdicts
             .into_iter()
@@ -289,16 +289,16 @@ impl Thread {
                         let decisions = verdicts
                             .into_iter()
                             .map(|(order, item, verdict)| decision(order, verdict, title(item)));
-                        Done::Sold(decisions.collect(), state.head)
+                        JobOutcome::Sold(decisions.collect(), state.head)
                     }
                     Verdicts::Change(item, verdict) => {
                         let book = match &verdict {
                             Verdict::Recorded { entry, .. } => state.book(item).map(|book| book_after(book, entry)),
                             _ => None,
                         };
-                        Done::Changed(verdict, book, state.head)
+                        JobOutcome::Changed(verdict, book, state.head)
                     }
-                    Verdicts::Confirm => Done::Confirmed,
+                    Verdicts::Confirm => JobOutcome::Confirmed,
                 })
             })
             .collect()
@@ -307,9 +307,9 @@ impl Thread {
     fn checkpoint_if_due(&mut self) -> Result<(), store::Error> {
         let (books, head) = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            (state.shelves.count() as u64, state.head)
+            (state.search_index.count() as u64, state.head)
         };
-        if head.distance_from(self.noted) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
+        if head.distance_from(self.last_checkpoint) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
             return Ok(());
         }
         self.checkpoint()
@@ -318,18 +318,18 @@ impl Thread {
     fn checkpoint(&mut self) -> Result<(), store::Error> {
         let (books, head, notes) = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            (state.books(), state.head, state.recent.take_notes())
+            (state.books(), state.head, state.decisions.take_filter_snapshots())
         };
-        recall::keep_notes(&*self.store, notes);
+        bootstrap::save_filters(&*self.store, notes);
         match self.store.checkpoint(&books, head) {
             Ok(()) => {
-                self.noted = head;
+                self.last_checkpoint = head;
                 Ok(())
             }
             // The ledger alone rebuilds everything; the next start only takes longer.
             Err(error) if error.is_transient() => {
                 tracing::warn!(%error, "no checkpoint was written");
-                self.noted = head;
+                self.last_checkpoint = head;
                 Ok(())
             }
             Err(error) => Err(error),
@@ -351,31 +351,34 @@ struct Snapshot<'a> {
     head: Seq,
 }
 
-impl Durable for Snapshot<'_> {
+impl DurableState for Snapshot<'_> {
     type Error = store::Error;
 
     fn head(&self) -> Seq {
         self.head
     }
 
-    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner).on_shelf(item)
+    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
+        self.state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .stock_and_price(item)
     }
 
-    fn decided(&self, order: OrderId) -> Result<Option<Entry>, store::Error> {
+    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, store::Error> {
         let among = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            match state.recent.decided(order) {
-                Decided::By(entry) => return Ok(Some(entry.clone())),
-                Decided::No => return Ok(None),
-                Decided::Perhaps(among) => among,
+            match state.decisions.lookup(order) {
+                Lookup::Found(entry) => return Ok(Some(entry.clone())),
+                Lookup::Absent => return Ok(None),
+                Lookup::MaybeIn(among) => among,
             }
         };
-        recall::find(self.store, order, among)
+        bootstrap::find(self.store, order, among)
     }
 }
 
-fn all(jobs: &[Job], undone: &Undone) -> Replies {
+fn all(jobs: &[Job], undone: &JobRejected) -> Replies {
     jobs.iter().map(|_| Err(undone.clone())).collect()
 }
 
@@ -406,8 +409,8 @@ fn decision(order: OrderId, verdict: Verdict, title: Option<String>) -> Decision
         // A sale never takes a stock out of its range: it is refused first.
         Verdict::Expired | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }
-    #[cfg(feature = "sabotage")]
-    let decision = crate::sabotage::tell(decision);
+    #[cfg(feature = "fault-injection")]
+    let decision = crate::fault_injection::misreport(decision);
     decision
 }
 

@@ -3,16 +3,16 @@
 //! One thread owns the writing: it decides a batch on durable state, makes it durable, shows it to the readers and only
 //! then answers. Readers never wait for the disk.
 
-mod changes;
+mod bootstrap;
+mod catalog_diff;
 pub mod decide;
+pub mod decision_index;
 mod feed;
-mod fill;
 mod filter;
 mod ledger;
-mod recall;
-pub mod recent;
 mod routes;
-pub mod shelves;
+pub mod search_index;
+mod seed;
 pub mod state;
 
 use std::num::NonZeroUsize;
@@ -25,13 +25,13 @@ use common::wire::{Book, BookPage, Decision, Decisions, LedgerPage, Sale, Topics
 use common::{Entry, ItemNumber, OrderId, Seq, StoreId, limits};
 use tokio::sync::watch;
 
-pub use changes::Changes;
-pub use decide::{Change, Verdict};
-pub use fill::Listings;
-use ledger::{Done, Job, Ledger, Undone};
-use recent::Decided;
+pub use catalog_diff::CatalogDiff;
+pub use decide::{StockUpdate, Verdict};
+use decision_index::Lookup;
+use ledger::{Job, JobOutcome, JobRejected, Ledger};
 pub use routes::routes;
-use shelves::WordCursor;
+use search_index::WordCursor;
+pub use seed::InitialCatalog;
 use state::State;
 
 use crate::store::{self, Store};
@@ -57,11 +57,11 @@ pub enum Error {
     Store(#[from] store::Error),
 }
 
-impl From<Undone> for Error {
-    fn from(undone: Undone) -> Self {
+impl From<JobRejected> for Error {
+    fn from(undone: JobRejected) -> Self {
         match undone {
-            Undone::Busy => Self::Busy("Other catalogs keep changing the ledger; try again."),
-            Undone::Full(why) => Self::Full(why),
+            JobRejected::Busy => Self::Busy("Other catalogs keep changing the ledger; try again."),
+            JobRejected::Full(why) => Self::Full(why),
         }
     }
 }
@@ -72,15 +72,15 @@ pub struct Catalog {
     store: Arc<dyn Store>,
     state: Arc<RwLock<State>>,
     head: watch::Receiver<Seq>,
-    batcher: Batcher<Job, Result<Done, Undone>>,
+    batcher: Batcher<Job, Result<JobOutcome, JobRejected>>,
     ledger: Ledger,
 }
 
 /// Something read, and the entry after which it was read.
 #[derive(Debug)]
-pub struct At<T> {
+pub struct AsOf<T> {
     /// What was read.
-    pub what: T,
+    pub value: T,
     /// When.
     pub head: Seq,
 }
@@ -90,9 +90,9 @@ impl Catalog {
     ///
     /// # Errors
     /// The store's, or the catalog file's.
-    pub fn open(store: Box<dyn Store>, listings: &Listings) -> Result<Self, store::Error> {
+    pub fn open(store: Box<dyn Store>, listings: &InitialCatalog) -> Result<Self, store::Error> {
         let store: Arc<dyn Store> = store.into();
-        let state = recall::recall(&*store, fill::load(&*store, listings)?)?;
+        let state = bootstrap::bootstrap(&*store, seed::load_or_seed(&*store, listings)?)?;
         let (published, head) = watch::channel(state.head);
         let state = Arc::new(RwLock::new(state));
         let ledger = Ledger::start(Arc::clone(&store), Arc::clone(&state), published)?;
@@ -136,13 +136,13 @@ impl Catalog {
     }
 
     /// All topics.
-    pub fn topics(&self) -> At<Topics> {
+    pub fn topics(&self) -> AsOf<Topics> {
         let (shelves, head) = {
             let state = self.state();
-            (Arc::clone(&state.shelves), state.head)
+            (Arc::clone(&state.search_index), state.head)
         };
-        At {
-            what: Topics {
+        AsOf {
+            value: Topics {
                 topics: shelves.topics(),
             },
             head,
@@ -150,8 +150,8 @@ impl Catalog {
     }
 
     /// One page of a topic, by number.
-    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> At<BookPage> {
-        let shelves = Arc::clone(&self.state().shelves);
+    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> AsOf<BookPage> {
+        let shelves = Arc::clone(&self.state().search_index);
         let found = shelves.in_topic(topic, after, limit);
         self.page(&found.places, found.next.map(|item| item.to_string()))
     }
@@ -162,10 +162,10 @@ impl Catalog {
         query: String,
         after: Option<WordCursor>,
         limit: usize,
-    ) -> At<BookPage> {
+    ) -> AsOf<BookPage> {
         let catalog = Arc::clone(self);
         let searching = move || {
-            let shelves = Arc::clone(&catalog.state().shelves);
+            let shelves = Arc::clone(&catalog.state().search_index);
             let found = shelves.with_words(&query, after, limit);
             catalog.page(&found.places, found.next.map(|(rank, item)| format!("{rank}-{item}")))
         };
@@ -176,10 +176,10 @@ impl Catalog {
     }
 
     /// One book.
-    pub fn book(&self, item: ItemNumber) -> At<Option<Book>> {
+    pub fn book(&self, item: ItemNumber) -> AsOf<Option<Book>> {
         let state = self.state();
-        At {
-            what: state.book(item),
+        AsOf {
+            value: state.book(item),
             head: state.head,
         }
     }
@@ -190,8 +190,8 @@ impl Catalog {
     /// When nothing was changed. Where nobody knows, there is no answer at all.
     pub async fn sell(&self, sales: Vec<Sale>) -> Result<Decisions, Error> {
         match self.submit(Job::Sell(sales)).await? {
-            Done::Sold(decisions, head) => Ok(Decisions { decisions, head }),
-            Done::Changed(..) | Done::Confirmed => Ok(Decisions {
+            JobOutcome::Sold(decisions, head) => Ok(Decisions { decisions, head }),
+            JobOutcome::Changed(..) | JobOutcome::Confirmed => Ok(Decisions {
                 decisions: Vec::<Decision>::new(),
                 head: self.head(),
             }),
@@ -202,13 +202,13 @@ impl Catalog {
     ///
     /// # Errors
     /// As in [`Self::sell`].
-    pub async fn change(&self, change: Change) -> Result<At<(Verdict, Option<Book>)>, Error> {
-        match self.submit(Job::Change(change)).await? {
-            Done::Changed(verdict, book, head) => Ok(At {
-                what: (verdict, book),
+    pub async fn update_stock(&self, update: StockUpdate) -> Result<AsOf<(Verdict, Option<Book>)>, Error> {
+        match self.submit(Job::UpdateStock(update)).await? {
+            JobOutcome::Changed(verdict, book, head) => Ok(AsOf {
+                value: (verdict, book),
                 head,
             }),
-            Done::Sold(..) | Done::Confirmed => Err(Error::Busy("The change was not taken up; try again.")),
+            JobOutcome::Sold(..) | JobOutcome::Confirmed => Err(Error::Busy("The change was not taken up; try again.")),
         }
     }
 
@@ -217,7 +217,7 @@ impl Catalog {
     ///
     /// # Errors
     /// As in [`Self::sell`].
-    pub async fn freshen(&self, fresh: Freshness) -> Result<(), Error> {
+    pub async fn ensure_fresh(&self, fresh: Freshness) -> Result<(), Error> {
         if fresh.confirm_head || fresh.min_seq.is_some_and(|seen| seen > self.head()) {
             self.submit(Job::Confirm).await?;
         }
@@ -228,10 +228,10 @@ impl Catalog {
     ///
     /// # Errors
     /// The store's.
-    pub async fn page_of_ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
+    pub async fn ledger_page(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
         let (kept, head) = {
             let state = self.state();
-            (state.recent.after(after, limit), state.head)
+            (state.decisions.entries_after(after, limit), state.head)
         };
         let entries = match kept {
             Some(entries) => entries,
@@ -245,33 +245,36 @@ impl Catalog {
     ///
     /// # Errors
     /// The store's, and those of [`Self::sell`].
-    pub async fn find_order(&self, order: OrderId) -> Result<At<Option<Entry>>, Error> {
+    pub async fn find_order(&self, order: OrderId) -> Result<AsOf<Option<Entry>>, Error> {
         let found = self.look_for_order(order).await?;
-        if found.what.is_some() {
+        if found.value.is_some() {
             return Ok(found);
         }
         self.submit(Job::Confirm).await?;
         self.look_for_order(order).await
     }
 
-    async fn look_for_order(&self, order: OrderId) -> Result<At<Option<Entry>>, Error> {
+    async fn look_for_order(&self, order: OrderId) -> Result<AsOf<Option<Entry>>, Error> {
         let (known, head) = {
             let state = self.state();
-            let known = match state.recent.decided(order) {
-                Decided::By(entry) => Ok(Some(entry.clone())),
-                Decided::No => Ok(None),
-                Decided::Perhaps(among) => Err(among),
+            let known = match state.decisions.lookup(order) {
+                Lookup::Found(entry) => Ok(Some(entry.clone())),
+                Lookup::Absent => Ok(None),
+                Lookup::MaybeIn(among) => Err(among),
             };
             (known, state.head)
         };
-        let what = match known {
+        let value = match known {
             Ok(entry) => entry,
-            Err(among) => self.ask_store(move |store| recall::find(store, order, among)).await?,
+            Err(among) => {
+                self.ask_store(move |store| bootstrap::find(store, order, among))
+                    .await?
+            }
         };
-        Ok(At { what, head })
+        Ok(AsOf { value, head })
     }
 
-    async fn submit(&self, job: Job) -> Result<Done, Error> {
+    async fn submit(&self, job: Job) -> Result<JobOutcome, Error> {
         match self.batcher.call(job).await {
             Ok(done) => Ok(done?),
             Err(batcher::Error::Full) => Err(Error::Busy("Too many changes are waiting; try again.")),
@@ -292,11 +295,11 @@ impl Catalog {
         }
     }
 
-    fn page(&self, places: &[shelves::Place], next: Option<String>) -> At<BookPage> {
+    fn page(&self, places: &[search_index::BookIdx], next: Option<String>) -> AsOf<BookPage> {
         let state = self.state();
         let books = places.iter().filter_map(|&place| state.book_at(place)).collect();
-        At {
-            what: BookPage { books, next },
+        AsOf {
+            value: BookPage { books, next },
             head: state.head,
         }
     }
@@ -315,7 +318,11 @@ const OTHERS_REST: Duration = Duration::from_millis(200);
 
 /// Keeps up with the catalogs that share the store: whenever one of them appended, the ledger's thread confirms the head,
 /// finds it moved, and reads on. Ends with the catalog.
-fn follow_others(store: Arc<dyn Store>, head: watch::Receiver<Seq>, batcher: Batcher<Job, Result<Done, Undone>>) {
+fn follow_others(
+    store: Arc<dyn Store>,
+    head: watch::Receiver<Seq>,
+    batcher: Batcher<Job, Result<JobOutcome, JobRejected>>,
+) {
     tokio::spawn(async move {
         // The sender goes with the ledger's thread.
         while head.has_changed().is_ok() {

@@ -1,6 +1,6 @@
 //! Histories as data, and what becomes of their steps in the order in which they are lived.
 
-use backend::catalog::{Change, Verdict};
+use backend::catalog::{StockUpdate, Verdict};
 use common::wire::{Book, Sale, StockChange};
 use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, Timestamp};
 use proptest::collection::vec;
@@ -80,7 +80,7 @@ pub(super) enum Act {
 #[derive(Debug, Clone)]
 pub(super) enum Asked {
     Sale(Sale),
-    Change(Change),
+    UpdateStock(StockUpdate),
 }
 
 const TITLES: [&str; 6] = [
@@ -179,8 +179,8 @@ impl Driver {
         );
         let order = order(self.asked.len() as u128);
         let change = |item, change, keyed| {
-            Asked::Change(Change {
-                order,
+            Asked::UpdateStock(StockUpdate {
+                id: order,
                 item: number(item),
                 change,
                 keyed,
@@ -226,7 +226,7 @@ fn again(mut asked: Asked, twist: Twist, soon: Deadline, past: Deadline) -> Aske
                 Twist::Same | Twist::Late => {}
             }
         }
-        (Asked::Change(change), twist) => {
+        (Asked::UpdateStock(change), twist) => {
             change.deadline = deadline;
             if matches!(twist, Twist::Other) {
                 change.change = StockChange::By(7);

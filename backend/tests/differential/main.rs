@@ -13,7 +13,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 
 use backend::catalog::Verdict;
-use backend::catalog::decide::{Batch, Durable, OnShelf};
+use backend::catalog::decide::{Batch, DurableState, StockAndPrice};
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, Timestamp};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
@@ -53,22 +53,22 @@ struct Said<'a> {
     loaded: StoreState,
 }
 
-impl Durable for Said<'_> {
+impl DurableState for Said<'_> {
     type Error = Error;
 
     fn head(&self) -> Seq {
         self.loaded.head
     }
 
-    fn on_shelf(&self, item: common::ItemNumber) -> Option<OnShelf> {
+    fn stock_and_price(&self, item: common::ItemNumber) -> Option<StockAndPrice> {
         let book = self.loaded.books.iter().find(|book| book.item == item)?;
-        Some(OnShelf {
+        Some(StockAndPrice {
             stock: book.stock,
             cost: book.cost,
         })
     }
 
-    fn decided(&self, order: OrderId) -> Result<Option<Entry>, Error> {
+    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Error> {
         self.store.find(order, ALL_SEQS)
     }
 }
@@ -102,7 +102,7 @@ impl Tested {
         let mut batch = Batch::new(&said, now);
         let verdicts = asked.iter().map(|asked| match asked {
             Asked::Sale(sale) => batch.sell(sale).unwrap(),
-            Asked::Change(change) => batch.change(change).unwrap(),
+            Asked::UpdateStock(change) => batch.update_stock(change).unwrap(),
         });
         let verdicts = verdicts.collect();
         (said.loaded.head, batch.into_entries(), verdicts)

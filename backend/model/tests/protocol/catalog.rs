@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 
-use backend::catalog::decide::{Batch, Change, Verdict};
+use backend::catalog::decide::{Batch, StockUpdate, Verdict};
 use common::wire::{Sale, StockChange};
 use common::{Deadline, Entry, Kind, OrderId, Seq, Timestamp};
 
@@ -98,7 +98,7 @@ impl Shop {
         let verdicts = jobs.iter().map(|&job| {
             let decided: Result<Verdict, Infallible> = match self.wish(job.wish).want {
                 Want::Buy(_) => batch.sell(&self.sale(job)),
-                Want::Restock(_) => batch.change(&self.change(job)),
+                Want::Restock(_) => batch.update_stock(&self.change(job)),
             };
             let Ok(verdict) = decided;
             answer(verdict)
@@ -121,12 +121,12 @@ impl Shop {
         }
     }
 
-    fn change(&self, job: Request) -> Change {
+    fn change(&self, job: Request) -> StockUpdate {
         let Want::Restock(copies) = self.wish(job.wish).want else {
             unreachable!("clients put nothing on the shelf")
         };
-        Change {
-            order: self.id(job),
+        StockUpdate {
+            id: self.id(job),
             item: Self::item(),
             change: StockChange::By(copies.into()),
             keyed: self.is_keyed(job),

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use backend::catalog::decide::{Durable, OnShelf};
+use backend::catalog::decide::{DurableState, StockAndPrice};
 use common::{Cost, Entry, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
 use uuid::Uuid;
 
@@ -18,7 +18,7 @@ pub(crate) fn id(wish: usize, drawn: u8) -> OrderId {
     OrderId::from(Uuid::from_u128((wish as u128 + 1) * IDS_PER_WISH + u128::from(drawn)))
 }
 
-/// Durable entries, the book's first `set` included.
+/// DurableState entries, the book's first `set` included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ledger(Arc<Vec<Entry>>);
 
@@ -88,7 +88,7 @@ impl Hash for Ledger {
     }
 }
 
-/// What a catalog knows to be durable: what `State` and `Recent` are to the real one.
+/// What a catalog knows to be durable: what `State` and `DecisionIndex` are to the real one.
 pub(crate) struct Prefix<'a>(&'a [Entry]);
 
 impl Prefix<'_> {
@@ -98,22 +98,22 @@ impl Prefix<'_> {
     }
 }
 
-impl Durable for Prefix<'_> {
+impl DurableState for Prefix<'_> {
     type Error = Infallible;
 
     fn head(&self) -> Seq {
         Seq(self.0.len() as u64)
     }
 
-    fn on_shelf(&self, item: ItemNumber) -> Option<OnShelf> {
+    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
         let cost = self.0.iter().find(|entry| entry.item == item)?.unit_cost?;
-        Some(OnShelf {
+        Some(StockAndPrice {
             stock: self.stock()?,
             cost,
         })
     }
 
-    fn decided(&self, order: OrderId) -> Result<Option<Entry>, Infallible> {
+    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Infallible> {
         Ok(self.0.iter().find(|entry| entry.order == Some(order)).cloned())
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | in the model | in the program |
 //! | --- | --- |
-//! | `Batch`, `Durable`, `Verdict` | themselves |
+//! | `Batch`, `DurableState`, `Verdict` | themselves |
 //! | `catalog`: decide at the head that is known; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `carry_out`, `decide`, `catch_up`, `publish`, `replies` |
 //! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `recent.rs`: since the ledger only grows, what a catalog knows is a prefix of it |
 //! | `Step::TurnAway` | `Undone`: eight conflicts, no room, or the store away. It may happen at any time before the append |

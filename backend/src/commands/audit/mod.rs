@@ -2,18 +2,18 @@
 //!
 //! It changes nothing. Memory: each book once, and 16 bytes for each order.
 
-mod faults;
-mod proof;
-mod proven;
+mod report;
+mod rules;
+mod verifier;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use common::Seq;
 
-use self::proof::Proof;
-pub(super) use self::proven::Proven;
-use self::proven::Violation;
+pub(super) use self::report::AuditReport;
+use self::report::Violation;
+use self::verifier::Verifier;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
@@ -24,11 +24,12 @@ const PAGE: usize = 10_000;
 
 impl Audit {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let proven = prove(&self.store)?;
+        let store = self.store.url()?;
+        let proven = prove(&store)?;
         if self.json {
-            tell(&proven.json(&self.store).to_string())?;
+            tell(&proven.json(&store).to_string())?;
         } else {
-            tell(&proven.text(&self.store))?;
+            tell(&proven.text(&store))?;
         }
         Ok(if proven.is_clean() {
             ExitCode::SUCCESS
@@ -39,10 +40,10 @@ impl Audit {
 }
 
 /// Proves a store, or says what is wrong with it.
-pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
+pub(super) fn prove(url: &store::Url) -> Result<AuditReport, store::Error> {
     let opening = Progress::waiting(format!("opening {url}"));
     let inspection = match store::inspect(url) {
-        Err(error) if error.is_damage() => return Ok(Proven::damaged(&error)),
+        Err(error) if error.is_damage() => return Ok(AuditReport::damaged(&error)),
         inspection => inspection?,
     };
     drop(opening);
@@ -53,7 +54,7 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
         remarks,
         edits,
     } = inspection;
-    let mut proof = Proof::new(noted.head);
+    let mut proof = Verifier::new(noted.head);
     let progress = Progress::counting("auditing entries", noted.head.0);
     if at == Seq::ZERO {
         proof.compare(&noted.books, at);
@@ -92,7 +93,7 @@ pub(super) fn prove(url: &store::Url) -> Result<Proven, store::Error> {
 }
 
 /// The last check needs all entries; who doubled an order is looked up only where somebody did.
-fn finish(mut proof: Proof, store: &dyn Store, remarks: Vec<String>) -> Result<Proven, store::Error> {
+fn finish(mut proof: Verifier, store: &dyn Store, remarks: Vec<String>) -> Result<AuditReport, store::Error> {
     let doubled = proof.doubled_orders();
     let mut after = Seq::ZERO;
     while !doubled.is_empty() {

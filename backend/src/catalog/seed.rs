@@ -1,0 +1,47 @@
+//! The first entries of a fresh store: the `set` of each book.
+
+use std::path::PathBuf;
+
+use common::{Seq, Timestamp};
+
+use super::catalog_diff::CatalogDiff;
+use crate::store::catalog_file::{self, CatalogRow};
+use crate::store::{self, Store, StoreState};
+
+/// Where the first books of a fresh store come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum InitialCatalog {
+    /// The four books that are compiled in.
+    #[default]
+    BuiltIn,
+    /// A catalog file.
+    File(PathBuf),
+}
+
+impl InitialCatalog {
+    fn read(&self) -> Result<Vec<CatalogRow>, catalog_file::Error> {
+        match self {
+            Self::BuiltIn => catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "the built-in catalog".as_ref()),
+            Self::File(path) => catalog_file::read(path),
+        }
+    }
+}
+
+/// What the store holds, after filling it if it is fresh.
+pub(super) fn load_or_seed(store: &dyn Store, listings: &InitialCatalog) -> Result<StoreState, store::Error> {
+    let loaded = store.load()?;
+    if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
+        if let InitialCatalog::File(path) = listings {
+            tracing::info!(books = %path.display(), "the store has books already; the file is not read");
+        }
+        return Ok(loaded);
+    }
+    let listings = match (listings, store.seed_rows()?) {
+        (InitialCatalog::BuiltIn, Some(found)) => found,
+        (named, _) => named.read()?,
+    };
+    let changes = CatalogDiff::between(Seq::ZERO, &[], listings, false, Timestamp::now());
+    store.import(Seq::ZERO, &changes.entries, &changes.books)?;
+    tracing::info!(books = changes.books.len(), "a fresh store was filled");
+    store.load()
+}
