@@ -11,17 +11,17 @@ mod header;
 mod input;
 mod orders;
 mod overlay;
-pub mod pane;
 mod reading;
 mod services;
 mod shop;
+mod view;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
-pub use pane::Pane;
+pub use view::ScreenView;
 
-use crate::app::{App, Overlay, Room, Screen, View};
+use crate::app::{App, Breakpoint, FrameLayout, Overlay, Screen};
 use crate::theme::Appearance;
 use canvas::Canvas;
 
@@ -30,12 +30,12 @@ pub fn draw(
     frame: &mut Frame<'_>,
     app: &App,
     look: &Appearance,
-    pane: Option<&mut (dyn Pane + Send + 'static)>,
-) -> View {
+    pane: Option<&mut (dyn ScreenView + Send + 'static)>,
+) -> FrameLayout {
     let area = frame.area();
-    if app.room() == Room::None {
+    if app.breakpoint() == Breakpoint::TooSmall {
         too_small(frame, app, look);
-        return View::default();
+        return FrameLayout::default();
     }
     let [top, body, status, hints] = Layout::vertical([
         Constraint::Length(2),
@@ -83,7 +83,7 @@ pub fn draw(
 
 /// What stands at the autopilot's place while there is none.
 fn autopilot(canvas: &mut Canvas<'_>, area: Rect) {
-    if let Err(why) = &canvas.app.autopilot {
+    if let Err(why) = &canvas.app.autopilot.available {
         let area = area.inner(Margin::new(2, 1));
         let sentence = format!("The shoppers come in later: {why}.");
         canvas.paragraph(area, &sentence, canvas.palette().dim);

@@ -94,7 +94,7 @@ impl Error {
         match self {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             Self::Client(error) => Exit::of_client_error(error),
-            Self::Connect(error) | Self::Runtime(runtime::Error::Place(error)) => match error {
+            Self::Connect(error) | Self::Runtime(runtime::Error::Connect(error)) => match error {
                 connect::Error::Url(_) | connect::Error::NotAuthorized(_) => Exit::Usage,
                 connect::Error::NoAnswer(error) => Exit::of_client_error(error),
                 connect::Error::LocalStore(_) | connect::Error::HttpClient(_) => Exit::Unavailable,

@@ -6,7 +6,7 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget};
 
-use crate::app::{App, Target, View};
+use crate::app::{App, FrameLayout, Target};
 use crate::format;
 use crate::theme::{Appearance, Glyphs, Palette};
 
@@ -15,27 +15,27 @@ pub(super) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub(super) app: &'a App,
     pub(super) look: &'a Appearance,
-    pub(super) view: View,
+    pub(super) layout: FrameLayout,
     pub(super) cursor: Option<Position>,
 }
 
 impl<'a> Canvas<'a> {
     pub(super) fn new(buffer: &'a mut Buffer, app: &'a App, look: &'a Appearance) -> Self {
-        let view = View {
-            places: Vec::new(),
-            ..app.view.clone()
+        let layout = FrameLayout {
+            targets: Vec::new(),
+            ..app.layout.clone()
         };
         Self {
             buffer,
             app,
             look,
-            view,
+            layout,
             cursor: None,
         }
     }
 
-    pub(super) fn finish(self) -> (View, Option<Position>) {
-        (self.view, self.cursor)
+    pub(super) fn finish(self) -> (FrameLayout, Option<Position>) {
+        (self.layout, self.cursor)
     }
 
     pub(super) fn palette(&self) -> &'a Palette {
@@ -48,7 +48,7 @@ impl<'a> Canvas<'a> {
 
     /// A click there means that.
     pub(super) fn place(&mut self, area: Rect, target: Target) {
-        self.view.places.push((area, target));
+        self.layout.targets.push((area, target));
     }
 
     /// Takes all clicks from what is below.

@@ -10,7 +10,7 @@ use crate::format;
 
 /// What a chart shows and how far back.
 pub(super) fn title(canvas: &Canvas<'_>, what: &str) -> Line<'static> {
-    let window = match canvas.app.shop.chart_window() {
+    let window = match canvas.app.shop.chart_range() {
         Some(window) => format!(", last {}", format::duration(window)),
         None => ", since first seen".to_owned(),
     };
@@ -21,7 +21,7 @@ pub(super) fn title(canvas: &Canvas<'_>, what: &str) -> Line<'static> {
 pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let Some(track) = app.books.track(item) else { return };
+    let Some(track) = app.books.history(item) else { return };
     let now_stock = app.books.get(item).map_or(0, |book| book.stock.get());
     let all = track.points.iter().map(|(_, stock)| *stock);
     let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
@@ -35,7 +35,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     if bars == 0 || rows == 0 {
         return;
     }
-    let values = track.history(app.shop.chart_window(), bars, app.now.elapsed);
+    let values = track.sample(app.shop.chart_range(), bars, app.now.elapsed);
     let cut = canvas.glyphs().ellipsis;
     let level_of = |stock: u32| {
         let levels = u64::from(rows) * 8;
@@ -79,7 +79,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
             &line,
         );
     }
-    let window = match app.shop.chart_window() {
+    let window = match app.shop.chart_range() {
         Some(window) => format!("-{}", format::duration(window)),
         None => "start".to_owned(),
     };

@@ -15,7 +15,7 @@ const CHART_ROWS: u16 = 4;
 /// Draws it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let focused = app.focus == Focus::Detail && app.overlays.is_empty();
+    let focused = app.shop.focus == Focus::Detail && app.overlays.is_empty();
     let inner = canvas.panel(area, "Book", &Line::default(), focused);
     canvas.place(area, Target::Pane(Focus::Detail));
     let inner = Rect {
@@ -90,9 +90,9 @@ fn facts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
     lines.push(fact("Number", book.item.to_string()));
     lines.push(fact("Cost", format::amount(u64::from(book.cost.cents()))));
     let stock = book.stock.get();
-    let track = canvas.app.books.track(book.item);
+    let track = canvas.app.books.history(book.item);
     let peak = track.map_or(stock, |track| track.peak);
-    let (style, arrow) = match track.and_then(|track| track.flash) {
+    let (style, arrow) = match track.and_then(|track| track.highlight) {
         Some((_, true)) => (palette.rose, canvas.glyphs().up),
         Some((_, false)) => (palette.fell, canvas.glyphs().down),
         None => (palette.text, ""),

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, below};
-use crate::app::{Chip, Link, Target};
+use crate::app::{Chip, StreamState, Target};
 use crate::format;
 
 /// The widest that the name of a service is.
@@ -152,12 +152,15 @@ fn store(canvas: &mut Canvas<'_>, area: Rect) {
     let id = connection
         .store
         .map_or_else(|| "not known yet".to_owned(), |store| store.to_string());
-    let (events, style) = match (connection.chip(app.books.is_held(), app.now.elapsed), &connection.link) {
-        _ if let Some(why) = &connection.ended => (format!("closed for good: {why}"), palette.bad),
+    let (events, style) = match (
+        connection.chip(app.books.is_frozen(), app.now.elapsed),
+        &connection.stream,
+    ) {
+        _ if let Some(why) = &connection.store_closed => (format!("closed for good: {why}"), palette.bad),
         (Chip::Live | Chip::Frozen, _) => ("arrive as they happen".to_owned(), palette.good),
-        (_, Link::Live) => ("the front-end lost its catalog".to_owned(), palette.warn),
-        (_, Link::Waiting { why, .. }) => (why.clone(), palette.warn),
-        (_, Link::Connecting { .. }) => ("connecting".to_owned(), palette.warn),
+        (_, StreamState::Live) => ("the front-end lost its catalog".to_owned(), palette.warn),
+        (_, StreamState::Waiting { reason: why, .. }) => (why.clone(), palette.warn),
+        (_, StreamState::Connecting { .. }) => ("connecting".to_owned(), palette.warn),
     };
     let lines = [
         fact(
@@ -168,11 +171,11 @@ fn store(canvas: &mut Canvas<'_>, area: Rect) {
         ),
         fact(canvas, "Store", &id, palette.text),
         fact(canvas, "Events", &events, style),
-        fact(canvas, "Address", &app.url, palette.text),
+        fact(canvas, "Address", &app.connection.url, palette.text),
         fact(
             canvas,
             "Moves",
-            &format!("{} since the start", format::thousands(connection.moves)),
+            &format!("{} since the start", format::thousands(connection.stock_events)),
             palette.text,
         ),
     ];
