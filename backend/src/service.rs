@@ -169,7 +169,7 @@ impl Service {
 
     /// Says when its store is closed for good, and why; never where it has none.
     pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.catalog.as_ref().map(|catalog| catalog.ended())
+        self.catalog.as_ref().map(|catalog| catalog.store_closed())
     }
 
     /// Stops accepting, finishes what is in hand within the grace, writes a checkpoint.
