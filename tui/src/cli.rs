@@ -35,7 +35,7 @@ pub struct Cli {
     pub shop: ShopArgs,
     /// How the screen looks.
     #[command(flatten)]
-    pub look: LookArgs,
+    pub display: DisplayArgs,
     /// What to do; without it the interactive shop opens.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -76,10 +76,10 @@ impl ShopArgs {
 /// How the screen looks.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Screen")]
-pub struct LookArgs {
+pub struct DisplayArgs {
     /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = Colour::Auto)]
-    pub color: Colour,
+    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
     /// Draw with plain ASCII only
     #[arg(long, global = true)]
     pub ascii: bool,
@@ -102,27 +102,27 @@ pub struct LookArgs {
 
 impl Cli {
     /// Takes from the configuration file what neither a flag nor a variable says.
-    pub fn adopt(&mut self, config: Config) {
+    pub fn apply(&mut self, config: Config) {
         // An empty variable or flag is not unset: it asks for the user's own store.
         if self.shop.url.is_none() {
             self.shop.url = config.url;
         }
-        let look = &mut self.look;
-        look.usual_theme = config.theme;
-        look.ascii |= config.ascii;
-        look.reduced_motion |= config.reduced_motion;
-        look.no_mouse |= !config.mouse;
-        look.keymap = config.keys;
+        let display = &mut self.display;
+        display.usual_theme = config.theme;
+        display.ascii |= config.ascii;
+        display.reduced_motion |= config.reduced_motion;
+        display.no_mouse |= !config.mouse;
+        display.keymap = config.keys;
     }
 }
 
-impl LookArgs {
+impl DisplayArgs {
     /// The theme that was asked for, or the one that suits the environment.
     pub fn theme(&self) -> Theme {
         let no_color = match self.color {
-            Colour::Auto => std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            Colour::Always => false,
-            Colour::Never => return Theme::Mono,
+            ColorChoice::Auto => std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
+            ColorChoice::Always => false,
+            ColorChoice::Never => return Theme::Mono,
         };
         Theme::choose(self.theme, no_color, self.usual_theme)
     }
@@ -130,7 +130,7 @@ impl LookArgs {
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Colour {
+pub enum ColorChoice {
     /// On a terminal, unless `NO_COLOR` is set.
     Auto,
     /// Always.

@@ -10,7 +10,6 @@ mod load;
 mod machine;
 mod million;
 mod pgbench;
-mod proc;
 mod processes;
 mod redis;
 mod report;

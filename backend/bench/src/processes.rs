@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::proc::{self, Usage};
+use testing::proc::{self, Usage};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -8,7 +8,7 @@ use futures::Stream;
 use tokio_util::sync::CancellationToken;
 
 use super::service::Catalog;
-use crate::http::{Frame, Frames, write_event_by};
+use crate::http::{Frame, FrameStream, write_event_with};
 
 /// A subscriber's position.
 struct Reader {
@@ -19,14 +19,14 @@ struct Reader {
 
 /// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on. A position
 /// beyond the head is lowered to the head, which the client can see in the `hello`.
-pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> Frames {
+pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> FrameStream {
     let head = catalog.head();
     let reader = Reader {
         catalog: Arc::clone(catalog),
         said_hello: false,
         position: after.unwrap_or(head).min(head),
     };
-    Frames::new(frames(reader), stopping)
+    FrameStream::new(frames(reader), stopping)
 }
 
 fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
@@ -58,7 +58,7 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            write_event_by(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
+            write_event_with(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
             self.position = entry.seq;
         }
         Frame::new(frame)

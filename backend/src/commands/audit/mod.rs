@@ -23,11 +23,12 @@ const PAGE_ENTRIES: usize = 10_000;
 
 impl Audit {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let report = audit(&self.store)?;
+        let url = self.store.url()?;
+        let report = audit(&url)?;
         if self.json {
-            tell(&report.json(&self.store).to_string())?;
+            tell(&report.json(&url).to_string())?;
         } else {
-            tell(&report.text(&self.store))?;
+            tell(&report.text(&url))?;
         }
         Ok(if report.is_clean() {
             ExitCode::SUCCESS
