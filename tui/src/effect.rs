@@ -27,7 +27,7 @@ pub enum Effect {
         /// Which listing asks; a newer page of the same listing replaces an older one on its way.
         generation: u64,
         /// Which of the listings it is.
-        listing: ListingKind,
+        kind: ListingKind,
         /// What is searched.
         query: Query,
         /// Where the last page ended.

@@ -45,7 +45,7 @@ pub enum Event {
     },
     /// The person did something.
     Input(InputEvent),
-    /// The moment has come that [`crate::app::App::wake_at`] asked for.
+    /// The moment has come that [`crate::app::App::next_wake`] asked for.
     Tick,
     /// A frame was drawn; this is where things stand in it.
     FrameDrawn(FrameLayout),

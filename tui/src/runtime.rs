@@ -24,7 +24,7 @@ use crate::keymap::Keymap;
 use crate::terminal::{Signals, TerminalBackend, TerminalGuard, gone, is_gone};
 use crate::theme::{Appearance, Theme};
 use crate::ui::ScreenView;
-use effects::Runner;
+use effects::EffectRunner;
 use session::Session;
 
 /// How many messages wait at most for the loop; who sends more waits.
@@ -194,7 +194,7 @@ async fn visit<S: TerminalBackend>(
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
     let look = Appearance::new(options.theme, options.ascii, options.reduced_motion);
-    let runner = Runner::new(news, options.data_folder);
+    let runner = EffectRunner::new(news, options.data_folder);
     let mut session = Session::new(terminal, app, look, runner);
     let opening = match opened {
         Some(opened) => {

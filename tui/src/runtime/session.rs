@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, pending};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::effects::Runner;
+use super::effects::EffectRunner;
 use super::{Error, ExitReason, Opened, Opening};
 use crate::app::{App, Screen, update};
 use crate::effect::Effect;
@@ -34,7 +34,7 @@ pub(super) struct Session<S> {
     app: App,
     look: Appearance,
     pane: Option<Box<dyn ScreenView + Send>>,
-    runner: Runner,
+    runner: EffectRunner,
     /// Says when the shop's own store closed for good.
     store_closed: Option<watch::Receiver<Option<String>>>,
     began: Instant,
@@ -47,7 +47,7 @@ pub(super) struct Session<S> {
 }
 
 impl<S: TerminalBackend> Session<S> {
-    pub(super) fn new(terminal: S, app: App, look: Appearance, runner: Runner) -> Self {
+    pub(super) fn new(terminal: S, app: App, look: Appearance, runner: EffectRunner) -> Self {
         let now = Instant::now();
         Self {
             terminal,
@@ -88,7 +88,7 @@ impl<S: TerminalBackend> Session<S> {
     /// Gives the terminal back, then waits for event is being written down.
     pub(super) async fn close(self) {
         drop(self.terminal);
-        self.runner.finish().await;
+        self.runner.shut_down().await;
     }
 
     /// Shows the first frame and lives until it is left.
@@ -212,7 +212,7 @@ impl<S: TerminalBackend> Session<S> {
     fn next_wake(&self) -> Instant {
         // An hour, for want of "never".
         let mut wake = Instant::now() + Duration::from_secs(3_600);
-        if let Some(at) = self.app.wake_at() {
+        if let Some(at) = self.app.next_wake() {
             wake = wake.min((self.began + at).max(self.last_tick + TICK_MIN));
         }
         if self.app.dirty {
@@ -234,7 +234,7 @@ impl<S: TerminalBackend> Session<S> {
             self.look_at_pane()?;
             self.app.dirty |= self.pane.as_mut().is_some_and(|pane| pane.has_changed());
         }
-        let due = self.app.wake_at().is_some_and(|at| at <= self.began.elapsed());
+        let due = self.app.next_wake().is_some_and(|at| at <= self.began.elapsed());
         if due {
             self.last_tick = Instant::now();
             self.take_in(Event::Tick)?;

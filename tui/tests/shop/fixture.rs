@@ -80,7 +80,7 @@ impl Fixture {
     /// Lets time pass, with all the ticks that are asked for on the way.
     pub(crate) fn pass(&mut self, millis: u64) {
         let end = self.elapsed + Duration::from_millis(millis);
-        while let Some(at) = self.app.wake_at().filter(|at| *at <= end) {
+        while let Some(at) = self.app.next_wake().filter(|at| *at <= end) {
             self.elapsed = at.max(self.elapsed + Duration::from_millis(1));
             self.tell(Event::Tick);
         }
@@ -152,14 +152,14 @@ impl Fixture {
             .collect()
     }
 
-    pub(crate) fn page_wish(&self, listing: ListingKind) -> Option<(u64, Query)> {
+    pub(crate) fn page_wish(&self, kind: ListingKind) -> Option<(u64, Query)> {
         self.wishes.iter().rev().find_map(|wish| match wish {
             Effect::LoadPage {
                 generation,
-                listing: asked,
+                kind: asked,
                 query,
                 ..
-            } if *asked == listing => Some((*generation, query.clone())),
+            } if *asked == kind => Some((*generation, query.clone())),
             _ => None,
         })
     }

@@ -90,7 +90,7 @@ fn a_quiet_shop_asks_for_no_more_frames() {
     let mut shop = Fixture::stocked(100, 30);
     shop.pass(10_000);
     shop.app.dirty = false;
-    assert_eq!(shop.app.wake_at(), None);
+    assert_eq!(shop.app.next_wake(), None);
     shop.moved(999, 1, -1, 41);
     assert!(!shop.app.dirty, "a book that stands nowhere moved");
     shop.moved(1, 399, -1, 42);
