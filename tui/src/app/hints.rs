@@ -107,9 +107,9 @@ impl App {
     fn hint_label(&self, command: Command) -> &'static str {
         match command {
             Command::Back if self.is_at_home() => "quit",
-            Command::Freeze if self.is_frozen() => "let go",
+            Command::Freeze if self.is_frozen() => "unfreeze",
             Command::StartStop if self.autopilot.status.running => "stop",
-            Command::Pause if self.autopilot.status.paused => "go on",
+            Command::Pause if self.autopilot.status.paused => "resume",
             _ => command.info().label,
         }
     }
