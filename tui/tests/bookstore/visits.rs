@@ -1,6 +1,8 @@
 //! Whole visits: the real program on a real pseudo-terminal, at its own store or at a front-end that answers as told.
 #![cfg(unix)]
 
+use backend::all_in_one::AllInOne;
+use backend::settings::{AdminToken, AllInOneSettings};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::process::Signal;
@@ -237,21 +239,13 @@ fn a_server_that_goes_and_comes_back_is_followed_again() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let open = |listen: &str| {
-        let free = "127.0.0.1:0".parse().unwrap();
-        let settings = backend::all::Settings {
-            catalog: backend::service::CatalogSettings {
-                store: format!("csv:{}", folder.path().display()).parse().unwrap(),
-                edit: backend::store::EditPolicy::Refuse,
-                books: backend::catalog::InitialCatalog::BuiltIn,
-                token: None,
-            },
+        let store = format!("csv:{}", folder.path().display()).parse().unwrap();
+        let grace = std::time::Duration::from_millis(100);
+        let settings = AllInOneSettings {
             listen: listen.parse().unwrap(),
-            catalog_listen: free,
-            order_listen: free,
-            grace: std::time::Duration::from_millis(100),
-            share_token: false,
+            ..AllInOneSettings::on_free_ports(store, AdminToken::default(), grace)
         };
-        runtime.block_on(backend::all::All::open(settings)).unwrap()
+        runtime.block_on(AllInOne::open(&settings)).unwrap()
     };
     let all = open("127.0.0.1:0");
     let url = all.url();
