@@ -178,7 +178,7 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
             assert_eq!(stream.recv().await.unwrap().frame, expected);
         }
         assert_eq!(shop.reconnects.load(std::sync::atomic::Ordering::Relaxed), reconnects);
-        assert_eq!(shop.subscribe(None).await.hello.store, store_after);
+        assert_eq!(shop.live.subscribe(None).unwrap().hello.store, store_after);
     }
 }
 
