@@ -167,7 +167,7 @@ fn place(text: &str, at: usize, why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Key, KeyEvent};
+    use crate::input::{Key, KeyEvent};
 
     #[test]
     fn an_empty_file_changes_nothing() {

@@ -18,9 +18,9 @@ const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// One step of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
-pub enum Line {
+pub enum Record {
     /// It is about to be sent.
-    Placed(Placed),
+    Placed(PlacedOrder),
     /// It was decided.
     Settled {
         /// The proof.
@@ -32,7 +32,7 @@ pub enum Line {
 
 /// An order as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Placed {
+pub struct PlacedOrder {
     /// Its id, which is its idempotency key.
     pub order: OrderId,
     /// The book.
@@ -60,7 +60,7 @@ pub struct Closed {
     /// Its id.
     pub order: OrderId,
     /// How.
-    pub end: End,
+    pub reason: CloseReason,
     /// In a sentence.
     pub detail: String,
     /// What was on the shelf, where it was sold out.
@@ -73,7 +73,7 @@ pub struct Closed {
 /// The ends that have no receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum End {
+pub enum CloseReason {
     /// The shelf held too few copies.
     SoldOut,
     /// It was refused for another reason.
@@ -84,9 +84,9 @@ pub enum End {
 
 /// What an earlier session left.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Memory {
+pub struct JournalContents {
     /// The steps, oldest first.
-    pub lines: Vec<Line>,
+    pub records: Vec<Record>,
     /// Lines that made no sense: the tail that a crash tore, mostly.
     pub skipped: usize,
 }
@@ -119,7 +119,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error`] when the system refuses.
-    pub fn open(folder: &Path) -> Result<(Self, Memory), Error> {
+    pub fn open(folder: &Path) -> Result<(Self, JournalContents), Error> {
         let path = folder.join("orders.jsonl");
         fs::create_dir_all(folder).map_err(error("make", folder))?;
         let mut options = OpenOptions::new();
@@ -133,11 +133,11 @@ impl Journal {
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(error("sync", folder))?;
-        let mut memory = Memory::default();
+        let mut contents = JournalContents::default();
         for line in text.lines().filter(|line| !line.trim().is_empty()) {
             match serde_json::from_str(line) {
-                Ok(line) => memory.lines.push(line),
-                Err(_) => memory.skipped += 1,
+                Ok(line) => contents.records.push(line),
+                Err(_) => contents.skipped += 1,
             }
         }
         let torn = !text.is_empty() && !text.ends_with('\n');
@@ -146,7 +146,7 @@ impl Journal {
                 path,
                 inner: Mutex::new(Inner { file, torn }),
             },
-            memory,
+            contents,
         ))
     }
 
@@ -154,7 +154,7 @@ impl Journal {
     ///
     /// # Errors
     /// [`Error`] when the system refuses; the line may then be there in part, and counts as not written.
-    pub fn append(&self, line: &Line) -> Result<(), Error> {
+    pub fn append(&self, line: &Record) -> Result<(), Error> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = Vec::new();
         if inner.torn {
@@ -198,8 +198,8 @@ fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn placed() -> Line {
-        Line::Placed(Placed {
+    fn placed() -> Record {
+        Record::Placed(PlacedOrder {
             order: "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e".parse().unwrap(),
             item: ItemNumber::try_from(2).unwrap(),
             title: "RPCs for Dummies".into(),
@@ -215,15 +215,15 @@ mod tests {
     #[test]
     fn what_was_written_is_there_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
-        let (journal, memory) = Journal::open(folder.path()).unwrap();
-        assert_eq!(memory, Memory::default());
+        let (journal, contents) = Journal::open(folder.path()).unwrap();
+        assert_eq!(contents, JournalContents::default());
         journal.append(&placed()).unwrap();
         drop(journal);
-        let (_, memory) = Journal::open(folder.path()).unwrap();
+        let (_, contents) = Journal::open(folder.path()).unwrap();
         assert_eq!(
-            memory,
-            Memory {
-                lines: vec![placed()],
+            contents,
+            JournalContents {
+                records: vec![placed()],
                 skipped: 0
             }
         );
@@ -233,14 +233,14 @@ mod tests {
     fn a_torn_last_line_is_skipped_and_does_not_spoil_the_next() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("orders.jsonl"), b"{\"step\":\"pla").unwrap();
-        let (journal, memory) = Journal::open(folder.path()).unwrap();
-        assert_eq!(memory.skipped, 1);
+        let (journal, contents) = Journal::open(folder.path()).unwrap();
+        assert_eq!(contents.skipped, 1);
         journal.append(&placed()).unwrap();
-        let (_, memory) = Journal::open(folder.path()).unwrap();
+        let (_, contents) = Journal::open(folder.path()).unwrap();
         assert_eq!(
-            memory,
-            Memory {
-                lines: vec![placed()],
+            contents,
+            JournalContents {
+                records: vec![placed()],
                 skipped: 1
             }
         );

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::str::FromStr;
 
-use crate::app::Command;
-use crate::event::{Key, KeyEvent};
+use crate::command::Command;
+use crate::input::{Key, KeyEvent};
 
 /// Keys with names rather than signs: how the help writes them, and the other words that the configuration file may use.
 const NAMED: [(Key, &str, &[&str]); 15] = [
@@ -109,7 +109,7 @@ impl Default for Keymap {
             names: HashMap::new(),
         };
         for command in Command::ALL {
-            let chords = command.about().keys.split(' ').filter_map(|key| key.parse().ok());
+            let chords = command.info().keys.split(' ').filter_map(|key| key.parse().ok());
             keymap.bind(command, chords.collect());
         }
         keymap
@@ -217,8 +217,8 @@ mod tests {
     fn the_keys_that_the_help_names_are_the_keys_that_work() {
         let keymap = Keymap::default();
         for wanted in Command::ALL {
-            assert_eq!(keymap.keys(wanted), wanted.about().keys);
-            for name in wanted.about().keys.split(' ') {
+            assert_eq!(keymap.keys(wanted), wanted.info().keys);
+            for name in wanted.info().keys.split(' ') {
                 assert_eq!(press(&keymap, name), Some(wanted), "{name}");
                 assert_eq!(chord(name).to_string(), name);
             }

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use common::client::Error;
-use common::wire::{Book, BookPage, Health, Receipt, Topics};
+use common::wire::{Book, BookPage, Health, Hello, Receipt, StockEvent, Topics};
 use common::{ItemNumber, OrderId, Seq, Timestamp};
 
-use crate::app::{Flight, View};
-use crate::event::Event;
+use crate::app::autopilot::RunStatus;
+use crate::app::layout::FrameLayout;
+use crate::input::InputEvent;
 use crate::journal;
-use crate::live::News;
 
 /// A moment: on the clock that never jumps, for waiting, and on the wall, for showing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,79 +25,111 @@ pub struct Now {
 pub struct Message {
     /// When.
     pub now: Now,
-    /// What.
-    pub what: What,
+    /// Event.
+    pub event: Event,
 }
 
 /// What happened.
 #[derive(Debug)]
-pub enum What {
+pub enum Event {
     /// The first frame stands; the world may be asked now.
     Started,
     /// The store is open.
-    Opened {
+    ShopOpened {
         /// What to call it.
-        place: String,
+        store_name: String,
         /// The shop's address.
         url: String,
         /// Whether the autopilot can be used, or why not.
         autopilot: Result<(), String>,
     },
     /// The person did something.
-    Input(Event),
+    Input(InputEvent),
     /// The moment has come that [`crate::app::App::wake_at`] asked for.
     Tick,
     /// A frame was drawn; this is where things stand in it.
-    Drawn(View),
-    /// News of the event stream.
-    Live(News),
+    FrameDrawn(FrameLayout),
+    /// StreamEvent of the event stream.
+    Stream(StreamEvent),
     /// The orders on disk were read, or could not be.
-    Remembered(Result<journal::Memory, String>),
+    JournalLoaded(Result<journal::JournalContents, String>),
     /// An answer to [`crate::effect::Effect::LoadTopics`].
-    Topics(Result<Topics, Error>),
+    TopicsLoaded(Result<Topics, Error>),
     /// An answer to [`crate::effect::Effect::LoadPage`].
-    Page {
+    PageLoaded {
         /// Which listing asked.
         generation: u64,
         /// The books, and the `seq` they were read at where the answer says so.
         result: Result<(BookPage, Option<Seq>), Error>,
     },
     /// An answer to [`crate::effect::Effect::LoadBook`].
-    Book {
+    BookLoaded {
         /// Which book was asked for.
         item: ItemNumber,
         /// The book.
         result: Result<Book, Error>,
     },
     /// An answer to [`crate::effect::Effect::Buy`].
-    Bought {
+    BuyCompleted {
         /// Which order.
         order: OrderId,
         /// Its receipt.
         result: Result<Receipt, Error>,
     },
     /// The order could not be written down, so it was not sent.
-    NotRecorded {
+    BuyNotRecorded {
         /// Which order.
         order: OrderId,
         /// What the disk said.
-        why: String,
+        reason: String,
     },
-    /// An answer to [`crate::effect::Effect::AskOrder`].
-    Order {
+    /// An answer to [`crate::effect::Effect::FindOrder`].
+    OrderLoaded {
         /// Which order.
         order: OrderId,
         /// Its receipt.
         result: Result<Receipt, Error>,
     },
     /// Whether the front-end is ready.
-    Health(Result<Health, Error>),
+    HealthLoaded(Result<Health, Error>),
     /// What the front-end counts, in the text format of Prometheus.
-    Metrics(Result<String, Error>),
+    MetricsLoaded(Result<String, Error>),
     /// The autopilot does something else now.
-    Flight(Flight),
+    AutopilotChanged(RunStatus),
     /// The shop's own store closed for good.
-    StoreEnded(String),
+    StoreClosed(String),
     /// Something to tell the person.
     Notice(String),
+}
+
+/// What the screen is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamEvent {
+    /// A connection is being made; the first attempt after a good connection is number 1.
+    Connecting {
+        /// Which attempt.
+        attempt: u32,
+    },
+    /// It stands.
+    Connected {
+        /// Whose ledger it is, and where that stands.
+        hello: Hello,
+        /// Whether everything since the last event follows; else only what comes from now on.
+        resumed: bool,
+    },
+    /// A stock moved.
+    StockChanged(StockEvent),
+    /// Everything must be read afresh.
+    Resync(Seq),
+    /// Whether the front-end has its catalog.
+    Upstream(bool),
+    /// It broke, or was not made.
+    Disconnected {
+        /// The attempt that comes next.
+        attempt: u32,
+        /// How long until then.
+        retry_in: Duration,
+        /// What happened.
+        reason: String,
+    },
 }

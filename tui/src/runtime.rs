@@ -1,6 +1,7 @@
 //! The loop: takes in everything that happened, changes the state, draws once. At most thirty frames a second, none
 //! without a change, and nothing here ever waits for the network.
 
+mod effects;
 mod session;
 
 use std::future::pending;
@@ -16,13 +17,14 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, Screen};
-use crate::effect::Runner;
-use crate::event::Event;
+use crate::connect;
+pub use crate::effect::ExitReason;
+use crate::input::InputEvent;
 use crate::keymap::Keymap;
-use crate::place;
-use crate::terminal::{Guard, Signals, Stage, gone, is_gone};
-use crate::theme::{Look, Theme};
-use crate::ui::Pane;
+use crate::terminal::{Signals, TerminalBackend, TerminalGuard, gone, is_gone};
+use crate::theme::{Appearance, Theme};
+use crate::ui::ScreenView;
+use effects::Runner;
 use session::Session;
 
 /// How many messages wait at most for the loop; who sends more waits.
@@ -35,17 +37,17 @@ pub struct Opened {
     /// The shop.
     pub shop: ShopClient,
     /// What the header calls the store.
-    pub place: String,
+    pub store_name: String,
     /// Says when the shop's own store closed for good, and why; the shop stays usable for reading.
-    pub ended: Option<watch::Receiver<Option<String>>>,
+    pub store_closed: Option<watch::Receiver<Option<String>>>,
     /// What is told first.
     pub notices: Vec<String>,
     /// The autopilot's screen, where there is one.
-    pub autopilot: Option<Box<dyn Pane + Send>>,
+    pub autopilot: Option<Box<dyn ScreenView + Send>>,
 }
 
 /// A shop that is being opened.
-pub type Opening = BoxFuture<'static, Result<Opened, place::Error>>;
+pub type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
 
 /// How the shop is opened.
 pub struct Options {
@@ -66,7 +68,7 @@ pub struct Options {
     /// Which key is which command.
     pub keymap: Keymap,
     /// Leaves the shop when it is done.
-    pub leave: Option<BoxFuture<'static, ()>>,
+    pub exit_when: Option<BoxFuture<'static, ()>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -82,7 +84,7 @@ impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Opened")
             .field("shop", &self.shop)
-            .field("place", &self.place)
+            .field("store_name", &self.store_name)
             .finish_non_exhaustive()
     }
 }
@@ -96,19 +98,6 @@ impl Opened {
     }
 }
 
-/// How the shop was left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// By the person, step by step.
-    Quietly,
-    /// By Ctrl-C or by a signal.
-    Interrupted,
-    /// Because there is no person any more: the terminal hung up, or the input ended.
-    HungUp,
-    /// Because [`Options::leave`] was done.
-    Done,
-}
-
 /// Why the shop ended other than by being left.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -117,7 +106,7 @@ pub enum Error {
     Terminal(#[from] io::Error),
     /// The shop did not open.
     #[error(transparent)]
-    Place(#[from] place::Error),
+    Connect(#[from] connect::Error),
     /// A part of the program panicked; what it said stands above.
     #[error("the shop had to close because of a fault in it")]
     Panicked,
@@ -127,40 +116,40 @@ pub enum Error {
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(options: Options) -> Result<Left, Error> {
+pub async fn run(options: Options) -> Result<ExitReason, Error> {
     match run_here(options).await {
         // What failed is only how it was noticed first.
-        Err(Error::Terminal(error)) if is_gone(&error) => Ok(Left::HungUp),
+        Err(Error::Terminal(error)) if is_gone(&error) => Ok(ExitReason::HungUp),
         ended => ended,
     }
 }
 
-async fn run_here(options: Options) -> Result<Left, Error> {
+async fn run_here(options: Options) -> Result<ExitReason, Error> {
     // Before the terminal is taken: a signal must not end the program while it is ours.
     let signals = Signals::new()?;
-    let stage = Guard::take(options.mouse)?;
+    let terminal = TerminalGuard::acquire(options.mouse)?;
     let (typed, input) = mpsc::channel(MESSAGES_MAX);
     let reader = tokio::spawn(read_keys(typed));
-    let ended = visit(stage, input, options, signals).await;
+    let ended = visit(terminal, input, options, signals).await;
     reader.abort();
     ended
 }
 
-/// Opens the shop on any stage with any input; returns when it is left or the input ends.
+/// Opens the shop on any terminal with any input; returns when it is left or the input ends.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn serve<S: Stage>(
-    stage: S,
-    input: mpsc::Receiver<io::Result<Event>>,
+pub async fn serve<S: TerminalBackend>(
+    terminal: S,
+    input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
-) -> Result<Left, Error> {
-    visit(stage, input, options, Signals::new()?).await
+) -> Result<ExitReason, Error> {
+    visit(terminal, input, options, Signals::new()?).await
 }
 
 /// Reads the terminal until it is gone, in a task of its own: the library's stream wakes only whoever polled it first, so
 /// nobody else may poll it.
-async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
+async fn read_keys(typed: mpsc::Sender<io::Result<InputEvent>>) {
     // The stream panics where the terminal cannot be read any more; asked this way, the library says so.
     if let Err(error) = crossterm::event::poll(Duration::ZERO) {
         let _ = typed.send(Err(error)).await;
@@ -175,7 +164,7 @@ async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
             () = &mut gone => return,
         };
         let event = match event {
-            Some(Ok(event)) => Event::from_crossterm(event).map(Ok),
+            Some(Ok(event)) => InputEvent::from_crossterm(event).map(Ok),
             Some(Err(error)) => Some(Err(error)),
             None => return,
         };
@@ -187,12 +176,12 @@ async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
     }
 }
 
-async fn visit<S: Stage>(
-    stage: S,
-    input: mpsc::Receiver<io::Result<Event>>,
+async fn visit<S: TerminalBackend>(
+    terminal: S,
+    input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
     signals: Signals,
-) -> Result<Left, Error> {
+) -> Result<ExitReason, Error> {
     let (news, inbox) = mpsc::channel(MESSAGES_MAX);
     let mut opening = options.opening;
     // One that is open already is named in the first frame.
@@ -204,9 +193,9 @@ async fn visit<S: Stage>(
     let mut app = App::new(NOT_OPEN, "", options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
-    let look = Look::new(options.theme, options.ascii, options.reduced_motion);
+    let look = Appearance::new(options.theme, options.ascii, options.reduced_motion);
     let runner = Runner::new(news, options.data_folder);
-    let mut session = Session::new(stage, app, look, runner);
+    let mut session = Session::new(terminal, app, look, runner);
     let opening = match opened {
         Some(opened) => {
             session.open(opened)?;
@@ -214,7 +203,7 @@ async fn visit<S: Stage>(
         }
         None => opening,
     };
-    let leave = options.leave.unwrap_or_else(|| pending().boxed());
+    let leave = options.exit_when.unwrap_or_else(|| pending().boxed());
     let ended = session.live_on(input, inbox, opening, signals, leave).await;
     session.close().await;
     ended

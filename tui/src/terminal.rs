@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 
 /// Something to draw on. The shop's loop knows no more of a terminal than this, so that the same shop can be served over
 /// another transport.
-pub trait Stage {
+pub trait TerminalBackend {
     /// Width and height in cells.
     ///
     /// # Errors
@@ -38,7 +38,7 @@ pub trait Stage {
     ///
     /// # Errors
     /// What the terminal answered.
-    fn wipe(&mut self) -> io::Result<()>;
+    fn clear(&mut self) -> io::Result<()>;
 
     /// Puts a text on the clipboard of whoever sits there.
     ///
@@ -56,7 +56,7 @@ pub trait Stage {
     ///
     /// # Errors
     /// What the terminal answered.
-    fn retake(&mut self) -> io::Result<()>;
+    fn reacquire(&mut self) -> io::Result<()>;
 }
 
 /// Whether the terminal is ours and must be given back.
@@ -67,48 +67,48 @@ static HOOK: Once = Once::new();
 
 /// The terminal of this process while it is ours.
 #[derive(Debug)]
-pub struct Guard {
+pub struct TerminalGuard {
     terminal: Terminal<CrosstermBackend<BufWriter<Output>>>,
     mouse: bool,
 }
 
-impl Guard {
+impl TerminalGuard {
     /// Takes the terminal: raw mode, alternate screen, bracketed paste, and the mouse where it is wanted.
     ///
     /// # Errors
     /// What the system said, mostly that this is no terminal.
-    pub fn take(mouse: bool) -> io::Result<Self> {
+    pub fn acquire(mouse: bool) -> io::Result<Self> {
         HOOK.call_once(|| {
             let previous = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
                 if TAKEN.load(Ordering::SeqCst) {
-                    give_back();
+                    restore();
                     PANICKED.notify_one();
                 }
                 previous(panic);
             }));
         });
-        // Our own mono theme honours NO_COLOR; the library would write resets instead that wipe bold and underlined.
+        // Our own mono theme honours NO_COLOR; the library would write resets instead that clear bold and underlined.
         force_color_output(true);
         enter(mouse)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, Output(io::stdout())));
         match Terminal::new(backend) {
             Ok(terminal) => Ok(Self { terminal, mouse }),
             Err(error) => {
-                give_back();
+                restore();
                 Err(error)
             }
         }
     }
 }
 
-impl Drop for Guard {
+impl Drop for TerminalGuard {
     fn drop(&mut self) {
-        give_back();
+        restore();
     }
 }
 
-/// Standard output while the terminal is ours. What is written later leads nowhere: it would reach the shell's screen, and
+/// Standard output while the terminal is ours. Event is written later leads nowhere: it would reach the shell's screen, and
 /// the library panics when it cannot show the cursor of a terminal that is gone.
 #[derive(Debug)]
 struct Output(Stdout);
@@ -131,7 +131,7 @@ impl Write for Output {
     }
 }
 
-impl Stage for Guard {
+impl TerminalBackend for TerminalGuard {
     fn size(&mut self) -> io::Result<(u16, u16)> {
         self.terminal.size().map(|size| (size.width, size.height))
     }
@@ -145,8 +145,8 @@ impl Stage for Guard {
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
 
-    fn wipe(&mut self) -> io::Result<()> {
-        wipe(&mut self.terminal)
+    fn clear(&mut self) -> io::Result<()> {
+        clear(&mut self.terminal)
     }
 
     fn copy(&mut self, text: &str) -> io::Result<()> {
@@ -154,20 +154,20 @@ impl Stage for Guard {
     }
 
     async fn suspend(&mut self) -> io::Result<()> {
-        give_back();
+        restore();
         stop().await;
-        self.retake()
+        self.reacquire()
     }
 
-    fn retake(&mut self) -> io::Result<()> {
+    fn reacquire(&mut self) -> io::Result<()> {
         enter(self.mouse)?;
-        wipe(&mut self.terminal)
+        clear(&mut self.terminal)
     }
 }
 
 /// The library's own `clear` asks the terminal where the cursor is and waits for the answer; a resize to the same size
 /// clears without asking.
-pub(crate) fn wipe<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
+pub(crate) fn clear<B: Backend>(terminal: &mut Terminal<B>) -> Result<(), B::Error> {
     let size = terminal.size()?;
     terminal.resize(ratatui::layout::Rect::new(0, 0, size.width, size.height))
 }
@@ -183,13 +183,13 @@ fn enter(mouse: bool) -> io::Result<()> {
         Ok(())
     });
     if taken.is_err() {
-        give_back();
+        restore();
     }
     taken
 }
 
 /// Undoes everything; what fails is gone anyway.
-fn give_back() {
+fn restore() {
     if !TAKEN.swap(false, Ordering::SeqCst) {
         return;
     }

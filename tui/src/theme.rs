@@ -66,7 +66,7 @@ impl FromStr for Theme {
 
 /// How everything on the screen looks.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub struct Appearance {
     /// The colours.
     pub palette: Palette,
     /// The signs.
@@ -75,7 +75,7 @@ pub struct Look {
     pub reduced_motion: bool,
 }
 
-impl Look {
+impl Appearance {
     /// In that theme, with plain ASCII signs where the terminal has no others.
     pub fn new(theme: Theme, ascii: bool, reduced_motion: bool) -> Self {
         Self {

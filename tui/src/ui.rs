@@ -11,26 +11,31 @@ mod header;
 mod input;
 mod orders;
 mod overlay;
-pub mod pane;
 mod reading;
 mod services;
 mod shop;
+mod view;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
 
-pub use pane::Pane;
+pub use view::ScreenView;
 
-use crate::app::{App, Overlay, Room, Screen, View};
-use crate::theme::Look;
+use crate::app::{App, Breakpoint, FrameLayout, Overlay, Screen};
+use crate::theme::Appearance;
 use canvas::Canvas;
 
 /// Draws the whole frame.
-pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, pane: Option<&mut (dyn Pane + Send + 'static)>) -> View {
+pub fn draw(
+    frame: &mut Frame<'_>,
+    app: &App,
+    look: &Appearance,
+    pane: Option<&mut (dyn ScreenView + Send + 'static)>,
+) -> FrameLayout {
     let area = frame.area();
-    if app.room() == Room::None {
+    if app.breakpoint() == Breakpoint::TooSmall {
         too_small(frame, app, look);
-        return View::default();
+        return FrameLayout::default();
     }
     let [top, body, status, hints] = Layout::vertical([
         Constraint::Length(2),
@@ -78,14 +83,14 @@ pub fn draw(frame: &mut Frame<'_>, app: &App, look: &Look, pane: Option<&mut (dy
 
 /// What stands at the autopilot's place while there is none.
 fn autopilot(canvas: &mut Canvas<'_>, area: Rect) {
-    if let Err(why) = &canvas.app.autopilot {
+    if let Err(why) = &canvas.app.autopilot.available {
         let area = area.inner(Margin::new(2, 1));
         let sentence = format!("The shoppers come in later: {why}.");
         canvas.paragraph(area, &sentence, canvas.palette().dim);
     }
 }
 
-fn too_small(frame: &mut Frame<'_>, app: &App, look: &Look) {
+fn too_small(frame: &mut Frame<'_>, app: &App, look: &Appearance) {
     let area = frame.area();
     let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
     let (columns, rows) = app.size;

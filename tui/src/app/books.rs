@@ -6,10 +6,10 @@ use std::time::Duration;
 use common::wire::{Book, StockEvent};
 use common::{ItemNumber, text};
 
-use super::track::Track;
+use super::stock_history::StockHistory;
 
 /// How long a number that moved stands out.
-pub(super) const FLASH: Duration = Duration::from_millis(700);
+pub(super) const HIGHLIGHT_TIME: Duration = Duration::from_millis(700);
 /// The most moves kept that are newer than a page still on its way, and while the screen is held still.
 const MOVES_MAX: usize = 10_000;
 
@@ -17,26 +17,26 @@ const MOVES_MAX: usize = 10_000;
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     known: HashMap<ItemNumber, Book>,
-    tracks: HashMap<ItemNumber, Track>,
+    histories: HashMap<ItemNumber, StockHistory>,
     /// Moves of books that are not known, which a page on its way may show older than they are.
     early: HashMap<ItemNumber, StockEvent>,
     /// What stands out, and until when.
-    flashes: VecDeque<(Duration, ItemNumber)>,
+    highlights: VecDeque<(Duration, ItemNumber)>,
     /// Moves that wait while the screen is held still.
     held: Option<BTreeMap<ItemNumber, StockEvent>>,
 }
 
 /// What became of a move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moved {
+pub enum StockChange {
     /// The book stands in no list.
-    Elsewhere,
+    Unlisted,
     /// It was known already, or waits until the screen moves again.
-    Unseen,
+    Hidden,
     /// The number moved. `ask` when more than the number may have changed.
-    Shown {
+    Visible {
         /// Whether the book must be read again.
-        ask: bool,
+        reload: bool,
     },
 }
 
@@ -47,8 +47,8 @@ impl Books {
     }
 
     /// What its stock did.
-    pub fn track(&self, item: ItemNumber) -> Option<&Track> {
-        self.tracks.get(&item)
+    pub fn history(&self, item: ItemNumber) -> Option<&StockHistory> {
+        self.histories.get(&item)
     }
 
     /// The newest stock, even while the screen is held still.
@@ -58,8 +58,8 @@ impl Books {
             .or_else(|| self.get(item).map(|book| book.stock.get()))
     }
 
-    /// Takes in a book that was read. What is known of its stock from a later moment is kept.
-    pub fn take_in(&mut self, book: Book, now: Duration) {
+    /// Takes in a book that was read. Event is known of its stock from a later moment is kept.
+    pub fn upsert(&mut self, book: Book, now: Duration) {
         let mut book = cleaned(book);
         let item = book.item;
         if let Some(early) = self.early.get(&item).filter(|early| early.seq > book.seq) {
@@ -76,17 +76,17 @@ impl Books {
     /// Forgets a book that is gone.
     pub fn remove(&mut self, item: ItemNumber) {
         self.known.remove(&item);
-        self.tracks.remove(&item);
+        self.histories.remove(&item);
     }
 
     /// Keeps only the books that still stand somewhere.
-    pub fn keep(&mut self, items: &HashSet<ItemNumber>) {
+    pub fn retain(&mut self, items: &HashSet<ItemNumber>) {
         self.known.retain(|item, _| items.contains(item));
-        self.tracks.retain(|item, _| items.contains(item));
+        self.histories.retain(|item, _| items.contains(item));
     }
 
     /// No page is on its way any more: what is read from now on is newer than every move so far.
-    pub fn forget_early(&mut self) {
+    pub fn clear_early_events(&mut self) {
         self.early.clear();
     }
 
@@ -99,71 +99,71 @@ impl Books {
     }
 
     /// Takes in a move.
-    pub fn moved(&mut self, moved: StockEvent, now: Duration) -> Moved {
+    pub fn apply(&mut self, moved: StockEvent, now: Duration) -> StockChange {
         let Some(book) = self.known.get_mut(&moved.item) else {
             if self.early.len() < MOVES_MAX {
                 self.early.insert(moved.item, moved);
             }
-            return Moved::Elsewhere;
+            return StockChange::Unlisted;
         };
         if moved.seq <= book.seq {
-            return Moved::Unseen;
+            return StockChange::Hidden;
         }
         if let Some(held) = &mut self.held {
             held.insert(moved.item, moved);
-            return Moved::Unseen;
+            return StockChange::Hidden;
         }
         let before = book.stock.get();
         (book.stock, book.seq) = (moved.stock, moved.seq);
         self.note(moved.item, Some(before), moved.stock.get(), now);
         // Title or cost changed, or the book may have been withdrawn.
-        Moved::Shown {
-            ask: moved.change == 0 || moved.stock.get() == 0,
+        StockChange::Visible {
+            reload: moved.change == 0 || moved.stock.get() == 0,
         }
     }
 
     /// Holds the screen still, or lets it move again and shows what happened meanwhile.
-    pub fn hold(&mut self, still: bool, now: Duration) {
-        if still {
+    pub fn set_frozen(&mut self, frozen: bool, now: Duration) {
+        if frozen {
             self.held.get_or_insert_with(BTreeMap::new);
         } else if let Some(held) = self.held.take() {
             for moved in held.into_values() {
-                self.moved(moved, now);
+                self.apply(moved, now);
             }
         }
     }
 
     /// Whether the screen is held still.
-    pub fn is_held(&self) -> bool {
+    pub fn is_frozen(&self) -> bool {
         self.held.is_some()
     }
 
     /// Ends what stood out long enough.
     pub fn fade(&mut self, now: Duration) {
-        while let Some((_, item)) = self.flashes.pop_front_if(|(until, _)| *until <= now) {
-            if let Some(track) = self.tracks.get_mut(&item)
-                && track.flash.is_some_and(|(until, _)| until <= now)
+        while let Some((_, item)) = self.highlights.pop_front_if(|(until, _)| *until <= now) {
+            if let Some(track) = self.histories.get_mut(&item)
+                && track.highlight.is_some_and(|(until, _)| until <= now)
             {
-                track.flash = None;
+                track.highlight = None;
             }
         }
     }
 
     /// When the next number stops standing out.
     pub fn wake_at(&self) -> Option<Duration> {
-        self.flashes.front().map(|(until, _)| *until)
+        self.highlights.front().map(|(until, _)| *until)
     }
 
     fn note(&mut self, item: ItemNumber, before: Option<u32>, stock: u32, now: Duration) {
-        let track = self.tracks.entry(item).or_default();
+        let track = self.histories.entry(item).or_default();
         track.peak = track.peak.max(stock);
         if before == Some(stock) && !track.points.is_empty() {
             return;
         }
         track.push(now, stock);
         if let Some(before) = before {
-            track.flash = Some((now + FLASH, stock > before));
-            self.flashes.push_back((now + FLASH, item));
+            track.highlight = Some((now + HIGHLIGHT_TIME, stock > before));
+            self.highlights.push_back((now + HIGHLIGHT_TIME, item));
         }
     }
 }
@@ -206,13 +206,13 @@ mod tests {
     fn a_page_that_was_on_its_way_never_takes_a_stock_back() {
         let mut books = Books::default();
         let item = book(0, 0).item;
-        assert_eq!(books.moved(moved(9, 7), Duration::ZERO), Moved::Elsewhere);
-        books.take_in(book(10, 5), Duration::ZERO);
+        assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Unlisted);
+        books.upsert(book(10, 5), Duration::ZERO);
         assert_eq!(books.stock(item), Some(9));
-        books.moved(moved(8, 8), Duration::ZERO);
-        books.take_in(book(10, 5), Duration::ZERO);
+        books.apply(moved(8, 8), Duration::ZERO);
+        books.upsert(book(10, 5), Duration::ZERO);
         assert_eq!(books.stock(item), Some(8));
-        assert_eq!(books.moved(moved(9, 7), Duration::ZERO), Moved::Unseen);
+        assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Hidden);
         assert_eq!(books.get(item).unwrap().title, "A\u{fffd}[2J");
     }
 
@@ -220,12 +220,12 @@ mod tests {
     fn a_screen_held_still_catches_up_when_it_is_let_go() {
         let mut books = Books::default();
         let item = book(0, 0).item;
-        books.take_in(book(10, 5), Duration::ZERO);
-        books.hold(true, Duration::ZERO);
-        books.moved(moved(9, 6), Duration::ZERO);
+        books.upsert(book(10, 5), Duration::ZERO);
+        books.set_frozen(true, Duration::ZERO);
+        books.apply(moved(9, 6), Duration::ZERO);
         assert_eq!(books.get(item).map(|book| book.stock.get()), Some(10));
         assert_eq!(books.stock(item), Some(9));
-        books.hold(false, Duration::ZERO);
+        books.set_frozen(false, Duration::ZERO);
         assert_eq!(books.get(item).map(|book| book.stock.get()), Some(9));
     }
 }

@@ -6,7 +6,7 @@ use common::{Seq, StoreId};
 
 /// How the event stream stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Link {
+pub enum StreamState {
     /// It is being made.
     Connecting {
         /// Which attempt.
@@ -19,38 +19,47 @@ pub enum Link {
         /// Which attempt.
         attempt: u32,
         /// When.
-        until: Duration,
+        retry_at: Duration,
         /// What happened to the last one.
-        why: String,
+        reason: String,
     },
 }
 
 /// The connection to the shop.
 #[derive(Debug, Clone)]
 pub struct Connection {
+    /// What the header calls the store.
+    pub store_name: String,
+    /// The shop's address; empty while the store is still being opened.
+    pub url: String,
     /// The event stream.
-    pub link: Link,
+    pub stream: StreamState,
     /// Whose ledger it is, once it has said so.
     pub store: Option<StoreId>,
     /// The newest entry that is known.
     pub head: Seq,
     /// Whether the front-end has its catalog.
-    pub source_live: bool,
+    pub upstream_live: bool,
     /// Why the shop's own store is closed for good.
-    pub ended: Option<String>,
-    /// How many moves arrived.
-    pub moves: u64,
+    pub store_closed: Option<String>,
+    /// The entry from which on the event stream is complete.
+    pub(super) live_from: Seq,
+    /// How many stock events arrived.
+    pub stock_events: u64,
 }
 
 impl Default for Connection {
     fn default() -> Self {
         Self {
-            link: Link::Connecting { attempt: 1 },
+            store_name: String::new(),
+            url: String::new(),
+            live_from: Seq::ZERO,
+            stream: StreamState::Connecting { attempt: 1 },
             store: None,
             head: Seq::ZERO,
-            source_live: true,
-            ended: None,
-            moves: 0,
+            upstream_live: true,
+            store_closed: None,
+            stock_events: 0,
         }
     }
 }
@@ -78,34 +87,34 @@ pub enum Chip {
 impl Connection {
     /// What the header says.
     pub fn chip(&self, frozen: bool, now: Duration) -> Chip {
-        if self.ended.is_some() {
+        if self.store_closed.is_some() {
             return Chip::Offline;
         }
-        match self.link {
-            Link::Connecting { attempt: 1 } => Chip::Connecting,
-            Link::Connecting { attempt } => Chip::Reconnecting { seconds: 0, attempt },
-            Link::Waiting { attempt, until, .. } => {
-                let left = until.saturating_sub(now);
+        match self.stream {
+            StreamState::Connecting { attempt: 1 } => Chip::Connecting,
+            StreamState::Connecting { attempt } => Chip::Reconnecting { seconds: 0, attempt },
+            StreamState::Waiting { attempt, retry_at, .. } => {
+                let left = retry_at.saturating_sub(now);
                 let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
                 Chip::Reconnecting { seconds, attempt }
             }
-            Link::Live if !self.source_live => Chip::Offline,
-            Link::Live if frozen => Chip::Frozen,
-            Link::Live => Chip::Live,
+            StreamState::Live if !self.upstream_live => Chip::Offline,
+            StreamState::Live if frozen => Chip::Frozen,
+            StreamState::Live => Chip::Live,
         }
     }
 
     /// Whether changes arrive as they happen.
     pub fn is_live(&self) -> bool {
-        self.link == Link::Live && self.source_live && self.ended.is_none()
+        self.stream == StreamState::Live && self.upstream_live && self.store_closed.is_none()
     }
 
     /// When the countdown shows another second.
     pub fn wake_at(&self, now: Duration) -> Option<Duration> {
-        let Link::Waiting { until, .. } = self.link else {
+        let StreamState::Waiting { retry_at, .. } = self.stream else {
             return None;
         };
-        let left = until.checked_sub(now).filter(|left| !left.is_zero())?;
+        let left = retry_at.checked_sub(now).filter(|left| !left.is_zero())?;
         let step = match left.subsec_nanos() {
             0 => Duration::from_secs(1),
             nanos => Duration::from_nanos(u64::from(nanos)),
@@ -120,13 +129,13 @@ mod tests {
 
     #[test]
     fn the_countdown_rounds_up_and_wakes_at_whole_seconds() {
-        let link = Link::Waiting {
+        let link = StreamState::Waiting {
             attempt: 2,
-            until: Duration::from_millis(2_500),
-            why: String::new(),
+            retry_at: Duration::from_millis(2_500),
+            reason: String::new(),
         };
         let connection = Connection {
-            link,
+            stream: link,
             ..Connection::default()
         };
         assert_eq!(
@@ -144,8 +153,8 @@ mod tests {
     #[test]
     fn a_frozen_screen_still_says_when_the_connection_is_lost() {
         let connection = Connection {
-            link: Link::Live,
-            source_live: false,
+            stream: StreamState::Live,
+            upstream_live: false,
             ..Connection::default()
         };
         assert_eq!(connection.chip(true, Duration::ZERO), Chip::Offline);

@@ -1,6 +1,11 @@
 //! The hint row: the keys that work here and now, out of the list of commands.
 
-use super::{App, Command, Focus, Overlay, Screen, Target};
+use super::layout::Target;
+use super::overlay::Overlay;
+use super::shop::Focus;
+use super::state::App;
+use crate::command::Command;
+use crate::screen::Screen;
 
 /// One entry of the hint row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +17,7 @@ pub struct Hint {
     /// What a click does, where that is something.
     pub target: Option<Target>,
     /// Whether it can run now.
-    pub ready: bool,
+    pub enabled: bool,
 }
 
 impl App {
@@ -22,15 +27,15 @@ impl App {
             keys: keys.to_owned(),
             label: label.to_owned(),
             target: command.map(Target::Command),
-            ready: true,
+            enabled: true,
         };
         match self.overlays.last() {
             Some(Overlay::Buy(dialog)) if dialog.confirmed => vec![fixed("Esc", "close", Some(Command::Close))],
             Some(Overlay::Buy(dialog)) => {
-                let ready = self.objection(dialog).is_none();
+                let ready = self.buy_disabled_reason(dialog).is_none();
                 vec![
                     Hint {
-                        ready,
+                        enabled: ready,
                         ..fixed("y", "buy", None)
                     },
                     fixed("Esc", "cancel", Some(Command::Close)),
@@ -56,7 +61,7 @@ impl App {
                 fixed(self.keymap.keys(Command::Whole), "all", Some(Command::Whole)),
                 fixed(self.keymap.keys(Command::Freeze), "freeze", Some(Command::Freeze)),
             ],
-            None if self.is_finding() => vec![
+            None if self.is_editing_search() => vec![
                 fixed("Enter", "to the list", Some(Command::Open)),
                 fixed("↑ ↓", "choose", None),
                 fixed("Esc", "clear", Some(Command::Close)),
@@ -68,7 +73,7 @@ impl App {
     fn screen_hints(&self) -> Vec<Hint> {
         let common = [Command::Palette, Command::Help, Command::Back];
         let own: &[Command] = match self.screen {
-            Screen::Shop if self.focus == Focus::Topics => {
+            Screen::Shop if self.shop.focus == Focus::Topics => {
                 &[Command::Open, Command::Find, Command::Buy, Command::Refresh]
             }
             Screen::Shop => &[
@@ -101,8 +106,10 @@ impl App {
             .filter(|command| match command {
                 Command::Open => self.can_open(),
                 // Before the first run there is nothing to hold still or to look at more closely.
-                Command::Pause => self.flight.runs,
-                _ if self.screen == Screen::Autopilot && command.about().group == "Charts" => self.flight.flew,
+                Command::Pause => self.autopilot.status.running,
+                _ if self.screen == Screen::Autopilot && command.info().group == "Charts" => {
+                    self.autopilot.status.has_run
+                }
                 _ => true,
             })
             .chain(reconnect)
@@ -116,14 +123,14 @@ impl App {
                     .unwrap_or_default()
                     .to_owned(),
                 label: match command {
-                    Command::Back if self.is_at_the_door() => "quit".to_owned(),
-                    Command::Freeze if self.is_held() => "let go".to_owned(),
-                    Command::StartStop if self.flight.runs => "stop".to_owned(),
-                    Command::Pause if self.flight.paused => "go on".to_owned(),
-                    _ => command.about().label.to_owned(),
+                    Command::Back if self.is_at_home() => "quit".to_owned(),
+                    Command::Freeze if self.is_frozen() => "let go".to_owned(),
+                    Command::StartStop if self.autopilot.status.running => "stop".to_owned(),
+                    Command::Pause if self.autopilot.status.paused => "go on".to_owned(),
+                    _ => command.info().label.to_owned(),
                 },
                 target: Some(Target::Command(command)),
-                ready: command.objection(self).is_none(),
+                enabled: command.disabled_reason(self).is_none(),
             })
             .collect()
     }

@@ -1,20 +1,25 @@
 //! Where a key, a click, the wheel or a pasted text goes.
 
-use super::finding::{Typed, paste_into, type_into};
-use super::{App, Command, Overlay, Picker, Screen, Target, palette};
+use super::layout::Target;
+use super::overlay::{Overlay, Picker};
+use super::shop::Focus;
+use super::state::App;
+use super::text_input::{Typed, paste_into, type_into};
+use crate::command::{Command, palette};
 use crate::effect::Effect;
-use crate::event::{Deed, Event, Key, KeyEvent, Pointer};
+use crate::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
+use crate::screen::Screen;
 
 /// How many rows the wheel moves.
 const WHEEL_ROWS: usize = 3;
 
 impl App {
-    pub(super) fn input(&mut self, event: Event) -> Vec<Effect> {
+    pub(super) fn input(&mut self, event: InputEvent) -> Vec<Effect> {
         match event {
-            Event::Key(key) => self.key(key),
-            Event::Pointer(pointer) => self.pointer(pointer),
-            Event::Paste(text) => self.paste(&text),
-            Event::Resized { columns, rows } => {
+            InputEvent::Key(key) => self.key(key),
+            InputEvent::Mouse(mouse) => self.mouse(mouse),
+            InputEvent::Paste(text) => self.paste(&text),
+            InputEvent::Resized { columns, rows } => {
                 self.size = (columns, rows);
                 Vec::new()
             }
@@ -48,7 +53,7 @@ impl App {
                 ) => self.run(command, Some(key.key)),
                 _ => Vec::new(),
             },
-            None if self.is_finding() => self.find_key(key),
+            None if self.is_editing_search() => self.find_key(key),
             None => match self.keymap.command(key) {
                 Some(command) => self.run(command, Some(key.key)),
                 None => Vec::new(),
@@ -57,8 +62,8 @@ impl App {
     }
 
     /// Whether keys go into the filter's text.
-    pub fn is_finding(&self) -> bool {
-        self.screen == Screen::Shop && self.shop.find.as_ref().is_some_and(|find| find.editing)
+    pub fn is_editing_search(&self) -> bool {
+        self.screen == Screen::Shop && self.shop.search.as_ref().is_some_and(|find| find.editing)
     }
 
     fn palette_key(&mut self, key: KeyEvent) -> Vec<Effect> {
@@ -89,7 +94,7 @@ impl App {
 
     fn run_from_palette(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
         let overlay = self.overlays.pop();
-        if command.objection(self).is_some() {
+        if command.disabled_reason(self).is_some() {
             // The row says why; the palette stays to choose another.
             self.overlays.extend(overlay);
             return Vec::new();
@@ -144,21 +149,21 @@ impl App {
     }
 
     fn paste_into_find(&mut self, text: &str) -> Vec<Effect> {
-        match &mut self.shop.find {
+        match &mut self.shop.search {
             Some(find) if find.editing && self.screen == Screen::Shop => paste_into(&mut find.input, text),
             _ => return Vec::new(),
         }
         self.find_changed()
     }
 
-    fn pointer(&mut self, pointer: Pointer) -> Vec<Effect> {
-        let Some(target) = self.view.at(pointer.column, pointer.row) else {
+    fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+        let Some(target) = self.layout.at(mouse.column, mouse.row) else {
             return Vec::new();
         };
-        match pointer.deed {
-            Deed::Click => self.click(target),
-            Deed::WheelUp => self.wheel(target, true),
-            Deed::WheelDown => self.wheel(target, false),
+        match mouse.action {
+            MouseAction::Click => self.click(target),
+            MouseAction::WheelUp => self.wheel(target, true),
+            MouseAction::WheelDown => self.wheel(target, false),
         }
     }
 
@@ -168,21 +173,21 @@ impl App {
             Target::Command(Command::Open) if matches!(self.overlays.last(), Some(Overlay::Palette(_))) => {
                 self.palette_key(KeyEvent::plain(Key::Enter))
             }
-            Target::Command(Command::Open) if self.is_finding() => self.find_key(KeyEvent::plain(Key::Enter)),
+            Target::Command(Command::Open) if self.is_editing_search() => self.find_key(KeyEvent::plain(Key::Enter)),
             Target::Command(command) => self.run(command, None),
             Target::Pane(focus) => {
                 self.leave_text();
-                self.focus = focus;
+                self.shop.focus = focus;
                 Vec::new()
             }
             Target::Topic(index) => {
                 self.leave_text();
-                self.focus = super::Focus::Topics;
+                self.shop.focus = Focus::Topics;
                 self.open_topic(index)
             }
             Target::Book(row) => {
                 self.leave_text();
-                self.focus = super::Focus::Books;
+                self.shop.focus = Focus::Books;
                 if self.shop.cursor == row {
                     return self.run(Command::Open, None);
                 }
@@ -208,7 +213,7 @@ impl App {
     }
 
     fn leave_text(&mut self) {
-        if let Some(find) = &mut self.shop.find {
+        if let Some(find) = &mut self.shop.search {
             find.editing = false;
         }
     }
@@ -222,7 +227,7 @@ impl App {
             }
         };
         match target {
-            Target::Topic(_) | Target::Pane(super::Focus::Topics) => {
+            Target::Topic(_) | Target::Pane(Focus::Topics) => {
                 let last = self
                     .shop
                     .topics
@@ -231,7 +236,7 @@ impl App {
                     .map_or(0, |topics| topics.len().saturating_sub(1));
                 self.open_topic(step(self.shop.topic).min(last))
             }
-            Target::Book(_) | Target::Pane(super::Focus::Books) => self.select_book(step(self.shop.cursor)),
+            Target::Book(_) | Target::Pane(Focus::Books) => self.select_book(step(self.shop.cursor)),
             Target::Order(_) => {
                 self.orders.selected = step(self.orders.selected).min(self.orders.list.len().saturating_sub(1));
                 Vec::new()
@@ -255,7 +260,7 @@ impl App {
                 self.scroll_routes(step);
                 Vec::new()
             }
-            Target::Tab(_) | Target::Command(_) | Target::Pane(super::Focus::Detail) | Target::Nothing => Vec::new(),
+            Target::Tab(_) | Target::Command(_) | Target::Pane(Focus::Detail) | Target::Nothing => Vec::new(),
         }
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use common::wire::BookPage;
 use common::{ItemNumber, Seq};
 
-use super::data::Data;
-use crate::effect::{Effect, Query, Slot};
+use super::remote_data::RemoteData;
+use crate::effect::{Effect, ListingKind, Query};
 
 /// The most books one list holds; whoever wants others narrows the search.
 pub(super) const BOOKS_MAX: usize = 20_000;
@@ -20,7 +20,7 @@ pub struct Listing {
     /// What it shows.
     pub query: Query,
     /// Which of the two it is.
-    pub slot: Slot,
+    pub listing: ListingKind,
     /// Answers to an older question than this are ignored.
     pub generation: u64,
     /// The books, in the shop's order.
@@ -30,7 +30,7 @@ pub struct Listing {
     /// The oldest state that any page was read at.
     pub read_seq: Option<Seq>,
     /// How the reading stands.
-    pub data: Data<()>,
+    pub data: RemoteData<()>,
     listed: HashSet<ItemNumber>,
     refill: Option<Refill>,
 }
@@ -45,15 +45,15 @@ struct Refill {
 
 impl Listing {
     /// An empty one, and the question for its first page.
-    pub fn open(slot: Slot, query: Query, generation: u64, now: Duration) -> (Self, Effect) {
+    pub fn open(listing: ListingKind, query: Query, generation: u64, now: Duration) -> (Self, Effect) {
         let mut listing = Self {
             query,
-            slot,
+            listing,
             generation,
             items: Vec::new(),
             next: None,
             read_seq: None,
-            data: Data::default(),
+            data: RemoteData::default(),
             listed: HashSet::new(),
             refill: None,
         };
@@ -97,12 +97,12 @@ impl Listing {
     }
 
     /// Takes in a page; the question for the next one where the list is still being read afresh.
-    pub fn arrived(&mut self, page: &BookPage, seq: Option<Seq>, now: Duration) -> Option<Effect> {
+    pub fn page_loaded(&mut self, page: &BookPage, seq: Option<Seq>, now: Duration) -> Option<Effect> {
         self.read_seq = match (self.read_seq, seq) {
             (Some(oldest), Some(seq)) => Some(oldest.min(seq)),
             (oldest, seq) => oldest.or(seq),
         };
-        self.data.arrived((), now);
+        self.data.succeed((), now);
         let items = page.books.iter().map(|book| book.item);
         let Some(refill) = &mut self.refill else {
             self.items.extend(items.filter(|item| self.listed.insert(*item)));
@@ -128,10 +128,10 @@ impl Listing {
     }
 
     fn ask(&mut self, after: Option<String>, now: Duration) -> Effect {
-        self.data.asked(now);
+        self.data.start(now);
         Effect::LoadPage {
             generation: self.generation,
-            slot: self.slot,
+            listing: self.listing,
             query: self.query.clone(),
             after,
         }
@@ -168,12 +168,12 @@ mod tests {
 
     #[test]
     fn pages_follow_one_another_one_at_a_time() {
-        let (mut listing, _) = Listing::open(Slot::Shelf, Query::Topic("t".into()), 1, Duration::ZERO);
+        let (mut listing, _) = Listing::open(ListingKind::Topic, Query::Topic("t".into()), 1, Duration::ZERO);
         assert_eq!(listing.more(Duration::ZERO), None, "the first page is on its way");
-        listing.arrived(&page(1..101, Some("100")), Some(Seq(5)), Duration::ZERO);
+        listing.page_loaded(&page(1..101, Some("100")), Some(Seq(5)), Duration::ZERO);
         assert_eq!(after(listing.more(Duration::ZERO)).as_deref(), Some("100"));
         assert_eq!(listing.more(Duration::ZERO), None);
-        listing.arrived(&page(100..151, None), Some(Seq(4)), Duration::ZERO);
+        listing.page_loaded(&page(100..151, None), Some(Seq(4)), Duration::ZERO);
         assert_eq!(
             (listing.items.len(), listing.is_whole(), listing.read_seq),
             (150, true, Some(Seq(4)))
@@ -182,14 +182,14 @@ mod tests {
 
     #[test]
     fn a_list_read_afresh_stays_as_it_was_until_the_new_one_is_whole() {
-        let (mut listing, _) = Listing::open(Slot::Shelf, Query::Topic("t".into()), 1, Duration::ZERO);
-        listing.arrived(&page(1..101, Some("100")), None, Duration::ZERO);
+        let (mut listing, _) = Listing::open(ListingKind::Topic, Query::Topic("t".into()), 1, Duration::ZERO);
+        listing.page_loaded(&page(1..101, Some("100")), None, Duration::ZERO);
         listing.more(Duration::ZERO);
-        listing.arrived(&page(101..201, Some("200")), None, Duration::ZERO);
+        listing.page_loaded(&page(101..201, Some("200")), None, Duration::ZERO);
         listing.refresh(2, Duration::ZERO);
-        let next = listing.arrived(&page(1..101, Some("100")), None, Duration::ZERO);
+        let next = listing.page_loaded(&page(1..101, Some("100")), None, Duration::ZERO);
         assert_eq!((after(next).as_deref(), listing.items.len()), (Some("100"), 200));
-        listing.arrived(&page(101..151, None), None, Duration::ZERO);
+        listing.page_loaded(&page(101..151, None), None, Duration::ZERO);
         assert_eq!((listing.items.len(), listing.is_whole()), (150, true));
     }
 }

@@ -16,15 +16,15 @@ const LOG_MAX: usize = 500;
 
 /// How a notice is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
+pub enum Severity {
     /// Good to know.
-    Plain,
+    Info,
     /// It worked.
-    Good,
+    Success,
     /// Take care.
-    Warn,
+    Warning,
     /// It failed.
-    Bad,
+    Error,
 }
 
 /// One notice.
@@ -33,7 +33,7 @@ pub struct Notice {
     /// When it came.
     pub at: Timestamp,
     /// How it is meant.
-    pub tone: Tone,
+    pub severity: Severity,
     /// What it says, clean.
     pub text: String,
 }
@@ -49,17 +49,17 @@ pub struct Notices {
 
 impl Notices {
     /// Tells the person something.
-    pub fn tell(&mut self, tone: Tone, text: &str, now: Now) {
+    pub fn push(&mut self, severity: Severity, text: &str, now: Now) {
         let notice = Notice {
             at: now.wall,
-            tone,
+            severity,
             text: text::sanitize(text).into_owned(),
         };
         if self.log.len() >= LOG_MAX {
             self.log.pop_front();
         }
         self.log.push_back(notice.clone());
-        let stands = if matches!(tone, Tone::Bad | Tone::Warn) {
+        let stands = if matches!(severity, Severity::Error | Severity::Warning) {
             TROUBLE_STANDS
         } else {
             STANDS

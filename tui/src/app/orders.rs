@@ -6,14 +6,14 @@ use std::time::Duration;
 use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
-use super::Data;
-use crate::journal::Placed;
+use super::remote_data::RemoteData;
+use crate::journal::PlacedOrder;
 
 /// The most orders kept on the screen; older ones stay in the file.
 pub(super) const ORDERS_MAX: usize = 2_000;
 /// The shortest and the longest wait before an unsettled order is asked for again.
-const ASK_MIN: Duration = Duration::from_millis(250);
-const ASK_MAX: Duration = Duration::from_secs(8);
+const CHECK_MIN: Duration = Duration::from_millis(250);
+const CHECK_MAX: Duration = Duration::from_secs(8);
 
 /// The orders' screen.
 #[derive(Debug, Clone, Default)]
@@ -25,31 +25,33 @@ pub struct Orders {
     /// Whether its receipt is shown in place of the list, where there is no room for both.
     pub open: bool,
     /// How the reading of earlier orders stands.
-    pub memory: Data<()>,
+    pub journal: RemoteData<()>,
+    /// The id of the next order; the caller of [`super::update`] puts a fresh one here when it was taken.
+    pub spare_id: Option<OrderId>,
 }
 
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
     /// As it was sent.
-    pub placed: Placed,
+    pub placed: PlacedOrder,
     /// What became of it.
-    pub state: State,
+    pub state: OrderState,
     /// Whether one of its requests may have had an effect that nobody told us of.
-    pub(super) uncertain: bool,
+    pub(super) may_have_applied: bool,
     /// How often it was asked for.
-    pub(super) asks: u32,
+    pub(super) checks: u32,
     /// When it is asked for next.
-    pub(super) ask_at: Option<Duration>,
+    pub(super) next_check_at: Option<Duration>,
     /// Whether a question is on its way.
-    pub(super) asking: bool,
+    pub(super) check_in_flight: bool,
 }
 
 /// What became of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum State {
+pub enum OrderState {
     /// It was sent, or is being written down before that.
-    OnItsWay {
+    Sending {
         /// Since when.
         since: Duration,
     },
@@ -77,10 +79,10 @@ pub enum State {
     },
 }
 
-impl State {
+impl OrderState {
     /// Whether nothing more will become of it.
-    pub fn is_settled(&self) -> bool {
-        !matches!(self, Self::OnItsWay { .. } | Self::Unknown { .. })
+    pub fn is_final(&self) -> bool {
+        !matches!(self, Self::Sending { .. } | Self::Unknown { .. })
     }
 
     pub(super) fn of(receipt: Receipt) -> Self {
@@ -96,21 +98,21 @@ impl State {
 
 impl Purchase {
     /// An order in that state.
-    pub fn new(placed: Placed, state: State) -> Self {
+    pub fn new(placed: PlacedOrder, state: OrderState) -> Self {
         Self {
             placed,
             state,
-            uncertain: false,
-            asks: 0,
-            ask_at: None,
-            asking: false,
+            may_have_applied: false,
+            checks: 0,
+            next_check_at: None,
+            check_in_flight: false,
         }
     }
 
-    pub(super) fn ask_later(&mut self, now: Duration) {
-        let wait = ASK_MIN.saturating_mul(1 << self.asks.min(5)).min(ASK_MAX);
-        self.asks = self.asks.saturating_add(1);
-        self.ask_at = Some(now + wait);
+    pub(super) fn schedule_check(&mut self, now: Duration) {
+        let wait = CHECK_MIN.saturating_mul(1 << self.checks.min(5)).min(CHECK_MAX);
+        self.checks = self.checks.saturating_add(1);
+        self.next_check_at = Some(now + wait);
     }
 
     pub(super) fn deadline_passed(&self, now: Timestamp, margin_ms: u64) -> bool {
@@ -130,14 +132,14 @@ impl Orders {
 
     /// How many are not settled.
     pub fn unsettled(&self) -> usize {
-        self.list.iter().filter(|purchase| !purchase.state.is_settled()).count()
+        self.list.iter().filter(|purchase| !purchase.state.is_final()).count()
     }
 
     /// Whether somebody waits for an answer at this moment.
     pub(super) fn is_anything_on_its_way(&self) -> bool {
         self.list
             .iter()
-            .any(|purchase| matches!(purchase.state, State::OnItsWay { .. }) || purchase.asking)
+            .any(|purchase| matches!(purchase.state, OrderState::Sending { .. }) || purchase.check_in_flight)
     }
 
     pub(super) fn push(&mut self, purchase: Purchase) {
@@ -150,6 +152,6 @@ impl Orders {
 
     /// When the next unsettled order is asked for.
     pub(super) fn wake_at(&self) -> Option<Duration> {
-        self.list.iter().filter_map(|purchase| purchase.ask_at).min()
+        self.list.iter().filter_map(|purchase| purchase.next_check_at).min()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::text;
 use common::wire::Health;
 
-use super::data::Data;
+use super::remote_data::RemoteData;
 
 /// How often it is asked while somebody looks.
 pub(super) const POLL: Duration = Duration::from_secs(2);
@@ -19,11 +19,11 @@ const SERVICES_MAX: usize = 16;
 #[derive(Debug, Clone, Default)]
 pub struct Services {
     /// The front-end's health; the error's text where it is up but not ready.
-    pub health: Data<Result<Health, String>>,
+    pub health: RemoteData<Result<Health, String>>,
     /// The services, the front-end first, as they were last told.
     pub list: Vec<Service>,
     /// Its routes.
-    pub routes: Data<Vec<Route>>,
+    pub routes: RemoteData<Vec<Route>>,
     /// When it is asked again.
     pub poll_at: Option<Duration>,
     /// The first row shown.

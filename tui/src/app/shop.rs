@@ -3,36 +3,68 @@
 use std::time::Duration;
 
 use common::ItemNumber;
+use tui_input::Input;
 
-use super::Data;
-use super::finding::Find;
 use super::listing::Listing;
+use super::remote_data::RemoteData;
 
 /// How far back the chart of a stock reaches, in seconds; nothing: as far as is known.
 pub(super) const WINDOWS: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
 
+/// The panes of the shop's screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Focus {
+    /// The topics.
+    #[default]
+    Topics,
+    /// The books.
+    Books,
+    /// One book.
+    Detail,
+}
+
 /// The shop's screen.
 #[derive(Debug, Clone)]
-pub struct Shelves {
+pub struct ShopScreen {
+    /// The pane with the focus.
+    pub focus: Focus,
     /// All topics.
-    pub topics: Data<Vec<Topic>>,
+    pub topics: RemoteData<Vec<Topic>>,
     /// The selected one.
     pub topic: usize,
     /// Its books.
-    pub shelf: Option<Listing>,
+    pub topic_listing: Option<Listing>,
     /// What is looked for, if anything.
-    pub find: Option<Find>,
+    pub search: Option<Search>,
     /// The rows of the books' list.
     pub rows: Vec<ItemNumber>,
     /// How many of the rows come from the shelf; the others were found elsewhere in the shop.
-    pub near: usize,
+    pub local_matches: usize,
     /// The selected row.
     pub cursor: usize,
     /// How the rows are sorted.
     pub sort: Sort,
     /// Which of the windows the charts show.
-    pub window: usize,
+    pub chart_range: usize,
     pub(super) generations: u64,
+}
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct Search {
+    /// The text as it is being typed.
+    pub input: Input,
+    /// Whether keys go into the text; else they move in the list.
+    pub editing: bool,
+    /// What the whole shop has of it.
+    pub results: Option<Listing>,
+}
+
+impl Search {
+    /// The text without blanks around it.
+    pub fn text(&self) -> &str {
+        self.input.value().trim()
+    }
 }
 
 /// One topic.
@@ -41,7 +73,7 @@ pub struct Topic {
     /// As the shop writes it, for asking.
     pub name: String,
     /// Clean, for showing.
-    pub shown: String,
+    pub display_name: String,
     /// How many books it has.
     pub books: u64,
 }
@@ -90,41 +122,46 @@ impl Column {
     }
 }
 
-impl Default for Shelves {
+impl Default for ShopScreen {
     fn default() -> Self {
         Self {
-            topics: Data::default(),
+            focus: Focus::default(),
+            topics: RemoteData::default(),
             topic: 0,
-            shelf: None,
-            find: None,
+            topic_listing: None,
+            search: None,
             rows: Vec::new(),
-            near: 0,
+            local_matches: 0,
             cursor: 0,
             sort: Sort::default(),
             // A minute.
-            window: 1,
+            chart_range: 1,
             generations: 0,
         }
     }
 }
 
-impl Shelves {
+impl ShopScreen {
     /// The selected book.
     pub fn selected(&self) -> Option<ItemNumber> {
         self.rows.get(self.cursor).copied()
     }
 
     /// How far back the charts reach.
-    pub fn chart_window(&self) -> Option<Duration> {
-        WINDOWS.get(self.window).copied().flatten().map(Duration::from_secs)
+    pub fn chart_range(&self) -> Option<Duration> {
+        WINDOWS
+            .get(self.chart_range)
+            .copied()
+            .flatten()
+            .map(Duration::from_secs)
     }
 
     /// The list that the rows are read from now.
     pub fn listing(&self) -> Option<&Listing> {
-        self.find
+        self.search
             .as_ref()
-            .and_then(|find| find.found.as_ref())
-            .or(self.shelf.as_ref())
+            .and_then(|find| find.results.as_ref())
+            .or(self.topic_listing.as_ref())
     }
 
     /// A number for the next question.
@@ -142,7 +179,7 @@ impl Shelves {
 
     /// Both lists, where they are there.
     pub(super) fn listings(&mut self) -> impl Iterator<Item = &mut Listing> {
-        let found = self.find.as_mut().and_then(|find| find.found.as_mut());
-        self.shelf.iter_mut().chain(found)
+        let found = self.search.as_mut().and_then(|find| find.results.as_mut());
+        self.topic_listing.iter_mut().chain(found)
     }
 }

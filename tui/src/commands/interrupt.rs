@@ -1,8 +1,8 @@
-//! SIGINT and SIGTERM: both ask the program to end; and SIGHUP, where it does.
+//! The signals that ask the program to end: SIGINT, SIGTERM and, for a program with a screen, SIGHUP.
 
 use std::io;
 
-/// Waits for any of the signals. From the moment it listens, none of them ends the process by itself.
+/// Listens for these signals. While it listens, none of them ends the process by itself.
 #[derive(Debug)]
 pub struct Interrupt {
     #[cfg(unix)]
@@ -17,7 +17,7 @@ impl Interrupt {
     /// Starts to listen.
     ///
     /// # Errors
-    /// The system's.
+    /// The operating system's.
     #[cfg(unix)]
     pub fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
@@ -28,18 +28,18 @@ impl Interrupt {
         })
     }
 
-    /// Listens to SIGHUP, too. For what lives on a terminal; the rest may have been started to outlive it (`nohup`).
+    /// Listens for SIGHUP, too. Only a program with a screen does: others may have been started with `nohup`.
     ///
     /// # Errors
-    /// The system's.
+    /// The operating system's.
     #[cfg(unix)]
-    pub fn heed_hangup(&mut self) -> io::Result<()> {
+    pub fn listen_for_hangup(&mut self) -> io::Result<()> {
         use tokio::signal::unix::{SignalKind, signal};
         self.hangup = Some(signal(SignalKind::hangup())?);
         Ok(())
     }
 
-    /// The next signal. Dropping the future loses none.
+    /// Waits for the next signal. Cancel-safe.
     #[cfg(unix)]
     pub async fn wait(&mut self) {
         let hangup = async {
@@ -58,22 +58,22 @@ impl Interrupt {
     /// Starts to listen.
     ///
     /// # Errors
-    /// None here; elsewhere the system's.
+    /// None on this system.
     #[cfg(not(unix))]
     pub fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// There is no such signal here.
+    /// Does nothing: this system has no SIGHUP.
     ///
     /// # Errors
     /// None.
     #[cfg(not(unix))]
-    pub fn heed_hangup(&mut self) -> io::Result<()> {
+    pub fn listen_for_hangup(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// The next Ctrl-C.
+    /// Waits for the next Ctrl-C.
     #[cfg(not(unix))]
     pub async fn wait(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {

@@ -9,14 +9,15 @@ use futures::future::{BoxFuture, pending};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::{Error, Left, Opened, Opening};
+use super::effects::Runner;
+use super::{Error, ExitReason, Opened, Opening};
 use crate::app::{App, Screen, update};
-use crate::effect::{Effect, Runner};
-use crate::event::Event;
-use crate::message::{Message, Now, What};
-use crate::terminal::{Signal, Signals, Stage, panicked};
-use crate::theme::Look;
-use crate::ui::{self, Pane};
+use crate::effect::Effect;
+use crate::input::InputEvent;
+use crate::message::{Event, Message, Now};
+use crate::terminal::{Signal, Signals, TerminalBackend, panicked};
+use crate::theme::Appearance;
+use crate::ui::{self, ScreenView};
 
 /// The shortest time between two frames.
 const FRAME: Duration = Duration::from_millis(33);
@@ -29,79 +30,82 @@ const BATCH_MAX: usize = 8_192;
 
 /// A shop that is open.
 pub(super) struct Session<S> {
-    stage: S,
+    terminal: S,
     app: App,
-    look: Look,
-    pane: Option<Box<dyn Pane + Send>>,
+    look: Appearance,
+    pane: Option<Box<dyn ScreenView + Send>>,
     runner: Runner,
     /// Says when the shop's own store closed for good.
-    ended: Option<watch::Receiver<Option<String>>>,
+    store_closed: Option<watch::Receiver<Option<String>>>,
     began: Instant,
     next_frame: Instant,
     /// When the autopilot's screen is asked next whether it changed.
     next_pane_poll: Instant,
     last_tick: Instant,
-    leaving: Option<Left>,
+    exit: Option<ExitReason>,
     suspending: bool,
 }
 
-impl<S: Stage> Session<S> {
-    pub(super) fn new(stage: S, app: App, look: Look, runner: Runner) -> Self {
+impl<S: TerminalBackend> Session<S> {
+    pub(super) fn new(terminal: S, app: App, look: Appearance, runner: Runner) -> Self {
         let now = Instant::now();
         Self {
-            stage,
+            terminal,
             app,
             look,
             pane: None,
             runner,
-            ended: None,
+            store_closed: None,
             began: now,
             next_frame: now,
             next_pane_poll: now,
             last_tick: now,
-            leaving: None,
+            exit: None,
             suspending: false,
         }
     }
 
     /// The shop is open.
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
-        self.take_in(What::Opened {
+        self.take_in(Event::ShopOpened {
             autopilot: opened.has_autopilot(),
             url: opened.shop.url().to_owned(),
-            place: opened.place,
+            store_name: opened.store_name,
         })?;
         for notice in opened.notices {
-            self.take_in(What::Notice(notice))?;
+            self.take_in(Event::Notice(notice))?;
         }
         self.pane = opened.autopilot;
-        self.ended = opened.ended;
+        self.store_closed = opened.store_closed;
         self.runner.open(opened.shop);
-        let ended = self.ended.as_mut().and_then(|ended| ended.borrow_and_update().clone());
-        ended.map_or(Ok(()), |why| self.take_in(What::StoreEnded(why)))
+        let ended = self
+            .store_closed
+            .as_mut()
+            .and_then(|ended| ended.borrow_and_update().clone());
+        ended.map_or(Ok(()), |why| self.take_in(Event::StoreClosed(why)))
     }
 
-    /// Gives the terminal back, then waits for what is being written down.
+    /// Gives the terminal back, then waits for event is being written down.
     pub(super) async fn close(self) {
-        drop(self.stage);
+        drop(self.terminal);
         self.runner.finish().await;
     }
 
     /// Shows the first frame and lives until it is left.
     pub(super) async fn live_on(
         &mut self,
-        mut input: mpsc::Receiver<io::Result<Event>>,
-        mut inbox: mpsc::Receiver<What>,
+        mut input: mpsc::Receiver<io::Result<InputEvent>>,
+        mut inbox: mpsc::Receiver<Event>,
         mut opening: Opening,
         mut signals: Signals,
         mut leave: BoxFuture<'static, ()>,
-    ) -> Result<Left, Error> {
+    ) -> Result<ExitReason, Error> {
         // The first frame waits for nobody.
         self.measure()?;
         self.draw()?;
-        self.take_in(What::Started)?;
+        self.take_in(Event::Started)?;
         loop {
-            if let Some(left) = self.leaving {
+            if let Some(left) = self.exit {
                 return Ok(left);
             }
             if self.suspending {
@@ -113,35 +117,35 @@ impl<S: Stage> Session<S> {
             let wake = self.next_wake();
             tokio::select! {
                 event = input.recv() => match event {
-                    Some(event) => self.take_in(What::Input(event?))?,
+                    Some(event) => self.take_in(Event::Input(event?))?,
                     // Nobody is there any more.
-                    None => return Ok(Left::HungUp),
+                    None => return Ok(ExitReason::HungUp),
                 },
-                Some(what) = inbox.recv() => self.take_in(what)?,
+                Some(event) = inbox.recv() => self.take_in(event)?,
                 () = tokio::time::sleep_until(wake) => self.woke()?,
                 signal = signals.next() => match signal {
-                    Signal::Leave => return Ok(Left::Interrupted),
-                    Signal::HungUp => return Ok(Left::HungUp),
+                    Signal::Leave => return Ok(ExitReason::Interrupted),
+                    Signal::HungUp => return Ok(ExitReason::HungUp),
                     Signal::Continued => self.come_back()?,
                 },
                 opened = &mut opening => {
                     opening = pending().boxed();
                     self.open(opened?)?;
                 }
-                why = closing(&mut self.ended) => self.take_in(What::StoreEnded(why))?,
-                () = &mut leave => return Ok(Left::Done),
+                why = closing(&mut self.store_closed) => self.take_in(Event::StoreClosed(why))?,
+                () = &mut leave => return Ok(ExitReason::Completed),
                 () = panicked() => return Err(Error::Panicked),
             }
             for _ in 0..BATCH_MAX {
-                let Ok(what) = inbox.try_recv() else { break };
-                self.take_in(what)?;
+                let Ok(event) = inbox.try_recv() else { break };
+                self.take_in(event)?;
             }
             for _ in 0..BATCH_MAX {
                 let Ok(event) = input.try_recv() else {
                     break;
                 };
-                self.take_in(What::Input(event?))?;
-                if self.leaving.is_some() || self.suspending {
+                self.take_in(Event::Input(event?))?;
+                if self.exit.is_some() || self.suspending {
                     break;
                 }
             }
@@ -156,18 +160,17 @@ impl<S: Stage> Session<S> {
     }
 
     /// Lets something happen.
-    fn take_in(&mut self, what: What) -> Result<(), Error> {
-        self.app.spare_key.get_or_insert_with(OrderId::generate);
+    fn take_in(&mut self, event: Event) -> Result<(), Error> {
+        self.app.orders.spare_id.get_or_insert_with(OrderId::generate);
         let now = self.now();
         let mut flew = false;
-        for effect in update(&mut self.app, Message { now, what }) {
+        for effect in update(&mut self.app, Message { now, event }) {
             match effect {
-                Effect::Leave => self.leaving = Some(Left::Quietly),
-                Effect::Quit => self.leaving = Some(Left::Interrupted),
+                Effect::Exit(reason) => self.exit = Some(reason),
                 Effect::Suspend => self.suspending = true,
-                Effect::Redraw => self.stage.wipe()?,
-                Effect::Copy(text) => self.stage.copy(&text)?,
-                Effect::Fly(command) => {
+                Effect::Redraw => self.terminal.clear()?,
+                Effect::Copy(text) => self.terminal.copy(&text)?,
+                Effect::AutopilotCommand(command) => {
                     if let Some(pane) = &mut self.pane {
                         pane.run(command);
                     }
@@ -179,10 +182,10 @@ impl<S: Stage> Session<S> {
         if flew { self.look_at_pane() } else { Ok(()) }
     }
 
-    /// Takes in what the autopilot does now.
+    /// Takes in event the autopilot does now.
     fn look_at_pane(&mut self) -> Result<(), Error> {
-        match self.pane.as_ref().map(|pane| pane.flight()) {
-            Some(flight) if flight != self.app.flight => self.take_in(What::Flight(flight)),
+        match self.pane.as_ref().map(|pane| pane.status()) {
+            Some(flight) if flight != self.app.autopilot.status => self.take_in(Event::AutopilotChanged(flight)),
             _ => Ok(()),
         }
     }
@@ -198,9 +201,10 @@ impl<S: Stage> Session<S> {
         let (app, look) = (&self.app, &self.look);
         let pane = self.pane.as_deref_mut();
         let mut view = None;
-        self.stage.draw(|frame| view = Some(ui::draw(frame, app, look, pane)))?;
+        self.terminal
+            .draw(|frame| view = Some(ui::draw(frame, app, look, pane)))?;
         match view {
-            Some(view) => self.take_in(What::Drawn(view)),
+            Some(view) => self.take_in(Event::FrameDrawn(view)),
             None => Ok(()),
         }
     }
@@ -228,36 +232,36 @@ impl<S: Stage> Session<S> {
         if self.shows_pane() && Instant::now() >= self.next_pane_poll {
             self.next_pane_poll = Instant::now() + PANE_POLL;
             self.look_at_pane()?;
-            self.app.dirty |= self.pane.as_mut().is_some_and(|pane| pane.changed());
+            self.app.dirty |= self.pane.as_mut().is_some_and(|pane| pane.has_changed());
         }
         let due = self.app.wake_at().is_some_and(|at| at <= self.began.elapsed());
         if due {
             self.last_tick = Instant::now();
-            self.take_in(What::Tick)?;
+            self.take_in(Event::Tick)?;
         }
         Ok(())
     }
 
     async fn suspend(&mut self) -> Result<(), Error> {
         self.suspending = false;
-        self.stage.suspend().await?;
+        self.terminal.suspend().await?;
         self.app.dirty = true;
         self.measure()
     }
 
     fn come_back(&mut self) -> Result<(), Error> {
-        self.stage.retake()?;
+        self.terminal.reacquire()?;
         self.app.dirty = true;
         self.measure()
     }
 
     /// Takes in the terminal's size.
     fn measure(&mut self) -> Result<(), Error> {
-        let (columns, rows) = self.stage.size()?;
+        let (columns, rows) = self.terminal.size()?;
         if (columns, rows) == self.app.size {
             return Ok(());
         }
-        self.take_in(What::Input(Event::Resized { columns, rows }))
+        self.take_in(Event::Input(InputEvent::Resized { columns, rows }))
     }
 }
 

@@ -25,10 +25,10 @@ struct Columns {
 /// Draws it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let focused = app.focus == Focus::Books && app.overlays.is_empty();
+    let focused = app.shop.focus == Focus::Books && app.overlays.is_empty();
     let finding = app
         .shop
-        .find
+        .search
         .as_ref()
         .filter(|find| find.editing || !find.text().is_empty());
     let title = match finding {
@@ -37,7 +37,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
             let topics = app.shop.topics.value.as_deref().unwrap_or_default();
             topics
                 .get(app.shop.topic)
-                .map_or_else(|| "Books".to_owned(), |topic| topic.shown.clone())
+                .map_or_else(|| "Books".to_owned(), |topic| topic.display_name.clone())
         }
     };
     let remark = remark(canvas);
@@ -62,13 +62,17 @@ fn remark(canvas: &Canvas<'_>) -> Line<'static> {
     if reading.width() > 0 {
         return reading;
     }
-    let found = app.shop.rows.len().saturating_sub(app.shop.near);
-    let searching = app.shop.find.as_ref().is_some_and(|find| !find.text().is_empty());
+    let found = app.shop.rows.len().saturating_sub(app.shop.local_matches);
+    let searching = app.shop.search.as_ref().is_some_and(|find| !find.text().is_empty());
     let whole = app.shop.listing().is_none_or(crate::app::Listing::is_whole);
     let more = if whole { "" } else { "+" };
-    let grouped = |number: usize| format::grouped(u64::try_from(number).unwrap_or(u64::MAX));
+    let grouped = |number: usize| format::thousands(u64::try_from(number).unwrap_or(u64::MAX));
     let text = match (searching, app.shop.rows.len()) {
-        (true, _) => format!("{} here, {}{more} elsewhere", grouped(app.shop.near), grouped(found)),
+        (true, _) => format!(
+            "{} here, {}{more} elsewhere",
+            grouped(app.shop.local_matches),
+            grouped(found)
+        ),
         (false, 0) => return Line::default(),
         (false, all) => format!("{} of {}{more}", grouped(app.shop.cursor + 1), grouped(all)),
     };
@@ -79,11 +83,11 @@ fn rows(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let app = canvas.app;
     let body = below(area);
     let rows = usize::from(body.height);
-    let window = app.view.books.around(app.shop.cursor, rows, app.shop.rows.len());
-    canvas.view.books = window;
+    let window = app.layout.books.around(app.shop.cursor, rows, app.shop.rows.len());
+    canvas.layout.books = window;
     let Some(listing) = app.shop.listing() else { return };
     if app.shop.rows.is_empty() {
-        let empty = if app.shop.find.is_some() {
+        let empty = if app.shop.search.is_some() {
             "No book has such words. Esc clears the search."
         } else {
             "No books on this shelf. Choose another topic, or / to find one."
@@ -127,7 +131,7 @@ fn columns(visible: &[(usize, &Book)], width: usize) -> Columns {
     };
     let item = widest(|book| book.item.to_string(), 2);
     let cost = widest(|book| format::amount(u64::from(book.cost.cents())), 6);
-    let stock = widest(|book| format::grouped(u64::from(book.stock.get())), 6);
+    let stock = widest(|book| format::thousands(u64::from(book.stock.get())), 6);
     let author = if width >= 90 && visible.iter().any(|(_, book)| book.author.is_some()) {
         width / 5
     } else {
@@ -164,15 +168,15 @@ fn head(canvas: &mut Canvas<'_>, area: Rect, columns: &Columns) {
     };
     let mut text = format!(
         " {}  {}  ",
-        format::right(&name(Column::Item, "#"), columns.item, cut),
-        format::left(&name(Column::Title, "Title"), columns.title, cut)
+        format::align_right(&name(Column::Item, "#"), columns.item, cut),
+        format::align_left(&name(Column::Title, "Title"), columns.title, cut)
     );
     if columns.author > 0 {
-        text += &format!("{}  ", format::left("Author", columns.author, cut));
+        text += &format!("{}  ", format::align_left("Author", columns.author, cut));
     }
-    text += &format::right(&name(Column::Cost, "Cost"), columns.cost, cut);
+    text += &format::align_right(&name(Column::Cost, "Cost"), columns.cost, cut);
     text += "  ";
-    text += &format::right(&name(Column::Stock, "Stock"), columns.stock, cut);
+    text += &format::align_right(&name(Column::Stock, "Stock"), columns.stock, cut);
     canvas.text(area, &text, dim);
 }
 
@@ -189,7 +193,7 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
     let mut spans = vec![
         canvas.marker(selected, focused),
         Span::styled(
-            format::right(&book.item.to_string(), columns.item, glyphs.ellipsis),
+            format::align_right(&book.item.to_string(), columns.item, glyphs.ellipsis),
             palette.dim,
         ),
         Span::raw("  "),
@@ -199,16 +203,19 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
     if columns.author > 0 {
         let author = book.author.as_deref().unwrap_or_default();
         spans.push(Span::styled(
-            format::left(author, columns.author, glyphs.ellipsis),
+            format::align_left(author, columns.author, glyphs.ellipsis),
             palette.dim,
         ));
         spans.push(Span::raw("  "));
     }
     let cost = format::amount(u64::from(book.cost.cents()));
-    spans.push(Span::styled(format::right(&cost, columns.cost, glyphs.ellipsis), style));
+    spans.push(Span::styled(
+        format::align_right(&cost, columns.cost, glyphs.ellipsis),
+        style,
+    ));
     spans.push(Span::raw("  "));
-    let track = app.books.track(book.item);
-    let flash = track.and_then(|track| track.flash).map(|(_, rose)| rose);
+    let track = app.books.history(book.item);
+    let flash = track.and_then(|track| track.highlight).map(|(_, rose)| rose);
     let (number, arrow) = match flash {
         Some(true) => (palette.rose, Span::styled(glyphs.up, palette.rose)),
         Some(false) => (palette.fell, Span::styled(glyphs.down, palette.fell)),
@@ -219,10 +226,10 @@ fn line(canvas: &Canvas<'_>, columns: &Columns, row: usize, book: &Book, focused
     let shown = if stock == 0 && columns.stock >= 4 {
         "none".to_owned()
     } else {
-        format::grouped(u64::from(stock))
+        format::thousands(u64::from(stock))
     };
     spans.push(Span::styled(
-        format::right(&shown, columns.stock, glyphs.ellipsis),
+        format::align_right(&shown, columns.stock, glyphs.ellipsis),
         number,
     ));
     spans.push(arrow);
@@ -240,11 +247,11 @@ fn title(canvas: &Canvas<'_>, book: &Book, room: usize, style: ratatui::style::S
     let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
     let left = room.saturating_sub(format::width(&book.title));
     if !elsewhere || left < 8 {
-        return vec![Span::styled(format::left(&book.title, room, cut), style)];
+        return vec![Span::styled(format::align_left(&book.title, room, cut), style)];
     }
     vec![
         Span::styled(book.title.clone(), style),
-        Span::styled(format::left(&topic, left, cut), canvas.palette().dim),
+        Span::styled(format::align_left(&topic, left, cut), canvas.palette().dim),
     ]
 }
 
@@ -255,5 +262,6 @@ fn is_elsewhere(app: &App, book: &Book) -> bool {
         .value
         .as_ref()
         .and_then(|topics| topics.get(app.shop.topic));
-    app.shop.find.is_some() && topic.is_some_and(|topic| topic.shown.to_lowercase() != book.topic.to_lowercase())
+    app.shop.search.is_some()
+        && topic.is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase())
 }

@@ -5,11 +5,11 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
 use super::orders;
-use crate::app::{Dialog, Field, State, Target};
+use crate::app::{BuyDialog, DialogField, OrderState, Target};
 use crate::format;
 
 /// The buying dialog.
-pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &Dialog) {
+pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
     let columns = 56.min(within.width);
     let width = usize::from(columns.saturating_sub(6));
     let lines = if dialog.confirmed {
@@ -52,25 +52,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &Dialog) {
 
 fn fact(canvas: &Canvas<'_>, name: &str, value: Vec<Span<'static>>) -> Line<'static> {
     let mut spans = vec![Span::styled(
-        format::left(name, 10, canvas.glyphs().ellipsis),
+        format::align_left(name, 10, canvas.glyphs().ellipsis),
         canvas.palette().dim,
     )];
     spans.extend(value);
     Line::from(spans)
 }
 
-fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'static>> {
+fn asking(canvas: &mut Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line<'static>> {
     let app = canvas.app;
     let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
     let Some(book) = app.books.get(dialog.item) else {
         return vec![Line::from(Span::styled("The book has left the catalog.", palette.warn))];
     };
     let stock = app.books.stock(dialog.item).unwrap_or(0);
-    let track = app.books.track(dialog.item);
+    let track = app.books.history(dialog.item);
     let flash = track
-        .and_then(|track| track.flash)
+        .and_then(|track| track.highlight)
         .map(|(_, rose)| if rose { palette.rose } else { palette.fell });
-    let money = |cents: u64| format::right(&format::amount(cents), 12, glyphs.ellipsis);
+    let money = |cents: u64| format::align_right(&format::amount(cents), 12, glyphs.ellipsis);
     let mut lines = vec![Line::default()];
     lines.extend(
         format::wrap(&book.title, width, 2, glyphs.ellipsis)
@@ -83,10 +83,10 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
         "Cost",
         vec![Span::styled(money(u64::from(book.cost.cents())), palette.text)],
     ));
-    let focused = dialog.field == Field::Copies;
+    let focused = dialog.field == DialogField::Quantity;
     let style = if focused { palette.accent } else { palette.text };
     let mut copies = vec![Span::styled(
-        format::right(&dialog.quantity.to_string(), 12, glyphs.ellipsis),
+        format::align_right(&dialog.quantity.to_string(), 12, glyphs.ellipsis),
         style,
     )];
     copies.push(Span::styled(
@@ -102,7 +102,7 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
     let total = book.cost.times(dialog.quantity).cents();
     lines.push(fact(canvas, "Total", vec![Span::styled(money(total), palette.strong)]));
     let mut left = vec![Span::styled(
-        format::right(&format::grouped(u64::from(stock)), 12, glyphs.ellipsis),
+        format::align_right(&format::thousands(u64::from(stock)), 12, glyphs.ellipsis),
         flash.unwrap_or(palette.text),
     )];
     left.push(Span::raw("   "));
@@ -112,12 +112,12 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
         width.saturating_sub(26),
     ));
     lines.push(fact(canvas, "Stock", left));
-    let objection = app.objection(dialog).or_else(|| dialog.objection.clone());
+    let objection = app.buy_disabled_reason(dialog).or_else(|| dialog.error.clone());
     let open = app
         .orders
         .list
         .iter()
-        .any(|purchase| purchase.placed.item == dialog.item && !purchase.state.is_settled());
+        .any(|purchase| purchase.placed.item == dialog.item && !purchase.state.is_final());
     let remark = match objection {
         Some(why) => Some((format!("Cannot buy: {why}."), palette.warn)),
         None if open => Some((
@@ -135,7 +135,7 @@ fn asking(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'s
     lines
 }
 
-fn settled(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'static>> {
+fn settled(canvas: &mut Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line<'static>> {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let Some(purchase) = canvas.app.orders.find(dialog.order) else {
         return Vec::new();
@@ -148,8 +148,8 @@ fn settled(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'
     );
     lines.push(Line::default());
     lines.extend(orders::outcome(canvas, purchase, width));
-    if let State::Sold(receipt) = &purchase.state {
-        let copies = format::counted(u64::from(receipt.quantity), "copy").replace("copys", "copies");
+    if let OrderState::Sold(receipt) = &purchase.state {
+        let copies = format::plural(u64::from(receipt.quantity), "copy").replace("copys", "copies");
         let paid = format!("{copies} for {}", format::amount(receipt.total.cents()));
         lines.push(Line::from(Span::styled(paid, palette.text)));
         let order = format::wrap(&receipt.order.to_string(), width, 2, cut);
@@ -163,12 +163,17 @@ fn settled(canvas: &mut Canvas<'_>, dialog: &Dialog, width: usize) -> Vec<Line<'
     lines
 }
 
-fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &Dialog) {
+fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &BuyDialog) {
     let palette = canvas.palette();
     let close = if dialog.confirmed { "Close" } else { "Cancel" };
-    let mut buttons = vec![(Field::Cancel, close, "Esc", true)];
+    let mut buttons = vec![(DialogField::Cancel, close, "Esc", true)];
     if !dialog.confirmed {
-        buttons.push((Field::Buy, "Buy", "y", canvas.app.objection(dialog).is_none()));
+        buttons.push((
+            DialogField::Buy,
+            "Buy",
+            "y",
+            canvas.app.buy_disabled_reason(dialog).is_none(),
+        ));
     }
     let mut x = area.x;
     for (field, name, key, ready) in buttons {

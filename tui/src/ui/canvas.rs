@@ -6,36 +6,36 @@ use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget};
 
-use crate::app::{App, Target, View};
+use crate::app::{App, FrameLayout, Target};
 use crate::format;
-use crate::theme::{Glyphs, Look, Palette};
+use crate::theme::{Appearance, Glyphs, Palette};
 
 /// A frame being drawn.
 pub(super) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub(super) app: &'a App,
-    pub(super) look: &'a Look,
-    pub(super) view: View,
+    pub(super) look: &'a Appearance,
+    pub(super) layout: FrameLayout,
     pub(super) cursor: Option<Position>,
 }
 
 impl<'a> Canvas<'a> {
-    pub(super) fn new(buffer: &'a mut Buffer, app: &'a App, look: &'a Look) -> Self {
-        let view = View {
-            places: Vec::new(),
-            ..app.view.clone()
+    pub(super) fn new(buffer: &'a mut Buffer, app: &'a App, look: &'a Appearance) -> Self {
+        let layout = FrameLayout {
+            targets: Vec::new(),
+            ..app.layout.clone()
         };
         Self {
             buffer,
             app,
             look,
-            view,
+            layout,
             cursor: None,
         }
     }
 
-    pub(super) fn finish(self) -> (View, Option<Position>) {
-        (self.view, self.cursor)
+    pub(super) fn finish(self) -> (FrameLayout, Option<Position>) {
+        (self.layout, self.cursor)
     }
 
     pub(super) fn palette(&self) -> &'a Palette {
@@ -48,7 +48,7 @@ impl<'a> Canvas<'a> {
 
     /// A click there means that.
     pub(super) fn place(&mut self, area: Rect, target: Target) {
-        self.view.places.push((area, target));
+        self.layout.targets.push((area, target));
     }
 
     /// Takes all clicks from what is below.
@@ -65,12 +65,12 @@ impl<'a> Canvas<'a> {
     }
 
     pub(super) fn text(&mut self, area: Rect, text: &str, style: Style) {
-        let fitted = format::fit(text, usize::from(area.width), self.glyphs().ellipsis);
+        let fitted = format::truncate(text, usize::from(area.width), self.glyphs().ellipsis);
         self.line(area, &Line::from(Span::styled(fitted, style)));
     }
 
     pub(super) fn centered(&mut self, area: Rect, text: &str, style: Style) {
-        let fitted = format::fit(text, usize::from(area.width), self.glyphs().ellipsis);
+        let fitted = format::truncate(text, usize::from(area.width), self.glyphs().ellipsis);
         let indent = area.width.saturating_sub(format::cells(format::width(&fitted))) / 2;
         let area = Rect {
             x: area.x + indent,
@@ -130,7 +130,7 @@ impl<'a> Canvas<'a> {
             room
         };
         if !title.is_empty() && area.width > 6 {
-            let title = format::fit(title, title_room, self.glyphs().ellipsis);
+            let title = format::truncate(title, title_room, self.glyphs().ellipsis);
             let span = Line::from(vec![Span::raw(" "), Span::styled(title, name), Span::raw(" ")]);
             self.line(
                 Rect {

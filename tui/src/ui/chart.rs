@@ -1,5 +1,6 @@
 //! A book's stock over time, with the present at the right edge and the numbers beside it.
 
+use autopilot::axis;
 use common::ItemNumber;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
@@ -9,8 +10,8 @@ use crate::format;
 
 /// What a chart shows and how far back.
 pub(super) fn title(canvas: &Canvas<'_>, what: &str) -> Line<'static> {
-    let window = match canvas.app.shop.chart_window() {
-        Some(window) => format!(", last {}", format::span(window)),
+    let window = match canvas.app.shop.chart_range() {
+        Some(window) => format!(", last {}", format::duration(window)),
         None => ", since first seen".to_owned(),
     };
     Line::from(vec![Span::styled(format!("{what}{window}"), canvas.palette().dim)])
@@ -20,13 +21,13 @@ pub(super) fn title(canvas: &Canvas<'_>, what: &str) -> Line<'static> {
 pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let Some(track) = app.books.track(item) else { return };
+    let Some(track) = app.books.history(item) else { return };
     let now_stock = app.books.get(item).map_or(0, |book| book.stock.get());
     let all = track.points.iter().map(|(_, stock)| *stock);
     let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
     let (bottom, top) = bounds(low, high);
-    let labels = [top, bottom].map(|number| format::grouped(u64::from(number)));
-    let now_label = format::grouped(u64::from(now_stock));
+    let labels = [top, bottom].map(|number| format::thousands(u64::from(number)));
+    let now_label = format::thousands(u64::from(now_stock));
     let left = labels.iter().map(|label| format::width(label)).max().unwrap_or(0);
     let right = format::width(&now_label);
     let bars = usize::from(area.width).saturating_sub(left + right + 2);
@@ -34,7 +35,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     if bars == 0 || rows == 0 {
         return;
     }
-    let values = track.history(app.shop.chart_window(), bars, app.now.elapsed);
+    let values = track.sample(app.shop.chart_range(), bars, app.now.elapsed);
     let cut = canvas.glyphs().ellipsis;
     let level_of = |stock: u32| {
         let levels = u64::from(rows) * 8;
@@ -63,7 +64,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
         let now_level = level_of(now_stock).saturating_sub(1) / 8;
         let here = now_level.min(u64::from(rows - 1)) == u64::from(rows - 1 - row);
         let line = Line::from(vec![
-            Span::styled(format::right(label, left, cut), palette.dim),
+            Span::styled(format::align_right(label, left, cut), palette.dim),
             Span::raw(" "),
             Span::styled(text, palette.chart),
             Span::raw(" "),
@@ -78,8 +79,8 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
             &line,
         );
     }
-    let window = match app.shop.chart_window() {
-        Some(window) => format!("-{}", format::span(window)),
+    let window = match app.shop.chart_range() {
+        Some(window) => format!("-{}", format::duration(window)),
         None => "start".to_owned(),
     };
     let axis = format!("{} {window}", " ".repeat(left));
@@ -109,19 +110,15 @@ fn bounds(low: u32, high: u32) -> (u32, u32) {
     (bottom.min(top.saturating_sub(1)), top)
 }
 
-/// The smallest such step that takes at most four to cross the range.
+/// The smallest such step that crosses the range in at most four steps.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a whole number from 1 to the range"
+)]
 fn step(range: u32) -> u32 {
-    let wanted = range.div_ceil(4).max(1);
-    let mut power: u32 = 1;
-    loop {
-        for factor in [1, 2, 5] {
-            let step = power.saturating_mul(factor);
-            if step >= wanted {
-                return step;
-            }
-        }
-        power = power.saturating_mul(10);
-    }
+    let marks = axis::marks(f64::from(range), 4);
+    marks.get(1).map_or(1, |step| step.round().max(1.0) as u32)
 }
 
 #[cfg(test)]

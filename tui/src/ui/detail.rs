@@ -15,7 +15,7 @@ const CHART_ROWS: u16 = 4;
 /// Draws it.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let focused = app.focus == Focus::Detail && app.overlays.is_empty();
+    let focused = app.shop.focus == Focus::Detail && app.overlays.is_empty();
     let inner = canvas.panel(area, "Book", &Line::default(), focused);
     canvas.place(area, Target::Pane(Focus::Detail));
     let inner = Rect {
@@ -75,14 +75,14 @@ fn facts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
         .collect();
     if let Some(author) = &book.author {
         lines.push(Line::from(Span::styled(
-            format::fit(&format!("by {author}"), width, cut).into_owned(),
+            format::truncate(&format!("by {author}"), width, cut).into_owned(),
             palette.text,
         )));
     }
     lines.push(Line::default());
     let fact = |name: &str, value: String| {
         Line::from(vec![
-            Span::styled(format::left(name, 8, cut), palette.dim),
+            Span::styled(format::align_left(name, 8, cut), palette.dim),
             Span::styled(value, palette.text),
         ])
     };
@@ -90,9 +90,9 @@ fn facts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
     lines.push(fact("Number", book.item.to_string()));
     lines.push(fact("Cost", format::amount(u64::from(book.cost.cents()))));
     let stock = book.stock.get();
-    let track = canvas.app.books.track(book.item);
+    let track = canvas.app.books.history(book.item);
     let peak = track.map_or(stock, |track| track.peak);
-    let (style, arrow) = match track.and_then(|track| track.flash) {
+    let (style, arrow) = match track.and_then(|track| track.highlight) {
         Some((_, true)) => (palette.rose, canvas.glyphs().up),
         Some((_, false)) => (palette.fell, canvas.glyphs().down),
         None => (palette.text, ""),
@@ -100,10 +100,10 @@ fn facts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
     let number = if stock == 0 {
         "none left".to_owned()
     } else {
-        format::grouped(u64::from(stock))
+        format::thousands(u64::from(stock))
     };
     let mut line = vec![
-        Span::styled(format::left("Stock", 8, cut), palette.dim),
+        Span::styled(format::align_left("Stock", 8, cut), palette.dim),
         Span::styled(number, style),
     ];
     if !arrow.is_empty() {
@@ -111,7 +111,7 @@ fn facts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
     }
     if peak > stock {
         line.push(Span::styled(
-            format!(" of {}", format::grouped(u64::from(peak))),
+            format!(" of {}", format::thousands(u64::from(peak))),
             palette.dim,
         ));
     }
@@ -135,7 +135,7 @@ fn own_orders(canvas: &mut Canvas<'_>, area: Rect, book: &Book) {
         .map(|purchase| {
             let (sign, word, style) = orders::state(canvas, &purchase.state);
             Line::from(vec![
-                Span::styled(format::clock(purchase.placed.at), palette.dim),
+                Span::styled(format::time_of_day(purchase.placed.at), palette.dim),
                 Span::styled(format!("  {sign} {word}  "), style),
                 Span::styled(
                     format!("{} {}", canvas.glyphs().times, purchase.placed.quantity),

@@ -4,7 +4,9 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
-use crate::app::{App, Chip, Data, Focus, Hint, Link, Phase, Room, SPINNER_AFTER, Screen, Target, Tone};
+use crate::app::{
+    App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, SPINNER_AFTER, Screen, Severity, StreamState, Target,
+};
 use crate::format;
 
 /// Two rows: the screens and the connection; the path and the counts.
@@ -47,7 +49,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 fn chip(canvas: &Canvas<'_>) -> Line<'static> {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     let app = canvas.app;
-    let (sign, word, style) = match app.connection.chip(app.books.is_held(), app.now.elapsed) {
+    let (sign, word, style) = match app.connection.chip(app.books.is_frozen(), app.now.elapsed) {
         Chip::Live => (glyphs.live, "live".to_owned(), palette.good),
         Chip::Connecting => (glyphs.reconnecting, "connecting".to_owned(), palette.warn),
         Chip::Reconnecting { seconds, attempt } => (
@@ -64,7 +66,7 @@ fn chip(canvas: &Canvas<'_>) -> Line<'static> {
 fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let mut x = area.x;
-    let wide = canvas.app.room() != Room::One;
+    let wide = canvas.app.breakpoint() != Breakpoint::OnePane;
     if wide {
         x += 1;
         canvas.text(Rect { x, width: 10, ..area }, "bookstore", palette.strong);
@@ -87,7 +89,7 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             format!("{number}{mark}")
         };
-        let closed = screen == Screen::Autopilot && canvas.app.autopilot.is_err();
+        let closed = screen == Screen::Autopilot && canvas.app.autopilot.available.is_err();
         let style = match (active, closed) {
             (true, _) => palette.accent,
             (false, true) => palette.dim,
@@ -123,10 +125,10 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
 fn path(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let app = canvas.app;
-    let mut names = vec![app.place.clone()];
+    let mut names = vec![app.connection.store_name.clone()];
     match app.screen {
         Screen::Shop => {
-            if let Some(find) = app.shop.find.as_ref().filter(|find| !find.text().is_empty()) {
+            if let Some(find) = app.shop.search.as_ref().filter(|find| !find.text().is_empty()) {
                 names.push(format!("/{}", find.text()));
             } else if let Some(topic) = app
                 .shop
@@ -135,9 +137,9 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
                 .as_ref()
                 .and_then(|topics| topics.get(app.shop.topic))
             {
-                names.push(topic.shown.clone());
+                names.push(topic.display_name.clone());
             }
-            if app.focus == Focus::Detail
+            if app.shop.focus == Focus::Detail
                 && let Some(book) = app.shop.selected().and_then(|item| app.books.get(item))
             {
                 names.push(book.title.clone());
@@ -161,7 +163,7 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
         } else {
             (room.saturating_sub(wanted) / (last - place), palette.dim)
         };
-        let name = format::fit(name, share, cut).into_owned();
+        let name = format::truncate(name, share, cut).into_owned();
         room = room.saturating_sub(format::width(&name));
         wanted = wanted.min(room);
         spans.push(Span::styled(name, style));
@@ -170,7 +172,7 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn counts(app: &App) -> String {
-    let many = |number: usize, thing| format::counted(u64::try_from(number).unwrap_or(u64::MAX), thing);
+    let many = |number: usize, thing| format::plural(u64::try_from(number).unwrap_or(u64::MAX), thing);
     match app.screen {
         Screen::Shop => {
             let topic = app
@@ -179,16 +181,16 @@ fn counts(app: &App) -> String {
                 .value
                 .as_ref()
                 .and_then(|topics| topics.get(app.shop.topic));
-            match (&app.shop.find, topic) {
+            match (&app.shop.search, topic) {
                 (Some(find), _) if !find.text().is_empty() => {
                     many(app.shop.rows.len(), "match").replace("matchs", "matches")
                 }
-                (_, Some(topic)) => format::counted(topic.books, "book"),
+                (_, Some(topic)) => format::plural(topic.books, "book"),
                 _ => String::new(),
             }
         }
         Screen::Orders => many(app.orders.list.len(), "order"),
-        Screen::Services => format!("entry {}", format::grouped(app.connection.head.0)),
+        Screen::Services => format!("entry {}", format::thousands(app.connection.head.0)),
         Screen::Autopilot => String::new(),
     }
 }
@@ -214,30 +216,36 @@ pub(super) fn status(canvas: &mut Canvas<'_>, area: Rect) {
         ..area
     };
     if let Some((notice, _)) = &app.notices.toast {
-        let (sign, style) = match notice.tone {
-            Tone::Plain => (glyphs.dot, palette.text),
-            Tone::Good => (glyphs.done, palette.good),
-            Tone::Warn => ("!", palette.warn),
-            Tone::Bad => ("!", palette.bad),
+        let (sign, style) = match notice.severity {
+            Severity::Info => (glyphs.dot, palette.text),
+            Severity::Success => (glyphs.done, palette.good),
+            Severity::Warning => ("!", palette.warn),
+            Severity::Error => ("!", palette.bad),
         };
         canvas.text(area, &format!("{sign} {}", notice.text), style);
-    } else if let Some(why) = &app.connection.ended {
+    } else if let Some(why) = &app.connection.store_closed {
         canvas.text(area, &format!("! The shop's store is closed: {why}"), palette.bad);
-    } else if let Link::Waiting { why, .. } = &app.connection.link {
+    } else if let StreamState::Waiting { reason: why, .. } = &app.connection.stream {
         canvas.text(area, &format!("! {why}"), palette.dim);
     }
 }
 
 fn busy(app: &App) -> Option<&'static str> {
-    fn slow<T>(data: &Data<T>, app: &App) -> bool {
-        matches!(data.phase, Phase::Loading { since, .. } if app.now.elapsed.saturating_sub(since) >= SPINNER_AFTER)
+    fn slow<T>(data: &RemoteData<T>, app: &App) -> bool {
+        matches!(data.state, LoadState::Loading { since, .. } if app.now.elapsed.saturating_sub(since) >= SPINNER_AFTER)
     }
-    let found = app.shop.find.as_ref().and_then(|find| find.found.as_ref());
-    if app.url.is_empty() && app.now.elapsed >= SPINNER_AFTER {
+    let found = app.shop.search.as_ref().and_then(|find| find.results.as_ref());
+    if app.connection.url.is_empty() && app.now.elapsed >= SPINNER_AFTER {
         Some("opening the store")
     } else if found.is_some_and(|found| slow(&found.data, app)) {
         Some("searching")
-    } else if slow(&app.shop.topics, app) || app.shop.shelf.as_ref().is_some_and(|shelf| slow(&shelf.data, app)) {
+    } else if slow(&app.shop.topics, app)
+        || app
+            .shop
+            .topic_listing
+            .as_ref()
+            .is_some_and(|shelf| slow(&shelf.data, app))
+    {
         Some("loading")
     } else {
         None
@@ -250,7 +258,7 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let hints = canvas.app.hints();
     let width = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
     // Help and the way out are never pushed out of the row by the others.
-    let kept = if canvas.app.overlays.is_empty() && !canvas.app.is_finding() {
+    let kept = if canvas.app.overlays.is_empty() && !canvas.app.is_editing_search() {
         2
     } else {
         0
@@ -268,7 +276,7 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let mut shown: Vec<_> = others.iter().filter(|hint| fits(hint, &mut end, right)).collect();
     shown.extend(last.iter().filter(|hint| fits(hint, &mut end, area.right())));
     for hint in shown {
-        let (key, label) = if hint.ready {
+        let (key, label) = if hint.enabled {
             (palette.key, palette.text)
         } else {
             (palette.dim, palette.dim)

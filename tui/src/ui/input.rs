@@ -34,7 +34,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, sign: &str, input: &tui_
             here < scroll
         })
         .collect();
-    let shown: String = format::fit(&shown, room, " ").into_owned();
+    let shown: String = format::truncate(&shown, room, " ").into_owned();
     canvas.text(place, &shown, if editing { palette.strong } else { palette.text });
     if editing {
         let column = format::cells(input.visual_cursor().max(scroll) - scroll);

@@ -5,16 +5,16 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, below};
-use crate::app::{Purchase, Room, State, Target};
+use crate::app::{Breakpoint, OrderState, Purchase, Target};
 use crate::format;
 
 /// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let receipt_width = match canvas.app.room() {
-        Room::None | Room::One if canvas.app.orders.open => return receipt(canvas, area, true),
-        Room::None | Room::One => return list(canvas, area),
-        Room::Two => 40,
-        Room::Three => 50,
+    let receipt_width = match canvas.app.breakpoint() {
+        Breakpoint::TooSmall | Breakpoint::OnePane if canvas.app.orders.open => return receipt(canvas, area, true),
+        Breakpoint::TooSmall | Breakpoint::OnePane => return list(canvas, area),
+        Breakpoint::TwoPanes => 40,
+        Breakpoint::ThreePanes => 50,
     };
     let [left, right] = Layout::horizontal([Constraint::Min(38), Constraint::Length(receipt_width)]).areas(area);
     list(canvas, left);
@@ -22,25 +22,25 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 /// A state's sign, word and colour.
-pub(super) fn state(canvas: &Canvas<'_>, state: &State) -> (&'static str, &'static str, Style) {
+pub(super) fn state(canvas: &Canvas<'_>, state: &OrderState) -> (&'static str, &'static str, Style) {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     match state {
-        State::OnItsWay { .. } => (canvas.spinner(), "on its way", palette.accent),
-        State::Unknown { .. } => (glyphs.unknown, "checking", palette.warn),
-        State::Sold(_) => (glyphs.done, "sold", palette.good),
-        State::SoldOut { .. } => (glyphs.refused, "sold out", palette.text),
-        State::Refused { .. } => (glyphs.refused, "refused", palette.warn),
-        State::NotPlaced { .. } => (glyphs.refused, "not placed", palette.dim),
+        OrderState::Sending { .. } => (canvas.spinner(), "on its way", palette.accent),
+        OrderState::Unknown { .. } => (glyphs.unknown, "checking", palette.warn),
+        OrderState::Sold(_) => (glyphs.done, "sold", palette.good),
+        OrderState::SoldOut { .. } => (glyphs.refused, "sold out", palette.text),
+        OrderState::Refused { .. } => (glyphs.refused, "refused", palette.warn),
+        OrderState::NotPlaced { .. } => (glyphs.refused, "not placed", palette.dim),
     }
 }
 
 fn total(purchase: &Purchase) -> String {
     match &purchase.state {
-        State::Sold(receipt) => format::amount(receipt.total.cents()),
-        State::OnItsWay { .. } | State::Unknown { .. } => {
+        OrderState::Sold(receipt) => format::amount(receipt.total.cents()),
+        OrderState::Sending { .. } | OrderState::Unknown { .. } => {
             format::amount(purchase.placed.cost.times(purchase.placed.quantity).cents())
         }
-        State::SoldOut { .. } | State::Refused { .. } | State::NotPlaced { .. } => "0.00".to_owned(),
+        OrderState::SoldOut { .. } | OrderState::Refused { .. } | OrderState::NotPlaced { .. } => "0.00".to_owned(),
     }
 }
 
@@ -48,12 +48,15 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let focused = app.overlays.is_empty();
-    let remark = canvas.reading(&app.orders.memory);
+    let remark = canvas.reading(&app.orders.journal);
     let inner = canvas.panel(area, "Orders", &remark, focused);
     let body = below(inner);
     let rows = usize::from(body.height);
-    let window = app.view.orders.around(app.orders.selected, rows, app.orders.list.len());
-    canvas.view.orders = window;
+    let window = app
+        .layout
+        .orders
+        .around(app.orders.selected, rows, app.orders.list.len());
+    canvas.layout.orders = window;
     if app.orders.list.is_empty() {
         let inside = Rect {
             x: inner.x + 1,
@@ -62,7 +65,7 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         };
         canvas.instead(
             inside,
-            &app.orders.memory,
+            &app.orders.journal,
             Some("No orders yet. In the shop (1), b buys the selected book."),
         );
         return;
@@ -88,11 +91,11 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let title_width = width.saturating_sub(1 + when_width + 2 + 12 + 2 + 2 + 4 + 2 + total_width + 1);
     let head = format!(
         " {}  {}  {}  {}  {}",
-        format::left("UTC", when_width, cut),
-        format::left("State", 12, cut),
-        format::left("Title", title_width, cut),
-        format::right(canvas.glyphs().times, 4, cut),
-        format::right("Total", total_width, cut),
+        format::align_left("UTC", when_width, cut),
+        format::align_left("OrderState", 12, cut),
+        format::align_left("Title", title_width, cut),
+        format::align_right(canvas.glyphs().times, 4, cut),
+        format::align_right("Total", total_width, cut),
     );
     canvas.text(Rect { height: 1, ..inner }, &head, palette.dim);
     for (y, (row, purchase)) in (body.y..body.bottom()).zip(visible) {
@@ -100,18 +103,25 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         let style = if selected { palette.selected } else { palette.text };
         let (sign, word, colour) = state(canvas, &purchase.state);
         let at = purchase.placed.at;
-        let when = if dated { format::moment(at) } else { format::clock(at) };
+        let when = if dated {
+            format::date_time(at)
+        } else {
+            format::time_of_day(at)
+        };
         let line = Line::from(vec![
             canvas.marker(selected, focused),
             Span::styled(when, palette.dim),
             Span::raw("  "),
-            Span::styled(format::left(&format!("{sign} {word}"), 12, cut), colour),
+            Span::styled(format::align_left(&format!("{sign} {word}"), 12, cut), colour),
             Span::raw("  "),
-            Span::styled(format::left(&purchase.placed.title, title_width, cut), style),
+            Span::styled(format::align_left(&purchase.placed.title, title_width, cut), style),
             Span::raw("  "),
-            Span::styled(format::right(&purchase.placed.quantity.to_string(), 4, cut), style),
+            Span::styled(
+                format::align_right(&purchase.placed.quantity.to_string(), 4, cut),
+                style,
+            ),
             Span::raw("  "),
-            Span::styled(format::right(&total(purchase), total_width, cut), style),
+            Span::styled(format::align_right(&total(purchase), total_width, cut), style),
         ]);
         let place = Rect { y, height: 1, ..body };
         canvas.line(place, &line);
@@ -134,7 +144,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let width = usize::from(inner.width);
     let fact = |name: &str, value: String, style: Style| {
         Line::from(vec![
-            Span::styled(format::left(name, 9, cut), palette.dim),
+            Span::styled(format::align_left(name, 9, cut), palette.dim),
             Span::styled(value, style),
         ])
     };
@@ -146,7 +156,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
     let cost = match &purchase.state {
-        State::Sold(receipt) => receipt.cost.unwrap_or(purchase.placed.cost),
+        OrderState::Sold(receipt) => receipt.cost.unwrap_or(purchase.placed.cost),
         _ => purchase.placed.cost,
     };
     lines.push(fact("Copies", purchase.placed.quantity.to_string(), palette.text));
@@ -155,16 +165,16 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     lines.push(fact("Book", purchase.placed.item.to_string(), palette.text));
     lines.push(fact(
         "Placed",
-        format!("{} UTC", format::moment(purchase.placed.at)),
+        format!("{} UTC", format::date_time(purchase.placed.at)),
         palette.text,
     ));
-    if let State::Sold(receipt) = &purchase.state {
+    if let OrderState::Sold(receipt) = &purchase.state {
         lines.push(fact(
             "Decided",
-            format!("{} UTC", format::moment(receipt.at)),
+            format!("{} UTC", format::date_time(receipt.at)),
             palette.text,
         ));
-        lines.push(fact("Entry", format::grouped(receipt.seq.0), palette.text));
+        lines.push(fact("Entry", format::thousands(receipt.seq.0), palette.text));
     }
     lines.push(Line::default());
     lines.push(Line::from(Span::styled("Order", palette.dim)));
@@ -181,14 +191,14 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
     let (sign, _, style) = state(canvas, &purchase.state);
     let (word, more) = match &purchase.state {
-        State::OnItsWay { .. } => ("on its way", String::new()),
-        State::Unknown { why } => {
+        OrderState::Sending { .. } => ("on its way", String::new()),
+        OrderState::Unknown { why } => {
             let text =
                 format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice.");
             ("unknown, checking", text)
         }
-        State::Sold(_) => ("sold", String::new()),
-        State::SoldOut { stock } => {
+        OrderState::Sold(_) => ("sold", String::new()),
+        OrderState::SoldOut { stock } => {
             let left = match stock.map(common::Stock::get) {
                 Some(0) => "None were left when its turn came.".to_owned(),
                 Some(left) => format!("Only {left} were left when its turn came."),
@@ -199,8 +209,8 @@ pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) ->
                 format!("{left} Nothing was bought and nothing is to be paid."),
             )
         }
-        State::Refused { why } => ("refused", format!("{why}. Nothing was bought.")),
-        State::NotPlaced { why } => ("not placed", format!("Nothing was bought: {why}.")),
+        OrderState::Refused { why } => ("refused", format!("{why}. Nothing was bought.")),
+        OrderState::NotPlaced { why } => ("not placed", format!("Nothing was bought: {why}.")),
     };
     let mut lines = vec![Line::from(Span::styled(format!("{sign} {word}"), style))];
     let cut = canvas.glyphs().ellipsis;

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, below, middle};
 use super::{chart as charts, input};
-use crate::app::{Command, Picker, Target, Tone, palette as commands};
+use crate::app::{Command, Picker, Severity, Target, palette as commands};
 use crate::format;
 
 /// How wide the names of the commands are.
@@ -19,32 +19,32 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let mut lines = Vec::new();
     let mut group = "";
     for command in Command::ALL {
-        let about = command.about();
-        if about.group != group {
+        let info = command.info();
+        if info.group != group {
             if !group.is_empty() {
                 lines.push(Line::default());
             }
-            group = about.group;
+            group = info.group;
             lines.push(Line::from(Span::styled(format!(" {group}"), palette.strong)));
         }
-        let objection = command.objection(canvas.app);
+        let objection = command.disabled_reason(canvas.app);
         let style = if objection.is_some() { palette.dim } else { palette.text };
         let key = if objection.is_some() { palette.dim } else { palette.key };
         let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
-        let mut help = about.help.to_owned();
+        let mut help = info.help.to_owned();
         if let Some(why) = &objection {
             help += &format!(": {why}");
             // Why it cannot run matters more than the whole sentence.
             if format::width(&help) > room {
-                help = format!("{}: {why}", about.label);
+                help = format!("{}: {why}", info.label);
             }
         }
         let spans = vec![
             Span::styled(
-                format!("   {}", format::left(canvas.app.keymap.keys(command), 9, cut)),
+                format!("   {}", format::align_left(canvas.app.keymap.keys(command), 9, cut)),
                 key,
             ),
-            Span::styled(format::fit(&help, room, cut).into_owned(), style),
+            Span::styled(format::truncate(&help, room, cut).into_owned(), style),
         ];
         lines.push(Line::from(spans));
     }
@@ -79,10 +79,10 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
     let body = below(inner);
     let window = canvas
         .app
-        .view
+        .layout
         .palette
         .around(picker.selected, usize::from(body.height), found.len());
-    canvas.view.palette = window;
+    canvas.layout.palette = window;
     if found.is_empty() {
         let inside = Rect {
             x: body.x + 1,
@@ -94,9 +94,9 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
     }
     let visible = found.iter().enumerate().skip(window.first);
     for (y, (row, command)) in (body.y..body.bottom()).zip(visible) {
-        let about = command.about();
+        let info = command.info();
         let selected = row == picker.selected;
-        let objection = command.objection(canvas.app);
+        let objection = command.disabled_reason(canvas.app);
         let style = match (selected, &objection) {
             (true, _) => palette.selected,
             (false, Some(_)) => palette.dim,
@@ -105,17 +105,20 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
         let room = usize::from(body.width).saturating_sub(10 + LABEL_COLUMNS);
         let help = match &objection {
             Some(why) => format!("not now: {why}"),
-            None => about.help.to_owned(),
+            None => info.help.to_owned(),
         };
         let line = Line::from(vec![
             canvas.marker(selected, true),
-            Span::styled(format!(" {}", format::left(about.label, LABEL_COLUMNS, cut)), style),
             Span::styled(
-                format::left(&help, room, cut),
+                format!(" {}", format::align_left(info.label, LABEL_COLUMNS, cut)),
+                style,
+            ),
+            Span::styled(
+                format::align_left(&help, room, cut),
                 if selected { palette.text } else { palette.dim },
             ),
             Span::styled(
-                format!("{} ", format::right(canvas.app.keymap.keys(*command), 7, cut)),
+                format!("{} ", format::align_right(canvas.app.keymap.keys(*command), 7, cut)),
                 palette.dim,
             ),
         ]);
@@ -162,16 +165,16 @@ pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         return;
     }
     let lines = messages.iter().skip(first).flat_map(|(notice, lines)| {
-        let clocks = std::iter::once(format::clock(notice.at)).chain(std::iter::repeat(String::new()));
-        clocks.zip(lines).map(|(clock, line)| (notice.tone, clock, line))
+        let clocks = std::iter::once(format::time_of_day(notice.at)).chain(std::iter::repeat(String::new()));
+        clocks.zip(lines).map(|(clock, line)| (notice.severity, clock, line))
     });
     let palette = canvas.palette();
     for (y, (tone, clock, text)) in (inner.y..inner.bottom()).zip(lines) {
         let style = match tone {
-            Tone::Plain => palette.text,
-            Tone::Good => palette.good,
-            Tone::Warn => palette.warn,
-            Tone::Bad => palette.bad,
+            Severity::Info => palette.text,
+            Severity::Success => palette.good,
+            Severity::Warning => palette.warn,
+            Severity::Error => palette.bad,
         };
         let line = Line::from(vec![
             Span::styled(format!(" {clock:8}  "), palette.dim),

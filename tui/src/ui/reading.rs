@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
-use crate::app::{Data, Phase, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
+use crate::app::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
 use crate::format;
 
 impl Canvas<'_> {
@@ -23,13 +23,13 @@ impl Canvas<'_> {
     }
 
     /// What a panel's corner says about the reading of what it shows.
-    pub(super) fn reading<T>(&self, data: &Data<T>) -> Line<'static> {
+    pub(super) fn reading<T>(&self, data: &RemoteData<T>) -> Line<'static> {
         let now = self.app.now.elapsed;
         let age = data
             .read_at
-            .map(|at| format!("{} old", format::span(now.saturating_sub(at))));
-        match (&data.phase, age) {
-            (Phase::Loading { since, .. }, age) if now.saturating_sub(*since) >= SPINNER_AFTER => {
+            .map(|at| format!("{} old", format::duration(now.saturating_sub(at))));
+        match (&data.state, age) {
+            (LoadState::Loading { since, .. }, age) if now.saturating_sub(*since) >= SPINNER_AFTER => {
                 let mut spans = vec![Span::styled(self.spinner(), self.palette().accent)];
                 spans.push(Span::styled(
                     format!(" {}", age.unwrap_or_else(|| "loading".to_owned())),
@@ -37,21 +37,21 @@ impl Canvas<'_> {
                 ));
                 Line::from(spans)
             }
-            (Phase::Failed { .. }, Some(age)) => Line::from(Span::styled(age, self.palette().warn)),
+            (LoadState::Failed { .. }, Some(age)) => Line::from(Span::styled(age, self.palette().warn)),
             _ => Line::default(),
         }
     }
 
     /// Stands in for a list that has nothing to show, and says why; false where there is something.
-    pub(super) fn instead<T>(&mut self, area: Rect, data: &Data<T>, empty: Option<&str>) -> bool {
+    pub(super) fn instead<T>(&mut self, area: Rect, data: &RemoteData<T>, empty: Option<&str>) -> bool {
         let now = self.app.now.elapsed;
-        match &data.phase {
-            Phase::Failed { why, retry_at, .. } if data.value.is_none() => {
+        match &data.state {
+            LoadState::Failed { why, retry_at, .. } if data.value.is_none() => {
                 self.failure(area, why, retry_at.saturating_sub(now));
                 true
             }
-            Phase::NotAsked if data.value.is_none() => true,
-            Phase::Loading { since, .. } if data.value.is_none() => {
+            LoadState::NotAsked if data.value.is_none() => true,
+            LoadState::Loading { since, .. } if data.value.is_none() => {
                 if now.saturating_sub(*since) >= SKELETON_AFTER {
                     self.skeleton(area);
                 }

@@ -7,7 +7,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, below};
-use crate::app::{Chip, Link, Target};
+use crate::app::{Chip, StreamState, Target};
 use crate::format;
 
 /// The widest that the name of a service is.
@@ -29,7 +29,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn fact(canvas: &Canvas<'_>, name: &str, value: &str, style: Style) -> Line<'static> {
-    let name = format::left(name, 10, canvas.glyphs().ellipsis);
+    let name = format::align_left(name, 10, canvas.glyphs().ellipsis);
     Line::from(vec![
         Span::styled(name, canvas.palette().dim),
         Span::styled(value.to_owned(), style),
@@ -92,12 +92,12 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
             health.service.clone(),
             state,
             health.version.clone(),
-            format::span(Duration::from_secs(health.uptime_s)),
-            format::grouped(health.requests),
+            format::duration(Duration::from_secs(health.uptime_s)),
+            format::thousands(health.requests),
             service.rate.map_or_else(none, |rate| format!("{rate:.1}/s")),
             time(health.p50_us),
             time(health.p99_us),
-            health.head.map_or_else(none, |head| format::grouped(head.0)),
+            health.head.map_or_else(none, |head| format::thousands(head.0)),
         ];
         let style = if ok { palette.text } else { palette.warn };
         canvas.text(Rect { y, height: 1, ..inner }, &row(canvas, columns, cells), style);
@@ -125,16 +125,16 @@ impl Columns {
 fn row(canvas: &Canvas<'_>, columns: Columns, cells: [String; 9]) -> String {
     let cut = canvas.glyphs().ellipsis;
     let [service, health, version, up, requests, rate, p50, p99, head] = cells;
-    let mut text = format::left(&service, SERVICE_COLUMNS, cut);
-    text += &format::left(&health, 10, cut);
-    text += &format::left(&version, 8, cut);
+    let mut text = format::align_left(&service, SERVICE_COLUMNS, cut);
+    text += &format::align_left(&health, 10, cut);
+    text += &format::align_left(&version, 8, cut);
     let numbers: &[&String] = if columns.all {
         &[&up, &requests, &rate, &p50, &p99, &head]
     } else {
         &[&up, &rate, &p99]
     };
     for number in numbers {
-        text += &format::right(number, columns.number, cut);
+        text += &format::align_right(number, columns.number, cut);
     }
     text
 }
@@ -152,27 +152,30 @@ fn store(canvas: &mut Canvas<'_>, area: Rect) {
     let id = connection
         .store
         .map_or_else(|| "not known yet".to_owned(), |store| store.to_string());
-    let (events, style) = match (connection.chip(app.books.is_held(), app.now.elapsed), &connection.link) {
-        _ if let Some(why) = &connection.ended => (format!("closed for good: {why}"), palette.bad),
+    let (events, style) = match (
+        connection.chip(app.books.is_frozen(), app.now.elapsed),
+        &connection.stream,
+    ) {
+        _ if let Some(why) = &connection.store_closed => (format!("closed for good: {why}"), palette.bad),
         (Chip::Live | Chip::Frozen, _) => ("arrive as they happen".to_owned(), palette.good),
-        (_, Link::Live) => ("the front-end lost its catalog".to_owned(), palette.warn),
-        (_, Link::Waiting { why, .. }) => (why.clone(), palette.warn),
-        (_, Link::Connecting { .. }) => ("connecting".to_owned(), palette.warn),
+        (_, StreamState::Live) => ("the front-end lost its catalog".to_owned(), palette.warn),
+        (_, StreamState::Waiting { reason: why, .. }) => (why.clone(), palette.warn),
+        (_, StreamState::Connecting { .. }) => ("connecting".to_owned(), palette.warn),
     };
     let lines = [
         fact(
             canvas,
             "Head",
-            &format!("entry {}", format::grouped(connection.head.0)),
+            &format!("entry {}", format::thousands(connection.head.0)),
             palette.strong,
         ),
         fact(canvas, "Store", &id, palette.text),
         fact(canvas, "Events", &events, style),
-        fact(canvas, "Address", &app.url, palette.text),
+        fact(canvas, "Address", &app.connection.url, palette.text),
         fact(
             canvas,
             "Moves",
-            &format!("{} since the start", format::grouped(connection.moves)),
+            &format!("{} since the start", format::thousands(connection.stock_events)),
             palette.text,
         ),
     ];
@@ -202,15 +205,15 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
     let numbers = if wide { 12 + 9 + 11 + 11 } else { 9 + 9 };
     let route_width = usize::from(inside.width).saturating_sub(SERVICE_COLUMNS + numbers);
     let route_row = |service: &str, route: &str, requests: &str, failed: &str, p50: &str, p99: &str| {
-        let mut text = format::left(service, SERVICE_COLUMNS, cut);
-        text += &format::left(route, route_width, cut);
-        text += &format::right(requests, if wide { 12 } else { 9 }, cut);
+        let mut text = format::align_left(service, SERVICE_COLUMNS, cut);
+        text += &format::align_left(route, route_width, cut);
+        text += &format::align_right(requests, if wide { 12 } else { 9 }, cut);
         if wide {
-            text += &format::right(failed, 9, cut);
-            text += &format::right(p50, 11, cut);
-            text += &format::right(p99, 11, cut);
+            text += &format::align_right(failed, 9, cut);
+            text += &format::align_right(p50, 11, cut);
+            text += &format::align_right(p99, 11, cut);
         } else {
-            text += &format::right(p99, 9, cut);
+            text += &format::align_right(p99, 9, cut);
         }
         text
     };
@@ -229,8 +232,8 @@ fn routes(canvas: &mut Canvas<'_>, area: Rect) {
         let text = route_row(
             &route.service,
             &route.route,
-            &format::grouped(route.requests),
-            &format::grouped(route.failed),
+            &format::thousands(route.requests),
+            &format::thousands(route.failed),
             &time(route.p50_us),
             &time(route.p99_us),
         );

@@ -49,7 +49,7 @@ fn completions_and_man_pages_know_every_command() {
 fn the_page_on_the_terminal_names_every_command_with_its_keys() {
     let page = include_str!("../../../docs/TERMINAL.md");
     for command in tui::app::Command::ALL {
-        let about = command.about();
+        let about = command.info();
         let keys: Vec<_> = about.keys.split(' ').map(|key| format!("`{key}`")).collect();
         let row = format!("| {} | `{}` | {} |", keys.join(" "), command.name(), about.help);
         assert!(page.contains(&row), "docs/TERMINAL.md has no {row}");

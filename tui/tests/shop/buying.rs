@@ -3,11 +3,11 @@
 use common::client::Error;
 use common::{Code, OrderId, Problem, Stock};
 use std::time::Duration;
-use tui::app::{Overlay, State};
+use tui::app::{OrderState, Overlay};
 use tui::effect::Effect;
-use tui::event::{Event, Key, KeyEvent};
-use tui::journal::{End, Line, Memory, Placed};
-use tui::message::What;
+use tui::input::{InputEvent, Key, KeyEvent};
+use tui::journal::{CloseReason, JournalContents, PlacedOrder, Record};
+use tui::message::Event;
 
 use crate::fixture::{Fixture, STORE, URL, number, order};
 use crate::screens::{confirm_order, receipt};
@@ -30,20 +30,20 @@ fn problem(code: Code) -> Error {
     Error::Problem(Box::new(Problem::new(code, "said the shop")))
 }
 
-fn state(shop: &Fixture, order: OrderId) -> &State {
+fn state(shop: &Fixture, order: OrderId) -> &OrderState {
     &shop.app.orders.find(order).unwrap().state
 }
 
 fn asked(shop: &Fixture) -> Vec<OrderId> {
     let asked = shop.wishes.iter().filter_map(|wish| match wish {
-        Effect::AskOrder(order) => Some(*order),
+        Effect::FindOrder(order) => Some(*order),
         _ => None,
     });
     asked.collect()
 }
 
-fn left_open() -> Placed {
-    Placed {
+fn left_open() -> PlacedOrder {
+    PlacedOrder {
         order: order(77),
         item: number(2),
         title: "RPCs for Dummies".into(),
@@ -61,7 +61,7 @@ fn y_confirms_and_the_order_is_sent_once() {
     let mut shop = shelf();
     confirm_order(&mut shop);
     assert_eq!(shop.sent().len(), 1);
-    let [Effect::Buy { placed, again: false }] = &shop.wishes[..] else {
+    let [Effect::Buy { placed, resend: false }] = &shop.wishes[..] else {
         panic!("{:?}", shop.wishes)
     };
     assert_eq!((placed.item, placed.store), (number(1), Some(STORE.parse().unwrap())));
@@ -81,7 +81,7 @@ fn while_earlier_orders_are_being_read_the_dialog_opens_and_waits() {
             .contains("Cannot buy: earlier orders are still being read.")
     );
     assert!(shop.sent().is_empty());
-    shop.tell(What::Remembered(Ok(Memory::default())));
+    shop.tell(Event::JournalLoaded(Ok(JournalContents::default())));
     assert!(!shop.screen().contains("Cannot buy"));
     shop.press(Key::Char('y'));
     assert_eq!(shop.sent().len(), 1);
@@ -129,7 +129,7 @@ fn a_key_held_down_never_confirms() {
     shop.press(Key::Char('b'));
     for key in [Key::Char('y'), Key::Tab, Key::Enter] {
         let repeat = key != Key::Tab;
-        shop.tell(What::Input(Event::Key(KeyEvent {
+        shop.tell(Event::Input(InputEvent::Key(KeyEvent {
             repeat,
             ..KeyEvent::plain(key)
         })));
@@ -141,7 +141,7 @@ fn a_key_held_down_never_confirms() {
 fn a_pasted_text_never_confirms() {
     let mut shop = shelf();
     shop.press(Key::Char('b'));
-    shop.tell(What::Input(Event::Paste("y\n\ty\n".into())));
+    shop.tell(Event::Input(InputEvent::Paste("y\n\ty\n".into())));
     assert!(shop.sent().is_empty());
 }
 
@@ -166,7 +166,7 @@ fn enter_held_down_after_confirming_neither_hides_the_outcome_nor_buys_again() {
     let (id, _) = shop.sent()[0];
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Ok(sold),
     });
@@ -238,7 +238,7 @@ fn nothing_can_be_bought_before_orders_can_be_written_down() {
     shop.press(Key::Char('b'));
     shop.press(Key::Char('y'));
     assert!(shop.sent().is_empty());
-    shop.tell(What::Remembered(Err("the disk is read-only".into())));
+    shop.tell(Event::JournalLoaded(Err("the disk is read-only".into())));
     shop.press(Key::Char('y'));
     assert!(shop.sent().is_empty());
     shop.press(Key::Esc);
@@ -251,11 +251,11 @@ fn nothing_can_be_bought_before_orders_can_be_written_down() {
 fn an_order_that_could_not_be_written_down_was_not_sent() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
-    shop.tell(What::NotRecorded {
+    shop.tell(Event::BuyNotRecorded {
         order: id,
-        why: "no space left".into(),
+        reason: "no space left".into(),
     });
-    assert!(matches!(state(&shop, id), State::NotPlaced { .. }));
+    assert!(matches!(state(&shop, id), OrderState::NotPlaced { .. }));
     assert!(shop.screen().contains("not placed"));
 }
 
@@ -266,11 +266,11 @@ fn a_receipt_is_shown_kept_and_moves_the_stock_at_once() {
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
     shop.wishes.clear();
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Ok(sold.clone()),
     });
-    assert_eq!(shop.wishes, [Effect::Record(Line::Settled { receipt: sold })]);
+    assert_eq!(shop.wishes, [Effect::AppendJournal(Record::Settled { receipt: sold })]);
     assert_eq!(shop.app.books.stock(number(1)), Some(399));
 }
 
@@ -280,20 +280,20 @@ fn sold_out_is_an_outcome_and_calmly_shown() {
     let id = confirm_order(&mut shop);
     let sold_out = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
     shop.wishes.clear();
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Err(Error::Problem(Box::new(sold_out))),
     });
     assert_eq!(
         state(&shop, id),
-        &State::SoldOut {
+        &OrderState::SoldOut {
             stock: Some(Stock::ZERO)
         }
     );
-    let [Effect::Record(Line::Closed(closed))] = &shop.wishes[..] else {
+    let [Effect::AppendJournal(Record::Closed(closed))] = &shop.wishes[..] else {
         panic!("{:?}", shop.wishes)
     };
-    assert_eq!(closed.end, End::SoldOut);
+    assert_eq!(closed.reason, CloseReason::SoldOut);
     assert!(shop.screen().contains("None were left when its turn came."));
 }
 
@@ -301,7 +301,7 @@ fn sold_out_is_an_outcome_and_calmly_shown() {
 fn a_lost_answer_is_settled_by_asking_with_the_same_key() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Err(lost()),
     });
@@ -315,18 +315,18 @@ fn a_lost_answer_is_settled_by_asking_with_the_same_key() {
     );
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Ok(sold),
     });
-    assert!(matches!(state(&shop, id), State::Sold(_)));
+    assert!(matches!(state(&shop, id), OrderState::Sold(_)));
 }
 
 #[test]
 fn once_the_dialog_is_closed_an_order_is_asked_for_but_never_sent_again() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Err(lost()),
     });
@@ -341,7 +341,7 @@ fn after_its_deadline_an_order_is_asked_for_but_never_sent_again() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
     shop.elapsed += Duration::from_secs(6);
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Err(problem(Code::DeadlineExceeded)),
     });
@@ -355,25 +355,25 @@ fn a_refusal_that_changed_nothing_ends_an_order_unless_an_earlier_request_was_lo
     for code in [Code::Unavailable, Code::StorageFull, Code::TooManyRequests] {
         let mut shop = shelf();
         let id = confirm_order(&mut shop);
-        shop.tell(What::Bought {
+        shop.tell(Event::BuyCompleted {
             order: id,
             result: Err(problem(code)),
         });
-        assert!(matches!(state(&shop, id), State::NotPlaced { .. }), "{code}");
+        assert!(matches!(state(&shop, id), OrderState::NotPlaced { .. }), "{code}");
 
         let mut shop = shelf();
         let id = confirm_order(&mut shop);
-        shop.tell(What::Bought {
+        shop.tell(Event::BuyCompleted {
             order: id,
             result: Err(lost()),
         });
         shop.pass(300);
-        shop.tell(What::Bought {
+        shop.tell(Event::BuyCompleted {
             order: id,
             result: Err(problem(code)),
         });
         assert!(
-            matches!(state(&shop, id), State::Unknown { .. }),
+            matches!(state(&shop, id), OrderState::Unknown { .. }),
             "{code} says nothing about the first request"
         );
     }
@@ -383,38 +383,38 @@ fn a_refusal_that_changed_nothing_ends_an_order_unless_an_earlier_request_was_lo
 fn an_unknown_order_is_final_only_after_its_deadline() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Err(lost()),
     });
     shop.press(Key::Esc);
     shop.pass(300);
-    shop.tell(What::Order {
+    shop.tell(Event::OrderLoaded {
         order: id,
         result: Err(problem(Code::UnknownOrder)),
     });
-    assert!(matches!(state(&shop, id), State::Unknown { .. }));
+    assert!(matches!(state(&shop, id), OrderState::Unknown { .. }));
     shop.pass(8_000);
-    shop.tell(What::Order {
+    shop.tell(Event::OrderLoaded {
         order: id,
         result: Err(problem(Code::UnknownOrder)),
     });
-    assert!(matches!(state(&shop, id), State::NotPlaced { .. }));
+    assert!(matches!(state(&shop, id), OrderState::NotPlaced { .. }));
 }
 
 #[test]
 fn an_order_left_open_by_an_earlier_session_is_asked_for_and_never_sent() {
     let mut shop = Fixture::opened(100, 30);
     shop.wishes.clear();
-    shop.tell(What::Remembered(Ok(Memory {
-        lines: vec![Line::Placed(left_open())],
+    shop.tell(Event::JournalLoaded(Ok(JournalContents {
+        records: vec![Record::Placed(left_open())],
         skipped: 0,
     })));
     shop.pass(10_000);
     assert!(asked(&shop).is_empty(), "nobody knows yet whose ledger it is");
     shop.connect();
     assert_eq!((asked(&shop), shop.sent().len()), (vec![order(77)], 0));
-    shop.tell(What::Order {
+    shop.tell(Event::OrderLoaded {
         order: order(77),
         result: Ok(receipt(77, 2, 1, 39)),
     });
@@ -425,18 +425,18 @@ fn an_order_left_open_by_an_earlier_session_is_asked_for_and_never_sent() {
 #[test]
 fn an_order_of_another_store_is_not_declared_dead_by_this_one() {
     let mut shop = Fixture::opened(100, 30);
-    let elsewhere = Placed {
+    let elsewhere = PlacedOrder {
         store: Some("0190b6d5-0000-7000-8000-000000000009".parse().unwrap()),
         ..left_open()
     };
-    shop.tell(What::Remembered(Ok(Memory {
-        lines: vec![Line::Placed(elsewhere)],
+    shop.tell(Event::JournalLoaded(Ok(JournalContents {
+        records: vec![Record::Placed(elsewhere)],
         skipped: 0,
     })));
     shop.connect();
     shop.pass(60_000);
     assert!(asked(&shop).is_empty());
-    assert!(matches!(state(&shop, order(77)), State::Unknown { .. }));
+    assert!(matches!(state(&shop, order(77)), OrderState::Unknown { .. }));
 }
 
 #[test]
@@ -445,12 +445,12 @@ fn a_second_receipt_for_a_settled_order_changes_nothing() {
     let id = confirm_order(&mut shop);
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Ok(sold.clone()),
     });
     shop.wishes.clear();
-    shop.tell(What::Order {
+    shop.tell(Event::OrderLoaded {
         order: id,
         result: Ok(sold),
     });
@@ -461,9 +461,9 @@ fn a_second_receipt_for_a_settled_order_changes_nothing() {
 fn another_orders_receipt_settles_nothing() {
     let mut shop = shelf();
     let id = confirm_order(&mut shop);
-    shop.tell(What::Bought {
+    shop.tell(Event::BuyCompleted {
         order: id,
         result: Ok(receipt(99, 1, 1, 41)),
     });
-    assert!(matches!(state(&shop, id), State::Unknown { .. }));
+    assert!(matches!(state(&shop, id), OrderState::Unknown { .. }));
 }

@@ -8,12 +8,12 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use tui::app::{App, Screen, update};
-use tui::effect::{Effect, Query, Slot};
-use tui::event::{Event, Key, KeyEvent};
-use tui::journal::Memory;
-use tui::live::News;
-use tui::message::{Message, Now, What};
-use tui::theme::{Look, Theme};
+use tui::effect::{Effect, ListingKind, Query};
+use tui::input::{InputEvent, Key, KeyEvent};
+use tui::journal::JournalContents;
+use tui::message::StreamEvent;
+use tui::message::{Event, Message, Now};
+use tui::theme::{Appearance, Theme};
 use tui::ui;
 
 pub(crate) const STORE: &str = "0190b6d5-0000-7000-8000-000000000001";
@@ -39,14 +39,14 @@ impl Fixture {
             keys: 0,
         };
         shop.resize(columns, rows);
-        shop.tell(What::Started);
+        shop.tell(Event::Started);
         shop
     }
 
     /// Connected, with the four books and more on its shelves.
     pub(crate) fn stocked(columns: u16, rows: u16) -> Self {
         let mut shop = Self::opened(columns, rows);
-        shop.tell(What::Remembered(Ok(Memory::default())));
+        shop.tell(Event::JournalLoaded(Ok(JournalContents::default())));
         shop.connect();
         shop.grant();
         shop
@@ -57,14 +57,14 @@ impl Fixture {
             seq: Seq(40),
             store: STORE.parse::<StoreId>().unwrap(),
         };
-        self.tell(What::Live(News::Connected { hello, resumed: false }));
+        self.tell(Event::Stream(StreamEvent::Connected { hello, resumed: false }));
     }
 
-    pub(crate) fn tell(&mut self, what: What) {
+    pub(crate) fn tell(&mut self, event: Event) {
         self.keys += 1;
-        self.app.spare_key.get_or_insert_with(|| order(self.keys));
+        self.app.orders.spare_id.get_or_insert_with(|| order(self.keys));
         let now = self.now();
-        let wishes = update(&mut self.app, Message { now, what });
+        let wishes = update(&mut self.app, Message { now, event });
         self.wishes.extend(wishes);
     }
 
@@ -82,18 +82,18 @@ impl Fixture {
         let end = self.elapsed + Duration::from_millis(millis);
         while let Some(at) = self.app.wake_at().filter(|at| *at <= end) {
             self.elapsed = at.max(self.elapsed + Duration::from_millis(1));
-            self.tell(What::Tick);
+            self.tell(Event::Tick);
         }
         self.elapsed = end;
-        self.tell(What::Tick);
+        self.tell(Event::Tick);
     }
 
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
-        self.tell(What::Input(Event::Resized { columns, rows }));
+        self.tell(Event::Input(InputEvent::Resized { columns, rows }));
     }
 
     pub(crate) fn press(&mut self, key: Key) {
-        self.tell(What::Input(Event::Key(KeyEvent::plain(key))));
+        self.tell(Event::Input(InputEvent::Key(KeyEvent::plain(key))));
     }
 
     pub(crate) fn typed(&mut self, text: &str) {
@@ -111,7 +111,7 @@ impl Fixture {
             }
             for wish in wishes {
                 match wish {
-                    Effect::LoadTopics => self.tell(What::Topics(Ok(topics()))),
+                    Effect::LoadTopics => self.tell(Event::TopicsLoaded(Ok(topics()))),
                     Effect::LoadPage { generation, query, .. } => {
                         let result = Ok((
                             BookPage {
@@ -120,7 +120,7 @@ impl Fixture {
                             },
                             Some(Seq(40)),
                         ));
-                        self.tell(What::Page { generation, result });
+                        self.tell(Event::PageLoaded { generation, result });
                     }
                     _ => {}
                 }
@@ -138,7 +138,7 @@ impl Fixture {
             change,
             at,
         };
-        self.tell(What::Live(News::Moved(moved)));
+        self.tell(Event::Stream(StreamEvent::StockChanged(moved)));
     }
 
     /// The orders that the shop wants sent, and whether again.
@@ -146,37 +146,37 @@ impl Fixture {
         self.wishes
             .iter()
             .filter_map(|wish| match wish {
-                Effect::Buy { placed, again } => Some((placed.order, *again)),
+                Effect::Buy { placed, resend } => Some((placed.order, *resend)),
                 _ => None,
             })
             .collect()
     }
 
-    pub(crate) fn page_wish(&self, slot: Slot) -> Option<(u64, Query)> {
+    pub(crate) fn page_wish(&self, listing: ListingKind) -> Option<(u64, Query)> {
         self.wishes.iter().rev().find_map(|wish| match wish {
             Effect::LoadPage {
                 generation,
-                slot: asked,
+                listing: asked,
                 query,
                 ..
-            } if *asked == slot => Some((*generation, query.clone())),
+            } if *asked == listing => Some((*generation, query.clone())),
             _ => None,
         })
     }
 
     /// Draws one frame.
     pub(crate) fn draw(&mut self) -> Buffer {
-        self.draw_in(&Look::new(Theme::Dark, false, false))
+        self.draw_in(&Appearance::new(Theme::Dark, false, false))
     }
 
-    pub(crate) fn draw_in(&mut self, look: &Look) -> Buffer {
+    pub(crate) fn draw_in(&mut self, look: &Appearance) -> Buffer {
         let (columns, rows) = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let mut view = None;
         terminal
             .draw(|frame| view = Some(ui::draw(frame, &self.app, look, None)))
             .unwrap();
-        self.tell(What::Drawn(view.unwrap()));
+        self.tell(Event::FrameDrawn(view.unwrap()));
         terminal.backend().buffer().clone()
     }
 

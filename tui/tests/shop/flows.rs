@@ -5,10 +5,10 @@ use common::wire::{Book, BookPage, Hello};
 use common::{Code, Problem, Seq};
 use std::time::Duration;
 use tui::app::{Focus, Overlay, Screen};
-use tui::effect::{Effect, Query, Slot};
-use tui::event::{Deed, Event, Key, KeyEvent, Pointer};
-use tui::live::News;
-use tui::message::What;
+use tui::effect::{Effect, ExitReason, ListingKind, Query};
+use tui::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
+use tui::message::Event;
+use tui::message::StreamEvent;
 
 use crate::fixture::{Fixture, URL, book, number};
 
@@ -20,11 +20,11 @@ fn unreachable() -> Error {
 }
 
 fn lost(shop: &mut Fixture, attempt: u32) {
-    let pause = Duration::from_millis(2_400);
-    shop.tell(What::Live(News::Lost {
+    let retry_in = Duration::from_millis(2_400);
+    shop.tell(Event::Stream(StreamEvent::Disconnected {
         attempt,
-        pause,
-        why: "cannot reach the shop".into(),
+        retry_in,
+        reason: "cannot reach the shop".into(),
     }));
 }
 
@@ -50,9 +50,9 @@ fn endless(after: u64) -> BookPage {
 }
 
 fn page(shop: &mut Fixture, page: BookPage) {
-    let (generation, _) = shop.page_wish(Slot::Shelf).unwrap();
+    let (generation, _) = shop.page_wish(ListingKind::Topic).unwrap();
     shop.wishes.clear();
-    shop.tell(What::Page {
+    shop.tell(Event::PageLoaded {
         generation,
         result: Ok((page, Some(Seq(40)))),
     });
@@ -120,7 +120,7 @@ fn a_lost_connection_counts_down_and_comes_back() {
     shop.wishes.clear();
     shop.press(Key::Char('R'));
     assert_eq!(shop.wishes, [Effect::Reconnect]);
-    shop.tell(What::Live(News::Connecting { attempt: 2 }));
+    shop.tell(Event::Stream(StreamEvent::Connecting { attempt: 2 }));
     shop.connect();
     find(&mut shop, "● live");
 }
@@ -129,16 +129,16 @@ fn a_lost_connection_counts_down_and_comes_back() {
 fn what_is_shown_survives_a_failure_and_is_asked_for_again() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('r'));
-    let (generation, _) = shop.page_wish(Slot::Shelf).unwrap();
+    let (generation, _) = shop.page_wish(ListingKind::Topic).unwrap();
     shop.wishes.clear();
-    shop.tell(What::Page {
+    shop.tell(Event::PageLoaded {
         generation,
         result: Err(unreachable()),
     });
     find(&mut shop, "RPCs for Dummies");
     shop.pass(1_100);
     assert!(
-        shop.page_wish(Slot::Shelf).is_some(),
+        shop.page_wish(ListingKind::Topic).is_some(),
         "it is asked again after a second"
     );
 }
@@ -146,7 +146,7 @@ fn what_is_shown_survives_a_failure_and_is_asked_for_again() {
 #[test]
 fn a_connection_that_comes_back_asks_at_once_for_what_failed() {
     let mut shop = Fixture::opened(100, 30);
-    shop.tell(What::Topics(Err(unreachable())));
+    shop.tell(Event::TopicsLoaded(Err(unreachable())));
     find(&mut shop, "Connection refused");
     find(&mut shop, "Asking again in 1 s");
     shop.wishes.clear();
@@ -157,17 +157,17 @@ fn a_connection_that_comes_back_asks_at_once_for_what_failed() {
 #[test]
 fn a_page_older_than_the_stream_is_read_again() {
     let mut shop = Fixture::opened(100, 30);
-    shop.tell(What::Topics(Ok(crate::fixture::topics())));
-    let (generation, query) = shop.page_wish(Slot::Shelf).unwrap();
+    shop.tell(Event::TopicsLoaded(Ok(crate::fixture::topics())));
+    let (generation, query) = shop.page_wish(ListingKind::Topic).unwrap();
     shop.connect();
     shop.wishes.clear();
     let books = crate::fixture::answer(&query);
-    shop.tell(What::Page {
+    shop.tell(Event::PageLoaded {
         generation,
         result: Ok((BookPage { books, next: None }, Some(Seq(39)))),
     });
     assert!(
-        shop.page_wish(Slot::Shelf).is_some(),
+        shop.page_wish(ListingKind::Topic).is_some(),
         "what happened between 39 and 40 was told to nobody"
     );
 }
@@ -177,7 +177,7 @@ fn another_store_behind_the_same_address_is_read_afresh() {
     let mut shop = Fixture::stocked(100, 30);
     let store = "0190b6d5-0000-7000-8000-000000000002".parse().unwrap();
     shop.wishes.clear();
-    shop.tell(What::Live(News::Connected {
+    shop.tell(Event::Stream(StreamEvent::Connected {
         hello: Hello { seq: Seq(3), store },
         resumed: false,
     }));
@@ -190,15 +190,15 @@ fn another_store_behind_the_same_address_is_read_afresh() {
 #[test]
 fn a_million_books_are_read_a_page_at_a_time_as_one_moves_down() {
     let mut shop = Fixture::opened(100, 30);
-    shop.tell(What::Topics(Ok(crate::fixture::topics())));
+    shop.tell(Event::TopicsLoaded(Ok(crate::fixture::topics())));
     shop.connect();
     page(&mut shop, endless(0));
-    assert_eq!(shop.page_wish(Slot::Shelf), None, "nobody has come near the end");
+    assert_eq!(shop.page_wish(ListingKind::Topic), None, "nobody has come near the end");
     shop.press(Key::Enter);
     let mut loaded = 100;
     for _ in 0..300 {
         shop.press(Key::Char('G'));
-        if shop.page_wish(Slot::Shelf).is_none() {
+        if shop.page_wish(ListingKind::Topic).is_none() {
             break;
         }
         page(&mut shop, endless(loaded));
@@ -215,7 +215,7 @@ fn a_filter_finds_at_once_here_and_then_in_the_whole_shop() {
     shop.typed("rpc");
     find(&mut shop, "1 here");
     find_no(&mut shop, "Xen");
-    let (_, query) = shop.page_wish(Slot::Found).unwrap();
+    let (_, query) = shop.page_wish(ListingKind::Search).unwrap();
     assert_eq!(query, Query::Words("rpc".into()));
     for _ in 0..3 {
         shop.press(Key::Backspace);
@@ -241,10 +241,10 @@ fn an_answer_to_an_older_question_is_not_shown() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('/'));
     shop.typed("x");
-    let (older, query) = shop.page_wish(Slot::Found).unwrap();
+    let (older, query) = shop.page_wish(ListingKind::Search).unwrap();
     shop.typed("y");
     let books = crate::fixture::answer(&query);
-    shop.tell(What::Page {
+    shop.tell(Event::PageLoaded {
         generation: older,
         result: Ok((BookPage { books, next: None }, Some(Seq(40)))),
     });
@@ -262,10 +262,10 @@ fn letters_typed_into_the_filter_are_no_commands() {
         !shop
             .wishes
             .iter()
-            .any(|wish| matches!(wish, Effect::Leave | Effect::Quit | Effect::Copy(_)))
+            .any(|wish| matches!(wish, Effect::Exit(_) | Effect::Copy(_)))
     );
-    shop.tell(What::Input(Event::Key(KeyEvent::ctrl('c'))));
-    assert!(shop.wishes.contains(&Effect::Quit));
+    shop.tell(Event::Input(InputEvent::Key(KeyEvent::ctrl('c'))));
+    assert!(shop.wishes.contains(&Effect::Exit(ExitReason::Interrupted)));
 }
 
 #[test]
@@ -273,17 +273,17 @@ fn q_goes_back_one_step_at_a_time_and_then_out() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
     shop.press(Key::Enter);
-    assert_eq!(shop.app.focus, Focus::Detail);
+    assert_eq!(shop.app.shop.focus, Focus::Detail);
     shop.wishes.clear();
     shop.press(Key::Char('q'));
     shop.press(Key::Char('q'));
-    assert_eq!((shop.app.focus, shop.wishes.len()), (Focus::Topics, 0));
+    assert_eq!((shop.app.shop.focus, shop.wishes.len()), (Focus::Topics, 0));
     shop.press(Key::Char('4'));
     shop.wishes.clear();
     shop.press(Key::Char('q'));
     assert_eq!(shop.app.screen, Screen::Shop);
     shop.press(Key::Char('q'));
-    assert_eq!(shop.wishes, [Effect::Leave]);
+    assert_eq!(shop.wishes, [Effect::Exit(ExitReason::UserQuit)]);
 }
 
 #[test]
@@ -334,7 +334,7 @@ fn what_cannot_be_done_says_why_wherever_it_is_offered() {
 #[test]
 fn the_palette_runs_a_command_by_its_name() {
     let mut shop = Fixture::stocked(100, 30);
-    shop.tell(What::Input(Event::Key(KeyEvent::ctrl('p'))));
+    shop.tell(Event::Input(InputEvent::Key(KeyEvent::ctrl('p'))));
     shop.typed("messages");
     shop.press(Key::Enter);
     assert!(matches!(shop.app.overlays[..], [Overlay::Log { .. }]));
@@ -367,27 +367,27 @@ fn clicks_select_and_the_wheel_scrolls() {
             u16::try_from(row).unwrap(),
         )
     };
-    let click = |shop: &mut Fixture, text: &str, deed: Deed| {
+    let click = |shop: &mut Fixture, text: &str, action: MouseAction| {
         let (column, row) = at(shop, text);
-        shop.tell(What::Input(Event::Pointer(Pointer { column, row, deed })));
+        shop.tell(Event::Input(InputEvent::Mouse(MouseEvent { column, row, action })));
     };
-    click(&mut shop, "graduate school", Deed::Click);
+    click(&mut shop, "graduate school", MouseAction::Click);
     shop.grant();
-    click(&mut shop, "Cooking", Deed::Click);
+    click(&mut shop, "Cooking", MouseAction::Click);
     assert_eq!(shop.app.shop.selected(), Some(number(4)));
-    click(&mut shop, "Xen", Deed::WheelUp);
+    click(&mut shop, "Xen", MouseAction::WheelUp);
     assert_eq!(shop.app.shop.selected(), Some(number(3)));
-    click(&mut shop, "4 Services", Deed::Click);
+    click(&mut shop, "4 Services", MouseAction::Click);
     assert_eq!(shop.app.screen, Screen::Services);
-    click(&mut shop, "q back", Deed::Click);
+    click(&mut shop, "q back", MouseAction::Click);
     assert_eq!(shop.app.screen, Screen::Shop);
-    click(&mut shop, "? help", Deed::Click);
+    click(&mut shop, "? help", MouseAction::Click);
     assert!(matches!(shop.app.overlays.last(), Some(Overlay::Help { .. })));
     // What lies below an overlay is out of reach.
-    shop.tell(What::Input(Event::Pointer(Pointer {
+    shop.tell(Event::Input(InputEvent::Mouse(MouseEvent {
         column: 3,
         row: 4,
-        deed: Deed::Click,
+        action: MouseAction::Click,
     })));
     assert_eq!(shop.app.shop.topic, 1);
 }
@@ -409,7 +409,7 @@ fn a_book_that_is_withdrawn_leaves_the_list() {
     shop.moved(2, 0, -500, 41);
     assert_eq!(shop.wishes, [Effect::LoadBook(number(2))]);
     let problem = Problem::new(Code::UnknownItem, "no book 2");
-    shop.tell(What::Book {
+    shop.tell(Event::BookLoaded {
         item: number(2),
         result: Err(Error::Problem(Box::new(problem))),
     });
@@ -421,7 +421,7 @@ fn a_book_that_is_withdrawn_leaves_the_list() {
 fn a_store_that_closed_for_good_leaves_the_shop_readable() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
-    shop.tell(What::StoreEnded("the disk failed".into()));
+    shop.tell(Event::StoreClosed("the disk failed".into()));
     find(&mut shop, "○ offline");
     find(&mut shop, "closed for good: the disk failed");
     find(&mut shop, "RPCs for Dummies");
@@ -436,12 +436,12 @@ fn services_are_asked_only_while_somebody_looks() {
     assert!(!shop.wishes.contains(&Effect::LoadServices));
     shop.press(Key::Char('4'));
     assert!(shop.wishes.contains(&Effect::LoadServices));
-    shop.tell(What::Health(Err(unreachable())));
+    shop.tell(Event::HealthLoaded(Err(unreachable())));
     shop.wishes.clear();
     shop.pass(2_100);
     assert!(shop.wishes.contains(&Effect::LoadServices));
     shop.press(Key::Char('1'));
-    shop.tell(What::Health(Err(unreachable())));
+    shop.tell(Event::HealthLoaded(Err(unreachable())));
     shop.wishes.clear();
     shop.pass(60_000);
     assert!(!shop.wishes.contains(&Effect::LoadServices));

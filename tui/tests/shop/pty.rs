@@ -33,8 +33,8 @@ fn the_copy_runs_the_shop() {
         let peer = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
         let opened = Opened {
             shop: ShopClient::new(peer, None),
-            place: "nowhere".into(),
-            ended: None,
+            store_name: "nowhere".into(),
+            store_closed: None,
             notices: Vec::new(),
             autopilot: None,
         };
@@ -55,7 +55,7 @@ fn the_copy_runs_the_shop() {
             data_folder: folder.path().to_owned(),
             screen: Screen::Shop,
             keymap: Keymap::default(),
-            leave: None,
+            exit_when: None,
         };
         run(options).await
     });
@@ -162,10 +162,10 @@ fn the_shop_takes_the_terminal_and_gives_it_back() {
     assert!(screen.alternate_screen() && screen.bracketed_paste());
     assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     terminal.press(b"?");
-    terminal.sees("What every key does");
+    terminal.sees("Event every key does");
     terminal.press(b"\x1b");
     terminal.wait("help is gone", |screen| {
-        !screen.contents().contains("What every key does")
+        !screen.contents().contains("Event every key does")
     });
     terminal
         .pty

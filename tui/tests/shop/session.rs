@@ -12,13 +12,13 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 use ratatui::{Frame, Terminal};
 use tokio::sync::{mpsc, oneshot, watch};
-use tui::app::{Command, Flight, Screen};
-use tui::event::{Event, Key, KeyEvent};
+use tui::app::{Command, RunStatus, Screen};
+use tui::input::{InputEvent, Key, KeyEvent};
 use tui::keymap::Keymap;
-use tui::runtime::{Error, Left, Opened, Opening, Options, serve};
-use tui::terminal::Stage;
-use tui::theme::{Look, Theme};
-use tui::ui::Pane;
+use tui::runtime::{Error, ExitReason, Opened, Opening, Options, serve};
+use tui::terminal::TerminalBackend;
+use tui::theme::{Appearance, Theme};
+use tui::ui::ScreenView;
 
 use crate::fixture::{STORE, answer, text, topics};
 use crate::screens::receipt;
@@ -122,7 +122,7 @@ struct Hall {
     frames: watch::Sender<String>,
 }
 
-impl Stage for Hall {
+impl TerminalBackend for Hall {
     fn size(&mut self) -> io::Result<(u16, u16)> {
         Ok((100, 30))
     }
@@ -133,7 +133,7 @@ impl Stage for Hall {
         Ok(())
     }
 
-    fn wipe(&mut self) -> io::Result<()> {
+    fn clear(&mut self) -> io::Result<()> {
         Ok(())
     }
 
@@ -145,7 +145,7 @@ impl Stage for Hall {
         Ok(())
     }
 
-    fn retake(&mut self) -> io::Result<()> {
+    fn reacquire(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -154,17 +154,17 @@ fn opened(url: &str) -> Opened {
     let peer = ServiceEndpoint::parse(http_client().unwrap(), url).unwrap();
     Opened {
         shop: ShopClient::new(peer, None),
-        place: "a shop".into(),
-        ended: None,
+        store_name: "a shop".into(),
+        store_closed: None,
         notices: Vec::new(),
         autopilot: None,
     }
 }
 
 struct Visitor {
-    keys: mpsc::Sender<io::Result<Event>>,
+    keys: mpsc::Sender<io::Result<InputEvent>>,
     frames: watch::Receiver<String>,
-    visit: tokio::task::JoinHandle<Result<Left, Error>>,
+    visit: tokio::task::JoinHandle<Result<ExitReason, Error>>,
 }
 
 impl Visitor {
@@ -184,7 +184,7 @@ impl Visitor {
             data_folder: data_folder.to_owned(),
             screen: Screen::Shop,
             keymap: Keymap::default(),
-            leave: None,
+            exit_when: None,
         };
         let stage = Hall {
             terminal: Terminal::new(TestBackend::new(100, 30)).unwrap(),
@@ -199,7 +199,7 @@ impl Visitor {
     }
 
     fn press(&self, key: Key) {
-        self.keys.try_send(Ok(Event::Key(KeyEvent::plain(key)))).unwrap();
+        self.keys.try_send(Ok(InputEvent::Key(KeyEvent::plain(key)))).unwrap();
     }
 
     async fn sees(&mut self, wanted: &str) {
@@ -223,7 +223,7 @@ impl Visitor {
     }
 
     async fn leave(self) {
-        self.keys.try_send(Ok(Event::Key(KeyEvent::ctrl('c')))).unwrap();
+        self.keys.try_send(Ok(InputEvent::Key(KeyEvent::ctrl('c')))).unwrap();
         tokio::time::timeout(PATIENCE, self.visit)
             .await
             .unwrap()
@@ -313,22 +313,22 @@ async fn a_shop_that_nobody_serves_is_open_all_the_same() {
     visitor.sees("Topics").await;
     visitor.sees("reconnecting").await;
     visitor.press(Key::Char('?'));
-    visitor.sees("What every key does").await;
+    visitor.sees("Event every key does").await;
     visitor.leave().await;
 }
 
 #[tokio::test]
 async fn the_autopilot_screen_without_a_run_draws_what_is_opened_over_it() {
     struct Still;
-    impl Pane for Still {
-        fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, _: &Look) {
+    impl ScreenView for Still {
+        fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, _: &Appearance) {
             frame.render_widget("no run", area);
         }
         fn run(&mut self, _: Command) {}
-        fn flight(&self) -> Flight {
-            Flight::default()
+        fn status(&self) -> RunStatus {
+            RunStatus::default()
         }
-        fn changed(&mut self) -> bool {
+        fn has_changed(&mut self) -> bool {
             false
         }
     }
@@ -343,11 +343,11 @@ async fn the_autopilot_screen_without_a_run_draws_what_is_opened_over_it() {
     visitor.press(Key::Char('3'));
     visitor.sees("no run").await;
     visitor.press(Key::Char('?'));
-    visitor.sees("What every key does").await;
+    visitor.sees("Event every key does").await;
     visitor.press(Key::Esc);
     visitor
         .sees_that("the screen without the help", |frame| {
-            !frame.contains("What every key does")
+            !frame.contains("Event every key does")
         })
         .await;
     visitor.leave().await;
@@ -361,7 +361,7 @@ async fn the_screen_stands_while_the_store_is_being_opened() {
     let mut visitor = Visitor::wait_at(async { Ok(opening.await.unwrap()) }.boxed(), folder.path());
     visitor.sees("opening the store").await;
     visitor.press(Key::Char('?'));
-    visitor.sees("What every key does").await;
+    visitor.sees("Event every key does").await;
     visitor.press(Key::Esc);
     open.send(opened(&front_end(&seen))).unwrap();
     visitor.sees("a shop").await;
@@ -375,11 +375,11 @@ async fn a_store_that_does_not_open_closes_the_shop_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let failed = async {
         tokio::task::yield_now().await;
-        Err(tui::place::Error::Url("no address".to_owned()))
+        Err(tui::connect::Error::Url("no address".to_owned()))
     };
     let visitor = Visitor::wait_at(failed.boxed(), folder.path());
     let ended = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
-    assert!(matches!(ended, Err(Error::Place(why)) if why.to_string().contains("no address")));
+    assert!(matches!(ended, Err(Error::Connect(why)) if why.to_string().contains("no address")));
 }
 
 #[tokio::test]
@@ -388,5 +388,5 @@ async fn the_shop_closes_when_its_input_ends() {
     let visitor = Visitor::enter("http://127.0.0.1:9", folder.path());
     drop(visitor.keys);
     let left = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
-    assert_eq!(left.unwrap(), Left::HungUp);
+    assert_eq!(left.unwrap(), ExitReason::HungUp);
 }

@@ -12,7 +12,7 @@ use ratatui::widgets::{Axis, Chart, Dataset, GraphType};
 use super::charts::Charts;
 use super::fitting;
 use super::look::Look;
-use super::number::grouped;
+use crate::format::thousands;
 
 /// Fewer rows than this hold no line worth looking at.
 const ROWS_MIN: u16 = 4;
@@ -24,10 +24,10 @@ pub(super) fn throughput(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot,
     let [all, sold, _] = look.lines;
     let title = vec![
         Span::styled("Throughput ", look.title),
-        Span::styled(format!("now {}/s", grouped(last.requests)), all),
-        Span::styled(format!("  sold {}/s", grouped(last.sold)), sold),
+        Span::styled(format!("now {}/s", thousands(last.requests)), all),
+        Span::styled(format!("  sold {}/s", thousands(last.sold)), sold),
         Span::styled(format!("  mean {:.1}/s", snapshot.rate()), look.dim),
-        Span::styled(format!("  peak {}/s", grouped(peak)), look.dim),
+        Span::styled(format!("  peak {}/s", thousands(peak)), look.dim),
     ];
     let lines = [
         (all, points(snapshot, charts, |second| count(second.requests))),

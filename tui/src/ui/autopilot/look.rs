@@ -42,7 +42,7 @@ impl Look {
     };
 
     /// In the colours of a theme.
-    pub fn of(look: &theme::Look) -> Self {
+    pub fn of(look: &theme::Appearance) -> Self {
         let palette = &look.palette;
         Self {
             title: palette.strong,

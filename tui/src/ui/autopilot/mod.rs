@@ -3,7 +3,6 @@
 mod chart;
 mod charts;
 mod look;
-mod number;
 pub mod pane;
 
 use autopilot::{Phase, Snapshot, StockRow, ms};
@@ -15,9 +14,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
 use unicode_width::UnicodeWidthStr;
 
+use crate::format::{elapsed, thousands};
+
 pub use charts::{Charts, Large};
 pub use look::Look;
-use number::{clock, grouped};
 
 /// From this width on the charts stand side by side.
 const COLUMNS_TWO: u16 = 90;
@@ -111,13 +111,13 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
         Phase::Failed => ("○", look.bad),
     };
     let held = if charts.held { "  ‖ frozen" } else { "" };
-    let mut time = clock(snapshot.elapsed);
+    let mut time = elapsed(snapshot.elapsed);
     if let Some(duration) = snapshot.duration {
-        time = format!("{time} of {}", clock(duration));
+        time = format!("{time} of {}", elapsed(duration));
     }
     let requests = match snapshot.requests_max {
-        Some(most) => format!("{} of {} requests", grouped(snapshot.requests), grouped(most)),
-        None => format!("{} requests", grouped(snapshot.requests)),
+        Some(most) => format!("{} of {} requests", thousands(snapshot.requests), thousands(most)),
+        None => format!("{} requests", thousands(snapshot.requests)),
     };
     // In the order of their weight: what does not fit is left out from the end.
     let mut spans = vec![
@@ -133,7 +133,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
         spans.insert(2, Span::raw(format!("  audit {verdict}")));
     }
     if snapshot.violations > 0 {
-        let violations = format!("  {} violations", grouped(snapshot.violations));
+        let violations = format!("  {} violations", thousands(snapshot.violations));
         spans.insert(2, Span::styled(violations, look.bad));
     }
     let mut lines = vec![fitting(spans, area.width)];
@@ -146,7 +146,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
 fn shoppers(number: u32) -> String {
     match number {
         1 => "1 shopper".to_owned(),
-        more => format!("{} shoppers", grouped(u64::from(more))),
+        more => format!("{} shoppers", thousands(u64::from(more))),
     }
 }
 
@@ -163,8 +163,8 @@ fn draw_verbs_and_outcomes(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapsho
             "{:8}{:>5.0}%{:>10}{:>9}{:>7}{:>7}",
             row.verb.name(),
             row.share * 100.0,
-            grouped(row.requests),
-            grouped(row.requests.saturating_sub(row.ok)),
+            thousands(row.requests),
+            thousands(row.requests.saturating_sub(row.ok)),
             ms(row.latency.p50),
             ms(row.latency.p99),
         )));
@@ -191,7 +191,7 @@ fn outcomes_wrapped(snapshot: &Snapshot, look: &Look) -> Paragraph<'static> {
         ("error", outcomes.error, alarming(outcomes.error)),
     ] {
         // A blank that does not break keeps a number beside its name.
-        let pair = format!("{name} {}", grouped(number)).replace(' ', "\u{a0}");
+        let pair = format!("{name} {}", thousands(number)).replace(' ', "\u{a0}");
         spans.extend([Span::styled(pair, style), Span::raw("  ")]);
     }
     Paragraph::new(Line::from(spans)).wrap(Wrap { trim: true })
@@ -215,8 +215,8 @@ fn draw_stock(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Loo
         Span::styled("Stock ", look.title),
         Span::raw(format!(
             "{} of {} left",
-            grouped(snapshot.copies_left),
-            grouped(snapshot.copies_start)
+            thousands(snapshot.copies_left),
+            thousands(snapshot.copies_start)
         )),
     ]);
     let mut lines = vec![head];

@@ -8,9 +8,9 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::{Charts, Look, draw_with};
-use crate::app::{Command, Flight};
+use crate::app::{Command, RunStatus};
 use crate::theme;
-use crate::ui::Pane;
+use crate::ui::ScreenView;
 
 /// The screen, with the run behind it.
 #[derive(Debug)]
@@ -48,8 +48,8 @@ impl AutopilotPane {
     }
 }
 
-impl Pane for AutopilotPane {
-    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Look) {
+impl ScreenView for AutopilotPane {
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Appearance) {
         let area = area.inner(Margin::new(1, 0));
         let snapshot = self.snapshot();
         match &snapshot {
@@ -90,20 +90,20 @@ impl Pane for AutopilotPane {
         self.shown = None;
     }
 
-    fn flight(&self) -> Flight {
+    fn status(&self) -> RunStatus {
         let phase = self.controller.snapshot().map(|snapshot| snapshot.phase);
-        let runs = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
-        Flight {
-            runs,
-            flew: phase.is_some(),
+        let running = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
+        RunStatus {
+            running,
+            has_run: phase.is_some(),
             paused: phase == Some(Phase::Paused),
-            stopping: runs && (self.controller.was_stopped() || phase == Some(Phase::Closing)),
-            held: self.held.is_some(),
+            stopping: running && (self.controller.was_stopped() || phase == Some(Phase::Closing)),
+            frozen: self.held.is_some(),
             expanded: self.charts.large.is_some(),
         }
     }
 
-    fn changed(&mut self) -> bool {
+    fn has_changed(&mut self) -> bool {
         self.shown != Some(self.snapshot())
     }
 }
