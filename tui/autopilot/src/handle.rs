@@ -80,7 +80,7 @@ impl Handle {
         self.shared.stats().stocks.0.values().map(|book| book.sold).sum()
     }
 
-    /// Operations that ended so far.
+    /// The number of operations that have ended.
     pub fn answered(&self) -> u64 {
         self.shared.stats().tally.requests()
     }

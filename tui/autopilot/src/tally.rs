@@ -8,7 +8,7 @@ use hdrhistogram::Histogram;
 
 use super::outcome::{Outcome, Outcomes, Verb};
 
-/// Seconds that are kept for the charts.
+/// The number of seconds kept for the charts.
 pub const SERIES_SECONDS_MAX: usize = 600;
 /// Latencies are clipped to this: one minute, twice the longest an order may take.
 const LATENCY_US_MAX: u64 = 60_000_000;
@@ -16,21 +16,21 @@ const LATENCY_US_MAX: u64 = 60_000_000;
 /// One second of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Second {
-    /// Operations that ended in it.
+    /// Operations that ended in this second.
     pub requests: u64,
-    /// Purchases that happened in it.
+    /// Purchases that were sold in this second.
     pub sold: u64,
-    /// Operations that did not bring what was wanted.
+    /// Operations that failed in this second.
     pub failed: u64,
-    /// Half of the answers came within this time, in microseconds; 0 without answers.
+    /// The median latency in microseconds; 0 without answers.
     pub p50_us: u64,
-    /// 95 in 100 came within this.
+    /// The 95th percentile in microseconds.
     pub p95_us: u64,
-    /// 99 in 100 came within this.
+    /// The 99th percentile in microseconds.
     pub p99_us: u64,
 }
 
-/// What was measured of one verb.
+/// The counts and latencies of one verb.
 #[derive(Debug)]
 pub(super) struct VerbTally {
     pub(super) requests: u64,
@@ -38,7 +38,7 @@ pub(super) struct VerbTally {
     pub(super) latency: Histogram<u64>,
 }
 
-/// Everything measured so far.
+/// The counts and latencies of a run.
 #[derive(Debug)]
 pub(super) struct Tally {
     verbs: [VerbTally; 3],
@@ -82,7 +82,7 @@ impl Tally {
         }
     }
 
-    /// Operations that ended so far.
+    /// The number of operations that have ended.
     pub(super) fn requests(&self) -> u64 {
         self.verbs.iter().map(|verb| verb.requests).sum()
     }
@@ -128,7 +128,7 @@ impl Tally {
     }
 }
 
-/// One microsecond to a minute, three digits exact.
+/// A histogram from one microsecond to one minute with three significant digits.
 #[expect(
     clippy::expect_used,
     reason = "constant bounds, which every test that counts anything proves valid"

@@ -1,16 +1,16 @@
-//! What one shopper remembers of the books it saw: enough to notice that it is shown the past.
+//! What a shopper keeps of the books it has seen, to detect answers that go back in time.
 
 use common::{ItemNumber, Seq, Stock};
 use serde::Deserialize;
 
-/// Books that are remembered; of two that share a place the later one is.
+/// The number of slots; a book replaces the one before it in the same slot.
 const PLACES: usize = 64;
 
-/// A book as it was seen. Nothing else of it is read: thousands of shoppers need the processor for the shop.
+/// The parts of a book that are parsed; parsing the rest would cost the generator processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct StockObservation {
     pub(crate) item: ItemNumber,
-    /// The entry that had changed it last.
+    /// The entry that changed the book last.
     pub(crate) seq: Seq,
     pub(crate) stock: Stock,
 }

@@ -1,4 +1,4 @@
-//! A report as a page: one HTML file that needs nothing else, with its charts drawn in it.
+//! Renders a report as one self-contained HTML file with SVG charts.
 
 mod chart;
 
@@ -11,14 +11,14 @@ use super::report::{Operation, Violation, ms};
 use super::tally::Second;
 use super::workload::Share;
 
-/// Books that the page names.
+/// The most books listed.
 const BOOKS_MAX: usize = 100;
-/// Faults that the page names.
+/// The most faults listed.
 const FAULTS_MAX: usize = 500;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Text in which nothing is taken for markup, and nothing hides.
+/// Text that is escaped and sanitized when it is written.
 struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {
@@ -37,7 +37,7 @@ impl Display for Text<'_> {
 }
 
 impl Report {
-    /// The page, in HTML.
+    /// The report as an HTML document.
     pub fn html(&self) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
