@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_book_is_wanted_half_as_often_as_the_first() {
+    fn under_zipf_the_second_book_is_half_as_likely_as_the_first() {
         let ranks = Ranks::of(Popularity::Zipf(1.0), 4).unwrap();
         let mut wanted = [0_u32; 4];
         for step in 0..25_000_u64 {

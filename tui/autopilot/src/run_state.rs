@@ -116,7 +116,7 @@ impl Shared {
     }
 
     pub(super) fn stats(&self) -> MutexGuard<'_, RunStats> {
-        // Counters stay usable whatever a panicking holder left half counted.
+        // A panic while the lock was held leaves counters that are still usable.
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,7 +124,7 @@ impl Shared {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Microseconds since the run began.
+    /// Microseconds since the start of the run.
     pub(super) fn now_us(&self) -> u64 {
         u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX)
     }

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_run_keeps_its_sums_and_its_worst_in_no_more_points() {
+    fn a_long_run_keeps_its_sums_and_maxima_in_a_bounded_number_of_points() {
         let mut overview = Overview::default();
         for second in 1..=5_000 {
             overview.push(Second {

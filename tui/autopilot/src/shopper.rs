@@ -1,5 +1,6 @@
-//! One shopper: follows its plan, one operation after the other, and tells the tally how each ended and the audit what it
-//! was told.
+//! A shopper: performs the operations of its plan one after another, and reports outcomes to the tally and answers
+//! to the
+//! audit.
 
 mod idempotency_check;
 
@@ -46,7 +47,7 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             };
             let verb = operation.verb();
             let performed = match operation {
-                // What is on its way is waited for: it may happen.
+                // An operation in flight may still succeed, so it is awaited.
                 Operation::Buy { item, quantity } => Some(shopper.buy(item, quantity).await),
                 read => tokio::select! {
                     biased;
@@ -112,7 +113,7 @@ impl<'a> Shopper<'a> {
         let place = f64::from(self.number) / f64::from(shoppers);
         let mut wait = settings.ramp.mul_f64(place.min(1.0));
         if let Some(period) = settings.pace().period(shoppers) {
-            // Spread over the first period, so that the operations of all begin evenly.
+            // The first operations are spread evenly over one period.
             wait += period.mul_f64(place.fract());
             self.due = Some((Instant::now() + wait, period));
             return true;
@@ -133,7 +134,7 @@ impl<'a> Shopper<'a> {
                 () = self.shared.budget_exhausted.cancelled() => return None,
                 turn = self.control.wait_for(|control| control.lets(number)) => drop(turn.ok()?),
             }
-            // What was due while it had to wait is not made up for.
+            // Operations that were due during a pause are skipped.
             if let Some((due, _)) = &mut self.due {
                 *due = Instant::now().max(*due);
             }
@@ -309,7 +310,7 @@ fn read_settled(settled: Resolution) -> (Outcome, Option<Receipt>, Option<Error>
         Resolution::Decided(answer) => match answer.parse::<Receipt>() {
             Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
             Ok(_) => (Outcome::SoldOut, None, None),
-            // The request was answered as a success and nobody can read what it says.
+            // The status was a success, but the body could not be parsed.
             Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
             Err(error) => (of_status(answer.status), None, Some(error)),
         },

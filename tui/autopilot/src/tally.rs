@@ -1,5 +1,4 @@
-//! What was measured: constant memory however long a run is. Latencies live in HDR histograms (Gil Tene), seconds in a
-//! ring.
+//! Measurements in constant memory: latencies in HDR histograms (Gil Tene), seconds in a ring buffer.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use super::outcome::{Outcome, Outcomes, Verb};
 
 /// The number of seconds kept for the charts.
 pub const SERIES_SECONDS_MAX: usize = 600;
-/// Latencies are clipped to this: one minute, twice the longest an order may take.
+/// Latencies are clipped to one minute, twice the longest deadline of an order.
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// One second of a run.
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_holds_what_ended_in_it_and_the_ring_forgets_the_oldest() {
+    fn a_second_counts_the_operations_that_ended_in_it_and_the_ring_drops_the_oldest() {
         let mut tally = Tally::new();
         for _ in 0..3 {
             tally.record(Verb::Buy, Outcome::Sold, Duration::from_millis(2));

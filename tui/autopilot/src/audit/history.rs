@@ -34,7 +34,7 @@ impl Watermark {
     }
 
     fn place(&self, shopper: u16) -> Option<&AtomicU64> {
-        // The last place is the shopkeeper's.
+        // The last slot is the shopkeeper's.
         self.0.get(usize::from(shopper)).or_else(|| self.0.last())
     }
 
@@ -215,7 +215,7 @@ impl History {
         file.write_all(&self.buffer)?;
         self.written += count(self.buffer.len() / BYTES);
         self.buffer.clear();
-        // It may have been read before it was whole.
+        // The block may have been read before it was complete.
         self.block = None;
         Ok(())
     }
@@ -268,10 +268,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn acts_come_back_in_the_ledgers_order_from_memory_and_from_the_file() {
+    fn operations_are_returned_in_ledger_order_from_memory_and_from_the_file() {
         let (mut history, _) = History::new(tempfile::tempfile(), 1);
         let acts = 5 * u32::try_from(BLOCK_ACTS).unwrap() / 2;
-        // Neighbours change places, as they do when many ask at once.
+        // Neighbours are swapped, as with concurrent requests.
         for number in 0..acts {
             history.acknowledged(&act(u64::from(number ^ 7) + 1, number));
         }
@@ -286,7 +286,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_seen_before_something_on_its_way_is_settled() {
+    fn the_watermark_is_the_oldest_entry_seen_before_an_operation_in_flight() {
         let watermark = Watermark::new(2);
         assert_eq!(watermark.settled(Seq(9)), Seq(9));
         watermark.begin(1, Seq(5));
@@ -297,7 +297,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_order_of_unknown_outcome_is_settled_once_and_a_refusal_is_remembered() {
+    fn an_order_of_unknown_outcome_is_settled_once_and_a_refusal_is_kept() {
         let (mut history, _) = History::new(tempfile::tempfile(), 1);
         let key = Key { shopper: 2, number: 70 };
         history.asks(key);

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_knows_its_own_orders_and_nobody_elses() {
+    fn a_run_recognizes_only_its_own_orders() {
         let run = Run::draw();
         for key in [
             Key { shopper: 0, number: 0 },

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_act_is_read_as_it_was_written() {
+    fn a_record_is_parsed_as_it_was_written() {
         let sold = OperationRecord {
             seq: Seq(7),
             invoked_us: 1,

@@ -1,5 +1,6 @@
-//! A store that is mishandled while the shoppers shop: its three services run as processes of their own, with cables
-//! between them that can be cut. Which fault comes when is a function of the seed.
+//! Fault injection: runs the three services as processes with TCP proxies between them, and injects faults during a
+//! run. The
+//! schedule of faults is a function of the seed.
 
 mod proxy;
 mod report;
@@ -44,7 +45,7 @@ pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsR
         services.mend(&mut report).await;
         let at = began.elapsed();
         let broke = Instant::now();
-        // A fault ends with the shopping: what is asked then shall find the store whole.
+        // A fault ends with the workload, so that the checks after it find the services repaired.
         services
             .break_with(fault, tokio::time::sleep(fault.length), run.workload_finished())
             .await;

@@ -105,7 +105,7 @@ impl Proxy {
 
 async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
     loop {
-        // Out of file descriptors, say: the next one may have more luck.
+        // For example no free descriptor; a later attempt may succeed.
         let Ok((client, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
@@ -144,7 +144,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
         match state {
             State::Slow(time) => tokio::time::sleep(time).await,
             State::Dead => {
-                // These bytes are gone, so the connection must not go on.
+                // These bytes are lost, so the connection cannot continue.
                 let mut state = shared.state.subscribe();
                 let _ = state.wait_for(|state| *state != State::Dead).await;
                 return Ok(());
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cable_carries_both_ways_until_it_is_cut_and_then_carries_again() {
+    async fn a_proxy_forwards_both_ways_before_and_after_a_cut() {
         let (address, _told) = echo().await;
         let proxy = Proxy::bind(address).await.unwrap();
         let mut stream = TcpStream::connect(proxy.address).await.unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_dead_cable_swallowed_never_arrives() {
+    async fn data_that_a_dead_proxy_discarded_never_arrives() {
         let (address, mut told) = echo().await;
         let proxy = Proxy::bind(address).await.unwrap();
         let mut stream = TcpStream::connect(proxy.address).await.unwrap();
@@ -237,7 +237,7 @@ mod tests {
         stream.write_all(b"second").await.unwrap();
         let mut lost = vec![0; 16];
         let reading = tokio::spawn(async move { stream.read(&mut lost).await.unwrap_or(0) });
-        // Whoever has swallowed something waits for the cable to be whole.
+        // A connection that discarded data waits for the state to change back.
         while proxy.shared.state.receiver_count() == 0 {
             tokio::task::yield_now().await;
         }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_purchase_with_a_key_is_doubled_and_nothing_else_is() {
+    async fn only_a_purchase_with_a_key_is_duplicated() {
         let (address, mut told) = echo().await;
         let proxy = Proxy::bind(address).await.unwrap();
         proxy.set(State::Duplicate);

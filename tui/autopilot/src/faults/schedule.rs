@@ -97,7 +97,7 @@ impl Schedule {
         let role = self.pick(Role::ALL).unwrap_or(Role::Catalog);
         let link = self.pick(Link::ALL).unwrap_or(Link::Customers);
         let length = match kind {
-            // These are over as soon as they are done.
+            // These faults have no duration.
             Kind::Cut => Duration::ZERO,
             Kind::Kill | Kind::Restart => Duration::from_millis(self.below(500)),
             Kind::Pause | Kind::Delay | Kind::Drop | Kind::Duplicate => Duration::from_millis(200 + self.below(2_000)),
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_brings_the_same_faults_and_every_kind_comes() {
+    fn the_same_seed_gives_the_same_faults_of_every_kind() {
         let faults = |seed| {
             let mut schedule = Schedule::new(seed);
             (0..200).map(|_| schedule.next_fault()).collect::<Vec<_>>()

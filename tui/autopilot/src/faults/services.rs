@@ -146,7 +146,7 @@ impl Services {
                 };
                 self.end(fault.role, signal).await;
                 wait.await;
-                // One that does not start now is started when everything is mended.
+                // A service that does not start now is restarted by `mend`.
                 let _ = self.start_again(fault.role).await;
             }
             Kind::Pause => {
@@ -188,7 +188,7 @@ impl Services {
     fn signal(&mut self, role: Role, signal: Signal) {
         let pid = self.service(role).and_then(|service| service.child.id());
         if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) {
-            // Gone already: then it is started again.
+            // The process may have exited already; then it is restarted.
             let _ = kill_process(pid, signal);
         }
     }
@@ -245,7 +245,8 @@ async fn spawn(
         .env("BOOKSTORE_ADMIN_TOKEN", token)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // A Ctrl-C at the terminal is for the autopilot alone: it ends them when the audit is done.
+        // A process group of its own: Ctrl-C at the terminal reaches the autopilot only, which stops the services
+        // after the audit.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;

@@ -253,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_store_sends_is_never_markup() {
+    fn text_from_a_store_is_never_markup() {
         let hostile = "<script>alert(\"a & b\")</script>\u{202e}";
         let written = Text(hostile).to_string();
         assert!(
