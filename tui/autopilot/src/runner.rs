@@ -19,7 +19,7 @@ use super::series::{Overview, Series};
 use super::stock::Stocks;
 use super::tally::Tally;
 use super::workload::Workload;
-use super::{Error, shopkeeper, shopper};
+use super::{Error, number, shopkeeper, shopper};
 use common::backoff::Backoff;
 
 /// The interval of the time series.
@@ -203,7 +203,7 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
         shoppers: shared.control.borrow().shoppers,
         elapsed_s: (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
         requests,
-        rate: report::rate(requests, elapsed),
+        rate: number::rate(requests, elapsed),
         operations: Operations {
             search: operation(Verb::Search),
             lookup: operation(Verb::Lookup),

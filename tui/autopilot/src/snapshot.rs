@@ -117,7 +117,7 @@ pub struct Snapshot {
 impl Snapshot {
     /// Operations per second over the whole run.
     pub fn rate(&self) -> f64 {
-        super::report::rate(self.requests, self.elapsed)
+        super::number::rate(self.requests, self.elapsed)
     }
 
     /// The last complete second.

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::report::{Audit, Report, ms};
+use super::number::ms;
+use super::report::{Audit, Report};
 
 impl Report {
     /// The summary: a few aligned lines of sanitized text.

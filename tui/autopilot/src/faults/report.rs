@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::schedule::{Fault, Kind};
-use crate::report::rate;
+use crate::number::rate;
 
 /// The most faults listed one by one.
 const EVENTS_MAX: usize = 10_000;

@@ -7,7 +7,8 @@ use std::fmt::{self, Display, Formatter, Write};
 use chart::{Chart, Line};
 
 use super::Report;
-use super::report::{Operation, Violation, ms};
+use super::number::ms;
+use super::report::{Operation, Violation};
 use super::tally::Second;
 use super::workload::Share;
 
@@ -146,7 +147,7 @@ impl Report {
         }
         writeln!(
             out,
-            "</table>\n<p>{} entries of the ledger are other people's.</p>",
+            "</table>\n<p>{} ledger entries belong to other clients.</p>",
             audit.others
         )?;
         if let Some(note) = &audit.note {
