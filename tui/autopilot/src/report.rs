@@ -1,7 +1,6 @@
 //! The report of a run, word for word as the contract has it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use common::ItemNumber;
 use hdrhistogram::Histogram;
