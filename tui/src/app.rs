@@ -37,7 +37,7 @@ pub use notices::{Notice, Notices, Severity};
 pub use orders::{OrderState, Orders, Purchase};
 pub use overlay::{Overlay, Picker};
 pub use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
-pub use services::{Route, Service, Services};
+pub use services::{Service, Services};
 pub use shop::{Column, Focus, Search, ShopScreen, Sort, Topic};
 pub use state::App;
 pub use stock_history::StockHistory;
@@ -75,7 +75,6 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
         Event::BuyNotRecorded { order, reason } => app.not_recorded(order, &reason),
         Event::OrderLoaded { order, result } => app.order_told(order, result),
         Event::HealthLoaded(result) => app.health_arrived(result),
-        Event::MetricsLoaded(result) => app.metrics_arrived(result),
         Event::AutopilotChanged(status) => {
             app.autopilot.status = status;
             Vec::new()

@@ -92,8 +92,6 @@ pub enum Event {
     },
     /// Whether the front-end is ready.
     HealthLoaded(Result<Health, Error>),
-    /// What the front-end counts, in the text format of Prometheus.
-    MetricsLoaded(Result<String, Error>),
     /// The autopilot does something else now.
     AutopilotChanged(RunStatus),
     /// The shop's own store closed for good.

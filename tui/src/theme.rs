@@ -108,9 +108,9 @@ pub struct Palette {
     /// Failed.
     pub bad: Style,
     /// A stock that just rose.
-    pub rose: Style,
+    pub rising: Style,
     /// A stock that just fell.
-    pub fell: Style,
+    pub falling: Style,
     /// Frames of what has no focus.
     pub border: Style,
     /// Charts.
@@ -131,8 +131,8 @@ impl Palette {
             good: plain.fg(good),
             warn: plain.fg(warn),
             bad: plain.fg(bad),
-            rose: bold.fg(good),
-            fell: bold.fg(warn),
+            rising: bold.fg(good),
+            falling: bold.fg(warn),
             border: dim,
             chart: plain.fg(accent),
         };
@@ -168,8 +168,8 @@ impl Palette {
                     good: plain,
                     warn: bold,
                     bad: bold,
-                    rose: bold,
-                    fell: bold,
+                    rising: bold,
+                    falling: bold,
                     border: dim,
                     chart: plain,
                 }
@@ -208,7 +208,7 @@ mod tests {
                 glyphs.offline,
                 glyphs.frozen,
                 glyphs.ellipsis,
-                glyphs.path,
+                glyphs.breadcrumb,
                 glyphs.dot,
                 glyphs.times,
                 glyphs.up,

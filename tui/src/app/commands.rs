@@ -117,12 +117,7 @@ impl App {
                 self.orders.selected = row;
                 Vec::new()
             }
-            (Screen::Services, _) => {
-                let routes = self.services.routes.value.as_ref().map_or(0, Vec::len);
-                self.scroll_routes(|at| step.from(at, 10, routes));
-                Vec::new()
-            }
-            (Screen::Autopilot, _) => Vec::new(),
+            (Screen::Services | Screen::Autopilot, _) => Vec::new(),
         }
     }
 

@@ -10,7 +10,7 @@ use super::books::StockChange;
 use super::connection::StreamState;
 use super::notices::Severity;
 use super::remote_data::{LoadState, SPINNER_FRAME};
-use super::services::{self, POLL};
+use super::services::POLL;
 use super::state::App;
 use crate::effect::Effect;
 use crate::message::StreamEvent;
@@ -171,7 +171,7 @@ impl App {
         Vec::new()
     }
 
-    /// Asks for health and counters if somebody looks and the time has come.
+    /// Polls the services if their screen is shown and the time has come.
     pub(super) fn look_at_services(&mut self) -> Vec<Effect> {
         let now = self.now.elapsed;
         if self.screen != Screen::Services {
@@ -182,7 +182,6 @@ impl App {
             return Vec::new();
         }
         self.services.health.start(now);
-        self.services.routes.start(now);
         self.services.poll_at = None;
         vec![Effect::LoadServices]
     }
@@ -192,8 +191,8 @@ impl App {
         let clean = |text: &str| text::sanitize(text).into_owned();
         match result {
             Ok(health) => {
-                self.services.told(&health, now);
-                self.services.health.succeed(Ok(services::cleaned(&health)), now);
+                let rows = self.services.rows(&health, now);
+                self.services.health.succeed(Ok(rows), now);
             }
             Err(Error::Problem(problem)) => self.services.health.succeed(Err(clean(&problem.detail)), now),
             Err(error) => self.services.health.fail(clean(&error.to_string()), now),
@@ -202,18 +201,6 @@ impl App {
             LoadState::Failed { retry_at, .. } => retry_at,
             _ => now + POLL,
         });
-        Vec::new()
-    }
-
-    pub(super) fn metrics_arrived(&mut self, result: Result<String, Error>) -> Vec<Effect> {
-        let now = self.now.elapsed;
-        match result {
-            Ok(metrics) => self.services.routes.succeed(services::routes(&metrics), now),
-            Err(error) => self
-                .services
-                .routes
-                .fail(text::sanitize(&error.to_string()).into_owned(), now),
-        }
         Vec::new()
     }
 

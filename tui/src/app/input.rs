@@ -208,7 +208,7 @@ impl App {
                     .map(|command| self.run_from_palette(command, None))
                     .unwrap_or_default()
             }
-            Target::Overlay | Target::Routes | Target::Nothing => Vec::new(),
+            Target::Overlay | Target::Nothing => Vec::new(),
         }
     }
 
@@ -256,16 +256,7 @@ impl App {
                 self.scroll_overlay(step);
                 Vec::new()
             }
-            Target::Routes => {
-                self.scroll_routes(step);
-                Vec::new()
-            }
             Target::Tab(_) | Target::Command(_) | Target::Pane(Focus::Detail) | Target::Nothing => Vec::new(),
         }
-    }
-
-    pub(super) fn scroll_routes(&mut self, to: impl Fn(usize) -> usize) {
-        let routes = self.services.routes.value.as_ref().map_or(0, Vec::len);
-        self.services.scroll = to(self.services.scroll).min(routes.saturating_sub(1));
     }
 }

@@ -105,9 +105,6 @@ impl Runner {
                     shop,
                     |shop| async move { Event::HealthLoaded(read(shop.ready().await)) },
                 );
-                self.ask(shop, |shop| async move {
-                    Event::MetricsLoaded(shop.metrics().await.and_then(|answer| text(&answer)))
-                });
             }
             _ => {}
         }
@@ -215,11 +212,4 @@ async fn append(journal: Arc<OnceLock<Journal>>, line: Record) -> Result<(), Str
 
 fn read<T: DeserializeOwned>(answer: Result<Response, Error>) -> Result<T, Error> {
     answer?.parse()
-}
-
-fn text(answer: &Response) -> Result<String, Error> {
-    if answer.is_success() {
-        return Ok(String::from_utf8_lossy(&answer.body).into_owned());
-    }
-    answer.parse::<serde_json::Value>().map(|value| value.to_string())
 }

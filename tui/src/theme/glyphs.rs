@@ -18,7 +18,7 @@ pub struct Glyphs {
     /// After a text that was cut.
     pub ellipsis: &'static str,
     /// Between the names of a path.
-    pub path: &'static str,
+    pub breadcrumb: &'static str,
     /// Between two things on one line.
     pub dot: &'static str,
     /// Between a number and the number it is multiplied by.
@@ -56,7 +56,7 @@ pub(super) const UNICODE: Glyphs = Glyphs {
     offline: "○",
     frozen: "‖",
     ellipsis: "…",
-    path: "›",
+    breadcrumb: "›",
     dot: "·",
     times: "×",
     up: "▲",
@@ -80,7 +80,7 @@ pub(super) const ASCII: Glyphs = Glyphs {
     offline: "o",
     frozen: "=",
     ellipsis: "~",
-    path: ">",
+    breadcrumb: ">",
     dot: "-",
     times: "x",
     up: "^",

@@ -148,7 +148,7 @@ fn a_connection_that_comes_back_asks_at_once_for_what_failed() {
     let mut shop = Fixture::opened(100, 30);
     shop.tell(Event::TopicsLoaded(Err(unreachable())));
     find(&mut shop, "Connection refused");
-    find(&mut shop, "Asking again in 1 s");
+    find(&mut shop, "Trying again in 1 s");
     shop.wishes.clear();
     shop.connect();
     assert!(shop.wishes.contains(&Effect::LoadTopics));
