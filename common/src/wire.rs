@@ -1,6 +1,6 @@
-//! The bodies that travel between the programs, as the contract writes them.
+//! The JSON bodies of requests and responses.
 //!
-//! Requests refuse unknown fields; answers leave absent fields out.
+//! Requests refuse unknown fields; responses leave absent fields out.
 
 mod batches;
 mod fast_json;
@@ -16,56 +16,57 @@ pub use batches::{
 pub use fast_json::{FastJson, JsonReader};
 pub use lines::OrderResultLines;
 
-use crate::{Cost, Entry, ItemNumber, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
-use crate::{Kind, money::Total};
+use crate::money::Total;
+use crate::parse::words;
+use crate::{Cost, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
 
-/// A book as it stands on the shelf.
+/// A book with its stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Book {
-    /// Its number.
+    /// Its item number.
     pub item: ItemNumber,
-    /// The file's column `name`.
+    /// Its title; the column `name` of a catalog file.
     pub title: String,
-    /// Who wrote it, where that is known.
+    /// Its author, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub author: Option<String>,
-    /// The shelf it stands on.
+    /// Its topic.
     pub topic: String,
-    /// What one copy costs.
+    /// The cost of one copy.
     pub cost: Cost,
-    /// Copies left.
+    /// The copies in stock.
     pub stock: Stock,
-    /// The entry that changed it last.
+    /// The entry of its last change.
     pub seq: Seq,
 }
 
-/// A topic and how many books it holds.
+/// A topic and the number of its books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct TopicCount {
-    /// In the spelling that came first.
+    /// In the spelling of its first book.
     pub topic: String,
-    /// Different books, not copies.
+    /// The number of titles, not of copies.
     pub books: u64,
 }
 
-/// All topics, in alphabetical order without regard to case.
+/// All topics, in alphabetical order, case-folded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Topics {
     /// The topics.
     pub topics: Vec<TopicCount>,
 }
 
-/// One page of a search.
+/// One page of a search's result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct BookPage {
-    /// The books found.
+    /// The books.
     pub books: Vec<Book>,
-    /// Hand it back as `after` for the next page; absent on the last.
+    /// The cursor of the next page (`after`); absent on the last page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-/// What a `GET /search` may carry as its body, the original design's form.
+/// The optional body of `GET /search` (the original design's form).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchBody {
@@ -80,70 +81,70 @@ pub struct SearchBody {
     pub q: Option<String>,
 }
 
-/// What a buyer sends.
+/// The body of `POST /buy`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BuyBody {
-    /// The book. It may stand in the query as `buyNum` instead.
+    /// The book; may be given as the query parameter `buyNum` instead.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<ItemNumber>,
-    /// How many copies; one unless given.
+    /// The number of copies; 1 unless given.
     #[serde(default)]
     pub quantity: Quantity,
 }
 
-/// What may stand in the body of a buy whose book is named by the path.
+/// The optional body of a purchase whose path names the book.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct QuantityBody {
-    /// How many copies; one unless given.
+    /// The number of copies; 1 unless given.
     #[serde(default)]
     pub quantity: Quantity,
 }
 
-/// How an order ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum OrderStatus {
-    /// The copies are the buyer's.
-    Sold,
-    /// Nothing was sold, and nothing will be under this order's id.
-    Refused,
+words! {
+    /// The decision on an order.
+    pub enum OrderStatus("sold or refused") {
+        /// Sold.
+        Sold = "sold",
+        /// Nothing was sold, and nothing ever will be under this id.
+        Refused = "refused",
+    }
 }
 
-/// The proof of a decided order.
+/// The decision on an order and its details.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Receipt {
     /// The order's id, which is its idempotency key.
     pub order: OrderId,
-    /// How it ended.
+    /// The decision.
     pub status: OrderStatus,
     /// The book.
     pub item: ItemNumber,
-    /// The book's title today; absent once it was withdrawn.
+    /// The book's current title; absent after it was withdrawn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub title: Option<String>,
-    /// Copies asked for.
+    /// The ordered copies.
     pub quantity: u32,
-    /// What one copy cost; absent where the book is unknown.
+    /// The cost of one copy; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Cost>,
-    /// What is to be paid: `"0.00"` for a refused order.
+    /// The amount to pay: `"0.00"` for a refused order.
     pub total: Total,
-    /// The stock right after the decision; absent where the book is unknown.
+    /// The stock after the decision; absent if the book is unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Stock>,
     /// The ledger entry that is this order.
     pub seq: Seq,
-    /// When it was decided.
+    /// The time of the decision.
     pub at: Timestamp,
-    /// Why it was refused.
+    /// The reason of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
 }
 
 impl Receipt {
-    /// The receipt that an entry is, or nothing where it is not of an order.
+    /// The receipt of an entry; `None` if the entry is not an order's.
     pub fn from_entry(entry: &Entry, title: Option<String>) -> Option<Self> {
         let status = match entry.kind {
             Kind::Sold => OrderStatus::Sold,
@@ -171,34 +172,34 @@ impl Receipt {
     }
 }
 
-/// A page of receipts, oldest first.
+/// A page of receipts, the oldest first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ReceiptPage {
     /// The receipts.
     pub orders: Vec<Receipt>,
-    /// Hand it back as `after`; absent at the end.
+    /// The cursor of the next page (`after`); absent at the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next: Option<String>,
 }
 
-/// The shopkeeper's change of a stock: exactly one of the two.
+/// A shopkeeper's change of a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "StockBody", into = "StockBody")]
 pub enum StockChange {
     /// The new stock.
     To(Stock),
-    /// Copies to add, or to take away.
+    /// The copies to add, or to remove if negative.
     By(i64),
 }
 
-/// [`StockChange`] as it is written.
+/// The JSON of a [`StockChange`]: exactly one of the two fields.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StockBody {
     /// The new stock.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub stock: Option<Stock>,
-    /// Copies to add, or to take away where negative.
+    /// The copies to add, or to remove if negative.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub change: Option<i64>,
 }
@@ -207,10 +208,10 @@ impl TryFrom<StockBody> for StockChange {
     type Error = &'static str;
 
     fn try_from(body: StockBody) -> Result<Self, &'static str> {
-        let most = i64::from(crate::limits::STOCK_MAX);
+        let max = i64::from(crate::limits::STOCK_MAX);
         match (body.stock, body.change) {
             (Some(stock), None) => Ok(Self::To(stock)),
-            (None, Some(change)) if (-most..=most).contains(&change) => Ok(Self::By(change)),
+            (None, Some(change)) if (-max..=max).contains(&change) => Ok(Self::By(change)),
             (None, Some(_)) => Err("expected a change from -1000000000 to 1000000000"),
             _ => Err("expected either `stock` (the new value) or `change` (what to add)"),
         }
@@ -235,13 +236,13 @@ impl From<StockChange> for StockBody {
 /// A page of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LedgerPage {
-    /// The entries after the one asked for, in order.
+    /// The entries, in order.
     pub entries: Vec<Entry>,
     /// The ledger's last entry.
     pub head: Seq,
 }
 
-/// The first event on a stream: where the ledger stands, and whose it is.
+/// The first event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Hello {
     /// The ledger's last entry.
@@ -250,68 +251,68 @@ pub struct Hello {
     pub store: StoreId,
 }
 
-/// A stock that moved.
+/// A change of a book's stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct StockEvent {
-    /// The entry that moved it, the last one where several were merged.
+    /// The entry that changed it; the last one if several were merged.
     pub seq: Seq,
     /// The book.
     pub item: ItemNumber,
-    /// The stock now.
+    /// The stock after it.
     pub stock: Stock,
-    /// What was added, summed where several were merged; 0 where something else about the book changed.
+    /// The copies added, summed if several entries were merged; 0 if something else about the book changed.
     pub change: i64,
-    /// When.
+    /// The time of the entry.
     pub at: Timestamp,
 }
 
-/// A reader must fetch afresh what it shows, then go on from here.
+/// Events were left out: the reader must fetch again what it shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Resync {
     /// The ledger's last entry.
     pub seq: Seq,
 }
 
-/// Whether the catalog can be reached by the front-end.
+/// Whether the front-end can reach its catalog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct UpstreamStatus {
-    /// True while changes arrive as they happen.
+    /// Whether changes are received as they happen.
     pub live: bool,
 }
 
-/// What a service says of itself.
+/// The health of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Health {
-    /// `ok`, or what is wrong in a word.
+    /// `ok`, or one word for what is wrong.
     pub status: String,
     /// `catalog`, `order` or `frontend`.
     pub service: String,
     /// The program's version.
     pub version: String,
-    /// How long it has been up.
+    /// Seconds since its start.
     pub uptime_s: u64,
-    /// What it waits for; empty when ready.
+    /// What it waits for; empty if it is ready.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
-    /// Requests that it answered since it is up, those for its health not counted.
+    /// Requests answered since its start, without those for its health.
     #[serde(default)]
     pub requests: u64,
-    /// Half of them were answered within this, in microseconds; rounded up to a bucket.
+    /// The median latency in microseconds, rounded up to a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p50_us: Option<u64>,
-    /// 99 of 100 were answered within this, in microseconds; rounded up to a bucket.
+    /// The 99th percentile of the latency in microseconds, rounded up to a bucket.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99_us: Option<u64>,
-    /// The newest entry of the ledger that it has or knows; absent where it keeps none.
+    /// The newest ledger entry that it knows; absent if it follows no ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Seq>,
-    /// The services it relies on, as they told it just now.
+    /// The health of the services it depends on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(no_recursion)]
     pub services: Vec<Health>,
 }
 
-/// For an optional field in which `null` is an error rather than another word for absent.
+/// Deserializes an optional field in which `null` is an error.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -326,7 +327,7 @@ mod tests {
     use crate::Problem;
 
     #[test]
-    fn a_book_is_written_as_the_contract_writes_it() {
+    fn a_book_is_written_with_its_fields_in_order_and_without_absent_ones() {
         let book = Book {
             item: ItemNumber::try_from(2).unwrap(),
             title: "RPCs for Dummies".into(),
@@ -343,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stock_change_is_one_of_two_and_never_both() {
+    fn a_stock_change_has_exactly_one_of_two_fields() {
         assert_eq!(
             serde_json::from_str::<StockChange>(r#"{"change":-3}"#).ok(),
             Some(StockChange::By(-3))
@@ -361,12 +362,15 @@ mod tests {
             r#"{"change":2000000000}"#,
             r#"{"stock":1,"x":1}"#,
         ] {
-            assert!(serde_json::from_str::<StockChange>(json).is_err(), "{json} was taken");
+            assert!(
+                serde_json::from_str::<StockChange>(json).is_err(),
+                "{json} was accepted"
+            );
         }
     }
 
     #[test]
-    fn a_result_in_a_batch_is_a_receipt_or_a_problem_by_its_fields() {
+    fn a_problem_in_a_batch_is_recognized_by_its_fields() {
         let problem = Problem::new(crate::Code::SoldOut, "none left");
         let result = OrderResult::Problem(BatchProblem {
             problem,
@@ -377,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn null_is_not_another_word_for_absent() {
+    fn null_and_repeated_fields_are_refused() {
         assert!(serde_json::from_str::<BuyBody>(r#"{"item":null}"#).is_err());
         assert!(serde_json::from_str::<BuyBody>(r#"{"item":1,"quantity":null}"#).is_err());
         assert!(serde_json::from_str::<BuyBody>(r#"{"item":1,"item":2}"#).is_err());

@@ -1,7 +1,7 @@
 //! Connects to the store that the command line names, or to the user's local store.
 
 use autopilot::Settings;
-use backend::all::All;
+use backend::all_in_one::AllInOne;
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;
@@ -38,7 +38,7 @@ pub struct StoreConnection {
     pub name: String,
     /// Which store was chosen, if the command line names none.
     pub note: Option<String>,
-    local: Option<Box<All>>,
+    local: Option<Box<AllInOne>>,
 }
 
 impl StoreConnection {
@@ -57,7 +57,7 @@ impl StoreConnection {
 
     /// Receives the reason when the store in this process closes for good.
     pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.local.as_ref().and_then(|local| local.ended())
+        self.local.as_ref().and_then(|local| local.store_closed())
     }
 
     /// Closes the connection, and the store if this process opened it.
@@ -84,11 +84,11 @@ pub async fn connect(args: &ShopArgs) -> Result<StoreConnection, Error> {
             name: store,
             local: Some(all),
         },
-        LocalStore::Found { beacon, store } => StoreConnection {
-            shop: client(&beacon.url, token.or(beacon.token.as_deref()))?,
+        LocalStore::Found { shop: running, store } => StoreConnection {
+            shop: client(&running.url, token.or(running.token.as_deref()))?,
             note: Some(format!(
                 "the store {store} is open in process {}; using it at {}",
-                beacon.pid, beacon.url
+                running.pid, running.url
             )),
             name: store,
             local: None,

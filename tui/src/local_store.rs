@@ -1,15 +1,13 @@
 //! The user's local store: opened in this process with all its services or, if another program has it open, reached at the
 //! address that program published beside the lock.
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use backend::all::{All, Settings};
-use backend::beacon::Beacon;
-use backend::catalog::InitialCatalog;
-use backend::service::{self, CatalogSettings};
-use backend::store::{self, EditPolicy};
+use backend::all_in_one::AllInOne;
+use backend::discovery::RunningShop;
+use backend::service;
+use backend::settings::{AdminToken, AllInOneSettings};
+use backend::store;
 use uuid::Uuid;
 
 /// How long the lock's holder has to publish its address.
@@ -42,7 +40,7 @@ pub enum LocalStore {
     /// Opened by this process.
     Opened {
         /// The services.
-        all: Box<All>,
+        all: Box<AllInOne>,
         /// The shopkeeper's token.
         token: String,
         /// The store's address.
@@ -50,8 +48,8 @@ pub enum LocalStore {
     },
     /// Opened by another process.
     Found {
-        /// Where that process listens.
-        beacon: Beacon,
+        /// The address that process published.
+        shop: RunningShop,
         /// The store's address.
         store: String,
     },
@@ -64,9 +62,13 @@ pub enum LocalStore {
 pub async fn open_or_find(token: Option<&str>) -> Result<LocalStore, Error> {
     let store = store::Url::user_default().ok_or(Error::NoFolder)?;
     let token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
+    let settings = AllInOneSettings {
+        share_token: true,
+        ..AllInOneSettings::on_free_ports(store.clone(), AdminToken::new(&token), DRAIN_TIMEOUT)
+    };
     let started = Instant::now();
     loop {
-        let locked = match All::open(settings(&store, &token)).await {
+        let locked = match AllInOne::open(&settings).await {
             Ok(all) => {
                 return Ok(LocalStore::Opened {
                     all: Box::new(all),
@@ -82,11 +84,11 @@ pub async fn open_or_find(token: Option<&str>) -> Result<LocalStore, Error> {
         };
         // An address left by a process that no longer holds the lock is stale.
         if let Some(lock) = store.lock_path()
-            && let Ok(Some(beacon)) = Beacon::find(&lock)
-            && holder.is_none_or(|holder| holder == beacon.pid)
+            && let Ok(Some(shop)) = RunningShop::read(&lock)
+            && holder.is_none_or(|holder| holder == shop.pid)
         {
             return Ok(LocalStore::Found {
-                beacon,
+                shop,
                 store: store.to_string(),
             });
         }
@@ -95,22 +97,5 @@ pub async fn open_or_find(token: Option<&str>) -> Result<LocalStore, Error> {
         }
         // The holder is opening or closing the store.
         tokio::time::sleep(POLL_INTERVAL).await;
-    }
-}
-
-fn settings(store: &store::Url, token: &str) -> Settings {
-    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    Settings {
-        catalog: CatalogSettings {
-            store: store.clone(),
-            edit: EditPolicy::Refuse,
-            books: InitialCatalog::BuiltIn,
-            token: Some(Arc::from(token)),
-        },
-        listen: free,
-        catalog_listen: free,
-        order_listen: free,
-        grace: DRAIN_TIMEOUT,
-        share_token: true,
     }
 }

@@ -10,7 +10,6 @@ mod load;
 mod machine;
 mod million;
 mod pgbench;
-mod proc;
 mod processes;
 mod redis;
 mod report;
@@ -84,7 +83,8 @@ fn build() -> Result<()> {
     let built = Command::new(env!("CARGO"))
         .args([
             "build",
-            "--release",
+            "--profile",
+            "dist",
             "--locked",
             "--package",
             "backend",

@@ -9,7 +9,8 @@ use crate::load::{self, Pace};
 use crate::processes::{Program, Setup};
 use crate::report::{Bound, Heading, Report};
 use crate::sample::{Bench, Samples, ratio};
-use crate::{proc, sizes};
+use crate::sizes;
+use testing::proc;
 
 const CONNECTIONS: u32 = 64;
 /// Fewer than the front-end keeps.

@@ -48,7 +48,7 @@ pub(crate) async fn measure(bench: &Bench, report: &mut Report) -> Result<()> {
         report.skip("pgbench", "no PostgreSQL server is installed");
         return Ok(());
     };
-    let own = server.programs().join("pgbench");
+    let own = server.bin_dir().join("pgbench");
     let Some(program) = own.is_file().then_some(own).or_else(|| tool::find("pgbench")) else {
         report.skip("pgbench", "pgbench is not installed");
         return Ok(());

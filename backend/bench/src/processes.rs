@@ -1,4 +1,4 @@
-//! The programs that are measured: release builds, as processes of their own, on free ports, with a store of their own.
+//! The programs that are measured: `dist` builds, as processes of their own, on free ports, with a store of their own.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use tempfile::TempDir;
 
-use crate::proc::{self, Usage};
+use testing::proc::{self, Usage};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -1,7 +1,7 @@
 //! Durable purchases on SQLite and PostgreSQL, against the same on CSV files.
 
 use anyhow::Result;
-use testing::postgres::Server;
+use testing::postgres::{self, Server};
 
 use crate::ask::Ask;
 use crate::processes::{Program, Setup, Store};
@@ -36,8 +36,9 @@ pub(crate) enum Other {
     Postgres,
 }
 
-/// A PostgreSQL server to throw away, set up as for work; nothing where there is none.
+/// A temporary PostgreSQL server with production settings; `None` if PostgreSQL is not installed.
 pub(crate) fn postgres() -> Option<Server> {
+    postgres::is_installed().then_some(())?;
     Server::start(&[
         "shared_buffers=256MB",
         "max_wal_size=4GB",

@@ -9,10 +9,10 @@ use rustix::process::{Resource, getrlimit};
 use crate::ask::Ask;
 use crate::crowd::Crowd;
 use crate::load::{self, Connection, Outcome, Pace};
-use crate::proc;
 use crate::processes::{Program, Setup};
 use crate::report::{Bound, Heading, Report};
 use crate::sample::{Bench, median};
+use testing::proc;
 
 const CONNECTIONS: u32 = 64;
 /// Sales a second.

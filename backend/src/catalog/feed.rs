@@ -7,7 +7,7 @@ use common::{Entry, Seq};
 use futures::Stream;
 
 use super::{Catalog, FEED_PAGE};
-use crate::http::{Frame, Frames, write_event_by};
+use crate::http::{Frame, FrameStream, write_event_with};
 use tokio_util::sync::CancellationToken;
 
 /// A feed's place between two pages.
@@ -18,7 +18,7 @@ struct Reader {
 }
 
 /// A stream that begins with a `hello` and goes on with the entries after `after`; without it, with those that come.
-pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> Frames {
+pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> FrameStream {
     let head = catalog.head();
     // Whoever has seen more than there is finds out from the `hello`.
     let position = after.unwrap_or(head).min(head);
@@ -27,7 +27,7 @@ pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: Cancell
         greeted: false,
         position,
     };
-    Frames::new(frames(reader), stopping)
+    FrameStream::new(frames(reader), stopping)
 }
 
 fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
@@ -59,7 +59,7 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            write_event_by(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
+            write_event_with(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
             self.position = entry.seq;
         }
         Frame::new(frame)

@@ -198,7 +198,7 @@ impl Catalog {
         }
     }
 
-    /// CatalogDiff a stock; the book as it was right after, where it was done.
+    /// Changes a stock; the book as it was right after, where it was done.
     ///
     /// # Errors
     /// As in [`Self::sell`].

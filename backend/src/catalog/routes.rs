@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use common::client::Freshness;
 use common::wire::{Book, BookPage, Decisions, FastJson, LedgerPage, SaleBatch, StockBody, StockChange, Topics};
 use common::{Code, Deadline, Entry, ItemNumber, OrderId, Problem, Reason, Seq, limits};
 use futures::FutureExt;
@@ -12,7 +11,9 @@ use utoipa::OpenApi;
 
 use super::search_index::WordCursor;
 use super::{AsOf, Catalog, Error, StockUpdate, Verdict, feed};
-use crate::http::{Answer, Call, Failure, HealthDocument, Outcome, Readiness, Ready, Route, Routes, health_routes};
+use crate::http::{
+    ApiError, ApiResult, HealthDocument, Readiness, ReadinessCheck, Request, Response, Route, Routes, health_routes,
+};
 
 /// What the operations work on.
 struct Service {
@@ -51,21 +52,19 @@ pub fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: Cancell
     });
     let document = document();
     let mut routes = vec![
-        Route::of::<__path_sell_books, _, _, _>(&service, sell_books)
-            .of_a_batch()
-            .directly(),
-        Route::of::<__path_lookup_book, _, _, _>(&service, lookup_book),
-        Route::of::<__path_search_topic, _, _, _>(&service, search_topic),
-        Route::of::<__path_list_topics, _, _, _>(&service, list_topics),
-        Route::of::<__path_search_words, _, _, _>(&service, search_words),
-        Route::of::<__path_find_entry, _, _, _>(&service, find_entry),
-        Route::of::<__path_list_entries, _, _, _>(&service, list_entries),
-        Route::of::<__path_update_stock, _, _, _>(&service, update_stock),
-        Route::of::<__path_follow_feed, _, _, _>(&service, follow_feed),
+        Route::new::<__path_sell_books, _, _, _>(&service, sell_books).with_batch_body(),
+        Route::new::<__path_lookup_book, _, _, _>(&service, lookup_book),
+        Route::new::<__path_search_topic, _, _, _>(&service, search_topic),
+        Route::new::<__path_list_topics, _, _, _>(&service, list_topics),
+        Route::new::<__path_search_words, _, _, _>(&service, search_words),
+        Route::new::<__path_find_entry, _, _, _>(&service, find_entry),
+        Route::new::<__path_list_entries, _, _, _>(&service, list_entries),
+        Route::new::<__path_update_stock, _, _, _>(&service, update_stock),
+        Route::new::<__path_follow_feed, _, _, _>(&service, follow_feed),
     ];
     routes.extend(health_routes(
         "catalog",
-        Arc::clone(catalog) as Arc<dyn Ready>,
+        Arc::clone(catalog) as Arc<dyn ReadinessCheck>,
         &document,
     ));
     let head = Arc::clone(catalog);
@@ -78,8 +77,8 @@ fn document() -> utoipa::openapi::OpenApi {
     document
 }
 
-impl Ready for Catalog {
-    fn look(&self) -> BoxFuture<'_, Readiness> {
+impl ReadinessCheck for Catalog {
+    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
         // Without its store a catalog is not there at all.
         let found = Readiness {
             head: Some(self.head()),
@@ -92,10 +91,10 @@ impl Ready for Catalog {
 /// All topics, in alphabetical order without regard to case.
 #[utoipa::path(get, path = "/topics", tag = "catalog", responses(
     (status = 200, description = "The topics", body = Topics)))]
-async fn list_topics(service: Arc<Service>, call: Call) -> Outcome {
-    ensure_fresh(&service, &call).await?;
+async fn list_topics(service: Arc<Service>, request: Request) -> ApiResult {
+    ensure_fresh(&service, &request).await?;
     let AsOf { value, head } = service.catalog.topics();
-    Ok(Answer::json(&value).at(Some(head)).tagged(head))
+    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
 /// The books of a topic, by number.
@@ -105,16 +104,16 @@ async fn list_topics(service: Arc<Service>, call: Call) -> Outcome {
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
     responses((status = 200, description = "One page", body = BookPage),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
-async fn search_topic(service: Arc<Service>, call: Call) -> Outcome {
-    let topic = call.segment(0)?.into_owned();
-    let limit = call.limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
-    let after = call
-        .query("after")?
+async fn search_topic(service: Arc<Service>, request: Request) -> ApiResult {
+    let topic = request.path_param("topic")?.into_owned();
+    let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
+    let after = request
+        .query_param("after")?
         .map(|after| after.parse().map_err(|_| bad_cursor()))
         .transpose()?;
-    ensure_fresh(&service, &call).await?;
+    ensure_fresh(&service, &request).await?;
     let AsOf { value, head } = service.catalog.search_topic(&topic, after, limit);
-    Ok(Answer::json(&value).at(Some(head)).tagged(head))
+    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
 /// The books in which every word begins a word: titles before authors before topics, then by number.
@@ -124,26 +123,26 @@ async fn search_topic(service: Arc<Service>, call: Call) -> Outcome {
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
     responses((status = 200, description = "One page", body = BookPage),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
-async fn search_words(service: Arc<Service>, call: Call) -> Outcome {
-    let Some(query) = call.query("q")? else {
-        return Err(Failure::invalid(
+async fn search_words(service: Arc<Service>, request: Request) -> ApiResult {
+    let Some(query) = request.query_param("q")? else {
+        return Err(ApiError::invalid(
             "Say what to search for with `q`, or use /search/{topic}.",
         ));
     };
     if query.len() > limits::QUERY_BYTES_MAX {
-        return Err(Failure::invalid(format!(
+        return Err(ApiError::invalid(format!(
             "q: expected at most {} bytes.",
             limits::QUERY_BYTES_MAX
         )));
     }
-    let limit = call.limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
-    let after = call
-        .query("after")?
+    let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
+    let after = request
+        .query_param("after")?
         .map(|after| parse_word_cursor(&after).ok_or_else(bad_cursor))
         .transpose()?;
-    ensure_fresh(&service, &call).await?;
+    ensure_fresh(&service, &request).await?;
     let AsOf { value, head } = service.catalog.search_words(query, after, limit).await;
-    Ok(Answer::json(&value).at(Some(head)).tagged(head))
+    Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
 /// One book.
@@ -151,13 +150,13 @@ async fn search_words(service: Arc<Service>, call: Call) -> Outcome {
     params(("item" = ItemNumber, Path)),
     responses((status = 200, description = "The book", body = Book),
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json")))]
-async fn lookup_book(service: Arc<Service>, call: Call) -> Outcome {
-    let item = call.parse_segment("item", 0)?;
-    ensure_fresh(&service, &call).await?;
+async fn lookup_book(service: Arc<Service>, request: Request) -> ApiResult {
+    let item = request.parse_path_param("item")?;
+    ensure_fresh(&service, &request).await?;
     let AsOf { value, head } = service.catalog.book(item);
     match value {
-        Some(book) => Ok(Answer::json(&book).at(Some(head)).tagged(book.seq)),
-        None => Err(Failure::from(unknown_item(item)).at(Some(head))),
+        Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(book.seq)),
+        None => Err(ApiError::from(unknown_item(item)).with_seq(Some(head))),
     }
 }
 
@@ -171,13 +170,13 @@ async fn lookup_book(service: Arc<Service>, call: Call) -> Outcome {
         (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
             content_type = "application/problem+json"),
         (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
-async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
-    call.authorize(service.token.as_deref())?;
-    let item = call.parse_segment("item", 0)?;
-    let change: StockChange = call.json()?;
-    let key = call.key()?;
+async fn update_stock(service: Arc<Service>, mut request: Request) -> ApiResult {
+    request.authorize(service.token.as_deref())?;
+    let item = request.parse_path_param("item")?;
+    let change: StockChange = request.json()?;
+    let key = request.idempotency_key()?;
     let order = key.unwrap_or_else(OrderId::generate);
-    let deadline = Deadline::clamped(call.deadline()?);
+    let deadline = Deadline::clamped(request.deadline()?);
     let asked = StockUpdate {
         id: order,
         item,
@@ -194,15 +193,15 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
         Verdict::Recorded { entry, replayed } => {
             let problem = match (entry.reason, book) {
                 (None, Some(book)) => {
-                    let answer = Answer::json(&book).at(Some(head)).tagged(book.seq);
-                    return Ok(answer.replayed(replayed));
+                    let answer = Response::json(&book).with_seq(Some(head)).with_etag(book.seq);
+                    return Ok(answer.with_replayed(replayed));
                 }
                 (None, None) => unknown_item(item),
                 (Some(reason), _) => refused(reason, item, entry.stock_after),
             };
-            return Err(Failure::from(problem.with_order(recorded))
-                .at(Some(head))
-                .replayed(replayed));
+            return Err(ApiError::from(problem.with_order(recorded))
+                .with_seq(Some(head))
+                .with_replayed(replayed));
         }
         Verdict::Refused { reason, stock } => refused(reason, item, stock),
         Verdict::KeyReused => Problem::new(Code::KeyReused, "That key named another order or another change."),
@@ -214,7 +213,7 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
             Problem::new(Code::InvalidRequest, detail).with_item(item)
         }
     };
-    Err(Failure::from(problem).at(Some(head)))
+    Err(ApiError::from(problem).with_seq(Some(head)))
 }
 
 /// Decides a batch of sales, each atomically, on durable state.
@@ -222,15 +221,15 @@ async fn update_stock(service: Arc<Service>, mut call: Call) -> Outcome {
     responses((status = 200, description = "The decisions, in order", body = Decisions),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
-async fn sell_books(service: Arc<Service>, mut call: Call) -> Outcome {
-    let SaleBatch { sales } = call.lean()?;
+async fn sell_books(service: Arc<Service>, mut request: Request) -> ApiResult {
+    let SaleBatch { sales } = request.fast_json()?;
     if sales.len() > limits::BATCH_ORDERS_MAX {
         let detail = format!("A batch has at most {} sales.", limits::BATCH_ORDERS_MAX);
-        return Err(Failure::invalid(detail));
+        return Err(ApiError::invalid(detail));
     }
     let decisions = service.catalog.sell(sales).await?;
     let head = decisions.head;
-    Ok(Answer::json_bytes(decisions.to_json()).at(Some(head)))
+    Ok(Response::json_bytes(decisions.to_json()).with_seq(Some(head)))
 }
 
 /// The ledger's entries after one, in order.
@@ -238,13 +237,13 @@ async fn sell_books(service: Arc<Service>, mut call: Call) -> Outcome {
     params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
         ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
     responses((status = 200, description = "One page", body = LedgerPage)))]
-async fn list_entries(service: Arc<Service>, call: Call) -> Outcome {
-    let after = call.parse_query("after")?.unwrap_or(Seq::ZERO);
-    let limit = call.limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    ensure_fresh(&service, &call).await?;
+async fn list_entries(service: Arc<Service>, request: Request) -> ApiResult {
+    let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
+    let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
+    ensure_fresh(&service, &request).await?;
     let page = service.catalog.ledger_page(after, limit).await?;
     let head = page.head;
-    Ok(Answer::json(&page).at(Some(head)))
+    Ok(Response::json(&page).with_seq(Some(head)))
 }
 
 /// The entry that decided an order or a stock change.
@@ -252,16 +251,16 @@ async fn list_entries(service: Arc<Service>, call: Call) -> Outcome {
     params(("order" = OrderId, Path)),
     responses((status = 200, description = "The entry", body = Entry),
         (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
-async fn find_entry(service: Arc<Service>, call: Call) -> Outcome {
-    let order = call.parse_segment("order", 0)?;
-    ensure_fresh(&service, &call).await?;
+async fn find_entry(service: Arc<Service>, request: Request) -> ApiResult {
+    let order = request.parse_path_param("order")?;
+    ensure_fresh(&service, &request).await?;
     let AsOf { value, head } = service.catalog.find_order(order).await?;
     match value {
-        Some(entry) => Ok(Answer::json(&entry).at(Some(head))),
+        Some(entry) => Ok(Response::json(&entry).with_seq(Some(head))),
         None => {
             let problem =
                 Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
-            Err(Failure::from(problem).at(Some(head)))
+            Err(ApiError::from(problem).with_seq(Some(head)))
         }
     }
 }
@@ -271,18 +270,14 @@ async fn find_entry(service: Arc<Service>, call: Call) -> Outcome {
     params(("after" = Option<Seq>, Query, description = "From now on unless given")),
     responses((status = 200, description = "`hello`, then an `entry` for each entry; its id is its `seq`",
         body = Entry, content_type = "text/event-stream")))]
-async fn follow_feed(service: Arc<Service>, call: Call) -> Outcome {
-    let after = call.resume_after()?;
+async fn follow_feed(service: Arc<Service>, request: Request) -> ApiResult {
+    let after = request.last_event_id()?;
     let frames = feed::open(&service.catalog, after, service.stopping.clone());
-    Ok(Answer::events(frames))
+    Ok(Response::events(frames))
 }
 
-async fn ensure_fresh(service: &Service, call: &Call) -> Result<(), Failure> {
-    let fresh = Freshness {
-        min_seq: call.seen()?,
-        confirm_head: call.wants_fresh(),
-    };
-    Ok(service.catalog.ensure_fresh(fresh).await?)
+async fn ensure_fresh(service: &Service, request: &Request) -> Result<(), ApiError> {
+    Ok(service.catalog.ensure_fresh(request.freshness()?).await?)
 }
 
 fn unknown_item(item: ItemNumber) -> Problem {
@@ -302,8 +297,8 @@ fn refused(reason: Reason, item: ItemNumber, stock: Option<common::Stock>) -> Pr
     }
 }
 
-fn bad_cursor() -> Failure {
-    Failure::invalid("after: expected the `next` of the page before.")
+fn bad_cursor() -> ApiError {
+    ApiError::invalid("after: expected the `next` of the page before.")
 }
 
 fn parse_word_cursor(cursor: &str) -> Option<WordCursor> {
@@ -311,7 +306,7 @@ fn parse_word_cursor(cursor: &str) -> Option<WordCursor> {
     Some((rank.parse().ok()?, item.parse().ok()?))
 }
 
-impl From<Error> for Failure {
+impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
@@ -328,7 +323,7 @@ impl From<Error> for Failure {
 mod tests {
     use super::*;
     use crate::catalog::InitialCatalog;
-    use crate::http::agreement::assert_agree;
+    use crate::http::document::assert_describes;
     use crate::store::{self, EditPolicy};
 
     #[tokio::test]
@@ -336,7 +331,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
         let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
-        assert_agree(&routes(&catalog, None, CancellationToken::new()), &document());
+        assert_describes(&document(), &routes(&catalog, None, CancellationToken::new()));
         catalog.close().await;
     }
 }

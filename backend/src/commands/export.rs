@@ -1,46 +1,58 @@
-//! `bookstored export`: the books of a store as a catalog file, with today's stock.
+//! `bookstored export`: writes a store's books, with their current stock, into a catalog file.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use common::wire::Book;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
+use super::transfer::transfer;
+use crate::settings::StoreArg;
 use crate::store::catalog_file::{CatalogRowRef, CatalogWriter};
 use crate::store::{self, Inspection, StoreState};
 
-/// Rows between two looks at the bar.
-const STRIDE: usize = 1_000;
+/// Rows between two updates of the progress bar.
+const PROGRESS_ROWS: usize = 1_000;
 
-/// Which store, and where its books go.
-#[derive(Debug)]
+/// `bookstored export`.
+#[derive(Debug, Args)]
 pub struct Export {
-    /// The store.
-    pub store: store::Url,
-    /// The file.
-    pub target: Target,
+    /// The catalog file to write, or - for standard output
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: Target,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Copy the store with its ledger into a new store there: csv:DIR, sqlite:FILE or postgres://…
+    #[arg(long, value_name = "URL", conflicts_with = "file")]
+    to: Option<store::Url>,
+    /// Print the result of a copy as one line of JSON
+    #[arg(long, requires = "to")]
+    json: bool,
 }
 
 impl Export {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let (_store, loaded) = look(&self.store)?;
+        let url = self.store.url()?;
+        if let Some(to) = &self.to {
+            return transfer(&url, to, self.json);
+        }
+        let (_store, loaded) = inspect(&url)?;
         let progress = Progress::counting("writing books", loaded.books.len() as u64);
-        self.target
-            .write(|out| write(out, &loaded.books, &self.target, &progress))?;
+        self.file
+            .write(|out| write(out, &loaded.books, &self.file, &progress))?;
         drop(progress);
-        if let Target::File(path) = &self.target {
+        if let Target::File(path) = &self.file {
             let (count, head, path) = (loaded.books.len(), loaded.head, path.display());
-            tell(&format!(
-                "{count} books, as they stand after the entry {head}, are in {path}"
-            ))?;
+            tell(&format!("{count} books, as of the entry {head}, are in {path}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Looks at a store whose catalog file nobody has edited. It stays locked for as long as it is held.
-pub(super) fn look(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {
+/// Reads a store whose catalog file was not edited by hand. The returned store holds the lock.
+pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {
     let progress = Progress::waiting(format!("opening {url}"));
     let Inspection { store, edits, .. } = store::inspect(url)?;
     if !edits.is_empty() {
@@ -58,7 +70,7 @@ pub(super) fn look(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreStat
 fn write(out: &mut dyn std::io::Write, books: &[Book], target: &Target, progress: &Progress) -> Result<()> {
     let with_author = books.iter().any(|book| book.author.is_some());
     let mut writer = CatalogWriter::begin(out, with_author, target.path())?;
-    for books in books.chunks(STRIDE) {
+    for books in books.chunks(PROGRESS_ROWS) {
         for book in books {
             writer.write(CatalogRowRef::from(book))?;
         }

@@ -1,8 +1,9 @@
-//! `bookstored generate`: a made-up catalog of any size, the same for the same seed.
+//! `bookstored generate`: a random catalog of any size, determined by its seed.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
+use clap::Args;
 use common::{Cost, ItemNumber, Stock};
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -11,170 +12,73 @@ use super::output::{Target, tell};
 use super::progress::Progress;
 use crate::store::catalog_file::{CatalogRow, CatalogRowRef, CatalogWriter};
 
-const ADJECTIVES: [&str; 32] = [
-    "Quiet",
-    "Distant",
-    "Crooked",
-    "Golden",
-    "Forgotten",
-    "Patient",
-    "Northern",
-    "Paper",
-    "Silver",
-    "Restless",
-    "Borrowed",
-    "Hidden",
-    "Wandering",
-    "Frozen",
-    "Copper",
-    "Early",
-    "Unwritten",
-    "Gentle",
-    "Broken",
-    "Salted",
-    "Endless",
-    "Narrow",
-    "Painted",
-    "Hollow",
-    "Second",
-    "Whispering",
-    "Southern",
-    "Careful",
-    "Burning",
-    "Invisible",
-    "Ordinary",
-    "Last",
-];
-const NOUNS: [&str; 32] = [
-    "Harbour",
-    "Library",
-    "Orchard",
-    "Clock",
-    "Ferry",
-    "Garden",
-    "Lighthouse",
-    "Map",
-    "Kitchen",
-    "Mountain",
-    "Letter",
-    "Bridge",
-    "Theatre",
-    "River",
-    "Compiler",
-    "Winter",
-    "Island",
-    "Station",
-    "Mirror",
-    "Ledger",
-    "Forest",
-    "Workshop",
-    "Comet",
-    "Market",
-    "Violin",
-    "Archive",
-    "Meadow",
-    "Engine",
-    "Stranger",
-    "Atlas",
-    "Staircase",
-    "Observatory",
-];
-const TOPICS: [&str; 24] = [
-    "novels",
-    "history",
-    "cooking",
-    "distributed systems",
-    "gardening",
-    "poetry",
-    "mathematics",
-    "travel",
-    "music",
-    "graduate school",
-    "astronomy",
-    "crime",
-    "philosophy",
-    "painting",
-    "languages",
-    "biology",
-    "chess",
-    "economics",
-    "sailing",
-    "architecture",
-    "law",
-    "chemistry",
-    "theatre",
-    "railways",
-];
-const GIVEN: [&str; 16] = [
-    "Ada", "Bruno", "Chiara", "Dmitri", "Elif", "Femi", "Greta", "Hiro", "Ines", "Jonas", "Kofi", "Leila", "Mei",
-    "Nils", "Oona", "Pavel",
-];
-const FAMILY: [&str; 16] = [
-    "Abel",
-    "Brandt",
-    "Costa",
-    "Dahl",
-    "Eriksen",
-    "Fontaine",
-    "Grau",
-    "Hale",
-    "Ito",
-    "Jansen",
-    "Keller",
-    "Lindqvist",
-    "Moreau",
-    "Novak",
-    "Okoro",
-    "Petrov",
-];
-/// What a copy costs beside whole coins, in cents.
+// Word lists, separated by commas.
+const ADJECTIVES: &str = "Quiet, Distant, Crooked, Golden, Forgotten, Patient, Northern, Paper, Silver, Restless, Borrowed, Hidden, \
+    Wandering, Frozen, Copper, Early, Unwritten, Gentle, Broken, Salted, Endless, Narrow, Painted, Hollow, \
+    Second, Whispering, Southern, Careful, Burning, Invisible, Ordinary, Last";
+const NOUNS: &str = "Harbour, Library, Orchard, Clock, Ferry, Garden, Lighthouse, Map, Kitchen, Mountain, Letter, Bridge, \
+    Theatre, River, Compiler, Winter, Island, Station, Mirror, Ledger, Forest, Workshop, Comet, Market, Violin, \
+    Archive, Meadow, Engine, Stranger, Atlas, Staircase, Observatory";
+const TOPICS: &str = "novels, history, cooking, distributed systems, gardening, poetry, mathematics, travel, music, graduate \
+    school, astronomy, crime, philosophy, painting, languages, biology, chess, economics, sailing, architecture, \
+    law, chemistry, theatre, railways";
+const GIVEN_NAMES: &str =
+    "Ada, Bruno, Chiara, Dmitri, Elif, Femi, Greta, Hiro, Ines, Jonas, Kofi, Leila, Mei, Nils, Oona, Pavel";
+const FAMILY_NAMES: &str = "Abel, Brandt, Costa, Dahl, Eriksen, Fontaine, Grau, Hale, Ito, Jansen, Keller, Lindqvist, Moreau, Novak, \
+    Okoro, Petrov";
+/// The cents of a cost.
 const CENTS: [u32; 4] = [0, 50, 95, 99];
-/// Rows between two looks at the bar.
-const STRIDE: u32 = 1_000;
+/// Rows between two updates of the progress bar.
+const PROGRESS_ROWS: u32 = 1_000;
 
-/// How many books, and which ones.
-#[derive(Debug)]
+/// `bookstored generate`.
+#[derive(Debug, Args)]
 pub struct Generate {
-    /// Their number, which is the last one's, too.
-    pub books: u32,
-    /// What everything is drawn from.
-    pub seed: u64,
-    /// How many topics there are; the first one has the most books.
-    pub topics: u32,
-    /// Where they go.
-    pub target: Target,
+    /// How many books; their numbers are 1 to N
+    #[arg(value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    books: u32,
+    /// The catalog file to write, or - for standard output
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: Target,
+    /// The same seed gives the same books
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// How many topics; the first has the most books
+    #[arg(long, value_name = "T", default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    topics: u32,
 }
 
 impl Generate {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let progress = Progress::counting("making up books", self.books.into());
-        self.target.write(|out| {
-            let mut writer = CatalogWriter::begin(out, true, self.target.path())?;
-            let mut shelf = Shelf::new(self.seed, self.topics);
+        let progress = Progress::counting("generating books", self.books.into());
+        self.file.write(|out| {
+            let mut writer = CatalogWriter::begin(out, true, self.file.path())?;
+            let mut generator = Generator::new(self.seed, self.topics);
             for number in 1..=self.books {
-                writer.write(CatalogRowRef::from(&shelf.book(number)?))?;
-                if number % STRIDE == 0 {
-                    progress.add(STRIDE as usize);
+                writer.write(CatalogRowRef::from(&generator.book(number)?))?;
+                if number % PROGRESS_ROWS == 0 {
+                    progress.add(PROGRESS_ROWS as usize);
                 }
             }
             Ok(writer.finish()?)
         })?;
         drop(progress);
-        if let Target::File(path) = &self.target {
+        if let Target::File(path) = &self.file {
             tell(&format!("{} books are in {}", self.books, path.display()))?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// Draws one book after the other.
-struct Shelf {
-    chance: ChaCha8Rng,
-    /// The chance that a book's topic is this one or one before, for each.
+/// Generates one book after the other.
+struct Generator {
+    random: ChaCha8Rng,
+    /// The cumulative probability of each topic.
     topics: Vec<f64>,
+    words: Words,
 }
 
-impl Shelf {
+impl Generator {
     fn new(seed: u64, topics: u32) -> Self {
         // Zipf's law: the second topic has half as many books as the first, the third a third.
         let weights = (1..=topics).map(|rank| 1.0 / f64::from(rank));
@@ -186,62 +90,90 @@ impl Shelf {
             })
             .collect();
         Self {
-            chance: ChaCha8Rng::seed_from_u64(seed),
-            topics: sums.into_iter().map(|upto| upto / sum).collect(),
+            random: ChaCha8Rng::seed_from_u64(seed),
+            topics: sums.into_iter().map(|cumulative| cumulative / sum).collect(),
+            words: Words::default(),
         }
     }
 
     fn book(&mut self, number: u32) -> Result<CatalogRow> {
-        let chance = &mut self.chance;
-        let drawn: f64 = chance.random();
-        let topic = self.topics.partition_point(|&upto| upto < drawn);
+        let (random, words) = (&mut self.random, &self.words);
+        let drawn: f64 = random.random();
+        let topic = self.topics.partition_point(|&cumulative| cumulative < drawn);
         let topic = topic.min(self.topics.len().saturating_sub(1));
-        let author =
-            (chance.random_range(0..12) > 0).then(|| format!("{} {}", pick(chance, &GIVEN), pick(chance, &FAMILY)));
-        // Most are cheap, a few are dear.
-        let coins =
-            4 + chance.random_range(0..28) + u64::from(chance.random_ratio(1, 16)) * chance.random_range(20..160);
-        let cents = coins * 100 + u64::from(*pick(chance, &CENTS));
-        let stock = match chance.random_range(0..100) {
+        let author = (random.random_range(0..12) > 0).then(|| {
+            format!(
+                "{} {}",
+                pick(random, &words.given_names),
+                pick(random, &words.family_names)
+            )
+        });
+        let units =
+            4 + random.random_range(0..28) + u64::from(random.random_ratio(1, 16)) * random.random_range(20..160);
+        let cents = units * 100 + u64::from(*pick(random, &CENTS));
+        let stock = match random.random_range(0..100) {
             0..3 => 0,
-            3..60 => chance.random_range(1..50),
-            60..95 => chance.random_range(50..500),
-            _ => chance.random_range(500..5_000),
+            3..60 => random.random_range(1..50),
+            60..95 => random.random_range(50..500),
+            _ => random.random_range(500..5_000),
         };
         Ok(CatalogRow {
             item: ItemNumber::try_from(u64::from(number))?,
-            title: title(number),
+            title: words.title(number),
             stock: Stock::try_from(stock)?,
             cost: Cost::try_from(cents)?,
-            topic: topic_name(topic),
+            topic: words.topic(topic),
             author,
         })
     }
 }
 
-fn pick<'a, T>(chance: &mut impl Rng, among: &'a [T]) -> &'a T {
-    &among[chance.random_range(0..among.len())]
+fn pick<'a, T>(random: &mut impl Rng, among: &'a [T]) -> &'a T {
+    &among[random.random_range(0..among.len())]
 }
 
-/// No two books have the same, and books that stand together do not look alike.
-fn title(number: u32) -> String {
-    let place = (number - 1) as usize;
-    let (nouns, names) = (NOUNS.len(), NOUNS.len() * ADJECTIVES.len());
-    let (noun, turn) = (place % nouns, place / nouns);
-    let adjective = (turn + 7 * noun) % ADJECTIVES.len();
-    format!(
-        "The {} {}, Volume {}",
-        ADJECTIVES[adjective],
-        NOUNS[noun],
-        place / names + 1
-    )
+/// The word lists, split.
+struct Words {
+    adjectives: Vec<&'static str>,
+    nouns: Vec<&'static str>,
+    topics: Vec<&'static str>,
+    given_names: Vec<&'static str>,
+    family_names: Vec<&'static str>,
 }
 
-fn topic_name(place: usize) -> String {
-    let name = TOPICS[place % TOPICS.len()];
-    match place / TOPICS.len() {
-        0 => name.to_owned(),
-        round => format!("{name} {}", round + 1),
+impl Default for Words {
+    fn default() -> Self {
+        let split = |list: &'static str| list.split(", ").collect();
+        Self {
+            adjectives: split(ADJECTIVES),
+            nouns: split(NOUNS),
+            topics: split(TOPICS),
+            given_names: split(GIVEN_NAMES),
+            family_names: split(FAMILY_NAMES),
+        }
+    }
+}
+
+impl Words {
+    /// A title that no other number has; neighbouring numbers have different adjectives and nouns.
+    fn title(&self, number: u32) -> String {
+        let index = (number - 1) as usize;
+        let (nouns, adjectives) = (self.nouns.len(), self.adjectives.len());
+        let (noun, round) = (index % nouns, index / nouns);
+        let adjective = (round + 7 * noun) % adjectives;
+        let volume = index / (nouns * adjectives) + 1;
+        format!(
+            "The {} {}, Volume {volume}",
+            self.adjectives[adjective], self.nouns[noun]
+        )
+    }
+
+    fn topic(&self, index: usize) -> String {
+        let name = self.topics[index % self.topics.len()];
+        match index / self.topics.len() {
+            0 => name.to_owned(),
+            round => format!("{name} {}", round + 1),
+        }
     }
 }
 
@@ -252,9 +184,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_title_comes_twice_and_the_first_topic_has_the_most_books() {
-        let mut shelf = Shelf::new(1, 30);
-        let books: Vec<CatalogRow> = (1..=10_000).map(|number| shelf.book(number).unwrap()).collect();
+    fn titles_are_unique_and_the_first_topic_has_the_most_books() {
+        let mut generator = Generator::new(1, 30);
+        let books: Vec<CatalogRow> = (1..=10_000).map(|number| generator.book(number).unwrap()).collect();
         let titles: HashSet<_> = books.iter().map(|book| &book.title).collect();
         assert_eq!(titles.len(), books.len());
         let mut counts = HashMap::new();
@@ -267,10 +199,12 @@ mod tests {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_books_and_another_one_others() {
+    fn the_seed_determines_the_books() {
         let books = |seed| {
-            let mut shelf = Shelf::new(seed, 5);
-            (1..=100).map(|number| shelf.book(number).unwrap()).collect::<Vec<_>>()
+            let mut generator = Generator::new(seed, 5);
+            (1..=100)
+                .map(|number| generator.book(number).unwrap())
+                .collect::<Vec<_>>()
         };
         assert_eq!(books(1), books(1));
         assert_ne!(books(1), books(2));

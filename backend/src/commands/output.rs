@@ -1,5 +1,6 @@
-//! Where a catalog file goes. A file is there whole or not at all.
+//! Where a catalog file is written. A file appears complete or not at all.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -10,23 +11,24 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Standard output, or a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
+pub(super) enum Target {
     /// `-`
     Standard,
     /// A file's path.
     File(PathBuf),
 }
 
-impl Target {
-    /// What a command line names; standard output where it names nothing.
-    pub fn named(path: Option<PathBuf>) -> Self {
-        match path {
-            Some(path) if path.as_os_str() != "-" => Self::File(path),
-            _ => Self::Standard,
+impl From<OsString> for Target {
+    fn from(path: OsString) -> Self {
+        match path.to_str() {
+            Some("-") => Self::Standard,
+            _ => Self::File(path.into()),
         }
     }
+}
 
-    /// What stands in messages.
+impl Target {
+    /// The name in messages.
     pub(super) fn path(&self) -> &Path {
         match self {
             Self::Standard => Path::new("standard output"),
@@ -34,11 +36,11 @@ impl Target {
         }
     }
 
-    /// Writes to it. A file gets its name once everything is in it.
+    /// Runs `write` on a buffered output. A file gets its name once all of it is synced.
     pub(super) fn write(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         match self {
             Self::Standard => buffered(io::stdout().lock(), write).map(drop),
-            // A pipe or a device is written to; replacing it by a file is not what anybody means.
+            // A pipe or a device is written to, not replaced by a file.
             Self::File(path) if path.exists() && !path.is_file() => {
                 let file = File::options().write(true).open(path);
                 let file = file.with_context(|| format!("cannot open {}", path.display()))?;
@@ -52,7 +54,7 @@ impl Target {
                     fs::rename(&part, path).with_context(|| format!("cannot rename {}", part.display()))
                 });
                 if written.is_err() {
-                    // What is half written is of no use; if it stays, it is named so.
+                    // If this fails, the suffix tells that the file is incomplete.
                     let _ = fs::remove_file(&part);
                 }
                 written
@@ -62,7 +64,7 @@ impl Target {
 }
 
 fn write_whole(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
-    let file = File::create(path).with_context(|| format!("cannot make {}", path.display()))?;
+    let file = File::create(path).with_context(|| format!("cannot create {}", path.display()))?;
     let file = buffered(file, write)?;
     file.sync_all()
         .with_context(|| format!("cannot sync {}", path.display()))
@@ -74,7 +76,7 @@ fn buffered<W: Write>(out: W, write: impl FnOnce(&mut dyn Write) -> Result<()>) 
     Ok(buffer.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
-/// Tells a result on a line of standard output.
+/// Prints a result as a line of standard output.
 pub(super) fn tell(line: &str) -> Result<()> {
     let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;

@@ -1,4 +1,4 @@
-//! How far a command has come, for whoever watches it on a terminal.
+//! Progress of a command, shown on a terminal.
 
 use std::time::Duration;
 
@@ -8,17 +8,17 @@ const BAR: &str = "{msg} [{bar:30}] {human_pos} of {human_len}, {eta} left";
 const SPINNER: &str = "{spinner} {msg} ({elapsed})";
 const TICK: Duration = Duration::from_millis(100);
 
-/// A bar or a spinner on standard error, gone when it is dropped; nothing where that is no terminal.
+/// A bar or a spinner on standard error, removed when it is dropped. Invisible unless standard error is a terminal.
 #[derive(Debug)]
 pub(super) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Of work that can be counted.
+    /// A bar, for work of `total` steps.
     pub(super) fn counting(message: &'static str, total: u64) -> Self {
         Self::new(ProgressBar::new(total), BAR, message)
     }
 
-    /// Of work that cannot.
+    /// A spinner, for work of unknown size.
     pub(super) fn waiting(message: impl Into<String>) -> Self {
         let progress = Self::new(ProgressBar::new_spinner(), SPINNER, message);
         progress.0.enable_steady_tick(TICK);
@@ -32,7 +32,7 @@ impl Progress {
         Self(bar)
     }
 
-    /// So much more is done.
+    /// Advances the bar by `done` steps.
     pub(super) fn add(&self, done: usize) {
         self.0.inc(done as u64);
     }

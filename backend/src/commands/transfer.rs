@@ -1,6 +1,6 @@
-//! `bookstored export --to`: a store moved with its ledger into a fresh one, of another engine or of the same.
+//! `bookstored export --to`: copies a store with its ledger into a new one, of any engine.
 //!
-//! The new store has an id of its own: the old one may go on, and then nobody may take the one for the other.
+//! The copy gets an id of its own, because the original may be used further and the two must not be confused.
 
 use std::collections::HashMap;
 use std::process::ExitCode;
@@ -10,79 +10,67 @@ use common::wire::Book;
 use common::{Entry, ItemNumber, Seq};
 
 use super::audit;
-use super::export::look;
+use super::export::inspect;
 use super::output::tell;
 use super::progress::Progress;
 use crate::store::{self, EditPolicy, Store, StoreState};
 
-/// Entries moved at once; each piece is one durable batch.
-const PIECE: usize = 20_000;
+/// Entries copied as one durable batch.
+const BATCH_ENTRIES: usize = 20_000;
 
-/// From where to where.
-#[derive(Debug)]
-pub struct Transfer {
-    /// The store to be moved; it is only read.
-    pub from: store::Url,
-    /// A fresh store, or one that an earlier try of the same move has left.
-    pub to: store::Url,
-    /// Whether programs read the result.
-    pub json: bool,
+/// Copies the store `from`, which is only read, to `to`: a new store, or the unfinished copy of an earlier call.
+pub(super) fn transfer(from: &store::Url, to: &store::Url, json: bool) -> Result<ExitCode> {
+    ensure!(from != to, "{from} cannot be copied into itself");
+    let (source, loaded) = inspect(from)?;
+    ensure!(loaded.head > Seq::ZERO, "{from} has no entries to copy");
+    let target = store::open(to, EditPolicy::Refuse)?;
+    let resume_after = match target.load() {
+        Err(store::Error::RestoreIncomplete { head, .. }) => head,
+        Ok(there) if there.head == Seq::ZERO && there.books.is_empty() => Seq::ZERO,
+        Ok(_) => bail!("{to} already is a store; copy into a new one"),
+        Err(error) => return Err(error.into()),
+    };
+    let books = copy(&*source, loaded, &*target, resume_after).map_err(|error| match error.downcast_ref() {
+        Some(store::Error::Conflict) => anyhow!("another program writes to {to}; stop every catalog that uses it"),
+        _ => error,
+    })?;
+    drop((source, target));
+    verify(from, to, &books, json)
 }
 
-impl Transfer {
-    pub(super) fn run(self) -> Result<ExitCode> {
-        let Self { from, to, json } = self;
-        ensure!(from != to, "{from} cannot be moved into itself");
-        let (source, loaded) = look(&from)?;
-        ensure!(loaded.head > Seq::ZERO, "{from} holds nothing that could be moved");
-        let target = store::open(&to, EditPolicy::Refuse)?;
-        let begun = match target.load() {
-            Err(store::Error::RestoreIncomplete { head, .. }) => head,
-            Ok(there) if there.head == Seq::ZERO && there.books.is_empty() => Seq::ZERO,
-            Ok(_) => bail!("{to} is a store already, and only a fresh one can take another over"),
-            Err(error) => return Err(error.into()),
-        };
-        let books = copy(&*source, loaded, &*target, begun).map_err(|error| match error.downcast_ref() {
-            Some(store::Error::Conflict) => {
-                anyhow!("somebody else is writing to {to}; stop every catalog that uses it")
-            }
-            _ => error,
-        })?;
-        drop((source, target));
-        verify(&from, &to, &books, json)
-    }
-}
-
-/// Copies the ledger, then the books; gives the books.
-fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, begun: Seq) -> Result<Vec<Book>> {
+/// Copies the ledger, of which the target already has the entries up to `resume_after`, then the books. Returns the books.
+fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after: Seq) -> Result<Vec<Book>> {
     let head = loaded.head;
     ensure!(
-        begun <= head,
-        "it holds more entries than there are: those of another store"
+        resume_after <= head,
+        "the target holds entries of another store: more than there are here"
     );
-    let progress = Progress::counting("moving entries", head.0);
+    let progress = Progress::counting("copying entries", head.0);
     let (mut after, mut changed) = (Seq::ZERO, HashMap::new());
     while after < head {
-        let end = if after < begun { begun } else { head };
-        let limit = usize::try_from(end.distance_from(after)).unwrap_or(PIECE).min(PIECE);
+        let end = if after < resume_after { resume_after } else { head };
+        let limit = usize::try_from(end.distance_from(after)).map_or(BATCH_ENTRIES, |left| left.min(BATCH_ENTRIES));
         let entries = source.read(after, limit)?;
         let Some(last) = entries.last().map(|entry| entry.seq) else {
-            bail!("the entry {} is missing; run `bookstored audit`", after.next());
+            bail!("entry {} is missing; run `bookstored audit`", after.next());
         };
-        if after < begun {
-            let there = target.read(after, limit)?;
-            ensure!(there == entries, "it holds entries of another store; remove it first");
+        if after < resume_after {
+            let copied = target.read(after, limit)?;
+            ensure!(
+                copied == entries,
+                "the target holds entries of another store; remove it first"
+            );
         } else {
             target.restore(after, &entries)?;
         }
-        note_changes(&mut changed, &entries);
+        record_changes(&mut changed, &entries);
         progress.add(entries.len());
         after = last;
     }
     if source.is_shared() && matches!(source.append(head, &[]), Err(store::Error::Conflict)) {
         bail!(
-            "the store went on beyond the entry {head} while it was moved; stop its catalogs and run the same command \
-             again: it goes on from there"
+            "the store got entries beyond {head} while it was copied; stop its catalogs and run the same command again: it \
+             resumes there"
         );
     }
     let mut books = loaded.books;
@@ -95,15 +83,15 @@ fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, begun: Seq) 
     Ok(books)
 }
 
-/// Not every store remembers which entry changed a book last.
-fn note_changes(changed: &mut HashMap<ItemNumber, Seq>, entries: &[Entry]) {
+/// Records the last entry of each book: not every store keeps it.
+fn record_changes(changed: &mut HashMap<ItemNumber, Seq>, entries: &[Entry]) {
     let changes = entries.iter().filter(|entry| entry.kind.changes_book());
     changed.extend(changes.map(|entry| (entry.item, entry.seq)));
 }
 
-/// Reads both stores again as they are at rest, and compares.
+/// Audits both stores and compares their ledgers and books.
 fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Result<ExitCode> {
-    let (old, new) = (audit::prove(from)?, audit::prove(to)?);
+    let (old, new) = (audit::audit(from)?, audit::audit(to)?);
     ensure!(
         old.digest == new.digest && old.head == new.head,
         "the ledgers differ: {from} has {} entries ({}), {to} has {} ({})",
@@ -112,14 +100,14 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
         new.head,
         new.digest
     );
-    let (_store, loaded) = look(to)?;
-    ensure!(are_same(&loaded.books, books), "the books of {from} and {to} differ");
+    let (_store, loaded) = inspect(to)?;
+    ensure!(are_equal(&loaded.books, books), "the books of {from} and {to} differ");
     if json {
-        let moved = serde_json::json!({
+        let result = serde_json::json!({
             "from": from.to_string(), "to": to.to_string(), "store": loaded.store, "head": new.head,
             "books": books.len(), "digest": new.digest, "verdict": new.verdict(),
         });
-        tell(&moved.to_string())?;
+        tell(&result.to_string())?;
     } else {
         let (head, count, digest) = (new.head, books.len(), &new.digest);
         tell(&format!(
@@ -129,14 +117,14 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
     if new.is_clean() {
         return Ok(ExitCode::SUCCESS);
     }
-    bail!("{to} is as {from} was, which is not as it should be; `bookstored audit` says why")
+    bail!("{to} equals {from}, but both violate a rule of the ledger; run `bookstored audit`")
 }
 
-/// Whether books are the same but for the entries that changed them last, which a catalog file does not keep.
-fn are_same(books: &[Book], others: &[Book]) -> bool {
-    let same = |(book, other): (&Book, &Book)| {
+/// Whether the books are equal except for the entry that changed each last, which a catalog file does not keep.
+fn are_equal(books: &[Book], others: &[Book]) -> bool {
+    let is_equal = |(book, other): (&Book, &Book)| {
         let seq = other.seq;
         Book { seq, ..book.clone() } == *other
     };
-    books.len() == others.len() && books.iter().zip(others).all(same)
+    books.len() == others.len() && books.iter().zip(others).all(is_equal)
 }

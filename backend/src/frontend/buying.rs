@@ -11,11 +11,11 @@ use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq, limits
 
 use super::Frontend;
 use super::live::Live;
-use crate::http::{self, Answer, Failure};
+use crate::http::{self, ApiError, Response};
 
 /// Purchases that may wait for their turn.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
-/// Purchases in one call.
+/// Purchases in one request.
 const BATCH: NonZeroUsize = NonZeroUsize::new(limits::BATCH_ORDERS_MAX).unwrap();
 /// Calls on their way at the same time. With two, batches were half as full and purchases a third fewer (`backend/bench`).
 const FLIGHTS: NonZeroUsize = NonZeroUsize::MIN;
@@ -48,7 +48,7 @@ async fn hear(live: Arc<Live>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
     outcomes
 }
 
-/// One call. It is never sent twice from here: the order service alone re-sends.
+/// One request. It is never sent twice from here: the order service alone re-sends.
 async fn place(orders: OrderClient, batch: Vec<Order>) -> Vec<Outcome> {
     let last = batch.iter().filter_map(|order| order.deadline).max();
     let patience = last.map(Deadline::remaining).unwrap_or_default().max(PATIENCE_MIN);
@@ -91,7 +91,7 @@ impl Frontend {
         quantity: Quantity,
         key: Option<OrderId>,
         deadline: Option<Deadline>,
-    ) -> http::Outcome {
+    ) -> http::ApiResult {
         let deadline = Deadline::clamped(deadline);
         let id = key.unwrap_or_else(OrderId::generate);
         if deadline.has_passed() && key.is_none() {
@@ -119,16 +119,16 @@ impl Frontend {
         Err(problem.into())
     }
 
-    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> http::Outcome {
+    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> http::ApiResult {
         self.note(head);
         let answer = match placed {
-            PlacedOrder::Sold(receipt) => Answer::json_bytes(receipt),
-            PlacedOrder::Replayed(receipt) => Answer::json(&receipt).replayed(true),
+            PlacedOrder::Sold(receipt) => Response::json_bytes(receipt),
+            PlacedOrder::Replayed(receipt) => Response::json(&receipt).with_replayed(true),
             // With the head: who asks for a recorded refusal hears it wherever it asks.
             PlacedOrder::Problem(BatchProblem { problem, replayed }) => {
-                return Err(Failure::from(problem).at(head).replayed(replayed));
+                return Err(ApiError::from(problem).with_seq(head).with_replayed(replayed));
             }
         };
-        Ok(answer.at(Some(self.head())))
+        Ok(answer.with_seq(Some(self.head())))
     }
 }

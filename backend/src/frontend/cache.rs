@@ -135,10 +135,10 @@ impl Cache {
     }
 
     /// Follows the ledger.
-    pub fn follow(&self, entries: &[Entry]) {
+    pub fn apply(&self, entries: &[Entry]) {
         let mut shelves = self.write();
         for entry in entries {
-            shelves.follow(entry);
+            shelves.apply(entry);
         }
         shelves.write_moved(entries);
     }
@@ -204,12 +204,12 @@ impl Cache {
     }
 
     /// Keeps a book that was read as of `at`.
-    pub fn keep_book(&self, book: Book, at: Seq) {
-        self.write().keep_book(book, at);
+    pub fn insert_book(&self, book: Book, at: Seq) {
+        self.write().insert_book(book, at);
     }
 
     /// Keeps a page, and its books, that was read as of `at`.
-    pub fn keep_page(&self, query: &str, page: BookPage, at: Seq) {
+    pub fn insert_page(&self, query: &str, page: BookPage, at: Seq) {
         let mut shelves = self.write();
         if !shelves.may_keep(at) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
             return;
@@ -218,12 +218,12 @@ impl Cache {
             shelves.keep_shape(query, &page, at);
         }
         for book in page.books {
-            shelves.keep_book(book, at);
+            shelves.insert_book(book, at);
         }
     }
 
     /// Keeps the topics that were read as of `at`.
-    pub fn keep_topics(&self, json: Bytes, at: Seq) {
+    pub fn insert_topics(&self, json: Bytes, at: Seq) {
         let mut shelves = self.write();
         if shelves.may_keep(at) {
             shelves.topics = Some(Kept { what: json, since: at });
@@ -246,7 +246,7 @@ impl Shelves {
         is_fresh.then(|| self.lost.map(|lost| lost.elapsed().as_secs()))
     }
 
-    fn follow(&mut self, entry: &Entry) {
+    fn apply(&mut self, entry: &Entry) {
         self.position = entry.seq;
         #[cfg(feature = "fault-injection")]
         if crate::fault_injection::is_active(crate::fault_injection::Fault::StaleCache) {
@@ -305,7 +305,7 @@ impl Shelves {
         );
     }
 
-    fn keep_book(&mut self, mut book: Book, at: Seq) {
+    fn insert_book(&mut self, mut book: Book, at: Seq) {
         // What is here is kept true by the feed; only what waits for the feed can be had sooner.
         if !self.may_keep(at) || self.books.get(&book.item).is_some_and(|kept| kept.since <= at) {
             return;
@@ -386,8 +386,8 @@ mod tests {
             books: vec![book(1, 5, 1), book(2, 9, 2)],
             next: Some("2".into()),
         };
-        cache.keep_page("topic=t&limit=2", page, Seq(2));
-        cache.follow(&[entry(3, Kind::Sold, 2, 8)]);
+        cache.insert_page("topic=t&limit=2", page, Seq(2));
+        cache.apply(&[entry(3, Kind::Sold, 2, 8)]);
         assert_eq!(stock(&cache, 2, ANY), Some(8));
         let hit = cache.page("topic=t&limit=2", ANY).unwrap();
         let shown: BookPage = serde_json::from_slice(&hit.json).unwrap();
@@ -404,28 +404,28 @@ mod tests {
     #[test]
     fn an_answer_older_than_the_feed_is_brought_up_to_date_or_dropped() {
         let cache = cache(2);
-        cache.follow(&[entry(3, Kind::Sold, 1, 4)]);
-        cache.keep_book(book(1, 5, 1), Seq(2));
+        cache.apply(&[entry(3, Kind::Sold, 1, 4)]);
+        cache.insert_book(book(1, 5, 1), Seq(2));
         assert_eq!(stock(&cache, 1, ANY), Some(4));
-        cache.keep_book(book(2, 9, 1), Seq(1));
+        cache.insert_book(book(2, 9, 1), Seq(1));
         assert_eq!(stock(&cache, 2, ANY), None, "nobody knows what happened to it since");
     }
 
     #[test]
     fn an_answer_newer_than_the_feed_waits_for_it() {
         let cache = cache(2);
-        cache.keep_book(book(1, 4, 3), Seq(5));
+        cache.insert_book(book(1, 4, 3), Seq(5));
         assert_eq!(stock(&cache, 1, ANY), None);
-        cache.follow(&[entry(3, Kind::Sold, 1, 4), entry(4, Kind::Refused, 1, 4)]);
+        cache.apply(&[entry(3, Kind::Sold, 1, 4), entry(4, Kind::Refused, 1, 4)]);
         assert_eq!(stock(&cache, 1, ANY), None);
-        cache.follow(&[entry(5, Kind::Sold, 2, 1)]);
+        cache.apply(&[entry(5, Kind::Sold, 2, 1)]);
         assert_eq!(stock(&cache, 1, ANY), Some(4));
     }
 
     #[test]
     fn who_has_seen_more_or_wants_it_confirmed_is_not_answered_from_memory() {
         let cache = cache(2);
-        cache.keep_book(book(1, 5, 1), Seq(2));
+        cache.insert_book(book(1, 5, 1), Seq(2));
         assert_eq!(stock(&cache, 1, Freshness::from(Seq(2))), Some(5));
         assert_eq!(stock(&cache, 1, Freshness::from(Seq(3))), None);
         assert_eq!(
@@ -445,7 +445,7 @@ mod tests {
     fn a_book_that_came_or_went_empties_the_pages() {
         for kind in [Kind::Withdrawn, Kind::Set] {
             let cache = cache(2);
-            cache.keep_page(
+            cache.insert_page(
                 "q=b",
                 BookPage {
                     books: vec![book(1, 5, 1)],
@@ -453,10 +453,10 @@ mod tests {
                 },
                 Seq(2),
             );
-            cache.keep_topics(Bytes::from_static(b"{}"), Seq(2));
-            cache.follow(&[entry(3, kind, 1, 5)]);
+            cache.insert_topics(Bytes::from_static(b"{}"), Seq(2));
+            cache.apply(&[entry(3, kind, 1, 5)]);
             assert!(cache.page("q=b", ANY).is_none() && cache.topics(ANY).is_none());
-            cache.keep_page(
+            cache.insert_page(
                 "q=b",
                 BookPage {
                     books: vec![book(1, 5, 1)],
@@ -471,7 +471,7 @@ mod tests {
     #[test]
     fn while_the_feed_is_lost_everything_has_an_age() {
         let cache = cache(2);
-        cache.keep_book(book(1, 5, 1), Seq(2));
+        cache.insert_book(book(1, 5, 1), Seq(2));
         let age = || cache.book(ItemNumber::try_from(1).unwrap(), ANY).unwrap().age_s;
         assert_eq!(age(), None);
         cache.set_live(false);

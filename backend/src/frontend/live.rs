@@ -15,7 +15,7 @@ use super::cache::Cache;
 use super::events::{Pending, Ring, moved};
 use crate::http::{Frame, write_event};
 
-/// Frames a slow reader may be behind before it is told to read afresh.
+/// FrameStream a slow reader may be behind before it is told to read afresh.
 const FRAMES_BEHIND_MAX: usize = 256;
 /// How long a customer's answer waits for the feed to bring what the customer did: usually it was faster.
 const HEAR_MAX: Duration = Duration::from_millis(50);
@@ -141,7 +141,7 @@ impl Live {
         let Some(last) = entries.last() else { return };
         #[cfg(feature = "fault-injection")]
         let entries = &*crate::fault_injection::reorder_feed(entries);
-        self.cache.follow(entries);
+        self.cache.apply(entries);
         let mut told = self.told();
         for moved in entries.iter().filter_map(moved) {
             told.ring.add(moved);

@@ -25,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 use live::Live;
 pub use routes::routes;
 
-use crate::http::{Answer, Failure, Outcome, Readiness, Ready};
+use crate::http::{ApiError, ApiResult, Readiness, ReadinessCheck, Response};
 
 /// A running front-end.
 #[derive(Debug)]
@@ -75,25 +75,27 @@ impl Frontend {
     }
 
     /// Reads from the catalog and hands its answer on.
-    async fn read(&self, path: &str, fresh: Freshness) -> Outcome {
+    async fn relay_get(&self, path: &str, fresh: Freshness) -> ApiResult {
         self.relay(self.catalog.get(path, fresh).await)
     }
 
-    fn relay(&self, reply: Result<Reply, client::Error>) -> Outcome {
+    fn relay(&self, reply: Result<Reply, client::Error>) -> ApiResult {
         let reply = reply.map_err(|error| unreachable(&error))?;
         self.note(reply.seq);
         if reply.is_success() {
-            let answer = Answer::json_bytes(reply.body).at(reply.seq).replayed(reply.replayed);
+            let answer = Response::json_bytes(reply.body)
+                .with_seq(reply.seq)
+                .with_replayed(reply.replayed);
             return Ok(match reply.etag {
-                Some(etag) => answer.tagged(etag),
+                Some(etag) => answer.with_etag(etag),
                 None => answer,
             });
         }
         let (seq, replayed) = (reply.seq, reply.replayed);
         match reply.parse::<serde_json::Value>() {
-            Err(client::Error::Problem(problem)) => Err(Failure::from(*problem).at(seq).replayed(replayed)),
+            Err(client::Error::Problem(problem)) => Err(ApiError::from(*problem).with_seq(seq).with_replayed(replayed)),
             Err(error) => Err(unreachable(&error)),
-            Ok(_) => Err(Failure::new(
+            Ok(_) => Err(ApiError::new(
                 Code::Internal,
                 "The answer of a neighbour makes no sense.",
             )),
@@ -102,13 +104,13 @@ impl Frontend {
 }
 
 /// A read changes nothing, so it may always be tried again.
-fn unreachable(error: &client::Error) -> Failure {
+fn unreachable(error: &client::Error) -> ApiError {
     tracing::warn!(%error, "a neighbour did not answer");
-    Failure::new(Code::Unavailable, "The shop's catalog cannot be reached; try again.")
+    ApiError::new(Code::Unavailable, "The shop's catalog cannot be reached; try again.")
 }
 
-impl Ready for Frontend {
-    fn look(&self) -> BoxFuture<'_, Readiness> {
+impl ReadinessCheck for Frontend {
+    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
         async {
             let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
             // How far its events are, which is what its readers see.
@@ -151,7 +153,7 @@ impl Frontend {
         key: Option<OrderId>,
         deadline: Option<Deadline>,
         token: Option<&str>,
-    ) -> Outcome {
+    ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         match self.catalog.update(item, change, key, deadline, token).await {
             Err(error) if !error.is_definite() => {

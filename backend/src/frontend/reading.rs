@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use super::Frontend;
 use super::cache::Hit;
 use super::selector::Selector;
-use crate::http::{Answer, Outcome};
+use crate::http::{ApiResult, Response};
 
 /// What a customer reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum ReadQuery {
     /// The topics.
     Topics,
     /// One book.
@@ -33,7 +33,7 @@ pub(super) enum Wanted {
 
 /// What may be in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kept<'a> {
+pub(super) enum CacheKey<'a> {
     /// The topics.
     Topics,
     /// One book.
@@ -42,31 +42,41 @@ pub(super) enum Kept<'a> {
     Page(&'a str),
 }
 
-impl Wanted {
-    fn kept(&self) -> Kept<'_> {
+impl<'a> CacheKey<'a> {
+    /// Of a search without a body, by its query as it was sent.
+    pub(super) fn of_query(query: &'a str) -> Self {
+        match query.strip_prefix("item=").and_then(|item| item.parse().ok()) {
+            Some(item) => Self::Book(item),
+            None => Self::Page(query),
+        }
+    }
+}
+
+impl ReadQuery {
+    fn cache_key(&self) -> CacheKey<'_> {
         match self {
-            Self::Topics => Kept::Topics,
-            Self::Book(item) => Kept::Book(*item),
-            Self::Page { key, .. } => Kept::Page(key),
+            Self::Topics => CacheKey::Topics,
+            Self::Book(item) => CacheKey::Book(*item),
+            Self::Page { key, .. } => CacheKey::Page(key),
         }
     }
 }
 
 impl Frontend {
     /// From memory, or nothing while that is not fresh enough or the catalog's feed is lost.
-    pub(super) fn glance(&self, kept: Kept<'_>, fresh: Freshness) -> Option<Answer> {
-        self.kept(kept, fresh).filter(|hit| hit.age_s.is_none()).map(hit)
+    pub(super) fn cached(&self, kept: CacheKey<'_>, fresh: Freshness) -> Option<Response> {
+        self.cached_hit(kept, fresh).filter(|hit| hit.age_s.is_none()).map(hit)
     }
 
     /// From memory or from the catalog.
-    pub(super) async fn look(&self, wanted: &Wanted, fresh: Freshness) -> Outcome {
-        if let Some(answer) = self.glance(wanted.kept(), fresh) {
+    pub(super) async fn read(&self, query: &ReadQuery, fresh: Freshness) -> ApiResult {
+        if let Some(answer) = self.cached(query.cache_key(), fresh) {
             return Ok(answer);
         }
-        let reply = match wanted {
-            Wanted::Topics => self.catalog.topics(fresh).await,
-            Wanted::Book(item) => self.catalog.lookup(*item, fresh).await,
-            Wanted::Page {
+        let reply = match query {
+            ReadQuery::Topics => self.catalog.topics(fresh).await,
+            ReadQuery::Book(item) => self.catalog.lookup(*item, fresh).await,
+            ReadQuery::Page {
                 selector, limit, after, ..
             } => match selector {
                 Selector::Item(item) => self.catalog.lookup(*item, fresh).await,
@@ -75,34 +85,35 @@ impl Frontend {
             },
         };
         if let Err(error) = &reply
-            && let Some(kept) = self.kept(wanted.kept(), fresh)
+            && let Some(kept) = self.cached_hit(query.cache_key(), fresh)
         {
             tracing::debug!(%error, "an answer is given from memory while the catalog is away");
             return Ok(hit(kept));
         }
-        self.keep(wanted, &reply);
-        self.relay(reply).map(|answer| answer.cached("bookstore; fwd=miss"))
+        self.keep(query, &reply);
+        self.relay(reply)
+            .map(|answer| answer.with_cache_status("bookstore; fwd=miss"))
     }
 
-    fn kept(&self, kept: Kept<'_>, fresh: Freshness) -> Option<Hit> {
+    fn cached_hit(&self, kept: CacheKey<'_>, fresh: Freshness) -> Option<Hit> {
         let cache = self.live.cache();
         match kept {
-            Kept::Topics => cache.topics(fresh),
-            Kept::Book(item) => cache.book(item, fresh),
-            Kept::Page(key) => cache.page(key, fresh),
+            CacheKey::Topics => cache.topics(fresh),
+            CacheKey::Book(item) => cache.book(item, fresh),
+            CacheKey::Page(key) => cache.page(key, fresh),
         }
     }
 
-    fn keep(&self, wanted: &Wanted, reply: &Result<Reply, Error>) {
+    fn keep(&self, query: &ReadQuery, reply: &Result<Reply, Error>) {
         let Ok(reply) = reply else { return };
         let (true, Some(at)) = (reply.is_success(), reply.seq) else {
             return;
         };
         let cache = self.live.cache();
-        match wanted {
-            Wanted::Topics => cache.keep_topics(reply.body.clone(), at),
-            Wanted::Book(_) => parsed::<Book>(reply, at, |book| cache.keep_book(book, at)),
-            Wanted::Page { key, .. } => parsed::<BookPage>(reply, at, |page| cache.keep_page(key, page, at)),
+        match query {
+            ReadQuery::Topics => cache.insert_topics(reply.body.clone(), at),
+            ReadQuery::Book(_) => parsed::<Book>(reply, at, |book| cache.insert_book(book, at)),
+            ReadQuery::Page { key, .. } => parsed::<BookPage>(reply, at, |page| cache.insert_page(key, page, at)),
         }
     }
 }
@@ -114,10 +125,12 @@ fn parsed<T: DeserializeOwned>(reply: &Reply, at: Seq, keep: impl FnOnce(T)) {
     }
 }
 
-fn hit(hit: Hit) -> Answer {
-    let answer = Answer::json_bytes(hit.json).at(Some(hit.at)).tagged(hit.tag);
+fn hit(hit: Hit) -> Response {
+    let answer = Response::json_bytes(hit.json).with_seq(Some(hit.at)).with_etag(hit.tag);
     match hit.age_s {
-        None => answer.cached("bookstore; hit"),
-        Some(age_s) => answer.cached(format!("bookstore; hit; ttl=-{age_s}")).aged(age_s),
+        None => answer.with_cache_status("bookstore; hit"),
+        Some(age_s) => answer
+            .with_cache_status(format!("bookstore; hit; ttl=-{age_s}"))
+            .with_age_s(age_s),
     }
 }

@@ -21,7 +21,7 @@ pub use routes::routes;
 
 /// Purchases that may wait for their turn.
 const QUEUE: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
-/// Purchases in one call.
+/// Purchases in one request.
 const BATCH: NonZeroUsize = NonZeroUsize::new(common::limits::BATCH_ORDERS_MAX).unwrap();
 /// Calls on their way at the same time. With two, batches were half as full and purchases a third fewer (`backend/bench`).
 const FLIGHTS: NonZeroUsize = NonZeroUsize::MIN;

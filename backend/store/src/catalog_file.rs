@@ -15,7 +15,7 @@ use std::str;
 
 use common::limits;
 use common::wire::Book;
-use common::{Cost, ItemNumber, Stock};
+use common::{Cost, ItemNumber, Seq, Stock};
 
 use self::tidy::Tidy;
 pub use self::writer::CatalogWriter;
@@ -69,6 +69,29 @@ pub struct CatalogRow {
     pub topic: String,
     /// Who wrote it, where that is known.
     pub author: Option<String>,
+}
+
+impl CatalogRow {
+    /// The book, which the entry `seq` changed last.
+    pub fn into_book(self, seq: Seq) -> Book {
+        let Self {
+            item,
+            title,
+            stock,
+            cost,
+            topic,
+            author,
+        } = self;
+        Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock,
+            seq,
+        }
+    }
 }
 
 /// One book to be written.
@@ -189,6 +212,14 @@ where
         writer.write(CatalogRowRef::from(book))?;
     }
     writer.finish()
+}
+
+/// Checks that books can be written to a catalog file; `path` is for messages.
+///
+/// # Errors
+/// [`Error::Line`].
+pub fn check(books: &[Book], path: &Path) -> Result<(), Error> {
+    write(io::sink(), books, path)
 }
 
 /// What is wrong with a line; the column is counted from 0.

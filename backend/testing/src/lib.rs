@@ -1,4 +1,15 @@
-//! What the tests inside the backend and those around it need of the outside world. Only tests and the benchmark use it.
+//! Test support that the workspace's tests and the benchmark share: external programs, processes, reserved ports, bounded
+//! waits. Not part of the bookstore.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod address;
 pub mod postgres;
+pub mod proc;
+mod process;
+mod requirement;
+mod wait;
+
+pub use address::ReservedAddress;
+pub use process::Process;
+pub use requirement::{MAY_SKIP, may_skip, skip_or_fail};
+pub use wait::{WAIT_MAX, eventually};

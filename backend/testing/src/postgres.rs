@@ -1,27 +1,33 @@
-//! A real PostgreSQL server for tests: private, thrown away, never run as root.
+//! A real PostgreSQL server for tests: private, temporary, never run as root.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// A running server. It stops when this is dropped, and when the test's process ends, however it ends.
+use rustix::process::{Pid, Signal, kill_process};
+
+/// The limit of a start, recovery after a crash included.
+const START_MAX: Duration = Duration::from_secs(30);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+
+/// A running server. It stops when this is dropped, and when the test's process ends for any reason.
 #[derive(Debug)]
 pub struct Server {
     folder: tempfile::TempDir,
-    programs: PathBuf,
+    bin_dir: PathBuf,
+    /// User and group of its processes, if this process is root's.
     account: Option<(u32, u32)>,
     process: Mutex<Option<Child>>,
     schemas: AtomicU32,
 }
 
 impl Server {
-    /// The server that all tests share; nothing where PostgreSQL is not installed, and a loud word about it.
+    /// The server that all tests of the process share; `None` as from [`Self::start`].
     pub fn shared() -> Option<Arc<Self>> {
         static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -33,11 +39,16 @@ impl Server {
         Some(server)
     }
 
-    /// A server of one's own with some settings.
+    /// Starts a server with those settings. `None` if PostgreSQL is not installed and tests may be skipped without it.
+    ///
+    /// # Panics
+    /// If PostgreSQL is not installed and its tests may not be skipped, or if it does not start.
     pub fn start(settings: &[&str]) -> Option<Self> {
-        let Some(programs) = programs() else {
-            // Not through the test's captured output: a skipped test must be seen.
-            let _ = writeln!(std::io::stderr(), "skipped: no PostgreSQL server found");
+        let Some(bin_dir) = bin_dir() else {
+            crate::skip_or_fail(
+                "postgresql",
+                "install the PostgreSQL server, or put its programs on PATH",
+            );
             return None;
         };
         let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
@@ -48,12 +59,12 @@ impl Server {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let server = Self {
             folder,
-            programs,
+            bin_dir,
             account,
             process: Mutex::new(None),
             schemas: AtomicU32::new(0),
         };
-        let made = server
+        let initialized = server
             .command("initdb")
             .args([
                 "--username=shop",
@@ -65,37 +76,40 @@ impl Server {
             .stdout(Stdio::null())
             .status()
             .unwrap();
-        assert!(made.success(), "initdb failed");
-        server.run(settings);
+        assert!(initialized.success(), "initdb failed");
+        server.restart(settings);
         Some(server)
     }
 
-    /// Starts the server's process, again after it was killed.
-    pub fn run(&self, settings: &[&str]) {
+    /// Starts the server's process after [`Self::kill`], and waits until it accepts connections.
+    ///
+    /// # Panics
+    /// If it does not start in time.
+    pub fn restart(&self, settings: &[&str]) {
         let mut process = self.spawn(settings);
-        for _ in 0..600 {
-            if self.is_ready() {
-                *self.process.lock().unwrap() = Some(process);
-                return;
+        let start = Instant::now();
+        while !self.is_ready() {
+            if start.elapsed() > START_MAX {
+                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                panic!("the server does not start: {log}");
             }
-            // Memory is shared with what is left of a server that was killed, until that has ended, too.
+            // A start fails while processes of a killed server still hold its shared memory.
             if process.try_wait().unwrap().is_some() {
                 process = self.spawn(settings);
             }
-            std::thread::park_timeout(Duration::from_millis(50));
+            std::thread::park_timeout(POLL_INTERVAL);
         }
-        let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-        panic!("the server does not start: {log}");
+        *self.process.lock().unwrap() = Some(process);
     }
 
     fn spawn(&self, settings: &[&str]) -> Child {
-        // The shell outlives nobody: its input ends with this process, and then it ends the server.
+        // The end of this process closes the shell's input, and then the shell stops the server.
         let script = r#"exec 3<&0
             "$@" </dev/null 3<&- & server=$!
             { read -r _ <&3; kill -QUIT $server; } & reader=$!
             wait $server; kill $reader"#;
         let mut command = Command::new("sh");
-        self.lower(&mut command);
+        self.drop_privileges(&mut command);
         let log = fs::File::options()
             .append(true)
             .create(true)
@@ -103,7 +117,7 @@ impl Server {
             .unwrap();
         command
             .args(["-c", script, "sh"])
-            .arg(self.programs.join("postgres"))
+            .arg(self.bin_dir.join("postgres"))
             .args([
                 "-c",
                 "listen_addresses=",
@@ -130,57 +144,58 @@ impl Server {
             .success()
     }
 
-    /// Ends every process of the server as a crash of the machine would, but for what the system still writes.
+    /// Stops the server at once, without a checkpoint: the next start recovers from the write-ahead log.
     pub fn kill(&self) {
         let process = self.process.lock().unwrap().take();
         if let Some(mut process) = process {
-            // Its input ends; SIGQUIT lets the server stop without writing anything more.
+            // The shell reads the end of its input and sends SIGQUIT.
             drop(process.stdin.take());
             process.wait().unwrap();
         }
     }
 
-    /// `kill -9` of the process that all others come from; they notice and end, each by itself.
-    pub fn kill_first(&self) {
-        let note = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        kill_process(note.lines().next().unwrap());
+    /// Sends SIGKILL to the postmaster, the parent of all server processes, and waits until the others have ended.
+    pub fn kill_postmaster(&self) {
+        let pid_file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
+        send_kill(pid_file.lines().next().unwrap());
         self.kill();
     }
 
-    /// `kill -9` of one process that serves a connection: the server breaks all others off and recovers. Whether there
-    /// was one. [`Server::wait`] waits until it is back.
-    pub fn kill_connection(&self) -> bool {
+    /// Sends SIGKILL to one process that serves a connection, if there is one: the server ends all other connections and
+    /// recovers. Returns whether there was one. [`Self::wait_until_ready`] waits for the end of the recovery.
+    pub fn kill_backend(&self) -> bool {
         let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid() \
                    ORDER BY random() LIMIT 1";
         let found = self.sql(any);
         if !found.is_empty() {
-            kill_process(&found);
+            send_kill(&found);
         }
         !found.is_empty()
     }
 
-    /// Waits until connections are taken.
-    pub fn wait(&self) {
-        for _ in 0..600 {
-            if self.is_ready() {
-                return;
-            }
-            std::thread::park_timeout(Duration::from_millis(50));
+    /// Waits until it accepts connections.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    pub fn wait_until_ready(&self) {
+        let start = Instant::now();
+        while !self.is_ready() {
+            assert!(start.elapsed() < START_MAX, "the server does not recover");
+            std::thread::park_timeout(POLL_INTERVAL);
         }
-        panic!("the server does not come back");
     }
 
-    /// Where its programs are, `psql` among them.
-    pub fn programs(&self) -> &Path {
-        &self.programs
+    /// The folder of its programs, such as `psql`.
+    pub fn bin_dir(&self) -> &Path {
+        &self.bin_dir
     }
 
-    /// Where connections are made.
+    /// The Unix socket on which it listens.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join(".s.PGSQL.5432")
     }
 
-    /// The URL of a place where there is nothing yet, for one store.
+    /// The URL of a new, empty schema, for one store.
     pub fn url(&self) -> String {
         let number = self.schemas.fetch_add(1, Ordering::Relaxed);
         self.sql(&format!("CREATE SCHEMA shop{number}"));
@@ -189,13 +204,13 @@ impl Server {
         format!("postgres://shop@localhost/postgres?host={host}&{options}")
     }
 
-    /// The same place by way of another socket's folder.
-    pub fn url_by(&self, url: &str, folder: &Path) -> String {
+    /// The same URL through the socket in another folder, for example a proxy's.
+    pub fn url_via(&self, url: &str, folder: &Path) -> String {
         let own = self.folder.path().display().to_string();
         url.replace(&own, &folder.display().to_string())
     }
 
-    /// Lets a store's table lie on another disk.
+    /// Moves a store's table to another disk.
     pub fn move_table(&self, url: &str, table: &str, disk: &Path) {
         let folder = disk.join("tables");
         fs::create_dir(&folder).unwrap();
@@ -208,7 +223,7 @@ impl Server {
         self.sql(&format!("ALTER TABLE {schema}.{table} SET TABLESPACE small"));
     }
 
-    /// Runs statements as the server's owner.
+    /// Runs statements as the server's superuser and returns the output of `psql`.
     pub fn sql(&self, statements: &str) -> String {
         let output = self
             .command("psql")
@@ -231,8 +246,8 @@ impl Server {
     }
 
     fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(self.programs.join(program));
-        self.lower(&mut command);
+        let mut command = Command::new(self.bin_dir.join(program));
+        self.drop_privileges(&mut command);
         command
             .env("PGDATA", self.data())
             .env("PGHOST", self.folder.path())
@@ -242,7 +257,7 @@ impl Server {
     }
 
     /// Makes a command run under an ordinary account.
-    fn lower(&self, command: &mut Command) {
+    fn drop_privileges(&self, command: &mut Command) {
         command.current_dir(self.folder.path());
         if let Some((user, group)) = self.account {
             command.uid(user).gid(group);
@@ -256,13 +271,18 @@ impl Drop for Server {
     }
 }
 
-fn kill_process(id: &str) {
-    // One that has just ended by itself is as dead.
-    let _ = Command::new("kill").args(["-KILL", id]).status().unwrap();
+fn send_kill(pid: &str) {
+    // The process may have ended by itself.
+    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), Signal::KILL);
 }
 
-/// The folder of the server's programs, the newest version's where there are several.
-fn programs() -> Option<PathBuf> {
+/// Whether a server is installed.
+pub fn is_installed() -> bool {
+    bin_dir().is_some()
+}
+
+/// The folder of the server's programs: on `PATH`, else the newest of Debian's versions.
+fn bin_dir() -> Option<PathBuf> {
     let has_all = |folder: &PathBuf| {
         ["initdb", "postgres", "psql", "pg_isready"]
             .iter()
@@ -279,7 +299,7 @@ fn programs() -> Option<PathBuf> {
     std::env::split_paths(&path).chain(installed).find(has_all)
 }
 
-/// The account to run under, if this is root's process, which PostgreSQL refuses to run in.
+/// User and group to run under if this process is root's: PostgreSQL refuses to run as root.
 fn account() -> Option<(u32, u32)> {
     if fs::metadata("/proc/self").map_or(1, |process| process.uid()) != 0 {
         return None;

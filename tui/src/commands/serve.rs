@@ -3,7 +3,8 @@
 
 use std::ffi::OsString;
 
-use backend::cli::{Cli, Plan};
+use backend::cli::{Cli, Command};
+use backend::daemon;
 use clap::Parser;
 
 use super::Exit;
@@ -22,16 +23,15 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
     // If the parent is killed, it cannot end its services.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let served = match cli.role.plan() {
-        Ok(Plan::Serve(services)) => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(backend::run(services)),
+    let served = match cli.command {
+        Command::Serve(services) => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(daemon::run(services)),
             Err(error) => Err(error.into()),
         },
-        Ok(Plan::Work(_)) => {
+        Command::Store(_) => {
             print_error("this role is a command, not a service; run it with bookstored");
             return Exit::Usage;
         }
-        Err(error) => Err(error),
     };
     match served {
         Ok(()) => Exit::Done,

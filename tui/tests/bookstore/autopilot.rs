@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex};
 use serde_json::{Value, json};
 use testing::ReservedAddress;
 
+use crate::commands::send;
 use crate::front_end::{FrontEnd, Reply, bookstore, command, exit_and_output};
 use crate::test_shop::{Fault, Shop, answer, opening, problem, shop};
-use crate::commands::send;
 
 fn run(store: &FrontEnd, arguments: &str) -> (i32, Value) {
     let (exit, out, err) = exit_and_output(&store.bookstore(&format!("autopilot --headless --json {arguments}")));
@@ -171,9 +171,10 @@ fn a_run_ends_after_its_duration() {
 
 #[test]
 fn an_unreachable_store_is_exit_3() {
+    let address = ReservedAddress::new().unwrap();
     let (exit, out, _) = exit_and_output(&bookstore(&format!(
         "--url {} autopilot --headless --json",
-        ReservedAddress::new().unwrap().url()
+        address.url()
     )));
     assert_eq!((exit, out.as_str()), (3, ""));
 }
@@ -281,7 +282,8 @@ fn an_unwritable_file_is_wrong_usage() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let nowhere = file.path().join("x").display().to_string();
     for flag in ["--plan", "--csv"] {
-        let (exit, _, err) = exit_and_output(&store.bookstore(&format!("autopilot --headless --requests 5 {flag} {nowhere}")));
+        let (exit, _, err) =
+            exit_and_output(&store.bookstore(&format!("autopilot --headless --requests 5 {flag} {nowhere}")));
         assert_eq!(exit, 2, "{err}");
     }
     let (exit, _, err) = exit_and_output(&store.bookstore("autopilot --headless --requests 5 --restock 5"));

@@ -1,8 +1,8 @@
 //! The autopilot's screen in a real pseudo-terminal.
 #![cfg(unix)]
 
-use crate::test_shop::correct_shop;
 use crate::screen::{Home, Screen};
+use crate::test_shop::correct_shop;
 
 #[test]
 fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {

@@ -82,7 +82,10 @@ impl FrontEnd {
     pub(crate) fn wait_for_requests(&self, count: usize) {
         let start = Instant::now();
         while self.requests.lock().unwrap().len() < count {
-            assert!(start.elapsed() < WAIT_MAX, "fewer than {count} requests within {WAIT_MAX:?}");
+            assert!(
+                start.elapsed() < WAIT_MAX,
+                "fewer than {count} requests within {WAIT_MAX:?}"
+            );
             std::thread::yield_now();
         }
     }

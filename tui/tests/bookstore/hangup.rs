@@ -4,9 +4,9 @@
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
-use crate::test_shop::correct_shop;
 use crate::screen::{Home, Screen};
 use crate::sessions::{DEFAULT_SIZE, open_local, stock};
+use crate::test_shop::correct_shop;
 
 /// 128 + SIGHUP.
 const HUNG_UP: u32 = 129;

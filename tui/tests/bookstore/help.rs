@@ -23,7 +23,10 @@ fn the_help_matches_its_snapshot() {
         "restock",
         "completions",
     ] {
-        help += &format!("\n==== bookstore {name} --help\n\n{}", output_of(&format!("{name} --help")));
+        help += &format!(
+            "\n==== bookstore {name} --help\n\n{}",
+            output_of(&format!("{name} --help"))
+        );
     }
     insta::assert_snapshot!(help);
 }

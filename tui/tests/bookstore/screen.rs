@@ -263,7 +263,10 @@ impl Screen {
         });
         let code = self.child.wait().unwrap().exit_code();
         drop(ended);
-        assert!(!watchdog.join().unwrap(), "the program did not end within {WAIT_MAX:?} and was killed");
+        assert!(
+            !watchdog.join().unwrap(),
+            "the program did not end within {WAIT_MAX:?} and was killed"
+        );
         if let Some(line) = &self.line {
             assert_eq!(modes(&*line.master), self.modes);
         }

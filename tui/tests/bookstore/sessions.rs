@@ -3,6 +3,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use backend::all_in_one::AllInOne;
+use backend::settings::{AdminToken, AllInOneSettings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use testing::ReservedAddress;
@@ -239,21 +241,13 @@ fn the_shop_reconnects_to_a_restarted_server() {
     let folder = tempfile::tempdir().unwrap();
     let address = ReservedAddress::new().unwrap();
     let open = || {
-        let free = "127.0.0.1:0".parse().unwrap();
-        let settings = backend::all::Settings {
-            catalog: backend::service::CatalogSettings {
-                store: format!("csv:{}", folder.path().display()).parse().unwrap(),
-                edit: backend::store::EditPolicy::Refuse,
-                books: backend::catalog::InitialCatalog::BuiltIn,
-                token: None,
-            },
+        let store = format!("csv:{}", folder.path().display()).parse().unwrap();
+        let grace = std::time::Duration::from_millis(100);
+        let settings = AllInOneSettings {
             listen: address.get(),
-            catalog_listen: free,
-            order_listen: free,
-            grace: std::time::Duration::from_millis(100),
-            share_token: false,
+            ..AllInOneSettings::on_free_ports(store, AdminToken::default(), grace)
         };
-        runtime.block_on(backend::all::All::open(settings)).unwrap()
+        runtime.block_on(AllInOne::open(&settings)).unwrap()
     };
     let all = open();
     let url = address.url();
@@ -267,7 +261,10 @@ fn the_shop_reconnects_to_a_restarted_server() {
     let all = open();
     screen.press("R");
     screen.wait_for_text("● live");
-    assert_eq!(exit_and_output(&bookstore(&format!("--url {url} buy 1 --quantity 3"))).0, 0);
+    assert_eq!(
+        exit_and_output(&bookstore(&format!("--url {url} buy 1 --quantity 3"))).0,
+        0
+    );
     screen.wait_for_text("397");
     runtime.block_on(all.stop());
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::front_end::{Request, FrontEnd, Reply};
+use crate::front_end::{FrontEnd, Reply, Request};
 
 /// How the shop misbehaves.
 #[derive(Clone, Copy, PartialEq)]

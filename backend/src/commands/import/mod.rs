@@ -1,4 +1,4 @@
-//! `bookstored import`: a catalog file taken into a store, all of it or nothing.
+//! `bookstored import`: imports a catalog file into a store, completely or not at all.
 
 mod summary;
 
@@ -7,39 +7,54 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow, bail};
+use clap::Args;
+use clap::error::ErrorKind;
 use common::{Seq, StoreId, Timestamp};
 
 use self::summary::Summary;
 use super::output::tell;
 use super::progress::Progress;
 use crate::catalog::CatalogDiff;
+use crate::settings::StoreArg;
 use crate::store::catalog_file::{self, CatalogRow};
 use crate::store::{self, EditPolicy, Store, StoreState};
 
-/// What to take, where to, and how.
-#[derive(Debug)]
+/// `bookstored import`.
+#[derive(Debug, Args)]
 pub struct Import {
-    /// The catalog file, `-` for standard input; without one, the catalog file of a CSV store as it was edited by hand.
-    pub file: Option<PathBuf>,
-    /// The store.
-    pub store: store::Url,
-    /// Whether a book that is not in the file is withdrawn.
-    pub replace: bool,
-    /// Whether an edit of a CSV store's own catalog file is dropped.
-    pub discard_edit: bool,
-    /// Whether only to tell what would be done.
-    pub dry_run: bool,
-    /// Whether nobody is asked.
-    pub yes: bool,
-    /// Whether programs read the result.
-    pub json: bool,
+    /// The catalog file, or - for standard input [default: a CSV store's own catalog.csv, as you edited it]
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
+    #[command(flatten)]
+    store: StoreArg,
+    /// Withdraw the books that are not in the file; without this flag they stay
+    #[arg(long)]
+    replace: bool,
+    /// If the store's own catalog.csv was edited by hand, discard the edit but keep a copy of it
+    #[arg(long, requires = "file")]
+    discard_edit: bool,
+    /// Show the changes and make none
+    #[arg(long)]
+    dry_run: bool,
+    /// Make the changes without asking
+    #[arg(long, short)]
+    yes: bool,
+    /// Print the result as one line of JSON, and do not ask
+    #[arg(long)]
+    json: bool,
 }
 
 impl Import {
     pub(super) fn run(self) -> Result<ExitCode> {
-        // Before the store is opened: a bad file changes nothing at all.
+        let url = self.store.url()?;
+        if self.file.is_none() && !matches!(url, store::Url::Csv(_)) {
+            let why = "name the catalog FILE to import; only a CSV store has a catalog file of its own";
+            let mut usage = Self::augment_args(clap::Command::new("bookstored import"));
+            return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
+        }
+        // Before the store is opened: a bad file changes nothing.
         let listings = self.file.as_deref().map(read).transpose()?;
-        let store = self.open(listings.is_some())?;
+        let store = self.open(&url, listings.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
             None => StoreState {
@@ -57,31 +72,33 @@ impl Import {
             (None, None) => None,
         };
         let Some(listings) = listings else {
-            bail!(
-                "{}: nobody has edited the catalog file; name a FILE to import",
-                self.store
-            );
+            bail!("{url}: the catalog file was not edited; name a FILE to import");
         };
         let changes = CatalogDiff::between(before.head, &before.books, listings, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
-        self.show(&summary)?;
+        if !self.json {
+            write!(io::stdout(), "{}", summary.list())?;
+        }
         let is_needed = !changes.entries.is_empty() || is_edit;
         if let Some(store) = store.filter(|_| is_needed && !self.dry_run) {
-            if !self.agreed()? {
+            if !self.confirmed(&url)? {
                 tell("nothing was changed")?;
                 return Ok(ExitCode::FAILURE);
             }
             let _progress = Progress::waiting(format!("writing {} entries", changes.entries.len()));
             write(&*store, before.head, &changes)?;
         }
-        self.tell(&summary)?;
+        tell(&match self.json {
+            true => summary.json(&url, self.dry_run).to_string(),
+            false => summary.text(&url, self.dry_run),
+        })?;
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Nothing where there is no store and none is to be made.
-    fn open(&self, has_file: bool) -> Result<Option<Box<dyn Store>>> {
-        let _progress = Progress::waiting(format!("opening {}", self.store));
-        let is_missing = || matches!(store::inspect(&self.store), Err(store::Error::Missing(_)));
+    /// Opens the store. `None` if there is none and the command must not create one.
+    fn open(&self, url: &store::Url, has_file: bool) -> Result<Option<Box<dyn Store>>> {
+        let _progress = Progress::waiting(format!("opening {url}"));
+        let is_missing = || matches!(store::inspect(url), Err(store::Error::Missing(_)));
         if (self.dry_run || !has_file) && is_missing() {
             return Ok(None);
         }
@@ -90,34 +107,19 @@ impl Import {
             (true, true) => EditPolicy::Discard,
             (true, false) => EditPolicy::Refuse,
         };
-        Ok(Some(store::open(&self.store, edit)?))
+        Ok(Some(store::open(url, edit)?))
     }
 
-    /// Tells people; a program gets the result only.
-    fn show(&self, summary: &Summary) -> Result<()> {
-        match self.json {
-            true => Ok(()),
-            false => Ok(write!(io::stdout(), "{}", summary.list())?),
-        }
-    }
-
-    /// Asks whoever sits at a terminal and was shown the changes. A script meant what it said.
-    fn agreed(&self) -> Result<bool> {
+    /// Asks for a confirmation on a terminal, which has shown the changes. Scripts are not asked.
+    fn confirmed(&self, url: &store::Url) -> Result<bool> {
         if self.yes || self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(true);
         }
-        write!(io::stderr(), "Make these changes in {}? [y/N] ", self.store)?;
+        write!(io::stderr(), "Make these changes in {url}? [y/N] ")?;
         io::stderr().flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-    }
-
-    fn tell(&self, summary: &Summary) -> Result<()> {
-        match self.json {
-            true => tell(&summary.json(&self.store, self.dry_run).to_string()),
-            false => tell(&summary.text(&self.store, self.dry_run)),
-        }
     }
 }
 
@@ -135,7 +137,7 @@ fn read(path: &Path) -> Result<Vec<CatalogRow>> {
 fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
     match store.import(head, &changes.entries, &changes.books) {
         Err(store::Error::Conflict) => Err(anyhow!(
-            "somebody else changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
+            "another program changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
              again"
         )),
         done => Ok(done?),

@@ -1,4 +1,4 @@
-//! What an import changes, told before it is made.
+//! What an import changes, shown before it is done.
 
 use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
@@ -10,41 +10,41 @@ use serde_json::Value;
 use crate::catalog::CatalogDiff;
 use crate::store::{StoreState, Url};
 
-/// How many changes are told one by one.
-const TOLD_MAX: usize = 20;
+/// How many changes are listed; the others are counted.
+const LISTED_MAX: usize = 20;
 
-/// The changes of an import, counted, and the first ones in words.
+/// The numbers of changes, and a line for each of the first.
 #[derive(Debug)]
 pub(super) struct Summary {
     lines: Vec<String>,
     added: usize,
     changed: usize,
     withdrawn: usize,
-    /// Not in the file, and still there.
+    /// Books that are not in the file and stay.
     kept: usize,
-    /// The books after it.
+    /// The number of books afterwards.
     books: usize,
     head: Seq,
 }
 
 impl Summary {
-    /// Compares.
+    /// Summarizes `changes` to the store `before`.
     pub(super) fn of(before: &StoreState, changes: &CatalogDiff) -> Self {
         let old = |item: ItemNumber| {
-            let place = before.books.binary_search_by_key(&item, |book| book.item);
-            place.ok().and_then(|place| before.books.get(place))
+            let index = before.books.binary_search_by_key(&item, |book| book.item);
+            index.ok().and_then(|index| before.books.get(index))
         };
         let count = |counts: &dyn Fn(&Entry) -> bool| changes.entries.iter().filter(|entry| counts(entry)).count();
         let withdrawn = count(&|entry| entry.kind == Kind::Withdrawn);
         let added = count(&|entry| entry.kind == Kind::Set && old(entry.item).is_none());
-        let told = changes.entries.iter().take(TOLD_MAX);
-        let mut new: HashMap<ItemNumber, Option<&Book>> = told.clone().map(|entry| (entry.item, None)).collect();
+        let listed = changes.entries.iter().take(LISTED_MAX);
+        let mut new: HashMap<ItemNumber, Option<&Book>> = listed.clone().map(|entry| (entry.item, None)).collect();
         for book in &changes.books {
-            if let Some(place) = new.get_mut(&book.item) {
-                *place = Some(book);
+            if let Some(slot) = new.get_mut(&book.item) {
+                *slot = Some(book);
             }
         }
-        let lines = told.filter_map(|entry| line(old(entry.item), new.get(&entry.item).copied().flatten()));
+        let lines = listed.filter_map(|entry| describe(old(entry.item), new.get(&entry.item).copied().flatten()));
         Self {
             lines: lines.collect(),
             added,
@@ -60,7 +60,7 @@ impl Summary {
         self.added + self.changed + self.withdrawn
     }
 
-    /// The first changes, a line each.
+    /// The listed changes, a line each.
     pub(super) fn list(&self) -> String {
         let mut list = String::new();
         for line in &self.lines {
@@ -72,7 +72,7 @@ impl Summary {
         list
     }
 
-    /// For people.
+    /// The result as text.
     pub(super) fn text(&self, store: &Url, dry_run: bool) -> String {
         let Self {
             added,
@@ -92,7 +92,7 @@ impl Summary {
         text
     }
 
-    /// For programs.
+    /// The result as JSON.
     pub(super) fn json(&self, store: &Url, dry_run: bool) -> Value {
         serde_json::json!({
             "store": store.to_string(), "dry_run": dry_run, "added": self.added, "changed": self.changed,
@@ -102,16 +102,16 @@ impl Summary {
     }
 }
 
-fn line(before: Option<&Book>, after: Option<&Book>) -> Option<String> {
-    let told = |book: &Book| format!("{} {:?}", book.item, text::sanitize(&book.title));
+fn describe(before: Option<&Book>, after: Option<&Book>) -> Option<String> {
+    let name = |book: &Book| format!("{} {:?}", book.item, text::sanitize(&book.title));
     Some(match (before, after) {
         (None, None) => return None,
         (None, Some(new)) => {
             let (stock, cost, topic) = (new.stock, new.cost, text::sanitize(&new.topic));
-            format!("+ {}: stock {stock}, cost {cost}, topic {topic:?}", told(new))
+            format!("+ {}: stock {stock}, cost {cost}, topic {topic:?}", name(new))
         }
-        (Some(old), None) => format!("- {}: stock {}", told(old), old.stock),
-        (Some(old), Some(new)) => format!("~ {}: {}", told(old), differences(old, new).join(", ")),
+        (Some(old), None) => format!("- {}: stock {}", name(old), old.stock),
+        (Some(old), Some(new)) => format!("~ {}: {}", name(old), differences(old, new).join(", ")),
     })
 }
 
@@ -124,7 +124,7 @@ fn differences(old: &Book, new: &Book) -> Vec<String> {
         }
     };
     let name = |name: &str| format!("{:?}", text::sanitize(name));
-    let author = |book: &Book| book.author.as_deref().map_or_else(|| "nobody".to_owned(), name);
+    let author = |book: &Book| book.author.as_deref().map_or_else(|| "none".to_owned(), name);
     compare("name", &name(&old.title), &name(&new.title));
     compare("stock", &old.stock, &new.stock);
     compare("cost", &old.cost, &new.cost);

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use super::super::Store as Contract;
 use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
-use super::writer::FULL_PAUSE;
 use super::*;
+use crate::writer_guard::FULL_DISK_DELAY;
 
 /// A store in a folder of its own.
 #[derive(Debug)]

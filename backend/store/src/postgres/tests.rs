@@ -178,6 +178,9 @@ fn an_order_is_never_written_twice() {
     let head = shop.head;
     let mut entries = shop.sell(1);
     entries[0].order = before.entries.last().unwrap().order;
-    assert!(matches!(store.append(head, &entries), Err(Error::Database { .. })));
+    assert!(matches!(
+        store.append(head, &entries),
+        Err(Error::DatabaseDamaged { .. })
+    ));
     before.assert_matches(&store);
 }

@@ -56,8 +56,8 @@ impl Fixture for Folder {
 impl Store {
     /// Runs a statement on the connection that writes.
     fn run(&self, sql: String) {
-        self.gate
-            .change(|writer| {
+        self.writer
+            .write(|writer, _| {
                 let connection = writer.connection.as_mut().unwrap();
                 self.blocking
                     .run(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(connection))
@@ -69,8 +69,8 @@ impl Store {
 
     fn number(&self, sql: &'static str) -> i64 {
         let mut number = 0;
-        self.gate
-            .change(|writer| {
+        self.writer
+            .write(|writer, _| {
                 let connection = writer.connection.as_mut().unwrap();
                 number = self
                     .blocking
@@ -139,9 +139,9 @@ fn a_full_disk_changes_nothing_and_the_store_goes_on() {
         "it is not asked again at once"
     );
     store
-        .gate
-        .change(|writer| {
-            writer.room.forget();
+        .writer
+        .write(|_, full_disk| {
+            full_disk.reset();
             Ok(())
         })
         .unwrap();
@@ -254,7 +254,7 @@ fn what_is_no_store_is_refused() {
 
     let folder = Folder::new();
     fs::write(folder.file(), "not a database, and long enough to be none: ".repeat(50)).unwrap();
-    assert!(matches!(folder.store(), Err(Error::Database { .. })));
+    assert!(matches!(folder.store(), Err(Error::DatabaseDamaged { .. })));
 
     let folder = Folder::new();
     drop(folder.store().unwrap());

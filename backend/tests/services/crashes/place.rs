@@ -147,7 +147,7 @@ impl Place {
         command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("checks").join(name));
         if let Some(server) = self.server() {
             let path = std::env::var_os("PATH").unwrap_or_default();
-            let folders = std::iter::once(server.programs().to_owned()).chain(std::env::split_paths(&path));
+            let folders = std::iter::once(server.bin_dir().to_owned()).chain(std::env::split_paths(&path));
             command.env("PATH", std::env::join_paths(folders).unwrap());
         }
         // Nothing is left beside the scripts.

@@ -152,12 +152,12 @@ impl Tier {
                     .iter_mut()
                     .for_each(|service| service.process.as_mut().unwrap().send_kill());
                 if let Some(server) = server {
-                    server.kill_first();
+                    server.kill_postmaster();
                 }
                 self.services.iter_mut().for_each(|service| service.process = None);
             }
-            (Victim::Server, Some(server)) => server.kill_first(),
-            (Victim::Connection, Some(server)) => assert!(server.kill_connection()),
+            (Victim::Server, Some(server)) => server.kill_postmaster(),
+            (Victim::Connection, Some(server)) => assert!(server.kill_backend()),
             (Victim::Stop, Some(server)) => server.kill(),
             (_, None) => unreachable!("there is no server"),
         }
@@ -173,8 +173,8 @@ impl Tier {
     pub(super) fn start_again(&mut self, victim: Victim) {
         if let Some(server) = self.place.server() {
             match victim {
-                Victim::Server | Victim::Stop | Victim::Everything => server.run(&[]),
-                _ => server.wait(),
+                Victim::Server | Victim::Stop | Victim::Everything => server.restart(&[]),
+                _ => server.wait_until_ready(),
             }
         }
         self.start();

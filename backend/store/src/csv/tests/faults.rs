@@ -36,7 +36,7 @@ fn a_full_disk_changes_nothing_and_is_asked_again_a_second_later() {
     refused(5);
     let writes = disk.writes();
     disk.leave_room(None);
-    disk.pass(FULL_PAUSE - Duration::from_millis(1));
+    disk.pass(FULL_DISK_DELAY - Duration::from_millis(1));
     refused(1);
     assert!(matches!(
         store.checkpoint(&shop.books, shop.head),
@@ -61,12 +61,12 @@ fn a_catalog_that_finds_no_room_leaves_nothing_behind() {
     let before = names(&disk);
     for room in [0, 100, 300, 600] {
         disk.leave_room(Some(room));
-        disk.pass(FULL_PAUSE);
+        disk.pass(FULL_DISK_DELAY);
         assert!(
             matches!(store.checkpoint(&shop.books, shop.head), Err(Error::Full { .. })),
             "{room}"
         );
-        disk.pass(FULL_PAUSE);
+        disk.pass(FULL_DISK_DELAY);
         let (entries, books) = shop.plan_import(&shop.books[1..]);
         assert!(
             matches!(store.import(shop.head, &entries, &books), Err(Error::Full { .. })),

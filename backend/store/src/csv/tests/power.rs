@@ -143,10 +143,10 @@ fn live_and_die(seed: u64) {
                     0 => disk.fail_next_sync(),
                     1 => disk.leave_room(Some(chance.random_range(0..2_000))),
                     2 => disk.leave_room(None),
-                    3 => disk.pass(FULL_PAUSE),
+                    3 => disk.pass(FULL_DISK_DELAY),
                     _ => {}
                 }
-                if !act(&store, &mut life, &mut chance) && store.writer.lock().unwrap().is_closed {
+                if !act(&store, &mut life, &mut chance) && store.writer.is_closed() {
                     break;
                 }
             }

@@ -5,7 +5,7 @@ use super::*;
 
 fn by_proxy(place: &Place) -> (Proxy, Store) {
     let proxy = Proxy::new(place.server.socket());
-    let url = place.server.url_by(&place.url, proxy.folder());
+    let url = place.server.url_via(&place.url, proxy.folder());
     let store = Store::open(&url.parse().unwrap()).unwrap();
     (proxy, store)
 }
@@ -107,7 +107,7 @@ fn a_crash_of_the_server_loses_nothing_and_stops_nobody() {
                     }
                 }
             });
-            server.run(&[]);
+            server.restart(&[]);
             appending.join().unwrap().unwrap();
         });
         shop.assert_matches(&store);

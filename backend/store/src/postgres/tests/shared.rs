@@ -95,7 +95,7 @@ fn the_ledger_is_heard_to_go_on() {
     let store = place.store();
     let head = store.load().unwrap().head;
     // The listener's own first notice is enough to know that notices come.
-    while !store.ears.lock().unwrap().has_heard() {
+    while !store.listener.lock().unwrap().delivery_confirmed() {
         store.wait_for_append(head, Duration::from_millis(20)).unwrap();
     }
 }
@@ -105,7 +105,7 @@ fn what_was_appended_from_here_is_no_news() {
     let Some(place) = Place::new() else { return };
     let (one, other) = (place.store(), place.store());
     let mut shop = ReferenceShop::filled(&one);
-    while !one.ears.lock().unwrap().has_heard() {
+    while !one.listener.lock().unwrap().delivery_confirmed() {
         one.wait_for_append(shop.head, Duration::from_millis(20)).unwrap();
     }
     let after = shop.head;

@@ -1,5 +1,5 @@
-//! How a second shop on this machine finds the store that a first one has open: a file beside the store's lock, which
-//! only its owner can read. It counts only while the lock is held.
+//! How other programs of the same user find a running shop: a file beside the store's lock with the shop's address. Only
+//! its owner can read it, and it counts only while the lock is held.
 
 use std::fs;
 use std::io::{self, Write};
@@ -8,20 +8,20 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// Where a running shop answers.
+/// A shop that has its store open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Beacon {
+pub struct RunningShop {
     /// The front-end's base address.
     pub url: String,
-    /// The shopkeeper's token, where it is for every program of this user.
+    /// The shopkeeper's token, if the shop shares it with the user's programs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
-    /// The process that holds the store.
+    /// The process that holds the lock.
     pub pid: u32,
 }
 
-impl Beacon {
-    /// For this process.
+impl RunningShop {
+    /// In this process.
     pub fn new(url: String, token: Option<&str>) -> Self {
         Self {
             url,
@@ -30,19 +30,19 @@ impl Beacon {
         }
     }
 
-    /// Where it stands for a store with that lock.
+    /// The file for a store with that lock.
     fn path(lock: &Path) -> PathBuf {
         lock.with_file_name("shop.json")
     }
 
-    /// Leaves it beside the lock.
+    /// Writes the file beside the lock and returns its path.
     ///
     /// # Errors
-    /// The system's.
-    pub fn leave(&self, lock: &Path) -> io::Result<PathBuf> {
+    /// The system's error.
+    pub fn publish(&self, lock: &Path) -> io::Result<PathBuf> {
         let path = Self::path(lock);
         let fresh = path.with_extension("json.new");
-        // The mode counts only for a file that is new.
+        // The mode applies only to a new file.
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
@@ -57,11 +57,11 @@ impl Beacon {
         Ok(path)
     }
 
-    /// What was left beside a lock, if anything.
+    /// The shop whose file is beside a lock, if there is one.
     ///
     /// # Errors
-    /// The system's, or that the file makes no sense.
-    pub fn find(lock: &Path) -> io::Result<Option<Self>> {
+    /// The system's error, or invalid JSON.
+    pub fn read(lock: &Path) -> io::Result<Option<Self>> {
         match fs::read(Self::path(lock)) {
             Ok(json) => Ok(Some(serde_json::from_slice(&json)?)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -77,13 +77,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_found_beside_the_lock_and_only_its_owner_reads_it() {
+    fn a_published_shop_is_read_back_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().unwrap();
         let lock = folder.path().join("lock");
-        assert_eq!(Beacon::find(&lock).unwrap(), None);
-        let beacon = Beacon::new("http://127.0.0.1:1".into(), Some("secret"));
-        let path = beacon.leave(&lock).unwrap();
+        assert_eq!(RunningShop::read(&lock).unwrap(), None);
+        let shop = RunningShop::new("http://127.0.0.1:1".into(), Some("secret"));
+        let path = shop.publish(&lock).unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Beacon::find(&lock).unwrap(), Some(beacon));
+        assert_eq!(RunningShop::read(&lock).unwrap(), Some(shop));
     }
 }

@@ -1,4 +1,4 @@
-//! Server-sent events (HTML standard, section 9.2) on their way out.
+//! Outgoing server-sent events (HTML standard, section 9.2).
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,12 +11,12 @@ use serde::Serialize;
 use sync_wrapper::SyncStream;
 use tokio_util::sync::CancellationToken;
 
-/// One or more events, written out. Cheap to clone, so that thousands of readers share one.
+/// One or more serialized events. Cheap to clone: thousands of subscribers share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame(Bytes);
 
 impl Frame {
-    /// Bytes that are events already.
+    /// From events that are serialized already.
     pub fn new(events: impl Into<Bytes>) -> Self {
         Self(events.into())
     }
@@ -28,7 +28,7 @@ impl Frame {
         Self(frame.into())
     }
 
-    /// A comment, which a reader skips: the sign of life.
+    /// A comment, which readers skip; it shows that the connection is alive.
     pub fn heartbeat() -> Self {
         Self(Bytes::from_static(b":\n\n"))
     }
@@ -36,14 +36,19 @@ impl Frame {
 
 /// Appends one event to a buffer.
 pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<u64>, data: &impl Serialize) {
-    // JSON on one line has no line break that would end the field; the wire types cannot fail to be written.
-    write_event_by(frame, name, id, |frame| {
+    // Compact JSON has no line break that would end the field; serializing the wire types cannot fail.
+    write_event_with(frame, name, id, |frame| {
         let _ = serde_json::to_writer(frame, data);
     });
 }
 
-/// The same, with data that is written by `push`.
-pub(crate) fn write_event_by(frame: &mut Vec<u8>, name: &str, id: Option<u64>, push: impl FnOnce(&mut Vec<u8>)) {
+/// The same, with the data written by `write_data`.
+pub(crate) fn write_event_with(
+    frame: &mut Vec<u8>,
+    name: &str,
+    id: Option<u64>,
+    write_data: impl FnOnce(&mut Vec<u8>),
+) {
     frame.extend_from_slice(b"event: ");
     frame.extend_from_slice(name.as_bytes());
     if let Some(id) = id {
@@ -51,21 +56,21 @@ pub(crate) fn write_event_by(frame: &mut Vec<u8>, name: &str, id: Option<u64>, p
         frame.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
     }
     frame.extend_from_slice(b"\ndata: ");
-    push(frame);
+    write_data(frame);
     frame.extend_from_slice(b"\n\n");
 }
 
-/// A stream of frames, with a comment whenever it has been quiet for a while.
-pub struct Frames(BoxStream<'static, Frame>);
+/// A stream of frames with a heartbeat whenever nothing was sent for [`limits::HEARTBEAT_INTERVAL`].
+pub struct FrameStream(BoxStream<'static, Frame>);
 
-impl fmt::Debug for Frames {
+impl fmt::Debug for FrameStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Frames")
+        f.write_str("FrameStream")
     }
 }
 
-impl Frames {
-    /// A stream that ends with its source or when the service stops.
+impl FrameStream {
+    /// Ends with its source or when the service stops.
     pub fn new(source: impl Stream<Item = Frame> + Send + 'static, stopping: CancellationToken) -> Self {
         let mut source = Box::pin(source);
         let mut heartbeat = tokio::time::interval_at(

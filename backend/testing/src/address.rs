@@ -1,0 +1,69 @@
+//! Ports that are bound for as long as a test needs them, instead of picked and released.
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use tokio::net::TcpSocket;
+
+/// A free loopback address, reserved until this is dropped, for a server that is started later or several times.
+///
+/// The port is bound by a socket that never listens. Servers can listen there all the same, because they set
+/// `SO_REUSEADDR` as this socket does. Meanwhile the kernel gives the port to no other program and to no outgoing
+/// connection, and connections to it are refused while no server listens.
+#[derive(Debug)]
+pub struct ReservedAddress {
+    address: SocketAddr,
+    _socket: TcpSocket,
+}
+
+impl ReservedAddress {
+    /// Reserves a free port.
+    ///
+    /// # Errors
+    /// If no port is free.
+    pub fn new() -> io::Result<Self> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        Ok(Self {
+            address: socket.local_addr()?,
+            _socket: socket,
+        })
+    }
+
+    /// The address.
+    pub fn get(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address as an `http` URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+}
+
+impl fmt::Display for ReservedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    #[test]
+    fn a_reserved_port_refuses_connections_until_a_server_listens_and_again_after_it_ended() {
+        let reserved = ReservedAddress::new().unwrap();
+        for _ in 0..2 {
+            let refused = TcpStream::connect(reserved.get()).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+            let server = TcpListener::bind(reserved.get()).unwrap();
+            let _client = TcpStream::connect(reserved.get()).unwrap();
+            let _connection = server.accept().unwrap();
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A server program that says on standard output where it listens.
+
+use std::io::{self, BufRead as _, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A running program, killed when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Names and URLs of its services, in the order of their `listening` lines.
+    services: Vec<(String, String)>,
+}
+
+impl Process {
+    /// Starts a program and waits until it has written `services` lines `listening NAME URL` to standard output.
+    ///
+    /// # Errors
+    /// If the program cannot be started, ends before that, or writes other lines.
+    pub fn start(command: &mut Command, services: usize) -> io::Result<Self> {
+        let mut process = Self {
+            child: command.stdout(Stdio::piped()).spawn()?,
+            services: Vec::new(),
+        };
+        let output = process.child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        for line in BufReader::new(output).lines().take(services) {
+            let line = line?;
+            let mut words = line.split(' ');
+            match (words.next(), words.next(), words.next()) {
+                (Some("listening"), Some(name), Some(url)) => process.services.push((name.to_owned(), url.to_owned())),
+                _ => return Err(io::Error::other(format!("not a `listening` line: {line}"))),
+            }
+        }
+        match process.services.len() == services {
+            true => Ok(process),
+            false => Err(io::Error::other(format!("{command:?} ended before it was listening"))),
+        }
+    }
+
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The URL of the service of that name.
+    ///
+    /// # Panics
+    /// If the process runs no such service.
+    pub fn url(&self, name: &str) -> &str {
+        let mut services = self.services.iter();
+        let found = services.find(|(service, _)| service == name);
+        &found.unwrap_or_else(|| panic!("the process runs no {name}")).1
+    }
+
+    /// Host and port of the service of that name.
+    ///
+    /// # Panics
+    /// If the process runs no such service.
+    pub fn address(&self, name: &str) -> &str {
+        self.url(name).trim_start_matches("http://")
+    }
+
+    /// Sends SIGINT, which means a clean stop.
+    ///
+    /// # Panics
+    /// If the process has ended.
+    pub fn interrupt(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+    }
+
+    /// Sends SIGTERM and waits until the process ends.
+    ///
+    /// # Panics
+    /// If the process ended before.
+    pub fn stop(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.child), Signal::TERM).unwrap();
+        self.child.wait().unwrap()
+    }
+
+    /// Sends SIGKILL. Dropping the value waits until the process ends.
+    pub fn send_kill(&mut self) {
+        // It may have ended, which is what the caller wants.
+        let _ = self.child.kill();
+    }
+
+    /// Whether it has not ended.
+    ///
+    /// # Panics
+    /// If the system cannot tell.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.send_kill();
+        let _ = self.child.wait();
+    }
+}

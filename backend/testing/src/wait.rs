@@ -1,0 +1,23 @@
+//! Bounded waiting for a condition.
+
+use std::time::{Duration, Instant};
+
+/// How long [`eventually`] waits.
+pub const WAIT_MAX: Duration = Duration::from_secs(30);
+/// Between two checks of the condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+
+/// Polls `check` until it returns a value.
+///
+/// # Panics
+/// After [`WAIT_MAX`], with `what`.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut check: impl FnMut() -> F) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = check().await {
+            return found;
+        }
+        assert!(start.elapsed() < WAIT_MAX, "not within {WAIT_MAX:?}: {what}");
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
