@@ -86,7 +86,7 @@ pub fn draw(
 fn autopilot_unavailable(canvas: &mut Canvas<'_>, area: Rect) {
     if let Err(why) = &canvas.app.autopilot.available {
         let area = area.inner(Margin::new(2, 1));
-        let sentence = format!("The shoppers come in later: {why}.");
+        let sentence = format!("The autopilot is not available yet: {why}.");
         canvas.paragraph(area, &sentence, canvas.palette().dim);
     }
 }

@@ -7,7 +7,6 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, first_row, padded, skip_rows};
 use super::input;
-use super::shop::selected_topic;
 use crate::app::{App, Column, Focus, Listing, Target};
 use crate::format;
 
@@ -20,7 +19,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let focused = app.shop.focus == Focus::Books && app.overlays.is_empty();
     let search = app.shop.search.as_ref();
     let search = search.filter(|search| search.editing || !search.text().is_empty());
-    let title = match (search, selected_topic(app)) {
+    let title = match (search, app.shop.selected_topic()) {
         (Some(_), _) => "Find",
         (None, Some(topic)) => &topic.display_name,
         (None, None) => "Books",
@@ -226,5 +225,8 @@ fn title(canvas: &Canvas<'_>, book: &Book, columns: usize, style: Style) -> Vec<
 
 fn is_elsewhere(app: &App, book: &Book) -> bool {
     app.shop.search.is_some()
-        && selected_topic(app).is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase())
+        && app
+            .shop
+            .selected_topic()
+            .is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase())
 }

@@ -4,7 +4,6 @@ use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, first_row, padded, skip_columns, skip_rows};
-use super::shop::selected_topic;
 use crate::app::{
     App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, SPINNER_AFTER, Screen, Severity, StreamState, Target,
 };
@@ -100,7 +99,7 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
     let mut names = vec![app.connection.store_name.clone()];
     if app.screen == Screen::Shop {
         let search = app.shop.search.as_ref().filter(|search| !search.text().is_empty());
-        match (search, selected_topic(app)) {
+        match (search, app.shop.selected_topic()) {
             (Some(search), _) => names.push(format!("/{}", search.text())),
             (None, Some(topic)) => names.push(topic.display_name.clone()),
             (None, None) => {}
@@ -140,7 +139,7 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
 fn counts(app: &App) -> String {
     let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     match app.screen {
-        Screen::Shop => match (&app.shop.search, selected_topic(app)) {
+        Screen::Shop => match (&app.shop.search, app.shop.selected_topic()) {
             (Some(search), _) if !search.text().is_empty() => match app.shop.rows.len() {
                 1 => "1 match".to_owned(),
                 rows => format!("{} matches", format::thousands(count(rows))),

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
 use super::{books, detail};
-use crate::app::{App, Breakpoint, Focus, Target, Topic};
+use crate::app::{Breakpoint, Focus, Target};
 use crate::format;
 
 /// Draws the screen.
@@ -36,11 +36,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         (_, Focus::Books) => books::draw(canvas, area),
         (_, Focus::Detail) => detail::draw(canvas, area),
     }
-}
-
-/// The selected topic.
-pub(super) fn selected_topic(app: &App) -> Option<&Topic> {
-    app.shop.topics.value.as_deref()?.get(app.shop.topic)
 }
 
 fn topics(canvas: &mut Canvas<'_>, area: Rect) {

@@ -65,7 +65,7 @@ fn the_screen_is_shown_while_the_store_opens_and_the_run_starts_afterwards() {
     let lock = home.lock_store();
     let mut screen = Screen::open(&home, (100, 30), "autopilot --seed 5");
     screen.wait_for_text("opening the store");
-    screen.wait_for_text("The shoppers come in");
+    screen.wait_for_text("The autopilot is not available yet");
     screen.press("?");
     screen.wait_for_text("What every key does");
     screen.press("\u{1b}");
@@ -84,7 +84,7 @@ fn leaving_before_the_store_is_open_ends_without_a_run() {
         let home = Home::new();
         let _lock = home.lock_store();
         let mut screen = Screen::open(&home, (100, 30), "autopilot");
-        screen.wait_for_text("The shoppers come in");
+        screen.wait_for_text("The autopilot is not available yet");
         screen.press(leave);
         assert_eq!(screen.exit_code(), exit);
         screen.assert_terminal_restored();

@@ -79,15 +79,15 @@ pub(crate) struct Screen {
     seen: Arc<(Mutex<Seen>, Condvar)>,
     child: Box<dyn Child + Send + Sync>,
     /// `None` after the terminal was closed.
-    line: Option<Line>,
+    master: Option<Master>,
     /// The terminal modes before the program started.
     modes: String,
 }
 
 /// The master side of the pseudo-terminal.
-struct Line {
+struct Master {
     keys: Box<dyn Write + Send>,
-    master: Box<dyn MasterPty + Send>,
+    pty: Box<dyn MasterPty + Send>,
     reader: JoinHandle<()>,
     /// Makes the reader end at the next output.
     closing: Arc<AtomicBool>,
@@ -148,34 +148,34 @@ impl Screen {
                 shown.1.notify_all();
             }
         });
-        let line = Line {
+        let master = Master {
             keys: pair.master.take_writer().unwrap(),
-            master: pair.master,
+            pty: pair.master,
             reader,
             closing,
         };
         Self {
             seen,
             child,
-            line: Some(line),
+            master: Some(master),
             modes,
         }
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
-        let line = self.line.as_mut().unwrap();
-        line.keys.write_all(keys.as_bytes()).unwrap();
-        line.keys.flush().unwrap();
+        let master = self.master.as_mut().unwrap();
+        master.keys.write_all(keys.as_bytes()).unwrap();
+        master.keys.flush().unwrap();
     }
 
-    /// Closes the terminal, as its window's button does.
+    /// Closes the terminal, as closing its window does.
     pub(crate) fn close(&mut self) {
-        let line = self.line.as_mut().unwrap();
-        line.closing.store(true, Ordering::SeqCst);
-        // Drawn anew, so that the reader, too, gives up its end.
+        let master = self.master.as_mut().unwrap();
+        master.closing.store(true, Ordering::SeqCst);
+        // A redraw, so that the reader gets output and closes its end.
         self.press("\u{c}");
-        let line = self.line.take().unwrap();
-        line.reader.join().unwrap();
+        let master = self.master.take().unwrap();
+        master.reader.join().unwrap();
     }
 
     /// A click of the left button; column and row count from 0.
@@ -200,8 +200,8 @@ impl Screen {
         let mut seen = self.seen.0.lock().unwrap();
         let screen = seen.parser.screen_mut();
         screen.set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
-        let line = self.line.as_ref().unwrap();
-        line.master.resize(size(columns_rows)).unwrap();
+        let master = self.master.as_ref().unwrap();
+        master.pty.resize(size(columns_rows)).unwrap();
     }
 
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
@@ -267,8 +267,8 @@ impl Screen {
             !watchdog.join().unwrap(),
             "the program did not end within {WAIT_MAX:?} and was killed"
         );
-        if let Some(line) = &self.line {
-            assert_eq!(modes(&*line.master), self.modes);
+        if let Some(master) = &self.master {
+            assert_eq!(modes(&*master.pty), self.modes);
         }
         code
     }
