@@ -147,7 +147,7 @@ impl<'a> Canvas<'a> {
         }
         if shows_corner {
             let mut spans = vec![Span::raw(" ")];
-            spans.extend(corner.spans.iter().cloned());
+            spans.extend(corner.spans.iter().map(|span| span.clone().patch_style(corner.style)));
             spans.push(Span::raw(" "));
             let top = Rect {
                 width: area.width - 3,

@@ -171,7 +171,7 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
         headers,
         body: String::new(),
     };
-    let length = asked
+    let length = request
         .header("content-length")
         .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];

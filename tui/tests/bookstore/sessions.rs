@@ -19,9 +19,9 @@ pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
 pub(crate) enum BuyOutcome {
     SoldOut,
     /// The first answer is lost.
-    Lost,
-    /// No answer comes.
-    Held,
+    AnswerLost,
+    /// No answer is sent.
+    NoAnswer,
 }
 
 /// A shop with one book, whose buy requests have this outcome.
