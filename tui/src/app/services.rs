@@ -1,78 +1,110 @@
-//! The services' screen: health, version, uptime and request rate of each service, from the front-end's `/readyz`.
+//! The state of the services' screen: the rows of the front-end's `/readyz`.
 
 use std::time::Duration;
 
+use common::client::Error;
 use common::text;
 use common::wire::Health;
 
-use super::remote_data::RemoteData;
+use super::remote_data::{LoadState, RemoteData};
+use crate::effect::Effect;
 
-/// How often the services are polled while their screen is shown.
-pub(super) const POLL: Duration = Duration::from_secs(2);
+/// The time between two requests while the screen is shown.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The most services shown.
 const SERVICES_MAX: usize = 16;
 
-/// The state of the services' screen.
+/// The services' screen.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
-    /// The services, the front-end first; what is missing if the front-end is not ready.
+    /// The services, the front-end first; its error text while it is not ready.
     pub health: RemoteData<Result<Vec<Service>, String>>,
-    /// When they are polled again.
+    /// When to ask again; `None` for at once.
     pub poll_at: Option<Duration>,
 }
 
 /// One service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
-    /// Its row of the answer, sanitized and without the services behind it.
+    /// Its health report.
     pub health: Health,
-    /// Requests a second since the previous poll; `None` after the first one and after a restart.
+    /// Requests per second since the report before; `None` for the first report.
     pub rate: Option<f64>,
-    /// When it was polled.
+    /// When the report arrived.
     pub at: Duration,
 }
 
 impl Services {
-    /// The services that an answer of the front-end names, with their rates since the previous answer.
-    pub(super) fn rows(&self, health: &Health, now: Duration) -> Vec<Service> {
-        let previous = match &self.health.value {
+    /// Requests the health when it is time.
+    pub(super) fn poll(&mut self, now: Duration) -> Vec<Effect> {
+        if self.health.is_loading() || self.poll_at.is_some_and(|at| at > now) {
+            return Vec::new();
+        }
+        self.health.start(now);
+        self.poll_at = None;
+        vec![Effect::LoadServices]
+    }
+
+    pub(super) fn handle_health(&mut self, result: Result<Health, Error>, now: Duration) {
+        match result {
+            Ok(health) => {
+                let services = self.services(&health, now);
+                self.health.succeed(Ok(services), now);
+            }
+            Err(Error::Problem(problem)) => self.health.succeed(Err(clean(&problem.detail)), now),
+            Err(error) => self.health.fail(clean(&error.to_string()), now),
+        }
+        self.poll_at = Some(match self.health.state {
+            LoadState::Failed { retry_at, .. } => retry_at,
+            _ => now + POLL_INTERVAL,
+        });
+    }
+
+    /// The services that a report names, with their rates since the report before.
+    fn services(&self, report: &Health, now: Duration) -> Vec<Service> {
+        let before = match &self.health.value {
             Some(Ok(services)) => services.as_slice(),
             _ => &[],
         };
-        let rows = std::iter::once(health).chain(&health.services).take(SERVICES_MAX);
-        rows.map(|health| {
-            let health = sanitized(health);
-            let before = previous.iter().find(|service| service.health.service == health.service);
-            Service {
-                rate: before.and_then(|before| rate(before, health.requests, now)),
-                health,
-                at: now,
-            }
-        })
-        .collect()
+        let reported = std::iter::once(report).chain(&report.services).take(SERVICES_MAX);
+        reported
+            .map(|health| {
+                let health = without_dependencies(health);
+                let before = before.iter().find(|known| known.health.service == health.service);
+                Service {
+                    rate: before.and_then(|before| rate(before, &health, now)),
+                    health,
+                    at: now,
+                }
+            })
+            .collect()
     }
 }
 
-fn rate(before: &Service, requests: u64, now: Duration) -> Option<f64> {
-    // After a restart the count starts from 0 again.
-    let answered = requests.checked_sub(before.health.requests)?;
+fn rate(before: &Service, health: &Health, now: Duration) -> Option<f64> {
+    // A restarted service counts from zero.
+    let requests = health.requests.checked_sub(before.health.requests)?;
     let passed = now.checked_sub(before.at).filter(|passed| !passed.is_zero())?;
-    // More than u32::MAX requests between two polls cannot be true.
-    u32::try_from(answered)
+    // More than four billion requests between two reports are not real.
+    u32::try_from(requests)
         .ok()
-        .map(|answered| f64::from(answered) / passed.as_secs_f64())
+        .map(|requests| f64::from(requests) / passed.as_secs_f64())
 }
 
-fn sanitized(health: &Health) -> Health {
-    let sanitize = |text: &String| text::sanitize(text).into_owned();
+/// The health of one service alone, with sanitized texts.
+fn without_dependencies(health: &Health) -> Health {
     Health {
-        status: sanitize(&health.status),
-        service: sanitize(&health.service),
-        version: sanitize(&health.version),
-        missing: health.missing.iter().map(sanitize).collect(),
+        status: clean(&health.status),
+        service: clean(&health.service),
+        version: clean(&health.version),
+        missing: health.missing.iter().map(|missing| clean(missing)).collect(),
         services: Vec::new(),
         ..*health
     }
+}
+
+fn clean(text: &str) -> String {
+    text::sanitize(text).into_owned()
 }
 
 #[cfg(test)]
@@ -80,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_rate_counts_the_requests_between_two_polls() {
+    fn the_rate_is_the_requests_between_two_reports() {
         let health = |service: &str, requests| Health {
             status: "ok".into(),
             service: service.into(),
@@ -98,12 +130,12 @@ mod tests {
             ..health("frontend", requests)
         };
         let mut services = Services::default();
-        let mut rates = |health: &Health, at: u64| {
-            let at = Duration::from_secs(at);
-            let rows = services.rows(health, at);
-            let rates: Vec<_> = rows.iter().map(|service| service.rate).collect();
-            services.health.succeed(Ok(rows), at);
-            rates
+        let mut rates = |report: &Health, at_s| {
+            services.handle_health(Ok(report.clone()), Duration::from_secs(at_s));
+            let Some(Ok(services)) = &services.health.value else {
+                panic!("the report was not accepted")
+            };
+            services.iter().map(|service| service.rate).collect::<Vec<_>>()
         };
         assert_eq!(rates(&with(100, 50), 10), [None, None]);
         assert_eq!(

@@ -22,6 +22,7 @@ pub struct FaultsReport {
     /// The second divided by the first.
     pub kept: f64,
     /// Keyed requests that were sent twice.
+    #[serde(rename = "doubled")]
     pub duplicated: u64,
     /// Times that a service ended without being told to.
     pub died: u64,
