@@ -22,6 +22,7 @@ pub struct FaultsReport {
     /// `rate` divided by `calm_rate`.
     pub kept: f64,
     /// The number of keyed requests that were sent twice.
+    #[serde(rename = "doubled")]
     pub duplicated: u64,
     /// How often a service exited without being asked to.
     pub died: u64,
