@@ -1,11 +1,12 @@
 //! Connects to the store that the command line names, or to the user's local store.
 
+use autopilot::Settings;
 use backend::all_in_one::AllInOne;
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;
 
-use crate::cli::{AutopilotArgs, ShopArgs};
+use crate::cli::ShopArgs;
 use crate::local_store::{self, LocalStore};
 
 /// Why there is no connection to a store.
@@ -55,7 +56,7 @@ impl StoreConnection {
     }
 
     /// Receives the reason when the store in this process closes for good.
-    pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
+    pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
         self.local.as_ref().and_then(|local| local.store_closed())
     }
 
@@ -105,9 +106,9 @@ fn client(url: &str, token: Option<&str>) -> Result<ShopClient, Error> {
 ///
 /// # Errors
 /// [`Error::NoAnswer`], [`Error::NotAuthorized`].
-pub async fn check_autopilot(shop: &ShopClient, args: &AutopilotArgs) -> Result<(), Error> {
+pub async fn check_autopilot(shop: &ShopClient, settings: &Settings) -> Result<(), Error> {
     shop.topics().await?.parse::<Topics>()?;
-    if args.restock.is_some() && !shop.is_shopkeeper() {
+    if settings.restock.is_some() && !shop.is_shopkeeper() {
         return Err(Error::NotAuthorized("--restock"));
     }
     Ok(())

@@ -83,7 +83,8 @@ fn build() -> Result<()> {
     let built = Command::new(env!("CARGO"))
         .args([
             "build",
-            "--release",
+            "--profile",
+            "dist",
             "--locked",
             "--package",
             "backend",

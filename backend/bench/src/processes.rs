@@ -1,4 +1,4 @@
-//! The programs that are measured: release builds, as processes of their own, on free ports, with a store of their own.
+//! The programs that are measured: `dist` builds, as processes of their own, on free ports, with a store of their own.
 
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use idempotency_check::Decided;
 
 use super::audit::{Asked, Check, Key, Memory, OperationKind, OperationRecord, StockObservation};
-use super::engine::{Control, Shared};
 use super::outcome::{Outcome, of_failed_read, of_status};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
+use super::run_state::{Control, Shared};
 use common::backoff::Backoff;
 use common::client::{Resolution, send_until_decided};
 
@@ -111,7 +111,7 @@ impl<'a> Shopper<'a> {
         let shoppers = settings.shoppers.max(1);
         let place = f64::from(self.number) / f64::from(shoppers);
         let mut wait = settings.ramp.mul_f64(place.min(1.0));
-        if let Some(period) = settings.pace.period(shoppers) {
+        if let Some(period) = settings.pace().period(shoppers) {
             // Spread over the first period, so that the operations of all begin evenly.
             wait += period.mul_f64(place.fract());
             self.due = Some((Instant::now() + wait, period));
@@ -137,7 +137,7 @@ impl<'a> Shopper<'a> {
                 *due = Instant::now().max(*due);
             }
         }
-        match (&mut self.due, self.shared.settings.pace) {
+        match (&mut self.due, self.shared.settings.pace()) {
             (Some((due, period)), _) => {
                 let begins = *due;
                 *due += *period;

@@ -59,7 +59,7 @@ impl Workload {
             declared: rounded(settings.mix.share(verb)),
             measured: rounded(ratio(requests(verb), all)),
         };
-        let (pace, rate, think) = match settings.pace {
+        let (pace, rate, think) = match settings.pace() {
             Pace::Closed(think) => ("closed", None, think),
             Pace::Open(rate) => ("open", Some(rate), Think::None),
         };

@@ -41,10 +41,10 @@ pub(super) async fn run_headless(
     mut interrupt: Interrupt,
 ) -> Result<Exit, Error> {
     tokio::select! {
-        checked = connect::check_autopilot(shop, args) => checked?,
+        checked = connect::check_autopilot(shop, &args.settings) => checked?,
         () = interrupt.wait() => return Ok(Exit::Interrupted),
     }
-    let ended = headless(shop, args.settings(), interrupt, None).await?;
+    let ended = headless(shop, args.settings.clone(), interrupt, None).await?;
     print_report(ended, args, cli)
 }
 
@@ -60,7 +60,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interru
         () = interrupt.wait() => return Ok(Exit::Interrupted),
     };
     let connection = StoreConnection::new(&services.url(), Some(services.token()))?;
-    let ended = headless(&connection.shop, args.settings(), interrupt, Some(&mut services)).await;
+    let ended = headless(&connection.shop, args.settings.clone(), interrupt, Some(&mut services)).await;
     services.stop().await;
     print_report(ended?, args, cli)
 }
@@ -70,8 +70,9 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
     interrupt.listen_for_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
-    let (left, connection) = interactive::autopilot(args, cli, watched, run_ended(runs.clone()).boxed()).await?;
-    let result = end_run(left, &runs, args, cli, interrupt).await;
+    let (exit_reason, connection) =
+        interactive::autopilot(&args.settings, cli, watched, run_ended(runs.clone()).boxed()).await?;
+    let result = end_run(exit_reason, &runs, args, cli, interrupt).await;
     if let Some(connection) = connection {
         connection.close().await;
     }
@@ -80,13 +81,13 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
 
 /// Ends the run after its screen has closed.
 async fn end_run(
-    left: Result<ExitReason, runtime::Error>,
+    exit_reason: Result<ExitReason, runtime::Error>,
     runs: &watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
     mut interrupt: Interrupt,
 ) -> Result<Exit, Error> {
-    let exit = match left? {
+    let exit = match exit_reason? {
         ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
         ExitReason::Interrupted => Exit::Interrupted,
         ExitReason::HungUp => Exit::HungUp,

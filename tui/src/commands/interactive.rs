@@ -11,7 +11,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::exit::{Error, Exit};
 use crate::app::Screen;
-use crate::cli::{AutopilotArgs, Cli};
+use crate::cli::{Cli, ShopArgs};
 use crate::connect::{self, StoreConnection};
 use crate::runtime::{self, ExitReason, Opened, Opening, Options};
 use crate::ui::autopilot::pane::AutopilotPane;
@@ -37,47 +37,47 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
             Controller::new(shop, Settings::default(), watch::Sender::default()),
         ))
     };
-    let left = runtime::run(options(opening.boxed(), cli, data_folder()?)).await;
+    let exit_reason = runtime::run(options(opening.boxed(), cli, data_folder()?)).await;
     if let Some(connection) = received(connection) {
         connection.close().await;
     }
-    Ok(match left? {
+    Ok(match exit_reason? {
         ExitReason::HungUp => Exit::HungUp,
         ExitReason::UserQuit | ExitReason::Interrupted | ExitReason::Completed => Exit::Done,
     })
 }
 
-/// Opens the shop at the autopilot, starts a run as soon as the store is open, and closes the screen when `leave` completes.
+/// Opens the shop at the autopilot, starts a run as soon as the store is open, and closes the screen when `exit_when` completes.
 /// Returns how the screen closed, and the connection, which stays open because the run may still go on.
 ///
 /// # Errors
 /// [`Error::Usage`] without a home folder.
 pub(super) async fn autopilot(
-    args: &AutopilotArgs,
+    settings: &Settings,
     cli: &Cli,
     watched: watch::Sender<WatchedRun>,
-    leave: BoxFuture<'static, ()>,
+    exit_when: BoxFuture<'static, ()>,
 ) -> Result<(Result<ExitReason, runtime::Error>, Option<StoreConnection>), Error> {
     let (connected, connection) = oneshot::channel();
-    let (shop_args, args) = (cli.shop.clone(), args.clone());
+    let (shop_args, settings) = (cli.shop.clone(), settings.clone());
     let opening = async move {
         let (opened, shop) = open(&shop_args, connected).await?;
-        connect::check_autopilot(&shop, &args).await?;
-        let mut controller = Controller::new(shop, args.settings(), watched);
+        connect::check_autopilot(&shop, &settings).await?;
+        let mut controller = Controller::new(shop, settings, watched);
         controller.start();
         Ok(with_autopilot(opened, controller))
     };
-    let left = runtime::run(Options {
+    let exit_reason = runtime::run(Options {
         screen: Screen::Autopilot,
-        exit_when: Some(leave),
+        exit_when: Some(exit_when),
         ..options(opening.boxed(), cli, data_folder()?)
     });
-    Ok((left.await, received(connection)))
+    Ok((exit_reason.await, received(connection)))
 }
 
 /// Connects, and sends the connection to the task that closes it.
 async fn open(
-    args: &crate::cli::ShopArgs,
+    args: &ShopArgs,
     connected: oneshot::Sender<StoreConnection>,
 ) -> Result<(Opened, ShopClient), connect::Error> {
     let connection = connect::connect(args).await?;
@@ -85,7 +85,7 @@ async fn open(
     let opened = Opened {
         shop: shop.clone(),
         store_name: connection.name.clone(),
-        store_closed: connection.ended(),
+        store_closed: connection.store_closed(),
         notices: connection.note.iter().cloned().collect(),
         autopilot: None,
     };

@@ -126,7 +126,7 @@ fn without_an_input_that_is_a_terminal_the_shop_does_not_open() {
         let mut shell = CommandBuilder::new("sh");
         shell.args(["-c", &format!("exec {} {input}", env!("CARGO_BIN_EXE_bookstore"))]);
         let mut screen = Screen::run(&home, USUAL, shell);
-        screen.wait_for_text("the shop needs a terminal");
+        screen.wait_for_text("the interactive shop needs a terminal");
         assert_eq!(screen.exit_code(), 2, "{input}");
     }
 }

@@ -97,7 +97,7 @@ fn what_keeps_the_shoppers_out_is_explained_when_the_terminal_is_given_back() {
     let guest = format!("--url {} autopilot --restock 5", store.url());
     for (arguments, exit, why) in [
         ("--url http://127.0.0.1:9 autopilot", 3, "127.0.0.1:9"),
-        (guest.as_str(), 2, "--restock is the shopkeeper's"),
+        (guest.as_str(), 2, "--restock needs the shopkeeper's token"),
     ] {
         let mut screen = Screen::open(&Home::new(), (100, 30), arguments);
         assert_eq!(screen.exit_code(), exit, "{arguments}");
