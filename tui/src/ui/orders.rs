@@ -92,7 +92,7 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let head = format!(
         " {}  {}  {}  {}  {}",
         format::align_left("UTC", when_width, cut),
-        format::align_left("OrderState", 12, cut),
+        format::align_left("State", 12, cut),
         format::align_left("Title", title_width, cut),
         format::align_right(canvas.glyphs().times, 4, cut),
         format::align_right("Total", total_width, cut),
