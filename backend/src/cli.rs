@@ -1,21 +1,11 @@
-//! The command line of `bookstored`: raw arguments, made into checked settings.
+//! The command line of `bookstored`.
 
-use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use clap::{Args, Parser, Subcommand};
-use common::time::parse_duration;
+use clap::{Parser, Subcommand};
 
-use crate::all;
-use crate::catalog::InitialCatalog;
-use crate::commands::{Command, StoreArg};
-use crate::descriptors;
-use crate::service::{CatalogSettings, Listen};
-use crate::store::EditPolicy;
+use crate::commands;
+use crate::settings::{AllInOneSettings, CatalogArgs, FrontendArgs, OrderArgs};
 
 /// The bookstore's services, headless.
 #[derive(Debug, Parser)]
@@ -26,288 +16,57 @@ use crate::store::EditPolicy;
     arg_required_else_help = true
 )]
 pub struct Cli {
-    /// Which part of the shop to run.
+    /// What to do.
     #[command(subcommand)]
-    pub role: Role,
+    pub command: Command,
 }
 
-/// The parts of the shop, and what is done to a store at rest.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
-pub enum Role {
+pub enum Command {
+    /// Run services until they are stopped.
+    #[command(flatten)]
+    Serve(Services),
+    /// Work on a store that no catalog has open.
+    #[command(flatten)]
+    Store(commands::Command),
+}
+
+impl Command {
+    /// What is logged unless `BOOKSTORE_LOG` is set. A command on a store prints its result and logs only problems.
+    pub fn log_level(&self) -> &'static str {
+        match self {
+            Self::Serve(_) => "info",
+            Self::Store(_) => "warn",
+        }
+    }
+}
+
+/// The services that a process runs.
+#[derive(Debug, Subcommand)]
+pub enum Services {
     /// Run the whole shop in one process
-    All(AllArgs),
+    All(AllInOneSettings),
     /// Run the catalog: books, topics, stock and the ledger
     Catalog(CatalogArgs),
     /// Run the order service: buying, receipts, order queries
     Order(OrderArgs),
     /// Run the front-end: the public HTTP
     Frontend(FrontendArgs),
-    /// A command on a store that no catalog uses
-    #[command(flatten)]
-    Command(Command),
-}
-
-#[derive(Debug, Args)]
-struct StoreArgs {
-    #[command(flatten)]
-    store: StoreArg,
-    /// A catalog file whose books fill a fresh store [default: four books, built in]
-    #[arg(long, env = "BOOKSTORE_BOOKS", value_name = "FILE")]
-    books: Option<PathBuf>,
-    /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
-    #[arg(long)]
-    discard_edit: bool,
-}
-
-#[derive(Debug, Args)]
-struct TokenArgs {
-    /// A file with the shopkeeper's token; the variable BOOKSTORE_ADMIN_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
-    admin_token_file: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-struct GraceArgs {
-    /// How long requests in hand may take after a stop, like 10s
-    #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
-    grace: Duration,
-}
-
-#[derive(Debug, Args)]
-struct CatalogUrlArgs {
-    /// The catalog's address; of several, separated by commas, the first that is ready is used
-    #[arg(
-        long,
-        env = "BOOKSTORE_CATALOG_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
-    catalog_url: String,
-}
-
-/// `bookstored all`.
-#[derive(Debug, Args)]
-pub struct AllArgs {
-    #[command(flatten)]
-    store: StoreArgs,
-    /// Where the front-end listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080"
-    )]
-    listen: SocketAddr,
-    /// Where the catalog listens
-    #[arg(
-        long,
-        env = "BOOKSTORE_CATALOG_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8081"
-    )]
-    catalog_listen: SocketAddr,
-    /// Where the order service listens
-    #[arg(
-        long,
-        env = "BOOKSTORE_ORDER_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8082"
-    )]
-    order_listen: SocketAddr,
-    #[command(flatten)]
-    token: TokenArgs,
-    #[command(flatten)]
-    grace: GraceArgs,
-}
-
-/// `bookstored catalog`.
-#[derive(Debug, Args)]
-pub struct CatalogArgs {
-    #[command(flatten)]
-    store: StoreArgs,
-    /// Where it listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8081"
-    )]
-    listen: SocketAddr,
-    #[command(flatten)]
-    token: TokenArgs,
-    #[command(flatten)]
-    grace: GraceArgs,
-}
-
-/// `bookstored order`.
-#[derive(Debug, Args)]
-pub struct OrderArgs {
-    /// Where it listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8082"
-    )]
-    listen: SocketAddr,
-    #[command(flatten)]
-    catalog: CatalogUrlArgs,
-    #[command(flatten)]
-    grace: GraceArgs,
-}
-
-/// `bookstored frontend`.
-#[derive(Debug, Args)]
-pub struct FrontendArgs {
-    /// Where it listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080"
-    )]
-    listen: SocketAddr,
-    #[command(flatten)]
-    catalog: CatalogUrlArgs,
-    /// The order service's address; of several, separated by commas, the first that is ready is used
-    #[arg(
-        long,
-        env = "BOOKSTORE_ORDER_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8082"
-    )]
-    order_url: String,
-    #[command(flatten)]
-    token: TokenArgs,
-    #[command(flatten)]
-    grace: GraceArgs,
-}
-
-/// What to do, with everything it needs.
-#[derive(Debug)]
-pub enum Plan {
-    /// Run services until told to stop.
-    Serve(Services),
-    /// Work on a store at rest.
-    Work(Command),
-}
-
-/// Services with everything they need.
-#[derive(Debug)]
-pub enum Services {
-    /// The whole shop.
-    All(all::Settings),
-    /// A catalog.
-    Catalog(Listen, CatalogSettings),
-    /// An order service, over those catalogs.
-    Order(Listen, String),
-    /// A front-end, over those catalogs and order services.
-    Frontend(Listen, String, String, Option<Arc<str>>),
 }
 
 impl Services {
-    /// How many threads answer requests; as many as the machine has processors unless said otherwise.
+    /// The number of worker threads; `None` for one per processor.
     ///
-    /// What reaches a catalog or an order service comes in batches, one after the other: there, more threads wake each other
-    /// for nothing.
+    /// A catalog or an order service receives one batch after the other: more threads only wake each other.
     pub fn threads(&self) -> Option<usize> {
         match self {
-            Self::All(_) | Self::Frontend(..) => None,
-            Self::Catalog(..) | Self::Order(..) => {
+            Self::All(_) | Self::Frontend(_) => None,
+            Self::Catalog(_) | Self::Order(_) => {
                 let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
                 Some(processors.div_ceil(2))
             }
         }
-    }
-}
-
-impl Role {
-    /// Checks the arguments and reads what they name.
-    ///
-    /// # Errors
-    /// What is wrong and what to do about it.
-    pub fn plan(self) -> Result<Plan> {
-        let services = match self {
-            Self::All(args) => {
-                let token = args.token.read()?;
-                Services::All(all::Settings {
-                    catalog: args.store.settings(token)?,
-                    listen: args.listen,
-                    catalog_listen: args.catalog_listen,
-                    order_listen: args.order_listen,
-                    grace: args.grace.grace,
-                    share_token: false,
-                })
-            }
-            Self::Catalog(args) => {
-                let token = args.token.read()?;
-                Services::Catalog(args.grace.listen(args.listen), args.store.settings(token)?)
-            }
-            Self::Order(args) => Services::Order(args.grace.listen(args.listen), args.catalog.catalog_url),
-            Self::Frontend(args) => {
-                let token = args.token.read()?;
-                let listen = args.grace.listen(args.listen);
-                Services::Frontend(listen, args.catalog.catalog_url, args.order_url, token)
-            }
-            Self::Command(command) => return Ok(Plan::Work(command)),
-        };
-        Ok(Plan::Serve(services))
-    }
-
-    /// What is logged unless `BOOKSTORE_LOG` says otherwise. A command tells its result, not its doings.
-    pub fn log_level(&self) -> &'static str {
-        match self {
-            Self::All(_) | Self::Catalog(_) | Self::Order(_) | Self::Frontend(_) => "info",
-            Self::Command(_) => "warn",
-        }
-    }
-}
-
-impl StoreArgs {
-    fn settings(self, token: Option<Arc<str>>) -> Result<CatalogSettings> {
-        Ok(CatalogSettings {
-            store: self.store.url()?,
-            edit: if self.discard_edit {
-                EditPolicy::Discard
-            } else {
-                EditPolicy::Refuse
-            },
-            books: self.books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File),
-            token,
-        })
-    }
-}
-
-impl GraceArgs {
-    fn listen(&self, address: SocketAddr) -> Listen {
-        Listen {
-            address,
-            grace: self.grace,
-            connections_max: descriptors::connections_max(1),
-        }
-    }
-}
-
-impl TokenArgs {
-    fn read(&self) -> Result<Option<Arc<str>>> {
-        const VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
-        let (token, source) = match &self.admin_token_file {
-            Some(path) => {
-                let token = std::fs::read_to_string(path)
-                    .with_context(|| format!("cannot read the shopkeeper's token from {}", path.display()))?;
-                (token, path.display().to_string())
-            }
-            None => match std::env::var(VARIABLE) {
-                Ok(token) => (token, VARIABLE.to_owned()),
-                Err(std::env::VarError::NotPresent) => return Ok(None),
-                Err(error) => bail!("{VARIABLE}: {error}"),
-            },
-        };
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            bail!("{source}: expected one word of visible ASCII characters as the shopkeeper's token");
-        }
-        Ok(Some(Arc::from(token)))
     }
 }
 

@@ -1,10 +1,10 @@
-//! The process's limit of open files (descriptors): raised at the start, and shared out so that connections never take
-//! those that the store needs.
+//! The process's limit of open files: raised at the start and divided among services, so that connections never use up
+//! the descriptors that the store needs.
 
 use common::limits;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Kept for the store, the runtime and the standard streams.
+/// Descriptors reserved for the store, the runtime and the standard streams.
 const RESERVE: u64 = 256;
 
 /// How many connections one of `services` services in this process may hold at once, after raising the soft limit to the
@@ -29,7 +29,7 @@ fn limit() -> u64 {
         };
         match setrlimit(Resource::Nofile, raised) {
             Ok(()) => limit = raised,
-            Err(error) => tracing::warn!(%error, soft = ?limit.current, "the limit of open files stays as it is"),
+            Err(error) => tracing::warn!(%error, soft = ?limit.current, "the limit of open files cannot be raised"),
         }
     }
     limit.current.unwrap_or(u64::MAX)

@@ -1,20 +1,20 @@
 //! The bookstore's services: catalog, order and front-end.
 //!
-//! `http` is the only part that knows the web framework, `store` the only part that blocks.
+//! Only `http` names the web framework, and only `store` blocks.
 
-pub mod all;
-pub mod beacon;
+pub mod all_in_one;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+pub mod daemon;
 mod descriptors;
+pub mod discovery;
 #[cfg(feature = "fault-injection")]
 mod fault_injection;
 pub mod frontend;
 pub mod http;
 pub mod order;
-mod run;
 pub mod service;
+pub mod settings;
 
-pub use run::run;
 pub use store;

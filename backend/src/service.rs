@@ -1,4 +1,4 @@
-//! Each service as a whole: opened from its settings, answering at an address, stopped in order.
+//! A service from its start to its stop: opened from its settings, listening at an address, stopped in order.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,29 +10,34 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{self, Catalog, InitialCatalog};
+use crate::descriptors;
 use crate::frontend::{self, Frontend};
 use crate::http::{Routes, Server, bind, install_metrics};
 use crate::order::{self, Orders};
+use crate::settings::{self, CatalogSettings};
 use crate::store::{self, EditPolicy};
 
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot listen there.
+    /// It cannot listen at the address.
     #[error(transparent)]
     Listen(#[from] std::io::Error),
-    /// Its store does not open.
+    /// Its store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A neighbour's address is none.
+    /// A neighbour's address is malformed.
     #[error("{0}")]
     Address(String),
-    /// The system gives no resources for the client.
+    /// The HTTP client cannot be created.
     #[error("cannot set up connections: {0}")]
     Client(#[from] reqwest::Error),
-    /// The opening was broken off.
-    #[error("the opening of the store was broken off")]
-    BrokenOff,
+    /// A setting cannot be used.
+    #[error(transparent)]
+    Settings(#[from] settings::Error),
+    /// The program stopped while the store was being opened.
+    #[error("the program stopped while the store was being opened")]
+    Cancelled,
 }
 
 /// Where a service listens, and the limits of its connections.
@@ -40,26 +45,24 @@ pub enum Error {
 pub struct Listen {
     /// Port 0 takes a free one.
     pub address: SocketAddr,
-    /// How long open connections may go on after the stop.
+    /// How long open connections may continue after the stop.
     pub grace: Duration,
     /// How many connections may be open at once; further ones wait to be accepted.
     pub connections_max: usize,
 }
 
-/// What a catalog is opened with.
-#[derive(Debug, Clone)]
-pub struct CatalogSettings {
-    /// The store.
-    pub store: store::Url,
-    /// What to do about a catalog file that was edited by hand.
-    pub edit: EditPolicy,
-    /// The first books of a fresh store.
-    pub books: InitialCatalog,
-    /// The shopkeeper's token.
-    pub token: Option<Arc<str>>,
+impl Listen {
+    /// For one of `services` services in this process, which share the limit of open files.
+    pub(crate) fn new(address: SocketAddr, grace: Duration, services: u64) -> Self {
+        Self {
+            address,
+            grace,
+            connections_max: descriptors::connections_max(services),
+        }
+    }
 }
 
-/// A service that answers.
+/// A running service.
 #[derive(Debug)]
 pub struct Service {
     name: &'static str,
@@ -74,20 +77,24 @@ impl Service {
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn open_catalog(listen: Listen, settings: CatalogSettings) -> Result<Self, Error> {
+    pub async fn open_catalog(listen: Listen, settings: &CatalogSettings) -> Result<Self, Error> {
         install_metrics();
-        // Bound first: a port that is taken is found before a million books are read.
+        let (token, url) = (settings.token.read()?, settings.store.url()?);
+        let edit = if settings.discard_edit {
+            EditPolicy::Discard
+        } else {
+            EditPolicy::Refuse
+        };
+        let books = settings
+            .books
+            .clone()
+            .map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
+        // Bound first: a port in use is reported before a million books are read.
         let listener = bind(listen.address)?;
-        let CatalogSettings {
-            store,
-            edit,
-            books,
-            token,
-        } = settings;
-        let opening = move || Catalog::open(store::open(&store, edit)?, &books);
+        let opening = move || Catalog::open(store::open(&url, edit)?, &books);
         let opened = tokio::task::spawn_blocking(opening)
             .await
-            .map_err(|_| Error::BrokenOff)?;
+            .map_err(|_| Error::Cancelled)?;
         let catalog = Arc::new(opened?);
         let stopping = CancellationToken::new();
         let routes = catalog::routes(&catalog, token, stopping.clone());
@@ -100,7 +107,7 @@ impl Service {
     /// See [`Error`].
     pub async fn open_order(listen: Listen, catalog_urls: &str) -> Result<Self, Error> {
         install_metrics();
-        let catalog = client::CatalogClient::new(peer(catalog_urls)?);
+        let catalog = client::CatalogClient::new(endpoint(catalog_urls)?);
         let listener = bind(listen.address)?;
         let routes = order::routes(&Arc::new(Orders::new(catalog)));
         Self::start("order", listener, routes, listen, CancellationToken::new(), None)
@@ -117,8 +124,8 @@ impl Service {
         token: Option<Arc<str>>,
     ) -> Result<Self, Error> {
         install_metrics();
-        let catalog = client::CatalogClient::new(peer(catalog_urls)?);
-        let orders = client::OrderClient::new(peer(order_urls)?);
+        let catalog = client::CatalogClient::new(endpoint(catalog_urls)?);
+        let orders = client::OrderClient::new(endpoint(order_urls)?);
         let listener = bind(listen.address)?;
         let stopping = CancellationToken::new();
         let frontend = Arc::new(Frontend::new(catalog, orders, token, stopping.clone()));
@@ -167,16 +174,16 @@ impl Service {
         format!("http://{}", self.address)
     }
 
-    /// Says when its store is closed for good, and why; never where it has none.
-    pub fn ended(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.catalog.as_ref().map(|catalog| catalog.ended())
+    /// Becomes `Some(why)` when the catalog closed its store because of an error; `None` without a store.
+    pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
+        self.catalog.as_ref().map(|catalog| catalog.store_closed())
     }
 
-    /// Stops accepting, finishes what is in hand within the grace, writes a checkpoint.
+    /// Stops accepting, finishes requests within the grace period, writes a checkpoint.
     pub async fn stop(self) {
         self.stopping.cancel();
         if self.serving.await.is_err() {
-            tracing::error!(service = self.name, "the service ended with a panic");
+            tracing::error!(service = self.name, "the service panicked");
         }
         if let Some(catalog) = self.catalog {
             catalog.close().await;
@@ -185,6 +192,6 @@ impl Service {
     }
 }
 
-fn peer(urls: &str) -> Result<ServiceEndpoint, Error> {
+fn endpoint(urls: &str) -> Result<ServiceEndpoint, Error> {
     ServiceEndpoint::parse(client::http_client()?, urls).map_err(Error::Address)
 }

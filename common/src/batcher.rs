@@ -1,10 +1,10 @@
-//! The batcher: while one batch is on its way, the next one fills.
+//! A pipelined batcher: while one batch is in flight, the next one fills.
 //!
-//! A lone piece of work leaves at once: there is no timer and no waiting for company. While as many batches are under
-//! way as may be, what arrives gathers, and leaves together as soon as one of them lands. So one call and one fsync
-//! carry one purchase on a quiet evening and hundreds in a rush.
+//! An item that finds no batch in flight is sent at once, without a timer. While as many batches are in flight as the
+//! limits allow, new items queue up, and all of them are sent together once a batch completes. So one call and one fsync
+//! serve one purchase when there is little load, and hundreds of them under load.
 //!
-//! Work that was taken in is finished even if whoever asked for it hangs up. The queue is bounded: a full one refuses.
+//! An accepted item is processed even if its caller is dropped. The queue is bounded: a full one rejects items.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
@@ -12,37 +12,37 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// How much a batcher holds.
+/// The limits of a batcher.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Pieces that may wait; one more is refused.
+    /// The items that may wait in the queue; more are rejected.
     pub max_queued: NonZeroUsize,
-    /// Pieces in one batch at the most.
+    /// The items of one batch.
     pub max_batch: NonZeroUsize,
-    /// Batches on their way at the same time.
+    /// The batches in flight at the same time.
     pub max_in_flight: NonZeroUsize,
 }
 
-/// Why a piece of work has no result.
+/// Why an item has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The queue is full; the work was not taken.
-    #[error("too much work is waiting")]
+    /// The queue is full; the item was not accepted.
+    #[error("the queue is full")]
     Full,
-    /// The batcher has closed; the work was not taken.
-    #[error("no more work is taken")]
+    /// The batcher is closed; the item was not accepted.
+    #[error("the batcher is closed")]
     Closed,
-    /// The batch ended without a result for it; what it did is unknown.
-    #[error("the work was lost on its way")]
+    /// The batch ended without a result for the item; whether it was processed is unknown.
+    #[error("the batch ended without a result")]
     Lost,
 }
 
 struct Item<T, R> {
-    work: T,
+    input: T,
     result: oneshot::Sender<R>,
 }
 
-/// Gathers pieces of work into batches. Clones share one queue; when the last one is gone, what waits is finished.
+/// Groups items into batches. Clones share one queue; after the last clone is dropped, the queued items are processed.
 #[derive(Debug)]
 pub struct Batcher<T, R> {
     queue: mpsc::Sender<Item<T, R>>,
@@ -57,8 +57,8 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts a batcher on the current tokio runtime. `send` carries a batch and returns one result for each piece, in
-    /// order; where it returns fewer, the last pieces end as [`Error::Lost`].
+    /// Starts a batcher on the current tokio runtime. `send` processes a batch and returns one result for each item, in
+    /// order; items without a result end as [`Error::Lost`].
     pub fn new<F, Sent>(limits: Limits, send: F) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
@@ -67,33 +67,34 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Self::with_post_commit(limits, send, std::future::ready)
     }
 
-    /// The same; what came of a batch passes through `settle` before it is handed out, while the next batch flies already.
-    pub fn with_post_commit<F, Sent, G, Settled>(limits: Limits, send: F, settle: G) -> Self
+    /// As [`new`](Self::new), with a step between `send` and the callers, which runs while the next batch is in flight
+    /// already.
+    pub fn with_post_commit<F, Sent, G, Done>(limits: Limits, send: F, post_commit: G) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
-        G: Fn(Vec<R>) -> Settled + Send + Sync + 'static,
-        Settled: Future<Output = Vec<R>> + Send + 'static,
+        G: Fn(Vec<R>) -> Done + Send + Sync + 'static,
+        Done: Future<Output = Vec<R>> + Send + 'static,
     {
-        let (queue, waiting) = mpsc::channel(limits.max_queued.get());
-        tokio::spawn(dispatch(limits, waiting, Arc::new((send, settle))));
+        let (queue, queued) = mpsc::channel(limits.max_queued.get());
+        tokio::spawn(dispatch(limits, queued, Arc::new((send, post_commit))));
         Self { queue }
     }
 
-    /// Hands in a piece of work and waits for its result.
+    /// Enqueues an item and waits for its result.
     ///
     /// # Errors
-    /// [`Error::Full`] and [`Error::Closed`] say that the work was not taken, [`Error::Lost`] that nobody knows.
-    pub async fn call(&self, work: T) -> Result<R, Error> {
-        self.enqueue(work)?.await.map_err(|_| Error::Lost)
+    /// After [`Error::Full`] and [`Error::Closed`] the item was not processed, after [`Error::Lost`] it may have been.
+    pub async fn call(&self, input: T) -> Result<R, Error> {
+        self.enqueue(input)?.await.map_err(|_| Error::Lost)
     }
 
-    /// Hands in pieces that belong together and waits for all results, in order.
-    pub async fn call_all(&self, works: impl IntoIterator<Item = T>) -> Vec<Result<R, Error>> {
-        let handed_in: Vec<_> = works.into_iter().map(|work| self.enqueue(work)).collect();
-        let mut results = Vec::with_capacity(handed_in.len());
-        for piece in handed_in {
-            results.push(match piece {
+    /// Enqueues several items at once and waits for all results, in order.
+    pub async fn call_all(&self, inputs: impl IntoIterator<Item = T>) -> Vec<Result<R, Error>> {
+        let enqueued: Vec<_> = inputs.into_iter().map(|input| self.enqueue(input)).collect();
+        let mut results = Vec::with_capacity(enqueued.len());
+        for result in enqueued {
+            results.push(match result {
                 Ok(result) => result.await.map_err(|_| Error::Lost),
                 Err(error) => Err(error),
             });
@@ -101,48 +102,45 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         results
     }
 
-    fn enqueue(&self, work: T) -> Result<oneshot::Receiver<R>, Error> {
-        let (result, outcome) = oneshot::channel();
-        self.queue
-            .try_send(Item { work, result })
-            .map_err(|refused| match refused {
-                mpsc::error::TrySendError::Full(_) => Error::Full,
-                mpsc::error::TrySendError::Closed(_) => Error::Closed,
-            })?;
-        Ok(outcome)
+    fn enqueue(&self, input: T) -> Result<oneshot::Receiver<R>, Error> {
+        let (result, receiver) = oneshot::channel();
+        match self.queue.try_send(Item { input, result }) {
+            Ok(()) => Ok(receiver),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Full),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Closed),
+        }
     }
 }
 
-async fn dispatch<T, R, F, Sent, G, Settled>(limits: Limits, mut waiting: mpsc::Receiver<Item<T, R>>, ways: Arc<(F, G)>)
+async fn dispatch<T, R, F, Sent, G, Done>(limits: Limits, mut queue: mpsc::Receiver<Item<T, R>>, steps: Arc<(F, G)>)
 where
     T: Send + 'static,
     R: Send + 'static,
     F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
     Sent: Future<Output = Vec<R>> + Send + 'static,
-    G: Fn(Vec<R>) -> Settled + Send + Sync + 'static,
-    Settled: Future<Output = Vec<R>> + Send + 'static,
+    G: Fn(Vec<R>) -> Done + Send + Sync + 'static,
+    Done: Future<Output = Vec<R>> + Send + 'static,
 {
-    let flights = Arc::new(Semaphore::new(limits.max_in_flight.get()));
-    let mut pieces = Vec::new();
+    let in_flight = Arc::new(Semaphore::new(limits.max_in_flight.get()));
+    let mut items = Vec::new();
     loop {
-        // First a free flight, then whatever waits by then: so a batch fills for as long as the others fly.
-        let Ok(flight) = Arc::clone(&flights).acquire_owned().await else {
+        // The permit first, then all that is queued by then: a batch fills while the others are in flight.
+        let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else {
             return;
         };
-        if waiting.recv_many(&mut pieces, limits.max_batch.get()).await == 0 {
+        if queue.recv_many(&mut items, limits.max_batch.get()).await == 0 {
             return;
         }
-        let (works, results): (Vec<T>, Vec<oneshot::Sender<R>>) =
-            pieces.drain(..).map(|piece| (piece.work, piece.result)).unzip();
-        let ways = Arc::clone(&ways);
+        let (inputs, receivers): (Vec<_>, Vec<_>) = items.drain(..).map(|item| (item.input, item.result)).unzip();
+        let steps = Arc::clone(&steps);
         tokio::spawn(async move {
-            let (send, settle) = &*ways;
-            let done = send(works).await;
-            drop(flight);
-            let done = settle(done).await;
-            for (result, done) in results.into_iter().zip(done) {
-                // Whoever asked may have hung up; the work is done all the same.
-                let _ = result.send(done);
+            let (send, post_commit) = &*steps;
+            let results = send(inputs).await;
+            drop(permit);
+            let results = post_commit(results).await;
+            for (receiver, result) in receivers.into_iter().zip(results) {
+                // The caller may have been dropped.
+                let _ = receiver.send(result);
             }
         });
     }
@@ -158,30 +156,30 @@ mod tests {
 
     use super::*;
 
-    fn limits(queue: usize, batch: usize, flights: usize) -> Limits {
+    fn limits(queued: usize, batch: usize, in_flight: usize) -> Limits {
         let count = |n| NonZeroUsize::new(n).unwrap();
         Limits {
-            max_queued: count(queue),
+            max_queued: count(queued),
             max_batch: count(batch),
-            max_in_flight: count(flights),
+            max_in_flight: count(in_flight),
         }
     }
 
     #[tokio::test]
-    async fn a_lone_piece_leaves_at_once() {
+    async fn a_single_item_is_sent_at_once() {
         let batcher = Batcher::new(limits(8, 8, 1), |batch: Vec<u32>| async move { batch });
         assert_eq!(batcher.call(7).await, Ok(7));
     }
 
     #[tokio::test]
-    async fn what_arrives_while_a_batch_flies_leaves_together() {
-        let (landed, sizes) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
-        let (landing, seen) = (Arc::clone(&landed), Arc::clone(&sizes));
+    async fn items_enqueued_while_a_batch_is_in_flight_are_sent_together() {
+        let (completed, sizes) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
+        let (complete, log) = (Arc::clone(&completed), Arc::clone(&sizes));
         let batcher = Batcher::new(limits(64, 64, 1), move |batch: Vec<u32>| {
-            let (landing, seen) = (Arc::clone(&landing), Arc::clone(&seen));
+            let (complete, log) = (Arc::clone(&complete), Arc::clone(&log));
             async move {
-                seen.lock().unwrap().push(batch.len());
-                landing.notified().await;
+                log.lock().unwrap().push(batch.len());
+                complete.notified().await;
                 batch
             }
         });
@@ -192,34 +190,34 @@ mod tests {
         while sizes.lock().unwrap().is_empty() {
             tokio::task::yield_now().await;
         }
-        let rest = tokio::spawn({
+        let others = tokio::spawn({
             let batcher = batcher.clone();
             async move { batcher.call_all(1..=20).await }
         });
         while batcher.queue.capacity() > 44 {
             tokio::task::yield_now().await;
         }
-        landed.notify_one();
+        completed.notify_one();
         assert_eq!(first.await.unwrap(), Ok(0));
-        landed.notify_one();
-        assert_eq!(rest.await.unwrap(), (1..=20).map(Ok).collect::<Vec<_>>());
+        completed.notify_one();
+        assert_eq!(others.await.unwrap(), (1..=20).map(Ok).collect::<Vec<_>>());
         assert_eq!(*sizes.lock().unwrap(), [1, 20]);
     }
 
     #[tokio::test]
-    async fn the_next_batch_leaves_while_the_last_one_settles() {
-        let (settled, sent) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (settling, sending) = (Arc::clone(&settled), Arc::clone(&sent));
+    async fn the_next_batch_is_sent_during_the_post_commit_step() {
+        let (committed, sent) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (commit, send) = (Arc::clone(&committed), Arc::clone(&sent));
         let batcher = Batcher::with_post_commit(
             limits(8, 1, 1),
             move |batch: Vec<u32>| {
-                sending.notify_one();
+                send.notify_one();
                 std::future::ready(batch)
             },
             move |results: Vec<u32>| {
-                let settling = Arc::clone(&settling);
+                let commit = Arc::clone(&commit);
                 async move {
-                    settling.notified().await;
+                    commit.notified().await;
                     results.into_iter().map(|result| result * 2).collect()
                 }
             },
@@ -228,12 +226,12 @@ mod tests {
         sent.notified().await;
         sent.notified().await;
         assert!(!both.is_finished());
-        settled.notify_waiters();
+        committed.notify_waiters();
         assert_eq!(both.await.unwrap(), [Ok(2), Ok(4)]);
     }
 
     #[tokio::test]
-    async fn a_full_queue_refuses_and_a_lost_batch_says_so() {
+    async fn a_full_queue_rejects_items_and_a_missing_result_is_lost() {
         let batcher = Batcher::new(limits(2, 1, 1), |_: Vec<u32>| async { Vec::<u32>::new() });
         // Nothing runs between these calls, so the third finds the queue full.
         let results = batcher.call_all([1, 2, 3]).await;
@@ -241,13 +239,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn work_goes_on_when_the_caller_hangs_up() {
+    async fn an_item_is_processed_after_its_caller_is_dropped() {
         let done = Arc::new(Notify::new());
-        let doing = Arc::clone(&done);
+        let process = Arc::clone(&done);
         let batcher = Batcher::new(limits(8, 8, 1), move |batch: Vec<u32>| {
-            let doing = Arc::clone(&doing);
+            let process = Arc::clone(&process);
             async move {
-                doing.notify_one();
+                process.notify_one();
                 batch
             }
         });
@@ -257,26 +255,26 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_piece_gets_its_own_result_within_the_limits(
-            pieces in 1_usize..300, batch in 1_usize..20, flights in 1_usize..4,
+        fn every_item_gets_its_own_result_within_the_limits(
+            items in 1_usize..300, batch in 1_usize..20, in_flight in 1_usize..4,
         ) {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
-                let (flying, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-                let (now, peak) = (Arc::clone(&flying), Arc::clone(&most));
-                let batcher = Batcher::new(limits(300, batch, flights), move |works: Vec<usize>| {
+                let (current, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+                let (now, peak) = (Arc::clone(&current), Arc::clone(&most));
+                let batcher = Batcher::new(limits(300, batch, in_flight), move |inputs: Vec<usize>| {
                     let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
                     async move {
-                        assert!(works.len() <= batch);
+                        assert!(inputs.len() <= batch);
                         peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         tokio::task::yield_now().await;
                         now.fetch_sub(1, Ordering::SeqCst);
-                        works.into_iter().map(|work| work * 3).collect()
+                        inputs.into_iter().map(|input| input * 3).collect()
                     }
                 });
-                let results = batcher.call_all(0..pieces).await;
-                assert_eq!(results, (0..pieces).map(|piece| Ok(piece * 3)).collect::<Vec<_>>());
-                assert!(most.load(Ordering::SeqCst) <= flights);
+                let results = batcher.call_all(0..items).await;
+                assert_eq!(results, (0..items).map(|input| Ok(input * 3)).collect::<Vec<_>>());
+                assert!(most.load(Ordering::SeqCst) <= in_flight);
             });
         }
     }

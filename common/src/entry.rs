@@ -1,133 +1,71 @@
-//! The ledger's entries. An entry is the decision itself: a purchase has happened exactly when its entry is durable.
-
-use std::fmt;
-use std::str::FromStr;
+//! The ledger's entries. An entry is a decision: a purchase has happened exactly when its entry is durable.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::parse::words;
 use crate::{Cost, ItemNumber, OrderId, Seq, Stock, Timestamp};
 
-/// A word that is not one of those expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct Error(&'static str);
-
-/// What an entry did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// An order was sold; the stock fell.
-    Sold,
-    /// An order or a stock change was refused, and the refusal is final.
-    Refused,
-    /// The shopkeeper changed the stock by a number of copies.
-    Restocked,
-    /// The shopkeeper set the stock, or a book is new or differs in a column; the change may be 0.
-    Set,
-    /// A book left the catalog; its stock is gone with it.
-    Withdrawn,
+words! {
+    /// The kind of an entry.
+    pub enum Kind("sold, refused, restocked, set or withdrawn") {
+        /// An order was sold; the stock fell.
+        Sold = "sold",
+        /// An order or a stock change was refused, and the refusal is final.
+        Refused = "refused",
+        /// The shopkeeper changed the stock by a number of copies.
+        Restocked = "restocked",
+        /// The shopkeeper set the stock, or a book was added or changed in a column; `change` may be 0.
+        Set = "set",
+        /// A book was removed from the catalog with its stock.
+        Withdrawn = "withdrawn",
+    }
 }
 
 impl Kind {
-    /// The word that stands in the ledger.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Sold => "sold",
-            Self::Refused => "refused",
-            Self::Restocked => "restocked",
-            Self::Set => "set",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-
-    /// Whether a book is another one after it, in its stock or anything else.
+    /// Whether such an entry changes the book, in its stock or anything else.
     pub fn changes_book(self) -> bool {
         self != Self::Refused
     }
 }
 
-impl FromStr for Kind {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Self, Error> {
-        [Self::Sold, Self::Refused, Self::Restocked, Self::Set, Self::Withdrawn]
-            .into_iter()
-            .find(|kind| kind.as_str() == word)
-            .ok_or(Error("sold, refused, restocked, set or withdrawn"))
+words! {
+    /// The reason of a refusal.
+    pub enum Reason("sold-out or unknown-item") {
+        /// The stock was lower than the quantity.
+        SoldOut = "sold-out",
+        /// No book has that number.
+        UnknownItem = "unknown-item",
     }
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// Why an order was refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Reason {
-    /// The shelf held fewer copies than were asked for.
-    SoldOut,
-    /// No book has that number.
-    UnknownItem,
-}
-
-impl Reason {
-    /// The word that stands in the ledger.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SoldOut => "sold-out",
-            Self::UnknownItem => "unknown-item",
-        }
-    }
-}
-
-impl FromStr for Reason {
-    type Err = Error;
-
-    fn from_str(word: &str) -> Result<Self, Error> {
-        [Self::SoldOut, Self::UnknownItem]
-            .into_iter()
-            .find(|reason| reason.as_str() == word)
-            .ok_or(Error("sold-out or unknown-item"))
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-/// One line of the ledger.
+/// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = Entry)]
 pub struct Entry {
-    /// Its place.
+    /// Its position.
     pub seq: Seq,
-    /// When it was decided, by the catalog's clock.
+    /// The time of the decision, by the catalog's clock.
     pub at: Timestamp,
-    /// What it did.
+    /// Its kind.
     pub kind: Kind,
     /// The book.
     pub item: ItemNumber,
-    /// Copies asked for, 1…100; only an order has them.
+    /// The ordered copies, 1…100; `None` unless it is an order.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u32>,
-    /// What was added to the stock.
+    /// The copies added to the stock; negative for a sale.
     pub change: i64,
-    /// The stock that followed; absent where there is no such book.
+    /// The stock after the entry; `None` if the book is unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stock_after: Option<Stock>,
-    /// The order's id; absent where a catalog file was taken in.
+    /// The id of the order or change; `None` if a catalog file was imported.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
-    /// What one copy cost then.
+    /// The cost of one copy at that time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit_cost: Option<Cost>,
-    /// Why it was refused.
+    /// The reason of a refusal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
 }

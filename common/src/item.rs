@@ -1,78 +1,84 @@
-//! A book's number, the copies of an order, the copies on the shelf.
+//! Item numbers, quantities and stocks.
 
 use std::fmt;
-use std::num::NonZeroU32;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::limits;
+use crate::parse::{Error, parse_digits};
 
-/// A number that is not valid for what it was meant for; says what was expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected {0}")]
-pub struct Error(&'static str);
+/// Implements a number within a range, which is checked on every way in.
+macro_rules! ranged {
+    ($type:ident, $range:expr, $expected:literal) => {
+        impl $type {
+            /// The number.
+            pub fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl TryFrom<u64> for $type {
+            type Error = Error;
+
+            fn try_from(number: u64) -> Result<Self, Error> {
+                let number = u32::try_from(number)
+                    .ok()
+                    .filter(|number| $range.contains(number));
+                number.map(Self).ok_or(Error($expected))
+            }
+        }
+
+        impl From<$type> for u32 {
+            fn from(value: $type) -> u32 {
+                value.0
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = Error;
+
+            fn from_str(text: &str) -> Result<Self, Error> {
+                parse_digits(text).ok_or(Error($expected))?.try_into()
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+    };
+}
 
 /// A book's item number, 1…2³²−1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, minimum = 1, example = 2)]
-pub struct ItemNumber(NonZeroU32);
+pub struct ItemNumber(u32);
 
-impl ItemNumber {
-    const EXPECTED: Error = Error("an item number, a whole number from 1 to 4294967295");
+ranged!(
+    ItemNumber,
+    (1..=u32::MAX),
+    "an item number, a whole number from 1 to 4294967295"
+);
 
-    /// The number itself.
-    pub fn get(self) -> u32 {
-        self.0.get()
-    }
-}
-
-impl TryFrom<u64> for ItemNumber {
-    type Error = Error;
-
-    fn try_from(number: u64) -> Result<Self, Error> {
-        let number = u32::try_from(number).map_err(|_| Self::EXPECTED)?;
-        NonZeroU32::new(number).map(Self).ok_or(Self::EXPECTED)
-    }
-}
-
-impl From<ItemNumber> for u32 {
-    fn from(item: ItemNumber) -> u32 {
-        item.get()
-    }
-}
-
-impl FromStr for ItemNumber {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).ok_or(Self::EXPECTED)?.try_into()
-    }
-}
-
-impl fmt::Display for ItemNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// How many copies an order asks for, 1…100; 1 where a request says nothing.
+/// The copies of an order, 1…100; 1 unless a request says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, minimum = 1, maximum = 100, example = 1)]
 pub struct Quantity(u32);
 
+ranged!(
+    Quantity,
+    (1..=limits::QUANTITY_MAX),
+    "a quantity, a whole number from 1 to 100"
+);
+
 impl Quantity {
     /// One copy.
     pub const ONE: Self = Self(1);
-    const EXPECTED: Error = Error("a quantity, a whole number from 1 to 100");
-
-    /// The number of copies.
-    pub fn get(self) -> u32 {
-        self.0
-    }
 }
 
 impl Default for Quantity {
@@ -81,102 +87,32 @@ impl Default for Quantity {
     }
 }
 
-impl TryFrom<u64> for Quantity {
-    type Error = Error;
-
-    fn try_from(number: u64) -> Result<Self, Error> {
-        match u32::try_from(number) {
-            Ok(copies @ 1..=limits::QUANTITY_MAX) => Ok(Self(copies)),
-            _ => Err(Self::EXPECTED),
-        }
-    }
-}
-
-impl From<Quantity> for u32 {
-    fn from(quantity: Quantity) -> u32 {
-        quantity.0
-    }
-}
-
-impl FromStr for Quantity {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).ok_or(Self::EXPECTED)?.try_into()
-    }
-}
-
-impl fmt::Display for Quantity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// Copies of a book on the shelf, 0…10⁹.
+/// The copies of a book in stock, 0…10⁹.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, maximum = 1_000_000_000, example = 500)]
 pub struct Stock(u32);
 
+ranged!(
+    Stock,
+    (0..=limits::STOCK_MAX),
+    "a stock, a whole number from 0 to 1000000000"
+);
+
 impl Stock {
-    /// An empty shelf.
+    /// No copies.
     pub const ZERO: Self = Self(0);
-    const EXPECTED: Error = Error("a stock, a whole number from 0 to 1000000000");
 
-    /// The number of copies.
-    pub fn get(self) -> u32 {
-        self.0
-    }
-
-    /// The stock after a change, if it stays within 0…10⁹.
+    /// The stock after adding `change`; `None` outside 0…10⁹.
     pub fn checked_add_signed(self, change: i64) -> Option<Self> {
-        let changed = i64::from(self.0).checked_add(change)?;
-        Self::try_from(u64::try_from(changed).ok()?).ok()
+        let sum = i64::from(self.0).checked_add(change)?;
+        Self::try_from(u64::try_from(sum).ok()?).ok()
     }
 
-    /// What has to be added to `self` to get `other`; both are at most 10⁹, so the difference always fits.
+    /// The change from this stock to `other`.
     pub fn difference_to(self, other: Self) -> i64 {
         i64::from(other.0) - i64::from(self.0)
     }
-}
-
-impl TryFrom<u64> for Stock {
-    type Error = Error;
-
-    fn try_from(number: u64) -> Result<Self, Error> {
-        match u32::try_from(number) {
-            Ok(copies @ 0..=limits::STOCK_MAX) => Ok(Self(copies)),
-            _ => Err(Self::EXPECTED),
-        }
-    }
-}
-
-impl From<Stock> for u32 {
-    fn from(stock: Stock) -> u32 {
-        stock.0
-    }
-}
-
-impl FromStr for Stock {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).ok_or(Self::EXPECTED)?.try_into()
-    }
-}
-
-impl fmt::Display for Stock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A whole number in plain digits: no sign, no blanks, no exponent.
-pub(crate) fn parse_digits(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
 }
 
 #[cfg(test)]
@@ -187,12 +123,12 @@ mod tests {
     fn an_item_number_is_a_positive_whole_number_of_32_bits() {
         assert_eq!("4294967295".parse::<ItemNumber>().map(ItemNumber::get), Ok(u32::MAX));
         for text in ["0", "4294967296", "-1", "+1", " 1", "1.0", "", "1e3", "٣"] {
-            assert!(text.parse::<ItemNumber>().is_err(), "{text:?} was taken");
+            assert!(text.parse::<ItemNumber>().is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
-    fn a_quantity_in_json_is_a_whole_number_from_1_to_100_and_nothing_else() {
+    fn a_quantity_in_json_is_a_whole_number_from_1_to_100() {
         assert_eq!(
             serde_json::from_str::<Quantity>("100").map(Quantity::get).ok(),
             Some(100)
@@ -209,12 +145,12 @@ mod tests {
             "[1]",
             "18446744073709551616",
         ] {
-            assert!(serde_json::from_str::<Quantity>(json).is_err(), "{json} was taken");
+            assert!(serde_json::from_str::<Quantity>(json).is_err(), "{json} was accepted");
         }
     }
 
     #[test]
-    fn a_stock_never_leaves_its_bounds() {
+    fn a_stock_stays_within_its_range() {
         let full = Stock::try_from(1_000_000_000).unwrap();
         assert_eq!(full.checked_add_signed(1), None);
         assert_eq!(Stock::ZERO.checked_add_signed(-1), None);

@@ -1,7 +1,7 @@
-//! What crosses a process boundary in the bookstore: books, orders, ledger entries, money, wire types, problems, the
-//! typed HTTP client, the batcher and the text sanitizer.
+//! What the bookstore's programs share: books, orders, ledger entries, money, wire types, problems, the typed HTTP client,
+//! the batcher and the backoff.
 //!
-//! It does no input or output but for its [`client`], decides nothing about stock, and keeps nothing.
+//! Only [`client`] does input and output. Nothing here decides about stock or stores anything.
 
 pub mod backoff;
 pub mod batcher;
@@ -12,9 +12,9 @@ pub mod item;
 pub mod limits;
 pub mod money;
 pub mod order;
+pub mod parse;
 pub mod problem;
 pub mod seq;
-mod serde_display;
 pub mod text;
 pub mod time;
 pub mod wire;

@@ -1,4 +1,4 @@
-//! Every limit that more than one program must agree on, in one table. Units stand last in the names.
+//! The limits that several programs must agree on, with their units.
 
 use std::time::Duration;
 
@@ -15,49 +15,49 @@ pub const NAME_BYTES_MAX: usize = 1_024;
 pub const BODY_BYTES_MAX: usize = 16 * 1024;
 /// The largest body of a batch between services, in bytes.
 pub const BATCH_BODY_BYTES_MAX: usize = 1024 * 1024;
-/// How much of an oversized body is read and thrown away so that the client can read its 413, in bytes.
+/// The part of an oversized body that is read and discarded so that the client can read its 413, in bytes.
 pub const DISCARD_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// The largest answer a client of ours takes in, in bytes.
+/// The largest response body, and the largest server-sent event, that our clients accept, in bytes.
 pub const RESPONSE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// The longest search text, in bytes.
 pub const QUERY_BYTES_MAX: usize = 1_024;
 
-/// Books on a page unless asked otherwise.
+/// The books on a page unless the request says otherwise.
 pub const PAGE_BOOKS_DEFAULT: usize = 50;
 /// The most books on a page.
 pub const PAGE_BOOKS_MAX: usize = 100;
-/// Entries on a ledger page unless asked otherwise.
+/// The entries on a ledger page unless the request says otherwise.
 pub const LEDGER_PAGE_DEFAULT: usize = 100;
 /// The most entries on a ledger page.
 pub const LEDGER_PAGE_MAX: usize = 1_000;
 /// The most sales or orders in one batch between services.
 pub const BATCH_ORDERS_MAX: usize = 1_024;
 
-/// How long a buy may take unless its client says otherwise.
+/// The time for a purchase unless the client sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
-/// The longest a buy may take.
+/// The longest time for a purchase.
 pub const DEADLINE_MAX: Duration = Duration::from_secs(30);
 
-/// How often a server sends a comment on a quiet event stream.
+/// The interval of a server's comments on an event stream without events.
 pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(5);
-/// How long an event stream may be silent before its reader calls it dead.
+/// The longest silence of an event stream; after it the reader closes the connection.
 pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(12);
-/// Changes of one book within this window may travel as one event.
+/// Changes of one book within this window may be sent as one event.
 pub const COALESCE_WINDOW: Duration = Duration::from_millis(50);
-/// A subscriber further behind than this is told to read afresh, in ledger entries.
+/// A subscriber that is further behind than this must read everything again, in ledger entries.
 pub const SUBSCRIBER_LAG_MAX: u64 = 10_000;
 /// The most event streams one front-end serves at once.
 pub const SUBSCRIBERS_MAX: usize = 16_384;
 
-/// How long a connection attempt may take.
+/// The limit on opening a connection.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long a read through the services may take.
+/// The limit on a read request through the services.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a client keeps an unused connection; below the servers' own limit so that the client closes first.
+/// How long a client keeps an unused connection: less than [`HEADER_TIMEOUT`], so that the client closes it first.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a server waits for a request's headers, which also ends idle connections.
+/// How long a server waits for the head of a request, which also limits idle connections.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-/// The most connections one service holds at once.
+/// The most connections to one service at the same time.
 pub const CONNECTIONS_MAX: usize = 20_000;

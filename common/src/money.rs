@@ -1,4 +1,4 @@
-//! Money: whole cents, written as a decimal with two places.
+//! Money in whole cents, written as a decimal number with two places.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,15 +6,12 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::item::{Quantity, parse_digits};
-use crate::{limits, serde_display};
+use crate::parse::{self, Error, parse_digits};
+use crate::{Quantity, limits};
 
-/// An amount that is not a valid cost; says what was expected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a cost from 0.00 to 9999999.99, like 30 or 30.00")]
-pub struct Error;
+const EXPECTED: Error = Error("a cost from 0.00 to 9999999.99, like 30 or 30.00");
 
-/// What one copy costs: 0.00…9,999,999.99, held in cents. In JSON a string: `"40.00"`.
+/// The cost of one copy, 0.00…9,999,999.99. In JSON a string like `"40.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d{1,7}\.\d{2}$", example = "40.00")]
 pub struct Cost(u32);
@@ -25,12 +22,12 @@ impl Cost {
         self.0
     }
 
-    /// Appends its text, without asking for memory.
+    /// Appends its text.
     pub fn write_to(self, text: &mut Vec<u8>) {
         Total(u64::from(self.0)).write_to(text);
     }
 
-    /// What `quantity` copies cost together.
+    /// The total of `quantity` copies.
     pub fn times(self, quantity: Quantity) -> Total {
         Total(u64::from(self.0) * u64::from(quantity.get()))
     }
@@ -43,7 +40,7 @@ impl TryFrom<u64> for Cost {
     fn try_from(cents: u64) -> Result<Self, Error> {
         match u32::try_from(cents) {
             Ok(cents @ 0..=limits::COST_CENTS_MAX) => Ok(Self(cents)),
-            _ => Err(Error),
+            _ => Err(EXPECTED),
         }
     }
 }
@@ -51,9 +48,9 @@ impl TryFrom<u64> for Cost {
 impl FromStr for Cost {
     type Err = Error;
 
-    /// Takes `30`, `30.5` and `30.50`; no sign, no exponent, no third place.
+    /// Parses `30`, `30.5` and `30.50`; no sign, exponent or third place.
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_cents(text).ok_or(Error)?.try_into()
+        parse_cents(text).ok_or(EXPECTED)?.try_into()
     }
 }
 
@@ -65,7 +62,7 @@ impl Serialize for Cost {
 
 impl<'de> Deserialize<'de> for Cost {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_display::deserialize(deserializer)
+        parse::deserialize(deserializer)
     }
 }
 
@@ -75,13 +72,13 @@ impl fmt::Display for Cost {
     }
 }
 
-/// What a whole order costs, in cents; at most a hundred times the largest cost.
+/// The total of an order, at most a hundred times the largest cost. In JSON a string like `"80.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d+\.\d{2}$", example = "80.00")]
 pub struct Total(u64);
 
 impl Total {
-    /// Nothing to pay, as for a refused order.
+    /// The total of a refused order.
     pub const ZERO: Self = Self(0);
 
     /// The amount in cents.
@@ -90,62 +87,40 @@ impl Total {
     }
 
     pub(crate) fn write_to(self, text: &mut Vec<u8>) {
-        text.extend_from_slice(self.written(&mut [0; TEXT_BYTES]).as_bytes());
-    }
-
-    /// Its text, written without asking for memory: each sale has two.
-    fn written(self, text: &mut [u8; TEXT_BYTES]) -> &str {
-        let mut whole = itoa::Buffer::new();
-        let whole = whole.format(self.0 / 100).as_bytes();
         let cents = (self.0 % 100) as u8;
-        let (start, fraction) = text.split_at_mut(whole.len());
-        start.copy_from_slice(whole);
-        let end = whole.len() + FRACTION_BYTES;
-        if let Some(fraction) = fraction.first_chunk_mut() {
-            *fraction = [b'.', b'0' + cents / 10, b'0' + cents % 10];
-        }
-        // All of it is ASCII.
-        text.get(..end)
-            .and_then(|text| str::from_utf8(text).ok())
-            .unwrap_or_default()
+        text.extend_from_slice(itoa::Buffer::new().format(self.0 / 100).as_bytes());
+        text.extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10]);
     }
 }
-
-/// The point and the two digits behind it.
-const FRACTION_BYTES: usize = 3;
-/// The longest text: the twenty digits of the largest number, and the point.
-const TEXT_BYTES: usize = 21;
 
 impl FromStr for Total {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_cents(text).map(Self).ok_or(Error)
+        parse_cents(text).map(Self).ok_or(EXPECTED)
     }
 }
 
 impl Serialize for Total {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.written(&mut [0; TEXT_BYTES]))
+        serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Total {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        serde_display::deserialize(deserializer)
+        parse::deserialize(deserializer)
     }
 }
 
 impl fmt::Display for Total {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.written(&mut [0; TEXT_BYTES]))
+        f.pad(&format!("{}.{:02}", self.0 / 100, self.0 % 100))
     }
 }
 
 fn parse_cents(text: &str) -> Option<u64> {
-    let (whole, fraction) = text
-        .split_once('.')
-        .map_or((text, "0"), |(whole, fraction)| (whole, fraction));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     let fraction_cents = match fraction.len() {
         1 => parse_digits(fraction)?.checked_mul(10)?,
         2 => parse_digits(fraction)?,
@@ -159,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cost_is_written_with_two_places_however_it_was_read() {
+    fn a_cost_is_written_with_two_places() {
         for (text, written) in [
             ("30", "30.00"),
             ("30.5", "30.50"),
@@ -174,16 +149,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_amount_is_refused() {
+    fn an_invalid_amount_is_refused() {
         for text in [
             "", ".", "1.", ".5", "1.234", "-1", "+1", "1e3", "10000000", "1,5", " 1", "NaN",
         ] {
-            assert!(text.parse::<Cost>().is_err(), "{text:?} was taken");
+            assert!(text.parse::<Cost>().is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
-    fn every_total_is_written_whole() {
+    fn a_total_of_any_size_is_written() {
         for (cents, written) in [
             (0, "0.00"),
             (7, "0.07"),
@@ -198,10 +173,10 @@ mod tests {
     }
 
     #[test]
-    fn the_dearest_order_has_a_total() {
-        let dearest: Cost = "9999999.99".parse().unwrap();
+    fn the_largest_order_has_a_total() {
+        let largest: Cost = "9999999.99".parse().unwrap();
         assert_eq!(
-            dearest.times(Quantity::try_from(100).unwrap()).to_string(),
+            largest.times(Quantity::try_from(100).unwrap()).to_string(),
             "999999999.00"
         );
     }

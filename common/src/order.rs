@@ -1,4 +1,4 @@
-//! An order's identity. It is the order's `Idempotency-Key`: whoever repeats it means the same order.
+//! Order ids. An order's id is its `Idempotency-Key`: the same id means the same order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-/// A text that names no order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e")]
-pub struct Error;
+use crate::parse::Error;
+
+const EXPECTED: Error = Error("a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e");
 
 /// A UUID of any version, written in lower case with hyphens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -19,12 +18,12 @@ pub struct Error;
 pub struct OrderId(Uuid);
 
 impl OrderId {
-    /// A new id that sorts after the older ones (UUID version 7, RFC 9562).
+    /// A new id, which sorts after older ones (UUID version 7, RFC 9562).
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// Appends its text, without asking for memory.
+    /// Appends its text.
     pub fn write_to(self, text: &mut Vec<u8>) {
         let mut hyphenated = Uuid::encode_buffer();
         text.extend_from_slice(self.0.hyphenated().encode_lower(&mut hyphenated).as_bytes());
@@ -45,16 +44,16 @@ impl From<Uuid> for OrderId {
 impl FromStr for OrderId {
     type Err = Error;
 
-    /// Takes a hyphenated UUID, bare or in double quotes (as a structured header field's string, RFC 8941).
+    /// Parses a hyphenated UUID, bare or in double quotes (the string of a structured header field, RFC 8941).
     fn from_str(text: &str) -> Result<Self, Error> {
         let bare = text
             .strip_prefix('"')
             .and_then(|rest| rest.strip_suffix('"'))
             .unwrap_or(text);
         if bare.len() != uuid::fmt::Hyphenated::LENGTH {
-            return Err(Error);
+            return Err(EXPECTED);
         }
-        Uuid::try_parse(bare).map(Self).map_err(|_| Error)
+        Uuid::try_parse(bare).map(Self).map_err(|_| EXPECTED)
     }
 }
 
@@ -84,12 +83,12 @@ mod tests {
             &bare[1..],
             &bare.replace('-', ""),
         ] {
-            assert!(text.parse::<OrderId>().is_err(), "{text:?} was taken");
+            assert!(text.parse::<OrderId>().is_err(), "{text:?} was accepted");
         }
     }
 
     #[test]
-    fn minted_ids_differ_and_sort_by_age() {
+    fn generated_ids_differ_and_sort_by_age() {
         let (older, newer) = (OrderId::generate(), OrderId::generate());
         assert!(older < newer);
     }

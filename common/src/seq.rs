@@ -1,4 +1,4 @@
-//! Positions in the ledger, and which store's ledger it is.
+//! Positions in a ledger, and the ids of stores.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,30 +7,25 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::item::parse_digits;
+use crate::parse::{Error, parse_digits};
 
-/// A text that is no position.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("expected a position in the ledger, a whole number")]
-pub struct Error;
-
-/// An entry's place in the ledger, counted from 1 without gaps; 0 is the place before the first.
+/// An entry's position in the ledger, from 1 without gaps; 0 is the position before the first entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = u64, example = 5)]
 pub struct Seq(pub u64);
 
 impl Seq {
-    /// Before the first entry.
+    /// The position before the first entry.
     pub const ZERO: Self = Self(0);
 
-    /// The place right after this one. A ledger of 2⁶⁴ entries cannot be written, so it never wraps.
+    /// The next position. It cannot overflow in practice: no ledger reaches 2⁶⁴ entries.
     #[must_use]
     pub fn next(self) -> Self {
         Self(self.0.saturating_add(1))
     }
 
-    /// How many entries lie after `earlier` up to and with this one; 0 if it is not earlier.
+    /// The number of entries after `earlier` up to this one; 0 if `earlier` is not earlier.
     pub fn distance_from(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -40,7 +35,9 @@ impl FromStr for Seq {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        parse_digits(text).map(Self).ok_or(Error)
+        parse_digits(text)
+            .map(Self)
+            .ok_or(Error("a position in the ledger, a whole number"))
     }
 }
 
@@ -50,14 +47,14 @@ impl fmt::Display for Seq {
     }
 }
 
-/// Names one store's ledger; a fresh store and a restored backup have another one.
+/// The id of a store's ledger. A new store and a restored backup have another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(value_type = String, format = Uuid)]
 pub struct StoreId(Uuid);
 
 impl StoreId {
-    /// A new store's name.
+    /// The id for a new store.
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }

@@ -1,9 +1,9 @@
-//! Text from elsewhere, made safe to show: a title must not move the cursor, ring the bell or turn the line around.
+//! Untrusted text made safe to display: a title must not control the terminal or reverse the direction of a line.
 
 use std::borrow::Cow;
 
-/// Cleans a text for a screen, a title, a log or a table: blanks of every kind become a space, control characters and
-/// bidirectional controls (Unicode TR9) become U+FFFD so that nobody mistakes the text for a clean one.
+/// Replaces tabs and line breaks by spaces, and control characters and bidirectional controls (Unicode TR9) by U+FFFD, so
+/// that the replacement is visible.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| replacement(c).is_none()) {
         return Cow::Borrowed(text);
@@ -26,17 +26,17 @@ fn replacement(c: char) -> Option<char> {
     }
 }
 
-/// Cuts a text to at most `columns` terminal columns; a cut one ends in `…`.
+/// Shortens a text to at most `columns` terminal columns; a shortened text ends in `…`.
 pub fn truncate_to_width(text: &str, columns: usize) -> Cow<'_, str> {
     use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
     if text.width() <= columns {
         return Cow::Borrowed(text);
     }
-    let mut taken = 0;
+    let mut width = 0;
     let mut kept = String::new();
     for c in text.chars() {
-        taken += c.width().unwrap_or(0);
-        if taken >= columns {
+        width += c.width().unwrap_or(0);
+        if width >= columns {
             break;
         }
         kept.push(c);
@@ -52,20 +52,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_escape_sequence_loses_its_teeth() {
+    fn control_characters_and_bidirectional_controls_are_replaced() {
         assert_eq!(sanitize("\u{1b}[2Jgone\u{7}"), "\u{fffd}[2Jgone\u{fffd}");
         assert_eq!(sanitize("a\u{202e}b\u{9b}31m"), "a\u{fffd}b\u{fffd}31m");
         assert_eq!(sanitize("two\r\nlines"), "two  lines");
     }
 
     #[test]
-    fn an_honest_title_is_left_as_it_is() {
+    fn a_harmless_text_is_unchanged() {
         let title = "Война и мир — 戰爭與和平";
         assert!(matches!(sanitize(title), Cow::Borrowed(same) if same == title));
     }
 
     #[test]
-    fn a_text_is_cut_to_columns_not_to_letters() {
+    fn a_text_is_shortened_by_columns_instead_of_characters() {
         assert_eq!(truncate_to_width("戰爭與和平", 5), "戰爭…");
         assert_eq!(truncate_to_width("short", 5), "short");
         assert_eq!(truncate_to_width("longer", 5), "long…");

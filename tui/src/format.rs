@@ -1,18 +1,19 @@
-//! Numbers, times and titles as people read them.
+//! Numbers, times and titles as the screen shows them.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use common::Timestamp;
+use textwrap::{Options, WordSplitter};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
-/// A count with a comma between the thousands: `1,284`.
-pub fn grouped(number: u64) -> String {
+/// A number with a comma between thousands: `1,284`.
+pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.char_indices() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (index, digit) in digits.char_indices() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -20,19 +21,19 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// An amount as the wire writes it (`1234.50`), with a comma between the thousands.
+/// An amount of money: `1,234.50`.
 pub fn amount(cents: u64) -> String {
-    format!("{}.{:02}", grouped(cents / 100), cents % 100)
+    format!("{}.{:02}", thousands(cents / 100), cents % 100)
 }
 
-/// `one` or many of a thing: `1 book`, `2 books`.
-pub fn counted(number: u64, thing: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {thing}{plural}", grouped(number))
+/// A number with its noun, in the singular or the regular plural: `1 book`, `2 books`.
+pub fn plural(number: u64, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", thousands(number))
 }
 
-/// A length of time in its largest unit, or two: `850 ms`, `12 s`, `3 min`, `2 h 5 min`, `4 d 1 h`.
-pub fn span(time: Duration) -> String {
+/// A duration in its largest one or two units: `850 ms`, `12 s`, `3 min`, `2 h 5 min`, `4 d 1 h`.
+pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),
@@ -43,7 +44,18 @@ pub fn span(time: Duration) -> String {
     }
 }
 
-/// A latency in the unit that leaves few digits: `0.25 ms`, `12 ms`, `1.5 s`.
+/// A running time: `2:03` or `1:02:03`.
+pub fn elapsed(time: Duration) -> String {
+    let seconds = time.as_secs();
+    let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    if hours > 0 {
+        format!("{hours}:{minutes:02}:{seconds:02}")
+    } else {
+        format!("{minutes}:{seconds:02}")
+    }
+}
+
+/// A latency in the unit that needs few digits: `0.25 ms`, `12 ms`, `1.5 s`.
 pub fn latency(micros: u64) -> String {
     match micros {
         0..10_000 => format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
@@ -53,19 +65,13 @@ pub fn latency(micros: u64) -> String {
 }
 
 /// The time of day in UTC: `12:00:07`.
-pub fn clock(at: Timestamp) -> String {
+pub fn time_of_day(at: Timestamp) -> String {
     at.to_string().get(11..19).unwrap_or_default().to_owned()
 }
 
-/// Day and time in UTC: `2026-01-31 12:00:07`.
-pub fn moment(at: Timestamp) -> String {
+/// Date and time in UTC: `2026-01-31 12:00:07`.
+pub fn date_time(at: Timestamp) -> String {
     at.to_string().get(..19).unwrap_or_default().replace('T', " ")
-}
-
-/// The last eight digits of an order's id, which differ between orders made at the same moment.
-pub fn short(order: common::OrderId) -> String {
-    let id = order.to_string();
-    id.get(id.len().saturating_sub(8)..).unwrap_or_default().to_owned()
 }
 
 /// How many cells a text takes.
@@ -73,13 +79,13 @@ pub fn width(text: &str) -> usize {
     text.width()
 }
 
-/// A number of cells as the screen counts them; what is wider than any screen is as wide as the widest.
+/// A number of cells as ratatui counts them; saturates.
 pub fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
-/// Cuts a text to at most `columns` cells between whole characters; a cut one ends in `ellipsis` (one cell wide).
-pub fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
+/// Cuts a text to at most `columns` cells between graphemes. A text that is cut ends in `ellipsis`, which is one cell wide.
+pub fn truncate<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
     }
@@ -99,48 +105,32 @@ pub fn fit<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     Cow::Owned(kept)
 }
 
-/// Fits a text and fills it up with blanks on the right to exactly `columns` cells.
-pub fn left(text: &str, columns: usize, ellipsis: &str) -> String {
-    let mut fitted = fit(text, columns, ellipsis).into_owned();
-    fitted.extend(std::iter::repeat_n(' ', columns.saturating_sub(fitted.width())));
-    fitted
+/// Truncates or pads a text on the right to exactly `columns` cells.
+pub fn align_left(text: &str, columns: usize, ellipsis: &str) -> String {
+    let text = truncate(text, columns, ellipsis);
+    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// Fits a text and fills it up with blanks on the left to exactly `columns` cells.
-pub fn right(text: &str, columns: usize, ellipsis: &str) -> String {
-    let fitted = fit(text, columns, ellipsis);
-    let mut padded: String = std::iter::repeat_n(' ', columns.saturating_sub(fitted.width())).collect();
-    padded.push_str(&fitted);
-    padded
+/// Truncates or pads a text on the left to exactly `columns` cells.
+pub fn align_right(text: &str, columns: usize, ellipsis: &str) -> String {
+    let text = truncate(text, columns, ellipsis);
+    format!("{}{text}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// Breaks a text between words into lines of at most `columns` cells; a longer word is cut. At most `lines_max` lines,
-/// the last of which is cut where there is more.
+/// Breaks a text between words, and words that are too long, into at most `lines_max` lines of at most `columns` cells.
+/// The last line is truncated if the text is longer.
 pub fn wrap(text: &str, columns: usize, lines_max: usize, ellipsis: &str) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    let mut rest = text.trim();
-    while !rest.is_empty() && columns > 0 && lines.len() < lines_max {
-        if lines.len() + 1 == lines_max || rest.width() <= columns {
-            lines.push(fit(rest, columns, ellipsis).into_owned());
-            break;
-        }
-        let (mut taken, mut end, mut blank) = (0, 0, None);
-        for (place, grapheme) in rest.grapheme_indices(true) {
-            if grapheme == " " {
-                blank = Some(place);
-            }
-            taken += grapheme.width();
-            if taken > columns {
-                break;
-            }
-            end = place + grapheme.len();
-        }
-        let end = match blank {
-            Some(blank) if blank > 0 => blank,
-            _ => end.max(rest.graphemes(true).next().map_or(1, str::len)),
-        };
-        lines.push(rest.get(..end).unwrap_or_default().trim_end().to_owned());
-        rest = rest.get(end..).unwrap_or_default().trim_start();
+    if columns == 0 || lines_max == 0 || text.trim().is_empty() {
+        return Vec::new();
+    }
+    let options = Options::new(columns).word_splitter(WordSplitter::NoHyphenation);
+    let mut lines: Vec<String> = textwrap::wrap(text.trim(), options)
+        .into_iter()
+        .map(Cow::into_owned)
+        .collect();
+    if lines.len() > lines_max {
+        let rest = lines.split_off(lines_max - 1).join(" ");
+        lines.push(truncate(&rest, columns, ellipsis).into_owned());
     }
     lines
 }
@@ -150,24 +140,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_by_thousands() {
+    fn numbers_have_a_comma_between_thousands() {
         assert_eq!(
-            [0, 999, 1_000, 1_234_567].map(grouped),
+            [0, 999, 1_000, 1_234_567].map(thousands),
             ["0", "999", "1,000", "1,234,567"]
         );
         assert_eq!(amount(123_405), "1,234.05");
         assert_eq!(
-            (counted(1, "book"), counted(0, "book")),
+            (plural(1, "book"), plural(0, "book")),
             ("1 book".into(), "0 books".into())
         );
     }
 
     #[test]
-    fn a_title_is_cut_between_whole_characters() {
-        assert_eq!(fit("戰爭與和平", 5, "…"), "戰爭…");
-        assert_eq!(left("ab", 4, "…"), "ab  ");
-        assert_eq!(right("ab", 4, "…"), "  ab");
-        assert_eq!(fit("👩‍👩‍👧 family", 4, "~"), "👩‍👩‍👧 ~");
+    fn a_title_is_cut_between_graphemes() {
+        assert_eq!(truncate("戰爭與和平", 5, "…"), "戰爭…");
+        assert_eq!(align_left("ab", 4, "…"), "ab  ");
+        assert_eq!(align_right("ab", 4, "…"), "  ab");
+        assert_eq!(truncate("👩‍👩‍👧 family", 4, "~"), "👩‍👩‍👧 ~");
     }
 
     #[test]
@@ -179,8 +169,9 @@ mod tests {
     }
 
     #[test]
-    fn times_are_told_in_their_largest_unit() {
-        assert_eq!(span(Duration::from_secs(7_500)), "2 h 5 min");
+    fn times_are_shown_in_their_largest_units() {
+        assert_eq!(duration(Duration::from_secs(7_500)), "2 h 5 min");
+        assert_eq!(elapsed(Duration::from_secs(3_723)), "1:02:03");
         assert_eq!(latency(250), "0.25 ms");
         assert_eq!(latency(1_540_000), "1.5 s");
     }

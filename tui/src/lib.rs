@@ -4,19 +4,21 @@
 
 pub mod app;
 pub mod cli;
+pub mod command;
 pub mod commands;
 pub mod config;
+pub mod connect;
 pub mod effect;
-pub mod event;
 pub mod format;
+mod fuzzy;
+pub mod input;
 pub mod journal;
 pub mod keymap;
 pub mod live;
+pub mod local_store;
 pub mod message;
-pub mod own_store;
-pub mod place;
 pub mod runtime;
-pub mod shop;
+pub mod screen;
 pub mod terminal;
 pub mod theme;
 pub mod ui;

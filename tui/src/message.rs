@@ -1,103 +1,133 @@
-//! Everything that can happen to the shop, each with the moment at which it happened.
+//! Events, each with the time at which it happened: the input of [`crate::app::update`].
 
 use std::time::Duration;
 
 use common::client::Error;
-use common::wire::{Book, BookPage, Health, Receipt, Topics};
+use common::wire::{Book, BookPage, Health, Hello, Receipt, StockEvent, Topics};
 use common::{ItemNumber, OrderId, Seq, Timestamp};
 
-use crate::app::{Flight, View};
-use crate::event::Event;
+use crate::app::autopilot::RunStatus;
+use crate::app::layout::FrameLayout;
+use crate::input::InputEvent;
 use crate::journal;
-use crate::live::News;
 
-/// A moment: on the clock that never jumps, for waiting, and on the wall, for showing.
+/// A time, by the monotonic clock and by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Since the program began.
+    /// The time since the program started.
     pub elapsed: Duration,
-    /// By the system's clock.
+    /// The wall-clock time.
     pub wall: Timestamp,
 }
 
-/// Something happened.
+/// An event and its time.
 #[derive(Debug)]
 pub struct Message {
-    /// When.
+    /// When it happened.
     pub now: Now,
-    /// What.
-    pub what: What,
+    /// The event.
+    pub event: Event,
 }
 
-/// What happened.
+/// An event.
 #[derive(Debug)]
-pub enum What {
-    /// The first frame stands; the world may be asked now.
+pub enum Event {
+    /// The first frame is drawn; requests may be sent now.
     Started,
     /// The store is open.
-    Opened {
-        /// What to call it.
-        place: String,
+    ShopOpened {
+        /// The store's name in the header.
+        store_name: String,
         /// The shop's address.
         url: String,
         /// Whether the autopilot can be used, or why not.
         autopilot: Result<(), String>,
     },
-    /// The person did something.
-    Input(Event),
-    /// The moment has come that [`crate::app::App::wake_at`] asked for.
+    /// The user pressed a key, used the mouse, pasted, or resized the terminal.
+    Input(InputEvent),
+    /// The time that [`crate::app::App::next_wake`] asked for has come.
     Tick,
-    /// A frame was drawn; this is where things stand in it.
-    Drawn(View),
-    /// News of the event stream.
-    Live(News),
-    /// The orders on disk were read, or could not be.
-    Remembered(Result<journal::Memory, String>),
+    /// A frame was drawn.
+    FrameDrawn(FrameLayout),
+    /// An event of the shop's event stream.
+    Stream(StreamEvent),
+    /// An answer to [`crate::effect::Effect::LoadJournal`].
+    JournalLoaded(Result<journal::JournalContents, String>),
     /// An answer to [`crate::effect::Effect::LoadTopics`].
-    Topics(Result<Topics, Error>),
+    TopicsLoaded(Result<Topics, Error>),
     /// An answer to [`crate::effect::Effect::LoadPage`].
-    Page {
-        /// Which listing asked.
+    PageLoaded {
+        /// The number of the listing that asked.
         generation: u64,
-        /// The books, and the `seq` they were read at where the answer says so.
+        /// The books, and the `seq` they were read at, if the answer names it.
         result: Result<(BookPage, Option<Seq>), Error>,
     },
     /// An answer to [`crate::effect::Effect::LoadBook`].
-    Book {
-        /// Which book was asked for.
+    BookLoaded {
+        /// The item number that was asked for.
         item: ItemNumber,
         /// The book.
         result: Result<Book, Error>,
     },
     /// An answer to [`crate::effect::Effect::Buy`].
-    Bought {
-        /// Which order.
+    BuyCompleted {
+        /// The order's id.
         order: OrderId,
         /// Its receipt.
         result: Result<Receipt, Error>,
     },
-    /// The order could not be written down, so it was not sent.
-    NotRecorded {
-        /// Which order.
+    /// The order could not be recorded in the journal, so it was not sent.
+    BuyNotRecorded {
+        /// The order's id.
         order: OrderId,
-        /// What the disk said.
-        why: String,
+        /// The journal's error.
+        reason: String,
     },
-    /// An answer to [`crate::effect::Effect::AskOrder`].
-    Order {
-        /// Which order.
+    /// An answer to [`crate::effect::Effect::FindOrder`].
+    OrderLoaded {
+        /// The order's id.
         order: OrderId,
         /// Its receipt.
         result: Result<Receipt, Error>,
     },
-    /// Whether the front-end is ready.
-    Health(Result<Health, Error>),
-    /// What the front-end counts, in the text format of Prometheus.
-    Metrics(Result<String, Error>),
-    /// The autopilot does something else now.
-    Flight(Flight),
-    /// The shop's own store closed for good.
-    StoreEnded(String),
-    /// Something to tell the person.
+    /// The health of the front-end and the services behind it.
+    HealthLoaded(Result<Health, Error>),
+    /// The state of the autopilot's run has changed.
+    AutopilotChanged(RunStatus),
+    /// The local store is closed for good.
+    StoreClosed(String),
+    /// A notice for the user.
     Notice(String),
+}
+
+/// An event of the shop's event stream, or of its connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StreamEvent {
+    /// A connection is being opened. Attempts count from 1 after a connection that worked.
+    Connecting {
+        /// The number of the attempt.
+        attempt: u32,
+    },
+    /// The connection is open.
+    Connected {
+        /// The store, and the last entry of its ledger.
+        hello: Hello,
+        /// Whether every event since the last one follows; otherwise only those from now on.
+        resumed: bool,
+    },
+    /// The stock of a book changed.
+    StockChanged(StockEvent),
+    /// Events were skipped; everything must be loaded again.
+    Resync(Seq),
+    /// Whether the front-end is connected to its catalog.
+    Upstream(bool),
+    /// The connection was lost, or was not made.
+    Disconnected {
+        /// The number of the next attempt.
+        attempt: u32,
+        /// The delay before the next attempt.
+        retry_in: Duration,
+        /// An event.
+        reason: String,
+    },
 }

@@ -1,6 +1,7 @@
-//! The loop: takes in everything that happened, changes the state, draws once. At most thirty frames a second, none
-//! without a change, and nothing here ever waits for the network.
+//! The event loop: applies every event that has arrived, then draws once. It draws at most 30 frames per second and none
+//! without a change, and it never waits for the network.
 
+mod effects;
 mod session;
 
 use std::future::pending;
@@ -16,57 +17,58 @@ use futures::{FutureExt as _, StreamExt as _};
 use tokio::sync::{mpsc, watch};
 
 use crate::app::{App, Screen};
-use crate::effect::Runner;
-use crate::event::Event;
+use crate::connect;
+pub use crate::effect::ExitReason;
+use crate::input::InputEvent;
 use crate::keymap::Keymap;
-use crate::place;
-use crate::terminal::{Guard, Signals, Stage, gone, is_gone};
-use crate::theme::{Look, Theme};
-use crate::ui::Pane;
+use crate::terminal::{Signals, TerminalBackend, TerminalGuard, gone, is_gone};
+use crate::theme::{Appearance, Theme};
+use crate::ui::ScreenView;
+use effects::EffectRunner;
 use session::Session;
 
-/// How many messages wait at most for the loop; who sends more waits.
-const MESSAGES_MAX: usize = 4_096;
-/// What the header calls a store that is not open yet.
+/// The most events that wait for the loop; a full queue makes its senders wait.
+const QUEUED_EVENTS_MAX: usize = 4_096;
+/// The name in the header until the store is open.
 const NOT_OPEN: &str = "opening the store";
 
-/// A shop that is open.
+/// An open shop.
 pub struct Opened {
-    /// The shop.
+    /// The client of the shop.
     pub shop: ShopClient,
     /// What the header calls the store.
-    pub place: String,
-    /// Says when the shop's own store closed for good, and why; the shop stays usable for reading.
-    pub ended: Option<watch::Receiver<Option<String>>>,
-    /// What is told first.
+    pub store_name: String,
+    /// The reason once the local store is closed for good; the shop stays usable for reading.
+    pub store_closed: Option<watch::Receiver<Option<String>>>,
+    /// Notices to show first.
     pub notices: Vec<String>,
-    /// The autopilot's screen, where there is one.
-    pub autopilot: Option<Box<dyn Pane + Send>>,
+    /// The autopilot's view, if this shop has one.
+    pub autopilot: Option<Box<dyn ScreenView + Send>>,
 }
 
 /// A shop that is being opened.
-pub type Opening = BoxFuture<'static, Result<Opened, place::Error>>;
+pub type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
 
-/// How the shop is opened.
+/// How to open the shop.
 pub struct Options {
-    /// Brings the shop. A store may take a while to open: the screen stands meanwhile.
+    /// Opens the shop. The screen is usable while a store takes its time to open.
     pub opening: Opening,
-    /// The colours.
+    /// The color theme.
     pub theme: Theme,
-    /// Plain ASCII signs only.
+    /// Whether only ASCII characters are drawn.
     pub ascii: bool,
-    /// Nothing blinks or turns.
+    /// Whether nothing may spin or blink.
     pub reduced_motion: bool,
     /// Whether the mouse is used.
     pub mouse: bool,
-    /// Where the orders are kept.
+    /// The folder of the journal of orders.
     pub data_folder: PathBuf,
     /// The first screen.
     pub screen: Screen,
-    /// Which key is which command.
+    /// The keys of every command.
     pub keymap: Keymap,
-    /// Leaves the shop when it is done.
-    pub leave: Option<BoxFuture<'static, ()>>,
+    /// Exits the shop when it completes.
+    pub exit_when: Option<BoxFuture<'static, ()>>,
 }
 
 impl std::fmt::Debug for Options {
@@ -82,7 +84,7 @@ impl std::fmt::Debug for Opened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Opened")
             .field("shop", &self.shop)
-            .field("place", &self.place)
+            .field("store_name", &self.store_name)
             .finish_non_exhaustive()
     }
 }
@@ -96,78 +98,65 @@ impl Opened {
     }
 }
 
-/// How the shop was left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Left {
-    /// By the person, step by step.
-    Quietly,
-    /// By Ctrl-C or by a signal.
-    Interrupted,
-    /// Because there is no person any more: the terminal hung up, or the input ended.
-    HungUp,
-    /// Because [`Options::leave`] was done.
-    Done,
-}
-
-/// Why the shop ended other than by being left.
+/// Why the shop ended other than by an exit.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The terminal failed, or is none.
+    /// The terminal failed, or standard output is not a terminal.
     #[error("the terminal failed: {0}")]
     Terminal(#[from] io::Error),
     /// The shop did not open.
     #[error(transparent)]
-    Place(#[from] place::Error),
-    /// A part of the program panicked; what it said stands above.
-    #[error("the shop had to close because of a fault in it")]
+    Connect(#[from] connect::Error),
+    /// A task panicked; its message is above.
+    #[error("the shop closed because of an internal error; the message above names it")]
     Panicked,
 }
 
-/// Opens the shop on this process's terminal; returns when it is left.
+/// Opens the shop on this process's terminal; returns at its exit.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn run(options: Options) -> Result<Left, Error> {
-    match run_here(options).await {
-        // What failed is only how it was noticed first.
-        Err(Error::Terminal(error)) if is_gone(&error) => Ok(Left::HungUp),
-        ended => ended,
+pub async fn run(options: Options) -> Result<ExitReason, Error> {
+    match run_on_terminal(options).await {
+        // A terminal that hung up is often noticed by a failed read or write first.
+        Err(Error::Terminal(error)) if is_gone(&error) => Ok(ExitReason::HungUp),
+        result => result,
     }
 }
 
-async fn run_here(options: Options) -> Result<Left, Error> {
-    // Before the terminal is taken: a signal must not end the program while it is ours.
+async fn run_on_terminal(options: Options) -> Result<ExitReason, Error> {
+    // Before raw mode: a signal that ends the program would leave the terminal in it.
     let signals = Signals::new()?;
-    let stage = Guard::take(options.mouse)?;
-    let (typed, input) = mpsc::channel(MESSAGES_MAX);
-    let reader = tokio::spawn(read_keys(typed));
-    let ended = visit(stage, input, options, signals).await;
+    let terminal = TerminalGuard::acquire(options.mouse)?;
+    let (sender, input) = mpsc::channel(QUEUED_EVENTS_MAX);
+    let reader = tokio::spawn(read_input(sender));
+    let result = run_session(terminal, input, options, signals).await;
     reader.abort();
-    ended
+    result
 }
 
-/// Opens the shop on any stage with any input; returns when it is left or the input ends.
+/// Opens the shop on any terminal backend with any input; returns at its exit or when the input ends.
 ///
 /// # Errors
 /// See [`Error`].
-pub async fn serve<S: Stage>(
-    stage: S,
-    input: mpsc::Receiver<io::Result<Event>>,
+pub async fn serve<S: TerminalBackend>(
+    terminal: S,
+    input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
-) -> Result<Left, Error> {
-    visit(stage, input, options, Signals::new()?).await
+) -> Result<ExitReason, Error> {
+    run_session(terminal, input, options, Signals::new()?).await
 }
 
-/// Reads the terminal until it is gone, in a task of its own: the library's stream wakes only whoever polled it first, so
-/// nobody else may poll it.
-async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
-    // The stream panics where the terminal cannot be read any more; asked this way, the library says so.
+/// Reads the terminal until it is gone. Only this task may poll the library's stream, because the stream wakes only its
+/// first poller.
+async fn read_input(sender: mpsc::Sender<io::Result<InputEvent>>) {
+    // The stream panics if the terminal cannot be read; this call returns the error instead.
     if let Err(error) = crossterm::event::poll(Duration::ZERO) {
-        let _ = typed.send(Err(error)).await;
+        let _ = sender.send(Err(error)).await;
         return;
     }
     let mut events = EventStream::new();
-    // At the end of its input the stream never wakes anybody, and looks for more as fast as it can.
+    // The stream does not report the end of its input; it spins instead.
     let mut gone = pin!(gone());
     loop {
         let event = tokio::select! {
@@ -175,27 +164,27 @@ async fn read_keys(typed: mpsc::Sender<io::Result<Event>>) {
             () = &mut gone => return,
         };
         let event = match event {
-            Some(Ok(event)) => Event::from_crossterm(event).map(Ok),
+            Some(Ok(event)) => InputEvent::from_crossterm(event).map(Ok),
             Some(Err(error)) => Some(Err(error)),
             None => return,
         };
         if let Some(event) = event
-            && typed.send(event).await.is_err()
+            && sender.send(event).await.is_err()
         {
             return;
         }
     }
 }
 
-async fn visit<S: Stage>(
-    stage: S,
-    input: mpsc::Receiver<io::Result<Event>>,
+async fn run_session<S: TerminalBackend>(
+    terminal: S,
+    input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
     signals: Signals,
-) -> Result<Left, Error> {
-    let (news, inbox) = mpsc::channel(MESSAGES_MAX);
+) -> Result<ExitReason, Error> {
+    let (sender, events) = mpsc::channel(QUEUED_EVENTS_MAX);
     let mut opening = options.opening;
-    // One that is open already is named in the first frame.
+    // If the shop is open already, the first frame names it.
     let opened = (&mut opening).now_or_never().transpose()?;
     let autopilot = match &opened {
         Some(opened) => opened.has_autopilot(),
@@ -204,9 +193,9 @@ async fn visit<S: Stage>(
     let mut app = App::new(NOT_OPEN, "", options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
-    let look = Look::new(options.theme, options.ascii, options.reduced_motion);
-    let runner = Runner::new(news, options.data_folder);
-    let mut session = Session::new(stage, app, look, runner);
+    let appearance = Appearance::new(options.theme, options.ascii, options.reduced_motion);
+    let runner = EffectRunner::new(sender, options.data_folder);
+    let mut session = Session::new(terminal, app, appearance, runner);
     let opening = match opened {
         Some(opened) => {
             session.open(opened)?;
@@ -214,8 +203,8 @@ async fn visit<S: Stage>(
         }
         None => opening,
     };
-    let leave = options.leave.unwrap_or_else(|| pending().boxed());
-    let ended = session.live_on(input, inbox, opening, signals, leave).await;
+    let exit_when = options.exit_when.unwrap_or_else(|| pending().boxed());
+    let result = session.run(input, events, opening, signals, exit_when).await;
     session.close().await;
-    ended
+    result
 }

@@ -26,7 +26,7 @@ fn main() {
 fn cache(books: u64) -> Cache {
     let cache = Cache::default();
     cache.reset(Seq(1));
-    (0..books).for_each(|number| cache.keep_book(book(number, Seq(1)), Seq(1)));
+    (0..books).for_each(|number| cache.insert_book(book(number, Seq(1)), Seq(1)));
     cache
 }
 
@@ -46,7 +46,7 @@ fn read_a_page(bencher: Bencher<'_, '_>, books: u64) {
         books: (0..books).map(|number| book(number, Seq(1))).collect(),
         next: None,
     };
-    cache.keep_page("topic=graduate+school", page, Seq(1));
+    cache.insert_page("topic=graduate+school", page, Seq(1));
     bencher.counter(ItemsCount::new(books)).bench(|| {
         cache
             .page(black_box("topic=graduate+school"), Freshness::default())
@@ -66,5 +66,5 @@ fn follow(bencher: Bencher<'_, '_>, books: u64) {
     bencher
         .counter(ItemsCount::new(BATCH))
         .with_inputs(entries)
-        .bench_refs(|entries| cache.follow(entries));
+        .bench_refs(|entries| cache.apply(entries));
 }

@@ -104,7 +104,7 @@ impl Report {
         let arguments: Vec<String> = std::env::args().skip(1).collect();
         Self {
             machine,
-            command: format!("cargo run --release -p bench -- {}", arguments.join(" ")),
+            command: format!("cargo run --profile dist -p bench -- {}", arguments.join(" ")),
             goals: Vec::new(),
             tables: Vec::new(),
             not_measured: Vec::new(),

@@ -3,31 +3,30 @@
 use std::sync::Arc;
 
 use common::wire::{FastJson, Hello};
-use common::{Entry, Seq};
+use common::{Entry, Seq, limits};
 use futures::Stream;
-
-use super::{Catalog, FEED_PAGE};
-use crate::http::{Frame, Frames, write_event_by};
 use tokio_util::sync::CancellationToken;
 
-/// A feed's place between two pages.
+use super::service::Catalog;
+use crate::http::{Frame, FrameStream, write_event_with};
+
+/// A subscriber's position.
 struct Reader {
     catalog: Arc<Catalog>,
-    greeted: bool,
+    said_hello: bool,
     position: Seq,
 }
 
-/// A stream that begins with a `hello` and goes on with the entries after `after`; without it, with those that come.
-pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> Frames {
+/// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on. A position
+/// beyond the head is lowered to the head, which the client can see in the `hello`.
+pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> FrameStream {
     let head = catalog.head();
-    // Whoever has seen more than there is finds out from the `hello`.
-    let position = after.unwrap_or(head).min(head);
     let reader = Reader {
         catalog: Arc::clone(catalog),
-        greeted: false,
-        position,
+        said_hello: false,
+        position: after.unwrap_or(head).min(head),
     };
-    Frames::new(frames(reader), stopping)
+    FrameStream::new(frames(reader), stopping)
 }
 
 fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
@@ -36,18 +35,18 @@ fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
 
 impl Reader {
     async fn next(&mut self) -> Option<Frame> {
-        if !self.greeted {
-            self.greeted = true;
+        if !self.said_hello {
+            self.said_hello = true;
             let hello = Hello {
                 seq: self.catalog.head(),
                 store: self.catalog.store_id(),
             };
             return Some(Frame::event("hello", None, &hello));
         }
-        let mut head = self.catalog.head.clone();
-        // The sender lives as long as the ledger's thread; without it nothing comes any more.
+        let mut head = self.catalog.watch_head();
+        // Fails when the ledger's thread has ended; no entry follows then.
         head.wait_for(|&head| head > self.position).await.ok()?;
-        match self.catalog.ledger_page(self.position, FEED_PAGE).await {
+        match self.catalog.ledger_page(self.position, limits::LEDGER_PAGE_MAX).await {
             Ok(page) => Some(self.write(&page.entries)),
             Err(error) => {
                 tracing::error!(%error, "a feed ended");
@@ -59,7 +58,7 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            write_event_by(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
+            write_event_with(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
             self.position = entry.seq;
         }
         Frame::new(frame)

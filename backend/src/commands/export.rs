@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use common::wire::Book;
 
-use super::StoreArg;
 use super::output::{Target, tell};
 use super::progress::Progress;
 use super::transfer::transfer;
+use crate::settings::StoreArg;
 use crate::store::catalog_file::{CatalogRowRef, CatalogWriter};
 use crate::store::{self, Inspection, StoreState};
 

@@ -11,13 +11,13 @@ mod transfer;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 
 use self::export::Export;
 use self::generate::Generate;
 use self::import::Import;
-use crate::store;
+use crate::settings::StoreArg;
 
 /// The commands, as they stand on the command line.
 #[derive(Debug, Subcommand)]
@@ -42,19 +42,11 @@ pub enum Command {
     ///
     /// Replays the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
     /// a sale takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
-    /// store's books are those that the ledger gives. CatalogDiff nothing. Exit code 1 and the first violation if anything
+    /// store's books are those that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything
     /// is wrong.
     Audit(Audit),
     /// Generate a catalog file of any size
     Generate(Generate),
-}
-
-/// The store that a command works on.
-#[derive(Debug, Args)]
-pub(crate) struct StoreArg {
-    /// Where the ledger is kept: csv:DIR, sqlite:FILE or postgres://… [default: csv: in your data folder]
-    #[arg(long, env = "BOOKSTORE_STORE", value_name = "URL")]
-    store: Option<store::Url>,
 }
 
 /// `bookstored audit`.
@@ -65,17 +57,6 @@ pub struct Audit {
     /// Print the result as one line of JSON
     #[arg(long)]
     json: bool,
-}
-
-impl StoreArg {
-    /// The store's URL.
-    ///
-    /// # Errors
-    /// If none is given and there is no default.
-    pub(crate) fn url(&self) -> Result<store::Url> {
-        let url = self.store.clone().or_else(store::Url::user_default);
-        url.context("no data folder is known; say where the store is with --store")
-    }
 }
 
 impl Command {

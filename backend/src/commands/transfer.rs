@@ -91,7 +91,7 @@ fn record_changes(changed: &mut HashMap<ItemNumber, Seq>, entries: &[Entry]) {
 
 /// Audits both stores and compares their ledgers and books.
 fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Result<ExitCode> {
-    let (old, new) = (audit::prove(from)?, audit::prove(to)?);
+    let (old, new) = (audit::audit(from)?, audit::audit(to)?);
     ensure!(
         old.digest == new.digest && old.head == new.head,
         "the ledgers differ: {from} has {} entries ({}), {to} has {} ({})",

@@ -1,25 +1,24 @@
-//! The front-end's operations: each is one description, one function.
+//! The front-end's operations: a handler and its OpenAPI description each.
 
 use std::sync::Arc;
 
-use common::client::Freshness;
 use common::wire::{
     Book, BookPage, BuyBody, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent, Topics,
 };
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use utoipa::OpenApi;
 
-use super::reading::{Kept, Wanted};
+use super::reads::{CacheKey, ReadQuery};
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, subscriber};
 use crate::http::{
-    Answer, Call, Failure, Frames, Glance, HealthDocument, Outcome, Ready, Route, Routes, health_routes,
+    ApiError, ApiResult, FrameStream, HealthDocument, ReadinessCheck, Request, Response, Route, Routes, health_routes,
 };
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch the shelves."),
-    paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_ledger),
+    info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
+    paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_entries),
     components(schemas(Problem, StockEvent, Hello)),
     modifiers(&Token),
 )]
@@ -42,17 +41,17 @@ impl utoipa::Modify for Token {
 pub fn routes(frontend: &Arc<Frontend>) -> Routes {
     let document = document();
     let mut routes = vec![
-        Route::of::<__path_buy_book, _, _, _>(frontend, buy_book).directly(),
-        Route::of::<__path_search_books, _, _, _>(frontend, search_books).with_shortcut(frontend, glance_at_books),
-        Route::of::<__path_list_topics, _, _, _>(frontend, list_topics).with_shortcut(frontend, glance_at_topics),
-        Route::of::<__path_find_order, _, _, _>(frontend, find_order),
-        Route::of::<__path_watch_events, _, _, _>(frontend, watch_events),
-        Route::of::<__path_change_stock, _, _, _>(frontend, change_stock),
-        Route::of::<__path_list_ledger, _, _, _>(frontend, list_ledger),
+        Route::new::<__path_buy_book, _, _, _>(frontend, buy_book),
+        Route::new::<__path_search_books, _, _, _>(frontend, search_books),
+        Route::new::<__path_list_topics, _, _, _>(frontend, list_topics),
+        Route::new::<__path_find_order, _, _, _>(frontend, find_order),
+        Route::new::<__path_watch_events, _, _, _>(frontend, watch_events),
+        Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
+        Route::new::<__path_list_entries, _, _, _>(frontend, list_entries),
     ];
     routes.extend(health_routes(
         "frontend",
-        Arc::clone(frontend) as Arc<dyn Ready>,
+        Arc::clone(frontend) as Arc<dyn ReadinessCheck>,
         &document,
     ));
     let head = Arc::clone(frontend);
@@ -72,8 +71,8 @@ fn document() -> utoipa::openapi::OpenApi {
     (status = 200, description = "The topics", body = Topics),
     (status = 304, description = "Not changed since the entity tag in If-None-Match"),
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
-async fn list_topics(frontend: Arc<Frontend>, call: Call) -> Outcome {
-    frontend.look(&Wanted::Topics, freshness(&call)?).await
+async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
+    frontend.read(&ReadQuery::Topics, request.freshness()?).await
 }
 
 /// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
@@ -89,20 +88,25 @@ async fn list_topics(frontend: Arc<Frontend>, call: Call) -> Outcome {
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
-async fn search_books(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
-    let selector = Selector::parse(&mut call)?;
-    let limit = call.limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
-    let after = call.query("after")?;
-    let fresh = freshness(&call)?;
-    let wanted = match selector {
-        Selector::Item(item) => Wanted::Book(item),
+async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
+    let fresh = request.freshness()?;
+    if !request.has_body()?
+        && let Some(response) = frontend.cached(CacheKey::of_query(request.raw_query()), fresh)
+    {
+        return Ok(response);
+    }
+    let selector = Selector::parse(&mut request)?;
+    let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
+    let after = request.query_param("after")?;
+    let query = match selector {
+        Selector::Item(item) => ReadQuery::Book(item),
         selector => {
-            // A query has no blanks, so what a body asks for is never taken for one.
-            let key = match call.has_body()? {
+            // A raw query has no blanks, so the key of a body never equals one.
+            let key = match request.has_body()? {
                 true => format!("{selector:?} {limit} {after:?}"),
-                false => call.raw_query().to_owned(),
+                false => request.raw_query().to_owned(),
             };
-            Wanted::Page {
+            ReadQuery::Page {
                 key,
                 selector,
                 limit,
@@ -110,19 +114,7 @@ async fn search_books(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
             }
         }
     };
-    frontend.look(&wanted, fresh).await
-}
-
-fn glance_at_topics(frontend: &Frontend, glance: &Glance<'_>) -> Option<Answer> {
-    frontend.glance(Kept::Topics, glance.freshness()?)
-}
-
-fn glance_at_books(frontend: &Frontend, glance: &Glance<'_>) -> Option<Answer> {
-    let fresh = glance.freshness()?;
-    match glance.query().strip_prefix("item=").and_then(|item| item.parse().ok()) {
-        Some(item) => frontend.glance(Kept::Book(item), fresh),
-        None => frontend.glance(Kept::Page(glance.query()), fresh),
-    }
+    frontend.read(&query, fresh).await
 }
 
 /// Buys copies of a book.
@@ -139,9 +131,11 @@ fn glance_at_books(frontend: &Frontend, glance: &Glance<'_>) -> Option<Answer> {
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
-async fn buy_book(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
-    let (item, quantity) = parse_purchase(&mut call)?;
-    frontend.buy(item, quantity, call.key()?, call.deadline()?).await
+async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
+    let (item, quantity) = parse_purchase(&mut request)?;
+    frontend
+        .buy(item, quantity, request.idempotency_key()?, request.deadline()?)
+        .await
 }
 
 /// One order's receipt, sold or refused.
@@ -150,10 +144,9 @@ async fn buy_book(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
         (status = 404, description = "`unknown-order`: final only after the order's deadline", body = Problem,
             content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
-async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
-    let order = call.parse_segment("order", 0)?;
-    let reply = frontend.orders.find_order(order, freshness(&call)?).await;
-    frontend.relay(reply)
+async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
+    let order = request.parse_path_param("order")?;
+    frontend.relay(frontend.orders.find_order(order, request.freshness()?).await)
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -166,17 +159,17 @@ async fn find_order(frontend: Arc<Frontend>, call: Call) -> Outcome {
             content_type = "application/problem+json"),
         (status = 503, description = "`unavailable`: the catalog was never reached", body = Problem,
             content_type = "application/problem+json")))]
-async fn watch_events(frontend: Arc<Frontend>, call: Call) -> Outcome {
-    let after = call.resume_after()?;
-    let Ok(place) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
-        return Err(Failure::new(
+async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
+    let after = request.last_event_id()?;
+    let Ok(permit) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
+        return Err(ApiError::new(
             Code::TooManyRequests,
             "Too many event streams are open here; try again later.",
         ));
     };
-    match subscriber::subscribe(&frontend.live, after, frontend.head(), place).await {
-        Some(frames) => Ok(Answer::events(Frames::new(frames, frontend.stopping.clone()))),
-        None => Err(Failure::new(
+    match subscriber::subscribe(&frontend.live, after, frontend.head(), permit).await {
+        Some(frames) => Ok(Response::events(FrameStream::new(frames, frontend.stopping.clone()))),
+        None => Err(ApiError::new(
             Code::Unavailable,
             "The shop's catalog was not reached yet; try again.",
         )),
@@ -194,13 +187,15 @@ async fn watch_events(frontend: Arc<Frontend>, call: Call) -> Outcome {
             content_type = "application/problem+json"),
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json")))]
-async fn change_stock(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
-    call.authorize(frontend.token.as_deref())?;
-    let item = call.parse_segment("item", 0)?;
-    let change: StockChange = call.json()?;
-    let key = call.key()?;
-    let deadline = call.deadline()?;
-    frontend.change_stock(item, change, key, deadline, call.bearer()).await
+async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
+    request.authorize(frontend.token.as_deref())?;
+    let item = request.parse_path_param("item")?;
+    let change: StockChange = request.json()?;
+    let key = request.idempotency_key()?;
+    let deadline = request.deadline()?;
+    frontend
+        .change_stock(item, change, key, deadline, request.bearer_token())
+        .await
 }
 
 /// The ledger's entries after one; for the shopkeeper.
@@ -209,20 +204,13 @@ async fn change_stock(frontend: Arc<Frontend>, mut call: Call) -> Outcome {
         ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
     responses((status = 200, description = "One page", body = LedgerPage),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
-async fn list_ledger(frontend: Arc<Frontend>, call: Call) -> Outcome {
-    call.authorize(frontend.token.as_deref())?;
-    let after = call.parse_query("after")?.unwrap_or(Seq::ZERO);
-    let limit = call.limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
+async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
+    request.authorize(frontend.token.as_deref())?;
+    let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
+    let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     frontend
-        .read(&format!("/ledger?after={after}&limit={limit}"), freshness(&call)?)
+        .relay_get(&format!("/ledger?after={after}&limit={limit}"), request.freshness()?)
         .await
-}
-
-fn freshness(call: &Call) -> Result<Freshness, Failure> {
-    Ok(Freshness {
-        min_seq: call.seen()?,
-        confirm_head: call.wants_fresh(),
-    })
 }
 
 #[cfg(test)]
@@ -231,13 +219,13 @@ mod tests {
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::http::agreement::assert_agree;
+    use crate::http::document::assert_describes;
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let nobody = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
-        let (catalog, orders) = (CatalogClient::new(nobody.clone()), OrderClient::new(nobody));
+        let unreachable = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
+        let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
         let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
-        assert_agree(&routes(&frontend), &document());
+        assert_describes(&document(), &routes(&frontend));
     }
 }

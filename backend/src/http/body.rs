@@ -1,4 +1,4 @@
-//! Request bodies, read within a limit.
+//! Request bodies, read within limits of size and time.
 
 use std::pin::pin;
 
@@ -8,54 +8,54 @@ use futures::{Stream, StreamExt};
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
-use super::Failure;
+use super::ApiError;
 
-/// Reads a body of at most `limit_bytes`. A larger one is read on and thrown away for a while, so that a client that
-/// first sends everything and then listens can read its 413.
-pub(super) async fn read<S, B, E>(fields: &HeaderMap, limit_bytes: usize, chunks: S) -> Result<Bytes, Failure>
+/// Reads a body of at most `limit_bytes`. Up to [`limits::DISCARD_BYTES_MAX`] of a larger one are discarded, so that a
+/// client that sends everything before it reads can read its 413.
+pub(super) async fn read<S, B, E>(headers: &HeaderMap, limit_bytes: usize, chunks: S) -> Result<Bytes, ApiError>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
-    if !fields.contains_key(CONTENT_LENGTH) && !fields.contains_key(TRANSFER_ENCODING) {
+    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
         return Ok(Bytes::new());
     }
-    let reading = read_chunks(limit_bytes, length(fields), chunks);
+    let reading = read_chunks(limit_bytes, length(headers), chunks);
     match tokio::time::timeout(limits::BODY_TIMEOUT, reading).await {
         Ok(body) => body,
-        Err(_) => Err(Failure::invalid("The body did not arrive in time.")),
+        Err(_) => Err(ApiError::invalid("The body did not arrive in time.")),
     }
 }
 
-/// How long it is to be, in bytes, where that is said. hyper has seen to it that it makes sense.
-fn length(fields: &HeaderMap) -> Option<usize> {
-    if fields.contains_key(TRANSFER_ENCODING) {
+/// The declared length in bytes; hyper has validated it.
+fn length(headers: &HeaderMap) -> Option<usize> {
+    if headers.contains_key(TRANSFER_ENCODING) {
         return None;
     }
-    fields.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-async fn read_chunks<S, B, E>(limit_bytes: usize, length: Option<usize>, chunks: S) -> Result<Bytes, Failure>
+async fn read_chunks<S, B, E>(limit_bytes: usize, length: Option<usize>, chunks: S) -> Result<Bytes, ApiError>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
     let mut chunks = pin!(chunks);
-    // Most bodies come in one piece, which need not be copied.
+    // Most bodies arrive in one chunk, which need not be copied.
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
-    let mut seen_bytes = 0_usize;
-    // Waiting to be told that nothing follows would cost another turn of the connection.
-    while length != Some(seen_bytes)
+    let mut received_bytes = 0_usize;
+    // Polling for the end of a body whose length is known would cost another poll of the connection.
+    while length != Some(received_bytes)
         && let Some(chunk) = chunks.next().await
     {
         let Ok(mut chunk) = chunk else {
-            return Err(Failure::invalid("The body broke off."));
+            return Err(ApiError::invalid("The body ended early."));
         };
-        seen_bytes = seen_bytes.saturating_add(chunk.remaining());
-        if seen_bytes > limits::DISCARD_BYTES_MAX {
+        received_bytes = received_bytes.saturating_add(chunk.remaining());
+        if received_bytes > limits::DISCARD_BYTES_MAX {
             break;
         }
-        if seen_bytes <= limit_bytes {
+        if received_bytes <= limit_bytes {
             let chunk = chunk.copy_to_bytes(chunk.remaining());
             if first.is_empty() {
                 first = chunk;
@@ -67,9 +67,9 @@ where
             }
         }
     }
-    if seen_bytes > limit_bytes {
+    if received_bytes > limit_bytes {
         let detail = format!("A body here has at most {limit_bytes} bytes.");
-        return Err(Failure::new(Code::PayloadTooLarge, detail));
+        return Err(ApiError::new(Code::PayloadTooLarge, detail));
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
 }

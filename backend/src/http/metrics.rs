@@ -6,15 +6,15 @@ use std::time::Duration;
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::traffic::{BOUNDS_US, Traffic, traffic};
+use super::latency_histogram::{BOUNDS_US, LatencyHistogram, of_service};
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
-/// How often what was measured is folded into the histograms; until then every single measurement is kept.
+/// How often single measurements are folded into the histograms.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// Starts recording; the services of one process share the recorder. Must run before the first metric is named, within a
-/// runtime.
+/// Installs the recorder that all services of the process share. Must run within a runtime, before the first metric is
+/// registered.
 pub fn install() {
     RECORDER.get_or_init(|| {
         tokio::spawn(async {
@@ -31,9 +31,9 @@ pub fn install() {
             .unwrap_or_else(|_| PrometheusBuilder::new())
             .build_recorder();
         let handle = recorder.handle();
-        // Another recorder can only be there if a program that embeds the services brought one; theirs then wins.
+        // Fails only if a program that embeds the services installed its own; that one stays.
         if metrics::set_global_recorder(recorder).is_err() {
-            tracing::debug!("metrics are recorded elsewhere");
+            tracing::debug!("another metrics recorder is installed");
         }
         describe_counter!(
             "bookstore_http_requests_total",
@@ -42,13 +42,13 @@ pub fn install() {
         describe_histogram!(
             "bookstore_http_request_duration_seconds",
             metrics::Unit::Seconds,
-            "From the request's headers to the answer's, by service and route"
+            "From the request's headers to the response's, by service and route"
         );
         handle
     });
 }
 
-/// The text that Prometheus scrapes.
+/// All metrics in the text format of Prometheus.
 pub(super) fn render() -> String {
     RECORDER
         .get()
@@ -59,29 +59,29 @@ pub(super) fn render() -> String {
         .unwrap_or_default()
 }
 
-/// The metrics of one route, with their names looked up once.
+/// The metrics of one route, registered once.
 #[derive(Debug)]
 pub(super) struct RouteMetrics {
     service: &'static str,
     route: String,
     ok: Counter,
     duration: Histogram,
-    /// What the service's health tells; nothing for the routes of its health.
-    traffic: Option<&'static Traffic>,
+    /// Shown by the service's health; `None` for probes.
+    latencies: Option<&'static LatencyHistogram>,
 }
 
 impl RouteMetrics {
-    pub(super) fn new(service: &'static str, route: String) -> Self {
+    pub(super) fn new(service: &'static str, route: String, is_probe: bool) -> Self {
         Self {
             service,
             ok: counter!("bookstore_http_requests_total", "service" => service, "route" => route.clone(), "status" => "200"),
             duration: histogram!("bookstore_http_request_duration_seconds", "service" => service, "route" => route.clone()),
-            traffic: traffic(service).filter(|_| !super::health::PATHS.iter().any(|path| route.ends_with(path))),
+            latencies: of_service(service).filter(|_| !is_probe),
             route,
         }
     }
 
-    pub(super) fn record(&self, status: u16, took: Duration) {
+    pub(super) fn record(&self, status: u16, latency: Duration) {
         if status == 200 {
             self.ok.increment(1);
         } else {
@@ -91,9 +91,9 @@ impl RouteMetrics {
             )
             .increment(1);
         }
-        self.duration.record(took);
-        if let Some(traffic) = self.traffic {
-            traffic.record(took);
+        self.duration.record(latency);
+        if let Some(latencies) = self.latencies {
+            latencies.record(latency);
         }
     }
 }

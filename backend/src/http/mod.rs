@@ -1,34 +1,33 @@
-//! The services' HTTP: accept loop, limits, bodies, answers, routing, health.
+//! HTTP for all services: accept loop, limits, bodies, dispatch, responses, health.
 //!
-//! The only place that names warp or hyper. A service hands in [`Route`]s, whose handlers get a [`Call`] and give an
-//! [`Answer`] or a [`Failure`]; it never sees a request or a response of the web framework.
+//! The only module that names warp or hyper. A service hands in [`Route`]s, whose handlers take a [`Request`] and return a
+//! [`Response`] or an [`ApiError`]; they never see the web framework's own types.
 
-mod answer;
 mod body;
-mod call;
-mod clock;
-mod events;
+mod event_stream;
+mod headers;
 mod health;
+mod latency_histogram;
 mod metrics;
+mod request;
+mod response;
 mod route;
 mod server;
-mod shortcut;
-mod traffic;
+mod timer;
 
-pub use answer::{Answer, Failure, Outcome};
-pub use call::Call;
-pub use events::{Frame, Frames};
-pub(crate) use events::{write_event, write_event_by};
+pub use event_stream::{Frame, FrameStream};
+pub(crate) use event_stream::{write_event, write_event_with};
 pub(crate) use health::Document as HealthDocument;
-pub use health::{Readiness, Ready, health_routes};
+pub use health::{Readiness, ReadinessCheck, health_routes};
 pub use metrics::install as install_metrics;
+pub use request::Request;
+pub use response::{ApiError, ApiResult, Response};
 pub use route::{Route, Routes};
 pub use server::{Server, bind};
-pub use shortcut::Glance;
 
 #[cfg(test)]
-pub(crate) mod agreement {
-    //! Routes and their document say the same.
+pub(crate) mod document {
+    //! Routes and their OpenAPI document agree.
 
     use std::collections::BTreeSet;
 
@@ -37,9 +36,9 @@ pub(crate) mod agreement {
     use super::Routes;
 
     /// Asserts that a service answers exactly the operations that its document describes.
-    pub(crate) fn assert_agree(routes: &Routes, document: &OpenApi) {
+    pub(crate) fn assert_describes(document: &OpenApi, routes: &Routes) {
         let mut described = BTreeSet::new();
-        let mut names = BTreeSet::new();
+        let mut ids = BTreeSet::new();
         for (path, item) in &document.paths.paths {
             let operations = [
                 ("GET", &item.get),
@@ -50,8 +49,8 @@ pub(crate) mod agreement {
             for (method, operation) in operations {
                 if let Some(operation) = operation {
                     described.insert((method.to_owned(), path.clone()));
-                    let name = operation.operation_id.clone().unwrap();
-                    assert!(names.insert(name.clone()), "two operations are called {name}");
+                    let id = operation.operation_id.clone().unwrap();
+                    assert!(ids.insert(id.clone()), "two operations have the id {id}");
                 }
             }
         }

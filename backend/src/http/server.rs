@@ -1,4 +1,4 @@
-//! The accept loop around warp's service: no delay, header time limit, connection limit, drain with a deadline.
+//! The accept loop around warp's service: TCP_NODELAY, header timeout, connection limit, drain with a deadline.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -20,19 +20,18 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Routes;
-use super::answer::WarpResponse;
-use super::clock::Clock;
-use super::shortcut::Front;
+use super::response::WarpResponse;
+use super::timer::ConnectionTimer;
 
-/// Connections that may wait to be accepted: a rush of a thousand arrives within one turn of the loop.
+/// Connections that may wait to be accepted: a thousand can arrive while the loop handles one.
 const BACKLOG: u32 = 4_096;
-/// How long the loop rests after the system refused a connection (out of descriptors, for one).
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// The delay after the system refused a connection, for example because no descriptor is free.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
-/// Takes an address to listen at; port 0 takes a free one. Must run within a runtime.
+/// Listens at an address; port 0 takes a free one. Must run within a runtime.
 ///
 /// # Errors
-/// The system's, with the address and what to do about it.
+/// The system's error, with the address and what to do about it.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() {
@@ -40,7 +39,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         } else {
             TcpSocket::new_v6()
         }?;
-        // A stopped service's port is free again at once.
+        // Connections in TIME_WAIT must not block a restart.
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)
@@ -61,15 +60,15 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// One service on one listener.
 #[derive(Debug)]
 pub struct Server {
-    /// Where connections come from.
+    /// Already bound, so that the address is known before the service runs.
     pub listener: TcpListener,
-    /// What is answered.
+    /// The operations it answers.
     pub routes: Routes,
-    /// How long connections may go on after the stop before they are cut.
+    /// How long connections may continue after the stop before they are closed.
     pub grace: Duration,
     /// How many connections may be open at once; further ones wait to be accepted.
     pub connections_max: usize,
-    /// Ends the accepting, then the event streams, then, as they fall idle, the connections.
+    /// Cancelled to stop: accepting ends, event streams end, connections close as they become idle.
     pub stopping: CancellationToken,
 }
 
@@ -83,42 +82,39 @@ impl Server {
             connections_max,
             stopping,
         } = self;
-        let lanes = routes.lanes();
-        let methods = routes.methods().into();
-        let rest = TowerToHyperService::new(warp::service(routes.into_filter()));
-        let front = Front { lanes, methods, rest };
-        let places = Arc::new(Semaphore::new(connections_max));
+        let service = TowerToHyperService::new(warp::service(routes.into_filter()));
+        let permits = Arc::new(Semaphore::new(connections_max));
         let mut connections = JoinSet::new();
-        // A connection goes on until its sender here is dropped. It looks at every turn, so each has its own to look at.
-        let mut going_on = HashMap::new();
+        // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
+        let mut stop_senders = HashMap::new();
         loop {
             tokio::select! {
-                accepted = accept(&listener, &places, &stopping) => {
-                    let Some((stream, place)) = accepted else { break };
-                    let (goes_on, stopped) = oneshot::channel::<Infallible>();
-                    let connection = serve(stream, front.clone(), stopped);
+                accepted = accept(&listener, &permits, &stopping) => {
+                    let Some((stream, permit)) = accepted else { break };
+                    let (stop_sender, stopped) = oneshot::channel::<Infallible>();
+                    let connection = serve(stream, service.clone(), stopped);
                     let handle = connections.spawn(async move {
                         connection.await;
-                        drop(place);
+                        drop(permit);
                     });
-                    going_on.insert(handle.id(), goes_on);
+                    stop_senders.insert(handle.id(), stop_sender);
                 }
                 Some(ended) = connections.join_next_with_id() => {
                     let id = match ended {
                         Ok((id, ())) => id,
                         Err(error) => error.id(),
                     };
-                    going_on.remove(&id);
+                    stop_senders.remove(&id);
                 }
             }
         }
         drop(listener);
-        drop(going_on);
+        drop(stop_senders);
         let drained = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(grace, drained).await.is_err() {
             tracing::warn!(
                 connections = connections.len(),
-                "the grace is over; connections are cut"
+                "the grace period is over; open connections are closed"
             );
             connections.shutdown().await;
         }
@@ -127,23 +123,23 @@ impl Server {
 
 async fn accept(
     listener: &TcpListener,
-    places: &Arc<Semaphore>,
+    permits: &Arc<Semaphore>,
     stopping: &CancellationToken,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     loop {
-        let place = tokio::select! {
+        let permit = tokio::select! {
             () = stopping.cancelled() => return None,
-            place = Arc::clone(places).acquire_owned() => place.ok()?,
+            permit = Arc::clone(permits).acquire_owned() => permit.ok()?,
         };
         let accepted = tokio::select! {
             () = stopping.cancelled() => return None,
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => return Some((stream, place)),
+            Ok((stream, _)) => return Some((stream, permit)),
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
@@ -154,11 +150,11 @@ where
     S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
 {
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection was gone at once");
+        tracing::debug!(%error, "a connection closed at once");
         return;
     }
     let connection = http1::Builder::new()
-        .timer(Clock::default())
+        .timer(ConnectionTimer::default())
         .header_read_timeout(limits::HEADER_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);

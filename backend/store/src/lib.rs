@@ -13,6 +13,7 @@ pub mod postgres;
 mod sql;
 pub mod sqlite;
 mod url;
+mod writer_guard;
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -24,6 +25,7 @@ use common::{Entry, OrderId, Seq, StoreId};
 use self::catalog_file::CatalogRow;
 pub use self::error::{Difference, Error};
 pub use self::url::Url;
+use self::writer_guard::{FullDiskBackoff, WriterGuard};
 
 /// The content of a store at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -321,8 +321,8 @@ impl Store for Forgetful {
         self.0.restore(head, entries)
     }
 
-    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.0.put_blob(name, content)
+    fn put_blob(&self, name: &str, note: &[u8]) -> Result<(), Error> {
+        self.0.put_blob(name, note)
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {

@@ -8,7 +8,7 @@ use super::{Error, EventStream, Method, Request, Response, ServiceEndpoint};
 use crate::wire::{Decisions, LedgerPage, SaleBatch, StockChange};
 use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
 
-/// The client of one catalog or of its copies.
+/// The client of one catalog or of its copies. A method that returns a [`Response`] returns problems as responses, too.
 #[derive(Debug, Clone)]
 pub struct CatalogClient {
     endpoint: ServiceEndpoint,
@@ -48,27 +48,18 @@ impl CatalogClient {
         self.endpoint.url()
     }
 
-    /// Sends a `GET` request; `path` is percent-encoded already. A problem is returned as a response.
-    ///
-    /// # Errors
-    /// See [`Error`].
+    /// Sends a `GET` request; `path` is percent-encoded already.
     pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
         let request = Request::get(path).freshness(fresh);
         self.endpoint.send_idempotent(&request).await
     }
 
     /// All topics.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn topics(&self, fresh: Freshness) -> Result<Response, Error> {
         self.get("/topics", fresh).await
     }
 
     /// A page of one topic.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn search_topic(
         &self,
         topic: &str,
@@ -81,10 +72,7 @@ impl CatalogClient {
             .await
     }
 
-    /// A page of the books whose words begin like these.
-    ///
-    /// # Errors
-    /// See [`Error`].
+    /// A page of the books that have a word with each of these prefixes.
     pub async fn search_words(
         &self,
         words: &str,
@@ -98,17 +86,11 @@ impl CatalogClient {
     }
 
     /// One book.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result<Response, Error> {
         self.get(&format!("/lookup/{item}"), fresh).await
     }
 
-    /// The shopkeeper's change of a stock.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`Error::Lost`] where nobody knows whether it happened.
+    /// A shopkeeper's change of a stock, sent at most once.
     pub async fn update(
         &self,
         item: ItemNumber,
@@ -126,10 +108,8 @@ impl CatalogClient {
         self.endpoint.send_once(&request).await
     }
 
-    /// A batch of sales, sent at most once.
-    ///
-    /// # Errors
-    /// See [`Error`]; where it is not [definite](Error::is_definite), the sales may have happened.
+    /// A batch of sales, sent at most once. After an error that is not [definite](Error::is_definite), they may have
+    /// been decided.
     pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions, Error> {
         let request = Request::new(Method::POST, "/sales")
             .fast_json(sales)
@@ -138,9 +118,6 @@ impl CatalogClient {
     }
 
     /// A page of the ledger.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
         self.get(&format!("/ledger?after={after}&limit={limit}"), Freshness::default())
             .await?
@@ -148,27 +125,18 @@ impl CatalogClient {
     }
 
     /// The entry of one order.
-    ///
-    /// # Errors
-    /// See [`Error`]; an answer that is a problem is an answer here.
     pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
         self.get(&format!("/ledger/orders/{order}"), fresh).await
     }
 
-    /// Whether it is ready.
-    ///
-    /// # Errors
-    /// See [`Error`]; the problem `unavailable` where it is up but not ready.
+    /// `GET /readyz`: the problem `unavailable` if it runs but is not ready.
     pub async fn ready(&self) -> Result<Response, Error> {
         self.get("/readyz", Freshness::default()).await
     }
 
     /// Opens the feed of the entries after one; without one, of those from now on.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>, Error> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
-        EventStream::open(&self.endpoint, &Request::get(path), after, parse_entry).await
+        EventStream::open(&self.endpoint, Request::get(path), after, parse_entry).await
     }
 }

@@ -61,11 +61,12 @@ impl<E> EventStream<E> {
     /// Sends a request for the events after `after` and waits for the `hello` event.
     pub(super) async fn open(
         endpoint: &ServiceEndpoint,
-        request: &Request,
+        request: Request,
         after: Option<Seq>,
         parse: Parse<E>,
     ) -> Result<Self, Error> {
-        let response = endpoint.open_stream(request).await?;
+        let request = request.header("accept", "text/event-stream");
+        let response = endpoint.open_stream(&request).await?;
         let url = response.url().to_string();
         let chunks = response
             .bytes_stream()

@@ -39,9 +39,7 @@ impl OrderClient {
     }
 
     /// Places a batch of orders, sent at most once.
-    ///
-    /// # Errors
-    /// See [`Error`]; after one that is not [definite](Error::is_definite) the orders may have been decided.
+    /// After an error that is not [definite](Error::is_definite), the orders may have been decided.
     pub async fn place(&self, orders: &OrderBatch, deadline: Deadline) -> Result<PlacedBatch, Error> {
         let request = Request::new(Method::POST, "/orders")
             .fast_json(orders)
@@ -51,18 +49,12 @@ impl OrderClient {
     }
 
     /// One order's receipt. A problem is returned as a response.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
         let request = Request::get(format!("/orders/{order}")).freshness(fresh);
         self.endpoint.send_idempotent(&request).await
     }
 
     /// `GET /readyz`: the problem `unavailable` if it runs but is not ready.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn ready(&self) -> Result<Response, Error> {
         self.endpoint.send_idempotent(&Request::get("/readyz")).await
     }

@@ -73,3 +73,63 @@ fn meaning(outcome: &Result<Response, Error>) -> Meaning {
         Err(_) => Meaning::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::Problem;
+
+    fn problem(code: Code) -> Result<Response, Error> {
+        let body = serde_json::to_vec(&Problem::new(code, "x")).unwrap();
+        Ok(Response {
+            status: code.status(),
+            seq: None,
+            etag: None,
+            replayed: false,
+            body: body.into(),
+            url: "http://shop".to_owned(),
+        })
+    }
+
+    /// Sends with these outcomes; returns the resolution and the number of outcomes that were not used.
+    async fn send(timeout: Duration, outcomes: Vec<Result<Response, Error>>) -> (Resolution, usize) {
+        let mut outcomes = outcomes.into_iter();
+        let sending = send_until_decided(Deadline::after(timeout), || {
+            std::future::ready(outcomes.next().expect("one more request than expected"))
+        });
+        (sending.await, outcomes.len())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_is_sent_again_until_it_is_decided() {
+        let outcomes = vec![
+            Err(Error::lost("http://shop", "closed")),
+            // Says nothing about the first copy.
+            problem(Code::Unavailable),
+            problem(Code::SoldOut),
+            problem(Code::Internal),
+        ];
+        let (resolution, unused) = send(Duration::from_secs(60), outcomes).await;
+        assert!(matches!(resolution, Resolution::Decided(response) if response.status == 409));
+        assert_eq!(unused, 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_first_copy_that_was_not_applied_is_not_sent_again() {
+        for outcome in [
+            problem(Code::Unavailable),
+            Err(Error::unreachable("http://shop", "refused")),
+        ] {
+            let (resolution, _) = send(Duration::from_secs(60), vec![outcome]).await;
+            assert!(matches!(resolution, Resolution::NotApplied(_)), "{resolution:?}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_the_deadline_the_outcome_is_unknown() {
+        let (resolution, _) = send(Duration::ZERO, vec![problem(Code::Internal)]).await;
+        assert!(matches!(resolution, Resolution::Unknown(Ok(response)) if response.status == 500));
+    }
+}

@@ -72,17 +72,11 @@ impl ShopClient {
     }
 
     /// `GET /topics`.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn topics(&self) -> Result<Response, Error> {
         self.get("/topics".to_owned()).await
     }
 
     /// `GET /search?topic=`: one page.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn search_topic(&self, topic: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
         self.get(format!(
             "/search?topic={}&limit={limit}{}",
@@ -93,9 +87,6 @@ impl ShopClient {
     }
 
     /// `GET /search?q=`: one page.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn search_words(&self, words: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
         self.get(format!(
             "/search?q={}&limit={limit}{}",
@@ -106,17 +97,12 @@ impl ShopClient {
     }
 
     /// `GET /search?item=`.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn lookup(&self, item: ItemNumber) -> Result<Response, Error> {
         self.get(format!("/search?item={item}")).await
     }
 
     /// `POST /buy`. Sent at most once by this call.
-    ///
-    /// # Errors
-    /// See [`Error`]; after one that is not [definite](Error::is_definite), ask again with the same key, or [`Self::find_order`].
+    /// After an error that is not [definite](Error::is_definite), ask again with the same key, or [`Self::find_order`].
     pub async fn buy(
         &self,
         item: ItemNumber,
@@ -136,17 +122,12 @@ impl ShopClient {
     }
 
     /// `GET /orders/{order}`.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn find_order(&self, order: OrderId) -> Result<Response, Error> {
         self.get(format!("/orders/{order}")).await
     }
 
     /// `PUT /stock/{item}`, for the shopkeeper.
-    ///
-    /// # Errors
-    /// See [`Error`]; after one that is not [definite](Error::is_definite), ask again with the same key.
+    /// After an error that is not [definite](Error::is_definite), ask again with the same key.
     pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result<Response, Error> {
         let request = Request::new(Method::PUT, format!("/stock/{item}"))
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
@@ -157,38 +138,24 @@ impl ShopClient {
     }
 
     /// `GET /ledger`, for the shopkeeper: one page.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn ledger(&self, after: Seq, limit: usize) -> Result<Response, Error> {
         self.get(format!("/ledger?after={after}&limit={limit}")).await
     }
 
     /// `GET /readyz`: a response whether it is ready or not.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn ready(&self) -> Result<Response, Error> {
         self.get("/readyz".to_owned()).await
     }
 
     /// `GET /metrics`: Prometheus text.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn metrics(&self) -> Result<Response, Error> {
         self.get("/metrics".to_owned()).await
     }
 
     /// `GET /events`: the events after that entry, or from now on, over one connection.
-    ///
-    /// # Errors
-    /// See [`Error`].
     pub async fn events(&self, after: Option<Seq>) -> Result<EventStream<ShopEvent>, Error> {
-        let request = Request::get("/events")
-            .header("accept", "text/event-stream")
-            .header_if(headers::LAST_EVENT_ID, after);
-        EventStream::open(&self.endpoint, &request, after, parse_shop_event).await
+        let request = Request::get("/events").header_if(headers::LAST_EVENT_ID, after);
+        EventStream::open(&self.endpoint, request, after, parse_shop_event).await
     }
 
     /// The same over one connection after the other.

@@ -1,17 +1,27 @@
-//! The results of a batch of orders, a line for each: a front-end hands receipts on as the bytes that came.
+//! The results of a batch of orders, each on a line of its own, so that a front-end can pass receipts on without parsing
+//! them.
 
-use super::fast_json::push_open_receipt;
-use super::{BatchReceipt, OrderResult, OrderResults};
+use super::{BatchReceipt, FastJson, OrderResult, OrderResults};
 use crate::Seq;
 
 impl OrderResults {
-    /// As JSON with each result on a line of its own: whoever hands results on need not look into them.
+    /// JSON with each result on a line of its own.
     pub fn to_json_lines(&self) -> Vec<u8> {
         let mut json = Vec::with_capacity(64 + self.results.len() * 320);
         json.extend_from_slice(OrderResultLines::FIRST);
         for (index, result) in self.results.iter().enumerate() {
             json.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
-            push(&mut json, result);
+            match result {
+                OrderResult::Receipt(BatchReceipt { receipt, replayed }) => {
+                    receipt.write_json(&mut json);
+                    if *replayed {
+                        json.pop();
+                        json.extend_from_slice(b",\"replayed\":true}");
+                    }
+                }
+                // A plain struct with string keys, written into memory: neither can fail.
+                OrderResult::Problem(_) => drop(serde_json::to_writer(&mut json, result)),
+            }
         }
         json.extend_from_slice(b"\n");
         json.extend_from_slice(OrderResultLines::LAST);
@@ -21,7 +31,7 @@ impl OrderResults {
     }
 }
 
-/// [`OrderResults`] as they are on the wire, not looked into.
+/// The parts of a text that [`OrderResults::to_json_lines`] wrote.
 #[derive(Debug, PartialEq, Eq)]
 pub struct OrderResultLines<'a> {
     /// The JSON of each result.
@@ -34,8 +44,8 @@ impl<'a> OrderResultLines<'a> {
     const FIRST: &'static [u8] = b"{\"results\":[";
     const LAST: &'static [u8] = b"],\"head\":";
 
-    /// Takes what [`OrderResults::to_json_lines`] wrote; nothing where it was written in another way. A string in JSON
-    /// holds no line break, so that a line ends where a result does.
+    /// Splits such a text; `None` if it has another form. A string in JSON has no line break, so a line ends where a result
+    /// does.
     pub fn split(json: &'a [u8]) -> Option<Self> {
         let lines = json.strip_prefix(Self::FIRST)?.strip_prefix(b"\n")?;
         let last = memchr::memrchr(b'\n', lines)?;
@@ -53,18 +63,5 @@ impl<'a> OrderResultLines<'a> {
         }
         let head = str::from_utf8(head).ok()?.parse().ok()?;
         Some(Self { results, head })
-    }
-}
-
-fn push(json: &mut Vec<u8>, result: &OrderResult) {
-    match result {
-        OrderResult::Receipt(BatchReceipt { receipt, replayed }) => {
-            push_open_receipt(json, receipt);
-            json.extend_from_slice(if *replayed { b",\"replayed\":true}" } else { b"}" });
-        }
-        OrderResult::Problem(_) => {
-            // Plain structs with string keys, written into memory: neither can fail.
-            let _ = serde_json::to_writer(json, result);
-        }
     }
 }

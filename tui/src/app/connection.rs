@@ -1,61 +1,70 @@
-//! How the shop is connected, in words and shapes.
+//! The state of the connection to the shop.
 
 use std::time::Duration;
 
 use common::{Seq, StoreId};
 
-/// How the event stream stands.
+/// The state of the event stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Link {
-    /// It is being made.
+pub enum StreamState {
+    /// A connection is being opened.
     Connecting {
-        /// Which attempt.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// It stands.
+    /// Events arrive.
     Live,
-    /// It is made anew at that moment.
+    /// The next attempt waits.
     Waiting {
-        /// Which attempt.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// When.
-        until: Duration,
-        /// What happened to the last one.
-        why: String,
+        /// When the attempt begins.
+        retry_at: Duration,
+        /// Why the last connection ended.
+        reason: String,
     },
 }
 
 /// The connection to the shop.
 #[derive(Debug, Clone)]
 pub struct Connection {
+    /// What the header calls the store.
+    pub store_name: String,
+    /// The shop's address; empty while the store is still being opened.
+    pub url: String,
     /// The event stream.
-    pub link: Link,
-    /// Whose ledger it is, once it has said so.
+    pub stream: StreamState,
+    /// The store's id; `None` before the first connection.
     pub store: Option<StoreId>,
-    /// The newest entry that is known.
+    /// The highest entry seen.
     pub head: Seq,
-    /// Whether the front-end has its catalog.
-    pub source_live: bool,
-    /// Why the shop's own store is closed for good.
-    pub ended: Option<String>,
-    /// How many moves arrived.
-    pub moves: u64,
+    /// Whether the front-end is connected to its catalog.
+    pub upstream_live: bool,
+    /// Why the local store is closed for good.
+    pub store_closed: Option<String>,
+    /// The entry from which on the event stream is complete.
+    pub(super) live_from: Seq,
+    /// The number of stock events received.
+    pub stock_events: u64,
 }
 
 impl Default for Connection {
     fn default() -> Self {
         Self {
-            link: Link::Connecting { attempt: 1 },
+            store_name: String::new(),
+            url: String::new(),
+            live_from: Seq::ZERO,
+            stream: StreamState::Connecting { attempt: 1 },
             store: None,
             head: Seq::ZERO,
-            source_live: true,
-            ended: None,
-            moves: 0,
+            upstream_live: true,
+            store_closed: None,
+            stock_events: 0,
         }
     }
 }
 
-/// What the header says of it.
+/// The connection's label in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chip {
     /// `● live`
@@ -64,9 +73,9 @@ pub enum Chip {
     Connecting,
     /// `◐ reconnecting 3s (#2)`
     Reconnecting {
-        /// Until the next attempt; nothing while it runs.
+        /// Seconds until the next attempt; 0 while it runs.
         seconds: u64,
-        /// Which attempt.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
     /// `○ offline`
@@ -76,36 +85,36 @@ pub enum Chip {
 }
 
 impl Connection {
-    /// What the header says.
+    /// The label in the header.
     pub fn chip(&self, frozen: bool, now: Duration) -> Chip {
-        if self.ended.is_some() {
+        if self.store_closed.is_some() {
             return Chip::Offline;
         }
-        match self.link {
-            Link::Connecting { attempt: 1 } => Chip::Connecting,
-            Link::Connecting { attempt } => Chip::Reconnecting { seconds: 0, attempt },
-            Link::Waiting { attempt, until, .. } => {
-                let left = until.saturating_sub(now);
+        match self.stream {
+            StreamState::Connecting { attempt: 1 } => Chip::Connecting,
+            StreamState::Connecting { attempt } => Chip::Reconnecting { seconds: 0, attempt },
+            StreamState::Waiting { attempt, retry_at, .. } => {
+                let left = retry_at.saturating_sub(now);
                 let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
                 Chip::Reconnecting { seconds, attempt }
             }
-            Link::Live if !self.source_live => Chip::Offline,
-            Link::Live if frozen => Chip::Frozen,
-            Link::Live => Chip::Live,
+            StreamState::Live if !self.upstream_live => Chip::Offline,
+            StreamState::Live if frozen => Chip::Frozen,
+            StreamState::Live => Chip::Live,
         }
     }
 
     /// Whether changes arrive as they happen.
     pub fn is_live(&self) -> bool {
-        self.link == Link::Live && self.source_live && self.ended.is_none()
+        self.stream == StreamState::Live && self.upstream_live && self.store_closed.is_none()
     }
 
-    /// When the countdown shows another second.
-    pub fn wake_at(&self, now: Duration) -> Option<Duration> {
-        let Link::Waiting { until, .. } = self.link else {
+    /// When the countdown shows the next second.
+    pub fn next_wake(&self, now: Duration) -> Option<Duration> {
+        let StreamState::Waiting { retry_at, .. } = self.stream else {
             return None;
         };
-        let left = until.checked_sub(now).filter(|left| !left.is_zero())?;
+        let left = retry_at.checked_sub(now).filter(|left| !left.is_zero())?;
         let step = match left.subsec_nanos() {
             0 => Duration::from_secs(1),
             nanos => Duration::from_nanos(u64::from(nanos)),
@@ -120,32 +129,32 @@ mod tests {
 
     #[test]
     fn the_countdown_rounds_up_and_wakes_at_whole_seconds() {
-        let link = Link::Waiting {
+        let link = StreamState::Waiting {
             attempt: 2,
-            until: Duration::from_millis(2_500),
-            why: String::new(),
+            retry_at: Duration::from_millis(2_500),
+            reason: String::new(),
         };
         let connection = Connection {
-            link,
+            stream: link,
             ..Connection::default()
         };
         assert_eq!(
             connection.chip(false, Duration::ZERO),
             Chip::Reconnecting { seconds: 3, attempt: 2 }
         );
-        assert_eq!(connection.wake_at(Duration::ZERO), Some(Duration::from_millis(500)));
+        assert_eq!(connection.next_wake(Duration::ZERO), Some(Duration::from_millis(500)));
         assert_eq!(
-            connection.wake_at(Duration::from_millis(500)),
+            connection.next_wake(Duration::from_millis(500)),
             Some(Duration::from_millis(1_500))
         );
-        assert_eq!(connection.wake_at(Duration::from_millis(2_500)), None);
+        assert_eq!(connection.next_wake(Duration::from_millis(2_500)), None);
     }
 
     #[test]
     fn a_frozen_screen_still_says_when_the_connection_is_lost() {
         let connection = Connection {
-            link: Link::Live,
-            source_live: false,
+            stream: StreamState::Live,
+            upstream_live: false,
             ..Connection::default()
         };
         assert_eq!(connection.chip(true, Duration::ZERO), Chip::Offline);

@@ -1,19 +1,19 @@
-//! Looking around: topics, searches, one book.
+//! Topics, searches, and one book.
 
 use common::ItemNumber;
 use common::client::{Response, ShopClient};
 use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{Book, BookPage, Topics};
 
+use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::table::{Side, Table, pairs};
-use super::{Error, Exit};
+use super::table::{Align, Table, pairs};
 use crate::cli::SearchArgs;
 
 pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Error> {
     let answer = shop.topics().await?;
     out.answer::<Topics>(&answer, |topics| {
-        let mut table = Table::new([("TOPIC", Side::Left), ("BOOKS", Side::Right)]);
+        let mut table = Table::new([("TOPIC", Align::Left), ("BOOKS", Align::Right)]);
         for topic in &topics.topics {
             table.row(&[topic.topic.as_str().into(), topic.books.to_string().into()]);
         }
@@ -21,7 +21,7 @@ pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Erro
     })
 }
 
-/// Follows the pages up to the limit. What one page holds is printed as it came; several become one page.
+/// Reads pages up to the limit. A single page is printed as received; several are merged into one.
 pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -> Result<Exit, Error> {
     let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let words = args.words.join(" ");
@@ -33,19 +33,19 @@ pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -
         return out.answer::<BookPage>(&first, books);
     }
     while let Some(after) = found.next.take().filter(|_| found.books.len() < wanted) {
-        let rest = wanted.saturating_sub(found.books.len());
-        let answer = one_page(shop, args, &words, Some(&after), rest).await?;
+        let remaining = wanted.saturating_sub(found.books.len());
+        let answer = one_page(shop, args, &words, Some(&after), remaining).await?;
         let Ok(page) = answer.parse::<BookPage>() else {
             return out.answer::<BookPage>(&answer, |_| String::new());
         };
-        // A page without a book that still promises another one would lead on for ever.
+        // An empty page that names a next page would make this loop endless.
         found.next = page.next.filter(|_| !page.books.is_empty());
         found.books.extend(page.books);
     }
     if out.is_json() {
         out.json(&found)?;
     } else {
-        output::line(&books(&found))?;
+        output::print(&books(&found))?;
     }
     Ok(Exit::Done)
 }
@@ -55,9 +55,9 @@ async fn one_page(
     args: &SearchArgs,
     words: &str,
     after: Option<&str>,
-    rest: usize,
+    remaining: usize,
 ) -> Result<Response, Error> {
-    let limit = rest.clamp(1, PAGE_BOOKS_MAX);
+    let limit = remaining.clamp(1, PAGE_BOOKS_MAX);
     Ok(match &args.topic {
         Some(topic) => shop.search_topic(topic, after, limit).await?,
         None => shop.search_words(words, after, limit).await?,
@@ -69,12 +69,12 @@ fn books(page: &BookPage) -> String {
         return "No books found.".to_owned();
     }
     let mut table = Table::new([
-        ("ITEM", Side::Right),
-        ("TITLE", Side::Left),
-        ("AUTHOR", Side::Left),
-        ("TOPIC", Side::Left),
-        ("COST", Side::Right),
-        ("STOCK", Side::Right),
+        ("ITEM", Align::Right),
+        ("TITLE", Align::Left),
+        ("AUTHOR", Align::Left),
+        ("TOPIC", Align::Left),
+        ("COST", Align::Right),
+        ("STOCK", Align::Right),
     ]);
     for book in &page.books {
         table.row(&[
@@ -88,7 +88,7 @@ fn books(page: &BookPage) -> String {
     }
     let mut text = table.render();
     if page.next.is_some() {
-        text.push_str("\nThere are more; ask for them with --limit.");
+        text.push_str("\nThere are more books; raise --limit to see them.");
     }
     text
 }
@@ -98,7 +98,7 @@ pub(super) async fn lookup(shop: &ShopClient, item: ItemNumber, out: &Output) ->
     out.answer::<Book>(&answer, book)
 }
 
-/// One book, pair by pair.
+/// A book as names and values.
 pub(super) fn book(book: &Book) -> String {
     let mut lines = vec![("item", book.item.to_string()), ("title", book.title.clone())];
     if let Some(author) = &book.author {

@@ -1,26 +1,24 @@
-//! SIGINT and SIGTERM: both ask the program to end; and SIGHUP, where it does.
+//! The signals that ask the program to end: SIGINT, SIGTERM and, for a program with a screen, SIGHUP.
 
 use std::io;
 
-/// Waits for any of the signals. From the moment it listens, none of them ends the process by itself.
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// Listens for these signals. While it listens, none of them ends the process by itself.
 #[derive(Debug)]
-pub struct Interrupt {
+pub(super) struct Interrupt {
     #[cfg(unix)]
-    int: tokio::signal::unix::Signal,
+    int: Signal,
     #[cfg(unix)]
-    term: tokio::signal::unix::Signal,
+    term: Signal,
     #[cfg(unix)]
-    hangup: Option<tokio::signal::unix::Signal>,
+    hangup: Option<Signal>,
 }
 
+#[cfg(unix)]
 impl Interrupt {
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// The system's.
-    #[cfg(unix)]
-    pub fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             int: signal(SignalKind::interrupt())?,
             term: signal(SignalKind::terminate())?,
@@ -28,20 +26,14 @@ impl Interrupt {
         })
     }
 
-    /// Listens to SIGHUP, too. For what lives on a terminal; the rest may have been started to outlive it (`nohup`).
-    ///
-    /// # Errors
-    /// The system's.
-    #[cfg(unix)]
-    pub fn heed_hangup(&mut self) -> io::Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
+    /// Listens for SIGHUP, too. Only a program with a screen does: others may have been started with `nohup`.
+    pub(super) fn listen_for_hangup(&mut self) -> io::Result<()> {
         self.hangup = Some(signal(SignalKind::hangup())?);
         Ok(())
     }
 
-    /// The next signal. Dropping the future loses none.
-    #[cfg(unix)]
-    pub async fn wait(&mut self) {
+    /// Waits for the next signal. Cancel-safe.
+    pub(super) async fn wait(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -54,28 +46,21 @@ impl Interrupt {
             _ = hangup => {}
         }
     }
+}
 
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// None here; elsewhere the system's.
-    #[cfg(not(unix))]
-    pub fn listen() -> io::Result<Self> {
+#[cfg(not(unix))]
+impl Interrupt {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
-    /// There is no such signal here.
-    ///
-    /// # Errors
-    /// None.
-    #[cfg(not(unix))]
-    pub fn heed_hangup(&mut self) -> io::Result<()> {
+    /// Does nothing: this system has no SIGHUP.
+    pub(super) fn listen_for_hangup(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// The next Ctrl-C.
-    #[cfg(not(unix))]
-    pub async fn wait(&mut self) {
+    /// Waits for the next Ctrl-C.
+    pub(super) async fn wait(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

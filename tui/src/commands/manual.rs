@@ -1,14 +1,14 @@
-//! Completion scripts and man pages, out of the definition of the command line.
+//! Completion scripts and man pages, generated from the command line's definition.
 
 use std::path::Path;
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
-use super::{Error, Exit, output};
+use super::exit::{Error, Exit};
+use super::output;
 use crate::cli::Cli;
 
-/// Prints a completion script.
 pub(super) fn completions(shell: Shell) -> Result<Exit, Error> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "bookstore", &mut script);
@@ -16,7 +16,7 @@ pub(super) fn completions(shell: Shell) -> Result<Exit, Error> {
     Ok(Exit::Done)
 }
 
-/// Prints the program's man page, or writes a page for it and for each subcommand into a folder.
+/// Prints the program's man page, or writes one page for each command to a folder.
 pub(super) fn pages(folder: Option<&Path>) -> Result<Exit, Error> {
     let command = Cli::command();
     match folder {

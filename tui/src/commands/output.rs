@@ -1,4 +1,4 @@
-//! Standard output and standard error of the one-shot commands.
+//! Standard output and standard error of the commands.
 
 use std::io::{self, Write};
 
@@ -7,7 +7,7 @@ use common::text;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::{Error, Exit};
+use super::exit::{Error, Exit};
 use crate::terminal::is_lost;
 
 /// How answers are printed.
@@ -25,10 +25,7 @@ impl Output {
         self.json
     }
 
-    /// Prints an answer: its body as it came with `--json`, else what `plain` makes of it.
-    ///
-    /// # Errors
-    /// The problem that the answer is; without `--json` nothing of it has been printed yet.
+    /// Prints an answer: its body as received with `--json`, otherwise the text that `plain` makes of it.
     pub(super) fn answer<T: DeserializeOwned>(
         self,
         answer: &Response,
@@ -39,61 +36,59 @@ impl Output {
         }
         match answer.parse::<T>() {
             Ok(value) => {
-                line(&plain(&value))?;
+                print(&plain(&value))?;
                 Ok(Exit::Done)
             }
-            Err(error) => {
-                complain(&explain(&error));
-                Ok(exit_of(answer, &error))
-            }
+            Err(error) => Ok(print_client_error(answer, &error)),
         }
     }
 
-    /// Prints the body on one line, whatever it says.
+    /// Prints the body of an answer on one line.
     pub(super) fn verbatim(self, answer: &Response) -> Result<Exit, Error> {
         if serde_json::from_slice::<IgnoredAny>(&answer.body).is_err() {
             let error = answer.parse::<IgnoredAny>().err();
-            complain(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
-            return Ok(match Exit::of_status(answer.status) {
-                Exit::Done => Exit::Unavailable,
-                exit => exit,
-            });
+            print_error(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
+            return Ok(not_done(answer));
         }
-        // Between its values JSON may hold line breaks, within them never: so this changes nothing but the lines.
-        let body: Vec<u8> = answer
-            .body
-            .iter()
-            .copied()
-            .filter(|byte| !matches!(byte, b'\n' | b'\r'))
-            .collect();
-        or_nobody_reads(write_line(&body))?;
+        // JSON has line breaks only between its tokens, so removing them changes no value.
+        let mut body = answer.body.to_vec();
+        body.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+        ignore_lost_reader(write_line(&body))?;
         Ok(Exit::of_status(answer.status))
     }
 
     /// Prints a value as one line of JSON.
     pub(super) fn json(self, value: &impl Serialize) -> Result<(), Error> {
         let body = serde_json::to_vec(value).map_err(io::Error::from)?;
-        or_nobody_reads(write_line(&body))
+        ignore_lost_reader(write_line(&body))
     }
 }
 
-/// A reader or a terminal that went away does not change how the request ended.
-fn or_nobody_reads(written: Result<(), Error>) -> Result<(), Error> {
+fn print_client_error(answer: &Response, error: &ClientError) -> Exit {
+    print_error(&explain(error));
+    match error {
+        ClientError::Malformed { .. } => not_done(answer),
+        _ => Exit::of_status(answer.status),
+    }
+}
+
+/// The exit for an answer that cannot be read: a success status does not count.
+fn not_done(answer: &Response) -> Exit {
+    match Exit::of_status(answer.status) {
+        Exit::Done => Exit::Unavailable,
+        exit => exit,
+    }
+}
+
+/// A reader or a terminal that is gone does not change the result of the request.
+fn ignore_lost_reader(written: Result<(), Error>) -> Result<(), Error> {
     match written {
         Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_lost(&error) => Ok(()),
         written => written,
     }
 }
 
-fn exit_of(answer: &Response, error: &ClientError) -> Exit {
-    match (error, Exit::of_status(answer.status)) {
-        // A success that makes no sense is none.
-        (ClientError::Malformed { .. }, Exit::Done) => Exit::Unavailable,
-        (_, exit) => exit,
-    }
-}
-
-/// An error in the words of whoever shops here.
+/// An error with the stock and the order that the store names in it.
 pub(super) fn explain(error: &ClientError) -> String {
     let ClientError::Problem(problem) = error else {
         return error.to_string();
@@ -108,20 +103,19 @@ pub(super) fn explain(error: &ClientError) -> String {
     sentence
 }
 
-/// Prints text of one or more lines, which the caller has cleaned.
-pub(super) fn line(text: &str) -> Result<(), Error> {
-    or_nobody_reads(write_line(text.as_bytes()))
+/// Prints text of one or more lines; the caller has sanitized it.
+pub(super) fn print(text: &str) -> Result<(), Error> {
+    ignore_lost_reader(write_line(text.as_bytes()))
 }
 
-/// Writes a line for a reader that must be there: for output without an end.
+/// Writes a line and fails if the reader is gone: for output without an end.
 pub(super) fn write_line(bytes: &[u8]) -> Result<(), Error> {
-    let mut out = Vec::with_capacity(bytes.len() + 1);
-    out.extend_from_slice(bytes);
-    out.push(b'\n');
-    write_all(&out)
+    let mut line = bytes.to_vec();
+    line.push(b'\n');
+    write_all(&line)
 }
 
-/// Writes bytes to standard output at once.
+/// Writes bytes to standard output and flushes it.
 pub(super) fn write_all(bytes: &[u8]) -> Result<(), Error> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
@@ -129,13 +123,13 @@ pub(super) fn write_all(bytes: &[u8]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Says on standard error what went wrong.
-pub(super) fn complain(sentence: &str) {
-    tell(&format!("bookstore: {sentence}"));
+/// Prints an error to standard error.
+pub(super) fn print_error(sentence: &str) {
+    print_note(&format!("bookstore: {sentence}"));
 }
 
-/// Tells something on standard error. Nobody may be listening there, and then it does not matter.
-pub(super) fn tell(sentence: &str) {
-    let cleaned: Vec<_> = sentence.lines().map(text::sanitize).collect();
-    let _ = writeln!(io::stderr().lock(), "{}", cleaned.join("\n"));
+/// Prints a note to standard error; ignores that nothing reads it.
+pub(super) fn print_note(sentence: &str) {
+    let sanitized: Vec<_> = sentence.lines().map(text::sanitize).collect();
+    let _ = writeln!(io::stderr().lock(), "{}", sanitized.join("\n"));
 }

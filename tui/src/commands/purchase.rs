@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use common::client::{Error as ClientError, Response, ShopClient};
+use common::client::{Error as ClientError, Resolution, Response, ShopClient, send_until_decided};
 use common::wire::{Book, OrderStatus, Receipt};
 use common::{Code, Deadline, OrderId, Problem, limits};
 
+use super::browse;
+use super::exit::{Error, Exit};
+use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::table::pairs;
-use super::{Error, Exit, Interrupt, browse};
 use crate::cli::{BuyArgs, RestockArgs};
-use common::client::{Resolution, send_until_decided};
 
-/// The key is drawn before anything is sent, so that the order has a name whatever happens to it.
+/// The order id is generated before anything is sent, so that an interrupted or unknown order can be named.
 pub(super) async fn buy(
     shop: &ShopClient,
     args: &BuyArgs,
@@ -21,70 +22,52 @@ pub(super) async fn buy(
 ) -> Result<Exit, Error> {
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
-    let settled = tokio::select! {
-        settled = send_until_decided(deadline, || shop.buy(args.item, args.quantity, Some(order), deadline)) => settled,
+    let send = || shop.buy(args.item, args.quantity, Some(order), deadline);
+    let resolution = tokio::select! {
+        resolution = send_until_decided(deadline, send) => resolution,
         () = interrupt.wait() => {
-            output::complain(&format!("interrupted; whether it was bought is unknown\n  order  {order}"));
+            output::print_error(&format!("interrupted; whether the book was bought is unknown\n  order  {order}"));
             return Ok(Exit::Interrupted);
         }
     };
-    match settled {
+    match resolution {
         Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer(&answer, receipt),
         Resolution::NotApplied(Err(error)) => Err(error.into()),
-        Resolution::Unknown(last) => ask_once_more(shop, order, last, out).await,
+        Resolution::Unknown(last) => reconcile(shop, order, last.ok(), out).await,
     }
 }
 
-/// The deadline has passed: a decision, if there was one, can be read now.
-async fn ask_once_more(
-    shop: &ShopClient,
-    order: OrderId,
-    last: Result<Response, ClientError>,
-    out: &Output,
-) -> Result<Exit, Error> {
-    let asked = shop.find_order(order).await;
-    let (heard, sentence) = match &asked {
+/// Asks for the order once more after the deadline: if it was decided, the decision can be read now.
+async fn reconcile(shop: &ShopClient, order: OrderId, last: Option<Response>, out: &Output) -> Result<Exit, Error> {
+    let error = match shop.find_order(order).await {
         Ok(answer) => match answer.parse::<Receipt>() {
             Ok(found) => {
-                let exit = out.answer(answer, receipt)?;
-                return Ok(if found.status == OrderStatus::Sold {
-                    exit
-                } else {
-                    Exit::Refused
+                let exit = out.answer(&answer, receipt)?;
+                return Ok(match found.status {
+                    OrderStatus::Sold => exit,
+                    OrderStatus::Refused => Exit::Refused,
                 });
             }
-            Err(error) if error.code() == Some(Code::UnknownOrder) => {
-                (error, "it was not decided in time; the store knows no such order")
-            }
-            Err(error) => (error, "whether it was bought is unknown; ask again with the same --key"),
+            Err(error) => error,
         },
-        Err(error) => (
-            error.clone(),
-            "whether it was bought is unknown; ask again with the same --key",
-        ),
+        Err(error) => error,
     };
-    still_unknown(order, last.ok(), &heard, sentence, out)
-}
-
-fn still_unknown(
-    order: OrderId,
-    last: Option<Response>,
-    heard: &ClientError,
-    sentence: &str,
-    out: &Output,
-) -> Result<Exit, Error> {
+    let sentence = match error.code() {
+        Some(Code::UnknownOrder) => "the order was not decided in time and the store does not know it",
+        _ => "whether the book was bought is unknown; repeat the command with the same --key",
+    };
     if out.is_json() {
-        let named = last.filter(|answer| {
+        let problem_of_order = last.filter(|answer| {
             matches!(answer.parse::<Receipt>(), Err(ClientError::Problem(problem)) if problem.order == Some(order))
         });
-        match named {
+        match problem_of_order {
             Some(answer) => {
                 out.verbatim(&answer)?;
             }
             None => out.json(&Problem::new(Code::DeadlineExceeded, sentence).with_order(Some(order)))?,
         }
     }
-    output::complain(&format!("{sentence} ({heard})\n  order  {order}"));
+    output::print_error(&format!("{sentence} ({error})\n  order  {order}"));
     Ok(Exit::Unavailable)
 }
 
@@ -100,13 +83,12 @@ pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output)
         Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer::<Book>(&answer, browse::book),
         Resolution::NotApplied(Err(error)) => Err(error.into()),
         Resolution::Unknown(last) => {
-            let heard = match last {
-                Ok(answer) => answer.parse::<Book>().err(),
-                Err(error) => Some(error),
-            };
-            let heard = heard.map_or_else(String::new, |error| format!(" ({error})"));
-            output::complain(&format!(
-                "whether the stock was changed is unknown{heard}\n  order  {key}"
+            let reason = last
+                .and_then(|answer| answer.parse::<Book>())
+                .err()
+                .map_or_else(String::new, |error| format!(" ({error})"));
+            output::print_error(&format!(
+                "whether the stock was changed is unknown{reason}\n  order  {key}"
             ));
             Ok(Exit::Unavailable)
         }

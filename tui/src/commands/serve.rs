@@ -1,38 +1,42 @@
-//! One of the services in a process of its own, as `bookstored` would run it: what the autopilot mishandles is the shop that
-//! came with it.
+//! Runs one service in this process, as `bookstored` would. The fault injection starts its services this way, so that it tests
+//! the services of the same build.
 
 use std::ffi::OsString;
 
-use anyhow::anyhow;
-use backend::cli::{Cli, Plan};
+use backend::cli::{Cli, Command};
+use backend::daemon;
 use clap::Parser;
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output::print_error;
 
-/// Serves until it is told to end.
+/// Serves until a signal asks it to end.
 pub(super) fn run(arguments: &[OsString]) -> Exit {
     let program = OsString::from("bookstored");
     let cli = match Cli::try_parse_from([program].iter().chain(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
-            output::complain(&error.to_string());
+            print_error(&error.to_string());
             return Exit::Usage;
         }
     };
-    // Whoever mishandles the services may be killed, too, and nobody would end them.
+    // If the parent is killed, it cannot end its services.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let served = cli.role.plan().and_then(|plan| match plan {
-        Plan::Serve(services) => {
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-            runtime.block_on(backend::run(services))
+    let served = match cli.command {
+        Command::Serve(services) => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(daemon::run(services)),
+            Err(error) => Err(error.into()),
+        },
+        Command::Store(_) => {
+            print_error("this role is a command, not a service; run it with bookstored");
+            return Exit::Usage;
         }
-        Plan::Work(_) => Err(anyhow!("that is none of the services")),
-    });
+    };
     match served {
         Ok(()) => Exit::Done,
         Err(error) => {
-            output::complain(&format!("{error:#}"));
+            print_error(&format!("{error:#}"));
             Exit::Unavailable
         }
     }

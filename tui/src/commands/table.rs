@@ -5,38 +5,38 @@ use std::borrow::Cow;
 use common::text;
 use unicode_width::UnicodeWidthStr;
 
-/// On which side of its column a cell stands.
+use crate::format;
+
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum Align {
     Left,
     Right,
 }
 
-/// A table with a head. Every cell is cleaned on its way in.
+/// A table with a header row. Every cell is sanitized.
 #[derive(Debug)]
 pub(super) struct Table {
-    sides: Vec<Side>,
+    aligns: Vec<Align>,
     rows: Vec<Vec<String>>,
 }
 
 impl Table {
-    /// With these columns.
-    pub(super) fn new<const N: usize>(columns: [(&str, Side); N]) -> Self {
+    pub(super) fn new<const N: usize>(columns: [(&str, Align); N]) -> Self {
         Self {
-            sides: columns.iter().map(|(_, side)| *side).collect(),
+            aligns: columns.iter().map(|(_, align)| *align).collect(),
             rows: vec![columns.iter().map(|(name, _)| (*name).to_owned()).collect()],
         }
     }
 
-    /// Adds a row.
     pub(super) fn row<const N: usize>(&mut self, cells: &[Cow<'_, str>; N]) {
         self.rows
             .push(cells.iter().map(|cell| text::sanitize(cell).into_owned()).collect());
     }
 
-    /// The lines, without a line end after the last.
+    /// The table's lines, without a final line break.
     pub(super) fn render(&self) -> String {
-        let widths: Vec<usize> = (0..self.sides.len())
+        let widths: Vec<usize> = (0..self.aligns.len())
             .map(|column| {
                 let cells = self.rows.iter().filter_map(|row| row.get(column));
                 cells.map(|cell| cell.width()).max().unwrap_or(0)
@@ -47,23 +47,18 @@ impl Table {
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .zip(&self.sides)
-            .map(|((cell, width), side)| {
-                let blank = " ".repeat(width.saturating_sub(cell.width()));
-                match side {
-                    Side::Left => format!("{cell}{blank}"),
-                    Side::Right => format!("{blank}{cell}"),
-                }
+        let cells = row.iter().zip(widths).zip(&self.aligns);
+        let cells: Vec<String> = cells
+            .map(|((cell, width), align)| match align {
+                Align::Left => format::align_left(cell, *width, ""),
+                Align::Right => format::align_right(cell, *width, ""),
             })
             .collect();
         cells.join("  ").trim_end().to_owned()
     }
 }
 
-/// Names and values, one pair a line, the values aligned and cleaned.
+/// One name and value a line; values are aligned and sanitized.
 pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
     let width = pairs.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
     let lines: Vec<String> = pairs
@@ -78,8 +73,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_align_by_what_is_seen_and_hostile_cells_stay_in_their_line() {
-        let mut table = Table::new([("ITEM", Side::Right), ("TITLE", Side::Left), ("STOCK", Side::Right)]);
+    fn columns_align_by_display_width_and_control_characters_do_not_break_lines() {
+        let mut table = Table::new([("ITEM", Align::Right), ("TITLE", Align::Left), ("STOCK", Align::Right)]);
         table.row(&["1".into(), "戰爭".into(), "400".into()]);
         table.row(&["12".into(), "a\nb\u{1b}[2J".into(), "0".into()]);
         assert_eq!(

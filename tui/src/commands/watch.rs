@@ -1,76 +1,35 @@
-//! Following the stock as it moves. The connection is opened again for ever; no change is shown twice or left out.
+//! `bookstore watch`: prints stock changes as they happen, and reconnects until a signal ends it.
 
-use std::convert::Infallible;
-
-use common::client::{EventStream, ShopClient, ShopEvent};
+use common::Seq;
+use common::client::{ShopClient, ShopEvent, StreamItem};
 use common::wire::StockEvent;
-use common::{Seq, StoreId};
 
+use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::{Error, Exit};
-use common::backoff::Backoff;
-
-/// What is known between connections.
-struct Place {
-    /// Go on after this entry; from the present where nothing was seen yet.
-    after: Option<Seq>,
-    store: Option<StoreId>,
-}
 
 pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> Result<Exit, Error> {
-    let mut place = Place { after, store: None };
-    let mut backoff = Backoff::RECONNECT;
+    let mut stream = shop.follow_events(after);
     loop {
-        let lost = match shop.events(place.after).await {
-            Ok(events) => match follow(events, &mut place, out, &mut backoff).await {
-                Ok(never) => match never {},
-                Err(Error::Client(error)) => error,
-                Err(error) => return Err(error),
-            },
-            Err(error) => error,
-        };
-        let pause = backoff.next_delay();
-        output::tell(&format!(
-            "{}; trying again in {} ms",
-            output::explain(&lost),
-            pause.as_millis()
-        ));
-        tokio::time::sleep(pause).await;
-    }
-}
-
-async fn follow(
-    mut events: EventStream<ShopEvent>,
-    place: &mut Place,
-    out: &Output,
-    backoff: &mut Backoff,
-) -> Result<Infallible, Error> {
-    backoff.reset();
-    let hello = events.hello();
-    let another = place.store.is_some_and(|store| store != hello.store);
-    place.store = Some(hello.store);
-    if another || place.after.is_none() {
-        place.after = Some(hello.seq);
-    }
-    print(out, &hello, || format!("live at {}", hello.seq))?;
-    loop {
-        match events.next().await? {
-            ShopEvent::Stock(moved) => {
-                place.after = Some(moved.seq);
-                print(out, &moved, || movement(&moved))?;
+        match stream.next().await {
+            StreamItem::Connecting { .. } => {}
+            StreamItem::Connected { hello, .. } => print(out, &hello, || format!("live at {}", hello.seq))?,
+            StreamItem::Event(ShopEvent::Stock(change)) => print(out, &change, || stock_line(&change))?,
+            StreamItem::Event(ShopEvent::Resync(resync)) => {
+                print(out, &resync, || format!("changes up to {} were left out", resync.seq))?;
             }
-            ShopEvent::Resync(resync) => {
-                place.after = Some(resync.seq);
-                print(out, &resync, || format!("changes were left out up to {}", resync.seq))?;
-            }
-            ShopEvent::Upstream(source) => {
-                let words = if source.live {
-                    "the store is back"
+            StreamItem::Event(ShopEvent::Upstream(upstream)) => print(out, &upstream, || {
+                let state = if upstream.live {
+                    "available again"
                 } else {
-                    "the store is away"
+                    "unavailable"
                 };
-                print(out, &source, || words.to_owned())?;
-            }
+                format!("the catalog is {state}")
+            })?,
+            StreamItem::Disconnected { error, retry_in, .. } => output::print_note(&format!(
+                "{}; trying again in {} ms",
+                output::explain(&error),
+                retry_in.as_millis()
+            )),
         }
     }
 }
@@ -84,9 +43,9 @@ fn print(out: &Output, data: &impl serde::Serialize, plain: impl FnOnce() -> Str
     output::write_line(line.as_bytes())
 }
 
-fn movement(moved: &StockEvent) -> String {
+fn stock_line(change: &StockEvent) -> String {
     format!(
         "{}  item {:>6}  stock {:>6}  {:+}",
-        moved.at, moved.item, moved.stock, moved.change
+        change.at, change.item, change.stock, change.change
     )
 }

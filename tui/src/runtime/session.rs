@@ -1,4 +1,4 @@
-//! One visit: the loop itself.
+//! The event loop of one session.
 
 use std::io;
 use std::time::Duration;
@@ -9,100 +9,104 @@ use futures::future::{BoxFuture, pending};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::{Error, Left, Opened, Opening};
+use super::effects::EffectRunner;
+use super::{Error, ExitReason, Opened, Opening};
 use crate::app::{App, Screen, update};
-use crate::effect::{Effect, Runner};
-use crate::event::Event;
-use crate::message::{Message, Now, What};
-use crate::terminal::{Signal, Signals, Stage, panicked};
-use crate::theme::Look;
-use crate::ui::{self, Pane};
+use crate::effect::Effect;
+use crate::input::InputEvent;
+use crate::message::{Event, Message, Now};
+use crate::terminal::{Signal, Signals, TerminalBackend, panicked};
+use crate::theme::Appearance;
+use crate::ui::{self, ScreenView};
 
-/// The shortest time between two frames.
-const FRAME: Duration = Duration::from_millis(33);
-/// How often the autopilot's screen is asked whether it changed: charts move ten times a second.
-const PANE_POLL: Duration = Duration::from_millis(100);
+/// The shortest time between two frames: 30 frames per second.
+const FRAME_INTERVAL: Duration = Duration::from_millis(33);
+/// How often the autopilot's view is checked for changes, which is how often its charts move.
+const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The shortest time between two ticks, whatever the state asks for.
-const TICK_MIN: Duration = Duration::from_millis(10);
-/// How many messages are taken in before a frame, so that a flood cannot keep the screen still.
+const TICK_INTERVAL_MIN: Duration = Duration::from_millis(10);
+/// The most events handled before a frame, so that a flood of them cannot stop the drawing.
 const BATCH_MAX: usize = 8_192;
 
-/// A shop that is open.
+/// The event loop, with everything it owns.
 pub(super) struct Session<S> {
-    stage: S,
+    terminal: S,
     app: App,
-    look: Look,
-    pane: Option<Box<dyn Pane + Send>>,
-    runner: Runner,
-    /// Says when the shop's own store closed for good.
-    ended: Option<watch::Receiver<Option<String>>>,
-    began: Instant,
+    appearance: Appearance,
+    autopilot_view: Option<Box<dyn ScreenView + Send>>,
+    runner: EffectRunner,
+    /// Changes when the local store is closed for good.
+    store_closed: Option<watch::Receiver<Option<String>>>,
+    started: Instant,
     next_frame: Instant,
-    /// When the autopilot's screen is asked next whether it changed.
-    next_pane_poll: Instant,
+    /// When the autopilot's view is checked next for changes.
+    next_view_poll: Instant,
     last_tick: Instant,
-    leaving: Option<Left>,
+    exit: Option<ExitReason>,
     suspending: bool,
 }
 
-impl<S: Stage> Session<S> {
-    pub(super) fn new(stage: S, app: App, look: Look, runner: Runner) -> Self {
+impl<S: TerminalBackend> Session<S> {
+    pub(super) fn new(terminal: S, app: App, appearance: Appearance, runner: EffectRunner) -> Self {
         let now = Instant::now();
         Self {
-            stage,
+            terminal,
             app,
-            look,
-            pane: None,
+            appearance,
+            autopilot_view: None,
             runner,
-            ended: None,
-            began: now,
+            store_closed: None,
+            started: now,
             next_frame: now,
-            next_pane_poll: now,
+            next_view_poll: now,
             last_tick: now,
-            leaving: None,
+            exit: None,
             suspending: false,
         }
     }
 
-    /// The shop is open.
+    /// Takes over the opened shop.
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
-        self.take_in(What::Opened {
+        self.handle(Event::ShopOpened {
             autopilot: opened.has_autopilot(),
             url: opened.shop.url().to_owned(),
-            place: opened.place,
+            store_name: opened.store_name,
         })?;
         for notice in opened.notices {
-            self.take_in(What::Notice(notice))?;
+            self.handle(Event::Notice(notice))?;
         }
-        self.pane = opened.autopilot;
-        self.ended = opened.ended;
+        self.autopilot_view = opened.autopilot;
+        self.store_closed = opened.store_closed;
         self.runner.open(opened.shop);
-        let ended = self.ended.as_mut().and_then(|ended| ended.borrow_and_update().clone());
-        ended.map_or(Ok(()), |why| self.take_in(What::StoreEnded(why)))
+        let closed = self
+            .store_closed
+            .as_mut()
+            .and_then(|closed| closed.borrow_and_update().clone());
+        closed.map_or(Ok(()), |reason| self.handle(Event::StoreClosed(reason)))
     }
 
-    /// Gives the terminal back, then waits for what is being written down.
+    /// Restores the terminal, then waits for records that are being written.
     pub(super) async fn close(self) {
-        drop(self.stage);
-        self.runner.finish().await;
+        drop(self.terminal);
+        self.runner.shut_down().await;
     }
 
-    /// Shows the first frame and lives until it is left.
-    pub(super) async fn live_on(
+    /// Draws the first frame and runs until the exit.
+    pub(super) async fn run(
         &mut self,
-        mut input: mpsc::Receiver<io::Result<Event>>,
-        mut inbox: mpsc::Receiver<What>,
+        mut input: mpsc::Receiver<io::Result<InputEvent>>,
+        mut events: mpsc::Receiver<Event>,
         mut opening: Opening,
         mut signals: Signals,
-        mut leave: BoxFuture<'static, ()>,
-    ) -> Result<Left, Error> {
-        // The first frame waits for nobody.
-        self.measure()?;
+        mut exit_when: BoxFuture<'static, ()>,
+    ) -> Result<ExitReason, Error> {
+        // The first frame waits for no answer.
+        self.update_size()?;
         self.draw()?;
-        self.take_in(What::Started)?;
+        self.handle(Event::Started)?;
         loop {
-            if let Some(left) = self.leaving {
-                return Ok(left);
+            if let Some(reason) = self.exit {
+                return Ok(reason);
             }
             if self.suspending {
                 self.suspend().await?;
@@ -113,35 +117,34 @@ impl<S: Stage> Session<S> {
             let wake = self.next_wake();
             tokio::select! {
                 event = input.recv() => match event {
-                    Some(event) => self.take_in(What::Input(event?))?,
-                    // Nobody is there any more.
-                    None => return Ok(Left::HungUp),
+                    Some(event) => self.handle(Event::Input(event?))?,
+                    None => return Ok(ExitReason::HungUp),
                 },
-                Some(what) = inbox.recv() => self.take_in(what)?,
-                () = tokio::time::sleep_until(wake) => self.woke()?,
+                Some(event) = events.recv() => self.handle(event)?,
+                () = tokio::time::sleep_until(wake) => self.on_wake()?,
                 signal = signals.next() => match signal {
-                    Signal::Leave => return Ok(Left::Interrupted),
-                    Signal::HungUp => return Ok(Left::HungUp),
-                    Signal::Continued => self.come_back()?,
+                    Signal::Exit => return Ok(ExitReason::Interrupted),
+                    Signal::HungUp => return Ok(ExitReason::HungUp),
+                    Signal::Continued => self.resume()?,
                 },
                 opened = &mut opening => {
                     opening = pending().boxed();
                     self.open(opened?)?;
                 }
-                why = closing(&mut self.ended) => self.take_in(What::StoreEnded(why))?,
-                () = &mut leave => return Ok(Left::Done),
+                reason = store_closed(&mut self.store_closed) => self.handle(Event::StoreClosed(reason))?,
+                () = &mut exit_when => return Ok(ExitReason::Completed),
                 () = panicked() => return Err(Error::Panicked),
             }
             for _ in 0..BATCH_MAX {
-                let Ok(what) = inbox.try_recv() else { break };
-                self.take_in(what)?;
+                let Ok(event) = events.try_recv() else { break };
+                self.handle(event)?;
             }
             for _ in 0..BATCH_MAX {
                 let Ok(event) = input.try_recv() else {
                     break;
                 };
-                self.take_in(What::Input(event?))?;
-                if self.leaving.is_some() || self.suspending {
+                self.handle(Event::Input(event?))?;
+                if self.exit.is_some() || self.suspending {
                     break;
                 }
             }
@@ -150,129 +153,133 @@ impl<S: Stage> Session<S> {
 
     fn now(&self) -> Now {
         Now {
-            elapsed: self.began.elapsed(),
+            elapsed: self.started.elapsed(),
             wall: Timestamp::now(),
         }
     }
 
-    /// Lets something happen.
-    fn take_in(&mut self, what: What) -> Result<(), Error> {
-        self.app.spare_key.get_or_insert_with(OrderId::generate);
+    /// Applies an event and carries out its effects.
+    fn handle(&mut self, event: Event) -> Result<(), Error> {
+        self.app.orders.spare_id.get_or_insert_with(OrderId::generate);
         let now = self.now();
-        let mut flew = false;
-        for effect in update(&mut self.app, Message { now, what }) {
+        let mut changes_autopilot = false;
+        for effect in update(&mut self.app, Message { now, event }) {
             match effect {
-                Effect::Leave => self.leaving = Some(Left::Quietly),
-                Effect::Quit => self.leaving = Some(Left::Interrupted),
+                Effect::Exit(reason) => self.exit = Some(reason),
                 Effect::Suspend => self.suspending = true,
-                Effect::Redraw => self.stage.wipe()?,
-                Effect::Copy(text) => self.stage.copy(&text)?,
-                Effect::Fly(command) => {
-                    if let Some(pane) = &mut self.pane {
-                        pane.run(command);
+                Effect::Redraw => self.terminal.clear()?,
+                Effect::Copy(text) => self.terminal.copy(&text)?,
+                Effect::AutopilotCommand(command) => {
+                    if let Some(view) = &mut self.autopilot_view {
+                        view.run(command);
                     }
-                    flew = true;
+                    changes_autopilot = true;
                 }
                 effect => self.runner.run(effect),
             }
         }
-        if flew { self.look_at_pane() } else { Ok(()) }
+        if changes_autopilot {
+            self.update_run_status()
+        } else {
+            Ok(())
+        }
     }
 
-    /// Takes in what the autopilot does now.
-    fn look_at_pane(&mut self) -> Result<(), Error> {
-        match self.pane.as_ref().map(|pane| pane.flight()) {
-            Some(flight) if flight != self.app.flight => self.take_in(What::Flight(flight)),
+    /// Reports a changed state of the run to the app.
+    fn update_run_status(&mut self) -> Result<(), Error> {
+        match self.autopilot_view.as_ref().map(|view| view.status()) {
+            Some(status) if status != self.app.autopilot.status => self.handle(Event::AutopilotChanged(status)),
             _ => Ok(()),
         }
     }
 
     /// Draws a frame.
     fn draw(&mut self) -> Result<(), Error> {
-        self.measure()?;
+        self.update_size()?;
         let now = Instant::now();
-        self.next_frame = now + FRAME;
-        // A frame tells of the moment it is drawn in, not of the last message.
+        self.next_frame = now + FRAME_INTERVAL;
+        // A frame shows the time at which it is drawn, not that of the last event.
         self.app.now = self.now();
         self.app.dirty = false;
-        let (app, look) = (&self.app, &self.look);
-        let pane = self.pane.as_deref_mut();
-        let mut view = None;
-        self.stage.draw(|frame| view = Some(ui::draw(frame, app, look, pane)))?;
-        match view {
-            Some(view) => self.take_in(What::Drawn(view)),
+        let (app, appearance) = (&self.app, &self.appearance);
+        let view = self.autopilot_view.as_deref_mut();
+        let mut layout = None;
+        self.terminal
+            .draw(|frame| layout = Some(ui::draw(frame, app, appearance, view)))?;
+        match layout {
+            Some(layout) => self.handle(Event::FrameDrawn(layout)),
             None => Ok(()),
         }
     }
 
     fn next_wake(&self) -> Instant {
-        // An hour, for want of "never".
+        // One hour stands for "never".
         let mut wake = Instant::now() + Duration::from_secs(3_600);
-        if let Some(at) = self.app.wake_at() {
-            wake = wake.min((self.began + at).max(self.last_tick + TICK_MIN));
+        if let Some(at) = self.app.next_wake() {
+            wake = wake.min((self.started + at).max(self.last_tick + TICK_INTERVAL_MIN));
         }
         if self.app.dirty {
             wake = wake.min(self.next_frame);
         }
-        if self.shows_pane() {
-            wake = wake.min(self.next_pane_poll);
+        if self.shows_autopilot() {
+            wake = wake.min(self.next_view_poll);
         }
         wake
     }
 
-    fn shows_pane(&self) -> bool {
-        self.app.screen == Screen::Autopilot && self.pane.is_some()
+    fn shows_autopilot(&self) -> bool {
+        self.app.screen == Screen::Autopilot && self.autopilot_view.is_some()
     }
 
-    fn woke(&mut self) -> Result<(), Error> {
-        if self.shows_pane() && Instant::now() >= self.next_pane_poll {
-            self.next_pane_poll = Instant::now() + PANE_POLL;
-            self.look_at_pane()?;
-            self.app.dirty |= self.pane.as_mut().is_some_and(|pane| pane.changed());
+    fn on_wake(&mut self) -> Result<(), Error> {
+        if self.shows_autopilot() && Instant::now() >= self.next_view_poll {
+            self.next_view_poll = Instant::now() + VIEW_POLL_INTERVAL;
+            self.update_run_status()?;
+            self.app.dirty |= self.autopilot_view.as_mut().is_some_and(|view| view.has_changed());
         }
-        let due = self.app.wake_at().is_some_and(|at| at <= self.began.elapsed());
+        let due = self.app.next_wake().is_some_and(|at| at <= self.started.elapsed());
         if due {
             self.last_tick = Instant::now();
-            self.take_in(What::Tick)?;
+            self.handle(Event::Tick)?;
         }
         Ok(())
     }
 
     async fn suspend(&mut self) -> Result<(), Error> {
         self.suspending = false;
-        self.stage.suspend().await?;
+        self.terminal.suspend().await?;
         self.app.dirty = true;
-        self.measure()
+        self.update_size()
     }
 
-    fn come_back(&mut self) -> Result<(), Error> {
-        self.stage.retake()?;
+    fn resume(&mut self) -> Result<(), Error> {
+        self.terminal.reacquire()?;
         self.app.dirty = true;
-        self.measure()
+        self.update_size()
     }
 
-    /// Takes in the terminal's size.
-    fn measure(&mut self) -> Result<(), Error> {
-        let (columns, rows) = self.stage.size()?;
+    /// Reports a changed size of the terminal to the app.
+    fn update_size(&mut self) -> Result<(), Error> {
+        let (columns, rows) = self.terminal.size()?;
         if (columns, rows) == self.app.size {
             return Ok(());
         }
-        self.take_in(What::Input(Event::Resized { columns, rows }))
+        self.handle(Event::Input(InputEvent::Resized { columns, rows }))
     }
 }
 
-/// Waits until the shop's own store closed for good.
-async fn closing(ended: &mut Option<watch::Receiver<Option<String>>>) -> String {
+/// Waits until the local store is closed for good; returns the reason.
+async fn store_closed(closed: &mut Option<watch::Receiver<Option<String>>>) -> String {
     loop {
-        let Some(receiver) = ended else {
+        let Some(receiver) = closed else {
             return pending().await;
         };
         if receiver.changed().await.is_err() {
-            *ended = None;
+            *closed = None;
             continue;
         }
-        if let Some(why) = receiver.borrow_and_update().clone() {
-            return why;
+        if let Some(reason) = receiver.borrow_and_update().clone() {
+            return reason;
         }
     }
 }

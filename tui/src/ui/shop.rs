@@ -1,18 +1,18 @@
-//! The shop's screen: as many of its three panes as there is room for.
+//! The shop's screen: topics, books and one book, as many panes as fit.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::canvas::Canvas;
 use super::{books, detail};
-use crate::app::{Focus, Room, Target};
+use crate::app::{Breakpoint, Focus, Target};
 use crate::format;
 
-/// Draws it.
+/// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let focus = canvas.app.focus;
-    match (canvas.app.room(), focus) {
-        (Room::Three, _) => {
+    let focus = canvas.app.shop.focus;
+    match (canvas.app.breakpoint(), focus) {
+        (Breakpoint::ThreePanes, _) => {
             let wide = area.width >= 150;
             let (left, right) = if wide { (30, 48) } else { (25, 36) };
             let [left, middle, right] =
@@ -22,12 +22,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
             books::draw(canvas, middle);
             detail::draw(canvas, right);
         }
-        (Room::Two, Focus::Topics | Focus::Books) => {
+        (Breakpoint::TwoPanes, Focus::Topics | Focus::Books) => {
             let [left, right] = Layout::horizontal([Constraint::Length(27), Constraint::Min(40)]).areas(area);
             topics(canvas, left);
             books::draw(canvas, right);
         }
-        (Room::Two, Focus::Detail) => {
+        (Breakpoint::TwoPanes, Focus::Detail) => {
             let [left, right] = Layout::horizontal([Constraint::Min(40), Constraint::Length(38)]).areas(area);
             books::draw(canvas, left);
             detail::draw(canvas, right);
@@ -41,45 +41,36 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 fn topics(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let focused = app.focus == Focus::Topics && app.overlays.is_empty();
-    let remark = canvas.reading(&app.shop.topics);
-    let inner = canvas.panel(area, "Topics", &remark, focused);
-    canvas.place(area, Target::Pane(Focus::Topics));
+    let focused = app.shop.focus == Focus::Topics && app.overlays.is_empty();
+    let corner = canvas.load_status(&app.shop.topics);
+    let inner = canvas.panel(area, "Topics", &corner, focused);
+    canvas.add_target(area, Target::Pane(Focus::Topics));
     let topics = app.shop.topics.value.as_deref().unwrap_or_default();
     let rows = usize::from(inner.height);
-    let window = app.view.topics.around(app.shop.topic, rows, topics.len());
-    canvas.view.topics = window;
-    let empty = topics
-        .is_empty()
-        .then_some("There are no books here yet. r asks again.");
-    if canvas.instead(inner, &app.shop.topics, empty) {
+    let window = app.layout.topics.around(app.shop.topic, rows, topics.len());
+    canvas.layout.topics = window;
+    let empty = topics.is_empty().then_some("The store has no books yet. r asks again.");
+    if canvas.placeholder(inner, &app.shop.topics, empty) {
         return;
     }
-    let old = app.shop.topics.is_failed();
+    let stale = app.shop.topics.is_failed();
     let visible = topics.iter().enumerate().skip(window.first);
-    for (row, (index, topic)) in (inner.y..inner.bottom()).zip(visible) {
+    for (row, (index, topic)) in inner.rows().zip(visible) {
         let selected = index == app.shop.topic;
-        let count = format::grouped(topic.books);
+        let count = format::thousands(topic.books);
         let room = usize::from(inner.width).saturating_sub(format::width(&count) + 4);
-        let style = match (selected, old) {
+        let style = match (selected, stale) {
             (true, _) => palette.selected,
             (false, true) => palette.dim,
             (false, false) => palette.text,
         };
-        let place = Rect {
-            y: row,
-            height: 1,
-            ..inner
-        };
+        let name = format::align_left(&topic.display_name, room, canvas.glyphs().ellipsis);
         let line = Line::from(vec![
             canvas.marker(selected, focused),
-            Span::styled(
-                format!(" {} ", format::left(&topic.shown, room, canvas.glyphs().ellipsis)),
-                style,
-            ),
+            Span::styled(format!(" {name} "), style),
             Span::styled(count, palette.dim),
         ]);
-        canvas.line(place, &line);
-        canvas.place(place, Target::Topic(index));
+        canvas.line(row, &line);
+        canvas.add_target(row, Target::Topic(index));
     }
 }

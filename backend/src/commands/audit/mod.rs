@@ -1,9 +1,8 @@
-//! `bookstored audit`: one pass over a store's ledger, which must lead to the store's books, step by step.
+//! `bookstored audit`: replays a store's ledger by the rules of a ledger and compares the result with the store's books.
 //!
 //! It changes nothing. Memory: each book once, and 16 bytes for each order.
 
 mod report;
-mod rules;
 mod verifier;
 
 use std::process::ExitCode;
@@ -20,18 +19,18 @@ use super::progress::Progress;
 use crate::store::{self, Difference, Inspection, Store};
 
 /// Entries read at once.
-const PAGE: usize = 10_000;
+const PAGE_ENTRIES: usize = 10_000;
 
 impl Audit {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let store = self.store.url()?;
-        let proven = prove(&store)?;
+        let url = self.store.url()?;
+        let report = audit(&url)?;
         if self.json {
-            tell(&proven.json(&store).to_string())?;
+            tell(&report.json(&url).to_string())?;
         } else {
-            tell(&proven.text(&store))?;
+            tell(&report.text(&url))?;
         }
-        Ok(if proven.is_clean() {
+        Ok(if report.is_clean() {
             ExitCode::SUCCESS
         } else {
             ExitCode::FAILURE
@@ -39,70 +38,87 @@ impl Audit {
     }
 }
 
-/// Proves a store, or says what is wrong with it.
-pub(super) fn prove(url: &store::Url) -> Result<AuditReport, store::Error> {
+/// Audits a store. Damage is a violation; an error means that the store could not be opened or reached.
+pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     let opening = Progress::waiting(format!("opening {url}"));
     let inspection = match store::inspect(url) {
-        Err(error) if error.is_damage() => return Ok(AuditReport::damaged(&error)),
+        Err(error) if error.is_damage() => {
+            let mut verifier = Verifier::new(Seq::ZERO);
+            verifier.add(Violation::damage(&error));
+            return Ok(verifier.finish(Vec::new()));
+        }
         inspection => inspection?,
     };
     drop(opening);
+    let mut verifier = Verifier::new(inspection.checkpoint.head);
+    replay(&mut verifier, &inspection)?;
     let Inspection {
         store,
-        checkpoint: noted,
-        checkpoint_seq: at,
+        checkpoint_seq,
         remarks,
         edits,
+        ..
     } = inspection;
-    let mut proof = Verifier::new(noted.head);
-    let progress = Progress::counting("auditing entries", noted.head.0);
-    if at == Seq::ZERO {
-        proof.compare(&noted.books, at);
+    for Difference { location, file, ledger } in edits {
+        let text = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
+        verifier.add(Violation::at(checkpoint_seq, text));
     }
-    let mut after = Seq::ZERO;
-    while after < noted.head {
-        let entries = match store.read(after, PAGE) {
+    check_duplicates(&mut verifier, &*store)?;
+    Ok(verifier.finish(remarks))
+}
+
+/// Replays the ledger up to the head found first: other processes may append meanwhile.
+fn replay(verifier: &mut Verifier, inspection: &Inspection) -> Result<(), store::Error> {
+    let Inspection {
+        store,
+        checkpoint,
+        checkpoint_seq,
+        ..
+    } = inspection;
+    let progress = Progress::counting("auditing entries", checkpoint.head.0);
+    if *checkpoint_seq == Seq::ZERO {
+        verifier.check_books(&checkpoint.books, *checkpoint_seq);
+    }
+    let mut last = Seq::ZERO;
+    while last < checkpoint.head {
+        let entries = match store.read(last, PAGE_ENTRIES) {
             Err(error) if error.is_damage() => {
-                proof.violate(Violation::damage(&error));
-                break;
+                verifier.add(Violation::damage(&error));
+                return Ok(());
             }
             entries => entries?,
         };
-        // A store that others write to may have gone on.
-        let entries = entries.into_iter().filter(|entry| entry.seq <= noted.head);
-        let before = after;
-        for entry in entries {
-            after = entry.seq;
-            proof.take(&entry);
+        let before = last;
+        for entry in entries.into_iter().filter(|entry| entry.seq <= checkpoint.head) {
+            last = entry.seq;
+            verifier.apply(&entry);
             progress.add(1);
-            if entry.seq == at {
-                proof.compare(&noted.books, at);
+            if entry.seq == *checkpoint_seq {
+                verifier.check_books(&checkpoint.books, *checkpoint_seq);
             }
         }
-        if after <= before {
-            let missing = format!("the ledger ends here, before the entry {}", noted.head);
-            proof.violate(Violation::at(after, missing));
-            break;
+        if last <= before {
+            let text = format!("the ledger ends here, before entry {}", checkpoint.head);
+            verifier.add(Violation::at(last, text));
+            return Ok(());
         }
     }
-    for Difference { location, file, ledger } in edits {
-        let what = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
-        proof.violate(Violation::at(at, what));
-    }
-    finish(proof, &*store, remarks)
+    Ok(())
 }
 
-/// The last check needs all entries; who doubled an order is looked up only where somebody did.
-fn finish(mut proof: Verifier, store: &dyn Store, remarks: Vec<String>) -> Result<AuditReport, store::Error> {
-    let doubled = proof.doubled_orders();
-    let mut after = Seq::ZERO;
-    while !doubled.is_empty() {
-        let entries = store.read(after, PAGE)?;
-        let Some(last) = entries.last() else { break };
-        after = last.seq;
-        for entry in entries {
-            proof.find_double(&doubled, &entry);
+/// A second pass, only for a ledger that decided an order twice.
+fn check_duplicates(verifier: &mut Verifier, store: &dyn Store) -> Result<(), store::Error> {
+    let mut duplicates = verifier.take_duplicates();
+    let mut last = Seq::ZERO;
+    while !duplicates.is_empty() {
+        let entries = store.read(last, PAGE_ENTRIES)?;
+        let Some(entry) = entries.last() else { break };
+        last = entry.seq;
+        for entry in &entries {
+            if let Some(violation) = duplicates.check(entry) {
+                verifier.add(Violation::of(entry, &violation));
+            }
         }
     }
-    Ok(proof.end(remarks))
+    Ok(())
 }

@@ -1,44 +1,67 @@
-//! The outcome of a proof, for people and for programs.
+//! The result of an audit, as text and as JSON.
 
 use std::fmt::{self, Write as _};
 
-use common::{ItemNumber, Seq};
+use common::{Entry, ItemNumber, Kind, Seq};
 
-use super::verifier::Verifier;
 use crate::store;
 
-/// One place where the store does not follow from its ledger.
+/// Violations that are listed; further ones are only counted.
+const LISTED_MAX: usize = 20;
+
+/// One place where the store breaks a rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::commands) struct Violation {
-    /// The entry, where it could be read.
+    /// The entry; absent where the store could not be read.
     pub(super) seq: Option<Seq>,
     item: Option<ItemNumber>,
-    what: String,
+    text: String,
 }
 
 impl Violation {
-    /// About no book in particular.
-    pub(super) fn at(seq: Seq, what: String) -> Self {
-        let seq = Some(seq);
-        Self { seq, item: None, what }
+    /// A violation at an entry that concerns no single book.
+    pub(super) fn at(seq: Seq, text: String) -> Self {
+        Self {
+            seq: Some(seq),
+            item: None,
+            text,
+        }
     }
 
-    /// What cannot even be read; the error says where.
+    /// A part of the store that cannot be read; the error names the place.
     pub(super) fn damage(error: &store::Error) -> Self {
         Self {
             seq: None,
             item: None,
-            what: error.to_string(),
+            text: error.to_string(),
         }
     }
 
-    /// About an entry and its book.
-    pub(super) fn of(seq: Seq, item: ItemNumber, what: String) -> Self {
-        Self {
-            seq: Some(seq),
-            item: Some(item),
-            what,
+    /// A rule that an entry breaks.
+    pub(super) fn of(entry: &Entry, violation: &rules::Violation) -> Self {
+        match violation.rule() {
+            rules::Rule::Sequence => Self::at(entry.seq, violation.to_string()),
+            _ => Self::of_book(entry.seq, entry.item, violation),
         }
+    }
+
+    /// A rule that a book breaks since an entry.
+    pub(super) fn of_book(seq: Seq, item: ItemNumber, violation: &rules::Violation) -> Self {
+        Self {
+            item: Some(item),
+            ..Self::at(seq, violation.to_string())
+        }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let mut json = serde_json::json!({"what": self.text});
+        if let Some(seq) = self.seq {
+            json["seq"] = seq.0.into();
+        }
+        if let Some(item) = self.item {
+            json["item"] = item.get().into();
+        }
+        json
     }
 }
 
@@ -51,46 +74,66 @@ impl fmt::Display for Violation {
             }
             f.write_str(": ")?;
         }
-        f.write_str(&self.what)
+        f.write_str(&self.text)
     }
 }
 
-/// What is counted.
+/// Entries by kind; copies and revenue are those of the sales.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) sold: u64,
     pub(super) copies: u64,
-    pub(super) takings_cents: u64,
+    pub(super) revenue_cents: u64,
     pub(super) refused: u64,
     pub(super) restocked: u64,
     pub(super) set: u64,
     pub(super) withdrawn: u64,
 }
 
-/// What was proved.
-#[derive(Debug)]
+impl Totals {
+    pub(super) fn add(&mut self, entry: &Entry) {
+        match entry.kind {
+            Kind::Sold => {
+                let (quantity, cost) = (entry.quantity.unwrap_or_default(), entry.unit_cost.unwrap_or_default());
+                let revenue = u64::from(quantity) * u64::from(cost.cents());
+                self.sold += 1;
+                self.copies += u64::from(quantity);
+                self.revenue_cents = self.revenue_cents.saturating_add(revenue);
+            }
+            Kind::Refused => self.refused += 1,
+            Kind::Restocked => self.restocked += 1,
+            Kind::Set => self.set += 1,
+            Kind::Withdrawn => self.withdrawn += 1,
+        }
+    }
+}
+
+/// The result of an audit.
+#[derive(Debug, Default)]
 pub(in crate::commands) struct AuditReport {
-    /// The last entry.
+    /// The last entry that was audited.
     pub(in crate::commands) head: Seq,
     /// SHA-256 over the entries, a line of JSON each, as the catalog's `GET /ledger` shows them.
     pub(in crate::commands) digest: String,
     pub(super) books: usize,
     pub(super) totals: Totals,
+    /// What the operator should know, although it breaks no rule.
     pub(super) remarks: Vec<String>,
-    /// The first ones.
+    /// The first ones, at most `LISTED_MAX`.
     pub(super) violations: Vec<Violation>,
+    /// All of them, counted.
     pub(super) violated: u64,
 }
 
 impl AuditReport {
-    /// A store that cannot even be read.
-    pub(super) fn damaged(error: &store::Error) -> Self {
-        let mut proof = Verifier::new(Seq::ZERO);
-        proof.violate(Violation::damage(error));
-        proof.end(Vec::new())
+    pub(super) fn add(&mut self, violation: Violation) {
+        self.violated += 1;
+        if self.violations.len() < LISTED_MAX {
+            self.violations.push(violation);
+        }
     }
 
-    /// Whether nothing is wrong.
+    /// Whether no rule is broken.
     pub(in crate::commands) fn is_clean(&self) -> bool {
         self.violated == 0
     }
@@ -100,12 +143,11 @@ impl AuditReport {
         if self.is_clean() { "clean" } else { "violated" }
     }
 
-    /// For people.
     pub(super) fn text(&self, store: &store::Url) -> String {
         let Totals {
             sold,
             copies,
-            takings_cents,
+            revenue_cents,
             refused,
             restocked,
             set,
@@ -123,7 +165,7 @@ impl AuditReport {
             return text;
         }
         let (entries, books) = (self.head, self.books);
-        let (units, cents) = (takings_cents / 100, takings_cents % 100);
+        let (units, cents) = (revenue_cents / 100, revenue_cents % 100);
         let _ = write!(
             text,
             "\n{entries} entries, {books} books: {sold} sold ({copies} copies for {units}.{cents:02}), {refused} refused, \
@@ -136,22 +178,9 @@ impl AuditReport {
         text
     }
 
-    /// For programs.
     pub(super) fn json(&self, store: &store::Url) -> serde_json::Value {
         let totals = self.totals;
-        let violations = self.violations.iter();
-        let violations: Vec<_> = violations
-            .map(|violation| {
-                let mut json = serde_json::json!({"what": violation.what});
-                if let Some(seq) = violation.seq {
-                    json["seq"] = seq.0.into();
-                }
-                if let Some(item) = violation.item {
-                    json["item"] = item.get().into();
-                }
-                json
-            })
-            .collect();
+        let violations: Vec<_> = self.violations.iter().map(Violation::json).collect();
         serde_json::json!({
             "verdict": self.verdict(), "store": store.to_string(), "entries": self.head, "books": self.books,
             "sold": totals.sold, "copies": totals.copies, "refused": totals.refused, "restocked": totals.restocked,

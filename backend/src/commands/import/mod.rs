@@ -12,10 +12,10 @@ use clap::error::ErrorKind;
 use common::{Seq, StoreId, Timestamp};
 
 use self::summary::Summary;
-use super::StoreArg;
 use super::output::tell;
 use super::progress::Progress;
 use crate::catalog::CatalogDiff;
+use crate::settings::StoreArg;
 use crate::store::catalog_file::{self, CatalogRow};
 use crate::store::{self, EditPolicy, Store, StoreState};
 

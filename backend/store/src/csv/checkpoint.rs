@@ -1,13 +1,13 @@
 //! The catalog file as a checkpoint of the ledger.
 //!
-//! `catalog.csv` is the shopkeeper's to read and to edit; `.catalog.csv` is the store's own copy of what it last wrote
-//! there. The ledger's entries carry no titles, so an edited file cannot be checked against the ledger alone: the copy is
-//! what it is compared with, and what the store goes by when the edit is dropped.
+//! `catalog.csv` is for the shopkeeper to read and edit; `.catalog.csv` is the store's copy of what it last wrote there. The
+//! ledger's entries have no titles, so an edited file is compared with the copy, and the copy is what remains when an edit
+//! is discarded.
 //!
-//! A new content goes through four durable steps: both files under temporary names, the marker in the ledger, both
-//! names. Before the marker the old content counts, after it the new one, and at every moment the content that counts is
-//! whole under one of the four names: [`Catalog::content`] finds it by its digest. A start that has to finish this writes
-//! under a fifth name, so that it may be cut off as well.
+//! New content takes four durable steps: both files under temporary names, the marker in the ledger, both final names.
+//! Before the marker the old content is valid, after it the new one, and at every moment the valid content is whole under
+//! one of the four names: [`CatalogFiles::find_content`] finds it by its digest. A start that finishes an interrupted
+//! replacement writes under a fifth name, so that it may be interrupted as well.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,78 +22,78 @@ use super::segment::Segment;
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error};
 
-/// For the shopkeeper.
-const SHOWN: &str = "catalog.csv";
-/// For the store.
-const KEPT: &str = ".catalog.csv";
-const SHOWN_NEW: &str = "catalog.csv.new";
-const KEPT_NEW: &str = ".catalog.csv.new";
-/// For whoever finishes what was prepared: that must stay until it is in its place.
-const COPY_NEW: &str = "catalog.csv.copy.new";
+/// The file for people.
+const USER_FILE: &str = "catalog.csv";
+/// The store's copy.
+const STORE_COPY: &str = ".catalog.csv";
+const USER_FILE_NEW: &str = "catalog.csv.new";
+const STORE_COPY_NEW: &str = ".catalog.csv.new";
+/// For a start that finishes a replacement: prepared files must stay until they have their final names.
+const INSTALL_NEW: &str = "catalog.csv.copy.new";
 
 /// The catalog files of a store's folder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Catalog<'a> {
+pub(super) struct CatalogFiles<'a> {
     pub(super) disk: &'a dyn Disk,
     pub(super) folder: &'a Path,
 }
 
-impl Catalog<'_> {
-    /// The file that the shopkeeper sees.
+impl CatalogFiles<'_> {
+    /// The path of the file for people.
     pub(super) fn path(&self) -> PathBuf {
-        self.folder.join(SHOWN)
+        self.folder.join(USER_FILE)
     }
 
-    /// The shopkeeper's file as it is now.
-    pub(super) fn shown(&self) -> Result<Option<Vec<u8>>, Error> {
-        self.read(SHOWN)
+    /// The current content of the file for people.
+    pub(super) fn user_file(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.read(USER_FILE)
     }
 
     fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         let path = self.folder.join(name);
-        disk::read_whole(self.disk, &path).map_err(Error::io("read", &path))
+        disk::read_file(self.disk, &path).map_err(Error::io("read", &path))
     }
 
-    /// The content that the ledger's newest marker names, wherever it is.
-    pub(super) fn content(&self, digest: Digest) -> Result<Vec<u8>, Error> {
-        for name in [KEPT, SHOWN, KEPT_NEW, SHOWN_NEW] {
+    /// Finds the content with the digest in the ledger's newest marker.
+    pub(super) fn find_content(&self, digest: Digest) -> Result<Vec<u8>, Error> {
+        for name in [STORE_COPY, USER_FILE, STORE_COPY_NEW, USER_FILE_NEW] {
             if let Some(content) = self.read(name)?.filter(|content| Digest::of(Some(content)) == digest) {
                 return Ok(content);
             }
         }
         Err(Error::Damaged {
-            path: self.folder.join(KEPT),
+            path: self.folder.join(STORE_COPY),
             line: 1,
             why: "neither it nor catalog.csv is the file that the ledger names".to_owned(),
             remedy: "restore both from a backup of the store's folder".to_owned(),
         })
     }
 
-    /// Understands a content of the store's own.
+    /// Parses content that the store wrote.
     pub(super) fn parse(&self, content: &[u8]) -> Result<Vec<CatalogRow>, Error> {
-        Ok(catalog_file::parse(content, &self.folder.join(KEPT))?)
+        Ok(catalog_file::parse(content, &self.folder.join(STORE_COPY))?)
     }
 
-    /// Makes a new content durable under temporary names. Where there is no room for it, nothing is left behind.
+    /// Makes new content durable under temporary names. On a full disk nothing is left behind.
     pub(super) fn prepare(&self, content: &[u8]) -> Result<(), Error> {
-        for name in [SHOWN_NEW, KEPT_NEW] {
+        for name in [USER_FILE_NEW, STORE_COPY_NEW] {
             let path = self.folder.join(name);
-            if let Err(source) = disk::write_whole(self.disk, &path, content) {
-                self.forget()?;
-                return Err(no_room_or("write", path, source));
+            if let Err(source) = disk::write_file(self.disk, &path, content) {
+                self.discard_prepared()?;
+                return Err(write_error(path, source));
             }
         }
         self.sync_folder()
     }
 
-    /// Whether a content is prepared and has not got the shopkeeper's name yet, which is the last step.
+    /// Whether this content is prepared and lacks its last final name.
     pub(super) fn is_prepared(&self, content: &[u8]) -> Result<bool, Error> {
-        Ok(self.read(SHOWN_NEW)?.as_deref() == Some(content))
+        Ok(self.read(USER_FILE_NEW)?.as_deref() == Some(content))
     }
 
-    /// Gives a prepared content its names.
+    /// Renames the prepared files to their final names.
     pub(super) fn publish(&self) -> Result<(), Error> {
-        for (from, to) in [(KEPT_NEW, KEPT), (SHOWN_NEW, SHOWN)] {
+        for (from, to) in [(STORE_COPY_NEW, STORE_COPY), (USER_FILE_NEW, USER_FILE)] {
             let path = self.folder.join(from);
             self.disk
                 .rename(&path, &self.folder.join(to))
@@ -102,36 +102,36 @@ impl Catalog<'_> {
         self.sync_folder()
     }
 
-    /// Drops what was prepared.
-    pub(super) fn forget(&self) -> Result<(), Error> {
-        for name in [SHOWN_NEW, KEPT_NEW, COPY_NEW] {
+    /// Removes files under temporary names.
+    pub(super) fn discard_prepared(&self) -> Result<(), Error> {
+        for name in [USER_FILE_NEW, STORE_COPY_NEW, INSTALL_NEW] {
             let path = self.folder.join(name);
-            disk::remove_if_there(self.disk, &path).map_err(Error::io("remove", &path))?;
+            disk::remove_if_exists(self.disk, &path).map_err(Error::io("remove", &path))?;
         }
         Ok(())
     }
 
-    /// Makes both files hold a content, if one of them does not.
+    /// Writes the content to each of the two files that differs.
     pub(super) fn install(&self, content: &[u8]) -> Result<(), Error> {
-        self.put(content, KEPT)?;
-        self.put(content, SHOWN)?;
-        self.forget()
+        self.install_file(content, STORE_COPY)?;
+        self.install_file(content, USER_FILE)?;
+        self.discard_prepared()
     }
 
-    /// Makes the store's own file hold a content, and leaves the shopkeeper's alone.
-    pub(super) fn keep(&self, content: &[u8]) -> Result<(), Error> {
-        self.put(content, KEPT)?;
-        self.forget()
+    /// Writes the content to the store's copy only.
+    pub(super) fn install_copy(&self, content: &[u8]) -> Result<(), Error> {
+        self.install_file(content, STORE_COPY)?;
+        self.discard_prepared()
     }
 
-    fn put(&self, content: &[u8], name: &str) -> Result<(), Error> {
+    fn install_file(&self, content: &[u8], name: &str) -> Result<(), Error> {
         if self.read(name)?.as_deref() == Some(content) {
             return Ok(());
         }
-        let path = self.folder.join(COPY_NEW);
-        if let Err(source) = disk::write_whole(self.disk, &path, content) {
-            disk::remove_if_there(self.disk, &path).map_err(Error::io("remove", &path))?;
-            return Err(no_room_or("write", path, source));
+        let path = self.folder.join(INSTALL_NEW);
+        if let Err(source) = disk::write_file(self.disk, &path, content) {
+            disk::remove_if_exists(self.disk, &path).map_err(Error::io("remove", &path))?;
+            return Err(write_error(path, source));
         }
         self.disk
             .rename(&path, &self.folder.join(name))
@@ -139,56 +139,56 @@ impl Catalog<'_> {
         self.sync_folder()
     }
 
-    /// Keeps a copy of what somebody else wrote, before it is replaced.
-    pub(super) fn keep_copy(&self, foreign: &[u8]) -> Result<(), Error> {
+    /// Saves a copy of an edited file before it is replaced.
+    pub(super) fn save_edit(&self, edited: &[u8]) -> Result<(), Error> {
         let at = Timestamp::now().to_string().replace(':', "-");
-        let path = self.folder.join(format!("{SHOWN}.edited-{at}"));
-        if let Err(source) = disk::write_whole(self.disk, &path, foreign) {
-            disk::remove_if_there(self.disk, &path).map_err(Error::io("remove", &path))?;
-            return Err(no_room_or("write", path, source));
+        let path = self.folder.join(format!("{USER_FILE}.edited-{at}"));
+        if let Err(source) = disk::write_file(self.disk, &path, edited) {
+            disk::remove_if_exists(self.disk, &path).map_err(Error::io("remove", &path))?;
+            return Err(write_error(path, source));
         }
-        tracing::warn!(copy = %path.display(), "the catalog file was edited by hand; the edit is dropped, a copy is kept");
+        tracing::warn!(copy = %path.display(), "the catalog file was edited by hand; the edit is replaced, and a copy is kept");
         self.sync_folder()
     }
 
-    /// Keeps a note. It is whole or not there: what tells is its checksum, so that nobody waits for the disk.
-    pub(super) fn keep_note(&self, name: &str, note: &[u8]) -> Result<(), Error> {
-        let (path, new) = (self.note(name), self.folder.join(format!(".{name}.note.new")));
+    /// Saves a blob with a checksum, which makes a sync unnecessary: a torn blob reads as missing.
+    pub(super) fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let (path, new) = (self.blob_path(name), self.folder.join(format!(".{name}.note.new")));
         let written = self.disk.create(&new).and_then(|file| {
-            file.write_at(note, 0)?;
-            file.write_at(&crc32c::crc32c(note).to_le_bytes(), note.len() as u64)?;
+            file.write_at(content, 0)?;
+            file.write_at(&crc32c::crc32c(content).to_le_bytes(), content.len() as u64)?;
             self.disk.rename(&new, &path)
         });
         written.map_err(|source| {
-            // What is left of it is replaced by the next one.
-            let _ = disk::remove_if_there(self.disk, &new);
-            no_room_or("write", new, source)
+            // A leftover is replaced by the next blob.
+            let _ = disk::remove_if_exists(self.disk, &new);
+            write_error(new, source)
         })
     }
 
-    /// The note under a name.
-    pub(super) fn kept_note(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let path = self.note(name);
-        let mut note = disk::read_whole(self.disk, &path).map_err(Error::io("read", &path))?;
-        let sum = note.as_mut().and_then(|note| {
-            let sum = *note.last_chunk()?;
-            note.truncate(note.len() - sum.len());
+    /// Reads a blob; `None` if it is missing or torn.
+    pub(super) fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.blob_path(name);
+        let mut content = disk::read_file(self.disk, &path).map_err(Error::io("read", &path))?;
+        let sum = content.as_mut().and_then(|content| {
+            let sum = *content.last_chunk()?;
+            content.truncate(content.len() - sum.len());
             Some(u32::from_le_bytes(sum))
         });
-        Ok(note.filter(|note| sum == Some(crc32c::crc32c(note))))
+        Ok(content.filter(|content| sum == Some(crc32c::crc32c(content))))
     }
 
-    /// The names of files that only a store with a ledger writes.
+    /// The names of files that only a store with a ledger contains.
     pub(super) fn leftovers(&self) -> Result<Vec<String>, Error> {
         let mut names = self.disk.names(self.folder).map_err(Error::io("list", self.folder))?;
         names.retain(|name| {
-            let is_snapshot = name.starts_with('.') && name.ends_with(".note");
-            name == KEPT || is_snapshot || Segment::first_of(name).is_some()
+            let is_blob = name.starts_with('.') && name.ends_with(".note");
+            name == STORE_COPY || is_blob || Segment::first_of(name).is_some()
         });
         Ok(names)
     }
 
-    fn note(&self, name: &str) -> PathBuf {
+    fn blob_path(&self, name: &str) -> PathBuf {
         self.folder.join(format!(".{name}.note"))
     }
 
@@ -199,21 +199,17 @@ impl Catalog<'_> {
     }
 }
 
-/// A failed write: a full disk is a passing thing, anything else is not.
-pub(super) fn no_room_or(operation: &'static str, path: PathBuf, source: io::Error) -> Error {
+/// The error of a failed write, which is transient only if the disk is full.
+pub(super) fn write_error(path: PathBuf, source: io::Error) -> Error {
     if disk::is_full(&source) {
         Error::Full { path, source }
     } else {
-        Error::Io {
-            operation,
-            path,
-            source,
-        }
+        Error::io("write", &path)(source)
     }
 }
 
-/// Where an edited file differs from what the store wrote and from what the ledger says now. The stock of a book that
-/// was sold since is no edit.
+/// The values in an edited file that differ from both the store's copy and the ledger. A stock that only sales have changed
+/// since is not an edit.
 pub(super) fn differences(edited: &[CatalogRow], written: &[CatalogRow], books: &[Book]) -> Vec<Difference> {
     let written = by_item(written);
     let edited = by_item(edited);
@@ -223,16 +219,16 @@ pub(super) fn differences(edited: &[CatalogRow], written: &[CatalogRow], books: 
         match edited.get(item) {
             None => differences.push(Difference {
                 location: format!("book {item}"),
-                file: "that it is gone".to_owned(),
+                file: "no such book".to_owned(),
                 ledger: format!("{:?}", book.title),
             }),
-            Some(listing) => {
+            Some(row) => {
                 let was = written.get(item).map(|written| columns(written)).unwrap_or_default();
                 let now = columns(&CatalogRow {
                     stock: book.stock,
-                    ..(*written.get(item).unwrap_or(listing)).clone()
+                    ..(*written.get(item).unwrap_or(row)).clone()
                 });
-                for (((column, file), (_, was)), (_, ledger)) in columns(listing).into_iter().zip(was).zip(now) {
+                for (((column, file), (_, was)), (_, ledger)) in columns(row).into_iter().zip(was).zip(now) {
                     if file != was && file != ledger {
                         differences.push(Difference {
                             location: format!("book {item}, {column}"),
@@ -244,47 +240,54 @@ pub(super) fn differences(edited: &[CatalogRow], written: &[CatalogRow], books: 
             }
         }
     }
-    for (item, listing) in edited.iter().filter(|(item, _)| !books.contains_key(item)) {
+    for (item, row) in edited.iter().filter(|(item, _)| !books.contains_key(item)) {
         differences.push(Difference {
             location: format!("book {item}"),
-            file: format!("{:?}", listing.title),
-            ledger: "that there is none".to_owned(),
+            file: format!("{:?}", row.title),
+            ledger: "no such book".to_owned(),
         });
     }
     differences
 }
 
-/// An edited catalog with the ledger's stock wherever the stock was not what was edited: nobody meant to undo the sales
-/// since the file was written.
+/// The rows of an edited file; a stock that was not edited becomes the ledger's, so that later sales stay.
 pub(super) fn merged(mut edited: Vec<CatalogRow>, written: &[CatalogRow], books: &[Book]) -> Vec<CatalogRow> {
     let written = by_item(written);
     let stocks: BTreeMap<_, _> = books.iter().map(|book| (book.item, book.stock)).collect();
-    for listing in &mut edited {
-        if let (Some(written), Some(&stock)) = (written.get(&listing.item), stocks.get(&listing.item))
-            && written.stock == listing.stock
+    for row in &mut edited {
+        if let (Some(written), Some(&stock)) = (written.get(&row.item), stocks.get(&row.item))
+            && written.stock == row.stock
         {
-            listing.stock = stock;
+            row.stock = stock;
         }
     }
     edited
 }
 
-fn by_item(listings: &[CatalogRow]) -> BTreeMap<ItemNumber, &CatalogRow> {
-    listings.iter().map(|listing| (listing.item, listing)).collect()
+fn by_item(rows: &[CatalogRow]) -> BTreeMap<ItemNumber, &CatalogRow> {
+    rows.iter().map(|row| (row.item, row)).collect()
 }
 
-fn columns(listing: &CatalogRow) -> Vec<(&'static str, String)> {
+/// The name and the value of each column that can be edited.
+fn columns(row: &CatalogRow) -> Vec<(&'static str, String)> {
+    let CatalogRow {
+        item: _,
+        title,
+        stock,
+        cost,
+        topic,
+        author,
+    } = row;
     vec![
-        ("name", format!("{:?}", listing.title)),
-        ("stock", listing.stock.to_string()),
-        ("cost", listing.cost.to_string()),
-        ("topic", format!("{:?}", listing.topic)),
+        ("name", format!("{title:?}")),
+        ("stock", stock.to_string()),
+        ("cost", cost.to_string()),
+        ("topic", format!("{topic:?}")),
         (
             "author",
-            listing
-                .author
+            author
                 .as_ref()
-                .map_or_else(|| "nobody".to_owned(), |author| format!("{author:?}")),
+                .map_or_else(|| "none".to_owned(), |author| format!("{author:?}")),
         ),
     ]
 }

@@ -1,4 +1,4 @@
-//! What the store needs of a disk, and nothing more: the one seam at which a test can take the power away.
+//! The file operations that the store uses, behind a trait that tests implement to simulate a loss of power.
 
 use std::fmt;
 use std::fs;
@@ -8,42 +8,41 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Files and folders. What was written is safe only after [`File::sync`], a new or changed name only after
+/// Files and folders. Content is durable only after [`File::sync`], a new or changed name only after
 /// [`Disk::sync_folder`].
 pub(super) trait Disk: fmt::Debug + Send + Sync {
     /// Opens a file for reading.
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>>;
     /// Opens a file for reading and writing.
     fn open_to_write(&self, path: &Path) -> io::Result<Arc<dyn File>>;
-    /// Opens an empty file for reading and writing, in place of one that is there.
+    /// Creates or truncates a file and opens it for reading and writing.
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>>;
-    /// Gives a file another name, which no longer names the file that had it.
+    /// Renames a file and replaces the one that had the name.
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
-    /// Takes a file's name away.
     fn remove(&self, path: &Path) -> io::Result<()>;
-    /// The names in a folder, in no order.
+    /// The names in a folder, in any order.
     fn names(&self, folder: &Path) -> io::Result<Vec<String>>;
     /// Makes the names in a folder durable.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
-    /// A clock that only goes forward.
+    /// A monotonic clock.
     fn now(&self) -> Instant;
 }
 
-/// One open file, which keeps its content however it is renamed.
+/// An open file, which a rename does not affect.
 pub(super) trait File: fmt::Debug + Send + Sync {
-    /// Its length in bytes.
+    /// In bytes.
     fn length(&self) -> io::Result<u64>;
-    /// Reads some bytes; none only at the end.
+    /// Reads at least one byte, or none at the end.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    /// Writes all of the bytes; after an error any part of them may be there.
+    /// Writes all bytes; after an error any part of them may be written.
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
     /// Makes content and length durable.
     fn sync(&self) -> io::Result<()>;
-    /// Cuts it to a length.
+    /// Shortens the file to a length in bytes.
     fn truncate(&self, length: u64) -> io::Result<()>;
 }
 
-/// The machine's own disk.
+/// The operating system's file system.
 #[derive(Debug)]
 pub(super) struct Real;
 
@@ -76,7 +75,7 @@ impl Disk for Real {
     }
 
     fn names(&self, folder: &Path) -> io::Result<Vec<String>> {
-        // A name that is no UTF-8 is none of the store's.
+        // The store's own names are UTF-8.
         fs::read_dir(folder)?
             .filter_map(|entry| entry.map(|entry| entry.file_name().into_string().ok()).transpose())
             .collect()
@@ -100,7 +99,7 @@ impl File for fs::File {
         loop {
             match FileExt::read_at(self, buffer, offset) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                done => return done,
+                result => return result,
             }
         }
     }
@@ -118,8 +117,8 @@ impl File for fs::File {
     }
 }
 
-/// All bytes of a file, or nothing where there is none.
-pub(super) fn read_whole(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// Reads a whole file, or `None` if it does not exist.
+pub(super) fn read_file(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<u8>>> {
     let file = match disk.open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file?,
@@ -138,23 +137,22 @@ pub(super) fn read_whole(disk: &dyn Disk, path: &Path) -> io::Result<Option<Vec<
     Ok(Some(bytes))
 }
 
-/// Writes a file and makes its content durable; its name is so only after the folder was synced too.
-pub(super) fn write_whole(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Arc<dyn File>> {
+/// Writes a file and makes its content durable; its name is durable only after the folder is synced.
+pub(super) fn write_file(disk: &dyn Disk, path: &Path, bytes: &[u8]) -> io::Result<Arc<dyn File>> {
     let file = disk.create(path)?;
     file.write_at(bytes, 0)?;
     file.sync()?;
     Ok(file)
 }
 
-/// Takes a file's name away if it is there.
-pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> io::Result<()> {
+/// Removes a file if it exists.
+pub(super) fn remove_if_exists(disk: &dyn Disk, path: &Path) -> io::Result<()> {
     match disk.remove(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
+        result => result,
     }
 }
 
-/// Whether there was no room, so that nothing else is wrong with the disk.
 pub(super) fn is_full(error: &io::Error) -> bool {
     use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
     matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)

@@ -1,7 +1,7 @@
-//! One line of the ledger: an entry, or a marker about the catalog file.
+//! A line of the ledger: an entry, or a marker that names the catalog file.
 //!
-//! A line ends in the CRC-32C (RFC 3720, appendix B.4) of its bytes before the last comma, in 8 lower-case hex digits.
-//! No column ever needs quotes.
+//! A line ends in the CRC-32C (RFC 3720, appendix B.4) of the bytes before its last comma, as 8 lower-case hex digits.
+//! No column needs quotes.
 
 use std::fmt;
 use std::io::Write as _;
@@ -12,7 +12,7 @@ use common::{Entry, ItemNumber, Kind, Seq, Stock, StoreId, Timestamp};
 /// The first line of every segment.
 pub(super) const HEADER: &[u8] = b"seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c\n";
 
-/// The kind of a marker.
+/// The column `kind` of a marker.
 const CHECKPOINT: &[u8] = b"checkpoint";
 const COLUMNS: usize = 11;
 /// The comma and the eight digits after the checked part.
@@ -21,44 +21,41 @@ const CHECK_BYTES: usize = 9;
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Error {
-    /// It is not what was written.
+    /// The line is torn or damaged.
     #[error("the checksum does not match")]
     Checksum,
-    /// A column is none, under a checksum that matches.
+    /// The checksum matches, and a column is invalid.
     #[error("the column {0} is not valid")]
     Column(&'static str),
 }
 
-/// A checked line, its columns not yet understood.
+/// A line with a valid checksum; its columns are not parsed yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     columns: [&'a [u8]; COLUMNS],
 }
 
-/// A note about the catalog file, in the ledger so that it is durable in one order with the entries.
+/// Names the catalog file that is valid from here on. It is a line of the ledger, so that it is ordered with the entries.
 ///
-/// In the line `seq` is the entry as of which the file's stock stands, `order` the store's id, `reason` the digests, and
+/// Its columns: `seq` is the entry as of which the file's stock is, `order` the store's id, `reason` the digests, and
 /// `batch` the first entry written with or after the marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Marker {
-    /// The entry as of which the new file stands; 0 in a store without books.
+    /// The entry as of which the new file's stock is; 0 in a store without books.
     pub(super) seq: Seq,
-    /// When it was written.
     pub(super) at: Timestamp,
-    /// Whose ledger it is.
     pub(super) store: StoreId,
-    /// The file that was there.
+    /// The previous catalog file.
     pub(super) replaced: Digest,
-    /// The file that is to be there.
+    /// The new catalog file.
     pub(super) new: Digest,
 }
 
-/// The first 64 bits of a file's SHA-256; nothing where there is no file. It tells files apart, it guards against nobody.
+/// The first 64 bits of a file's SHA-256, `None` for a missing file. It detects changes; it is not a defence against forgery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Digest(pub(super) Option<u64>);
 
 impl Digest {
-    /// The digest of a file's content.
     pub(super) fn of(content: Option<&[u8]>) -> Self {
         use sha2::Digest as _;
         Self(content.and_then(|content| {
@@ -90,9 +87,9 @@ impl FromStr for Digest {
     }
 }
 
-/// What an entry does to a book, all that a replay needs.
+/// The columns of an entry that change a book: all that a replay needs.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step {
+pub(super) struct StockChange {
     pub(super) kind: Kind,
     pub(super) item: ItemNumber,
     pub(super) change: i64,
@@ -138,7 +135,7 @@ pub(super) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: Seq) {
 }
 
 fn push(buffer: &mut Vec<u8>, column: impl fmt::Display) {
-    // Writing into memory does not fail.
+    // Writing to memory cannot fail.
     let _ = write!(buffer, "{column},");
 }
 
@@ -154,7 +151,7 @@ fn push_number(buffer: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
     buffer.push(b',');
 }
 
-/// The line so far ends in a comma, which the checksum does not cover.
+/// Replaces the trailing comma by the checksum and the line break.
 fn finish(buffer: &mut Vec<u8>, start: usize) {
     buffer.pop();
     let sum = check(buffer.get(start..).unwrap_or_default());
@@ -163,7 +160,7 @@ fn finish(buffer: &mut Vec<u8>, start: usize) {
 }
 
 impl<'a> Line<'a> {
-    /// Takes a line without its line break and checks that it is whole.
+    /// Splits a line without its line break and verifies the checksum.
     pub(super) fn parse(line: &'a [u8]) -> Result<Self, Error> {
         let (checked, sum) = line
             .len()
@@ -184,7 +181,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// An entry's place, or the entry that a marker is about.
+    /// The entry's number, or the entry that a marker refers to.
     pub(super) fn seq(&self) -> Result<Seq, Error> {
         self.column(0, "seq")
     }
@@ -194,12 +191,10 @@ impl<'a> Line<'a> {
         self.column(10, "batch")
     }
 
-    /// Whether it is no entry.
     pub(super) fn is_marker(&self) -> bool {
         self.columns[2] == CHECKPOINT
     }
 
-    /// The marker that it is.
     pub(super) fn marker(&self) -> Result<Marker, Error> {
         let digests = self.text(9, "reason")?;
         let (replaced, new) = digests.split_once('-').ok_or(Error::Column("reason"))?;
@@ -213,9 +208,8 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// What the entry does to a book.
-    pub(super) fn step(&self) -> Result<Step, Error> {
-        Ok(Step {
+    pub(super) fn stock_change(&self) -> Result<StockChange, Error> {
+        Ok(StockChange {
             kind: self.column(2, "kind")?,
             item: self.column(3, "item")?,
             change: self.column(5, "change")?,
@@ -223,14 +217,13 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// The entry that it is.
     pub(super) fn entry(&self) -> Result<Entry, Error> {
-        let Step {
+        let StockChange {
             kind,
             item,
             change,
             stock_after,
-        } = self.step()?;
+        } = self.stock_change()?;
         Ok(Entry {
             seq: self.seq()?,
             at: self.column(1, "at")?,
@@ -245,8 +238,8 @@ impl<'a> Line<'a> {
         })
     }
 
-    /// Whether the entry takes part in replacing the catalog, so that its batch ends in a marker.
-    pub(super) fn wants_marker(&self) -> bool {
+    /// Whether the entry belongs to an import, whose batch ends in a marker.
+    pub(super) fn needs_marker(&self) -> bool {
         [Kind::Set, Kind::Withdrawn]
             .iter()
             .any(|kind| self.columns[2] == kind.as_str().as_bytes())
@@ -269,18 +262,18 @@ impl<'a> Line<'a> {
     }
 }
 
-/// Whether an entry takes part in replacing the catalog; see [`Line::wants_marker`].
-pub(super) fn wants_marker(entry: &Entry) -> bool {
+/// Whether an entry belongs to an import; see [`Line::needs_marker`].
+pub(super) fn needs_marker(entry: &Entry) -> bool {
     matches!(entry.kind, Kind::Set | Kind::Withdrawn)
 }
 
-/// The comma and the digits that end a line.
+/// The comma and the checksum that end a line.
 fn check(checked: &[u8]) -> [u8; CHECK_BYTES] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let sum = crc32c::crc32c(checked);
     let mut check = [b','; CHECK_BYTES];
-    for (place, digit) in check.iter_mut().skip(1).enumerate() {
-        let nibble = (sum >> (28 - 4 * place)) & 0xf;
+    for (position, digit) in check.iter_mut().skip(1).enumerate() {
+        let nibble = (sum >> (28 - 4 * position)) & 0xf;
         *digit = DIGITS[nibble as usize];
     }
     check

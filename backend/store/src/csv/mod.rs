@@ -1,18 +1,17 @@
-//! A store in a folder of plain files: `catalog.csv` for the shopkeeper's eyes, and the append-only `ledger.csv`, which
-//! is the truth. A batch is one write and one sync.
+//! A store in a folder of plain files: the append-only `ledger.csv`, which is authoritative, and `catalog.csv`, a checkpoint
+//! for people to read and edit. A batch is one write and one sync.
 //!
-//! It must never sync again what failed to sync, never cut what was durable, and never overwrite an edit it was not told
-//! to drop.
+//! It must never retry a failed sync, never truncate durable lines, and never overwrite a manual edit without permission.
 
 mod checkpoint;
 mod disk;
+mod last_seq_index;
 mod line;
 mod open;
 mod recovery;
 mod segment;
 #[cfg(test)]
 mod simulated;
-mod tags;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -26,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 
-use self::checkpoint::Catalog;
+use self::checkpoint::CatalogFiles;
 use self::disk::{Disk, Real};
 use self::line::Digest;
 use self::open::Opened;
@@ -34,9 +33,9 @@ use self::segment::Segment;
 use self::writer::Writer;
 use super::catalog_file::{self, CatalogRow};
 use super::lock::Lock;
-use super::{EditPolicy, Error, Inspection, StoreState};
+use super::{EditPolicy, Error, Inspection, StoreState, WriterGuard};
 
-/// The ledger goes on in a new file once it is larger than this, in bytes.
+/// A segment that is larger than this is sealed, and a new one is started.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A store of CSV files.
@@ -46,35 +45,35 @@ pub struct Store {
     folder: PathBuf,
     id: StoreId,
     segment_bytes_max: u64,
-    writer: Mutex<Writer>,
+    writer: WriterGuard<Writer>,
     durable: RwLock<Durable>,
-    /// What opening found, until somebody asks for it.
-    found: Mutex<Option<StoreState>>,
-    edit: Option<Vec<CatalogRow>>,
+    /// The state that opening replayed, for the first `load`.
+    opened_state: Mutex<Option<StoreState>>,
+    manual_edit: Option<Vec<CatalogRow>>,
     _lock: Option<Lock>,
 }
 
-/// What readers see.
+/// What is durable and visible to readers.
 #[derive(Debug, Clone)]
 struct Durable {
     head: Seq,
-    /// The ledger's files in order; the last one grows.
+    /// In order; the last one is active.
     segments: Vec<Segment>,
 }
 
 impl Store {
-    /// Opens and locks the store in a folder; makes folder and store where there are none.
+    /// Opens and locks the store in a folder, or creates it.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Damaged`], [`Error::Edited`], [`Error::Full`], [`Error::Io`].
     pub fn open(folder: &Path, edit: EditPolicy) -> Result<Self, Error> {
-        let made = !folder.exists();
+        let is_new = !folder.exists();
         fs::DirBuilder::new()
             .recursive(true)
             .mode(0o700)
             .create(folder)
             .map_err(Error::io("make", folder))?;
-        if let Some(parent) = folder.parent().filter(|_| made) {
+        if let Some(parent) = folder.parent().filter(|_| is_new) {
             let parent = if parent.as_os_str().is_empty() {
                 Path::new(".")
             } else {
@@ -82,21 +81,21 @@ impl Store {
             };
             Real.sync_folder(parent).map_err(Error::io("sync", parent))?;
         }
-        let lock = Lock::take(&folder.join("lock"), folder)?;
+        let lock = Lock::acquire(&folder.join("lock"), folder)?;
         Self::open_on(Arc::new(Real), folder, edit, SEGMENT_BYTES_MAX, Some(lock))
     }
 
-    /// Opens a store whose ledger soon goes on in the next file.
+    /// Opens a store with segments of 2,000 bytes, without a lock.
     ///
     /// # Errors
-    /// Those of [`open`](Self::open); nothing locks it.
+    /// Those of [`open`](Self::open).
     #[cfg(any(test, feature = "conformance"))]
     pub fn open_with_small_segments(folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
         Self::open_on(Arc::new(Real), folder, EditPolicy::Refuse, 2_000, None)
     }
 
-    /// Opens and locks the store in a folder to look at it; changes no file of it.
+    /// Opens and locks the store in a folder for inspection; changes no file of it.
     ///
     /// # Errors
     /// [`Error::Missing`], [`Error::Locked`], [`Error::Damaged`], [`Error::RestoreIncomplete`], [`Error::Io`].
@@ -104,17 +103,22 @@ impl Store {
         if !folder.is_dir() {
             return Err(Error::Missing(shown(folder)));
         }
-        let lock = Lock::take(&folder.join("lock"), folder)?;
-        let Some(looked) = open::look(&Real, folder)? else {
-            let catalog = Catalog { disk: &Real, folder };
-            open::refuse_leftovers(&catalog)?;
+        let lock = Lock::acquire(&folder.join("lock"), folder)?;
+        let Some(inspection) = open::inspect_folder(&Real, folder)? else {
+            open::refuse_leftovers(&CatalogFiles { disk: &Real, folder })?;
             return Err(Error::Missing(shown(folder)));
         };
-        let (checkpoint, checkpoint_seq) = (looked.noted(), looked.scan.marker.seq);
-        let (remarks, edits) = (looked.remarks(), looked.edits());
-        let mut store = Self::new(Arc::new(Real), folder, SEGMENT_BYTES_MAX, Some(lock), looked.opened());
-        store.writer.get_mut().map_err(|_| Error::Closed)?.is_closed = true;
-        store.refuse_unfinished()?;
+        let (checkpoint, checkpoint_seq) = (inspection.checkpoint(), inspection.scan.marker.seq);
+        let (remarks, edits) = (inspection.remarks(), inspection.edits());
+        let store = Self::new(
+            Arc::new(Real),
+            folder,
+            SEGMENT_BYTES_MAX,
+            Some(lock),
+            inspection.into_opened(),
+            WriterGuard::closed,
+        );
+        store.refuse_incomplete()?;
         Ok(Inspection {
             store: Box::new(store),
             checkpoint,
@@ -132,10 +136,24 @@ impl Store {
         lock: Option<Lock>,
     ) -> Result<Self, Error> {
         let opened = open::open(&*disk, folder, edit)?;
-        Ok(Self::new(disk, folder, segment_bytes_max, lock, opened))
+        Ok(Self::new(
+            disk,
+            folder,
+            segment_bytes_max,
+            lock,
+            opened,
+            WriterGuard::new,
+        ))
     }
 
-    fn new(disk: Arc<dyn Disk>, folder: &Path, segment_bytes_max: u64, lock: Option<Lock>, opened: Opened) -> Self {
+    fn new(
+        disk: Arc<dyn Disk>,
+        folder: &Path,
+        segment_bytes_max: u64,
+        lock: Option<Lock>,
+        opened: Opened,
+        guard: impl FnOnce(Writer) -> WriterGuard<Writer>,
+    ) -> Self {
         let head = opened.head;
         let mut segments = opened.sealed;
         segments.push(opened.active.clone());
@@ -144,35 +162,32 @@ impl Store {
             folder: folder.to_owned(),
             id: opened.marker.store,
             segment_bytes_max,
-            writer: Mutex::new(Writer {
+            writer: guard(Writer {
                 head,
                 active: opened.active,
                 marker: opened.marker,
                 buffer: Vec::new(),
-                full_at: None,
-                is_closed: false,
             }),
             durable: RwLock::new(Durable { head, segments }),
-            found: Mutex::new(opened.loaded),
-            edit: opened.edit,
+            opened_state: Mutex::new(opened.state),
+            manual_edit: opened.manual_edit,
             _lock: lock,
         }
     }
 
-    /// A ledger without a catalog file is one that is being taken over.
-    fn refuse_unfinished(&self) -> Result<(), Error> {
-        let writer = self.writer.lock().map_err(|_| Error::Closed)?;
-        match (writer.marker.seq, writer.head) {
+    /// A ledger with entries and without a catalog file is an incomplete restore.
+    fn refuse_incomplete(&self) -> Result<(), Error> {
+        self.writer.read(|writer| match (writer.marker.seq, writer.head) {
             (Seq::ZERO, head) if head > Seq::ZERO => Err(Error::RestoreIncomplete {
                 store: shown(&self.folder),
                 head,
             }),
             _ => Ok(()),
-        }
+        })
     }
 
-    fn catalog(&self) -> Catalog<'_> {
-        Catalog {
+    fn catalog_files(&self) -> CatalogFiles<'_> {
+        CatalogFiles {
             disk: &*self.disk,
             folder: &self.folder,
         }
@@ -184,7 +199,7 @@ impl Store {
 
     fn encode(&self, books: &[Book]) -> Result<Vec<u8>, Error> {
         let mut content = Vec::new();
-        catalog_file::write(&mut content, books, &self.catalog().path())?;
+        catalog_file::write(&mut content, books, &self.catalog_files().path())?;
         Ok(content)
     }
 }
@@ -195,23 +210,25 @@ fn shown(folder: &Path) -> String {
 
 impl super::Store for Store {
     fn load(&self) -> Result<StoreState, Error> {
-        self.refuse_unfinished()?;
-        // Whoever holds the writer keeps the catalog's files and the ledger as of the same moment.
-        let writer = self.writer.lock().map_err(|_| Error::Closed)?;
-        let found = self.found.lock().map_err(|_| Error::Closed)?.take();
-        if let Some(found) = found.filter(|found| found.head == writer.head) {
-            return Ok(found);
-        }
-        let Durable { head, segments } = self.durable();
-        let listings = match writer.marker.seq {
-            Seq::ZERO => Vec::new(),
-            _ => self.catalog().parse(&self.catalog().content(writer.marker.new)?)?,
-        };
-        let books = recovery::replay(&self.catalog(), &segments, &writer.marker, listings, head)?;
-        Ok(StoreState {
-            store: self.id,
-            head,
-            books,
+        self.refuse_incomplete()?;
+        // Without a write in between, the catalog files and the ledger are as of the same moment.
+        self.writer.read(|writer| {
+            let opened = self.opened_state.lock().map_err(|_| Error::Closed)?.take();
+            if let Some(opened) = opened.filter(|opened| opened.head == writer.head) {
+                return Ok(opened);
+            }
+            let Durable { head, segments } = self.durable();
+            let files = self.catalog_files();
+            let rows = match writer.marker.seq {
+                Seq::ZERO => Vec::new(),
+                _ => files.parse(&files.find_content(writer.marker.new)?)?,
+            };
+            let books = recovery::replay(&files, &segments, &writer.marker, rows, head)?;
+            Ok(StoreState {
+                store: self.id,
+                head,
+                books,
+            })
         })
     }
 
@@ -237,95 +254,70 @@ impl super::Store for Store {
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.change(|writer| {
-            let Some(last) = writer.follow(head, entries)? else {
-                return Ok(());
-            };
-            self.with_room(writer, |writer| {
-                let batch = writer.encode(entries);
-                if entries.iter().any(line::wants_marker) {
-                    line::push_marker(&mut writer.buffer, &writer.marker, batch);
-                }
-                self.commit(writer, last)
-            })?;
-            self.seal_if_grown(writer);
-            Ok(())
-        })
+        self.append_batch(head, entries, false)
     }
 
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.change(|writer| {
-            if writer.marker.seq > Seq::ZERO {
-                return Err(Error::Conflict);
-            }
-            let Some(last) = writer.follow(head, entries)? else {
-                return Ok(());
-            };
-            self.with_room(writer, |writer| {
-                let batch = writer.encode(entries);
-                // It says that there is no catalog file yet, and ends a batch that other entries would be.
-                line::push_marker(&mut writer.buffer, &writer.marker, batch);
-                self.commit(writer, last)
-            })?;
-            self.seal_if_grown(writer);
-            Ok(())
-        })
+        self.append_batch(head, entries, true)
     }
 
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
         let content = self.encode(books)?;
-        self.change(|writer| {
-            let last = writer.follow(head, entries)?.unwrap_or(head);
-            self.with_room(writer, |writer| {
-                let there = self.catalog().shown()?;
-                let is_foreign = Digest::of(there.as_deref()) != writer.marker.new || writer.marker.seq == Seq::ZERO;
-                if let Some(foreign) = there.as_deref().filter(|_| is_foreign)
-                    && catalog_file::parse(foreign, &self.catalog().path()).ok()
-                        != Some(self.catalog().parse(&content)?)
+        self.writer.write(|writer, full_disk| {
+            let last = writer.check_consecutive(head, entries)?.unwrap_or(head);
+            self.with_room(writer, full_disk, |writer| {
+                let current = self.catalog_files().user_file()?;
+                let is_edited = Digest::of(current.as_deref()) != writer.marker.new || writer.marker.seq == Seq::ZERO;
+                if let Some(edited) = current.as_deref().filter(|_| is_edited)
+                    && catalog_file::parse(edited, &self.catalog_files().path()).ok()
+                        != Some(self.catalog_files().parse(&content)?)
                 {
-                    self.catalog().keep_copy(foreign)?;
+                    self.catalog_files().save_edit(edited)?;
                 }
                 writer.encode(entries);
-                self.replace(writer, books, &content, there.as_deref(), last)
+                self.replace_catalog(writer, books, &content, current.as_deref(), last)
             })
         })
     }
 
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
         let content = self.encode(books)?;
-        self.change(|writer| {
+        self.writer.write(|writer, full_disk| {
             if at != writer.head || writer.marker.seq >= at {
                 return Ok(());
             }
-            let there = self.catalog().shown()?;
-            if there.is_some() && Digest::of(there.as_deref()) != writer.marker.new {
-                tracing::warn!("the catalog file was edited by hand; it is left alone, and the next start will ask");
+            let current = self.catalog_files().user_file()?;
+            if current.is_some() && Digest::of(current.as_deref()) != writer.marker.new {
+                tracing::warn!(
+                    "the catalog file was edited by hand; no checkpoint is written, and the next start reports the edit"
+                );
                 return Ok(());
             }
             writer.buffer.clear();
-            self.with_room(writer, |writer| {
-                self.replace(writer, books, &content, there.as_deref(), at)
+            self.with_room(writer, full_disk, |writer| {
+                self.replace_catalog(writer, books, &content, current.as_deref(), at)
             })
         })
     }
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.catalog().keep_note(name, content)
+        self.catalog_files().put_blob(name, content)
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.catalog().kept_note(name)
+        self.catalog_files().get_blob(name)
     }
 
     fn seed_rows(&self) -> Result<Option<Vec<CatalogRow>>, Error> {
         let is_empty = self.durable().head == Seq::ZERO;
-        let there = if is_empty { self.catalog().shown()? } else { None };
-        Ok(there
-            .map(|there| catalog_file::parse(&there, &self.catalog().path()))
+        let files = self.catalog_files();
+        let current = if is_empty { files.user_file()? } else { None };
+        Ok(current
+            .map(|current| catalog_file::parse(&current, &files.path()))
             .transpose()?)
     }
 
     fn manual_edit(&self) -> Option<Vec<CatalogRow>> {
-        self.edit.clone()
+        self.manual_edit.clone()
     }
 }

@@ -1,5 +1,5 @@
-//! Opening a store: nothing is changed before it is clear that the store can be opened, and nothing is served before
-//! what will be served is on the disk.
+//! Opening a store. No file changes before it is certain that the store can be opened, and the store serves nothing before
+//! everything it serves is durable.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use common::wire::Book;
 use common::{Seq, StoreId, Timestamp};
 
-use super::checkpoint::{self, Catalog, no_room_or};
+use super::checkpoint::{self, CatalogFiles, write_error};
 use super::disk::{self, Disk, File};
 use super::line::{self, Digest, Marker};
 use super::recovery::{self, Scan};
@@ -17,97 +17,99 @@ use super::segment::{self, Segment};
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, EditPolicy, Error, StoreState};
 
-/// The file that grows.
+/// The active segment.
 const ACTIVE: &str = "ledger.csv";
 const ACTIVE_NEW: &str = "ledger.csv.new";
 
-/// What a folder holds, not yet changed.
+/// The content of a folder, not yet changed.
 #[derive(Debug)]
-pub(super) struct Looked<'a> {
-    catalog: Catalog<'a>,
+pub(super) struct FolderInspection<'a> {
+    files: CatalogFiles<'a>,
     sealed: Vec<Segment>,
     active: Segment,
     pub(super) scan: Scan,
-    /// What the ledger says the catalog file is, and the books in it.
+    /// The catalog file that the newest marker names, and its rows.
     content: Vec<u8>,
-    listings: Vec<CatalogRow>,
-    /// The shopkeeper's file.
-    shown: Option<Vec<u8>>,
-    /// Whether the content is still to replace it.
-    is_unfinished: bool,
+    rows: Vec<CatalogRow>,
+    /// The current content of `catalog.csv`.
+    user_file: Option<Vec<u8>>,
+    /// Whether `content` is prepared and not yet published as `catalog.csv`.
+    is_prepared: bool,
 }
 
 /// A store that is ready to serve.
 #[derive(Debug)]
 pub(super) struct Opened {
-    /// The ledger's files that no longer grow, in order.
+    /// In order.
     pub(super) sealed: Vec<Segment>,
-    /// The one that grows.
     pub(super) active: Segment,
     /// The newest marker.
     pub(super) marker: Marker,
     /// The last entry.
     pub(super) head: Seq,
-    /// The books that follow, where somebody asked.
-    pub(super) loaded: Option<StoreState>,
-    /// The edit that was put aside.
-    pub(super) edit: Option<Vec<CatalogRow>>,
+    /// What the ledger leads to; not replayed for an inspection.
+    pub(super) state: Option<StoreState>,
+    /// The edit that was found, if it is a valid catalog file.
+    pub(super) manual_edit: Option<Vec<CatalogRow>>,
 }
 
-/// Opens the store in a folder, or makes one; the caller holds the lock.
+/// Opens the store in a folder, or creates it; the caller holds the lock.
 pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<Opened, Error> {
-    let catalog = Catalog { disk, folder };
+    let files = CatalogFiles { disk, folder };
     let path = folder.join(ACTIVE);
-    let mut looked = match look(disk, folder)? {
-        Some(looked) => looked,
+    let mut inspection = match inspect_folder(disk, folder)? {
+        Some(inspection) => inspection,
         None => {
-            refuse_leftovers(&catalog)?;
-            create(disk, catalog)?;
-            look(disk, folder)?.ok_or_else(|| Error::io("open", &path)(io::ErrorKind::NotFound.into()))?
+            refuse_leftovers(&files)?;
+            create(disk, files)?;
+            inspect_folder(disk, folder)?.ok_or_else(|| Error::io("open", &path)(io::ErrorKind::NotFound.into()))?
         }
     };
-    let loaded = looked.replay()?;
-    let edited = looked.edited(&loaded, edit)?;
+    let state = inspection.replay()?;
+    let edited = inspection.resolve_edit(&state, edit)?;
 
-    // From here on files are changed.
-    if looked.active.path != path {
-        // A crash came between the two names of a change of files.
-        let from = &looked.active.path;
+    // From here on files change.
+    if inspection.active.path != path {
+        // A crash came between the two renames of `seal`.
+        let from = &inspection.active.path;
         disk.rename(from, &path).map_err(Error::io("rename", from))?;
-        looked.active.path = path;
+        inspection.active.path = path;
     }
-    let Looked {
-        active, scan, shown, ..
-    } = &mut looked;
-    active.file = Some(if is_clean(scan, shown.as_deref()) {
+    let FolderInspection {
+        active,
+        scan,
+        user_file,
+        ..
+    } = &mut inspection;
+    active.file = Some(if is_durable(scan, user_file.as_deref()) {
         let path = &active.path;
         disk.open_to_write(path).map_err(Error::io("open", path))?
     } else {
         rewrite(disk, folder, active, scan)?
     });
     let unused = folder.join(ACTIVE_NEW);
-    disk::remove_if_there(disk, &unused).map_err(Error::io("remove", &unused))?;
+    disk::remove_if_exists(disk, &unused).map_err(Error::io("remove", &unused))?;
     disk.sync_folder(folder).map_err(Error::io("sync", folder))?;
-    if looked.scan.marker.seq > Seq::ZERO {
-        match (&edited, &looked.shown, edit) {
-            (Some(_), _, EditPolicy::KeepForImport) => catalog.keep(&looked.content)?,
-            (Some(_), Some(shown), _) => {
-                catalog.keep_copy(shown)?;
-                catalog.install(&looked.content)?;
+    if inspection.scan.marker.seq > Seq::ZERO {
+        match (&edited, &inspection.user_file, edit) {
+            (Some(_), _, EditPolicy::KeepForImport) => files.install_copy(&inspection.content)?,
+            (Some(_), Some(user_file), _) => {
+                files.save_edit(user_file)?;
+                files.install(&inspection.content)?;
             }
-            _ => catalog.install(&looked.content)?,
+            _ => files.install(&inspection.content)?,
         }
     }
     Ok(Opened {
-        loaded: Some(loaded),
-        edit: edited.flatten(),
-        ..looked.opened()
+        state: Some(state),
+        manual_edit: edited.flatten(),
+        ..inspection.into_opened()
     })
 }
 
-/// Looks at what a folder holds; nothing if that is no store. The caller holds the lock.
-pub(super) fn look<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<Looked<'a>>, Error> {
-    let catalog = Catalog { disk, folder };
+/// Inspects a folder; `None` if it has no ledger. The caller holds the lock.
+pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<FolderInspection<'a>>, Error> {
+    let files = CatalogFiles { disk, folder };
     let Some((sealed, mut active)) = find_files(disk, folder)? else {
         return Ok(None);
     };
@@ -117,36 +119,35 @@ pub(super) fn look<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<Lo
     let content = if scan.marker.seq == Seq::ZERO {
         Vec::new()
     } else {
-        catalog.content(scan.marker.new)?
+        files.find_content(scan.marker.new)?
     };
-    let looked = Looked {
-        catalog,
+    let inspection = FolderInspection {
+        files,
         sealed,
         active,
         scan,
-        listings: catalog.parse(&content)?,
-        is_unfinished: catalog.is_prepared(&content)?,
+        rows: files.parse(&content)?,
+        is_prepared: files.is_prepared(&content)?,
         content,
-        shown: catalog.shown()?,
+        user_file: files.user_file()?,
     };
-    check_chain(disk, &looked.segments())?;
-    Ok(Some(looked))
+    check_chain(disk, &inspection.segments())?;
+    Ok(Some(inspection))
 }
 
-impl Looked<'_> {
+impl FolderInspection<'_> {
     fn segments(&self) -> Vec<Segment> {
         let active = std::iter::once(&self.active);
         self.sealed.iter().chain(active).cloned().collect()
     }
 
-    /// What follows from all of it.
+    /// Replays the ledger.
     fn replay(&self) -> Result<StoreState, Error> {
         let Scan { marker, head, .. } = self.scan;
-        let listings = self.listings.clone();
         let books = match marker.seq {
-            // Entries without a catalog file are being taken over from another store.
+            // Without a catalog file there are no books, or a restore is incomplete.
             Seq::ZERO => Vec::new(),
-            _ => recovery::replay(&self.catalog, &self.segments(), &marker, listings, head)?,
+            _ => recovery::replay(&self.files, &self.segments(), &marker, self.rows.clone(), head)?,
         };
         Ok(StoreState {
             store: marker.store,
@@ -156,59 +157,63 @@ impl Looked<'_> {
     }
 
     /// The books as of the newest marker.
-    pub(super) fn noted(&self) -> StoreState {
-        let listings = self.listings.iter().cloned();
+    pub(super) fn checkpoint(&self) -> StoreState {
+        let rows = self.rows.iter().cloned();
         StoreState {
             store: self.scan.marker.store,
             head: self.scan.head,
-            books: listings.map(|listing| recovery::book(listing, |_| Seq::ZERO)).collect(),
+            books: rows.map(|row| row.into_book(Seq::ZERO)).collect(),
         }
     }
 
-    /// What is good to know about it.
+    /// Harmless findings.
     pub(super) fn remarks(&self) -> Vec<String> {
         let torn = self.scan.torn.iter().map(|(line, why)| {
             let path = self.active.path.display();
-            format!("{path}:{line}: {why}: a crash tore the last batch, which nobody was told of; the next start cuts it off")
+            format!("{path}:{line}: {why}: a crash tore the last batch, which was not acknowledged; the next start cuts it off")
         });
         torn.collect()
     }
 
-    /// Where somebody edited the catalog file.
+    /// Manual edits of the catalog file, compared with the checkpoint.
     pub(super) fn edits(&self) -> Vec<Difference> {
-        match self.foreign() {
-            Some(shown) => self.compare(shown, &self.noted().books).1,
+        match self.edited_file() {
+            Some(edited) => self.compare(edited, &self.checkpoint().books).1,
             None => Vec::new(),
         }
     }
 
-    /// What it is made of, without the books.
-    pub(super) fn opened(self) -> Opened {
+    pub(super) fn into_opened(self) -> Opened {
         Opened {
             sealed: self.sealed,
             active: self.active,
             marker: self.scan.marker,
             head: self.scan.head,
-            loaded: None,
-            edit: None,
+            state: None,
+            manual_edit: None,
         }
     }
 
-    /// The shopkeeper's file, if it is neither what the ledger names nor what that is about to replace.
-    fn foreign(&self) -> Option<&[u8]> {
+    /// The current `catalog.csv`, if it is neither the content that the marker names nor, before that is published, the one
+    /// that it replaces.
+    fn edited_file(&self) -> Option<&[u8]> {
         let Marker { seq, new, replaced, .. } = self.scan.marker;
-        let shown = self.shown.as_deref().filter(|_| seq > Seq::ZERO)?;
-        let digest = Digest::of(Some(shown));
-        let is_known = digest == new || (digest == replaced && self.is_unfinished);
-        (!is_known).then_some(shown)
+        let user_file = self.user_file.as_deref().filter(|_| seq > Seq::ZERO)?;
+        let digest = Digest::of(Some(user_file));
+        let is_known = digest == new || (digest == replaced && self.is_prepared);
+        (!is_known).then_some(user_file)
     }
 
-    /// Understands a foreign file, and says where it differs from what the store wrote and from the books.
-    fn compare(&self, shown: &[u8], books: &[Book]) -> (Result<Vec<CatalogRow>, catalog_file::Error>, Vec<Difference>) {
-        match catalog_file::parse(shown, &self.catalog.path()) {
-            Ok(listings) => {
-                let differences = checkpoint::differences(&listings, &self.listings, books);
-                (Ok(checkpoint::merged(listings, &self.listings, books)), differences)
+    /// Parses an edited file and compares it with the store's copy and the books.
+    fn compare(
+        &self,
+        edited: &[u8],
+        books: &[Book],
+    ) -> (Result<Vec<CatalogRow>, catalog_file::Error>, Vec<Difference>) {
+        match catalog_file::parse(edited, &self.files.path()) {
+            Ok(rows) => {
+                let differences = checkpoint::differences(&rows, &self.rows, books);
+                (Ok(checkpoint::merged(rows, &self.rows, books)), differences)
             }
             Err(error) => {
                 let difference = Difference {
@@ -221,43 +226,42 @@ impl Looked<'_> {
         }
     }
 
-    /// Decides about a foreign file: nothing to keep, an edit to put aside (understood, if it is a catalog file), or an
-    /// error.
-    fn edited(&self, loaded: &StoreState, edit: EditPolicy) -> Result<Option<Option<Vec<CatalogRow>>>, Error> {
-        let Some(shown) = self.foreign() else {
+    /// Applies the policy: `None` without an edit, otherwise the edit's rows, if it is a valid catalog file.
+    fn resolve_edit(&self, state: &StoreState, edit: EditPolicy) -> Result<Option<Option<Vec<CatalogRow>>>, Error> {
+        let Some(edited) = self.edited_file() else {
             return Ok(None);
         };
-        let (listings, differences) = self.compare(shown, &loaded.books);
-        let path = self.catalog.path();
+        let (rows, differences) = self.compare(edited, &state.books);
+        let path = self.files.path();
         match edit {
             _ if differences.is_empty() => Ok(None),
             EditPolicy::Refuse => Err(Error::Edited { path, differences }),
-            EditPolicy::Discard => Ok(Some(listings.ok())),
-            EditPolicy::KeepForImport => Ok(Some(Some(listings?))),
+            EditPolicy::Discard => Ok(Some(rows.ok())),
+            EditPolicy::KeepForImport => Ok(Some(Some(rows?))),
         }
     }
 }
 
-/// Refuses to begin a store where files of an earlier one are left.
-pub(super) fn refuse_leftovers(catalog: &Catalog<'_>) -> Result<(), Error> {
-    let mut found = catalog.leftovers()?;
+/// Refuses to create a store beside files of an earlier one.
+pub(super) fn refuse_leftovers(files: &CatalogFiles<'_>) -> Result<(), Error> {
+    let mut found = files.leftovers()?;
     if found.is_empty() {
         return Ok(());
     }
     found.sort_unstable();
     Err(Error::LedgerMissing {
-        ledger: catalog.folder.join(ACTIVE),
+        ledger: files.folder.join(ACTIVE),
         found: found.join(", "),
     })
 }
 
-/// The files that no longer grow, and the one that does.
+/// The sealed segments and the active one.
 fn find_files(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
     let mut sealed = segment::sealed(disk, folder)?;
     let file = match disk.open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Either a crash came between the two renames of `seal`, or there is no store, or its newest file is lost.
+            // Either a crash came between the two renames of `seal`, or there is no store, or its active segment is lost.
             let is_sealing = disk.open(&folder.join(ACTIVE_NEW)).is_ok();
             let Some(last) = sealed.pop_if(|_| is_sealing) else {
                 return Ok(None);
@@ -277,38 +281,43 @@ fn find_files(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Se
     Ok(Some((sealed, active)))
 }
 
-/// A fresh ledger: no entries, and the store's new id.
-fn create(disk: &dyn Disk, catalog: Catalog<'_>) -> Result<(), Error> {
-    let there = Digest::of(catalog.shown()?.as_deref());
+/// Creates a ledger without entries, with a new store id.
+fn create(disk: &dyn Disk, files: CatalogFiles<'_>) -> Result<(), Error> {
+    let current = Digest::of(files.user_file()?.as_deref());
     let marker = Marker {
         seq: Seq::ZERO,
         at: Timestamp::now(),
         store: StoreId::generate(),
-        replaced: there,
-        new: there,
+        replaced: current,
+        new: current,
     };
-    begin(disk, catalog.folder, &marker, Seq::ZERO.next())?;
-    let folder = catalog.folder;
+    let folder = files.folder;
+    write_new_segment(disk, folder, &marker, Seq::ZERO.next())?;
     disk.rename(&folder.join(ACTIVE_NEW), &folder.join(ACTIVE))
         .map_err(Error::io("rename", folder))?;
     disk.sync_folder(folder).map_err(Error::io("sync", folder))
 }
 
-/// Writes the beginning of a file of the ledger under a temporary name; gives the file and its length.
-fn begin(disk: &dyn Disk, folder: &Path, marker: &Marker, first: Seq) -> Result<(Arc<dyn File>, u64), Error> {
+/// Writes a segment's header and marker under a temporary name; returns the file and its length.
+fn write_new_segment(
+    disk: &dyn Disk,
+    folder: &Path,
+    marker: &Marker,
+    first: Seq,
+) -> Result<(Arc<dyn File>, u64), Error> {
     let path = folder.join(ACTIVE_NEW);
     let mut start = line::HEADER.to_vec();
     line::push_marker(&mut start, marker, first);
-    match disk::write_whole(disk, &path, &start) {
+    match disk::write_file(disk, &path, &start) {
         Ok(file) => Ok((file, start.len() as u64)),
         Err(source) => {
-            disk::remove_if_there(disk, &path).map_err(Error::io("remove", &path))?;
-            Err(no_room_or("write", path, source))
+            disk::remove_if_exists(disk, &path).map_err(Error::io("remove", &path))?;
+            Err(write_error(path, source))
         }
     }
 }
 
-/// Gives the file that has grown enough its final name and begins the next one, which goes on from `head`.
+/// Renames the active segment to its final name and starts the next one after `head`; returns both.
 pub(super) fn seal(
     disk: &dyn Disk,
     folder: &Path,
@@ -317,7 +326,7 @@ pub(super) fn seal(
     head: Seq,
 ) -> Result<(Segment, Segment), Error> {
     let first = head.next();
-    let (file, length) = begin(disk, folder, marker, first)?;
+    let (file, length) = write_new_segment(disk, folder, marker, first)?;
     let path = folder.join(Segment::sealed_name(grown.first));
     disk.rename(&grown.path, &path)
         .map_err(Error::io("rename", &grown.path))?;
@@ -340,7 +349,7 @@ pub(super) fn seal(
     ))
 }
 
-/// Makes sure that no file of the ledger is missing: the entry before each one's first is there.
+/// Checks that no segment is missing: the entry before each one's first must exist.
 fn check_chain(disk: &dyn Disk, segments: &[Segment]) -> Result<(), Error> {
     for segment in segments {
         let last_before = Seq(segment.first.0.saturating_sub(1));
@@ -350,20 +359,20 @@ fn check_chain(disk: &dyn Disk, segments: &[Segment]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether everything that can be read is certainly on the disk. It is where a file was synced before it got its name,
-/// and where the catalog file's new content is in place, which happens after the ledger was synced.
-fn is_clean(scan: &Scan, shown: Option<&[u8]>) -> bool {
+/// Whether the whole active segment is certainly durable: it is new, and was synced before it got its name, or the catalog
+/// file that its last marker names is published, which happens after a sync of the ledger.
+fn is_durable(scan: &Scan, user_file: Option<&[u8]>) -> bool {
     let Marker { replaced, new, .. } = scan.marker;
-    let is_in_place = replaced != new && Digest::of(shown) == new;
-    scan.torn.is_none() && (scan.is_new || (scan.ends_in_marker && is_in_place))
+    let is_published = replaced != new && Digest::of(user_file) == new;
+    scan.torn.is_none() && (scan.is_new || (scan.ends_in_marker && is_published))
 }
 
-/// Writes the sound part of the ledger into a fresh file. What the last process wrote may be in the system's memory only,
-/// and after a failed sync the system does not write it again by itself.
+/// Copies the valid part of the active segment into a fresh, synced file. Its pages may be in the system's cache only: after a
+/// failed sync the system does not write them again.
 fn rewrite(disk: &dyn Disk, folder: &Path, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     if let Some((line, why)) = &scan.torn {
         let path = active.path.display();
-        tracing::warn!(%path, line, why, "a crash tore the ledger's last batch, which nobody was told of; it is cut off");
+        tracing::warn!(%path, line, why, "a crash tore the ledger's last batch, which was not acknowledged; it is truncated");
     }
     let path = folder.join(ACTIVE_NEW);
     let copy = || {
@@ -375,8 +384,8 @@ fn rewrite(disk: &dyn Disk, folder: &Path, active: &Segment, scan: &Scan) -> Res
     let file = match copy() {
         Ok(file) => file,
         Err(source) => {
-            disk::remove_if_there(disk, &path).map_err(Error::io("remove", &path))?;
-            return Err(no_room_or("write", path, source));
+            disk::remove_if_exists(disk, &path).map_err(Error::io("remove", &path))?;
+            return Err(write_error(path, source));
         }
     };
     disk.rename(&path, &active.path).map_err(Error::io("rename", &path))?;

@@ -1,7 +1,7 @@
-//! What an opened ledger says: how much of its last file can be trusted, and the books that follow from it.
+//! Recovery: how much of the active segment is valid, and the books that follow from the ledger.
 //!
-//! A line that is not whole can come from two things. A crash tears the batch that was being written, which nobody was
-//! told of: it is cut off. Anything else destroys what was durable: that is damage, and only a person can decide on it.
+//! A line without a valid checksum has one of two causes. A crash tears the last batch, which was not acknowledged: it is
+//! truncated. Anything else destroys durable data: that is damage, and the store refuses to open.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;
@@ -9,30 +9,30 @@ use std::ops::ControlFlow;
 use common::wire::Book;
 use common::{ItemNumber, Kind, Seq};
 
-use super::checkpoint::Catalog;
+use super::checkpoint::CatalogFiles;
 use super::disk::Disk;
-use super::line::{self, Line, Marker, Step};
-use super::segment::{self, Piece, Segment};
-use super::tags;
+use super::last_seq_index;
+use super::line::{self, Line, Marker, StockChange};
+use super::segment::{self, RawLine, Segment};
 use crate::Error;
 use crate::catalog_file::CatalogRow;
 
-/// What the file says that entries were last added to.
+/// The result of scanning the active segment.
 #[derive(Debug)]
 pub(super) struct Scan {
-    /// The first entry that it holds, or will hold.
+    /// The first entry that it contains or will contain.
     pub(super) first: Seq,
     /// The last entry of the ledger.
     pub(super) head: Seq,
-    /// The length up to which it is sound, in bytes.
+    /// The length of the valid part in bytes.
     pub(super) length: u64,
     /// The newest marker.
     pub(super) marker: Marker,
-    /// Whether the newest marker is the last line and about the last entry.
+    /// Whether the newest marker is the last line and refers to the last entry.
     pub(super) ends_in_marker: bool,
-    /// Whether nothing was added since the file was made.
+    /// Whether nothing was appended since the file was created.
     pub(super) is_new: bool,
-    /// Where it was torn by a crash, and how.
+    /// The first torn line and the reason.
     pub(super) torn: Option<(u64, String)>,
 }
 
@@ -41,7 +41,7 @@ struct Batch {
     first: Seq,
     offset: u64,
     line: u64,
-    wants_marker: bool,
+    needs_marker: bool,
     has_marker: bool,
 }
 
@@ -49,11 +49,11 @@ struct Batch {
 struct Torn {
     line: u64,
     why: String,
-    /// The batch of the sound lines behind the torn place.
+    /// The batch of the valid lines after the torn one.
     batch: Option<Seq>,
 }
 
-/// Reads the file's lines in order and keeps what the next one must follow from.
+/// Scans lines in order, with the state that the next one must continue.
 struct Scanner<'a> {
     segment: &'a Segment,
     line: u64,
@@ -62,15 +62,15 @@ struct Scanner<'a> {
     torn: Option<Torn>,
 }
 
-/// Checks every line of a segment and finds where the sound part ends.
+/// Checks every line of a segment and finds the end of the valid part.
 pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
     let file = segment.open(disk)?;
     let mut scanner = None;
     let mut line = 0;
-    segment.each_line(&*file, 0, |piece| {
+    segment.each_line(&*file, 0, |raw| {
         line += 1;
         match &mut scanner {
-            None if line == 1 && piece.is_header() => {}
+            None if line == 1 && raw.is_header() => {}
             None if line == 1 => {
                 return Err(segment::damaged(
                     &segment.path,
@@ -78,13 +78,13 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
                     &"expected the header of a ledger",
                 ));
             }
-            None => scanner = Some(Scanner::begin(segment, &piece)?),
-            Some(scanner) => scanner.take(line, &piece)?,
+            None => scanner = Some(Scanner::begin(segment, &raw)?),
+            Some(scanner) => scanner.accept(line, &raw)?,
         }
         Ok(ControlFlow::Continue(()))
     })?;
     match scanner {
-        Some(scanner) => Ok(scanner.end()),
+        Some(scanner) => Ok(scanner.finish()),
         None => Err(segment::damaged(
             &segment.path,
             line + 1,
@@ -94,20 +94,20 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
 }
 
 impl<'a> Scanner<'a> {
-    /// From the second line. A file gets its name only when header and marker are durable, so they are never torn.
-    fn begin(segment: &'a Segment, piece: &Piece<'_>) -> Result<Self, Error> {
+    /// Starts at the second line. A file gets its name only when header and marker are durable, so they are never torn.
+    fn begin(segment: &'a Segment, raw: &RawLine<'_>) -> Result<Self, Error> {
         let refuse = |why: String| segment::damaged(&segment.path, 2, &why);
-        if !piece.whole {
+        if !raw.is_whole {
             return Err(refuse("the line has no end".to_owned()));
         }
-        let line = Line::parse(piece.bytes).map_err(|why| refuse(why.to_string()))?;
+        let line = Line::parse(raw.bytes).map_err(|why| refuse(why.to_string()))?;
         let marker = line.marker().map_err(|why| refuse(why.to_string()))?;
         let first = line.batch().map_err(|why| refuse(why.to_string()))?;
         let head = Seq(first.0.saturating_sub(1));
         let scan = Scan {
             first,
             head,
-            length: end_of(piece),
+            length: end_of(raw),
             marker,
             ends_in_marker: marker.seq == head,
             is_new: true,
@@ -122,21 +122,21 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    fn take(&mut self, number: u64, piece: &Piece<'_>) -> Result<(), Error> {
+    fn accept(&mut self, number: u64, raw: &RawLine<'_>) -> Result<(), Error> {
         self.line = number;
-        let line = if piece.whole {
-            Line::parse(piece.bytes)
+        let line = if raw.is_whole {
+            Line::parse(raw.bytes)
         } else {
             Err(line::Error::Checksum)
         };
         match (line, &self.torn) {
             (Ok(line), None) => {
-                self.follow(&line, piece)
+                self.accept_valid(&line, raw)
                     .map_err(|why| segment::damaged(&self.segment.path, number, &why))?;
-                self.scan.length = end_of(piece);
+                self.scan.length = end_of(raw);
                 self.scan.is_new = false;
             }
-            (Ok(line), Some(_)) => self.judge(&line)?,
+            (Ok(line), Some(_)) => self.check_torn_tail(&line)?,
             (Err(why), None) => {
                 self.torn = Some(Torn {
                     line: number,
@@ -149,15 +149,15 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// Takes a sound line behind sound lines. No crash takes a line away or doubles one, so it must follow from them.
-    fn follow(&mut self, line: &Line<'_>, piece: &Piece<'_>) -> Result<(), String> {
+    /// Accepts a valid line after valid lines. A crash neither removes nor duplicates a line, so it must continue them.
+    fn accept_valid(&mut self, line: &Line<'_>, raw: &RawLine<'_>) -> Result<(), String> {
         let expected = self.scan.head.next();
         let batch = line.batch().map_err(|why| why.to_string())?;
         let open = self
             .batch
             .as_mut()
             .filter(|open| open.first == batch && !open.has_marker);
-        if open.is_none() && (batch != expected || self.is_unfinished()) {
+        if open.is_none() && (batch != expected || self.lacks_marker()) {
             return Err(format!("expected the batch {expected}, found a line of {batch}"));
         }
         if line.is_marker() {
@@ -177,15 +177,15 @@ impl<'a> Scanner<'a> {
         if seq != expected {
             return Err(format!("expected the entry {expected}, found {seq}"));
         }
-        line.step().map_err(|why| why.to_string())?;
+        line.stock_change().map_err(|why| why.to_string())?;
         match self.batch.as_mut().filter(|open| open.first == batch) {
-            Some(open) => open.wants_marker |= line.wants_marker(),
+            Some(open) => open.needs_marker |= line.needs_marker(),
             None => {
                 self.batch = Some(Batch {
                     first: batch,
-                    offset: piece.offset,
+                    offset: raw.offset,
                     line: self.line,
-                    wants_marker: line.wants_marker(),
+                    needs_marker: line.needs_marker(),
                     has_marker: false,
                 });
             }
@@ -195,43 +195,46 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    /// A sound line behind a bad one: the bad one was never durable only if both are of the last batch.
-    fn judge(&mut self, line: &Line<'_>) -> Result<(), Error> {
+    /// Checks a valid line after a bad one: the bad line was never durable only if both belong to the last batch.
+    fn check_torn_tail(&mut self, line: &Line<'_>) -> Result<(), Error> {
         let Some(torn) = &mut self.torn else { return Ok(()) };
         let batch = line.batch().ok();
         let of_open = self
             .batch
             .as_ref()
             .is_some_and(|open| Some(open.first) == batch && !open.has_marker);
-        // Its batch begins where the bad lines do, unless it is the first of its batch: then they are older.
+        // The batch starts with the bad lines, unless this line is its first entry: then they are older.
         let of_next = batch == Some(self.scan.head.next())
             && (line.is_marker() || line.seq().ok() != batch)
             && !self
                 .batch
                 .as_ref()
-                .is_some_and(|open| open.wants_marker && !open.has_marker);
+                .is_some_and(|open| open.needs_marker && !open.has_marker);
         if (of_open || of_next) && torn.batch.is_none_or(|torn| Some(torn) == batch) {
             torn.batch = batch;
             return Ok(());
         }
-        let why = format!("{}, and the sound line {} is of a later batch", torn.why, self.line);
+        let why = format!(
+            "{}, and the valid line {} belongs to a later batch",
+            torn.why, self.line
+        );
         Err(segment::damaged(&self.segment.path, torn.line, &why))
     }
 
-    /// Whether the last batch lacks the marker that ends it.
-    fn is_unfinished(&self) -> bool {
+    /// Whether the last batch lacks the marker that must end it.
+    fn lacks_marker(&self) -> bool {
         self.batch
             .as_ref()
-            .is_some_and(|open| open.wants_marker && !open.has_marker)
+            .is_some_and(|open| open.needs_marker && !open.has_marker)
     }
 
-    fn end(self) -> Scan {
-        let unfinished = self.is_unfinished();
+    fn finish(self) -> Scan {
+        let lacks_marker = self.lacks_marker();
         let mut scan = self.scan;
         scan.torn = self.torn.map(|torn| (torn.line, torn.why));
         scan.ends_in_marker &= scan.torn.is_none();
-        if let Some(batch) = self.batch.filter(|_| unfinished) {
-            // Half a new catalog is worse than the old one: its books have no titles yet.
+        if let Some(batch) = self.batch.filter(|_| lacks_marker) {
+            // An import without its marker has no catalog file, so the whole batch is truncated.
             scan.head = Seq(batch.first.0.saturating_sub(1));
             scan.length = batch.offset;
             scan.torn = Some((batch.line, "the batch has no end".to_owned()));
@@ -240,29 +243,31 @@ impl<'a> Scanner<'a> {
     }
 }
 
-fn end_of(piece: &Piece<'_>) -> u64 {
-    piece.offset.saturating_add(piece.bytes.len() as u64).saturating_add(1)
+fn end_of(raw: &RawLine<'_>) -> u64 {
+    raw.offset.saturating_add(raw.bytes.len() as u64).saturating_add(1)
 }
 
-/// The books of the catalog file that the newest marker names, after the entries up to `head`.
+/// Replays the entries up to `head` on the books of the catalog file that the newest marker names.
 pub(super) fn replay(
-    catalog: &Catalog<'_>,
+    files: &CatalogFiles<'_>,
     segments: &[Segment],
     marker: &Marker,
-    listings: Vec<CatalogRow>,
+    rows: Vec<CatalogRow>,
     head: Seq,
 ) -> Result<Vec<Book>, Error> {
-    let tags = tags::find(catalog, segments, marker, &listings)?;
-    let tag = |item| tags.get(&item).copied().unwrap_or(marker.seq);
-    let mut books: HashMap<ItemNumber, Book> = listings
+    let index = last_seq_index::get(files, segments, marker, &rows)?;
+    let mut books: HashMap<ItemNumber, Book> = rows
         .into_iter()
-        .map(|listing| (listing.item, book(listing, tag)))
+        .map(|row| {
+            let seq = index.get(&row.item).copied().unwrap_or(marker.seq);
+            (row.item, row.into_book(seq))
+        })
         .collect();
-    drop(tags);
-    segment::each_entry(catalog.disk, segments, marker.seq, head, |line| {
+    drop(index);
+    segment::each_entry(files.disk, segments, marker.seq, head, |line| {
         let seq = line.seq().map_err(|why| why.to_string())?;
-        let step = line.step().map_err(|why| why.to_string())?;
-        apply(&mut books, seq, step)?;
+        let change = line.stock_change().map_err(|why| why.to_string())?;
+        apply(&mut books, seq, change)?;
         Ok(ControlFlow::Continue(()))
     })?;
     let mut books: Vec<Book> = books.into_values().collect();
@@ -270,31 +275,10 @@ pub(super) fn replay(
     Ok(books)
 }
 
-/// A listing as a book, with the entry that changed it last.
-pub(super) fn book(listing: CatalogRow, tag: impl Fn(ItemNumber) -> Seq) -> Book {
-    let CatalogRow {
-        item,
-        title,
-        stock,
-        cost,
-        topic,
-        author,
-    } = listing;
-    Book {
-        item,
-        title,
-        author,
-        topic,
-        cost,
-        stock,
-        seq: tag(item),
-    }
-}
-
-fn apply(books: &mut HashMap<ItemNumber, Book>, seq: Seq, step: Step) -> Result<(), String> {
-    let item = step.item;
+fn apply(books: &mut HashMap<ItemNumber, Book>, seq: Seq, change: StockChange) -> Result<(), String> {
+    let item = change.item;
     let Some(book) = books.get_mut(&item) else {
-        return match step.kind {
+        return match change.kind {
             Kind::Refused => Ok(()),
             _ => Err(format!("the catalog has no book {item}")),
         };
@@ -302,22 +286,22 @@ fn apply(books: &mut HashMap<ItemNumber, Book>, seq: Seq, step: Step) -> Result<
     let follows = |stock| {
         format!(
             "the stock {:?} does not follow from {stock} of book {item}",
-            step.stock_after.map(u32::from)
+            change.stock_after.map(u32::from)
         )
     };
-    match step.kind {
+    match change.kind {
         Kind::Withdrawn => {
             books.remove(&item);
         }
         Kind::Refused => {
-            if step.stock_after.is_some_and(|after| after != book.stock) {
+            if change.stock_after.is_some_and(|after| after != book.stock) {
                 return Err(follows(book.stock));
             }
         }
         Kind::Sold | Kind::Restocked | Kind::Set => {
-            let after = book.stock.checked_add_signed(step.change);
+            let after = book.stock.checked_add_signed(change.change);
             book.stock = after
-                .filter(|_| after == step.stock_after)
+                .filter(|_| after == change.stock_after)
                 .ok_or_else(|| follows(book.stock))?;
             book.seq = seq;
         }

@@ -1,7 +1,7 @@
-//! The ledger's files, read in one direction and in pieces of bounded size.
+//! The files of the ledger, read forwards in chunks of bounded size.
 //!
-//! A segment has no index and needs none: its lines stand in the order of `seq`, so a place in it is found by halving
-//! (14 small reads in 64 MiB), at no cost when the store is opened.
+//! A segment needs no index: its lines are ordered by `seq`, so an entry is found by binary search (14 small reads in
+//! 64 MiB), which costs nothing when the store is opened.
 
 use std::fmt;
 use std::io;
@@ -16,63 +16,58 @@ use super::disk::{Disk, File};
 use super::line::{HEADER, Line};
 use crate::Error;
 
-/// How much is read at once.
 const CHUNK_BYTES: usize = 64 * 1024;
-/// How much is copied at once.
 const COPY_BYTES: usize = 1024 * 1024;
-/// A stretch this short is read through rather than halved.
-const STRETCH_BYTES: u64 = 4 * 1024;
-/// Holds at least one whole line wherever it begins; no line is longer than half of it.
+/// The binary search ends at a range of this size, which is then scanned.
+const SCAN_BYTES: u64 = 4 * 1024;
+/// Contains a whole line wherever it begins: no line is longer than half of it.
 const PROBE_BYTES: usize = 1024;
 
-/// What to do about a damaged ledger. Cutting it would undo sales that were acknowledged, so no program does.
+/// The way out of a damaged ledger. Truncating it would lose acknowledged sales, so no program does.
 pub(super) const REMEDY: &str =
     "restore the store's folder from a backup, or move it away to start afresh; its entries up to there are sound";
 
 /// One file of the ledger.
 #[derive(Debug, Clone)]
 pub(super) struct Segment {
-    /// The first entry that it holds, or will hold.
+    /// The first entry that it contains or will contain.
     pub(super) first: Seq,
-    /// Where it is.
     pub(super) path: PathBuf,
-    /// How much of it is durable, in bytes.
+    /// The durable length in bytes.
     pub(super) length: u64,
-    /// The open file where it is kept open, as the one that grows is.
+    /// The open file of the active segment; sealed ones are opened when they are read.
     pub(super) file: Option<Arc<dyn File>>,
 }
 
-/// One line of a segment as it stands there.
+/// A line's bytes in a segment, not yet checked.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Piece<'a> {
-    /// Where it begins, in bytes.
+pub(super) struct RawLine<'a> {
+    /// Where it begins in the file, in bytes.
     pub(super) offset: u64,
     /// Without the line break.
     pub(super) bytes: &'a [u8],
-    /// Whether a line break ends it.
-    pub(super) whole: bool,
+    /// Whether it ends in a line break.
+    pub(super) is_whole: bool,
 }
 
-impl Piece<'_> {
-    /// Whether it is the first line that every segment has.
+impl RawLine<'_> {
     pub(super) fn is_header(&self) -> bool {
-        self.whole && self.offset == 0 && HEADER.strip_suffix(b"\n") == Some(self.bytes)
+        self.is_whole && self.offset == 0 && HEADER.strip_suffix(b"\n") == Some(self.bytes)
     }
 }
 
 impl Segment {
-    /// The name of a segment that no longer grows.
+    /// The file name of a sealed segment.
     pub(super) fn sealed_name(first: Seq) -> String {
         format!("ledger-{:020}.csv", first.0)
     }
 
-    /// The first entry of a segment of that name, if it is one that no longer grows.
+    /// The first entry of the sealed segment with this file name.
     pub(super) fn first_of(name: &str) -> Option<Seq> {
         let first = name.strip_prefix("ledger-")?.strip_suffix(".csv")?.parse().ok()?;
         (Self::sealed_name(first) == name).then_some(first)
     }
 
-    /// The file to read from.
     pub(super) fn open(&self, disk: &dyn Disk) -> Result<Arc<dyn File>, Error> {
         match &self.file {
             Some(file) => Ok(Arc::clone(file)),
@@ -80,18 +75,24 @@ impl Segment {
         }
     }
 
-    /// Visits blocks of whole lines from an offset on, until told to stop; only a block's last line may lack its end.
+    /// A buffer for reading from an offset on, no larger than what is left.
+    fn buffer(&self, bytes_max: usize, from: u64) -> Vec<u8> {
+        let left = usize::try_from(self.length.saturating_sub(from)).unwrap_or(bytes_max);
+        vec![0; left.min(bytes_max)]
+    }
+
+    /// Visits blocks of whole lines from an offset on, until `visit` breaks; only the last line of the file may be partial.
     fn each_block(
         &self,
         file: &dyn File,
         from: u64,
         mut visit: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
-        let (mut buffer, mut next, mut filled) = (vec![0; CHUNK_BYTES], from, 0);
+        let (mut buffer, mut next, mut filled) = (self.buffer(CHUNK_BYTES, from), from, 0);
         loop {
-            let room = usize::try_from(self.length.saturating_sub(next)).unwrap_or(usize::MAX);
+            let unread = usize::try_from(self.length.saturating_sub(next)).unwrap_or(usize::MAX);
             let space = buffer.get_mut(filled..).unwrap_or_default();
-            let wanted = space.len().min(room);
+            let wanted = space.len().min(unread);
             let space = space.get_mut(..wanted).unwrap_or_default();
             let more = if wanted == 0 {
                 0
@@ -104,7 +105,7 @@ impl Segment {
             let held = buffer.get(..filled).unwrap_or_default();
             let block = match memchr::memrchr(b'\n', held) {
                 Some(last) => last + 1,
-                // No line is that long, or the file ends here: what there is, is no line.
+                // No line is that long, or the file ends here: the rest is not a whole line.
                 None if more == 0 || filled == buffer.len() => filled,
                 None => continue,
             };
@@ -119,21 +120,27 @@ impl Segment {
         }
     }
 
-    /// Visits the lines from the one that begins at an offset on, until told to stop.
+    /// Visits the lines from an offset on, which must be the start of a line, until `visit` breaks.
     pub(super) fn each_line(
         &self,
         file: &dyn File,
         from: u64,
-        mut visit: impl FnMut(Piece<'_>) -> Result<ControlFlow<()>, Error>,
+        mut visit: impl FnMut(RawLine<'_>) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
         self.each_block(file, from, |mut offset, block| {
             let mut rest = block;
             while !rest.is_empty() {
-                let (bytes, whole, length) = match memchr::memchr(b'\n', rest) {
+                let (bytes, is_whole, length) = match memchr::memchr(b'\n', rest) {
                     Some(end) => (rest.get(..end).unwrap_or_default(), true, end + 1),
                     None => (rest, false, rest.len()),
                 };
-                if visit(Piece { offset, bytes, whole })?.is_break() {
+                if visit(RawLine {
+                    offset,
+                    bytes,
+                    is_whole,
+                })?
+                .is_break()
+                {
                     return Ok(ControlFlow::Break(()));
                 }
                 offset = offset.saturating_add(length as u64);
@@ -143,11 +150,11 @@ impl Segment {
         })
     }
 
-    /// The beginning of a line at or before the entry `target`, and not far before it.
+    /// The offset of a line at or shortly before the entry `target`.
     fn locate(&self, file: &dyn File, target: Seq) -> Result<u64, Error> {
         let (mut low, mut high) = (0, self.length);
         let mut probe = vec![0; PROBE_BYTES];
-        while high.saturating_sub(low) > STRETCH_BYTES {
+        while high.saturating_sub(low) > SCAN_BYTES {
             let middle = low + (high - low) / 2;
             let got = file
                 .read_at(&mut probe, middle)
@@ -155,18 +162,18 @@ impl Segment {
             match first_entry(probe.get(..got).unwrap_or_default()) {
                 Some((skipped, seq)) if seq <= target => low = middle.saturating_add(skipped as u64),
                 Some(_) => high = middle,
-                // Nothing but markers or damage: whoever reads on from here on will see.
+                // Only markers or damage here; the scan from `low` finds out.
                 None => break,
             }
         }
         Ok(low)
     }
 
-    /// What is wrong at an offset, with the line that it is.
+    /// An error that names the line at an offset.
     pub(super) fn damaged(&self, file: &dyn File, offset: u64, why: &dyn fmt::Display) -> Error {
         let mut line = 1;
-        let counted = self.each_line(file, 0, |piece| {
-            if piece.offset >= offset {
+        let counted = self.each_line(file, 0, |raw| {
+            if raw.offset >= offset {
                 return Ok(ControlFlow::Break(()));
             }
             line += 1;
@@ -178,10 +185,10 @@ impl Segment {
         }
     }
 
-    /// Copies what is durable into another, empty file.
+    /// Copies the durable part to an empty file.
     pub(super) fn copy_to(&self, to: &dyn File) -> io::Result<()> {
         let from = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let (mut buffer, mut offset) = (vec![0; COPY_BYTES], 0);
+        let (mut buffer, mut offset) = (self.buffer(COPY_BYTES, 0), 0);
         while offset < self.length {
             let wanted = usize::try_from(self.length - offset)
                 .unwrap_or(usize::MAX)
@@ -196,7 +203,7 @@ impl Segment {
         Ok(())
     }
 
-    /// Looks for the entry of an order by its text: the file is read through between two entries, but hardly looked at.
+    /// Searches the text between two entries for an order's id, without parsing other lines.
     fn find(
         &self,
         disk: &dyn Disk,
@@ -205,9 +212,7 @@ impl Segment {
     ) -> Result<Option<Entry>, Error> {
         let file = self.open(disk)?;
         let from = self.locate(&*file, *among.start())?;
-        let end = self
-            .locate(&*file, among.end().next())?
-            .saturating_add(2 * STRETCH_BYTES);
+        let end = self.locate(&*file, among.end().next())?.saturating_add(2 * SCAN_BYTES);
         let mut found = None;
         self.each_block(&*file, from, |offset, block| {
             if offset > end {
@@ -235,7 +240,7 @@ impl Segment {
     }
 }
 
-/// A line of a file says something that no healthy store says.
+/// An error about a line of a file.
 pub(super) fn damaged(path: &Path, line: u64, why: &dyn fmt::Display) -> Error {
     Error::Damaged {
         path: path.to_owned(),
@@ -245,7 +250,7 @@ pub(super) fn damaged(path: &Path, line: u64, why: &dyn fmt::Display) -> Error {
     }
 }
 
-/// The first whole entry after the first line break, and where its line begins.
+/// The first entry after the first line break, with the offset of its line.
 fn first_entry(probe: &[u8]) -> Option<(usize, Seq)> {
     let mut start = memchr::memchr(b'\n', probe)? + 1;
     loop {
@@ -259,7 +264,7 @@ fn first_entry(probe: &[u8]) -> Option<(usize, Seq)> {
     }
 }
 
-/// Visits the entries after `after` up to `head`, in order, until told to stop. What `visit` refuses is damage.
+/// Visits the entries after `after` up to `head`, in order, until `visit` breaks. An error of `visit` is damage.
 pub(super) fn each_entry(
     disk: &dyn Disk,
     segments: &[Segment],
@@ -281,15 +286,15 @@ pub(super) fn each_entry(
     {
         let file = segment.open(disk)?;
         let from = if is_first { segment.locate(&*file, expected)? } else { 0 };
-        segment.each_line(&*file, from, |piece| {
-            if piece.is_header() {
+        segment.each_line(&*file, from, |raw| {
+            if raw.is_header() {
                 return Ok(ControlFlow::Continue(()));
             }
-            let refuse = |why: String| segment.damaged(&*file, piece.offset, &why);
-            if !piece.whole {
+            let refuse = |why: String| segment.damaged(&*file, raw.offset, &why);
+            if !raw.is_whole {
                 return Err(refuse("the line has no end".to_owned()));
             }
-            let line = Line::parse(piece.bytes).map_err(|why| refuse(why.to_string()))?;
+            let line = Line::parse(raw.bytes).map_err(|why| refuse(why.to_string()))?;
             if line.is_marker() {
                 return Ok(ControlFlow::Continue(()));
             }
@@ -318,7 +323,7 @@ pub(super) fn each_entry(
     Ok(())
 }
 
-/// The entry of an order, if it is among those; the newest segments are looked through first.
+/// Finds the entry of an order in a range, in the newest segments first.
 pub(super) fn find(
     disk: &dyn Disk,
     segments: &[Segment],
@@ -327,10 +332,10 @@ pub(super) fn find(
 ) -> Result<Option<Entry>, Error> {
     let text = order.to_string();
     let finder = memmem::Finder::new(text.as_bytes());
-    let begun = segments.partition_point(|segment| segment.first <= *among.end());
-    let ended = segments.partition_point(|segment| segment.first <= *among.start());
-    let held = segments.get(ended.saturating_sub(1)..begun).unwrap_or_default();
-    for segment in held.iter().rev() {
+    let end = segments.partition_point(|segment| segment.first <= *among.end());
+    let start = segments.partition_point(|segment| segment.first <= *among.start());
+    let candidates = segments.get(start.saturating_sub(1)..end).unwrap_or_default();
+    for segment in candidates.iter().rev() {
         if let Some(entry) = segment.find(disk, &finder, among)? {
             return Ok(Some(entry));
         }
@@ -338,7 +343,7 @@ pub(super) fn find(
     Ok(None)
 }
 
-/// The ledger's files in a folder: those that no longer grow, in order.
+/// The sealed segments in a folder, in order.
 pub(super) fn sealed(disk: &dyn Disk, folder: &Path) -> Result<Vec<Segment>, Error> {
     let names = disk.names(folder).map_err(Error::io("list", folder))?;
     let mut segments = Vec::new();

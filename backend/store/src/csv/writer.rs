@@ -1,37 +1,36 @@
-//! Changing the files: room, writes, syncs, and what becomes of the store when one of them fails.
+//! Writing to the ledger: encoding, committing, starting new segments, replacing the catalog file.
 
-use std::io;
 use std::sync::PoisonError;
-use std::time::{Duration, Instant};
 
 use common::wire::Book;
 use common::{Entry, Seq, Timestamp};
 
-use super::checkpoint::no_room_or;
+use super::checkpoint::write_error;
 use super::line::{self, Digest, Marker};
 use super::segment::Segment;
-use super::{Store, open, tags};
-use crate::Error;
+use super::{Store, last_seq_index, open};
+use crate::{Error, FullDiskBackoff};
 
-/// How long after the disk was full nobody asks it again.
-pub(super) const FULL_PAUSE: Duration = Duration::from_secs(1);
-/// How much memory is kept for encoding between batches, in bytes.
+/// How much of the encoding buffer is kept between batches.
 const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
 
-/// What the one who appends needs.
+/// What only the writing thread changes.
 #[derive(Debug)]
 pub(super) struct Writer {
     pub(super) head: Seq,
     pub(super) active: Segment,
+    /// The newest marker in the ledger.
     pub(super) marker: Marker,
+    /// The encoded lines of the next write.
     pub(super) buffer: Vec<u8>,
-    pub(super) full_at: Option<Instant>,
-    pub(super) is_closed: bool,
 }
 
 impl Writer {
-    /// The last of the entries, if there are any; they must go on from the last entry.
-    pub(super) fn follow(&self, head: Seq, entries: &[Entry]) -> Result<Option<Seq>, Error> {
+    /// Returns the last of the entries, if there are any.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if `head` is not the last entry or the entries are not consecutive after it.
+    pub(super) fn check_consecutive(&self, head: Seq, entries: &[Entry]) -> Result<Option<Seq>, Error> {
         let mut last = self.head;
         for entry in entries {
             if entry.seq != last.next() {
@@ -46,7 +45,7 @@ impl Writer {
         }
     }
 
-    /// Fills the buffer with the entries' lines and gives their batch.
+    /// Encodes entries into the buffer and returns their batch.
     pub(super) fn encode(&mut self, entries: &[Entry]) -> Seq {
         let batch = self.head.next();
         self.buffer.clear();
@@ -58,55 +57,49 @@ impl Writer {
 }
 
 impl Store {
-    /// Runs a change of the files. An error after which nobody knows what is on the disk closes the store.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Writer) -> Result<(), Error>) -> Result<(), Error> {
-        let mut writer = self.writer.lock().map_err(|_| Error::Closed)?;
-        if writer.is_closed {
-            return Err(Error::Closed);
-        }
-        let done = change(&mut writer);
-        match &done {
-            Err(error) if !error.is_transient() => {
-                tracing::error!(%error, "the store is closed for good");
-                writer.is_closed = true;
-            }
-            _ => {}
-        }
-        done
-    }
-
-    /// Asks the disk for room by doing the work, but not right after it had none.
+    /// Runs work that needs room on the disk.
     pub(super) fn with_room(
         &self,
         writer: &mut Writer,
+        full_disk: &mut FullDiskBackoff,
         work: impl FnOnce(&mut Writer) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let now = self.disk.now();
-        if writer
-            .full_at
-            .is_some_and(|full_at| now.saturating_duration_since(full_at) < FULL_PAUSE)
-        {
-            let source = io::ErrorKind::StorageFull.into();
-            return Err(Error::Full {
-                path: writer.active.path.clone(),
-                source,
-            });
-        }
-        let done = work(writer);
-        writer.full_at = matches!(done, Err(Error::Full { .. })).then_some(now);
-        done
+        full_disk.attempt(self.disk.now(), &self.folder, || work(writer))
     }
 
-    /// Makes the lines in the buffer durable, `head` being the last entry with them.
-    pub(super) fn commit(&self, writer: &mut Writer, head: Seq) -> Result<(), Error> {
+    /// Appends entries. Those of a restore may only go to a store without a catalog file.
+    pub(super) fn append_batch(&self, head: Seq, entries: &[Entry], is_restore: bool) -> Result<(), Error> {
+        self.writer.write(|writer, full_disk| {
+            if is_restore && writer.marker.seq > Seq::ZERO {
+                return Err(Error::Conflict);
+            }
+            let Some(last) = writer.check_consecutive(head, entries)? else {
+                return Ok(());
+            };
+            self.with_room(writer, full_disk, |writer| {
+                let batch = writer.encode(entries);
+                if is_restore || entries.iter().any(line::needs_marker) {
+                    line::push_marker(&mut writer.buffer, &writer.marker, batch);
+                }
+                self.commit(writer, last)
+            })
+        })?;
+        if !entries.is_empty() {
+            self.seal_if_grown();
+        }
+        Ok(())
+    }
+
+    /// Makes the lines in the buffer durable; `head` is the last entry after them.
+    fn commit(&self, writer: &mut Writer, head: Seq) -> Result<(), Error> {
         let Segment { path, length, file, .. } = &mut writer.active;
         let file = file.as_ref().ok_or(Error::Closed)?;
         if let Err(source) = file.write_at(&writer.buffer, *length) {
-            let error = no_room_or("write", path.clone(), source);
+            let error = write_error(path.clone(), source);
             if error.is_transient() {
                 file.truncate(*length)
                     .and_then(|()| file.sync())
-                    .map_err(Error::io("cut", path))?;
+                    .map_err(Error::io("truncate", path))?;
             }
             return Err(error);
         }
@@ -122,33 +115,33 @@ impl Store {
         Ok(())
     }
 
-    /// Begins a new file of the ledger where the last one has grown enough. The batch before is durable whatever happens here, so nothing is reported; without
-    /// room the old file goes on.
-    pub(super) fn seal_if_grown(&self, writer: &mut Writer) {
-        if writer.active.length <= self.segment_bytes_max {
-            return;
-        }
-        match open::seal(&*self.disk, &self.folder, &writer.active, &writer.marker, writer.head) {
-            Ok((sealed, active)) => {
-                writer.active = active.clone();
-                let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-                durable.segments.pop();
-                durable.segments.extend([sealed, active]);
+    /// Starts a new segment if the active one is large enough. The last batch is durable either way, so an error is not
+    /// returned; on a full disk the active segment grows on.
+    fn seal_if_grown(&self) {
+        let sealing = self.writer.write(|writer, _| {
+            if writer.active.length <= self.segment_bytes_max {
+                return Ok(());
             }
-            Err(error) => {
-                tracing::error!(%error, "the ledger could not go on in a new file");
-                writer.is_closed = !error.is_transient();
-            }
+            let (sealed, active) = open::seal(&*self.disk, &self.folder, &writer.active, &writer.marker, writer.head)?;
+            writer.active = active.clone();
+            let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
+            durable.segments.pop();
+            durable.segments.extend([sealed, active]);
+            Ok(())
+        });
+        if let Err(error) = sealing {
+            tracing::error!(%error, "no new file of the ledger could be started");
         }
     }
 
-    /// Replaces the catalog's files and says so in the ledger, behind the lines in the buffer.
-    pub(super) fn replace(
+    /// Commits the lines in the buffer with a marker for a new catalog file, then publishes the file. `replaced` is the current
+    /// catalog file.
+    pub(super) fn replace_catalog(
         &self,
         writer: &mut Writer,
         books: &[Book],
         content: &[u8],
-        there: Option<&[u8]>,
+        replaced: Option<&[u8]>,
         head: Seq,
     ) -> Result<(), Error> {
         let batch = writer.head.next();
@@ -156,21 +149,21 @@ impl Store {
             seq: head,
             at: Timestamp::now(),
             store: self.id,
-            replaced: Digest::of(there),
+            replaced: Digest::of(replaced),
             new: Digest::of(Some(content)),
         };
-        self.catalog().prepare(content)?;
+        self.catalog_files().prepare(content)?;
         line::push_marker(&mut writer.buffer, &marker, batch);
         if let Err(error) = self.commit(writer, head) {
             if error.is_transient() {
-                self.catalog().forget()?;
+                self.catalog_files().discard_prepared()?;
             }
             return Err(error);
         }
         writer.marker = marker;
-        self.found.lock().map_err(|_| Error::Closed)?.take();
-        self.catalog().publish()?;
-        tags::keep(&self.catalog(), &marker, books);
+        self.opened_state.lock().map_err(|_| Error::Closed)?.take();
+        self.catalog_files().publish()?;
+        last_seq_index::put(&self.catalog_files(), &marker, books);
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Where a PostgreSQL database is, and who one is there.
+//! The address of a PostgreSQL database and its credentials.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,10 +6,10 @@ use std::str::FromStr;
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
-/// A database's address with the secrets that open it; neither is shown.
+/// A database's address and credentials. `Display` and `Debug` omit the password.
 ///
-/// The form is libpq's (`postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`); what it leaves out comes from the
-/// usual variables (`PGPASSWORD`, `PGSSLMODE`, …) and `~/.pgpass`.
+/// The form is libpq's (`postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`); what it omits comes from the
+/// environment (`PGPASSWORD`, `PGSSLMODE`, …) and `~/.pgpass`.
 #[derive(Clone)]
 pub struct Address {
     url: String,
@@ -18,7 +18,6 @@ pub struct Address {
 }
 
 impl Address {
-    /// How to connect.
     pub(super) fn options(&self) -> PgConnectOptions {
         (*self.options).clone()
     }

@@ -4,43 +4,41 @@ use std::collections::BTreeMap;
 
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 
-use super::row::position;
+use super::row::seq_column;
 use crate::Error;
 
-/// Entries that go on from a head, and what they do to the books altogether.
+/// Consecutive entries after a head, and their total effect on the books.
 #[derive(Debug)]
 pub(crate) struct Batch<'a> {
     /// The last entry before them.
     pub(crate) head: Seq,
-    /// The entries.
     pub(crate) entries: &'a [Entry],
-    /// The books that they change, by item number.
-    pub(crate) shelves: Vec<Shelf>,
-    /// The books that they take away.
-    pub(crate) gone: Vec<i64>,
+    /// One for each changed book, by item number.
+    pub(crate) deltas: Vec<StockDelta>,
+    /// Numbers of the withdrawn books.
+    pub(crate) removed: Vec<i64>,
 }
 
-/// How one book comes out of a batch.
+/// The total effect of a batch on one book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Shelf {
+pub(crate) struct StockDelta {
     pub(crate) item: i64,
-    /// What the entries add to the stock.
+    /// The sum of the entries' changes.
     pub(crate) change: i64,
-    /// The stock after the last of them; −1, which no stock is, where an entry does not say.
+    /// The stock after the last of them; −1, which no stock is, if the entry has none.
     pub(crate) stock: i64,
     /// The last of them.
     pub(crate) seq: i64,
 }
 
 impl<'a> Batch<'a> {
-    /// Takes entries that each follow the one before.
-    ///
     /// # Errors
-    /// [`Error::Conflict`] if one does not.
-    pub(crate) fn following(head: Seq, entries: &'a [Entry]) -> Result<Self, Error> {
+    /// [`Error::Conflict`] if the entries are not consecutive after `head`.
+    pub(crate) fn new(head: Seq, entries: &'a [Entry]) -> Result<Self, Error> {
         let mut last = head;
-        let mut shelves: BTreeMap<ItemNumber, Option<Shelf>> = BTreeMap::new();
+        let mut changed: BTreeMap<ItemNumber, Option<StockDelta>> = BTreeMap::new();
         for entry in entries {
+            // At the largest number `next` stays where it is.
             if entry.seq != last.next() || entry.seq == last {
                 return Err(Error::Conflict);
             }
@@ -48,30 +46,30 @@ impl<'a> Batch<'a> {
             match entry.kind {
                 Kind::Refused => {}
                 Kind::Withdrawn => {
-                    shelves.insert(entry.item, None);
+                    changed.insert(entry.item, None);
                 }
                 Kind::Sold | Kind::Restocked | Kind::Set => {
-                    let before = shelves.get(&entry.item).copied().flatten();
-                    let shelf = Shelf {
+                    let earlier = changed.get(&entry.item).copied().flatten();
+                    let delta = StockDelta {
                         item: entry.item.get().into(),
-                        change: before.map_or(0, |shelf| shelf.change).saturating_add(entry.change),
+                        change: earlier.map_or(0, |delta| delta.change).saturating_add(entry.change),
                         stock: entry.stock_after.map_or(-1, |stock: Stock| stock.get().into()),
-                        seq: position(entry.seq),
+                        seq: seq_column(entry.seq),
                     };
-                    shelves.insert(entry.item, Some(shelf));
+                    changed.insert(entry.item, Some(delta));
                 }
             }
         }
-        let gone = shelves.iter().filter(|(_, shelf)| shelf.is_none());
+        let removed = changed.iter().filter(|(_, delta)| delta.is_none());
         Ok(Self {
             head,
             entries,
-            gone: gone.map(|(item, _)| item.get().into()).collect(),
-            shelves: shelves.into_values().flatten().collect(),
+            removed: removed.map(|(item, _)| item.get().into()).collect(),
+            deltas: changed.into_values().flatten().collect(),
         })
     }
 
-    /// The last entry with them.
+    /// The last entry including the batch.
     pub(crate) fn last(&self) -> Seq {
         self.entries.last().map_or(self.head, |entry| entry.seq)
     }
@@ -98,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn each_book_comes_out_once() {
+    fn a_batch_has_one_delta_for_each_changed_book() {
         let entries = [
             entry(5, Kind::Sold, 2, -1, 9),
             entry(6, Kind::Sold, 1, -1, 0),
@@ -106,26 +104,26 @@ mod tests {
             entry(8, Kind::Refused, 1, 0, 0),
             entry(9, Kind::Withdrawn, 3, -1, 0),
         ];
-        let batch = Batch::following(Seq(4), &entries).unwrap();
-        let shelf = |item, change, stock, seq| Shelf {
+        let batch = Batch::new(Seq(4), &entries).unwrap();
+        let delta = |item, change, stock, seq| StockDelta {
             item,
             change,
             stock,
             seq,
         };
-        assert_eq!(batch.shelves, [shelf(1, -1, 0, 6), shelf(2, 4, 14, 7)]);
-        assert_eq!((batch.gone.as_slice(), batch.last()), ([3].as_slice(), Seq(9)));
+        assert_eq!(batch.deltas, [delta(1, -1, 0, 6), delta(2, 4, 14, 7)]);
+        assert_eq!((batch.removed.as_slice(), batch.last()), ([3].as_slice(), Seq(9)));
     }
 
     #[test]
-    fn entries_that_do_not_follow_are_a_conflict() {
+    fn entries_that_are_not_consecutive_are_a_conflict() {
         let entries = [entry(5, Kind::Sold, 2, -1, 9), entry(7, Kind::Sold, 2, -1, 8)];
         for (head, entries) in [
             (Seq(4), &entries[..]),
             (Seq(5), &entries[..1]),
             (Seq(u64::MAX), &entries[..1]),
         ] {
-            assert!(matches!(Batch::following(head, entries), Err(Error::Conflict)));
+            assert!(matches!(Batch::new(head, entries), Err(Error::Conflict)));
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Waiting for a database on a thread that may block.
+//! Blocking on a future of a database client.
 
 use std::fmt;
 use std::io;
@@ -10,17 +10,16 @@ use std::thread::{self, Thread};
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// A runtime of a store's own, which moves bytes and watches clocks while its callers are parked.
+/// A store's own runtime, which drives I/O and timers while callers are parked.
 ///
-/// A future runs on its caller's thread, which may belong to any runtime or to none: nothing here enters a runtime in a
-/// runtime. Whoever calls on a runtime's own worker blocks that worker, but gets an answer.
+/// A future is polled on its caller's thread, which may belong to any runtime or to none: `Runtime::block_on` would panic
+/// within another runtime. A call on a runtime's worker blocks that worker, but completes.
 pub(crate) struct Blocking {
     handle: Handle,
     runtime: Option<Runtime>,
 }
 
 impl Blocking {
-    /// Starts the one thread.
     pub(crate) fn new() -> io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -33,7 +32,7 @@ impl Blocking {
         })
     }
 
-    /// Waits for a future.
+    /// Blocks until the future is ready.
     pub(crate) fn run<F: Future>(&self, future: F) -> F::Output {
         let _context = self.handle.enter();
         let mut future = pin!(future);
@@ -47,7 +46,7 @@ impl Blocking {
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
-            // Others may park and unpark this thread, too: only the flag counts.
+            // Other code may unpark this thread too: only the flag counts.
             while !parked.is_woken.swap(false, Ordering::Acquire) {
                 thread::park();
             }
@@ -63,7 +62,7 @@ impl fmt::Debug for Blocking {
 
 impl Drop for Blocking {
     fn drop(&mut self) {
-        // Waiting for the thread is forbidden where this is dropped within another runtime, and not needed anywhere.
+        // A blocking shutdown panics within another runtime.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
@@ -101,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn it_waits_on_any_thread() {
+    fn a_future_completes_on_any_thread() {
         let blocking = Blocking::new().unwrap();
         assert_eq!(blocking.run(work()), 21);
         let blocking = Arc::new(blocking);
@@ -111,14 +110,14 @@ mod tests {
                 let on_blocking = Arc::clone(&blocking);
                 let done = tokio::task::spawn_blocking(move || on_blocking.run(work())).await;
                 assert_eq!(done.unwrap(), 21);
-                assert_eq!(blocking.run(work()), 21, "even where it should not be called");
+                assert_eq!(blocking.run(work()), 21, "on a worker of another runtime");
                 drop(Blocking::new().unwrap());
             });
         }
     }
 
     #[test]
-    fn it_waits_within_itself() {
+    fn calls_nest() {
         let (outer, inner) = (Blocking::new().unwrap(), Blocking::new().unwrap());
         assert_eq!(outer.run(async { inner.run(work()) + work().await }), 42);
     }

@@ -1,19 +1,18 @@
-//! Steps that lead from an empty database to the tables of today.
+//! Schema migrations, from an empty database to the current tables.
 
 use crate::Error;
 
-/// One step. Each of its statements does nothing where it was done before, so that a step that was interrupted can be
-/// done again; this needs no statement beyond what every engine has.
+/// One migration. Each statement is idempotent, so an interrupted migration can run again without transactional DDL.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Migration {
     /// Counted from 1.
     pub(crate) version: i64,
-    /// Statements that each end in a semicolon at the end of a line.
+    /// Statements, separated by semicolons.
     pub(crate) sql: &'static str,
 }
 
 impl Migration {
-    /// Its statements, without comments.
+    /// The statements without comments.
     pub(crate) fn statements(self) -> Vec<String> {
         let code: Vec<&str> = self
             .sql
@@ -27,22 +26,33 @@ impl Migration {
             .collect()
     }
 
-    /// The steps that are still to be done in a store at `version`.
+    /// The migrations that a store at schema `version` still needs; a new one has no version.
     ///
     /// # Errors
-    /// [`Error::Database`] if a newer program made the store.
-    pub(crate) fn missing(all: &[Self], version: i64, store: &str) -> Result<Vec<Self>, Error> {
+    /// [`Error::Database`] if a newer version of the program created the store, [`Error::DatabaseDamaged`] if `version` is not
+    /// a number.
+    pub(crate) fn pending(all: &[Self], version: Option<&str>, store: &str) -> Result<Vec<Self>, Error> {
+        let version = version
+            .map_or(Ok(0), str::parse::<i64>)
+            .map_err(|_| Error::DatabaseDamaged {
+                store: store.to_owned(),
+                why: format!("its tables have the unknown version {version:?}"),
+            })?;
         let newest = all.last().map_or(0, |last| last.version);
         if version > newest {
             return Err(Error::Database {
                 operation: "open",
                 store: store.to_owned(),
                 why: format!(
-                    "a newer version of this program made it (tables {version}, known are {newest}); use that one"
+                    "a newer version of this program created it (schema {version}, this one knows {newest}); use that version"
                 ),
             });
         }
-        Ok(all.iter().copied().filter(|step| step.version > version).collect())
+        Ok(all
+            .iter()
+            .copied()
+            .filter(|migration| migration.version > version)
+            .collect())
     }
 }
 
@@ -51,19 +61,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_its_statements_without_comments() {
-        let step = Migration {
+    fn a_migration_is_its_statements_without_comments() {
+        let migration = Migration {
             version: 1,
             sql: "-- a; b\nCREATE TABLE a (\n    b BIGINT\n);\n\n-- c\nSELECT 1;\n",
         };
-        assert_eq!(step.statements(), ["CREATE TABLE a (\n    b BIGINT\n)", "SELECT 1"]);
+        assert_eq!(
+            migration.statements(),
+            ["CREATE TABLE a (\n    b BIGINT\n)", "SELECT 1"]
+        );
     }
 
     #[test]
-    fn a_store_of_a_newer_program_is_refused() {
+    fn a_store_of_a_newer_version_is_refused() {
         let all = [1, 2, 3].map(|version| Migration { version, sql: "" });
-        assert_eq!(Migration::missing(&all, 1, "x").unwrap().len(), 2);
-        assert_eq!(Migration::missing(&all, 3, "x").unwrap().len(), 0);
-        assert!(Migration::missing(&all, 4, "x").is_err());
+        assert_eq!(Migration::pending(&all, Some("1"), "x").unwrap().len(), 2);
+        assert_eq!(Migration::pending(&all, Some("3"), "x").unwrap().len(), 0);
+        assert_eq!(Migration::pending(&all, None, "x").unwrap().len(), 3);
+        assert!(Migration::pending(&all, Some("4"), "x").is_err());
+        assert!(Migration::pending(&all, Some("x"), "x").is_err());
     }
 }

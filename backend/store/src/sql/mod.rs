@@ -1,27 +1,28 @@
-//! What the stores in databases share: how a blocking caller waits for a database, and what entries and books are in
-//! tables.
+//! What the SQLite and PostgreSQL stores share: blocking on futures, rows, statements and migrations.
 
 mod batch;
 mod blocking;
-mod catalog;
-mod gate;
 mod migration;
+mod replacement;
 mod row;
+pub(super) mod statements;
 
 pub(super) use self::batch::Batch;
 pub(super) use self::blocking::Blocking;
-pub(super) use self::catalog::{Replacement, check};
-pub(super) use self::gate::{Gate, Room};
 pub(super) use self::migration::Migration;
-pub(super) use self::row::{BookRow, Columns, EntryRow, book, entries, entry_of, id_of, loaded, position, seq};
+pub(super) use self::replacement::Replacement;
+pub(super) use self::row::{
+    BOOK_COLUMNS, BookColumns, BookRow, ENTRY_COLUMNS, EntryColumns, EntryRow, book, entries, entry_of, limit_column,
+    order_column, seq_column, seq_of, store_state,
+};
 
-/// The name in `meta` of whether entries of another store are being taken over.
+/// The key in `meta` that is [`YES`] while a restore is incomplete.
 pub(super) const RESTORING: &str = "restoring";
 pub(super) const YES: &str = "yes";
 pub(super) const NO: &str = "no";
 
-/// What a database said, in one line without its address.
-pub(super) fn why(error: &sqlx::Error) -> String {
+/// A database's error message on one line, without its address.
+pub(super) fn message(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => match error.code() {
             Some(code) => format!("{} (code {code})", error.message()),

@@ -1,4 +1,7 @@
-//! Entries and books as rows.
+//! Entries and books as rows of tables.
+//!
+//! A column is named in one list here; the statements are made from the lists. A field that is added to [`Book`] or
+//! [`Entry`] does not compile until it is converted here, and fails every test until the list has it too.
 
 use common::wire::Book;
 use common::{Cost, Entry, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
@@ -6,7 +9,35 @@ use uuid::Uuid;
 
 use crate::StoreState;
 
-/// `seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason` as a row gives them.
+/// A column's name and its type in PostgreSQL.
+pub(crate) type Column = (&'static str, &'static str);
+
+/// The columns of `ledger` but for `batch`, in the order of [`EntryRow`] and [`EntryColumns`].
+pub(crate) const ENTRY_COLUMNS: [Column; 10] = [
+    ("seq", "BIGINT"),
+    ("at_micros", "BIGINT"),
+    ("kind", "TEXT"),
+    ("item", "BIGINT"),
+    ("quantity", "BIGINT"),
+    ("change", "BIGINT"),
+    ("stock_after", "BIGINT"),
+    ("ord", "UUID"),
+    ("unit_cost_cents", "BIGINT"),
+    ("reason", "TEXT"),
+];
+
+/// The columns of `books`, the primary key first, in the order of [`BookRow`] and [`BookColumns`].
+pub(crate) const BOOK_COLUMNS: [Column; 7] = [
+    ("item", "BIGINT"),
+    ("title", "TEXT"),
+    ("author", "TEXT"),
+    ("topic", "TEXT"),
+    ("cost_cents", "BIGINT"),
+    ("stock", "BIGINT"),
+    ("seq", "BIGINT"),
+];
+
+/// An entry as a query returns it.
 pub(crate) type EntryRow = (
     i64,
     i64,
@@ -20,12 +51,12 @@ pub(crate) type EntryRow = (
     Option<String>,
 );
 
-/// `item, title, author, topic, cost_cents, stock, seq` as a row gives them.
+/// A book as a query returns it.
 pub(crate) type BookRow = (i64, String, Option<String>, String, i64, i64, i64);
 
-/// An entry as a row takes it.
+/// An entry as it is bound to a statement.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Columns {
+pub(crate) struct EntryColumns {
     pub(crate) seq: i64,
     pub(crate) at_micros: i64,
     pub(crate) kind: &'static str,
@@ -38,50 +69,101 @@ pub(crate) struct Columns {
     pub(crate) reason: Option<&'static str>,
 }
 
-impl From<&Entry> for Columns {
+impl From<&Entry> for EntryColumns {
     fn from(entry: &Entry) -> Self {
+        let &Entry {
+            seq,
+            at,
+            kind,
+            item,
+            quantity,
+            change,
+            stock_after,
+            order,
+            unit_cost,
+            reason,
+        } = entry;
         Self {
-            seq: position(entry.seq),
-            at_micros: entry.at.as_micros(),
-            kind: entry.kind.as_str(),
-            item: entry.item.get().into(),
-            quantity: entry.quantity.map(i64::from),
-            change: entry.change,
-            stock_after: entry.stock_after.map(|stock| stock.get().into()),
-            ord: entry.order.map(id_of),
-            unit_cost_cents: entry.unit_cost.map(|cost| cost.cents().into()),
-            reason: entry.reason.map(Reason::as_str),
+            seq: seq_column(seq),
+            at_micros: at.as_micros(),
+            kind: kind.as_str(),
+            item: item.get().into(),
+            quantity: quantity.map(i64::from),
+            change,
+            stock_after: stock_after.map(|stock| stock.get().into()),
+            ord: order.map(order_column),
+            unit_cost_cents: unit_cost.map(|cost| cost.cents().into()),
+            reason: reason.map(Reason::as_str),
         }
     }
 }
 
-/// A place in the ledger as a column holds it. No ledger gets as long as the columns' numbers go.
-pub(crate) fn position(seq: Seq) -> i64 {
+/// A book as it is bound to a statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BookColumns<'a> {
+    pub(crate) item: i64,
+    pub(crate) title: &'a str,
+    pub(crate) author: Option<&'a str>,
+    pub(crate) topic: &'a str,
+    pub(crate) cost_cents: i64,
+    pub(crate) stock: i64,
+    pub(crate) seq: i64,
+}
+
+impl<'a> From<&'a Book> for BookColumns<'a> {
+    fn from(book: &'a Book) -> Self {
+        let Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock,
+            seq,
+        } = book;
+        Self {
+            item: item.get().into(),
+            title,
+            author: author.as_deref(),
+            topic,
+            cost_cents: cost.cents().into(),
+            stock: stock.get().into(),
+            seq: seq_column(*seq),
+        }
+    }
+}
+
+/// A sequence number as a column. No ledger reaches the largest column value.
+pub(crate) fn seq_column(seq: Seq) -> i64 {
     i64::try_from(seq.0).unwrap_or(i64::MAX)
 }
 
-/// An order's id as a column holds it.
-pub(crate) fn id_of(order: OrderId) -> Uuid {
+/// A row limit as a column.
+pub(crate) fn limit_column(limit: usize) -> i64 {
+    i64::try_from(limit).unwrap_or(i64::MAX)
+}
+
+/// An order's id as a column.
+pub(crate) fn order_column(order: OrderId) -> Uuid {
     let (high, low) = order.as_u64_pair();
     Uuid::from_u64_pair(high, low)
 }
 
-/// A place in the ledger as a column gave it.
-pub(crate) fn seq(position: i64) -> Result<Seq, String> {
-    u64::try_from(position)
+/// # Errors
+/// A column that is not a sequence number.
+pub(crate) fn seq_of(column: i64) -> Result<Seq, String> {
+    u64::try_from(column)
         .map(Seq)
-        .map_err(|_| format!("{position} is no place in a ledger"))
+        .map_err(|_| format!("{column} is not a sequence number"))
 }
 
-/// The entry that a row is.
-///
 /// # Errors
-/// Says which entry has what wrong.
+/// Names the entry and its bad column.
 pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
-    let (position, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason) = row;
-    let bad = |column: &str| format!("the entry {position} has a bad {column}");
+    let (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason) = row;
+    let bad = |column: &str| format!("the entry {seq} has a bad {column}");
     Ok(Entry {
-        seq: seq(position)?,
+        seq: seq_of(seq)?,
         at: Timestamp::from_micros(at_micros),
         kind: kind.parse().map_err(|_| bad("kind"))?,
         item: number(item).ok_or_else(|| bad("item"))?,
@@ -102,10 +184,10 @@ pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
     })
 }
 
-/// The entry of an order that a row is. A damaged index can lead to another order's.
+/// Converts a row that the index returned for an order.
 ///
 /// # Errors
-/// Says which entry has what wrong.
+/// Those of [`entry`]; an entry of another order, to which a damaged index can lead.
 pub(crate) fn entry_of(order: OrderId, row: EntryRow) -> Result<Entry, String> {
     let entry = entry(row)?;
     match entry.order == Some(order) {
@@ -117,10 +199,10 @@ pub(crate) fn entry_of(order: OrderId, row: EntryRow) -> Result<Entry, String> {
     }
 }
 
-/// The entries that rows are, which must follow each other from `after` on.
+/// Converts rows, which must be consecutive after `after`.
 ///
 /// # Errors
-/// Says which entry has what wrong, or is missing.
+/// Those of [`entry`]; a missing entry.
 pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, String> {
     let mut last = after;
     rows.into_iter()
@@ -135,11 +217,9 @@ pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, Str
         .collect()
 }
 
-/// What a store holds. No book can have changed after the last entry.
-///
 /// # Errors
-/// Says what does not fit together.
-pub(crate) fn loaded(store: StoreId, head: Seq, books: Vec<Book>) -> Result<StoreState, String> {
+/// A book that an entry after `head` changed.
+pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result<StoreState, String> {
     match books.iter().find(|book| book.seq > head) {
         None => Ok(StoreState { store, head, books }),
         Some(Book { item, seq, .. }) => Err(format!(
@@ -148,12 +228,10 @@ pub(crate) fn loaded(store: StoreId, head: Seq, books: Vec<Book>) -> Result<Stor
     }
 }
 
-/// The book that a row is.
-///
 /// # Errors
-/// Says which book has what wrong.
+/// Names the book and its bad column.
 pub(crate) fn book(row: BookRow) -> Result<Book, String> {
-    let (item, title, author, topic, cost_cents, stock, changed) = row;
+    let (item, title, author, topic, cost_cents, stock, seq) = row;
     let bad = |column: &str| format!("the book {item} has a bad {column}");
     Ok(Book {
         item: number::<ItemNumber>(item).ok_or_else(|| bad("item"))?,
@@ -162,7 +240,7 @@ pub(crate) fn book(row: BookRow) -> Result<Book, String> {
         topic,
         cost: number::<Cost>(cost_cents).ok_or_else(|| bad("cost_cents"))?,
         stock: number::<Stock>(stock).ok_or_else(|| bad("stock"))?,
-        seq: seq(changed).map_err(|_| bad("seq"))?,
+        seq: seq_of(seq).map_err(|_| bad("seq"))?,
     })
 }
 

@@ -1,7 +1,7 @@
-//! A store in one SQLite file: a batch is one transaction, the books stand beside the ledger and change with it.
+//! A store in one SQLite file. A batch is one transaction, which changes the ledger and the books together.
 //!
-//! It must never go on after a failed sync, and never answer for what is not synced: the write-ahead log is synced by
-//! every commit (`synchronous=FULL`), and readers see a commit only after that.
+//! It must never continue after a failed sync, and never acknowledge or show what is not synced: every commit syncs the
+//! write-ahead log (`synchronous=FULL`), and readers see a commit only afterwards.
 
 mod open;
 mod write;
@@ -11,98 +11,87 @@ mod tests;
 
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
-use self::write::Failure;
+use self::write::TxError;
 use super::lock::Lock;
-use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Gate, Room};
-use super::{Error, Inspection, StoreState};
+use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Replacement, statements};
+use super::{Error, FullDiskBackoff, Inspection, StoreState, WriterGuard, catalog_file};
 
-/// The whole file, and that each index leads to each row; the first faults are told, or `ok`.
-const CHECK_ALL: &str = "PRAGMA integrity_check(20)";
-const COPY_LOG: &str = "PRAGMA wal_checkpoint(PASSIVE)";
-const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
-const BOOKS: &str = "SELECT item, title, author, topic, cost_cents, stock, seq FROM books ORDER BY item";
-const READ: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
-                    FROM ledger WHERE seq > ? ORDER BY seq LIMIT ?";
-const FIND: &str = "SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason \
-                    FROM ledger WHERE ord = ?";
-
-const KEEP: &str = "INSERT INTO notes (name, content) VALUES (?, ?) \
-                    ON CONFLICT (name) DO UPDATE SET content = excluded.content";
-const KEPT: &str = "SELECT content FROM notes WHERE name = ?";
+/// Checks every page and that every index entry leads to its row; returns the first faults, or `ok`.
+const INTEGRITY_CHECK: &str = "PRAGMA integrity_check(20)";
+const WAL_CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// A store in a SQLite file.
 #[derive(Debug)]
 pub struct Store {
     file: PathBuf,
     id: StoreId,
-    gate: Gate<Writer>,
+    writer: WriterGuard<Writer>,
     readers: SqlitePool,
     blocking: Blocking,
     _lock: Lock,
 }
 
-/// What the one who appends needs.
 #[derive(Debug)]
 struct Writer {
+    /// Taken when the store is dropped.
     connection: Option<SqliteConnection>,
     head: Seq,
-    room: Room,
 }
 
 impl Store {
-    /// Opens and locks the store in a file; makes file and store where there are none.
+    /// Opens and locks the store in a file, or creates it.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`], [`Error::Database`].
     pub fn open(file: &Path) -> Result<Self, Error> {
-        Self::open_where(file, true)
+        Self::open_with(file, true)
     }
 
-    /// Opens and locks the store in a file that is there.
+    /// Opens and locks an existing store.
     ///
     /// # Errors
     /// [`Error::Missing`], and those of [`open`](Self::open).
     pub fn open_existing(file: &Path) -> Result<Self, Error> {
-        Self::open_where(file, false)
+        Self::open_with(file, false)
     }
 
-    /// Opens and locks the store in a file to look at it, if SQLite finds nothing wrong with any page of that. A damaged
-    /// index could hide an order, and no other check would notice.
+    /// Opens and locks an existing store for inspection, and has SQLite check every page: no other check notices a damaged
+    /// index that hides an order.
     ///
     /// # Errors
-    /// Those of [`open_existing`](Self::open_existing).
+    /// [`Error::DatabaseDamaged`], and those of [`open_existing`](Self::open_existing).
     pub fn inspect(file: &Path) -> Result<Inspection, Error> {
         let store = Self::open_existing(file)?;
         let faults: Vec<String> = store
             .blocking
-            .run(sqlx::query_scalar(CHECK_ALL).fetch_all(&store.readers))
+            .run(sqlx::query_scalar(INTEGRITY_CHECK).fetch_all(&store.readers))
             .map_err(store.error("check"))?;
         match faults.as_slice() {
-            [sound] if sound == "ok" => Inspection::of(Box::new(store)),
+            [only] if only == "ok" => Inspection::of(Box::new(store)),
             faults => Err(store.damaged(faults.join("; "))),
         }
     }
 
-    fn open_where(file: &Path, makes_one: bool) -> Result<Self, Error> {
-        if !makes_one && !file.exists() {
+    fn open_with(file: &Path, create: bool) -> Result<Self, Error> {
+        if !create && !file.exists() {
             return Err(Error::Missing(shown(file)));
         }
         let blocking = Blocking::new().map_err(Error::io("start a thread for", file))?;
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
         let lock = open::prepare(&file)?;
-        let opened = blocking.run(open::connect(&file, makes_one))?;
+        let opened = blocking.run(open::connect(&file, create))?;
         Ok(Self {
             id: opened.id,
-            gate: Gate::new(Writer {
+            writer: WriterGuard::new(Writer {
                 connection: Some(opened.writer),
                 head: opened.head,
-                room: Room::default(),
             }),
             readers: opened.readers,
             file,
@@ -119,49 +108,61 @@ impl Store {
         damaged(&self.file, why)
     }
 
-    /// Runs a change in one transaction; `last` is the head after it.
+    /// Runs work in one transaction; `last` is the head after it.
     fn transact(
         &self,
         writer: &mut Writer,
+        full_disk: &mut FullDiskBackoff,
         last: Seq,
-        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), Failure>,
+        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), TxError>,
     ) -> Result<(), Error> {
-        writer.room.check(&self.file)?;
-        let Writer { connection, head, room } = writer;
+        let Writer { connection, head } = writer;
         let connection = connection.as_mut().ok_or(Error::Closed)?;
-        let before = *head;
-        let done = self.blocking.run(async {
-            match write::transact(connection, work).await {
-                Err(failure) if failure.is_full() => {
-                    // Rolled back; whoever answers that nothing was changed had better be sure.
-                    let there = head_of(&mut *connection).await.map_err(self.error("append to"))?;
-                    match there == sql::position(before) {
-                        true => Err(failure.error("append to", &self.file)),
-                        false => {
-                            Err(self.damaged(format!("after a full disk the last entry is {there}, not {before}")))
-                        }
-                    }
+        let run = async {
+            let result = write::transact(connection, work).await;
+            if result.as_ref().is_err_and(TxError::is_full) {
+                // The answer to a full disk is that nothing was changed, so the rollback is verified.
+                let stored = head_of(&mut *connection).await.map_err(self.error("append to"))?;
+                if stored != sql::seq_column(*head) {
+                    return Err(self.damaged(format!("after a full disk the last entry is {stored}, not {head}")));
                 }
-                done => done.map_err(|failure| failure.error("append to", &self.file)),
             }
-        });
-        room.note(&done);
-        done?;
+            result.map_err(|error| error.into_error("append to", &self.file))
+        };
+        full_disk.attempt(Instant::now(), &self.file, || self.blocking.run(run))?;
         *head = last;
         Ok(())
     }
+
+    /// Runs work in one transaction that appends `entries` after `head`.
+    fn append_with(
+        &self,
+        head: Seq,
+        entries: &[Entry],
+        work: impl AsyncFnOnce(&mut SqliteConnection, &Batch<'_>) -> Result<(), TxError>,
+    ) -> Result<(), Error> {
+        let batch = Batch::new(head, entries)?;
+        self.writer.write(|writer, full_disk| {
+            if head != writer.head {
+                return Err(Error::Conflict);
+            }
+            self.transact(writer, full_disk, batch.last(), async |connection| {
+                write::insert_entries(connection, &batch).await?;
+                work(connection, &batch).await
+            })
+        })
+    }
 }
 
-/// The last entry's number.
 async fn head_of(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(HEAD).fetch_one(connection).await
+    sqlx::query_scalar(statements::HEAD).fetch_one(connection).await
 }
 
 /// For `map_err` around one operation.
 fn error(operation: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
     let store = shown(file);
     move |error| {
-        let (store, why) = (store.clone(), sql::why(&error));
+        let (store, why) = (store.clone(), sql::message(&error));
         match is_damage(&error) {
             true => Error::DatabaseDamaged { store, why },
             false => Error::Database { operation, store, why },
@@ -169,7 +170,7 @@ fn error(operation: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error 
     }
 }
 
-/// Whether SQLite says that a page makes no sense, or the whole file none
+/// SQLITE_CORRUPT and SQLITE_NOTADB
 /// (<https://sqlite.org/rescode.html#corrupt>, <https://sqlite.org/rescode.html#notadb>).
 fn is_damage(error: &sqlx::Error) -> bool {
     matches!(write::code(error), Some(11 | 26))
@@ -189,7 +190,7 @@ fn shown(file: &Path) -> String {
 /// Every book, by item number.
 async fn books_of(connection: &mut SqliteConnection, file: &Path) -> Result<Vec<Book>, Error> {
     let mut books = Vec::new();
-    let mut rows = sqlx::query_as::<_, BookRow>(BOOKS).fetch(connection);
+    let mut rows = sqlx::query_as::<_, BookRow>(statements::BOOKS.as_str()).fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(error("read", file))? {
         books.push(sql::book(row).map_err(|why| damaged(file, why))?);
     }
@@ -201,7 +202,7 @@ impl super::Store for Store {
         self.blocking.run(async {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
             let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
-            let head = sql::seq(head).map_err(|why| self.damaged(why))?;
+            let head = sql::seq_of(head).map_err(|why| self.damaged(why))?;
             let restoring = open::get(&mut snapshot, sql::RESTORING).await;
             if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
                 return Err(Error::RestoreIncomplete {
@@ -210,7 +211,7 @@ impl super::Store for Store {
                 });
             }
             let books = books_of(&mut snapshot, &self.file).await?;
-            sql::loaded(self.id, head, books).map_err(|why| self.damaged(why))
+            sql::store_state(self.id, head, books).map_err(|why| self.damaged(why))
         })
     }
 
@@ -218,9 +219,9 @@ impl super::Store for Store {
         let rows: Vec<EntryRow> = self
             .blocking
             .run(
-                sqlx::query_as(READ)
-                    .bind(sql::position(after))
-                    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+                sqlx::query_as(statements::READ.as_str())
+                    .bind(sql::seq_column(after))
+                    .bind(sql::limit_column(limit))
                     .fetch_all(&self.readers),
             )
             .map_err(self.error("read"))?;
@@ -231,8 +232,8 @@ impl super::Store for Store {
         let row: Option<EntryRow> = self
             .blocking
             .run(
-                sqlx::query_as(FIND)
-                    .bind(sql::id_of(order))
+                sqlx::query_as(statements::FIND.as_str())
+                    .bind(sql::order_column(order))
                     .fetch_optional(&self.readers),
             )
             .map_err(self.error("read"))?;
@@ -241,97 +242,78 @@ impl super::Store for Store {
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        let batch = Batch::following(head, entries)?;
-        self.gate.change(|writer| {
-            if head != writer.head {
-                return Err(Error::Conflict);
-            }
-            if entries.is_empty() {
-                return Ok(());
-            }
-            self.transact(writer, batch.last(), async |connection| {
-                write::insert_entries(connection, &batch).await?;
-                write::update_books(connection, &batch).await
-            })
-        })
+        if entries.is_empty() {
+            return self.writer.write(|writer, _| match head == writer.head {
+                true => Ok(()),
+                false => Err(Error::Conflict),
+            });
+        }
+        self.append_with(head, entries, write::update_books)
     }
 
     fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        sql::check(books, &shown(&self.file))?;
-        let batch = Batch::following(head, entries)?;
-        self.gate.change(|writer| {
-            if head != writer.head {
-                return Err(Error::Conflict);
+        catalog_file::check(books, shown(&self.file).as_ref())?;
+        self.append_with(head, entries, async |connection, _| {
+            let stored = books_of(connection, &self.file).await.map_err(TxError::Store)?;
+            write::replace_books(connection, &Replacement::between(stored, books)).await?;
+            if open::get(connection, sql::RESTORING).await?.is_some() {
+                open::put(connection, sql::RESTORING, sql::NO).await?;
             }
-            self.transact(writer, batch.last(), async |connection| {
-                write::insert_entries(connection, &batch).await?;
-                let there = books_of(connection, &self.file).await.map_err(Failure::Store)?;
-                write::replace_books(connection, &sql::Replacement::of(there, books)).await?;
-                if open::get(connection, sql::RESTORING).await?.is_some() {
-                    open::put(connection, sql::RESTORING, sql::NO).await?;
-                }
-                Ok(())
-            })
+            Ok(())
         })
     }
 
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        let batch = Batch::following(head, entries)?;
-        self.gate.change(|writer| {
-            if head != writer.head {
-                return Err(Error::Conflict);
+        self.append_with(head, entries, async |connection, _| {
+            let restoring = open::get(connection, sql::RESTORING).await?;
+            if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
+                return Err(TxError::Store(Error::Conflict));
             }
-            self.transact(writer, batch.last(), async |connection| {
-                let restoring = open::get(connection, sql::RESTORING).await?;
-                if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
-                    return Err(Failure::Store(Error::Conflict));
-                }
-                write::insert_entries(connection, &batch).await?;
-                Ok(open::put(connection, sql::RESTORING, sql::YES).await?)
-            })
+            Ok(open::put(connection, sql::RESTORING, sql::YES).await?)
         })
     }
 
     fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books are kept with every batch; what is left to do is to copy the log into the file. Nobody is waited for: a
-        // reader who still needs the log only puts off a part of that.
-        self.gate.change(|writer| {
+        // The books change with every batch. Only the write-ahead log is copied into the file, as far as no reader needs it.
+        self.writer.write(|writer, _| {
             let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
-            let copied = self.blocking.run(sqlx::query(COPY_LOG).execute(connection));
+            let copied = self.blocking.run(sqlx::query(WAL_CHECKPOINT).execute(connection));
             copied
                 .map(drop)
-                .map_err(|error| Failure::from(error).error("checkpoint", &self.file))
+                .map_err(|error| TxError::from(error).into_error("checkpoint", &self.file))
         })
     }
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.gate.change(|writer| {
+        self.writer.write(|writer, full_disk| {
             let head = writer.head;
-            self.transact(writer, head, async |connection| {
-                sqlx::query(KEEP).bind(name).bind(content).execute(connection).await?;
+            self.transact(writer, full_disk, head, async |connection| {
+                let put = sqlx::query(statements::PUT_BLOB).bind(name).bind(content);
+                put.execute(connection).await?;
                 Ok(())
             })
         })
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let get = sqlx::query_scalar(statements::GET_BLOB).bind(name);
         self.blocking
-            .run(sqlx::query_scalar(KEPT).bind(name).fetch_optional(&self.readers))
+            .run(get.fetch_optional(&self.readers))
             .map_err(self.error("read"))
     }
 }
 
 impl Drop for Store {
     fn drop(&mut self) {
-        // The lock is given back after this: whoever opens the file next finds nobody in it.
+        // The lock is released after this, so the next process finds the file closed.
         self.blocking.run(async {
             self.readers.close().await;
-            if let Some(connection) = self.gate.writer_mut().and_then(|writer| writer.connection.take())
+            if let Some(connection) = self.writer.get_mut().and_then(|writer| writer.connection.take())
                 && let Err(error) = connection.close().await
             {
                 tracing::warn!(
-                    error = sql::why(&error),
-                    "the database was not closed cleanly; it is sound"
+                    error = sql::message(&error),
+                    "the database was not closed cleanly; nothing is lost"
                 );
             }
         });

@@ -1,26 +1,25 @@
 //! One transaction.
 
-use std::io;
 use std::path::Path;
 
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{damaged, error, shown};
 use crate::Error;
-use crate::sql::{self, Batch, Columns, Replacement};
+use crate::sql::{self, BOOK_COLUMNS, Batch, BookColumns, ENTRY_COLUMNS, EntryColumns, Replacement, statements};
 
-/// Rows of one statement. An entry has 11 columns, and SQLite takes 32,766 values a statement.
+/// Rows of one statement. An entry has 11 columns, and SQLite accepts 32,766 parameters.
 const ROWS_MAX: usize = 512;
-/// A batch is cut into one statement with a multiple of so many rows, and one with the rest: so there are few different
-/// ones, and each is prepared once.
+/// A batch is split into statements whose row count is a multiple of this, and one for the rest: there are few different
+/// statements, and each is prepared once.
 const ROWS_STEP: usize = 32;
 
-/// The disk is full (<https://sqlite.org/rescode.html#full>).
+/// SQLITE_FULL (<https://sqlite.org/rescode.html#full>).
 const FULL: i32 = 13;
-/// Somebody else writes (<https://sqlite.org/rescode.html#busy>).
+/// SQLITE_BUSY (<https://sqlite.org/rescode.html#busy>).
 const BUSY: i32 = 5;
 
-/// SQLite's code for an error, without the extension that says more.
+/// The primary result code of an error.
 pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
     let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
     Some(extended & 0xff)
@@ -28,24 +27,23 @@ pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
 
 /// Why a transaction was rolled back.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum TxError {
     /// It could not begin.
     Begin(sqlx::Error),
-    /// The database said no.
+    /// A statement or the commit failed.
     Sql(sqlx::Error),
-    /// A stock does not follow from the entries.
-    Unfit,
-    /// Something else about the store.
+    /// The entries do not lead from the stored stock to the new one.
+    StockMismatch,
     Store(Error),
 }
 
-impl From<sqlx::Error> for Failure {
+impl From<sqlx::Error> for TxError {
     fn from(error: sqlx::Error) -> Self {
         Self::Sql(error)
     }
 }
 
-impl Failure {
+impl TxError {
     fn code(&self) -> Option<i32> {
         let (Self::Begin(error) | Self::Sql(error)) = self else {
             return None;
@@ -53,83 +51,83 @@ impl Failure {
         code(error)
     }
 
-    /// Whether there was no room.
     pub(super) fn is_full(&self) -> bool {
         self.code() == Some(FULL)
     }
 
-    /// The store's error.
-    pub(super) fn error(self, operation: &'static str, file: &Path) -> Error {
+    pub(super) fn into_error(self, operation: &'static str, file: &Path) -> Error {
         let code = self.code();
         match self {
             Self::Begin(busy) if code == Some(BUSY) => Error::Unavailable {
                 store: shown(file),
-                why: sql::why(&busy),
+                why: sql::message(&busy),
             },
-            Self::Begin(_) | Self::Sql(_) if code == Some(FULL) => Error::Full {
-                path: file.to_owned(),
-                source: io::ErrorKind::StorageFull.into(),
-            },
+            Self::Begin(_) | Self::Sql(_) if code == Some(FULL) => Error::full(file),
             Self::Begin(failed) | Self::Sql(failed) => error(operation, file)(failed),
-            Self::Unfit => damaged(file, "the stock of a book does not follow from its entries".to_owned()),
+            Self::StockMismatch => damaged(file, "the stock of a book does not follow from its entries".to_owned()),
             Self::Store(error) => error,
         }
     }
 }
 
-/// Runs work in one transaction, which is durable on return; after a failure nothing of it is left.
+/// Runs work in one transaction, which is durable on return; on an error it is rolled back.
 pub(super) async fn transact(
     connection: &mut SqliteConnection,
-    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), Failure>,
-) -> Result<(), Failure> {
+    work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), TxError>,
+) -> Result<(), TxError> {
     sqlx::query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await
-        .map_err(Failure::Begin)?;
-    let done = match work(&mut *connection).await {
-        Ok(()) => sqlx::query("COMMIT").execute(&mut *connection).await.map(drop),
-        Err(failure) => {
-            roll_back(connection).await;
-            return Err(failure);
-        }
+        .map_err(TxError::Begin)?;
+    let result = match work(&mut *connection).await {
+        Ok(()) => sqlx::query("COMMIT")
+            .execute(&mut *connection)
+            .await
+            .map_err(TxError::Sql),
+        Err(error) => Err(error),
     };
-    if done.is_err() {
-        roll_back(connection).await;
+    if result.is_err() {
+        // After some errors SQLite has rolled back already, and a second ROLLBACK fails. If this one fails for another
+        // reason, the next transaction cannot begin.
+        let _ = sqlx::query("ROLLBACK").execute(connection).await;
     }
-    Ok(done?)
+    result.map(drop)
 }
 
-/// After some errors SQLite has rolled back by itself, and a second time is an error; if it really fails, the next
-/// transaction cannot begin.
-async fn roll_back(connection: &mut SqliteConnection) {
-    let _ = sqlx::query("ROLLBACK").execute(connection).await;
-}
-
-/// Cuts rows into the statements that they are written by.
-fn statements<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
+/// Splits rows into one chunk for each statement.
+fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
     let (even, rest) = rows.split_at(rows.len() - rows.len() % ROWS_STEP);
     even.chunks(ROWS_MAX).chain((!rest.is_empty()).then_some(rest))
 }
 
-/// Writes the ledger's rows.
-pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), Failure> {
-    let first = sql::position(batch.head.next());
-    for entries in statements(batch.entries) {
-        let mut query = QueryBuilder::<Sqlite>::new(
-            "INSERT INTO ledger (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, \
-             reason, batch) ",
-        );
-        query.push_values(entries.iter().map(Columns::from), |mut row, columns| {
-            row.push_bind(columns.seq)
-                .push_bind(columns.at_micros)
-                .push_bind(columns.kind)
-                .push_bind(columns.item)
-                .push_bind(columns.quantity)
-                .push_bind(columns.change)
-                .push_bind(columns.stock_after)
-                .push_bind(columns.ord)
-                .push_bind(columns.unit_cost_cents)
-                .push_bind(columns.reason)
+pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), TxError> {
+    let first = sql::seq_column(batch.head.next());
+    let columns = statements::names(&ENTRY_COLUMNS);
+    for entries in chunks(batch.entries) {
+        let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO ledger ({columns}, batch) "));
+        query.push_values(entries.iter().map(EntryColumns::from), |mut row, entry| {
+            let EntryColumns {
+                seq,
+                at_micros,
+                kind,
+                item,
+                quantity,
+                change,
+                stock_after,
+                ord,
+                unit_cost_cents,
+                reason,
+            } = entry;
+            row.push_bind(seq)
+                .push_bind(at_micros)
+                .push_bind(kind)
+                .push_bind(item)
+                .push_bind(quantity)
+                .push_bind(change)
+                .push_bind(stock_after)
+                .push_bind(ord)
+                .push_bind(unit_cost_cents)
+                .push_bind(reason)
                 .push_bind(first);
         });
         query.build().execute(&mut *connection).await?;
@@ -137,55 +135,60 @@ pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Ba
     Ok(())
 }
 
-/// Brings the books to where the entries lead, if they lead there from where the books are.
-pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), Failure> {
-    delete_books(connection, &batch.gone).await?;
-    for shelves in statements(&batch.shelves) {
+/// Applies the stock deltas, which must lead from the stored stock to the new one.
+pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), TxError> {
+    delete_books(connection, &batch.removed).await?;
+    for deltas in chunks(&batch.deltas) {
         let mut query = QueryBuilder::<Sqlite>::new("UPDATE books SET stock = new.column3, seq = new.column4 FROM (");
-        query.push_values(shelves, |mut row, shelf| {
-            row.push_bind(shelf.item)
-                .push_bind(shelf.change)
-                .push_bind(shelf.stock)
-                .push_bind(shelf.seq);
+        query.push_values(deltas, |mut row, delta| {
+            row.push_bind(delta.item)
+                .push_bind(delta.change)
+                .push_bind(delta.stock)
+                .push_bind(delta.seq);
         });
         query.push(") AS new WHERE books.item = new.column1 AND books.stock + new.column2 = new.column3");
         let updated = query.build().execute(&mut *connection).await?;
-        if updated.rows_affected() != shelves.len() as u64 {
-            return Err(Failure::Unfit);
+        if updated.rows_affected() != deltas.len() as u64 {
+            return Err(TxError::StockMismatch);
         }
     }
     Ok(())
 }
 
-/// Puts other books in.
 pub(super) async fn replace_books(
     connection: &mut SqliteConnection,
     replacement: &Replacement<'_>,
-) -> Result<(), Failure> {
-    delete_books(connection, &replacement.gone).await?;
-    for books in statements(&replacement.put) {
-        let mut query =
-            QueryBuilder::<Sqlite>::new("INSERT INTO books (item, title, author, topic, cost_cents, stock, seq) ");
-        query.push_values(books, |mut row, book| {
-            row.push_bind(i64::from(book.item.get()))
-                .push_bind(&book.title)
-                .push_bind(book.author.as_deref())
-                .push_bind(&book.topic)
-                .push_bind(i64::from(book.cost.cents()))
-                .push_bind(i64::from(book.stock.get()))
-                .push_bind(sql::position(book.seq));
+) -> Result<(), TxError> {
+    delete_books(connection, &replacement.removed).await?;
+    let (columns, upsert) = (statements::names(&BOOK_COLUMNS), statements::upsert_books());
+    for books in chunks(&replacement.upserted) {
+        let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO books ({columns}) "));
+        query.push_values(books.iter().copied().map(BookColumns::from), |mut row, book| {
+            let BookColumns {
+                item,
+                title,
+                author,
+                topic,
+                cost_cents,
+                stock,
+                seq,
+            } = book;
+            row.push_bind(item)
+                .push_bind(title)
+                .push_bind(author)
+                .push_bind(topic)
+                .push_bind(cost_cents)
+                .push_bind(stock)
+                .push_bind(seq);
         });
-        query.push(
-            " ON CONFLICT (item) DO UPDATE SET title = excluded.title, author = excluded.author, topic = excluded.topic, \
-             cost_cents = excluded.cost_cents, stock = excluded.stock, seq = excluded.seq",
-        );
+        query.push(" ").push(&upsert);
         query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-async fn delete_books(connection: &mut SqliteConnection, items: &[i64]) -> Result<(), Failure> {
-    for items in statements(items) {
+async fn delete_books(connection: &mut SqliteConnection, items: &[i64]) -> Result<(), TxError> {
+    for items in chunks(items) {
         let mut query = QueryBuilder::<Sqlite>::new("DELETE FROM books WHERE item IN (");
         let mut list = query.separated(", ");
         for item in items {

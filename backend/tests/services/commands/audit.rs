@@ -78,27 +78,27 @@ async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
         (
             &[(6, "398")],
             true,
-            "entry 9, book 1: the stock after it is 398, which 398 changed by -1 is not",
+            "entry 9, book 1: the stock of 398 changed by -1 does not make 398",
         ),
         (
             &[(4, "2"), (5, "-2"), (6, "396")],
             true,
-            "entry 11, book 1: the stock after it is 396, which 396 changed by -1 is not",
+            "entry 11, book 1: the stock of 396 changed by -1 does not make 396",
         ),
         (
             &[(4, "2")],
             true,
-            "entry 9, book 1: the stock changed by other than the quantity",
+            "entry 9, book 1: the sale has a quantity of 2, but changes the stock by -1",
         ),
         (
             &[(8, "3.00")],
             true,
-            "entry 9, book 1: a copy is said to have cost 3.00, but it cost 30.00 then",
+            "entry 9, book 1: the entry has a price of 3.00, but the price in force is 30.00",
         ),
         (
             &[(2, "refused"), (9, "sold-out"), (5, "0"), (6, "398")],
             true,
-            "entry 9, book 1: it was refused for want of copies that were there",
+            "entry 9, book 1: a quantity of 1 was refused as sold out with 398 in stock",
         ),
     ];
     assert!(
@@ -143,7 +143,7 @@ async fn an_order_that_was_decided_twice_is_found() {
     let stdout = violations(&fixture);
     assert!(
         stdout.contains(&format!(
-            "entry 12, book 2: the order {order} was decided by the entry 7 already"
+            "entry 12, book 2: order {order} was already decided by entry 7"
         )),
         "{stdout}"
     );
@@ -155,12 +155,12 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
         (
             "UPDATE ledger SET stock_after = 398 WHERE seq = 9",
             "UPDATE ledger SET stock_after = 397 WHERE seq = 9",
-            "entry 9, book 1: the stock after it is 398, which 398 changed by -1 is not",
+            "entry 9, book 1: the stock of 398 changed by -1 does not make 398",
         ),
         (
             "UPDATE ledger SET quantity = 1, change = -5, stock_after = 393 WHERE seq = 9",
             "UPDATE ledger SET quantity = 1, change = -1, stock_after = 397 WHERE seq = 9",
-            "entry 9, book 1: the stock changed by other than the quantity",
+            "entry 9, book 1: the sale has a quantity of 1, but changes the stock by -5",
         ),
         (
             "UPDATE ledger SET kind = 'lent' WHERE seq = 9",

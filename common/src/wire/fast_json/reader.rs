@@ -1,8 +1,6 @@
-//! Reading what was written in the expected form, and giving up where it was not.
+//! Reading JSON in the expected form; `None` for any other form.
 
-use super::FastJson;
-
-/// What is still to be read of a text.
+/// The part of a text that is not read yet.
 #[derive(Debug)]
 pub struct JsonReader<'a>(&'a str);
 
@@ -15,47 +13,45 @@ impl<'a> JsonReader<'a> {
         self.0.is_empty()
     }
 
-    // Inlined, so that what is expected is compared as a word or two and not by a call.
+    pub(super) fn remaining_bytes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Reads this text. Inlined, so that a constant text is compared in a few instructions.
     #[inline]
     pub(super) fn skip(&mut self, expected: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(expected)?;
         Some(())
     }
 
+    /// A string without escapes, without its quotes.
     #[inline]
-    pub(super) fn skips(&mut self, expected: &str) -> bool {
-        self.skip(expected).is_some()
-    }
-
-    /// Up to the quote that ends it; the one that begins it is read already.
     pub(super) fn word(&mut self) -> Option<&'a str> {
-        let end = memchr::memchr2(b'"', b'\\', self.0.as_bytes())?;
-        let word = self.0.get(..end)?;
-        self.0 = self.0.get(end..)?.strip_prefix('"')?;
+        let inner = self.0.strip_prefix('"')?;
+        let end = memchr::memchr2(b'"', b'\\', inner.as_bytes())?;
+        let word = inner.get(..end)?;
+        self.0 = inner.get(end..)?.strip_prefix('"')?;
         Some(word)
     }
 
-    pub(super) fn parsed<T: std::str::FromStr>(&mut self) -> Option<T> {
-        self.word()?.parse().ok()
-    }
-
-    /// A text that may need escapes, with both its quotes.
-    pub(super) fn text(&mut self) -> Option<String> {
+    /// A string that may have escapes.
+    pub(super) fn string(&mut self) -> Option<String> {
         let inner = self.0.strip_prefix('"')?.as_bytes();
         let mut end = memchr::memchr2(b'"', b'\\', inner)?;
         while inner.get(end) == Some(&b'\\') {
             end += 2;
             end += memchr::memchr2(b'"', b'\\', inner.get(end..)?)?;
         }
-        let (text, rest) = self.0.split_at_checked(end + 2)?;
+        let (quoted, rest) = self.0.split_at_checked(end + 2)?;
         self.0 = rest;
-        let plain = text.get(1..=end)?;
+        let plain = quoted.get(1..=end)?;
         match plain.bytes().any(|byte| byte == b'\\' || byte < b' ') {
-            true => serde_json::from_str(text).ok(),
+            true => serde_json::from_str(quoted).ok(),
             false => Some(plain.to_owned()),
         }
     }
 
+    /// A whole number without leading zeros.
     pub(super) fn number(&mut self) -> Option<u64> {
         let bytes = self.0.as_bytes();
         let (mut number, mut digits) = (0_u64, 0);
@@ -70,55 +66,15 @@ impl<'a> JsonReader<'a> {
         Some(number)
     }
 
-    pub(super) fn count<T: TryFrom<u64>>(&mut self) -> Option<T> {
-        T::try_from(self.number()?).ok()
-    }
-
+    /// A whole number with an optional sign.
     pub(super) fn signed(&mut self) -> Option<i64> {
-        let is_negative = self.skips("-");
-        let size = i64::try_from(self.number()?).ok()?;
-        // JSON has a negative zero, which is no whole number to `serde_json`.
-        match (is_negative, size) {
+        let is_negative = self.skip("-").is_some();
+        let magnitude = i64::try_from(self.number()?).ok()?;
+        match (is_negative, magnitude) {
+            // `serde_json` reads `-0` as a floating-point number.
             (true, 0) => None,
-            (true, size) => Some(-size),
-            (false, size) => Some(size),
-        }
-    }
-
-    pub(super) fn is(&mut self) -> Option<bool> {
-        if self.skips("true") {
-            return Some(true);
-        }
-        self.skip("false").map(|()| false)
-    }
-
-    /// A field that may be absent.
-    #[inline]
-    pub(super) fn maybe<T>(&mut self, name: &str, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<Option<T>> {
-        if self.skips(name) {
-            read(self).map(Some)
-        } else {
-            Some(None)
-        }
-    }
-
-    /// What stands between two brackets; the first one is read already.
-    pub(super) fn list<T: FastJson>(&mut self) -> Option<Vec<T>> {
-        let mut items = Vec::new();
-        if self.skips("]") {
-            return Some(items);
-        }
-        let bytes = self.0.len();
-        loop {
-            items.push(T::read_json(self)?);
-            if !self.skips(",") {
-                self.skip("]")?;
-                return Some(items);
-            }
-            if items.len() == 1 {
-                // The others are about as long as the first one.
-                items.reserve(self.0.len() / (bytes - self.0.len()));
-            }
+            (true, magnitude) => Some(-magnitude),
+            (false, magnitude) => Some(magnitude),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The autopilot as a screen of the interactive shop.
+//! The autopilot's screen in the interactive shop.
 
 use autopilot::controller::{Action, Controller};
 use autopilot::{Phase, Snapshot};
@@ -8,23 +8,23 @@ use ratatui::text::Line;
 use ratatui::widgets::Paragraph;
 
 use super::{Charts, Look, draw_with};
-use crate::app::{Command, Flight};
+use crate::app::{Command, RunStatus};
 use crate::theme;
-use crate::ui::Pane;
+use crate::ui::ScreenView;
 
-/// The screen, with the run behind it.
+/// The screen and the controller of its run.
 #[derive(Debug)]
 pub struct AutopilotPane {
     controller: Controller,
     charts: Charts,
-    /// What is on the screen; nothing while it must be drawn anew.
+    /// What was drawn last; `None` forces a new frame.
     shown: Option<Option<Snapshot>>,
-    /// What is shown while the screen is held still.
+    /// The snapshot that is shown while frozen.
     held: Option<Snapshot>,
 }
 
 impl AutopilotPane {
-    /// Over a cockpit in which nothing need run yet.
+    /// A screen over a controller, with or without a run.
     pub fn new(controller: Controller) -> Self {
         Self {
             controller,
@@ -34,7 +34,7 @@ impl AutopilotPane {
         }
     }
 
-    /// What is to be shown now.
+    /// The snapshot to show.
     fn snapshot(&self) -> Option<Snapshot> {
         self.held.clone().or_else(|| self.controller.snapshot())
     }
@@ -48,8 +48,8 @@ impl AutopilotPane {
     }
 }
 
-impl Pane for AutopilotPane {
-    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Look) {
+impl ScreenView for AutopilotPane {
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &theme::Appearance) {
         let area = area.inner(Margin::new(1, 0));
         let snapshot = self.snapshot();
         match &snapshot {
@@ -90,20 +90,20 @@ impl Pane for AutopilotPane {
         self.shown = None;
     }
 
-    fn flight(&self) -> Flight {
+    fn status(&self) -> RunStatus {
         let phase = self.controller.snapshot().map(|snapshot| snapshot.phase);
-        let runs = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
-        Flight {
-            runs,
-            flew: phase.is_some(),
+        let running = !matches!(phase, None | Some(Phase::Ended | Phase::Failed));
+        RunStatus {
+            running,
+            has_run: phase.is_some(),
             paused: phase == Some(Phase::Paused),
-            stopping: runs && (self.controller.was_stopped() || phase == Some(Phase::Closing)),
-            held: self.held.is_some(),
+            stopping: running && (self.controller.was_stopped() || phase == Some(Phase::Closing)),
+            frozen: self.held.is_some(),
             expanded: self.charts.large.is_some(),
         }
     }
 
-    fn changed(&mut self) -> bool {
+    fn has_changed(&mut self) -> bool {
         self.shown != Some(self.snapshot())
     }
 }

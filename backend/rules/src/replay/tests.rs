@@ -1,0 +1,159 @@
+//! One sound history, and every way in which one of its entries can be wrong.
+
+use common::{Cost, Kind, OrderId, Reason, Stock, Timestamp};
+use uuid::Uuid;
+
+use super::*;
+use crate::{DecidedOrders, Rule};
+
+fn item(number: u64) -> ItemNumber {
+    ItemNumber::try_from(number).unwrap()
+}
+
+fn order(number: u64) -> OrderId {
+    Uuid::from_u128(u128::from(number)).into()
+}
+
+fn entry(seq: u64, kind: Kind, change: i64, after: u64) -> Entry {
+    let is_ordered = !matches!(kind, Kind::Set | Kind::Withdrawn);
+    Entry {
+        seq: Seq(seq),
+        at: Timestamp::from_micros(0),
+        kind,
+        item: item(1),
+        quantity: match kind {
+            Kind::Sold => u32::try_from(-change).ok(),
+            Kind::Refused => Some(9),
+            _ => None,
+        },
+        change,
+        stock_after: Stock::try_from(after).ok(),
+        order: is_ordered.then(|| order(seq)),
+        unit_cost: Cost::try_from(4_000).ok(),
+        reason: (kind == Kind::Refused).then_some(Reason::SoldOut),
+    }
+}
+
+fn history() -> Vec<Entry> {
+    let set_by_hand = Entry {
+        order: Some(order(6)),
+        ..entry(6, Kind::Set, 1, 10)
+    };
+    let unknown = Entry {
+        item: item(2),
+        stock_after: None,
+        unit_cost: None,
+        reason: Some(Reason::UnknownItem),
+        ..entry(7, Kind::Refused, 0, 0)
+    };
+    let dearer = Entry {
+        unit_cost: Cost::try_from(5_000).ok(),
+        ..entry(8, Kind::Set, 0, 10)
+    };
+    let sold = Entry {
+        unit_cost: dearer.unit_cost,
+        ..entry(9, Kind::Sold, -10, 0)
+    };
+    vec![
+        entry(1, Kind::Set, 5, 5),
+        entry(2, Kind::Sold, -2, 3),
+        entry(3, Kind::Refused, 0, 3),
+        entry(4, Kind::Restocked, 7, 10),
+        entry(5, Kind::Restocked, -1, 9),
+        set_by_hand,
+        unknown,
+        dearer,
+        sold,
+    ]
+}
+
+/// Every violation with its entry.
+fn replayed(mut replay: LedgerReplay, entries: &[Entry]) -> Vec<(u64, Rule)> {
+    let mut orders = DecidedOrders::default();
+    entries.iter().for_each(|entry| orders.add(entry));
+    let mut duplicates = orders.into_duplicates();
+    let mut found = Vec::new();
+    for entry in entries {
+        let violations = replay.apply(entry).into_iter().chain(duplicates.check(entry));
+        found.extend(violations.map(|violation| {
+            assert!(!violation.to_string().is_empty());
+            (entry.seq.0, violation.rule())
+        }));
+    }
+    found
+}
+
+#[test]
+fn a_sound_history_breaks_no_rule() {
+    assert_eq!(replayed(LedgerReplay::new(), &history()), []);
+}
+
+#[test]
+fn every_single_change_of_an_entry_is_found_where_it_is() {
+    type Change = fn(&mut Entry);
+    let changes: [(u64, Rule, Change); 19] = [
+        (2, Rule::StockAddsUp, |entry| {
+            entry.stock_after = Stock::try_from(4).ok();
+        }),
+        (2, Rule::StockAddsUp, |entry| entry.stock_after = None),
+        (2, Rule::StockAddsUp, |entry| entry.change = -1),
+        (2, Rule::StockNotNegative, |entry| entry.change = -6),
+        (2, Rule::StockAddsUp, |entry| entry.quantity = Some(3)),
+        (2, Rule::Fields, |entry| entry.quantity = None),
+        (2, Rule::Fields, |entry| entry.order = None),
+        (2, Rule::Price, |entry| entry.unit_cost = Cost::try_from(1).ok()),
+        (2, Rule::Price, |entry| entry.unit_cost = None),
+        (2, Rule::BookExists, |entry| entry.item = item(3)),
+        (2, Rule::Fields, |entry| entry.reason = Some(Reason::SoldOut)),
+        (3, Rule::Refusal, |entry| entry.quantity = Some(3)),
+        (3, Rule::StockAddsUp, |entry| entry.change = 1),
+        (3, Rule::Fields, |entry| entry.reason = None),
+        (3, Rule::Refusal, |entry| entry.reason = Some(Reason::UnknownItem)),
+        (4, Rule::Fields, |entry| entry.order = None),
+        (6, Rule::Price, |entry| entry.unit_cost = Cost::try_from(1).ok()),
+        (7, Rule::Refusal, |entry| entry.item = item(1)),
+        (7, Rule::Refusal, |entry| entry.change = 1),
+    ];
+    for (number, (seq, rule, change)) in changes.into_iter().enumerate() {
+        let mut entries = history();
+        change(entries.iter_mut().find(|entry| entry.seq == Seq(seq)).unwrap());
+        let found = replayed(LedgerReplay::new(), &entries);
+        assert_eq!(found.first(), Some(&(seq, rule)), "change {number}");
+    }
+}
+
+#[test]
+fn a_gap_a_doubled_order_and_a_sale_of_a_withdrawn_book_are_found() {
+    let mut gap = history();
+    gap.remove(6);
+    assert_eq!(replayed(LedgerReplay::new(), &gap), [(8, Rule::Sequence)]);
+    let mut doubled = history();
+    doubled[8].order = doubled[1].order;
+    assert_eq!(replayed(LedgerReplay::new(), &doubled), [(9, Rule::DecidedOnce)]);
+    let mut withdrawn = history();
+    withdrawn[7] = entry(8, Kind::Withdrawn, -10, 0);
+    assert_eq!(
+        replayed(LedgerReplay::new(), &withdrawn).first(),
+        Some(&(9, Rule::BookExists))
+    );
+}
+
+#[test]
+fn a_sample_checks_its_books_from_where_they_were_read_and_others_from_their_second_entry() {
+    let read = BookState {
+        stock: Stock::try_from(3).unwrap(),
+        cost: Cost::try_from(4_000).ok(),
+        seq: Seq(2),
+    };
+    // The book was read after entry 2, the head before it.
+    let sample = LedgerReplay::from_sample(Seq(1), [(item(1), read)]);
+    assert_eq!(replayed(sample.clone(), &history()[1..]), []);
+    let mut wrong = history();
+    wrong[2].stock_after = Some(Stock::ZERO);
+    assert_eq!(replayed(sample, &wrong[1..]), [(3, Rule::StockAddsUp)]);
+
+    let unknown_book = LedgerReplay::from_sample(Seq(2), []);
+    assert_eq!(replayed(unknown_book.clone(), &history()[2..]), []);
+    wrong[3].stock_after = Some(Stock::ZERO);
+    assert_eq!(replayed(unknown_book, &wrong[2..4]), [(4, Rule::StockAddsUp)]);
+}

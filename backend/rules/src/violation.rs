@@ -1,0 +1,173 @@
+//! What can be wrong with a ledger, each case with the values that show it.
+
+use common::{Cost, OrderId, Seq, Stock};
+
+/// The group to which a violation belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Rule {
+    /// Entries count from 1 without a gap.
+    Sequence,
+    /// An entry has the fields of its kind.
+    Fields,
+    /// An entry concerns a book that exists.
+    BookExists,
+    /// The stock after an entry is the stock before it plus its change.
+    StockAddsUp,
+    /// No entry takes a stock below 0.
+    StockNotNegative,
+    /// The price of an entry is the price in force.
+    Price,
+    /// A refusal changes nothing, and its reason fits the stock.
+    Refusal,
+    /// An order is decided once.
+    DecidedOnce,
+    /// The catalog's books are those that follow from the ledger.
+    Catalog,
+}
+
+/// A broken rule; the text does not repeat the entry and the book that it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Violation {
+    /// Another entry should stand here.
+    #[error("entry {expected} should stand here")]
+    OutOfSequence {
+        /// The number that follows the entry before.
+        expected: Seq,
+    },
+    /// The entry needs a book that exists.
+    #[error("no book has this number")]
+    UnknownBook,
+    /// The entry refuses an unknown item, but the book exists.
+    #[error("the refusal says that no book has this number, but one has")]
+    KnownBook,
+    /// The change takes more copies than there are.
+    #[error("a change of {change} takes the stock of {before} below 0")]
+    NegativeStock {
+        /// Copies before the entry.
+        before: Stock,
+        /// The entry's change.
+        change: i64,
+    },
+    /// The stock after the entry does not follow from the stock before it.
+    #[error("the stock of {before} changed by {change} does not make {}", or_none(*.stated))]
+    StockMismatch {
+        /// Copies before the entry.
+        before: Stock,
+        /// The entry's change.
+        change: i64,
+        /// The stock that the entry states.
+        stated: Option<Stock>,
+    },
+    /// The entry has another price than the book.
+    #[error("the entry has a price of {}, but the price in force is {}", or_none(*.stated), or_none(*.in_force))]
+    PriceMismatch {
+        /// The price that the entry states.
+        stated: Option<Cost>,
+        /// The price of the book at this point of the ledger.
+        in_force: Option<Cost>,
+    },
+    /// A sale lacks its order or has no valid quantity.
+    #[error("a sale needs an order id and a quantity from 1 to {}", common::limits::QUANTITY_MAX)]
+    IncompleteSale,
+    /// A sale takes another number of copies than its quantity.
+    #[error("the sale has a quantity of {quantity}, but changes the stock by {change}")]
+    QuantityMismatch {
+        /// The sale's quantity.
+        quantity: u32,
+        /// The sale's change.
+        change: i64,
+    },
+    /// A refusal lacks its order or its reason.
+    #[error("a refusal needs an order id and a reason")]
+    IncompleteRefusal,
+    /// A refusal has a change.
+    #[error("a refusal must not change the stock, but this one changes it by {change}")]
+    RefusalChangesStock {
+        /// The refusal's change.
+        change: i64,
+    },
+    /// A refusal says sold out, but the copies were there.
+    #[error("a quantity of {quantity} was refused as sold out with {stock} in stock")]
+    RefusedInStock {
+        /// The refused quantity.
+        quantity: u32,
+        /// Copies before the entry.
+        stock: Stock,
+    },
+    /// A restock lacks its id.
+    #[error("a restock needs an id")]
+    IncompleteRestock,
+    /// A withdrawal leaves copies.
+    #[error("a withdrawn book must have a stock of 0")]
+    StockAfterWithdrawal,
+    /// Another entry than a refusal has a reason.
+    #[error("only a refusal has a reason")]
+    UnexpectedReason,
+    /// The order was decided before.
+    #[error("order {order} was already decided by entry {first}")]
+    DecidedTwice {
+        /// The order.
+        order: OrderId,
+        /// The entry that decided it.
+        first: Seq,
+    },
+    /// The ledger has a book that the catalog lacks.
+    #[error("the ledger has this book, the catalog does not")]
+    MissingInCatalog,
+    /// The catalog has a book that does not follow from the ledger.
+    #[error("the catalog has this book, the ledger does not")]
+    MissingInLedger,
+    /// Catalog and ledger differ in a stock.
+    #[error("the catalog has a stock of {catalog}, the ledger {ledger}")]
+    CatalogStock {
+        /// The catalog's.
+        catalog: Stock,
+        /// The ledger's.
+        ledger: Stock,
+    },
+    /// Catalog and ledger differ in a price.
+    #[error("the catalog has a cost of {catalog}, the ledger {}", or_none(*.ledger))]
+    CatalogCost {
+        /// The catalog's.
+        catalog: Cost,
+        /// The ledger's.
+        ledger: Option<Cost>,
+    },
+    /// Catalog and ledger differ in the entry that changed a book last.
+    #[error("the catalog says that entry {catalog} changed the book last, but entry {ledger} did")]
+    CatalogSeq {
+        /// The catalog's.
+        catalog: Seq,
+        /// The ledger's.
+        ledger: Seq,
+    },
+}
+
+impl Violation {
+    /// The rule that is broken.
+    pub fn rule(&self) -> Rule {
+        match self {
+            Self::OutOfSequence { .. } => Rule::Sequence,
+            Self::UnknownBook => Rule::BookExists,
+            Self::NegativeStock { .. } => Rule::StockNotNegative,
+            Self::StockMismatch { .. } | Self::QuantityMismatch { .. } => Rule::StockAddsUp,
+            Self::PriceMismatch { .. } => Rule::Price,
+            Self::KnownBook | Self::RefusalChangesStock { .. } | Self::RefusedInStock { .. } => Rule::Refusal,
+            Self::IncompleteSale
+            | Self::IncompleteRefusal
+            | Self::IncompleteRestock
+            | Self::StockAfterWithdrawal
+            | Self::UnexpectedReason => Rule::Fields,
+            Self::DecidedTwice { .. } => Rule::DecidedOnce,
+            Self::MissingInCatalog
+            | Self::MissingInLedger
+            | Self::CatalogStock { .. }
+            | Self::CatalogCost { .. }
+            | Self::CatalogSeq { .. } => Rule::Catalog,
+        }
+    }
+}
+
+fn or_none(value: Option<impl ToString>) -> String {
+    value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}

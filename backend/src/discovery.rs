@@ -1,0 +1,89 @@
+//! How other programs of the same user find a running shop: a file beside the store's lock with the shop's address. Only
+//! its owner can read it, and it counts only while the lock is held.
+
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+/// A shop that has its store open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningShop {
+    /// The front-end's base address.
+    pub url: String,
+    /// The shopkeeper's token, if the shop shares it with the user's programs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// The process that holds the lock.
+    pub pid: u32,
+}
+
+impl RunningShop {
+    /// In this process.
+    pub fn new(url: String, token: Option<&str>) -> Self {
+        Self {
+            url,
+            token: token.map(str::to_owned),
+            pid: std::process::id(),
+        }
+    }
+
+    /// The file for a store with that lock.
+    fn path(lock: &Path) -> PathBuf {
+        lock.with_file_name("shop.json")
+    }
+
+    /// Writes the file beside the lock and returns its path.
+    ///
+    /// # Errors
+    /// The system's error.
+    pub fn publish(&self, lock: &Path) -> io::Result<PathBuf> {
+        let path = Self::path(lock);
+        let fresh = path.with_extension("json.new");
+        // The mode applies only to a new file.
+        match fs::remove_file(&fresh) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut file = fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&fresh)?;
+        file.write_all(&serde_json::to_vec(self)?)?;
+        fs::rename(&fresh, &path)?;
+        Ok(path)
+    }
+
+    /// The shop whose file is beside a lock, if there is one.
+    ///
+    /// # Errors
+    /// The system's error, or invalid JSON.
+    pub fn read(lock: &Path) -> io::Result<Option<Self>> {
+        match fs::read(Self::path(lock)) {
+            Ok(json) => Ok(Some(serde_json::from_slice(&json)?)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_published_shop_is_read_back_and_only_its_owner_can_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = folder.path().join("lock");
+        assert_eq!(RunningShop::read(&lock).unwrap(), None);
+        let shop = RunningShop::new("http://127.0.0.1:1".into(), Some("secret"));
+        let path = shop.publish(&lock).unwrap();
+        assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(RunningShop::read(&lock).unwrap(), Some(shop));
+    }
+}

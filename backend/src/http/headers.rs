@@ -1,0 +1,13 @@
+//! The bookstore's own header fields as parsed names: every purchase looks some of them up.
+
+use common::headers;
+use http::HeaderName;
+
+pub(super) static ACCEL_BUFFERING: HeaderName = HeaderName::from_static(headers::ACCEL_BUFFERING);
+pub(super) static CACHE_STATUS: HeaderName = HeaderName::from_static(headers::CACHE_STATUS);
+pub(super) static DEADLINE: HeaderName = HeaderName::from_static(headers::DEADLINE);
+pub(super) static DEPRECATION: HeaderName = HeaderName::from_static(headers::DEPRECATION);
+pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
+pub(super) static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_REPLAYED);
+pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
+pub(super) static SEQ: HeaderName = HeaderName::from_static(headers::SEQ);

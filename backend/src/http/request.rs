@@ -1,0 +1,256 @@
+//! A request as handlers see it: parts are parsed when a handler reads them.
+
+use std::borrow::Cow;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use common::client::Freshness;
+use common::wire::FastJson;
+use common::{Code, Deadline, OrderId, Seq};
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+use percent_encoding::percent_decode_str;
+use serde::de::DeserializeOwned;
+use subtle::ConstantTimeEq;
+use warp::path::FullPath;
+
+use super::{ApiError, headers};
+
+/// A request that matched a route.
+#[derive(Debug)]
+pub struct Request {
+    pub(super) template: Arc<str>,
+    pub(super) path: FullPath,
+    pub(super) query: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Result<Bytes, ApiError>,
+}
+
+impl Request {
+    /// The path segment at `{name}` of the route's template, percent-decoded; empty if the template has none.
+    ///
+    /// # Errors
+    /// 400 if it is not UTF-8.
+    pub fn path_param(&self, name: &str) -> Result<Cow<'_, str>, ApiError> {
+        let is_named = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) == Some(name);
+        let mut segments = self.template.split('/').zip(self.path.as_str().split('/'));
+        let raw = segments
+            .find(|(part, _)| is_named(part))
+            .map_or("", |(_, segment)| segment);
+        percent_decode_str(raw)
+            .decode_utf8()
+            .map_err(|_| ApiError::invalid("The address is not UTF-8."))
+    }
+
+    /// The same, parsed.
+    ///
+    /// # Errors
+    /// 400 with what was expected.
+    pub fn parse_path_param<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, ApiError> {
+        parse(name, &self.path_param(name)?)
+    }
+
+    /// The query as it was sent.
+    pub fn raw_query(&self) -> &str {
+        &self.query
+    }
+
+    /// A query parameter, percent-decoded.
+    ///
+    /// # Errors
+    /// 400 if it is given more than once.
+    pub fn query_param(&self, name: &str) -> Result<Option<String>, ApiError> {
+        let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
+        let value = values.next().map(|(_, value)| value.into_owned());
+        if values.next().is_some() {
+            return Err(ApiError::invalid(format!("`{name}` is given more than once.")));
+        }
+        Ok(value)
+    }
+
+    /// The same, parsed.
+    ///
+    /// # Errors
+    /// 400 with what was expected.
+    pub fn parse_query_param<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, ApiError> {
+        self.query_param(name)?.map(|value| parse(name, &value)).transpose()
+    }
+
+    /// The page size: `limit` in the query.
+    ///
+    /// # Errors
+    /// 400 if it is not a whole number from 1 to `max`.
+    pub fn page_limit(&self, default: usize, max: usize) -> Result<usize, ApiError> {
+        let Some(text) = self.query_param("limit")? else {
+            return Ok(default);
+        };
+        match text.parse() {
+            Ok(limit) if (1..=max).contains(&limit) && text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(limit),
+            _ => Err(ApiError::invalid(format!(
+                "limit: expected a whole number from 1 to {max}."
+            ))),
+        }
+    }
+
+    /// Whether the body is not empty.
+    ///
+    /// # Errors
+    /// 413 if it is too large, 400 if it did not arrive whole.
+    pub fn has_body(&mut self) -> Result<bool, ApiError> {
+        Ok(!self.bytes()?.is_empty())
+    }
+
+    /// The body, read as JSON.
+    ///
+    /// # Errors
+    /// 400, 413 or 415.
+    pub fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+        self.json_by(|body| serde_json::from_slice(body).map_err(|error| error.to_string()))
+    }
+
+    /// The same through [`FastJson`], for the bodies of purchases.
+    ///
+    /// # Errors
+    /// Those of [`Self::json`].
+    pub fn fast_json<T: FastJson>(&mut self) -> Result<T, ApiError> {
+        self.json_by(T::from_json)
+    }
+
+    fn json_by<T>(&mut self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, ApiError> {
+        let body = self.bytes()?;
+        if !self.is_json() {
+            return Err(ApiError::new(
+                Code::UnsupportedMediaType,
+                "Send the body as application/json.",
+            ));
+        }
+        if body.is_empty() {
+            return Err(ApiError::invalid("The request needs a JSON body."));
+        }
+        // An array would pass for a struct with its fields in order.
+        if body.trim_ascii_start().first() != Some(&b'{') {
+            return Err(ApiError::invalid("The body: expected a JSON object."));
+        }
+        read(&body).map_err(|why| ApiError::invalid(format!("The body: {why}.")))
+    }
+
+    /// The body, read as JSON; the default if it is empty.
+    ///
+    /// # Errors
+    /// 400, 413 or 415.
+    pub fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, ApiError> {
+        if self.has_body()? {
+            self.json()
+        } else {
+            Ok(T::default())
+        }
+    }
+
+    fn bytes(&mut self) -> Result<Bytes, ApiError> {
+        std::mem::replace(&mut self.body, Ok(Bytes::new())).inspect(|body| self.body = Ok(body.clone()))
+    }
+
+    fn is_json(&self) -> bool {
+        let Some(media_type) = self.headers.get(CONTENT_TYPE) else {
+            return true;
+        };
+        let media_type = media_type
+            .to_str()
+            .unwrap_or_default()
+            .split(';')
+            .next()
+            .unwrap_or_default();
+        media_type.trim().eq_ignore_ascii_case("application/json")
+    }
+
+    /// `Idempotency-Key`: the order's id.
+    ///
+    /// # Errors
+    /// 400 if it is repeated, empty or not a UUID.
+    pub fn idempotency_key(&self) -> Result<Option<OrderId>, ApiError> {
+        let mut keys = self.headers.get_all(&headers::IDEMPOTENCY_KEY).iter();
+        let Some(key) = keys.next() else { return Ok(None) };
+        if keys.next().is_some() {
+            return Err(ApiError::invalid("Idempotency-Key: expected one UUID, found several."));
+        }
+        parse("Idempotency-Key", key.to_str().unwrap_or_default()).map(Some)
+    }
+
+    /// `Bookstore-Deadline`: the last moment at which the purchase may happen.
+    ///
+    /// # Errors
+    /// 400 if it is not a time in Unix milliseconds.
+    pub fn deadline(&self) -> Result<Option<Deadline>, ApiError> {
+        self.header(&headers::DEADLINE)
+            .map(|deadline| parse("Bookstore-Deadline", deadline))
+            .transpose()
+    }
+
+    /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.
+    ///
+    /// # Errors
+    /// 400 if `Bookstore-Seq` is not a sequence number.
+    pub fn freshness(&self) -> Result<Freshness, ApiError> {
+        let min_seq = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
+        let confirm_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
+            let mut directives = directives.split(',');
+            directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
+        });
+        Ok(Freshness {
+            min_seq: min_seq.transpose()?,
+            confirm_head,
+        })
+    }
+
+    /// The entry after which an event stream resumes. `Last-Event-ID` comes before `after` in the query: a browser that
+    /// reconnects keeps the address and adds the header.
+    ///
+    /// # Errors
+    /// 400 if it is not a sequence number.
+    pub fn last_event_id(&self) -> Result<Option<Seq>, ApiError> {
+        match self.header(&headers::LAST_EVENT_ID) {
+            Some(id) => parse("Last-Event-ID", id).map(Some),
+            None => self.parse_query_param("after"),
+        }
+    }
+
+    /// Checks the shopkeeper's token, in constant time.
+    ///
+    /// # Errors
+    /// 401, which says how to configure or send it.
+    pub fn authorize(&self, token: Option<&str>) -> Result<(), ApiError> {
+        let Some(token) = token else {
+            let detail = "No shopkeeper's token is configured. Start the service with BOOKSTORE_ADMIN_TOKEN or \
+                          --admin-token-file to set one.";
+            return Err(ApiError::new(Code::Unauthorized, detail));
+        };
+        let given = self.bearer_token().unwrap_or_default();
+        if bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
+            return Ok(());
+        }
+        Err(ApiError::new(
+            Code::Unauthorized,
+            "Send the shopkeeper's token as `Authorization: Bearer TOKEN`.",
+        ))
+    }
+
+    /// The bearer token (RFC 6750), if one was sent.
+    pub fn bearer_token(&self) -> Option<&str> {
+        let (scheme, token) = self.header(&AUTHORIZATION)?.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+    }
+
+    pub(super) fn if_none_match(&self) -> Option<&str> {
+        self.header(&IF_NONE_MATCH)
+    }
+
+    fn header(&self, name: &HeaderName) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap_or_default())
+    }
+}
+
+fn parse<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, ApiError> {
+    text.parse()
+        .map_err(|error| ApiError::invalid(format!("{name}: {error}.")))
+}

@@ -1,0 +1,250 @@
+//! Settings of services and commands: clap fills them from flags and environment variables.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use common::time::parse_duration;
+
+use crate::store;
+
+/// The environment variable that holds the shopkeeper's token.
+const TOKEN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
+
+/// A setting that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Error(pub(crate) String);
+
+/// The store.
+#[derive(Debug, Clone, Default, Args)]
+pub struct StoreArg {
+    /// Where the ledger is kept: csv:DIR, sqlite:FILE or postgres://… [default: csv: in your data folder]
+    #[arg(long, env = "BOOKSTORE_STORE", value_name = "URL")]
+    pub store: Option<store::Url>,
+}
+
+impl StoreArg {
+    /// The store's URL.
+    ///
+    /// # Errors
+    /// If none is given and the user has no data folder.
+    pub fn url(&self) -> Result<store::Url, Error> {
+        let url = self.store.clone().or_else(store::Url::user_default);
+        url.ok_or_else(|| Error("no data folder is known; say where the store is with --store".to_owned()))
+    }
+}
+
+/// The shopkeeper's token.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AdminToken {
+    /// A file with the shopkeeper's token; the variable BOOKSTORE_ADMIN_TOKEN may hold the token itself
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
+    #[arg(skip)]
+    token: Option<Arc<str>>,
+}
+
+impl AdminToken {
+    /// A token that no file or variable holds.
+    pub fn new(token: &str) -> Self {
+        Self {
+            admin_token_file: None,
+            token: Some(token.into()),
+        }
+    }
+
+    /// The token, from its file or else from the environment variable.
+    ///
+    /// # Errors
+    /// If the file cannot be read, or its text cannot be a token.
+    pub fn read(&self) -> Result<Option<Arc<str>>, Error> {
+        if self.token.is_some() {
+            return Ok(self.token.clone());
+        }
+        let (token, source) = match &self.admin_token_file {
+            Some(path) => {
+                let path_text = path.display().to_string();
+                let token = std::fs::read_to_string(path)
+                    .map_err(|error| Error(format!("cannot read the shopkeeper's token from {path_text}: {error}")))?;
+                (token, path_text)
+            }
+            None => match std::env::var(TOKEN_VARIABLE) {
+                Ok(token) => (token, TOKEN_VARIABLE.to_owned()),
+                Err(std::env::VarError::NotPresent) => return Ok(None),
+                Err(error) => return Err(Error(format!("{TOKEN_VARIABLE}: {error}"))),
+            },
+        };
+        let token = token.trim();
+        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            let why = format!("{source}: expected one word of visible ASCII characters as the shopkeeper's token");
+            return Err(Error(why));
+        }
+        Ok(Some(Arc::from(token)))
+    }
+}
+
+/// Settings of a catalog.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CatalogSettings {
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// A catalog file whose books fill a fresh store [default: four books, built in]
+    #[arg(long, env = "BOOKSTORE_BOOKS", value_name = "FILE")]
+    pub books: Option<PathBuf>,
+    /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
+    #[arg(long)]
+    pub discard_edit: bool,
+    /// The shopkeeper's token.
+    #[command(flatten)]
+    pub token: AdminToken,
+}
+
+/// The catalog that a service uses.
+#[derive(Debug, Clone, Args)]
+pub struct CatalogUrl {
+    /// The catalog's address; of several, separated by commas, the first that is ready is used
+    #[arg(
+        long,
+        env = "BOOKSTORE_CATALOG_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8081"
+    )]
+    pub catalog_url: String,
+}
+
+/// How a service stops.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct Grace {
+    /// How long open requests may take after a stop, like 10s
+    #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub grace: Duration,
+}
+
+/// `bookstored all`.
+#[derive(Debug, Clone, Args)]
+pub struct AllInOneSettings {
+    /// The catalog and its store.
+    #[command(flatten)]
+    pub catalog: CatalogSettings,
+    /// Where the front-end listens; port 0 takes a free one
+    #[arg(
+        long,
+        env = "BOOKSTORE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+    /// Where the catalog listens
+    #[arg(
+        long,
+        env = "BOOKSTORE_CATALOG_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub catalog_listen: SocketAddr,
+    /// Where the order service listens
+    #[arg(
+        long,
+        env = "BOOKSTORE_ORDER_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8082"
+    )]
+    pub order_listen: SocketAddr,
+    /// How the services stop.
+    #[command(flatten)]
+    pub grace: Grace,
+    /// Whether programs of the same user that find this shop beside its store get the shopkeeper's token.
+    #[arg(skip)]
+    pub share_token: bool,
+}
+
+impl AllInOneSettings {
+    /// A shop over that store which listens at free ports of the loopback interface.
+    pub fn on_free_ports(store: store::Url, token: AdminToken, grace: Duration) -> Self {
+        let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            catalog: CatalogSettings {
+                store: StoreArg { store: Some(store) },
+                token,
+                ..CatalogSettings::default()
+            },
+            listen: free_port,
+            catalog_listen: free_port,
+            order_listen: free_port,
+            grace: Grace { grace },
+            share_token: false,
+        }
+    }
+}
+
+/// `bookstored catalog`.
+#[derive(Debug, Clone, Args)]
+pub struct CatalogArgs {
+    /// The catalog and its store.
+    #[command(flatten)]
+    pub catalog: CatalogSettings,
+    /// Where it listens; port 0 takes a free one
+    #[arg(
+        long,
+        env = "BOOKSTORE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8081"
+    )]
+    pub listen: SocketAddr,
+    /// How it stops.
+    #[command(flatten)]
+    pub grace: Grace,
+}
+
+/// `bookstored order`.
+#[derive(Debug, Clone, Args)]
+pub struct OrderArgs {
+    /// Where it listens; port 0 takes a free one
+    #[arg(
+        long,
+        env = "BOOKSTORE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8082"
+    )]
+    pub listen: SocketAddr,
+    /// The catalog that it uses.
+    #[command(flatten)]
+    pub catalog: CatalogUrl,
+    /// How it stops.
+    #[command(flatten)]
+    pub grace: Grace,
+}
+
+/// `bookstored frontend`.
+#[derive(Debug, Clone, Args)]
+pub struct FrontendArgs {
+    /// Where it listens; port 0 takes a free one
+    #[arg(
+        long,
+        env = "BOOKSTORE_LISTEN",
+        value_name = "ADDRESS",
+        default_value = "127.0.0.1:8080"
+    )]
+    pub listen: SocketAddr,
+    /// The catalog that it uses.
+    #[command(flatten)]
+    pub catalog: CatalogUrl,
+    /// The order service's address; of several, separated by commas, the first that is ready is used
+    #[arg(
+        long,
+        env = "BOOKSTORE_ORDER_URL",
+        value_name = "URL",
+        default_value = "http://127.0.0.1:8082"
+    )]
+    pub order_url: String,
+    /// The shopkeeper's token.
+    #[command(flatten)]
+    pub token: AdminToken,
+    /// How it stops.
+    #[command(flatten)]
+    pub grace: Grace,
+}

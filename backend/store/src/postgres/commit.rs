@@ -1,0 +1,168 @@
+//! Committing a batch: attempts until its outcome is known.
+
+use std::time::{Duration, Instant};
+
+use common::Seq;
+use common::backoff::Backoff;
+use sqlx::PgConnection;
+
+use super::tx_error::{Stage, TxError};
+use super::write::{CatalogUpdate, Transaction};
+use super::{READ_TIMEOUT, Store, damaged, head_of, read, session};
+use crate::Error;
+use crate::sql::{self, Batch};
+
+const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// For a transaction of a whole catalog.
+const IMPORT_TIMEOUT: Duration = Duration::from_secs(600);
+/// How long a lost server is waited for while nothing can be durable.
+const ABSENCE_MAX: Duration = Duration::from_secs(2);
+/// How long it is waited for to learn whether it committed.
+const IN_DOUBT_MAX: Duration = Duration::from_secs(30);
+/// Attempts after a serialization failure.
+const RERUNS_MAX: u32 = 8;
+
+/// What the attempts for one batch have in common.
+#[derive(Debug)]
+struct Attempts {
+    backoff: Backoff,
+    reruns: u32,
+    /// Whether one of them may be durable.
+    in_doubt: bool,
+    /// When the server was first lost.
+    lost_at: Option<Instant>,
+}
+
+impl Attempts {
+    fn absence(&mut self) -> Duration {
+        self.lost_at.get_or_insert_with(Instant::now).elapsed()
+    }
+}
+
+impl Store {
+    /// Makes a batch durable: retries until the outcome is known, within the limits above.
+    pub(super) async fn commit(
+        &self,
+        connection: &mut Option<PgConnection>,
+        batch: &Batch<'_>,
+        update: CatalogUpdate<'_>,
+    ) -> Result<(), Error> {
+        let mut transaction = Transaction {
+            address: &self.address,
+            batch,
+            update,
+            origin_id: self.notifies.then_some(self.origin_id),
+            stage: Stage::BeforeCommit,
+        };
+        let mut attempts = Attempts {
+            backoff: Backoff::new(Duration::from_millis(10), Duration::from_millis(500)),
+            reruns: 0,
+            in_doubt: false,
+            lost_at: None,
+        };
+        loop {
+            let Err(error) = self.attempt(connection, &mut transaction).await else {
+                return Ok(());
+            };
+            match error {
+                TxError::Duplicate => match self.resolve(batch, attempts.in_doubt).await? {
+                    Some(outcome) => return outcome,
+                    // The server was lost again before it answered.
+                    None if attempts.absence() < IN_DOUBT_MAX => {}
+                    None => return Err(self.unknown_outcome("it was lost before it could be asked")),
+                },
+                TxError::SerializationFailure(_) if attempts.reruns < RERUNS_MAX => attempts.reruns += 1,
+                TxError::ConnectionLost { why, stage } => {
+                    *connection = None;
+                    attempts.in_doubt |= stage == Stage::Committing;
+                    let (absence, in_doubt) = (attempts.absence(), attempts.in_doubt);
+                    match in_doubt {
+                        false if absence >= ABSENCE_MAX => return Err(self.unavailable(why)),
+                        true if absence >= IN_DOUBT_MAX => return Err(self.unknown_outcome(&why)),
+                        _ => tracing::warn!(why, in_doubt, "the database was lost; retrying"),
+                    }
+                }
+                // This attempt was rolled back, but an earlier one may be durable.
+                TxError::SerializationFailure(why) if attempts.in_doubt => return Err(self.unknown_outcome(&why)),
+                TxError::DiskFull if attempts.in_doubt => return Err(self.unknown_outcome("its disk is full")),
+                TxError::Failed(error) if attempts.in_doubt => return Err(self.unknown_outcome(&error.to_string())),
+                TxError::SerializationFailure(why) => return Err(self.unavailable(why)),
+                TxError::DiskFull => return Err(Error::full(self.address.to_string())),
+                TxError::Failed(error) => return Err(error),
+            }
+            tokio::time::sleep(attempts.backoff.next_delay()).await;
+        }
+    }
+
+    async fn attempt(&self, slot: &mut Option<PgConnection>, transaction: &mut Transaction<'_>) -> Result<(), TxError> {
+        transaction.stage = Stage::BeforeCommit;
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None => session::connect(&self.address)
+                .await
+                .map_err(|error| TxError::ConnectionLost {
+                    why: error.to_string(),
+                    stage: Stage::BeforeCommit,
+                })?,
+        };
+        let timeout = match transaction.update {
+            CatalogUpdate::Apply => BATCH_TIMEOUT,
+            CatalogUpdate::Replace(_) | CatalogUpdate::Defer => IMPORT_TIMEOUT,
+        };
+        let run = transaction.run(slot.insert(connection));
+        match tokio::time::timeout(timeout, run).await {
+            Ok(result) => result,
+            Err(_) => Err(TxError::timed_out(transaction.stage)),
+        }
+    }
+
+    /// Finds the outcome after [`TxError::Duplicate`]: either an earlier attempt of this batch is durable, or another process
+    /// appended. Returns `None` if the batch is in doubt and the server does not answer.
+    async fn resolve(&self, batch: &Batch<'_>, in_doubt: bool) -> Result<Option<Result<(), Error>>, Error> {
+        let stored = tokio::time::timeout(READ_TIMEOUT, async {
+            let limit = batch.entries.len().max(1);
+            let entries = read(&self.readers, &self.address, batch.head, limit).await?;
+            let head = head_of(&self.readers).await.map_err(self.error())?;
+            Ok::<_, Error>((entries, head))
+        });
+        let (entries, head) = match stored.await {
+            Ok(Ok(stored)) => stored,
+            Ok(Err(Error::Unavailable { .. })) | Err(_) if in_doubt => return Ok(None),
+            // Every attempt was rolled back, so the cause does not matter.
+            Ok(Err(Error::Unavailable { .. })) | Err(_) => return Ok(Some(Err(Error::Conflict))),
+            Ok(Err(error)) => return Err(error),
+        };
+        Ok(Some(match (in_doubt, entries == batch.entries) {
+            (true, true) if !entries.is_empty() => Ok(()),
+            (true, _) if batch.entries.is_empty() => Err(self.unknown_outcome("another process has appended since")),
+            _ if head != sql::seq_column(batch.head) => Err(Error::Conflict),
+            _ => Err(damaged(
+                &self.address,
+                "an order of the batch is in the ledger already".to_owned(),
+            )),
+        }))
+    }
+
+    fn unknown_outcome(&self, why: &str) -> Error {
+        Error::Database {
+            operation: "find out what was appended to",
+            store: self.address.to_string(),
+            why: why.to_owned(),
+        }
+    }
+
+    /// Appends entries under the writer guard.
+    pub(super) fn append_with(
+        &self,
+        head: Seq,
+        entries: &[common::Entry],
+        update: CatalogUpdate<'_>,
+    ) -> Result<(), Error> {
+        let batch = Batch::new(head, entries)?;
+        self.connection.write(|connection, full_disk| {
+            full_disk.attempt(Instant::now(), self.address.to_string(), || {
+                self.blocking.run(self.commit(connection, &batch, update))
+            })
+        })
+    }
+}

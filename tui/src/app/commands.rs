@@ -1,0 +1,145 @@
+//! What each command does.
+
+use common::ItemNumber;
+
+use super::layout::Breakpoint;
+use super::notices::Severity;
+use super::overlay::{Overlay, Picker};
+use super::screen_handler::Step;
+use super::screens::handler;
+use super::shop::{CHART_RANGES_S, Focus, ShopScreen};
+use super::state::App;
+use crate::command::Command;
+use crate::effect::{Effect, ExitReason};
+use crate::format;
+use crate::input::{Key, KeyEvent};
+use crate::screen::Screen;
+
+impl App {
+    /// Runs a command; `by` is the key that was pressed for it, if any. A disabled command tells the user why.
+    pub(super) fn run(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
+        if let Some(reason) = command.disabled_reason(self) {
+            self.notify(Severity::Info, &format!("Cannot {} now: {reason}", verb(command)));
+            return Vec::new();
+        }
+        match command {
+            Command::Go(screen) => return self.go(screen),
+            Command::Up => return self.step(Step::Up),
+            Command::Down => return self.step(Step::Down),
+            Command::First => return self.step(Step::First),
+            Command::Last => return self.step(Step::Last),
+            Command::PageUp => return self.step(Step::PageUp),
+            Command::PageDown => return self.step(Step::PageDown),
+            Command::Left if self.shop.focus != Focus::Topics => self.shop.focus = self.shop.focus.previous(),
+            Command::Right if self.shop.focus != Focus::Detail && self.can_open() => {
+                self.shop.focus = self.shop.focus.next();
+            }
+            Command::Left | Command::Right => {}
+            Command::NextPane => self.shop.focus = self.shop.focus.next(),
+            Command::PreviousPane => self.shop.focus = self.shop.focus.previous(),
+            Command::Open if self.can_open() => handler(self.screen).open(self),
+            Command::Open => {}
+            Command::Close => return self.close(),
+            Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
+            Command::Back => return self.close(),
+            Command::Find => self.shop.start_search(),
+            Command::Palette => self.overlays.push(Overlay::Palette(Picker::default())),
+            Command::Help => self.overlays.push(Overlay::Help { scroll: 0 }),
+            Command::Log => self.overlays.push(Overlay::Log { scroll: 0 }),
+            Command::Buy => self.open_dialog(by),
+            Command::Copy => return self.copy(),
+            Command::Refresh => return handler(self.screen).refresh(self),
+            Command::Reconnect => return vec![Effect::Reconnect],
+            Command::Sort => self.with_shop(ShopScreen::sort_by_next_column),
+            Command::Reverse => self.with_shop(ShopScreen::reverse_sort),
+            Command::StartStop | Command::Pause | Command::Fewer | Command::More => {
+                return vec![Effect::AutopilotCommand(command)];
+            }
+            Command::Freeze | Command::Longer | Command::Shorter | Command::Whole | Command::Expand
+                if self.screen == Screen::Autopilot =>
+            {
+                return vec![Effect::AutopilotCommand(command)];
+            }
+            Command::Freeze => self.books.set_frozen(!self.books.is_frozen(), self.now.elapsed),
+            Command::Longer => self.shop.chart_range = (self.shop.chart_range + 1).min(CHART_RANGES_S.len() - 1),
+            Command::Shorter => self.shop.chart_range = self.shop.chart_range.saturating_sub(1),
+            Command::Whole => self.shop.chart_range = CHART_RANGES_S.len() - 1,
+            Command::Expand => self.overlays.push(Overlay::Chart),
+            Command::Redraw => return vec![Effect::Redraw],
+            Command::Suspend => return vec![Effect::Suspend],
+            Command::Quit => return vec![Effect::Exit(ExitReason::Interrupted)],
+        }
+        Vec::new()
+    }
+
+    fn go(&mut self, screen: Screen) -> Vec<Effect> {
+        self.overlays.clear();
+        self.screen = screen;
+        self.services.poll_at = None;
+        handler(screen).on_tick(self)
+    }
+
+    fn step(&mut self, step: Step) -> Vec<Effect> {
+        handler(self.screen).step(self, step)
+    }
+
+    /// Whether "open" does anything here.
+    pub(super) fn can_open(&self) -> bool {
+        handler(self.screen).can_open(self)
+    }
+
+    /// Whether "back" exits the shop.
+    pub(super) fn is_at_home(&self) -> bool {
+        self.screen == self.home_screen && self.overlays.is_empty() && !handler(self.screen).can_close(self)
+    }
+
+    /// Closes the topmost overlay, or what is open on the screen, or goes to the home screen.
+    fn close(&mut self) -> Vec<Effect> {
+        if let Some(Overlay::Buy(_)) = self.overlays.last() {
+            return self.handle_dialog_key(KeyEvent::plain(Key::Esc));
+        }
+        if self.overlays.pop().is_some() {
+            return Vec::new();
+        }
+        if handler(self.screen).can_close(self) {
+            return handler(self.screen).close(self);
+        }
+        if self.screen == self.home_screen {
+            return Vec::new();
+        }
+        self.go(self.home_screen)
+    }
+
+    /// Whether the screen is frozen.
+    pub fn is_frozen(&self) -> bool {
+        handler(self.screen).is_frozen(self)
+    }
+
+    /// The book that is selected on a visible pane.
+    pub fn visible_book(&self) -> Option<ItemNumber> {
+        let is_hidden = self.breakpoint() == Breakpoint::OnePane && self.shop.focus == Focus::Topics;
+        self.shop
+            .selected()
+            .filter(|item| self.screen == Screen::Shop && !is_hidden && self.books.get(*item).is_some())
+    }
+
+    pub(super) fn copy_text(&self) -> Option<String> {
+        handler(self.screen).copy_text(self)
+    }
+
+    fn copy(&mut self) -> Vec<Effect> {
+        let Some(text) = self.copy_text() else {
+            return Vec::new();
+        };
+        self.notify(Severity::Info, &format!("Copied: {}", format::truncate(&text, 60, "…")));
+        vec![Effect::Copy(text)]
+    }
+}
+
+fn verb(command: Command) -> String {
+    match command {
+        Command::Go(screen) => format!("go to {}", screen.name()),
+        Command::Longer | Command::Shorter | Command::Whole => "change the chart".to_owned(),
+        _ => command.info().label.to_owned(),
+    }
+}

@@ -1,0 +1,240 @@
+//! Events of the connection, of single books, and of time.
+
+use std::time::Duration;
+
+use common::client::Error;
+use common::wire::{Book, Hello, StockEvent};
+use common::{Code, ItemNumber, text};
+
+use super::books::StockChange;
+use super::connection::StreamState;
+use super::notices::Severity;
+use super::remote_data::SPINNER_FRAME;
+use super::screens::handler;
+use super::shop::ShopScreen;
+use super::state::App;
+use crate::effect::Effect;
+use crate::journal::JournalContents;
+use crate::message::StreamEvent;
+use crate::screen::Screen;
+
+/// How often a chart moves when nothing else changes.
+const CHART_STEP: Duration = Duration::from_secs(1);
+
+impl App {
+    pub(super) fn handle_started(&mut self) -> Vec<Effect> {
+        self.orders.journal.start(self.now.elapsed);
+        let mut effects = vec![Effect::LoadJournal];
+        effects.extend(self.with_shop(|shop, shared| shop.load_topics(shared)));
+        effects.extend(handler(self.screen).on_tick(self));
+        effects
+    }
+
+    pub(super) fn handle_opened(&mut self, store_name: &str, url: String, autopilot: Result<(), String>) {
+        self.connection.store_name = text::sanitize(store_name).into_owned();
+        (self.connection.url, self.autopilot.available) = (url, autopilot);
+    }
+
+    pub(super) fn handle_stream(&mut self, event: StreamEvent) -> Vec<Effect> {
+        // A stock event changes the screen only if its book is shown.
+        self.dirty |= !matches!(event, StreamEvent::StockChanged(_));
+        match event {
+            StreamEvent::Connecting { attempt } => {
+                self.connection.stream = StreamState::Connecting { attempt };
+                Vec::new()
+            }
+            StreamEvent::Connected { hello, resumed } => self.handle_connected(hello, resumed),
+            StreamEvent::StockChanged(event) => self.handle_stock(event),
+            StreamEvent::Resync(seq) => {
+                self.connection.head = self.connection.head.max(seq);
+                self.connection.live_from = seq;
+                self.with_shop(|shop, shared| shop.refresh(shared))
+            }
+            StreamEvent::Upstream(live) => {
+                if live != self.connection.upstream_live {
+                    self.connection.upstream_live = live;
+                    if live {
+                        self.notify(Severity::Success, "The shop has its catalog back");
+                    } else {
+                        let text = "The shop lost its catalog; prices and stock may be old";
+                        self.notify(Severity::Warning, text);
+                    }
+                }
+                Vec::new()
+            }
+            StreamEvent::Disconnected {
+                attempt,
+                retry_in,
+                reason,
+            } => {
+                let reason = text::sanitize(&reason).into_owned();
+                if self.connection.stream == StreamState::Live {
+                    self.notify(Severity::Warning, &format!("Connection lost: {reason}"));
+                }
+                self.connection.stream = StreamState::Waiting {
+                    attempt,
+                    retry_at: self.now.elapsed + retry_in,
+                    reason,
+                };
+                Vec::new()
+            }
+        }
+    }
+
+    fn handle_stock(&mut self, event: StockEvent) -> Vec<Effect> {
+        self.connection.head = self.connection.head.max(event.seq);
+        self.connection.stock_events = self.connection.stock_events.saturating_add(1);
+        self.dirty |= self.screen == Screen::Services;
+        let item = event.item;
+        match self.books.apply(event, self.now.elapsed) {
+            StockChange::Unlisted => {
+                if !self.shop.is_loading_books() {
+                    self.books.clear_early_events();
+                }
+            }
+            // The dialog shows the newest stock even while the screen is frozen.
+            StockChange::Hidden => self.dirty |= !self.overlays.is_empty(),
+            StockChange::Visible { reload } => {
+                self.dirty = true;
+                if reload {
+                    return vec![Effect::LoadBook(item)];
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn handle_connected(&mut self, hello: Hello, resumed: bool) -> Vec<Effect> {
+        let before = self.connection.store.replace(hello.store);
+        let is_reconnect = matches!(
+            self.connection.stream,
+            StreamState::Waiting { .. } | StreamState::Connecting { attempt: 2.. }
+        );
+        self.connection.stream = StreamState::Live;
+        self.connection.upstream_live = true;
+        let store_changed = before.is_some_and(|before| before != hello.store);
+        self.connection.head = if store_changed {
+            hello.seq
+        } else {
+            self.connection.head.max(hello.seq)
+        };
+        if !resumed || store_changed {
+            self.connection.live_from = hello.seq;
+        }
+        let mut effects = if store_changed {
+            self.notify(
+                Severity::Warning,
+                "This is another store now; everything is loaded again",
+            );
+            self.with_shop(ShopScreen::reset)
+        } else {
+            if is_reconnect && before.is_some() {
+                self.notify(Severity::Success, "Connected again");
+            }
+            self.with_shop(|shop, shared| {
+                let mut effects = shop.retry_failed(true, shared);
+                if !resumed {
+                    effects.extend(shop.refresh_listings(shared, |listing| {
+                        !listing.data.is_loading() && listing.read_seq.is_some_and(|read| read < hello.seq)
+                    }));
+                }
+                effects
+            })
+        };
+        effects.extend(self.check_orders_now());
+        effects
+    }
+
+    /// Looks up every undecided order.
+    pub(super) fn check_orders_now(&mut self) -> Vec<Effect> {
+        self.with_orders(|orders, shared| {
+            orders.schedule_checks(shared);
+            orders.check_due(shared)
+        })
+    }
+
+    pub(super) fn handle_journal(&mut self, result: Result<JournalContents, String>) -> Vec<Effect> {
+        self.with_orders(|orders, shared| orders.handle_journal(result, shared));
+        if self.orders.journal.is_failed() {
+            return Vec::new();
+        }
+        self.clear_dialog_error();
+        self.check_orders_now()
+    }
+
+    pub(super) fn handle_book(&mut self, item: ItemNumber, result: Result<Book, Error>) {
+        match result {
+            Ok(book) if book.item == item && self.books.get(item).is_some() => {
+                self.books.upsert(book, self.now.elapsed);
+            }
+            Err(error) if error.code() == Some(Code::UnknownItem) => {
+                if let Some(title) = self.books.get(item).map(|book| book.title.clone()) {
+                    self.notify(Severity::Info, &format!("{title} has left the catalog"));
+                    self.books.remove(item);
+                    self.shop.remove_book(item);
+                    self.shop.rebuild_rows(&self.books);
+                }
+            }
+            // The stock shown is right; title and cost follow with the next refresh.
+            Ok(_) | Err(_) => {}
+        }
+    }
+
+    pub(super) fn handle_store_closed(&mut self, reason: &str) {
+        let reason = text::sanitize(reason).into_owned();
+        self.notify(
+            Severity::Error,
+            &format!("The shop's store is closed for good: {reason}"),
+        );
+        self.connection.store_closed = Some(reason);
+    }
+
+    pub(super) fn handle_tick(&mut self) -> Vec<Effect> {
+        let now = self.now.elapsed;
+        self.notices.expire(now);
+        self.books.expire_highlights(now);
+        let mut effects = self.with_shop(|shop, shared| shop.retry_failed(false, shared));
+        if self.orders.journal.is_due(now) {
+            self.orders.journal.start(now);
+            effects.push(Effect::LoadJournal);
+        }
+        effects.extend(self.with_orders(|orders, shared| orders.check_due(shared)));
+        effects.extend(handler(self.screen).on_tick(self));
+        effects
+    }
+
+    /// When the next [`crate::message::Event::Tick`] is due: something on the screen changes with time, or is loaded again.
+    pub fn next_wake(&self) -> Option<Duration> {
+        let now = self.now.elapsed;
+        let still = self.reduced_motion;
+        [
+            self.notices.toast.as_ref().map(|(_, until)| *until),
+            self.books.next_wake(),
+            self.connection.next_wake(now),
+            self.shop.topics.next_wake(now, still),
+            self.orders.journal.next_wake(now, still),
+            self.orders.next_wake(),
+            (!still && self.orders.is_waiting()).then_some(now + SPINNER_FRAME),
+            self.is_chart_moving().then_some(now + CHART_STEP),
+            handler(self.screen).next_wake(self),
+        ]
+        .into_iter()
+        .chain(self.shop.listings().map(|listing| listing.data.next_wake(now, still)))
+        .flatten()
+        .min()
+    }
+
+    /// Whether the chart of the visible book still has something to move out on its left.
+    fn is_chart_moving(&self) -> bool {
+        let Some(history) = self.visible_book().and_then(|item| self.books.history(item)) else {
+            return false;
+        };
+        let Some(range) = self.shop.chart_range() else {
+            return false;
+        };
+        let oldest_visible = self.now.elapsed.saturating_sub(range);
+        !self.books.is_frozen()
+            && history.points.len() > 1
+            && history.points.back().is_some_and(|(at, _)| *at >= oldest_visible)
+    }
+}

@@ -1,0 +1,219 @@
+//! Topics and books of the shop's screen: loading them page by page, loading them again, sorting and selecting them.
+
+use std::collections::HashSet;
+
+use common::client::Error;
+use common::wire::{BookPage, Topics};
+use common::{Seq, text};
+
+use super::listing::Listing;
+use super::notices::Severity;
+use super::remote_data::LoadState;
+use super::shared::Shared;
+use super::shop::{ShopScreen, Sort, Topic};
+use crate::effect::{Effect, ListingKind, Query};
+
+/// The next page is loaded when the selection comes this close to the end, in rows.
+const PREFETCH_ROWS: usize = 40;
+
+impl ShopScreen {
+    pub(super) fn load_topics(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        if self.topics.is_loading() {
+            return Vec::new();
+        }
+        self.topics.start(shared.elapsed());
+        vec![Effect::LoadTopics]
+    }
+
+    pub(super) fn handle_topics(&mut self, result: Result<Topics, Error>, shared: &mut Shared<'_>) -> Vec<Effect> {
+        let topics = match result {
+            Ok(topics) => topics.topics,
+            Err(error) => {
+                self.topics
+                    .fail(text::sanitize(&error.to_string()).into_owned(), shared.elapsed());
+                return Vec::new();
+            }
+        };
+        let shown = self.topic_listing.as_ref().map(|listing| listing.query.clone());
+        let topics: Vec<_> = topics
+            .into_iter()
+            .map(|count| Topic {
+                display_name: text::sanitize(&count.topic).into_owned(),
+                name: count.topic,
+                books: count.books,
+            })
+            .collect();
+        let same = topics
+            .iter()
+            .position(|topic| shown == Some(Query::Topic(topic.name.clone())));
+        self.topic = same.unwrap_or(self.topic).min(topics.len().saturating_sub(1));
+        self.topics.succeed(topics, shared.elapsed());
+        if same.is_some() {
+            Vec::new()
+        } else {
+            self.open_topic(self.topic, shared)
+        }
+    }
+
+    /// Lists the books of a topic.
+    pub(super) fn open_topic(&mut self, index: usize, shared: &mut Shared<'_>) -> Vec<Effect> {
+        let topics = self.topics.value.as_deref().unwrap_or_default();
+        let Some(topic) = topics.get(index) else {
+            self.topic_listing = None;
+            self.rebuild_rows(shared.books);
+            return Vec::new();
+        };
+        let query = Query::Topic(topic.name.clone());
+        self.topic = index;
+        if self
+            .topic_listing
+            .as_ref()
+            .is_some_and(|listing| listing.query == query)
+        {
+            return Vec::new();
+        }
+        let generation = self.next_generation();
+        let (listing, effect) = Listing::open(ListingKind::Topic, query, generation, shared.elapsed());
+        self.topic_listing = Some(listing);
+        self.cursor = 0;
+        self.rebuild_rows(shared.books);
+        self.release_unlisted_books(shared);
+        vec![effect]
+    }
+
+    /// Loads everything on the screen again.
+    pub(super) fn refresh(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let mut effects = self.load_topics(shared);
+        effects.extend(self.refresh_listings(shared, |_| true));
+        effects
+    }
+
+    pub(super) fn refresh_listings(&mut self, shared: &Shared<'_>, which: impl Fn(&Listing) -> bool) -> Vec<Effect> {
+        let mut generation = self.generation;
+        let mut effects = Vec::new();
+        for listing in self.listings_mut().filter(|listing| which(listing)) {
+            generation += 1;
+            effects.push(listing.refresh(generation, shared.elapsed()));
+        }
+        self.generation = generation;
+        effects
+    }
+
+    /// Loads again what failed: at once, or when its delay is over.
+    pub(super) fn retry_failed(&mut self, at_once: bool, shared: &Shared<'_>) -> Vec<Effect> {
+        let now = shared.elapsed();
+        let mut effects = Vec::new();
+        if self.topics.is_due(now) || (at_once && self.topics.is_failed()) {
+            effects.extend(self.load_topics(shared));
+        }
+        for listing in self.listings_mut() {
+            if listing.data.is_due(now) || (at_once && listing.data.is_failed()) {
+                effects.push(listing.retry(now));
+            }
+        }
+        effects
+    }
+
+    pub(super) fn handle_page(
+        &mut self,
+        generation: u64,
+        result: Result<(BookPage, Option<Seq>), Error>,
+        shared: &mut Shared<'_>,
+    ) -> Vec<Effect> {
+        let (now, live_from) = (shared.elapsed(), shared.connection.live_from);
+        let Some(listing) = self.listings_mut().find(|listing| listing.generation == generation) else {
+            return Vec::new();
+        };
+        let mut effects = Vec::new();
+        let mut is_outdated = false;
+        match result {
+            Ok((page, seq)) => {
+                effects.extend(listing.handle_page(&page, seq, now));
+                for book in page.books {
+                    shared.books.upsert(book, now);
+                }
+                // The stream did not report what happened between this page and its first event.
+                is_outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < live_from);
+            }
+            Err(error) => listing.data.fail(text::sanitize(&error.to_string()).into_owned(), now),
+        }
+        if is_outdated {
+            effects.extend(self.refresh_listings(shared, |listing| listing.generation == generation));
+        }
+        if !self.is_loading_books() {
+            shared.books.clear_early_events();
+        }
+        self.rebuild_rows(shared.books);
+        effects.extend(self.load_more(shared));
+        effects
+    }
+
+    /// Whether a page of books is on its way.
+    pub(super) fn is_loading_books(&self) -> bool {
+        self.listings().any(|listing| listing.data.is_loading())
+    }
+
+    /// Drops the books that are in no list.
+    pub(super) fn release_unlisted_books(&self, shared: &mut Shared<'_>) {
+        let mut listed: HashSet<_> = self
+            .listings()
+            .flat_map(|listing| listing.items.iter().copied())
+            .collect();
+        listed.extend(shared.dialog.map(|(_, item)| item));
+        shared.books.retain(&listed);
+    }
+
+    /// Drops everything and loads it from another store.
+    pub(super) fn reset(&mut self, shared: &mut Shared<'_>) -> Vec<Effect> {
+        shared.books.clear();
+        self.topic_listing = None;
+        self.topics.value = None;
+        self.topics.state = LoadState::NotAsked;
+        let mut effects = self.search_whole_shop(shared);
+        self.rebuild_rows(shared.books);
+        effects.extend(self.load_topics(shared));
+        effects
+    }
+
+    pub(super) fn select_book(&mut self, row: usize, shared: &Shared<'_>) -> Vec<Effect> {
+        self.cursor = row.min(self.rows.len().saturating_sub(1));
+        self.load_more(shared)
+    }
+
+    fn load_more(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        if self.cursor + PREFETCH_ROWS < self.rows.len() {
+            return Vec::new();
+        }
+        let listing = match &mut self.search {
+            Some(search) if !search.text().is_empty() => search.results.as_mut(),
+            _ => self.topic_listing.as_mut(),
+        };
+        listing
+            .and_then(|listing| listing.more(shared.elapsed()))
+            .into_iter()
+            .collect()
+    }
+
+    pub(super) fn sort_by_next_column(&mut self, shared: &mut Shared<'_>) {
+        self.sort.by = self.sort.by.next();
+        self.apply_sort(shared);
+    }
+
+    pub(super) fn reverse_sort(&mut self, shared: &mut Shared<'_>) {
+        self.sort.reversed = !self.sort.reversed;
+        self.apply_sort(shared);
+    }
+
+    fn apply_sort(&mut self, shared: &mut Shared<'_>) {
+        let Sort { by, reversed } = self.sort;
+        self.rebuild_rows(shared.books);
+        let is_whole = self.listing().is_none_or(Listing::is_whole);
+        let among = if is_whole {
+            ""
+        } else {
+            ", among the books loaded so far"
+        };
+        let reversed = if reversed { ", reversed" } else { "" };
+        shared.notify(Severity::Info, &format!("Sorted by {}{reversed}{among}", by.name()));
+    }
+}

@@ -1,0 +1,133 @@
+//! The layout of the last frame: what a click hits, and where each list was scrolled to.
+
+use ratatui::layout::{Position, Rect};
+
+use super::dialog::DialogField;
+use super::shop::Focus;
+use crate::command::Command;
+use crate::screen::Screen;
+
+/// The layout of a frame.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FrameLayout {
+    /// The areas that react to clicks, the topmost last.
+    pub targets: Vec<(Rect, Target)>,
+    /// The list of topics.
+    pub topics: Viewport,
+    /// The list of books.
+    pub books: Viewport,
+    /// The list of orders.
+    pub orders: Viewport,
+    /// The list in the palette.
+    pub palette: Viewport,
+}
+
+/// The part of a list that is visible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Viewport {
+    /// The first visible row.
+    pub first: usize,
+    /// The number of rows that fit.
+    pub rows: usize,
+}
+
+impl Viewport {
+    /// The viewport that shows the selection with the least scrolling.
+    pub fn around(self, selected: usize, rows: usize, all: usize) -> Self {
+        let lowest = (selected + 1).saturating_sub(rows);
+        let first = self
+            .first
+            .clamp(lowest, selected.max(lowest))
+            .min(all.saturating_sub(rows));
+        Self { first, rows }
+    }
+}
+
+/// How many panes fit the frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Breakpoint {
+    /// Under 40 × 10 cells.
+    TooSmall,
+    /// Under 80 columns.
+    OnePane,
+    /// From 80 columns.
+    TwoPanes,
+    /// From 120 columns.
+    ThreePanes,
+}
+
+impl Breakpoint {
+    /// The breakpoint of a frame of that width and height.
+    pub fn of(size: (u16, u16)) -> Self {
+        match size {
+            (0..40, _) | (_, 0..10) => Self::TooSmall,
+            (40..80, _) => Self::OnePane,
+            (80..120, _) => Self::TwoPanes,
+            _ => Self::ThreePanes,
+        }
+    }
+}
+
+/// What a click means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// Goes to a screen.
+    Tab(Screen),
+    /// Runs a command.
+    Command(Command),
+    /// Moves the focus to a pane.
+    Pane(Focus),
+    /// Selects a topic.
+    Topic(usize),
+    /// Selects a row of books.
+    Book(usize),
+    /// Selects an order.
+    Order(usize),
+    /// A field of the buying dialog.
+    Field(DialogField),
+    /// A row of the palette.
+    Palette(usize),
+    /// The text of an overlay, which can be scrolled.
+    Overlay,
+    /// Behind an overlay: nothing.
+    Nothing,
+}
+
+impl FrameLayout {
+    /// The target at a cell.
+    pub fn at(&self, column: u16, row: u16) -> Option<Target> {
+        let position = Position::new(column, row);
+        self.targets
+            .iter()
+            .rev()
+            .find(|(area, _)| area.contains(position))
+            .map(|(_, target)| *target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_scrolls_only_as_far_as_needed() {
+        let window = Viewport { first: 10, rows: 5 };
+        assert_eq!(window.around(12, 5, 100).first, 10);
+        assert_eq!(window.around(15, 5, 100).first, 11);
+        assert_eq!(window.around(3, 5, 100).first, 3);
+        assert_eq!(window.around(3, 50, 20).first, 0);
+        assert_eq!(window.around(0, 0, 0).first, 0);
+    }
+
+    #[test]
+    fn the_topmost_area_takes_the_click() {
+        let all = Rect::new(0, 0, 10, 10);
+        let view = FrameLayout {
+            targets: vec![(all, Target::Topic(1)), (Rect::new(2, 2, 2, 2), Target::Nothing)],
+            ..FrameLayout::default()
+        };
+        assert_eq!(view.at(0, 0), Some(Target::Topic(1)));
+        assert_eq!(view.at(3, 3), Some(Target::Nothing));
+        assert_eq!(view.at(30, 3), None);
+    }
+}

@@ -1,0 +1,100 @@
+//! The arguments of the commands.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use autopilot::Settings;
+use clap::{Args, ValueHint, value_parser};
+use common::time::parse_duration;
+use common::wire::StockChange;
+use common::{ItemNumber, OrderId, Quantity, Stock, limits};
+
+/// Arguments of `autopilot`.
+#[derive(Debug, Clone, Args)]
+pub struct AutopilotArgs {
+    /// The settings of the run.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// Run a separate store and inject faults: kill, pause, restart, delay, cut, drop, duplicate
+    #[arg(long)]
+    pub faults: bool,
+    /// No screen: print one line a second, then the summary
+    #[arg(long)]
+    pub headless: bool,
+    /// Write the report with charts to this file, as a self-contained HTML page
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
+}
+
+/// Arguments of `search`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("query").required(true).args(["words", "topic"]))]
+pub struct SearchArgs {
+    /// Words; each must begin a word of the title, author or topic
+    #[arg(value_name = "WORDS")]
+    pub words: Vec<String>,
+    /// All books of this topic
+    #[arg(long, value_name = "T")]
+    pub topic: Option<String>,
+    /// Show at most this many books
+    #[arg(long, value_name = "BOOKS", default_value_t = 50, value_parser = value_parser!(u32).range(1..=100_000))]
+    pub limit: u32,
+}
+
+/// Arguments of `buy`.
+#[derive(Debug, Clone, Args)]
+pub struct BuyArgs {
+    /// The book's item number
+    #[arg(value_name = "N")]
+    pub item: ItemNumber,
+    /// Number of copies, 1 to 100
+    #[arg(long, value_name = "Q", default_value_t)]
+    pub quantity: Quantity,
+    /// The order's id; generated if absent
+    #[arg(long, value_name = "UUID")]
+    pub key: Option<OrderId>,
+    /// How long the order may take, retries included
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_deadline)]
+    pub within: Duration,
+}
+
+/// Arguments of `restock`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("change").required(true).args(["by", "to"]))]
+pub struct RestockArgs {
+    /// The book's item number
+    #[arg(value_name = "N")]
+    pub item: ItemNumber,
+    /// Copies to add, or to remove if negative
+    #[arg(long, value_name = "±N", allow_hyphen_values = true, value_parser = parse_change)]
+    by: Option<i64>,
+    /// The new stock
+    #[arg(long, value_name = "N")]
+    to: Option<Stock>,
+}
+
+impl RestockArgs {
+    /// The change; the command line requires exactly one of the two.
+    pub fn change(&self) -> StockChange {
+        match self.to {
+            Some(stock) => StockChange::To(stock),
+            None => StockChange::By(self.by.unwrap_or(0)),
+        }
+    }
+}
+
+fn parse_deadline(text: &str) -> Result<Duration, String> {
+    let deadline = parse_duration(text).map_err(|error| error.to_string())?;
+    if deadline > limits::DEADLINE_MAX {
+        return Err(format!("expected at most {} s", limits::DEADLINE_MAX.as_secs()));
+    }
+    Ok(deadline)
+}
+
+fn parse_change(text: &str) -> Result<i64, String> {
+    let max = i64::from(limits::STOCK_MAX);
+    match text.parse::<i64>() {
+        Ok(change) if (-max..=max).contains(&change) => Ok(change),
+        _ => Err(format!("expected a whole number from -{max} to {max}, like 50 or -3")),
+    }
+}

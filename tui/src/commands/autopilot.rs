@@ -1,0 +1,227 @@
+//! `bookstore autopilot`: a run with a screen or with a progress line a second; then the summary or the report.
+
+use std::future::pending;
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::client::ShopClient;
+use futures::FutureExt as _;
+use tokio::sync::watch;
+
+use super::exit::{Error, Exit};
+use super::interactive;
+use super::interrupt::Interrupt;
+use super::output::{self, Output};
+use crate::cli::{AutopilotArgs, Cli};
+use crate::connect::{self, StoreConnection};
+use crate::format;
+use crate::runtime::{self, ExitReason};
+use autopilot::controller::WatchedRun;
+use autopilot::faults::{self, Services};
+use autopilot::{Autopilot, Handle, Phase, Report, Settings, Snapshot, Verdict};
+
+/// How often a headless run prints its progress.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How a run ended, and its report.
+type Ended = (Exit, Arc<Report>);
+
+/// Whether the run is shown on a screen.
+pub(super) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb;
+    has_terminal && !args.headless && !cli.shop.json
+}
+
+/// Runs against the connected store without a screen.
+pub(super) async fn run_headless(
+    shop: &ShopClient,
+    args: &AutopilotArgs,
+    cli: &Cli,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Error> {
+    tokio::select! {
+        checked = connect::check_autopilot(shop, &args.settings) => checked?,
+        () = interrupt.wait() => return Ok(Exit::Interrupted),
+    }
+    let ended = headless(shop, args.settings.clone(), interrupt, None).await?;
+    print_report(ended, args, cli)
+}
+
+/// Runs against services of its own and injects faults into them.
+pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+    if cli.shop.url().is_some() {
+        return Err(Error::Usage(
+            "--faults runs a store of its own; leave out --url and unset BOOKSTORE_URL".to_owned(),
+        ));
+    }
+    let mut services = tokio::select! {
+        services = Services::start() => services?,
+        () = interrupt.wait() => return Ok(Exit::Interrupted),
+    };
+    let connection = StoreConnection::new(&services.url(), Some(services.token()))?;
+    let ended = headless(&connection.shop, args.settings.clone(), interrupt, Some(&mut services)).await;
+    services.stop().await;
+    print_report(ended?, args, cli)
+}
+
+/// Shows a run on a screen until it ends or the user leaves.
+pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+    interrupt.listen_for_hangup()?;
+    let watched = watch::Sender::default();
+    let runs = watched.subscribe();
+    let (exit_reason, connection) =
+        interactive::autopilot(&args.settings, cli, watched, run_ended(runs.clone()).boxed()).await?;
+    let result = end_run(exit_reason, &runs, args, cli, interrupt).await;
+    if let Some(connection) = connection {
+        connection.close().await;
+    }
+    result
+}
+
+/// Ends the run after its screen has closed.
+async fn end_run(
+    exit_reason: Result<ExitReason, runtime::Error>,
+    runs: &watch::Receiver<WatchedRun>,
+    args: &AutopilotArgs,
+    cli: &Cli,
+    mut interrupt: Interrupt,
+) -> Result<Exit, Error> {
+    let exit = match exit_reason? {
+        ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
+        ExitReason::Interrupted => Exit::Interrupted,
+        ExitReason::HungUp => Exit::HungUp,
+    };
+    // A signal that closed the screen must not also skip the audit.
+    let _ = interrupt.wait().now_or_never();
+    let Some(run) = runs.borrow().run.clone() else {
+        // The user left before the store was open.
+        return Ok(exit);
+    };
+    let report = if run.snapshot().phase == Phase::Ended {
+        run.ended().await?
+    } else if exit == Exit::HungUp {
+        run.abort();
+        run.ended().await?
+    } else {
+        stop(&run, interrupt).await?
+    };
+    print_report((exit, report), args, cli)
+}
+
+/// Completes when a run ends by itself; a run that a key stopped stays on the screen.
+async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
+    loop {
+        let WatchedRun { run, stopped } = runs.borrow_and_update().clone();
+        let ended = async {
+            match run.filter(|_| !stopped) {
+                Some(run) => drop(run.ended().await),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = ended => return,
+            changed = runs.changed() => if changed.is_err() {
+                return pending().await;
+            },
+        }
+    }
+}
+
+async fn headless(
+    shop: &ShopClient,
+    settings: Settings,
+    interrupt: Interrupt,
+    services: Option<&mut Services>,
+) -> Result<Ended, Error> {
+    let seed = settings.seed;
+    let shoppers = format::plural(u64::from(settings.shoppers), "shopper");
+    output::print_note(&format!("seed {seed}, {shoppers}, at {}", shop.url()));
+    let run = Autopilot::start(shop.clone(), settings);
+    let progress = print_progress(&run, interrupt);
+    let Some(services) = services else {
+        return progress.await;
+    };
+    let (ended, faults) = tokio::join!(progress, faults::inject(services, seed, &run));
+    let (exit, report) = ended?;
+    let report = Report {
+        faults: Some(faults),
+        ..(*report).clone()
+    };
+    Ok((exit, Arc::new(report)))
+}
+
+async fn print_progress(run: &Handle, mut interrupt: Interrupt) -> Result<Ended, Error> {
+    let mut second = tokio::time::interval(PROGRESS_INTERVAL);
+    second.tick().await;
+    loop {
+        tokio::select! {
+            report = run.ended() => return Ok((Exit::Done, report?)),
+            _ = second.tick() => {
+                let snapshot = run.snapshot();
+                // Before the first whole second there is only the reason why the run has not started.
+                if !snapshot.series.is_empty() || snapshot.last_error.is_some() {
+                    output::print_note(&progress_line(&snapshot));
+                }
+            }
+            () = interrupt.wait() => return Ok((Exit::Interrupted, stop(run, interrupt).await?)),
+        }
+    }
+}
+
+/// Stops the run and waits for its audit; another signal skips the audit.
+async fn stop(run: &Handle, mut interrupt: Interrupt) -> Result<Arc<Report>, Error> {
+    output::print_note("stopping; interrupt again to skip the audit");
+    let report = tokio::select! {
+        report = run.stop() => report,
+        () = interrupt.wait() => {
+            run.abort();
+            run.ended().await
+        }
+    };
+    Ok(report?)
+}
+
+fn progress_line(snapshot: &Snapshot) -> String {
+    let last = snapshot.last_second();
+    let outcomes = &snapshot.outcomes;
+    let mut line = format!(
+        "{:>5.0}s {:>7}/s  sold {}  sold out {}  unavailable {}  unknown {}  error {}  p50 {}  p99 {}  left {}",
+        snapshot.elapsed.as_secs_f64(),
+        last.requests,
+        outcomes.sold,
+        outcomes.sold_out,
+        outcomes.unavailable,
+        outcomes.unknown,
+        outcomes.error,
+        format::latency(last.p50_us),
+        format::latency(last.p99_us),
+        snapshot.copies_left
+    );
+    if snapshot.violations > 0 {
+        line.push_str(&format!("  VIOLATIONS {}", snapshot.violations));
+    }
+    if let Some(error) = &snapshot.last_error {
+        line.push_str(&format!("  ({error})"));
+    }
+    line
+}
+
+/// Prints the summary or the report, and writes the HTML page if it is wanted.
+fn print_report((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Result<Exit, Error> {
+    let out = Output::new(cli.shop.json);
+    if out.is_json() {
+        out.json(&*report)?;
+    } else {
+        output::print(&report.summary())?;
+    }
+    if let Some(path) = &args.html {
+        std::fs::write(path, report.html())
+            .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))?;
+    }
+    Ok(match report.audit.verdict {
+        Verdict::Violated => Exit::Violation,
+        Verdict::Clean | Verdict::Incomplete => exit,
+    })
+}
