@@ -77,7 +77,7 @@ impl Samples {
 }
 
 impl Settings {
-    /// Loads a program for a while, first to warm it up, and adds what came of it.
+    /// Measures a program after a warm-up and adds the result.
     ///
     /// # Errors
     /// When it answers anything but success.

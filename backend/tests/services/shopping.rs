@@ -223,7 +223,7 @@ async fn the_order_service_accepts_batches_and_the_old_form_and_pages_through_re
     let old = orders.get("/buy/4").await;
     assert_eq!((old.status, old.header("deprecation").is_some()), (200, true));
     let head = send(orders.request("HEAD", "/buy/4")).await;
-    assert_eq!((head.status, head.header("allow")), (405, Some("POST, GET")));
+    assert_eq!((head.status, head.header("allow")), (405, Some("GET, POST")));
     let (mut after, mut items) = (String::new(), Vec::new());
     loop {
         let page = orders.get(&format!("/orders?limit=1{after}")).await.json();
