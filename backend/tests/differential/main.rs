@@ -5,21 +5,21 @@
 //! needed.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod forgetful;
 mod history;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use backend::catalog::Verdict;
 use backend::catalog::decide::{Batch, DurableState, StockAndPrice};
-use common::wire::Book;
 use common::{Entry, OrderId, Seq, Timestamp};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use store::conformance::ALL_SEQS;
 use store::{EditPolicy, Error, Store, StoreState, csv, postgres, sqlite};
 
+use self::forgetful::Forgetful;
 use self::history::{Command, Driver, Step};
 
 /// Histories of one run; `PROPTEST_CASES` asks for more.
@@ -285,48 +285,6 @@ fn one_history_gives_the_same_ledger_in_every_store() {
         "conflicts",
     ] {
         assert!(seen.get(what).is_some_and(|&count| count > 5), "hardly any {what}");
-    }
-}
-
-/// A store that does not find orders from before its last restart.
-#[derive(Debug)]
-struct Forgetful(Box<dyn Store>, Seq);
-
-impl Store for Forgetful {
-    fn load(&self) -> Result<StoreState, Error> {
-        self.0.load()
-    }
-
-    fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.0.read(after, limit)
-    }
-
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
-        Ok(self.0.find(order, among)?.filter(|entry| entry.seq > self.1))
-    }
-
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.0.append(head, entries)
-    }
-
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        self.0.import(head, entries, books)
-    }
-
-    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
-        self.0.checkpoint(books, at)
-    }
-
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.0.restore(head, entries)
-    }
-
-    fn put_blob(&self, name: &str, note: &[u8]) -> Result<(), Error> {
-        self.0.put_blob(name, note)
-    }
-
-    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.0.get_blob(name)
     }
 }
 
