@@ -1,4 +1,4 @@
-//! Histories as data, and what becomes of their steps in the order in which they are lived.
+//! Random histories as data, and the concrete actions that their steps become.
 
 use backend::catalog::{StockUpdate, Verdict};
 use common::wire::{Book, Sale, StockChange};
@@ -13,12 +13,12 @@ use uuid::Uuid;
 /// One step of a history.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
-    /// A batch, perhaps an empty one.
+    /// A batch, which may be empty.
     Decide(Vec<Request>),
-    /// A batch decided on a ledger that is not the store's.
-    DecideLate(Vec<Request>),
-    /// The catalog becomes these books.
-    Import(Vec<Wish>),
+    /// A batch whose head is not the store's.
+    DecideAtWrongHead(Vec<Request>),
+    /// An import that replaces the catalog.
+    Import(Vec<BookSpec>),
     Checkpoint,
     Restart,
 }
@@ -41,44 +41,44 @@ pub(super) enum Request {
         item: u32,
         stock: u64,
     },
-    /// Something that was asked before.
-    Again(Index, Twist),
+    /// A repetition of an earlier request.
+    Repeat(Index, Twist),
 }
 
-/// In what a second copy differs from the first.
+/// How a repetition differs from the first request.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Twist {
-    /// In nothing.
+    /// Not at all.
     Same,
-    /// The order service says that it is one.
+    /// It is marked as resent.
     Resent,
-    /// It comes when it is too late.
+    /// Its deadline has passed.
     Late,
-    /// It wants something else.
+    /// It has other content.
     Other,
 }
 
-/// A book that is to be.
+/// A book to import.
 #[derive(Debug, Clone)]
-pub(super) struct Wish {
+pub(super) struct BookSpec {
     item: u32,
     title: &'static str,
     stock: u32,
 }
 
-/// A step in its place: every store is asked exactly this.
+/// A concrete action, the same for every store.
 #[derive(Debug)]
-pub(super) enum Act {
-    Decide(Vec<Asked>, Timestamp),
-    DecideLate(Vec<Asked>, Timestamp),
+pub(super) enum Action {
+    Decide(Vec<Command>, Timestamp),
+    DecideAtWrongHead(Vec<Command>, Timestamp),
     Import(Seq, Vec<Entry>, Vec<Book>),
     Checkpoint,
     Restart,
 }
 
-/// A request with its id and its moment.
+/// A request with its id and deadline.
 #[derive(Debug, Clone)]
-pub(super) enum Asked {
+pub(super) enum Command {
     Sale(Sale),
     UpdateStock(StockUpdate),
 }
@@ -93,7 +93,7 @@ const TITLES: [&str; 6] = [
 ];
 
 fn request() -> impl Strategy<Value = Request> {
-    // At first there are the books 1 to 4; 6 is never there.
+    // The books 1 to 4 exist at first; 6 never does.
     let buy = (1..=6_u32, 1..=4_u64, any::<bool>(), prop::bool::weighted(0.1));
     let twist = prop_oneof![
         Just(Twist::Same),
@@ -105,81 +105,81 @@ fn request() -> impl Strategy<Value = Request> {
         6 => buy.prop_map(|(item, quantity, keyed, late)| Request::Buy { item, quantity, keyed, late }),
         1 => (1..=6_u32, -3..=5_i64, any::<bool>()).prop_map(|(item, change, keyed)| Request::Add { item, change, keyed }),
         1 => (1..=6_u32, 0..=5_u64).prop_map(|(item, stock)| Request::Set { item, stock }),
-        3 => (any::<Index>(), twist).prop_map(|(which, twist)| Request::Again(which, twist)),
+        3 => (any::<Index>(), twist).prop_map(|(which, twist)| Request::Repeat(which, twist)),
     ]
 }
 
-fn wish() -> impl Strategy<Value = Wish> {
-    // Most can be written into a catalog file.
+fn spec() -> impl Strategy<Value = BookSpec> {
+    // All but the last title fit into a catalog file.
     let title = prop_oneof![9 => 0..TITLES.len() - 1, 1 => Just(TITLES.len() - 1)];
-    (1..=5_u32, title, 0..9_u32).prop_map(|(item, title, stock)| Wish {
+    (1..=5_u32, title, 0..9_u32).prop_map(|(item, title, stock)| BookSpec {
         item,
         title: TITLES[title],
         stock,
     })
 }
 
-/// How every history begins: with four books, of which few copies are there.
+/// The first step of every history: four books with small stocks.
 pub(super) fn filling() -> Step {
     let stocks = [9, 4, 1, 0];
-    let wish = |(item, stock)| Wish {
+    let spec = |(item, stock)| BookSpec {
         item,
         title: TITLES[0],
         stock,
     };
-    Step::Import((1..).zip(stocks).map(wish).collect())
+    Step::Import((1..).zip(stocks).map(spec).collect())
 }
 
 /// Any history.
 pub(super) fn steps() -> impl Strategy<Value = Vec<Step>> {
     let step = prop_oneof![
         8 => vec(request(), 0..8).prop_map(Step::Decide),
-        1 => vec(request(), 0..3).prop_map(Step::DecideLate),
-        1 => vec(wish(), 0..5).prop_map(Step::Import),
+        1 => vec(request(), 0..3).prop_map(Step::DecideAtWrongHead),
+        1 => vec(spec(), 0..5).prop_map(Step::Import),
         1 => Just(Step::Checkpoint),
         2 => Just(Step::Restart),
     ];
     vec(step, 0..24)
 }
 
-/// Gives moments and ids, and remembers what was asked.
+/// Assigns times and ids, and keeps the commands for repetitions.
 #[derive(Debug, Default)]
 pub(super) struct Driver {
-    asked: Vec<Asked>,
+    commands: Vec<Command>,
     steps: i64,
 }
 
 impl Driver {
-    /// The ids that were ever used, and one that never was.
+    /// All ids that were used, and one that was not.
     pub(super) fn orders(&self) -> Vec<OrderId> {
-        (0..=self.asked.len() as u128).map(order).collect()
+        (0..=self.commands.len() as u128).map(order).collect()
     }
 
-    /// Puts a step in its place.
-    pub(super) fn act(&mut self, step: &Step, loaded: &StoreState) -> Act {
+    /// Turns a step into an action.
+    pub(super) fn action(&mut self, step: &Step, loaded: &StoreState) -> Action {
         self.steps += 1;
         let now = Timestamp::from_micros(1_800_000_000_000_000 + self.steps * 1_000_001);
-        let mut asked = |requests: &[Request]| -> Vec<Asked> {
-            let asked = requests.iter().filter_map(|request| self.ask(request, now));
-            asked.collect()
+        let mut commands = |requests: &[Request]| -> Vec<Command> {
+            let commands = requests.iter().filter_map(|request| self.command(request, now));
+            commands.collect()
         };
         match step {
-            Step::Decide(requests) => Act::Decide(asked(requests), now),
-            Step::DecideLate(requests) => Act::DecideLate(asked(requests), now),
-            Step::Import(wishes) => import(wishes, loaded, now),
-            Step::Checkpoint => Act::Checkpoint,
-            Step::Restart => Act::Restart,
+            Step::Decide(requests) => Action::Decide(commands(requests), now),
+            Step::DecideAtWrongHead(requests) => Action::DecideAtWrongHead(commands(requests), now),
+            Step::Import(specs) => import(specs, loaded, now),
+            Step::Checkpoint => Action::Checkpoint,
+            Step::Restart => Action::Restart,
         }
     }
 
-    fn ask(&mut self, request: &Request, now: Timestamp) -> Option<Asked> {
+    fn command(&mut self, request: &Request, now: Timestamp) -> Option<Command> {
         let (soon, past) = (
             Deadline::from_millis(now.as_millis() + 1),
             Deadline::from_millis(now.as_millis() - 1),
         );
-        let order = order(self.asked.len() as u128);
+        let order = order(self.commands.len() as u128);
         let change = |item, change, keyed| {
-            Asked::UpdateStock(StockUpdate {
+            Command::UpdateStock(StockUpdate {
                 id: order,
                 item: number(item),
                 change,
@@ -187,13 +187,13 @@ impl Driver {
                 deadline: soon,
             })
         };
-        let asked = match *request {
+        let command = match *request {
             Request::Buy {
                 item,
                 quantity,
                 keyed,
                 late,
-            } => Asked::Sale(Sale {
+            } => Command::Sale(Sale {
                 id: order,
                 item: number(item),
                 quantity: Quantity::try_from(quantity).unwrap(),
@@ -207,18 +207,18 @@ impl Driver {
                 keyed,
             } => change(item, StockChange::By(by), keyed),
             Request::Set { item, stock } => change(item, StockChange::To(Stock::try_from(stock).unwrap()), true),
-            Request::Again(..) if self.asked.is_empty() => return None,
-            Request::Again(which, twist) => return Some(again(which.get(&self.asked).clone(), twist, soon, past)),
+            Request::Repeat(..) if self.commands.is_empty() => return None,
+            Request::Repeat(which, twist) => return Some(repeat(which.get(&self.commands).clone(), twist, soon, past)),
         };
-        self.asked.push(asked.clone());
-        Some(asked)
+        self.commands.push(command.clone());
+        Some(command)
     }
 }
 
-fn again(mut asked: Asked, twist: Twist, soon: Deadline, past: Deadline) -> Asked {
+fn repeat(mut command: Command, twist: Twist, soon: Deadline, past: Deadline) -> Command {
     let deadline = if matches!(twist, Twist::Late) { past } else { soon };
-    match (&mut asked, twist) {
-        (Asked::Sale(sale), twist) => {
+    match (&mut command, twist) {
+        (Command::Sale(sale), twist) => {
             sale.deadline = deadline;
             match twist {
                 Twist::Resent => sale.resent = true,
@@ -226,22 +226,22 @@ fn again(mut asked: Asked, twist: Twist, soon: Deadline, past: Deadline) -> Aske
                 Twist::Same | Twist::Late => {}
             }
         }
-        (Asked::UpdateStock(change), twist) => {
+        (Command::UpdateStock(change), twist) => {
             change.deadline = deadline;
             if matches!(twist, Twist::Other) {
                 change.change = StockChange::By(7);
             }
         }
     }
-    asked
+    command
 }
 
-fn import(wishes: &[Wish], loaded: &StoreState, now: Timestamp) -> Act {
+fn import(specs: &[BookSpec], loaded: &StoreState, now: Timestamp) -> Action {
     let mut books: Vec<Book> = Vec::new();
-    // The last wish for a book counts.
-    for wish in wishes {
-        books.retain(|book| book.item.get() != wish.item);
-        books.push(book(wish.item, wish.title, wish.stock));
+    // The last spec of a book counts.
+    for spec in specs {
+        books.retain(|book| book.item.get() != spec.item);
+        books.push(book(spec.item, spec.title, spec.stock));
     }
     books.sort_by_key(|book| book.item);
     let shop = ReferenceShop {
@@ -253,7 +253,7 @@ fn import(wishes: &[Wish], loaded: &StoreState, now: Timestamp) -> Act {
     for entry in &mut entries {
         entry.at = now;
     }
-    Act::Import(loaded.head, entries, books)
+    Action::Import(loaded.head, entries, books)
 }
 
 fn order(number: u128) -> OrderId {
@@ -264,7 +264,7 @@ fn number(item: u32) -> ItemNumber {
     ItemNumber::try_from(u64::from(item)).unwrap()
 }
 
-/// What a verdict is, for counting.
+/// The name of a verdict, for counting.
 pub(super) fn name_of(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Recorded { replayed: true, .. } => "replayed",

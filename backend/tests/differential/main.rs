@@ -1,31 +1,31 @@
-//! The same random history on every store: the same answers, the same books, and ledgers equal to the last byte.
+//! The same random history on every store gives the same answers, the same books, and byte-equal ledgers.
 //!
-//! The real deciding code decides each batch on what a store itself says, and on nothing else. Moments and ids are part
-//! of the history, so that two stores have no reason to differ. A history is data: one that fails is made shorter until
-//! every step of it is needed.
+//! The real deciding code decides each batch only on the state that a store returns. Times and ids are part of the history,
+//! so that two stores have no reason to differ. A history is data: proptest shrinks one that fails until every step is
+//! needed.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod forgetful;
 mod history;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use backend::catalog::Verdict;
 use backend::catalog::decide::{Batch, DurableState, StockAndPrice};
-use common::wire::Book;
 use common::{Entry, OrderId, Seq, Timestamp};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use store::conformance::ALL_SEQS;
 use store::{EditPolicy, Error, Store, StoreState, csv, postgres, sqlite};
 
-use self::history::{Asked, Driver, Step};
+use self::forgetful::Forgetful;
+use self::history::{Command, Driver, Step};
 
 /// Histories of one run; `PROPTEST_CASES` asks for more.
 const HISTORIES: u32 = 32;
 
-/// One store under test, closed and opened again as a history wants it.
+/// A store under test, which a history may restart.
 struct Tested {
     name: &'static str,
     open: Box<dyn Fn() -> Result<Box<dyn Store>, Error>>,
@@ -38,7 +38,7 @@ impl fmt::Debug for Tested {
     }
 }
 
-/// What a store did with a step; equal for all of them.
+/// A store's answer to a step; equal for all stores.
 #[derive(Debug, PartialEq)]
 enum Answer {
     Decided(Vec<Verdict>),
@@ -47,13 +47,13 @@ enum Answer {
     CatalogFile,
 }
 
-/// The durable state as one store tells it.
-struct Said<'a> {
+/// The durable state that a store returns.
+struct Snapshot<'a> {
     store: &'a dyn Store,
     loaded: StoreState,
 }
 
-impl DurableState for Said<'_> {
+impl DurableState for Snapshot<'_> {
     type Error = Error;
 
     fn head(&self) -> Seq {
@@ -84,56 +84,56 @@ impl Tested {
         &**self.store.as_ref().unwrap()
     }
 
-    fn said(&self) -> Said<'_> {
-        Said {
+    fn snapshot(&self) -> Snapshot<'_> {
+        Snapshot {
             store: self.store(),
             loaded: self.store().load().unwrap(),
         }
     }
 
-    /// The process ends without a word, and another one begins.
+    /// Ends the process without a checkpoint and starts another.
     fn restart(&mut self) {
         self.store = None;
         self.store = Some((self.open)().unwrap());
     }
 
-    fn decide(&self, asked: &[Asked], now: Timestamp) -> (Seq, Vec<Entry>, Vec<Verdict>) {
-        let said = self.said();
-        let mut batch = Batch::new(&said, now);
-        let verdicts = asked.iter().map(|asked| match asked {
-            Asked::Sale(sale) => batch.sell(sale).unwrap(),
-            Asked::UpdateStock(change) => batch.update_stock(change).unwrap(),
+    fn decide(&self, commands: &[Command], now: Timestamp) -> (Seq, Vec<Entry>, Vec<Verdict>) {
+        let snapshot = self.snapshot();
+        let mut batch = Batch::new(&snapshot, now);
+        let verdicts = commands.iter().map(|command| match command {
+            Command::Sale(sale) => batch.sell(sale).unwrap(),
+            Command::UpdateStock(change) => batch.update_stock(change).unwrap(),
         });
         let verdicts = verdicts.collect();
-        (said.loaded.head, batch.into_entries(), verdicts)
+        (snapshot.loaded.head, batch.into_entries(), verdicts)
     }
 
-    fn answer(&mut self, act: &history::Act) -> Answer {
-        match act {
-            history::Act::Decide(asked, now) => {
-                let (head, entries, verdicts) = self.decide(asked, *now);
+    fn answer(&mut self, action: &history::Action) -> Answer {
+        match action {
+            history::Action::Decide(commands, now) => {
+                let (head, entries, verdicts) = self.decide(commands, *now);
                 match self.store().append(head, &entries) {
                     Ok(()) => Answer::Decided(verdicts),
-                    error => told(error),
+                    error => answer_of(error),
                 }
             }
-            history::Act::DecideLate(asked, now) => {
-                let (head, entries, _) = self.decide(asked, *now);
-                told(self.store().append(head.next(), &entries))
+            history::Action::DecideAtWrongHead(commands, now) => {
+                let (head, entries, _) = self.decide(commands, *now);
+                answer_of(self.store().append(head.next(), &entries))
             }
-            history::Act::Import(head, entries, books) => told(self.store().import(*head, entries, books)),
-            history::Act::Checkpoint => {
+            history::Action::Import(head, entries, books) => answer_of(self.store().import(*head, entries, books)),
+            history::Action::Checkpoint => {
                 let loaded = self.store().load().unwrap();
-                told(self.store().checkpoint(&loaded.books, loaded.head))
+                answer_of(self.store().checkpoint(&loaded.books, loaded.head))
             }
-            history::Act::Restart => {
+            history::Action::Restart => {
                 self.restart();
                 Answer::Done
             }
         }
     }
 
-    /// The ledger as the catalog hands it on, in bytes.
+    /// The ledger as the catalog serves it, in bytes.
     fn ledger(&self) -> Vec<u8> {
         let (mut bytes, mut after) = (Vec::new(), Seq::ZERO);
         loop {
@@ -148,7 +148,7 @@ impl Tested {
     }
 }
 
-fn told(done: Result<(), Error>) -> Answer {
+fn answer_of(done: Result<(), Error>) -> Answer {
     match done {
         Ok(()) => Answer::Done,
         Err(Error::Conflict) => Answer::Conflict,
@@ -166,7 +166,7 @@ macro_rules! same {
     };
 }
 
-/// Holds every store to what the first one says.
+/// Compares every store with the first one.
 fn compare(tested: &[Tested], orders: &[OrderId]) -> Result<(), TestCaseError> {
     let [first, others @ ..] = tested else { return Ok(()) };
     let (ledger, loaded) = (first.ledger(), first.store().load().unwrap());
@@ -196,8 +196,8 @@ fn compare(tested: &[Tested], orders: &[OrderId]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Lets all stores live through a history.
-fn live(
+/// Runs a history on all stores.
+fn run_history(
     tested: &mut [Tested],
     steps: &[Step],
     seen: &RefCell<BTreeMap<&'static str, u32>>,
@@ -205,11 +205,11 @@ fn live(
     let mut driver = Driver::default();
     for step in std::iter::once(&history::filling()).chain(steps) {
         let first = tested[0].store().load().unwrap();
-        let act = driver.act(step, &first);
-        let mut answers = tested.iter_mut().map(|tested| (tested.name, tested.answer(&act)));
+        let action = driver.action(step, &first);
+        let mut answers = tested.iter_mut().map(|tested| (tested.name, tested.answer(&action)));
         let (_, expected) = answers.next().unwrap();
         for (name, answer) in answers {
-            same!(name, format!("the answer to {act:?}"), expected, answer);
+            same!(name, format!("the answer to {action:?}"), expected, answer);
         }
         note(&expected, step, &mut seen.borrow_mut());
         if matches!(step, Step::Restart) {
@@ -240,17 +240,17 @@ fn runner(histories: u32) -> TestRunner {
             .and_then(|cases| cases.parse().ok())
             .unwrap_or(histories),
         failure_persistence: None,
-        // The usual four for each case can end before the shortest history is found.
+        // The default of four for each case can end before the shortest history is found.
         max_shrink_iters: 20_000,
         ..Config::default()
     })
 }
 
 #[test]
-fn one_history_makes_one_ledger_whatever_keeps_it() {
+fn one_history_gives_the_same_ledger_in_every_store() {
     let server = testing::postgres::Server::shared();
     let seen = RefCell::default();
-    let lived = runner(HISTORIES).run(&history::steps(), |steps| {
+    let outcome = runner(HISTORIES).run(&history::steps(), |steps| {
         let folder = tempfile::tempdir().unwrap();
         let path = |name| folder.path().join(name);
         let (database, few, many) = (path("books.db"), path("few"), path("many"));
@@ -267,9 +267,9 @@ fn one_history_makes_one_ledger_whatever_keeps_it() {
                 Ok(Box::new(postgres::Store::open(&address)?))
             }));
         }
-        live(&mut tested, &steps, &seen)
+        run_history(&mut tested, &steps, &seen)
     });
-    if let Err(error) = lived {
+    if let Err(error) = outcome {
         panic!("{error}");
     }
     let seen = seen.into_inner();
@@ -288,52 +288,10 @@ fn one_history_makes_one_ledger_whatever_keeps_it() {
     }
 }
 
-/// Forgets the orders of its past lives.
-#[derive(Debug)]
-struct Forgetful(Box<dyn Store>, Seq);
-
-impl Store for Forgetful {
-    fn load(&self) -> Result<StoreState, Error> {
-        self.0.load()
-    }
-
-    fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.0.read(after, limit)
-    }
-
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
-        Ok(self.0.find(order, among)?.filter(|entry| entry.seq > self.1))
-    }
-
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.0.append(head, entries)
-    }
-
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        self.0.import(head, entries, books)
-    }
-
-    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
-        self.0.checkpoint(books, at)
-    }
-
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.0.restore(head, entries)
-    }
-
-    fn put_blob(&self, name: &str, note: &[u8]) -> Result<(), Error> {
-        self.0.put_blob(name, note)
-    }
-
-    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.0.get_blob(name)
-    }
-}
-
 #[test]
-fn a_store_that_forgets_is_found_out_by_a_history_without_a_needless_step() {
+fn a_forgetful_store_is_found_by_a_minimal_history() {
     let seen = RefCell::default();
-    let lived = runner(200).run(&history::steps(), |steps| {
+    let outcome = runner(200).run(&history::steps(), |steps| {
         let folder = tempfile::tempdir().unwrap();
         let path = |name| folder.path().join(name);
         let (sound, sick) = (path("sound"), path("sick"));
@@ -347,15 +305,15 @@ fn a_store_that_forgets_is_found_out_by_a_history_without_a_needless_step() {
                 Ok(Box::new(Forgetful(Box::new(store), head)))
             }),
         ];
-        live(&mut tested, &steps, &seen)
+        run_history(&mut tested, &steps, &seen)
     });
-    let Err(TestError::Fail(why, steps)) = lived else {
-        panic!("it was not found out");
+    let Err(TestError::Fail(why, steps)) = outcome else {
+        panic!("the forgetful store was not found");
     };
     eprintln!("{why}\n{steps:?}");
     // An order, and a restart.
     assert!(
-        matches!(&steps[..], [Step::Decide(asked), Step::Restart] if asked.len() == 1),
+        matches!(&steps[..], [Step::Decide(commands), Step::Restart] if commands.len() == 1),
         "{steps:?}"
     );
 }

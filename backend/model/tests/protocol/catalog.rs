@@ -1,5 +1,4 @@
-//! A catalog between its mail and the store: the glue of `catalog/ledger.rs` around the deciding code, which is the
-//! program's own.
+//! A catalog: a model of `catalog/ledger.rs` around the program's own deciding code.
 
 use std::convert::Infallible;
 
@@ -41,7 +40,7 @@ impl Shop {
         Some(())
     }
 
-    /// `Thread::carry_out`: append at the head that was decided on; on a conflict catch up and decide again.
+    /// `Writer::execute`: append at the head on which the batch was decided; on a conflict catch up and decide again.
     pub(crate) fn append(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
         let Catalog { seen, work } = state.catalogs[catalog].clone();
         let mut work = work?;
@@ -91,7 +90,7 @@ impl Shop {
         }
     }
 
-    /// `Thread::decide`: the real deciding code on what that catalog has seen.
+    /// `job::decide`: the real deciding code on the entries that the catalog has seen.
     pub(crate) fn decide(&self, state: &State, seen: Seq, jobs: &[Request], now: u8) -> (Vec<Entry>, Vec<Answer>) {
         let durable = state.ledger.until(seen);
         let mut batch = Batch::new(&durable, moment(now));
@@ -109,7 +108,7 @@ impl Shop {
 
     fn sale(&self, job: Request) -> Sale {
         let OperationKind::Buy(quantity) = self.operation(job.operation).kind else {
-            unreachable!("the shopkeeper buys nothing")
+            unreachable!("a restock is not a sale")
         };
         Sale {
             id: self.id(job),
@@ -123,7 +122,7 @@ impl Shop {
 
     fn change(&self, job: Request) -> StockUpdate {
         let OperationKind::Restock(copies) = self.operation(job.operation).kind else {
-            unreachable!("clients put nothing on the shelf")
+            unreachable!("a sale is not a restock")
         };
         StockUpdate {
             id: self.id(job),

@@ -1,4 +1,4 @@
-//! The one ledger that both catalogs append to, and as much of it as one of them has seen.
+//! The ledger that both catalogs share, and the prefix that one of them has seen.
 
 use std::convert::Infallible;
 use std::hash::{Hash, Hasher};
@@ -8,8 +8,8 @@ use backend::catalog::decide::{DurableState, StockAndPrice};
 use common::{Cost, Entry, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
 use uuid::Uuid;
 
-/// The moment in every entry: when it was decided is of no consequence later, and would only multiply the states.
-const SOME_MOMENT: Timestamp = Timestamp::from_micros(0);
+/// The time of every entry. The real time has no effect later and would only multiply the states.
+const ENTRY_TIME: Timestamp = Timestamp::from_micros(0);
 /// The most ids that one operation may draw.
 const IDS_PER_OPERATION: u128 = 16;
 
@@ -25,11 +25,11 @@ pub(crate) fn id(operation: usize, drawn: u8) -> OrderId {
 pub(crate) struct Ledger(Arc<Vec<Entry>>);
 
 impl Ledger {
-    /// Of a shop with so many copies of its one book.
+    /// The ledger of a shop with one book.
     pub(crate) fn new(item: ItemNumber, stock: Stock) -> Self {
         Self(Arc::new(vec![Entry {
             seq: Seq(1),
-            at: SOME_MOMENT,
+            at: ENTRY_TIME,
             kind: Kind::Set,
             item,
             quantity: None,
@@ -47,7 +47,7 @@ impl Ledger {
 
     pub(crate) fn push(&mut self, entry: &Entry) {
         Arc::make_mut(&mut self.0).push(Entry {
-            at: SOME_MOMENT,
+            at: ENTRY_TIME,
             ..*entry
         });
     }
@@ -73,7 +73,7 @@ impl Ledger {
         self.until(self.head()).stock().map_or(0, Stock::get)
     }
 
-    /// The state of a catalog that has seen it up to there.
+    /// The state of a catalog that has seen the entries up to `seen`.
     pub(crate) fn until(&self, seen: Seq) -> Prefix<'_> {
         let seen = usize::try_from(seen.0).unwrap_or(usize::MAX);
         Prefix(self.0.get(..seen).unwrap_or(&self.0))
@@ -90,7 +90,7 @@ impl Hash for Ledger {
     }
 }
 
-/// What a catalog knows to be durable: what `State` and `DecisionIndex` are to the real one.
+/// The durable entries that a catalog knows; the program's `State` and `DecisionIndex`.
 pub(crate) struct Prefix<'a>(&'a [Entry]);
 
 impl Prefix<'_> {

@@ -1,29 +1,29 @@
-//! The protocol of buying, model-checked: every order in which messages arrive, late, twice or never, processes die and
-//! time passes, with the program's own deciding code (`backend::catalog::decide`) in the middle.
+//! The protocol of buying, model-checked: messages arrive in every order, late, twice or never, processes crash and time
+//! passes, with the program's own deciding code (`backend::catalog::decide`) in the middle.
 //!
 //! | in the model | in the program |
 //! | --- | --- |
-//! | `Batch`, `DurableState`, `Verdict` | themselves |
-//! | `catalog`: decide at the head that is known; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `carry_out`, `decide`, `catch_up`, `publish`, `replies` |
-//! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `recent.rs`: since the ledger only grows, what a catalog knows is a prefix of it |
-//! | `Step::Reject` | `Undone`: eight conflicts, no room, or the store away. It may happen at any time before the append |
-//! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves a prefix of the batch; `recall` |
-//! | `traffic`: forward, resend marked, hear | `order/sales.rs`: `carry_out`, and `frontend/buying.rs`, which sends once |
-//! | a restock goes to a catalog and is not sent again but by the shopkeeper | `frontend/mod.rs`: `change_stock` |
-//! | `Answer::Unavailable` ends an order only where it was not sent before | `is_definite() && !resent` |
+//! | `Batch`, `DurableState`, `Verdict` | the same types |
+//! | `catalog`: decide at the known head; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `execute`, `decide_and_append`, `catch_up`, `publish`; `catalog/job.rs`: `answer` |
+//! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `decision_index.rs`: the ledger only grows, so a catalog knows a prefix of it |
+//! | `Step::Reject` | `Job::reject`: eight conflicts, no room, or no store. It may happen at any time before the append |
+//! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves a prefix of the batch; `bootstrap` |
+//! | `traffic`: forward, resend marked, receive | `order/sales.rs`, and `frontend/buying.rs`, which sends once |
+//! | a restock goes to a catalog directly; only the shopkeeper sends it again | `frontend/mod.rs`: `change_stock` |
+//! | `Answer::Unavailable` ends an order only if it was not sent before | `is_definite() && !resent` |
 //!
-//! Left out, and why that hides nothing: a lost message is one that never arrives, and nothing ever must. A sale travels
-//! alone from the order service, for catalogs join what they like into batches. An answer passes the order service and the
-//! front-end in one step, for neither keeps anything. A process that died is back at once, for one that stays away does less.
-//! There is one book; it exists; entries have no date and one price. The filter of old orders and the 24 hours after which a
-//! refusal may be forgotten are not here (the newest million ids are exact), and neither are the disk and HTTP.
+//! What the model leaves out, and why that hides no error: a lost message is one that never arrives, and no message must. The
+//! order service sends a sale alone, because catalogs combine sales into batches anyway. An answer passes order service and
+//! front-end in one step, because neither keeps state. A crashed process restarts at once, because one that stays down does
+//! less. There is one book, which exists; entries have one time and one price. Not modelled: the filter of old orders, the 24
+//! hours after which a refusal may be forgotten (the newest million ids are exact), the disk, and HTTP.
 //!
-//! A client may send again whenever it likes, always under the same id; one without a key then uses the id it was given.
+//! A client may send again at any time, always under the same id; a client without a key then uses the id it was given.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
-    reason = "a test fails by panicking and tells what it found"
+    reason = "a test fails by panicking and prints what it found"
 )]
 
 mod catalog;
@@ -51,7 +51,7 @@ use self::step::Step;
 const STATES_MIN: usize = 1_000_000;
 
 #[test]
-fn every_promise_is_kept_whatever_happens() {
+fn every_property_holds_in_every_order_of_events() {
     let mut unseen: BTreeSet<_> = property::coverage().iter().map(|property| property.name).collect();
     let mut largest = 0;
     for (what, bounds) in shops() {
@@ -68,7 +68,7 @@ fn every_promise_is_kept_whatever_happens() {
         );
         for (name, path) in checker.discoveries() {
             let is_broken = checker.model().property(name).expectation == Expectation::Always;
-            assert!(!is_broken, "not so: {name}\n{}", checker.model().describe_path(path));
+            assert!(!is_broken, "violated: {name}\n{}", checker.model().describe_path(path));
             unseen.remove(name);
         }
         assert!(checker.is_done());
@@ -76,19 +76,19 @@ fn every_promise_is_kept_whatever_happens() {
     }
     assert!(
         unseen.is_empty(),
-        "these never happened, so their promises mean nothing: {unseen:?}"
+        "these never happened, so the properties are not tested: {unseen:?}"
     );
     assert!(largest >= STATES_MIN, "the largest shop has only {largest} states");
 }
 
-/// What is checked whole. All of it at once would be too much: each is large in one respect.
+/// The models that are checked completely. Each is large in one respect, because all at once would be too many states.
 fn shops() -> [(&'static str, Bounds); 5] {
     let keyed = |sends_max| buy("the keyed order", true, sends_max);
     let unkeyed = |sends_max| buy("the un-keyed order", false, sends_max);
     let few = small(1, vec![keyed(1), unkeyed(1), restock(1)]);
     [
         (
-            "A client sends again, and a process dies",
+            "A client sends again, and a process crashes",
             Bounds {
                 operations: vec![keyed(2), unkeyed(1), restock(1)],
                 crashes_max: 1,
@@ -96,7 +96,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
             },
         ),
         (
-            "The order service sends again, and a process dies",
+            "The order service sends again, and a process crashes",
             Bounds {
                 attempts_max: 2,
                 crashes_max: 1,
@@ -105,7 +105,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
             },
         ),
         (
-            "The network makes a copy",
+            "The network duplicates a message",
             Bounds {
                 operations: vec![keyed(2), unkeyed(1), restock(1)],
                 duplicates_max: 1,
@@ -123,7 +123,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
             },
         ),
         (
-            "Two processes die, and an order without a key is asked for again under its id",
+            "Two processes crash, and an order without a key is sent again under its id",
             Bounds {
                 operations: vec![unkeyed(2), restock(1)],
                 crashes_max: 2,
@@ -140,7 +140,7 @@ fn without_recorded_refusals_of_keyed_orders_a_refused_one_is_sold_later() {
 }
 
 #[test]
-fn without_marks_on_what_is_sent_again_a_refused_order_is_sold_later() {
+fn without_the_resent_mark_a_refused_order_is_sold_later() {
     let bounds = Bounds {
         attempts_max: 2,
         ..small(0, vec![buy("A", false, 1), restock(1)])
@@ -149,7 +149,7 @@ fn without_marks_on_what_is_sent_again_a_refused_order_is_sold_later() {
 }
 
 #[test]
-fn with_a_new_id_for_what_is_sent_again_an_order_is_sold_twice() {
+fn with_a_new_id_for_a_resent_order_it_is_sold_twice() {
     let bounds = Bounds {
         attempts_max: 2,
         ..small(2, vec![buy("A", true, 1)])
@@ -158,25 +158,25 @@ fn with_a_new_id_for_what_is_sent_again_an_order_is_sold_twice() {
 }
 
 #[test]
-fn answered_before_the_append_a_sale_that_was_acknowledged_is_not_in_the_ledger() {
+fn answered_before_the_append_an_acknowledged_sale_is_not_in_the_ledger() {
     let bounds = small(1, vec![buy("A", true, 1)]);
     fails_without(Rule::AnswerAfterAppend, property::ACKNOWLEDGED_ONCE, bounds);
 }
 
 #[test]
-fn refused_on_what_is_not_durable_a_client_is_sent_away_from_a_full_shelf() {
+fn refused_before_the_append_a_client_is_refused_despite_enough_stock() {
     let bounds = small(1, vec![buy("A", true, 1), buy("B", false, 1)]);
     fails_without(Rule::RefuseAfterAppend, property::REFUSED_RIGHTLY, bounds);
 }
 
 #[test]
-fn without_an_id_a_restock_that_is_sent_again_is_done_twice() {
+fn without_an_id_a_resent_restock_is_done_twice() {
     let bounds = small(0, vec![restock(2)]);
     fails_without(Rule::NameRestocks, property::CONSERVED, bounds);
 }
 
 #[test]
-fn without_a_confirmed_head_a_catalog_refuses_what_the_other_has_on_the_shelf() {
+fn without_a_confirmed_head_a_catalog_refuses_despite_the_restock_of_the_other() {
     let bounds = small(0, vec![buy("A", false, 1), restock(1)]);
     fails_without(Rule::ConfirmHead, property::REFUSED_RIGHTLY, bounds);
 }
@@ -196,8 +196,8 @@ fn without_a_deadline_at_the_catalog_an_order_is_sold_late() {
     fails_without(Rule::CompareDeadline, property::IN_TIME, bounds);
 }
 
-/// A shop that keeps its promises with a rule breaks one without it; prints the shortest way there.
-fn fails_without(rule: Rule, promise: &'static str, bounds: Bounds) {
+/// Asserts that a property holds with a rule and fails without it; prints the shortest path to a violation.
+fn fails_without(rule: Rule, property: &'static str, bounds: Bounds) {
     let sound = Shop {
         bounds: bounds.clone(),
         dropped: None,
@@ -207,34 +207,34 @@ fn fails_without(rule: Rule, promise: &'static str, bounds: Bounds) {
         dropped: Some(rule),
     };
     assert!(
-        path_to_violation(&sound, promise, usize::MAX).is_none(),
-        "{promise}: not even with {rule:?}"
+        path_to_violation(&sound, property, usize::MAX).is_none(),
+        "violated even with {rule:?}: {property}"
     );
     let mut shortest = None;
     let mut depth = usize::MAX;
     // The first that the checker reports is seldom the shortest; look again where only shorter ones are.
-    while let Some(path) = path_to_violation(&broken, promise, depth) {
+    while let Some(path) = path_to_violation(&broken, property, depth) {
         depth = path.clone().into_states().len();
         shortest = Some(path);
     }
-    let path = shortest.unwrap_or_else(|| panic!("without {rule:?} it is still so: {promise}"));
+    let path = shortest.unwrap_or_else(|| panic!("holds even without {rule:?}: {property}"));
     println!(
-        "without {rule:?} ({}) it is not so that {promise}:\n{}",
+        "without {rule:?} ({}), this is violated: {property}\n{}",
         broken.describe_operations(),
         broken.describe_path(path)
     );
 }
 
-/// A path of fewer states than that to one in which a promise is broken.
-fn path_to_violation(shop: &Shop, promise: &'static str, states: usize) -> Option<Path<State, Step>> {
+/// A path of fewer than `states` states to a violation of a property.
+fn path_to_violation(shop: &Shop, property: &'static str, states: usize) -> Option<Path<State, Step>> {
     let checker = shop.clone().checker();
     let checker = checker
-        .finish_when(HasDiscoveries::AnyOf([promise].into()))
+        .finish_when(HasDiscoveries::AnyOf([property].into()))
         .target_max_depth(states);
-    checker.spawn_bfs().join().discovery(promise)
+    checker.spawn_bfs().join().discovery(property)
 }
 
-/// A shop in which little happens.
+/// A small model.
 fn small(stock: u64, operations: Vec<Operation>) -> Bounds {
     Bounds {
         stock: Stock::try_from(stock).unwrap(),

@@ -1,4 +1,5 @@
-//! What the shop promises, and what the model must be seen to do so that the promises mean something.
+//! The properties that must always hold, and the events that must happen at least once so that the properties mean
+//! something.
 
 use common::Kind;
 use rules::LedgerReplay;
@@ -7,14 +8,14 @@ use stateright::Property;
 use super::shop::{OperationKind, Shop};
 use super::state::{Answer, Message, OperationIndex, State};
 
-pub(crate) const ACKNOWLEDGED_ONCE: &str = "what was acknowledged is in the ledger once";
+pub(crate) const ACKNOWLEDGED_ONCE: &str = "an acknowledged operation is in the ledger once";
 pub(crate) const DONE_ONCE: &str = "no order and no restock is done twice";
-pub(crate) const REFUSED_FOR_GOOD: &str = "a refusal that was told is never sold";
-pub(crate) const REFUSED_RIGHTLY: &str = "who is refused wanted more than was there at some moment since asking";
-pub(crate) const CONSERVED: &str = "the stock is what was there, plus what was put there, less what was sold";
+pub(crate) const REFUSED_FOR_GOOD: &str = "an order whose refusal was answered is never sold";
+pub(crate) const REFUSED_RIGHTLY: &str = "a refused order exceeded the stock at some moment since it was sent";
+pub(crate) const CONSERVED: &str = "the stock is the first stock plus the restocks minus the sales";
 pub(crate) const SAME_ANSWER: &str = "the same order gets the same answer";
-pub(crate) const IN_TIME: &str = "nothing is done that was decided after its deadline";
-pub(crate) const NOTHING_CHANGED: &str = "a single request that was told 503 changed nothing";
+pub(crate) const IN_TIME: &str = "no operation is done that was decided after its deadline";
+pub(crate) const NOTHING_CHANGED: &str = "a single request that was answered 503 changed nothing";
 
 /// All of them.
 pub(crate) fn all() -> Vec<Property<Shop>> {
@@ -66,10 +67,10 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
             };
             done(true) && done(false)
         }),
-        Property::sometimes("a refusal is recorded and told", |_, state: &State| {
+        Property::sometimes("a recorded refusal is answered", |_, state: &State| {
             answered(state).any(|(_, answer)| matches!(answer, Answer::Refused { seq: Some(_), .. }))
         }),
-        Property::sometimes("a refusal is told and not recorded", |_, state: &State| {
+        Property::sometimes("an unrecorded refusal is answered", |_, state: &State| {
             answered(state).any(|(_, answer)| matches!(answer, Answer::Refused { seq: None, .. }))
         }),
         Property::sometimes(
@@ -82,22 +83,22 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
                 (0..state.clients.len()).all(sold) && state.ledger.stock() == 0
             },
         ),
-        Property::sometimes("an answer is repeated", |_, state: &State| {
+        Property::sometimes("an answer is replayed", |_, state: &State| {
             state.clients.iter().any(|client| client.replayed)
         }),
-        Property::sometimes("a catalog finds that the other was faster", |_, state: &State| {
+        Property::sometimes("an append conflicts with the other catalog", |_, state: &State| {
             let mut working = state.catalogs.iter().filter_map(|catalog| catalog.work.as_ref());
             working.any(|work| work.conflicted)
         }),
-        Property::sometimes("a request is told that nothing was changed", |_, state: &State| {
+        Property::sometimes("a request is answered with 503, unchanged", |_, state: &State| {
             state.clients.iter().any(|client| client.unchanged)
         }),
-        Property::sometimes("a decision comes too late", |_, state: &State| {
+        Property::sometimes("a decision is made after the deadline", |_, state: &State| {
             let mut messages = state.messages.iter();
             messages.any(|message| matches!(message, Message::Reply(_, Answer::TooLate)))
         }),
         Property::sometimes(
-            "a sale whose catalog died is told by its repetition",
+            "a sale whose catalog crashed is answered by a replay",
             |_, state: &State| {
                 let again = state.clients.iter().any(|client| {
                     client.replayed && matches!(client.first_decision, Some(Answer::Done { .. })) && !client.duplicated
@@ -107,7 +108,7 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
         ),
         Property::sometimes("an append is torn by a crash", |_, state: &State| state.crashes.torn),
         Property::sometimes(
-            "an order outlives the order service and the front-end",
+            "an order is done although order service and front-end crashed",
             |_, state: &State| {
                 let done = answered(state).any(|(_, answer)| matches!(answer, Answer::Done { .. }));
                 done && state.crashes.order && state.crashes.frontend
@@ -130,7 +131,7 @@ fn effects(state: &State, operation: OperationIndex) -> usize {
         .count()
 }
 
-/// Whether a decision that was told is in the ledger.
+/// Whether the entry of an answered decision decided this operation.
 fn decided_by(state: &State, operation: OperationIndex, seq: u64, refused: bool) -> bool {
     let entry = state.ledger.get(seq);
     entry.is_some_and(|entry| {

@@ -1,4 +1,4 @@
-//! Steps and paths in words.
+//! Steps and paths as text.
 
 use std::fmt;
 
@@ -33,14 +33,11 @@ impl Shop {
                 format!("{} is sent{again}", self.operation(*operation).name)
             }
             Step::Duplicate(Message::Submit(request) | Message::Job(request) | Message::Reply(request, _)) => {
-                format!("the network makes a copy of {}", self.name(*request))
+                format!("the network duplicates {}", self.name(*request))
             }
-            Step::Forward(request) => format!("the order service asks the catalogs for {}", self.name(*request)),
-            Step::Resend(task) => format!(
-                "the order service has waited long enough and asks again for {}",
-                self.name(*task)
-            ),
-            Step::Receive(request, answer) => format!("whoever waits for {} hears: {answer}", self.name(*request)),
+            Step::Forward(request) => format!("the order service forwards {} to the catalogs", self.name(*request)),
+            Step::Resend(task) => format!("the order service times out and sends {} again", self.name(*task)),
+            Step::Receive(request, answer) => format!("the reply to {} arrives: {answer}", self.name(*request)),
             Step::Decide(catalog, jobs) => {
                 let (_, answers) = self.decide(before, before.catalogs[*catalog].seen, jobs, before.tick);
                 let decisions = jobs
@@ -49,23 +46,23 @@ impl Shop {
                     .map(|(job, answer)| format!("{}: {answer}", self.name(*job)));
                 let decisions: Vec<_> = decisions.collect();
                 format!(
-                    "catalog {} decides, but nothing is durable yet: {}",
+                    "catalog {} decides (not durable yet): {}",
                     catalog + 1,
                     decisions.join("; ")
                 )
             }
             Step::Append(catalog) => self.describe_append(before, step, catalog + 1),
-            Step::Reject(catalog) => format!("catalog {} gives up its batch", catalog + 1),
+            Step::Reject(catalog) => format!("catalog {} rejects its batch", catalog + 1),
             Step::Answer(catalog) => format!("catalog {} answers", catalog + 1),
-            Step::CatchUp(catalog) => format!("catalog {} reads what the other appended", catalog + 1),
-            Step::Crash(Process::Frontend) => "the front-end dies".to_owned(),
-            Step::Crash(Process::Order) => "the order service dies".to_owned(),
-            Step::Crash(Process::Catalog(catalog)) => format!("catalog {} dies", catalog + 1),
+            Step::CatchUp(catalog) => format!("catalog {} reads the entries of the other", catalog + 1),
+            Step::Crash(Process::Frontend) => "the front-end crashes".to_owned(),
+            Step::Crash(Process::Order) => "the order service crashes".to_owned(),
+            Step::Crash(Process::Catalog(catalog)) => format!("catalog {} crashes", catalog + 1),
             Step::TornAppend(catalog) => format!(
-                "catalog {} dies when the first entry of its batch is durable",
+                "catalog {} crashes when the first entry of its batch is durable",
                 catalog + 1
             ),
-            Step::Tick => "the deadlines set so far pass".to_owned(),
+            Step::Tick => "all deadlines set so far pass".to_owned(),
         }
     }
 
@@ -79,8 +76,8 @@ impl Shop {
             .as_ref()
             .is_some_and(|work| work.answers.is_none());
         let what = match appended.unwrap_or_default() {
-            [] if conflicted => "finds that the other was faster and decides again".to_owned(),
-            [] => "has nothing to append and finds nothing in its way".to_owned(),
+            [] if conflicted => "finds a conflict with the other and decides again".to_owned(),
+            [] => "has nothing to append and confirms the head".to_owned(),
             entries => {
                 let entries = entries.iter().map(|entry| {
                     let after = entry.stock_after.map_or(0, Stock::get);
@@ -92,7 +89,7 @@ impl Shop {
         format!("catalog {catalog} {what}")
     }
 
-    /// Which operation, which of its sends, which of its copies.
+    /// The operation, and whether it was sent again and by which process.
     fn name(&self, request: Request) -> String {
         let mut name = self.operation(request.operation).name.to_owned();
         if request.send > 0 {
@@ -104,7 +101,7 @@ impl Shop {
         name
     }
 
-    /// What is wanted, by whom, in one line.
+    /// The stock and all operations in one line.
     pub(crate) fn describe_operations(&self) -> String {
         let operations = self.bounds.operations.iter().map(|operation| {
             let what = match operation.kind {

@@ -1,24 +1,24 @@
-//! The rules that can be dropped, to show that each is needed and that the model would notice.
+//! The rules that can be dropped, to show that each is needed and that the model detects its absence.
 
 /// A rule of the protocol. Dropping one changes what the services hand to the deciding code, or when they answer; the
 /// deciding code itself is always the real one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// A refusal is recorded where the client named its order.
+    /// A refusal is recorded if the client supplied the order's id.
     RecordKeyedRefusals,
     /// The order service marks what it sends again.
     MarkResent,
-    /// What is sent again keeps its order's id.
+    /// A resent order keeps its id.
     KeepId,
     /// A decision is answered after it is durable.
     AnswerAfterAppend,
-    /// A refusal, too, is answered after what it was decided on is durable.
+    /// A refusal is answered after the entries on which it was decided are durable.
     RefuseAfterAppend,
-    /// The shopkeeper's change has an id, which it keeps when it is sent again.
+    /// The shopkeeper's change has an id, which a resent copy keeps.
     NameRestocks,
-    /// A batch in which nothing is recorded confirms the head nevertheless.
+    /// A batch without entries confirms the head too.
     ConfirmHead,
-    /// A batch is appended only right after the entry on which it was decided.
+    /// A batch is appended only at the head on which it was decided.
     CompareHead,
     /// The catalog compares the deadline when it decides.
     CompareDeadline,

@@ -1,4 +1,4 @@
-//! The shop as the model checker sees it: what there is at first, what can happen next, what comes of it.
+//! The shop as a model: the initial state, the possible steps, and the next state.
 
 use common::{ItemNumber, Quantity, Seq, Stock};
 use stateright::{Model, Property};
@@ -9,12 +9,12 @@ use super::rule::Rule;
 use super::state::{Catalog, CatalogIndex, Client, Crashes, Flaws, Message, OperationIndex, Request, State};
 use super::step::{Process, Step};
 
-/// What somebody wants.
+/// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OperationKind {
-    /// To buy so many copies.
+    /// Buys copies.
     Buy(Quantity),
-    /// To put so many more on the shelf.
+    /// Adds copies to the stock.
     Restock(u8),
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Operation {
     pub(crate) sends_max: u8,
 }
 
-/// How much may happen.
+/// The bounds of a model.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
     /// Copies of the one book.
@@ -47,7 +47,7 @@ pub(crate) struct Bounds {
     pub(crate) batch_max: usize,
 }
 
-/// A shop of that size, with all its rules or without one.
+/// A model of the shop, with all rules of the protocol or without one.
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     pub(crate) bounds: Bounds,
@@ -77,7 +77,7 @@ impl Shop {
         }
     }
 
-    /// Whether somebody waits for an answer to it.
+    /// Whether a process waits for the reply.
     pub(crate) fn is_awaited(&self, state: &State, request: Request) -> bool {
         match self.operation(request.operation).kind {
             OperationKind::Buy(_) => state.tasks.contains(&request),
@@ -103,7 +103,7 @@ impl Shop {
                 Message::Reply(request, answer) => steps.push(Step::Receive(request, answer)),
                 Message::Job(_) => {}
             }
-            // Nothing between the services duplicates a request without a key.
+            // The services do not duplicate a request without a key.
             let (Message::Submit(request) | Message::Job(request) | Message::Reply(request, _)) = message;
             let may_come_twice =
                 !matches!(message, Message::Reply(..)) && (self.is_keyed(request) || request.attempt > 0);
@@ -136,7 +136,7 @@ impl Shop {
         }
     }
 
-    /// What a catalog may take up together, in any order.
+    /// The batches that a catalog may decide, in any order.
     fn batches(&self, state: &State) -> impl Iterator<Item = Vec<Request>> {
         let jobs: Vec<Request> = state
             .messages
@@ -216,7 +216,7 @@ impl Model for Shop {
     fn next_state(&self, state: &State, step: Step) -> Option<State> {
         let mut next = state.clone();
         self.take(&mut next, step)?;
-        // Nobody listens on a closed connection.
+        // A reply on a closed connection is lost.
         let mut messages = std::mem::take(&mut next.messages);
         messages.retain(|message| !matches!(message, Message::Reply(request, _) if !self.is_awaited(&next, *request)));
         messages.sort_unstable();
@@ -230,13 +230,13 @@ impl Model for Shop {
     }
 }
 
-/// Whether the connection over which the client sent it is still open.
+/// Whether the client's connection of this request is still open.
 pub(crate) fn is_open(state: &State, request: Request) -> bool {
     let client = &state.clients[request.operation];
     client.waits && client.sends == request.send + 1
 }
 
-/// Each of some sorted things once.
+/// The distinct elements of a sorted slice.
 fn distinct<T: Copy + PartialEq>(sorted: &[T]) -> impl Iterator<Item = T> {
     sorted
         .chunk_by(PartialEq::eq)

@@ -1,12 +1,12 @@
-//! Everything that is true of the shop, its clients and the network between two steps.
+//! The state of the shop, its clients and the network between two steps.
 
 use common::Seq;
 
 use super::ledger::Ledger;
 
-/// Which of the operations.
+/// An index into `Bounds::operations`.
 pub(crate) type OperationIndex = usize;
-/// Which of the two catalogs.
+/// One of the two catalogs.
 pub(crate) type CatalogIndex = usize;
 
 /// One transmission of a operation.
@@ -21,7 +21,7 @@ pub(crate) struct Request {
     pub(crate) deadline: u8,
 }
 
-/// What is answered.
+/// An answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Answer {
     /// Sold or restocked, by that entry.
@@ -30,14 +30,14 @@ pub(crate) enum Answer {
     Refused { seq: Option<u64>, replayed: bool },
     /// 503: this request changed nothing.
     Unavailable,
-    /// 504: nobody knows.
+    /// 504: the outcome is unknown to the client.
     TooLate,
     /// The id belongs to something else, or the stock would leave its range.
     Impossible,
 }
 
 impl Answer {
-    /// Without the note that it is a repetition: what must be the same every time.
+    /// The decision without the replayed mark, which must be the same in every answer.
     pub(crate) fn decision(self) -> Option<Self> {
         match self {
             Self::Done { seq, .. } => Some(Self::Done { seq, replayed: false }),
@@ -54,7 +54,7 @@ impl Answer {
     }
 }
 
-/// What is on its way. It may arrive at any later time, or never; it overtakes as it likes.
+/// A message in flight. It may arrive at any later time, in any order, or never.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Message {
     /// Client → front-end → order service.
@@ -65,27 +65,27 @@ pub(crate) enum Message {
     Reply(Request, Answer),
 }
 
-/// Who wants something: a client with one order, or the shopkeeper with one change.
+/// A client with one order, or the shopkeeper with one change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Client {
     /// How often it was sent.
     pub(crate) sends: u8,
     /// Whether the connection of the last send is still open.
     pub(crate) waits: bool,
-    /// The first decision that it was told.
+    /// The first decision that was answered.
     pub(crate) first_decision: Option<Answer>,
-    /// Whether a decision that it was told was a repetition.
+    /// Whether an answer was a replay.
     pub(crate) replayed: bool,
-    /// Whether there were too few copies at some moment since it was sent first.
+    /// Whether there were too few copies at some moment since the first send.
     pub(crate) fell_short: bool,
-    /// Whether the network sent a copy of its own.
+    /// Whether the network duplicated a message.
     pub(crate) duplicated: bool,
-    /// Whether its only send was answered with "nothing was changed".
+    /// Whether its only send was answered with 503.
     pub(crate) unchanged: bool,
 }
 
 impl Client {
-    /// Takes note of an answer; says whether it contradicts an earlier one.
+    /// Records an answer; returns whether it contradicts an earlier one.
     pub(crate) fn receive(&mut self, answer: Answer) -> bool {
         self.waits = false;
         self.unchanged = answer == Answer::Unavailable && self.sends == 1 && !self.duplicated;
@@ -97,19 +97,19 @@ impl Client {
     }
 }
 
-/// A batch that a catalog has in hand.
+/// A batch in progress at a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Work {
     pub(crate) jobs: Vec<Request>,
     /// The tick at which it was decided.
     pub(crate) decided_at: u8,
-    /// Whether another catalog was faster once.
+    /// Whether an append conflicted.
     pub(crate) conflicted: bool,
-    /// Once it is durable.
+    /// The answers, once the batch is durable.
     pub(crate) answers: Option<Vec<Answer>>,
 }
 
-/// What a catalog has in memory.
+/// The memory of a catalog.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Catalog {
     /// The last entry it knows.
@@ -117,13 +117,13 @@ pub(crate) struct Catalog {
     pub(crate) work: Option<Work>,
 }
 
-/// Which processes died; each at most once.
+/// The processes that crashed; each at most once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Crashes {
     pub(crate) frontend: bool,
     pub(crate) order: bool,
     pub(crate) catalogs: [bool; 2],
-    /// One of those catalogs died within an append.
+    /// A catalog crashed within an append.
     pub(crate) torn: bool,
 }
 
@@ -137,18 +137,18 @@ impl Crashes {
     }
 }
 
-/// What must never happen and could not be seen afterwards.
+/// Violations that a later state does not show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub(crate) struct Flaws {
-    /// Somebody got two different decisions.
+    /// A client got two different decisions.
     pub(crate) contradicted: bool,
-    /// Somebody was refused though there were copies enough all the while.
+    /// A client was refused although the stock sufficed all the time.
     pub(crate) refused_wrongly: bool,
-    /// Something was done that was decided after its deadline.
+    /// An operation was done that was decided after its deadline.
     pub(crate) done_late: bool,
 }
 
-/// The whole.
+/// The whole state.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) tick: u8,
@@ -156,7 +156,7 @@ pub(crate) struct State {
     pub(crate) catalogs: [Catalog; 2],
     /// By operation.
     pub(crate) clients: Vec<Client>,
-    /// The order service's memory: what it waits for. Sorted.
+    /// The requests for whose replies the order service waits. Sorted.
     pub(crate) tasks: Vec<Request>,
     /// Sorted.
     pub(crate) messages: Vec<Message>,
@@ -167,14 +167,14 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Takes a message off the network.
+    /// Removes a message from the network.
     pub(crate) fn remove_message(&mut self, message: Message) -> Option<()> {
         let place = self.messages.iter().position(|&other| other == message)?;
         self.messages.remove(place);
         Some(())
     }
 
-    /// Takes a task out of the order service's hands.
+    /// Removes a request from the order service's memory.
     pub(crate) fn remove_task(&mut self, task: Request) -> Option<()> {
         let place = self.tasks.iter().position(|&other| other == task)?;
         self.tasks.remove(place);

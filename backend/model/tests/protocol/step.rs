@@ -1,10 +1,10 @@
-//! What can happen, and what comes of it.
+//! The steps and their effects.
 
 use super::shop::Shop;
 use super::state::{Answer, Catalog, CatalogIndex, Message, OperationIndex, Request, State};
 use super::traffic::duplicate;
 
-/// A process that can die. It is started again at once, for one that stays away only does less.
+/// A process that can crash. It restarts at once, because one that stays down only does less.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Process {
     Frontend,
@@ -12,39 +12,39 @@ pub(crate) enum Process {
     Catalog(CatalogIndex),
 }
 
-/// One step of the whole.
+/// One step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// A client sends its operation, for the first time or again; it no longer waits for an earlier answer.
+    /// A client sends its operation, for the first time or again, and stops waiting for an earlier answer.
     Send(OperationIndex),
-    /// The network makes a copy.
+    /// The network duplicates a message.
     Duplicate(Message),
-    /// The order service takes an order up and asks the catalogs.
+    /// The order service forwards an order to the catalogs.
     Forward(Request),
-    /// The order service has waited long enough and asks again.
+    /// The order service times out and sends again.
     Resend(Request),
     /// An answer arrives.
     Receive(Request, Answer),
-    /// A catalog takes requests up and decides them.
+    /// A catalog decides a batch of requests.
     Decide(CatalogIndex, Vec<Request>),
-    /// A catalog appends what it decided, or learns that another one was faster and decides again.
+    /// A catalog appends its entries, or finds a conflict and decides again.
     Append(CatalogIndex),
-    /// A catalog gives up: no room, the store is away, or others were faster too often.
+    /// A catalog rejects its batch: no room, no store, or too many conflicts.
     Reject(CatalogIndex),
-    /// A catalog shows and answers what is durable.
+    /// A catalog publishes and answers a durable batch.
     Answer(CatalogIndex),
-    /// An idle catalog reads what the other one appended.
+    /// An idle catalog reads the entries of the other one.
     CatchUp(CatalogIndex),
-    /// A process dies and is started again.
+    /// A process crashes and restarts.
     Crash(Process),
-    /// A catalog dies within an append, of which the first entry is durable.
+    /// A catalog crashes within an append, of which the first entry is durable.
     TornAppend(CatalogIndex),
     /// Time passes.
     Tick,
 }
 
 impl Shop {
-    /// Takes a step; nothing if there is nothing to it.
+    /// Takes a step; `None` if it is not possible.
     pub(crate) fn take(&self, state: &mut State, step: Step) -> Option<()> {
         match step {
             Step::Send(operation) => self.send(state, operation),
@@ -88,7 +88,7 @@ impl Shop {
 
 pub(crate) fn crash(state: &mut State, process: Process) {
     match process {
-        // It keeps nothing: who waits for it hears no more, and what it had not handed on is gone.
+        // It keeps no state: its clients get no answer, and requests that it had not forwarded are lost.
         Process::Frontend => {
             state.crashes.frontend = true;
             state.clients.iter_mut().for_each(|client| client.waits = false);
@@ -98,7 +98,7 @@ pub(crate) fn crash(state: &mut State, process: Process) {
             state.crashes.order = true;
             state.tasks.clear();
         }
-        // `recall`: it knows what is in the store again.
+        // `bootstrap`: it reads the store again.
         Process::Catalog(catalog) => {
             state.crashes.catalogs[catalog] = true;
             state.catalogs[catalog] = Catalog {

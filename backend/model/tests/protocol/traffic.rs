@@ -1,4 +1,4 @@
-//! Clients, the order service between them and the catalogs, and the network between all.
+//! Clients, the order service between them and the catalogs, and the network.
 
 use super::shop::{OperationKind, Shop, is_open};
 use super::state::{Answer, Message, OperationIndex, Request, State};
@@ -23,7 +23,7 @@ impl Shop {
         });
     }
 
-    /// A late order that nobody can have sent before is turned away; any other may have been decided already.
+    /// Rejects a late order if no earlier copy can exist; any other may have been decided already.
     pub(crate) fn forward(&self, state: &mut State, request: Request) -> Option<()> {
         state.remove_message(Message::Submit(request))?;
         if request.deadline < state.tick && !self.is_keyed(request) {
@@ -41,7 +41,7 @@ impl Shop {
         state.remove_message(Message::Reply(request, answer))?;
         if let OperationKind::Buy(_) = self.operation(request.operation).kind {
             if answer == Answer::Unavailable && request.attempt > 0 {
-                // An earlier copy may have had its effect: this answer says nothing, the order service asks again.
+                // An earlier copy may have been done, so this answer decides nothing; the order service sends again.
                 return Some(());
             }
             state.remove_task(request)?;
