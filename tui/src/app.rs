@@ -14,7 +14,6 @@ mod hints;
 mod input;
 pub mod layout;
 mod listing;
-mod metrics;
 mod notices;
 mod orders;
 mod overlay;
@@ -38,7 +37,6 @@ pub use dialog::{BuyDialog, DialogField};
 pub use hints::Hint;
 pub use layout::{Breakpoint, FrameLayout, Target, Viewport};
 pub use listing::Listing;
-pub use metrics::Route;
 pub use notices::{Notice, Notices, Severity};
 pub use orders::{OrderState, Orders, Purchase};
 pub use overlay::{Overlay, Picker};
@@ -87,7 +85,6 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
             return app.with_orders(|orders, shared| orders.handle_lookup(order, result, shared));
         }
         Event::HealthLoaded(result) => app.services.handle_health(result, elapsed),
-        Event::MetricsLoaded(result) => app.services.handle_metrics(result, elapsed),
         Event::AutopilotChanged(status) => app.autopilot.status = status,
         Event::StoreClosed(reason) => app.handle_store_closed(&reason),
         Event::Notice(text) => app.notify(Severity::Info, &text),

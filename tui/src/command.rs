@@ -177,7 +177,7 @@ impl Command {
             Self::Sort => info("Find", "o", "sort", "Sort by the next column"),
             Self::Reverse => info("Find", "O", "reverse", "Reverse the order"),
             Self::Palette => info("Find", ": ^P", "commands", "Find a command by its name"),
-            Self::Help => info("Find", "?", "help", "Event every key does"),
+            Self::Help => info("Find", "?", "help", "What every key does"),
             Self::Log => info("Find", "m", "messages", "The log of messages"),
             Self::Buy => info("Act", "b", "buy", "Buy the selected book"),
             Self::Copy => info("Act", "y", "copy", "Copy the selection to the clipboard"),

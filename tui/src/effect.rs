@@ -46,7 +46,7 @@ pub enum Effect {
     FindOrder(OrderId),
     /// Record the outcome of an order in the journal.
     AppendJournal(Record),
-    /// Request the health of the services and the front-end's metrics.
+    /// Request the health of the services.
     LoadServices,
     /// Open the event stream's connection again at once.
     Reconnect,

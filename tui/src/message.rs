@@ -92,8 +92,6 @@ pub enum Event {
     },
     /// The health of the front-end and the services behind it.
     HealthLoaded(Result<Health, Error>),
-    /// The front-end's metrics, in the Prometheus text format.
-    MetricsLoaded(Result<String, Error>),
     /// The state of the autopilot's run has changed.
     AutopilotChanged(RunStatus),
     /// The local store is closed for good.

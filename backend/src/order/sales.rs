@@ -39,9 +39,9 @@ where
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(answer) if answer.decisions.len() == open.len() => {
-                head.fetch_max(answer.head.0, Ordering::Relaxed);
-                let decided = open.drain(..).zip(answer.decisions);
+            Ok(Decisions { decisions, head: seq }) if decisions.len() == open.len() => {
+                head.fetch_max(seq.0, Ordering::Relaxed);
+                let decided = open.drain(..).zip(decisions);
                 outcomes.extend(decided.map(|((index, sale), decision)| (index, outcome(&sale, decision))));
             }
             Err(error) if error.is_definite() && !is_resent => {

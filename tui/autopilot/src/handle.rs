@@ -39,7 +39,7 @@ impl Autopilot {
     }
 }
 
-/// A running autopilot. Clones steer the same one.
+/// A running autopilot. Clones refer to the same run.
 #[derive(Debug, Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -47,50 +47,50 @@ pub struct Handle {
 }
 
 impl Handle {
-    /// The run at this moment.
+    /// A snapshot of the run.
     pub fn snapshot(&self) -> Snapshot {
         snapshot(&self.shared)
     }
 
-    /// Lets the shoppers wait; operations on their way go on.
+    /// Pauses the shoppers; operations in flight continue.
     pub fn pause(&self) {
         self.shared.control.send_modify(|control| control.paused = true);
     }
 
-    /// Lets the shoppers go on.
+    /// Resumes the shoppers.
     pub fn resume(&self) {
         self.shared.control.send_modify(|control| control.paused = false);
     }
 
-    /// Changes how many shop at once, 1 to 10,000.
+    /// Sets the number of concurrent shoppers, 1 to 10,000.
     pub fn set_shoppers(&self, shoppers: u32) {
         let shoppers = shoppers.clamp(1, SHOPPERS_MAX);
         self.shared.control.send_modify(|control| control.shoppers = shoppers);
     }
 
-    /// Waits until the shoppers shop; false where they never did.
+    /// Waits until the shoppers run; returns false if they never do.
     pub async fn started(&self) -> bool {
         let mut phase = self.shared.phase.subscribe();
         let begun = phase.wait_for(|progress| !matches!(progress, Progress::Starting)).await;
         begun.is_ok_and(|progress| matches!(*progress, Progress::Running))
     }
 
-    /// Copies sold so far, the warm-up's included.
+    /// The number of copies sold so far, including the warm-up.
     pub fn sold(&self) -> u64 {
         self.shared.stats().stocks.0.values().map(|book| book.sold).sum()
     }
 
-    /// Operations that ended so far.
+    /// The number of operations that have ended.
     pub fn answered(&self) -> u64 {
         self.shared.stats().tally.requests()
     }
 
-    /// Waits until the shopping is over; the audit may still go on.
+    /// Waits until the workload has finished; the audit may continue.
     pub async fn workload_finished(&self) {
         self.shared.stopping.cancelled().await;
     }
 
-    /// Stops the shopping, and waits for the audit and the report.
+    /// Stops the workload, and waits for the audit and the report.
     ///
     /// # Errors
     /// See [`Error`].
@@ -99,13 +99,13 @@ impl Handle {
         self.ended().await
     }
 
-    /// Stops at once, without an audit; the report says so.
+    /// Stops at once without an audit; the report states that.
     pub fn abort(&self) {
         self.shared.stopping.cancel();
         self.shared.abort.cancel();
     }
 
-    /// Waits until the run has ended, by itself or because it was stopped.
+    /// Waits until the run has ended.
     ///
     /// # Errors
     /// See [`Error`].

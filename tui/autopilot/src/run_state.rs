@@ -18,7 +18,7 @@ use super::stock::Stocks;
 use super::tally::Tally;
 use super::{Error, Settings};
 
-/// What may be changed while a run goes on.
+/// The settings that can change during a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Control {
     pub(super) shoppers: u32,
@@ -26,7 +26,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Whether that shopper may go on.
+    /// Whether a shopper may run.
     pub(super) fn lets(self, shopper: u32) -> bool {
         !self.paused && shopper < self.shoppers
     }
@@ -38,41 +38,41 @@ pub(super) struct Shared {
     pub(super) shop: ShopClient,
     pub(super) settings: Settings,
     pub(super) control: watch::Sender<Control>,
-    /// Ends the shopping.
+    /// Cancelled when the workload must end.
     pub(super) stopping: CancellationToken,
-    /// Ends the waiting of those for whom no operations are left.
+    /// Cancelled when all operations of the run are claimed.
     pub(super) budget_exhausted: CancellationToken,
-    /// Ends the audit.
+    /// Cancelled when the audit must end too.
     pub(super) abort: CancellationToken,
     claimed: AtomicU64,
     /// The mark of this run's orders.
     pub(super) run: Run,
     pub(super) watermark: Watermark,
     history: Mutex<History>,
-    /// When it all began, for the times in the history.
+    /// The start of the run; times in the history count from here.
     clock: Instant,
     stats: Mutex<RunStats>,
     pub(super) phase: watch::Sender<Progress>,
 }
 
-/// What the shoppers told.
+/// What the run has measured so far.
 #[derive(Debug)]
 pub(super) struct RunStats {
     pub(super) tally: Tally,
     pub(super) stocks: Stocks,
-    /// What the shoppers found wrong themselves.
+    /// The findings of the shoppers.
     pub(super) findings: Findings,
-    /// How many violations the auditor has found in the ledger so far.
+    /// The number of violations found in the ledger so far.
     pub(super) violations: u64,
-    /// Why the last operation got no answer, where it got none.
+    /// The error of the last operation, if it failed.
     pub(super) last_error: Option<String>,
-    /// When the measuring began.
+    /// When measuring began, after the warm-up.
     pub(super) began: Option<Instant>,
-    /// How long they shopped, once they have all stopped.
+    /// The duration of the workload, once it has ended.
     pub(super) elapsed: Option<Duration>,
 }
 
-/// Where a run stands, with what it came to.
+/// The phase of a run, with its result.
 #[derive(Debug, Clone)]
 pub(super) enum Progress {
     Starting,
@@ -116,7 +116,7 @@ impl Shared {
     }
 
     pub(super) fn stats(&self) -> MutexGuard<'_, RunStats> {
-        // Counters stay usable whatever a panicking holder left half counted.
+        // A panic while the lock was held leaves counters that are still usable.
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -124,12 +124,12 @@ impl Shared {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Microseconds since the run began.
+    /// Microseconds since the start of the run.
     pub(super) fn now_us(&self) -> u64 {
         u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// Takes one of the run's operations; false when there are none left.
+    /// Claims one of the run's operations; returns false if none is left.
     pub(super) fn claim_operation(&self) -> bool {
         let Some(most) = self.settings.requests else {
             return true;
@@ -162,7 +162,7 @@ impl Shared {
     }
 }
 
-/// How long the shoppers have shopped, or shopped.
+/// The duration of the workload so far.
 pub(super) fn elapsed(stats: &RunStats) -> Duration {
     let running = || stats.began.map(|began| began.elapsed());
     stats.elapsed.or_else(running).unwrap_or_default()

@@ -214,7 +214,7 @@ impl App {
                     .map(|command| self.run_from_palette(command, None))
                     .unwrap_or_default()
             }
-            Target::Overlay | Target::Routes | Target::Nothing => Vec::new(),
+            Target::Overlay | Target::Nothing => Vec::new(),
         }
     }
 
@@ -259,10 +259,6 @@ impl App {
             }
             Target::Overlay => {
                 self.scroll_overlay(step);
-                Vec::new()
-            }
-            Target::Routes => {
-                self.services.scroll_to(step);
                 Vec::new()
             }
             Target::Tab(_) | Target::Command(_) | Target::Pane(Focus::Detail) | Target::Nothing => Vec::new(),

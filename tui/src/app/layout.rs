@@ -89,8 +89,6 @@ pub enum Target {
     Palette(usize),
     /// The text of an overlay, which can be scrolled.
     Overlay,
-    /// The list of routes.
-    Routes,
     /// Behind an overlay: nothing.
     Nothing,
 }

@@ -1,4 +1,4 @@
-//! The state of the services' screen: the health of the services and the counters of their routes.
+//! The state of the services' screen: the rows of the front-end's `/readyz`.
 
 use std::time::Duration;
 
@@ -6,7 +6,6 @@ use common::client::Error;
 use common::text;
 use common::wire::Health;
 
-use super::metrics::{Route, parse_routes};
 use super::remote_data::{LoadState, RemoteData};
 use crate::effect::Effect;
 
@@ -18,16 +17,10 @@ const SERVICES_MAX: usize = 16;
 /// The services' screen.
 #[derive(Debug, Clone, Default)]
 pub struct Services {
-    /// The front-end's health, or its own error text while it is not ready.
-    pub health: RemoteData<Result<Health, String>>,
-    /// The services, the front-end first.
-    pub list: Vec<Service>,
-    /// The routes, the busiest first.
-    pub routes: RemoteData<Vec<Route>>,
+    /// The services, the front-end first; its error text while it is not ready.
+    pub health: RemoteData<Result<Vec<Service>, String>>,
     /// When to ask again; `None` for at once.
     pub poll_at: Option<Duration>,
-    /// The first row shown.
-    pub scroll: usize,
 }
 
 /// One service.
@@ -42,13 +35,12 @@ pub struct Service {
 }
 
 impl Services {
-    /// Asks for health and counters when it is time.
+    /// Requests the health when it is time.
     pub(super) fn poll(&mut self, now: Duration) -> Vec<Effect> {
         if self.health.is_loading() || self.poll_at.is_some_and(|at| at > now) {
             return Vec::new();
         }
         self.health.start(now);
-        self.routes.start(now);
         self.poll_at = None;
         vec![Effect::LoadServices]
     }
@@ -56,8 +48,8 @@ impl Services {
     pub(super) fn handle_health(&mut self, result: Result<Health, Error>, now: Duration) {
         match result {
             Ok(health) => {
-                self.update_list(&health, now);
-                self.health.succeed(Ok(without_dependencies(&health)), now);
+                let services = self.services(&health, now);
+                self.health.succeed(Ok(services), now);
             }
             Err(Error::Problem(problem)) => self.health.succeed(Err(clean(&problem.detail)), now),
             Err(error) => self.health.fail(clean(&error.to_string()), now),
@@ -68,32 +60,24 @@ impl Services {
         });
     }
 
-    pub(super) fn handle_metrics(&mut self, result: Result<String, Error>, now: Duration) {
-        match result {
-            Ok(metrics) => self.routes.succeed(parse_routes(&metrics), now),
-            Err(error) => self.routes.fail(clean(&error.to_string()), now),
-        }
-    }
-
-    pub(super) fn scroll_to(&mut self, to: impl Fn(usize) -> usize) {
-        let routes = self.routes.value.as_ref().map_or(0, Vec::len);
-        self.scroll = to(self.scroll).min(routes.saturating_sub(1));
-    }
-
-    fn update_list(&mut self, health: &Health, now: Duration) {
-        let reported = std::iter::once(health).chain(&health.services).take(SERVICES_MAX);
-        let list = reported.map(|health| {
-            let before = self
-                .list
-                .iter()
-                .find(|known| known.health.service == clean(&health.service));
-            Service {
-                rate: before.and_then(|before| rate(before, health, now)),
-                health: without_dependencies(health),
-                at: now,
-            }
-        });
-        self.list = list.collect();
+    /// The services that a report names, with their rates since the report before.
+    fn services(&self, report: &Health, now: Duration) -> Vec<Service> {
+        let before = match &self.health.value {
+            Some(Ok(services)) => services.as_slice(),
+            _ => &[],
+        };
+        let reported = std::iter::once(report).chain(&report.services).take(SERVICES_MAX);
+        reported
+            .map(|health| {
+                let health = without_dependencies(health);
+                let before = before.iter().find(|known| known.health.service == health.service);
+                Service {
+                    rate: before.and_then(|before| rate(before, &health, now)),
+                    health,
+                    at: now,
+                }
+            })
+            .collect()
     }
 }
 
@@ -146,10 +130,18 @@ mod tests {
             ..health("frontend", requests)
         };
         let mut services = Services::default();
-        let rates = |services: &Services| services.list.iter().map(|service| service.rate).collect::<Vec<_>>();
-        services.update_list(&with(100, 50), Duration::from_secs(10));
-        assert_eq!(rates(&services), [None, None]);
-        services.update_list(&with(150, 3), Duration::from_secs(12));
-        assert_eq!(rates(&services), [Some(25.0), None], "the order service was restarted");
+        let mut rates = |report: &Health, at_s| {
+            services.handle_health(Ok(report.clone()), Duration::from_secs(at_s));
+            let Some(Ok(services)) = &services.health.value else {
+                panic!("the report was not accepted")
+            };
+            services.iter().map(|service| service.rate).collect::<Vec<_>>()
+        };
+        assert_eq!(rates(&with(100, 50), 10), [None, None]);
+        assert_eq!(
+            rates(&with(150, 3), 12),
+            [Some(25.0), None],
+            "the order service was restarted"
+        );
     }
 }

@@ -157,6 +157,11 @@ impl Default for ShopScreen {
 }
 
 impl ShopScreen {
+    /// The selected topic.
+    pub fn selected_topic(&self) -> Option<&Topic> {
+        self.topics.value.as_deref()?.get(self.topic)
+    }
+
     /// The selected book.
     pub fn selected(&self) -> Option<ItemNumber> {
         self.rows.get(self.cursor).copied()

@@ -109,9 +109,6 @@ impl EffectRunner {
                     shop,
                     |shop| async move { Event::HealthLoaded(parse(shop.ready().await)) },
                 );
-                self.request(shop, |shop| async move {
-                    Event::MetricsLoaded(shop.metrics().await.and_then(|response| text(&response)))
-                });
             }
             _ => {}
         }
@@ -218,11 +215,4 @@ async fn append(journal: Arc<OnceLock<Journal>>, record: Record) -> Result<(), S
 
 fn parse<T: DeserializeOwned>(response: Result<Response, Error>) -> Result<T, Error> {
     response?.parse()
-}
-
-fn text(response: &Response) -> Result<String, Error> {
-    if response.is_success() {
-        return Ok(String::from_utf8_lossy(&response.body).into_owned());
-    }
-    response.parse::<serde_json::Value>().map(|value| value.to_string())
 }

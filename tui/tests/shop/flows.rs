@@ -148,7 +148,7 @@ fn a_new_connection_retries_failed_loads_at_once() {
     let mut shop = Fixture::opened(100, 30);
     shop.send(Event::TopicsLoaded(Err(unreachable())));
     find(&mut shop, "Connection refused");
-    find(&mut shop, "Asking again in 1 s");
+    find(&mut shop, "Trying again in 1 s");
     shop.effects.clear();
     shop.connect();
     assert!(shop.effects.contains(&Effect::LoadTopics));

@@ -53,7 +53,7 @@ fn problem(code: Code) -> Result<Decisions, Error> {
     Err(Error::Problem(Box::new(Problem::new(code, "refused"))))
 }
 
-/// Sells a batch through a catalog that answers the calls with `respond`; returns the outcomes, the calls and the head.
+/// Sells a batch through a catalog that responds to each call with `respond`; returns the outcomes, the calls and the head.
 async fn sell(
     batch: Vec<Sale>,
     respond: impl Fn(usize, &SaleBatch) -> Result<Decisions, Error>,

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn events_come_in_order_and_their_changes_make_their_stocks() {
+    fn events_out_of_order_or_with_a_wrong_stock_are_found() {
         let mut last = LastEvents::default();
         let mut findings = Findings::default();
         let mut check = |seq: u64, stock: u64, change: i64| {
