@@ -31,7 +31,7 @@ pub trait Fixture {
 
 /// Runs every check, each on a fixture of its own.
 pub fn suite<F: Fixture>(make: impl Fn() -> F) {
-    for (name, check) in checks() {
+    for (name, check) in CHECKS {
         eprintln!("{name}");
         check(&make());
     }
@@ -42,71 +42,31 @@ pub const ALL_SEQS: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
 
 type Check = fn(&dyn Fixture);
 
-fn checks() -> Vec<(&'static str, Check)> {
-    vec![
-        (
-            "a fresh store is empty and keeps its id",
-            a_fresh_store_is_empty_and_keeps_its_id,
-        ),
-        (
-            "entries are in order and outlive the process",
-            entries_are_in_order_and_outlive_the_process,
-        ),
-        (
-            "a batch is appended whole or not at all",
-            a_batch_is_appended_whole_or_not_at_all,
-        ),
-        (
-            "another head is a conflict, without entries too",
-            another_head_is_a_conflict_without_entries_too,
-        ),
-        (
-            "an order is found by its id and no other is",
-            an_order_is_found_by_its_id_and_no_other_is,
-        ),
-        (
-            "a large batch is appended like any other",
-            a_large_batch_is_appended_like_any_other,
-        ),
-        (
-            "pages follow each other without gaps",
-            pages_follow_each_other_without_gaps,
-        ),
-        (
-            "the largest batch is appended like any other",
-            large::the_largest_batch_is_appended_like_any_other,
-        ),
-        (
-            "a large catalog is imported like any other",
-            large::a_large_catalog_is_imported_like_any_other,
-        ),
-        ("any title survives", any_title_survives),
-        (
-            "an import replaces the whole catalog",
-            an_import_replaces_the_whole_catalog,
-        ),
-        ("a refused import changes nothing", a_refused_import_changes_nothing),
-        (
-            "a checkpoint changes nothing that is read",
-            a_checkpoint_changes_nothing_that_is_read,
-        ),
-        ("an old checkpoint is ignored", an_old_checkpoint_is_ignored),
-        (
-            "every kind of entry is read back equal",
-            every_kind_of_entry_is_read_back_equal,
-        ),
-        ("a blob is read back whole", a_blob_is_read_back_whole),
-        (
-            "a store is restored from another one in several calls",
-            a_store_is_restored_from_another_one_in_several_calls,
-        ),
-        ("only a fresh store can be restored", only_a_fresh_store_can_be_restored),
-        (
-            "reads run beside appends and see only durable entries",
-            reads_run_beside_appends_and_see_only_durable_entries,
-        ),
-    ]
+macro_rules! checks {
+    ($($check:path),* $(,)?) => { [$((stringify!($check), $check as Check)),*] };
 }
+
+const CHECKS: [(&str, Check); 19] = checks![
+    a_fresh_store_is_empty_and_keeps_its_id,
+    entries_are_in_order_and_outlive_the_process,
+    a_batch_is_appended_whole_or_not_at_all,
+    another_head_is_a_conflict_without_entries_too,
+    an_order_is_found_by_its_id_and_no_other_is,
+    a_large_batch_is_appended_like_any_other,
+    pages_follow_each_other_without_gaps,
+    large::the_largest_batch_is_appended_like_any_other,
+    large::a_large_catalog_is_imported_like_any_other,
+    any_title_survives,
+    an_import_replaces_the_whole_catalog,
+    a_refused_import_changes_nothing,
+    a_checkpoint_changes_nothing_that_is_read,
+    an_old_checkpoint_is_ignored,
+    every_kind_of_entry_is_read_back_equal,
+    a_blob_is_read_back_whole,
+    a_store_is_restored_from_another_one_in_several_calls,
+    only_a_fresh_store_can_be_restored,
+    reads_run_beside_appends_and_see_only_durable_entries,
+];
 
 fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     let id = {

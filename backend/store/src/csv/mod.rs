@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod disk;
+mod inspection;
 mod last_seq_index;
 mod line;
 mod open;
@@ -27,8 +28,8 @@ use common::{Entry, OrderId, Seq, StoreId};
 
 use self::checkpoint::CatalogFiles;
 use self::disk::{Disk, Real};
+use self::inspection::Opened;
 use self::line::Digest;
-use self::open::Opened;
 use self::segment::Segment;
 use self::writer::Writer;
 use super::catalog_file::{self, CatalogRow};
@@ -104,7 +105,7 @@ impl Store {
             return Err(Error::Missing(shown(folder)));
         }
         let lock = Lock::acquire(&folder.join("lock"), folder)?;
-        let Some(inspection) = open::inspect_folder(&Real, folder)? else {
+        let Some(inspection) = inspection::inspect_folder(&Real, folder)? else {
             open::refuse_leftovers(&CatalogFiles { disk: &Real, folder })?;
             return Err(Error::Missing(shown(folder)));
         };

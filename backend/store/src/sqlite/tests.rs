@@ -248,7 +248,7 @@ fn an_order_is_never_written_twice() {
 #[test]
 fn a_file_that_is_not_a_store_is_refused() {
     let folder = Folder::new();
-    folder.run("CREATE TABLE foreign (a)");
+    folder.run("CREATE TABLE unrelated (a)");
     let error = folder.store().unwrap_err().to_string();
     assert!(error.contains("another program's"), "{error}");
 

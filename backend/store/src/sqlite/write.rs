@@ -106,28 +106,16 @@ pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Ba
     for entries in chunks(batch.entries) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO ledger ({columns}, batch) "));
         query.push_values(entries.iter().map(EntryColumns::from), |mut row, entry| {
-            let EntryColumns {
-                seq,
-                at_micros,
-                kind,
-                item,
-                quantity,
-                change,
-                stock_after,
-                ord,
-                unit_cost_cents,
-                reason,
-            } = entry;
-            row.push_bind(seq)
-                .push_bind(at_micros)
-                .push_bind(kind)
-                .push_bind(item)
-                .push_bind(quantity)
-                .push_bind(change)
-                .push_bind(stock_after)
-                .push_bind(ord)
-                .push_bind(unit_cost_cents)
-                .push_bind(reason)
+            row.push_bind(entry.seq)
+                .push_bind(entry.at_micros)
+                .push_bind(entry.kind)
+                .push_bind(entry.item)
+                .push_bind(entry.quantity)
+                .push_bind(entry.change)
+                .push_bind(entry.stock_after)
+                .push_bind(entry.ord)
+                .push_bind(entry.unit_cost_cents)
+                .push_bind(entry.reason)
                 .push_bind(first);
         });
         query.build().execute(&mut *connection).await?;
@@ -164,22 +152,13 @@ pub(super) async fn replace_books(
     for books in chunks(&replacement.upserted) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO books ({columns}) "));
         query.push_values(books.iter().copied().map(BookColumns::from), |mut row, book| {
-            let BookColumns {
-                item,
-                title,
-                author,
-                topic,
-                cost_cents,
-                stock,
-                seq,
-            } = book;
-            row.push_bind(item)
-                .push_bind(title)
-                .push_bind(author)
-                .push_bind(topic)
-                .push_bind(cost_cents)
-                .push_bind(stock)
-                .push_bind(seq);
+            row.push_bind(book.item)
+                .push_bind(book.title)
+                .push_bind(book.author)
+                .push_bind(book.topic)
+                .push_bind(book.cost_cents)
+                .push_bind(book.stock)
+                .push_bind(book.seq);
         });
         query.push(" ").push(&upsert);
         query.build().execute(&mut *connection).await?;
