@@ -6,8 +6,8 @@
 mod audit;
 pub mod axis;
 pub mod controller;
-mod engine;
 pub mod faults;
+mod handle;
 mod html_report;
 mod mix;
 mod outcome;
@@ -15,6 +15,7 @@ mod pace;
 mod plan;
 mod popularity;
 mod report;
+mod run_state;
 mod runner;
 mod sample;
 mod series;
@@ -32,7 +33,7 @@ use std::sync::Arc;
 
 use common::client;
 
-pub use engine::{Autopilot, Handle};
+pub use handle::{Autopilot, Handle};
 pub use mix::Mix;
 pub use outcome::{Outcome, Outcomes, Verb};
 pub use pace::{Pace, Think};

@@ -9,10 +9,10 @@ use common::text;
 use tokio::task::JoinSet;
 
 use super::audit::{Audited, Auditor, follow_feed};
-use super::engine::{Progress, Shared, elapsed};
 use super::outcome::Verb;
 use super::plan::Plans;
 use super::report::{self, Latency, Operation, Operations, Report, StockLine};
+use super::run_state::{Progress, Shared, elapsed};
 use super::sample::BookSample;
 use super::series::{Overview, Series};
 use super::stock::Stocks;

@@ -7,7 +7,7 @@ use common::wire::{Book, StockChange};
 use common::{Deadline, ItemNumber, Quantity, limits};
 
 use super::audit::{Asked, Key, OperationKind, OperationRecord, SHOPKEEPER, StockObservation};
-use super::engine::Shared;
+use super::run_state::Shared;
 use common::client::{Resolution, send_until_decided};
 
 /// How often the shopkeeper goes along the shelves.

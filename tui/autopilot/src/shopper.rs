@@ -17,10 +17,10 @@ use tokio::sync::watch;
 use idempotency_check::Decided;
 
 use super::audit::{Asked, Check, Key, Memory, OperationKind, OperationRecord, StockObservation};
-use super::engine::{Control, Shared};
 use super::outcome::{Outcome, of_failed_read, of_status};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
+use super::run_state::{Control, Shared};
 use common::backoff::Backoff;
 use common::client::{Resolution, send_until_decided};
 

@@ -178,7 +178,7 @@ fn holding_enter_after_confirming_neither_closes_the_dialog_nor_buys_again() {
     assert_eq!(shop.sent().len(), 1);
     shop.pass(1_500);
     shop.press(Key::Enter);
-    assert!(shop.app.overlays.is_empty(), "pressed anew, it closes");
+    assert!(shop.app.overlays.is_empty(), "pressed again, it closes");
 }
 
 #[test]

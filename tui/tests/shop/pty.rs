@@ -162,10 +162,10 @@ fn the_terminal_is_restored_at_the_exit() {
     assert!(screen.alternate_screen() && screen.bracketed_paste());
     assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     terminal.press(b"?");
-    terminal.wait_for_text("Event every key does");
+    terminal.wait_for_text("What every key does");
     terminal.press(b"\x1b");
     terminal.wait("help is gone", |screen| {
-        !screen.contents().contains("Event every key does")
+        !screen.contents().contains("What every key does")
     });
     terminal
         .pty

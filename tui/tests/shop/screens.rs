@@ -316,7 +316,7 @@ fn every_screen_fits_every_size_in_every_theme() {
 }
 
 #[test]
-fn a_hostile_title_is_harmless_wherever_it_stands() {
+fn a_hostile_title_is_harmless_on_every_screen() {
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200b}\r\n戰\u{301}\u{301}\u{301} 👩‍👩‍👧‍👦 title".repeat(20);
     for (columns, rows) in SIZES {
         let mut shop = Fixture::stocked(columns, rows);

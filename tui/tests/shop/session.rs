@@ -313,7 +313,7 @@ async fn an_unreachable_shop_can_be_opened() {
     client.wait_for_text("Topics").await;
     client.wait_for_text("reconnecting").await;
     client.press(Key::Char('?'));
-    client.wait_for_text("Event every key does").await;
+    client.wait_for_text("What every key does").await;
     client.quit().await;
 }
 
@@ -343,11 +343,11 @@ async fn overlays_are_drawn_over_an_autopilot_screen_without_a_run() {
     client.press(Key::Char('3'));
     client.wait_for_text("no run").await;
     client.press(Key::Char('?'));
-    client.wait_for_text("Event every key does").await;
+    client.wait_for_text("What every key does").await;
     client.press(Key::Esc);
     client
         .wait_for("the screen without the help", |frame| {
-            !frame.contains("Event every key does")
+            !frame.contains("What every key does")
         })
         .await;
     client.quit().await;
@@ -361,7 +361,7 @@ async fn the_screen_is_usable_while_the_store_opens() {
     let mut client = Client::start_with(async { Ok(opening.await.unwrap()) }.boxed(), folder.path());
     client.wait_for_text("opening the store").await;
     client.press(Key::Char('?'));
-    client.wait_for_text("Event every key does").await;
+    client.wait_for_text("What every key does").await;
     client.press(Key::Esc);
     open.send(opened(&front_end(&seen))).unwrap();
     client.wait_for_text("a shop").await;

@@ -60,7 +60,7 @@ pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
             .map_err(Error::io("make", folder))?;
         sync(folder.parent().unwrap_or(Path::new("/")))?;
     }
-    let lock = Lock::take(&beside(file, ".lock"), file)?;
+    let lock = Lock::acquire(&beside(file, ".lock"), file)?;
     if !file.exists() {
         refuse_leftovers(file)?;
         // SQLite creates its other files with the same permissions.

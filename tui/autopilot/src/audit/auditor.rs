@@ -12,8 +12,8 @@ use common::{Entry, ItemNumber, Seq, Stock, limits};
 
 use super::replay::Replay;
 use super::{Check, Findings};
-use crate::engine::Shared;
 use crate::report::Audit;
+use crate::run_state::Shared;
 use crate::sample::BookSample;
 use common::backoff::Backoff;
 
@@ -84,7 +84,7 @@ impl Auditor {
             {
                 let mut history = self.shared.history();
                 while let Some(entry) = self.ahead.pop_front_if(|entry| entry.seq <= until) {
-                    self.replay.follow(&entry, &mut history);
+                    self.replay.apply(&entry, &mut history);
                 }
             }
             if self.after >= until {
@@ -156,7 +156,7 @@ impl Auditor {
 
     async fn read_to_end(&mut self, end: &BTreeMap<ItemNumber, (Stock, Seq)>) -> Result<(), Error> {
         for (item, (stock, seq)) in end {
-            self.replay.ends(*item, *stock, *seq);
+            self.replay.record_end(*item, *stock, *seq);
         }
         // The head after the shelf was read holds every entry that the shelf or an answer told of.
         let shop = self.shared.shop.clone();

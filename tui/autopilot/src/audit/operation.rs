@@ -1,6 +1,6 @@
 //! One acknowledged change of a stock, in the form in which the history keeps it.
 
-use common::{Cost, ItemNumber, Quantity, Seq, Stock};
+use common::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
 
 use super::key::Key;
 
@@ -82,7 +82,7 @@ impl OperationRecord {
     }
 
     /// In words, as a line of a history.
-    pub(super) fn tell(&self) -> String {
+    pub(super) fn describe(&self) -> String {
         let ms = |us: u64| format!("{}.{:03} ms", us / 1_000, us % 1_000);
         let what = match self.kind {
             Kind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
@@ -92,7 +92,7 @@ impl OperationRecord {
         let stock = self.stock.map_or_else(String::new, |stock| format!(", stock {stock}"));
         format!(
             "{} {what}: asked at {}, answered at {}: done as entry {}{stock}",
-            self.key.tell(),
+            self.key.describe(),
             ms(self.invoked_us),
             ms(self.answered_us),
             self.seq
@@ -102,13 +102,32 @@ impl OperationRecord {
 
 impl Key {
     /// In words.
-    pub(super) fn tell(self) -> String {
+    pub(super) fn describe(self) -> String {
         if self.shopper == super::SHOPKEEPER {
             format!("the shopkeeper's change {}", self.number)
         } else {
             format!("shopper {}'s order {}", self.shopper, self.number)
         }
     }
+}
+
+/// Describes a ledger entry as a line of a history.
+pub(super) fn describe_entry(entry: &Entry) -> String {
+    let mut line = format!("entry {}: {}", entry.seq, entry.kind);
+    if let Some(quantity) = entry.quantity {
+        line += &format!(" {quantity}");
+    }
+    line += &format!(" of item {}, change {}", entry.item, entry.change);
+    if let Some(stock) = entry.stock_after {
+        line += &format!(", stock {stock}");
+    }
+    if let Some(cost) = entry.unit_cost {
+        line += &format!(", cost {cost}");
+    }
+    if let Some(order) = entry.order {
+        line += &format!(", order {order}");
+    }
+    line
 }
 
 #[cfg(test)]

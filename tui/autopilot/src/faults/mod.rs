@@ -5,6 +5,7 @@ mod proxy;
 mod report;
 mod schedule;
 mod services;
+mod target;
 
 use std::time::{Duration, Instant};
 

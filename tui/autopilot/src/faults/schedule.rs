@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use serde::Serialize;
 
-use super::services::{Link, Role};
+use super::target::{Link, Role};
 use crate::plan;
 
 /// The stream of the seed that the faults are drawn from.

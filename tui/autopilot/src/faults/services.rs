@@ -15,6 +15,7 @@ use uuid::Uuid;
 use super::proxy::{Proxy, State};
 use super::report::FaultsReport;
 use super::schedule::{Fault, Kind};
+use super::target::{Link, Role};
 
 /// Books of the store.
 const BOOKS: u32 = 40;
@@ -40,64 +41,6 @@ pub enum Error {
     /// One does not say where it listens.
     #[error("the {0} did not start")]
     Silent(&'static str),
-}
-
-/// One of the services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The ledger's keeper.
-    Catalog,
-    /// The order service.
-    Order,
-    /// The front-end.
-    Frontend,
-}
-
-impl Role {
-    /// All of them, each after those it needs.
-    pub const ALL: [Self; 3] = [Self::Catalog, Self::Order, Self::Frontend];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Catalog => "catalog",
-            Self::Order => "order",
-            Self::Frontend => "frontend",
-        }
-    }
-}
-
-/// A way from one program to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// From the customers to the front-end.
-    Customers,
-    /// From the front-end to the order service.
-    FrontendToOrder,
-    /// From the front-end to the catalog.
-    FrontendToCatalog,
-    /// From the order service to the catalog.
-    OrderToCatalog,
-}
-
-impl Link {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Customers,
-        Self::FrontendToOrder,
-        Self::FrontendToCatalog,
-        Self::OrderToCatalog,
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Customers => "customers→frontend",
-            Self::FrontendToOrder => "frontend→order",
-            Self::FrontendToCatalog => "frontend→catalog",
-            Self::OrderToCatalog => "order→catalog",
-        }
-    }
 }
 
 /// A process, and how to start it again.

@@ -85,7 +85,7 @@ impl Fixture {
 
     fn follow(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.replay.follow(entry, &mut self.history);
+            self.replay.apply(entry, &mut self.history);
         }
     }
 
@@ -140,7 +140,7 @@ fn a_ledger_that_is_right_is_clean_with_other_peoples_orders_in_it() {
         shop.entry(5, Kind::Restocked, 5, 5, 0),
         shop.entry(6, Kind::Sold, -1, 4, 1),
     ]);
-    shop.replay.ends(item(), stock(4), Seq(6));
+    shop.replay.record_end(item(), stock(4), Seq(6));
     shop.follow(&entries);
     assert_eq!(
         (shop.replay.others(), shop.replay.restocked().next()),
@@ -158,7 +158,7 @@ fn a_sale_that_is_missing_or_different_or_sold_twice_is_found() {
     let mut another = fixture();
     another.sold(2, 0, 9);
     let entry = Entry {
-        order: None,
+        order: Some(OrderId::generate()),
         ..another.entry(2, Kind::Sold, -1, 9, 0)
     };
     another.follow(&[entry]);
@@ -230,7 +230,7 @@ fn stocks_prices_and_refusals_follow_from_the_entries_before() {
     for (entry, check) in cases {
         let mut shop = fixture();
         let entry = Entry {
-            order: None,
+            order: Some(OrderId::generate()),
             ..entry(&shop)
         };
         shop.follow(&[entry]);
@@ -265,19 +265,19 @@ fn who_was_answered_before_another_asked_stands_before_it() {
 #[test]
 fn the_shelf_at_the_end_is_what_the_ledger_makes_of_it() {
     let mut wrong = fixture();
-    wrong.replay.ends(item(), stock(9), Seq(1));
+    wrong.replay.record_end(item(), stock(9), Seq(1));
     assert_eq!(wrong.found(), ["stock_adds_up"]);
 
     let mut stale = fixture();
     let entry = Entry {
-        order: None,
+        order: Some(OrderId::generate()),
         ..stale.entry(2, Kind::Sold, -1, 9, 0)
     };
     stale.follow(&[entry]);
-    stale.replay.ends(item(), stock(10), Seq(1));
+    stale.replay.record_end(item(), stock(10), Seq(1));
     assert_eq!(stale.found(), ["reads_go_forward"]);
 
     let mut nowhere = fixture();
-    nowhere.replay.ends(item(), stock(9), Seq(5));
+    nowhere.replay.record_end(item(), stock(9), Seq(5));
     assert_eq!(nowhere.found(), ["stock_adds_up"]);
 }
