@@ -188,7 +188,7 @@ mod tests {
             ("colour = \"red\"", "line 1, column 1", "unknown field `colour`"),
             ("\ntheme = \"loud\"", "line 2, column 9", "unknown variant `loud`"),
             ("[keys]\nfly = \"f\"", "line 2, column 7", "\"fly\" is not a command"),
-            ("[keys]\nbuy = \"bb\"", "line 2, column 7", "is no key"),
+            ("[keys]\nbuy = \"bb\"", "line 2, column 7", "is not a key"),
             ("[keys]\nbuy = 3", "line 2, column 7", "a key like"),
             (
                 "[keys]\nbuy = \"x\"\ncopy = \"x\"",
