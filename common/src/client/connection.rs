@@ -132,19 +132,22 @@ impl OpenConnection {
     }
 }
 
-/// Polls a connection for as long as `future`, which waits for it, is pending.
+/// Polls a connection and `future`, which depends on it. The connection comes first, so that its end is noticed before it
+/// is used, and once more after `future`, so that what that sent is written at once.
 async fn drive<D: Future + Unpin, F: Future>(driver: &mut Option<D>, future: F) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|context| {
-        if let Poll::Ready(output) = future.as_mut().poll(context) {
-            return Poll::Ready(output);
+        for _ in 0..2 {
+            if let Some(running) = driver
+                && Pin::new(running).poll(context).is_ready()
+            {
+                *driver = None;
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(output);
+            }
         }
-        if let Some(running) = driver
-            && Pin::new(running).poll(context).is_ready()
-        {
-            *driver = None;
-        }
-        future.as_mut().poll(context)
+        Poll::Pending
     })
     .await
 }
