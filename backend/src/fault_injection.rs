@@ -1,7 +1,7 @@
-//! Ten ways to run a wrong shop, each one line away from the right one: what an auditor is tested with.
+//! Ten broken shops, each one line away from the right one, for testing auditors.
 //!
-//! Only in a build with the feature of this name, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
-//! says what is wrong; without it everything is right.
+//! Only in a build with the feature `fault-injection`, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
+//! selects the fault; without it the shop is right.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,33 +9,33 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::wire::{Decision, Outcome};
 use common::{Cost, Entry, Kind, Reason, Stock};
 
-/// What is wrong.
+/// A fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// Sales of one batch do not see each other.
     LostUpdate,
     /// Sales are acknowledged and never written.
     AcknowledgedBeforeDurable,
-    /// An order that comes again is carried out again.
+    /// A repeated order is done again.
     DoubleApply,
-    /// The front-end's memory does not follow the ledger.
+    /// The front-end's cache does not follow the ledger.
     StaleCache,
-    /// Some sales are told to be refused.
+    /// Some sales are reported as refused.
     RefusedThenSold,
-    /// The shopkeeper's changes are acknowledged and forgotten.
+    /// The shopkeeper's changes are acknowledged and lost.
     RestockLost,
     /// More is sold than there is.
     NegativeQuantity,
-    /// What is charged is not what stands on the shelf.
+    /// The price charged is not the price of the book.
     WrongPrice,
-    /// Some sales are acknowledged and forgotten.
+    /// Some sales are acknowledged and lost.
     MissingOrder,
-    /// The front-end hears the ledger out of order.
+    /// The front-end receives the ledger out of order.
     ReorderedFeed,
 }
 
 impl Fault {
-    fn of_environment() -> Option<Self> {
+    fn from_environment() -> Option<Self> {
         Some(match std::env::var("BOOKSTORE_FAULT").ok()?.as_str() {
             "lost-update" => Self::LostUpdate,
             "acknowledged-before-durable" => Self::AcknowledgedBeforeDurable,
@@ -52,29 +52,28 @@ impl Fault {
     }
 }
 
-/// Whether that is wrong here.
+/// Whether a fault is selected.
 pub(crate) fn is_active(fault: Fault) -> bool {
-    static CHOSEN: OnceLock<Option<Fault>> = OnceLock::new();
-    *CHOSEN.get_or_init(Fault::of_environment) == Some(fault)
+    static SELECTED: OnceLock<Option<Fault>> = OnceLock::new();
+    *SELECTED.get_or_init(Fault::from_environment) == Some(fault)
 }
 
-/// Every eighth time.
-fn now_and_then() -> bool {
+fn every_eighth_time() -> bool {
     static TIMES: AtomicU64 = AtomicU64::new(1);
     TIMES.fetch_add(1, Ordering::Relaxed).is_multiple_of(8)
 }
 
-/// The stock that a decision is based on; `durable` is what it was before the batch.
+/// The stock on which a decision is based; `durable` is the stock before the batch.
 pub(crate) fn stock_before(stock: Stock, durable: Stock) -> Stock {
     if is_active(Fault::LostUpdate) { durable } else { stock }
 }
 
-/// What is left when more is sold than there was.
+/// The stock after a sale of more than there was.
 pub(crate) fn oversell() -> Option<Stock> {
     is_active(Fault::NegativeQuantity).then_some(Stock::ZERO)
 }
 
-/// A cent more than it costs.
+/// Charges a cent too much.
 pub(crate) fn overcharge(entry: &mut Entry) {
     if is_active(Fault::WrongPrice) && entry.kind == Kind::Sold {
         let dearer = entry
@@ -84,23 +83,22 @@ pub(crate) fn overcharge(entry: &mut Entry) {
     }
 }
 
-/// The entries of a batch that are not forgotten.
+/// Loses an entry of a batch; only the last one, because losing another would leave a gap.
 pub(crate) fn drop_last_entry(mut entries: Vec<Entry>) -> Vec<Entry> {
-    // Only the last one can be left out without a gap.
-    let forgotten = |entry: &Entry| match entry.kind {
+    let is_lost = |entry: &Entry| match entry.kind {
         Kind::Restocked => is_active(Fault::RestockLost),
-        Kind::Sold => is_active(Fault::MissingOrder) && now_and_then(),
+        Kind::Sold => is_active(Fault::MissingOrder) && every_eighth_time(),
         _ => false,
     };
-    if entries.last().is_some_and(forgotten) {
+    if entries.last().is_some_and(is_lost) {
         entries.pop();
     }
     entries
 }
 
-/// What a customer is told of a sale.
+/// Reports a sale as refused.
 pub(crate) fn misreport(decision: Decision) -> Decision {
-    if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !now_and_then() {
+    if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !every_eighth_time() {
         return decision;
     }
     Decision {
@@ -112,11 +110,11 @@ pub(crate) fn misreport(decision: Decision) -> Decision {
     }
 }
 
-/// The entries as a front-end hears them.
+/// The entries as a front-end receives them.
 pub(crate) fn reorder_feed(entries: &[Entry]) -> Vec<Entry> {
-    let mut heard = entries.to_vec();
+    let mut received = entries.to_vec();
     if is_active(Fault::ReorderedFeed) {
-        heard.reverse();
+        received.reverse();
     }
-    heard
+    received
 }

@@ -176,7 +176,7 @@ impl Service {
 
     /// Becomes `Some(why)` when the catalog closed its store because of an error; `None` without a store.
     pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.catalog.as_ref().map(|catalog| catalog.ended())
+        self.catalog.as_ref().map(|catalog| catalog.store_closed())
     }
 
     /// Stops accepting, finishes requests within the grace period, writes a checkpoint.

@@ -86,7 +86,7 @@ impl AdminToken {
     }
 }
 
-/// What a catalog is opened with.
+/// Settings of a catalog.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CatalogSettings {
     /// The store.
@@ -103,7 +103,7 @@ pub struct CatalogSettings {
     pub token: AdminToken,
 }
 
-/// Where the neighbours of a service answer.
+/// The catalog that a service uses.
 #[derive(Debug, Clone, Args)]
 pub struct CatalogUrl {
     /// The catalog's address; of several, separated by commas, the first that is ready is used
@@ -119,7 +119,7 @@ pub struct CatalogUrl {
 /// How a service stops.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct Grace {
-    /// How long requests in hand may take after a stop, like 10s
+    /// How long open requests may take after a stop, like 10s
     #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace: Duration,
 }

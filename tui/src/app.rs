@@ -19,8 +19,12 @@ mod orders;
 mod overlay;
 mod reconcile;
 mod remote_data;
+mod replay;
+mod screen_handler;
+mod screens;
 mod search;
 mod services;
+mod shared;
 mod shop;
 mod state;
 mod stock_history;
@@ -37,7 +41,7 @@ pub use notices::{Notice, Notices, Severity};
 pub use orders::{OrderState, Orders, Purchase};
 pub use overlay::{Overlay, Picker};
 pub use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
-pub use services::{Route, Service, Services};
+pub use services::{Service, Services};
 pub use shop::{Column, Focus, Search, ShopScreen, Sort, Topic};
 pub use state::App;
 pub use stock_history::StockHistory;
@@ -53,37 +57,37 @@ pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
     app.now = message.now;
     // Drawing changes nothing on the screen; an event of the stream says itself whether it does.
     app.dirty |= !matches!(message.event, Event::FrameDrawn(_) | Event::Stream(_));
+    let elapsed = app.now.elapsed;
     match message.event {
-        Event::Started => app.started(),
+        Event::Started => return app.handle_started(),
         Event::ShopOpened {
             store_name,
             url,
             autopilot,
-        } => app.opened(&store_name, url, autopilot),
-        Event::Input(event) => app.input(event),
-        Event::Tick => app.tick(),
-        Event::FrameDrawn(layout) => {
-            app.layout = layout;
-            Vec::new()
+        } => app.handle_opened(&store_name, url, autopilot),
+        Event::Input(event) => return app.handle_input(event),
+        Event::Tick => return app.handle_tick(),
+        Event::FrameDrawn(layout) => app.layout = layout,
+        Event::Stream(event) => return app.handle_stream(event),
+        Event::JournalLoaded(result) => return app.handle_journal(result),
+        Event::TopicsLoaded(result) => return app.with_shop(|shop, shared| shop.handle_topics(result, shared)),
+        Event::PageLoaded { generation, result } => {
+            return app.with_shop(|shop, shared| shop.handle_page(generation, result, shared));
         }
-        Event::Stream(event) => app.live(event),
-        Event::JournalLoaded(result) => app.remembered(result),
-        Event::TopicsLoaded(result) => app.topics_arrived(result),
-        Event::PageLoaded { generation, result } => app.page_arrived(generation, result),
-        Event::BookLoaded { item, result } => app.book_arrived(item, result),
-        Event::BuyCompleted { order, result } => app.bought(order, result),
-        Event::BuyNotRecorded { order, reason } => app.not_recorded(order, &reason),
-        Event::OrderLoaded { order, result } => app.order_told(order, result),
-        Event::HealthLoaded(result) => app.health_arrived(result),
-        Event::MetricsLoaded(result) => app.metrics_arrived(result),
-        Event::AutopilotChanged(status) => {
-            app.autopilot.status = status;
-            Vec::new()
+        Event::BookLoaded { item, result } => app.handle_book(item, result),
+        Event::BuyCompleted { order, result } => {
+            return app.with_orders(|orders, shared| orders.handle_buy(order, result, shared));
         }
-        Event::StoreClosed(reason) => app.store_ended(&reason),
-        Event::Notice(text) => {
-            app.notify(Severity::Info, &text);
-            Vec::new()
+        Event::BuyNotRecorded { order, reason } => {
+            app.with_orders(|orders, shared| orders.handle_not_recorded(order, &reason, shared));
         }
+        Event::OrderLoaded { order, result } => {
+            return app.with_orders(|orders, shared| orders.handle_lookup(order, result, shared));
+        }
+        Event::HealthLoaded(result) => app.services.handle_health(result, elapsed),
+        Event::AutopilotChanged(status) => app.autopilot.status = status,
+        Event::StoreClosed(reason) => app.handle_store_closed(&reason),
+        Event::Notice(text) => app.notify(Severity::Info, &text),
     }
+    Vec::new()
 }

@@ -1,82 +1,82 @@
-//! The one list of what can be done. The hint row, the help and the palette all come from it, so they cannot disagree.
+//! The list of commands, which the hint row, the help and the palette all read.
 
 use crate::fuzzy::ranked;
 use crate::screen::Screen;
 
-/// Everything that a key, a click or the palette can do.
+/// A command, run by a key, a click or the palette.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Command {
-    /// To that screen.
+    /// Goes to a screen.
     Go(Screen),
-    /// One up.
+    /// Moves the selection up.
     Up,
-    /// One down.
+    /// Moves the selection down.
     Down,
-    /// To the pane on the left.
+    /// Moves the focus to the pane on the left.
     Left,
-    /// To the pane on the right.
+    /// Moves the focus to the pane on the right.
     Right,
-    /// To the first.
+    /// Selects the first entry.
     First,
-    /// To the last that is loaded.
+    /// Selects the last loaded entry.
     Last,
-    /// A page up.
+    /// Moves the selection one page up.
     PageUp,
-    /// A page down.
+    /// Moves the selection one page down.
     PageDown,
-    /// To the next pane.
+    /// Moves the focus to the next pane.
     NextPane,
-    /// To the pane before.
+    /// Moves the focus to the previous pane.
     PreviousPane,
-    /// Into what is selected.
+    /// Opens the selection.
     Open,
-    /// Out of it, or out of the topmost overlay.
+    /// Closes the topmost overlay or what is open.
     Close,
-    /// Back; from the first screen out of the shop.
+    /// Goes back; from the home screen exits the shop.
     Back,
-    /// Filters as one types.
+    /// Starts a search.
     Find,
-    /// The palette.
+    /// Opens the palette.
     Palette,
-    /// The help.
+    /// Opens the help.
     Help,
-    /// The buying dialog.
+    /// Opens the buying dialog.
     Buy,
-    /// Copies what is selected.
+    /// Copies the selection.
     Copy,
-    /// Reads the screen afresh.
+    /// Loads the screen again.
     Refresh,
-    /// Makes the connection anew at once.
+    /// Opens the connection again at once.
     Reconnect,
-    /// The log of messages.
+    /// Opens the log of messages.
     Log,
     /// Sorts by the next column.
     Sort,
-    /// Turns the order round.
+    /// Reverses the order of the rows.
     Reverse,
-    /// Holds the screen still.
+    /// Freezes the screen.
     Freeze,
-    /// A longer window in the charts.
+    /// Shows a longer time in the charts.
     Longer,
-    /// A shorter window in the charts.
+    /// Shows a shorter time in the charts.
     Shorter,
-    /// All that is known in the charts.
+    /// Shows the whole history in the charts.
     Whole,
-    /// A chart over the whole frame.
+    /// Shows a chart over the whole frame.
     Expand,
-    /// Starts the shoppers, or stops them.
+    /// Starts a run, or stops it.
     StartStop,
-    /// Lets the shoppers wait, or go on.
+    /// Pauses the run, or resumes it.
     Pause,
-    /// Fewer shoppers.
+    /// Removes shoppers.
     Fewer,
-    /// More shoppers.
+    /// Adds shoppers.
     More,
-    /// Draws every cell anew.
+    /// Draws every cell again.
     Redraw,
-    /// Hands the terminal back for a while.
+    /// Suspends the program.
     Suspend,
-    /// Leaves at once.
+    /// Exits at once.
     Quit,
 }
 
@@ -119,16 +119,16 @@ const OTHERS: [Command; 35] = [
     Command::Quit,
 ];
 
-/// What is said about a command.
+/// How a command is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandInfo {
-    /// The keys, as people write them.
+    /// The default keys, separated by spaces.
     pub keys: &'static str,
-    /// A word or two, for the hint row.
+    /// The label in the hint row.
     pub label: &'static str,
-    /// A sentence, for the help and the palette.
+    /// The sentence in the help and the palette.
     pub help: &'static str,
-    /// Its part of the help.
+    /// The section of the help.
     pub group: &'static str,
 }
 
@@ -148,7 +148,7 @@ impl Command {
         all
     };
 
-    /// What is said about it.
+    /// How the command is listed.
     pub fn info(self) -> CommandInfo {
         let info = |group, keys, label, help| CommandInfo {
             keys,
@@ -161,61 +161,56 @@ impl Command {
                 let screen = screen.info();
                 info("Screens", screen.key, screen.label, screen.help)
             }
-            Self::Up => info("Move", "↑ k", "up", "One up"),
-            Self::Down => info("Move", "↓ j", "down", "One down"),
-            Self::Left => info("Move", "← h", "left", "To the pane on the left"),
-            Self::Right => info("Move", "→ l", "right", "To the pane on the right"),
-            Self::First => info("Move", "g Home", "first", "To the first"),
-            Self::Last => info("Move", "G End", "last", "To the last that is loaded"),
-            Self::PageUp => info("Move", "PgUp", "page up", "A page up"),
-            Self::PageDown => info("Move", "PgDn", "page down", "A page down"),
-            Self::NextPane => info("Move", "Tab", "next pane", "To the next pane"),
-            Self::PreviousPane => info("Move", "S-Tab", "pane before", "To the pane before"),
-            Self::Open => info("Move", "Enter", "open", "Into what is selected"),
-            Self::Close => info("Move", "Esc", "close", "Out of the topmost overlay, or one pane back"),
+            Self::Up => info("Move", "↑ k", "up", "Move up"),
+            Self::Down => info("Move", "↓ j", "down", "Move down"),
+            Self::Left => info("Move", "← h", "left", "Focus the pane on the left"),
+            Self::Right => info("Move", "→ l", "right", "Focus the pane on the right"),
+            Self::First => info("Move", "g Home", "first", "Select the first entry"),
+            Self::Last => info("Move", "G End", "last", "Select the last loaded entry"),
+            Self::PageUp => info("Move", "PgUp", "page up", "Move one page up"),
+            Self::PageDown => info("Move", "PgDn", "page down", "Move one page down"),
+            Self::NextPane => info("Move", "Tab", "next pane", "Focus the next pane"),
+            Self::PreviousPane => info("Move", "S-Tab", "pane before", "Focus the previous pane"),
+            Self::Open => info("Move", "Enter", "open", "Open the selection"),
+            Self::Close => info("Move", "Esc", "close", "Close the topmost overlay, or go back one pane"),
             Self::Find => info("Find", "/", "find", "Filter as you type; finds books in the whole shop"),
             Self::Sort => info("Find", "o", "sort", "Sort by the next column"),
-            Self::Reverse => info("Find", "O", "reverse", "Turn the order round"),
+            Self::Reverse => info("Find", "O", "reverse", "Reverse the order"),
             Self::Palette => info("Find", ": ^P", "commands", "Find a command by its name"),
-            Self::Help => info("Find", "?", "help", "Event every key does"),
+            Self::Help => info("Find", "?", "help", "What every key does"),
             Self::Log => info("Find", "m", "messages", "The log of messages"),
             Self::Buy => info("Act", "b", "buy", "Buy the selected book"),
-            Self::Copy => info("Act", "y", "copy", "Copy what is selected to the clipboard"),
-            Self::Refresh => info("Act", "r", "refresh", "Read this screen afresh"),
+            Self::Copy => info("Act", "y", "copy", "Copy the selection to the clipboard"),
+            Self::Refresh => info("Act", "r", "refresh", "Load this screen again"),
             Self::Reconnect => info("Act", "R", "reconnect", "Connect again at once"),
-            Self::Freeze => info(
-                "Charts",
-                "Space",
-                "freeze",
-                "Hold the screen still, or let it move again",
-            ),
-            Self::Longer => info("Charts", "+", "longer", "Look further back"),
-            Self::Shorter => info("Charts", "-", "shorter", "Look less far back"),
-            Self::Whole => info("Charts", "a", "all", "Look back as far as is known"),
-            Self::Expand => info("Charts", "e", "expand", "A chart over the whole frame"),
-            Self::StartStop => info("Autopilot", "s", "start", "Let random shoppers in, or stop them"),
-            Self::Pause => info("Autopilot", "p", "pause", "Let the shoppers wait, or go on"),
-            Self::Fewer => info("Autopilot", "[", "fewer", "Fewer shoppers"),
-            Self::More => info("Autopilot", "]", "more", "More shoppers"),
-            Self::Back => info("Leave", "q", "back", "Back; from the first screen out of the shop"),
-            Self::Suspend => info("Leave", "^Z", "suspend", "Back to the shell for a while; `fg` returns"),
-            Self::Redraw => info("Leave", "^L", "redraw", "Draw the screen anew"),
-            Self::Quit => info("Leave", "^C", "quit", "Out of the shop, from anywhere"),
+            Self::Freeze => info("Charts", "Space", "freeze", "Freeze the screen, or unfreeze it"),
+            Self::Longer => info("Charts", "+", "longer", "Show a longer time"),
+            Self::Shorter => info("Charts", "-", "shorter", "Show a shorter time"),
+            Self::Whole => info("Charts", "a", "all", "Show the whole history"),
+            Self::Expand => info("Charts", "e", "expand", "Show the chart over the whole frame"),
+            Self::StartStop => info("Autopilot", "s", "start", "Start random shoppers, or stop them"),
+            Self::Pause => info("Autopilot", "p", "pause", "Pause the shoppers, or resume them"),
+            Self::Fewer => info("Autopilot", "[", "fewer", "Remove shoppers"),
+            Self::More => info("Autopilot", "]", "more", "Add shoppers"),
+            Self::Back => info("Leave", "q", "back", "Go back; from the first screen, quit"),
+            Self::Suspend => info("Leave", "^Z", "suspend", "Suspend the shop; `fg` resumes it"),
+            Self::Redraw => info("Leave", "^L", "redraw", "Draw the screen again"),
+            Self::Quit => info("Leave", "^C", "quit", "Quit at once, from anywhere"),
         }
     }
 
-    /// Its name in the configuration file.
+    /// The name in the configuration file.
     pub fn name(self) -> String {
         self.info().label.replace(' ', "-")
     }
 
-    /// Whether the palette offers it: what only moves is for keys.
+    /// Whether the palette lists it. It does not list movements.
     pub fn is_in_palette(self) -> bool {
         self.info().group != "Move" && self != Self::Palette
     }
 }
 
-/// The commands whose help matches a text, the best first; all of them without one.
+/// The commands that match a text, the best match first; all commands for an empty text.
 pub fn palette(text: &str) -> Vec<Command> {
     let commands = Command::ALL.into_iter().filter(|command| command.is_in_palette());
     if text.trim().is_empty() {
@@ -233,7 +228,7 @@ pub fn palette(text: &str) -> Vec<Command> {
     let (begun_too, named): (Vec<_>, Vec<_>) = named
         .into_iter()
         .partition(|command| command.info().label.starts_with(&wanted));
-    // Who types the beginning of a name means that name; a sentence comes last.
+    // A label that starts with the text is the best match, a sentence that contains it the last.
     [begun, begun_too, named, said].concat()
 }
 
@@ -243,7 +238,7 @@ mod tests {
     use std::collections::HashSet;
 
     #[test]
-    fn the_list_has_every_command_once_and_no_key_twice() {
+    fn every_command_is_listed_once_and_no_key_twice() {
         let commands: HashSet<_> = Command::ALL.into_iter().collect();
         assert_eq!(commands.len(), Command::ALL.len());
         let names: HashSet<_> = Command::ALL.iter().map(|command| command.name()).collect();
@@ -256,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_done_by_a_ctrl_chord_alone() {
+    fn every_command_has_a_key_without_ctrl_or_is_in_the_palette() {
         for command in Command::ALL {
             let keys = command.info().keys;
             let only_chords = keys.split(' ').all(|key| key.starts_with('^'));
@@ -265,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn the_palette_finds_a_command_by_what_it_does() {
+    fn the_palette_finds_a_command_by_its_help() {
         assert_eq!(palette("buy").first(), Some(&Command::Buy));
         assert_eq!(palette("receipts").first(), Some(&Command::Go(Screen::Orders)));
         assert!(palette("zzzz").is_empty());

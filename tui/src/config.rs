@@ -1,6 +1,5 @@
-//! The configuration file: `bookstore/config.toml` in the user's configuration folder. What it says counts where neither
-//! a flag nor a variable says otherwise. A word that is unknown is an error with its place, so that no wish is lost to a
-//! slip of the pen.
+//! The configuration file: `bookstore/config.toml` in the user's configuration folder. Flags and environment variables
+//! override it. Unknown fields and commands are errors with their line and column, so that no setting is lost to a typo.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,42 +14,46 @@ use crate::app::Command;
 use crate::keymap::{Chord, Keymap};
 use crate::theme::Theme;
 
-/// Why there is no configuration.
+/// Why the configuration cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The file is there and cannot be read.
-    #[error("the configuration {}: {error}", path.display())]
+    /// The file exists but cannot be read.
+    #[error("cannot read the configuration {}: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The system's word.
+        /// The operating system's error.
         error: io::Error,
     },
-    /// Something in the file is wrong.
-    #[error("the configuration {}: {why}", path.display())]
-    Wrong {
+    /// The file has an error.
+    #[error("the configuration {} is not valid: {why}", path.display())]
+    Invalid {
         /// The file.
         path: PathBuf,
-        /// What, and where: line and column, with the line itself.
+        /// The error with its line, column and text.
         why: String,
     },
 }
 
-/// What the file says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The settings of the file.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Address of the store to shop at.
+    /// Address of the store.
     pub url: Option<String>,
-    /// Colours of the screen.
+    /// The colour theme.
     pub theme: Option<Theme>,
-    /// Draw with plain ASCII only.
+    /// Draw with ASCII characters only.
     pub ascii: bool,
-    /// Nothing moves but what changes.
+    /// No animation.
     pub reduced_motion: bool,
-    /// Whether the mouse is used.
+    /// Whether the mouse is captured.
     pub mouse: bool,
-    /// Which key is which command.
+    /// The key bindings.
+    #[serde(skip)]
     pub keys: Keymap,
+    #[serde(rename = "keys")]
+    bindings: BTreeMap<String, Spanned<Chords>>,
 }
 
 impl Default for Config {
@@ -62,11 +65,12 @@ impl Default for Config {
             reduced_motion: false,
             mouse: true,
             keys: Keymap::default(),
+            bindings: BTreeMap::new(),
         }
     }
 }
 
-/// Reads the user's file; without one everything is as usual.
+/// Reads the user's file; without one the configuration is the default.
 ///
 /// # Errors
 /// See [`Error`].
@@ -76,28 +80,14 @@ pub fn read() -> Result<Config, Error> {
     };
     let path = folders.config_dir().join("bookstore").join("config.toml");
     match std::fs::read_to_string(&path) {
-        Ok(text) => parse(&text).map_err(|why| Error::Wrong { path, why }),
+        Ok(text) => parse(&text).map_err(|why| Error::Invalid { path, why }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Config::default()),
         Err(error) => Err(Error::Unreadable { path, error }),
     }
 }
 
-/// The file as it is written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Written {
-    url: Option<String>,
-    theme: Option<Theme>,
-    #[serde(default)]
-    ascii: bool,
-    #[serde(default)]
-    reduced_motion: bool,
-    mouse: Option<bool>,
-    #[serde(default)]
-    keys: BTreeMap<String, Spanned<Chords>>,
-}
-
 /// One key, or a list of keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Chords(Vec<Chord>);
 
 impl<'de> Deserialize<'de> for Chords {
@@ -118,36 +108,28 @@ impl<'de> Deserialize<'de> for Chords {
 }
 
 fn parse(text: &str) -> Result<Config, String> {
-    let written: Written = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
-    let mut wishes = Vec::new();
-    for (name, chords) in written.keys {
+    let mut config: Config = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+    let mut bindings = Vec::new();
+    for (name, chords) in std::mem::take(&mut config.bindings) {
         let at = chords.span().start;
         let Some(command) = Command::ALL.into_iter().find(|command| command.name() == name) else {
-            return Err(place(text, at, &unknown(&name)));
+            return Err(error_at(text, at, &unknown(&name)));
         };
-        wishes.push((at, (command, chords.into_inner().0)));
+        bindings.push((at, (command, chords.into_inner().0)));
     }
-    // In the order of the file, so that the later of two that contradict each other is the one that is shown.
-    wishes.sort_by_key(|(at, _)| *at);
-    let mut keys = Keymap::default();
-    for end in 1..=wishes.len() {
-        let so_far: Vec<_> = wishes.iter().take(end).map(|(_, wish)| wish.clone()).collect();
-        keys = Keymap::default();
-        let at = wishes.get(end - 1).map_or(0, |(at, _)| *at);
-        keys.rebind(&so_far).map_err(|why| place(text, at, &why))?;
+    // In file order, so that the error shows the later of two bindings that conflict.
+    bindings.sort_by_key(|(at, _)| *at);
+    let (positions, bindings): (Vec<_>, Vec<_>) = bindings.into_iter().unzip();
+    for (end, at) in (1..).zip(positions) {
+        config.keys = Keymap::default();
+        let so_far = bindings.get(..end).unwrap_or_default();
+        config.keys.rebind(so_far).map_err(|why| error_at(text, at, &why))?;
     }
-    Ok(Config {
-        url: written.url,
-        theme: written.theme,
-        ascii: written.ascii,
-        reduced_motion: written.reduced_motion,
-        mouse: written.mouse.unwrap_or(true),
-        keys,
-    })
+    Ok(config)
 }
 
 fn unknown(name: &str) -> String {
-    let mut why = format!("{name:?} is no command; expected one of");
+    let mut why = format!("{name:?} is not a command; expected one of");
     for command in Command::ALL {
         // Writing to a string cannot fail.
         let _ = write!(why, " {}", command.name());
@@ -155,8 +137,8 @@ fn unknown(name: &str) -> String {
     why
 }
 
-/// What is wrong, at which line and column of the text, with that line.
-fn place(text: &str, at: usize, why: &str) -> String {
+/// The error at a byte offset of the text, with its line and column, like an error of the parser.
+fn error_at(text: &str, at: usize, why: &str) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
@@ -170,12 +152,12 @@ mod tests {
     use crate::input::{Key, KeyEvent};
 
     #[test]
-    fn an_empty_file_changes_nothing() {
+    fn an_empty_file_is_the_default() {
         assert_eq!(parse(""), Ok(Config::default()));
     }
 
     #[test]
-    fn everything_can_be_said() {
+    fn every_setting_can_be_set() {
         let config = parse(
             r#"
             url = "http://127.0.0.1:8080"
@@ -201,11 +183,11 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
-        for (text, place, why) in [
+    fn an_error_names_its_line_and_column() {
+        for (text, position, why) in [
             ("colour = \"red\"", "line 1, column 1", "unknown field `colour`"),
             ("\ntheme = \"loud\"", "line 2, column 9", "unknown variant `loud`"),
-            ("[keys]\nfly = \"f\"", "line 2, column 7", "\"fly\" is no command"),
+            ("[keys]\nfly = \"f\"", "line 2, column 7", "\"fly\" is not a command"),
             ("[keys]\nbuy = \"bb\"", "line 2, column 7", "is no key"),
             ("[keys]\nbuy = 3", "line 2, column 7", "a key like"),
             (
@@ -216,8 +198,8 @@ mod tests {
             ("[keys]\nbuy = \"^C\"", "line 2, column 7", "^C is always for quit"),
             ("url = ", "line 1, column 7", ""),
         ] {
-            let said = parse(text).unwrap_err();
-            assert!(said.contains(place) && said.contains(why), "{text:?}: {said}");
+            let error = parse(text).unwrap_err();
+            assert!(error.contains(position) && error.contains(why), "{text:?}: {error}");
         }
     }
 }

@@ -5,50 +5,50 @@ use common::{ItemNumber, OrderId};
 use crate::command::Command;
 use crate::journal::{PlacedOrder, Record};
 
-/// Something to be done outside of the program's state.
+/// An effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
     /// Exit the program.
     Exit(ExitReason),
-    /// Hand the terminal back and stop until the shell continues the program.
+    /// Restore the terminal and stop until the shell continues the program.
     Suspend,
-    /// Let the autopilot's screen run one of its commands.
+    /// Run a command of the autopilot's view.
     AutopilotCommand(Command),
-    /// Draw every cell anew.
+    /// Draw every cell again.
     Redraw,
     /// Put a text on the terminal's clipboard.
     Copy(String),
-    /// Read the orders that earlier sessions left.
+    /// Open the journal and read the orders of earlier sessions.
     LoadJournal,
-    /// Ask for the topics.
+    /// Request the topics.
     LoadTopics,
-    /// Ask for a page of books.
+    /// Request a page of books. It replaces an older request of the same kind.
     LoadPage {
-        /// Which listing asks; a newer page of the same listing replaces an older one on its way.
+        /// The number of the listing that asks.
         generation: u64,
-        /// Which of the listings it is.
-        listing: ListingKind,
-        /// What is searched.
+        /// The kind of the listing.
+        kind: ListingKind,
+        /// The books that are wanted.
         query: Query,
-        /// Where the last page ended.
+        /// The cursor of the page; `None` for the first one.
         after: Option<String>,
     },
-    /// Ask for one book.
+    /// Request one book.
     LoadBook(ItemNumber),
-    /// Send an order. Unless it is `again`, it is written down first, and not sent if that fails.
+    /// Send an order. It is recorded in the journal first, and not sent if that fails.
     Buy {
         /// The order.
         placed: PlacedOrder,
-        /// Whether it is written down already.
+        /// Whether it was sent before, and so recorded already.
         resend: bool,
     },
-    /// Ask what became of an order. Never sends it.
+    /// Look up an order; never sends it.
     FindOrder(OrderId),
-    /// Write down how an order ended.
+    /// Record the outcome of an order in the journal.
     AppendJournal(Record),
-    /// Ask whether the front-end is ready, and what it counts.
+    /// Request the health of the services.
     LoadServices,
-    /// Make the connection of the events anew.
+    /// Open the event stream's connection again at once.
     Reconnect,
 }
 
@@ -65,12 +65,12 @@ pub enum ExitReason {
     Completed,
 }
 
-/// The two listings that fill independently.
+/// The two listings, which load independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ListingKind {
-    /// The topic on the shelf.
+    /// The selected topic.
     Topic,
-    /// What was found in the whole shop.
+    /// The search in the whole shop.
     Search,
 }
 
@@ -79,6 +79,6 @@ pub enum ListingKind {
 pub enum Query {
     /// The books of a topic.
     Topic(String),
-    /// The books whose words begin like these.
+    /// The books with words that start with these.
     Words(String),
 }

@@ -1,15 +1,15 @@
-//! Input as the shop understands it, whatever it came from: a terminal today, another transport later.
+//! Input events, independent of the transport that delivers them.
 
-/// Something the person at the screen did.
+/// An input event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InputEvent {
-    /// A key went down.
+    /// A key was pressed.
     Key(KeyEvent),
-    /// The mouse did something.
+    /// The mouse was clicked, or its wheel turned.
     Mouse(MouseEvent),
     /// Text was pasted in one piece.
     Paste(String),
-    /// The screen has another size now, in cells.
+    /// The terminal has a new size, in cells.
     Resized {
         /// Its width.
         columns: u16,
@@ -21,13 +21,13 @@ pub enum InputEvent {
 /// One key press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyEvent {
-    /// Which key.
+    /// The key.
     pub key: Key,
     /// With Ctrl held.
     pub ctrl: bool,
     /// With Alt held.
     pub alt: bool,
-    /// Whether the terminal says that the key is being held down. Most terminals never say so.
+    /// Whether the terminal reports that the key is held down. Most terminals never do.
     pub repeat: bool,
 }
 
@@ -51,10 +51,10 @@ impl KeyEvent {
     }
 }
 
-/// The keys that mean something here.
+/// The keys that the shop uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Key {
-    /// A letter, digit or sign, as it was typed.
+    /// A character.
     Char(char),
     /// Enter or Return.
     Enter,
@@ -86,30 +86,30 @@ pub enum Key {
     PageDown,
 }
 
-/// What the mouse did, and where.
+/// An action of the mouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MouseEvent {
     /// The cell's column, from 0.
     pub column: u16,
     /// The cell's row, from 0.
     pub row: u16,
-    /// What it did.
+    /// The action.
     pub action: MouseAction,
 }
 
-/// What a mouse can do here.
+/// The actions of a mouse that the shop uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MouseAction {
-    /// The left button went down.
+    /// The left button was pressed.
     Click,
-    /// The wheel turned away from the person.
+    /// The wheel turned up.
     WheelUp,
-    /// The wheel turned towards the person.
+    /// The wheel turned down.
     WheelDown,
 }
 
 impl InputEvent {
-    /// Takes what crossterm read; nothing where it means nothing here.
+    /// Converts an event of crossterm; `None` if the shop does not use it.
     pub fn from_crossterm(event: crossterm::event::Event) -> Option<Self> {
         use crossterm::event::{Event as Raw, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
         match event {
@@ -168,13 +168,13 @@ mod tests {
     use crossterm::event::{Event as Raw, KeyCode, KeyEvent as RawKey, KeyEventKind, KeyModifiers};
 
     #[test]
-    fn a_key_that_goes_up_is_no_press() {
+    fn releasing_a_key_is_no_event() {
         let released = RawKey::new_with_kind(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Release);
         assert_eq!(InputEvent::from_crossterm(Raw::Key(released)), None);
     }
 
     #[test]
-    fn a_held_key_is_told_apart_where_the_terminal_tells() {
+    fn a_repeated_key_is_marked() {
         let held = RawKey::new_with_kind(KeyCode::Char('y'), KeyModifiers::NONE, KeyEventKind::Repeat);
         let Some(InputEvent::Key(key)) = InputEvent::from_crossterm(Raw::Key(held)) else {
             panic!("no key")

@@ -1,7 +1,7 @@
-//! The orders of this person, in a file of their data folder: one line a step, appended and synced. An order is on disk
-//! before its request leaves, so that no crash makes the shop forget what it asked for.
+//! The journal of this user's orders: one JSON record per line, appended and synced. An order is recorded before its
+//! request is sent, so that a crash does not lose it.
 //!
-//! It blocks; callers run it on a thread of their own.
+//! Calls block; run them on a blocking thread.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -12,18 +12,18 @@ use common::wire::Receipt;
 use common::{Cost, Deadline, ItemNumber, OrderId, Quantity, Stock, StoreId, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How much of an old journal is read at the start, in bytes; older orders stay in the file.
+/// How much of the end of a journal is read, in bytes; older orders stay in the file.
 const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// One step of an order.
+/// One record of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
 pub enum Record {
-    /// It is about to be sent.
+    /// The order is about to be sent.
     Placed(PlacedOrder),
-    /// It was decided.
+    /// The shop decided it.
     Settled {
-        /// The proof.
+        /// The receipt.
         receipt: Receipt,
     },
     /// It ended without a receipt.
@@ -33,23 +33,23 @@ pub enum Record {
 /// An order as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlacedOrder {
-    /// Its id, which is its idempotency key.
+    /// The id, which is the idempotency key.
     pub order: OrderId,
     /// The book.
     pub item: ItemNumber,
-    /// The book's title then.
+    /// The book's title when it was confirmed.
     pub title: String,
-    /// Copies.
+    /// The number of copies.
     pub quantity: Quantity,
-    /// What one copy cost then.
+    /// The cost of one copy when it was confirmed.
     pub cost: Cost,
     /// When it was confirmed.
     pub at: Timestamp,
-    /// The last moment at which it may happen.
+    /// The shop does not decide it after this time.
     pub deadline: Deadline,
-    /// Where it was sent.
+    /// The shop's address.
     pub shop: String,
-    /// The store it was meant for, where that was known.
+    /// The id of the store, if it was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub store: Option<StoreId>,
 }
@@ -59,48 +59,48 @@ pub struct PlacedOrder {
 pub struct Closed {
     /// Its id.
     pub order: OrderId,
-    /// How.
+    /// The reason.
     pub reason: CloseReason,
-    /// In a sentence.
+    /// The reason in words.
     pub detail: String,
-    /// What was on the shelf, where it was sold out.
+    /// The copies that were left, if it was sold out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stock: Option<Stock>,
-    /// When this was learnt.
+    /// When it was closed.
     pub at: Timestamp,
 }
 
-/// The ends that have no receipt.
+/// Why an order ended without a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CloseReason {
-    /// The shelf held too few copies.
+    /// Too few copies were left.
     SoldOut,
     /// It was refused for another reason.
     Refused,
-    /// It never happened.
+    /// It was never placed.
     NotPlaced,
 }
 
-/// What an earlier session left.
+/// The records of earlier sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JournalContents {
-    /// The steps, oldest first.
+    /// The records, oldest first.
     pub records: Vec<Record>,
-    /// Lines that made no sense: the tail that a crash tore, mostly.
+    /// The number of lines that cannot be parsed, such as a tail torn by a crash.
     pub skipped: usize,
 }
 
-/// Why the journal could not be used.
+/// The journal cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {doing} {}: {source}", path.display())]
+#[error("cannot {action} {}: {source}", path.display())]
 pub struct Error {
-    doing: &'static str,
+    action: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
-/// The open file.
+/// An open journal.
 #[derive(Debug)]
 pub struct Journal {
     path: PathBuf,
@@ -110,25 +110,25 @@ pub struct Journal {
 #[derive(Debug)]
 struct Inner {
     file: File,
-    /// Whether the last line in the file may lack its end.
+    /// Whether the file may end in a torn line.
     torn: bool,
 }
 
 impl Journal {
-    /// Opens the journal of a data folder, which is made where it is missing, and reads what is in it.
+    /// Opens the journal in a data folder and reads it; creates what is missing.
     ///
     /// # Errors
-    /// [`Error`] when the system refuses.
+    /// [`Error`] if the system refuses.
     pub fn open(folder: &Path) -> Result<(Self, JournalContents), Error> {
         let path = folder.join("orders.jsonl");
-        fs::create_dir_all(folder).map_err(error("make", folder))?;
+        fs::create_dir_all(folder).map_err(error("create", folder))?;
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let mut file = options.open(&path).map_err(error("open", &path))?;
         let text = read_tail(&mut file).map_err(error("read", &path))?;
-        // The folder's entry must be as durable as the first order in the file.
+        // The new file's name must be as durable as its first record.
         #[cfg(unix)]
         File::open(folder)
             .and_then(|folder| folder.sync_all())
@@ -150,20 +150,20 @@ impl Journal {
         ))
     }
 
-    /// Appends a line; it is durable on return.
+    /// Appends a record; it is durable on return.
     ///
     /// # Errors
-    /// [`Error`] when the system refuses; the line may then be there in part, and counts as not written.
-    pub fn append(&self, line: &Record) -> Result<(), Error> {
+    /// [`Error`] if the system refuses. A part of the record may then be in the file; the next start skips it.
+    pub fn append(&self, record: &Record) -> Result<(), Error> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = Vec::new();
         if inner.torn {
             text.push(b'\n');
         }
-        serde_json::to_writer(&mut text, line).map_err(|source| error("write to", &self.path)(source.into()))?;
+        serde_json::to_writer(&mut text, record).map_err(|source| error("write to", &self.path)(source.into()))?;
         text.push(b'\n');
         inner.torn = true;
-        // One write, so that two shops with the same folder do not mix their lines.
+        // One write, so that two programs with the same folder do not mix their records.
         inner.file.write_all(&text).map_err(error("write to", &self.path))?;
         inner.torn = false;
         inner.file.sync_all().map_err(error("sync", &self.path))
@@ -177,7 +177,7 @@ fn read_tail(file: &mut File) -> io::Result<String> {
     let mut bytes = Vec::new();
     file.take(READ_BYTES_MAX).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
-    // The first line of a tail is half a line.
+    // The first line of a tail is incomplete.
     let whole = if start == 0 {
         0
     } else {
@@ -186,9 +186,9 @@ fn read_tail(file: &mut File) -> io::Result<String> {
     Ok(text.get(whole..).unwrap_or_default().to_owned())
 }
 
-fn error(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
     move |source| Error {
-        doing,
+        action,
         path: path.to_owned(),
         source,
     }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_there_after_a_restart() {
+    fn records_are_read_back_after_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let (journal, contents) = Journal::open(folder.path()).unwrap();
         assert_eq!(contents, JournalContents::default());
@@ -248,7 +248,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn nobody_else_can_read_what_somebody_bought() {
+    fn the_journal_is_private_to_its_user() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         Journal::open(folder.path()).unwrap();

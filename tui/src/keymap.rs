@@ -1,5 +1,5 @@
-//! Which key is which command, where no text is typed and no overlay has keys of its own. The list of commands says it;
-//! the configuration file may say otherwise.
+//! The keys of every command: the defaults from the list of commands, changed by the configuration file. Text input and
+//! overlays have keys of their own.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 use crate::command::Command;
 use crate::input::{Key, KeyEvent};
 
-/// Keys with names rather than signs: how the help writes them, and the other words that the configuration file may use.
+/// Keys with names: as the help writes them, and other names that the configuration file may use.
 const NAMED: [(Key, &str, &[&str]); 15] = [
     (Key::Up, "↑", &["Up"]),
     (Key::Down, "↓", &["Down"]),
@@ -40,7 +40,7 @@ impl Chord {
         ctrl: true,
     };
 
-    /// What these always do, so that nobody locks themselves in.
+    /// The fixed command of a key, so that every configuration leaves a way out.
     fn fixed(self) -> Option<Command> {
         match (self.key, self.ctrl) {
             _ if self == Self::QUIT => Some(Command::Quit),
@@ -76,7 +76,7 @@ impl FromStr for Chord {
                 ctrl,
             }),
             _ => Err(format!(
-                "{text:?} is no key; expected one sign like \"b\", a name like \"PgUp\", \"Space\" or \"S-Tab\", or Ctrl \
+                "{text:?} is not a key; expected one character like \"b\", a name like \"PgUp\", \"Space\" or \"S-Tab\", or Ctrl \
                  and a letter like \"^P\""
             )),
         }
@@ -95,7 +95,7 @@ impl fmt::Display for Chord {
     }
 }
 
-/// Which key is which command.
+/// The keys of every command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Keymap {
     commands: HashMap<Chord, Command>,
@@ -124,23 +124,23 @@ impl Keymap {
         }
         let chord = |key| Chord { key, ctrl: event.ctrl };
         let found = self.commands.get(&chord(event.key)).copied();
-        // The unshifted plus, on many keyboards.
+        // On many keyboards "+" is a shifted "=".
         let plus = (event.key == Key::Char('=')).then(|| chord(Key::Char('+')));
         found.or_else(|| plus.and_then(|plus| self.commands.get(&plus)).copied())
     }
 
-    /// The keys of a command as people write them, with blanks between; empty where it has none.
+    /// The keys of a command as the help writes them, separated by spaces; empty if it has none.
     pub fn keys(&self, command: Command) -> &str {
         self.names.get(&command).map_or("", String::as_str)
     }
 
-    /// Gives commands other keys than they had; a key that another command had is taken from that one.
+    /// Replaces the keys of commands. A key that another command had is taken from it.
     ///
     /// # Errors
-    /// What is wrong with the wish: a key for two commands, or one that cannot be given away.
-    pub fn rebind(&mut self, wishes: &[(Command, Vec<Chord>)]) -> Result<(), String> {
+    /// The reason in words: one key for two commands, or a fixed key.
+    pub fn rebind(&mut self, bindings: &[(Command, Vec<Chord>)]) -> Result<(), String> {
         let mut taken: HashMap<Chord, Command> = HashMap::new();
-        for (command, chords) in wishes {
+        for (command, chords) in bindings {
             for chord in chords {
                 if let Some(other) = taken.insert(*chord, *command).filter(|other| other != command) {
                     return Err(format!("{chord} is for {} and for {}", other.name(), command.name()));
@@ -154,15 +154,15 @@ impl Keymap {
                 }
             }
         }
-        for (command, _) in wishes {
+        for (command, _) in bindings {
             self.commands
                 .retain(|chord, owner| owner != command || chord.fixed() == Some(*command));
         }
-        for (command, chords) in wishes {
+        for (command, chords) in bindings {
             self.bind(*command, chords.clone());
         }
         for command in Command::ALL {
-            self.rename(command);
+            self.update_name(command);
         }
         Ok(())
     }
@@ -172,8 +172,8 @@ impl Keymap {
         self.commands.extend(chords.into_iter().map(|chord| (chord, command)));
     }
 
-    /// Writes down the keys that a command still has, in the order in which it got them.
-    fn rename(&mut self, command: Command) {
+    /// Updates the names of the keys that a command still has, in the order in which it got them.
+    fn update_name(&mut self, command: Command) {
         let old: Vec<Chord> = self
             .keys(command)
             .split(' ')
@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn the_keys_that_the_help_names_are_the_keys_that_work() {
+    fn the_keys_in_the_help_are_the_keys_that_work() {
         let keymap = Keymap::default();
         for wanted in Command::ALL {
             assert_eq!(keymap.keys(wanted), wanted.info().keys);
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn another_key_replaces_the_usual_ones_and_is_taken_from_who_had_it() {
+    fn a_new_key_replaces_the_default_and_is_taken_from_its_command() {
         let mut keymap = Keymap::default();
         keymap
             .rebind(&[(Command::Buy, vec![chord("y"), chord("Ctrl-b")])])
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn two_commands_can_change_keys() {
+    fn two_commands_can_swap_keys() {
         let mut keymap = Keymap::default();
         keymap
             .rebind(&[(Command::Buy, vec![chord("y")]), (Command::Copy, vec![chord("b")])])
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_can_lock_themselves_in() {
+    fn fixed_keys_cannot_be_rebound() {
         let mut keymap = Keymap::default();
         assert!(keymap.rebind(&[(Command::Buy, vec![chord("^C")])]).is_err());
         assert!(keymap.rebind(&[(Command::Buy, vec![chord("Esc")])]).is_err());
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_said() {
+    fn invalid_keys_are_refused() {
         for name in ["", "bb", "^", "^1x", "F13", "Ctrl-", "\n"] {
             let parsed = name.parse::<Chord>();
             assert!(parsed.is_err() || name == "^", "{name:?} was taken");

@@ -48,9 +48,9 @@ pub enum LocalStore {
     },
     /// Opened by another process.
     Found {
-        /// Where that one answers.
+        /// The address that process published.
         shop: RunningShop,
-        /// The store.
+        /// The store's address.
         store: String,
     },
 }

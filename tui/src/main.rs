@@ -1,4 +1,4 @@
-//! The executable: reads the command line, runs it, ends with the code the contract names.
+//! The executable: parses the command line, runs it, and exits with the code of the contract.
 
 use std::process::ExitCode;
 

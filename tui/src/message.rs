@@ -1,4 +1,4 @@
-//! Everything that can happen to the shop, each with the moment at which it happened.
+//! Events, each with the time at which it happened: the input of [`crate::app::update`].
 
 use std::time::Duration;
 
@@ -11,125 +11,123 @@ use crate::app::layout::FrameLayout;
 use crate::input::InputEvent;
 use crate::journal;
 
-/// A moment: on the clock that never jumps, for waiting, and on the wall, for showing.
+/// A time, by the monotonic clock and by the wall clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Since the program began.
+    /// The time since the program started.
     pub elapsed: Duration,
-    /// By the system's clock.
+    /// The wall-clock time.
     pub wall: Timestamp,
 }
 
-/// Something happened.
+/// An event and its time.
 #[derive(Debug)]
 pub struct Message {
-    /// When.
+    /// When it happened.
     pub now: Now,
-    /// Event.
+    /// The event.
     pub event: Event,
 }
 
-/// What happened.
+/// An event.
 #[derive(Debug)]
 pub enum Event {
-    /// The first frame stands; the world may be asked now.
+    /// The first frame is drawn; requests may be sent now.
     Started,
     /// The store is open.
     ShopOpened {
-        /// What to call it.
+        /// The store's name in the header.
         store_name: String,
         /// The shop's address.
         url: String,
         /// Whether the autopilot can be used, or why not.
         autopilot: Result<(), String>,
     },
-    /// The person did something.
+    /// The user pressed a key, used the mouse, pasted, or resized the terminal.
     Input(InputEvent),
-    /// The moment has come that [`crate::app::App::wake_at`] asked for.
+    /// The time that [`crate::app::App::next_wake`] asked for has come.
     Tick,
-    /// A frame was drawn; this is where things stand in it.
+    /// A frame was drawn.
     FrameDrawn(FrameLayout),
-    /// StreamEvent of the event stream.
+    /// An event of the shop's event stream.
     Stream(StreamEvent),
-    /// The orders on disk were read, or could not be.
+    /// An answer to [`crate::effect::Effect::LoadJournal`].
     JournalLoaded(Result<journal::JournalContents, String>),
     /// An answer to [`crate::effect::Effect::LoadTopics`].
     TopicsLoaded(Result<Topics, Error>),
     /// An answer to [`crate::effect::Effect::LoadPage`].
     PageLoaded {
-        /// Which listing asked.
+        /// The number of the listing that asked.
         generation: u64,
-        /// The books, and the `seq` they were read at where the answer says so.
+        /// The books, and the `seq` they were read at, if the answer names it.
         result: Result<(BookPage, Option<Seq>), Error>,
     },
     /// An answer to [`crate::effect::Effect::LoadBook`].
     BookLoaded {
-        /// Which book was asked for.
+        /// The item number that was asked for.
         item: ItemNumber,
         /// The book.
         result: Result<Book, Error>,
     },
     /// An answer to [`crate::effect::Effect::Buy`].
     BuyCompleted {
-        /// Which order.
+        /// The order's id.
         order: OrderId,
         /// Its receipt.
         result: Result<Receipt, Error>,
     },
-    /// The order could not be written down, so it was not sent.
+    /// The order could not be recorded in the journal, so it was not sent.
     BuyNotRecorded {
-        /// Which order.
+        /// The order's id.
         order: OrderId,
-        /// What the disk said.
+        /// The journal's error.
         reason: String,
     },
     /// An answer to [`crate::effect::Effect::FindOrder`].
     OrderLoaded {
-        /// Which order.
+        /// The order's id.
         order: OrderId,
         /// Its receipt.
         result: Result<Receipt, Error>,
     },
-    /// Whether the front-end is ready.
+    /// The health of the front-end and the services behind it.
     HealthLoaded(Result<Health, Error>),
-    /// What the front-end counts, in the text format of Prometheus.
-    MetricsLoaded(Result<String, Error>),
-    /// The autopilot does something else now.
+    /// The state of the autopilot's run has changed.
     AutopilotChanged(RunStatus),
-    /// The shop's own store closed for good.
+    /// The local store is closed for good.
     StoreClosed(String),
-    /// Something to tell the person.
+    /// A notice for the user.
     Notice(String),
 }
 
-/// What the screen is told.
+/// An event of the shop's event stream, or of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamEvent {
-    /// A connection is being made; the first attempt after a good connection is number 1.
+    /// A connection is being opened. Attempts count from 1 after a connection that worked.
     Connecting {
-        /// Which attempt.
+        /// The number of the attempt.
         attempt: u32,
     },
-    /// It stands.
+    /// The connection is open.
     Connected {
-        /// Whose ledger it is, and where that stands.
+        /// The store, and the last entry of its ledger.
         hello: Hello,
-        /// Whether everything since the last event follows; else only what comes from now on.
+        /// Whether every event since the last one follows; otherwise only those from now on.
         resumed: bool,
     },
-    /// A stock moved.
+    /// The stock of a book changed.
     StockChanged(StockEvent),
-    /// Everything must be read afresh.
+    /// Events were skipped; everything must be loaded again.
     Resync(Seq),
-    /// Whether the front-end has its catalog.
+    /// Whether the front-end is connected to its catalog.
     Upstream(bool),
-    /// It broke, or was not made.
+    /// The connection was lost, or was not made.
     Disconnected {
-        /// The attempt that comes next.
+        /// The number of the next attempt.
         attempt: u32,
-        /// How long until then.
+        /// The delay before the next attempt.
         retry_in: Duration,
-        /// What happened.
+        /// An event.
         reason: String,
     },
 }

@@ -1,5 +1,5 @@
-//! The loop: takes in everything that happened, changes the state, draws once. At most thirty frames a second, none
-//! without a change, and nothing here ever waits for the network.
+//! The event loop: applies every event that has arrived, then draws once. It draws at most 30 frames per second and none
+//! without a change, and it never waits for the network.
 
 mod effects;
 mod session;
@@ -24,50 +24,50 @@ use crate::keymap::Keymap;
 use crate::terminal::{Signals, TerminalBackend, TerminalGuard, gone, is_gone};
 use crate::theme::{Appearance, Theme};
 use crate::ui::ScreenView;
-use effects::Runner;
+use effects::EffectRunner;
 use session::Session;
 
-/// How many messages wait at most for the loop; who sends more waits.
-const MESSAGES_MAX: usize = 4_096;
-/// What the header calls a store that is not open yet.
+/// The most events that wait for the loop; a full queue makes its senders wait.
+const QUEUED_EVENTS_MAX: usize = 4_096;
+/// The name in the header until the store is open.
 const NOT_OPEN: &str = "opening the store";
 
-/// A shop that is open.
+/// An open shop.
 pub struct Opened {
-    /// The shop.
+    /// The client of the shop.
     pub shop: ShopClient,
     /// What the header calls the store.
     pub store_name: String,
-    /// Says when the shop's own store closed for good, and why; the shop stays usable for reading.
+    /// The reason once the local store is closed for good; the shop stays usable for reading.
     pub store_closed: Option<watch::Receiver<Option<String>>>,
-    /// What is told first.
+    /// Notices to show first.
     pub notices: Vec<String>,
-    /// The autopilot's screen, where there is one.
+    /// The autopilot's view, if this shop has one.
     pub autopilot: Option<Box<dyn ScreenView + Send>>,
 }
 
 /// A shop that is being opened.
 pub type Opening = BoxFuture<'static, Result<Opened, connect::Error>>;
 
-/// How the shop is opened.
+/// How to open the shop.
 pub struct Options {
-    /// Brings the shop. A store may take a while to open: the screen stands meanwhile.
+    /// Opens the shop. The screen is usable while a store takes its time to open.
     pub opening: Opening,
-    /// The colours.
+    /// The color theme.
     pub theme: Theme,
-    /// Plain ASCII signs only.
+    /// Whether only ASCII characters are drawn.
     pub ascii: bool,
-    /// Nothing blinks or turns.
+    /// Whether nothing may spin or blink.
     pub reduced_motion: bool,
     /// Whether the mouse is used.
     pub mouse: bool,
-    /// Where the orders are kept.
+    /// The folder of the journal of orders.
     pub data_folder: PathBuf,
     /// The first screen.
     pub screen: Screen,
-    /// Which key is which command.
+    /// The keys of every command.
     pub keymap: Keymap,
-    /// Leaves the shop when it is done.
+    /// Exits the shop when it completes.
     pub exit_when: Option<BoxFuture<'static, ()>>,
 }
 
@@ -98,44 +98,44 @@ impl Opened {
     }
 }
 
-/// Why the shop ended other than by being left.
+/// Why the shop ended other than by an exit.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The terminal failed, or is none.
+    /// The terminal failed, or standard output is not a terminal.
     #[error("the terminal failed: {0}")]
     Terminal(#[from] io::Error),
     /// The shop did not open.
     #[error(transparent)]
     Connect(#[from] connect::Error),
-    /// A part of the program panicked; what it said stands above.
-    #[error("the shop had to close because of a fault in it")]
+    /// A task panicked; its message is above.
+    #[error("the shop closed because of an internal error; the message above names it")]
     Panicked,
 }
 
-/// Opens the shop on this process's terminal; returns when it is left.
+/// Opens the shop on this process's terminal; returns at its exit.
 ///
 /// # Errors
 /// See [`Error`].
 pub async fn run(options: Options) -> Result<ExitReason, Error> {
-    match run_here(options).await {
-        // What failed is only how it was noticed first.
+    match run_on_terminal(options).await {
+        // A terminal that hung up is often noticed by a failed read or write first.
         Err(Error::Terminal(error)) if is_gone(&error) => Ok(ExitReason::HungUp),
-        ended => ended,
+        result => result,
     }
 }
 
-async fn run_here(options: Options) -> Result<ExitReason, Error> {
-    // Before the terminal is taken: a signal must not end the program while it is ours.
+async fn run_on_terminal(options: Options) -> Result<ExitReason, Error> {
+    // Before raw mode: a signal that ends the program would leave the terminal in it.
     let signals = Signals::new()?;
     let terminal = TerminalGuard::acquire(options.mouse)?;
-    let (typed, input) = mpsc::channel(MESSAGES_MAX);
-    let reader = tokio::spawn(read_keys(typed));
-    let ended = visit(terminal, input, options, signals).await;
+    let (sender, input) = mpsc::channel(QUEUED_EVENTS_MAX);
+    let reader = tokio::spawn(read_input(sender));
+    let result = run_session(terminal, input, options, signals).await;
     reader.abort();
-    ended
+    result
 }
 
-/// Opens the shop on any terminal with any input; returns when it is left or the input ends.
+/// Opens the shop on any terminal backend with any input; returns at its exit or when the input ends.
 ///
 /// # Errors
 /// See [`Error`].
@@ -144,19 +144,19 @@ pub async fn serve<S: TerminalBackend>(
     input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
 ) -> Result<ExitReason, Error> {
-    visit(terminal, input, options, Signals::new()?).await
+    run_session(terminal, input, options, Signals::new()?).await
 }
 
-/// Reads the terminal until it is gone, in a task of its own: the library's stream wakes only whoever polled it first, so
-/// nobody else may poll it.
-async fn read_keys(typed: mpsc::Sender<io::Result<InputEvent>>) {
-    // The stream panics where the terminal cannot be read any more; asked this way, the library says so.
+/// Reads the terminal until it is gone. Only this task may poll the library's stream, because the stream wakes only its
+/// first poller.
+async fn read_input(sender: mpsc::Sender<io::Result<InputEvent>>) {
+    // The stream panics if the terminal cannot be read; this call returns the error instead.
     if let Err(error) = crossterm::event::poll(Duration::ZERO) {
-        let _ = typed.send(Err(error)).await;
+        let _ = sender.send(Err(error)).await;
         return;
     }
     let mut events = EventStream::new();
-    // At the end of its input the stream never wakes anybody, and looks for more as fast as it can.
+    // The stream does not report the end of its input; it spins instead.
     let mut gone = pin!(gone());
     loop {
         let event = tokio::select! {
@@ -169,22 +169,22 @@ async fn read_keys(typed: mpsc::Sender<io::Result<InputEvent>>) {
             None => return,
         };
         if let Some(event) = event
-            && typed.send(event).await.is_err()
+            && sender.send(event).await.is_err()
         {
             return;
         }
     }
 }
 
-async fn visit<S: TerminalBackend>(
+async fn run_session<S: TerminalBackend>(
     terminal: S,
     input: mpsc::Receiver<io::Result<InputEvent>>,
     options: Options,
     signals: Signals,
 ) -> Result<ExitReason, Error> {
-    let (news, inbox) = mpsc::channel(MESSAGES_MAX);
+    let (sender, events) = mpsc::channel(QUEUED_EVENTS_MAX);
     let mut opening = options.opening;
-    // One that is open already is named in the first frame.
+    // If the shop is open already, the first frame names it.
     let opened = (&mut opening).now_or_never().transpose()?;
     let autopilot = match &opened {
         Some(opened) => opened.has_autopilot(),
@@ -193,9 +193,9 @@ async fn visit<S: TerminalBackend>(
     let mut app = App::new(NOT_OPEN, "", options.screen, autopilot);
     app.reduced_motion = options.reduced_motion;
     app.keymap = options.keymap;
-    let look = Appearance::new(options.theme, options.ascii, options.reduced_motion);
-    let runner = Runner::new(news, options.data_folder);
-    let mut session = Session::new(terminal, app, look, runner);
+    let appearance = Appearance::new(options.theme, options.ascii, options.reduced_motion);
+    let runner = EffectRunner::new(sender, options.data_folder);
+    let mut session = Session::new(terminal, app, appearance, runner);
     let opening = match opened {
         Some(opened) => {
             session.open(opened)?;
@@ -203,8 +203,8 @@ async fn visit<S: TerminalBackend>(
         }
         None => opening,
     };
-    let leave = options.exit_when.unwrap_or_else(|| pending().boxed());
-    let ended = session.live_on(input, inbox, opening, signals, leave).await;
+    let exit_when = options.exit_when.unwrap_or_else(|| pending().boxed());
+    let result = session.run(input, events, opening, signals, exit_when).await;
     session.close().await;
-    ended
+    result
 }

@@ -1,82 +1,48 @@
-//! Colours and signs. Sixteen colours, no forced background; what a colour says is always said by a word or a shape too.
+//! Colours and glyphs: sixteen colours, no forced background. A word or a glyph always says what a colour says.
 
 mod glyphs;
-
-use std::fmt;
-use std::str::FromStr;
 
 use ratatui::style::{Color, Modifier, Style};
 
 pub use glyphs::Glyphs;
 use glyphs::{ASCII, UNICODE};
 
-/// Which colours are used.
+/// The name of a colour theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Theme {
-    /// For a dark background; readable on a light one.
+    /// For a dark background; readable on a light one
     #[default]
     Dark,
-    /// For a light background.
+    /// For a light background
     Light,
-    /// Few colours, all bright, nothing dimmed.
+    /// Few colours, all bright, nothing dimmed
     HighContrast,
-    /// No colours: bold, underlined and dim only.
+    /// No colours: bold, underlined and dim only
     Mono,
 }
 
 impl Theme {
-    /// All of them, in the order of the help.
-    pub const ALL: [Self; 4] = [Self::Dark, Self::Light, Self::HighContrast, Self::Mono];
-
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Dark => "dark",
-            Self::Light => "light",
-            Self::HighContrast => "high-contrast",
-            Self::Mono => "mono",
-        }
-    }
-
-    /// The theme that was asked for; without one the mono theme where `NO_COLOR` is set and not empty (no-color.org),
-    /// and otherwise the usual one.
-    pub fn choose(asked: Option<Self>, no_color: bool, usual: Option<Self>) -> Self {
-        let unasked = if no_color { Some(Self::Mono) } else { usual };
-        asked.or(unasked).unwrap_or_default()
+    /// The theme of the flag, else the mono theme if `NO_COLOR` is set and not empty (no-color.org), else the configured one.
+    pub fn choose(flag: Option<Self>, no_color: bool, configured: Option<Self>) -> Self {
+        let environment = no_color.then_some(Self::Mono);
+        flag.or(environment).or(configured).unwrap_or_default()
     }
 }
 
-impl fmt::Display for Theme {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
-
-impl FromStr for Theme {
-    type Err = String;
-
-    fn from_str(word: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|theme| theme.as_str() == word)
-            .ok_or_else(|| format!("{word:?} is no theme; expected dark, light, high-contrast or mono"))
-    }
-}
-
-/// How everything on the screen looks.
+/// The appearance of the screen.
 #[derive(Debug, Clone)]
 pub struct Appearance {
     /// The colours.
     pub palette: Palette,
-    /// The signs.
+    /// The glyphs.
     pub glyphs: Glyphs,
-    /// Whether nothing may blink or turn.
+    /// No spinners and no flashing.
     pub reduced_motion: bool,
 }
 
 impl Appearance {
-    /// In that theme, with plain ASCII signs where the terminal has no others.
+    /// The appearance with this theme, with ASCII glyphs if `ascii` is set.
     pub fn new(theme: Theme, ascii: bool, reduced_motion: bool) -> Self {
         Self {
             palette: Palette::of(theme),
@@ -86,34 +52,34 @@ impl Appearance {
     }
 }
 
-/// The colours by what they say.
+/// The styles by meaning.
 #[derive(Debug, Clone, Copy)]
 pub struct Palette {
-    /// What is read.
+    /// Text.
     pub text: Style,
-    /// What stands back.
+    /// Secondary text.
     pub dim: Style,
-    /// Names of panes, and what matters most.
+    /// Names of panes, and the most important values.
     pub strong: Style,
-    /// What is active: the screen's tab, the pane with the focus.
+    /// The active tab and the focused pane.
     pub accent: Style,
     /// The selected row, beside its marker.
     pub selected: Style,
     /// A key that can be pressed.
     pub key: Style,
-    /// Well.
+    /// Success.
     pub good: Style,
-    /// Take care.
+    /// A warning.
     pub warn: Style,
-    /// Failed.
+    /// An error.
     pub bad: Style,
     /// A stock that just rose.
-    pub rose: Style,
+    pub rising: Style,
     /// A stock that just fell.
-    pub fell: Style,
-    /// Frames of what has no focus.
+    pub falling: Style,
+    /// Frames without focus.
     pub border: Style,
-    /// Charts.
+    /// Bars and lines of charts.
     pub chart: Style,
 }
 
@@ -131,8 +97,8 @@ impl Palette {
             good: plain.fg(good),
             warn: plain.fg(warn),
             bad: plain.fg(bad),
-            rose: bold.fg(good),
-            fell: bold.fg(warn),
+            rising: bold.fg(good),
+            falling: bold.fg(warn),
             border: dim,
             chart: plain.fg(accent),
         };
@@ -168,8 +134,8 @@ impl Palette {
                     good: plain,
                     warn: bold,
                     bad: bold,
-                    rose: bold,
-                    fell: bold,
+                    rising: bold,
+                    falling: bold,
                     border: dim,
                     chart: plain,
                 }
@@ -183,7 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_color_means_the_mono_theme_unless_another_was_asked_for() {
+    fn no_color_selects_the_mono_theme_unless_a_flag_names_another() {
         assert_eq!(Theme::choose(None, true, Some(Theme::Light)), Theme::Mono);
         assert_eq!(Theme::choose(Some(Theme::Light), true, None), Theme::Light);
         assert_eq!(Theme::choose(None, false, Some(Theme::Light)), Theme::Light);
@@ -191,15 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_theme_is_known_by_its_word() {
-        for theme in Theme::ALL {
-            assert_eq!(theme.to_string().parse(), Ok(theme));
-        }
-        assert!("loud".parse::<Theme>().is_err());
-    }
-
-    #[test]
-    fn every_sign_takes_one_cell() {
+    fn every_glyph_takes_one_cell() {
         for glyphs in [UNICODE, ASCII] {
             let single = [
                 glyphs.marker,
@@ -208,7 +166,7 @@ mod tests {
                 glyphs.offline,
                 glyphs.frozen,
                 glyphs.ellipsis,
-                glyphs.path,
+                glyphs.breadcrumb,
                 glyphs.dot,
                 glyphs.times,
                 glyphs.up,
@@ -228,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mono_theme_has_no_colour_at_all() {
+    fn the_mono_theme_has_no_colours() {
         let palette = Palette::of(Theme::Mono);
         for style in [
             palette.text,

@@ -1,5 +1,5 @@
-//! The frame: header, body, status row, hint row, and what lies over them. Drawing reads the state and changes nothing;
-//! it tells where things stand, so that a click finds them.
+//! Draws the frame: header, body, status row, hint row and overlays. Drawing only reads the state; it returns the layout, so
+//! that the app can interpret clicks.
 
 pub mod autopilot;
 mod books;
@@ -11,7 +11,7 @@ mod header;
 mod input;
 mod orders;
 mod overlay;
-mod reading;
+mod remote_data;
 mod services;
 mod shop;
 mod view;
@@ -23,18 +23,18 @@ pub use view::ScreenView;
 
 use crate::app::{App, Breakpoint, FrameLayout, Overlay, Screen};
 use crate::theme::Appearance;
-use canvas::Canvas;
+use canvas::{Canvas, skip_rows};
 
 /// Draws the whole frame.
 pub fn draw(
     frame: &mut Frame<'_>,
     app: &App,
-    look: &Appearance,
-    pane: Option<&mut (dyn ScreenView + Send + 'static)>,
+    appearance: &Appearance,
+    autopilot: Option<&mut (dyn ScreenView + Send + 'static)>,
 ) -> FrameLayout {
     let area = frame.area();
     if app.breakpoint() == Breakpoint::TooSmall {
-        too_small(frame, app, look);
+        too_small(frame, app, appearance);
         return FrameLayout::default();
     }
     let [top, body, status, hints] = Layout::vertical([
@@ -44,21 +44,22 @@ pub fn draw(
         Constraint::Length(1),
     ])
     .areas(area);
-    let on_pane = app.screen == Screen::Autopilot;
-    if on_pane && let Some(pane) = pane {
-        pane.draw(frame, body, look);
+    if app.screen == Screen::Autopilot
+        && let Some(autopilot) = autopilot
+    {
+        autopilot.draw(frame, body, appearance);
     }
-    let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
+    let mut canvas = Canvas::new(frame.buffer_mut(), app, appearance);
     header::draw(&mut canvas, top);
     match app.screen {
         Screen::Shop => shop::draw(&mut canvas, body),
         Screen::Orders => orders::draw(&mut canvas, body),
         Screen::Services => services::draw(&mut canvas, body),
-        Screen::Autopilot => autopilot(&mut canvas, body),
+        Screen::Autopilot => autopilot_unavailable(&mut canvas, body),
     }
     header::status(&mut canvas, status);
     if !app.overlays.is_empty() {
-        canvas.cover(area);
+        canvas.block_input(area);
     }
     let within = Rect {
         height: area.height.saturating_sub(1),
@@ -74,46 +75,34 @@ pub fn draw(
         }
     }
     header::hints(&mut canvas, hints);
-    let (view, cursor) = canvas.finish();
+    let (layout, cursor) = canvas.finish();
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
-    view
+    layout
 }
 
-/// What stands at the autopilot's place while there is none.
-fn autopilot(canvas: &mut Canvas<'_>, area: Rect) {
+/// Says why there is no autopilot yet.
+fn autopilot_unavailable(canvas: &mut Canvas<'_>, area: Rect) {
     if let Err(why) = &canvas.app.autopilot.available {
         let area = area.inner(Margin::new(2, 1));
-        let sentence = format!("The shoppers come in later: {why}.");
+        let sentence = format!("The autopilot is not available yet: {why}.");
         canvas.paragraph(area, &sentence, canvas.palette().dim);
     }
 }
 
-fn too_small(frame: &mut Frame<'_>, app: &App, look: &Appearance) {
+fn too_small(frame: &mut Frame<'_>, app: &App, appearance: &Appearance) {
     let area = frame.area();
-    let mut canvas = Canvas::new(frame.buffer_mut(), app, look);
+    let mut canvas = Canvas::new(frame.buffer_mut(), app, appearance);
     let (columns, rows) = app.size;
     let lines = [
         "too small".to_owned(),
-        format!("{columns} {} {rows}", look.glyphs.times),
+        format!("{columns} {} {rows}", appearance.glyphs.times),
         "40 by 10 needed".to_owned(),
     ];
-    let top = area.y + area.height.saturating_sub(3) / 2;
-    for (row, text) in (top..area.bottom()).zip(lines) {
-        let style = if row == top {
-            look.palette.strong
-        } else {
-            look.palette.dim
-        };
-        canvas.centered(
-            Rect {
-                y: row,
-                height: 1,
-                ..area
-            },
-            &text,
-            style,
-        );
+    let body = skip_rows(area, area.height.saturating_sub(3) / 2);
+    let palette = canvas.palette();
+    for ((row, text), style) in body.rows().zip(lines).zip([palette.strong, palette.dim, palette.dim]) {
+        canvas.centered(row, &text, style);
     }
 }

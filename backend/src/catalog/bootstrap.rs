@@ -1,7 +1,7 @@
-//! What a store holds, brought to memory: the books, the newest entries, and which orders are decided.
+//! Builds the catalog's state from its store: the books, the newest entries, and which orders are decided.
 //!
-//! Only the newest entries are read. For each million older ones the store keeps a note of their orders; a million whose
-//! note is missing is read, too.
+//! Only the newest entries are read. For each million older ones the store keeps a snapshot of the filter of their orders; a
+//! million whose snapshot is missing is read too.
 
 use std::ops::RangeInclusive;
 
@@ -12,57 +12,56 @@ use super::state::State;
 use crate::store::{self, Store, StoreState};
 
 /// Entries read at once.
-const PAGE: usize = 10_000;
+const PAGE_ENTRIES: usize = 10_000;
 
-/// The state that a store holds.
 pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
-    let recent = index_decisions(store, DecisionIndex::default(), loaded.head)?;
-    Ok(State::new(loaded, recent))
+    let decisions = index_decisions(store, DecisionIndex::default(), loaded.head)?;
+    Ok(State::new(loaded, decisions))
 }
 
-fn index_decisions(store: &dyn Store, mut recent: DecisionIndex, head: Seq) -> Result<DecisionIndex, store::Error> {
-    while let Some((name, last)) = recent.next_snapshot(head) {
-        let is_taken = match store.get_blob(&name)? {
-            Some(note) => restore_filter(store, &mut recent, last, &note)?,
+fn index_decisions(store: &dyn Store, mut index: DecisionIndex, head: Seq) -> Result<DecisionIndex, store::Error> {
+    while let Some((name, last)) = index.next_snapshot(head) {
+        let is_restored = match store.get_blob(&name)? {
+            Some(snapshot) => restore_filter(store, &mut index, last, &snapshot)?,
             None => false,
         };
-        if !is_taken {
-            tracing::info!(name, "no note of a million old orders; they are read again");
+        if !is_restored {
+            tracing::info!(name, "no snapshot of a million old orders; reading them again");
             break;
         }
     }
-    while recent.last() < head {
-        let page = store.read(recent.last(), PAGE)?;
+    while index.last() < head {
+        let page = store.read(index.last(), PAGE_ENTRIES)?;
         if page.is_empty() {
             break;
         }
-        // What other catalogs append meanwhile is followed later, once.
+        // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
         for entry in page.into_iter().take_while(|entry| entry.seq <= head) {
-            recent.push(entry);
+            index.push(entry);
         }
     }
-    Ok(recent)
+    Ok(index)
 }
 
-/// The next entries after one, a page at the most.
+/// The next entries after one; at most a page.
 pub(super) fn next_page(store: &dyn Store, after: Seq) -> Result<Vec<Entry>, store::Error> {
-    store.read(after, PAGE)
+    store.read(after, PAGE_ENTRIES)
 }
 
-/// All entries after one up to another.
+/// All entries after `after` up to `last`.
 pub(super) fn entries(store: &dyn Store, after: Seq, last: Seq) -> Result<Vec<Entry>, store::Error> {
     let count = usize::try_from(last.0.saturating_sub(after.0)).unwrap_or(usize::MAX);
     store.read(after, count)
 }
 
-/// The entry that decided an order, if it is among these.
+/// The entry that decided an order, if it is in one of the ranges.
 pub(super) fn find(
     store: &dyn Store,
     order: OrderId,
-    among: Vec<RangeInclusive<Seq>>,
+    ranges: Vec<RangeInclusive<Seq>>,
 ) -> Result<Option<Entry>, store::Error> {
-    for span in among {
-        let found = store.find(order, span)?;
+    for range in ranges {
+        let found = store.find(order, range)?;
         if found.is_some() {
             return Ok(found);
         }
@@ -70,27 +69,33 @@ pub(super) fn find(
     Ok(None)
 }
 
-/// Keeps the notes of what is complete by now. The next start only takes longer without them.
-pub(super) fn save_filters(store: &dyn Store, notes: Vec<FilterSnapshot>) {
-    for FilterSnapshot { name, last, content } in notes {
-        let kept = fingerprint(store, last).and_then(|mut note| {
-            note.extend_from_slice(&content);
-            store.put_blob(&name, &note)
+/// Saves the filters that are complete. A failure only makes the next start take longer.
+pub(super) fn save_filters(store: &dyn Store, snapshots: Vec<FilterSnapshot>) {
+    for FilterSnapshot { name, last, content } in snapshots {
+        let saved = fingerprint(store, last).and_then(|mut snapshot| {
+            snapshot.extend_from_slice(&content);
+            store.put_blob(&name, &snapshot)
         });
-        if let Err(error) = kept {
-            tracing::warn!(%error, name, "a note of old orders was not kept");
+        if let Err(error) = saved {
+            tracing::warn!(%error, name, "a snapshot of old orders was not saved");
         }
     }
 }
 
-/// A store whose older copy was restored may hold notes of entries that are no more: the note says how its last one was.
-fn restore_filter(store: &dyn Store, recent: &mut DecisionIndex, last: Seq, note: &[u8]) -> Result<bool, store::Error> {
+/// Rejects a snapshot of another history, as a store that was restored from a backup may hold: a snapshot begins with the
+/// fingerprint of its last entry.
+fn restore_filter(
+    store: &dyn Store,
+    index: &mut DecisionIndex,
+    last: Seq,
+    snapshot: &[u8],
+) -> Result<bool, store::Error> {
     let expected = fingerprint(store, last)?;
-    let content = note.strip_prefix(expected.as_slice());
-    Ok(content.is_some_and(|content| recent.restore_filter(last, content)))
+    let content = snapshot.strip_prefix(expected.as_slice());
+    Ok(content.is_some_and(|content| index.restore_filter(last, content)))
 }
 
-/// What tells an entry from any other that could stand in its place.
+/// Tells an entry from any other with the same number.
 fn fingerprint(store: &dyn Store, seq: Seq) -> Result<Vec<u8>, store::Error> {
     let before = Seq(seq.0.saturating_sub(1));
     let entry = store.read(before, 1)?.into_iter().next();
@@ -106,59 +111,59 @@ mod tests {
     use crate::store::conformance::ReferenceShop;
     use crate::store::{EditPolicy, csv};
 
-    /// A store with many entries, and what a catalog remembers that was there all the time.
+    /// A store with many entries, and the index of a catalog that ran all the time.
     fn sold(store: &dyn Store, count: usize) -> (ReferenceShop, DecisionIndex) {
         let mut shop = ReferenceShop::filled(store);
         shop.sell_through(store, count);
-        let mut recent = small();
-        shop.entries.iter().for_each(|entry| recent.push(entry.clone()));
-        (shop, recent)
+        let mut index = small();
+        shop.entries.iter().for_each(|entry| index.push(entry.clone()));
+        (shop, index)
     }
 
     fn small() -> DecisionIndex {
         DecisionIndex::new(Capacity {
             entries_max: 20,
-            block: 10,
+            block_len: 10,
         })
     }
 
-    fn notes_used(recent: &mut DecisionIndex) -> usize {
-        4 - recent.take_filter_snapshots().len()
+    fn snapshots_used(index: &mut DecisionIndex) -> usize {
+        4 - index.take_filter_snapshots().len()
     }
 
-    fn knows_all(store: &dyn Store, recent: &DecisionIndex, shop: &ReferenceShop) {
+    fn assert_finds_all(store: &dyn Store, index: &DecisionIndex, shop: &ReferenceShop) {
         for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
             let order = entry.order.unwrap();
-            let known = match recent.lookup(order) {
+            let known = match index.lookup(order) {
                 Lookup::Found(entry) => Some(entry.clone()),
                 Lookup::Absent => None,
-                Lookup::MaybeIn(among) => find(store, order, among).unwrap(),
+                Lookup::MaybeIn(ranges) => find(store, order, ranges).unwrap(),
             };
             assert_eq!(known.as_ref(), Some(entry));
         }
-        assert_eq!(recent.lookup(OrderId::generate()), Lookup::Absent);
+        assert_eq!(index.lookup(OrderId::generate()), Lookup::Absent);
     }
 
     #[test]
-    fn a_start_with_notes_knows_what_one_without_them_knows() {
+    fn a_start_with_snapshots_finds_the_same_decisions_as_one_without() {
         let folder = tempfile::tempdir().unwrap();
         let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
-        let (shop, mut recent) = sold(&store, 61);
-        let mut recalled = index_decisions(&store, small(), shop.head).unwrap();
-        knows_all(&store, &recalled, &shop);
-        assert_eq!(notes_used(&mut recalled), 0);
-        save_filters(&store, recent.take_filter_snapshots());
-        let mut recalled = index_decisions(&store, small(), shop.head).unwrap();
-        knows_all(&store, &recalled, &shop);
-        assert_eq!(notes_used(&mut recalled), 4);
+        let (shop, mut index) = sold(&store, 61);
+        let mut restored_index = index_decisions(&store, small(), shop.head).unwrap();
+        assert_finds_all(&store, &restored_index, &shop);
+        assert_eq!(snapshots_used(&mut restored_index), 0);
+        save_filters(&store, index.take_filter_snapshots());
+        let mut restored_index = index_decisions(&store, small(), shop.head).unwrap();
+        assert_finds_all(&store, &restored_index, &shop);
+        assert_eq!(snapshots_used(&mut restored_index), 4);
     }
 
     #[test]
-    fn a_note_of_another_history_is_not_believed() {
+    fn a_snapshot_of_another_history_is_rejected() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = csv::Store::open(one.path(), EditPolicy::Refuse).unwrap();
-        let (_, mut recent) = sold(&store, 61);
-        save_filters(&store, recent.take_filter_snapshots());
+        let (_, mut index) = sold(&store, 61);
+        save_filters(&store, index.take_filter_snapshots());
         let restored = csv::Store::open(other.path(), EditPolicy::Refuse).unwrap();
         let (shop, _) = sold(&restored, 61);
         for block in 0..4 {
@@ -167,13 +172,13 @@ mod tests {
                 .put_blob(&name, &store.get_blob(&name).unwrap().unwrap())
                 .unwrap();
         }
-        let mut recalled = index_decisions(&restored, small(), shop.head).unwrap();
-        knows_all(&restored, &recalled, &shop);
-        assert_eq!(notes_used(&mut recalled), 0);
+        let mut restored_index = index_decisions(&restored, small(), shop.head).unwrap();
+        assert_finds_all(&restored, &restored_index, &shop);
+        assert_eq!(snapshots_used(&mut restored_index), 0);
     }
 
     #[test]
-    fn what_others_append_while_a_state_is_recalled_is_left_for_later() {
+    fn what_other_catalogs_append_during_a_start_is_applied_later_and_once() {
         let folder = tempfile::tempdir().unwrap();
         let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
         let mut shop = ReferenceShop::filled(&store);
@@ -183,7 +188,7 @@ mod tests {
         let mut state = bootstrap(&store, loaded).unwrap();
         assert_eq!(state.head, head);
         assert_eq!(state.decisions.entries_after(head, 10), Some(Vec::new()));
-        // Then it is followed, and stands there once.
+        // Applied once, it is there once.
         let sold = shop.entries.last().unwrap();
         state.apply(sold.clone());
         assert_eq!(state.decisions.entries_after(head, 10), Some(vec![sold.clone()]));

@@ -1,7 +1,7 @@
-//! The newest entries and which orders are decided, in bounded memory.
+//! The newest entries and the decided orders, in bounded memory.
 //!
-//! The newest million entries are kept whole. Of older ones a filter for each million remembers the orders: it forgets
-//! none, but may take a new order for an old one, and then the store is asked about that million.
+//! The newest million entries are kept whole. The orders of older ones are in a filter for each million: it has no false
+//! negatives, and after a positive the store is asked about that million.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
@@ -14,38 +14,37 @@ use super::filter::Filter;
 /// What memory knows of an order.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Lookup<'a> {
-    /// It is decided, by this entry.
+    /// This entry decided it.
     Found(&'a Entry),
-    /// It is not.
+    /// It is not decided.
     Absent,
-    /// It may have been, long ago: ask the store whether it is among one of these entries.
+    /// An old entry may have decided it: ask the store for these ranges.
     MaybeIn(Vec<RangeInclusive<Seq>>),
 }
 
-/// The newest entries.
+/// The newest entries, and filters of the orders of older ones.
 #[derive(Debug)]
 pub struct DecisionIndex {
     capacity: Capacity,
     entries: VecDeque<Entry>,
-    orders: AHashMap<OrderId, Seq>,
-    older: Vec<Block>,
+    by_order: AHashMap<OrderId, Seq>,
+    blocks: Vec<Block>,
 }
 
-/// How much is remembered, and how.
+/// The sizes of an index; tests use small ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Capacity {
     /// The most entries kept whole.
     pub(super) entries_max: usize,
-    /// The entries that one filter is for. Filters begin at whole multiples of it, so that each is one function of the
-    /// ledger.
-    pub(super) block: u64,
+    /// Entries for each filter. Blocks begin at multiples of it, so that a filter depends on the ledger alone.
+    pub(super) block_len: u64,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
         Self {
             entries_max: 1_000_000,
-            block: 1_000_000,
+            block_len: 1_000_000,
         }
     }
 }
@@ -59,31 +58,30 @@ impl Default for DecisionIndex {
 /// The orders of a million entries that are no longer kept whole.
 #[derive(Debug)]
 struct Block {
-    /// The entries from its first to the last that was added.
-    span: RangeInclusive<Seq>,
+    /// From the block's first entry to the last one that was added.
+    range: RangeInclusive<Seq>,
     orders: Filter,
     is_saved: bool,
 }
 
-/// The filter of a block that is complete, to be kept with the store so that the next start need not read the block.
+/// The filter of a complete block, to be saved with the store so that the next start need not read the block.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FilterSnapshot {
-    /// What it is kept under.
+    /// The name of the blob in the store.
     pub name: String,
-    /// The block's last entry; the note is about another history if the ledger holds another one there.
+    /// The block's last entry; a ledger with another entry there has another history.
     pub last: Seq,
-    /// What is kept.
+    /// The filter's bytes.
     pub content: Vec<u8>,
 }
 
 impl DecisionIndex {
-    /// Nothing yet.
     pub(super) fn new(capacity: Capacity) -> Self {
         Self {
             capacity,
             entries: VecDeque::new(),
-            orders: AHashMap::new(),
-            older: Vec::new(),
+            by_order: AHashMap::new(),
+            blocks: Vec::new(),
         }
     }
 
@@ -92,15 +90,15 @@ impl DecisionIndex {
         if self.entries.len() == self.capacity.entries_max
             && let Some(oldest) = self.entries.pop_front()
         {
-            self.age(&oldest);
+            self.evict(&oldest);
         }
         if let Some(order) = entry.order {
-            self.orders.insert(order, entry.seq);
+            self.by_order.insert(order, entry.seq);
         }
         self.entries.push_back(entry);
     }
 
-    /// At most `limit` entries after `after`; nothing if not all of those are kept.
+    /// At most `limit` entries after `after`; `None` if the first of them is no longer kept.
     pub fn entries_after(&self, after: Seq, limit: usize) -> Option<Vec<Entry>> {
         let Some(first) = self.entries.front() else {
             return Some(Vec::new());
@@ -112,71 +110,69 @@ impl DecisionIndex {
         Some(self.entries.iter().skip(skipped).take(limit).cloned().collect())
     }
 
-    /// What is known of an order.
+    /// Looks an order up.
     pub fn lookup(&self, order: OrderId) -> Lookup<'_> {
-        if let Some(entry) = self.orders.get(&order).and_then(|&seq| self.get(seq)) {
+        if let Some(entry) = self.by_order.get(&order).and_then(|&seq| self.get(seq)) {
             return Lookup::Found(entry);
         }
-        let spans: Vec<_> = self
-            .older
-            .iter()
-            .rev()
-            .filter(|block| block.orders.may_hold(order))
-            .map(|block| block.span.clone())
+        let newest_first = self.blocks.iter().rev();
+        let ranges: Vec<_> = newest_first
+            .filter(|block| block.orders.may_contain(order))
+            .map(|block| block.range.clone())
             .collect();
-        if spans.is_empty() {
+        if ranges.is_empty() {
             Lookup::Absent
         } else {
-            Lookup::MaybeIn(spans)
+            Lookup::MaybeIn(ranges)
         }
     }
 
-    /// The notes that were not taken yet.
+    /// The filters that became complete since the last call.
     pub fn take_filter_snapshots(&mut self) -> Vec<FilterSnapshot> {
-        let size = self.capacity.block;
+        let block_len = self.capacity.block_len;
         let complete = self
-            .older
+            .blocks
             .iter_mut()
-            .filter(|block| !block.is_saved && block.is_complete(size));
+            .filter(|block| !block.is_saved && block.is_complete(block_len));
         complete
             .map(|block| {
                 block.is_saved = true;
                 FilterSnapshot {
-                    name: name(block.span.start().0 / size),
-                    last: *block.span.end(),
+                    name: snapshot_name(block.range.start().0 / block_len),
+                    last: *block.range.end(),
                     content: block.orders.to_bytes(),
                 }
             })
             .collect()
     }
 
-    /// The name and the last entry of the next note that can stand in for its block when a ledger up to `head` is
-    /// recalled; nothing once the newest entries have to be read.
+    /// The name and the last entry of the next snapshot to restore at a start with a ledger up to `head`; `None` once the
+    /// remaining entries have to be read.
     pub fn next_snapshot(&self, head: Seq) -> Option<(String, Seq)> {
-        let index = self.older.len() as u64;
-        let last = (index + 1).saturating_mul(self.capacity.block);
+        let block = self.blocks.len() as u64;
+        let last = (block + 1).saturating_mul(self.capacity.block_len);
         let is_old = last.saturating_add(self.capacity.entries_max as u64) <= head.0;
-        (is_old && self.entries.is_empty()).then(|| (name(index), Seq(last)))
+        (is_old && self.entries.is_empty()).then(|| (snapshot_name(block), Seq(last)))
     }
 
-    /// Takes such a note in place of its block's entries; false if it is none.
+    /// Restores a filter instead of its block's entries; `false` if the content has the wrong length.
     pub fn restore_filter(&mut self, last: Seq, content: &[u8]) -> bool {
         let Some(orders) = Filter::from_bytes(content) else {
             return false;
         };
-        self.older.push(Block {
-            span: Seq(last.0.saturating_sub(self.capacity.block)).next()..=last,
+        self.blocks.push(Block {
+            range: Seq(last.0.saturating_sub(self.capacity.block_len)).next()..=last,
             orders,
             is_saved: true,
         });
         true
     }
 
-    /// The last entry that it knows of.
+    /// The last entry that was added, or that a restored filter covers.
     pub fn last(&self) -> Seq {
         let newest = self.entries.back().map(|entry| entry.seq);
         newest
-            .or_else(|| self.older.last().map(|block| *block.span.end()))
+            .or_else(|| self.blocks.last().map(|block| *block.range.end()))
             .unwrap_or(Seq::ZERO)
     }
 
@@ -185,32 +181,32 @@ impl DecisionIndex {
         self.entries.get(usize::try_from(seq.distance_from(first)).ok()?)
     }
 
-    /// An entry is no longer kept whole.
-    fn age(&mut self, entry: &Entry) {
-        let size = self.capacity.block;
-        if self.older.last().is_none_or(|block| block.is_complete(size)) {
-            self.older.push(Block {
-                span: entry.seq..=entry.seq,
+    /// Moves the order of an entry that is no longer kept into a filter.
+    fn evict(&mut self, entry: &Entry) {
+        let block_len = self.capacity.block_len;
+        if self.blocks.last().is_none_or(|block| block.is_complete(block_len)) {
+            self.blocks.push(Block {
+                range: entry.seq..=entry.seq,
                 orders: Filter::default(),
                 is_saved: false,
             });
         }
-        let Some(block) = self.older.last_mut() else { return };
-        block.span = *block.span.start()..=entry.seq;
+        let Some(block) = self.blocks.last_mut() else { return };
+        block.range = *block.range.start()..=entry.seq;
         if let Some(order) = entry.order {
-            self.orders.remove(&order);
+            self.by_order.remove(&order);
             block.orders.add(order);
         }
     }
 }
 
 impl Block {
-    fn is_complete(&self, size: u64) -> bool {
-        self.span.end().0.is_multiple_of(size)
+    fn is_complete(&self, block_len: u64) -> bool {
+        self.range.end().0.is_multiple_of(block_len)
     }
 }
 
-fn name(block: u64) -> String {
+fn snapshot_name(block: u64) -> String {
     format!("orders-{block}")
 }
 
@@ -243,60 +239,63 @@ mod tests {
 
     #[test]
     fn pages_come_from_memory_as_far_as_it_reaches() {
-        let mut recent = DecisionIndex::default();
-        assert_eq!(recent.entries_after(Seq::ZERO, 9), Some(vec![]));
-        (5..=9).for_each(|seq| recent.push(entry(seq)));
-        assert_eq!(recent.entries_after(Seq(3), 9), None);
-        let page = recent.entries_after(Seq(6), 2).unwrap();
+        let mut index = DecisionIndex::default();
+        assert_eq!(index.entries_after(Seq::ZERO, 9), Some(vec![]));
+        (5..=9).for_each(|seq| index.push(entry(seq)));
+        assert_eq!(index.entries_after(Seq(3), 9), None);
+        let page = index.entries_after(Seq(6), 2).unwrap();
         assert_eq!(page.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [7, 8]);
-        assert_eq!(recent.entries_after(Seq(9), 9), Some(vec![]));
+        assert_eq!(index.entries_after(Seq(9), 9), Some(vec![]));
     }
 
     #[test]
-    fn an_old_order_is_never_forgotten_and_a_new_one_seldom_taken_for_old() {
-        let mut recent = DecisionIndex::default();
+    fn an_old_order_is_always_found_and_a_new_one_is_seldom_a_false_positive() {
+        let mut index = DecisionIndex::default();
         let known = 2 * BLOCK + 50_000;
-        (1..=known).for_each(|seq| recent.push(entry(seq)));
+        (1..=known).for_each(|seq| index.push(entry(seq)));
         let oldest_kept = known - ENTRIES_MAX as u64 + 1;
         for seq in (1..oldest_kept).step_by(7) {
-            let Lookup::MaybeIn(spans) = recent.lookup(id(seq)) else {
-                panic!("the order {seq} is forgotten")
+            let Lookup::MaybeIn(ranges) = index.lookup(id(seq)) else {
+                panic!("order {seq} is not found")
             };
-            assert!(spans.iter().any(|span| span.contains(&Seq(seq))));
+            assert!(ranges.iter().any(|range| range.contains(&Seq(seq))));
         }
-        assert!(matches!(recent.lookup(id(oldest_kept)), Lookup::Found(entry) if entry.seq == Seq(oldest_kept)));
-        let mistaken = (1..=100_000)
-            .filter(|n| recent.lookup(id(known * 2 + n)) != Lookup::Absent)
+        assert!(matches!(index.lookup(id(oldest_kept)), Lookup::Found(entry) if entry.seq == Seq(oldest_kept)));
+        let false_positives = (1..=100_000)
+            .filter(|n| index.lookup(id(known * 2 + n)) != Lookup::Absent)
             .count();
-        assert!(mistaken < 3, "{mistaken} of 100000 new orders were taken for old");
+        assert!(
+            false_positives < 3,
+            "{false_positives} of 100000 new orders are false positives"
+        );
     }
 
     #[test]
-    fn a_note_stands_in_for_its_block() {
-        let mut recent = DecisionIndex::default();
+    fn a_snapshot_replaces_its_block() {
+        let mut index = DecisionIndex::default();
         let known = BLOCK + ENTRIES_MAX as u64 + 10;
-        (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| recent.push(entry(seq)));
-        assert_eq!(recent.take_filter_snapshots(), [], "its last entry is still kept whole");
-        (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| recent.push(entry(seq)));
-        let notes = recent.take_filter_snapshots();
-        assert_eq!((notes.len(), recent.take_filter_snapshots().len()), (1, 0));
+        (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| index.push(entry(seq)));
+        assert_eq!(index.take_filter_snapshots(), [], "its last entry is still kept whole");
+        (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| index.push(entry(seq)));
+        let snapshots = index.take_filter_snapshots();
+        assert_eq!((snapshots.len(), index.take_filter_snapshots().len()), (1, 0));
 
-        let mut recalled = DecisionIndex::default();
-        assert_eq!(recalled.next_snapshot(Seq(BLOCK + ENTRIES_MAX as u64 - 1)), None);
+        let mut restored = DecisionIndex::default();
+        assert_eq!(restored.next_snapshot(Seq(BLOCK + ENTRIES_MAX as u64 - 1)), None);
         assert_eq!(
-            recalled.next_snapshot(Seq(known)),
-            Some((notes[0].name.clone(), notes[0].last))
+            restored.next_snapshot(Seq(known)),
+            Some((snapshots[0].name.clone(), snapshots[0].last))
         );
-        assert!(!recalled.restore_filter(Seq(BLOCK), b"no note"));
-        assert!(recalled.restore_filter(notes[0].last, &notes[0].content));
+        assert!(!restored.restore_filter(Seq(BLOCK), b"no snapshot"));
+        assert!(restored.restore_filter(snapshots[0].last, &snapshots[0].content));
         assert_eq!(
-            (recalled.last(), recalled.next_snapshot(Seq(known))),
+            (restored.last(), restored.next_snapshot(Seq(known))),
             (Seq(BLOCK), None)
         );
-        (BLOCK + 1..=known).for_each(|seq| recalled.push(entry(seq)));
+        (BLOCK + 1..=known).for_each(|seq| restored.push(entry(seq)));
         for seq in [1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 10, BLOCK + 11, known, known + 1] {
-            assert_eq!(recalled.lookup(id(seq)), recent.lookup(id(seq)), "{seq}");
+            assert_eq!(restored.lookup(id(seq)), index.lookup(id(seq)), "{seq}");
         }
-        assert_eq!(recalled.take_filter_snapshots(), []);
+        assert_eq!(restored.take_filter_snapshots(), []);
     }
 }

@@ -3,29 +3,28 @@
 use std::sync::Arc;
 
 use common::wire::{FastJson, Hello};
-use common::{Entry, Seq};
+use common::{Entry, Seq, limits};
 use futures::Stream;
-
-use super::{Catalog, FEED_PAGE};
-use crate::http::{Frame, FrameStream, write_event_with};
 use tokio_util::sync::CancellationToken;
 
-/// A feed's place between two pages.
+use super::service::Catalog;
+use crate::http::{Frame, FrameStream, write_event_with};
+
+/// A subscriber's position.
 struct Reader {
     catalog: Arc<Catalog>,
-    greeted: bool,
+    said_hello: bool,
     position: Seq,
 }
 
-/// A stream that begins with a `hello` and goes on with the entries after `after`; without it, with those that come.
+/// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on. A position
+/// beyond the head is lowered to the head, which the client can see in the `hello`.
 pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> FrameStream {
     let head = catalog.head();
-    // Whoever has seen more than there is finds out from the `hello`.
-    let position = after.unwrap_or(head).min(head);
     let reader = Reader {
         catalog: Arc::clone(catalog),
-        greeted: false,
-        position,
+        said_hello: false,
+        position: after.unwrap_or(head).min(head),
     };
     FrameStream::new(frames(reader), stopping)
 }
@@ -36,18 +35,18 @@ fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
 
 impl Reader {
     async fn next(&mut self) -> Option<Frame> {
-        if !self.greeted {
-            self.greeted = true;
+        if !self.said_hello {
+            self.said_hello = true;
             let hello = Hello {
                 seq: self.catalog.head(),
                 store: self.catalog.store_id(),
             };
             return Some(Frame::event("hello", None, &hello));
         }
-        let mut head = self.catalog.head.clone();
-        // The sender lives as long as the ledger's thread; without it nothing comes any more.
+        let mut head = self.catalog.watch_head();
+        // Fails when the ledger's thread has ended; no entry follows then.
         head.wait_for(|&head| head > self.position).await.ok()?;
-        match self.catalog.ledger_page(self.position, FEED_PAGE).await {
+        match self.catalog.ledger_page(self.position, limits::LEDGER_PAGE_MAX).await {
             Ok(page) => Some(self.write(&page.entries)),
             Err(error) => {
                 tracing::error!(%error, "a feed ended");

@@ -1,13 +1,13 @@
-//! A set of orders in few bits: it forgets none, but may take another order for one of them.
+//! A compact set of orders without false negatives: an order that was added is always found, and few others are.
 
 use common::OrderId;
 
-/// Orders it is made for.
+/// Orders in a full filter.
 const ORDERS: usize = 1_000_000;
 /// Bits for each order.
 const BITS_PER_ORDER: usize = 32;
 const WORDS: usize = ORDERS * BITS_PER_ORDER / 64;
-/// Bits set for each order. With 32 bits an order, one other order in three million is taken for one of them.
+/// Bits set for each order. With 32 bits for an order, a full filter has one false positive in three million look-ups.
 const PROBES: u64 = 16;
 
 /// A Bloom filter (Bloom 1970; double hashing after Kirsch and Mitzenmacher 2006).
@@ -23,7 +23,6 @@ impl Default for Filter {
 }
 
 impl Filter {
-    /// Adds an order.
     pub(super) fn add(&mut self, order: OrderId) {
         for (word, mask) in probes(order) {
             if let Some(bits) = self.bits.get_mut(word) {
@@ -32,17 +31,16 @@ impl Filter {
         }
     }
 
-    /// Whether an order may have been added; certainly not, if not.
-    pub(super) fn may_hold(&self, order: OrderId) -> bool {
+    /// `false` means that the order was never added.
+    pub(super) fn may_contain(&self, order: OrderId) -> bool {
         probes(order).all(|(word, mask)| self.bits.get(word).is_some_and(|bits| bits & mask != 0))
     }
 
-    /// Its bits, for [`Self::from_bytes`].
     pub(super) fn to_bytes(&self) -> Vec<u8> {
         self.bits.iter().flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// The filter of such bytes; nothing if they are none.
+    /// Parses the bytes of [`Self::to_bytes`]; `None` if their number is wrong.
     pub(super) fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let (words, rest) = bytes.as_chunks();
         (words.len() == WORDS && rest.is_empty()).then(|| Self {
@@ -51,7 +49,7 @@ impl Filter {
     }
 }
 
-/// Where an order's bits are: words and masks.
+/// The words and masks of an order's bits.
 fn probes(order: OrderId) -> impl Iterator<Item = (usize, u64)> {
     const BITS: u64 = (WORDS * 64) as u64;
     let (high, low) = order.as_u64_pair();
@@ -62,8 +60,7 @@ fn probes(order: OrderId) -> impl Iterator<Item = (usize, u64)> {
     })
 }
 
-/// Spreads the bits of a number over all of it (the finalizer of SplitMix64, Steele et al. 2014): ids may come from a
-/// clock, or from somebody who counts.
+/// The finalizer of SplitMix64 (Steele et al. 2014), because ids may come from a clock or a counter.
 fn mix(mut bits: u64) -> u64 {
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

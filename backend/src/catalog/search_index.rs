@@ -1,45 +1,73 @@
-//! The books by number, topic and word: everything about them but their stock. Never changed, only replaced, so that a
-//! search needs no lock however many books there are.
+//! The books by number, topic and word, without their stocks. An index is never changed, only replaced, so that a search
+//! holds no lock, however many books there are.
 
 use std::collections::BTreeMap;
 
 use common::wire::{Book, TopicCount};
 use common::{Cost, ItemNumber, Seq, Stock};
 
-/// The place of a book on the shelves, in the order of their numbers.
+/// The index of a book in the order of item numbers.
 pub type BookIdx = usize;
 
 /// A book without its stock.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookMeta {
-    /// Its number.
+    /// The item number.
     pub item: ItemNumber,
-    /// Its title.
+    /// The title.
     pub title: String,
-    /// Who wrote it.
+    /// The author, where known.
     pub author: Option<String>,
-    /// Its topic.
+    /// The topic.
     pub topic: String,
-    /// What one copy costs.
+    /// The price of one copy.
     pub cost: Cost,
 }
 
+impl From<Book> for BookMeta {
+    fn from(book: Book) -> Self {
+        let Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock: _,
+            seq: _,
+        } = book;
+        Self {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+        }
+    }
+}
+
 impl BookMeta {
-    /// The book with its stock.
-    pub fn book(&self, stock: Stock, seq: Seq) -> Book {
+    /// The whole book; `seq` is the entry that changed it last.
+    pub fn with_stock(&self, stock: Stock, seq: Seq) -> Book {
+        let Self {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+        } = self.clone();
         Book {
-            item: self.item,
-            title: self.title.clone(),
-            author: self.author.clone(),
-            topic: self.topic.clone(),
-            cost: self.cost,
+            item,
+            title,
+            author,
+            topic,
+            cost,
             stock,
             seq,
         }
     }
 }
 
-/// Where a word stands; earlier ones are the better find.
+/// The field of a book in which a word is found; the better match comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Field {
     Title,
@@ -54,73 +82,73 @@ impl Field {
 #[derive(Debug)]
 struct Topic {
     spelling: String,
-    places: Vec<BookIdx>,
+    books: Vec<BookIdx>,
 }
 
-/// Places found, and the place in the order of finds after which the next page begins, if there is one.
+/// One page of a search.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found<C> {
-    /// The places of the books on this page.
-    pub places: Vec<BookIdx>,
-    /// The last one's mark, if there are more.
+    /// The books of the page.
+    pub books: Vec<BookIdx>,
+    /// The cursor of the last one, if more follow.
     pub next: Option<C>,
 }
 
-/// A find's mark: how good it is, and which book.
+/// A position in the results of a word search: the rank of the match, then the item number.
 pub type WordCursor = (u8, ItemNumber);
 
 /// All books.
 #[derive(Debug, Default)]
 pub struct SearchIndex {
-    titles: Vec<BookMeta>,
+    books: Vec<BookMeta>,
     /// By folded spelling.
     topics: BTreeMap<String, Topic>,
-    /// Every folded word, with the places where it stands.
+    /// By folded word.
     words: BTreeMap<String, Vec<(BookIdx, Field)>>,
 }
 
 impl SearchIndex {
-    /// Puts books on shelves; their order does not matter, their numbers differ.
-    pub fn new(mut titles: Vec<BookMeta>) -> Self {
-        titles.sort_unstable_by_key(|title| title.item);
+    /// Indexes books with different item numbers, in any order.
+    pub fn new(mut books: Vec<BookMeta>) -> Self {
+        books.sort_unstable_by_key(|book| book.item);
         let mut topics = BTreeMap::<String, Topic>::new();
         let mut words = BTreeMap::<String, Vec<(BookIdx, Field)>>::new();
-        for (place, title) in titles.iter().enumerate() {
+        for (idx, book) in books.iter().enumerate() {
             topics
-                .entry(fold(&title.topic))
+                .entry(fold(&book.topic))
                 .or_insert_with(|| Topic {
-                    spelling: title.topic.clone(),
-                    places: Vec::new(),
+                    spelling: book.topic.clone(),
+                    books: Vec::new(),
                 })
-                .places
-                .push(place);
+                .books
+                .push(idx);
             for field in Field::ALL {
                 let text = match field {
-                    Field::Title => Some(&title.title),
-                    Field::Author => title.author.as_ref(),
-                    Field::Topic => Some(&title.topic),
+                    Field::Title => Some(&book.title),
+                    Field::Author => book.author.as_ref(),
+                    Field::Topic => Some(&book.topic),
                 };
-                for word in text.into_iter().flat_map(|text| words_of(text)) {
-                    words.entry(word).or_default().push((place, field));
+                for word in text.into_iter().flat_map(|text| split_words(text)) {
+                    words.entry(word).or_default().push((idx, field));
                 }
             }
         }
-        Self { titles, topics, words }
+        Self { books, topics, words }
     }
 
-    /// How many books there are.
-    pub fn count(&self) -> usize {
-        self.titles.len()
+    /// The number of books.
+    pub fn book_count(&self) -> usize {
+        self.books.len()
     }
 
-    /// Where the book of that number stands.
+    /// The index of the book with a number.
     pub fn idx(&self, item: ItemNumber) -> Option<BookIdx> {
-        self.titles.binary_search_by_key(&item, |title| title.item).ok()
+        self.books.binary_search_by_key(&item, |book| book.item).ok()
     }
 
-    /// The book at a place.
-    pub fn meta(&self, place: BookIdx) -> Option<&BookMeta> {
-        self.titles.get(place)
+    /// The book at an index.
+    pub fn meta(&self, idx: BookIdx) -> Option<&BookMeta> {
+        self.books.get(idx)
     }
 
     /// All topics, in alphabetical order without regard to case.
@@ -129,74 +157,87 @@ impl SearchIndex {
             .values()
             .map(|topic| TopicCount {
                 topic: topic.spelling.clone(),
-                books: topic.places.len() as u64,
+                books: topic.books.len() as u64,
             })
             .collect()
     }
 
-    /// The books of a topic after that one, by number.
-    pub fn in_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> Found<ItemNumber> {
-        let places = self.topics.get(&fold(topic)).map_or(&[][..], |topic| &topic.places);
-        let item = |place: BookIdx| self.meta(place).map(|title| title.item);
-        let start = places.partition_point(|&place| item(place) <= after);
-        let rest = places.get(start..).unwrap_or_default();
-        let page = rest.get(..limit).unwrap_or(rest);
+    /// The books of a topic after an item number, by item number.
+    pub fn find_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> Found<ItemNumber> {
+        let books = self.topics.get(&fold(topic)).map_or(&[][..], |topic| &topic.books);
+        let cursor = |&idx: &BookIdx| self.meta(idx).map(|book| book.item);
+        let (page, next) = page(books, cursor, after, limit);
         Found {
-            places: page.to_vec(),
-            next: page.last().filter(|_| rest.len() > limit).and_then(|&last| item(last)),
+            books: page.to_vec(),
+            next,
         }
     }
 
-    /// The books in which every word of the query begins a word: finds in titles before finds in authors before finds in
-    /// topics (the worst of its words counts), then by number. An empty query finds every book.
-    pub fn with_words(&self, query: &str, after: Option<WordCursor>, limit: usize) -> Found<WordCursor> {
-        let mut finds: Vec<(Field, BookIdx)> = match self.finds(query) {
-            Some(finds) => finds.into_iter().map(|(place, field)| (field, place)).collect(),
-            None if query.trim().is_empty() => (0..self.titles.len()).map(|place| (Field::Title, place)).collect(),
+    /// The books in which every word of the query is the prefix of a word: matches in titles before matches in authors
+    /// before matches in topics (the worst of the query's words counts), then by item number. An empty query matches every
+    /// book.
+    pub fn find_words(&self, query: &str, after: Option<WordCursor>, limit: usize) -> Found<WordCursor> {
+        let mut matches: Vec<(Field, BookIdx)> = match self.match_words(query) {
+            Some(matches) => matches.into_iter().map(|(idx, field)| (field, idx)).collect(),
+            None if query.trim().is_empty() => (0..self.books.len()).map(|idx| (Field::Title, idx)).collect(),
             None => Vec::new(),
         };
-        finds.sort_unstable();
-        let mark = |&(field, place): &(Field, BookIdx)| self.meta(place).map(|title| (field as u8, title.item));
-        let start = finds.partition_point(|find| mark(find) <= after);
-        let rest = finds.get(start..).unwrap_or_default();
-        let page = rest.get(..limit).unwrap_or(rest);
+        matches.sort_unstable();
+        let cursor = |&(field, idx): &(Field, BookIdx)| self.meta(idx).map(|book| (field as u8, book.item));
+        let (page, next) = page(&matches, cursor, after, limit);
         Found {
-            places: page.iter().map(|&(_, place)| place).collect(),
-            next: page.last().filter(|_| rest.len() > limit).and_then(mark),
+            books: page.iter().map(|&(_, idx)| idx).collect(),
+            next,
         }
     }
 
-    /// Each book that has all words, with the worst of the fields in which they were found best; none without words.
-    fn finds(&self, query: &str) -> Option<BTreeMap<BookIdx, Field>> {
-        let mut all: Option<BTreeMap<BookIdx, Field>> = None;
-        for word in words_of(query) {
+    /// Each book that matches all words. A word counts with its best field, a book with its worst word. `None` if the query
+    /// has no words.
+    fn match_words(&self, query: &str) -> Option<BTreeMap<BookIdx, Field>> {
+        let mut matches: Option<BTreeMap<BookIdx, Field>> = None;
+        for prefix in split_words(query) {
             let mut best = BTreeMap::new();
-            let prefixed = self
+            let words = self
                 .words
-                .range(word.clone()..)
-                .take_while(|(found, _)| found.starts_with(&word));
-            for &(place, field) in prefixed.flat_map(|(_, stands)| stands) {
-                best.entry(place)
+                .range(prefix.clone()..)
+                .take_while(|(word, _)| word.starts_with(&prefix));
+            for &(idx, field) in words.flat_map(|(_, occurrences)| occurrences) {
+                best.entry(idx)
                     .and_modify(|known: &mut Field| *known = field.min(*known))
                     .or_insert(field);
             }
-            all = Some(match all {
+            matches = Some(match matches {
                 None => best,
-                Some(mut so_far) => {
-                    so_far.retain(|place, worst| best.get(place).map(|&field| *worst = field.max(*worst)).is_some());
-                    so_far
+                Some(mut matches) => {
+                    matches.retain(|idx, worst| best.get(idx).map(|&field| *worst = field.max(*worst)).is_some());
+                    matches
                 }
             });
         }
-        all
+        matches
     }
+}
+
+/// The results after a cursor, at most `limit`, and the cursor of the last one if more follow. `sorted` is in the order of
+/// the cursors.
+fn page<T, C: Ord + Copy>(
+    sorted: &[T],
+    cursor: impl Fn(&T) -> Option<C>,
+    after: Option<C>,
+    limit: usize,
+) -> (&[T], Option<C>) {
+    let start = sorted.partition_point(|result| cursor(result) <= after);
+    let rest = sorted.get(start..).unwrap_or_default();
+    let page = rest.get(..limit).unwrap_or(rest);
+    let next = page.last().filter(|_| rest.len() > limit).and_then(cursor);
+    (page, next)
 }
 
 fn fold(text: &str) -> String {
     text.trim().to_lowercase()
 }
 
-fn words_of(text: &str) -> impl Iterator<Item = String> {
+fn split_words(text: &str) -> impl Iterator<Item = String> {
     text.split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
         .map(str::to_lowercase)
@@ -210,7 +251,7 @@ mod tests {
         ItemNumber::try_from(number).unwrap()
     }
 
-    fn title(number: u64, title: &str, author: &str, topic: &str) -> BookMeta {
+    fn book(number: u64, title: &str, author: &str, topic: &str) -> BookMeta {
         BookMeta {
             item: item(number),
             title: title.to_owned(),
@@ -220,43 +261,37 @@ mod tests {
         }
     }
 
-    fn shelves() -> SearchIndex {
+    fn index() -> SearchIndex {
         SearchIndex::new(vec![
-            title(7, "Emma", "Jane Austen", "Romance"),
-            title(2, "Persuasion", "Jane Austen", "romance"),
-            title(3, "Jane Eyre", "Charlotte Brontë", "Romance"),
-            title(4, "The Time Machine", "H. G. Wells", "science fiction"),
+            book(7, "Emma", "Jane Austen", "Romance"),
+            book(2, "Persuasion", "Jane Austen", "romance"),
+            book(3, "Jane Eyre", "Charlotte Brontë", "Romance"),
+            book(4, "The Time Machine", "H. G. Wells", "science fiction"),
         ])
     }
 
-    fn items(shelves: &SearchIndex, places: &[BookIdx]) -> Vec<u32> {
-        places
-            .iter()
-            .map(|&place| shelves.meta(place).unwrap().item.get())
-            .collect()
+    fn items(index: &SearchIndex, found: &[BookIdx]) -> Vec<u32> {
+        found.iter().map(|&idx| index.meta(idx).unwrap().item.get()).collect()
     }
 
     #[test]
-    fn topics_are_one_whatever_their_case_and_the_lowest_number_spells_them() {
-        let topics = shelves().topics();
+    fn topics_ignore_case_and_are_spelled_as_by_the_lowest_item_number() {
+        let topics = index().topics();
         let found: Vec<_> = topics.iter().map(|topic| (topic.topic.as_str(), topic.books)).collect();
         assert_eq!(found, [("romance", 3), ("science fiction", 1)]);
     }
 
     #[test]
     fn a_topic_is_paged_by_number_without_gap_or_overlap() {
-        let shelves = shelves();
-        let first = shelves.in_topic("ROMANCE", None, 2);
+        let index = index();
+        let first = index.find_topic("ROMANCE", None, 2);
+        assert_eq!((items(&index, &first.books), first.next), (vec![2, 3], Some(item(3))));
+        let second = index.find_topic("romance", first.next, 2);
+        assert_eq!((items(&index, &second.books), second.next), (vec![7], None));
         assert_eq!(
-            (items(&shelves, &first.places), first.next),
-            (vec![2, 3], Some(item(3)))
-        );
-        let second = shelves.in_topic("romance", first.next, 2);
-        assert_eq!((items(&shelves, &second.places), second.next), (vec![7], None));
-        assert_eq!(
-            shelves.in_topic("poetry", None, 2),
+            index.find_topic("poetry", None, 2),
             Found {
-                places: vec![],
+                books: vec![],
                 next: None
             }
         );
@@ -264,8 +299,8 @@ mod tests {
 
     #[test]
     fn words_find_titles_before_authors_before_topics() {
-        let shelves = shelves();
-        let found = |query: &str| items(&shelves, &shelves.with_words(query, None, 50).places);
+        let index = index();
+        let found = |query: &str| items(&index, &index.find_words(query, None, 50).books);
         assert_eq!(found("jane"), [3, 2, 7]);
         assert_eq!(found("JAN aus"), [2, 7]);
         assert_eq!(found("brontë eyre"), [3]);
@@ -276,12 +311,12 @@ mod tests {
     }
 
     #[test]
-    fn finds_are_paged_without_gap_or_overlap() {
-        let shelves = shelves();
+    fn word_matches_are_paged_without_gap_or_overlap() {
+        let index = index();
         let (mut after, mut all) = (None, Vec::new());
         loop {
-            let page = shelves.with_words("jane", after, 1);
-            all.extend(items(&shelves, &page.places));
+            let page = index.find_words("jane", after, 1);
+            all.extend(items(&index, &page.books));
             after = page.next;
             if after.is_none() {
                 break;

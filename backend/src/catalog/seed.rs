@@ -1,4 +1,4 @@
-//! The first entries of a fresh store: the `set` of each book.
+//! The first entries of a fresh store: a `set` for each book.
 
 use std::path::PathBuf;
 
@@ -27,21 +27,22 @@ impl InitialCatalog {
     }
 }
 
-/// What the store holds, after filling it if it is fresh.
-pub(super) fn load_or_seed(store: &dyn Store, listings: &InitialCatalog) -> Result<StoreState, store::Error> {
+/// Loads the store, after seeding it if it is fresh. A catalog file that lies in a fresh store is used unless another file
+/// is named.
+pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Result<StoreState, store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
-        if let InitialCatalog::File(path) = listings {
+        if let InitialCatalog::File(path) = initial {
             tracing::info!(books = %path.display(), "the store has books already; the file is not read");
         }
         return Ok(loaded);
     }
-    let listings = match (listings, store.seed_rows()?) {
+    let rows = match (initial, store.seed_rows()?) {
         (InitialCatalog::BuiltIn, Some(found)) => found,
-        (named, _) => named.read()?,
+        (initial, _) => initial.read()?,
     };
-    let changes = CatalogDiff::between(Seq::ZERO, &[], listings, false, Timestamp::now());
-    store.import(Seq::ZERO, &changes.entries, &changes.books)?;
-    tracing::info!(books = changes.books.len(), "a fresh store was filled");
+    let diff = CatalogDiff::between(Seq::ZERO, &[], rows, false, Timestamp::now());
+    store.import(Seq::ZERO, &diff.entries, &diff.books)?;
+    tracing::info!(books = diff.books.len(), "a fresh store was filled");
     store.load()
 }

@@ -1,63 +1,81 @@
-//! The state machine over the ledger: books, stock, decided orders. What it holds is durable.
+//! The state machine over the ledger: books, stock, decided orders. It holds only what is durable.
 
 use std::sync::Arc;
 
 use common::wire::Book;
 use common::{Entry, ItemNumber, Seq, Stock, StoreId};
+use rules::BookState;
 
 use super::decide::StockAndPrice;
 use super::decision_index::DecisionIndex;
 use super::search_index::{BookIdx, BookMeta, SearchIndex};
 use crate::store::StoreState;
 
+/// A value that was read, with the last entry that it reflects.
+#[derive(Debug)]
+pub struct AsOf<T> {
+    /// What was read.
+    pub value: T,
+    /// The head of the ledger at that time.
+    pub head: Seq,
+}
+
 /// The catalog as of one entry.
 #[derive(Debug)]
 pub struct State {
-    /// Whose ledger it follows.
+    /// The id of the store whose ledger this is.
     pub store: StoreId,
-    /// The last entry it has seen.
+    /// The last entry that was applied.
     pub head: Seq,
     /// The books without their stocks.
     pub search_index: Arc<SearchIndex>,
     /// The newest entries and the decided orders.
     pub decisions: DecisionIndex,
-    /// By place on the shelves: the stock, and the entry that changed the book last.
+    /// By [`BookIdx`]: the stock, and the entry that changed the book last.
     stocks: Vec<(Stock, Seq)>,
 }
 
 impl State {
-    /// The state that a store holds; `recent` are the entries up to its head.
+    /// The state that a store holds; `decisions` has the entries up to the same head.
     pub fn new(loaded: StoreState, decisions: DecisionIndex) -> Self {
         let StoreState { store, head, mut books } = loaded;
         books.sort_unstable_by_key(|book| book.item);
         let stocks = books.iter().map(|book| (book.stock, book.seq)).collect();
-        let titles = books.into_iter().map(|book| BookMeta {
-            item: book.item,
-            title: book.title,
-            author: book.author,
-            topic: book.topic,
-            cost: book.cost,
-        });
+        let books = books.into_iter().map(BookMeta::from).collect();
         Self {
             store,
             head,
-            search_index: Arc::new(SearchIndex::new(titles.collect())),
+            search_index: Arc::new(SearchIndex::new(books)),
             decisions,
             stocks,
         }
     }
 
-    /// Follows the ledger by one entry that changes a stock or nothing.
+    /// Applies the next entry, which may change the stock of a book but neither add, describe nor withdraw one.
     pub fn apply(&mut self, entry: Entry) {
-        if let Some(place) = self.search_index.idx(entry.item)
-            && let Some(stock_and_price) = self.stocks.get_mut(place)
+        // The broken shops of the tests must run on, so that an auditor can find what is wrong.
+        debug_assert!(
+            cfg!(feature = "fault-injection") || self.check(&entry).is_empty(),
+            "{:?} by {entry:?}",
+            self.check(&entry)
+        );
+        if let Some(idx) = self.search_index.idx(entry.item)
+            && let Some(book) = self.stocks.get_mut(idx)
             && let Some(stock) = entry.stock_after
             && entry.kind.changes_book()
         {
-            *stock_and_price = (stock, entry.seq);
+            *book = (stock, entry.seq);
         }
         self.head = entry.seq;
         self.decisions.push(entry);
+    }
+
+    /// The rules of the ledger that an entry would break if it were applied now.
+    fn check(&self, entry: &Entry) -> Vec<rules::Violation> {
+        let book = self.book(entry.item);
+        let mut violations = rules::check_entry(entry, book.as_ref().map(BookState::from).as_ref());
+        violations.extend(rules::check_sequence(self.head, entry));
+        violations
     }
 
     /// A book.
@@ -65,26 +83,28 @@ impl State {
         self.book_at(self.search_index.idx(item)?)
     }
 
-    /// The book at a place.
-    pub fn book_at(&self, place: BookIdx) -> Option<Book> {
-        let (stock, seq) = *self.stocks.get(place)?;
-        Some(self.search_index.meta(place)?.book(stock, seq))
+    /// The book at an index.
+    pub fn book_at(&self, idx: BookIdx) -> Option<Book> {
+        let (stock, seq) = *self.stocks.get(idx)?;
+        Some(self.search_index.meta(idx)?.with_stock(stock, seq))
     }
 
-    /// All books.
+    /// All books, by item number.
     pub fn books(&self) -> Vec<Book> {
-        (0..self.search_index.count())
-            .filter_map(|place| self.book_at(place))
-            .collect()
+        (0..self.stocks.len()).filter_map(|idx| self.book_at(idx)).collect()
     }
 
-    /// As far as a decision needs it.
+    /// The title of a book.
+    pub fn title(&self, item: ItemNumber) -> Option<&str> {
+        let meta = self.search_index.meta(self.search_index.idx(item)?)?;
+        Some(&meta.title)
+    }
+
+    /// The part of a book that a decision needs.
     pub fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        let place = self.search_index.idx(item)?;
-        let (stock, _) = *self.stocks.get(place)?;
-        Some(StockAndPrice {
-            stock,
-            cost: self.search_index.meta(place)?.cost,
-        })
+        let idx = self.search_index.idx(item)?;
+        let (stock, _) = *self.stocks.get(idx)?;
+        let cost = self.search_index.meta(idx)?.cost;
+        Some(StockAndPrice { stock, cost })
     }
 }

@@ -1,4 +1,4 @@
-//! Purchases on their way to the order service: while one batch flies, the next one fills.
+//! Purchases on their way to the order service: while one batch is in flight, the next one fills.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -6,71 +6,79 @@ use std::time::Duration;
 
 use common::batcher::{self, Batcher};
 use common::client::{Error, OrderClient, PlacedBatch, PlacedOrder};
-use common::wire::{BatchProblem, Order, OrderBatch as Batch};
+use common::wire::{BatchProblem, Order, OrderBatch};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 
 use super::Frontend;
 use super::live::Live;
-use crate::http::{self, ApiError, Response};
+use crate::http::{ApiError, ApiResult, Response};
 
-/// Purchases that may wait for their turn.
-const QUEUE: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
-/// Purchases in one request.
-const BATCH: NonZeroUsize = NonZeroUsize::new(limits::BATCH_ORDERS_MAX).unwrap();
-/// Calls on their way at the same time. With two, batches were half as full and purchases a third fewer (`backend/bench`).
-const FLIGHTS: NonZeroUsize = NonZeroUsize::MIN;
-/// What even a late purchase waits for: the catalog may know the answer from earlier.
-const PATIENCE_MIN: Duration = Duration::from_secs(1);
-/// How much longer than the deadline the order service's own "too late" may take to arrive.
-const SLACK: Duration = Duration::from_millis(250);
+#[cfg(test)]
+mod tests;
 
-/// What became of an order, and the last entry that the order service had heard of by then.
+/// Purchases that may wait for a batch.
+const QUEUED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Purchases in one batch.
+const BATCH_MAX: NonZeroUsize = NonZeroUsize::new(limits::BATCH_ORDERS_MAX).unwrap();
+/// Batches in flight. With two, batches are half as full and purchases a third fewer (`backend/bench`).
+const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::MIN;
+/// The timeout even of a late purchase: the catalog may have decided it earlier.
+const TIMEOUT_MIN: Duration = Duration::from_secs(1);
+/// How long after the deadline the order service's own 504 may arrive.
+const RESPONSE_SLACK: Duration = Duration::from_millis(250);
+
+/// The result of an order, and the last entry that the order service knew then.
 pub(super) type Outcome = (PlacedOrder, Option<Seq>);
 
 pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Outcome> {
     let limits = batcher::Limits {
-        max_queued: QUEUE,
-        max_batch: BATCH,
-        max_in_flight: FLIGHTS,
+        max_queued: QUEUED_MAX,
+        max_batch: BATCH_MAX,
+        max_in_flight: IN_FLIGHT_MAX,
     };
-    Batcher::with_post_commit(
-        limits,
-        move |batch| place(orders.clone(), batch),
-        move |outcomes| hear(Arc::clone(&live), outcomes),
-    )
+    let place_batch = move |batch| {
+        let orders = orders.clone();
+        place(batch, async move |batch, deadline| orders.place(&batch, deadline).await)
+    };
+    Batcher::with_post_commit(limits, place_batch, move |outcomes| {
+        wait_for_feed(Arc::clone(&live), outcomes)
+    })
 }
 
-/// Waits a moment for the feed, once for all: whoever bought something and looks at it next sees it.
-async fn hear(live: Arc<Live>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
+/// Waits briefly for the feed, once for the whole batch, so that a client that reads what it just bought sees the change.
+async fn wait_for_feed(live: Arc<Live>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
     if let Some(head) = outcomes.iter().filter_map(|&(_, head)| head).max() {
-        live.hear_soon(head).await;
+        live.wait_briefly(head).await;
     }
     outcomes
 }
 
-/// One request. It is never sent twice from here: the order service alone re-sends.
-async fn place(orders: OrderClient, batch: Vec<Order>) -> Vec<Outcome> {
+/// Sends a batch once; `send` is the call of the order service, which sends again itself where that is safe.
+async fn place<F, Fut>(batch: Vec<Order>, send: F) -> Vec<Outcome>
+where
+    F: FnOnce(OrderBatch, Deadline) -> Fut,
+    Fut: Future<Output = Result<PlacedBatch, Error>>,
+{
     let last = batch.iter().filter_map(|order| order.deadline).max();
-    let patience = last.map(Deadline::remaining).unwrap_or_default().max(PATIENCE_MIN);
-    let batch = Batch { orders: batch };
-    match orders.place(&batch, Deadline::after(patience)).await {
+    let timeout = last.map(Deadline::remaining).unwrap_or_default().max(TIMEOUT_MIN);
+    let ids: Vec<Option<OrderId>> = batch.iter().map(|order| order.id).collect();
+    match send(OrderBatch { orders: batch }, Deadline::after(timeout)).await {
         Ok(PlacedBatch { results, head }) => results.into_iter().map(|result| (result, Some(head))).collect(),
         Err(error) => {
             tracing::warn!(%error, "a batch of orders was not placed");
-            let failed = batch.orders.iter().map(|order| failed(&error, order.id));
-            failed.map(|failed| (failed, None)).collect()
+            ids.into_iter().map(|id| (failure(&error, id), None)).collect()
         }
     }
 }
 
-fn failed(error: &Error, order: Option<OrderId>) -> PlacedOrder {
+fn failure(error: &Error, order: Option<OrderId>) -> PlacedOrder {
     let problem = if error.is_definite() {
         Problem::new(
             Code::Unavailable,
             "The shop cannot sell now; nothing was bought. Try again.",
         )
     } else {
-        too_late(order)
+        unknown_outcome(order)
     };
     PlacedOrder::Problem(BatchProblem {
         problem,
@@ -78,24 +86,24 @@ fn failed(error: &Error, order: Option<OrderId>) -> PlacedOrder {
     })
 }
 
-fn too_late(order: Option<OrderId>) -> Problem {
-    let detail = "There was no decision in time. Ask with the same key, or for the order, what became of it.";
+fn unknown_outcome(order: Option<OrderId>) -> Problem {
+    let detail = "There was no decision in time. Send the same key again, or look the order up, to learn the outcome.";
     Problem::new(Code::DeadlineExceeded, detail).with_order(order)
 }
 
 impl Frontend {
-    /// Buys copies of a book; one that is late, unless its key may have been decided before, is turned away here.
+    /// Buys copies of a book. A late purchase is refused here unless it has a key, which may have been decided before.
     pub(super) async fn buy(
         &self,
         item: ItemNumber,
         quantity: Quantity,
         key: Option<OrderId>,
         deadline: Option<Deadline>,
-    ) -> http::ApiResult {
+    ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         let id = key.unwrap_or_else(OrderId::generate);
         if deadline.has_passed() && key.is_none() {
-            return Err(too_late(Some(id)).into());
+            return Err(unknown_outcome(Some(id)).into());
         }
         let order = Order {
             id: Some(id),
@@ -104,8 +112,8 @@ impl Frontend {
             keyed: Some(key.is_some()),
             deadline: Some(deadline),
         };
-        let patience = deadline.remaining().max(PATIENCE_MIN) + SLACK;
-        let called = tokio::time::timeout(patience, self.batcher.call(order)).await;
+        let timeout = deadline.remaining().max(TIMEOUT_MIN) + RESPONSE_SLACK;
+        let called = tokio::time::timeout(timeout, self.batcher.call(order)).await;
         let problem = match called {
             Ok(Ok((placed, head))) => return self.placed(placed, head),
             Ok(Err(batcher::Error::Full)) => {
@@ -114,21 +122,21 @@ impl Frontend {
             Ok(Err(batcher::Error::Closed)) => {
                 Problem::new(Code::Unavailable, "The front-end is stopping; nothing was bought.")
             }
-            Ok(Err(batcher::Error::Lost)) | Err(_) => too_late(Some(id)),
+            Ok(Err(batcher::Error::Lost)) | Err(_) => unknown_outcome(Some(id)),
         };
         Err(problem.into())
     }
 
-    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> http::ApiResult {
-        self.note(head);
-        let answer = match placed {
+    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> ApiResult {
+        self.observe_seq(head);
+        let response = match placed {
             PlacedOrder::Sold(receipt) => Response::json_bytes(receipt),
             PlacedOrder::Replayed(receipt) => Response::json(&receipt).with_replayed(true),
-            // With the head: who asks for a recorded refusal hears it wherever it asks.
+            // With the head: a client that asks for a recorded refusal then finds it through any front-end.
             PlacedOrder::Problem(BatchProblem { problem, replayed }) => {
                 return Err(ApiError::from(problem).with_seq(head).with_replayed(replayed));
             }
         };
-        Ok(answer.with_seq(Some(self.head())))
+        Ok(response.with_seq(Some(self.head())))
     }
 }

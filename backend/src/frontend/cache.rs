@@ -1,9 +1,12 @@
-//! Books and pages in the front-end's memory, kept true by the ledger's feed.
+//! The front-end's cache of books and pages, kept up to date by the catalog's feed.
 //!
-//! A book is kept as the bytes of its JSON, a page as the numbers of its books: a page is joined from the books, so that a
-//! sale is written once wherever the book is shown. What was filled from an answer that is newer than the feed is not
-//! shown before the feed has come as far; what is older is brought up to date with what the feed brought since. So nobody
-//! sees the shelves go back in time.
+//! A book is cached as its JSON and a page as a list of item numbers, so a sale rewrites one book however many pages list
+//! it. Reads never go back in time: an entry filled from a response newer than the feed is hidden until the feed has
+//! caught up, and one from an older response is updated with the feed's changes since, or dropped.
+
+mod book;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
@@ -14,169 +17,136 @@ use common::client::Freshness;
 use common::wire::{Book, BookPage};
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 
-/// The most books kept, of some 300 bytes each and their texts.
+use book::CachedBook;
+
+/// Cached books, of some 300 bytes each plus their texts.
 const BOOKS_MAX: usize = 1_000_000;
-/// The most pages kept, of up to 100 numbers each, and the most other documents.
+/// Cached pages, of up to 100 item numbers each.
 const PAGES_MAX: usize = 10_000;
-/// Books of which the feed's last word is remembered, to bring late answers up to date.
+/// Books whose last change from the feed is remembered, to update responses that are older.
 const CHANGES_MAX: usize = 100_000;
-/// One in so many is dropped when there is no room: whichever the hash puts first.
+/// A full map evicts one entry in this many: those that the hash order puts first.
 const EVICTED_PART: usize = 16;
 
-/// Something found.
+/// A cache hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
-    /// What it is, as JSON.
+    /// The document.
     pub json: Bytes,
-    /// The entry that changed it last.
-    pub tag: Seq,
-    /// The state it was read from.
-    pub at: Seq,
-    /// How long nothing was heard of the catalog, in seconds; absent while its feed is live.
+    /// The entry of its last change.
+    pub etag: Seq,
+    /// The entry of the state it was read from.
+    pub seq: Seq,
+    /// Seconds since the catalog's feed was lost; `None` while it is live.
     pub age_s: Option<u64>,
 }
 
-/// A book as its JSON, whose last fields are those that a sale changes.
+/// A cached page, or the cached topics.
 #[derive(Debug)]
-struct KeptBook {
-    /// Copied for each reader, which costs less than counting the readers of what both of two threads read all the time.
-    json: Box<[u8]>,
-    /// So much of it comes before the stock.
-    lasting_bytes: usize,
-    stock: Stock,
-    /// The entry that changed it last.
-    seq: Seq,
-    /// Shown once the feed has come this far.
-    since: Seq,
-}
-
-impl KeptBook {
-    fn new(book: &Book, since: Seq) -> Self {
-        // A struct with string keys: writing it cannot fail.
-        let json = serde_json::to_vec(book).unwrap_or_default();
-        // A quote within a string is escaped: this is the field itself.
-        let lasting_bytes = memchr::memmem::rfind(&json, b",\"stock\":").unwrap_or_default();
-        Self {
-            json: json.into_boxed_slice(),
-            lasting_bytes,
-            stock: book.stock,
-            seq: book.seq,
-            since,
-        }
-    }
-
-    /// Writes the stock and the entry into the JSON.
-    fn write(&mut self) {
-        let lasting = self.json.get(..self.lasting_bytes).unwrap_or_default();
-        let mut json = Vec::with_capacity(lasting.len() + 48);
-        json.extend_from_slice(lasting);
-        json.extend_from_slice(b",\"stock\":");
-        json.extend_from_slice(itoa::Buffer::new().format(self.stock.get()).as_bytes());
-        json.extend_from_slice(b",\"seq\":");
-        json.extend_from_slice(itoa::Buffer::new().format(self.seq.0).as_bytes());
-        json.push(b'}');
-        self.json = json.into_boxed_slice();
-    }
-}
-
-/// A page of books, or the list of the topics.
-#[derive(Debug)]
-struct Kept<T> {
-    what: T,
-    since: Seq,
+struct Cached<T> {
+    value: T,
+    /// Hidden until the feed has reached this entry.
+    visible_from: Seq,
 }
 
 #[derive(Debug)]
-struct PageOfBooks {
+struct PageItems {
     items: Vec<ItemNumber>,
     next: Option<String>,
 }
 
 #[derive(Debug, Default)]
-struct Shelves {
-    /// Everything up to this entry is in here.
+struct CacheState {
+    /// The last entry that was applied.
     position: Seq,
-    /// When the feed was lost; absent while it is live.
-    lost: Option<Instant>,
-    is_known: bool,
-    books: AHashMap<ItemNumber, KeptBook>,
-    /// By the query that asked for them, as it was written.
-    pages: AHashMap<Box<str>, Kept<PageOfBooks>>,
-    topics: Option<Kept<Bytes>>,
-    /// The last entry after which books came, went or changed in more than their stock.
-    shelved: Seq,
-    /// The feed's last word on each book since `changes_since`.
+    /// When the feed was lost; `None` while it is live.
+    lost_at: Option<Instant>,
+    /// Whether the feed has begun: nothing is cached before.
+    has_feed: bool,
+    books: AHashMap<ItemNumber, CachedBook>,
+    /// By the raw query.
+    pages: AHashMap<Box<str>, Cached<PageItems>>,
+    topics: Option<Cached<Bytes>>,
+    /// The last entry that added, withdrew or described a book.
+    catalog_changed: Seq,
+    /// The last change of each book after `changes_since`.
     changes: AHashMap<ItemNumber, (Seq, Stock)>,
     changes_since: Seq,
 }
 
-/// What one front-end keeps.
+/// The cache of one front-end.
 #[derive(Debug, Default)]
-pub struct Cache(RwLock<Shelves>);
+pub struct Cache(RwLock<CacheState>);
 
 impl Cache {
-    /// Begins anew: the feed goes on after that entry.
+    /// Empties the cache; the feed continues after `position`.
     pub fn reset(&self, position: Seq) {
-        *self.write() = Shelves {
+        *self.write() = CacheState {
             position,
-            is_known: true,
+            has_feed: true,
             changes_since: position,
-            ..Shelves::default()
+            ..CacheState::default()
         };
     }
 
-    /// The feed is live, or lost.
+    /// Records whether the feed is live.
     pub fn set_live(&self, is_live: bool) {
-        let mut shelves = self.write();
-        shelves.lost = match (is_live, shelves.lost) {
-            (true, _) => None,
-            (false, lost) => lost.or_else(|| Some(Instant::now())),
+        let mut state = self.write();
+        state.lost_at = match is_live {
+            true => None,
+            false => state.lost_at.or_else(|| Some(Instant::now())),
         };
     }
 
-    /// Follows the ledger.
+    /// Applies the next entries of the ledger.
     pub fn apply(&self, entries: &[Entry]) {
-        let mut shelves = self.write();
+        let mut state = self.write();
         for entry in entries {
-            shelves.apply(entry);
+            state.apply(entry);
         }
-        shelves.write_moved(entries);
+        state.rewrite_changed(entries);
     }
 
     /// A book.
     pub fn book(&self, item: ItemNumber, fresh: Freshness) -> Option<Hit> {
-        let shelves = self.read();
-        let age_s = shelves.age_s(fresh)?;
-        let kept = shelves.books.get(&item).filter(|kept| kept.since <= shelves.position)?;
+        let state = self.read();
+        let age_s = state.age_s(fresh)?;
+        let cached = state
+            .books
+            .get(&item)
+            .filter(|cached| cached.visible_from <= state.position)?;
         Some(Hit {
-            json: Bytes::copy_from_slice(&kept.json),
-            tag: kept.seq,
-            at: shelves.position,
+            json: Bytes::copy_from_slice(&cached.json),
+            etag: cached.seq,
+            seq: state.position,
             age_s,
         })
     }
 
-    /// The page that a query asks for.
+    /// The page of a raw query.
     pub fn page(&self, query: &str, fresh: Freshness) -> Option<Hit> {
-        let shelves = self.read();
-        let age_s = shelves.age_s(fresh)?;
-        let page = &shelves
+        let state = self.read();
+        let age_s = state.age_s(fresh)?;
+        let page = &state
             .pages
             .get(query)
-            .filter(|kept| kept.since <= shelves.position)?
-            .what;
+            .filter(|cached| cached.visible_from <= state.position)?
+            .value;
         let mut json = BytesMut::with_capacity(page.items.len() * 200 + 64);
         json.extend_from_slice(b"{\"books\":[");
         for (index, item) in page.items.iter().enumerate() {
-            let kept = shelves.books.get(item).filter(|kept| kept.since <= shelves.position)?;
+            let cached = state
+                .books
+                .get(item)
+                .filter(|cached| cached.visible_from <= state.position)?;
             if index > 0 {
                 json.extend_from_slice(b",");
             }
-            json.extend_from_slice(&kept.json);
+            json.extend_from_slice(&cached.json);
         }
         json.extend_from_slice(b"]");
         if let Some(next) = &page.next {
-            // A cursor is digits and hyphens: nothing in it needs an escape.
+            // A cursor is digits and hyphens: no character needs an escape.
             json.extend_from_slice(b",\"next\":\"");
             json.extend_from_slice(next.as_bytes());
             json.extend_from_slice(b"\"");
@@ -184,66 +154,73 @@ impl Cache {
         json.extend_from_slice(b"}");
         Some(Hit {
             json: json.freeze(),
-            tag: shelves.position,
-            at: shelves.position,
+            etag: state.position,
+            seq: state.position,
             age_s,
         })
     }
 
     /// The topics.
     pub fn topics(&self, fresh: Freshness) -> Option<Hit> {
-        let shelves = self.read();
-        let age_s = shelves.age_s(fresh)?;
-        let kept = shelves.topics.as_ref().filter(|kept| kept.since <= shelves.position)?;
+        let state = self.read();
+        let age_s = state.age_s(fresh)?;
+        let cached = state
+            .topics
+            .as_ref()
+            .filter(|cached| cached.visible_from <= state.position)?;
         Some(Hit {
-            json: kept.what.clone(),
-            tag: shelves.position,
-            at: shelves.position,
+            json: cached.value.clone(),
+            etag: state.position,
+            seq: state.position,
             age_s,
         })
     }
 
-    /// Keeps a book that was read as of `at`.
-    pub fn insert_book(&self, book: Book, at: Seq) {
-        self.write().insert_book(book, at);
+    /// Caches a book that was read from the state after `seq`.
+    pub fn insert_book(&self, book: Book, seq: Seq) {
+        self.write().insert_book(book, seq);
     }
 
-    /// Keeps a page, and its books, that was read as of `at`.
-    pub fn insert_page(&self, query: &str, page: BookPage, at: Seq) {
-        let mut shelves = self.write();
-        if !shelves.may_keep(at) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
+    /// Caches a page and its books, read from the state after `seq`.
+    pub fn insert_page(&self, query: &str, page: BookPage, seq: Seq) {
+        let mut state = self.write();
+        if !state.may_insert(seq) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
             return;
         }
-        if shelves.pages.get(query).is_none_or(|kept| kept.since > at) {
-            shelves.keep_shape(query, &page, at);
+        if state.pages.get(query).is_none_or(|cached| cached.visible_from > seq) {
+            state.insert_items(query, &page, seq);
         }
         for book in page.books {
-            shelves.insert_book(book, at);
+            state.insert_book(book, seq);
         }
     }
 
-    /// Keeps the topics that were read as of `at`.
-    pub fn insert_topics(&self, json: Bytes, at: Seq) {
-        let mut shelves = self.write();
-        if shelves.may_keep(at) {
-            shelves.topics = Some(Kept { what: json, since: at });
+    /// Caches the topics that were read from the state after `seq`.
+    pub fn insert_topics(&self, json: Bytes, seq: Seq) {
+        let mut state = self.write();
+        if state.may_insert(seq) {
+            state.topics = Some(Cached {
+                value: json,
+                visible_from: seq,
+            });
         }
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Shelves> {
+    fn read(&self) -> RwLockReadGuard<'_, CacheState> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Shelves> {
+    fn write(&self) -> RwLockWriteGuard<'_, CacheState> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Shelves {
-    /// How old what is here is, or nothing where it is not fresh enough.
+impl CacheState {
+    /// The age of a hit in seconds (`None` while the feed is live), or `None` if the cache is not fresh enough.
     fn age_s(&self, fresh: Freshness) -> Option<Option<u64>> {
-        let is_fresh = self.is_known && !fresh.confirm_head && fresh.min_seq.is_none_or(|seen| seen <= self.position);
-        is_fresh.then(|| self.lost.map(|lost| lost.elapsed().as_secs()))
+        let is_fresh =
+            self.has_feed && !fresh.confirm_head && fresh.min_seq.is_none_or(|min_seq| min_seq <= self.position);
+        is_fresh.then(|| self.lost_at.map(|lost_at| lost_at.elapsed().as_secs()))
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -256,7 +233,7 @@ impl Shelves {
             return;
         }
         if entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none()) {
-            self.shelved = entry.seq;
+            self.catalog_changed = entry.seq;
             self.books.remove(&entry.item);
             self.pages.clear();
             self.topics = None;
@@ -268,215 +245,69 @@ impl Shelves {
             self.changes_since = entry.seq;
         }
         self.changes.insert(entry.item, (entry.seq, stock));
-        if let Some(kept) = self.books.get_mut(&entry.item)
-            && kept.seq < entry.seq
+        if let Some(cached) = self.books.get_mut(&entry.item)
+            && cached.seq < entry.seq
         {
-            kept.stock = stock;
-            kept.seq = entry.seq;
+            cached.stock = stock;
+            cached.seq = entry.seq;
         }
     }
 
-    /// Writes the books anew that entries changed, each once however often it changed.
-    fn write_moved(&mut self, entries: &[Entry]) {
+    /// Rewrites the books that these entries changed, each once.
+    fn rewrite_changed(&mut self, entries: &[Entry]) {
         for entry in entries {
-            if let Some(kept) = self.books.get_mut(&entry.item)
-                && kept.seq == entry.seq
+            if let Some(cached) = self.books.get_mut(&entry.item)
+                && cached.seq == entry.seq
             {
-                kept.write();
+                cached.rewrite();
             }
         }
     }
 
-    /// Whether an answer of that age can still be brought up to date.
-    fn may_keep(&self, at: Seq) -> bool {
-        self.is_known && at >= self.shelved && at >= self.changes_since
+    /// Whether a response from that state can still be brought up to date.
+    fn may_insert(&self, seq: Seq) -> bool {
+        self.has_feed && seq >= self.catalog_changed && seq >= self.changes_since
     }
 
-    fn keep_shape(&mut self, query: &str, page: &BookPage, at: Seq) {
+    fn insert_items(&mut self, query: &str, page: &BookPage, seq: Seq) {
         make_room(&mut self.pages, PAGES_MAX);
         let items = page.books.iter().map(|book| book.item).collect();
         let next = page.next.clone();
         self.pages.insert(
             query.into(),
-            Kept {
-                what: PageOfBooks { items, next },
-                since: at,
+            Cached {
+                value: PageItems { items, next },
+                visible_from: seq,
             },
         );
     }
 
-    fn insert_book(&mut self, mut book: Book, at: Seq) {
-        // What is here is kept true by the feed; only what waits for the feed can be had sooner.
-        if !self.may_keep(at) || self.books.get(&book.item).is_some_and(|kept| kept.since <= at) {
+    fn insert_book(&mut self, mut book: Book, seq: Seq) {
+        // The feed keeps a cached book up to date; only a hidden one is replaced.
+        if !self.may_insert(seq)
+            || self
+                .books
+                .get(&book.item)
+                .is_some_and(|cached| cached.visible_from <= seq)
+        {
             return;
         }
-        if let Some(&(seq, stock)) = self.changes.get(&book.item)
-            && seq > book.seq
+        if let Some(&(changed, stock)) = self.changes.get(&book.item)
+            && changed > book.seq
         {
-            (book.seq, book.stock) = (seq, stock);
+            (book.seq, book.stock) = (changed, stock);
         }
         make_room(&mut self.books, BOOKS_MAX);
-        self.books.insert(book.item, KeptBook::new(&book, at));
+        self.books.insert(book.item, CachedBook::new(&book, seq));
     }
 }
 
-fn make_room<K, V>(map: &mut AHashMap<K, V>, most: usize) {
-    if map.len() >= most {
+fn make_room<K, V>(map: &mut AHashMap<K, V>, max: usize) {
+    if map.len() >= max {
         let mut index = 0_usize;
         map.retain(|_, _| {
             index += 1;
-            index > most / EVICTED_PART
+            index > max / EVICTED_PART
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use common::{Cost, OrderId, Timestamp};
-
-    use super::*;
-
-    fn book(item: u64, stock: u64, seq: u64) -> Book {
-        Book {
-            item: ItemNumber::try_from(item).unwrap(),
-            title: format!("Book {item}, \",\"stock\":7\""),
-            author: None,
-            topic: "t".into(),
-            cost: Cost::default(),
-            stock: Stock::try_from(stock).unwrap(),
-            seq: Seq(seq),
-        }
-    }
-
-    fn entry(seq: u64, kind: Kind, item: u64, stock: u64) -> Entry {
-        Entry {
-            seq: Seq(seq),
-            at: Timestamp::from_micros(0),
-            kind,
-            item: ItemNumber::try_from(item).unwrap(),
-            quantity: None,
-            change: 0,
-            stock_after: Stock::try_from(stock).ok(),
-            order: (kind == Kind::Sold).then(OrderId::generate),
-            unit_cost: None,
-            reason: None,
-        }
-    }
-
-    fn stock(cache: &Cache, item: u64, fresh: Freshness) -> Option<u32> {
-        let hit = cache.book(ItemNumber::try_from(item).unwrap(), fresh)?;
-        Some(serde_json::from_slice::<Book>(&hit.json).unwrap().stock.get())
-    }
-
-    fn cache(position: u64) -> Cache {
-        let cache = Cache::default();
-        cache.reset(Seq(position));
-        cache
-    }
-
-    const ANY: Freshness = Freshness {
-        min_seq: None,
-        confirm_head: false,
-    };
-
-    #[test]
-    fn a_sale_changes_the_book_and_every_page_that_shows_it() {
-        let cache = cache(2);
-        let page = BookPage {
-            books: vec![book(1, 5, 1), book(2, 9, 2)],
-            next: Some("2".into()),
-        };
-        cache.insert_page("topic=t&limit=2", page, Seq(2));
-        cache.apply(&[entry(3, Kind::Sold, 2, 8)]);
-        assert_eq!(stock(&cache, 2, ANY), Some(8));
-        let hit = cache.page("topic=t&limit=2", ANY).unwrap();
-        let shown: BookPage = serde_json::from_slice(&hit.json).unwrap();
-        assert_eq!(
-            shown,
-            BookPage {
-                books: vec![book(1, 5, 1), book(2, 8, 3)],
-                next: Some("2".into())
-            }
-        );
-        assert_eq!((hit.tag, hit.at), (Seq(3), Seq(3)));
-    }
-
-    #[test]
-    fn an_answer_older_than_the_feed_is_brought_up_to_date_or_dropped() {
-        let cache = cache(2);
-        cache.apply(&[entry(3, Kind::Sold, 1, 4)]);
-        cache.insert_book(book(1, 5, 1), Seq(2));
-        assert_eq!(stock(&cache, 1, ANY), Some(4));
-        cache.insert_book(book(2, 9, 1), Seq(1));
-        assert_eq!(stock(&cache, 2, ANY), None, "nobody knows what happened to it since");
-    }
-
-    #[test]
-    fn an_answer_newer_than_the_feed_waits_for_it() {
-        let cache = cache(2);
-        cache.insert_book(book(1, 4, 3), Seq(5));
-        assert_eq!(stock(&cache, 1, ANY), None);
-        cache.apply(&[entry(3, Kind::Sold, 1, 4), entry(4, Kind::Refused, 1, 4)]);
-        assert_eq!(stock(&cache, 1, ANY), None);
-        cache.apply(&[entry(5, Kind::Sold, 2, 1)]);
-        assert_eq!(stock(&cache, 1, ANY), Some(4));
-    }
-
-    #[test]
-    fn who_has_seen_more_or_wants_it_confirmed_is_not_answered_from_memory() {
-        let cache = cache(2);
-        cache.insert_book(book(1, 5, 1), Seq(2));
-        assert_eq!(stock(&cache, 1, Freshness::from(Seq(2))), Some(5));
-        assert_eq!(stock(&cache, 1, Freshness::from(Seq(3))), None);
-        assert_eq!(
-            stock(
-                &cache,
-                1,
-                Freshness {
-                    min_seq: None,
-                    confirm_head: true
-                }
-            ),
-            None
-        );
-    }
-
-    #[test]
-    fn a_book_that_came_or_went_empties_the_pages() {
-        for kind in [Kind::Withdrawn, Kind::Set] {
-            let cache = cache(2);
-            cache.insert_page(
-                "q=b",
-                BookPage {
-                    books: vec![book(1, 5, 1)],
-                    next: None,
-                },
-                Seq(2),
-            );
-            cache.insert_topics(Bytes::from_static(b"{}"), Seq(2));
-            cache.apply(&[entry(3, kind, 1, 5)]);
-            assert!(cache.page("q=b", ANY).is_none() && cache.topics(ANY).is_none());
-            cache.insert_page(
-                "q=b",
-                BookPage {
-                    books: vec![book(1, 5, 1)],
-                    next: None,
-                },
-                Seq(2),
-            );
-            assert!(cache.page("q=b", ANY).is_none(), "an answer from before was kept");
-        }
-    }
-
-    #[test]
-    fn while_the_feed_is_lost_everything_has_an_age() {
-        let cache = cache(2);
-        cache.insert_book(book(1, 5, 1), Seq(2));
-        let age = || cache.book(ItemNumber::try_from(1).unwrap(), ANY).unwrap().age_s;
-        assert_eq!(age(), None);
-        cache.set_live(false);
-        assert!(age().is_some());
-        cache.set_live(true);
-        assert_eq!(age(), None);
     }
 }

@@ -1,9 +1,10 @@
-//! What goes out to every reader of the event stream: followed from the catalog's feed, merged, written once.
+//! Live stock changes: read from the catalog's feed, applied to the cache, coalesced and published to all subscribers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::client::{CatalogClient, Error};
+use common::backoff::Backoff;
+use common::client::{CatalogClient, ReconnectingStream, StreamItem};
 use common::wire::{Hello, Resync, StockEvent, UpstreamStatus};
 use common::{Entry, Seq, StoreId, limits};
 use futures::FutureExt;
@@ -12,286 +13,302 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
-use super::events::{Pending, Ring, moved};
+use super::stock_events::{Coalescer, ReplayBuffer, stock_event};
 use crate::http::{Frame, write_event};
 
-/// FrameStream a slow reader may be behind before it is told to read afresh.
-const FRAMES_BEHIND_MAX: usize = 256;
-/// How long a customer's answer waits for the feed to bring what the customer did: usually it was faster.
-const HEAR_MAX: Duration = Duration::from_millis(50);
-/// Entries followed at once.
-const ENTRIES_AT_ONCE: usize = 1_024;
-/// The longest rest before the first attempt to reach a lost catalog again; it doubles with each.
-const BACK_OFF: Duration = Duration::from_millis(50);
-/// The longest rest of all.
-const BACK_OFF_MAX: Duration = Duration::from_secs(2);
+#[cfg(test)]
+mod tests;
 
-/// Something that goes out to every reader.
+/// Frames that a subscriber may lag behind; then it gets a `resync`.
+const FRAMES_BEHIND_MAX: usize = 256;
+/// How long a response waits for the feed to bring the request's own change; usually the feed is faster.
+const OWN_CHANGE_TIMEOUT: Duration = Duration::from_millis(50);
+/// Entries that are applied together.
+const ENTRIES_AT_ONCE: usize = 1_024;
+/// Delays before the feed is opened again.
+const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
+
+/// A frame for every subscriber.
 #[derive(Debug, Clone)]
 pub(super) struct Published {
-    /// Written once for all.
+    /// Serialized once for all.
     pub(super) frame: Frame,
-    /// A reader that is here already has it; `None` is for everybody.
-    pub(super) until: Option<Seq>,
+    /// The last entry in it: a subscriber that has it skips the frame. `None` concerns every subscriber.
+    pub(super) last_seq: Option<Seq>,
 }
 
-/// Where a reader begins.
+/// Where a subscriber begins.
 #[derive(Debug)]
-pub(super) struct Start {
+pub(super) struct Subscription {
     pub(super) hello: Hello,
     pub(super) live: bool,
-    /// What it missed; nothing if it must read afresh.
+    /// The changes since its last event; `None` if it must read everything afresh.
     pub(super) missed: Option<Vec<StockEvent>>,
     pub(super) stream: broadcast::Receiver<Published>,
 }
 
 #[derive(Debug, Default)]
-struct Told {
+struct FeedState {
     store: Option<StoreId>,
-    /// Everything up to this entry has gone out.
-    out: Seq,
+    /// The last entry that was published.
+    published: Seq,
     live: bool,
-    /// The head that the catalog named when the feed began: so far there is nothing new in it.
-    begun: Seq,
-    ring: Ring,
-    pending: Pending,
+    /// The head when the feed was connected: entries up to here are older than the connection.
+    feed_start: Seq,
+    replay: ReplayBuffer,
+    coalescer: Coalescer,
 }
 
 /// The live events of one front-end.
 #[derive(Debug)]
 pub(super) struct Live {
-    told: Mutex<Told>,
-    /// The last entry the feed brought; nothing until the catalog was heard of for the first time.
-    heard: watch::Sender<Option<Seq>>,
-    readers: broadcast::Sender<Published>,
+    state: Mutex<FeedState>,
+    /// The last entry that was applied; `None` until the feed is connected for the first time.
+    applied: watch::Sender<Option<Seq>>,
+    subscribers: broadcast::Sender<Published>,
     cache: Cache,
 }
 
 impl Live {
     pub(super) fn new() -> Self {
         Self {
-            told: Mutex::default(),
-            heard: watch::Sender::new(None),
-            readers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
+            state: Mutex::default(),
+            applied: watch::Sender::new(None),
+            subscribers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
             cache: Cache::default(),
         }
     }
 
-    /// What the feed keeps true.
+    /// The cache, which the feed keeps up to date.
     pub(super) fn cache(&self) -> &Cache {
         &self.cache
     }
 
-    /// The last entry the feed brought.
+    /// The last entry that was applied.
     pub(super) fn head(&self) -> Seq {
-        self.heard.borrow().unwrap_or(Seq::ZERO)
+        self.applied.borrow().unwrap_or(Seq::ZERO)
     }
 
-    /// Waits until the feed has brought that entry, and everything that was there when it began.
-    pub(super) async fn hear(&self, seq: Seq) {
-        self.hear_only(seq).await;
-        let begun = self.told().begun;
-        self.hear_only(begun).await;
+    /// Waits until that entry is applied, and every entry that existed when the feed was connected.
+    pub(super) async fn wait_for_seq(&self, seq: Seq) {
+        self.wait_until_applied(seq).await;
+        let feed_start = self.state().feed_start;
+        self.wait_until_applied(feed_start).await;
     }
 
-    async fn hear_only(&self, seq: Seq) {
-        let mut heard = self.heard.subscribe();
-        // The sender is here, so the wait does not break off.
-        let _ = heard.wait_for(|heard| heard.is_some_and(|heard| heard >= seq)).await;
+    async fn wait_until_applied(&self, seq: Seq) {
+        let mut applied = self.applied.subscribe();
+        // `self` holds the sender, so the wait cannot fail.
+        let _ = applied
+            .wait_for(|applied| applied.is_some_and(|applied| applied >= seq))
+            .await;
     }
 
-    /// Waits a moment for that entry: whoever changed a book and looks at it next, through this front-end, sees the change
-    /// even if it does not say what it saw.
-    pub(super) async fn hear_soon(&self, seq: Seq) {
-        if self.head() < seq && self.told().live {
-            let _ = tokio::time::timeout(HEAR_MAX, self.hear_only(seq)).await;
+    /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
+    /// front-end, then sees the change even if it sends no `Bookstore-Seq`.
+    pub(super) async fn wait_briefly(&self, seq: Seq) {
+        if self.head() < seq && self.state().live {
+            let _ = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(seq)).await;
         }
     }
 
-    /// Begins a reader that saw everything up to `after`, or wants only what comes. Nothing until the catalog was
-    /// heard of for the first time.
-    pub(super) fn start(&self, after: Option<Seq>) -> Option<Start> {
-        let mut told = self.told();
-        // What waits for company goes out first, so that the greeting is as new as the feed.
-        self.flush_told(&mut told);
+    /// Subscribes to the events after `after`, or to future ones. `None` until the feed is connected for the first time.
+    pub(super) fn subscribe(&self, after: Option<Seq>) -> Option<Subscription> {
+        let mut state = self.state();
+        // Pending changes are published first, so that `hello` is as new as the feed.
+        self.flush_state(&mut state);
         let hello = Hello {
-            seq: told.out,
-            store: told.store?,
+            seq: state.published,
+            store: state.store?,
         };
         let missed = match after {
             None => Some(Vec::new()),
-            Some(after) if after > told.out || told.out.distance_from(after) > limits::SUBSCRIBER_LAG_MAX => None,
-            Some(after) => told.ring.between(after, told.out).map(|moved| moved.copied().collect()),
+            Some(after) if after > state.published => None,
+            Some(after) => state.replay.between(after, state.published),
         };
-        // Under the lock: between what was told and what will be nothing is lost and nothing comes twice.
-        Some(Start {
+        // Under the lock: no event is lost or comes twice between `missed` and the stream.
+        Some(Subscription {
             hello,
-            live: told.live,
+            live: state.live,
             missed,
-            stream: self.readers.subscribe(),
+            stream: self.subscribers.subscribe(),
         })
     }
 
-    fn told(&self) -> MutexGuard<'_, Told> {
-        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, FeedState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Follows the ledger by entries that arrived together; whoever waits for them wakes once.
-    fn follow(&self, entries: &[Entry]) {
+    /// Applies entries that arrived together; waiting tasks wake once.
+    fn apply(&self, entries: &[Entry]) {
         let Some(last) = entries.last() else { return };
         #[cfg(feature = "fault-injection")]
         let entries = &*crate::fault_injection::reorder_feed(entries);
         self.cache.apply(entries);
-        let mut told = self.told();
-        for moved in entries.iter().filter_map(moved) {
-            told.ring.add(moved);
-            told.pending.add(moved);
+        let mut state = self.state();
+        for event in entries.iter().filter_map(stock_event) {
+            state.replay.add(event);
+            state.coalescer.add(event);
         }
-        self.heard.send_replace(Some(last.seq));
+        self.applied.send_replace(Some(last.seq));
     }
 
-    /// Sends out what has gathered.
+    /// Publishes the pending changes.
     fn flush(&self) {
-        self.flush_told(&mut self.told());
+        self.flush_state(&mut self.state());
     }
 
-    fn flush_told(&self, told: &mut Told) {
+    fn flush_state(&self, state: &mut FeedState) {
         let head = self.head();
-        if told.out == head {
+        if state.published == head {
             return;
         }
-        told.out = head;
-        let changes = told.pending.take();
-        if !changes.is_empty() {
-            let mut frame = Vec::with_capacity(changes.len().saturating_mul(160));
-            for moved in &changes {
-                write_event(&mut frame, "stock", Some(moved.seq.0), moved);
+        state.published = head;
+        let events = state.coalescer.take();
+        if !events.is_empty() {
+            let mut frame = Vec::with_capacity(events.len().saturating_mul(160));
+            for event in &events {
+                write_event(&mut frame, "stock", Some(event.seq.0), event);
             }
-            self.send(Frame::new(frame), Some(head));
+            self.publish(Frame::new(frame), Some(head));
         }
     }
 
-    /// The feed begins, again perhaps; another store's, or an older copy of this one, makes every reader start afresh.
-    fn greet(&self, hello: &Hello, asked_after: Seq) {
-        let mut told = self.told();
-        let known = told.store == Some(hello.store) && hello.seq >= told.out;
-        if !known {
-            let first = told.store.is_none();
-            let start = asked_after.min(hello.seq);
-            *told = Told {
+    /// The feed is connected. After a change of the store, or to an older copy of it, every subscriber must resync.
+    fn on_hello(&self, hello: &Hello, after: Seq) {
+        let mut state = self.state();
+        let continues = state.store == Some(hello.store) && hello.seq >= state.published;
+        if !continues {
+            let is_first = state.store.is_none();
+            let start = after.min(hello.seq);
+            *state = FeedState {
                 store: Some(hello.store),
-                out: start,
-                ring: Ring::starting(start),
-                ..Told::default()
+                published: start,
+                replay: ReplayBuffer::starting_after(start),
+                ..FeedState::default()
             };
-            if !first {
-                self.send(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
+            if !is_first {
+                self.publish(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
             }
             self.cache.reset(start);
-            self.heard.send_replace(Some(start));
+            self.applied.send_replace(Some(start));
         }
-        told.begun = hello.seq;
+        state.feed_start = hello.seq;
         self.cache.set_live(true);
-        if !told.live {
-            told.live = true;
-            self.send(Frame::event("source", None, &UpstreamStatus { live: true }), None);
+        if !state.live {
+            state.live = true;
+            self.publish(Frame::event("source", None, &UpstreamStatus { live: true }), None);
         }
     }
 
-    fn lost(&self) {
+    fn on_disconnect(&self) {
         self.flush();
         self.cache.set_live(false);
-        let mut told = self.told();
-        if told.live {
-            told.live = false;
-            self.send(Frame::event("source", None, &UpstreamStatus { live: false }), None);
+        let mut state = self.state();
+        if state.live {
+            state.live = false;
+            self.publish(Frame::event("source", None, &UpstreamStatus { live: false }), None);
         }
     }
 
-    fn send(&self, frame: Frame, until: Option<Seq>) {
-        // Nobody may be reading.
-        let _ = self.readers.send(Published { frame, until });
+    fn publish(&self, frame: Frame, last_seq: Option<Seq>) {
+        // Fails without subscribers.
+        let _ = self.subscribers.send(Published { frame, last_seq });
     }
 }
 
-/// Follows the catalog's feed until the front-end stops, for ever trying again.
+/// The catalog's feed; a seam for tests.
+trait Feed {
+    async fn next(&mut self) -> StreamItem<Entry>;
+    fn reconnect(&mut self);
+}
+
+impl Feed for ReconnectingStream<Entry> {
+    async fn next(&mut self) -> StreamItem<Entry> {
+        self.next().await
+    }
+
+    fn reconnect(&mut self) {
+        self.reconnect();
+    }
+}
+
+/// Follows the catalog's feed until the front-end stops.
 pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: CancellationToken) {
-    let following = async {
-        let mut rest = BACK_OFF;
-        loop {
-            let was_live_since = Instant::now();
-            let error = follow_once(&live, &catalog).await;
-            live.lost();
-            tracing::debug!(%error, "the catalog's feed ended");
-            if was_live_since.elapsed() > BACK_OFF_MAX {
-                rest = BACK_OFF;
-            }
-            tokio::time::sleep(rest.mul_f64(rand::random())).await;
-            rest = rest.saturating_mul(2).min(BACK_OFF_MAX);
-        }
-    };
+    let feed = ReconnectingStream::new(None, RECONNECT, move |after| {
+        let catalog = catalog.clone();
+        let open = async move {
+            let after = match after {
+                Some(after) => after,
+                None => {
+                    let page = catalog.ledger(Seq::ZERO, 1).await?;
+                    Seq(page.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX))
+                }
+            };
+            catalog.feed(Some(after)).await
+        };
+        open.boxed()
+    });
     tokio::select! {
-        () = following => {}
+        () = follow_feed(&live, feed) => {}
         () = stopping.cancelled() => {}
     }
 }
 
-async fn follow_once(live: &Live, catalog: &CatalogClient) -> Error {
-    match try_follow(live, catalog).await {
-        Ok(never) => match never {},
-        Err(error) => error,
-    }
-}
-
-async fn try_follow(live: &Live, catalog: &CatalogClient) -> Result<std::convert::Infallible, Error> {
-    let asked_after = if live.told().store.is_some() {
-        live.head()
-    } else {
-        let page = catalog.ledger(Seq::ZERO, 1).await?;
-        Seq(page.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX))
-    };
-    let mut feed = catalog.feed(Some(asked_after)).await?;
-    let hello = feed.hello();
-    live.greet(&hello, asked_after);
-    if hello.seq < asked_after {
-        // The store lost entries: begin anew from what it has.
-        let why = "the ledger is shorter than it was".to_owned();
-        return Err(Error::Malformed {
-            url: catalog.url().to_owned(),
-            why,
-        });
-    }
-    let (mut due, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
+async fn follow_feed(live: &Live, mut feed: impl Feed) {
+    let (mut flush_at, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
     let mut entries = Vec::new();
     loop {
-        let mut event = tokio::select! {
-            event = feed.next() => Some(event?),
-            () = at(due) => {
+        let mut item = tokio::select! {
+            item = feed.next() => Some(item),
+            () = sleep_until(flush_at) => {
                 live.flush();
-                (due, last_flush) = (None, Some(Instant::now()));
+                (flush_at, last_flush) = (None, Some(Instant::now()));
                 continue;
             }
         };
-        // Everything that is here already is followed at once.
-        while let Some(now) = event.take() {
-            entries.push(now);
+        // Entries that have arrived already are applied together.
+        let mut change = None;
+        while let Some(next) = item.take() {
+            match next {
+                StreamItem::Event(entry) => entries.push(entry),
+                other => {
+                    change = Some(other);
+                    break;
+                }
+            }
             if entries.len() < ENTRIES_AT_ONCE {
-                event = feed.next().now_or_never().transpose()?;
+                item = feed.next().now_or_never();
             }
         }
         if !entries.is_empty() {
-            live.follow(&entries);
+            live.apply(&entries);
             entries.clear();
-            // The first change after a quiet time goes out at once; those that follow share a window.
+            // The first change after a quiet time is published at once; those that follow share a window.
             let now = Instant::now();
-            due.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
+            flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
+        }
+        match change {
+            Some(StreamItem::Connected { hello, after, .. }) => {
+                let after = after.unwrap_or(hello.seq);
+                live.on_hello(&hello, after);
+                if hello.seq < after {
+                    // The store lost entries: the next connection begins at its head.
+                    feed.reconnect();
+                }
+            }
+            Some(StreamItem::Disconnected { error, .. }) => {
+                tracing::debug!(%error, "the catalog's feed is disconnected");
+                live.on_disconnect();
+            }
+            _ => {}
         }
     }
 }
 
-async fn at(due: Option<Instant>) {
-    match due {
-        Some(due) => tokio::time::sleep_until(due).await,
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
 }

@@ -1,20 +1,20 @@
-//! The front-end service: public HTTP; validation, limits, live events. It keeps nothing durable, so any number of copies
-//! can run anywhere.
+//! The front-end service: the public HTTP with validation, limits, cache and live events. It stores nothing durable, so any
+//! number of copies can run.
 
 mod buying;
 pub mod cache;
-mod events;
 mod live;
-mod reading;
+mod reads;
 mod routes;
 mod selector;
+mod stock_events;
 mod subscriber;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
-use common::client::{self, CatalogClient, Freshness, OrderClient, Response as Reply};
+use common::client::{self, CatalogClient, Freshness, OrderClient, Response as ClientResponse};
 use common::wire::{Health, Order, StockChange};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
@@ -35,14 +35,14 @@ pub struct Frontend {
     batcher: Batcher<Order, buying::Outcome>,
     live: Arc<Live>,
     subscribers: Arc<Semaphore>,
-    /// The last entry of the ledger that was heard of.
+    /// The newest ledger entry in any response.
     head: AtomicU64,
     token: Option<Arc<str>>,
     stopping: CancellationToken,
 }
 
 impl Frontend {
-    /// Over that catalog and that order service; `token` is the shopkeeper's. Must run within a runtime.
+    /// Over a catalog and an order service; `token` is the shopkeeper's. Must run within a runtime.
     pub fn new(
         catalog: CatalogClient,
         orders: OrderClient,
@@ -63,89 +63,43 @@ impl Frontend {
         }
     }
 
-    /// The last entry of the ledger that was heard of.
+    /// The newest ledger entry that the front-end knows.
     pub fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Relaxed)).max(self.live.head())
     }
 
-    fn note(&self, seq: Option<Seq>) {
+    fn observe_seq(&self, seq: Option<Seq>) {
         if let Some(seq) = seq {
             self.head.fetch_max(seq.0, Ordering::Relaxed);
         }
     }
 
-    /// Reads from the catalog and hands its answer on.
+    /// Reads from the catalog and relays its response.
     async fn relay_get(&self, path: &str, fresh: Freshness) -> ApiResult {
         self.relay(self.catalog.get(path, fresh).await)
     }
 
-    fn relay(&self, reply: Result<Reply, client::Error>) -> ApiResult {
-        let reply = reply.map_err(|error| unreachable(&error))?;
-        self.note(reply.seq);
-        if reply.is_success() {
-            let answer = Response::json_bytes(reply.body)
-                .with_seq(reply.seq)
-                .with_replayed(reply.replayed);
-            return Ok(match reply.etag {
-                Some(etag) => answer.with_etag(etag),
-                None => answer,
+    fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
+        let response = response.map_err(|error| unreachable(&error))?;
+        let (seq, replayed) = (response.seq, response.replayed);
+        self.observe_seq(seq);
+        if !response.is_success() {
+            return Err(match response.parse::<serde_json::Value>() {
+                Err(client::Error::Problem(problem)) => ApiError::from(*problem).with_seq(seq).with_replayed(replayed),
+                Err(error) => unreachable(&error),
+                Ok(_) => ApiError::new(Code::Internal, "A neighbour sent an invalid response."),
             });
         }
-        let (seq, replayed) = (reply.seq, reply.replayed);
-        match reply.parse::<serde_json::Value>() {
-            Err(client::Error::Problem(problem)) => Err(ApiError::from(*problem).with_seq(seq).with_replayed(replayed)),
-            Err(error) => Err(unreachable(&error)),
-            Ok(_) => Err(ApiError::new(
-                Code::Internal,
-                "The answer of a neighbour makes no sense.",
-            )),
-        }
+        let relayed = Response::json_bytes(response.body)
+            .with_seq(seq)
+            .with_replayed(replayed);
+        Ok(match response.etag {
+            Some(etag) => relayed.with_etag(etag),
+            None => relayed,
+        })
     }
-}
 
-/// A read changes nothing, so it may always be tried again.
-fn unreachable(error: &client::Error) -> ApiError {
-    tracing::warn!(%error, "a neighbour did not answer");
-    ApiError::new(Code::Unavailable, "The shop's catalog cannot be reached; try again.")
-}
-
-impl ReadinessCheck for Frontend {
-    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        async {
-            let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
-            // How far its events are, which is what its readers see.
-            let mut found = Readiness {
-                head: Some(self.live.head()),
-                ..Readiness::default()
-            };
-            for (who, url, reply) in [
-                ("the order service", self.orders.url(), orders),
-                ("the catalog", self.catalog.url(), catalog),
-            ] {
-                match say(who, url, reply) {
-                    Ok(health) => found.services.push(health),
-                    Err(missing) => found.missing.push(missing),
-                }
-            }
-            found
-        }
-        .boxed()
-    }
-}
-
-fn say(who: &str, url: &str, reply: Result<Reply, client::Error>) -> Result<Health, String> {
-    match reply {
-        Ok(reply) => match reply.parse() {
-            Ok(health) => Ok(health),
-            Err(client::Error::Problem(problem)) => Err(format!("{who} at {url} is not ready ({})", problem.detail)),
-            Err(_) => Err(format!("{who} at {url} is not ready")),
-        },
-        Err(error) => Err(format!("{who}: {error}")),
-    }
-}
-
-impl Frontend {
-    /// Changes a stock. It is never sent twice from here: an unknown outcome is asked for with the same key.
+    /// Changes a stock. The change is sent once: a client resolves an unknown outcome with the same key.
     async fn change_stock(
         &self,
         item: ItemNumber,
@@ -155,21 +109,54 @@ impl Frontend {
         token: Option<&str>,
     ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
-        match self.catalog.update(item, change, key, deadline, token).await {
+        let changed = self.catalog.update(item, change, key, deadline, token).await;
+        match &changed {
             Err(error) if !error.is_definite() => {
-                tracing::warn!(%error, "nobody knows what became of a stock change");
-                let detail = "There was no decision in time. Ask with the same key what became of it.";
-                Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into())
+                tracing::warn!(%error, "the outcome of a stock change is unknown");
+                let detail = "There was no decision in time. Send the same key again to learn the outcome.";
+                return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
-            reply => {
-                if let Ok(Reply {
-                    etag: Some(changed), ..
-                }) = &reply
-                {
-                    self.live.hear_soon(*changed).await;
-                }
-                self.relay(reply)
-            }
+            Ok(ClientResponse { etag: Some(seq), .. }) => self.live.wait_briefly(*seq).await,
+            _ => {}
         }
+        self.relay(changed)
     }
+}
+
+/// 503: the request changed nothing.
+fn unreachable(error: &client::Error) -> ApiError {
+    tracing::warn!(%error, "a neighbour cannot be reached");
+    ApiError::new(Code::Unavailable, "The shop's catalog cannot be reached; try again.")
+}
+
+impl ReadinessCheck for Frontend {
+    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
+        async {
+            let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
+            let mut readiness = Readiness {
+                // The head of its events: what its clients see.
+                head: Some(self.live.head()),
+                ..Readiness::default()
+            };
+            for (name, url, response) in [
+                ("the order service", self.orders.url(), orders),
+                ("the catalog", self.catalog.url(), catalog),
+            ] {
+                match neighbour_health(name, url, response) {
+                    Ok(health) => readiness.services.push(health),
+                    Err(missing) => readiness.missing.push(missing),
+                }
+            }
+            readiness
+        }
+        .boxed()
+    }
+}
+
+fn neighbour_health(name: &str, url: &str, response: Result<ClientResponse, client::Error>) -> Result<Health, String> {
+    let response = response.map_err(|error| format!("{name}: {error}"))?;
+    response.parse().map_err(|error| match error {
+        client::Error::Problem(problem) => format!("{name} at {url} is not ready ({})", problem.detail),
+        _ => format!("{name} at {url} is not ready"),
+    })
 }

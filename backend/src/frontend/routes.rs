@@ -1,4 +1,4 @@
-//! The front-end's operations: each is one description, one function.
+//! The front-end's operations: a handler and its OpenAPI description each.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use common::wire::{
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use utoipa::OpenApi;
 
-use super::reading::{CacheKey, ReadQuery};
+use super::reads::{CacheKey, ReadQuery};
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, subscriber};
 use crate::http::{
@@ -17,8 +17,8 @@ use crate::http::{
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch the shelves."),
-    paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_ledger),
+    info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
+    paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_entries),
     components(schemas(Problem, StockEvent, Hello)),
     modifiers(&Token),
 )]
@@ -47,7 +47,7 @@ pub fn routes(frontend: &Arc<Frontend>) -> Routes {
         Route::new::<__path_find_order, _, _, _>(frontend, find_order),
         Route::new::<__path_watch_events, _, _, _>(frontend, watch_events),
         Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
-        Route::new::<__path_list_ledger, _, _, _>(frontend, list_ledger),
+        Route::new::<__path_list_entries, _, _, _>(frontend, list_entries),
     ];
     routes.extend(health_routes(
         "frontend",
@@ -101,7 +101,7 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     let query = match selector {
         Selector::Item(item) => ReadQuery::Book(item),
         selector => {
-            // A query has no blanks, so what a body asks for is never taken for one.
+            // A raw query has no blanks, so the key of a body never equals one.
             let key = match request.has_body()? {
                 true => format!("{selector:?} {limit} {after:?}"),
                 false => request.raw_query().to_owned(),
@@ -146,8 +146,7 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    let reply = frontend.orders.find_order(order, request.freshness()?).await;
-    frontend.relay(reply)
+    frontend.relay(frontend.orders.find_order(order, request.freshness()?).await)
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -162,13 +161,13 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
             content_type = "application/problem+json")))]
 async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;
-    let Ok(place) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
+    let Ok(permit) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
         return Err(ApiError::new(
             Code::TooManyRequests,
             "Too many event streams are open here; try again later.",
         ));
     };
-    match subscriber::subscribe(&frontend.live, after, frontend.head(), place).await {
+    match subscriber::subscribe(&frontend.live, after, frontend.head(), permit).await {
         Some(frames) => Ok(Response::events(FrameStream::new(frames, frontend.stopping.clone()))),
         None => Err(ApiError::new(
             Code::Unavailable,
@@ -205,7 +204,7 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
         ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
     responses((status = 200, description = "One page", body = LedgerPage),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
-async fn list_ledger(frontend: Arc<Frontend>, request: Request) -> ApiResult {
+async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     request.authorize(frontend.token.as_deref())?;
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
@@ -224,8 +223,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let nobody = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
-        let (catalog, orders) = (CatalogClient::new(nobody.clone()), OrderClient::new(nobody));
+        let unreachable = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
+        let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
         let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
         assert_describes(&document(), &routes(&frontend));
     }

@@ -1,33 +1,33 @@
-//! Which books a search is for: exactly one of topic, item and words, from the query or the body.
+//! What a request selects: exactly one of topic, item and words, from the query or the body.
 
 use common::wire::{BuyBody, SearchBody};
 use common::{ItemNumber, Quantity, limits};
 
 use crate::http::{ApiError, Request};
 
-/// What is searched for.
+/// What a search selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selector {
     /// The books of a topic.
     Topic(String),
     /// One book.
     Item(ItemNumber),
-    /// The books with words like these.
+    /// The books in which every word is a prefix of a word.
     Words(String),
 }
 
 impl Selector {
-    /// From the query, or from the body that the original design puts into a `GET`.
+    /// From the query, or from the body: the original design sends a body with `GET`.
     pub(super) fn parse(request: &mut Request) -> Result<Self, ApiError> {
         let body: SearchBody = request.json_or_default()?;
-        let topic = one("topic", request.query_param("topic")?, body.topic)?;
-        let item = one("item", request.parse_query_param("item")?, body.item)?;
-        let item = one("item", item, request.parse_query_param("lookupNum")?)?;
-        let words = one("q", request.query_param("q")?, body.q)?;
+        let topic = at_most_one("topic", request.query_param("topic")?, body.topic)?;
+        let item = at_most_one("item", request.parse_query_param("item")?, body.item)?;
+        let item = at_most_one("item", item, request.parse_query_param("lookupNum")?)?;
+        let words = at_most_one("q", request.query_param("q")?, body.q)?;
         match (topic, item, words) {
-            (Some(topic), None, None) => Ok(Self::Topic(bounded("topic", topic)?)),
+            (Some(topic), None, None) => Ok(Self::Topic(check_length("topic", topic)?)),
             (None, Some(item), None) => Ok(Self::Item(item)),
-            (None, None, Some(words)) => Ok(Self::Words(bounded("q", words)?)),
+            (None, None, Some(words)) => Ok(Self::Words(check_length("q", words)?)),
             _ => Err(ApiError::invalid(
                 "Say what to search for with exactly one of `topic`, `item` and `q`.",
             )),
@@ -35,30 +35,30 @@ impl Selector {
     }
 }
 
-/// What is bought: from the body, or as `buyNum` in the query as the original store's clients send it.
+/// Item and quantity of a purchase: from the body, or from `buyNum` in the query (clients of the original store).
 pub(super) fn parse_purchase(request: &mut Request) -> Result<(ItemNumber, Quantity), ApiError> {
-    let named = request.parse_query_param("buyNum")?;
-    let body: BuyBody = match named {
+    let buy_num = request.parse_query_param("buyNum")?;
+    let body: BuyBody = match buy_num {
         Some(_) if !request.has_body()? => BuyBody {
             item: None,
             quantity: Quantity::ONE,
         },
         _ => request.fast_json()?,
     };
-    let Some(item) = one("item", body.item, named)? else {
+    let Some(item) = at_most_one("item", body.item, buy_num)? else {
         return Err(ApiError::invalid("Say which book to buy with `item`."));
     };
     Ok((item, body.quantity))
 }
 
-fn one<T>(name: &str, first: Option<T>, second: Option<T>) -> Result<Option<T>, ApiError> {
+fn at_most_one<T>(name: &str, first: Option<T>, second: Option<T>) -> Result<Option<T>, ApiError> {
     match (first, second) {
         (Some(_), Some(_)) => Err(ApiError::invalid(format!("`{name}` is given more than once."))),
         (first, second) => Ok(first.or(second)),
     }
 }
 
-fn bounded(name: &str, text: String) -> Result<String, ApiError> {
+fn check_length(name: &str, text: String) -> Result<String, ApiError> {
     if text.len() > limits::QUERY_BYTES_MAX {
         return Err(ApiError::invalid(format!(
             "{name}: expected at most {} bytes.",

@@ -24,7 +24,7 @@ pub struct Readiness {
     pub missing: Vec<String>,
     /// The newest ledger entry that the service has or knows.
     pub head: Option<Seq>,
-    /// The health of each neighbour that answered.
+    /// The health of each neighbour that responded.
     pub services: Vec<Health>,
 }
 

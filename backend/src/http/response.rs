@@ -204,6 +204,11 @@ impl ApiError {
         error
     }
 
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Code {
+        self.problem.code
+    }
+
     /// See [`Response::with_seq`].
     #[must_use]
     pub fn with_seq(mut self, seq: Option<Seq>) -> Self {

@@ -1,7 +1,7 @@
-//! The order service: buying, receipts, order queries. It keeps nothing: an order is its entry in the catalog's ledger.
+//! The order service: buying, receipts, order queries. It stores nothing: an order is its entry in the catalog's ledger.
 //!
-//! It alone sends a purchase again when the answer was lost, and says so (`resent`), so that the catalog records even a
-//! refusal and every copy gets the same answer.
+//! It sends a purchase again if the response was lost, and marks the copy `resent`, so that the catalog records even a
+//! refusal and every copy gets the same response.
 
 mod receipts;
 mod routes;
@@ -19,74 +19,84 @@ use common::{Code, Deadline, OrderId, Problem, Seq};
 
 pub use routes::routes;
 
-/// Purchases that may wait for their turn.
-const QUEUE: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
-/// Purchases in one request.
-const BATCH: NonZeroUsize = NonZeroUsize::new(common::limits::BATCH_ORDERS_MAX).unwrap();
-/// Calls on their way at the same time. With two, batches were half as full and purchases a third fewer (`backend/bench`).
-const FLIGHTS: NonZeroUsize = NonZeroUsize::MIN;
-/// What even a late purchase waits for: the catalog may know the answer from earlier.
-const PATIENCE_MIN: Duration = Duration::from_millis(500);
+/// Purchases that may wait for a batch.
+const QUEUED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
+/// Purchases in one batch.
+const BATCH_MAX: NonZeroUsize = NonZeroUsize::new(common::limits::BATCH_ORDERS_MAX).unwrap();
+/// Batches in flight. With two, batches are half as full and purchases a third fewer (`backend/bench`).
+const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::MIN;
+/// The timeout even of a late purchase: the catalog may have decided it earlier.
+const TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// How an order ended.
-pub type Placed = Result<Receipt, Problem>;
-
-/// A decided order, and whether it was decided before.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settled {
-    /// The receipt, or the problem that stands in for it.
-    pub placed: Placed,
+pub struct OrderOutcome {
+    /// The receipt, or the problem in its place.
+    pub result: Result<Receipt, Problem>,
     /// Whether it repeats an earlier decision.
     pub replayed: bool,
+}
+
+impl OrderOutcome {
+    fn new(problem: Problem) -> Self {
+        Self {
+            result: Err(problem),
+            replayed: false,
+        }
+    }
 }
 
 /// A running order service.
 #[derive(Debug)]
 pub struct Orders {
     catalog: CatalogClient,
-    batcher: Batcher<Sale, Settled>,
+    batcher: Batcher<Sale, OrderOutcome>,
     head: Arc<AtomicU64>,
 }
 
 impl Orders {
-    /// Over that catalog. Must run within a runtime.
+    /// Over a catalog. Must run within a runtime.
     pub fn new(catalog: CatalogClient) -> Self {
         let head = Arc::<AtomicU64>::default();
         let limits = batcher::Limits {
-            max_queued: QUEUE,
-            max_batch: BATCH,
-            max_in_flight: FLIGHTS,
+            max_queued: QUEUED_MAX,
+            max_batch: BATCH_MAX,
+            max_in_flight: IN_FLIGHT_MAX,
         };
-        let (seller, seen) = (catalog.clone(), Arc::clone(&head));
+        let (seller, observed) = (catalog.clone(), Arc::clone(&head));
         let batcher = Batcher::new(limits, move |batch| {
-            sales::carry_out(seller.clone(), batch, Arc::clone(&seen))
+            let seller = seller.clone();
+            let sell = move |sales, deadline| {
+                let seller = seller.clone();
+                async move { seller.sell(&sales, deadline).await }
+            };
+            sales::sell_batch(sell, batch, Arc::clone(&observed))
         });
         Self { catalog, batcher, head }
     }
 
-    /// The last entry of the ledger that was heard of.
+    /// The newest ledger entry that the service knows.
     pub fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Relaxed))
     }
 
-    /// Places orders that arrived together; what became of them comes in their order.
-    pub async fn place(&self, orders: &[Order]) -> Vec<Settled> {
+    /// Places orders that arrived together; the outcomes are in the same order.
+    pub async fn place(&self, orders: &[Order]) -> Vec<OrderOutcome> {
         let sales: Vec<Sale> = orders.iter().map(sale).collect();
-        let about: Vec<_> = sales.iter().map(|sale| (sale.id, sale.deadline)).collect();
-        let last = about.iter().map(|&(_, deadline)| deadline).max();
-        let patience = last.map(patience).unwrap_or_default();
-        // The work goes on when the patience ends; only the answer is then "nobody knows yet".
-        match tokio::time::timeout(patience, self.batcher.call_all(sales)).await {
+        let ids: Vec<OrderId> = sales.iter().map(|sale| sale.id).collect();
+        let last = sales.iter().map(|sale| sale.deadline).max();
+        // The batch continues after the timeout; only its outcome is unknown here.
+        match tokio::time::timeout(last.map(timeout).unwrap_or_default(), self.batcher.call_all(sales)).await {
             Ok(results) => results
                 .into_iter()
-                .zip(about)
-                .map(|(settled, (order, _))| settled.unwrap_or_else(|error| not_taken(error, order)))
+                .zip(ids)
+                .map(|(result, id)| result.unwrap_or_else(|error| not_batched(error, id)))
                 .collect(),
-            Err(_) => about.into_iter().map(|(order, _)| too_late(order)).collect(),
+            Err(_) => ids.into_iter().map(unknown_outcome).collect(),
         }
     }
 
-    fn note(&self, seq: Option<Seq>) {
+    fn observe_seq(&self, seq: Option<Seq>) {
         if let Some(seq) = seq {
             self.head.fetch_max(seq.0, Ordering::Relaxed);
         }
@@ -104,40 +114,30 @@ fn sale(order: &Order) -> Sale {
     }
 }
 
-fn patience(deadline: Deadline) -> Duration {
-    deadline.remaining().max(PATIENCE_MIN)
+fn timeout(deadline: Deadline) -> Duration {
+    deadline.remaining().max(TIMEOUT_MIN)
 }
 
-fn not_taken(error: batcher::Error, order: OrderId) -> Settled {
-    match error {
-        batcher::Error::Full => unavailable("Too many purchases are waiting; nothing was bought. Try again."),
-        batcher::Error::Closed => unavailable("The order service is stopping; nothing was bought."),
-        batcher::Error::Lost => too_late(order),
-    }
+fn not_batched(error: batcher::Error, order: OrderId) -> OrderOutcome {
+    let detail = match error {
+        batcher::Error::Full => "Too many purchases are waiting; nothing was bought. Try again.",
+        batcher::Error::Closed => "The order service is stopping; nothing was bought.",
+        batcher::Error::Lost => return unknown_outcome(order),
+    };
+    OrderOutcome::new(Problem::new(Code::Unavailable, detail))
 }
 
-fn unavailable(detail: &str) -> Settled {
-    Settled {
-        placed: Err(Problem::new(Code::Unavailable, detail)),
-        replayed: false,
-    }
+fn unknown_outcome(order: OrderId) -> OrderOutcome {
+    let detail = "There was no decision in time. Send the same key again, or look the order up, to learn the outcome.";
+    OrderOutcome::new(Problem::new(Code::DeadlineExceeded, detail).with_order(Some(order)))
 }
 
-/// Nobody knows: the order is to be asked for.
-fn too_late(order: OrderId) -> Settled {
-    let detail = "There was no decision in time. Ask with the same key, or for the order, what became of it.";
-    Settled {
-        placed: Err(Problem::new(Code::DeadlineExceeded, detail).with_order(Some(order))),
-        replayed: false,
-    }
-}
-
-/// What a failed read of the catalog is to whoever asked here.
-fn unreadable(error: client::Error) -> Problem {
+/// The problem of a read that failed at the catalog.
+fn read_problem(error: client::Error) -> Problem {
     match error {
         client::Error::Problem(problem) => *problem,
         error => {
-            tracing::warn!(%error, "the catalog did not answer");
+            tracing::warn!(%error, "the catalog cannot be reached");
             Problem::new(Code::Unavailable, "The catalog cannot be reached; try again.")
         }
     }

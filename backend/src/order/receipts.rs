@@ -1,4 +1,4 @@
-//! Receipts, read from the ledger. Their titles are today's, so they are looked up.
+//! Receipts, read from the ledger. A ledger entry has no title: receipts carry the book's present one.
 
 use std::collections::HashMap;
 
@@ -7,23 +7,22 @@ use common::wire::{Book, Receipt, ReceiptPage};
 use common::{Entry, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::StreamExt;
 
-use super::{Orders, unreadable};
+use super::{Orders, read_problem};
 
-/// Ledger pages read for one page of receipts; a stretch without orders ends the page early, with a cursor.
-const PAGES_MAX: usize = 10;
+/// Ledger pages read for one page of receipts; then the page ends early, with a cursor.
+const LEDGER_PAGES_MAX: usize = 10;
 /// Titles looked up at the same time.
-const LOOKUPS: usize = 8;
+const LOOKUPS_MAX: usize = 8;
 
 impl Orders {
     /// The receipt of one order.
     ///
     /// # Errors
-    /// `unknown-order` where no order of that id is decided, `unavailable` where the catalog cannot say.
+    /// `unknown-order` if no order with that id is decided, `unavailable` if the catalog cannot be reached.
     pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
-        let answer = self.catalog.find_order(order, fresh).await.map_err(unreadable)?;
-        // A refusal to answer, too, was read from some state.
-        self.note(answer.seq);
-        let entry: Entry = answer.parse().map_err(unreadable)?;
+        let response = self.catalog.find_order(order, fresh).await.map_err(read_problem)?;
+        self.observe_seq(response.seq);
+        let entry: Entry = response.parse().map_err(read_problem)?;
         let title = self.title(entry.item).await?;
         Receipt::from_entry(&entry, title).ok_or_else(|| {
             Problem::new(common::Code::UnknownOrder, "That id is a stock change, not an order.").with_order(Some(order))
@@ -33,17 +32,17 @@ impl Orders {
     /// At most `limit` receipts after that entry of the ledger, oldest first.
     ///
     /// # Errors
-    /// `unavailable` where the catalog cannot say.
+    /// `unavailable` if the catalog cannot be reached.
     pub async fn list(&self, after: Seq, limit: usize) -> Result<ReceiptPage, Problem> {
         let mut found: Vec<Entry> = Vec::new();
         let (mut after, mut more) = (after, true);
-        for _ in 0..PAGES_MAX {
+        for _ in 0..LEDGER_PAGES_MAX {
             let page = self
                 .catalog
                 .ledger(after, limits::LEDGER_PAGE_MAX)
                 .await
-                .map_err(unreadable)?;
-            self.note(Some(page.head));
+                .map_err(read_problem)?;
+            self.observe_seq(Some(page.head));
             for entry in page.entries {
                 if found.len() == limit {
                     break;
@@ -74,7 +73,7 @@ impl Orders {
         items.sort_unstable();
         items.dedup();
         let lookups = futures::stream::iter(items).map(|item| async move { (item, self.title(item).await) });
-        let mut lookups = lookups.buffer_unordered(LOOKUPS);
+        let mut lookups = lookups.buffer_unordered(LOOKUPS_MAX);
         let mut titles = HashMap::new();
         while let Some((item, title)) = lookups.next().await {
             titles.extend(title?.map(|title| (item, title)));
@@ -83,15 +82,15 @@ impl Orders {
     }
 
     async fn title(&self, item: ItemNumber) -> Result<Option<String>, Problem> {
-        let answer = self
+        let response = self
             .catalog
             .lookup(item, Freshness::default())
             .await
-            .map_err(unreadable)?;
-        match answer.parse::<Book>() {
+            .map_err(read_problem)?;
+        match response.parse::<Book>() {
             Ok(book) => Ok(Some(book.title)),
             Err(Error::Problem(problem)) if problem.code == common::Code::UnknownItem => Ok(None),
-            Err(error) => Err(unreadable(error)),
+            Err(error) => Err(read_problem(error)),
         }
     }
 }

@@ -1,17 +1,16 @@
-//! The order service's operations: each is one description, one function.
+//! The order service's operations: a handler and its OpenAPI description each.
 
 use std::sync::Arc;
 
 use common::wire::{
-    BatchProblem, BatchReceipt as PlacedBody, Order, OrderBatch as Batch, OrderResult, OrderResults, QuantityBody,
-    Receipt, ReceiptPage,
+    BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, QuantityBody, Receipt, ReceiptPage,
 };
 use common::{ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
-use super::{Orders, Settled};
+use super::{OrderOutcome, Orders};
 use crate::http::{
     ApiError, ApiResult, HealthDocument, Readiness, ReadinessCheck, Request, Response, Route, Routes, health_routes,
 };
@@ -51,7 +50,7 @@ pub fn routes(orders: &Arc<Orders>) -> Routes {
 fn document() -> utoipa::openapi::OpenApi {
     let mut document = Document::openapi();
     document.merge(HealthDocument::openapi());
-    // The attribute for this would make every mention of the handler a warning.
+    // The attribute `deprecated` on the handler would warn at every use of it.
     let buying = document.paths.paths.get_mut("/buy/{item}");
     if let Some(operation) = buying.and_then(|path| path.get.as_mut()) {
         operation.deprecated = Some(utoipa::openapi::Deprecated::True);
@@ -63,7 +62,7 @@ impl ReadinessCheck for Orders {
     fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
         async {
             let missing = match self.catalog.ready().await {
-                Ok(answer) if answer.is_success() => Vec::new(),
+                Ok(response) if response.is_success() => Vec::new(),
                 Ok(_) => vec![format!("the catalog at {} is not ready", self.catalog.url())],
                 Err(error) => vec![format!("the catalog: {error}")],
             };
@@ -99,24 +98,29 @@ async fn buy_book(orders: Arc<Orders>, mut request: Request) -> ApiResult {
 async fn buy_book_by_get(orders: Arc<Orders>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     match buy(&orders, &request, item, Quantity::ONE).await {
-        Ok(answer) => Ok(answer.with_deprecation()),
-        Err(failure) => Err(failure.with_deprecation()),
+        Ok(response) => Ok(response.with_deprecation()),
+        Err(error) => Err(error.with_deprecation()),
     }
 }
 
 /// Places a batch of orders; a receipt or a problem for each, in order.
-#[utoipa::path(post, path = "/orders", tag = "order", request_body = Batch,
+#[utoipa::path(post, path = "/orders", tag = "order", request_body = OrderBatch,
     responses((status = 200, description = "One result for each order", body = OrderResults),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
 async fn place_orders(orders: Arc<Orders>, mut request: Request) -> ApiResult {
-    let batch: Batch = request.fast_json()?;
+    let batch: OrderBatch = request.fast_json()?;
     if batch.orders.len() > limits::BATCH_ORDERS_MAX {
         return Err(ApiError::invalid(format!(
             "A batch has at most {} orders.",
             limits::BATCH_ORDERS_MAX
         )));
     }
-    let results = orders.place(&batch.orders).await.into_iter().map(result).collect();
+    let results = orders
+        .place(&batch.orders)
+        .await
+        .into_iter()
+        .map(order_result)
+        .collect();
     let head = orders.head();
     Ok(Response::json_bytes(OrderResults { results, head }.to_json_lines()).with_seq(Some(head)))
 }
@@ -151,19 +155,19 @@ async fn buy(orders: &Orders, request: &Request, item: ItemNumber, quantity: Qua
         keyed: None,
         deadline: request.deadline()?,
     };
-    let Some(Settled { placed, replayed }) = orders.place(&[order]).await.pop() else {
+    let Some(OrderOutcome { result, replayed }) = orders.place(&[order]).await.pop() else {
         return Err(ApiError::new(common::Code::Internal, "The order was lost."));
     };
-    match placed {
+    match result {
         Ok(receipt) => Ok(Response::json(&receipt).with_replayed(replayed)),
         Err(problem) => Err(ApiError::from(problem).with_replayed(replayed)),
     }
 }
 
-fn result(settled: Settled) -> OrderResult {
-    let Settled { placed, replayed } = settled;
-    match placed {
-        Ok(receipt) => OrderResult::Receipt(PlacedBody { receipt, replayed }),
+fn order_result(outcome: OrderOutcome) -> OrderResult {
+    let OrderOutcome { result, replayed } = outcome;
+    match result {
+        Ok(receipt) => OrderResult::Receipt(BatchReceipt { receipt, replayed }),
         Err(problem) => OrderResult::Problem(BatchProblem { problem, replayed }),
     }
 }
@@ -177,8 +181,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let nobody = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
-        let orders = Arc::new(Orders::new(CatalogClient::new(nobody)));
+        let unreachable = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
+        let orders = Arc::new(Orders::new(CatalogClient::new(unreachable)));
         assert_describes(&document(), &routes(&orders));
     }
 }

@@ -1,110 +1,98 @@
-//! One batch of purchases on its way to the catalog, sent again for as long as nobody knows what became of it.
+//! One batch of sales on its way to the catalog. After a lost response it is sent again, marked `resent`, until the outcome
+//! is known or the deadlines have passed.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use common::client::{CatalogClient, Error};
-use common::wire::{Decision, Outcome, Receipt, Sale, SaleBatch};
+use common::backoff::Backoff;
+use common::client::Error;
+use common::wire::{Decision, Decisions, Outcome, Receipt, Sale, SaleBatch};
 use common::{Code, Deadline, ItemNumber, Kind, OrderId, Problem, Reason, Stock};
 
-use super::{PATIENCE_MIN, Settled, patience, too_late};
+use super::{OrderOutcome, TIMEOUT_MIN, timeout, unknown_outcome};
 
-/// How long one attempt waits for its answer; a catalog that is slower than this is asked again.
-const ATTEMPT_MAX: Duration = Duration::from_secs(3);
-/// The longest rest before the second attempt; it doubles with each.
-const BACK_OFF: Duration = Duration::from_millis(20);
-/// The longest rest of all.
-const BACK_OFF_MAX: Duration = Duration::from_secs(1);
+#[cfg(test)]
+mod tests;
 
-/// Carries out a batch; one result for each sale, in order.
-pub(super) async fn carry_out(catalog: CatalogClient, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<Settled> {
-    // A late sale that only this service has named cannot have been decided before. One with a client's key can.
-    let mut settled: Vec<Option<Settled>> = batch
-        .iter()
-        .map(|sale| (sale.deadline.has_passed() && !sale.keyed).then(|| too_late(sale.id)))
-        .collect();
-    let mut asked = SaleBatch { sales: batch };
-    let mut rest = BACK_OFF;
-    loop {
-        let open: Vec<usize> = (0..settled.len())
-            .filter(|&index| settled.get(index).is_some_and(Option::is_none))
-            .collect();
-        let sales: Vec<Sale> = open
-            .iter()
-            .filter_map(|&index| asked.sales.get(index).cloned())
-            .collect();
-        let Some(last) = sales.iter().map(|sale| sale.deadline).max() else {
-            break;
-        };
-        let resent = sales.iter().any(|sale| sale.resent);
-        let attempt = Deadline::after(patience(last).min(ATTEMPT_MAX));
-        match catalog.sell(&SaleBatch { sales }, attempt).await {
-            Ok(answer) if answer.decisions.len() == open.len() => {
-                head.fetch_max(answer.head.0, Ordering::Relaxed);
-                for (index, decision) in open.into_iter().zip(answer.decisions) {
-                    if let (Some(place), Some(sale)) = (settled.get_mut(index), asked.sales.get(index)) {
-                        *place = Some(settle(sale, decision));
-                    }
-                }
-                break;
+/// The timeout of one attempt.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Delays between attempts.
+const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
+
+const _: () = assert!(TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
+
+/// Sells a batch; one outcome for each sale, in order. `sell` is one call of the catalog with its deadline.
+pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<OrderOutcome>
+where
+    F: Fn(SaleBatch, Deadline) -> Fut,
+    Fut: Future<Output = Result<Decisions, Error>>,
+{
+    let mut outcomes: Vec<(usize, OrderOutcome)> = Vec::with_capacity(batch.len());
+    let mut open: Vec<(usize, Sale)> = batch.into_iter().enumerate().collect();
+    // A late sale without a client's key cannot have been decided before. One with a key can.
+    expire(&mut open, &mut outcomes, |sale| !sale.keyed);
+    let mut backoff = BACKOFF;
+    while let Some(last) = open.iter().map(|(_, sale)| sale.deadline).max() {
+        let sales: Vec<Sale> = open.iter().map(|(_, sale)| sale.clone()).collect();
+        let is_resent = sales.iter().any(|sale| sale.resent);
+        let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
+        match sell(SaleBatch { sales }, attempt).await {
+            Ok(Decisions { decisions, head: seq }) if decisions.len() == open.len() => {
+                head.fetch_max(seq.0, Ordering::Relaxed);
+                let decided = open.drain(..).zip(decisions);
+                outcomes.extend(decided.map(|((index, sale), decision)| (index, outcome(&sale, decision))));
             }
-            Err(error) if error.is_definite() && !resent => {
-                fill(&mut settled, &asked.sales, |_| refused_by(&error));
-                break;
+            Err(error) if error.is_definite() && !is_resent => {
+                outcomes.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
             }
-            outcome => {
-                // An earlier copy may have had its effect. Ask until its fate is known or nobody waits any more.
-                if let Err(error) = outcome {
+            lost => {
+                // This attempt or an earlier one may have had its effect.
+                if let Err(error) = lost {
                     tracing::warn!(%error, "a batch of sales is sent again");
                 }
-                for (place, sale) in settled.iter_mut().zip(&mut asked.sales) {
+                for (_, sale) in &mut open {
                     sale.resent = true;
-                    if place.is_none() && sale.deadline.has_passed() {
-                        *place = Some(too_late(sale.id));
-                    }
                 }
-                tokio::time::sleep(rest.mul_f64(rand::random())).await;
-                rest = rest.saturating_mul(2).min(BACK_OFF_MAX);
+                expire(&mut open, &mut outcomes, |_| true);
+                tokio::time::sleep(backoff.next_delay()).await;
             }
         }
     }
-    let orders = asked.sales.iter().map(|sale| sale.id);
-    settled
-        .into_iter()
-        .zip(orders)
-        .map(|(settled, order)| settled.unwrap_or_else(|| too_late(order)))
-        .collect()
+    outcomes.sort_unstable_by_key(|&(index, _)| index);
+    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
-fn fill(settled: &mut [Option<Settled>], sales: &[Sale], with: impl Fn(&Sale) -> Settled) {
-    for (place, sale) in settled.iter_mut().zip(sales) {
-        place.get_or_insert_with(|| with(sale));
-    }
+/// Gives up the sales that are late and fulfil the condition.
+fn expire(open: &mut Vec<(usize, Sale)>, outcomes: &mut Vec<(usize, OrderOutcome)>, condition: impl Fn(&Sale) -> bool) {
+    open.retain(|(index, sale)| {
+        let is_expired = sale.deadline.has_passed() && condition(sale);
+        if is_expired {
+            outcomes.push((*index, unknown_outcome(sale.id)));
+        }
+        !is_expired
+    });
 }
 
-/// A batch that certainly changed nothing.
-fn refused_by(error: &Error) -> Settled {
-    let problem = match error {
+/// The batch certainly changed nothing.
+fn not_sold(error: &Error) -> OrderOutcome {
+    OrderOutcome::new(match error {
         Error::Problem(problem) if matches!(problem.code, Code::StorageFull | Code::TooManyRequests) => {
             (**problem).clone()
         }
         error => {
-            tracing::warn!(%error, "the catalog took no sales");
+            tracing::warn!(%error, "the catalog refused a batch of sales");
             Problem::new(
                 Code::Unavailable,
                 "The catalog cannot sell now; nothing was bought. Try again.",
             )
         }
-    };
-    Settled {
-        placed: Err(problem),
-        replayed: false,
-    }
+    })
 }
 
-/// The receipt or the problem that a decision is.
-fn settle(sale: &Sale, decision: Decision) -> Settled {
+/// The receipt or the problem of a decision.
+fn outcome(sale: &Sale, decision: Decision) -> OrderOutcome {
     let Decision {
         order,
         outcome,
@@ -114,33 +102,21 @@ fn settle(sale: &Sale, decision: Decision) -> Settled {
         reason,
         stock,
     } = decision;
-    let problem = match (outcome, entry) {
-        (Outcome::Sold, Some(entry)) => match Receipt::from_entry(&entry, title) {
-            Some(receipt) => {
-                return Settled {
-                    placed: Ok(receipt),
-                    replayed,
-                };
-            }
-            None => Problem::new(Code::Internal, "The catalog's decision makes no sense.").with_order(Some(order)),
-        },
+    let invalid = || Problem::new(Code::Internal, "The catalog sent an invalid decision.").with_order(Some(order));
+    let result = match (outcome, entry) {
+        (Outcome::Sold, Some(entry)) => Receipt::from_entry(&entry, title).ok_or_else(invalid),
         (Outcome::Refused, Some(entry)) if entry.kind == Kind::Refused => {
-            refusal(sale.item, entry.reason, entry.stock_after, Some(order))
+            Err(refusal(sale.item, entry.reason, entry.stock_after, Some(order)))
         }
-        (Outcome::Refused, None) => refusal(sale.item, reason, stock, None),
-        (Outcome::KeyReused, _) => Problem::new(
+        (Outcome::Refused, None) => Err(refusal(sale.item, reason, stock, None)),
+        (Outcome::KeyReused, _) => Err(Problem::new(
             Code::KeyReused,
             "That key named another book or quantity; nothing was bought. Use a new key for a new order.",
-        ),
-        (Outcome::Expired, _) => return too_late(order),
-        (Outcome::Sold, None) | (Outcome::Refused, Some(_)) => {
-            Problem::new(Code::Internal, "The catalog's decision makes no sense.").with_order(Some(order))
-        }
+        )),
+        (Outcome::Expired, _) => return unknown_outcome(order),
+        (Outcome::Sold, None) | (Outcome::Refused, Some(_)) => Err(invalid()),
     };
-    Settled {
-        placed: Err(problem),
-        replayed,
-    }
+    OrderOutcome { result, replayed }
 }
 
 fn refusal(item: ItemNumber, reason: Option<Reason>, stock: Option<Stock>, order: Option<OrderId>) -> Problem {
@@ -157,6 +133,3 @@ fn refusal(item: ItemNumber, reason: Option<Reason>, stock: Option<Stock>, order
     };
     problem.with_item(item).with_order(order)
 }
-
-/// The shortest patience is not shorter than one attempt needs.
-const _: () = assert!(PATIENCE_MIN.as_millis() <= ATTEMPT_MAX.as_millis());

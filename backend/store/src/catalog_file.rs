@@ -1,9 +1,9 @@
-//! The catalog file: one line a book, as a shopkeeper writes it by hand or in a spreadsheet.
+//! The catalog file: a CSV file with one line a book, for editors and spreadsheets.
 //!
-//! A file with one bad line is refused whole. What this module writes it reads back equal; what it could not read
-//! back it does not write.
+//! A file with a bad line is refused whole. What this module writes it reads back equal; it refuses to write a book that it
+//! could not read back.
 
-mod tidy;
+mod normalize;
 mod writer;
 
 use std::collections::HashMap;
@@ -17,57 +17,57 @@ use common::limits;
 use common::wire::Book;
 use common::{Cost, ItemNumber, Seq, Stock};
 
-use self::tidy::Tidy;
+use self::normalize::Normalized;
 pub use self::writer::CatalogWriter;
 
-/// The four books of the original store, for a shop that brings none of its own.
+/// The four books of the original store, for a fresh store without a file.
 pub const DEFAULT: &str = include_str!("../../../data/catalog.csv");
 
 const COLUMNS: [&str; 6] = ["item", "name", "stock", "cost", "topic", "author"];
-/// The last column may be left out.
+/// The last column is optional.
 const COLUMNS_MIN: usize = 5;
 
-/// Why a catalog file is not taken.
+/// Why a catalog file was not read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// One line of it is bad.
+    /// A line is not valid.
     #[error("{}:{line}: {column}: {expected}", path.display())]
     Line {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: u64,
-        /// The column's name.
+        /// The column's name, or its number if it has none.
         column: String,
         /// What was expected there.
         expected: String,
     },
-    /// It cannot be read or written.
+    /// A file operation failed.
     #[error("cannot {operation} {}: {source}", path.display())]
     Io {
-        /// What was being done.
+        /// A verb, as in `read`.
         operation: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         source: io::Error,
     },
 }
 
-/// One book of a catalog file.
+/// A line of a catalog file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CatalogRow {
-    /// Its number, which no other line has.
+    /// Unique in the file.
     pub item: ItemNumber,
-    /// The file's column `name`.
+    /// The column `name`.
     pub title: String,
-    /// Copies on the shelf.
+    /// The number of copies.
     pub stock: Stock,
-    /// What one copy costs.
+    /// The price of one copy.
     pub cost: Cost,
-    /// The shelf it stands on.
+    /// The topic, for search and grouping.
     pub topic: String,
-    /// Who wrote it, where that is known.
+    /// The column `author`, if it is there and not empty.
     pub author: Option<String>,
 }
 
@@ -94,7 +94,7 @@ impl CatalogRow {
     }
 }
 
-/// One book to be written.
+/// A line to be written: a [`CatalogRow`] or a [`Book`].
 #[derive(Debug, Clone, Copy)]
 pub struct CatalogRowRef<'a> {
     item: ItemNumber,
@@ -106,27 +106,44 @@ pub struct CatalogRowRef<'a> {
 }
 
 impl<'a> From<&'a CatalogRow> for CatalogRowRef<'a> {
-    fn from(listing: &'a CatalogRow) -> Self {
+    fn from(row: &'a CatalogRow) -> Self {
+        let &CatalogRow {
+            item,
+            ref title,
+            stock,
+            cost,
+            ref topic,
+            ref author,
+        } = row;
         Self {
-            item: listing.item,
-            title: &listing.title,
-            stock: listing.stock,
-            cost: listing.cost,
-            topic: &listing.topic,
-            author: listing.author.as_deref(),
+            item,
+            title,
+            stock,
+            cost,
+            topic,
+            author: author.as_deref(),
         }
     }
 }
 
 impl<'a> From<&'a Book> for CatalogRowRef<'a> {
     fn from(book: &'a Book) -> Self {
+        let &Book {
+            item,
+            ref title,
+            ref author,
+            ref topic,
+            cost,
+            stock,
+            seq: _,
+        } = book;
         Self {
-            item: book.item,
-            title: &book.title,
-            stock: book.stock,
-            cost: book.cost,
-            topic: &book.topic,
-            author: book.author.as_deref(),
+            item,
+            title,
+            stock,
+            cost,
+            topic,
+            author: author.as_deref(),
         }
     }
 }
@@ -144,24 +161,24 @@ pub fn read(path: &Path) -> Result<Vec<CatalogRow>, Error> {
     parse(&text, path)
 }
 
-/// Takes a catalog file's text: UTF-8, lines ending in LF or CRLF, with or without the header, blanks around the
-/// columns. `path` stands in messages only.
+/// Parses a catalog file: UTF-8, LF or CRLF, with or without the header, blanks around columns allowed. `path` is for
+/// messages only.
 ///
 /// # Errors
 /// [`Error::Line`] for the first bad line.
 pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
     let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-    let tidy = Tidy::new(text).map_err(|bad| bad.at(path))?;
+    let normalized = Normalized::new(text).map_err(|error| error.in_file(path))?;
     let mut reader = ::csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .terminator(::csv::Terminator::Any(b'\n'))
-        .from_reader(tidy.text.as_slice());
+        .from_reader(normalized.text.as_slice());
     let mut record = ::csv::ByteRecord::new();
     let mut columns_max = COLUMNS.len();
-    let mut listings = Vec::with_capacity(tidy.lines.len());
-    let mut lines_of = HashMap::with_capacity(tidy.lines.len());
-    for (index, &line) in tidy.lines.iter().enumerate() {
+    let mut rows = Vec::with_capacity(normalized.lines.len());
+    let mut lines_of = HashMap::with_capacity(normalized.lines.len());
+    for (index, &line) in normalized.lines.iter().enumerate() {
         let more = reader.read_byte_record(&mut record);
         if !more.map_err(|error| Error::Io {
             operation: "read",
@@ -174,34 +191,34 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
             columns_max = record.len();
             continue;
         }
-        let listing =
-            listing(&record, columns_max).map_err(|(column, expected)| Bad { line, column, expected }.at(path))?;
-        match lines_of.entry(listing.item) {
+        let row = parse_row(&record, columns_max)
+            .map_err(|(column, expected)| LineError { line, column, expected }.in_file(path))?;
+        match lines_of.entry(row.item) {
             Slot::Vacant(slot) => slot.insert(line),
             Slot::Occupied(first) => {
                 let expected = format!(
                     "expected another number, as {} is the book of line {}",
-                    listing.item,
+                    row.item,
                     first.get()
                 );
-                return Err(Bad {
+                return Err(LineError {
                     line,
                     column: 0,
                     expected,
                 }
-                .at(path));
+                .in_file(path));
             }
         };
-        listings.push(listing);
+        rows.push(row);
     }
-    Ok(listings)
+    Ok(rows)
 }
 
-/// Writes a catalog file: header, LF, quotes where RFC 4180 wants them, the column `author` only where a book has one.
-/// `path` stands in messages only.
+/// Writes a catalog file: header, LF, quotes as in RFC 4180, the column `author` only if a book has one.
+/// `path` is for messages only.
 ///
 /// # Errors
-/// [`Error::Line`] for a book whose line could not be read back; [`Error::Io`].
+/// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
 pub fn write<'a, B>(out: impl io::Write, books: &'a [B], path: &Path) -> Result<(), Error>
 where
     CatalogRowRef<'a>: From<&'a B>,
@@ -222,15 +239,15 @@ pub fn check(books: &[Book], path: &Path) -> Result<(), Error> {
     write(io::sink(), books, path)
 }
 
-/// What is wrong with a line; the column is counted from 0.
-struct Bad {
+/// An invalid line; the column is counted from 0.
+struct LineError {
     line: u64,
     column: usize,
     expected: String,
 }
 
-impl Bad {
-    fn at(self, path: &Path) -> Error {
+impl LineError {
+    fn in_file(self, path: &Path) -> Error {
         let column = COLUMNS
             .get(self.column)
             .map_or_else(|| format!("column {}", self.column + 1), ToString::to_string);
@@ -251,7 +268,7 @@ fn is_header(record: &::csv::ByteRecord) -> bool {
             .all(|(field, column)| field.eq_ignore_ascii_case(column.as_bytes()))
 }
 
-fn listing(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRow, (usize, String)> {
+fn parse_row(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRow, (usize, String)> {
     if !(COLUMNS_MIN..=columns_max).contains(&record.len()) {
         let expected = format!(
             "expected the columns {}, found {}; a name with a comma stands in double quotes",
@@ -288,8 +305,7 @@ fn number<N: str::FromStr<Err: ToString>>(column: usize, text: &str) -> Result<N
         .map_err(|error: N::Err| (column, format!("{}, found {:?}", error.to_string(), excerpt(text))))
 }
 
-/// The rules of a title, topic or author. Anything that can be read and shown is fine, but for control characters, which
-/// no shopkeeper writes on purpose.
+/// The rules for a title, topic or author: not empty, bounded, trimmed, without control characters.
 fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
         return Err("expected a text, found nothing".to_owned());
@@ -313,7 +329,7 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Enough of a text to recognise it.
+/// The beginning of a text, for messages.
 fn excerpt(text: &str) -> String {
     const SHOWN_MAX: usize = 40;
     text.chars().take(SHOWN_MAX).collect()

@@ -1,9 +1,9 @@
-//! What every store must do, whatever it is made of: the contract of [`Store`] as a suite that each of them runs.
+//! The contract of [`Store`] as a test suite that every store runs.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test fails by panicking and tells where it is"
+    reason = "a test fails by panicking and reports its progress"
 )]
 
 mod large;
@@ -23,13 +23,13 @@ pub use self::shop::{ReferenceShop, book, four_books};
 pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
 
-/// A place for one store, which keeps it while nobody has it open.
+/// A location for one store, which keeps its content while no store is open.
 pub trait Fixture {
-    /// Opens the store; a fresh one the first time.
+    /// Opens the store, a fresh one the first time.
     fn open(&self) -> Result<Box<dyn Store>, Error>;
 }
 
-/// Runs every check, each on a place of its own.
+/// Runs every check, each on a fixture of its own.
 pub fn suite<F: Fixture>(make: impl Fn() -> F) {
     for (name, check) in checks() {
         eprintln!("{name}");
@@ -37,7 +37,7 @@ pub fn suite<F: Fixture>(make: impl Fn() -> F) {
     }
 }
 
-/// Any entry of any ledger.
+/// The range of all entries.
 pub const ALL_SEQS: RangeInclusive<Seq> = Seq::ZERO..=Seq(u64::MAX);
 
 type Check = fn(&dyn Fixture);
@@ -49,8 +49,8 @@ fn checks() -> Vec<(&'static str, Check)> {
             a_fresh_store_is_empty_and_keeps_its_id,
         ),
         (
-            "entries stand in order and outlive the process",
-            entries_stand_in_order_and_outlive_the_process,
+            "entries are in order and outlive the process",
+            entries_are_in_order_and_outlive_the_process,
         ),
         (
             "a batch is appended whole or not at all",
@@ -65,20 +65,20 @@ fn checks() -> Vec<(&'static str, Check)> {
             an_order_is_found_by_its_id_and_no_other_is,
         ),
         (
-            "a large batch is one like any other",
-            a_large_batch_is_one_like_any_other,
+            "a large batch is appended like any other",
+            a_large_batch_is_appended_like_any_other,
         ),
         (
             "pages follow each other without gaps",
             pages_follow_each_other_without_gaps,
         ),
         (
-            "the largest batch is one like any other",
-            large::the_largest_batch_is_one_like_any_other,
+            "the largest batch is appended like any other",
+            large::the_largest_batch_is_appended_like_any_other,
         ),
         (
-            "a large catalog is one like any other",
-            large::a_large_catalog_is_one_like_any_other,
+            "a large catalog is imported like any other",
+            large::a_large_catalog_is_imported_like_any_other,
         ),
         ("any title survives", any_title_survives),
         (
@@ -95,18 +95,15 @@ fn checks() -> Vec<(&'static str, Check)> {
             "every kind of entry is read back equal",
             every_kind_of_entry_is_read_back_equal,
         ),
-        ("a note is there or not, whole", a_note_is_there_or_not_whole),
+        ("a blob is read back whole", a_blob_is_read_back_whole),
         (
-            "a store is taken over from another one in pieces",
-            a_store_is_taken_over_from_another_one_in_pieces,
+            "a store is restored from another one in several calls",
+            a_store_is_restored_from_another_one_in_several_calls,
         ),
+        ("only a fresh store can be restored", only_a_fresh_store_can_be_restored),
         (
-            "only a fresh store takes another one over",
-            only_a_fresh_store_takes_another_one_over,
-        ),
-        (
-            "reads run beside appends and see whole batches",
-            reads_run_beside_appends_and_see_only_what_is_there,
+            "reads run beside appends and see only durable entries",
+            reads_run_beside_appends_and_see_only_durable_entries,
         ),
     ]
 }
@@ -129,7 +126,7 @@ fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     assert_eq!(store.load().unwrap().store, id);
 }
 
-fn entries_stand_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
+fn entries_are_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
     for count in [1, 3, 1, 20] {
@@ -213,11 +210,11 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
     assert_eq!(
         store.find(id, ALL_SEQS).unwrap(),
         None,
-        "the store's own id is no order"
+        "the store's own id is not an order"
     );
 }
 
-fn a_large_batch_is_one_like_any_other(fixture: &dyn Fixture) {
+fn a_large_batch_is_appended_like_any_other(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
     shop.sell_through(&*store, 3_000);
@@ -304,7 +301,7 @@ fn an_import_replaces_the_whole_catalog(fixture: &dyn Fixture) {
     let mut wanted = shop.books.clone();
     wanted.remove(2);
     wanted[0].title = "Another title".to_owned();
-    wanted[1].author = Some("Somebody".to_owned());
+    wanted[1].author = Some("An author".to_owned());
     wanted.push(book(77, "New", 5));
     let (entries, books) = shop.plan_import(&wanted);
     assert_eq!(entries.len(), 4);
@@ -417,7 +414,7 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
     shop.assert_matches(&*fixture.open().unwrap());
 }
 
-fn a_note_is_there_or_not_whole(fixture: &dyn Fixture) {
+fn a_blob_is_read_back_whole(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
     assert_eq!(store.get_blob("a").unwrap(), None);
@@ -435,8 +432,8 @@ fn a_note_is_there_or_not_whole(fixture: &dyn Fixture) {
     }
 }
 
-/// The shop after an import, sales and a change of the catalog, kept by no store.
-fn grown() -> ReferenceShop {
+/// A shop after an import, sales and a second import, in no store yet.
+fn shop_with_history() -> ReferenceShop {
     let mut shop = ReferenceShop::empty();
     let (entries, books) = shop.plan_import(&four_books());
     shop.apply_import(&entries, books);
@@ -450,8 +447,8 @@ fn grown() -> ReferenceShop {
     shop
 }
 
-fn a_store_is_taken_over_from_another_one_in_pieces(fixture: &dyn Fixture) {
-    let shop = grown();
+fn a_store_is_restored_from_another_one_in_several_calls(fixture: &dyn Fixture) {
+    let shop = shop_with_history();
     let mut head = Seq::ZERO;
     for piece in shop.entries.chunks(7) {
         let store = fixture.open().unwrap();
@@ -476,7 +473,7 @@ fn a_store_is_taken_over_from_another_one_in_pieces(fixture: &dyn Fixture) {
     shop.assert_matches(&*fixture.open().unwrap());
 }
 
-fn only_a_fresh_store_takes_another_one_over(fixture: &dyn Fixture) {
+fn only_a_fresh_store_can_be_restored(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
     let foreign = shop.clone().sell(2);
@@ -488,7 +485,7 @@ fn only_a_fresh_store_takes_another_one_over(fixture: &dyn Fixture) {
     shop.assert_matches(&*fixture.open().unwrap());
 }
 
-fn reads_run_beside_appends_and_see_only_what_is_there(fixture: &dyn Fixture) {
+fn reads_run_beside_appends_and_see_only_durable_entries(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
     let (start, store) = (shop.head, &*store);

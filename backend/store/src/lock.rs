@@ -1,4 +1,4 @@
-//! One process a store. The lock is the system's (flock), so a killed process leaves none behind.
+//! The lock that keeps a second process out of a store. The system holds it (flock), so a killed process leaves none behind.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::Error;
 
-/// A held lock; it is given back when this is dropped or the process ends, however it ends.
+/// A held lock, released on drop and at the end of the process.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
@@ -14,14 +14,14 @@ pub(super) struct Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // Closing the file would do, but for a child process that has just been made and still shares it.
+        // Closing the file is not enough while a forked child still shares it.
         let _ = self.file.unlock();
     }
 }
 
 impl Lock {
-    /// Takes the lock file of a store and leaves this process's number in it.
-    pub(super) fn take(path: &Path, store: &Path) -> Result<Self, Error> {
+    /// Locks the lock file of a store and writes this process's id to it.
+    pub(super) fn acquire(path: &Path, store: &Path) -> Result<Self, Error> {
         let mut file = File::options()
             .read(true)
             .write(true)
@@ -45,7 +45,7 @@ impl Lock {
                 });
             }
         }
-        // The number only helps a reader: a full disk must not keep the store from opening.
+        // The id is informative only: a full disk must not prevent opening.
         let _ = file
             .set_len(0)
             .and_then(|()| file.rewind())

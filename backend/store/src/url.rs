@@ -1,4 +1,4 @@
-//! Where a store is, as its URL says.
+//! The URL of a store.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::postgres::Address;
 
-/// Where a store is. It is shown without a password.
+/// The URL of a store. `Display` and `Debug` omit the password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Url {
     /// `csv:DIR`
@@ -19,16 +19,14 @@ pub enum Url {
 }
 
 impl Url {
-    /// The store of whoever runs the program: in the user's data folder (XDG Base Directory Specification), the same for
-    /// the services and the shop.
+    /// The default store, in the user's data folder (XDG Base Directory Specification); the services and the shop share it.
     pub fn user_default() -> Option<Self> {
         use etcetera::BaseStrategy as _;
         let folders = etcetera::choose_base_strategy().ok()?;
         Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))
     }
 
-    /// The store's lock, which also names the place beside which its address is left. A store that several processes
-    /// share has none.
+    /// The path of the store's lock file; a running shop leaves its address beside it. A shared store has none.
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self {
             Self::Csv(folder) => Some(folder.join("lock")),
@@ -38,7 +36,7 @@ impl Url {
     }
 }
 
-/// A file's path with something after its name.
+/// A file's path with a suffix after its name.
 pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(file);
     path.push(suffix);
@@ -57,7 +55,7 @@ impl FromStr for Url {
                 file => Ok(Self::Sqlite(PathBuf::from(file))),
             },
             ("postgres" | "postgresql", _) => url.parse().map(Self::Postgres),
-            // Of what is no store's URL only the beginning is shown: what follows may be a secret.
+            // Only the scheme is shown: the rest may contain a password.
             _ => Err(format!(
                 "{scheme:?} is no store; expected csv:DIR, sqlite:FILE or postgres://HOST/DATABASE"
             )),
@@ -80,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_store_is_named_by_its_url() {
+    fn a_url_names_a_store_and_its_lock() {
         for (url, lock) in [
             ("csv:/srv/books", Some("/srv/books/lock")),
             ("sqlite:/srv/books.db", Some("/srv/books.db.lock")),
@@ -96,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_store_is_refused() {
+    fn an_invalid_url_is_refused() {
         for url in [
             "",
             "csv",

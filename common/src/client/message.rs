@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use http_body::Body;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Body;
 use serde::de::DeserializeOwned;
 
 use super::Freshness;

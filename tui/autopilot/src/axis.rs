@@ -1,6 +1,6 @@
-//! The steps of an axis, and how its marks are written.
+//! Axis ticks: positions and labels.
 
-/// The marks of an axis from 0 to a little over `most`, at steps of 1, 2 or 5 times a power of ten.
+/// Ticks from 0 to at least `most`, in steps of 1, 2 or 5 times a power of ten, at most `steps_max` of them.
 pub fn marks(most: f64, steps_max: u32) -> Vec<f64> {
     let most = if most.is_finite() && most > 0.0 { most } else { 1.0 };
     let rough = most / f64::from(steps_max.max(1));
@@ -19,7 +19,7 @@ pub fn marks(most: f64, steps_max: u32) -> Vec<f64> {
     marks
 }
 
-/// A mark with as many places as its step needs.
+/// The label of a tick, with as many decimals as the step needs.
 pub fn mark(value: f64, step: f64) -> String {
     if step >= 1_000.0 && value >= 1_000.0 {
         return format!("{}k", value / 1_000.0);

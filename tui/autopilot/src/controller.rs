@@ -1,4 +1,4 @@
-//! A run behind a screen: started, paused, stopped and started again by keys.
+//! Controls a run from a screen: start, pause, stop, restart.
 
 use common::client::ShopClient;
 use tokio::sync::watch;
@@ -6,12 +6,12 @@ use tokio::sync::watch;
 use super::settings::SHOPPERS_MAX;
 use super::{Autopilot, Handle, Phase, Settings, Snapshot};
 
-/// What a key asks of a run.
+/// A command to a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Start, or stop what runs.
+    /// Start a run, or stop the current one.
     StartOrStop,
-    /// Pause, or go on.
+    /// Pause or resume.
     Pause,
     /// Fewer shoppers.
     Fewer,
@@ -19,16 +19,16 @@ pub enum Action {
     More,
 }
 
-/// A run, and whether a key stopped it; otherwise it goes on until it ends by itself.
+/// The current run, and whether a command stopped it.
 #[derive(Debug, Clone, Default)]
 pub struct WatchedRun {
-    /// The newest run, if one was started.
+    /// The current run, if one was started.
     pub run: Option<Handle>,
-    /// Whether it was stopped by a key.
+    /// Whether a command stopped it.
     pub stopped: bool,
 }
 
-/// A run that may be there or not.
+/// Controls at most one run at a time.
 #[derive(Debug)]
 pub struct Controller {
     shop: ShopClient,
@@ -37,7 +37,7 @@ pub struct Controller {
 }
 
 impl Controller {
-    /// Nothing runs yet; of every run that is started or stopped here `watched` tells.
+    /// A controller without a run. `watched` receives every run that is started or stopped.
     pub fn new(shop: ShopClient, settings: Settings, watched: watch::Sender<WatchedRun>) -> Self {
         Self {
             shop,
@@ -46,7 +46,7 @@ impl Controller {
         }
     }
 
-    /// Starts a run in place of the one there was.
+    /// Starts a run and replaces the previous one.
     pub fn start(&mut self) {
         let run = Autopilot::start(self.shop.clone(), self.settings.clone());
         self.watched.send_replace(WatchedRun {
@@ -55,32 +55,32 @@ impl Controller {
         });
     }
 
-    /// The run, if one was started.
+    /// The current run, if one was started.
     fn run(&self) -> Option<Handle> {
         self.watched.borrow().run.clone()
     }
 
-    /// Whether the run was stopped by a key rather than by itself.
+    /// Whether a command stopped the current run.
     pub fn was_stopped(&self) -> bool {
         self.watched.borrow().stopped
     }
 
-    /// Shoppers of this run or the next.
+    /// The number of shoppers of the current or the next run.
     pub fn shoppers(&self) -> u32 {
         self.settings.shoppers
     }
 
-    /// Where the run stands.
+    /// A snapshot of the current run.
     pub fn snapshot(&self) -> Option<Snapshot> {
         self.watched.borrow().run.as_ref().map(Handle::snapshot)
     }
 
-    /// Does what a key asks.
+    /// Performs a command.
     pub fn act(&mut self, action: Action) {
         let phase = self.snapshot().map(|snapshot| snapshot.phase);
         match (action, self.run()) {
             (Action::StartOrStop, Some(run)) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
-                // Only when the old run is over may the next one begin.
+                // A new run may begin only when the old one has ended.
                 if !self.was_stopped() {
                     self.watched.send_modify(|watched| watched.stopped = true);
                     tokio::spawn(async move { run.stop().await.map(drop) });
@@ -103,7 +103,7 @@ impl Controller {
     }
 }
 
-/// Ones up to ten, tens up to a hundred, and so on.
+/// The step of `Fewer` and `More`: 1 below 10, 10 below 100, and so on.
 fn step(shoppers: u32) -> u32 {
     10_u32.pow(shoppers.max(1).ilog10())
 }

@@ -1,20 +1,24 @@
-//! The autopilot: shoppers that search, look up and buy at random, and an audit of what the store answered them.
+//! The autopilot: a load generator whose shoppers search, look up and buy at random, and an audit of the answers
+//! they receive.
 //!
-//! The engine behind the screen is the one behind the headless command: same plan, same seed, same report. A plan never
-//! depends on an answer, and nothing here prints.
+//! The screen and the headless command use the same engine: same seed, same plan, same report. A plan does not
+//! depend on
+//! answers. This crate knows no terminal and prints nothing.
 
 mod audit;
 pub mod axis;
 pub mod controller;
-mod engine;
 pub mod faults;
+mod handle;
 mod html_report;
 mod mix;
+mod number;
 mod outcome;
 mod pace;
 mod plan;
 mod popularity;
 mod report;
+mod run_state;
 mod runner;
 mod sample;
 mod series;
@@ -32,13 +36,14 @@ use std::sync::Arc;
 
 use common::client;
 
-pub use engine::{Autopilot, Handle};
+pub use handle::{Autopilot, Handle};
 pub use mix::Mix;
+pub use number::ms;
 pub use outcome::{Outcome, Outcomes, Verb};
 pub use pace::{Pace, Think};
 pub use plan::{Operation, Plan, Plans};
 pub use popularity::Popularity;
-pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict, ms};
+pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict};
 pub use sample::BookSample;
 pub use series::Overview;
 pub use settings::{SHOPPERS_MAX, Settings};
@@ -46,24 +51,24 @@ pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
 pub use tally::{SERIES_SECONDS_MAX, Second};
 pub use workload::{Share, Shares, Workload};
 
-/// Why an autopilot has no report.
+/// Why a run has no report.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
-    /// The store gave no books to shop for.
+    /// The books could not be read.
     #[error("{0}")]
     Books(#[from] client::Error),
     /// The store has no books.
     #[error("the store has no books to shop for")]
     NoBooks,
-    /// The plan or the series cannot be written.
+    /// The plan or the series could not be written.
     #[error("cannot write {path}: {error}")]
     File {
         /// The file.
         path: String,
-        /// The system's word.
+        /// The operating system's error.
         error: Arc<io::Error>,
     },
-    /// It ended without a report.
+    /// The run ended without a report.
     #[error("the autopilot ended without a report")]
     Lost,
 }

@@ -1,35 +1,35 @@
-//! How often each verb is chosen.
+//! The mix of operations.
 
 use std::str::FromStr;
 
 use super::outcome::Verb;
 
-/// The largest weight that may be given, in thousandths.
+/// The largest weight, in thousandths.
 const WEIGHT_MAX: u32 = 1_000_000_000;
 
-/// How often each verb is chosen, as whole weights.
+/// The relative frequency of each verb, as integer weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mix {
     /// Its name in reports.
     pub name: &'static str,
-    /// Weight of searching a topic.
+    /// The weight of searches.
     pub search: u32,
-    /// Weight of looking a book up.
+    /// The weight of lookups.
     pub lookup: u32,
-    /// Weight of buying.
+    /// The weight of purchases.
     pub buy: u32,
 }
 
 impl Mix {
-    /// The original client's: each verb equally likely.
+    /// The mix of the original client: every verb is equally likely.
     pub const RANDOM: Self = Self::of("random", 1, 1, 1);
-    /// Shaped after TPC-W's browsing mix: 95 in 100 interactions browse.
+    /// Modelled on TPC-W's browsing mix: 95 % of the interactions browse.
     pub const BROWSING: Self = Self::of("browsing", 740, 240, 7);
-    /// Shaped after TPC-W's shopping mix: 80 in 100 interactions browse.
+    /// Modelled on TPC-W's shopping mix: 80 % of the interactions browse.
     pub const SHOPPING: Self = Self::of("shopping", 630, 350, 12);
-    /// Shaped after TPC-W's ordering mix: half of the interactions order.
+    /// Modelled on TPC-W's ordering mix: half of the interactions order.
     pub const ORDERING: Self = Self::of("ordering", 380, 520, 100);
-    /// Those that have a name.
+    /// The named mixes.
     pub const NAMED: [Self; 4] = [Self::RANDOM, Self::BROWSING, Self::SHOPPING, Self::ORDERING];
 
     const fn of(name: &'static str, search: u32, lookup: u32, buy: u32) -> Self {
@@ -41,7 +41,7 @@ impl Mix {
         }
     }
 
-    /// A verb's weight.
+    /// The weight of a verb.
     pub fn weight(&self, verb: Verb) -> u32 {
         match verb {
             Verb::Search => self.search,
@@ -50,18 +50,18 @@ impl Mix {
         }
     }
 
-    /// All weights together.
+    /// The sum of all weights.
     pub fn sum(&self) -> u64 {
         Verb::ALL.iter().map(|verb| u64::from(self.weight(*verb))).sum()
     }
 
-    /// A verb's part of all operations, 0 to 1.
+    /// The share of a verb in all operations, 0 to 1.
     pub fn share(&self, verb: Verb) -> f64 {
         let sum: f64 = Verb::ALL.iter().map(|verb| f64::from(self.weight(*verb))).sum();
         f64::from(self.weight(verb)) / sum.max(1.0)
     }
 
-    /// The verb at a point below the sum.
+    /// The verb that a number below the sum selects.
     pub(super) fn choose(&self, mut point: u64) -> Verb {
         for verb in [Verb::Search, Verb::Lookup] {
             let weight = u64::from(self.weight(verb));
@@ -77,7 +77,7 @@ impl Mix {
 impl FromStr for Mix {
     type Err = String;
 
-    /// A name, or three weights like `74:24:0.7`, of at most three decimals.
+    /// Parses a name, or three weights with at most three decimals like `74:24:0.7`.
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(named) = Self::NAMED.into_iter().find(|mix| mix.name == text) {
             return Ok(named);

@@ -1,9 +1,9 @@
-//! What an operation can come to.
+//! Operations and their outcomes.
 
 use common::client::{Error, Response};
 use serde::Serialize;
 
-/// What a shopper can do.
+/// An operation of a shopper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Verb {
     /// Search a topic.
@@ -15,7 +15,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// All of them, in the order of reports.
+    /// All verbs, in the order of reports.
     pub const ALL: [Self; 3] = [Self::Search, Self::Lookup, Self::Buy];
 
     /// Its name in reports.
@@ -28,45 +28,45 @@ impl Verb {
     }
 }
 
-/// How one operation ended.
+/// The outcome of an operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// A search or lookup was answered.
     Found,
-    /// A purchase happened.
+    /// A purchase was sold.
     Sold,
-    /// A purchase was refused for want of copies.
+    /// A purchase was refused because too few copies were left.
     SoldOut,
-    /// The store could not be reached or was not ready; nothing happened.
+    /// The store was unreachable or not ready; nothing was changed.
     Unavailable,
-    /// A purchase whose answer never came.
+    /// The answer to a purchase was lost, so its outcome is unknown.
     Unknown,
     /// The store answered with an error.
     Error,
 }
 
 impl Outcome {
-    /// Whether whoever asked got what was wanted.
+    /// Whether the operation succeeded.
     pub fn is_ok(self) -> bool {
         matches!(self, Self::Found | Self::Sold)
     }
 
-    /// Whether the store answered at all, so that its latency means something.
+    /// Whether the store answered, so that the latency is meaningful.
     pub fn is_answered(self) -> bool {
         matches!(self, Self::Found | Self::Sold | Self::SoldOut | Self::Error)
     }
 }
 
-/// How often each outcome came. Found searches and lookups are counted with their verb.
+/// The number of operations by outcome; successful reads are counted with their verb.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
-    /// Purchases that happened.
+    /// Purchases that were sold.
     pub sold: u64,
-    /// Purchases refused for want of copies.
+    /// Purchases refused because too few copies were left.
     pub sold_out: u64,
-    /// Operations that did not happen because the store was away.
+    /// Operations that failed because the store was unavailable.
     pub unavailable: u64,
-    /// Purchases whose answer never came.
+    /// Purchases of unknown outcome.
     pub unknown: u64,
     /// Operations answered with an error.
     pub error: u64,
@@ -86,8 +86,7 @@ impl Outcomes {
     }
 }
 
-/// What an answer to a read says when it is not the one hoped for. A read changes nothing: one that was lost is as good as
-/// one that never arrived.
+/// The outcome of a failed read. A read changes nothing, so a lost answer counts as unavailable.
 pub(super) fn of_failed_read(answer: &Result<Response, Error>) -> Outcome {
     match answer {
         Err(Error::Malformed { .. } | Error::Problem(_)) => Outcome::Error,
@@ -96,7 +95,7 @@ pub(super) fn of_failed_read(answer: &Result<Response, Error>) -> Outcome {
     }
 }
 
-/// Where a request was answered by a store that cannot work, as against one that does not want to.
+/// Separates a store that cannot answer (unavailable) from one that refuses the request (error).
 pub(super) fn of_status(status: u16) -> Outcome {
     match status {
         409 => Outcome::SoldOut,

@@ -1,4 +1,4 @@
-//! When the next operation begins.
+//! The pace of operations.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -7,31 +7,31 @@ use common::time::parse_duration;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 
-/// The mean of TPC-W's think time (specification 1.8, clause 5.3.2.1).
+/// The mean think time of TPC-W (specification 1.8, clause 5.3.2.1).
 const TPCW_MEAN: Duration = Duration::from_secs(7);
-/// Where it is cut: ten times the mean.
+/// The maximum think time of TPC-W: ten times the mean.
 const TPCW_MAX: Duration = Duration::from_secs(70);
 
-/// How long a shopper rests after each answer.
+/// The think time of a shopper after each answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Think {
-    /// Not at all.
+    /// No think time.
     #[default]
     None,
-    /// Always as long.
+    /// A constant think time.
     Fixed(Duration),
-    /// Exponentially distributed, 7 s in the mean and 70 s at the most, as in TPC-W.
+    /// Exponentially distributed with a mean of 7 s and a maximum of 70 s, as in TPC-W.
     Tpcw,
 }
 
 impl Think {
-    /// The next pause, by a shopper's own numbers.
+    /// Draws the next think time.
     pub(super) fn pause(self, numbers: &mut ChaCha8Rng) -> Duration {
         match self {
             Self::None => Duration::ZERO,
             Self::Fixed(pause) => pause,
             Self::Tpcw => {
-                // 53 bits of a part of one, never 0.
+                // A number in (0, 1] with 53 bits.
                 let bits = u32::try_from(numbers.next_u64() >> 32).unwrap_or(0);
                 let part = (f64::from(bits) + 1.0) / (f64::from(u32::MAX) + 1.0);
                 TPCW_MEAN.mul_f64(-part.ln().min(0.0)).min(TPCW_MAX)
@@ -64,13 +64,14 @@ impl std::fmt::Display for Think {
     }
 }
 
-/// How operations follow each other.
+/// The arrival of operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Pace {
-    /// Each shopper goes on when it has its answer and has thought: a slow store is asked less.
+    /// Closed loop: a shopper continues after its answer and think time, so a slow store receives fewer requests.
     Closed(Think),
-    /// So many operations a second begin in all, whatever the answers do; latency counts from the moment when one was
-    /// due, so that a pause of the store shows in all that it held up.
+    /// Open loop: operations begin at this rate whatever the answers do. Latency counts from the scheduled start, so
+    /// that a pause
+    /// of the store shows in every operation that it delayed.
     Open(f64),
 }
 
@@ -81,7 +82,7 @@ impl Default for Pace {
 }
 
 impl Pace {
-    /// The time between two operations of one of so many shoppers, where it is set.
+    /// The time between two operations of one shopper; `None` in a closed loop.
     pub(super) fn period(self, shoppers: u32) -> Option<Duration> {
         match self {
             Self::Closed(_) => None,
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn customers_think_seven_seconds_in_the_mean_and_never_longer_than_seventy() {
+    fn tpcw_think_times_have_a_mean_of_seven_seconds_and_a_maximum_of_seventy() {
         let mut numbers = ChaCha8Rng::seed_from_u64(1);
         let pauses: Vec<_> = (0..20_000).map(|_| Think::Tpcw.pause(&mut numbers)).collect();
         let mean = pauses.iter().sum::<Duration>().as_secs_f64() / 20_000.0;

@@ -1,7 +1,8 @@
-//! What each shopper will do, decided beforehand: a function of the seed, the shopper's number, the mix, the popularity,
-//! the quantity and the shelf as it was at the start, and of nothing that the store answers.
+//! The plan of each shopper: a function of the seed, the shopper's number, the mix, the popularity, the quantity and
+//! the
+//! sample of books, not of any answer.
 //!
-//! Every operation takes exactly two numbers from the generator, so that a plan can be followed by hand.
+//! Every operation takes exactly two numbers from the generator, so that a plan can be recomputed by hand.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -17,16 +18,16 @@ use super::outcome::Verb;
 use super::popularity::{Popularity, Ranks};
 use super::sample::BookSample;
 
-/// How many operations of each shopper are written to a plan's file.
+/// The number of operations of each shopper in a written plan.
 pub(super) const WRITTEN_OPERATIONS: u64 = 10_000;
 
-/// One thing that a shopper does.
+/// An operation of a plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "operation", rename_all = "lowercase")]
 pub enum Operation {
     /// Searches a topic.
     Search {
-        /// The topic, as the shelf spells it.
+        /// The topic, as the store spells it.
         #[serde(serialize_with = "as_text")]
         topic: Arc<str>,
     },
@@ -242,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn every_verb_and_every_subject_is_as_likely_as_the_mix_says() {
+    fn verbs_topics_and_books_are_as_likely_as_the_mix_says() {
         let sample = four_books();
         let operations: Vec<_> = plans(7, &sample).of(0).take(30_000).collect();
         for verb in Verb::ALL {
@@ -272,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_tells_plans_apart() {
+    fn different_plans_have_different_fingerprints() {
         let sample = four_books();
         let name = |seed| plans(seed, &sample).fingerprint();
         assert_eq!(name(1), name(1));
@@ -283,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn popular_books_are_wanted_more_and_the_verbs_stay_the_same() {
+    fn popularity_changes_the_books_and_not_the_verbs() {
         let sample = four_books();
         let settings = Settings {
             seed: 1,

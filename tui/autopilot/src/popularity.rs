@@ -1,18 +1,18 @@
-//! Which books are wanted more than others.
+//! The distribution of purchases over books.
 
 use std::str::FromStr;
 
-/// How the customers' wishes are spread over the books.
+/// The distribution of lookups and purchases over books.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Popularity {
-    /// Every book is wanted as often as any other.
+    /// Every book is equally likely.
     #[default]
     Uniform,
-    /// The book of rank r, by number, is wanted 1 ÷ rˢ times as often as the first (Zipf's law).
+    /// Zipf's law: the book of rank r (by item number) is 1 ÷ rˢ times as likely as the first.
     Zipf(f64),
 }
 
-/// The largest exponent: beyond it only the first book would be wanted.
+/// The largest exponent; beyond it only the first book would be chosen.
 const EXPONENT_MAX: f64 = 5.0;
 
 impl FromStr for Popularity {
@@ -43,12 +43,13 @@ impl std::fmt::Display for Popularity {
     }
 }
 
-/// For each rank the number below which a draw of 64 bits means it or an earlier one.
+/// The cumulative distribution: for each rank the exclusive upper bound of the 64-bit numbers that select this rank
+/// or an earlier one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ranks(Vec<u64>);
 
 impl Ranks {
-    /// The ranks of that many books; none where all are alike.
+    /// The distribution over `books` ranks; `None` if it is uniform.
     pub(super) fn of(popularity: Popularity, books: usize) -> Option<Self> {
         let Popularity::Zipf(exponent) = popularity else {
             return None;
@@ -75,7 +76,7 @@ impl Ranks {
         Some(Self(ends.collect()))
     }
 
-    /// The rank that a draw means, counted from 0.
+    /// The rank that a random number selects, counted from 0.
     pub(super) fn choose(&self, draw: u64) -> usize {
         let rank = self.0.partition_point(|end| *end <= draw);
         rank.min(self.0.len().saturating_sub(1))
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn the_second_book_is_wanted_half_as_often_as_the_first() {
+    fn under_zipf_the_second_book_is_half_as_likely_as_the_first() {
         let ranks = Ranks::of(Popularity::Zipf(1.0), 4).unwrap();
         let mut wanted = [0_u32; 4];
         for step in 0..25_000_u64 {

@@ -1,7 +1,6 @@
 //! The report of a run, word for word as the contract has it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use common::ItemNumber;
 use hdrhistogram::Histogram;
@@ -75,12 +74,12 @@ pub struct Operations {
     pub buy: Operation,
 }
 
-/// One verb's numbers.
+/// The numbers of one verb.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Operation {
     /// Operations that ended.
     pub requests: u64,
-    /// Of these, those that brought what was wanted.
+    /// Operations that succeeded.
     pub ok: u64,
     /// The others.
     pub failed: u64,
@@ -118,16 +117,16 @@ impl Latency {
     }
 }
 
-/// One book's copies.
+/// The copies of one book.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct StockLine {
     /// The book.
     pub item: ItemNumber,
     /// Copies at the start.
     pub start: u32,
-    /// Copies sold to this autopilot.
+    /// Copies sold by this run.
     pub sold: u64,
-    /// Copies the shopkeeper added, less those taken away; known from the ledger only, 0 without it.
+    /// Copies added less copies taken away other than by sales; 0 if the ledger could not be read.
     pub restocked: i64,
     /// Copies at the end.
     pub end: u32,
@@ -136,34 +135,34 @@ pub struct StockLine {
     pub title: String,
 }
 
-/// What the audit found.
+/// The result of the audit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Audit {
     /// The verdict.
     pub verdict: Verdict,
-    /// Each check that was made, and how many things it looked at.
+    /// The checks that were made, each with the number of things checked.
     pub checks: BTreeMap<&'static str, u64>,
     /// Checks that could not be made.
     pub skipped: Vec<&'static str>,
-    /// Entries of the ledger that are other people's.
+    /// Ledger entries of other clients.
     pub others: u64,
-    /// Why checks could not be made, where they could not.
+    /// Why checks could not be made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// How much was wrong.
+    /// The number of violations.
     pub found: u64,
-    /// What was wrong; of each check at most seven.
+    /// The violations; at most seven of each check.
     pub violations: Vec<Violation>,
 }
 
-/// One thing that was wrong.
+/// A violation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Violation {
-    /// The check that saw it.
+    /// The check that found it.
     pub check: &'static str,
-    /// What was expected and what was found.
+    /// What was expected, and what was found.
     pub detail: String,
-    /// The smallest history that shows it, a line for each operation or entry.
+    /// The shortest history that shows it, one line for each operation or entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<String>,
 }
@@ -172,41 +171,21 @@ pub struct Violation {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
-    /// Every check was made and nothing was wrong.
+    /// Every check was made and found nothing.
     Clean,
-    /// Something was wrong.
+    /// A check found a violation.
     Violated,
-    /// Nothing was wrong as far as it could be checked.
+    /// No violation was found, but some checks could not be made.
     Incomplete,
 }
 
 impl Verdict {
-    /// Its word in the report.
+    /// The word in the report.
     pub fn word(self) -> &'static str {
         match self {
             Self::Clean => "clean",
             Self::Violated => "violated",
             Self::Incomplete => "incomplete",
         }
-    }
-}
-
-/// Operations a second, to a tenth; 0 before any time has passed.
-pub(super) fn rate(requests: u64, elapsed: Duration) -> f64 {
-    let seconds = elapsed.as_secs_f64();
-    if seconds <= 0.0 {
-        return 0.0;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
-    let requests = requests as f64;
-    (requests / seconds * 10.0).round() / 10.0
-}
-
-/// Microseconds as milliseconds, with as many places as mean something.
-pub fn ms(us: u64) -> String {
-    match us {
-        0 => "-".to_owned(),
-        1..=99_999 => format!("{}.{:02}", us / 1_000, us % 1_000 / 10),
-        _ => (us / 1_000).to_string(),
     }
 }

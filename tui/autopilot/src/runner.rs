@@ -1,5 +1,6 @@
-//! The conductor of a run: reads the shelf, writes the plan, starts the shoppers, keeps the time, and closes with the
-//! audit and the report.
+//! Runs a workload: reads the sample of books, writes the plan, starts the shoppers, keeps the time, and ends with
+//! audit and
+//! report.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,22 +10,22 @@ use common::text;
 use tokio::task::JoinSet;
 
 use super::audit::{Audited, Auditor, follow_feed};
-use super::engine::{Progress, Shared, elapsed};
 use super::outcome::Verb;
 use super::plan::Plans;
 use super::report::{self, Latency, Operation, Operations, Report, StockLine};
+use super::run_state::{Progress, Shared, elapsed};
 use super::sample::BookSample;
 use super::series::{Overview, Series};
 use super::stock::Stocks;
 use super::tally::Tally;
 use super::workload::Workload;
-use super::{Error, shopkeeper, shopper};
+use super::{Error, number, shopkeeper, shopper};
 use common::backoff::Backoff;
 
-/// The length of one entry of the series.
+/// The interval of the time series.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Conducts a run from its start to its report.
+/// Executes a run and returns its report.
 pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
     let sample = Arc::new(read_sample(shared).await?);
     if sample.books.is_empty() {
@@ -69,7 +70,7 @@ pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
     Ok(report(shared, &plans, audited, overview))
 }
 
-/// Asks until the store answers: it may be on its way up.
+/// Reads the sample with backoff, as the store may still be starting.
 async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
     let mut backoff = Backoff::RECONNECT;
     loop {
@@ -111,7 +112,7 @@ async fn write_plan(shared: &Shared, plans: &Arc<Plans>) -> Result<(), Error> {
     })
 }
 
-/// Returns when the time or the operations are used up, or the run was stopped, with the seconds of the whole run.
+/// Runs the shoppers until the duration or the operations are used up or the run is stopped; returns the time series.
 async fn shop_until_stopped(
     shared: &Arc<Shared>,
     plans: &Arc<Plans>,
@@ -133,7 +134,7 @@ async fn shop_until_stopped(
     let mut time_is_up = std::pin::pin!(time_is_up);
     let mut started = 0;
     loop {
-        // A shopper that is not wanted any more waits; it goes on with its own plan when it is wanted again.
+        // A surplus shopper waits, and continues its plan when the number rises again.
         let wanted = control.borrow_and_update().shoppers;
         while started < wanted && !shared.budget_exhausted.is_cancelled() {
             shoppers.spawn(shopper::run(Arc::clone(shared), Arc::clone(plans), started));
@@ -160,12 +161,12 @@ async fn shop_until_stopped(
                 if ended.is_none() {
                     break;
                 }
-                // One that ends by itself found the operations used up; those that wait have nothing left to do.
+                // A shopper ends only when all operations are claimed, so waiting shoppers can end too.
                 shared.budget_exhausted.cancel();
             }
         }
     }
-    // The time since is the audit's: the shoppers ask once more for what they were told.
+    // The time from here on is the idempotency check's.
     let mut stats = shared.stats();
     stats.elapsed = stats.began.map(|began| began.elapsed());
     drop(stats);
@@ -202,7 +203,7 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
         shoppers: shared.control.borrow().shoppers,
         elapsed_s: (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
         requests,
-        rate: report::rate(requests, elapsed),
+        rate: number::rate(requests, elapsed),
         operations: Operations {
             search: operation(Verb::Search),
             lookup: operation(Verb::Lookup),

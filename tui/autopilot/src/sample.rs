@@ -1,4 +1,4 @@
-//! The books and topics that a run is about, as they stood when it began: a bounded sample, read once.
+//! The books and topics of a run, read once before it begins; a bounded sample of the store.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{BookPage, Topics};
 use common::{Cost, ItemNumber, Seq, Stock};
 
-/// Topics that are shopped in at the most.
+/// The most topics in a sample.
 const TOPICS_MAX: usize = 1_000;
-/// Books that are shopped for at the most.
+/// The most books in a sample.
 const BOOKS_MAX: usize = 10_000;
 
 /// One book of the sample.
@@ -20,22 +20,22 @@ pub struct SampleBook {
     pub item: ItemNumber,
     /// Its title, as the store sent it.
     pub title: Arc<str>,
-    /// What one copy cost.
+    /// The cost of one copy.
     pub cost: Cost,
     /// The stock when it was read.
     pub start: Stock,
-    /// The entry that had changed it last by then: `start` is the stock right after it.
+    /// The entry that changed the book last; `start` is the stock after it.
     pub seq: Seq,
 }
 
-/// The sample. The same store gives the same one.
+/// A sample of the store. The same store gives the same sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookSample {
     /// In the store's order.
     pub topics: Vec<Arc<str>>,
     /// By item number.
     pub books: Vec<SampleBook>,
-    /// Where the ledger stood when the reading began, or a little before.
+    /// An entry that was the ledger's head when reading began, or shortly before.
     pub head: Seq,
 }
 
@@ -43,7 +43,7 @@ impl BookSample {
     /// Reads the sample: every topic gets an equal share of it.
     ///
     /// # Errors
-    /// The first failing answer's.
+    /// The error of the first request that failed.
     pub async fn read(shop: &ShopClient) -> Result<Self, Error> {
         let answer = shop.topics().await?;
         let head = answer.seq.unwrap_or_default();

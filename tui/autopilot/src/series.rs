@@ -1,4 +1,4 @@
-//! The seconds of a whole run: each as a line of a file, and all of them, in constant memory, as a picture is drawn of them.
+//! The time series of a run: every second as a line of a CSV file, and the whole run in constant memory for charts.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -8,20 +8,20 @@ use std::sync::Arc;
 use super::tally::Second;
 use super::{Error, Settings};
 
-/// Points of a picture at the most; when there are more, neighbours become one.
+/// The most points of an overview; beyond it, neighbouring points are merged.
 const POINTS_MAX: usize = 1_200;
 
-/// The first line of the file.
+/// The header of the CSV file.
 const HEAD: &str = "second,requests,sold,failed,p50_us,p95_us,p99_us";
 
-/// A whole run, in points of one or more seconds.
+/// The time series of a whole run, in points of one or more seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overview {
     /// Seconds in each point.
     pub stride_s: u64,
-    /// Oldest first: sums of what is counted, the worst of what is measured.
+    /// The points, oldest first: sums of counts, maxima of latencies.
     pub points: Vec<Second>,
-    /// Seconds in the last point.
+    /// Seconds in the last point, which may be incomplete.
     last_s: u64,
 }
 
@@ -60,7 +60,7 @@ fn join(a: Second, b: Second) -> Second {
     }
 }
 
-/// Where the seconds go.
+/// Writes the CSV file and builds the overview.
 #[derive(Debug)]
 pub(super) struct Series {
     overview: Overview,
@@ -69,7 +69,7 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// Creates the file, where one is wanted.
+    /// Creates the CSV file if the settings name one.
     pub(super) async fn create(settings: &Settings) -> Result<Self, Error> {
         let mut series = Self {
             overview: Overview::default(),
@@ -92,7 +92,7 @@ impl Series {
         Ok(series)
     }
 
-    /// Adds a second. A file that cannot be written is told of once and left.
+    /// Adds a second. After the first write error, which is reported once, the file is not written any more.
     pub(super) fn push(&mut self, second: Second) {
         self.seconds += 1;
         self.overview.push(second);
@@ -108,7 +108,7 @@ impl Series {
         self.write(|file| writeln!(file, "{line}"));
     }
 
-    /// The whole run.
+    /// Ends the series and returns the overview.
     pub(super) fn close(mut self) -> Overview {
         self.write(Write::flush);
         self.overview
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_long_run_keeps_its_sums_and_its_worst_in_no_more_points() {
+    fn a_long_run_keeps_its_sums_and_maxima_in_a_bounded_number_of_points() {
         let mut overview = Overview::default();
         for second in 1..=5_000 {
             overview.push(Second {

@@ -79,7 +79,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// When the next operation begins.
+    /// The pace of operations.
     pub fn pace(&self) -> Pace {
         self.rate.map_or(Pace::Closed(self.think), Pace::Open)
     }

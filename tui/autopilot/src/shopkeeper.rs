@@ -1,4 +1,4 @@
-//! The shopkeeper: fills the shelves up while the shoppers empty them.
+//! The shopkeeper: restocks books during a run.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use common::wire::{Book, StockChange};
 use common::{Deadline, ItemNumber, Quantity, limits};
 
 use super::audit::{Asked, Key, OperationKind, OperationRecord, SHOPKEEPER, StockObservation};
-use super::engine::Shared;
+use super::run_state::Shared;
 use common::client::{Resolution, send_until_decided};
 
-/// How often the shopkeeper goes along the shelves.
+/// The interval between two rounds of restocking.
 const ROUND: Duration = Duration::from_millis(50);
 
-/// Adds copies wherever fewer than half as many are left, until the shopping is over.
+/// Adds copies to every book with fewer than half as many left, until the workload has finished.
 pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
     let mut number = 0;
     loop {

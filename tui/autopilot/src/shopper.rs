@@ -1,5 +1,6 @@
-//! One shopper: follows its plan, one operation after the other, and tells the tally how each ended and the audit what it
-//! was told.
+//! A shopper: performs the operations of its plan one after another, and reports outcomes to the tally and answers
+//! to the
+//! audit.
 
 mod idempotency_check;
 
@@ -17,19 +18,19 @@ use tokio::sync::watch;
 use idempotency_check::Decided;
 
 use super::audit::{Asked, Check, Key, Memory, OperationKind, OperationRecord, StockObservation};
-use super::engine::{Control, Shared};
 use super::outcome::{Outcome, of_failed_read, of_status};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
+use super::run_state::{Control, Shared};
 use common::backoff::Backoff;
 use common::client::{Resolution, send_until_decided};
 
-/// How long a purchase that is on its way may still take once the run was stopped.
+/// How long a purchase in flight may take after the run was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
-/// Where the streams of the shoppers' think times begin; below are their plans.
+/// The first random stream for think times; the streams below are for plans.
 const THINKING: u64 = 1 << 32;
 
-/// Shops until the run is stopped or its operations are used up, then asks once more for what it was told last.
+/// Runs a shopper until the run stops or its operations are used up, then checks idempotency.
 pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
     let mut shopper = Shopper::new(&shared, number);
     let stopping = shared.stopping.clone();
@@ -46,7 +47,7 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             };
             let verb = operation.verb();
             let performed = match operation {
-                // What is on its way is waited for: it may happen.
+                // An operation in flight may still succeed, so it is awaited.
                 Operation::Buy { item, quantity } => Some(shopper.buy(item, quantity).await),
                 read => tokio::select! {
                     biased;
@@ -73,11 +74,11 @@ struct Shopper<'a> {
     shop: ShopClient,
     number: u32,
     control: watch::Receiver<Control>,
-    /// When the next operation is due, where that is set.
+    /// When the next operation is due; `None` in a closed loop.
     due: Option<(Instant, Duration)>,
     think_rng: ChaCha8Rng,
     has_begun: bool,
-    /// Whether the store was there.
+    /// Whether the last request was answered.
     rested: bool,
     backoff: Backoff,
     memory: Memory,
@@ -105,14 +106,14 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Comes to the shop in its turn; false where the run was stopped before.
+    /// Waits for the shopper's turn in the ramp-up; returns false if the run stops first.
     async fn come(&mut self) -> bool {
         let settings = &self.shared.settings;
         let shoppers = settings.shoppers.max(1);
         let place = f64::from(self.number) / f64::from(shoppers);
         let mut wait = settings.ramp.mul_f64(place.min(1.0));
         if let Some(period) = settings.pace().period(shoppers) {
-            // Spread over the first period, so that the operations of all begin evenly.
+            // The first operations are spread evenly over one period.
             wait += period.mul_f64(place.fract());
             self.due = Some((Instant::now() + wait, period));
             return true;
@@ -124,7 +125,8 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Waits until the next operation may begin; the moment from which its latency counts. Nothing when there are none left.
+    /// Waits until the next operation may begin. Returns the time from which its latency counts, or `None` if none
+    /// is left.
     async fn turn(&mut self) -> Option<Instant> {
         if !self.control.borrow().lets(self.number) {
             let number = self.number;
@@ -132,7 +134,7 @@ impl<'a> Shopper<'a> {
                 () = self.shared.budget_exhausted.cancelled() => return None,
                 turn = self.control.wait_for(|control| control.lets(number)) => drop(turn.ok()?),
             }
-            // What was due while it had to wait is not made up for.
+            // Operations that were due during a pause are skipped.
             if let Some((due, _)) = &mut self.due {
                 *due = Instant::now().max(*due);
             }
@@ -163,7 +165,7 @@ impl<'a> Shopper<'a> {
         Some(Instant::now())
     }
 
-    /// Searches or looks up.
+    /// Performs a search or a lookup.
     async fn read(&mut self, operation: &Operation) -> (Outcome, Option<Error>) {
         let seen = self.shop.last_seq();
         let (answer, found) = match operation {
@@ -189,7 +191,7 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Compares what is shown with what was seen before.
+    /// Checks that the books in an answer are not older than those seen before.
     fn looks(&mut self, books: &[StockObservation], seen: Seq, seq: Option<Seq>) {
         let mut wrong = Vec::new();
         if let Some(seq) = seq.filter(|seq| *seq < seen) {
@@ -214,7 +216,7 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Buys with a key of its own, drawn before anything is sent.
+    /// Performs a purchase with a new idempotency key.
     async fn buy(&mut self, item: ItemNumber, quantity: Quantity) -> (Outcome, Option<Error>) {
         let shared = self.shared;
         let shopper = u16::try_from(self.number).unwrap_or(super::audit::SHOPKEEPER);
@@ -277,7 +279,7 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Remembers a decision that can be asked for again.
+    /// Keeps a decision for the idempotency check.
     fn keeps(&mut self, key: Key, asked: Asked, outcome: Outcome, receipt: Option<Receipt>) {
         if let Some(receipt) = &receipt {
             self.shared.sold(receipt);
@@ -302,13 +304,13 @@ fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Response, Error>) -> Re
     answer.as_ref().map_err(Clone::clone).and_then(Response::parse)
 }
 
-/// How a purchase ended, with its receipt where it was sold.
+/// The outcome of a purchase, and its receipt if it was sold.
 fn read_settled(settled: Resolution) -> (Outcome, Option<Receipt>, Option<Error>) {
     match settled {
         Resolution::Decided(answer) => match answer.parse::<Receipt>() {
             Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
             Ok(_) => (Outcome::SoldOut, None, None),
-            // The request was answered as a success and nobody can read what it says.
+            // The status was a success, but the body could not be parsed.
             Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
             Err(error) => (of_status(answer.status), None, Some(error)),
         },

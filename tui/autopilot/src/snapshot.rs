@@ -1,4 +1,4 @@
-//! What a screen needs to know of a run, at one moment.
+//! A snapshot of a run for a screen.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,28 +9,28 @@ use super::outcome::{Outcomes, Verb};
 use super::report::Latency;
 use super::tally::Second;
 
-/// Books that a snapshot names; the sums are over all.
+/// The most books in a snapshot; the sums cover all books.
 pub(super) const STOCK_ROWS_MAX: usize = 100;
 
-/// Where a run stands.
+/// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It reads the shelf.
+    /// The sample of books is being read.
     Starting,
-    /// Shoppers shop.
+    /// The shoppers run.
     Running,
-    /// Shoppers wait.
+    /// The shoppers are paused.
     Paused,
-    /// It has stopped and audits.
+    /// The workload has finished; the audit runs.
     Closing,
-    /// The report is there.
+    /// The report is ready.
     Ended,
-    /// It could not run.
+    /// The run failed.
     Failed,
 }
 
 impl Phase {
-    /// A word for people.
+    /// The word shown on screens.
     pub fn word(self) -> &'static str {
         match self {
             Self::Starting => "starting",
@@ -43,22 +43,22 @@ impl Phase {
     }
 }
 
-/// One verb's numbers.
+/// The numbers of one verb.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct VerbRow {
-    /// Which one.
+    /// The verb.
     pub verb: Verb,
-    /// Its declared part of the mix, 0 to 1.
+    /// Its declared share of the mix, 0 to 1.
     pub share: f64,
     /// Operations that ended.
     pub requests: u64,
-    /// Of these, those that brought what was wanted.
+    /// Operations that succeeded.
     pub ok: u64,
-    /// How long the answers took, over the whole run.
+    /// Latencies over the whole run.
     pub latency: Latency,
 }
 
-/// One book's numbers.
+/// The numbers of one book.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockRow {
     /// Its number.
@@ -67,16 +67,16 @@ pub struct StockRow {
     pub title: Arc<str>,
     /// Copies at the start.
     pub start: u32,
-    /// Copies sold to this autopilot.
+    /// Copies sold by this run.
     pub sold: u64,
     /// Copies left.
     pub left: u32,
 }
 
-/// A run at one moment.
+/// A run at one point in time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
-    /// Where it stands.
+    /// The phase.
     pub phase: Phase,
     /// Its seed.
     pub seed: u64,
@@ -84,43 +84,43 @@ pub struct Snapshot {
     pub mix: &'static str,
     /// Shoppers at once.
     pub shoppers: u32,
-    /// Since the shoppers began.
+    /// Time since the shoppers began.
     pub elapsed: Duration,
-    /// When it will stop by itself.
+    /// The duration after which it stops.
     pub duration: Option<Duration>,
-    /// After how many operations it will stop by itself.
+    /// The number of operations after which it stops.
     pub requests_max: Option<u64>,
     /// Operations that ended.
     pub requests: u64,
     /// Search, lookup, buy.
     pub verbs: [VerbRow; 3],
-    /// How often each outcome came.
+    /// The number of operations by outcome.
     pub outcomes: Outcomes,
     /// Whole seconds, oldest first.
     pub series: Vec<Second>,
-    /// The first books of the shelf.
+    /// The first books of the sample.
     pub stock: Vec<StockRow>,
-    /// How many books there are in all.
+    /// The number of books in the sample.
     pub books: usize,
     /// Copies at the start over all books.
     pub copies_start: u64,
     /// Copies left over all books.
     pub copies_left: u64,
-    /// Why the store is away, while it is.
+    /// The error of the last operation, while the store is unavailable.
     pub last_error: Option<String>,
-    /// Violations that the audit has found so far.
+    /// The number of violations found so far.
     pub violations: u64,
-    /// The audit's verdict, once there is one.
+    /// The audit's verdict, once the run has ended.
     pub verdict: Option<&'static str>,
 }
 
 impl Snapshot {
-    /// Operations a second over the whole run.
+    /// Operations per second over the whole run.
     pub fn rate(&self) -> f64 {
-        super::report::rate(self.requests, self.elapsed)
+        super::number::rate(self.requests, self.elapsed)
     }
 
-    /// The last whole second.
+    /// The last complete second.
     pub fn last_second(&self) -> Second {
         self.series.last().copied().unwrap_or_default()
     }

@@ -1,11 +1,12 @@
-//! A report's summary in plain text: a few aligned lines, cleaned.
+//! The summary of a report as plain text.
 
 use std::fmt::Write;
 
-use super::report::{Audit, Report, ms};
+use super::number::ms;
+use super::report::{Audit, Report};
 
 impl Report {
-    /// The summary for people: a few aligned lines, cleaned.
+    /// The summary: a few aligned lines of sanitized text.
     pub fn summary(&self) -> String {
         let mut text = String::new();
         // Writing into a string cannot fail.

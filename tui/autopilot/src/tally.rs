@@ -1,5 +1,4 @@
-//! What was measured: constant memory however long a run is. Latencies live in HDR histograms (Gil Tene), seconds in a
-//! ring.
+//! Measurements in constant memory: latencies in HDR histograms (Gil Tene), seconds in a ring buffer.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -8,29 +7,29 @@ use hdrhistogram::Histogram;
 
 use super::outcome::{Outcome, Outcomes, Verb};
 
-/// Seconds that are kept for the charts.
+/// The number of seconds kept for the charts.
 pub const SERIES_SECONDS_MAX: usize = 600;
-/// Latencies are clipped to this: one minute, twice the longest an order may take.
+/// Latencies are clipped to one minute, twice the longest deadline of an order.
 const LATENCY_US_MAX: u64 = 60_000_000;
 
 /// One second of a run.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Second {
-    /// Operations that ended in it.
+    /// Operations that ended in this second.
     pub requests: u64,
-    /// Purchases that happened in it.
+    /// Purchases that were sold in this second.
     pub sold: u64,
-    /// Operations that did not bring what was wanted.
+    /// Operations that failed in this second.
     pub failed: u64,
-    /// Half of the answers came within this time, in microseconds; 0 without answers.
+    /// The median latency in microseconds; 0 without answers.
     pub p50_us: u64,
-    /// 95 in 100 came within this.
+    /// The 95th percentile in microseconds.
     pub p95_us: u64,
-    /// 99 in 100 came within this.
+    /// The 99th percentile in microseconds.
     pub p99_us: u64,
 }
 
-/// What was measured of one verb.
+/// The counts and latencies of one verb.
 #[derive(Debug)]
 pub(super) struct VerbTally {
     pub(super) requests: u64,
@@ -38,7 +37,7 @@ pub(super) struct VerbTally {
     pub(super) latency: Histogram<u64>,
 }
 
-/// Everything measured so far.
+/// The counts and latencies of a run.
 #[derive(Debug)]
 pub(super) struct Tally {
     verbs: [VerbTally; 3],
@@ -82,7 +81,7 @@ impl Tally {
         }
     }
 
-    /// Operations that ended so far.
+    /// The number of operations that have ended.
     pub(super) fn requests(&self) -> u64 {
         self.verbs.iter().map(|verb| verb.requests).sum()
     }
@@ -128,7 +127,7 @@ impl Tally {
     }
 }
 
-/// One microsecond to a minute, three digits exact.
+/// A histogram from one microsecond to one minute with three significant digits.
 #[expect(
     clippy::expect_used,
     reason = "constant bounds, which every test that counts anything proves valid"
@@ -142,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_holds_what_ended_in_it_and_the_ring_forgets_the_oldest() {
+    fn a_second_counts_the_operations_that_ended_in_it_and_the_ring_drops_the_oldest() {
         let mut tally = Tally::new();
         for _ in 0..3 {
             tally.record(Verb::Buy, Outcome::Sold, Duration::from_millis(2));

@@ -1,4 +1,4 @@
-//! What was asked for, as a report tells it, and how near the run came to it.
+//! The requested workload, and the mix that was measured.
 
 use serde::Serialize;
 
@@ -6,32 +6,32 @@ use super::outcome::Verb;
 use super::pace::{Pace, Think};
 use super::settings::Settings;
 
-/// What was asked for.
+/// The requested workload.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Workload {
-    /// How the wishes are spread over the books.
+    /// The distribution over books.
     pub popularity: String,
-    /// `closed`, or `open` with a set rate.
+    /// `closed`, or `open` if a rate was set.
     pub pace: &'static str,
-    /// Operations a second that were to begin; absent in a closed loop.
+    /// The requested operations per second; absent in a closed loop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate: Option<f64>,
-    /// How long a shopper rested after each answer.
+    /// The think time after each answer.
     pub think: String,
     /// Copies in each order.
     pub quantity: u32,
-    /// Copies that the shopkeeper added whenever few were left; absent without one.
+    /// Copies added by each restock; absent without restocking.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restock: Option<u32>,
-    /// Seconds at the start that were not measured.
+    /// The warm-up in seconds, which is not measured.
     pub warm_up_s: f64,
-    /// Seconds in which the shoppers came.
+    /// The ramp-up in seconds.
     pub ramp_s: f64,
-    /// Each verb's part of the operations, 0 to 1: declared and measured.
+    /// The share of each verb, declared and measured.
     pub shares: Shares,
 }
 
-/// Each verb's part of the operations.
+/// The share of each verb.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Shares {
     /// Searches of a topic.
@@ -42,17 +42,17 @@ pub struct Shares {
     pub buy: Share,
 }
 
-/// One verb's part of the operations, 0 to 1.
+/// The share of one verb, 0 to 1.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Share {
-    /// By the mix.
+    /// The share that the mix declares.
     pub declared: f64,
-    /// As it came out.
+    /// The share that was measured.
     pub measured: f64,
 }
 
 impl Workload {
-    /// Of a run with those settings, in which each verb was asked for so often.
+    /// The workload of a run with `settings`, in which `requests` counts the operations of each verb.
     pub(super) fn of(settings: &Settings, requests: impl Fn(Verb) -> u64) -> Self {
         let all: u64 = Verb::ALL.into_iter().map(&requests).sum();
         let share = |verb| Share {
@@ -81,13 +81,13 @@ impl Workload {
     }
 }
 
-/// A part of a whole, 0 to 1; 0 of nothing.
+/// The ratio of a part to a whole; 0 if the whole is 0.
 #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
 fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// To six decimals.
+/// Rounded to six decimals.
 fn rounded(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }

@@ -1,4 +1,4 @@
-//! The books this shop has seen, live: a sale anywhere moves their stock here.
+//! The books that are in a list, with their stock kept up to date by stock events.
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
@@ -8,59 +8,60 @@ use common::{ItemNumber, text};
 
 use super::stock_history::StockHistory;
 
-/// How long a number that moved stands out.
-pub(super) const HIGHLIGHT_TIME: Duration = Duration::from_millis(700);
-/// The most moves kept that are newer than a page still on its way, and while the screen is held still.
-const MOVES_MAX: usize = 10_000;
+/// How long a changed stock is highlighted.
+const HIGHLIGHT_TIME: Duration = Duration::from_millis(700);
+/// The most stock events kept for books of a page that is on its way.
+const EARLY_EVENTS_MAX: usize = 10_000;
 
-/// Every book that stands in a list, by number.
+/// Every book that is in a list, by item number.
 #[derive(Debug, Clone, Default)]
 pub struct Books {
     known: HashMap<ItemNumber, Book>,
     histories: HashMap<ItemNumber, StockHistory>,
-    /// Moves of books that are not known, which a page on its way may show older than they are.
+    /// Stock events of unknown books: a page on its way may be older than they are.
     early: HashMap<ItemNumber, StockEvent>,
-    /// What stands out, and until when.
+    /// The highlighted books, and until when.
     highlights: VecDeque<(Duration, ItemNumber)>,
-    /// Moves that wait while the screen is held still.
-    held: Option<BTreeMap<ItemNumber, StockEvent>>,
+    /// The newest stock events that arrived while the screen is frozen; `None` if it is not.
+    frozen: Option<BTreeMap<ItemNumber, StockEvent>>,
 }
 
-/// What became of a move.
+/// The effect of a stock event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StockChange {
-    /// The book stands in no list.
+    /// The book is in no list.
     Unlisted,
-    /// It was known already, or waits until the screen moves again.
+    /// The event is older than the book, or the screen is frozen.
     Hidden,
-    /// The number moved. `ask` when more than the number may have changed.
+    /// The stock shown has changed.
     Visible {
-        /// Whether the book must be read again.
+        /// Whether more than the stock may have changed, so that the book must be loaded again.
         reload: bool,
     },
 }
 
 impl Books {
-    /// The book of that number.
+    /// The book with this item number.
     pub fn get(&self, item: ItemNumber) -> Option<&Book> {
         self.known.get(&item)
     }
 
-    /// What its stock did.
+    /// The history of the book's stock.
     pub fn history(&self, item: ItemNumber) -> Option<&StockHistory> {
         self.histories.get(&item)
     }
 
-    /// The newest stock, even while the screen is held still.
+    /// The newest stock, even while the screen is frozen.
     pub fn stock(&self, item: ItemNumber) -> Option<u32> {
-        let held = self.held.as_ref().and_then(|held| held.get(&item));
-        held.map(|moved| moved.stock.get())
+        let newest = self.frozen.as_ref().and_then(|frozen| frozen.get(&item));
+        newest
+            .map(|event| event.stock.get())
             .or_else(|| self.get(item).map(|book| book.stock.get()))
     }
 
-    /// Takes in a book that was read. Event is known of its stock from a later moment is kept.
+    /// Adds or replaces a book. A stock of a higher `seq` than the book's is kept.
     pub fn upsert(&mut self, book: Book, now: Duration) {
-        let mut book = cleaned(book);
+        let mut book = sanitized(book);
         let item = book.item;
         if let Some(early) = self.early.get(&item).filter(|early| early.seq > book.seq) {
             (book.stock, book.seq) = (early.stock, early.seq);
@@ -70,105 +71,105 @@ impl Books {
         }
         let stock = book.stock.get();
         let before = self.known.insert(item, book).map(|known| known.stock.get());
-        self.note(item, before, stock, now);
+        self.record(item, before, stock, now);
     }
 
-    /// Forgets a book that is gone.
+    /// Removes a withdrawn book.
     pub fn remove(&mut self, item: ItemNumber) {
         self.known.remove(&item);
         self.histories.remove(&item);
     }
 
-    /// Keeps only the books that still stand somewhere.
+    /// Removes all other books.
     pub fn retain(&mut self, items: &HashSet<ItemNumber>) {
         self.known.retain(|item, _| items.contains(item));
         self.histories.retain(|item, _| items.contains(item));
     }
 
-    /// No page is on its way any more: what is read from now on is newer than every move so far.
+    /// Drops the early events. Call it when no page is on its way: every later page is newer than they are.
     pub fn clear_early_events(&mut self) {
         self.early.clear();
     }
 
-    /// Everything is another store's now.
+    /// Removes everything, because the store has changed.
     pub fn clear(&mut self) {
         *self = Self {
-            held: self.held.as_ref().map(|_| BTreeMap::new()),
+            frozen: self.frozen.as_ref().map(|_| BTreeMap::new()),
             ..Self::default()
         };
     }
 
-    /// Takes in a move.
-    pub fn apply(&mut self, moved: StockEvent, now: Duration) -> StockChange {
-        let Some(book) = self.known.get_mut(&moved.item) else {
-            if self.early.len() < MOVES_MAX {
-                self.early.insert(moved.item, moved);
+    /// Applies a stock event.
+    pub fn apply(&mut self, event: StockEvent, now: Duration) -> StockChange {
+        let Some(book) = self.known.get_mut(&event.item) else {
+            if self.early.len() < EARLY_EVENTS_MAX {
+                self.early.insert(event.item, event);
             }
             return StockChange::Unlisted;
         };
-        if moved.seq <= book.seq {
+        if event.seq <= book.seq {
             return StockChange::Hidden;
         }
-        if let Some(held) = &mut self.held {
-            held.insert(moved.item, moved);
+        if let Some(frozen) = &mut self.frozen {
+            frozen.insert(event.item, event);
             return StockChange::Hidden;
         }
         let before = book.stock.get();
-        (book.stock, book.seq) = (moved.stock, moved.seq);
-        self.note(moved.item, Some(before), moved.stock.get(), now);
-        // Title or cost changed, or the book may have been withdrawn.
+        (book.stock, book.seq) = (event.stock, event.seq);
+        self.record(event.item, Some(before), event.stock.get(), now);
+        // Title or cost may have changed, or the book may have been withdrawn.
         StockChange::Visible {
-            reload: moved.change == 0 || moved.stock.get() == 0,
+            reload: event.change == 0 || event.stock.get() == 0,
         }
     }
 
-    /// Holds the screen still, or lets it move again and shows what happened meanwhile.
+    /// Freezes the screen, or applies the events that arrived while it was frozen.
     pub fn set_frozen(&mut self, frozen: bool, now: Duration) {
         if frozen {
-            self.held.get_or_insert_with(BTreeMap::new);
-        } else if let Some(held) = self.held.take() {
-            for moved in held.into_values() {
-                self.apply(moved, now);
+            self.frozen.get_or_insert_with(BTreeMap::new);
+        } else if let Some(events) = self.frozen.take() {
+            for event in events.into_values() {
+                self.apply(event, now);
             }
         }
     }
 
-    /// Whether the screen is held still.
+    /// Whether the screen is frozen.
     pub fn is_frozen(&self) -> bool {
-        self.held.is_some()
+        self.frozen.is_some()
     }
 
-    /// Ends what stood out long enough.
-    pub fn fade(&mut self, now: Duration) {
+    /// Ends the highlights whose time is over.
+    pub fn expire_highlights(&mut self, now: Duration) {
         while let Some((_, item)) = self.highlights.pop_front_if(|(until, _)| *until <= now) {
-            if let Some(track) = self.histories.get_mut(&item)
-                && track.highlight.is_some_and(|(until, _)| until <= now)
+            if let Some(history) = self.histories.get_mut(&item)
+                && history.highlight.is_some_and(|(until, _)| until <= now)
             {
-                track.highlight = None;
+                history.highlight = None;
             }
         }
     }
 
-    /// When the next number stops standing out.
-    pub fn wake_at(&self) -> Option<Duration> {
+    /// When the next highlight ends.
+    pub fn next_wake(&self) -> Option<Duration> {
         self.highlights.front().map(|(until, _)| *until)
     }
 
-    fn note(&mut self, item: ItemNumber, before: Option<u32>, stock: u32, now: Duration) {
-        let track = self.histories.entry(item).or_default();
-        track.peak = track.peak.max(stock);
-        if before == Some(stock) && !track.points.is_empty() {
+    fn record(&mut self, item: ItemNumber, before: Option<u32>, stock: u32, now: Duration) {
+        let history = self.histories.entry(item).or_default();
+        history.peak = history.peak.max(stock);
+        if before == Some(stock) && !history.points.is_empty() {
             return;
         }
-        track.push(now, stock);
+        history.push(now, stock);
         if let Some(before) = before {
-            track.highlight = Some((now + HIGHLIGHT_TIME, stock > before));
+            history.highlight = Some((now + HIGHLIGHT_TIME, stock > before));
             self.highlights.push_back((now + HIGHLIGHT_TIME, item));
         }
     }
 }
 
-fn cleaned(mut book: Book) -> Book {
+fn sanitized(mut book: Book) -> Book {
     book.title = text::sanitize(&book.title).into_owned();
     book.topic = text::sanitize(&book.topic).into_owned();
     book.author = book.author.map(|author| text::sanitize(&author).into_owned());
@@ -203,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_that_was_on_its_way_never_takes_a_stock_back() {
+    fn a_page_never_replaces_a_newer_stock() {
         let mut books = Books::default();
         let item = book(0, 0).item;
         assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Unlisted);
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_screen_held_still_catches_up_when_it_is_let_go() {
+    fn a_frozen_screen_catches_up_when_it_is_unfrozen() {
         let mut books = Books::default();
         let item = book(0, 0).item;
         books.upsert(book(10, 5), Duration::ZERO);

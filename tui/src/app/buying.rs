@@ -1,5 +1,5 @@
-//! The buying dialog. Nothing is bought by accident: the focus starts on Cancel, the key that opened the dialog and keys
-//! held down never confirm, and once an order is on its way no key sends it again.
+//! The buying dialog. It never buys by accident: the focus starts on Cancel, the key that opened the dialog and held keys
+//! never confirm, and no key sends an order again that is on its way.
 
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::effect::Effect;
 use crate::input::{Key, KeyEvent};
 use crate::journal::PlacedOrder;
 
-/// A key that comes again within this long is being held down, as far as anybody can tell.
-const HELD: Duration = Duration::from_secs(1);
+/// A key that repeats within this time counts as held down: most terminals do not report key repeat.
+const HELD_WITHIN: Duration = Duration::from_secs(1);
 
 impl App {
-    /// Opens the dialog for the selected book; `by` the key that did it, if a key did.
+    /// Opens the dialog for the selected book; `by` is the key that was pressed for it, if any.
     pub(super) fn open_dialog(&mut self, by: Option<Key>) {
         let (Some(item), Some(order)) = (self.shop.selected(), self.orders.spare_id.take()) else {
             return;
@@ -38,9 +38,9 @@ impl App {
         self.overlays.push(Overlay::Buy(Box::new(dialog)));
     }
 
-    /// Why the order cannot be sent, if it cannot.
+    /// Why the dialog's order cannot be sent; `None` if it can.
     pub fn buy_disabled_reason(&self, dialog: &BuyDialog) -> Option<String> {
-        if let Some(why) = self.cannot_buy() {
+        if let Some(why) = self.buying_disabled_reason() {
             return Some(why);
         }
         if self.orders.journal.state != LoadState::Ready {
@@ -56,26 +56,32 @@ impl App {
         }
     }
 
-    /// Why nothing at all can be bought, if it cannot.
-    pub(super) fn cannot_buy(&self) -> Option<String> {
+    /// Why nothing can be bought; `None` if something can.
+    pub(super) fn buying_disabled_reason(&self) -> Option<String> {
         if self.connection.store_closed.is_some() {
             return Some("the shop's store is closed".to_owned());
         }
         match &self.orders.journal.state {
-            LoadState::Failed { why, .. } => Some(format!("orders cannot be written down: {why}")),
+            LoadState::Failed { why, .. } => Some(format!("orders cannot be saved: {why}")),
             _ => None,
         }
     }
 
-    pub(super) fn dialog_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    pub(super) fn clear_dialog_error(&mut self) {
+        if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
+            dialog.error = None;
+        }
+    }
+
+    pub(super) fn handle_dialog_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let now = self.now.elapsed;
-        // Whatever key opens the dialog never confirms, also where the configuration chose `y` for it.
+        // A key that opens the dialog never confirms, even if the configuration chose `y` for it.
         let opens = self.keymap.command(key) == Some(Command::Buy);
         let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
             return Vec::new();
         };
         if let Some((ignored_key, last)) = dialog.ignored_key {
-            if ignored_key == key.key && now.saturating_sub(last) < HELD {
+            if ignored_key == key.key && now.saturating_sub(last) < HELD_WITHIN {
                 dialog.ignored_key = Some((ignored_key, now));
                 return Vec::new();
             }
@@ -85,7 +91,7 @@ impl App {
             return Vec::new();
         }
         if dialog.confirmed {
-            return self.confirmed_key(key);
+            return self.handle_key_after_confirming(key);
         }
         match key.key {
             Key::Esc | Key::Char('q' | 'n') => return self.close_dialog(),
@@ -116,8 +122,7 @@ impl App {
         Vec::new()
     }
 
-    /// A click into the dialog.
-    pub(super) fn dialog_click(&mut self, field: DialogField) -> Vec<Effect> {
+    pub(super) fn handle_dialog_click(&mut self, field: DialogField) -> Vec<Effect> {
         let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
             return Vec::new();
         };
@@ -129,8 +134,7 @@ impl App {
         }
     }
 
-    /// The wheel over the dialog.
-    pub(super) fn dialog_wheel(&mut self, up: bool) {
+    pub(super) fn handle_dialog_wheel(&mut self, up: bool) {
         if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut()
             && !dialog.confirmed
         {
@@ -138,17 +142,17 @@ impl App {
         }
     }
 
-    fn confirmed_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    fn handle_key_after_confirming(&mut self, key: KeyEvent) -> Vec<Effect> {
         let Some(Overlay::Buy(dialog)) = self.overlays.last() else {
             return Vec::new();
         };
-        let settled = self
+        let is_final = self
             .orders
             .find(dialog.order)
             .is_none_or(|purchase| purchase.state.is_final());
         match key.key {
             Key::Esc | Key::Char('q') => self.close_dialog(),
-            Key::Enter | Key::Char(' ') if settled && !key.repeat => self.close_dialog(),
+            Key::Enter | Key::Char(' ') if is_final && !key.repeat => self.close_dialog(),
             _ => Vec::new(),
         }
     }
@@ -157,14 +161,14 @@ impl App {
         let Some(Overlay::Buy(dialog)) = self.overlays.pop() else {
             return Vec::new();
         };
-        let open = self
+        let is_undecided = self
             .orders
             .find(dialog.order)
             .is_some_and(|purchase| !purchase.state.is_final());
-        if open {
+        if is_undecided {
             self.notify(
                 Severity::Info,
-                "The order is still being settled; Orders (2) shows what becomes of it",
+                "The order is still undecided; Orders (2) shows its outcome",
             );
         }
         Vec::new()
@@ -175,16 +179,16 @@ impl App {
         let Some(Overlay::Buy(dialog)) = self.overlays.last() else {
             return Vec::new();
         };
-        let objection = self.buy_disabled_reason(dialog);
-        let Some(book) = self.books.get(dialog.item).filter(|_| objection.is_none()) else {
+        let error = self.buy_disabled_reason(dialog);
+        let Some(book) = self.books.get(dialog.item).filter(|_| error.is_none()) else {
             if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
-                dialog.error = objection;
-                // The next digit begins another number.
+                dialog.error = error;
+                // The next digit starts a new number.
                 dialog.typing = false;
             }
             return Vec::new();
         };
-        let patience = u64::try_from(limits::DEADLINE_DEFAULT.as_millis()).unwrap_or(u64::MAX);
+        let timeout_ms = u64::try_from(limits::DEADLINE_DEFAULT.as_millis()).unwrap_or(u64::MAX);
         let placed = PlacedOrder {
             order: dialog.order,
             item: dialog.item,
@@ -192,7 +196,7 @@ impl App {
             quantity: dialog.quantity,
             cost: book.cost,
             at: now.wall,
-            deadline: Deadline::from_millis(now.wall.as_millis().saturating_add(patience)),
+            deadline: Deadline::from_millis(now.wall.as_millis().saturating_add(timeout_ms)),
             shop: self.connection.url.clone(),
             store: self.connection.store,
         };

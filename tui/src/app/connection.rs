@@ -1,26 +1,26 @@
-//! How the shop is connected, in words and shapes.
+//! The state of the connection to the shop.
 
 use std::time::Duration;
 
 use common::{Seq, StoreId};
 
-/// How the event stream stands.
+/// The state of the event stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StreamState {
-    /// It is being made.
+    /// A connection is being opened.
     Connecting {
-        /// Which attempt.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// It stands.
+    /// Events arrive.
     Live,
-    /// It is made anew at that moment.
+    /// The next attempt waits.
     Waiting {
-        /// Which attempt.
+        /// The number of the attempt, from 1.
         attempt: u32,
-        /// When.
+        /// When the attempt begins.
         retry_at: Duration,
-        /// What happened to the last one.
+        /// Why the last connection ended.
         reason: String,
     },
 }
@@ -34,17 +34,17 @@ pub struct Connection {
     pub url: String,
     /// The event stream.
     pub stream: StreamState,
-    /// Whose ledger it is, once it has said so.
+    /// The store's id; `None` before the first connection.
     pub store: Option<StoreId>,
-    /// The newest entry that is known.
+    /// The highest entry seen.
     pub head: Seq,
-    /// Whether the front-end has its catalog.
+    /// Whether the front-end is connected to its catalog.
     pub upstream_live: bool,
-    /// Why the shop's own store is closed for good.
+    /// Why the local store is closed for good.
     pub store_closed: Option<String>,
     /// The entry from which on the event stream is complete.
     pub(super) live_from: Seq,
-    /// How many stock events arrived.
+    /// The number of stock events received.
     pub stock_events: u64,
 }
 
@@ -64,7 +64,7 @@ impl Default for Connection {
     }
 }
 
-/// What the header says of it.
+/// The connection's label in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chip {
     /// `● live`
@@ -73,9 +73,9 @@ pub enum Chip {
     Connecting,
     /// `◐ reconnecting 3s (#2)`
     Reconnecting {
-        /// Until the next attempt; nothing while it runs.
+        /// Seconds until the next attempt; 0 while it runs.
         seconds: u64,
-        /// Which attempt.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
     /// `○ offline`
@@ -85,7 +85,7 @@ pub enum Chip {
 }
 
 impl Connection {
-    /// What the header says.
+    /// The label in the header.
     pub fn chip(&self, frozen: bool, now: Duration) -> Chip {
         if self.store_closed.is_some() {
             return Chip::Offline;
@@ -109,8 +109,8 @@ impl Connection {
         self.stream == StreamState::Live && self.upstream_live && self.store_closed.is_none()
     }
 
-    /// When the countdown shows another second.
-    pub fn wake_at(&self, now: Duration) -> Option<Duration> {
+    /// When the countdown shows the next second.
+    pub fn next_wake(&self, now: Duration) -> Option<Duration> {
         let StreamState::Waiting { retry_at, .. } = self.stream else {
             return None;
         };
@@ -142,12 +142,12 @@ mod tests {
             connection.chip(false, Duration::ZERO),
             Chip::Reconnecting { seconds: 3, attempt: 2 }
         );
-        assert_eq!(connection.wake_at(Duration::ZERO), Some(Duration::from_millis(500)));
+        assert_eq!(connection.next_wake(Duration::ZERO), Some(Duration::from_millis(500)));
         assert_eq!(
-            connection.wake_at(Duration::from_millis(500)),
+            connection.next_wake(Duration::from_millis(500)),
             Some(Duration::from_millis(1_500))
         );
-        assert_eq!(connection.wake_at(Duration::from_millis(2_500)), None);
+        assert_eq!(connection.next_wake(Duration::from_millis(2_500)), None);
     }
 
     #[test]

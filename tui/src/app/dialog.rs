@@ -6,35 +6,35 @@ use common::{ItemNumber, OrderId, Quantity, limits};
 
 use crate::input::Key;
 
-/// The dialog.
+/// The buying dialog.
 #[derive(Debug, Clone)]
 pub struct BuyDialog {
     /// The order's id, made when the dialog opened.
     pub order: OrderId,
     /// The book.
     pub item: ItemNumber,
-    /// The copies.
+    /// The number of copies.
     pub quantity: Quantity,
-    /// Where Enter goes.
+    /// The field with the focus.
     pub field: DialogField,
-    /// Whether the order was confirmed; what became of it stands among the orders.
+    /// Whether the order was confirmed. Its state is in [`super::Orders`].
     pub confirmed: bool,
-    /// Why confirming did nothing.
+    /// Why the last confirmation was refused.
     pub error: Option<String>,
     /// Whether the quantity is being typed digit by digit.
     pub(super) typing: bool,
-    /// The key that opened or confirmed, and when it came last: held down, it means nothing.
+    /// The key that opened the dialog or confirmed it, and when it was pressed last; held down, it is ignored.
     pub(super) ignored_key: Option<(Key, Duration)>,
 }
 
-/// What can have the focus.
+/// The fields of the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DialogField {
-    /// Do not buy.
+    /// Closes the dialog.
     Cancel,
-    /// Buy.
+    /// Confirms the order.
     Buy,
-    /// How many.
+    /// The number of copies.
     Quantity,
 }
 

@@ -1,4 +1,4 @@
-//! Reading topics and books from the shop, page by page, and reading them afresh.
+//! Topics and books of the shop's screen: loading them page by page, loading them again, sorting and selecting them.
 
 use std::collections::HashSet;
 
@@ -8,35 +8,33 @@ use common::{Seq, text};
 
 use super::listing::Listing;
 use super::notices::Severity;
-use super::overlay::Overlay;
-use super::shop::Focus;
-use super::shop::{Sort, Topic};
-use super::state::App;
+use super::remote_data::LoadState;
+use super::shared::Shared;
+use super::shop::{ShopScreen, Sort, Topic};
 use crate::effect::{Effect, ListingKind, Query};
 
-/// A page is asked for when the selection comes this close to the end, in rows.
-const MARGIN: usize = 40;
+/// The next page is loaded when the selection comes this close to the end, in rows.
+const PREFETCH_ROWS: usize = 40;
 
-impl App {
-    pub(super) fn load_topics(&mut self) -> Vec<Effect> {
-        if self.shop.topics.is_loading() {
+impl ShopScreen {
+    pub(super) fn load_topics(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        if self.topics.is_loading() {
             return Vec::new();
         }
-        self.shop.topics.start(self.now.elapsed);
+        self.topics.start(shared.elapsed());
         vec![Effect::LoadTopics]
     }
 
-    pub(super) fn topics_arrived(&mut self, result: Result<Topics, Error>) -> Vec<Effect> {
+    pub(super) fn handle_topics(&mut self, result: Result<Topics, Error>, shared: &mut Shared<'_>) -> Vec<Effect> {
         let topics = match result {
             Ok(topics) => topics.topics,
             Err(error) => {
-                self.shop
-                    .topics
-                    .fail(text::sanitize(&error.to_string()).into_owned(), self.now.elapsed);
+                self.topics
+                    .fail(text::sanitize(&error.to_string()).into_owned(), shared.elapsed());
                 return Vec::new();
             }
         };
-        let wanted = self.shop.topic_listing.as_ref().map(|shelf| shelf.query.clone());
+        let shown = self.topic_listing.as_ref().map(|listing| listing.query.clone());
         let topics: Vec<_> = topics
             .into_iter()
             .map(|count| Topic {
@@ -47,71 +45,68 @@ impl App {
             .collect();
         let same = topics
             .iter()
-            .position(|topic| wanted == Some(Query::Topic(topic.name.clone())));
-        self.shop.topic = same.unwrap_or(self.shop.topic).min(topics.len().saturating_sub(1));
-        self.shop.topics.succeed(topics, self.now.elapsed);
+            .position(|topic| shown == Some(Query::Topic(topic.name.clone())));
+        self.topic = same.unwrap_or(self.topic).min(topics.len().saturating_sub(1));
+        self.topics.succeed(topics, shared.elapsed());
         if same.is_some() {
             Vec::new()
         } else {
-            self.open_topic(self.shop.topic)
+            self.open_topic(self.topic, shared)
         }
     }
 
-    /// Puts a topic on the shelf.
-    pub(super) fn open_topic(&mut self, index: usize) -> Vec<Effect> {
-        let topics = self.shop.topics.value.as_deref().unwrap_or_default();
+    /// Lists the books of a topic.
+    pub(super) fn open_topic(&mut self, index: usize, shared: &mut Shared<'_>) -> Vec<Effect> {
+        let topics = self.topics.value.as_deref().unwrap_or_default();
         let Some(topic) = topics.get(index) else {
-            self.shop.topic_listing = None;
-            self.rebuild_rows();
+            self.topic_listing = None;
+            self.rebuild_rows(shared.books);
             return Vec::new();
         };
         let query = Query::Topic(topic.name.clone());
-        self.shop.topic = index;
+        self.topic = index;
         if self
-            .shop
             .topic_listing
             .as_ref()
-            .is_some_and(|shelf| shelf.query == query)
+            .is_some_and(|listing| listing.query == query)
         {
             return Vec::new();
         }
-        let generation = self.shop.generation();
-        let (shelf, effect) = Listing::open(ListingKind::Topic, query, generation, self.now.elapsed);
-        self.shop.topic_listing = Some(shelf);
-        self.shop.cursor = 0;
-        self.rebuild_rows();
-        self.keep_listed_books();
+        let generation = self.next_generation();
+        let (listing, effect) = Listing::open(ListingKind::Topic, query, generation, shared.elapsed());
+        self.topic_listing = Some(listing);
+        self.cursor = 0;
+        self.rebuild_rows(shared.books);
+        self.release_unlisted_books(shared);
         vec![effect]
     }
 
-    /// Reads everything on the screen afresh.
-    pub(super) fn refresh_shop(&mut self) -> Vec<Effect> {
-        let mut effects = self.load_topics();
-        effects.extend(self.refresh_listings(|_| true));
+    /// Loads everything on the screen again.
+    pub(super) fn refresh(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let mut effects = self.load_topics(shared);
+        effects.extend(self.refresh_listings(shared, |_| true));
         effects
     }
 
-    pub(super) fn refresh_listings(&mut self, which: impl Fn(&Listing) -> bool) -> Vec<Effect> {
-        let now = self.now.elapsed;
-        let mut generations = self.shop.generations;
+    pub(super) fn refresh_listings(&mut self, shared: &Shared<'_>, which: impl Fn(&Listing) -> bool) -> Vec<Effect> {
+        let mut generation = self.generation;
         let mut effects = Vec::new();
-        for listing in self.shop.listings().filter(|listing| which(listing)) {
-            generations += 1;
-            effects.push(listing.refresh(generations, now));
+        for listing in self.listings_mut().filter(|listing| which(listing)) {
+            generation += 1;
+            effects.push(listing.refresh(generation, shared.elapsed()));
         }
-        self.shop.generations = generations;
+        self.generation = generation;
         effects
     }
 
-    /// Asks again for what failed; `at_once` or when its time has come.
-    pub(super) fn retry_shop(&mut self, at_once: bool) -> Vec<Effect> {
-        let now = self.now.elapsed;
+    /// Loads again what failed: at once, or when its delay is over.
+    pub(super) fn retry_failed(&mut self, at_once: bool, shared: &Shared<'_>) -> Vec<Effect> {
+        let now = shared.elapsed();
         let mut effects = Vec::new();
-        let topics = &self.shop.topics;
-        if topics.is_due(now) || (at_once && topics.is_failed()) {
-            effects.extend(self.load_topics());
+        if self.topics.is_due(now) || (at_once && self.topics.is_failed()) {
+            effects.extend(self.load_topics(shared));
         }
-        for listing in self.shop.listings() {
+        for listing in self.listings_mut() {
             if listing.data.is_due(now) || (at_once && listing.data.is_failed()) {
                 effects.push(listing.retry(now));
             }
@@ -119,108 +114,106 @@ impl App {
         effects
     }
 
-    pub(super) fn page_arrived(
+    pub(super) fn handle_page(
         &mut self,
         generation: u64,
         result: Result<(BookPage, Option<Seq>), Error>,
+        shared: &mut Shared<'_>,
     ) -> Vec<Effect> {
-        let (now, joined) = (self.now.elapsed, self.connection.live_from);
-        let books = &mut self.books;
-        let Some(listing) = self.shop.listings().find(|listing| listing.generation == generation) else {
+        let (now, live_from) = (shared.elapsed(), shared.connection.live_from);
+        let Some(listing) = self.listings_mut().find(|listing| listing.generation == generation) else {
             return Vec::new();
         };
         let mut effects = Vec::new();
-        let mut outdated = false;
+        let mut is_outdated = false;
         match result {
             Ok((page, seq)) => {
-                effects.extend(listing.page_loaded(&page, seq, now));
+                effects.extend(listing.handle_page(&page, seq, now));
                 for book in page.books {
-                    books.upsert(book, now);
+                    shared.books.upsert(book, now);
                 }
-                // What happened between this page and the first event of the stream was told to nobody.
-                outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < joined);
+                // The stream did not report what happened between this page and its first event.
+                is_outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < live_from);
             }
             Err(error) => listing.data.fail(text::sanitize(&error.to_string()).into_owned(), now),
         }
-        if outdated {
-            effects.extend(self.refresh_listings(|listing| listing.generation == generation));
+        if is_outdated {
+            effects.extend(self.refresh_listings(shared, |listing| listing.generation == generation));
         }
-        if !self.shop.listings().any(|listing| listing.data.is_loading()) {
-            self.books.clear_early_events();
+        if !self.is_loading_books() {
+            shared.books.clear_early_events();
         }
-        self.rebuild_rows();
-        effects.extend(self.load_more());
+        self.rebuild_rows(shared.books);
+        effects.extend(self.load_more(shared));
         effects
     }
 
-    /// Forgets the books that stand in no list.
-    pub(super) fn keep_listed_books(&mut self) {
+    /// Whether a page of books is on its way.
+    pub(super) fn is_loading_books(&self) -> bool {
+        self.listings().any(|listing| listing.data.is_loading())
+    }
+
+    /// Drops the books that are in no list.
+    pub(super) fn release_unlisted_books(&self, shared: &mut Shared<'_>) {
         let mut listed: HashSet<_> = self
-            .shop
             .listings()
             .flat_map(|listing| listing.items.iter().copied())
             .collect();
-        listed.extend(self.overlays.iter().filter_map(|overlay| match overlay {
-            Overlay::Buy(dialog) => Some(dialog.item),
-            _ => None,
-        }));
-        self.books.retain(&listed);
+        listed.extend(shared.dialog.map(|(_, item)| item));
+        shared.books.retain(&listed);
     }
 
-    /// Another store: nothing on the screen is true any more.
-    pub(super) fn forget_shop(&mut self) -> Vec<Effect> {
-        self.books.clear();
-        self.shop.topic_listing = None;
-        self.shop.topics.value = None;
-        self.shop.topics.state = super::remote_data::LoadState::NotAsked;
-        let mut effects = self.look_in_shop();
-        self.rebuild_rows();
-        effects.extend(self.load_topics());
+    /// Drops everything and loads it from another store.
+    pub(super) fn reset(&mut self, shared: &mut Shared<'_>) -> Vec<Effect> {
+        shared.books.clear();
+        self.topic_listing = None;
+        self.topics.value = None;
+        self.topics.state = LoadState::NotAsked;
+        let mut effects = self.search_whole_shop(shared);
+        self.rebuild_rows(shared.books);
+        effects.extend(self.load_topics(shared));
         effects
     }
 
-    /// Moves the selection of the books.
-    pub(super) fn select_book(&mut self, row: usize) -> Vec<Effect> {
-        self.shop.cursor = row.min(self.shop.rows.len().saturating_sub(1));
-        self.load_more()
+    pub(super) fn select_book(&mut self, row: usize, shared: &Shared<'_>) -> Vec<Effect> {
+        self.cursor = row.min(self.rows.len().saturating_sub(1));
+        self.load_more(shared)
     }
 
-    pub(super) fn load_more(&mut self) -> Vec<Effect> {
-        if self.shop.cursor + MARGIN < self.shop.rows.len() {
+    fn load_more(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        if self.cursor + PREFETCH_ROWS < self.rows.len() {
             return Vec::new();
         }
-        let now = self.now.elapsed;
-        let listing = match &mut self.shop.search {
-            Some(find) if !find.text().is_empty() => find.results.as_mut(),
-            _ => self.shop.topic_listing.as_mut(),
+        let listing = match &mut self.search {
+            Some(search) if !search.text().is_empty() => search.results.as_mut(),
+            _ => self.topic_listing.as_mut(),
         };
-        listing.and_then(|listing| listing.more(now)).into_iter().collect()
+        listing
+            .and_then(|listing| listing.more(shared.elapsed()))
+            .into_iter()
+            .collect()
     }
 
-    pub(super) fn sort_by_next(&mut self) {
-        self.shop.sort.by = self.shop.sort.by.next();
-        self.sorted();
+    pub(super) fn sort_by_next_column(&mut self, shared: &mut Shared<'_>) {
+        self.sort.by = self.sort.by.next();
+        self.apply_sort(shared);
     }
 
-    pub(super) fn reverse_sort(&mut self) {
-        self.shop.sort.reversed = !self.shop.sort.reversed;
-        self.sorted();
+    pub(super) fn reverse_sort(&mut self, shared: &mut Shared<'_>) {
+        self.sort.reversed = !self.sort.reversed;
+        self.apply_sort(shared);
     }
 
-    fn sorted(&mut self) {
-        let Sort { by, reversed } = self.shop.sort;
-        self.rebuild_rows();
-        let whole = self.shop.listing().is_none_or(Listing::is_whole);
-        let among = if whole { "" } else { ", among the books loaded so far" };
-        let down = if reversed { ", reversed" } else { "" };
-        self.notify(Severity::Info, &format!("Sorted by {}{down}{among}", by.name()));
-    }
-
-    pub(super) fn focus_step(&mut self, forward: bool) {
-        self.shop.focus = match (self.shop.focus, forward) {
-            (Focus::Topics, true) | (Focus::Detail, false) => Focus::Books,
-            (Focus::Books, true) | (Focus::Topics, false) => Focus::Detail,
-            (Focus::Detail, true) | (Focus::Books, false) => Focus::Topics,
+    fn apply_sort(&mut self, shared: &mut Shared<'_>) {
+        let Sort { by, reversed } = self.sort;
+        self.rebuild_rows(shared.books);
+        let is_whole = self.listing().is_none_or(Listing::is_whole);
+        let among = if is_whole {
+            ""
+        } else {
+            ", among the books loaded so far"
         };
+        let reversed = if reversed { ", reversed" } else { "" };
+        shared.notify(Severity::Info, &format!("Sorted by {}{reversed}{among}", by.name()));
     }
 }

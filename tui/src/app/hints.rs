@@ -1,8 +1,8 @@
-//! The hint row: the keys that work here and now, out of the list of commands.
+//! The hint row: the keys that work here and now, from the list of commands.
 
 use super::layout::Target;
 use super::overlay::Overlay;
-use super::shop::Focus;
+use super::screens::handler;
 use super::state::App;
 use crate::command::Command;
 use crate::screen::Screen;
@@ -12,11 +12,11 @@ use crate::screen::Screen;
 pub struct Hint {
     /// The key.
     pub keys: String,
-    /// What it does.
+    /// What the key does.
     pub label: String,
-    /// What a click does, where that is something.
+    /// What a click does, if anything.
     pub target: Option<Target>,
-    /// Whether it can run now.
+    /// Whether the command can run now.
     pub enabled: bool,
 }
 
@@ -71,49 +71,14 @@ impl App {
     }
 
     fn screen_hints(&self) -> Vec<Hint> {
-        let common = [Command::Palette, Command::Help, Command::Back];
-        let own: &[Command] = match self.screen {
-            Screen::Shop if self.shop.focus == Focus::Topics => {
-                &[Command::Open, Command::Find, Command::Buy, Command::Refresh]
-            }
-            Screen::Shop => &[
-                Command::Buy,
-                Command::Find,
-                Command::Open,
-                Command::Sort,
-                Command::Copy,
-                Command::Freeze,
-                Command::Expand,
-                Command::Refresh,
-            ],
-            Screen::Orders => &[Command::Copy, Command::Refresh, Command::Open],
-            Screen::Autopilot => &[
-                Command::StartStop,
-                Command::Pause,
-                Command::Fewer,
-                Command::More,
-                Command::Freeze,
-                Command::Expand,
-                Command::Longer,
-                Command::Shorter,
-                Command::Whole,
-            ],
-            Screen::Services => &[Command::Refresh, Command::Copy],
-        };
         let reconnect = (!self.connection.is_live()).then_some(Command::Reconnect);
-        own.iter()
+        handler(self.screen)
+            .hints(self)
+            .iter()
             .copied()
-            .filter(|command| match command {
-                Command::Open => self.can_open(),
-                // Before the first run there is nothing to hold still or to look at more closely.
-                Command::Pause => self.autopilot.status.running,
-                _ if self.screen == Screen::Autopilot && command.info().group == "Charts" => {
-                    self.autopilot.status.has_run
-                }
-                _ => true,
-            })
+            .filter(|command| self.is_hint_useful(*command))
             .chain(reconnect)
-            .chain(common)
+            .chain([Command::Palette, Command::Help, Command::Back])
             .map(|command| Hint {
                 keys: self
                     .keymap
@@ -122,16 +87,30 @@ impl App {
                     .next()
                     .unwrap_or_default()
                     .to_owned(),
-                label: match command {
-                    Command::Back if self.is_at_home() => "quit".to_owned(),
-                    Command::Freeze if self.is_frozen() => "let go".to_owned(),
-                    Command::StartStop if self.autopilot.status.running => "stop".to_owned(),
-                    Command::Pause if self.autopilot.status.paused => "go on".to_owned(),
-                    _ => command.info().label.to_owned(),
-                },
+                label: self.hint_label(command).to_owned(),
                 target: Some(Target::Command(command)),
                 enabled: command.disabled_reason(self).is_none(),
             })
             .collect()
+    }
+
+    fn is_hint_useful(&self, command: Command) -> bool {
+        let run = self.autopilot.status;
+        match command {
+            Command::Open => self.can_open(),
+            Command::Pause => run.running,
+            // Before the first run there is no chart.
+            _ => self.screen != Screen::Autopilot || command.info().group != "Charts" || run.has_run,
+        }
+    }
+
+    fn hint_label(&self, command: Command) -> &'static str {
+        match command {
+            Command::Back if self.is_at_home() => "quit",
+            Command::Freeze if self.is_frozen() => "unfreeze",
+            Command::StartStop if self.autopilot.status.running => "stop",
+            Command::Pause if self.autopilot.status.paused => "resume",
+            _ => command.info().label,
+        }
     }
 }

@@ -1,24 +1,24 @@
-//! Where a key, a click, the wheel or a pasted text goes.
+//! Routes keys, clicks, the wheel and pasted text to the overlay, the search or the screen.
 
 use super::layout::Target;
 use super::overlay::{Overlay, Picker};
 use super::shop::Focus;
 use super::state::App;
-use super::text_input::{Typed, paste_into, type_into};
+use super::text_input::{Edit, edit, paste};
 use crate::command::{Command, palette};
 use crate::effect::Effect;
 use crate::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
 use crate::screen::Screen;
 
-/// How many rows the wheel moves.
+/// How many rows a step of the wheel moves.
 const WHEEL_ROWS: usize = 3;
 
 impl App {
-    pub(super) fn input(&mut self, event: InputEvent) -> Vec<Effect> {
+    pub(super) fn handle_input(&mut self, event: InputEvent) -> Vec<Effect> {
         match event {
-            InputEvent::Key(key) => self.key(key),
-            InputEvent::Mouse(mouse) => self.mouse(mouse),
-            InputEvent::Paste(text) => self.paste(&text),
+            InputEvent::Key(key) => self.handle_key(key),
+            InputEvent::Mouse(mouse) => self.handle_mouse(mouse),
+            InputEvent::Paste(text) => self.handle_paste(&text),
             InputEvent::Resized { columns, rows } => {
                 self.size = (columns, rows);
                 Vec::new()
@@ -26,16 +26,16 @@ impl App {
         }
     }
 
-    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        // These work wherever one is.
+    fn handle_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        // These work everywhere.
         if let Some(command @ (Command::Quit | Command::Suspend | Command::Redraw)) = self.keymap.command(key) {
             return self.run(command, None);
         }
         match self.overlays.last() {
-            Some(Overlay::Buy(_)) => self.dialog_key(key),
-            Some(Overlay::Palette(_)) => self.palette_key(key),
+            Some(Overlay::Buy(_)) => self.handle_dialog_key(key),
+            Some(Overlay::Palette(_)) => self.handle_palette_key(key),
             Some(Overlay::Help { .. } | Overlay::Log { .. }) => {
-                self.scroll_key(key);
+                self.handle_scroll_key(key);
                 Vec::new()
             }
             Some(Overlay::Chart) => match self.keymap.command(key) {
@@ -53,7 +53,7 @@ impl App {
                 ) => self.run(command, Some(key.key)),
                 _ => Vec::new(),
             },
-            None if self.is_editing_search() => self.find_key(key),
+            None if self.is_editing_search() => self.handle_search_key(key),
             None => match self.keymap.command(key) {
                 Some(command) => self.run(command, Some(key.key)),
                 None => Vec::new(),
@@ -61,12 +61,16 @@ impl App {
         }
     }
 
-    /// Whether keys go into the filter's text.
+    /// Whether keys edit the search text.
     pub fn is_editing_search(&self) -> bool {
-        self.screen == Screen::Shop && self.shop.search.as_ref().is_some_and(|find| find.editing)
+        self.screen == Screen::Shop && self.shop.search.as_ref().is_some_and(|search| search.editing)
     }
 
-    fn palette_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    fn handle_search_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.with_shop(|shop, shared| shop.handle_search_key(key, shared))
+    }
+
+    fn handle_palette_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         let Some(Overlay::Palette(picker)) = self.overlays.last_mut() else {
             return Vec::new();
         };
@@ -84,7 +88,7 @@ impl App {
             Key::Up | Key::BackTab => picker.selected = picker.selected.saturating_sub(1),
             Key::Down | Key::Tab => picker.selected = (picker.selected + 1).min(commands.len().saturating_sub(1)),
             _ => {
-                if type_into(&mut picker.input, key) == Typed::Changed {
+                if edit(&mut picker.input, key) == Edit::Changed {
                     picker.selected = 0;
                 }
             }
@@ -95,16 +99,16 @@ impl App {
     fn run_from_palette(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
         let overlay = self.overlays.pop();
         if command.disabled_reason(self).is_some() {
-            // The row says why; the palette stays to choose another.
+            // The palette stays open; its row shows the reason.
             self.overlays.extend(overlay);
             return Vec::new();
         }
         self.run(command, by)
     }
 
-    fn scroll_key(&mut self, key: KeyEvent) {
+    fn handle_scroll_key(&mut self, key: KeyEvent) {
         let page = usize::from(self.size.1.saturating_sub(8)).max(1);
-        let own = match self.overlays.last() {
+        let toggle = match self.overlays.last() {
             Some(Overlay::Help { .. }) => Command::Help,
             _ => Command::Log,
         };
@@ -112,7 +116,7 @@ impl App {
             Some(Command::Close | Command::Back) => {
                 self.overlays.pop();
             }
-            Some(command) if command == own => {
+            Some(command) if command == toggle => {
                 self.overlays.pop();
             }
             Some(Command::Up) => self.scroll_overlay(|scroll| scroll.saturating_sub(1)),
@@ -135,69 +139,71 @@ impl App {
         }
     }
 
-    fn paste(&mut self, text: &str) -> Vec<Effect> {
+    fn handle_paste(&mut self, text: &str) -> Vec<Effect> {
         match self.overlays.last_mut() {
             Some(Overlay::Palette(picker)) => {
-                paste_into(&mut picker.input, text);
+                paste(&mut picker.input, text);
                 picker.selected = 0;
             }
-            // A pasted text is no key: nothing is run or bought by it.
+            // Pasted text is not a key press: it never runs a command or confirms a purchase.
             Some(_) => {}
-            None => return self.paste_into_find(text),
+            None => return self.paste_into_search(text),
         }
         Vec::new()
     }
 
-    fn paste_into_find(&mut self, text: &str) -> Vec<Effect> {
+    fn paste_into_search(&mut self, text: &str) -> Vec<Effect> {
         match &mut self.shop.search {
-            Some(find) if find.editing && self.screen == Screen::Shop => paste_into(&mut find.input, text),
+            Some(search) if search.editing && self.screen == Screen::Shop => paste(&mut search.input, text),
             _ => return Vec::new(),
         }
-        self.find_changed()
+        self.with_shop(|shop, shared| shop.search_changed(shared))
     }
 
-    fn mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
+    fn handle_mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
         let Some(target) = self.layout.at(mouse.column, mouse.row) else {
             return Vec::new();
         };
         match mouse.action {
-            MouseAction::Click => self.click(target),
-            MouseAction::WheelUp => self.wheel(target, true),
-            MouseAction::WheelDown => self.wheel(target, false),
+            MouseAction::Click => self.handle_click(target),
+            MouseAction::WheelUp => self.handle_wheel(target, true),
+            MouseAction::WheelDown => self.handle_wheel(target, false),
         }
     }
 
-    fn click(&mut self, target: Target) -> Vec<Effect> {
+    fn handle_click(&mut self, target: Target) -> Vec<Effect> {
         match target {
             Target::Tab(screen) => self.run(Command::Go(screen), None),
             Target::Command(Command::Open) if matches!(self.overlays.last(), Some(Overlay::Palette(_))) => {
-                self.palette_key(KeyEvent::plain(Key::Enter))
+                self.handle_palette_key(KeyEvent::plain(Key::Enter))
             }
-            Target::Command(Command::Open) if self.is_editing_search() => self.find_key(KeyEvent::plain(Key::Enter)),
+            Target::Command(Command::Open) if self.is_editing_search() => {
+                self.handle_search_key(KeyEvent::plain(Key::Enter))
+            }
             Target::Command(command) => self.run(command, None),
             Target::Pane(focus) => {
-                self.leave_text();
+                self.stop_editing();
                 self.shop.focus = focus;
                 Vec::new()
             }
             Target::Topic(index) => {
-                self.leave_text();
+                self.stop_editing();
                 self.shop.focus = Focus::Topics;
-                self.open_topic(index)
+                self.with_shop(|shop, shared| shop.open_topic(index, shared))
             }
             Target::Book(row) => {
-                self.leave_text();
+                self.stop_editing();
                 self.shop.focus = Focus::Books;
                 if self.shop.cursor == row {
                     return self.run(Command::Open, None);
                 }
-                self.select_book(row)
+                self.with_shop(|shop, shared| shop.select_book(row, shared))
             }
             Target::Order(row) => {
                 self.orders.selected = row.min(self.orders.list.len().saturating_sub(1));
                 Vec::new()
             }
-            Target::Field(field) => self.dialog_click(field),
+            Target::Field(field) => self.handle_dialog_click(field),
             Target::Palette(row) => {
                 let Some(Overlay::Palette(Picker { input, selected })) = self.overlays.last_mut() else {
                     return Vec::new();
@@ -208,17 +214,17 @@ impl App {
                     .map(|command| self.run_from_palette(command, None))
                     .unwrap_or_default()
             }
-            Target::Overlay | Target::Routes | Target::Nothing => Vec::new(),
+            Target::Overlay | Target::Nothing => Vec::new(),
         }
     }
 
-    fn leave_text(&mut self) {
-        if let Some(find) = &mut self.shop.search {
-            find.editing = false;
+    fn stop_editing(&mut self) {
+        if let Some(search) = &mut self.shop.search {
+            search.editing = false;
         }
     }
 
-    fn wheel(&mut self, target: Target, up: bool) -> Vec<Effect> {
+    fn handle_wheel(&mut self, target: Target, up: bool) -> Vec<Effect> {
         let step = |at: usize| {
             if up {
                 at.saturating_sub(WHEEL_ROWS)
@@ -228,15 +234,14 @@ impl App {
         };
         match target {
             Target::Topic(_) | Target::Pane(Focus::Topics) => {
-                let last = self
-                    .shop
-                    .topics
-                    .value
-                    .as_ref()
-                    .map_or(0, |topics| topics.len().saturating_sub(1));
-                self.open_topic(step(self.shop.topic).min(last))
+                let topics = self.shop.topics.value.as_ref().map_or(0, Vec::len);
+                let topic = step(self.shop.topic).min(topics.saturating_sub(1));
+                self.with_shop(|shop, shared| shop.open_topic(topic, shared))
             }
-            Target::Book(_) | Target::Pane(Focus::Books) => self.select_book(step(self.shop.cursor)),
+            Target::Book(_) | Target::Pane(Focus::Books) => {
+                let row = step(self.shop.cursor);
+                self.with_shop(|shop, shared| shop.select_book(row, shared))
+            }
             Target::Order(_) => {
                 self.orders.selected = step(self.orders.selected).min(self.orders.list.len().saturating_sub(1));
                 Vec::new()
@@ -249,23 +254,14 @@ impl App {
                 Vec::new()
             }
             Target::Field(_) => {
-                self.dialog_wheel(up);
+                self.handle_dialog_wheel(up);
                 Vec::new()
             }
             Target::Overlay => {
                 self.scroll_overlay(step);
                 Vec::new()
             }
-            Target::Routes => {
-                self.scroll_routes(step);
-                Vec::new()
-            }
             Target::Tab(_) | Target::Command(_) | Target::Pane(Focus::Detail) | Target::Nothing => Vec::new(),
         }
-    }
-
-    pub(super) fn scroll_routes(&mut self, to: impl Fn(usize) -> usize) {
-        let routes = self.services.routes.value.as_ref().map_or(0, Vec::len);
-        self.services.scroll = to(self.services.scroll).min(routes.saturating_sub(1));
     }
 }

@@ -1,4 +1,4 @@
-//! Where things stand in the last frame, so that a click finds them and a list scrolls on from where it was.
+//! The layout of the last frame: what a click hits, and where each list was scrolled to.
 
 use ratatui::layout::{Position, Rect};
 
@@ -7,32 +7,32 @@ use super::shop::Focus;
 use crate::command::Command;
 use crate::screen::Screen;
 
-/// The last frame.
+/// The layout of a frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FrameLayout {
-    /// What can be clicked, the topmost last.
+    /// The areas that react to clicks, the topmost last.
     pub targets: Vec<(Rect, Target)>,
-    /// The topics' list.
+    /// The list of topics.
     pub topics: Viewport,
-    /// The books' list.
+    /// The list of books.
     pub books: Viewport,
-    /// The orders' list.
+    /// The list of orders.
     pub orders: Viewport,
-    /// The palette's list.
+    /// The list in the palette.
     pub palette: Viewport,
 }
 
 /// The part of a list that is visible.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Viewport {
-    /// Its first row.
+    /// The first visible row.
     pub first: usize,
-    /// How many rows there is room for.
+    /// The number of rows that fit.
     pub rows: usize,
 }
 
 impl Viewport {
-    /// The window for that selection: moved no further than it must be.
+    /// The viewport that shows the selection with the least scrolling.
     pub fn around(self, selected: usize, rows: usize, all: usize) -> Self {
         let lowest = (selected + 1).saturating_sub(rows);
         let first = self
@@ -71,38 +71,36 @@ impl Breakpoint {
 /// What a click means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// To that screen.
+    /// Goes to a screen.
     Tab(Screen),
-    /// That command.
+    /// Runs a command.
     Command(Command),
-    /// To that pane.
+    /// Moves the focus to a pane.
     Pane(Focus),
-    /// That topic.
+    /// Selects a topic.
     Topic(usize),
-    /// That row of books.
+    /// Selects a row of books.
     Book(usize),
-    /// That order.
+    /// Selects an order.
     Order(usize),
-    /// That field of the buying dialog.
+    /// A field of the buying dialog.
     Field(DialogField),
-    /// That row of the palette.
+    /// A row of the palette.
     Palette(usize),
     /// The text of an overlay, which can be scrolled.
     Overlay,
-    /// The list of routes.
-    Routes,
     /// Behind an overlay: nothing.
     Nothing,
 }
 
 impl FrameLayout {
-    /// What stands there.
+    /// The target at a cell.
     pub fn at(&self, column: u16, row: u16) -> Option<Target> {
-        let place = Position::new(column, row);
+        let position = Position::new(column, row);
         self.targets
             .iter()
             .rev()
-            .find(|(area, _)| area.contains(place))
+            .find(|(area, _)| area.contains(position))
             .map(|(_, target)| *target)
     }
 }
@@ -112,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_list_scrolls_no_further_than_it_must() {
+    fn a_list_scrolls_only_as_far_as_needed() {
         let window = Viewport { first: 10, rows: 5 };
         assert_eq!(window.around(12, 5, 100).first, 10);
         assert_eq!(window.around(15, 5, 100).first, 11);
@@ -122,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_on_top_takes_the_click() {
+    fn the_topmost_area_takes_the_click() {
         let all = Rect::new(0, 0, 10, 10);
         let view = FrameLayout {
             targets: vec![(all, Target::Topic(1)), (Rect::new(2, 2, 2, 2), Target::Nothing)],

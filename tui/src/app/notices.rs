@@ -1,4 +1,4 @@
-//! What the person is told in passing, and the log of it.
+//! Messages to the user: the toast on the status row, and the log.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -7,48 +7,48 @@ use common::{Timestamp, text};
 
 use crate::message::Now;
 
-/// How long a notice stands on the status row.
-const STANDS: Duration = Duration::from_secs(5);
-/// How long a notice stands that says that something went wrong.
-const TROUBLE_STANDS: Duration = Duration::from_secs(10);
+/// How long a toast is shown.
+const TOAST_TIME: Duration = Duration::from_secs(5);
+/// How long a toast about a warning or an error is shown.
+const ERROR_TOAST_TIME: Duration = Duration::from_secs(10);
 /// The most notices kept in the log.
 const LOG_MAX: usize = 500;
 
-/// How a notice is meant.
+/// The severity of a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
-    /// Good to know.
+    /// Information.
     Info,
-    /// It worked.
+    /// Something worked.
     Success,
-    /// Take care.
+    /// Something needs attention.
     Warning,
-    /// It failed.
+    /// Something failed.
     Error,
 }
 
 /// One notice.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// When it came.
+    /// When it was shown.
     pub at: Timestamp,
-    /// How it is meant.
+    /// Its severity.
     pub severity: Severity,
-    /// What it says, clean.
+    /// The text, sanitized.
     pub text: String,
 }
 
 /// All notices.
 #[derive(Debug, Clone, Default)]
 pub struct Notices {
-    /// The newest last.
+    /// The newest last, at most 500.
     pub log: VecDeque<Notice>,
-    /// The one on the status row, and until when.
+    /// The notice on the status row, and until when it is shown.
     pub toast: Option<(Notice, Duration)>,
 }
 
 impl Notices {
-    /// Tells the person something.
+    /// Shows a notice and logs it.
     pub fn push(&mut self, severity: Severity, text: &str, now: Now) {
         let notice = Notice {
             at: now.wall,
@@ -59,16 +59,16 @@ impl Notices {
             self.log.pop_front();
         }
         self.log.push_back(notice.clone());
-        let stands = if matches!(severity, Severity::Error | Severity::Warning) {
-            TROUBLE_STANDS
+        let time = if matches!(severity, Severity::Error | Severity::Warning) {
+            ERROR_TOAST_TIME
         } else {
-            STANDS
+            TOAST_TIME
         };
-        self.toast = Some((notice, now.elapsed + stands));
+        self.toast = Some((notice, now.elapsed + time));
     }
 
-    /// Takes the notice away once it stood long enough.
-    pub fn fade(&mut self, now: Duration) {
+    /// Removes the toast when its time is over.
+    pub fn expire(&mut self, now: Duration) {
         if self.toast.as_ref().is_some_and(|(_, until)| *until <= now) {
             self.toast = None;
         }

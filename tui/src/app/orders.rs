@@ -1,30 +1,29 @@
-//! Every order of this person, from the moment it was confirmed to its receipt. An order whose answer was lost is asked
-//! for with its own key until it is decided; it is never replaced by a second one.
+//! The state of the orders' screen: every order of this user, from its confirmation to its receipt.
 
 use std::time::Duration;
 
 use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
-use super::remote_data::RemoteData;
+use super::remote_data::{RemoteData, retry_delay};
 use crate::journal::PlacedOrder;
 
-/// The most orders kept on the screen; older ones stay in the file.
+/// The most orders in memory; older ones stay in the journal.
 pub(super) const ORDERS_MAX: usize = 2_000;
-/// The shortest and the longest wait before an unsettled order is asked for again.
+/// The first and the longest delay before an undecided order is looked up again.
 const CHECK_MIN: Duration = Duration::from_millis(250);
 const CHECK_MAX: Duration = Duration::from_secs(8);
 
 /// The orders' screen.
 #[derive(Debug, Clone, Default)]
 pub struct Orders {
-    /// The newest first.
+    /// The orders, the newest first.
     pub list: Vec<Purchase>,
-    /// The selected one.
+    /// The index of the selected order.
     pub selected: usize,
-    /// Whether its receipt is shown in place of the list, where there is no room for both.
+    /// Whether the receipt replaces the list, where only one fits.
     pub open: bool,
-    /// How the reading of earlier orders stands.
+    /// The state of loading the journal.
     pub journal: RemoteData<()>,
     /// The id of the next order; the caller of [`super::update`] puts a fresh one here when it was taken.
     pub spare_id: Option<OrderId>,
@@ -33,59 +32,59 @@ pub struct Orders {
 /// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Purchase {
-    /// As it was sent.
+    /// The order as it was sent.
     pub placed: PlacedOrder,
-    /// What became of it.
+    /// The outcome so far.
     pub state: OrderState,
-    /// Whether one of its requests may have had an effect that nobody told us of.
+    /// Whether a request with a lost answer may have placed the order.
     pub(super) may_have_applied: bool,
-    /// How often it was asked for.
+    /// How many lookups were made.
     pub(super) checks: u32,
-    /// When it is asked for next.
+    /// When the next lookup is due.
     pub(super) next_check_at: Option<Duration>,
-    /// Whether a question is on its way.
+    /// Whether a lookup is on its way.
     pub(super) check_in_flight: bool,
 }
 
-/// What became of an order.
+/// The state of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OrderState {
-    /// It was sent, or is being written down before that.
+    /// It is being recorded in the journal, or it was sent.
     Sending {
-        /// Since when.
+        /// When it was confirmed.
         since: Duration,
     },
-    /// It may have happened; the shop is being asked.
+    /// The answer was lost; the order is looked up.
     Unknown {
-        /// What happened to the answer.
+        /// The error.
         why: String,
     },
     /// It was sold.
     Sold(Box<Receipt>),
-    /// There were too few copies.
+    /// Too few copies were left.
     SoldOut {
-        /// What was on the shelf, where that is known.
+        /// The copies that were left, if known.
         stock: Option<Stock>,
     },
     /// It was refused for another reason.
     Refused {
-        /// Which.
+        /// The reason.
         why: String,
     },
-    /// It never happened.
+    /// It was never placed.
     NotPlaced {
-        /// Why.
+        /// The reason.
         why: String,
     },
 }
 
 impl OrderState {
-    /// Whether nothing more will become of it.
+    /// Whether the state can no longer change.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Sending { .. } | Self::Unknown { .. })
     }
 
-    pub(super) fn of(receipt: Receipt) -> Self {
+    pub(super) fn from_receipt(receipt: Receipt) -> Self {
         match (receipt.status, receipt.reason) {
             (OrderStatus::Sold, _) => Self::Sold(Box::new(receipt)),
             (OrderStatus::Refused, Some(Reason::SoldOut)) => Self::SoldOut { stock: receipt.stock },
@@ -110,9 +109,9 @@ impl Purchase {
     }
 
     pub(super) fn schedule_check(&mut self, now: Duration) {
-        let wait = CHECK_MIN.saturating_mul(1 << self.checks.min(5)).min(CHECK_MAX);
+        let delay = retry_delay(CHECK_MIN, CHECK_MAX, self.checks);
         self.checks = self.checks.saturating_add(1);
-        self.next_check_at = Some(now + wait);
+        self.next_check_at = Some(now + delay);
     }
 
     pub(super) fn deadline_passed(&self, now: Timestamp, margin_ms: u64) -> bool {
@@ -130,13 +129,13 @@ impl Orders {
         self.list.iter_mut().find(|purchase| purchase.placed.order == order)
     }
 
-    /// How many are not settled.
+    /// The number of undecided orders.
     pub fn unsettled(&self) -> usize {
         self.list.iter().filter(|purchase| !purchase.state.is_final()).count()
     }
 
-    /// Whether somebody waits for an answer at this moment.
-    pub(super) fn is_anything_on_its_way(&self) -> bool {
+    /// Whether an answer is awaited.
+    pub(super) fn is_waiting(&self) -> bool {
         self.list
             .iter()
             .any(|purchase| matches!(purchase.state, OrderState::Sending { .. }) || purchase.check_in_flight)
@@ -150,8 +149,8 @@ impl Orders {
         }
     }
 
-    /// When the next unsettled order is asked for.
-    pub(super) fn wake_at(&self) -> Option<Duration> {
+    /// When the next lookup is due.
+    pub(super) fn next_wake(&self) -> Option<Duration> {
         self.list.iter().filter_map(|purchase| purchase.next_check_at).min()
     }
 }

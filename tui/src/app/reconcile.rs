@@ -1,81 +1,69 @@
-//! What becomes of an order: its answer is taken in, or it is asked for with its own key until it is decided.
-
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
+//! How an order reaches its final state: by the answer to its purchase, or by lookups with its own key until it is
+//! decided. A second order never replaces it.
 
 use common::client::Error;
 use common::wire::{OrderStatus, Receipt, StockEvent};
 use common::{Code, OrderId, text};
 
 use super::notices::Severity;
-use super::orders::{ORDERS_MAX, OrderState, Purchase};
-use super::overlay::Overlay;
-use super::state::App;
+use super::orders::{ORDERS_MAX, OrderState, Orders};
+use super::replay::replay;
+use super::shared::Shared;
 use crate::effect::Effect;
 use crate::format;
-use crate::journal::{CloseReason, Closed, JournalContents, PlacedOrder, Record};
+use crate::journal::{CloseReason, Closed, JournalContents, Record};
 
-/// How long after its deadline an order that nobody knows counts as never placed: the clocks may differ a little.
-const MARGIN_MS: u64 = 2_000;
+/// How long after its deadline an order that the shop does not know counts as never placed: clocks may differ a little.
+const CLOCK_MARGIN_MS: u64 = 2_000;
 
-impl App {
-    /// Takes in what earlier sessions left. Event they did not settle is asked for, never sent again.
-    pub(super) fn remembered(&mut self, contents: Result<JournalContents, String>) -> Vec<Effect> {
-        let contents = match contents {
+impl Orders {
+    /// Takes over the orders of earlier sessions.
+    pub(super) fn handle_journal(&mut self, result: Result<JournalContents, String>, shared: &mut Shared<'_>) {
+        let contents = match result {
             Ok(contents) => contents,
             Err(why) => {
                 let why = text::sanitize(&why).into_owned();
-                self.notify(
+                shared.notify(
                     Severity::Error,
                     &format!("Your orders cannot be read, so nothing can be bought: {why}"),
                 );
-                self.orders.journal.fail(why, self.now.elapsed);
-                return Vec::new();
+                self.journal.fail(why, shared.elapsed());
+                return;
             }
         };
         if contents.skipped > 0 {
             let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
-            self.notify(
+            shared.notify(
                 Severity::Warning,
-                &format!("{lines} in the file of your orders made no sense"),
+                &format!("Skipped {lines} of the file of your orders that cannot be parsed"),
             );
         }
         let mut older = replay(contents);
-        older.retain(|purchase| self.orders.find(purchase.placed.order).is_none());
-        self.orders.list.extend(older.into_iter().rev());
-        self.orders.list.truncate(ORDERS_MAX);
-        self.orders.journal.succeed((), self.now.elapsed);
-        if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
-            // It may have been confirmed too early.
-            dialog.error = None;
-        }
-        self.ask_unsettled();
-        self.ask_due_orders()
+        older.retain(|purchase| self.find(purchase.placed.order).is_none());
+        self.list.extend(older.into_iter().rev());
+        self.list.truncate(ORDERS_MAX);
+        self.journal.succeed((), shared.elapsed());
     }
 
-    /// Lets every order that is not settled be asked for now.
-    pub(super) fn ask_unsettled(&mut self) {
-        let now = self.now.elapsed;
-        // Before the shop has said whose ledger it is, "unknown" could mean "not mine".
-        if self.connection.store.is_none() {
+    /// Makes the lookup of every undecided order due now.
+    pub(super) fn schedule_checks(&mut self, shared: &Shared<'_>) {
+        // Until the shop has named its store, "unknown order" could mean "not in this store".
+        if shared.connection.store.is_none() {
             return;
         }
-        for purchase in &mut self.orders.list {
+        for purchase in &mut self.list {
             if matches!(purchase.state, OrderState::Unknown { .. }) && !purchase.check_in_flight {
-                purchase.next_check_at = Some(now);
+                purchase.next_check_at = Some(shared.elapsed());
             }
         }
     }
 
-    /// Asks for the orders whose time has come.
-    pub(super) fn ask_due_orders(&mut self) -> Vec<Effect> {
-        let (now, store) = (self.now, self.connection.store);
-        let in_dialog = self.overlays.iter().find_map(|overlay| match overlay {
-            Overlay::Buy(dialog) => Some(dialog.order),
-            _ => None,
-        });
+    /// Looks up the orders that are due.
+    pub(super) fn check_due(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let (now, store) = (shared.now, shared.connection.store);
+        let in_dialog = shared.dialog.map(|(order, _)| order);
         let mut effects = Vec::new();
-        for purchase in &mut self.orders.list {
+        for purchase in &mut self.list {
             if purchase.check_in_flight || purchase.next_check_at.is_none_or(|at| at > now.elapsed) {
                 continue;
             }
@@ -88,7 +76,7 @@ impl App {
             }
             purchase.check_in_flight = true;
             let order = purchase.placed.order;
-            // While its dialog stands the person still waits for this very order; later nobody wants a surprise.
+            // Only while the user waits in its dialog may the order be sent again; later a sale would be a surprise.
             if in_dialog == Some(order) && !purchase.deadline_passed(now.wall, 0) {
                 effects.push(Effect::Buy {
                     placed: purchase.placed.clone(),
@@ -101,103 +89,108 @@ impl App {
         effects
     }
 
-    pub(super) fn not_recorded(&mut self, order: OrderId, why: &str) -> Vec<Effect> {
-        let why = format!(
-            "it could not be written down ({}), so it was not sent",
-            text::sanitize(why)
-        );
-        if let Some(purchase) = self.orders.find_mut(order) {
+    pub(super) fn handle_not_recorded(&mut self, order: OrderId, reason: &str, shared: &mut Shared<'_>) {
+        let why = format!("it could not be saved ({}), so it was not sent", text::sanitize(reason));
+        if let Some(purchase) = self.find_mut(order) {
             purchase.state = OrderState::NotPlaced { why: why.clone() };
-            self.notify(Severity::Error, &format!("Nothing was bought: {why}"));
+            shared.notify(Severity::Error, &format!("Nothing was bought: {why}"));
         }
-        Vec::new()
     }
 
-    /// The answer to a purchase.
-    pub(super) fn bought(&mut self, order: OrderId, result: Result<Receipt, Error>) -> Vec<Effect> {
-        let Some(purchase) = self.orders.find(order) else {
+    /// Handles the answer to a purchase.
+    pub(super) fn handle_buy(
+        &mut self,
+        order: OrderId,
+        result: Result<Receipt, Error>,
+        shared: &mut Shared<'_>,
+    ) -> Vec<Effect> {
+        let Some(purchase) = self.find(order) else {
             return Vec::new();
         };
         let error = match result {
-            Ok(receipt) => return self.receipt(order, receipt),
+            Ok(receipt) => return self.handle_receipt(order, receipt, shared),
             Err(error) => error,
         };
         let why = text::sanitize(&error.to_string()).into_owned();
         match &error {
             Error::Problem(problem) if problem.code == Code::SoldOut => {
-                self.settle(order, OrderState::SoldOut { stock: problem.stock })
+                self.finish(order, OrderState::SoldOut { stock: problem.stock }, shared)
             }
             Error::Problem(problem) if matches!(problem.code, Code::UnknownItem | Code::KeyReused) => {
-                self.settle(order, OrderState::Refused { why })
+                self.finish(order, OrderState::Refused { why }, shared)
             }
-            // That this request changed nothing says nothing about an earlier one with the same key.
+            // This request changed nothing, but an earlier one with the same key may have.
             error if error.is_definite() && !purchase.may_have_applied => {
-                self.settle(order, OrderState::NotPlaced { why })
+                self.finish(order, OrderState::NotPlaced { why }, shared)
             }
-            _ => self.unknown(order, why),
+            _ => {
+                self.mark_unknown(order, why, shared);
+                Vec::new()
+            }
         }
     }
 
-    /// The answer to a question for an order.
-    pub(super) fn order_told(&mut self, order: OrderId, result: Result<Receipt, Error>) -> Vec<Effect> {
-        let Some(purchase) = self.orders.find(order) else {
+    /// Handles the answer to a lookup.
+    pub(super) fn handle_lookup(
+        &mut self,
+        order: OrderId,
+        result: Result<Receipt, Error>,
+        shared: &mut Shared<'_>,
+    ) -> Vec<Effect> {
+        let Some(purchase) = self.find(order) else {
             return Vec::new();
         };
         let error = match result {
-            Ok(receipt) => return self.receipt(order, receipt),
+            Ok(receipt) => return self.handle_receipt(order, receipt, shared),
             Err(error) => error,
         };
-        let here = match (purchase.placed.store, self.connection.store) {
-            (Some(placed), Some(here)) => placed == here,
-            _ => purchase.placed.shop == self.connection.url,
+        let is_same_store = match (purchase.placed.store, shared.connection.store) {
+            (Some(placed), Some(connected)) => placed == connected,
+            _ => purchase.placed.shop == shared.connection.url,
         };
         if error.code() != Some(Code::UnknownOrder) {
-            return self.unknown(order, text::sanitize(&error.to_string()).into_owned());
-        }
-        if here && purchase.deadline_passed(self.now.wall, MARGIN_MS) {
-            let why = "the shop never decided it, and its time is over".to_owned();
-            return self.settle(order, OrderState::NotPlaced { why });
-        }
-        let why = if here {
-            "the shop does not know it yet"
+            self.mark_unknown(order, text::sanitize(&error.to_string()).into_owned(), shared);
+        } else if is_same_store && purchase.deadline_passed(shared.now.wall, CLOCK_MARGIN_MS) {
+            let why = "the shop did not decide it before its deadline".to_owned();
+            return self.finish(order, OrderState::NotPlaced { why }, shared);
+        } else if is_same_store {
+            self.mark_unknown(order, "the shop does not know it yet".to_owned(), shared);
         } else {
-            "this shop does not know it"
-        };
-        let effects = self.unknown(order, why.to_owned());
-        if !here && let Some(purchase) = self.orders.find_mut(order) {
-            purchase.next_check_at = None;
+            self.mark_unknown(order, "this shop does not know it".to_owned(), shared);
+            if let Some(purchase) = self.find_mut(order) {
+                purchase.next_check_at = None;
+            }
         }
-        effects
+        Vec::new()
     }
 
-    fn receipt(&mut self, order: OrderId, receipt: Receipt) -> Vec<Effect> {
+    fn handle_receipt(&mut self, order: OrderId, receipt: Receipt, shared: &mut Shared<'_>) -> Vec<Effect> {
         if receipt.order != order {
-            return self.unknown(order, "the shop answered with another order's receipt".to_owned());
+            let why = "the shop answered with another order's receipt".to_owned();
+            self.mark_unknown(order, why, shared);
+            return Vec::new();
         }
         if let (Some(stock), OrderStatus::Sold) = (receipt.stock, receipt.status) {
-            let change = -i64::from(receipt.quantity);
-            let moved = StockEvent {
+            let event = StockEvent {
                 seq: receipt.seq,
                 item: receipt.item,
                 stock,
-                change,
+                change: -i64::from(receipt.quantity),
                 at: receipt.at,
             };
-            self.books.apply(moved, self.now.elapsed);
+            shared.books.apply(event, shared.now.elapsed);
         }
-        self.settle(order, OrderState::of(receipt))
+        self.finish(order, OrderState::from_receipt(receipt), shared)
     }
 
-    fn settle(&mut self, order: OrderId, state: OrderState) -> Vec<Effect> {
-        let at = self.now.wall;
-        let Some(purchase) = self.orders.find_mut(order) else {
+    /// Gives an order its final state, tells the user, and records it. Later answers change nothing.
+    fn finish(&mut self, order: OrderId, state: OrderState, shared: &mut Shared<'_>) -> Vec<Effect> {
+        let at = shared.now.wall;
+        let Some(purchase) = self.find_mut(order).filter(|purchase| !purchase.state.is_final()) else {
             return Vec::new();
         };
-        if purchase.state.is_final() {
-            return Vec::new();
-        }
         (purchase.state, purchase.next_check_at, purchase.check_in_flight) = (state.clone(), None, false);
-        let what = format!("{} × {}", purchase.placed.quantity, purchase.placed.title);
+        let copies = format!("{} × {}", purchase.placed.quantity, purchase.placed.title);
         let closed = |reason, detail: String, stock| {
             Record::Closed(Closed {
                 order,
@@ -207,100 +200,49 @@ impl App {
                 at,
             })
         };
-        let (severity, said, line) = match state {
-            OrderState::Sold(receipt) => {
-                let said = format!("Bought {what} for {}", format::amount(receipt.total.cents()));
-                (Severity::Success, said, Record::Settled { receipt: *receipt })
-            }
+        let (severity, notice, record) = match state {
+            OrderState::Sold(receipt) => (
+                Severity::Success,
+                format!("Bought {copies} for {}", format::amount(receipt.total.cents())),
+                Record::Settled { receipt: *receipt },
+            ),
             OrderState::SoldOut { stock } => {
                 let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
                 (
                     Severity::Info,
-                    format!("Sold out{left}: {what} was not bought"),
+                    format!("Sold out{left}: {copies} was not bought"),
                     closed(CloseReason::SoldOut, String::new(), stock),
                 )
             }
             OrderState::Refused { why } => (
                 Severity::Error,
-                format!("Refused: {what}: {why}"),
+                format!("Refused: {copies}: {why}"),
                 closed(CloseReason::Refused, why, None),
             ),
             OrderState::NotPlaced { why } => (
                 Severity::Error,
-                format!("Nothing was bought: {what}: {why}"),
+                format!("Nothing was bought: {copies}: {why}"),
                 closed(CloseReason::NotPlaced, why, None),
             ),
             OrderState::Sending { .. } | OrderState::Unknown { .. } => return Vec::new(),
         };
-        self.notify(severity, &said);
-        vec![Effect::AppendJournal(line)]
+        shared.notify(severity, &notice);
+        vec![Effect::AppendJournal(record)]
     }
 
-    fn unknown(&mut self, order: OrderId, why: String) -> Vec<Effect> {
-        let now = self.now.elapsed;
-        let Some(purchase) = self.orders.find_mut(order) else {
-            return Vec::new();
+    fn mark_unknown(&mut self, order: OrderId, why: String, shared: &mut Shared<'_>) {
+        let Some(purchase) = self.find_mut(order).filter(|purchase| !purchase.state.is_final()) else {
+            return;
         };
-        if purchase.state.is_final() {
-            return Vec::new();
-        }
         (purchase.may_have_applied, purchase.check_in_flight) = (true, false);
-        let first = !matches!(purchase.state, OrderState::Unknown { .. });
+        let is_first = !matches!(purchase.state, OrderState::Unknown { .. });
         purchase.state = OrderState::Unknown { why };
-        purchase.schedule_check(now);
-        if first {
-            self.notify(
+        purchase.schedule_check(shared.now.elapsed);
+        if is_first {
+            shared.notify(
                 Severity::Warning,
                 "The answer was lost: unknown, checking with the same key",
             );
         }
-        Vec::new()
     }
-}
-
-/// The orders that the lines of a journal tell of, oldest first.
-fn replay(contents: JournalContents) -> Vec<Purchase> {
-    let mut orders: Vec<Purchase> = Vec::new();
-    let mut places: HashMap<OrderId, usize> = HashMap::new();
-    for line in contents.records {
-        let (order, state) = match line {
-            Record::Placed(placed) => {
-                if let Entry::Vacant(place) = places.entry(placed.order) {
-                    place.insert(orders.len());
-                    let placed = PlacedOrder {
-                        title: text::sanitize(&placed.title).into_owned(),
-                        ..placed
-                    };
-                    let state = OrderState::Unknown {
-                        why: "an earlier session ended before the answer came".to_owned(),
-                    };
-                    orders.push(Purchase {
-                        may_have_applied: true,
-                        ..Purchase::new(placed, state)
-                    });
-                }
-                continue;
-            }
-            Record::Settled { receipt } => (receipt.order, OrderState::of(receipt)),
-            Record::Closed(Closed {
-                order,
-                reason,
-                detail,
-                stock,
-                ..
-            }) => {
-                let why = text::sanitize(&detail).into_owned();
-                let state = match reason {
-                    CloseReason::SoldOut => OrderState::SoldOut { stock },
-                    CloseReason::Refused => OrderState::Refused { why },
-                    CloseReason::NotPlaced => OrderState::NotPlaced { why },
-                };
-                (order, state)
-            }
-        };
-        if let Some(purchase) = places.get(&order).and_then(|place| orders.get_mut(*place)) {
-            purchase.state = state;
-        }
-    }
-    orders
 }

@@ -1,50 +1,57 @@
-//! Something that is read from the shop, in the four states it can be in.
+//! A value that is loaded from the shop, and the state of loading it.
 
 use std::time::Duration;
 
-/// After this long without an answer the shape of what will come is shown.
+/// A skeleton is shown after this time without an answer.
 pub const SKELETON_AFTER: Duration = Duration::from_millis(150);
-/// After this long something turns, to say that it is still being waited for.
+/// A spinner is shown after this time without an answer.
 pub const SPINNER_AFTER: Duration = Duration::from_millis(400);
-/// How long a frame of the spinner stands.
+/// The time between two frames of the spinner.
 pub const SPINNER_FRAME: Duration = Duration::from_millis(100);
-/// The longest wait before something that failed is asked again.
+/// The first and the longest delay before a failed load is tried again.
+const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
-/// A value that was read, and how the reading stands. Event was read before stays until something newer is there.
+/// A loaded value and the state of loading it. The old value stays until a newer one is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteData<T> {
-    /// The newest that was read.
+    /// The newest value.
     pub value: Option<T>,
-    /// When that was.
+    /// When the value was loaded.
     pub read_at: Option<Duration>,
-    /// How the reading stands.
+    /// The state of loading.
     pub state: LoadState,
 }
 
-/// How a reading stands.
+/// The state of loading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadState {
-    /// Nobody asked yet.
+    /// Not requested yet.
     NotAsked,
-    /// The question is on its way.
+    /// The request is on its way.
     Loading {
-        /// Since when.
+        /// When the request was sent.
         since: Duration,
-        /// How many attempts failed before this one.
+        /// The number of failed attempts before this one.
         failures: u32,
     },
-    /// The answer is there.
+    /// The value is loaded.
     Ready,
-    /// There was none.
+    /// The last attempt failed.
     Failed {
-        /// What happened.
+        /// The error.
         why: String,
-        /// How many attempts failed, one after the other.
+        /// The number of failed attempts in a row.
         failures: u32,
-        /// When it is asked again.
+        /// When the next attempt is due.
         retry_at: Duration,
     },
+}
+
+/// The delay after `earlier` failed attempts: it doubles from `min` to `max`. It has no jitter, because an update reads no
+/// source of randomness.
+pub(super) fn retry_delay(min: Duration, max: Duration, earlier: u32) -> Duration {
+    min.saturating_mul(2_u32.saturating_pow(earlier)).min(max)
 }
 
 impl<T> Default for RemoteData<T> {
@@ -58,7 +65,7 @@ impl<T> Default for RemoteData<T> {
 }
 
 impl<T> RemoteData<T> {
-    /// It is asked for.
+    /// A request is sent.
     pub fn start(&mut self, now: Duration) {
         let failures = match self.state {
             LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures,
@@ -67,7 +74,7 @@ impl<T> RemoteData<T> {
         self.state = LoadState::Loading { since: now, failures };
     }
 
-    /// It is there.
+    /// The value has arrived.
     pub fn succeed(&mut self, value: T, now: Duration) {
         *self = Self {
             value: Some(value),
@@ -76,21 +83,21 @@ impl<T> RemoteData<T> {
         };
     }
 
-    /// It is not there; the next attempt comes later each time, from one second to half a minute.
+    /// The request failed; the delay before the next one doubles from 1 s to 30 s.
     pub fn fail(&mut self, why: String, now: Duration) {
         let failures = match self.state {
             LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures.saturating_add(1),
             LoadState::NotAsked | LoadState::Ready => 1,
         };
-        let pause = Duration::from_secs(1 << failures.saturating_sub(1).min(5)).min(RETRY_MAX);
+        let delay = retry_delay(RETRY_MIN, RETRY_MAX, failures.saturating_sub(1));
         self.state = LoadState::Failed {
             why,
             failures,
-            retry_at: now + pause,
+            retry_at: now + delay,
         };
     }
 
-    /// Whether the question is on its way.
+    /// Whether a request is on its way.
     pub fn is_loading(&self) -> bool {
         matches!(self.state, LoadState::Loading { .. })
     }
@@ -100,13 +107,13 @@ impl<T> RemoteData<T> {
         matches!(self.state, LoadState::Failed { .. })
     }
 
-    /// Whether it failed and the time has come to ask again.
+    /// Whether the last attempt failed and the next one is due.
     pub fn is_due(&self, now: Duration) -> bool {
         matches!(self.state, LoadState::Failed { retry_at, .. } if retry_at <= now)
     }
 
-    /// When its look changes by itself, or it is to be asked again. `still` when nothing may turn.
-    pub fn wake_at(&self, now: Duration, still: bool) -> Option<Duration> {
+    /// When its display changes with time, or the next attempt is due. `still` if nothing may spin.
+    pub fn next_wake(&self, now: Duration, still: bool) -> Option<Duration> {
         match &self.state {
             LoadState::NotAsked | LoadState::Ready => None,
             LoadState::Loading { since, .. } => [SKELETON_AFTER, SPINNER_AFTER]
@@ -114,7 +121,7 @@ impl<T> RemoteData<T> {
                 .map(|wait| *since + wait)
                 .find(|moment| *moment > now)
                 .or((!still).then(|| now + SPINNER_FRAME)),
-            // Each second, for the countdown.
+            // Every second, for the countdown.
             LoadState::Failed { retry_at, .. } => Some((now + Duration::from_secs(1)).min(*retry_at).max(now)),
         }
     }
@@ -125,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_before_stays_while_it_is_read_again_and_when_that_fails() {
+    fn the_old_value_stays_during_a_load_and_after_a_failure() {
         let mut data = RemoteData::default();
         data.succeed(1, Duration::from_secs(1));
         data.start(Duration::from_secs(2));
@@ -135,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_come_later_each_time_up_to_half_a_minute() {
+    fn the_delay_between_attempts_doubles_up_to_30_s() {
         let mut data = RemoteData::<()>::default();
         let waits: Vec<_> = (0..7)
             .map(|_| {

@@ -1,122 +1,122 @@
 //! Search: at once in the topic shown, by fuzzy match, then in the whole shop.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use common::ItemNumber;
 
 use super::books::Books;
 use super::listing::Listing;
-use super::shop::{Column, Focus, Search};
-use super::state::App;
-use super::text_input::{Typed, type_into};
+use super::remote_data::LoadState;
+use super::shared::Shared;
+use super::shop::{Column, Focus, Search, ShopScreen};
+use super::text_input::{Edit, edit};
 use crate::effect::{Effect, ListingKind, Query};
 use crate::fuzzy::ranked;
 use crate::input::{Key, KeyEvent};
 
-impl App {
-    pub(super) fn begin_find(&mut self) {
-        self.shop.search.get_or_insert_default().editing = true;
-        self.shop.focus = Focus::Books;
+impl ShopScreen {
+    pub(super) fn start_search(&mut self) {
+        self.search.get_or_insert_default().editing = true;
+        self.focus = Focus::Books;
     }
 
-    pub(super) fn end_find(&mut self) {
-        let selected = self.shop.selected();
-        self.shop.search = None;
-        self.rebuild_rows();
-        // A book found elsewhere in the shop is not on this shelf.
-        let row = self.shop.rows.iter().position(|item| Some(*item) == selected);
-        self.shop.cursor = row.unwrap_or(0);
-        self.keep_listed_books();
+    pub(super) fn end_search(&mut self, shared: &mut Shared<'_>) {
+        let selected = self.selected();
+        self.search = None;
+        self.rebuild_rows(shared.books);
+        // A book of another topic is not in the list any more.
+        let row = self.rows.iter().position(|item| Some(*item) == selected);
+        self.cursor = row.unwrap_or(0);
+        self.release_unlisted_books(shared);
     }
 
-    pub(super) fn find_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let Some(find) = &mut self.shop.search else {
+    pub(super) fn handle_search_key(&mut self, key: KeyEvent, shared: &mut Shared<'_>) -> Vec<Effect> {
+        let Some(search) = &mut self.search else {
             return Vec::new();
         };
         match key.key {
-            Key::Esc => self.end_find(),
-            Key::Enter | Key::Tab if find.text().is_empty() => self.end_find(),
-            Key::Enter | Key::Tab => find.editing = false,
-            Key::Up => return self.select_book(self.shop.cursor.saturating_sub(1)),
-            Key::Down => return self.select_book(self.shop.cursor + 1),
+            Key::Esc => self.end_search(shared),
+            Key::Enter | Key::Tab if search.text().is_empty() => self.end_search(shared),
+            Key::Enter | Key::Tab => search.editing = false,
+            Key::Up => return self.select_book(self.cursor.saturating_sub(1), shared),
+            Key::Down => return self.select_book(self.cursor + 1, shared),
             _ => {
-                if type_into(&mut find.input, key) == Typed::Changed {
-                    return self.find_changed();
+                if edit(&mut search.input, key) == Edit::Changed {
+                    return self.search_changed(shared);
                 }
             }
         }
         Vec::new()
     }
 
-    pub(super) fn find_changed(&mut self) -> Vec<Effect> {
-        let effects = self.look_in_shop();
-        self.shop.cursor = 0;
-        self.rebuild_rows();
-        self.shop.cursor = 0;
+    pub(super) fn search_changed(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let effects = self.search_whole_shop(shared);
+        self.cursor = 0;
+        self.rebuild_rows(shared.books);
+        self.cursor = 0;
         effects
     }
 
-    /// Asks the whole shop. An older question that is still on its way is given up.
-    pub(super) fn look_in_shop(&mut self) -> Vec<Effect> {
-        let generation = self.shop.generation();
-        let Some(find) = &mut self.shop.search else {
+    /// Searches the whole shop; an earlier search on its way is cancelled.
+    pub(super) fn search_whole_shop(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let generation = self.next_generation();
+        let Some(search) = &mut self.search else {
             return Vec::new();
         };
-        let words = find.text().to_owned();
+        let words = search.text().to_owned();
         if words.is_empty() {
-            find.results = None;
+            search.results = None;
             return Vec::new();
         }
-        let (mut found, effect) = Listing::open(ListingKind::Search, Query::Words(words), generation, self.now.elapsed);
-        if let Some(before) = &find.results {
-            // The question changed, the waiting did not: nothing flickers while somebody types.
-            found.data.state = match &before.data.state {
-                phase @ super::remote_data::LoadState::Loading { .. } => phase.clone(),
-                _ => found.data.state,
-            };
+        let (mut results, effect) =
+            Listing::open(ListingKind::Search, Query::Words(words), generation, shared.elapsed());
+        if let Some(before) = &search.results
+            && let LoadState::Loading { .. } = before.data.state
+        {
+            // The wait goes on although the text changed, so that nothing flickers while the user types.
+            results.data.state = before.data.state.clone();
         }
-        find.results = Some(found);
+        search.results = Some(results);
         vec![effect]
     }
 
-    /// Makes the rows anew out of the lists; the selection stays on its book.
-    pub(super) fn rebuild_rows(&mut self) {
-        let selected = self.shop.selected();
-        let shelf = self
-            .shop
+    /// Makes the rows from the lists; the selection stays on its book.
+    pub(super) fn rebuild_rows(&mut self, books: &Books) {
+        let selected = self.selected();
+        let in_topic = self
             .topic_listing
             .as_ref()
-            .map(|shelf| shelf.items.as_slice())
+            .map(|listing| listing.items.as_slice())
             .unwrap_or_default();
-        let find = self.shop.search.as_ref().filter(|find| !find.text().is_empty());
-        let (mut rows, near) = match find {
-            None => (shelf.to_vec(), shelf.len()),
-            Some(find) => matches(find, shelf, &self.books),
+        let search = self.search.as_ref().filter(|search| !search.text().is_empty());
+        let (mut rows, local_matches) = match search {
+            None => (in_topic.to_vec(), in_topic.len()),
+            Some(search) => matches(search, in_topic, books),
         };
-        sort(&mut rows, self.shop.sort.by, &self.books);
-        if self.shop.sort.reversed {
+        sort(&mut rows, self.sort.by, books);
+        if self.sort.reversed {
             rows.reverse();
         }
         let row = rows.iter().position(|item| Some(*item) == selected);
-        self.shop.cursor = row.unwrap_or(self.shop.cursor).min(rows.len().saturating_sub(1));
-        (self.shop.rows, self.shop.local_matches) = (rows, near);
+        self.cursor = row.unwrap_or(self.cursor).min(rows.len().saturating_sub(1));
+        (self.rows, self.local_matches) = (rows, local_matches);
     }
 }
 
-fn matches(find: &Search, shelf: &[ItemNumber], books: &Books) -> (Vec<ItemNumber>, usize) {
-    use std::fmt::Write as _;
-    let mut rows = ranked(find.text(), shelf.iter().copied(), |item, line| {
+fn matches(search: &Search, in_topic: &[ItemNumber], books: &Books) -> (Vec<ItemNumber>, usize) {
+    let mut rows = ranked(search.text(), in_topic.iter().copied(), |item, line| {
         if let Some(book) = books.get(*item) {
             let author = book.author.as_deref().unwrap_or_default();
             let _ = write!(line, "{} {author} {item}", book.title);
         }
     });
-    let near = rows.len();
-    if let Some(found) = &find.results {
-        let here: HashSet<_> = rows.iter().copied().collect();
-        rows.extend(found.items.iter().copied().filter(|item| !here.contains(item)));
+    let local_matches = rows.len();
+    if let Some(results) = &search.results {
+        let local: HashSet<_> = rows.iter().copied().collect();
+        rows.extend(results.items.iter().copied().filter(|item| !local.contains(item)));
     }
-    (rows, near)
+    (rows, local_matches)
 }
 
 fn sort(rows: &mut [ItemNumber], by: Column, books: &Books) {

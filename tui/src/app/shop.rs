@@ -1,4 +1,4 @@
-//! The shop's screen: topics, the books of one topic or those found, and one book.
+//! The state of the shop's screen: topics, the books of one topic or of a search, and one book.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use tui_input::Input;
 use super::listing::Listing;
 use super::remote_data::RemoteData;
 
-/// How far back the chart of a stock reaches, in seconds; nothing: as far as is known.
-pub(super) const WINDOWS: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
+/// How far back the chart of a stock can reach, in seconds; `None` for the whole history.
+pub(super) const CHART_RANGES_S: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
 
 /// The panes of the shop's screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,6 +23,20 @@ pub enum Focus {
     Detail,
 }
 
+impl Focus {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Topics => Self::Books,
+            Self::Books => Self::Detail,
+            Self::Detail => Self::Topics,
+        }
+    }
+
+    pub(super) fn previous(self) -> Self {
+        self.next().next()
+    }
+}
+
 /// The shop's screen.
 #[derive(Debug, Clone)]
 pub struct ShopScreen {
@@ -30,33 +44,34 @@ pub struct ShopScreen {
     pub focus: Focus,
     /// All topics.
     pub topics: RemoteData<Vec<Topic>>,
-    /// The selected one.
+    /// The index of the selected topic.
     pub topic: usize,
-    /// Its books.
+    /// The books of the selected topic.
     pub topic_listing: Option<Listing>,
-    /// What is looked for, if anything.
+    /// The search, if there is one.
     pub search: Option<Search>,
-    /// The rows of the books' list.
+    /// The rows of the book list.
     pub rows: Vec<ItemNumber>,
-    /// How many of the rows come from the shelf; the others were found elsewhere in the shop.
+    /// How many of the rows come from the selected topic; the others are of other topics.
     pub local_matches: usize,
     /// The selected row.
     pub cursor: usize,
     /// How the rows are sorted.
     pub sort: Sort,
-    /// Which of the windows the charts show.
+    /// Which of the chart ranges is shown.
     pub chart_range: usize,
-    pub(super) generations: u64,
+    /// Numbers the listings; the answer to a replaced listing carries an old number.
+    pub(super) generation: u64,
 }
 
-/// What is looked for.
+/// A search for books.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// The text as it is being typed.
+    /// The text, as typed.
     pub input: Input,
-    /// Whether keys go into the text; else they move in the list.
+    /// Whether keys edit the text; otherwise they move in the list.
     pub editing: bool,
-    /// What the whole shop has of it.
+    /// The matches in the whole shop.
     pub results: Option<Listing>,
 }
 
@@ -134,14 +149,19 @@ impl Default for ShopScreen {
             local_matches: 0,
             cursor: 0,
             sort: Sort::default(),
-            // A minute.
+            // One minute.
             chart_range: 1,
-            generations: 0,
+            generation: 0,
         }
     }
 }
 
 impl ShopScreen {
+    /// The selected topic.
+    pub fn selected_topic(&self) -> Option<&Topic> {
+        self.topics.value.as_deref()?.get(self.topic)
+    }
+
     /// The selected book.
     pub fn selected(&self) -> Option<ItemNumber> {
         self.rows.get(self.cursor).copied()
@@ -149,37 +169,41 @@ impl ShopScreen {
 
     /// How far back the charts reach.
     pub fn chart_range(&self) -> Option<Duration> {
-        WINDOWS
+        CHART_RANGES_S
             .get(self.chart_range)
             .copied()
             .flatten()
             .map(Duration::from_secs)
     }
 
-    /// The list that the rows are read from now.
+    /// The listing that fills the rows now.
     pub fn listing(&self) -> Option<&Listing> {
         self.search
             .as_ref()
-            .and_then(|find| find.results.as_ref())
+            .and_then(|search| search.results.as_ref())
             .or(self.topic_listing.as_ref())
     }
 
-    /// A number for the next question.
-    pub(super) fn generation(&mut self) -> u64 {
-        self.generations += 1;
-        self.generations
+    pub(super) fn next_generation(&mut self) -> u64 {
+        self.generation += 1;
+        self.generation
     }
 
-    /// Takes a book off every list.
-    pub(super) fn withdraw(&mut self, item: ItemNumber) {
-        for listing in self.listings() {
+    /// Removes a withdrawn book from both listings.
+    pub(super) fn remove_book(&mut self, item: ItemNumber) {
+        for listing in self.listings_mut() {
             listing.items.retain(|listed| *listed != item);
         }
     }
 
-    /// Both lists, where they are there.
-    pub(super) fn listings(&mut self) -> impl Iterator<Item = &mut Listing> {
-        let found = self.search.as_mut().and_then(|find| find.results.as_mut());
-        self.topic_listing.iter_mut().chain(found)
+    /// The listings that exist.
+    pub(super) fn listings(&self) -> impl Iterator<Item = &Listing> {
+        let results = self.search.as_ref().and_then(|search| search.results.as_ref());
+        self.topic_listing.iter().chain(results)
+    }
+
+    pub(super) fn listings_mut(&mut self) -> impl Iterator<Item = &mut Listing> {
+        let results = self.search.as_mut().and_then(|search| search.results.as_mut());
+        self.topic_listing.iter_mut().chain(results)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::{Timestamp, text};
+use common::{ItemNumber, OrderId, Timestamp, text};
 
 use super::autopilot::{AutopilotState, RunStatus};
 use super::books::Books;
@@ -12,6 +12,7 @@ use super::notices::{Notices, Severity};
 use super::orders::Orders;
 use super::overlay::Overlay;
 use super::services::Services;
+use super::shared::Shared;
 use super::shop::ShopScreen;
 use crate::keymap::Keymap;
 use crate::message::Now;
@@ -95,5 +96,38 @@ impl App {
     /// Shows a message to the user and logs it.
     pub fn notify(&mut self, severity: Severity, text: &str) {
         self.notices.push(severity, text, self.now);
+    }
+
+    /// The order and the book of the open buying dialog.
+    pub(super) fn open_dialog_target(&self) -> Option<(OrderId, ItemNumber)> {
+        self.overlays.iter().find_map(|overlay| match overlay {
+            Overlay::Buy(dialog) => Some((dialog.order, dialog.item)),
+            _ => None,
+        })
+    }
+
+    /// The parts that change on their own, and what they share.
+    pub(super) fn split(&mut self) -> (&mut ShopScreen, &mut Orders, Shared<'_>) {
+        let dialog = self.open_dialog_target();
+        let shared = Shared {
+            now: self.now,
+            connection: &self.connection,
+            books: &mut self.books,
+            notices: &mut self.notices,
+            dialog,
+        };
+        (&mut self.shop, &mut self.orders, shared)
+    }
+
+    /// Runs an update of the shop's screen.
+    pub(super) fn with_shop<T>(&mut self, update: impl FnOnce(&mut ShopScreen, &mut Shared<'_>) -> T) -> T {
+        let (shop, _, mut shared) = self.split();
+        update(shop, &mut shared)
+    }
+
+    /// Runs an update of the orders.
+    pub(super) fn with_orders<T>(&mut self, update: impl FnOnce(&mut Orders, &mut Shared<'_>) -> T) -> T {
+        let (_, orders, mut shared) = self.split();
+        update(orders, &mut shared)
     }
 }

@@ -1,26 +1,26 @@
-//! What a book's stock did since it was first seen.
+//! The history of a book's stock.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The most moments kept of one book's stock.
+/// The most points of one history.
 const POINTS_MAX: usize = 256;
 
-/// What a book's stock did since it was first seen.
+/// The history of a book's stock since the book was first loaded.
 #[derive(Debug, Clone, Default)]
 pub struct StockHistory {
-    /// The most copies seen; a full gauge.
+    /// The highest stock: a full gauge.
     pub peak: u32,
-    /// When it moved, and to how many copies.
+    /// The times of changes, and the new stock.
     pub points: VecDeque<(Duration, u32)>,
-    /// Until when it stands out, and whether it rose.
+    /// Until when the stock is highlighted, and whether it rose.
     pub highlight: Option<(Duration, bool)>,
 }
 
 impl StockHistory {
     pub(super) fn push(&mut self, now: Duration, stock: u32) {
         if self.points.len() >= POINTS_MAX {
-            // Every second moment is enough for what is long ago.
+            // Old changes need less resolution: every second point goes.
             let mut keep = false;
             self.points.retain(|_| {
                 keep = !keep;
@@ -30,25 +30,25 @@ impl StockHistory {
         self.points.push_back((now, stock));
     }
 
-    /// The stock in `columns` steps up to now; nothing for the time before the book was first seen. A `window` of
-    /// nothing means: since it was first seen.
-    pub fn sample(&self, window: Option<Duration>, columns: usize, now: Duration) -> Vec<Option<u32>> {
+    /// The stock at the end of each of `columns` equal steps up to now; `None` before the book was first loaded. The
+    /// steps span `range`, or the whole history.
+    pub fn sample(&self, range: Option<Duration>, columns: usize, now: Duration) -> Vec<Option<u32>> {
         let first = self.points.front().map_or(now, |(at, _)| *at);
-        let window = window
+        let range = range
             .unwrap_or_else(|| now.saturating_sub(first))
             .max(Duration::from_secs(1));
-        let start = now.checked_sub(window);
+        let start = now.checked_sub(range);
         let mut points = self.points.iter().peekable();
         let mut stock = None;
         (1..=columns)
             .map(|column| {
                 let share = u32::try_from(column).unwrap_or(u32::MAX);
                 let all = u32::try_from(columns).unwrap_or(u32::MAX).max(1);
-                let passed = window.saturating_mul(share) / all;
-                // A window that begins before the program did has nothing to show there.
+                let passed = range.saturating_mul(share) / all;
+                // The range may begin before the program did.
                 let until = match start {
                     Some(start) => start + passed,
-                    None => match (now + passed).checked_sub(window) {
+                    None => match (now + passed).checked_sub(range) {
                         Some(until) => until,
                         None => return None,
                     },
@@ -67,16 +67,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn history_ends_now_and_is_empty_before_the_book_was_seen() {
+    fn a_sample_ends_now_and_is_empty_before_the_book_was_loaded() {
         let mut track = StockHistory::default();
         track.push(Duration::from_secs(10), 5);
         track.push(Duration::from_secs(18), 3);
-        let window = Some(Duration::from_secs(20));
+        let range = Some(Duration::from_secs(20));
         assert_eq!(
-            track.sample(window, 4, Duration::from_secs(20)),
+            track.sample(range, 4, Duration::from_secs(20)),
             [None, Some(5), Some(5), Some(3)]
         );
-        assert_eq!(track.sample(window, 2, Duration::from_secs(10)), [None, Some(5)]);
+        assert_eq!(track.sample(range, 2, Duration::from_secs(10)), [None, Some(5)]);
     }
 
     #[test]

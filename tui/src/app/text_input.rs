@@ -4,19 +4,19 @@ use tui_input::{Input, InputRequest};
 
 use crate::input::{Key, KeyEvent};
 
-/// The longest text that is looked for, in characters.
-const TEXT_MAX: usize = 100;
+/// The longest line, in characters.
+const LINE_CHARS_MAX: usize = 100;
 
-/// What a key did to a line of text.
+/// What a key did to a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Typed {
+pub(super) enum Edit {
     Changed,
-    Moved,
-    Nothing,
+    CursorMoved,
+    None,
 }
 
-/// Lets a key work on a line of text.
-pub(super) fn type_into(input: &mut Input, key: KeyEvent) -> Typed {
+/// Edits a line by a key.
+pub(super) fn edit(input: &mut Input, key: KeyEvent) -> Edit {
     let request = match (key.key, key.ctrl) {
         (Key::Char('u'), true) => InputRequest::DeleteFromStart,
         (Key::Char('k'), true) => InputRequest::DeleteTillEnd,
@@ -24,10 +24,10 @@ pub(super) fn type_into(input: &mut Input, key: KeyEvent) -> Typed {
         (Key::Char('a'), true) | (Key::Home, _) => InputRequest::GoToStart,
         (Key::Char('e'), true) | (Key::End, _) => InputRequest::GoToEnd,
         (Key::Char(c), false) if !key.alt => {
-            if input.value().chars().count() >= TEXT_MAX
+            if input.value().chars().count() >= LINE_CHARS_MAX
                 || common::text::sanitize(c.encode_utf8(&mut [0; 4])) != c.to_string()
             {
-                return Typed::Nothing;
+                return Edit::None;
             }
             InputRequest::InsertChar(c)
         }
@@ -35,18 +35,18 @@ pub(super) fn type_into(input: &mut Input, key: KeyEvent) -> Typed {
         (Key::Delete, _) => InputRequest::DeleteNextChar,
         (Key::Left, _) => InputRequest::GoToPrevChar,
         (Key::Right, _) => InputRequest::GoToNextChar,
-        _ => return Typed::Nothing,
+        _ => return Edit::None,
     };
     match input.handle(request) {
-        Some(changed) if changed.value => Typed::Changed,
-        Some(_) => Typed::Moved,
-        None => Typed::Nothing,
+        Some(changed) if changed.value => Edit::Changed,
+        Some(_) => Edit::CursorMoved,
+        None => Edit::None,
     }
 }
 
-/// Puts a pasted text into a line, cleaned, up to its longest length.
-pub(super) fn paste_into(input: &mut Input, pasted: &str) {
-    let room = TEXT_MAX.saturating_sub(input.value().chars().count());
+/// Inserts a pasted text, sanitized and cut at the longest line.
+pub(super) fn paste(input: &mut Input, pasted: &str) {
+    let room = LINE_CHARS_MAX.saturating_sub(input.value().chars().count());
     for c in common::text::sanitize(pasted).chars().take(room) {
         input.handle(InputRequest::InsertChar(c));
     }

@@ -10,8 +10,9 @@ use futures::FutureExt as _;
 use tokio::sync::watch;
 
 use super::exit::{Error, Exit};
+use super::interactive;
+use super::interrupt::Interrupt;
 use super::output::{self, Output};
-use super::{Interrupt, interactive};
 use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, StoreConnection};
 use crate::format;

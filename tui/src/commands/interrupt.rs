@@ -2,25 +2,23 @@
 
 use std::io;
 
+#[cfg(unix)]
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 /// Listens for these signals. While it listens, none of them ends the process by itself.
 #[derive(Debug)]
-pub struct Interrupt {
+pub(super) struct Interrupt {
     #[cfg(unix)]
-    int: tokio::signal::unix::Signal,
+    int: Signal,
     #[cfg(unix)]
-    term: tokio::signal::unix::Signal,
+    term: Signal,
     #[cfg(unix)]
-    hangup: Option<tokio::signal::unix::Signal>,
+    hangup: Option<Signal>,
 }
 
+#[cfg(unix)]
 impl Interrupt {
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// The operating system's.
-    #[cfg(unix)]
-    pub fn listen() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             int: signal(SignalKind::interrupt())?,
             term: signal(SignalKind::terminate())?,
@@ -29,19 +27,13 @@ impl Interrupt {
     }
 
     /// Listens for SIGHUP, too. Only a program with a screen does: others may have been started with `nohup`.
-    ///
-    /// # Errors
-    /// The operating system's.
-    #[cfg(unix)]
-    pub fn listen_for_hangup(&mut self) -> io::Result<()> {
-        use tokio::signal::unix::{SignalKind, signal};
+    pub(super) fn listen_for_hangup(&mut self) -> io::Result<()> {
         self.hangup = Some(signal(SignalKind::hangup())?);
         Ok(())
     }
 
     /// Waits for the next signal. Cancel-safe.
-    #[cfg(unix)]
-    pub async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
@@ -54,28 +46,21 @@ impl Interrupt {
             _ = hangup => {}
         }
     }
+}
 
-    /// Starts to listen.
-    ///
-    /// # Errors
-    /// None on this system.
-    #[cfg(not(unix))]
-    pub fn listen() -> io::Result<Self> {
+#[cfg(not(unix))]
+impl Interrupt {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {})
     }
 
     /// Does nothing: this system has no SIGHUP.
-    ///
-    /// # Errors
-    /// None.
-    #[cfg(not(unix))]
-    pub fn listen_for_hangup(&mut self) -> io::Result<()> {
+    pub(super) fn listen_for_hangup(&mut self) -> io::Result<()> {
         Ok(())
     }
 
     /// Waits for the next Ctrl-C.
-    #[cfg(not(unix))]
-    pub async fn wait(&mut self) {
+    pub(super) async fn wait(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

@@ -17,7 +17,7 @@ mod watch;
 use std::io;
 
 pub use exit::{Error, Exit};
-pub use interrupt::Interrupt;
+use interrupt::Interrupt;
 use output::Output;
 
 use crate::cli::{Cli, Command};

@@ -6,10 +6,11 @@ use common::client::{Error as ClientError, Resolution, Response, ShopClient, sen
 use common::wire::{Book, OrderStatus, Receipt};
 use common::{Code, Deadline, OrderId, Problem, limits};
 
+use super::browse;
 use super::exit::{Error, Exit};
+use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::table::pairs;
-use super::{Interrupt, browse};
 use crate::cli::{BuyArgs, RestockArgs};
 
 /// The order id is generated before anything is sent, so that an interrupted or unknown order can be named.

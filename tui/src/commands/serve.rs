@@ -7,7 +7,7 @@ use backend::cli::{Cli, Command};
 use backend::daemon;
 use clap::Parser;
 
-use super::Exit;
+use super::exit::Exit;
 use super::output::print_error;
 
 /// Serves until a signal asks it to end.

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use common::text;
 use unicode_width::UnicodeWidthStr;
 
+use crate::format;
+
 /// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -45,16 +47,11 @@ impl Table {
     }
 
     fn line(&self, row: &[String], widths: &[usize]) -> String {
-        let cells: Vec<String> = row
-            .iter()
-            .zip(widths)
-            .zip(&self.aligns)
-            .map(|((cell, width), align)| {
-                let padding = " ".repeat(width.saturating_sub(cell.width()));
-                match align {
-                    Align::Left => format!("{cell}{padding}"),
-                    Align::Right => format!("{padding}{cell}"),
-                }
+        let cells = row.iter().zip(widths).zip(&self.aligns);
+        let cells: Vec<String> = cells
+            .map(|((cell, width), align)| match align {
+                Align::Left => format::align_left(cell, *width, ""),
+                Align::Right => format::align_right(cell, *width, ""),
             })
             .collect();
         cells.join("  ").trim_end().to_owned()

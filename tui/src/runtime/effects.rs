@@ -1,4 +1,4 @@
-//! Runs effects beside the screen. Every effect ends in an event, or in nothing to report.
+//! Runs effects beside the screen. Each one ends with an event, or silently.
 
 use std::mem::discriminant;
 use std::path::PathBuf;
@@ -17,120 +17,121 @@ use crate::journal::{Journal, PlacedOrder, Record};
 use crate::live;
 use crate::message::Event;
 
-/// Runs effects beside the screen.
+/// How long the exit waits for records that are being written.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Runs effects in tasks of their own.
 #[derive(Debug)]
-pub(super) struct Runner {
+pub(super) struct EffectRunner {
     shop: Option<ShopClient>,
-    /// What was asked of the shop before it was open.
-    waiting: Vec<Effect>,
-    follower: Option<AbortHandle>,
-    news: mpsc::Sender<Event>,
+    /// Requests that wait until the shop is open.
+    pending: Vec<Effect>,
+    events_task: Option<AbortHandle>,
+    events: mpsc::Sender<Event>,
     journal: Arc<OnceLock<Journal>>,
     data_folder: PathBuf,
     reconnect: Arc<Notify>,
-    pages: [Option<AbortHandle>; 2],
+    /// The page requests on their way, one for each kind of listing.
+    page_tasks: [Option<AbortHandle>; 2],
     records: TaskTracker,
 }
 
-impl Runner {
-    /// Of a shop that is not open yet; the answers go to `news`.
-    pub(super) fn new(news: mpsc::Sender<Event>, data_folder: PathBuf) -> Self {
+impl EffectRunner {
+    /// A runner whose shop is not open yet. It sends its answers to `events`.
+    pub(super) fn new(events: mpsc::Sender<Event>, data_folder: PathBuf) -> Self {
         Self {
             shop: None,
-            waiting: Vec::new(),
-            follower: None,
-            news,
+            pending: Vec::new(),
+            events_task: None,
+            events,
             journal: Arc::default(),
             data_folder,
             reconnect: Arc::default(),
-            pages: [None, None],
+            page_tasks: [None, None],
             records: TaskTracker::new(),
         }
     }
 
-    /// The shop is open: follows its events, and asks it what was to be asked meanwhile.
+    /// Starts the events task, and sends the requests that waited for the shop.
     pub(super) fn open(&mut self, shop: ShopClient) {
-        let events = live::forward_events(shop.clone(), self.news.clone(), Arc::clone(&self.reconnect));
-        self.follower = Some(tokio::spawn(events).abort_handle());
+        let task = live::forward_events(shop.clone(), self.events.clone(), Arc::clone(&self.reconnect));
+        self.events_task = Some(tokio::spawn(task).abort_handle());
         self.shop = Some(shop);
-        for effect in std::mem::take(&mut self.waiting) {
+        for effect in std::mem::take(&mut self.pending) {
             self.run(effect);
         }
     }
 
-    /// Begins one effect. Those of the terminal are not its business.
+    /// Starts an effect. The event loop runs those of the terminal itself.
     pub(super) fn run(&mut self, effect: Effect) {
         match effect {
             Effect::Exit(_) | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::AutopilotCommand(_) => {}
-            Effect::LoadJournal => self.remember(),
-            Effect::AppendJournal(line) => self.record(line),
+            Effect::LoadJournal => self.load_journal(),
+            Effect::AppendJournal(record) => self.append_journal(record),
             Effect::Reconnect => self.reconnect.notify_one(),
             effect => match self.shop.clone() {
-                Some(shop) => self.ask_shop(&shop, effect),
-                None => self.wait(effect),
+                Some(shop) => self.send_request(&shop, effect),
+                None => self.defer(effect),
             },
         }
     }
 
-    /// Of each kind only the newest question counts.
-    fn wait(&mut self, effect: Effect) {
-        self.waiting
+    /// Keeps the newest request of each kind.
+    fn defer(&mut self, effect: Effect) {
+        self.pending
             .retain(|older| discriminant(older) != discriminant(&effect));
-        self.waiting.push(effect);
+        self.pending.push(effect);
     }
 
-    fn ask_shop(&mut self, shop: &ShopClient, effect: Effect) {
+    fn send_request(&mut self, shop: &ShopClient, effect: Effect) {
         match effect {
-            Effect::LoadTopics => self.ask(
+            Effect::LoadTopics => self.request(
                 shop,
-                |shop| async move { Event::TopicsLoaded(read(shop.topics().await)) },
+                |shop| async move { Event::TopicsLoaded(parse(shop.topics().await)) },
             ),
             Effect::LoadPage {
                 generation,
-                listing,
+                kind,
                 query,
                 after,
-            } => self.load_page(shop, generation, listing, query, after),
-            Effect::LoadBook(item) => self.ask(shop, move |shop| async move {
-                let result = read(shop.lookup(item).await);
+            } => self.load_page(shop, generation, kind, query, after),
+            Effect::LoadBook(item) => self.request(shop, move |shop| async move {
+                let result = parse(shop.lookup(item).await);
                 Event::BookLoaded { item, result }
             }),
             Effect::Buy { placed, resend } => self.buy(shop, placed, resend),
-            Effect::FindOrder(order) => self.ask(shop, move |shop| async move {
-                let result = read(shop.find_order(order).await);
+            Effect::FindOrder(order) => self.request(shop, move |shop| async move {
+                let result = parse(shop.find_order(order).await);
                 Event::OrderLoaded { order, result }
             }),
             Effect::LoadServices => {
-                self.ask(
+                self.request(
                     shop,
-                    |shop| async move { Event::HealthLoaded(read(shop.ready().await)) },
+                    |shop| async move { Event::HealthLoaded(parse(shop.ready().await)) },
                 );
-                self.ask(shop, |shop| async move {
-                    Event::MetricsLoaded(shop.metrics().await.and_then(|answer| text(&answer)))
-                });
             }
             _ => {}
         }
     }
 
-    /// Follows no events any more, and waits for what is being written down, but not for ever.
-    pub(super) async fn finish(&self) {
-        if let Some(follower) = &self.follower {
-            follower.abort();
+    /// Stops the events task, and waits up to [`SHUTDOWN_TIMEOUT`] for records that are being written.
+    pub(super) async fn shut_down(&self) {
+        if let Some(task) = &self.events_task {
+            task.abort();
         }
         self.records.close();
-        let _ = tokio::time::timeout(Duration::from_secs(1), self.records.wait()).await;
+        let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.records.wait()).await;
     }
 
-    fn ask<F>(&self, shop: &ShopClient, question: impl FnOnce(ShopClient) -> F)
+    fn request<F>(&self, shop: &ShopClient, request: impl FnOnce(ShopClient) -> F)
     where
         F: Future<Output = Event> + Send + 'static,
     {
-        let asking = question(shop.clone());
-        let news = self.news.clone();
+        let answer = request(shop.clone());
+        let events = self.events.clone();
         tokio::spawn(async move {
-            // Nobody listens any more only when the shop is being left.
-            let _ = news.send(asking.await).await;
+            // Sending fails only after the event loop has ended.
+            let _ = events.send(answer.await).await;
         });
     }
 
@@ -138,88 +139,80 @@ impl Runner {
         &mut self,
         shop: &ShopClient,
         generation: u64,
-        listing: ListingKind,
+        kind: ListingKind,
         query: Query,
         after: Option<String>,
     ) {
-        let (shop, news) = (shop.clone(), self.news.clone());
+        let (shop, events) = (shop.clone(), self.events.clone());
         let task = tokio::spawn(async move {
             let limit = limits::PAGE_BOOKS_MAX;
-            let answer = match &query {
+            let response = match &query {
                 Query::Topic(topic) => shop.search_topic(topic, after.as_deref(), limit).await,
                 Query::Words(words) => shop.search_words(words, after.as_deref(), limit).await,
             };
-            let result = answer.and_then(|answer| Ok((answer.parse()?, answer.seq)));
-            let _ = news.send(Event::PageLoaded { generation, result }).await;
+            let result = response.and_then(|response| Ok((response.parse()?, response.seq)));
+            let _ = events.send(Event::PageLoaded { generation, result }).await;
         });
-        let place = match listing {
-            ListingKind::Topic => &mut self.pages[0],
-            ListingKind::Search => &mut self.pages[1],
+        let running = match kind {
+            ListingKind::Topic => &mut self.page_tasks[0],
+            ListingKind::Search => &mut self.page_tasks[1],
         };
-        if let Some(older) = place.replace(task.abort_handle()) {
+        if let Some(older) = running.replace(task.abort_handle()) {
             older.abort();
         }
     }
 
-    fn remember(&self) {
-        let (folder, news, place) = (self.data_folder.clone(), self.news.clone(), Arc::clone(&self.journal));
+    fn load_journal(&self) {
+        let (folder, events, journal) = (self.data_folder.clone(), self.events.clone(), Arc::clone(&self.journal));
         tokio::spawn(async move {
             let opened = tokio::task::spawn_blocking(move || Journal::open(&folder)).await;
-            let outcome = match opened {
-                Ok(Ok((journal, contents))) => {
-                    // It is opened once; a second one would only read the same lines again.
-                    let _ = place.set(journal);
+            let result = match opened {
+                Ok(Ok((opened, contents))) => {
+                    // A second journal of the same file is not needed.
+                    let _ = journal.set(opened);
                     Ok(contents)
                 }
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
-            let _ = news.send(Event::JournalLoaded(outcome)).await;
+            let _ = events.send(Event::JournalLoaded(result)).await;
         });
     }
 
     fn buy(&self, shop: &ShopClient, placed: PlacedOrder, resend: bool) {
-        let (shop, news, journal) = (shop.clone(), self.news.clone(), Arc::clone(&self.journal));
+        let (shop, events, journal) = (shop.clone(), self.events.clone(), Arc::clone(&self.journal));
         tokio::spawn(async move {
             let order = placed.order;
             let (item, quantity, deadline) = (placed.item, placed.quantity, placed.deadline);
-            if !resend && let Err(why) = append(journal, Record::Placed(placed)).await {
-                let _ = news.send(Event::BuyNotRecorded { order, reason: why }).await;
+            if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
+                let _ = events.send(Event::BuyNotRecorded { order, reason }).await;
                 return;
             }
-            let result = read(shop.buy(item, quantity, Some(order), deadline).await);
-            let _ = news.send(Event::BuyCompleted { order, result }).await;
+            let result = parse(shop.buy(item, quantity, Some(order), deadline).await);
+            let _ = events.send(Event::BuyCompleted { order, result }).await;
         });
     }
 
-    fn record(&self, line: Record) {
-        let (news, journal) = (self.news.clone(), Arc::clone(&self.journal));
+    fn append_journal(&self, record: Record) {
+        let (events, journal) = (self.events.clone(), Arc::clone(&self.journal));
         self.records.spawn(async move {
-            if let Err(why) = append(journal, line).await {
-                // No harm is done: the next start asks for the order again.
-                let _ = news
-                    .send(Event::Notice(format!("The receipt could not be kept: {why}")))
-                    .await;
+            if let Err(error) = append(journal, record).await {
+                // Nothing is lost: the next start looks the order up again.
+                let notice = format!("The receipt could not be saved: {error}");
+                let _ = events.send(Event::Notice(notice)).await;
             }
         });
     }
 }
 
-async fn append(journal: Arc<OnceLock<Journal>>, line: Record) -> Result<(), String> {
+async fn append(journal: Arc<OnceLock<Journal>>, record: Record) -> Result<(), String> {
     let written = tokio::task::spawn_blocking(move || match journal.get() {
-        Some(journal) => journal.append(&line).map_err(|error| error.to_string()),
+        Some(journal) => journal.append(&record).map_err(|error| error.to_string()),
         None => Err("the list of your orders is not open".to_owned()),
     });
     written.await.map_err(|error| error.to_string())?
 }
 
-fn read<T: DeserializeOwned>(answer: Result<Response, Error>) -> Result<T, Error> {
-    answer?.parse()
-}
-
-fn text(answer: &Response) -> Result<String, Error> {
-    if answer.is_success() {
-        return Ok(String::from_utf8_lossy(&answer.body).into_owned());
-    }
-    answer.parse::<serde_json::Value>().map(|value| value.to_string())
+fn parse<T: DeserializeOwned>(response: Result<Response, Error>) -> Result<T, Error> {
+    response?.parse()
 }

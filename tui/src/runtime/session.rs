@@ -1,4 +1,4 @@
-//! One visit: the loop itself.
+//! The event loop of one session.
 
 use std::io;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use futures::future::{BoxFuture, pending};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::effects::Runner;
+use super::effects::EffectRunner;
 use super::{Error, ExitReason, Opened, Opening};
 use crate::app::{App, Screen, update};
 use crate::effect::Effect;
@@ -19,94 +19,94 @@ use crate::terminal::{Signal, Signals, TerminalBackend, panicked};
 use crate::theme::Appearance;
 use crate::ui::{self, ScreenView};
 
-/// The shortest time between two frames.
-const FRAME: Duration = Duration::from_millis(33);
-/// How often the autopilot's screen is asked whether it changed: charts move ten times a second.
-const PANE_POLL: Duration = Duration::from_millis(100);
+/// The shortest time between two frames: 30 frames per second.
+const FRAME_INTERVAL: Duration = Duration::from_millis(33);
+/// How often the autopilot's view is checked for changes, which is how often its charts move.
+const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The shortest time between two ticks, whatever the state asks for.
-const TICK_MIN: Duration = Duration::from_millis(10);
-/// How many messages are taken in before a frame, so that a flood cannot keep the screen still.
+const TICK_INTERVAL_MIN: Duration = Duration::from_millis(10);
+/// The most events handled before a frame, so that a flood of them cannot stop the drawing.
 const BATCH_MAX: usize = 8_192;
 
-/// A shop that is open.
+/// The event loop, with everything it owns.
 pub(super) struct Session<S> {
     terminal: S,
     app: App,
-    look: Appearance,
-    pane: Option<Box<dyn ScreenView + Send>>,
-    runner: Runner,
-    /// Says when the shop's own store closed for good.
+    appearance: Appearance,
+    autopilot_view: Option<Box<dyn ScreenView + Send>>,
+    runner: EffectRunner,
+    /// Changes when the local store is closed for good.
     store_closed: Option<watch::Receiver<Option<String>>>,
-    began: Instant,
+    started: Instant,
     next_frame: Instant,
-    /// When the autopilot's screen is asked next whether it changed.
-    next_pane_poll: Instant,
+    /// When the autopilot's view is checked next for changes.
+    next_view_poll: Instant,
     last_tick: Instant,
     exit: Option<ExitReason>,
     suspending: bool,
 }
 
 impl<S: TerminalBackend> Session<S> {
-    pub(super) fn new(terminal: S, app: App, look: Appearance, runner: Runner) -> Self {
+    pub(super) fn new(terminal: S, app: App, appearance: Appearance, runner: EffectRunner) -> Self {
         let now = Instant::now();
         Self {
             terminal,
             app,
-            look,
-            pane: None,
+            appearance,
+            autopilot_view: None,
             runner,
             store_closed: None,
-            began: now,
+            started: now,
             next_frame: now,
-            next_pane_poll: now,
+            next_view_poll: now,
             last_tick: now,
             exit: None,
             suspending: false,
         }
     }
 
-    /// The shop is open.
+    /// Takes over the opened shop.
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
-        self.take_in(Event::ShopOpened {
+        self.handle(Event::ShopOpened {
             autopilot: opened.has_autopilot(),
             url: opened.shop.url().to_owned(),
             store_name: opened.store_name,
         })?;
         for notice in opened.notices {
-            self.take_in(Event::Notice(notice))?;
+            self.handle(Event::Notice(notice))?;
         }
-        self.pane = opened.autopilot;
+        self.autopilot_view = opened.autopilot;
         self.store_closed = opened.store_closed;
         self.runner.open(opened.shop);
-        let ended = self
+        let closed = self
             .store_closed
             .as_mut()
-            .and_then(|ended| ended.borrow_and_update().clone());
-        ended.map_or(Ok(()), |why| self.take_in(Event::StoreClosed(why)))
+            .and_then(|closed| closed.borrow_and_update().clone());
+        closed.map_or(Ok(()), |reason| self.handle(Event::StoreClosed(reason)))
     }
 
-    /// Gives the terminal back, then waits for event is being written down.
+    /// Restores the terminal, then waits for records that are being written.
     pub(super) async fn close(self) {
         drop(self.terminal);
-        self.runner.finish().await;
+        self.runner.shut_down().await;
     }
 
-    /// Shows the first frame and lives until it is left.
-    pub(super) async fn live_on(
+    /// Draws the first frame and runs until the exit.
+    pub(super) async fn run(
         &mut self,
         mut input: mpsc::Receiver<io::Result<InputEvent>>,
-        mut inbox: mpsc::Receiver<Event>,
+        mut events: mpsc::Receiver<Event>,
         mut opening: Opening,
         mut signals: Signals,
-        mut leave: BoxFuture<'static, ()>,
+        mut exit_when: BoxFuture<'static, ()>,
     ) -> Result<ExitReason, Error> {
-        // The first frame waits for nobody.
-        self.measure()?;
+        // The first frame waits for no answer.
+        self.update_size()?;
         self.draw()?;
-        self.take_in(Event::Started)?;
+        self.handle(Event::Started)?;
         loop {
-            if let Some(left) = self.exit {
-                return Ok(left);
+            if let Some(reason) = self.exit {
+                return Ok(reason);
             }
             if self.suspending {
                 self.suspend().await?;
@@ -117,34 +117,33 @@ impl<S: TerminalBackend> Session<S> {
             let wake = self.next_wake();
             tokio::select! {
                 event = input.recv() => match event {
-                    Some(event) => self.take_in(Event::Input(event?))?,
-                    // Nobody is there any more.
+                    Some(event) => self.handle(Event::Input(event?))?,
                     None => return Ok(ExitReason::HungUp),
                 },
-                Some(event) = inbox.recv() => self.take_in(event)?,
-                () = tokio::time::sleep_until(wake) => self.woke()?,
+                Some(event) = events.recv() => self.handle(event)?,
+                () = tokio::time::sleep_until(wake) => self.on_wake()?,
                 signal = signals.next() => match signal {
-                    Signal::Leave => return Ok(ExitReason::Interrupted),
+                    Signal::Exit => return Ok(ExitReason::Interrupted),
                     Signal::HungUp => return Ok(ExitReason::HungUp),
-                    Signal::Continued => self.come_back()?,
+                    Signal::Continued => self.resume()?,
                 },
                 opened = &mut opening => {
                     opening = pending().boxed();
                     self.open(opened?)?;
                 }
-                why = closing(&mut self.store_closed) => self.take_in(Event::StoreClosed(why))?,
-                () = &mut leave => return Ok(ExitReason::Completed),
+                reason = store_closed(&mut self.store_closed) => self.handle(Event::StoreClosed(reason))?,
+                () = &mut exit_when => return Ok(ExitReason::Completed),
                 () = panicked() => return Err(Error::Panicked),
             }
             for _ in 0..BATCH_MAX {
-                let Ok(event) = inbox.try_recv() else { break };
-                self.take_in(event)?;
+                let Ok(event) = events.try_recv() else { break };
+                self.handle(event)?;
             }
             for _ in 0..BATCH_MAX {
                 let Ok(event) = input.try_recv() else {
                     break;
                 };
-                self.take_in(Event::Input(event?))?;
+                self.handle(Event::Input(event?))?;
                 if self.exit.is_some() || self.suspending {
                     break;
                 }
@@ -154,16 +153,16 @@ impl<S: TerminalBackend> Session<S> {
 
     fn now(&self) -> Now {
         Now {
-            elapsed: self.began.elapsed(),
+            elapsed: self.started.elapsed(),
             wall: Timestamp::now(),
         }
     }
 
-    /// Lets something happen.
-    fn take_in(&mut self, event: Event) -> Result<(), Error> {
+    /// Applies an event and carries out its effects.
+    fn handle(&mut self, event: Event) -> Result<(), Error> {
         self.app.orders.spare_id.get_or_insert_with(OrderId::generate);
         let now = self.now();
-        let mut flew = false;
+        let mut changes_autopilot = false;
         for effect in update(&mut self.app, Message { now, event }) {
             match effect {
                 Effect::Exit(reason) => self.exit = Some(reason),
@@ -171,73 +170,77 @@ impl<S: TerminalBackend> Session<S> {
                 Effect::Redraw => self.terminal.clear()?,
                 Effect::Copy(text) => self.terminal.copy(&text)?,
                 Effect::AutopilotCommand(command) => {
-                    if let Some(pane) = &mut self.pane {
-                        pane.run(command);
+                    if let Some(view) = &mut self.autopilot_view {
+                        view.run(command);
                     }
-                    flew = true;
+                    changes_autopilot = true;
                 }
                 effect => self.runner.run(effect),
             }
         }
-        if flew { self.look_at_pane() } else { Ok(()) }
+        if changes_autopilot {
+            self.update_run_status()
+        } else {
+            Ok(())
+        }
     }
 
-    /// Takes in event the autopilot does now.
-    fn look_at_pane(&mut self) -> Result<(), Error> {
-        match self.pane.as_ref().map(|pane| pane.status()) {
-            Some(flight) if flight != self.app.autopilot.status => self.take_in(Event::AutopilotChanged(flight)),
+    /// Reports a changed state of the run to the app.
+    fn update_run_status(&mut self) -> Result<(), Error> {
+        match self.autopilot_view.as_ref().map(|view| view.status()) {
+            Some(status) if status != self.app.autopilot.status => self.handle(Event::AutopilotChanged(status)),
             _ => Ok(()),
         }
     }
 
     /// Draws a frame.
     fn draw(&mut self) -> Result<(), Error> {
-        self.measure()?;
+        self.update_size()?;
         let now = Instant::now();
-        self.next_frame = now + FRAME;
-        // A frame tells of the moment it is drawn in, not of the last message.
+        self.next_frame = now + FRAME_INTERVAL;
+        // A frame shows the time at which it is drawn, not that of the last event.
         self.app.now = self.now();
         self.app.dirty = false;
-        let (app, look) = (&self.app, &self.look);
-        let pane = self.pane.as_deref_mut();
-        let mut view = None;
+        let (app, appearance) = (&self.app, &self.appearance);
+        let view = self.autopilot_view.as_deref_mut();
+        let mut layout = None;
         self.terminal
-            .draw(|frame| view = Some(ui::draw(frame, app, look, pane)))?;
-        match view {
-            Some(view) => self.take_in(Event::FrameDrawn(view)),
+            .draw(|frame| layout = Some(ui::draw(frame, app, appearance, view)))?;
+        match layout {
+            Some(layout) => self.handle(Event::FrameDrawn(layout)),
             None => Ok(()),
         }
     }
 
     fn next_wake(&self) -> Instant {
-        // An hour, for want of "never".
+        // One hour stands for "never".
         let mut wake = Instant::now() + Duration::from_secs(3_600);
-        if let Some(at) = self.app.wake_at() {
-            wake = wake.min((self.began + at).max(self.last_tick + TICK_MIN));
+        if let Some(at) = self.app.next_wake() {
+            wake = wake.min((self.started + at).max(self.last_tick + TICK_INTERVAL_MIN));
         }
         if self.app.dirty {
             wake = wake.min(self.next_frame);
         }
-        if self.shows_pane() {
-            wake = wake.min(self.next_pane_poll);
+        if self.shows_autopilot() {
+            wake = wake.min(self.next_view_poll);
         }
         wake
     }
 
-    fn shows_pane(&self) -> bool {
-        self.app.screen == Screen::Autopilot && self.pane.is_some()
+    fn shows_autopilot(&self) -> bool {
+        self.app.screen == Screen::Autopilot && self.autopilot_view.is_some()
     }
 
-    fn woke(&mut self) -> Result<(), Error> {
-        if self.shows_pane() && Instant::now() >= self.next_pane_poll {
-            self.next_pane_poll = Instant::now() + PANE_POLL;
-            self.look_at_pane()?;
-            self.app.dirty |= self.pane.as_mut().is_some_and(|pane| pane.has_changed());
+    fn on_wake(&mut self) -> Result<(), Error> {
+        if self.shows_autopilot() && Instant::now() >= self.next_view_poll {
+            self.next_view_poll = Instant::now() + VIEW_POLL_INTERVAL;
+            self.update_run_status()?;
+            self.app.dirty |= self.autopilot_view.as_mut().is_some_and(|view| view.has_changed());
         }
-        let due = self.app.wake_at().is_some_and(|at| at <= self.began.elapsed());
+        let due = self.app.next_wake().is_some_and(|at| at <= self.started.elapsed());
         if due {
             self.last_tick = Instant::now();
-            self.take_in(Event::Tick)?;
+            self.handle(Event::Tick)?;
         }
         Ok(())
     }
@@ -246,37 +249,37 @@ impl<S: TerminalBackend> Session<S> {
         self.suspending = false;
         self.terminal.suspend().await?;
         self.app.dirty = true;
-        self.measure()
+        self.update_size()
     }
 
-    fn come_back(&mut self) -> Result<(), Error> {
+    fn resume(&mut self) -> Result<(), Error> {
         self.terminal.reacquire()?;
         self.app.dirty = true;
-        self.measure()
+        self.update_size()
     }
 
-    /// Takes in the terminal's size.
-    fn measure(&mut self) -> Result<(), Error> {
+    /// Reports a changed size of the terminal to the app.
+    fn update_size(&mut self) -> Result<(), Error> {
         let (columns, rows) = self.terminal.size()?;
         if (columns, rows) == self.app.size {
             return Ok(());
         }
-        self.take_in(Event::Input(InputEvent::Resized { columns, rows }))
+        self.handle(Event::Input(InputEvent::Resized { columns, rows }))
     }
 }
 
-/// Waits until the shop's own store closed for good.
-async fn closing(ended: &mut Option<watch::Receiver<Option<String>>>) -> String {
+/// Waits until the local store is closed for good; returns the reason.
+async fn store_closed(closed: &mut Option<watch::Receiver<Option<String>>>) -> String {
     loop {
-        let Some(receiver) = ended else {
+        let Some(receiver) = closed else {
             return pending().await;
         };
         if receiver.changed().await.is_err() {
-            *ended = None;
+            *closed = None;
             continue;
         }
-        if let Some(why) = receiver.borrow_and_update().clone() {
-            return why;
+        if let Some(reason) = receiver.borrow_and_update().clone() {
+            return reason;
         }
     }
 }

@@ -1,47 +1,47 @@
-//! The signs on the screen, for terminals with Unicode and for those without.
+//! The glyphs of the screen, for terminals with and without Unicode.
 
 use ratatui::symbols::border;
 
-/// The signs by what they say, each one cell wide unless it says otherwise.
+/// The glyphs by meaning; each is one cell wide.
 #[derive(Debug, Clone, Copy)]
 pub struct Glyphs {
-    /// Before the selected row.
+    /// Marks the selected row.
     pub marker: &'static str,
     /// The connection is live.
     pub live: &'static str,
-    /// The connection is being made.
+    /// The connection is being opened.
     pub reconnecting: &'static str,
     /// There is no connection.
     pub offline: &'static str,
-    /// The screen is held still.
+    /// The screen is frozen.
     pub frozen: &'static str,
-    /// After a text that was cut.
+    /// Ends a truncated text.
     pub ellipsis: &'static str,
-    /// Between the names of a path.
-    pub path: &'static str,
-    /// Between two things on one line.
+    /// Separates breadcrumbs.
+    pub breadcrumb: &'static str,
+    /// Separates two texts on a line.
     pub dot: &'static str,
-    /// Between a number and the number it is multiplied by.
+    /// Multiplication.
     pub times: &'static str,
-    /// A stock rose; sorted upwards.
+    /// A rising stock; ascending order.
     pub up: &'static str,
-    /// A stock fell; sorted downwards.
+    /// A falling stock; descending order.
     pub down: &'static str,
     /// Done.
     pub done: &'static str,
     /// Refused.
     pub refused: &'static str,
-    /// Not known yet.
+    /// An outcome that is still unknown.
     pub unknown: &'static str,
     /// The full part of a gauge.
     pub full: &'static str,
     /// The empty part of a gauge.
     pub empty: &'static str,
-    /// Where something will stand.
+    /// Fills the place of data that is loading.
     pub skeleton: &'static str,
-    /// From nothing to full, for charts.
+    /// Bars of charts, from empty to full in eighths.
     pub bars: [&'static str; 9],
-    /// Turns while something is on its way.
+    /// The frames of the spinner.
     pub spinner: &'static [&'static str],
     /// Frames.
     pub border: border::Set<'static>,
@@ -56,7 +56,7 @@ pub(super) const UNICODE: Glyphs = Glyphs {
     offline: "○",
     frozen: "‖",
     ellipsis: "…",
-    path: "›",
+    breadcrumb: "›",
     dot: "·",
     times: "×",
     up: "▲",
@@ -80,7 +80,7 @@ pub(super) const ASCII: Glyphs = Glyphs {
     offline: "o",
     frozen: "=",
     ellipsis: "~",
-    path: ">",
+    breadcrumb: ">",
     dot: "-",
     times: "x",
     up: "^",

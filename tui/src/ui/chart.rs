@@ -1,29 +1,29 @@
-//! A book's stock over time, with the present at the right edge and the numbers beside it.
+//! The stock of a book over time; the right edge is now.
 
 use autopilot::axis;
 use common::ItemNumber;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, skip_rows};
 use crate::format;
 
-/// What a chart shows and how far back.
-pub(super) fn title(canvas: &Canvas<'_>, what: &str) -> Line<'static> {
-    let window = match canvas.app.shop.chart_range() {
-        Some(window) => format!(", last {}", format::duration(window)),
+/// The chart's name and range.
+pub(super) fn title(canvas: &Canvas<'_>, name: &str) -> Line<'static> {
+    let range = match canvas.app.shop.chart_range() {
+        Some(range) => format!(", last {}", format::duration(range)),
         None => ", since first seen".to_owned(),
     };
-    Line::from(vec![Span::styled(format!("{what}{window}"), canvas.palette().dim)])
+    Line::styled(format!("{name}{range}"), canvas.palette().dim)
 }
 
-/// Draws bars over an axis row.
+/// Draws bars, their scale on the left, the current number on the right, and an axis row below.
 pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let Some(track) = app.books.history(item) else { return };
+    let Some(history) = app.books.history(item) else { return };
     let now_stock = app.books.get(item).map_or(0, |book| book.stock.get());
-    let all = track.points.iter().map(|(_, stock)| *stock);
+    let all = history.points.iter().map(|(_, stock)| *stock);
     let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
     let (bottom, top) = bounds(low, high);
     let labels = [top, bottom].map(|number| format::thousands(u64::from(number)));
@@ -35,25 +35,27 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     if bars == 0 || rows == 0 {
         return;
     }
-    let values = track.sample(app.shop.chart_range(), bars, app.now.elapsed);
+    let values = history.sample(app.shop.chart_range(), bars, app.now.elapsed);
     let cut = canvas.glyphs().ellipsis;
+    // A bar's height in eighths of a row.
     let level_of = |stock: u32| {
         let levels = u64::from(rows) * 8;
-        let share = u64::from(stock.saturating_sub(bottom)) * levels / u64::from(top - bottom).max(1);
-        // What is not nothing shows at least a trace.
-        share.max(u64::from(stock > 0))
+        let level = u64::from(stock.saturating_sub(bottom)) * levels / u64::from(top - bottom).max(1);
+        // A stock above 0 shows at least one eighth.
+        level.max(u64::from(stock > 0))
     };
-    for row in 0..rows {
+    let now_row = (level_of(now_stock).saturating_sub(1) / 8).min(u64::from(rows - 1));
+    for (row, row_area) in (0..rows).zip(area.rows()) {
         let label = match row {
             0 => labels[0].as_str(),
             row if row + 1 == rows => labels[1].as_str(),
             _ => "",
         };
-        let floor = u64::from(rows - 1 - row) * 8;
+        let rows_below = u64::from(rows - 1 - row);
         let text: String = values
             .iter()
             .map(|stock| {
-                let filled = stock.map_or(0, level_of).saturating_sub(floor).min(8);
+                let filled = stock.map_or(0, level_of).saturating_sub(rows_below * 8).min(8);
                 usize::try_from(filled)
                     .ok()
                     .and_then(|filled| canvas.glyphs().bars.get(filled))
@@ -61,43 +63,27 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
                     .unwrap_or(" ")
             })
             .collect();
-        let now_level = level_of(now_stock).saturating_sub(1) / 8;
-        let here = now_level.min(u64::from(rows - 1)) == u64::from(rows - 1 - row);
+        let now_label = if now_row == rows_below { now_label.as_str() } else { "" };
         let line = Line::from(vec![
             Span::styled(format::align_right(label, left, cut), palette.dim),
             Span::raw(" "),
             Span::styled(text, palette.chart),
             Span::raw(" "),
-            Span::styled(if here { now_label.clone() } else { String::new() }, palette.strong),
+            Span::styled(now_label, palette.strong),
         ]);
-        canvas.line(
-            Rect {
-                y: area.y + row,
-                height: 1,
-                ..area
-            },
-            &line,
-        );
+        canvas.line(row_area, &line);
     }
-    let window = match app.shop.chart_range() {
-        Some(window) => format!("-{}", format::duration(window)),
+    let start = match app.shop.chart_range() {
+        Some(range) => format!("-{}", format::duration(range)),
         None => "start".to_owned(),
     };
-    let axis = format!("{} {window}", " ".repeat(left));
+    let axis = format!("{} {start}", " ".repeat(left));
     let gap = (left + 1 + bars).saturating_sub(format::width(&axis) + 3);
     let axis = format!("{axis}{}now", " ".repeat(gap));
-    canvas.text(
-        Rect {
-            y: area.y + rows,
-            height: 1,
-            ..area
-        },
-        &axis,
-        palette.dim,
-    );
+    canvas.text(skip_rows(area, rows), &axis, palette.dim);
 }
 
-/// Round numbers around a range, in steps of 1, 2 or 5 times a power of ten.
+/// Bounds of the axis: multiples of a step of 1, 2 or 5 times a power of ten.
 fn bounds(low: u32, high: u32) -> (u32, u32) {
     let range = high.saturating_sub(low).max(1);
     let step = step(range);
@@ -126,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_axis_goes_in_steps_of_one_two_and_five() {
+    fn the_axis_has_steps_of_one_two_or_five() {
         assert_eq!([1, 4, 5, 9, 20, 21, 400].map(step), [1, 1, 2, 5, 5, 10, 100]);
         assert_eq!(bounds(496, 500), (495, 500));
         assert_eq!(bounds(0, 500), (0, 600));

@@ -1,49 +1,32 @@
-//! The rows around the body: where one is, how the shop is connected, what happened, which keys work.
+//! The rows around the body: tabs, connection, breadcrumbs, counts, the status row and the key hints.
 
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, first_row, padded, skip_columns, skip_rows};
 use crate::app::{
     App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, SPINNER_AFTER, Screen, Severity, StreamState, Target,
 };
 use crate::format;
 
-/// Two rows: the screens and the connection; the path and the counts.
+/// Draws two rows: tabs and connection, then breadcrumbs and counts.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let first = Rect { height: 1, ..area };
-    let second = Rect {
-        y: area.y + 1,
-        height: 1,
-        ..area
-    };
-    let inside = Rect {
-        width: first.width.saturating_sub(1),
-        ..first
-    };
+    let row = shortened(first_row(area), 1);
     let chip = chip(canvas);
-    let taken = canvas.line_right(inside, &chip);
-    tabs(
-        canvas,
-        Rect {
-            width: inside.width.saturating_sub(taken + 1),
-            ..inside
-        },
-    );
-    let inside = Rect {
-        x: second.x + 1,
-        width: second.width.saturating_sub(2),
-        ..second
-    };
-    let counts = Line::from(Span::styled(counts(canvas.app), canvas.palette().dim));
-    let taken = canvas.line_right(inside, &counts);
-    path(
-        canvas,
-        Rect {
-            width: inside.width.saturating_sub(taken + 2),
-            ..inside
-        },
-    );
+    let taken = canvas.line_right(row, &chip);
+    tabs(canvas, shortened(row, taken + 1));
+    let row = padded(first_row(skip_rows(area, 1)));
+    let counts = Line::styled(counts(canvas.app), canvas.palette().dim);
+    let taken = canvas.line_right(row, &counts);
+    breadcrumbs(canvas, shortened(row, taken + 2));
+}
+
+/// The area without its last columns.
+fn shortened(area: Rect, columns: u16) -> Rect {
+    Rect {
+        width: area.width.saturating_sub(columns),
+        ..area
+    }
 }
 
 fn chip(canvas: &Canvas<'_>) -> Line<'static> {
@@ -68,9 +51,8 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     let mut x = area.x;
     let wide = canvas.app.breakpoint() != Breakpoint::OnePane;
     if wide {
-        x += 1;
-        canvas.text(Rect { x, width: 10, ..area }, "bookstore", palette.strong);
-        x += 11;
+        canvas.text(skip_columns(area, 1), "bookstore", palette.strong);
+        x += 12;
     }
     for (number, screen) in (1..).zip(Screen::ALL) {
         let active = screen == canvas.app.screen;
@@ -99,69 +81,52 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         if x + width + 2 > area.right() {
             break;
         }
-        let marker = Line::from(canvas.marker(active, true));
-        canvas.line(Rect { x, width: 1, ..area }, &marker);
-        canvas.text(
-            Rect {
-                x: x + 1,
-                width,
-                ..area
-            },
-            &name,
-            style,
-        );
-        canvas.place(
-            Rect {
-                x,
-                width: width + 1,
-                ..area
-            },
-            Target::Tab(screen),
-        );
+        let tab = Rect {
+            x,
+            width: width + 1,
+            ..area
+        };
+        let marker = canvas.marker(active, true);
+        canvas.line(tab, &Line::from(vec![marker, Span::styled(name, style)]));
+        canvas.add_target(tab, Target::Tab(screen));
         x += width + 3;
     }
 }
 
-fn path(canvas: &mut Canvas<'_>, area: Rect) {
+fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let app = canvas.app;
     let mut names = vec![app.connection.store_name.clone()];
-    match app.screen {
-        Screen::Shop => {
-            if let Some(find) = app.shop.search.as_ref().filter(|find| !find.text().is_empty()) {
-                names.push(format!("/{}", find.text()));
-            } else if let Some(topic) = app
-                .shop
-                .topics
-                .value
-                .as_ref()
-                .and_then(|topics| topics.get(app.shop.topic))
-            {
-                names.push(topic.display_name.clone());
-            }
-            if app.shop.focus == Focus::Detail
-                && let Some(book) = app.shop.selected().and_then(|item| app.books.get(item))
-            {
-                names.push(book.title.clone());
-            }
+    if app.screen == Screen::Shop {
+        let search = app.shop.search.as_ref().filter(|search| !search.text().is_empty());
+        match (search, app.shop.selected_topic()) {
+            (Some(search), _) => names.push(format!("/{}", search.text())),
+            (None, Some(topic)) => names.push(topic.display_name.clone()),
+            (None, None) => {}
         }
-        screen => names.push(screen.name().to_owned()),
+        if app.shop.focus == Focus::Detail
+            && let Some(book) = app.shop.selected().and_then(|item| app.books.get(item))
+        {
+            names.push(book.title.clone());
+        }
+    } else {
+        names.push(app.screen.name().to_owned());
     }
     let cut = canvas.glyphs().ellipsis;
-    let between = format!(" {} ", canvas.glyphs().path);
+    let separator = format!(" {} ", canvas.glyphs().breadcrumb);
     let last = names.len() - 1;
-    let mut room = usize::from(area.width).saturating_sub(last * format::width(&between));
-    // The last name matters most; the ones before share what it leaves, two fifths of the row at least.
+    let mut room = usize::from(area.width).saturating_sub(last * format::width(&separator));
+    // The last name matters most, but the others share at least two fifths of the row.
     let mut wanted = names.last().map_or(0, |name| format::width(name)).min(room * 3 / 5);
     let mut spans = Vec::new();
-    for (place, name) in names.iter().enumerate() {
-        if place > 0 {
-            spans.push(Span::styled(between.clone(), palette.dim));
+    for (index, name) in names.iter().enumerate() {
+        if index > 0 {
+            spans.push(Span::styled(separator.clone(), palette.dim));
         }
-        let (share, style) = if place == last {
+        let (share, style) = if index == last {
             (room, palette.text)
         } else {
-            (room.saturating_sub(wanted) / (last - place), palette.dim)
+            (room.saturating_sub(wanted) / (last - index), palette.dim)
         };
         let name = format::truncate(name, share, cut).into_owned();
         room = room.saturating_sub(format::width(&name));
@@ -172,38 +137,27 @@ fn path(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn counts(app: &App) -> String {
-    let many = |number: usize, thing| format::plural(u64::try_from(number).unwrap_or(u64::MAX), thing);
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     match app.screen {
-        Screen::Shop => {
-            let topic = app
-                .shop
-                .topics
-                .value
-                .as_ref()
-                .and_then(|topics| topics.get(app.shop.topic));
-            match (&app.shop.search, topic) {
-                (Some(find), _) if !find.text().is_empty() => {
-                    many(app.shop.rows.len(), "match").replace("matchs", "matches")
-                }
-                (_, Some(topic)) => format::plural(topic.books, "book"),
-                _ => String::new(),
-            }
-        }
-        Screen::Orders => many(app.orders.list.len(), "order"),
+        Screen::Shop => match (&app.shop.search, app.shop.selected_topic()) {
+            (Some(search), _) if !search.text().is_empty() => match app.shop.rows.len() {
+                1 => "1 match".to_owned(),
+                rows => format!("{} matches", format::thousands(count(rows))),
+            },
+            (_, Some(topic)) => format::plural(topic.books, "book"),
+            _ => String::new(),
+        },
+        Screen::Orders => format::plural(count(app.orders.list.len()), "order"),
         Screen::Services => format!("entry {}", format::thousands(app.connection.head.0)),
         Screen::Autopilot => String::new(),
     }
 }
 
-/// The row that says what happened, and on the right what is on its way.
+/// Draws the status row: the last notice and, on the right, what is loading.
 pub(super) fn status(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
-    let area = Rect {
-        x: area.x + 1,
-        width: area.width.saturating_sub(2),
-        ..area
-    };
+    let area = padded(area);
     let busy = busy(app).map(|what| {
         Line::from(vec![
             Span::styled(canvas.spinner(), palette.accent),
@@ -211,10 +165,7 @@ pub(super) fn status(canvas: &mut Canvas<'_>, area: Rect) {
         ])
     });
     let taken = busy.map_or(0, |busy| canvas.line_right(area, &busy) + 2);
-    let area = Rect {
-        width: area.width.saturating_sub(taken),
-        ..area
-    };
+    let area = shortened(area, taken);
     if let Some((notice, _)) = &app.notices.toast {
         let (sign, style) = match notice.severity {
             Severity::Info => (glyphs.dot, palette.text),
@@ -224,9 +175,9 @@ pub(super) fn status(canvas: &mut Canvas<'_>, area: Rect) {
         };
         canvas.text(area, &format!("{sign} {}", notice.text), style);
     } else if let Some(why) = &app.connection.store_closed {
-        canvas.text(area, &format!("! The shop's store is closed: {why}"), palette.bad);
-    } else if let StreamState::Waiting { reason: why, .. } = &app.connection.stream {
-        canvas.text(area, &format!("! {why}"), palette.dim);
+        canvas.text(area, &format!("! The store is closed: {why}"), palette.bad);
+    } else if let StreamState::Waiting { reason, .. } = &app.connection.stream {
+        canvas.text(area, &format!("! {reason}"), palette.dim);
     }
 }
 
@@ -234,30 +185,25 @@ fn busy(app: &App) -> Option<&'static str> {
     fn slow<T>(data: &RemoteData<T>, app: &App) -> bool {
         matches!(data.state, LoadState::Loading { since, .. } if app.now.elapsed.saturating_sub(since) >= SPINNER_AFTER)
     }
-    let found = app.shop.search.as_ref().and_then(|find| find.results.as_ref());
+    let results = app.shop.search.as_ref().and_then(|search| search.results.as_ref());
+    let listing = app.shop.topic_listing.as_ref();
     if app.connection.url.is_empty() && app.now.elapsed >= SPINNER_AFTER {
         Some("opening the store")
-    } else if found.is_some_and(|found| slow(&found.data, app)) {
+    } else if results.is_some_and(|results| slow(&results.data, app)) {
         Some("searching")
-    } else if slow(&app.shop.topics, app)
-        || app
-            .shop
-            .topic_listing
-            .as_ref()
-            .is_some_and(|shelf| slow(&shelf.data, app))
-    {
+    } else if slow(&app.shop.topics, app) || listing.is_some_and(|listing| slow(&listing.data, app)) {
         Some("loading")
     } else {
         None
     }
 }
 
-/// The keys that work here and now.
+/// Draws the hint row: the keys that work now.
 pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let hints = canvas.app.hints();
     let width = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
-    // Help and the way out are never pushed out of the row by the others.
+    // The last two hints, help and back, always stay.
     let kept = if canvas.app.overlays.is_empty() && !canvas.app.is_editing_search() {
         2
     } else {
@@ -285,15 +231,15 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
             Span::styled(hint.keys.clone(), key),
             Span::styled(format!(" {}", hint.label), label),
         ]);
-        let place = Rect {
+        let button = Rect {
             x,
             width: width(hint),
             ..area
         };
-        canvas.line(place, &line);
+        canvas.line(button, &line);
         if let Some(target) = hint.target {
-            canvas.place(place, target);
+            canvas.add_target(button, target);
         }
-        x += place.width + 2;
+        x += button.width + 2;
     }
 }

@@ -1,46 +1,39 @@
-//! A line of text that is being typed.
+//! A text field.
 
 use ratatui::layout::{Position, Rect};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, skip_columns};
 use crate::format;
 
-/// A line of text being typed, after a sign.
-pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, sign: &str, input: &tui_input::Input, editing: bool) {
+/// Draws a prompt and the text being typed; scrolls so that the cursor is visible.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &tui_input::Input, editing: bool) {
     let palette = canvas.palette();
-    canvas.text(
-        Rect {
-            x: area.x + 1,
-            width: 1.min(area.width),
-            ..area
-        },
-        sign,
-        palette.accent,
-    );
-    let place = Rect {
-        x: area.x + 3,
-        width: area.width.saturating_sub(4),
-        ..area
+    let prompt_area = Rect {
+        width: 1.min(area.width),
+        ..skip_columns(area, 1)
     };
-    let room = usize::from(place.width);
+    canvas.text(prompt_area, prompt, palette.accent);
+    let field = Rect {
+        width: area.width.saturating_sub(4),
+        ..skip_columns(area, 3)
+    };
+    let room = usize::from(field.width);
     let scroll = input.visual_scroll(room.saturating_sub(1));
     let mut skipped = 0;
-    let shown: String = input
+    let visible: String = input
         .value()
         .chars()
         .skip_while(|c| {
-            let here = skipped;
+            let column = skipped;
             skipped += format::width(c.encode_utf8(&mut [0; 4]));
-            here < scroll
+            column < scroll
         })
         .collect();
-    let shown: String = format::truncate(&shown, room, " ").into_owned();
-    canvas.text(place, &shown, if editing { palette.strong } else { palette.text });
+    let visible = format::truncate(&visible, room, " ");
+    canvas.text(field, &visible, if editing { palette.strong } else { palette.text });
     if editing {
         let column = format::cells(input.visual_cursor().max(scroll) - scroll);
-        canvas.cursor = Some(Position::new(
-            (place.x + column).min(area.right().saturating_sub(1)),
-            area.y,
-        ));
+        let x = (field.x + column).min(area.right().saturating_sub(1));
+        canvas.cursor = Some(Position::new(x, area.y));
     }
 }

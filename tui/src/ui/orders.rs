@@ -4,7 +4,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, below};
+use super::canvas::{Canvas, first_row, padded, skip_rows};
 use crate::app::{Breakpoint, OrderState, Purchase, Target};
 use crate::format;
 
@@ -21,7 +21,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     receipt(canvas, right, false);
 }
 
-/// A state's sign, word and colour.
+/// The sign, word and style of a state.
 pub(super) fn state(canvas: &Canvas<'_>, state: &OrderState) -> (&'static str, &'static str, Style) {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     match state {
@@ -48,9 +48,9 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let focused = app.overlays.is_empty();
-    let remark = canvas.reading(&app.orders.journal);
-    let inner = canvas.panel(area, "Orders", &remark, focused);
-    let body = below(inner);
+    let corner = canvas.load_status(&app.orders.journal);
+    let inner = canvas.panel(area, "Orders", &corner, focused);
+    let body = skip_rows(inner, 1);
     let rows = usize::from(body.height);
     let window = app
         .layout
@@ -58,12 +58,8 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         .around(app.orders.selected, rows, app.orders.list.len());
     canvas.layout.orders = window;
     if app.orders.list.is_empty() {
-        let inside = Rect {
-            x: inner.x + 1,
-            width: inner.width.saturating_sub(2),
-            ..inner
-        };
-        canvas.instead(
+        let inside = padded(inner);
+        canvas.placeholder(
             inside,
             &app.orders.journal,
             Some("No orders yet. In the shop (1), b buys the selected book."),
@@ -71,14 +67,8 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let width = usize::from(inner.width);
-    let visible: Vec<_> = app
-        .orders
-        .list
-        .iter()
-        .enumerate()
-        .skip(window.first)
-        .take(rows)
-        .collect();
+    let orders = app.orders.list.iter().enumerate();
+    let visible: Vec<_> = orders.skip(window.first).take(rows).collect();
     let total_width = visible
         .iter()
         .map(|(_, purchase)| format::width(&total(purchase)))
@@ -87,19 +77,19 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         .max(6);
     let dated = width >= 76;
     let when_width = if dated { 19 } else { 8 };
-    // Marker, the two blanks between the columns, the copies.
+    // The marker, two blanks between columns, and the quantity take fixed room.
     let title_width = width.saturating_sub(1 + when_width + 2 + 12 + 2 + 2 + 4 + 2 + total_width + 1);
     let head = format!(
         " {}  {}  {}  {}  {}",
         format::align_left("UTC", when_width, cut),
-        format::align_left("OrderState", 12, cut),
+        format::align_left("State", 12, cut),
         format::align_left("Title", title_width, cut),
         format::align_right(canvas.glyphs().times, 4, cut),
         format::align_right("Total", total_width, cut),
     );
-    canvas.text(Rect { height: 1, ..inner }, &head, palette.dim);
-    for (y, (row, purchase)) in (body.y..body.bottom()).zip(visible) {
-        let selected = row == app.orders.selected;
+    canvas.text(first_row(inner), &head, palette.dim);
+    for (row, (index, purchase)) in body.rows().zip(visible) {
+        let selected = index == app.orders.selected;
         let style = if selected { palette.selected } else { palette.text };
         let (sign, word, colour) = state(canvas, &purchase.state);
         let at = purchase.placed.at;
@@ -123,80 +113,58 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
             Span::raw("  "),
             Span::styled(format::align_right(&total(purchase), total_width, cut), style),
         ]);
-        let place = Rect { y, height: 1, ..body };
-        canvas.line(place, &line);
-        canvas.place(place, Target::Order(row));
+        canvas.line(row, &line);
+        canvas.add_target(row, Target::Order(index));
     }
 }
 
 fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let app = canvas.app;
-    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
-    let inner = canvas.panel(area, "Receipt", &Line::default(), focused);
-    let inner = Rect {
-        x: inner.x + 1,
-        width: inner.width.saturating_sub(2),
-        ..inner
-    };
+    let palette = canvas.palette();
+    let inner = padded(canvas.panel(area, "Receipt", &Line::default(), focused));
     let Some(purchase) = app.orders.list.get(app.orders.selected) else {
         return;
     };
-    let width = usize::from(inner.width);
-    let fact = |name: &str, value: String, style: Style| {
-        Line::from(vec![
-            Span::styled(format::align_left(name, 9, cut), palette.dim),
-            Span::styled(value, style),
-        ])
-    };
-    let mut lines: Vec<_> = format::wrap(&purchase.placed.title, width, 2, cut)
-        .into_iter()
-        .map(|line| Line::from(Span::styled(line, palette.strong)))
-        .collect();
+    let (placed, width) = (&purchase.placed, usize::from(inner.width));
+    let mut lines: Vec<_> = canvas.wrapped(&placed.title, width, 2, palette.strong).collect();
     lines.push(Line::default());
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
-    let cost = match &purchase.state {
-        OrderState::Sold(receipt) => receipt.cost.unwrap_or(purchase.placed.cost),
-        _ => purchase.placed.cost,
+    let receipt = match &purchase.state {
+        OrderState::Sold(receipt) => Some(receipt),
+        _ => None,
     };
-    lines.push(fact("Copies", purchase.placed.quantity.to_string(), palette.text));
-    lines.push(fact("Cost", format::amount(u64::from(cost.cents())), palette.text));
-    lines.push(fact("Total", total(purchase), palette.strong));
-    lines.push(fact("Book", purchase.placed.item.to_string(), palette.text));
-    lines.push(fact(
-        "Placed",
-        format!("{} UTC", format::date_time(purchase.placed.at)),
-        palette.text,
-    ));
-    if let OrderState::Sold(receipt) = &purchase.state {
-        lines.push(fact(
-            "Decided",
-            format!("{} UTC", format::date_time(receipt.at)),
-            palette.text,
-        ));
-        lines.push(fact("Entry", format::thousands(receipt.seq.0), palette.text));
+    let cost = receipt.and_then(|receipt| receipt.cost).unwrap_or(placed.cost);
+    let date_time = |at| format!("{} UTC", format::date_time(at));
+    let mut fields = vec![
+        ("Copies", placed.quantity.to_string(), palette.text),
+        ("Cost", format::amount(u64::from(cost.cents())), palette.text),
+        ("Total", total(purchase), palette.strong),
+        ("Book", placed.item.to_string(), palette.text),
+        ("Placed", date_time(placed.at), palette.text),
+    ];
+    if let Some(receipt) = receipt {
+        fields.push(("Decided", date_time(receipt.at), palette.text));
+        fields.push(("Entry", format::thousands(receipt.seq.0), palette.text));
+    }
+    for (name, value, style) in fields {
+        lines.push(Line::from(vec![canvas.label(name, 9), Span::styled(value, style)]));
     }
     lines.push(Line::default());
-    lines.push(Line::from(Span::styled("Order", palette.dim)));
-    let order = purchase.placed.order.to_string();
-    lines.extend(
-        format::wrap(&order, width, 2, cut)
-            .into_iter()
-            .map(|line| Line::from(Span::styled(line, palette.text))),
-    );
+    lines.push(Line::styled("Order", palette.dim));
+    lines.extend(canvas.wrapped(&placed.order.to_string(), width, 2, palette.text));
     canvas.lines(inner, &lines);
 }
 
-/// What became of an order, in a sentence or two.
+/// The outcome of an order, in a sentence or two.
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
     let (sign, _, style) = state(canvas, &purchase.state);
-    let (word, more) = match &purchase.state {
+    let (word, details) = match &purchase.state {
         OrderState::Sending { .. } => ("on its way", String::new()),
-        OrderState::Unknown { why } => {
-            let text =
-                format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice.");
-            ("unknown, checking", text)
-        }
+        OrderState::Unknown { why } => (
+            "unknown, checking",
+            format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice."),
+        ),
         OrderState::Sold(_) => ("sold", String::new()),
         OrderState::SoldOut { stock } => {
             let left = match stock.map(common::Stock::get) {
@@ -204,20 +172,12 @@ pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) ->
                 Some(left) => format!("Only {left} were left when its turn came."),
                 None => "Too few were left when its turn came.".to_owned(),
             };
-            (
-                "sold out",
-                format!("{left} Nothing was bought and nothing is to be paid."),
-            )
+            ("sold out", format!("{left} Nothing was bought or charged."))
         }
         OrderState::Refused { why } => ("refused", format!("{why}. Nothing was bought.")),
         OrderState::NotPlaced { why } => ("not placed", format!("Nothing was bought: {why}.")),
     };
-    let mut lines = vec![Line::from(Span::styled(format!("{sign} {word}"), style))];
-    let cut = canvas.glyphs().ellipsis;
-    lines.extend(
-        format::wrap(&more, width, 5, cut)
-            .into_iter()
-            .map(|line| Line::from(Span::styled(line, canvas.palette().dim))),
-    );
+    let mut lines = vec![Line::styled(format!("{sign} {word}"), style)];
+    lines.extend(canvas.wrapped(&details, width, 5, canvas.palette().dim));
     lines
 }

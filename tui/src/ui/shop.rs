@@ -1,4 +1,4 @@
-//! The shop's screen: as many of its three panes as there is room for.
+//! The shop's screen: topics, books and one book, as many panes as fit.
 
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
@@ -8,7 +8,7 @@ use super::{books, detail};
 use crate::app::{Breakpoint, Focus, Target};
 use crate::format;
 
-/// Draws it.
+/// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let focus = canvas.app.shop.focus;
     match (canvas.app.breakpoint(), focus) {
@@ -42,47 +42,35 @@ fn topics(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
     let focused = app.shop.focus == Focus::Topics && app.overlays.is_empty();
-    let remark = canvas.reading(&app.shop.topics);
-    let inner = canvas.panel(area, "Topics", &remark, focused);
-    canvas.place(area, Target::Pane(Focus::Topics));
+    let corner = canvas.load_status(&app.shop.topics);
+    let inner = canvas.panel(area, "Topics", &corner, focused);
+    canvas.add_target(area, Target::Pane(Focus::Topics));
     let topics = app.shop.topics.value.as_deref().unwrap_or_default();
     let rows = usize::from(inner.height);
     let window = app.layout.topics.around(app.shop.topic, rows, topics.len());
     canvas.layout.topics = window;
-    let empty = topics
-        .is_empty()
-        .then_some("There are no books here yet. r asks again.");
-    if canvas.instead(inner, &app.shop.topics, empty) {
+    let empty = topics.is_empty().then_some("The store has no books yet. r asks again.");
+    if canvas.placeholder(inner, &app.shop.topics, empty) {
         return;
     }
-    let old = app.shop.topics.is_failed();
+    let stale = app.shop.topics.is_failed();
     let visible = topics.iter().enumerate().skip(window.first);
-    for (row, (index, topic)) in (inner.y..inner.bottom()).zip(visible) {
+    for (row, (index, topic)) in inner.rows().zip(visible) {
         let selected = index == app.shop.topic;
         let count = format::thousands(topic.books);
         let room = usize::from(inner.width).saturating_sub(format::width(&count) + 4);
-        let style = match (selected, old) {
+        let style = match (selected, stale) {
             (true, _) => palette.selected,
             (false, true) => palette.dim,
             (false, false) => palette.text,
         };
-        let place = Rect {
-            y: row,
-            height: 1,
-            ..inner
-        };
+        let name = format::align_left(&topic.display_name, room, canvas.glyphs().ellipsis);
         let line = Line::from(vec![
             canvas.marker(selected, focused),
-            Span::styled(
-                format!(
-                    " {} ",
-                    format::align_left(&topic.display_name, room, canvas.glyphs().ellipsis)
-                ),
-                style,
-            ),
+            Span::styled(format!(" {name} "), style),
             Span::styled(count, palette.dim),
         ]);
-        canvas.line(place, &line);
-        canvas.place(place, Target::Topic(index));
+        canvas.line(row, &line);
+        canvas.add_target(row, Target::Topic(index));
     }
 }

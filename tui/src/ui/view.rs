@@ -1,4 +1,4 @@
-//! A screen that is drawn and steered by somebody else: the autopilot's.
+//! A screen with a state of its own: the autopilot's.
 
 use ratatui::Frame;
 use ratatui::layout::Rect;
@@ -6,18 +6,18 @@ use ratatui::layout::Rect;
 use crate::app::{Command, RunStatus};
 use crate::theme::Appearance;
 
-/// What such a screen can do.
+/// A screen that draws itself and handles its own commands.
 pub trait ScreenView {
-    /// Draws itself into its part of the frame, and nowhere else.
-    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, look: &Appearance);
+    /// Draws the screen into `area`, and nothing outside it.
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, appearance: &Appearance);
 
-    /// Runs one of its commands; what is not one of them it leaves alone.
+    /// Runs a command of this screen; ignores others.
     fn run(&mut self, command: Command);
 
-    /// What it does at this moment.
+    /// The current status of the run.
     fn status(&self) -> RunStatus;
 
-    /// Whether it looks different from what was drawn last. It is asked ten times a second while it is on the screen.
+    /// Whether the screen differs from the last draw. Called ten times a second while it is shown.
     fn has_changed(&mut self) -> bool {
         true
     }

@@ -1,24 +1,25 @@
-//! The autopilot, headless, against a shop that keeps its books in a list, and cheats when told to.
+//! The headless autopilot against a shop in memory, which misbehaves as the test wants.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
+use testing::ReservedAddress;
 
-use crate::front_end::{FrontEnd, Reply, bookstore, command, said};
-use crate::listed_shop::{Fault, Shop, answer, opening, problem, shop};
-use crate::one_shots::send;
+use crate::commands::send;
+use crate::front_end::{FrontEnd, Reply, bookstore, command, exit_and_output};
+use crate::test_shop::{Fault, Shop, answer, opening, problem, shop};
 
 fn run(store: &FrontEnd, arguments: &str) -> (i32, Value) {
-    let (exit, out, err) = said(&store.bookstore(&format!("autopilot --headless --json {arguments}")));
+    let (exit, out, err) = exit_and_output(&store.bookstore(&format!("autopilot --headless --json {arguments}")));
     assert_eq!(out.lines().count(), 1, "{out}{err}");
     let report: Value = serde_json::from_str(&out).unwrap();
-    follows_the_schema(&report);
+    assert_follows_schema(&report);
     (exit, report)
 }
 
-/// Every report that any test here sees is of the published form.
-fn follows_the_schema(report: &Value) {
+/// Every report in these tests follows the published schema.
+fn assert_follows_schema(report: &Value) {
     let schema = serde_json::from_str(include_str!("../../../docs/autopilot-report.schema.json")).unwrap();
     let errors: Vec<_> = jsonschema::validator_for(&schema)
         .unwrap()
@@ -29,7 +30,7 @@ fn follows_the_schema(report: &Value) {
 }
 
 #[test]
-fn a_run_until_the_shelves_are_empty_and_beyond_is_reported_by_the_contract() {
+fn a_run_that_sells_out_is_reported_as_the_contract_says() {
     let store = shop(20, Fault::None);
     let (exit, report) = run(&store, "--seed 1 --shoppers 4 --requests 600 --token secret");
     assert_eq!(exit, 0);
@@ -42,9 +43,9 @@ fn a_run_until_the_shelves_are_empty_and_beyond_is_reported_by_the_contract() {
     );
     let audit = &report["audit"];
     assert_eq!((&audit["verdict"], &audit["skipped"]), (&json!("clean"), &json!([])));
-    // The books' own entries: this shop does not say where its ledger stood when it was asked for its shelf.
+    // The two entries that set the stock: this shop does not send the ledger head with its books.
     assert_eq!((&audit["violations"], &audit["others"]), (&json!([]), &json!(2)));
-    // Each sale and, at the end, each book.
+    // One check for each sale and, at the end, one for each book.
     assert_eq!(
         (
             &audit["checks"]["acknowledged_sales"],
@@ -57,7 +58,7 @@ fn a_run_until_the_shelves_are_empty_and_beyond_is_reported_by_the_contract() {
     insta::assert_snapshot!(serde_json::to_string_pretty(&shape).unwrap());
 }
 
-/// Leaves the names and the kinds of values, for what is measured is never the same twice.
+/// Replaces numbers by 0, because measurements differ between runs.
 fn blank(value: &mut Value) {
     match value {
         Value::Object(fields) => fields.values_mut().for_each(blank),
@@ -68,7 +69,7 @@ fn blank(value: &mut Value) {
 }
 
 #[test]
-fn without_the_token_the_verdict_is_incomplete_and_says_what_was_not_checked() {
+fn without_the_token_the_verdict_is_incomplete_and_names_the_skipped_checks() {
     for token in ["", "--token wrong"] {
         let (exit, report) = run(&shop(5, Fault::None), &format!("--requests 50 {token}"));
         assert_eq!(exit, 0);
@@ -80,7 +81,7 @@ fn without_the_token_the_verdict_is_incomplete_and_says_what_was_not_checked() {
 }
 
 #[test]
-fn a_store_that_is_wrong_is_caught() {
+fn a_wrong_store_is_a_violation() {
     for (fault, check, words) in [
         (
             Fault::ForgetsSales,
@@ -107,7 +108,7 @@ fn a_store_that_is_wrong_is_caught() {
 }
 
 #[test]
-fn lost_answers_are_settled_with_the_same_key() {
+fn an_order_whose_answer_is_lost_is_sent_again_with_the_same_key() {
     let (exit, report) = run(&shop(50, Fault::LosesAnswers), "--seed 1 --requests 200 --token secret");
     assert_eq!(exit, 0);
     assert_eq!(report["outcomes"]["unknown"], 0);
@@ -117,7 +118,7 @@ fn lost_answers_are_settled_with_the_same_key() {
 }
 
 #[test]
-fn the_plan_is_the_same_whatever_the_store_answers_and_what_is_sent_is_its_prefix() {
+fn the_plan_does_not_depend_on_answers_and_requests_are_its_prefix() {
     let folder = tempfile::tempdir().unwrap();
     let mut plans = Vec::new();
     for (name, stock) in [("full", 1_000), ("empty", 0)] {
@@ -125,9 +126,9 @@ fn the_plan_is_the_same_whatever_the_store_answers_and_what_is_sent_is_its_prefi
         let store = shop(stock, Fault::None);
         run(&store, &format!("--seed 7 --requests 60 --plan {}", path.display()));
         let plan = std::fs::read_to_string(&path).unwrap();
-        let sent: Vec<_> = store.asked().iter().map(|asked| asked.line.clone()).collect();
+        let sent: Vec<_> = store.requests().iter().map(|request| request.line.clone()).collect();
         let sent: Vec<_> = sent.into_iter().filter(|line| line != "GET /events").collect();
-        // Before: the first question, then the shelf. After: the last purchases and the shelf once more.
+        // The first three requests check the store and read its books; those after the plan belong to the audit.
         let sent = &sent[3..63];
         for (line, sent) in plan.lines().zip(sent) {
             let planned: Value = serde_json::from_str(line).unwrap();
@@ -145,25 +146,23 @@ fn the_plan_is_the_same_whatever_the_store_answers_and_what_is_sent_is_its_prefi
 }
 
 #[test]
-fn a_run_that_is_interrupted_still_has_its_summary() {
+fn an_interrupted_run_prints_its_summary() {
     let store = shop(5, Fault::None);
     let program = command(&format!("--url {} autopilot --headless --seed 3", store.url()))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    while store.asked().len() < 50 {
-        std::thread::yield_now();
-    }
+    store.wait_for_requests(50);
     send("INT", program.id());
-    let (exit, out, err) = said(&program.wait_with_output().unwrap());
+    let (exit, out, err) = exit_and_output(&program.wait_with_output().unwrap());
     assert_eq!(exit, 130);
     assert!(out.contains("seed 3") && out.contains("audit: incomplete"), "{out}");
     assert!(err.contains("seed 3"), "{err}");
 }
 
 #[test]
-fn a_run_ends_when_its_time_is_up() {
+fn a_run_ends_after_its_duration() {
     let (exit, report) = run(&shop(5, Fault::None), "--duration 200ms --shoppers 2");
     assert_eq!(exit, 0);
     assert!(report["elapsed_s"].as_f64().unwrap() >= 0.2);
@@ -171,25 +170,29 @@ fn a_run_ends_when_its_time_is_up() {
 }
 
 #[test]
-fn a_store_that_is_away_at_the_start_is_exit_3() {
-    let (exit, out, _) = said(&bookstore("--url http://127.0.0.1:1 autopilot --headless --json"));
+fn an_unreachable_store_is_exit_3() {
+    let address = ReservedAddress::new().unwrap();
+    let (exit, out, _) = exit_and_output(&bookstore(&format!(
+        "--url {} autopilot --headless --json",
+        address.url()
+    )));
     assert_eq!((exit, out.as_str()), (3, ""));
 }
 
 #[test]
-fn a_store_that_goes_away_is_counted_and_waited_for() {
+fn unavailable_answers_are_counted_and_the_run_goes_on() {
     let away = Arc::new(Mutex::new(0));
     let inner = Arc::new(Mutex::new(Shop {
         stock: [50; 2],
         entries: opening(50),
         ..Shop::default()
     }));
-    let store = FrontEnd::new(move |before, asked| {
+    let store = FrontEnd::new(move |before, request| {
         if (20..26).contains(&before) {
             *away.lock().unwrap() += 1;
             return Reply::Body(503, problem(503, "unavailable").to_string());
         }
-        answer(&mut inner.lock().unwrap(), asked, Fault::None)
+        answer(&mut inner.lock().unwrap(), request, Fault::None)
     });
     let (exit, report) = run(&store, "--seed 1 --requests 60 --token secret");
     assert_eq!(exit, 0);
@@ -198,7 +201,7 @@ fn a_store_that_goes_away_is_counted_and_waited_for() {
 }
 
 #[test]
-fn every_mix_is_followed_as_it_was_declared_with_popular_books_and_a_shopkeeper() {
+fn the_measured_mix_is_the_declared_mix() {
     let store = shop(500, Fault::None);
     for (mix, name) in [("browsing", "browsing"), ("ordering", "ordering"), ("1:0:3", "custom")] {
         let (exit, report) = run(
@@ -215,19 +218,19 @@ fn every_mix_is_followed_as_it_was_declared_with_popular_books_and_a_shopkeeper(
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "a store that pauses is what is asked")]
-fn in_an_open_loop_what_a_pause_holds_up_is_in_the_latencies() {
+#[expect(clippy::disallowed_methods, reason = "the store must pause")]
+fn in_an_open_loop_the_latencies_include_the_wait_behind_a_pause() {
     let inner = Arc::new(Mutex::new(Shop {
         stock: [50; 2],
         entries: opening(50),
         ..Shop::default()
     }));
-    // One answer comes late; one shopper at 100 a second is then behind by some 30 operations.
-    let store = FrontEnd::new(move |before, asked| {
+    // One late answer puts a shopper at 100 operations a second about 30 operations behind.
+    let store = FrontEnd::new(move |before, request| {
         if before == 20 {
             std::thread::sleep(std::time::Duration::from_millis(300));
         }
-        answer(&mut inner.lock().unwrap(), asked, Fault::None)
+        answer(&mut inner.lock().unwrap(), request, Fault::None)
     });
     let (_, report) = run(&store, "--seed 1 --rate 100 --shoppers 1 --requests 100 --mix 0:1:0");
     assert_eq!(report["workload"]["pace"], "open");
@@ -236,7 +239,7 @@ fn in_an_open_loop_what_a_pause_holds_up_is_in_the_latencies() {
 }
 
 #[test]
-fn a_warm_up_is_not_measured_and_is_audited_all_the_same() {
+fn a_warm_up_is_audited_but_not_measured() {
     let (_, report) = run(
         &shop(1_000_000, Fault::None),
         "--seed 1 --warm-up 200ms --ramp 50ms --duration 200ms --shoppers 2 --think 1ms --token secret",
@@ -252,7 +255,7 @@ fn a_warm_up_is_not_measured_and_is_audited_all_the_same() {
 }
 
 #[test]
-fn the_seconds_are_written_as_lines_and_the_report_as_a_page_that_needs_nothing_else() {
+fn the_csv_has_a_line_a_second_and_the_html_report_is_self_contained() {
     let folder = tempfile::tempdir().unwrap();
     let (csv, html) = (folder.path().join("series.csv"), folder.path().join("report.html"));
     let arguments = format!(
@@ -273,29 +276,30 @@ fn the_seconds_are_written_as_lines_and_the_report_as_a_page_that_needs_nothing_
 }
 
 #[test]
-fn what_cannot_be_written_is_wrong_usage() {
+fn an_unwritable_file_is_wrong_usage() {
     let store = shop(5, Fault::None);
-    // A file is no folder.
+    // A file cannot be a parent folder.
     let file = tempfile::NamedTempFile::new().unwrap();
     let nowhere = file.path().join("x").display().to_string();
     for flag in ["--plan", "--csv"] {
-        let (exit, _, err) = said(&store.bookstore(&format!("autopilot --headless --requests 5 {flag} {nowhere}")));
+        let (exit, _, err) =
+            exit_and_output(&store.bookstore(&format!("autopilot --headless --requests 5 {flag} {nowhere}")));
         assert_eq!(exit, 2, "{err}");
     }
-    let (exit, _, err) = said(&store.bookstore("autopilot --headless --requests 5 --restock 5"));
+    let (exit, _, err) = exit_and_output(&store.bookstore("autopilot --headless --requests 5 --restock 5"));
     assert!(exit == 2 && err.contains("token"), "{err}");
-    let (exit, _, err) = said(&store.bookstore("autopilot --headless --requests 5 --faults"));
+    let (exit, _, err) = exit_and_output(&store.bookstore("autopilot --headless --requests 5 --faults"));
     assert!(exit == 2 && err.contains("--url"), "{err}");
 }
 
 #[test]
-fn a_mishandled_store_keeps_its_promises() {
-    let (exit, out, err) = said(&bookstore(
+fn a_store_with_injected_faults_passes_the_audit() {
+    let (exit, out, err) = exit_and_output(&bookstore(
         "autopilot --json --faults --seed 3 --duration 12s --rate 200",
     ));
     assert_eq!(exit, 0, "{out}{err}");
     let report: Value = serde_json::from_str(&out).unwrap();
-    follows_the_schema(&report);
+    assert_follows_schema(&report);
     assert_eq!(report["audit"]["verdict"], "clean");
     assert!(!report["faults"]["events"].as_array().unwrap().is_empty());
     assert!(report["outcomes"]["sold"].as_u64().unwrap() > 0);

@@ -1,13 +1,17 @@
-//! A front-end for tests: one thread a connection, plain HTTP/1.1, every request kept.
+//! A front-end for tests: one thread per connection, plain HTTP/1.1, every request is recorded.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
-/// A request as it came in.
+/// Long enough for a loaded machine; a test that waits this long has failed.
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(60);
+
+/// A recorded request.
 #[derive(Debug, Clone)]
-pub(crate) struct Asked {
+pub(crate) struct Request {
     /// Method and path with query, like `GET /topics`.
     pub(crate) line: String,
     /// Header fields, names in lower case.
@@ -16,7 +20,7 @@ pub(crate) struct Asked {
     pub(crate) body: String,
 }
 
-impl Asked {
+impl Request {
     /// A header field's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
@@ -26,52 +30,64 @@ impl Asked {
     }
 }
 
-/// What the front-end does with a request.
+/// The front-end's reaction to a request.
 pub(crate) enum Reply {
-    /// Answers with a status and a body.
+    /// A status and a body.
     Body(u16, String),
-    /// Hangs up without an answer.
+    /// The connection is closed without an answer.
     HangUp,
-    /// Sends this beginning of an event stream and then nothing, until the reader hangs up.
+    /// The beginning of an event stream, which then stays open and silent until the client closes it.
     Stream(String),
 }
 
-/// A front-end, listening for as long as the test's process lives.
+/// A front-end that listens until the test process ends.
 pub(crate) struct FrontEnd {
     url: String,
-    asked: Arc<Mutex<Vec<Asked>>>,
+    requests: Arc<Mutex<Vec<Request>>>,
 }
 
 impl FrontEnd {
-    /// Answers every request as `reply` says; it is told how many came before.
-    pub(crate) fn new(reply: impl Fn(usize, &Asked) -> Reply + Send + Sync + 'static) -> Self {
+    /// Answers every request with `reply`, which gets the number of earlier requests.
+    pub(crate) fn new(reply: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (asked, reply) = (Arc::<Mutex<Vec<Asked>>>::default(), Arc::new(reply));
-        let kept = Arc::clone(&asked);
+        let (requests, reply) = (Arc::<Mutex<Vec<Request>>>::default(), Arc::new(reply));
+        let received = Arc::clone(&requests);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (kept, reply) = (Arc::clone(&kept), Arc::clone(&reply));
-                std::thread::spawn(move || serve(&stream.unwrap(), &kept, &*reply));
+                let (received, reply) = (Arc::clone(&received), Arc::clone(&reply));
+                std::thread::spawn(move || serve(&stream.unwrap(), &received, &*reply));
             }
         });
-        Self { url, asked }
+        Self { url, requests }
     }
 
-    /// One that gives the same answer to everything.
+    /// Gives the same answer to every request.
     pub(crate) fn always(status: u16, body: &str) -> Self {
         let body = body.to_owned();
         Self::new(move |_, _| Reply::Body(status, body.clone()))
     }
 
-    /// Where it is.
+    /// Its address.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// All requests so far.
-    pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// Waits until it has received `count` requests.
+    pub(crate) fn wait_for_requests(&self, count: usize) {
+        let start = Instant::now();
+        while self.requests.lock().unwrap().len() < count {
+            assert!(
+                start.elapsed() < WAIT_MAX,
+                "fewer than {count} requests within {WAIT_MAX:?}"
+            );
+            std::thread::yield_now();
+        }
     }
 
     /// Runs `bookstore` with these arguments, and `--url` before them.
@@ -80,14 +96,14 @@ impl FrontEnd {
     }
 }
 
-/// The program, with these arguments and none of the environment's variables about it.
+/// The program with these arguments, and without the variables that configure it.
 pub(crate) fn command(arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookstore"));
     command
         .args(arguments.split_whitespace())
         .env_remove("BOOKSTORE_URL")
         .env_remove("BOOKSTORE_ADMIN_TOKEN")
-        // Whoever runs the tests may have a configuration of their own.
+        // The user who runs the tests may have a configuration file.
         .env("XDG_CONFIG_HOME", "/nonexistent")
         .stdin(Stdio::null());
     command
@@ -99,7 +115,7 @@ pub(crate) fn bookstore(arguments: &str) -> Output {
 }
 
 /// The exit code, standard output and standard error.
-pub(crate) fn said(output: &Output) -> (i32, String, String) {
+pub(crate) fn exit_and_output(output: &Output) -> (i32, String, String) {
     (
         output.status.code().unwrap(),
         String::from_utf8(output.stdout.clone()).unwrap(),
@@ -107,15 +123,15 @@ pub(crate) fn said(output: &Output) -> (i32, String, String) {
     )
 }
 
-fn serve(stream: &TcpStream, kept: &Mutex<Vec<Asked>>, reply: &dyn Fn(usize, &Asked) -> Reply) {
+fn serve(stream: &TcpStream, received: &Mutex<Vec<Request>>, reply: &dyn Fn(usize, &Request) -> Reply) {
     let mut reader = BufReader::new(stream);
-    while let Some(asked) = read(&mut reader) {
+    while let Some(request) = read(&mut reader) {
         let before = {
-            let mut kept = kept.lock().unwrap();
-            kept.push(asked.clone());
-            kept.len() - 1
+            let mut received = received.lock().unwrap();
+            received.push(request.clone());
+            received.len() - 1
         };
-        let (status, body) = match reply(before, &asked) {
+        let (status, body) = match reply(before, &request) {
             Reply::Body(status, body) => (status, body),
             Reply::HangUp => return,
             Reply::Stream(events) => {
@@ -138,7 +154,7 @@ fn serve(stream: &TcpStream, kept: &Mutex<Vec<Asked>>, reply: &dyn Fn(usize, &As
     }
 }
 
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|bytes| *bytes > 0)?;
     let mut headers = Vec::new();
@@ -150,16 +166,16 @@ fn read(reader: &mut BufReader<&TcpStream>) -> Option<Asked> {
         };
         headers.push((name.to_lowercase(), value.to_owned()));
     }
-    let mut asked = Asked {
+    let mut request = Request {
         line: first.trim_end().trim_end_matches(" HTTP/1.1").to_owned(),
         headers,
         body: String::new(),
     };
-    let length = asked
+    let length = request
         .header("content-length")
         .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    asked.body = String::from_utf8(body).ok()?;
-    Some(asked)
+    request.body = String::from_utf8(body).ok()?;
+    Some(request)
 }

@@ -1,40 +1,40 @@
-//! The terminal vanishes: its window is closed, its connection breaks, its shell hangs up.
+//! The terminal is closed, or its shell hangs up.
 #![cfg(unix)]
 
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
-use crate::listed_shop::healthy_shop;
 use crate::screen::{Home, Screen};
-use crate::visits::{USUAL, own, stock};
+use crate::sessions::{DEFAULT_SIZE, open_local, stock};
+use crate::test_shop::correct_shop;
 
-/// 128 and the number of SIGHUP.
+/// 128 + SIGHUP.
 const HUNG_UP: u32 = 129;
 
-/// What becomes of the terminal.
+/// How the terminal goes away.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum End {
     /// It is closed; the system sends SIGHUP.
     Closed,
-    /// It is closed, and nobody is told.
-    ClosedInSilence,
-    /// SIGHUP comes and the terminal stays.
+    /// It is closed, and no signal is sent.
+    ClosedWithoutSignal,
+    /// SIGHUP is sent, and the terminal stays open.
     Signal,
 }
 
-const ENDS: [End; 3] = [End::Closed, End::ClosedInSilence, End::Signal];
+const ENDS: [End; 3] = [End::Closed, End::ClosedWithoutSignal, End::Signal];
 
-/// Without a controlling terminal no signal comes when it is closed.
+/// If the terminal does not control the program, closing it sends no signal.
 fn open(home: &Home, arguments: &str, end: End) -> Screen {
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
     command.args(arguments.split_whitespace());
-    command.set_controlling_tty(end != End::ClosedInSilence);
-    Screen::run(home, USUAL, command)
+    command.set_controlling_tty(end != End::ClosedWithoutSignal);
+    Screen::run(home, DEFAULT_SIZE, command)
 }
 
 fn hang_up(screen: &mut Screen, end: End) {
     match end {
-        End::Closed | End::ClosedInSilence => screen.close(),
+        End::Closed | End::ClosedWithoutSignal => screen.close(),
         End::Signal => screen.signal(Signal::HUP),
     }
 }
@@ -45,7 +45,7 @@ fn checkpoint(home: &Home) -> String {
 }
 
 #[test]
-fn a_terminal_that_is_gone_ends_the_shop_which_keeps_what_was_bought() {
+fn closing_the_terminal_ends_the_shop_and_keeps_the_orders() {
     for end in ENDS {
         let home = Home::new();
         let mut screen = open(&home, "", end);
@@ -59,7 +59,7 @@ fn a_terminal_that_is_gone_ends_the_shop_which_keeps_what_was_bought() {
         hang_up(&mut screen, end);
         assert_eq!(screen.exit_code(), HUNG_UP, "{end:?}");
         if end == End::Signal {
-            screen.is_given_back();
+            screen.assert_terminal_restored();
         }
         let books = checkpoint(&home);
         assert!(
@@ -68,12 +68,12 @@ fn a_terminal_that_is_gone_ends_the_shop_which_keeps_what_was_bought() {
                 .any(|book| book.starts_with("1,") && book.contains(",399,")),
             "{end:?}: {books}"
         );
-        assert_eq!(stock(&home, 1), 399, "the store is free");
+        assert_eq!(stock(&home, 1), 399, "the store is closed");
     }
 }
 
 #[test]
-fn a_terminal_that_is_gone_ends_the_autopilot_too() {
+fn closing_the_terminal_ends_the_autopilot() {
     for end in ENDS {
         let home = Home::new();
         let page = home.store().with_file_name("report.html");
@@ -82,7 +82,7 @@ fn a_terminal_that_is_gone_ends_the_autopilot_too() {
         hang_up(&mut screen, end);
         assert_eq!(screen.exit_code(), HUNG_UP, "{end:?}");
         if end == End::Signal {
-            screen.is_given_back();
+            screen.assert_terminal_restored();
         }
         assert!(checkpoint(&home).contains("RPCs for Dummies"), "{end:?}");
         assert!(std::fs::read_to_string(page).unwrap().contains("cut short"), "{end:?}");
@@ -91,11 +91,11 @@ fn a_terminal_that_is_gone_ends_the_autopilot_too() {
 }
 
 #[test]
-fn a_terminal_that_is_gone_while_the_store_is_being_opened_ends_the_shop() {
+fn closing_the_terminal_while_the_store_opens_ends_the_shop() {
     for (arguments, end) in [
         ("", End::Closed),
-        ("", End::ClosedInSilence),
-        ("autopilot", End::ClosedInSilence),
+        ("", End::ClosedWithoutSignal),
+        ("autopilot", End::ClosedWithoutSignal),
     ] {
         let home = Home::new();
         let _lock = home.lock_store();
@@ -107,12 +107,12 @@ fn a_terminal_that_is_gone_while_the_store_is_being_opened_ends_the_shop() {
 }
 
 #[test]
-fn a_second_signal_does_not_disturb_the_clean_stop() {
+fn a_second_signal_does_not_interrupt_the_clean_stop() {
     for second in [Signal::HUP, Signal::TERM, Signal::INT] {
         let home = Home::new();
-        let mut screen = own(&home);
+        let mut screen = open_local(&home);
         screen.signal(Signal::HUP);
-        screen.is_given_back();
+        screen.assert_terminal_restored();
         screen.signal(second);
         assert_eq!(screen.exit_code(), HUNG_UP, "{second:?}");
         assert!(checkpoint(&home).contains("RPCs for Dummies"));
@@ -120,25 +120,25 @@ fn a_second_signal_does_not_disturb_the_clean_stop() {
 }
 
 #[test]
-fn without_an_input_that_is_a_terminal_the_shop_does_not_open() {
+fn without_a_terminal_as_input_the_shop_does_not_open() {
     for input in ["<&-", "</dev/null"] {
         let home = Home::new();
         let mut shell = CommandBuilder::new("sh");
         shell.args(["-c", &format!("exec {} {input}", env!("CARGO_BIN_EXE_bookstore"))]);
-        let mut screen = Screen::run(&home, USUAL, shell);
+        let mut screen = Screen::run(&home, DEFAULT_SIZE, shell);
         screen.wait_for_text("the interactive shop needs a terminal");
         assert_eq!(screen.exit_code(), 2, "{input}");
     }
 }
 
 #[test]
-fn without_an_input_that_is_a_terminal_the_autopilot_tells_its_seconds() {
-    let (home, store) = (Home::new(), healthy_shop());
+fn without_a_terminal_as_input_the_autopilot_prints_its_progress() {
+    let (home, store) = (Home::new(), correct_shop());
     let mut shell = CommandBuilder::new("sh");
     let program = env!("CARGO_BIN_EXE_bookstore");
     let line = format!("exec {program} --url {} autopilot --requests 50 <&-", store.url());
     shell.args(["-c", &line]);
-    let mut screen = Screen::run(&home, USUAL, shell);
+    let mut screen = Screen::run(&home, DEFAULT_SIZE, shell);
     screen.wait_for_text("50 requests in");
     assert_eq!(screen.exit_code(), 0);
     assert!(!screen.written().contains('\u{1b}'));

@@ -1,17 +1,17 @@
-//! What the program says of itself, word for word.
+//! The help, completions and man pages.
 
-use crate::front_end::{command, said};
+use crate::front_end::{command, exit_and_output};
 
-fn says(arguments: &str) -> String {
+fn output_of(arguments: &str) -> String {
     let output = command(arguments).env("COLUMNS", "100").output().unwrap();
-    let (code, out, err) = said(&output);
+    let (code, out, err) = exit_and_output(&output);
     assert_eq!((code, err.as_str()), (0, ""), "{arguments}");
     out
 }
 
 #[test]
-fn the_help_is_as_it_was() {
-    let mut help = says("--help");
+fn the_help_matches_its_snapshot() {
+    let mut help = output_of("--help");
     for name in [
         "autopilot",
         "topics",
@@ -23,30 +23,33 @@ fn the_help_is_as_it_was() {
         "restock",
         "completions",
     ] {
-        help += &format!("\n==== bookstore {name} --help\n\n{}", says(&format!("{name} --help")));
+        help += &format!(
+            "\n==== bookstore {name} --help\n\n{}",
+            output_of(&format!("{name} --help"))
+        );
     }
     insta::assert_snapshot!(help);
 }
 
 #[test]
-fn completions_and_man_pages_know_every_command() {
+fn completions_and_man_pages_contain_every_command() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
-        let script = says(&format!("completions {shell}"));
+        let script = output_of(&format!("completions {shell}"));
         assert!(
             script.contains("restock") && script.contains("reduced-motion"),
             "{shell}"
         );
     }
-    let page = says("man");
+    let page = output_of("man");
     assert!(page.contains(".TH bookstore 1") && page.contains("autopilot"), "{page}");
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(says(&format!("man {}", folder.path().display())), "");
+    assert_eq!(output_of(&format!("man {}", folder.path().display())), "");
     let buy = std::fs::read_to_string(folder.path().join("bookstore-buy.1")).unwrap();
     assert!(buy.contains("quantity"), "{buy}");
 }
 
 #[test]
-fn the_page_on_the_terminal_names_every_command_with_its_keys() {
+fn the_terminal_document_lists_every_command_with_its_keys() {
     let page = include_str!("../../../docs/TERMINAL.md");
     for command in tui::app::Command::ALL {
         let about = command.info();

@@ -1,8 +1,12 @@
-//! The real program against a front-end that answers what the test tells it to.
+//! The `bookstore` executable against front-ends whose answers the tests define, and against its local store.
 
-// The attribute tells the lints that these are tests.
+// `cfg(test)` tells the lints that these modules are tests.
 #[cfg(test)]
 mod autopilot;
+#[cfg(test)]
+mod autopilot_screen;
+#[cfg(test)]
+mod commands;
 #[cfg(test)]
 mod front_end;
 #[cfg(test)]
@@ -10,14 +14,10 @@ mod hangup;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
-mod listed_shop;
-#[cfg(test)]
-mod live;
-#[cfg(test)]
-mod manners;
-#[cfg(test)]
-mod one_shots;
-#[cfg(test)]
 mod screen;
 #[cfg(test)]
-mod visits;
+mod sessions;
+#[cfg(test)]
+mod terminal;
+#[cfg(test)]
+mod test_shop;

@@ -1,4 +1,4 @@
-//! A pseudo-terminal with a program in it, driven by keys, its screen read back.
+//! A program in a pseudo-terminal: sends keys and reads the screen.
 #![cfg(unix)]
 
 use std::fs::File;
@@ -9,18 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::front_end::command;
+use crate::front_end::{WAIT_MAX, command};
 
-/// Long enough for a loaded machine; a test that waits this long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A user's folders, empty at first.
+/// The folders of a user, initially empty.
 pub(crate) struct Home(TempDir);
 
 impl Home {
@@ -35,18 +31,18 @@ impl Home {
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
-    /// The folder of the user's own store.
+    /// The folder of the local store.
     pub(crate) fn store(&self) -> PathBuf {
         self.0.path().join("data/bookstore/store")
     }
 
-    /// Puts a file where the folder of the store belongs.
-    pub(crate) fn spoil_store(&self) {
+    /// Puts a file in place of the store's folder.
+    pub(crate) fn break_store(&self) {
         std::fs::create_dir_all(self.store().parent().unwrap()).unwrap();
         std::fs::write(self.store(), "no store").unwrap();
     }
 
-    /// Holds the store's lock, as a program does that is still opening it, until the file is dropped.
+    /// Holds the store's lock until the file is dropped, as a program does while it opens the store.
     pub(crate) fn lock_store(&self) -> File {
         std::fs::create_dir_all(self.store()).unwrap();
         let lock = File::create(self.store().join("lock")).unwrap();
@@ -62,7 +58,7 @@ impl Home {
         ]
     }
 
-    /// Runs a one-shot command of this user to its end.
+    /// Runs a command as this user to its end.
     pub(crate) fn bookstore(&self, arguments: &str) -> Output {
         command(arguments)
             .envs(self.variables())
@@ -77,22 +73,22 @@ struct Seen {
     raw: Vec<u8>,
 }
 
-/// The terminal.
+/// The pseudo-terminal and its program.
 pub(crate) struct Screen {
     seen: Arc<(Mutex<Seen>, Condvar)>,
     child: Box<dyn Child + Send + Sync>,
-    /// Nothing once the terminal is closed.
-    line: Option<Line>,
-    /// The modes of the line before the program had it.
+    /// `None` after the terminal was closed.
+    master: Option<Master>,
+    /// The terminal modes before the program started.
     modes: String,
 }
 
-/// The terminal's end of the line to the program.
-struct Line {
+/// The master side of the pseudo-terminal.
+struct Master {
     keys: Box<dyn Write + Send>,
-    master: Box<dyn MasterPty + Send>,
+    pty: Box<dyn MasterPty + Send>,
     reader: JoinHandle<()>,
-    /// The reader is to end when something more comes.
+    /// Makes the reader end at the next output.
     closing: Arc<AtomicBool>,
 }
 
@@ -104,20 +100,20 @@ fn size((columns, rows): (u16, u16)) -> PtySize {
     }
 }
 
-/// Echo, line editing and the rest of what `stty` shows.
+/// The modes that `stty` shows.
 fn modes(master: &dyn MasterPty) -> String {
     format!("{:?}", master.get_termios().unwrap())
 }
 
 impl Screen {
-    /// Runs `bookstore` as that user.
+    /// Runs `bookstore` as this user.
     pub(crate) fn open(home: &Home, columns_rows: (u16, u16), arguments: &str) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
         command.args(arguments.split_whitespace());
         Self::run(home, columns_rows, command)
     }
 
-    /// Runs any program as that user.
+    /// Runs any program as this user.
     pub(crate) fn run(home: &Home, columns_rows: (u16, u16), mut command: CommandBuilder) -> Self {
         for (name, value) in home.variables() {
             command.env(name, value);
@@ -151,34 +147,34 @@ impl Screen {
                 shown.1.notify_all();
             }
         });
-        let line = Line {
+        let master = Master {
             keys: pair.master.take_writer().unwrap(),
-            master: pair.master,
+            pty: pair.master,
             reader,
             closing,
         };
         Self {
             seen,
             child,
-            line: Some(line),
+            master: Some(master),
             modes,
         }
     }
 
     pub(crate) fn press(&mut self, keys: &str) {
-        let line = self.line.as_mut().unwrap();
-        line.keys.write_all(keys.as_bytes()).unwrap();
-        line.keys.flush().unwrap();
+        let master = self.master.as_mut().unwrap();
+        master.keys.write_all(keys.as_bytes()).unwrap();
+        master.keys.flush().unwrap();
     }
 
-    /// Closes the terminal, as its window's button does.
+    /// Closes the terminal, as closing its window does.
     pub(crate) fn close(&mut self) {
-        let line = self.line.as_mut().unwrap();
-        line.closing.store(true, Ordering::SeqCst);
-        // Drawn anew, so that the reader, too, gives up its end.
+        let master = self.master.as_mut().unwrap();
+        master.closing.store(true, Ordering::SeqCst);
+        // A redraw, so that the reader gets output and closes its end.
         self.press("\u{c}");
-        let line = self.line.take().unwrap();
-        line.reader.join().unwrap();
+        let master = self.master.take().unwrap();
+        master.reader.join().unwrap();
     }
 
     /// A click of the left button; column and row count from 0.
@@ -187,7 +183,7 @@ impl Screen {
         self.press(&format!("\u{1b}[<0;{column};{row}M\u{1b}[<0;{column};{row}m"));
     }
 
-    /// Where a text stands, as column and row.
+    /// The column and row of a text.
     pub(crate) fn find(&self, text: &str) -> (usize, usize) {
         let seen = self.seen.0.lock().unwrap();
         let contents = seen.parser.screen().contents();
@@ -203,8 +199,8 @@ impl Screen {
         let mut seen = self.seen.0.lock().unwrap();
         let screen = seen.parser.screen_mut();
         screen.set_size(rows.try_into().unwrap(), columns.try_into().unwrap());
-        let line = self.line.as_ref().unwrap();
-        line.master.resize(size(columns_rows)).unwrap();
+        let master = self.master.as_ref().unwrap();
+        master.pty.resize(size(columns_rows)).unwrap();
     }
 
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
@@ -212,7 +208,7 @@ impl Screen {
         let (seen, waited) = self
             .seen
             .1
-            .wait_timeout_while(seen, PATIENCE, |seen| !wanted(seen.parser.screen()))
+            .wait_timeout_while(seen, WAIT_MAX, |seen| !wanted(seen.parser.screen()))
             .unwrap();
         assert!(
             !waited.timed_out(),
@@ -225,7 +221,7 @@ impl Screen {
         self.wait_for(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits for the buying dialog, and until what was ordered before has been read.
+    /// Waits for the buying dialog, and until the earlier orders are loaded.
     pub(crate) fn wait_for_dialog(&self) {
         self.wait_for("the buying dialog", |screen| {
             let contents = screen.contents();
@@ -237,28 +233,28 @@ impl Screen {
         self.wait_for(&format!("no {text}"), |screen| !screen.contents().contains(text));
     }
 
-    /// Waits until what the program has written, escape sequences included, is as wanted.
+    /// Waits for output, escape sequences included.
     pub(crate) fn wait_for_written(&self, what: &str, wanted: impl Fn(&str) -> bool) {
         let seen = self.seen.0.lock().unwrap();
         let (_seen, waited) = self
             .seen
             .1
-            .wait_timeout_while(seen, PATIENCE, |seen| !wanted(&String::from_utf8_lossy(&seen.raw)))
+            .wait_timeout_while(seen, WAIT_MAX, |seen| !wanted(&String::from_utf8_lossy(&seen.raw)))
             .unwrap();
         assert!(!waited.timed_out(), "never wrote {what}");
     }
 
-    /// Everything that was written so far.
+    /// All output so far.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.seen.0.lock().unwrap().raw).into_owned()
     }
 
-    /// Waits until the program has ended by itself; the line, where there still is one, must be as it was.
+    /// Waits until the program ends; if the terminal is still open, its modes must be restored.
     pub(crate) fn exit_code(&mut self) -> u32 {
         let pid = self.pid();
         let (ended, waiting) = channel::<()>();
         let watchdog = std::thread::spawn(move || {
-            let too_late = waiting.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+            let too_late = waiting.recv_timeout(WAIT_MAX) == Err(RecvTimeoutError::Timeout);
             if too_late {
                 let _ = kill_process(pid, Signal::KILL);
             }
@@ -266,9 +262,12 @@ impl Screen {
         });
         let code = self.child.wait().unwrap().exit_code();
         drop(ended);
-        assert!(!watchdog.join().unwrap(), "it had to be killed");
-        if let Some(line) = &self.line {
-            assert_eq!(modes(&*line.master), self.modes);
+        assert!(
+            !watchdog.join().unwrap(),
+            "the program did not end within {WAIT_MAX:?} and was killed"
+        );
+        if let Some(master) = &self.master {
+            assert_eq!(modes(&*master.pty), self.modes);
         }
         code
     }
@@ -281,8 +280,8 @@ impl Screen {
         Pid::from_raw(self.child.process_id().unwrap().try_into().unwrap()).unwrap()
     }
 
-    /// Everything that was taken is given back.
-    pub(crate) fn is_given_back(&self) {
+    /// The screen, cursor, paste mode and mouse are as before.
+    pub(crate) fn assert_terminal_restored(&self) {
         self.wait_for("the usual screen", |screen| {
             !screen.alternate_screen()
                 && !screen.hide_cursor()
@@ -294,7 +293,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Fails where it is gone already, as it should be.
+        // Fails if it has ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -169,7 +169,7 @@ fn a_stale_cache_is_caught() {
 }
 
 #[test]
-fn a_sale_that_was_told_to_be_refused_is_caught() {
+fn a_refusal_that_was_sold_is_caught() {
     is_caught("refused-then-sold", &["refusals_stand"]);
 }
 
@@ -179,7 +179,7 @@ fn a_lost_restock_is_caught() {
 }
 
 #[test]
-fn a_stock_below_nothing_is_caught() {
+fn a_stock_below_zero_is_caught() {
     is_caught("negative-quantity", &["stock_never_negative"]);
 }
 

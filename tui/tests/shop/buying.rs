@@ -1,4 +1,4 @@
-//! Nothing is bought by accident, nothing is bought twice, and no order is forgotten.
+//! Buying: no accidental purchase, no double purchase, and every order reaches a final state.
 
 use common::client::Error;
 use common::{Code, OrderId, Problem, Stock};
@@ -12,10 +12,10 @@ use tui::message::Event;
 use crate::fixture::{Fixture, STORE, URL, number, order};
 use crate::screens::{confirm_order, receipt};
 
-fn shelf() -> Fixture {
+fn shop_with_books() -> Fixture {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
-    shop.wishes.clear();
+    shop.effects.clear();
     shop
 }
 
@@ -34,15 +34,15 @@ fn state(shop: &Fixture, order: OrderId) -> &OrderState {
     &shop.app.orders.find(order).unwrap().state
 }
 
-fn asked(shop: &Fixture) -> Vec<OrderId> {
-    let asked = shop.wishes.iter().filter_map(|wish| match wish {
+fn lookups(shop: &Fixture) -> Vec<OrderId> {
+    let lookups = shop.effects.iter().filter_map(|effect| match effect {
         Effect::FindOrder(order) => Some(*order),
         _ => None,
     });
-    asked.collect()
+    lookups.collect()
 }
 
-fn left_open() -> PlacedOrder {
+fn undecided() -> PlacedOrder {
     PlacedOrder {
         order: order(77),
         item: number(2),
@@ -58,21 +58,21 @@ fn left_open() -> PlacedOrder {
 
 #[test]
 fn y_confirms_and_the_order_is_sent_once() {
-    let mut shop = shelf();
+    let mut shop = shop_with_books();
     confirm_order(&mut shop);
     assert_eq!(shop.sent().len(), 1);
-    let [Effect::Buy { placed, resend: false }] = &shop.wishes[..] else {
-        panic!("{:?}", shop.wishes)
+    let [Effect::Buy { placed, resend: false }] = &shop.effects[..] else {
+        panic!("{:?}", shop.effects)
     };
     assert_eq!((placed.item, placed.store), (number(1), Some(STORE.parse().unwrap())));
     assert_eq!(placed.deadline.as_millis(), placed.at.as_millis() + 5_000);
 }
 
 #[test]
-fn while_earlier_orders_are_being_read_the_dialog_opens_and_waits() {
+fn the_dialog_waits_until_earlier_orders_are_read() {
     let mut shop = Fixture::opened(100, 30);
     shop.connect();
-    shop.grant();
+    shop.answer_requests();
     shop.press(Key::Enter);
     shop.press(Key::Char('b'));
     shop.press(Key::Char('y'));
@@ -81,7 +81,7 @@ fn while_earlier_orders_are_being_read_the_dialog_opens_and_waits() {
             .contains("Cannot buy: earlier orders are still being read.")
     );
     assert!(shop.sent().is_empty());
-    shop.tell(Event::JournalLoaded(Ok(JournalContents::default())));
+    shop.send(Event::JournalLoaded(Ok(JournalContents::default())));
     assert!(!shop.screen().contains("Cannot buy"));
     shop.press(Key::Char('y'));
     assert_eq!(shop.sent().len(), 1);
@@ -89,7 +89,7 @@ fn while_earlier_orders_are_being_read_the_dialog_opens_and_waits() {
 
 #[test]
 fn enter_cancels_unless_the_focus_was_moved_to_buy() {
-    let mut shop = shelf();
+    let mut shop = shop_with_books();
     shop.press(Key::Char('b'));
     shop.press(Key::Enter);
     assert!(shop.app.overlays.is_empty() && shop.sent().is_empty());
@@ -101,7 +101,7 @@ fn enter_cancels_unless_the_focus_was_moved_to_buy() {
 
 #[test]
 fn the_key_that_opened_the_dialog_never_confirms() {
-    let mut shop = shelf();
+    let mut shop = shop_with_books();
     for _ in 0..50 {
         shop.press(Key::Char('b'));
         shop.pass(30);
@@ -109,7 +109,7 @@ fn the_key_that_opened_the_dialog_never_confirms() {
     assert!(matches!(shop.app.overlays[..], [Overlay::Buy(_)]));
     assert!(shop.sent().is_empty());
 
-    let mut shop = shelf();
+    let mut shop = shop_with_books();
     shop.press(Key::Char(':'));
     shop.typed("buy");
     for _ in 0..50 {
@@ -124,12 +124,12 @@ fn the_key_that_opened_the_dialog_never_confirms() {
 }
 
 #[test]
-fn a_key_held_down_never_confirms() {
-    let mut shop = shelf();
+fn a_held_key_never_confirms() {
+    let mut shop = shop_with_books();
     shop.press(Key::Char('b'));
     for key in [Key::Char('y'), Key::Tab, Key::Enter] {
         let repeat = key != Key::Tab;
-        shop.tell(Event::Input(InputEvent::Key(KeyEvent {
+        shop.send(Event::Input(InputEvent::Key(KeyEvent {
             repeat,
             ..KeyEvent::plain(key)
         })));
@@ -138,16 +138,16 @@ fn a_key_held_down_never_confirms() {
 }
 
 #[test]
-fn a_pasted_text_never_confirms() {
-    let mut shop = shelf();
+fn pasted_text_never_confirms() {
+    let mut shop = shop_with_books();
     shop.press(Key::Char('b'));
-    shop.tell(Event::Input(InputEvent::Paste("y\n\ty\n".into())));
+    shop.send(Event::Input(InputEvent::Paste("y\n\ty\n".into())));
     assert!(shop.sent().is_empty());
 }
 
 #[test]
-fn presses_while_the_order_is_on_its_way_do_nothing() {
-    let mut shop = shelf();
+fn keys_do_nothing_while_the_order_is_on_its_way() {
+    let mut shop = shop_with_books();
     confirm_order(&mut shop);
     for key in [Key::Char('y'), Key::Enter, Key::Tab, Key::Char('b'), Key::Char('+')] {
         shop.press(key);
@@ -158,15 +158,15 @@ fn presses_while_the_order_is_on_its_way_do_nothing() {
 }
 
 #[test]
-fn enter_held_down_after_confirming_neither_hides_the_outcome_nor_buys_again() {
-    let mut shop = shelf();
+fn holding_enter_after_confirming_neither_closes_the_dialog_nor_buys_again() {
+    let mut shop = shop_with_books();
     shop.press(Key::Char('b'));
     shop.press(Key::Tab);
     shop.press(Key::Enter);
     let (id, _) = shop.sent()[0];
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Ok(sold),
     });
@@ -178,12 +178,12 @@ fn enter_held_down_after_confirming_neither_hides_the_outcome_nor_buys_again() {
     assert_eq!(shop.sent().len(), 1);
     shop.pass(1_500);
     shop.press(Key::Enter);
-    assert!(shop.app.overlays.is_empty(), "pressed anew, it closes");
+    assert!(shop.app.overlays.is_empty(), "pressed again, it closes");
 }
 
 #[test]
-fn every_dialog_has_a_key_of_its_own_and_keeps_it() {
-    let mut shop = shelf();
+fn every_dialog_has_its_own_idempotency_key() {
+    let mut shop = shop_with_books();
     let first = confirm_order(&mut shop);
     shop.press(Key::Esc);
     let second = confirm_order(&mut shop);
@@ -191,8 +191,8 @@ fn every_dialog_has_a_key_of_its_own_and_keeps_it() {
 }
 
 #[test]
-fn the_quantity_is_stepped_or_typed_and_stays_within_its_bounds() {
-    let mut shop = shelf();
+fn the_quantity_is_stepped_or_typed_within_its_bounds() {
+    let mut shop = shop_with_books();
     shop.press(Key::Char('b'));
     let quantity = |shop: &Fixture| match shop.app.overlays.last() {
         Some(Overlay::Buy(dialog)) => dialog.quantity.get(),
@@ -216,8 +216,8 @@ fn the_quantity_is_stepped_or_typed_and_stays_within_its_bounds() {
 }
 
 #[test]
-fn more_than_there_is_cannot_be_confirmed() {
-    let mut shop = shelf();
+fn more_copies_than_the_stock_cannot_be_confirmed() {
+    let mut shop = shop_with_books();
     shop.press(Key::Char('b'));
     shop.press(Key::Char('5'));
     shop.moved(1, 3, -397, 41);
@@ -230,15 +230,15 @@ fn more_than_there_is_cannot_be_confirmed() {
 }
 
 #[test]
-fn nothing_can_be_bought_before_orders_can_be_written_down() {
+fn nothing_can_be_bought_while_the_journal_fails() {
     let mut shop = Fixture::opened(100, 30);
     shop.connect();
-    shop.grant();
+    shop.answer_requests();
     shop.press(Key::Enter);
     shop.press(Key::Char('b'));
     shop.press(Key::Char('y'));
     assert!(shop.sent().is_empty());
-    shop.tell(Event::JournalLoaded(Err("the disk is read-only".into())));
+    shop.send(Event::JournalLoaded(Err("the disk is read-only".into())));
     shop.press(Key::Char('y'));
     assert!(shop.sent().is_empty());
     shop.press(Key::Esc);
@@ -248,10 +248,10 @@ fn nothing_can_be_bought_before_orders_can_be_written_down() {
 }
 
 #[test]
-fn an_order_that_could_not_be_written_down_was_not_sent() {
-    let mut shop = shelf();
+fn an_order_that_cannot_be_recorded_is_not_sent() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
-    shop.tell(Event::BuyNotRecorded {
+    shop.send(Event::BuyNotRecorded {
         order: id,
         reason: "no space left".into(),
     });
@@ -260,27 +260,27 @@ fn an_order_that_could_not_be_written_down_was_not_sent() {
 }
 
 #[test]
-fn a_receipt_is_shown_kept_and_moves_the_stock_at_once() {
-    let mut shop = shelf();
+fn a_receipt_is_shown_and_recorded_and_updates_the_stock() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.wishes.clear();
-    shop.tell(Event::BuyCompleted {
+    shop.effects.clear();
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Ok(sold.clone()),
     });
-    assert_eq!(shop.wishes, [Effect::AppendJournal(Record::Settled { receipt: sold })]);
+    assert_eq!(shop.effects, [Effect::AppendJournal(Record::Settled { receipt: sold })]);
     assert_eq!(shop.app.books.stock(number(1)), Some(399));
 }
 
 #[test]
-fn sold_out_is_an_outcome_and_calmly_shown() {
-    let mut shop = shelf();
+fn sold_out_is_an_outcome_and_not_an_error() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
     let sold_out = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
-    shop.wishes.clear();
-    shop.tell(Event::BuyCompleted {
+    shop.effects.clear();
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Err(Error::Problem(Box::new(sold_out))),
     });
@@ -290,32 +290,32 @@ fn sold_out_is_an_outcome_and_calmly_shown() {
             stock: Some(Stock::ZERO)
         }
     );
-    let [Effect::AppendJournal(Record::Closed(closed))] = &shop.wishes[..] else {
-        panic!("{:?}", shop.wishes)
+    let [Effect::AppendJournal(Record::Closed(closed))] = &shop.effects[..] else {
+        panic!("{:?}", shop.effects)
     };
     assert_eq!(closed.reason, CloseReason::SoldOut);
     assert!(shop.screen().contains("None were left when its turn came."));
 }
 
 #[test]
-fn a_lost_answer_is_settled_by_asking_with_the_same_key() {
-    let mut shop = shelf();
+fn a_lost_answer_is_resolved_with_the_same_key() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Err(lost()),
     });
     assert!(shop.screen().contains("unknown, checking"));
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.pass(300);
     assert_eq!(
         shop.sent(),
         [(id, true)],
-        "its dialog stands and its deadline has not passed"
+        "its dialog is open and its deadline has not passed"
     );
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Ok(sold),
     });
@@ -323,52 +323,52 @@ fn a_lost_answer_is_settled_by_asking_with_the_same_key() {
 }
 
 #[test]
-fn once_the_dialog_is_closed_an_order_is_asked_for_but_never_sent_again() {
-    let mut shop = shelf();
+fn after_its_dialog_is_closed_an_order_is_looked_up_but_never_sent_again() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Err(lost()),
     });
     shop.press(Key::Esc);
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.pass(300);
-    assert_eq!((asked(&shop), shop.sent().len()), (vec![id], 0));
+    assert_eq!((lookups(&shop), shop.sent().len()), (vec![id], 0));
 }
 
 #[test]
-fn after_its_deadline_an_order_is_asked_for_but_never_sent_again() {
-    let mut shop = shelf();
+fn after_its_deadline_an_order_is_looked_up_but_never_sent_again() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
     shop.elapsed += Duration::from_secs(6);
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Err(problem(Code::DeadlineExceeded)),
     });
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.pass(300);
-    assert_eq!((asked(&shop), shop.sent().len()), (vec![id], 0));
+    assert_eq!((lookups(&shop), shop.sent().len()), (vec![id], 0));
 }
 
 #[test]
 fn a_refusal_that_changed_nothing_ends_an_order_unless_an_earlier_request_was_lost() {
     for code in [Code::Unavailable, Code::StorageFull, Code::TooManyRequests] {
-        let mut shop = shelf();
+        let mut shop = shop_with_books();
         let id = confirm_order(&mut shop);
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order: id,
             result: Err(problem(code)),
         });
         assert!(matches!(state(&shop, id), OrderState::NotPlaced { .. }), "{code}");
 
-        let mut shop = shelf();
+        let mut shop = shop_with_books();
         let id = confirm_order(&mut shop);
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order: id,
             result: Err(lost()),
         });
         shop.pass(300);
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order: id,
             result: Err(problem(code)),
         });
@@ -381,21 +381,21 @@ fn a_refusal_that_changed_nothing_ends_an_order_unless_an_earlier_request_was_lo
 
 #[test]
 fn an_unknown_order_is_final_only_after_its_deadline() {
-    let mut shop = shelf();
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Err(lost()),
     });
     shop.press(Key::Esc);
     shop.pass(300);
-    shop.tell(Event::OrderLoaded {
+    shop.send(Event::OrderLoaded {
         order: id,
         result: Err(problem(Code::UnknownOrder)),
     });
     assert!(matches!(state(&shop, id), OrderState::Unknown { .. }));
     shop.pass(8_000);
-    shop.tell(Event::OrderLoaded {
+    shop.send(Event::OrderLoaded {
         order: id,
         result: Err(problem(Code::UnknownOrder)),
     });
@@ -403,18 +403,18 @@ fn an_unknown_order_is_final_only_after_its_deadline() {
 }
 
 #[test]
-fn an_order_left_open_by_an_earlier_session_is_asked_for_and_never_sent() {
+fn an_undecided_order_of_an_earlier_session_is_looked_up_and_never_sent() {
     let mut shop = Fixture::opened(100, 30);
-    shop.wishes.clear();
-    shop.tell(Event::JournalLoaded(Ok(JournalContents {
-        records: vec![Record::Placed(left_open())],
+    shop.effects.clear();
+    shop.send(Event::JournalLoaded(Ok(JournalContents {
+        records: vec![Record::Placed(undecided())],
         skipped: 0,
     })));
     shop.pass(10_000);
-    assert!(asked(&shop).is_empty(), "nobody knows yet whose ledger it is");
+    assert!(lookups(&shop).is_empty(), "the store is not known yet");
     shop.connect();
-    assert_eq!((asked(&shop), shop.sent().len()), (vec![order(77)], 0));
-    shop.tell(Event::OrderLoaded {
+    assert_eq!((lookups(&shop), shop.sent().len()), (vec![order(77)], 0));
+    shop.send(Event::OrderLoaded {
         order: order(77),
         result: Ok(receipt(77, 2, 1, 39)),
     });
@@ -423,45 +423,45 @@ fn an_order_left_open_by_an_earlier_session_is_asked_for_and_never_sent() {
 }
 
 #[test]
-fn an_order_of_another_store_is_not_declared_dead_by_this_one() {
+fn this_store_does_not_decide_an_order_of_another_store() {
     let mut shop = Fixture::opened(100, 30);
     let elsewhere = PlacedOrder {
         store: Some("0190b6d5-0000-7000-8000-000000000009".parse().unwrap()),
-        ..left_open()
+        ..undecided()
     };
-    shop.tell(Event::JournalLoaded(Ok(JournalContents {
+    shop.send(Event::JournalLoaded(Ok(JournalContents {
         records: vec![Record::Placed(elsewhere)],
         skipped: 0,
     })));
     shop.connect();
     shop.pass(60_000);
-    assert!(asked(&shop).is_empty());
+    assert!(lookups(&shop).is_empty());
     assert!(matches!(state(&shop, order(77)), OrderState::Unknown { .. }));
 }
 
 #[test]
 fn a_second_receipt_for_a_settled_order_changes_nothing() {
-    let mut shop = shelf();
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
     let mut sold = receipt(1, 1, 1, 41);
     sold.order = id;
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Ok(sold.clone()),
     });
-    shop.wishes.clear();
-    shop.tell(Event::OrderLoaded {
+    shop.effects.clear();
+    shop.send(Event::OrderLoaded {
         order: id,
         result: Ok(sold),
     });
-    assert!(shop.wishes.is_empty());
+    assert!(shop.effects.is_empty());
 }
 
 #[test]
-fn another_orders_receipt_settles_nothing() {
-    let mut shop = shelf();
+fn the_receipt_of_another_order_changes_nothing() {
+    let mut shop = shop_with_books();
     let id = confirm_order(&mut shop);
-    shop.tell(Event::BuyCompleted {
+    shop.send(Event::BuyCompleted {
         order: id,
         result: Ok(receipt(99, 1, 1, 41)),
     });

@@ -19,36 +19,36 @@ use tui::ui;
 pub(crate) const STORE: &str = "0190b6d5-0000-7000-8000-000000000001";
 pub(crate) const URL: &str = "http://127.0.0.1:8080";
 
-/// A shop, its clock and the wishes it has not been granted yet.
+/// A shop, its clock and the effects that were not carried out yet.
 pub(crate) struct Fixture {
     pub(crate) app: App,
     pub(crate) elapsed: Duration,
-    pub(crate) wishes: Vec<Effect>,
+    pub(crate) effects: Vec<Effect>,
     keys: u64,
 }
 
 impl Fixture {
-    /// Just opened, on a screen of that size; nobody has answered yet.
+    /// A shop that has just started, on a screen of this size, before any answer.
     pub(crate) fn opened(columns: u16, rows: u16) -> Self {
         let autopilot = Err("not part of this shop".to_owned());
         let app = App::new("own store", URL, Screen::Shop, autopilot);
         let mut shop = Self {
             app,
             elapsed: Duration::ZERO,
-            wishes: Vec::new(),
+            effects: Vec::new(),
             keys: 0,
         };
         shop.resize(columns, rows);
-        shop.tell(Event::Started);
+        shop.send(Event::Started);
         shop
     }
 
-    /// Connected, with the four books and more on its shelves.
+    /// A connected shop with eight books.
     pub(crate) fn stocked(columns: u16, rows: u16) -> Self {
         let mut shop = Self::opened(columns, rows);
-        shop.tell(Event::JournalLoaded(Ok(JournalContents::default())));
+        shop.send(Event::JournalLoaded(Ok(JournalContents::default())));
         shop.connect();
-        shop.grant();
+        shop.answer_requests();
         shop
     }
 
@@ -57,15 +57,15 @@ impl Fixture {
             seq: Seq(40),
             store: STORE.parse::<StoreId>().unwrap(),
         };
-        self.tell(Event::Stream(StreamEvent::Connected { hello, resumed: false }));
+        self.send(Event::Stream(StreamEvent::Connected { hello, resumed: false }));
     }
 
-    pub(crate) fn tell(&mut self, event: Event) {
+    pub(crate) fn send(&mut self, event: Event) {
         self.keys += 1;
         self.app.orders.spare_id.get_or_insert_with(|| order(self.keys));
         let now = self.now();
-        let wishes = update(&mut self.app, Message { now, event });
-        self.wishes.extend(wishes);
+        let effects = update(&mut self.app, Message { now, event });
+        self.effects.extend(effects);
     }
 
     pub(crate) fn now(&self) -> Now {
@@ -77,23 +77,23 @@ impl Fixture {
         }
     }
 
-    /// Lets time pass, with all the ticks that are asked for on the way.
+    /// Advances the clock, with all the ticks that the shop asks for on the way.
     pub(crate) fn pass(&mut self, millis: u64) {
         let end = self.elapsed + Duration::from_millis(millis);
-        while let Some(at) = self.app.wake_at().filter(|at| *at <= end) {
+        while let Some(at) = self.app.next_wake().filter(|at| *at <= end) {
             self.elapsed = at.max(self.elapsed + Duration::from_millis(1));
-            self.tell(Event::Tick);
+            self.send(Event::Tick);
         }
         self.elapsed = end;
-        self.tell(Event::Tick);
+        self.send(Event::Tick);
     }
 
     pub(crate) fn resize(&mut self, columns: u16, rows: u16) {
-        self.tell(Event::Input(InputEvent::Resized { columns, rows }));
+        self.send(Event::Input(InputEvent::Resized { columns, rows }));
     }
 
     pub(crate) fn press(&mut self, key: Key) {
-        self.tell(Event::Input(InputEvent::Key(KeyEvent::plain(key))));
+        self.send(Event::Input(InputEvent::Key(KeyEvent::plain(key))));
     }
 
     pub(crate) fn typed(&mut self, text: &str) {
@@ -102,16 +102,16 @@ impl Fixture {
         }
     }
 
-    /// Grants every wish for topics and books out of the fixed catalog.
-    pub(crate) fn grant(&mut self) {
+    /// Answers every request for topics and books from the fixed catalog.
+    pub(crate) fn answer_requests(&mut self) {
         for _ in 0..100 {
-            let wishes = std::mem::take(&mut self.wishes);
-            if wishes.is_empty() {
+            let effects = std::mem::take(&mut self.effects);
+            if effects.is_empty() {
                 return;
             }
-            for wish in wishes {
-                match wish {
-                    Effect::LoadTopics => self.tell(Event::TopicsLoaded(Ok(topics()))),
+            for effect in effects {
+                match effect {
+                    Effect::LoadTopics => self.send(Event::TopicsLoaded(Ok(topics()))),
                     Effect::LoadPage { generation, query, .. } => {
                         let result = Ok((
                             BookPage {
@@ -120,13 +120,13 @@ impl Fixture {
                             },
                             Some(Seq(40)),
                         ));
-                        self.tell(Event::PageLoaded { generation, result });
+                        self.send(Event::PageLoaded { generation, result });
                     }
                     _ => {}
                 }
             }
         }
-        panic!("the shop never stops asking");
+        panic!("the shop sent more than 100 rounds of requests");
     }
 
     pub(crate) fn moved(&mut self, item: u64, stock: u64, change: i64, seq: u64) {
@@ -138,28 +138,28 @@ impl Fixture {
             change,
             at,
         };
-        self.tell(Event::Stream(StreamEvent::StockChanged(moved)));
+        self.send(Event::Stream(StreamEvent::StockChanged(moved)));
     }
 
-    /// The orders that the shop wants sent, and whether again.
+    /// The orders sent so far, and whether each was sent before.
     pub(crate) fn sent(&self) -> Vec<(OrderId, bool)> {
-        self.wishes
+        self.effects
             .iter()
-            .filter_map(|wish| match wish {
+            .filter_map(|effect| match effect {
                 Effect::Buy { placed, resend } => Some((placed.order, *resend)),
                 _ => None,
             })
             .collect()
     }
 
-    pub(crate) fn page_wish(&self, listing: ListingKind) -> Option<(u64, Query)> {
-        self.wishes.iter().rev().find_map(|wish| match wish {
+    pub(crate) fn page_effect(&self, kind: ListingKind) -> Option<(u64, Query)> {
+        self.effects.iter().rev().find_map(|effect| match effect {
             Effect::LoadPage {
                 generation,
-                listing: asked,
+                kind: asked,
                 query,
                 ..
-            } if *asked == listing => Some((*generation, query.clone())),
+            } if *asked == kind => Some((*generation, query.clone())),
             _ => None,
         })
     }
@@ -176,7 +176,7 @@ impl Fixture {
         terminal
             .draw(|frame| view = Some(ui::draw(frame, &self.app, look, None)))
             .unwrap();
-        self.tell(Event::FrameDrawn(view.unwrap()));
+        self.send(Event::FrameDrawn(view.unwrap()));
         terminal.backend().buffer().clone()
     }
 
@@ -202,7 +202,7 @@ pub(crate) fn text(buffer: &Buffer) -> String {
     text
 }
 
-/// One letter for each cell's style, and what the letters mean.
+/// One letter for each cell's style, with a legend.
 pub(crate) fn styles(buffer: &Buffer) -> String {
     let mut legend: Vec<(String, char)> = Vec::new();
     let mut letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".chars();

@@ -1,4 +1,4 @@
-//! What messages do to the shop, one story at a time.
+//! What events do to the state and the screen of the shop.
 
 use common::client::Error;
 use common::wire::{Book, BookPage, Hello};
@@ -21,7 +21,7 @@ fn unreachable() -> Error {
 
 fn lost(shop: &mut Fixture, attempt: u32) {
     let retry_in = Duration::from_millis(2_400);
-    shop.tell(Event::Stream(StreamEvent::Disconnected {
+    shop.send(Event::Stream(StreamEvent::Disconnected {
         attempt,
         retry_in,
         reason: "cannot reach the shop".into(),
@@ -50,16 +50,16 @@ fn endless(after: u64) -> BookPage {
 }
 
 fn page(shop: &mut Fixture, page: BookPage) {
-    let (generation, _) = shop.page_wish(ListingKind::Topic).unwrap();
-    shop.wishes.clear();
-    shop.tell(Event::PageLoaded {
+    let (generation, _) = shop.page_effect(ListingKind::Topic).unwrap();
+    shop.effects.clear();
+    shop.send(Event::PageLoaded {
         generation,
         result: Ok((page, Some(Seq(40)))),
     });
 }
 
 #[test]
-fn the_first_frame_stands_before_anybody_answered() {
+fn the_first_frame_is_drawn_before_any_answer() {
     let mut shop = Fixture::opened(100, 30);
     find(&mut shop, "Topics");
     find(&mut shop, "◐ connecting");
@@ -72,7 +72,7 @@ fn the_first_frame_stands_before_anybody_answered() {
 }
 
 #[test]
-fn a_sale_anywhere_moves_the_stock_here() {
+fn a_stock_event_updates_the_stock_shown() {
     let mut shop = Fixture::stocked(100, 30);
     find(&mut shop, " 500 ");
     shop.moved(2, 499, -1, 41);
@@ -86,19 +86,19 @@ fn a_sale_anywhere_moves_the_stock_here() {
 }
 
 #[test]
-fn a_quiet_shop_asks_for_no_more_frames() {
+fn an_idle_shop_needs_no_tick_and_no_frame() {
     let mut shop = Fixture::stocked(100, 30);
     shop.pass(10_000);
     shop.app.dirty = false;
-    assert_eq!(shop.app.wake_at(), None);
+    assert_eq!(shop.app.next_wake(), None);
     shop.moved(999, 1, -1, 41);
-    assert!(!shop.app.dirty, "a book that stands nowhere moved");
+    assert!(!shop.app.dirty, "the book is in no list");
     shop.moved(1, 399, -1, 42);
     assert!(shop.app.dirty);
 }
 
 #[test]
-fn a_screen_held_still_says_so_and_catches_up() {
+fn a_frozen_screen_is_marked_and_catches_up() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
     shop.press(Key::Char(' '));
@@ -111,94 +111,98 @@ fn a_screen_held_still_says_so_and_catches_up() {
 }
 
 #[test]
-fn a_lost_connection_counts_down_and_comes_back() {
+fn a_lost_connection_counts_down_and_reconnects() {
     let mut shop = Fixture::stocked(100, 30);
     lost(&mut shop, 2);
     find(&mut shop, "◐ reconnecting 3s (#2)");
     shop.pass(500);
     find(&mut shop, "◐ reconnecting 2s (#2)");
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.press(Key::Char('R'));
-    assert_eq!(shop.wishes, [Effect::Reconnect]);
-    shop.tell(Event::Stream(StreamEvent::Connecting { attempt: 2 }));
+    assert_eq!(shop.effects, [Effect::Reconnect]);
+    shop.send(Event::Stream(StreamEvent::Connecting { attempt: 2 }));
     shop.connect();
     find(&mut shop, "● live");
 }
 
 #[test]
-fn what_is_shown_survives_a_failure_and_is_asked_for_again() {
+fn books_stay_shown_after_a_failed_load_which_is_retried() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('r'));
-    let (generation, _) = shop.page_wish(ListingKind::Topic).unwrap();
-    shop.wishes.clear();
-    shop.tell(Event::PageLoaded {
+    let (generation, _) = shop.page_effect(ListingKind::Topic).unwrap();
+    shop.effects.clear();
+    shop.send(Event::PageLoaded {
         generation,
         result: Err(unreachable()),
     });
     find(&mut shop, "RPCs for Dummies");
     shop.pass(1_100);
     assert!(
-        shop.page_wish(ListingKind::Topic).is_some(),
-        "it is asked again after a second"
+        shop.page_effect(ListingKind::Topic).is_some(),
+        "it is loaded again after a second"
     );
 }
 
 #[test]
-fn a_connection_that_comes_back_asks_at_once_for_what_failed() {
+fn a_new_connection_retries_failed_loads_at_once() {
     let mut shop = Fixture::opened(100, 30);
-    shop.tell(Event::TopicsLoaded(Err(unreachable())));
+    shop.send(Event::TopicsLoaded(Err(unreachable())));
     find(&mut shop, "Connection refused");
-    find(&mut shop, "Asking again in 1 s");
-    shop.wishes.clear();
+    find(&mut shop, "Trying again in 1 s");
+    shop.effects.clear();
     shop.connect();
-    assert!(shop.wishes.contains(&Effect::LoadTopics));
+    assert!(shop.effects.contains(&Effect::LoadTopics));
 }
 
 #[test]
-fn a_page_older_than_the_stream_is_read_again() {
+fn a_page_older_than_the_stream_is_loaded_again() {
     let mut shop = Fixture::opened(100, 30);
-    shop.tell(Event::TopicsLoaded(Ok(crate::fixture::topics())));
-    let (generation, query) = shop.page_wish(ListingKind::Topic).unwrap();
+    shop.send(Event::TopicsLoaded(Ok(crate::fixture::topics())));
+    let (generation, query) = shop.page_effect(ListingKind::Topic).unwrap();
     shop.connect();
-    shop.wishes.clear();
+    shop.effects.clear();
     let books = crate::fixture::answer(&query);
-    shop.tell(Event::PageLoaded {
+    shop.send(Event::PageLoaded {
         generation,
         result: Ok((BookPage { books, next: None }, Some(Seq(39)))),
     });
     assert!(
-        shop.page_wish(ListingKind::Topic).is_some(),
-        "what happened between 39 and 40 was told to nobody"
+        shop.page_effect(ListingKind::Topic).is_some(),
+        "the stream did not report the events between 39 and 40"
     );
 }
 
 #[test]
-fn another_store_behind_the_same_address_is_read_afresh() {
+fn another_store_at_the_same_address_is_loaded_again() {
     let mut shop = Fixture::stocked(100, 30);
     let store = "0190b6d5-0000-7000-8000-000000000002".parse().unwrap();
-    shop.wishes.clear();
-    shop.tell(Event::Stream(StreamEvent::Connected {
+    shop.effects.clear();
+    shop.send(Event::Stream(StreamEvent::Connected {
         hello: Hello { seq: Seq(3), store },
         resumed: false,
     }));
-    assert!(shop.wishes.contains(&Effect::LoadTopics));
+    assert!(shop.effects.contains(&Effect::LoadTopics));
     find_no(&mut shop, "RPCs for Dummies");
-    shop.grant();
+    shop.answer_requests();
     find(&mut shop, "RPCs for Dummies");
 }
 
 #[test]
-fn a_million_books_are_read_a_page_at_a_time_as_one_moves_down() {
+fn a_million_books_are_loaded_page_by_page_as_the_selection_moves_down() {
     let mut shop = Fixture::opened(100, 30);
-    shop.tell(Event::TopicsLoaded(Ok(crate::fixture::topics())));
+    shop.send(Event::TopicsLoaded(Ok(crate::fixture::topics())));
     shop.connect();
     page(&mut shop, endless(0));
-    assert_eq!(shop.page_wish(ListingKind::Topic), None, "nobody has come near the end");
+    assert_eq!(
+        shop.page_effect(ListingKind::Topic),
+        None,
+        "the selection is far from the end"
+    );
     shop.press(Key::Enter);
     let mut loaded = 100;
     for _ in 0..300 {
         shop.press(Key::Char('G'));
-        if shop.page_wish(ListingKind::Topic).is_none() {
+        if shop.page_effect(ListingKind::Topic).is_none() {
             break;
         }
         page(&mut shop, endless(loaded));
@@ -209,27 +213,27 @@ fn a_million_books_are_read_a_page_at_a_time_as_one_moves_down() {
 }
 
 #[test]
-fn a_filter_finds_at_once_here_and_then_in_the_whole_shop() {
+fn a_search_matches_the_topic_at_once_and_then_the_whole_shop() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('/'));
     shop.typed("rpc");
     find(&mut shop, "1 here");
     find_no(&mut shop, "Xen");
-    let (_, query) = shop.page_wish(ListingKind::Search).unwrap();
+    let (_, query) = shop.page_effect(ListingKind::Search).unwrap();
     assert_eq!(query, Query::Words("rpc".into()));
     for _ in 0..3 {
         shop.press(Key::Backspace);
     }
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.typed("quix");
-    shop.grant();
+    shop.answer_requests();
     find(&mut shop, "Don Quixote");
     find(&mut shop, "0 here, 1 elsewhere");
     shop.press(Key::Enter);
     shop.press(Key::Char('b'));
     assert!(
         matches!(shop.app.overlays.last(), Some(Overlay::Buy(_))),
-        "what was found can be bought"
+        "a match can be bought"
     );
     shop.press(Key::Esc);
     shop.press(Key::Esc);
@@ -237,14 +241,14 @@ fn a_filter_finds_at_once_here_and_then_in_the_whole_shop() {
 }
 
 #[test]
-fn an_answer_to_an_older_question_is_not_shown() {
+fn an_answer_to_an_older_search_is_ignored() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('/'));
     shop.typed("x");
-    let (older, query) = shop.page_wish(ListingKind::Search).unwrap();
+    let (older, query) = shop.page_effect(ListingKind::Search).unwrap();
     shop.typed("y");
     let books = crate::fixture::answer(&query);
-    shop.tell(Event::PageLoaded {
+    shop.send(Event::PageLoaded {
         generation: older,
         result: Ok((BookPage { books, next: None }, Some(Seq(40)))),
     });
@@ -252,46 +256,46 @@ fn an_answer_to_an_older_question_is_not_shown() {
 }
 
 #[test]
-fn letters_typed_into_the_filter_are_no_commands() {
+fn letters_typed_into_the_search_run_no_command() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('/'));
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.typed("bqy1");
     assert!(shop.app.overlays.is_empty());
     assert!(
         !shop
-            .wishes
+            .effects
             .iter()
-            .any(|wish| matches!(wish, Effect::Exit(_) | Effect::Copy(_)))
+            .any(|effect| matches!(effect, Effect::Exit(_) | Effect::Copy(_)))
     );
-    shop.tell(Event::Input(InputEvent::Key(KeyEvent::ctrl('c'))));
-    assert!(shop.wishes.contains(&Effect::Exit(ExitReason::Interrupted)));
+    shop.send(Event::Input(InputEvent::Key(KeyEvent::ctrl('c'))));
+    assert!(shop.effects.contains(&Effect::Exit(ExitReason::Interrupted)));
 }
 
 #[test]
-fn q_goes_back_one_step_at_a_time_and_then_out() {
+fn q_goes_back_one_step_at_a_time_and_then_exits() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
     shop.press(Key::Enter);
     assert_eq!(shop.app.shop.focus, Focus::Detail);
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.press(Key::Char('q'));
     shop.press(Key::Char('q'));
-    assert_eq!((shop.app.shop.focus, shop.wishes.len()), (Focus::Topics, 0));
+    assert_eq!((shop.app.shop.focus, shop.effects.len()), (Focus::Topics, 0));
     shop.press(Key::Char('4'));
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.press(Key::Char('q'));
     assert_eq!(shop.app.screen, Screen::Shop);
     shop.press(Key::Char('q'));
-    assert_eq!(shop.wishes, [Effect::Exit(ExitReason::UserQuit)]);
+    assert_eq!(shop.effects, [Effect::Exit(ExitReason::UserQuit)]);
 }
 
 #[test]
-fn a_resize_loses_neither_selection_nor_input() {
+fn a_resize_keeps_selection_and_input() {
     let mut shop = Fixture::stocked(160, 45);
     shop.press(Key::Char('/'));
     shop.typed("gra");
-    shop.grant();
+    shop.answer_requests();
     shop.press(Key::Down);
     let selected = shop.app.shop.selected();
     for (columns, rows) in [(60, 20), (39, 9), (100, 30), (40, 10), (160, 45)] {
@@ -316,7 +320,7 @@ fn the_selection_stays_on_its_book_when_the_list_is_sorted() {
 }
 
 #[test]
-fn what_cannot_be_done_says_why_wherever_it_is_offered() {
+fn a_disabled_command_says_why_wherever_it_is_listed() {
     let mut shop = Fixture::stocked(60, 30);
     shop.press(Key::Char('b'));
     assert!(shop.app.overlays.is_empty());
@@ -334,14 +338,14 @@ fn what_cannot_be_done_says_why_wherever_it_is_offered() {
 #[test]
 fn the_palette_runs_a_command_by_its_name() {
     let mut shop = Fixture::stocked(100, 30);
-    shop.tell(Event::Input(InputEvent::Key(KeyEvent::ctrl('p'))));
+    shop.send(Event::Input(InputEvent::Key(KeyEvent::ctrl('p'))));
     shop.typed("messages");
     shop.press(Key::Enter);
     assert!(matches!(shop.app.overlays[..], [Overlay::Log { .. }]));
 }
 
 #[test]
-fn overlays_stack_and_esc_takes_the_topmost() {
+fn overlays_stack_and_esc_closes_the_topmost() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Char('?'));
     shop.press(Key::Esc);
@@ -369,10 +373,10 @@ fn clicks_select_and_the_wheel_scrolls() {
     };
     let click = |shop: &mut Fixture, text: &str, action: MouseAction| {
         let (column, row) = at(shop, text);
-        shop.tell(Event::Input(InputEvent::Mouse(MouseEvent { column, row, action })));
+        shop.send(Event::Input(InputEvent::Mouse(MouseEvent { column, row, action })));
     };
     click(&mut shop, "graduate school", MouseAction::Click);
-    shop.grant();
+    shop.answer_requests();
     click(&mut shop, "Cooking", MouseAction::Click);
     assert_eq!(shop.app.shop.selected(), Some(number(4)));
     click(&mut shop, "Xen", MouseAction::WheelUp);
@@ -383,8 +387,8 @@ fn clicks_select_and_the_wheel_scrolls() {
     assert_eq!(shop.app.screen, Screen::Shop);
     click(&mut shop, "? help", MouseAction::Click);
     assert!(matches!(shop.app.overlays.last(), Some(Overlay::Help { .. })));
-    // What lies below an overlay is out of reach.
-    shop.tell(Event::Input(InputEvent::Mouse(MouseEvent {
+    // A click outside the overlay does nothing.
+    shop.send(Event::Input(InputEvent::Mouse(MouseEvent {
         column: 3,
         row: 4,
         action: MouseAction::Click,
@@ -393,23 +397,23 @@ fn clicks_select_and_the_wheel_scrolls() {
 }
 
 #[test]
-fn what_is_selected_goes_to_the_clipboard() {
+fn y_copies_the_selection_to_the_clipboard() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.press(Key::Char('y'));
     let text = "1 How to get a good grade in 677 in 20 minutes a day 30.00".to_owned();
-    assert_eq!(shop.wishes, [Effect::Copy(text)]);
+    assert_eq!(shop.effects, [Effect::Copy(text)]);
 }
 
 #[test]
-fn a_book_that_is_withdrawn_leaves_the_list() {
+fn a_withdrawn_book_leaves_the_list() {
     let mut shop = Fixture::stocked(100, 30);
-    shop.wishes.clear();
+    shop.effects.clear();
     shop.moved(2, 0, -500, 41);
-    assert_eq!(shop.wishes, [Effect::LoadBook(number(2))]);
+    assert_eq!(shop.effects, [Effect::LoadBook(number(2))]);
     let problem = Problem::new(Code::UnknownItem, "no book 2");
-    shop.tell(Event::BookLoaded {
+    shop.send(Event::BookLoaded {
         item: number(2),
         result: Err(Error::Problem(Box::new(problem))),
     });
@@ -418,10 +422,10 @@ fn a_book_that_is_withdrawn_leaves_the_list() {
 }
 
 #[test]
-fn a_store_that_closed_for_good_leaves_the_shop_readable() {
+fn a_shop_with_a_closed_store_is_still_readable() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press(Key::Enter);
-    shop.tell(Event::StoreClosed("the disk failed".into()));
+    shop.send(Event::StoreClosed("the disk failed".into()));
     find(&mut shop, "○ offline");
     find(&mut shop, "closed for good: the disk failed");
     find(&mut shop, "RPCs for Dummies");
@@ -430,19 +434,19 @@ fn a_store_that_closed_for_good_leaves_the_shop_readable() {
 }
 
 #[test]
-fn services_are_asked_only_while_somebody_looks() {
+fn services_are_polled_only_while_their_screen_is_shown() {
     let mut shop = Fixture::stocked(100, 30);
     shop.pass(10_000);
-    assert!(!shop.wishes.contains(&Effect::LoadServices));
+    assert!(!shop.effects.contains(&Effect::LoadServices));
     shop.press(Key::Char('4'));
-    assert!(shop.wishes.contains(&Effect::LoadServices));
-    shop.tell(Event::HealthLoaded(Err(unreachable())));
-    shop.wishes.clear();
+    assert!(shop.effects.contains(&Effect::LoadServices));
+    shop.send(Event::HealthLoaded(Err(unreachable())));
+    shop.effects.clear();
     shop.pass(2_100);
-    assert!(shop.wishes.contains(&Effect::LoadServices));
+    assert!(shop.effects.contains(&Effect::LoadServices));
     shop.press(Key::Char('1'));
-    shop.tell(Event::HealthLoaded(Err(unreachable())));
-    shop.wishes.clear();
+    shop.send(Event::HealthLoaded(Err(unreachable())));
+    shop.effects.clear();
     shop.pass(60_000);
-    assert!(!shop.wishes.contains(&Effect::LoadServices));
+    assert!(!shop.effects.contains(&Effect::LoadServices));
 }

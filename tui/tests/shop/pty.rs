@@ -1,5 +1,5 @@
-//! The shop on a real pseudo-terminal, driven by keys, its screen read back. The shop runs in a copy of this test
-//! program, so that no other binary is needed.
+//! The shop on a real pseudo-terminal, driven by keys. The shop runs in a second process of this test program, so that no
+//! other binary is needed.
 #![cfg(unix)]
 
 use std::io::{Read, Write};
@@ -14,13 +14,13 @@ use tui::keymap::Keymap;
 use tui::runtime::{Opened, Options, run};
 use tui::theme::Theme;
 
-const PATIENCE: Duration = Duration::from_secs(30);
-/// Tells the copy what to do.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The variable that tells the second process what to do.
 const TASK: &str = "BOOKSTORE_TEST_TASK";
 
-/// The shop itself, in the copy; nothing in the test program.
+/// Runs the shop in the second process; does nothing in the first.
 #[test]
-fn the_copy_runs_the_shop() {
+fn the_second_process_runs_the_shop() {
     let Ok(task) = std::env::var(TASK) else { return };
     let folder = tempfile::tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -29,7 +29,7 @@ fn the_copy_runs_the_shop() {
         .build()
         .unwrap();
     let ended = runtime.block_on(async {
-        // Nobody listens on the discard port.
+        // Nothing listens on the discard port.
         let peer = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
         let opened = Opened {
             shop: ShopClient::new(peer, None),
@@ -40,7 +40,7 @@ fn the_copy_runs_the_shop() {
         };
         let opening = async move {
             if task == "panic" {
-                // It is asked again when the first frame stands.
+                // It is polled again after the first frame.
                 tokio::task::yield_now().await;
                 tokio::spawn(async { panic!("on purpose") });
             }
@@ -59,8 +59,8 @@ fn the_copy_runs_the_shop() {
         };
         run(options).await
     });
-    // The shell's prompt, as it were.
-    println!("given back: {}", ended.is_ok());
+    // Stands for the shell's prompt.
+    println!("restored: {}", ended.is_ok());
 }
 
 struct Terminal {
@@ -84,7 +84,7 @@ impl Terminal {
         let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         command.args([
             "--exact",
-            "pty::the_copy_runs_the_shop",
+            "pty::the_second_process_runs_the_shop",
             "--nocapture",
             "--test-threads=1",
         ]);
@@ -118,9 +118,9 @@ impl Terminal {
         self.writer.flush().unwrap();
     }
 
-    /// Reads until the screen is as wanted.
+    /// Reads until the screen meets a condition.
     fn wait(&mut self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while !wanted(self.screen.screen()) {
             match self.output.recv_timeout(end.saturating_duration_since(Instant::now())) {
                 Ok(bytes) => {
@@ -134,13 +134,13 @@ impl Terminal {
         }
     }
 
-    fn sees(&mut self, text: &str) {
+    fn wait_for_text(&mut self, text: &str) {
         self.wait(text, |screen| screen.contents().contains(text));
     }
 
-    /// Everything that was taken is given back.
-    fn is_as_it_was(&mut self) {
-        self.sees("given back");
+    /// Asserts that the terminal is restored.
+    fn assert_restored(&mut self) {
+        self.wait_for_text("restored");
         let screen = self.screen.screen();
         assert!(!screen.alternate_screen() && !screen.hide_cursor() && !screen.bracketed_paste());
         assert_eq!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
@@ -154,18 +154,18 @@ fn signal(terminal: &Terminal, signal: rustix::process::Signal) {
 }
 
 #[test]
-fn the_shop_takes_the_terminal_and_gives_it_back() {
+fn the_terminal_is_restored_at_the_exit() {
     let mut terminal = Terminal::open("shop");
-    terminal.sees("Topics");
-    terminal.sees("reconnecting");
+    terminal.wait_for_text("Topics");
+    terminal.wait_for_text("reconnecting");
     let screen = terminal.screen.screen();
     assert!(screen.alternate_screen() && screen.bracketed_paste());
     assert_ne!(screen.mouse_protocol_mode(), vt100::MouseProtocolMode::None);
     terminal.press(b"?");
-    terminal.sees("Event every key does");
+    terminal.wait_for_text("What every key does");
     terminal.press(b"\x1b");
     terminal.wait("help is gone", |screen| {
-        !screen.contents().contains("Event every key does")
+        !screen.contents().contains("What every key does")
     });
     terminal
         .pty
@@ -178,15 +178,15 @@ fn the_shop_takes_the_terminal_and_gives_it_back() {
         .unwrap();
     terminal.screen.screen_mut().set_size(cells(12), cells(50));
     terminal.press(b"4");
-    terminal.sees("4 Services");
+    terminal.wait_for_text("4 Services");
     terminal.press(b"\x03");
-    terminal.is_as_it_was();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_key_that_comes_together_with_a_resize_is_not_lost() {
+fn a_key_pressed_during_a_resize_is_not_lost() {
     let mut terminal = Terminal::open("shop");
-    terminal.sees("reconnecting");
+    terminal.wait_for_text("reconnecting");
     for round in 0..40 {
         let (columns, key, title) = match round % 2 {
             0 => (50, b"4", "4 Services"),
@@ -201,32 +201,32 @@ fn a_key_that_comes_together_with_a_resize_is_not_lost() {
         terminal.pty.resize(size).unwrap();
         terminal.press(key);
         terminal.screen.screen_mut().set_size(cells(12), cells(columns));
-        terminal.sees(title);
+        terminal.wait_for_text(title);
     }
     terminal.press(b"\x03");
-    terminal.is_as_it_was();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_termination_gives_the_terminal_back() {
+fn the_terminal_is_restored_on_sigterm() {
     let mut terminal = Terminal::open("shop");
-    terminal.sees("Topics");
+    terminal.wait_for_text("Topics");
     signal(&terminal, rustix::process::Signal::TERM);
-    terminal.is_as_it_was();
+    terminal.assert_restored();
 }
 
 #[test]
-fn a_panic_anywhere_gives_the_terminal_back_and_is_readable() {
+fn the_terminal_is_restored_on_a_panic_and_its_message_is_readable() {
     let mut terminal = Terminal::open("panic");
-    terminal.sees("on purpose");
-    terminal.is_as_it_was();
-    assert!(terminal.screen.screen().contents().contains("given back: false"));
+    terminal.wait_for_text("on purpose");
+    terminal.assert_restored();
+    assert!(terminal.screen.screen().contents().contains("restored: false"));
 }
 
 #[test]
-fn suspended_the_shop_gives_the_terminal_back_and_takes_it_again() {
+fn the_terminal_is_restored_while_the_shop_is_suspended() {
     let mut terminal = Terminal::open("shop");
-    terminal.sees("Topics");
+    terminal.wait_for_text("Topics");
     terminal.press(b"\x1a");
     terminal.wait("gave the terminal back", |screen| {
         !screen.alternate_screen() && !screen.bracketed_paste()
@@ -236,7 +236,7 @@ fn suspended_the_shop_gives_the_terminal_back_and_takes_it_again() {
         screen.alternate_screen() && screen.contents().contains("Topics")
     });
     terminal.press(b"q");
-    terminal.is_as_it_was();
+    terminal.assert_restored();
 }
 
 fn cells(count: u16) -> std::num::NonZero<u16> {

@@ -61,7 +61,7 @@ fn the_shop() {
     in_all_sizes("shop_books", |shop| {
         shop.press(Key::Down);
         shop.press(Key::Down);
-        shop.grant();
+        shop.answer_requests();
         shop.press(Key::Enter);
         shop.press(Key::Down);
         shop.press(Key::Down);
@@ -80,7 +80,7 @@ fn the_shop() {
         shop.pass(300);
         let mut receipt = receipt(1, 2, 1, 41);
         receipt.order = order;
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order,
             result: Ok(receipt),
         });
@@ -95,12 +95,12 @@ fn finding() {
     in_all_sizes("find", |shop| {
         shop.press(Key::Char('/'));
         shop.typed("gra");
-        shop.grant();
+        shop.answer_requests();
     });
     in_all_sizes("find_nothing", |shop| {
         shop.press(Key::Char('/'));
         shop.typed("zebra");
-        shop.grant();
+        shop.answer_requests();
     });
 }
 
@@ -115,13 +115,13 @@ fn waiting_for_the_shop() {
             url: crate::fixture::URL.into(),
             why: "Connection refused (os error 111)".into(),
         };
-        shop.tell(Event::TopicsLoaded(Err(error.clone())));
+        shop.send(Event::TopicsLoaded(Err(error.clone())));
         let lost = StreamEvent::Disconnected {
             attempt: 2,
             retry_in: std::time::Duration::from_millis(2_400),
             reason: error.to_string(),
         };
-        shop.tell(Event::Stream(lost));
+        shop.send(Event::Stream(lost));
         snapshot("unreachable", &mut shop);
     }
 }
@@ -134,7 +134,7 @@ fn orders() {
         let sold = confirm_order(shop);
         let mut receipt = receipt(1, 1, 1, 1_284);
         receipt.order = sold;
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order: sold,
             result: Ok(receipt),
         });
@@ -143,7 +143,7 @@ fn orders() {
         shop.press(Key::Down);
         let sold_out = confirm_order(shop);
         let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order: sold_out,
             result: Err(Error::Problem(Box::new(problem))),
         });
@@ -154,7 +154,7 @@ fn orders() {
             url: crate::fixture::URL.into(),
             why: "no answer in time".into(),
         };
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order: unknown,
             result: Err(lost),
         });
@@ -169,10 +169,9 @@ fn services() {
     in_all_sizes("services", |shop| {
         shop.press(Key::Char('4'));
         for requests in [18_000, 19_187] {
-            shop.tell(Event::HealthLoaded(Ok(health(requests))));
+            shop.send(Event::HealthLoaded(Ok(health(requests))));
             shop.elapsed += std::time::Duration::from_secs(2);
         }
-        shop.tell(Event::MetricsLoaded(Ok(METRICS.to_owned())));
     });
     in_all_sizes("services_not_ready", |shop| {
         shop.press(Key::Char('4'));
@@ -180,9 +179,8 @@ fn services() {
             Code::Unavailable,
             "The frontend service waits for: the catalog at http://127.0.0.1:8081.",
         );
-        shop.tell(Event::HealthLoaded(Err(Error::Problem(Box::new(problem)))));
-        shop.tell(Event::MetricsLoaded(Ok(String::new())));
-        shop.tell(Event::Stream(StreamEvent::Upstream(false)));
+        shop.send(Event::HealthLoaded(Err(Error::Problem(Box::new(problem)))));
+        shop.send(Event::Stream(StreamEvent::Upstream(false)));
     });
 }
 
@@ -205,17 +203,6 @@ fn health(requests: u64) -> Health {
     }
 }
 
-const METRICS: &str = r#"
-bookstore_http_requests_total{service="frontend",route="GET /search",status="200"} 18234
-bookstore_http_requests_total{service="frontend",route="POST /buy",status="200"} 951
-bookstore_http_requests_total{service="frontend",route="POST /buy",status="503"} 2
-bookstore_http_requests_total{service="catalog",route="POST /sales",status="200"} 77
-bookstore_http_request_duration_seconds_bucket{service="frontend",route="GET /search",le="0.00025"} 18000
-bookstore_http_request_duration_seconds_bucket{service="frontend",route="GET /search",le="0.001"} 18234
-bookstore_http_request_duration_seconds_bucket{service="frontend",route="POST /buy",le="0.005"} 500
-bookstore_http_request_duration_seconds_bucket{service="frontend",route="POST /buy",le="0.05"} 953
-"#;
-
 #[test]
 fn overlays() {
     in_all_sizes("help", |shop| shop.press(Key::Char('?')));
@@ -224,7 +211,7 @@ fn overlays() {
         shop.typed("re");
     });
     in_all_sizes("log", |shop| {
-        shop.tell(Event::Notice("The store was found at http://127.0.0.1:8080".into()));
+        shop.send(Event::Notice("The store was found at http://127.0.0.1:8080".into()));
         shop.pass(2_000);
         shop.press(Key::Char('o'));
         shop.press(Key::Char('m'));
@@ -255,7 +242,7 @@ fn buying() {
             url: crate::fixture::URL.into(),
             why: "no answer in time".into(),
         };
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order,
             result: Err(lost),
         });
@@ -265,7 +252,7 @@ fn buying() {
         let order = confirm_order(shop);
         let mut receipt = receipt(1, 1, 1, 41);
         receipt.order = order;
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order,
             result: Ok(receipt),
         });
@@ -274,7 +261,7 @@ fn buying() {
         shop.press(Key::Enter);
         let order = confirm_order(shop);
         let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
-        shop.tell(Event::BuyCompleted {
+        shop.send(Event::BuyCompleted {
             order,
             result: Err(Error::Problem(Box::new(problem))),
         });
@@ -329,17 +316,17 @@ fn every_screen_fits_every_size_in_every_theme() {
 }
 
 #[test]
-fn a_hostile_title_is_harmless_wherever_it_stands() {
+fn a_hostile_title_is_harmless_on_every_screen() {
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200b}\r\n戰\u{301}\u{301}\u{301} 👩‍👩‍👧‍👦 title".repeat(20);
     for (columns, rows) in SIZES {
         let mut shop = Fixture::stocked(columns, rows);
         let (generation, _) = {
             shop.press(Key::Down);
-            shop.page_wish(tui::effect::ListingKind::Topic).unwrap()
+            shop.page_effect(tui::effect::ListingKind::Topic).unwrap()
         };
         let books = vec![book(9, &hostile, Some(&hostile), &hostile, 999_999_999, 1_000_000_000)];
         let page = common::wire::BookPage { books, next: None };
-        shop.tell(Event::PageLoaded {
+        shop.send(Event::PageLoaded {
             generation,
             result: Ok((page, Some(Seq(40)))),
         });

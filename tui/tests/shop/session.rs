@@ -1,4 +1,4 @@
-//! The whole shop with its loop, its network and its disk, on a stage of our own and against a tiny front-end.
+//! The whole shop with its event loop, network and journal, on a test terminal and against a scripted front-end.
 
 use std::future::ready;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -23,10 +23,10 @@ use tui::ui::ScreenView;
 use crate::fixture::{STORE, answer, text, topics};
 use crate::screens::receipt;
 
-/// Long enough for any machine; nothing waits that long unless it is broken.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The longest wait for the screen; a passing test never needs it.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What the front-end saw, and how it answers purchases.
+/// The requests that the front-end received, and how it answers purchases.
 #[derive(Default)]
 struct Seen {
     buys: Vec<String>,
@@ -38,7 +38,7 @@ struct Seen {
 
 type Shared = Arc<Mutex<Seen>>;
 
-/// A front-end that answers by hand.
+/// Starts a scripted front-end; returns its address.
 fn front_end(seen: &Shared) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -95,7 +95,7 @@ fn serve_one(stream: TcpStream, seen: &Shared) -> io::Result<()> {
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\nevent: hello\ndata: {{\"seq\":40,\"store\":\"{STORE}\"}}\n\n"
         );
         writer.write_all(events.as_bytes())?;
-        // Until the reader hangs up.
+        // Waits until the client closes the connection.
         return writer.read(&mut [0; 1]).map(drop);
     } else if path == "/buy" {
         let mut seen = seen.lock().unwrap();
@@ -116,13 +116,13 @@ fn serve_one(stream: TcpStream, seen: &Shared) -> io::Result<()> {
     writer.write_all(response.as_bytes())
 }
 
-/// A stage that shows its frames to the test.
-struct Hall {
+/// A terminal that passes its frames to the test.
+struct TestTerminal {
     terminal: Terminal<TestBackend>,
     frames: watch::Sender<String>,
 }
 
-impl TerminalBackend for Hall {
+impl TerminalBackend for TestTerminal {
     fn size(&mut self) -> io::Result<(u16, u16)> {
         Ok((100, 30))
     }
@@ -161,18 +161,18 @@ fn opened(url: &str) -> Opened {
     }
 }
 
-struct Visitor {
+struct Client {
     keys: mpsc::Sender<io::Result<InputEvent>>,
     frames: watch::Receiver<String>,
-    visit: tokio::task::JoinHandle<Result<ExitReason, Error>>,
+    session: tokio::task::JoinHandle<Result<ExitReason, Error>>,
 }
 
-impl Visitor {
-    fn enter(url: &str, data_folder: &std::path::Path) -> Self {
-        Self::wait_at(ready(Ok(opened(url))).boxed(), data_folder)
+impl Client {
+    fn start(url: &str, data_folder: &std::path::Path) -> Self {
+        Self::start_with(ready(Ok(opened(url))).boxed(), data_folder)
     }
 
-    fn wait_at(opening: Opening, data_folder: &std::path::Path) -> Self {
+    fn start_with(opening: Opening, data_folder: &std::path::Path) -> Self {
         let (keys, typed) = mpsc::channel(100);
         let (frames, seen) = watch::channel(String::new());
         let options = Options {
@@ -186,15 +186,15 @@ impl Visitor {
             keymap: Keymap::default(),
             exit_when: None,
         };
-        let stage = Hall {
+        let stage = TestTerminal {
             terminal: Terminal::new(TestBackend::new(100, 30)).unwrap(),
             frames,
         };
-        let visit = tokio::spawn(serve(stage, typed, options));
+        let session = tokio::spawn(serve(stage, typed, options));
         Self {
             keys,
             frames: seen,
-            visit,
+            session,
         }
     }
 
@@ -202,29 +202,29 @@ impl Visitor {
         self.keys.try_send(Ok(InputEvent::Key(KeyEvent::plain(key)))).unwrap();
     }
 
-    async fn sees(&mut self, wanted: &str) {
-        self.sees_that(wanted, |frame| frame.contains(wanted)).await;
+    async fn wait_for_text(&mut self, wanted: &str) {
+        self.wait_for(wanted, |frame| frame.contains(wanted)).await;
     }
 
-    async fn sees_that(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
+    async fn wait_for(&mut self, what: &str, wanted: impl Fn(&str) -> bool) {
         let seen = self.frames.wait_for(|frame| wanted(frame));
-        if tokio::time::timeout(PATIENCE, seen).await.is_err() {
+        if tokio::time::timeout(TIMEOUT, seen).await.is_err() {
             panic!("no {what:?} in\n{}", *self.frames.borrow());
         }
     }
 
-    /// Opens the dialog and waits until what was ordered before has been read.
+    /// Opens the dialog and waits until the journal has been read.
     async fn open_dialog(&mut self) {
         self.press(Key::Char('b'));
-        self.sees_that("the dialog", |frame| {
+        self.wait_for("the dialog", |frame| {
             frame.contains("Cancel") && !frame.contains("still being read")
         })
         .await;
     }
 
-    async fn leave(self) {
+    async fn quit(self) {
         self.keys.try_send(Ok(InputEvent::Key(KeyEvent::ctrl('c')))).unwrap();
-        tokio::time::timeout(PATIENCE, self.visit)
+        tokio::time::timeout(TIMEOUT, self.session)
             .await
             .unwrap()
             .unwrap()
@@ -244,81 +244,81 @@ fn shared(folder: &std::path::Path, lose_buys: usize) -> Shared {
 async fn a_book_is_bought_and_its_order_was_on_disk_before_the_request() {
     let folder = tempfile::tempdir().unwrap();
     let seen = shared(folder.path(), 0);
-    let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
-    visitor.sees("● live").await;
-    visitor.sees("RPCs for Dummies").await;
-    visitor.open_dialog().await;
-    visitor.press(Key::Char('y'));
-    visitor.sees("✓ sold").await;
-    visitor.leave().await;
+    let mut client = Client::start(&front_end(&seen), folder.path());
+    client.wait_for_text("● live").await;
+    client.wait_for_text("RPCs for Dummies").await;
+    client.open_dialog().await;
+    client.press(Key::Char('y'));
+    client.wait_for_text("✓ sold").await;
+    client.quit().await;
     assert_eq!(seen.lock().unwrap().orders_on_disk_at_buy, [true]);
 
-    let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
-    visitor.press(Key::Char('2'));
-    visitor.sees("✓ sold").await;
-    visitor.leave().await;
+    let mut client = Client::start(&front_end(&seen), folder.path());
+    client.press(Key::Char('2'));
+    client.wait_for_text("✓ sold").await;
+    client.quit().await;
     let seen = seen.lock().unwrap();
     assert_eq!(
         (seen.buys.len(), seen.asks.len()),
         (1, 0),
-        "a settled order is neither sent nor asked for again"
+        "a settled order is neither sent nor looked up again"
     );
 }
 
 #[tokio::test]
-async fn a_lost_answer_is_settled_with_the_same_key() {
+async fn a_lost_answer_is_resolved_with_the_same_key() {
     let folder = tempfile::tempdir().unwrap();
     let seen = shared(folder.path(), 1);
-    let mut visitor = Visitor::enter(&front_end(&seen), folder.path());
-    visitor.sees("RPCs for Dummies").await;
-    visitor.open_dialog().await;
-    visitor.press(Key::Char('y'));
-    visitor.sees("✓ sold").await;
-    visitor.leave().await;
+    let mut client = Client::start(&front_end(&seen), folder.path());
+    client.wait_for_text("RPCs for Dummies").await;
+    client.open_dialog().await;
+    client.press(Key::Char('y'));
+    client.wait_for_text("✓ sold").await;
+    client.quit().await;
     let seen = seen.lock().unwrap();
     assert_eq!(seen.buys.len(), 2);
     assert_eq!(seen.buys[0], seen.buys[1]);
 }
 
 #[tokio::test]
-async fn an_order_that_a_killed_shop_left_is_asked_for_and_not_sent() {
+async fn an_undecided_order_of_a_killed_shop_is_looked_up_and_not_sent() {
     let folder = tempfile::tempdir().unwrap();
     let seen = shared(folder.path(), usize::MAX);
     let url = front_end(&seen);
-    let mut visitor = Visitor::enter(&url, folder.path());
-    visitor.sees("RPCs for Dummies").await;
-    visitor.open_dialog().await;
-    visitor.press(Key::Char('y'));
-    visitor.sees("unknown, checking").await;
-    visitor.visit.abort();
+    let mut client = Client::start(&url, folder.path());
+    client.wait_for_text("RPCs for Dummies").await;
+    client.open_dialog().await;
+    client.press(Key::Char('y'));
+    client.wait_for_text("unknown, checking").await;
+    client.session.abort();
     let sent = seen.lock().unwrap().buys.len();
 
-    let mut visitor = Visitor::enter(&url, folder.path());
-    visitor.press(Key::Char('2'));
-    visitor.sees("✓ sold").await;
-    visitor.leave().await;
+    let mut client = Client::start(&url, folder.path());
+    client.press(Key::Char('2'));
+    client.wait_for_text("✓ sold").await;
+    client.quit().await;
     let seen = seen.lock().unwrap();
-    // The aborted loop's own request may still have been on its way.
+    // A request of the aborted loop may still have been on its way.
     assert!(seen.buys.len() <= sent + 1 && !seen.asks.is_empty());
     assert!(seen.asks.iter().all(|order| *order == seen.buys[0]));
 }
 
 #[tokio::test]
-async fn a_shop_that_nobody_serves_is_open_all_the_same() {
+async fn an_unreachable_shop_can_be_opened() {
     let folder = tempfile::tempdir().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let mut visitor = Visitor::enter(&url, folder.path());
-    visitor.sees("Topics").await;
-    visitor.sees("reconnecting").await;
-    visitor.press(Key::Char('?'));
-    visitor.sees("Event every key does").await;
-    visitor.leave().await;
+    let mut client = Client::start(&url, folder.path());
+    client.wait_for_text("Topics").await;
+    client.wait_for_text("reconnecting").await;
+    client.press(Key::Char('?'));
+    client.wait_for_text("What every key does").await;
+    client.quit().await;
 }
 
 #[tokio::test]
-async fn the_autopilot_screen_without_a_run_draws_what_is_opened_over_it() {
+async fn overlays_are_drawn_over_an_autopilot_screen_without_a_run() {
     struct Still;
     impl ScreenView for Still {
         fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, _: &Appearance) {
@@ -338,55 +338,55 @@ async fn the_autopilot_screen_without_a_run_draws_what_is_opened_over_it() {
         autopilot: Some(Box::new(Still)),
         ..opened(&front_end(&seen))
     };
-    let mut visitor = Visitor::wait_at(ready(Ok(opened)).boxed(), folder.path());
-    visitor.sees("RPCs for Dummies").await;
-    visitor.press(Key::Char('3'));
-    visitor.sees("no run").await;
-    visitor.press(Key::Char('?'));
-    visitor.sees("Event every key does").await;
-    visitor.press(Key::Esc);
-    visitor
-        .sees_that("the screen without the help", |frame| {
-            !frame.contains("Event every key does")
+    let mut client = Client::start_with(ready(Ok(opened)).boxed(), folder.path());
+    client.wait_for_text("RPCs for Dummies").await;
+    client.press(Key::Char('3'));
+    client.wait_for_text("no run").await;
+    client.press(Key::Char('?'));
+    client.wait_for_text("What every key does").await;
+    client.press(Key::Esc);
+    client
+        .wait_for("the screen without the help", |frame| {
+            !frame.contains("What every key does")
         })
         .await;
-    visitor.leave().await;
+    client.quit().await;
 }
 
 #[tokio::test]
-async fn the_screen_stands_while_the_store_is_being_opened() {
+async fn the_screen_is_usable_while_the_store_opens() {
     let folder = tempfile::tempdir().unwrap();
     let seen = shared(folder.path(), 0);
     let (open, opening) = oneshot::channel();
-    let mut visitor = Visitor::wait_at(async { Ok(opening.await.unwrap()) }.boxed(), folder.path());
-    visitor.sees("opening the store").await;
-    visitor.press(Key::Char('?'));
-    visitor.sees("Event every key does").await;
-    visitor.press(Key::Esc);
+    let mut client = Client::start_with(async { Ok(opening.await.unwrap()) }.boxed(), folder.path());
+    client.wait_for_text("opening the store").await;
+    client.press(Key::Char('?'));
+    client.wait_for_text("What every key does").await;
+    client.press(Key::Esc);
     open.send(opened(&front_end(&seen))).unwrap();
-    visitor.sees("a shop").await;
-    visitor.sees("● live").await;
-    visitor.sees("RPCs for Dummies").await;
-    visitor.leave().await;
+    client.wait_for_text("a shop").await;
+    client.wait_for_text("● live").await;
+    client.wait_for_text("RPCs for Dummies").await;
+    client.quit().await;
 }
 
 #[tokio::test]
-async fn a_store_that_does_not_open_closes_the_shop_and_says_why() {
+async fn a_store_that_does_not_open_closes_the_shop_with_its_error() {
     let folder = tempfile::tempdir().unwrap();
     let failed = async {
         tokio::task::yield_now().await;
         Err(tui::connect::Error::Url("no address".to_owned()))
     };
-    let visitor = Visitor::wait_at(failed.boxed(), folder.path());
-    let ended = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
+    let client = Client::start_with(failed.boxed(), folder.path());
+    let ended = tokio::time::timeout(TIMEOUT, client.session).await.unwrap().unwrap();
     assert!(matches!(ended, Err(Error::Connect(why)) if why.to_string().contains("no address")));
 }
 
 #[tokio::test]
 async fn the_shop_closes_when_its_input_ends() {
     let folder = tempfile::tempdir().unwrap();
-    let visitor = Visitor::enter("http://127.0.0.1:9", folder.path());
-    drop(visitor.keys);
-    let left = tokio::time::timeout(PATIENCE, visitor.visit).await.unwrap().unwrap();
+    let client = Client::start("http://127.0.0.1:9", folder.path());
+    drop(client.keys);
+    let left = tokio::time::timeout(TIMEOUT, client.session).await.unwrap().unwrap();
     assert_eq!(left.unwrap(), ExitReason::HungUp);
 }

@@ -9,17 +9,17 @@ use common::{Deadline, Entry, Kind, OrderId, Seq, Timestamp};
 
 use super::ledger::id;
 use super::rule::Rule;
-use super::shop::{Shop, Want};
-use super::state::{Answer, Catalog, CatalogIndex, Letter, Request, State, Work};
+use super::shop::{OperationKind, Shop};
+use super::state::{Answer, Catalog, CatalogIndex, Message, Request, State, Work};
 use super::step::{Process, crash};
 
 /// The length of a tick.
 const TICK_MS: u64 = 1_000;
 
 impl Shop {
-    pub(crate) fn take_up(&self, state: &mut State, catalog: CatalogIndex, jobs: Vec<Request>) -> Option<()> {
+    pub(crate) fn decide_batch(&self, state: &mut State, catalog: CatalogIndex, jobs: Vec<Request>) -> Option<()> {
         for &job in &jobs {
-            state.take(Letter::Job(job))?;
+            state.remove_message(Message::Job(job))?;
         }
         let work = Work {
             jobs,
@@ -34,7 +34,7 @@ impl Shop {
                 _ => false,
             };
             if early || !self.keeps(Rule::AnswerAfterAppend) {
-                state.letters.push(Letter::Reply(job, answer));
+                state.messages.push(Message::Reply(job, answer));
             }
         }
         state.catalogs[catalog].work = Some(work);
@@ -64,7 +64,7 @@ impl Shop {
         Some(())
     }
 
-    pub(crate) fn tear(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
+    pub(crate) fn torn_append(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
         let Catalog { seen, work } = state.catalogs[catalog].clone();
         let work = work?;
         let (mut entries, _) = self.decide(state, seen, &work.jobs, work.decided_at);
@@ -85,8 +85,8 @@ impl Shop {
             state.flaws.done_late |= entry.kind != Kind::Refused && deadline < Some(work.decided_at);
             state.ledger.push(&entry);
             let left = state.ledger.stock();
-            for (wish, client) in state.clients.iter_mut().enumerate() {
-                client.fell_short |= client.sends > 0 && self.is_short(wish, left);
+            for (operation, client) in state.clients.iter_mut().enumerate() {
+                client.fell_short |= client.sends > 0 && self.is_short(operation, left);
             }
         }
     }
@@ -96,9 +96,9 @@ impl Shop {
         let durable = state.ledger.until(seen);
         let mut batch = Batch::new(&durable, moment(now));
         let verdicts = jobs.iter().map(|&job| {
-            let decided: Result<Verdict, Infallible> = match self.wish(job.wish).want {
-                Want::Buy(_) => batch.sell(&self.sale(job)),
-                Want::Restock(_) => batch.update_stock(&self.change(job)),
+            let decided: Result<Verdict, Infallible> = match self.operation(job.operation).kind {
+                OperationKind::Buy(_) => batch.sell(&self.sale(job)),
+                OperationKind::Restock(_) => batch.update_stock(&self.change(job)),
             };
             let Ok(verdict) = decided;
             answer(verdict)
@@ -108,7 +108,7 @@ impl Shop {
     }
 
     fn sale(&self, job: Request) -> Sale {
-        let Want::Buy(quantity) = self.wish(job.wish).want else {
+        let OperationKind::Buy(quantity) = self.operation(job.operation).kind else {
             unreachable!("the shopkeeper buys nothing")
         };
         Sale {
@@ -122,7 +122,7 @@ impl Shop {
     }
 
     fn change(&self, job: Request) -> StockUpdate {
-        let Want::Restock(copies) = self.wish(job.wish).want else {
+        let OperationKind::Restock(copies) = self.operation(job.operation).kind else {
             unreachable!("clients put nothing on the shelf")
         };
         StockUpdate {
@@ -135,12 +135,12 @@ impl Shop {
     }
 
     fn id(&self, job: Request) -> OrderId {
-        let drawn = match self.wish(job.wish).want {
-            Want::Buy(_) if !self.keeps(Rule::KeepId) => job.attempt,
-            Want::Restock(_) if !self.keeps(Rule::NameRestocks) => job.send,
-            Want::Buy(_) | Want::Restock(_) => 0,
+        let drawn = match self.operation(job.operation).kind {
+            OperationKind::Buy(_) if !self.keeps(Rule::KeepId) => job.attempt,
+            OperationKind::Restock(_) if !self.keeps(Rule::NameRestocks) => job.send,
+            OperationKind::Buy(_) | OperationKind::Restock(_) => 0,
         };
-        id(job.wish, drawn)
+        id(job.operation, drawn)
     }
 
     fn deadline(&self, job: Request) -> Deadline {

@@ -10,12 +10,14 @@ use uuid::Uuid;
 
 /// The moment in every entry: when it was decided is of no consequence later, and would only multiply the states.
 const SOME_MOMENT: Timestamp = Timestamp::from_micros(0);
-/// The most ids that one wish may draw.
-const IDS_PER_WISH: u128 = 16;
+/// The most ids that one operation may draw.
+const IDS_PER_OPERATION: u128 = 16;
 
-/// The id of a wish; `drawn` counts those drawn anew, where a rule is dropped.
-pub(crate) fn id(wish: usize, drawn: u8) -> OrderId {
-    OrderId::from(Uuid::from_u128((wish as u128 + 1) * IDS_PER_WISH + u128::from(drawn)))
+/// The id of a operation; `drawn` counts those drawn anew, where a rule is dropped.
+pub(crate) fn id(operation: usize, drawn: u8) -> OrderId {
+    OrderId::from(Uuid::from_u128(
+        (operation as u128 + 1) * IDS_PER_OPERATION + u128::from(drawn),
+    ))
 }
 
 /// DurableState entries, the book's first `set` included.
@@ -31,7 +33,7 @@ impl Ledger {
             kind: Kind::Set,
             item,
             quantity: None,
-            change: 0,
+            change: i64::from(stock.get()),
             stock_after: Some(stock),
             order: None,
             unit_cost: Some(Cost::default()),
@@ -54,12 +56,12 @@ impl Ledger {
         &self.0
     }
 
-    /// The entries that decided one of a wish's ids.
-    pub(crate) fn of(&self, wish: usize) -> impl Iterator<Item = &Entry> {
+    /// The entries that decided one of a operation's ids.
+    pub(crate) fn of(&self, operation: usize) -> impl Iterator<Item = &Entry> {
         self.0.iter().filter(move |entry| {
             entry
                 .order
-                .is_some_and(|order| u128::from(order.as_u64_pair().1) / IDS_PER_WISH == wish as u128 + 1)
+                .is_some_and(|order| u128::from(order.as_u64_pair().1) / IDS_PER_OPERATION == operation as u128 + 1)
         })
     }
 

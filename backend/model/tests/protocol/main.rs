@@ -6,8 +6,8 @@
 //! | `Batch`, `DurableState`, `Verdict` | themselves |
 //! | `catalog`: decide at the head that is known; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `carry_out`, `decide`, `catch_up`, `publish`, `replies` |
 //! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `recent.rs`: since the ledger only grows, what a catalog knows is a prefix of it |
-//! | `Step::TurnAway` | `Undone`: eight conflicts, no room, or the store away. It may happen at any time before the append |
-//! | `Step::Tear`, `Process::Catalog` | a crash within `append`, which leaves a prefix of the batch; `recall` |
+//! | `Step::Reject` | `Undone`: eight conflicts, no room, or the store away. It may happen at any time before the append |
+//! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves a prefix of the batch; `recall` |
 //! | `traffic`: forward, resend marked, hear | `order/sales.rs`: `carry_out`, and `frontend/buying.rs`, which sends once |
 //! | a restock goes to a catalog and is not sent again but by the shopkeeper | `frontend/mod.rs`: `change_stock` |
 //! | `Answer::Unavailable` ends an order only where it was not sent before | `is_definite() && !resent` |
@@ -28,7 +28,7 @@
 
 mod catalog;
 mod ledger;
-mod promise;
+mod property;
 mod report;
 mod rule;
 mod shop;
@@ -43,7 +43,7 @@ use common::{Quantity, Stock};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
 
 use self::rule::Rule;
-use self::shop::{Bounds, Shop, Want, Wish};
+use self::shop::{Bounds, Operation, OperationKind, Shop};
 use self::state::State;
 use self::step::Step;
 
@@ -52,11 +52,11 @@ const STATES_MIN: usize = 1_000_000;
 
 #[test]
 fn every_promise_is_kept_whatever_happens() {
-    let mut unseen: BTreeSet<_> = promise::coverage().iter().map(|property| property.name).collect();
+    let mut unseen: BTreeSet<_> = property::coverage().iter().map(|property| property.name).collect();
     let mut largest = 0;
     for (what, bounds) in shops() {
         let shop = Shop { bounds, dropped: None };
-        println!("{what} ({})", shop.tell_wishes());
+        println!("{what} ({})", shop.describe_operations());
         let start = Instant::now();
         let checker = shop.checker().spawn_bfs().join();
         println!(
@@ -68,7 +68,7 @@ fn every_promise_is_kept_whatever_happens() {
         );
         for (name, path) in checker.discoveries() {
             let is_broken = checker.model().property(name).expectation == Expectation::Always;
-            assert!(!is_broken, "not so: {name}\n{}", checker.model().tell_path(path));
+            assert!(!is_broken, "not so: {name}\n{}", checker.model().describe_path(path));
             unseen.remove(name);
         }
         assert!(checker.is_done());
@@ -90,7 +90,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
         (
             "A client sends again, and a process dies",
             Bounds {
-                wishes: vec![keyed(2), unkeyed(1), restock(1)],
+                operations: vec![keyed(2), unkeyed(1), restock(1)],
                 crashes_max: 1,
                 ..few.clone()
             },
@@ -107,7 +107,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
         (
             "The network makes a copy",
             Bounds {
-                wishes: vec![keyed(2), unkeyed(1), restock(1)],
+                operations: vec![keyed(2), unkeyed(1), restock(1)],
                 duplicates_max: 1,
                 batch_max: 1,
                 ..few.clone()
@@ -116,7 +116,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
         (
             "Deadlines pass",
             Bounds {
-                wishes: vec![keyed(2), unkeyed(1), restock(1)],
+                operations: vec![keyed(2), unkeyed(1), restock(1)],
                 tick_last: 1,
                 batch_max: 1,
                 ..few.clone()
@@ -125,7 +125,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
         (
             "Two processes die, and an order without a key is asked for again under its id",
             Bounds {
-                wishes: vec![unkeyed(2), restock(1)],
+                operations: vec![unkeyed(2), restock(1)],
                 crashes_max: 2,
                 ..few
             },
@@ -136,7 +136,7 @@ fn shops() -> [(&'static str, Bounds); 5] {
 #[test]
 fn without_recorded_refusals_of_keyed_orders_a_refused_one_is_sold_later() {
     let bounds = small(0, vec![buy("A", true, 2), restock(1)]);
-    fails_without(Rule::RecordKeyedRefusals, promise::REFUSED_FOR_GOOD, bounds);
+    fails_without(Rule::RecordKeyedRefusals, property::REFUSED_FOR_GOOD, bounds);
 }
 
 #[test]
@@ -145,7 +145,7 @@ fn without_marks_on_what_is_sent_again_a_refused_order_is_sold_later() {
         attempts_max: 2,
         ..small(0, vec![buy("A", false, 1), restock(1)])
     };
-    fails_without(Rule::MarkResent, promise::REFUSED_FOR_GOOD, bounds);
+    fails_without(Rule::MarkResent, property::REFUSED_FOR_GOOD, bounds);
 }
 
 #[test]
@@ -154,37 +154,37 @@ fn with_a_new_id_for_what_is_sent_again_an_order_is_sold_twice() {
         attempts_max: 2,
         ..small(2, vec![buy("A", true, 1)])
     };
-    fails_without(Rule::KeepId, promise::DONE_ONCE, bounds);
+    fails_without(Rule::KeepId, property::DONE_ONCE, bounds);
 }
 
 #[test]
 fn answered_before_the_append_a_sale_that_was_acknowledged_is_not_in_the_ledger() {
     let bounds = small(1, vec![buy("A", true, 1)]);
-    fails_without(Rule::AnswerAfterAppend, promise::ACKNOWLEDGED_ONCE, bounds);
+    fails_without(Rule::AnswerAfterAppend, property::ACKNOWLEDGED_ONCE, bounds);
 }
 
 #[test]
 fn refused_on_what_is_not_durable_a_client_is_sent_away_from_a_full_shelf() {
     let bounds = small(1, vec![buy("A", true, 1), buy("B", false, 1)]);
-    fails_without(Rule::RefuseAfterAppend, promise::REFUSED_RIGHTLY, bounds);
+    fails_without(Rule::RefuseAfterAppend, property::REFUSED_RIGHTLY, bounds);
 }
 
 #[test]
 fn without_an_id_a_restock_that_is_sent_again_is_done_twice() {
     let bounds = small(0, vec![restock(2)]);
-    fails_without(Rule::NameRestocks, promise::CONSERVED, bounds);
+    fails_without(Rule::NameRestocks, property::CONSERVED, bounds);
 }
 
 #[test]
 fn without_a_confirmed_head_a_catalog_refuses_what_the_other_has_on_the_shelf() {
     let bounds = small(0, vec![buy("A", false, 1), restock(1)]);
-    fails_without(Rule::ConfirmHead, promise::REFUSED_RIGHTLY, bounds);
+    fails_without(Rule::ConfirmHead, property::REFUSED_RIGHTLY, bounds);
 }
 
 #[test]
 fn without_comparing_the_head_two_catalogs_sell_the_same_copy() {
     let bounds = small(1, vec![buy("A", true, 1), buy("B", true, 1)]);
-    fails_without(Rule::CompareHead, promise::CONSERVED, bounds);
+    fails_without(Rule::CompareHead, property::CONSERVED, bounds);
 }
 
 #[test]
@@ -193,7 +193,7 @@ fn without_a_deadline_at_the_catalog_an_order_is_sold_late() {
         tick_last: 1,
         ..small(1, vec![buy("A", true, 1)])
     };
-    fails_without(Rule::CompareDeadline, promise::IN_TIME, bounds);
+    fails_without(Rule::CompareDeadline, property::IN_TIME, bounds);
 }
 
 /// A shop that keeps its promises with a rule breaks one without it; prints the shortest way there.
@@ -207,26 +207,26 @@ fn fails_without(rule: Rule, promise: &'static str, bounds: Bounds) {
         dropped: Some(rule),
     };
     assert!(
-        way_to_break(&sound, promise, usize::MAX).is_none(),
+        path_to_violation(&sound, promise, usize::MAX).is_none(),
         "{promise}: not even with {rule:?}"
     );
     let mut shortest = None;
     let mut depth = usize::MAX;
     // The first that the checker reports is seldom the shortest; look again where only shorter ones are.
-    while let Some(path) = way_to_break(&broken, promise, depth) {
+    while let Some(path) = path_to_violation(&broken, promise, depth) {
         depth = path.clone().into_states().len();
         shortest = Some(path);
     }
     let path = shortest.unwrap_or_else(|| panic!("without {rule:?} it is still so: {promise}"));
     println!(
         "without {rule:?} ({}) it is not so that {promise}:\n{}",
-        broken.tell_wishes(),
-        broken.tell_path(path)
+        broken.describe_operations(),
+        broken.describe_path(path)
     );
 }
 
 /// A path of fewer states than that to one in which a promise is broken.
-fn way_to_break(shop: &Shop, promise: &'static str, states: usize) -> Option<Path<State, Step>> {
+fn path_to_violation(shop: &Shop, promise: &'static str, states: usize) -> Option<Path<State, Step>> {
     let checker = shop.clone().checker();
     let checker = checker
         .finish_when(HasDiscoveries::AnyOf([promise].into()))
@@ -235,10 +235,10 @@ fn way_to_break(shop: &Shop, promise: &'static str, states: usize) -> Option<Pat
 }
 
 /// A shop in which little happens.
-fn small(stock: u64, wishes: Vec<Wish>) -> Bounds {
+fn small(stock: u64, operations: Vec<Operation>) -> Bounds {
     Bounds {
         stock: Stock::try_from(stock).unwrap(),
-        wishes,
+        operations,
         attempts_max: 1,
         duplicates_max: 0,
         crashes_max: 0,
@@ -247,19 +247,19 @@ fn small(stock: u64, wishes: Vec<Wish>) -> Bounds {
     }
 }
 
-fn buy(name: &'static str, keyed: bool, sends_max: u8) -> Wish {
-    Wish {
+fn buy(name: &'static str, keyed: bool, sends_max: u8) -> Operation {
+    Operation {
         name,
-        want: Want::Buy(Quantity::ONE),
+        kind: OperationKind::Buy(Quantity::ONE),
         keyed,
         sends_max,
     }
 }
 
-fn restock(sends_max: u8) -> Wish {
-    Wish {
+fn restock(sends_max: u8) -> Operation {
+    Operation {
         name: "the restock",
-        want: Want::Restock(1),
+        kind: OperationKind::Restock(1),
         keyed: true,
         sends_max,
     }

@@ -5,30 +5,34 @@ use std::fmt;
 use common::Stock;
 use stateright::Path;
 
-use super::shop::{Shop, Want};
-use super::state::{Answer, Letter, Request, State};
+use super::shop::{OperationKind, Shop};
+use super::state::{Answer, Message, Request, State};
 use super::step::{Process, Step};
 
 impl Shop {
     /// A path as numbered lines, one a step.
-    pub(crate) fn tell_path(&self, path: Path<State, Step>) -> String {
+    pub(crate) fn describe_path(&self, path: Path<State, Step>) -> String {
         let steps = path
             .into_vec()
             .into_iter()
             .filter_map(|(before, step)| Some((before, step?)));
         let lines = (1..)
             .zip(steps)
-            .map(|(number, (before, step))| format!("  {number:2}. {}\n", self.tell(&before, &step)));
+            .map(|(number, (before, step))| format!("  {number:2}. {}\n", self.describe(&before, &step)));
         lines.collect()
     }
 
-    fn tell(&self, before: &State, step: &Step) -> String {
+    fn describe(&self, before: &State, step: &Step) -> String {
         match step {
-            Step::Send(wish) => {
-                let again = if before.clients[*wish].sends > 0 { " again" } else { "" };
-                format!("{} is sent{again}", self.wish(*wish).name)
+            Step::Send(operation) => {
+                let again = if before.clients[*operation].sends > 0 {
+                    " again"
+                } else {
+                    ""
+                };
+                format!("{} is sent{again}", self.operation(*operation).name)
             }
-            Step::Duplicate(Letter::Ask(request) | Letter::Job(request) | Letter::Reply(request, _)) => {
+            Step::Duplicate(Message::Submit(request) | Message::Job(request) | Message::Reply(request, _)) => {
                 format!("the network makes a copy of {}", self.name(*request))
             }
             Step::Forward(request) => format!("the order service asks the catalogs for {}", self.name(*request)),
@@ -36,7 +40,7 @@ impl Shop {
                 "the order service has waited long enough and asks again for {}",
                 self.name(*task)
             ),
-            Step::Hear(request, answer) => format!("whoever waits for {} hears: {answer}", self.name(*request)),
+            Step::Receive(request, answer) => format!("whoever waits for {} hears: {answer}", self.name(*request)),
             Step::Decide(catalog, jobs) => {
                 let (_, answers) = self.decide(before, before.catalogs[*catalog].seen, jobs, before.tick);
                 let decisions = jobs
@@ -50,14 +54,14 @@ impl Shop {
                     decisions.join("; ")
                 )
             }
-            Step::Append(catalog) => self.tell_append(before, step, catalog + 1),
-            Step::TurnAway(catalog) => format!("catalog {} gives up its batch", catalog + 1),
+            Step::Append(catalog) => self.describe_append(before, step, catalog + 1),
+            Step::Reject(catalog) => format!("catalog {} gives up its batch", catalog + 1),
             Step::Answer(catalog) => format!("catalog {} answers", catalog + 1),
-            Step::Follow(catalog) => format!("catalog {} reads what the other appended", catalog + 1),
+            Step::CatchUp(catalog) => format!("catalog {} reads what the other appended", catalog + 1),
             Step::Crash(Process::Frontend) => "the front-end dies".to_owned(),
             Step::Crash(Process::Order) => "the order service dies".to_owned(),
             Step::Crash(Process::Catalog(catalog)) => format!("catalog {} dies", catalog + 1),
-            Step::Tear(catalog) => format!(
+            Step::TornAppend(catalog) => format!(
                 "catalog {} dies when the first entry of its batch is durable",
                 catalog + 1
             ),
@@ -65,7 +69,7 @@ impl Shop {
         }
     }
 
-    fn tell_append(&self, before: &State, step: &Step, catalog: usize) -> String {
+    fn describe_append(&self, before: &State, step: &Step, catalog: usize) -> String {
         let mut after = before.clone();
         let appended = self
             .take(&mut after, step.clone())
@@ -88,9 +92,9 @@ impl Shop {
         format!("catalog {catalog} {what}")
     }
 
-    /// Which wish, which of its sends, which of its copies.
+    /// Which operation, which of its sends, which of its copies.
     fn name(&self, request: Request) -> String {
-        let mut name = self.wish(request.wish).name.to_owned();
+        let mut name = self.operation(request.operation).name.to_owned();
         if request.send > 0 {
             name += " (sent again by its client)";
         }
@@ -101,16 +105,20 @@ impl Shop {
     }
 
     /// What is wanted, by whom, in one line.
-    pub(crate) fn tell_wishes(&self) -> String {
-        let wishes = self.bounds.wishes.iter().map(|wish| {
-            let what = match wish.want {
-                Want::Buy(quantity) if wish.keyed => format!("buys {quantity} with a key"),
-                Want::Buy(quantity) => format!("buys {quantity} without a key"),
-                Want::Restock(copies) => format!("adds {copies}"),
+    pub(crate) fn describe_operations(&self) -> String {
+        let operations = self.bounds.operations.iter().map(|operation| {
+            let what = match operation.kind {
+                OperationKind::Buy(quantity) if operation.keyed => format!("buys {quantity} with a key"),
+                OperationKind::Buy(quantity) => format!("buys {quantity} without a key"),
+                OperationKind::Restock(copies) => format!("adds {copies}"),
             };
-            format!("{} {what}, sent up to {}×", wish.name, wish.sends_max)
+            format!("{} {what}, sent up to {}×", operation.name, operation.sends_max)
         });
-        format!("stock {}; {}", self.bounds.stock, wishes.collect::<Vec<_>>().join("; "))
+        format!(
+            "stock {}; {}",
+            self.bounds.stock,
+            operations.collect::<Vec<_>>().join("; ")
+        )
     }
 }
 

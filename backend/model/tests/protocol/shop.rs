@@ -4,25 +4,25 @@ use common::{ItemNumber, Quantity, Seq, Stock};
 use stateright::{Model, Property};
 
 use super::ledger::Ledger;
-use super::promise;
+use super::property;
 use super::rule::Rule;
-use super::state::{Catalog, CatalogIndex, Client, Crashes, Flaws, Letter, Request, State, WishIndex};
+use super::state::{Catalog, CatalogIndex, Client, Crashes, Flaws, Message, OperationIndex, Request, State};
 use super::step::{Process, Step};
 
 /// What somebody wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Want {
+pub(crate) enum OperationKind {
     /// To buy so many copies.
     Buy(Quantity),
     /// To put so many more on the shelf.
     Restock(u8),
 }
 
-/// One client with one wish.
+/// One client with one operation.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wish {
+pub(crate) struct Operation {
     pub(crate) name: &'static str,
-    pub(crate) want: Want,
+    pub(crate) kind: OperationKind,
     /// Whether it is named from the beginning. One that is sent again always is: under the id that the front-end gave it.
     pub(crate) keyed: bool,
     /// How often its client sends it at most.
@@ -34,7 +34,7 @@ pub(crate) struct Wish {
 pub(crate) struct Bounds {
     /// Copies of the one book.
     pub(crate) stock: Stock,
-    pub(crate) wishes: Vec<Wish>,
+    pub(crate) operations: Vec<Operation>,
     /// How often the order service sends one request of a client.
     pub(crate) attempts_max: u8,
     /// How many copies the network makes.
@@ -64,31 +64,31 @@ impl Shop {
         self.dropped != Some(rule)
     }
 
-    pub(crate) fn wish(&self, wish: WishIndex) -> &Wish {
-        &self.bounds.wishes[wish]
+    pub(crate) fn operation(&self, operation: OperationIndex) -> &Operation {
+        &self.bounds.operations[operation]
     }
 
     /// Whether the client has named it.
     pub(crate) fn is_keyed(&self, request: Request) -> bool {
-        let wish = self.wish(request.wish);
-        match wish.want {
-            Want::Buy(_) => wish.keyed || request.send > 0,
-            Want::Restock(_) => self.keeps(Rule::NameRestocks),
+        let operation = self.operation(request.operation);
+        match operation.kind {
+            OperationKind::Buy(_) => operation.keyed || request.send > 0,
+            OperationKind::Restock(_) => self.keeps(Rule::NameRestocks),
         }
     }
 
     /// Whether somebody waits for an answer to it.
     pub(crate) fn is_awaited(&self, state: &State, request: Request) -> bool {
-        match self.wish(request.wish).want {
-            Want::Buy(_) => state.tasks.contains(&request),
-            Want::Restock(_) => is_open(state, request),
+        match self.operation(request.operation).kind {
+            OperationKind::Buy(_) => state.tasks.contains(&request),
+            OperationKind::Restock(_) => is_open(state, request),
         }
     }
 
     fn steps_of_clients(&self, state: &State, steps: &mut Vec<Step>) {
-        for (wish, client) in state.clients.iter().enumerate() {
-            if client.sends < self.wish(wish).sends_max {
-                steps.push(Step::Send(wish));
+        for (operation, client) in state.clients.iter().enumerate() {
+            if client.sends < self.operation(operation).sends_max {
+                steps.push(Step::Send(operation));
             }
         }
         if state.tick < self.bounds.tick_last {
@@ -96,25 +96,25 @@ impl Shop {
         }
     }
 
-    fn steps_of_letters(&self, state: &State, steps: &mut Vec<Step>) {
-        for letter in unlike(&state.letters) {
-            match letter {
-                Letter::Ask(request) => steps.push(Step::Forward(request)),
-                Letter::Reply(request, answer) => steps.push(Step::Hear(request, answer)),
-                Letter::Job(_) => {}
+    fn steps_of_messages(&self, state: &State, steps: &mut Vec<Step>) {
+        for message in distinct(&state.messages) {
+            match message {
+                Message::Submit(request) => steps.push(Step::Forward(request)),
+                Message::Reply(request, answer) => steps.push(Step::Receive(request, answer)),
+                Message::Job(_) => {}
             }
             // Nothing between the services duplicates a request without a key.
-            let (Letter::Ask(request) | Letter::Job(request) | Letter::Reply(request, _)) = letter;
+            let (Message::Submit(request) | Message::Job(request) | Message::Reply(request, _)) = message;
             let may_come_twice =
-                !matches!(letter, Letter::Reply(..)) && (self.is_keyed(request) || request.attempt > 0);
+                !matches!(message, Message::Reply(..)) && (self.is_keyed(request) || request.attempt > 0);
             if may_come_twice && state.duplicates < self.bounds.duplicates_max {
-                steps.push(Step::Duplicate(letter));
+                steps.push(Step::Duplicate(message));
             }
         }
     }
 
     fn steps_of_order_service(&self, state: &State, steps: &mut Vec<Step>) {
-        for task in unlike(&state.tasks) {
+        for task in distinct(&state.tasks) {
             if task.attempt + 1 < self.bounds.attempts_max && state.tick <= task.deadline {
                 steps.push(Step::Resend(task));
             }
@@ -125,12 +125,12 @@ impl Shop {
         let Catalog { seen, work } = &state.catalogs[catalog];
         match work {
             Some(work) if work.answers.is_some() => steps.push(Step::Answer(catalog)),
-            Some(_) => steps.extend([Step::Append(catalog), Step::TurnAway(catalog)]),
+            Some(_) => steps.extend([Step::Append(catalog), Step::Reject(catalog)]),
             None => {
                 self.batches(state)
                     .for_each(|jobs| steps.push(Step::Decide(catalog, jobs)));
                 if *seen < state.ledger.head() {
-                    steps.push(Step::Follow(catalog));
+                    steps.push(Step::CatchUp(catalog));
                 }
             }
         }
@@ -139,11 +139,11 @@ impl Shop {
     /// What a catalog may take up together, in any order.
     fn batches(&self, state: &State) -> impl Iterator<Item = Vec<Request>> {
         let jobs: Vec<Request> = state
-            .letters
+            .messages
             .iter()
-            .filter_map(|letter| match letter {
-                Letter::Job(request) => Some(*request),
-                Letter::Ask(_) | Letter::Reply(..) => None,
+            .filter_map(|message| match message {
+                Message::Job(request) => Some(*request),
+                Message::Submit(_) | Message::Reply(..) => None,
             })
             .collect();
         let pairs = self.bounds.batch_max > 1;
@@ -174,7 +174,7 @@ impl Shop {
             };
             steps.push(Step::Crash(Process::Catalog(catalog)));
             if work.answers.is_none() && work.jobs.len() > 1 {
-                steps.push(Step::Tear(catalog));
+                steps.push(Step::TornAppend(catalog));
             }
         }
     }
@@ -194,9 +194,9 @@ impl Model for Shop {
             tick: 0,
             ledger,
             catalogs: [catalog.clone(), catalog],
-            clients: vec![Client::default(); self.bounds.wishes.len()],
+            clients: vec![Client::default(); self.bounds.operations.len()],
             tasks: Vec::new(),
-            letters: Vec::new(),
+            messages: Vec::new(),
             duplicates: 0,
             crashes: Crashes::default(),
             flaws: Flaws::default(),
@@ -205,7 +205,7 @@ impl Model for Shop {
 
     fn actions(&self, state: &State, steps: &mut Vec<Step>) {
         self.steps_of_clients(state, steps);
-        self.steps_of_letters(state, steps);
+        self.steps_of_messages(state, steps);
         self.steps_of_order_service(state, steps);
         for catalog in 0..state.catalogs.len() {
             self.steps_of_catalog(state, catalog, steps);
@@ -217,27 +217,27 @@ impl Model for Shop {
         let mut next = state.clone();
         self.take(&mut next, step)?;
         // Nobody listens on a closed connection.
-        let mut letters = std::mem::take(&mut next.letters);
-        letters.retain(|letter| !matches!(letter, Letter::Reply(request, _) if !self.is_awaited(&next, *request)));
-        letters.sort_unstable();
-        next.letters = letters;
+        let mut messages = std::mem::take(&mut next.messages);
+        messages.retain(|message| !matches!(message, Message::Reply(request, _) if !self.is_awaited(&next, *request)));
+        messages.sort_unstable();
+        next.messages = messages;
         next.tasks.sort_unstable();
         Some(next)
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        promise::all()
+        property::all()
     }
 }
 
 /// Whether the connection over which the client sent it is still open.
 pub(crate) fn is_open(state: &State, request: Request) -> bool {
-    let client = &state.clients[request.wish];
+    let client = &state.clients[request.operation];
     client.waits && client.sends == request.send + 1
 }
 
 /// Each of some sorted things once.
-fn unlike<T: Copy + PartialEq>(sorted: &[T]) -> impl Iterator<Item = T> {
+fn distinct<T: Copy + PartialEq>(sorted: &[T]) -> impl Iterator<Item = T> {
     sorted
         .chunk_by(PartialEq::eq)
         .filter_map(|alike| alike.first().copied())

@@ -4,15 +4,15 @@ use common::Seq;
 
 use super::ledger::Ledger;
 
-/// Which of the wishes.
-pub(crate) type WishIndex = usize;
+/// Which of the operations.
+pub(crate) type OperationIndex = usize;
 /// Which of the two catalogs.
 pub(crate) type CatalogIndex = usize;
 
-/// One transmission of a wish.
+/// One transmission of a operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Request {
-    pub(crate) wish: WishIndex,
+    pub(crate) operation: OperationIndex,
     /// How often the client had sent it before.
     pub(crate) send: u8,
     /// How often the order service had sent this one before.
@@ -56,9 +56,9 @@ impl Answer {
 
 /// What is on its way. It may arrive at any later time, or never; it overtakes as it likes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Letter {
+pub(crate) enum Message {
     /// Client → front-end → order service.
-    Ask(Request),
+    Submit(Request),
     /// Order service, or the shopkeeper's front-end → whichever catalog takes it up.
     Job(Request),
     /// The catalog's answer.
@@ -73,7 +73,7 @@ pub(crate) struct Client {
     /// Whether the connection of the last send is still open.
     pub(crate) waits: bool,
     /// The first decision that it was told.
-    pub(crate) told: Option<Answer>,
+    pub(crate) first_decision: Option<Answer>,
     /// Whether a decision that it was told was a repetition.
     pub(crate) replayed: bool,
     /// Whether there were too few copies at some moment since it was sent first.
@@ -86,14 +86,14 @@ pub(crate) struct Client {
 
 impl Client {
     /// Takes note of an answer; says whether it contradicts an earlier one.
-    pub(crate) fn hear(&mut self, answer: Answer) -> bool {
+    pub(crate) fn receive(&mut self, answer: Answer) -> bool {
         self.waits = false;
         self.unchanged = answer == Answer::Unavailable && self.sends == 1 && !self.duplicated;
         let Some(decision) = answer.decision() else {
             return false;
         };
         self.replayed |= answer.is_replayed();
-        *self.told.get_or_insert(decision) != decision
+        *self.first_decision.get_or_insert(decision) != decision
     }
 }
 
@@ -154,12 +154,12 @@ pub(crate) struct State {
     pub(crate) tick: u8,
     pub(crate) ledger: Ledger,
     pub(crate) catalogs: [Catalog; 2],
-    /// By wish.
+    /// By operation.
     pub(crate) clients: Vec<Client>,
     /// The order service's memory: what it waits for. Sorted.
     pub(crate) tasks: Vec<Request>,
     /// Sorted.
-    pub(crate) letters: Vec<Letter>,
+    pub(crate) messages: Vec<Message>,
     /// How many copies the network made.
     pub(crate) duplicates: u8,
     pub(crate) crashes: Crashes,
@@ -167,15 +167,15 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Takes a letter off the network.
-    pub(crate) fn take(&mut self, letter: Letter) -> Option<()> {
-        let place = self.letters.iter().position(|&other| other == letter)?;
-        self.letters.remove(place);
+    /// Takes a message off the network.
+    pub(crate) fn remove_message(&mut self, message: Message) -> Option<()> {
+        let place = self.messages.iter().position(|&other| other == message)?;
+        self.messages.remove(place);
         Some(())
     }
 
     /// Takes a task out of the order service's hands.
-    pub(crate) fn take_task(&mut self, task: Request) -> Option<()> {
+    pub(crate) fn remove_task(&mut self, task: Request) -> Option<()> {
         let place = self.tasks.iter().position(|&other| other == task)?;
         self.tasks.remove(place);
         Some(())

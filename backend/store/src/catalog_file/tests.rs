@@ -92,7 +92,7 @@ fn a_bad_line_is_refused_with_file_line_column_and_what_was_expected() {
 
 #[test]
 fn what_is_written_is_read_back_equal() {
-    let mut shelf = books(DEFAULT);
+    let mut rows = books(DEFAULT);
     for (number, title) in (5..).zip([
         "\"",
         "a,b",
@@ -103,17 +103,17 @@ fn what_is_written_is_read_back_equal() {
         "#c",
         "x\"y",
     ]) {
-        shelf.push(CatalogRow {
+        rows.push(CatalogRow {
             item: ItemNumber::try_from(number).unwrap(),
             title: title.to_owned(),
             topic: title.to_owned(),
             author: Some(title.to_owned()),
-            ..shelf[0].clone()
+            ..rows[0].clone()
         });
     }
     let mut text = Vec::new();
-    write(&mut text, &shelf, Path::new(PATH)).unwrap();
-    assert_eq!(parse(&text, Path::new(PATH)).unwrap(), shelf);
+    write(&mut text, &rows, Path::new(PATH)).unwrap();
+    assert_eq!(parse(&text, Path::new(PATH)).unwrap(), rows);
     assert!(text.starts_with(b"item,name,stock,cost,topic,author\n1,How to"));
 }
 
@@ -136,9 +136,9 @@ fn the_column_author_is_written_only_where_a_book_has_one() {
 #[test]
 fn what_could_not_be_read_back_is_not_written() {
     for title in ["", " a", "a\nb", "\u{7}"] {
-        let mut shelf = books(DEFAULT);
-        shelf[1].title = title.to_owned();
-        let refusal = write(&mut Vec::new(), &shelf, Path::new(PATH)).unwrap_err().to_string();
+        let mut rows = books(DEFAULT);
+        rows[1].title = title.to_owned();
+        let refusal = write(&mut Vec::new(), &rows, Path::new(PATH)).unwrap_err().to_string();
         assert!(refusal.starts_with("books.csv:3: name: expected"), "{refusal}");
     }
 }

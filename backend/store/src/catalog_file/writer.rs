@@ -1,18 +1,18 @@
-//! Writing a catalog file book by book, so that one of millions needs no memory.
+//! Writes a catalog file book by book, in constant memory.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{Bad, COLUMNS, COLUMNS_MIN, CatalogRowRef, Error, check_name};
+use super::{COLUMNS, COLUMNS_MIN, CatalogRowRef, Error, LineError, check_name};
 
 /// A catalog file that is being written.
 #[derive(Debug)]
 pub struct CatalogWriter<W: Write> {
     out: ::csv::Writer<W>,
-    /// Stands in messages only.
+    /// For messages only.
     path: PathBuf,
     columns: usize,
-    /// The last line, counted from 1.
+    /// The last line written, counted from 1.
     line: u64,
 }
 
@@ -36,23 +36,30 @@ impl<W: Write> CatalogWriter<W> {
     /// Writes a book.
     ///
     /// # Errors
-    /// [`Error::Line`] for a book whose line could not be read back; [`Error::Io`].
+    /// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
     pub fn write(&mut self, row: CatalogRowRef<'_>) -> Result<(), Error> {
+        let CatalogRowRef {
+            item,
+            title,
+            stock,
+            cost,
+            topic,
+            author,
+        } = row;
         self.line += 1;
-        for (column, name) in [(1, Some(row.title)), (4, Some(row.topic)), (5, row.author)] {
+        for (column, name) in [(1, Some(title)), (4, Some(topic)), (5, author)] {
             name.map_or(Ok(()), check_name).map_err(|expected| {
                 let line = self.line;
-                Bad { line, column, expected }.at(&self.path)
+                LineError { line, column, expected }.in_file(&self.path)
             })?;
         }
-        let (item, stock, cost) = (row.item.to_string(), row.stock.to_string(), row.cost.to_string());
-        let author = row.author.unwrap_or_default();
-        let fields = [&item, row.title, &stock, &cost, row.topic, author];
+        let (item, stock, cost) = (item.to_string(), stock.to_string(), cost.to_string());
+        let fields: [&str; COLUMNS.len()] = [&item, title, &stock, &cost, topic, author.unwrap_or_default()];
         let written = self.out.write_record(fields.iter().take(self.columns));
         written.map_err(|error| self.failed(error))
     }
 
-    /// Hands the last bytes on.
+    /// Flushes.
     ///
     /// # Errors
     /// [`Error::Io`].

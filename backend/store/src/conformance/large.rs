@@ -1,4 +1,4 @@
-//! Sizes: batches and catalogs as large as they get.
+//! The largest batches and catalogs.
 
 use common::wire::Book;
 use common::{Kind, Seq};
@@ -6,14 +6,14 @@ use common::{Kind, Seq};
 use super::shop::{ReferenceShop, book, entry};
 use super::{Fixture, Store};
 
-/// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` asks for another number.
+/// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` overrides it.
 const BOOKS: u32 = 100_000;
 /// The catalog's largest batch: 64 requests of 1,024 sales.
 const BATCH: usize = 65_536;
-/// Entries read at once, as a catalog does when it opens a store.
+/// Entries read at once, as when a catalog service starts.
 const PAGE: usize = 10_000;
 
-pub(super) fn the_largest_batch_is_one_like_any_other(fixture: &dyn Fixture) {
+pub(super) fn the_largest_batch_is_appended_like_any_other(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
     shop.sell_through(&*store, BATCH);
@@ -24,7 +24,7 @@ pub(super) fn the_largest_batch_is_one_like_any_other(fixture: &dyn Fixture) {
     assert_matches(&shop, &*fixture.open().unwrap());
 }
 
-pub(super) fn a_large_catalog_is_one_like_any_other(fixture: &dyn Fixture) {
+pub(super) fn a_large_catalog_is_imported_like_any_other(fixture: &dyn Fixture) {
     let count = std::env::var("BOOKSTORE_BOOKS_MAX").ok();
     let count = count.and_then(|count| count.parse().ok()).unwrap_or(BOOKS);
     let store = fixture.open().unwrap();
@@ -54,7 +54,7 @@ pub(super) fn a_large_catalog_is_one_like_any_other(fixture: &dyn Fixture) {
     assert_matches(&shop, &*fixture.open().unwrap());
 }
 
-/// As [`ReferenceShop::assert_is`], in pages.
+/// As [`ReferenceShop::assert_matches`], in pages.
 fn assert_matches(shop: &ReferenceShop, store: &dyn Store) {
     let loaded = store.load().unwrap();
     assert_eq!(loaded.head, shop.head);

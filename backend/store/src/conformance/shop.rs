@@ -1,4 +1,4 @@
-//! What a store must say, kept in mind by a test.
+//! A reference model of a store's content.
 
 use std::fmt;
 
@@ -7,7 +7,7 @@ use common::{Cost, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timesta
 
 use crate::{Store, catalog_file};
 
-/// The shop as a test keeps it in mind: what the store must say.
+/// The expected content of a store.
 #[derive(Clone)]
 pub struct ReferenceShop {
     /// The last entry.
@@ -34,7 +34,7 @@ impl ReferenceShop {
         }
     }
 
-    /// A shop with the four books, taken into the store.
+    /// Imports the four books into the store and returns the shop with them.
     pub fn filled(store: &dyn Store) -> Self {
         let mut shop = Self::empty();
         let (entries, books) = shop.plan_import(&four_books());
@@ -43,7 +43,7 @@ impl ReferenceShop {
         shop
     }
 
-    /// The entries that make the catalog these books, and the books as they stand then.
+    /// Returns the entries of an import of these books, and the books after it.
     pub fn plan_import(&self, books: &[Book]) -> (Vec<Entry>, Vec<Book>) {
         let mut seq = self.head;
         let mut entry = |kind, book: &Book, change, after| {
@@ -55,12 +55,17 @@ impl ReferenceShop {
             }
         };
         let mut entries = Vec::new();
-        for gone in self
+        for removed in self
             .books
             .iter()
             .filter(|old| books.iter().all(|book| book.item != old.item))
         {
-            entries.push(entry(Kind::Withdrawn, gone, -i64::from(gone.stock.get()), Stock::ZERO));
+            entries.push(entry(
+                Kind::Withdrawn,
+                removed,
+                -i64::from(removed.stock.get()),
+                Stock::ZERO,
+            ));
         }
         let mut books = books.to_vec();
         for book in &mut books {
@@ -84,14 +89,14 @@ impl ReferenceShop {
         (entries, books)
     }
 
-    /// Takes an import that the store took.
+    /// Applies an import.
     pub fn apply_import(&mut self, entries: &[Entry], books: Vec<Book>) {
         self.head = Seq(self.head.0 + entries.len() as u64);
         self.entries.extend_from_slice(entries);
         self.books = books;
     }
 
-    /// The next `count` sales of one copy each, taking turns between the books; applied to this shop.
+    /// Applies and returns `count` sales of one copy each, from the books in turn.
     pub fn sell(&mut self, count: usize) -> Vec<Entry> {
         let sold: Vec<Entry> = (0..count)
             .map(|_| {
@@ -115,8 +120,8 @@ impl ReferenceShop {
         sold
     }
 
-    /// Takes sales that another copy of this shop made.
-    pub fn follow(&mut self, entries: Vec<Entry>) {
+    /// Applies entries that a copy of this shop made.
+    pub fn apply(&mut self, entries: Vec<Entry>) {
         for entry in &entries {
             if let Some(book) = self.books.iter_mut().find(|book| book.item == entry.item)
                 && entry.kind.changes_book()
@@ -129,14 +134,14 @@ impl ReferenceShop {
         self.entries.extend(entries);
     }
 
-    /// Sells through the store.
+    /// Sells and appends the sales to the store.
     pub fn sell_through(&mut self, store: &dyn Store, count: usize) {
         let head = self.head;
         let entries = self.sell(count);
         store.append(head, &entries).unwrap();
     }
 
-    /// Everything a store says must be what this shop says.
+    /// Asserts that the store's content is this shop's.
     pub fn assert_matches(&self, store: &dyn Store) {
         let loaded = store.load().unwrap();
         assert_eq!(loaded.head, self.head);

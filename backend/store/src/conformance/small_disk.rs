@@ -1,7 +1,6 @@
-//! A real disk that is really full.
+//! A small file system that a test fills up.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -9,12 +8,15 @@ use std::time::Duration;
 use super::ReferenceShop;
 use crate::{Error, Store};
 
-/// A file system of two megabytes, half of which can be given back.
+/// A file system of two megabytes, half of which a ballast file occupies.
 #[derive(Debug)]
 pub(crate) struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
-    /// Mounts one; nothing where that is not allowed, and a loud word about it.
+    /// Mounts one. Returns `None` if that is not permitted and tests may be skipped without it.
+    ///
+    /// # Panics
+    /// If it cannot be mounted and such tests may not be skipped.
     pub(crate) fn mount() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let mounted = Command::new("mount")
@@ -23,7 +25,7 @@ impl SmallDisk {
             .stderr(Stdio::null())
             .status();
         if !mounted.is_ok_and(|status| status.success()) {
-            let _ = writeln!(std::io::stderr(), "skipped: no small disk can be mounted here");
+            testing::skip_or_fail("small-disk", "run as root where a tmpfs can be mounted");
             return None;
         }
         let disk = Self(folder);
@@ -31,7 +33,6 @@ impl SmallDisk {
         Some(disk)
     }
 
-    /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }
@@ -47,12 +48,12 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Whoever has a file open keeps it until then.
+        // A lazy unmount works while files are open.
         let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
     }
 }
 
-/// Sells until there is no room, looks that nothing was half done, makes room, and sells on.
+/// Sells until the disk is full, checks that the last batch was refused whole, makes room, and continues.
 pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(
     store: &dyn Store,
     shop: ReferenceShop,
@@ -64,13 +65,13 @@ pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(
     disk.make_room();
     loop {
         match store.append(shop.head, &refused) {
-            // It is not asked again at once.
+            // It is tried again a second later.
             Err(Error::Full { .. }) => std::thread::park_timeout(Duration::from_millis(50)),
-            done => break done.unwrap(),
+            result => break result.unwrap(),
         }
     }
     assert_eq!(store.read(shop.head, usize::MAX).unwrap(), refused);
-    shop.follow(refused);
+    shop.apply(refused);
     shop.sell_through(store, 3);
     shop.assert_matches(store);
 }

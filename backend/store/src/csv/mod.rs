@@ -81,7 +81,7 @@ impl Store {
             };
             Real.sync_folder(parent).map_err(Error::io("sync", parent))?;
         }
-        let lock = Lock::take(&folder.join("lock"), folder)?;
+        let lock = Lock::acquire(&folder.join("lock"), folder)?;
         Self::open_on(Arc::new(Real), folder, edit, SEGMENT_BYTES_MAX, Some(lock))
     }
 
@@ -103,7 +103,7 @@ impl Store {
         if !folder.is_dir() {
             return Err(Error::Missing(shown(folder)));
         }
-        let lock = Lock::take(&folder.join("lock"), folder)?;
+        let lock = Lock::acquire(&folder.join("lock"), folder)?;
         let Some(inspection) = open::inspect_folder(&Real, folder)? else {
             open::refuse_leftovers(&CatalogFiles { disk: &Real, folder })?;
             return Err(Error::Missing(shown(folder)));

@@ -75,6 +75,12 @@ impl Segment {
         }
     }
 
+    /// A buffer for reading from an offset on, no larger than what is left.
+    fn buffer(&self, bytes_max: usize, from: u64) -> Vec<u8> {
+        let left = usize::try_from(self.length.saturating_sub(from)).unwrap_or(bytes_max);
+        vec![0; left.min(bytes_max)]
+    }
+
     /// Visits blocks of whole lines from an offset on, until `visit` breaks; only the last line of the file may be partial.
     fn each_block(
         &self,
@@ -82,7 +88,7 @@ impl Segment {
         from: u64,
         mut visit: impl FnMut(u64, &[u8]) -> Result<ControlFlow<()>, Error>,
     ) -> Result<(), Error> {
-        let (mut buffer, mut next, mut filled) = (vec![0; CHUNK_BYTES], from, 0);
+        let (mut buffer, mut next, mut filled) = (self.buffer(CHUNK_BYTES, from), from, 0);
         loop {
             let unread = usize::try_from(self.length.saturating_sub(next)).unwrap_or(usize::MAX);
             let space = buffer.get_mut(filled..).unwrap_or_default();
@@ -182,7 +188,7 @@ impl Segment {
     /// Copies the durable part to an empty file.
     pub(super) fn copy_to(&self, to: &dyn File) -> io::Result<()> {
         let from = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let (mut buffer, mut offset) = (vec![0; COPY_BYTES], 0);
+        let (mut buffer, mut offset) = (self.buffer(COPY_BYTES, 0), 0);
         while offset < self.length {
             let wanted = usize::try_from(self.length - offset)
                 .unwrap_or(usize::MAX)

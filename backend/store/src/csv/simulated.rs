@@ -1,5 +1,5 @@
-//! A disk that loses what was not synced when the power goes: any sector of a write, any name given since the folder was
-//! synced (in order, as a journal does), and, after a failed sync, everything that sync was to save.
+//! A simulated disk. A loss of power loses any unsynced sector, any name changed since the folder was synced (in order, as
+//! with a journal), and everything that a failed sync was to save.
 
 mod images;
 
@@ -62,17 +62,16 @@ impl Simulated {
         })))
     }
 
-    /// The machine stops in the middle of that step.
+    /// The machine stops in the middle of a step after `steps` others.
     pub(super) fn stop_after(&self, steps: u64) {
         self.state().steps_left = Some(steps);
     }
 
-    /// Whether it has stopped there.
     pub(super) fn has_stopped(&self) -> bool {
         self.state().steps_left == Some(0)
     }
 
-    /// Files can grow by that much in all.
+    /// Limits how much files can still grow together.
     pub(super) fn leave_room(&self, bytes: Option<usize>) {
         self.state().room_bytes = bytes;
     }
@@ -85,7 +84,7 @@ impl Simulated {
         self.state().now += time;
     }
 
-    /// How often somebody wrote.
+    /// The number of writes so far.
     pub(super) fn writes(&self) -> u64 {
         self.state().writes
     }
@@ -95,13 +94,13 @@ impl Simulated {
         state.names.get(path).map(|&inode| state.contents[inode].now.clone())
     }
 
-    /// The process died and the machine did not: everything that was written is there.
+    /// The process restarts: everything written is still readable.
     pub(super) fn restart_process(&self) {
         let mut state = self.state();
         (state.steps_left, state.room_bytes, state.next_sync_fails) = (None, None, false);
     }
 
-    /// The machine died.
+    /// The machine restarts after a loss of power.
     pub(super) fn restart_machine(&self) {
         self.restart_process();
         let mut state = self.state();
@@ -123,7 +122,7 @@ impl Simulated {
         self.0.lock().unwrap()
     }
 
-    /// One change of the disk; an error once the machine has stopped.
+    /// Counts a change; an error once the machine has stopped.
     fn step(&self) -> io::Result<MutexGuard<'_, State>> {
         let mut state = self.state();
         match &mut state.steps_left {
@@ -170,14 +169,14 @@ impl Content {
         }
     }
 
-    /// On demand, or because the system felt like it.
+    /// By request, or by the system's own write-back.
     fn sync(&mut self) {
         self.safe.resize(self.now.len(), 0);
         let dirty = std::mem::take(&mut self.dirty);
         self.save(&dirty);
     }
 
-    /// Only what is safe stays, and any part of the rest.
+    /// Keeps what is safe and a random part of the rest.
     fn lose(&mut self, chance: &mut StdRng) {
         let lengths = [
             self.safe.len(),

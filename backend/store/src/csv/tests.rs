@@ -11,7 +11,7 @@ use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::*;
 use crate::writer_guard::FULL_DISK_DELAY;
 
-/// A store in a folder of its own.
+/// A temporary folder for one store.
 #[derive(Debug)]
 struct Folder(tempfile::TempDir);
 
@@ -36,12 +36,12 @@ impl Fixture for Folder {
 }
 
 #[test]
-fn it_does_what_every_store_does() {
+fn csv_passes_the_conformance_suite() {
     conformance::suite(Folder::new);
 }
 
 #[test]
-fn it_does_so_over_many_files_too() {
+fn csv_with_small_segments_passes_the_conformance_suite() {
     struct Small(tempfile::TempDir);
     impl Fixture for Small {
         fn open(&self) -> Result<Box<dyn Contract>, Error> {
@@ -52,7 +52,7 @@ fn it_does_so_over_many_files_too() {
 }
 
 #[test]
-fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+fn a_real_full_disk_refuses_a_batch_whole() {
     let Some(disk) = SmallDisk::mount() else { return };
     let store = Store::open(&disk.path().join("store"), EditPolicy::Refuse).unwrap();
     let shop = ReferenceShop::filled(&store);
@@ -60,7 +60,7 @@ fn a_disk_that_is_really_full_refuses_a_batch_whole() {
 }
 
 #[test]
-fn a_second_process_is_told_who_holds_the_store() {
+fn a_second_process_learns_which_process_holds_the_lock() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     match folder.store().unwrap_err() {
@@ -74,7 +74,7 @@ fn a_second_process_is_told_who_holds_the_store() {
 }
 
 #[test]
-fn a_missing_folder_is_made_for_its_owner_only() {
+fn a_new_folder_is_accessible_to_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
     let path = folder.path("a/b");
@@ -83,7 +83,7 @@ fn a_missing_folder_is_made_for_its_owner_only() {
 }
 
 #[test]
-fn a_store_whose_ledger_is_gone_is_refused_and_left_as_it_is() {
+fn a_store_without_its_ledger_is_refused_and_not_changed() {
     let folder = Folder::new();
     let store = Store::open_with_small_segments(folder.0.path()).unwrap();
     let mut shop = ReferenceShop::filled(&store);
@@ -122,7 +122,7 @@ fn a_store_whose_ledger_is_gone_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn a_note_that_is_lost_spoilt_or_old_costs_only_time() {
+fn a_last_seq_index_that_is_lost_damaged_or_old_costs_only_time() {
     let folder = Folder::new();
     let mut shop = ReferenceShop::empty();
     let note = folder.path(".tags.note");

@@ -10,15 +10,15 @@ use super::super::Store as Contract;
 use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::*;
 
-/// A place for one store on the shared server.
+/// A schema for one store on the shared server.
 #[derive(Debug)]
-struct Place {
+struct Schema {
     server: Arc<Server>,
     url: String,
     address: Address,
 }
 
-impl Place {
+impl Schema {
     fn new() -> Option<Self> {
         let server = Server::shared()?;
         let url = server.url();
@@ -30,14 +30,14 @@ impl Place {
         Store::open(&self.address).unwrap()
     }
 
-    /// Runs statements among the store's tables.
+    /// Runs statements in the schema.
     fn sql(&self, statements: &str) -> String {
         let options = self.address.options();
         let path = options.get_options().unwrap().trim_start_matches("-c").to_owned();
         self.server.sql(&format!("SET {path}; {statements}"))
     }
 
-    /// Ends the store's connections whose last statement is like that.
+    /// Ends the store's connections whose last statement matches.
     fn end_connections(&self, last: &str) {
         let options = self.address.options();
         let name = options.get_application_name().unwrap();
@@ -47,23 +47,22 @@ impl Place {
     }
 }
 
-impl Fixture for Place {
+impl Fixture for Schema {
     fn open(&self) -> Result<Box<dyn Contract>, Error> {
         Ok(Box::new(Store::open(&self.address)?))
     }
 }
 
 #[test]
-fn it_does_what_every_store_does() {
-    if Server::shared().is_some() {
-        let _server = Server::shared();
-        conformance::suite(|| Place::new().unwrap());
+fn postgres_passes_the_conformance_suite() {
+    if let Some(_server) = Server::shared() {
+        conformance::suite(|| Schema::new().unwrap());
     }
 }
 
 #[test]
 fn every_commit_is_synced() {
-    let Some(place) = Place::new() else { return };
+    let Some(schema) = Schema::new() else { return };
     let setting = |address: &Address| {
         let blocking = Blocking::new().unwrap();
         blocking.run(async {
@@ -74,12 +73,12 @@ fn every_commit_is_synced() {
             setting.unwrap()
         })
     };
-    let setting: String = setting(&place.address);
+    let setting: String = setting(&schema.address);
     assert_eq!(setting, "on");
 }
 
 #[test]
-fn a_server_that_does_not_sync_is_refused() {
+fn a_server_with_fsync_off_is_refused() {
     let Some(server) = Server::start(&["fsync=off"]) else {
         return;
     };
@@ -89,7 +88,7 @@ fn a_server_that_does_not_sync_is_refused() {
 }
 
 #[test]
-fn a_server_that_is_not_there_is_no_reason_to_despair() {
+fn a_missing_server_is_a_transient_error_without_the_password() {
     let folder = tempfile::tempdir().unwrap();
     let address: Address = format!("postgres://shop:secret@localhost/x?host={}", folder.path().display())
         .parse()
@@ -100,78 +99,78 @@ fn a_server_that_is_not_there_is_no_reason_to_despair() {
 }
 
 #[test]
-fn what_is_no_store_is_refused() {
-    let Some(place) = Place::new() else { return };
-    place.sql("CREATE TABLE books (isbn TEXT)");
-    let error = Store::open(&place.address).unwrap_err().to_string();
+fn a_database_that_is_not_a_store_is_refused() {
+    let Some(schema) = Schema::new() else { return };
+    schema.sql("CREATE TABLE books (isbn TEXT)");
+    let error = Store::open(&schema.address).unwrap_err().to_string();
     assert!(error.contains("another program's"), "{error}");
 
-    let Some(place) = Place::new() else { return };
-    drop(place.store());
-    place.sql("UPDATE meta SET value = '99' WHERE key = 'schema'");
-    let error = Store::open(&place.address).unwrap_err().to_string();
+    let Some(schema) = Schema::new() else { return };
+    drop(schema.store());
+    schema.sql("UPDATE meta SET value = '99' WHERE key = 'schema'");
+    let error = Store::open(&schema.address).unwrap_err().to_string();
     assert!(error.contains("newer version"), "{error}");
 }
 
 #[test]
 fn a_damaged_entry_is_an_error_that_names_it() {
-    let Some(place) = Place::new() else { return };
-    let store = place.store();
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store();
     ReferenceShop::filled(&store);
-    place.sql("UPDATE ledger SET kind = 'stolen' WHERE seq = 2");
+    schema.sql("UPDATE ledger SET kind = 'stolen' WHERE seq = 2");
     let error = store.read(Seq::ZERO, 10).unwrap_err().to_string();
     assert!(error.contains("entry 2 has a bad kind"), "{error}");
 }
 
 #[test]
-fn an_entry_that_is_gone_is_an_error_that_names_it() {
-    let Some(place) = Place::new() else { return };
-    let store = place.store();
+fn a_missing_entry_is_an_error_that_names_it() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store();
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 20);
-    place.sql("DELETE FROM ledger WHERE seq = 9");
+    schema.sql("DELETE FROM ledger WHERE seq = 9");
     let error = store.read(Seq::ZERO, 100).unwrap_err().to_string();
     assert!(error.contains("entry 9 is missing"), "{error}");
     assert_eq!(store.read(Seq(9), 100).unwrap(), shop.entries[9..]);
-    place.sql("DELETE FROM ledger WHERE seq = 24");
+    schema.sql("DELETE FROM ledger WHERE seq = 24");
     let error = store.load().unwrap_err().to_string();
     assert!(error.contains("the last entry is 23"), "{error}");
 }
 
 #[test]
-fn a_disk_that_is_really_full_refuses_a_batch_whole() {
-    let (Some(place), Some(disk)) = (Place::new(), SmallDisk::mount()) else {
+fn a_real_full_disk_refuses_a_batch_whole() {
+    let (Some(schema), Some(disk)) = (Schema::new(), SmallDisk::mount()) else {
         return;
     };
-    let store = place.store();
+    let store = schema.store();
     let shop = ReferenceShop::filled(&store);
-    place.server.move_table(&place.url, "ledger", disk.path());
+    schema.server.move_table(&schema.url, "ledger", disk.path());
     conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
     drop(store);
-    place.sql("DROP TABLE ledger");
-    place.server.sql("DROP TABLESPACE small");
+    schema.sql("DROP TABLE ledger");
+    schema.server.sql("DROP TABLESPACE small");
 }
 
 #[test]
-fn a_stock_that_does_not_follow_closes_the_store() {
-    let Some(place) = Place::new() else { return };
-    let store = place.store();
+fn a_stock_that_does_not_follow_from_the_entries_closes_the_store() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store();
     let mut shop = ReferenceShop::filled(&store);
     let before = shop.clone();
-    place.sql("UPDATE books SET stock = stock + 1 WHERE item = 1");
+    schema.sql("UPDATE books SET stock = stock + 1 WHERE item = 1");
     let head = shop.head;
     let entries = shop.sell(4);
     let error = store.append(head, &entries).unwrap_err();
     assert!(!error.is_transient(), "{error}");
     assert!(matches!(store.append(head, &[]), Err(Error::Closed)));
-    place.sql("UPDATE books SET stock = stock - 1 WHERE item = 1");
+    schema.sql("UPDATE books SET stock = stock - 1 WHERE item = 1");
     before.assert_matches(&store);
 }
 
 #[test]
 fn an_order_is_never_written_twice() {
-    let Some(place) = Place::new() else { return };
-    let store = place.store();
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store();
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 1);
     let before = shop.clone();

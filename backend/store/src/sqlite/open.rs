@@ -60,7 +60,7 @@ pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
             .map_err(Error::io("make", folder))?;
         sync(folder.parent().unwrap_or(Path::new("/")))?;
     }
-    let lock = Lock::take(&beside(file, ".lock"), file)?;
+    let lock = Lock::acquire(&beside(file, ".lock"), file)?;
     if !file.exists() {
         refuse_leftovers(file)?;
         // SQLite creates its other files with the same permissions.
@@ -174,7 +174,7 @@ pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> 
 
 async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Result<(), Error> {
     let failed = error("create the tables of", file);
-    let is_ours: i64 = sqlx::query_scalar(META_COUNT)
+    let has_meta: i64 = sqlx::query_scalar(META_COUNT)
         .fetch_one(&mut *writer)
         .await
         .map_err(&failed)?;
@@ -182,13 +182,13 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Re
         .fetch_one(&mut *writer)
         .await
         .map_err(&failed)?;
-    if is_ours == 0 && tables > 0 {
+    if has_meta == 0 && tables > 0 {
         return Err(damaged(file, "it is another program's database".to_owned()));
     }
-    if is_ours == 0 && !create {
+    if has_meta == 0 && !create {
         return Err(Error::Missing(shown(file)));
     }
-    let version = match is_ours {
+    let version = match has_meta {
         0 => None,
         _ => get(writer, "schema").await.map_err(&failed)?,
     };

@@ -8,7 +8,7 @@ use super::super::Store as Contract;
 use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::*;
 
-/// A store in a folder of its own.
+/// A temporary folder for one store.
 #[derive(Debug)]
 struct Folder(tempfile::TempDir);
 
@@ -54,7 +54,7 @@ impl Fixture for Folder {
 }
 
 impl Store {
-    /// Runs a statement on the connection that writes.
+    /// Runs a statement on the writer's connection.
     fn run(&self, sql: String) {
         self.writer
             .write(|writer, _| {
@@ -84,7 +84,7 @@ impl Store {
 }
 
 #[test]
-fn it_does_what_every_store_does() {
+fn sqlite_passes_the_conformance_suite() {
     conformance::suite(Folder::new);
 }
 
@@ -96,7 +96,7 @@ fn every_commit_is_synced() {
 }
 
 #[test]
-fn a_second_process_is_told_who_holds_the_store() {
+fn a_second_process_learns_which_process_holds_the_lock() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     match folder.store().unwrap_err() {
@@ -108,7 +108,7 @@ fn a_second_process_is_told_who_holds_the_store() {
 }
 
 #[test]
-fn only_its_owner_may_read_it() {
+fn only_the_owner_can_read_the_files() {
     let folder = Folder::new();
     let file = folder.0.path().join("a/b/books.db");
     let store = Store::open(&file).unwrap();
@@ -121,7 +121,7 @@ fn only_its_owner_may_read_it() {
 }
 
 #[test]
-fn a_full_disk_changes_nothing_and_the_store_goes_on() {
+fn a_full_disk_changes_nothing_and_the_store_stays_open() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
@@ -136,7 +136,7 @@ fn a_full_disk_changes_nothing_and_the_store_goes_on() {
     let one = small.sell(1);
     assert!(
         matches!(store.append(head, &one), Err(Error::Full { .. })),
-        "it is not asked again at once"
+        "the disk is tried again too early"
     );
     store
         .writer
@@ -154,7 +154,7 @@ fn a_full_disk_changes_nothing_and_the_store_goes_on() {
 }
 
 #[test]
-fn a_disk_that_is_really_full_refuses_a_batch_whole() {
+fn a_real_full_disk_refuses_a_batch_whole() {
     let Some(disk) = SmallDisk::mount() else { return };
     let store = Store::open(&disk.path().join("books.db")).unwrap();
     let shop = ReferenceShop::filled(&store);
@@ -162,7 +162,7 @@ fn a_disk_that_is_really_full_refuses_a_batch_whole() {
 }
 
 #[test]
-fn after_a_checkpoint_the_one_file_holds_everything() {
+fn after_a_checkpoint_the_database_file_alone_is_complete() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
@@ -181,7 +181,7 @@ fn a_killed_process_leaves_a_store_that_opens() {
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 20);
-    // What a killed process leaves: its files as they are, and no lock.
+    // A killed process leaves its files as they are, and no lock.
     let other = Folder::new();
     for suffix in ["", "-wal", "-shm"] {
         let name = format!("books.db{suffix}");
@@ -197,7 +197,7 @@ fn a_killed_process_leaves_a_store_that_opens() {
 }
 
 #[test]
-fn somebody_who_holds_the_database_makes_it_wait_and_nothing_else() {
+fn another_program_that_locks_the_database_makes_an_append_unavailable() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     store.run("PRAGMA busy_timeout = 10".to_owned());
@@ -217,7 +217,7 @@ fn somebody_who_holds_the_database_makes_it_wait_and_nothing_else() {
 }
 
 #[test]
-fn a_stock_that_does_not_follow_closes_the_store() {
+fn a_stock_that_does_not_follow_from_the_entries_closes_the_store() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
@@ -246,9 +246,9 @@ fn an_order_is_never_written_twice() {
 }
 
 #[test]
-fn what_is_no_store_is_refused() {
+fn a_file_that_is_not_a_store_is_refused() {
     let folder = Folder::new();
-    folder.run("CREATE TABLE somebody_elses (a)");
+    folder.run("CREATE TABLE foreign (a)");
     let error = folder.store().unwrap_err().to_string();
     assert!(error.contains("another program's"), "{error}");
 

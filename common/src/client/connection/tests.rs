@@ -124,6 +124,7 @@ async fn a_response_above_the_size_limit_is_malformed() {
     let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
+        assert_ne!(stream.read(&mut [0; 4_096]).unwrap(), 0);
         stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
         while stream.write_all(&[b' '; 64 * 1024]).is_ok() {}
     });

@@ -1,5 +1,6 @@
-//! The auditor: reads the ledger while the shoppers shop, replays it as far as everything that was acknowledged is known,
-//! and at the end to its end.
+//! Reads the ledger during a run and replays it up to the entry before which every acknowledged operation is known;
+//! after the
+//! run, to its end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
@@ -12,39 +13,39 @@ use common::{Entry, ItemNumber, Seq, Stock, limits};
 
 use super::replay::Replay;
 use super::{Check, Findings};
-use crate::engine::Shared;
 use crate::report::Audit;
+use crate::run_state::Shared;
 use crate::sample::BookSample;
 use common::backoff::Backoff;
 
-/// How often the ledger is looked at while the shoppers shop.
+/// The interval between two reads of the ledger during a run.
 const LOOK: Duration = Duration::from_millis(250);
-/// How often a reading is tried at the end before the check is given up.
+/// The number of attempts of each read after the run.
 const TRIES: u32 = 10;
 
-/// The audit, and what it learned on the way.
+/// The audit's result.
 #[derive(Debug)]
 pub(crate) struct Audited {
     pub(crate) audit: Audit,
-    /// The stock of each book at the end, where it could be read.
+    /// The stock of each book at the end, if it could be read.
     pub(crate) end: BTreeMap<ItemNumber, Stock>,
-    /// What was added other than by sales.
+    /// For each book, the sum of its changes other than sales.
     pub(crate) restocked: BTreeMap<ItemNumber, i64>,
 }
 
-/// An audit that goes on.
+/// An audit in progress.
 #[derive(Debug)]
 pub(crate) struct Auditor {
     shared: Arc<Shared>,
     replay: Replay,
-    /// Entries that were read and may not be replayed yet.
+    /// Entries that were read but cannot be replayed yet.
     ahead: VecDeque<Entry>,
     /// The last entry that was read.
     after: Seq,
 }
 
 impl Auditor {
-    /// From a shelf as it was read at the start.
+    /// Starts from the books as they were read before the run.
     pub(crate) fn new(shared: Arc<Shared>, sample: &BookSample) -> Self {
         Self {
             replay: Replay::new(shared.run, sample),
@@ -54,7 +55,7 @@ impl Auditor {
         }
     }
 
-    /// Follows the ledger until the shopping is over.
+    /// Follows the ledger until the workload has finished.
     pub(crate) async fn watch(&mut self) {
         if !self.shared.shop.is_shopkeeper() {
             return;
@@ -67,7 +68,7 @@ impl Auditor {
                 look.tick().await;
                 let seen = self.shared.shop.last_seq();
                 let settled = self.shared.watermark.settled(seen);
-                // One that fails is made up for by the next, or by the last, which is patient.
+                // A failed read is made up for by the next one; the last one retries.
                 let _ = self.follow(settled, 1).await;
                 self.shared.stats().violations = self.replay.findings.violations();
             }
@@ -78,13 +79,13 @@ impl Auditor {
         }
     }
 
-    /// Replays the ledger up to an entry; false where it ends before.
+    /// Replays the ledger up to an entry; returns false if the ledger ends before it.
     async fn follow(&mut self, until: Seq, tries: u32) -> Result<bool, Error> {
         loop {
             {
                 let mut history = self.shared.history();
                 while let Some(entry) = self.ahead.pop_front_if(|entry| entry.seq <= until) {
-                    self.replay.follow(&entry, &mut history);
+                    self.replay.apply(&entry, &mut history);
                 }
             }
             if self.after >= until {
@@ -101,7 +102,7 @@ impl Auditor {
         }
     }
 
-    /// Reads the shelf and the rest of the ledger, and says what was found.
+    /// Reads the books and the rest of the ledger, and returns the result.
     pub(crate) async fn close(&mut self, start: &BookSample) -> Audited {
         let end = self.read_end(start).await;
         let read = match (self.shared.shop.is_shopkeeper(), &end) {
@@ -127,7 +128,7 @@ impl Auditor {
         audited
     }
 
-    /// What was found so far; `note` says why the ledger's checks are not whole, where they are not.
+    /// The result so far; `note` states why checks of the ledger are incomplete, if they are.
     pub(crate) fn partial(&self, note: Option<String>) -> Audited {
         let mut findings = self.shared.stats().findings.clone();
         findings.merge(self.replay.findings.clone());
@@ -156,9 +157,9 @@ impl Auditor {
 
     async fn read_to_end(&mut self, end: &BTreeMap<ItemNumber, (Stock, Seq)>) -> Result<(), Error> {
         for (item, (stock, seq)) in end {
-            self.replay.ends(*item, *stock, *seq);
+            self.replay.record_end(*item, *stock, *seq);
         }
-        // The head after the shelf was read holds every entry that the shelf or an answer told of.
+        // The ledger's head, read after the books, covers every entry that the books or an answer named.
         let shop = self.shared.shop.clone();
         let after = self.replay.last();
         let head = with_retries(TRIES, || page(&shop, after, 1)).await?.head;
@@ -170,7 +171,7 @@ impl Auditor {
         Ok(())
     }
 
-    /// Each book that was there at the start and still is.
+    /// Reads the books that were there at the start and still are.
     async fn read_end(&self, start: &BookSample) -> Result<BTreeMap<ItemNumber, (Stock, Seq)>, Error> {
         let shop = &self.shared.shop;
         let now = with_retries(TRIES, || BookSample::read(shop)).await?;
@@ -183,7 +184,7 @@ impl Auditor {
             if found.contains_key(&book.item) {
                 continue;
             }
-            // It changed its topic, or left: then there is nothing to compare.
+            // The book changed its topic or was withdrawn; a withdrawn one is not compared.
             let answer = with_retries(TRIES, || shop.lookup(book.item)).await;
             if let Ok(moved) = answer.and_then(|answer| answer.parse::<Book>()) {
                 found.insert(book.item, (moved.stock, moved.seq));
@@ -194,7 +195,7 @@ impl Auditor {
 }
 
 impl Findings {
-    /// Notes that the event stream can be heard.
+    /// Records that the event stream is connected, so that its check counts as made.
     pub(super) fn feed_is_live(&mut self) {
         self.count(Check::FeedInOrder, 0);
     }
@@ -204,7 +205,7 @@ async fn page(shop: &ShopClient, after: Seq, limit: usize) -> Result<LedgerPage,
     shop.ledger(after, limit).await?.parse()
 }
 
-/// Tries a reading again while the store is away, but not for ever.
+/// Repeats a read with backoff while the store is unavailable, at most `tries` times.
 async fn with_retries<T, F, Read>(tries: u32, mut read: F) -> Result<T, Error>
 where
     F: FnMut() -> Read,

@@ -1,7 +1,8 @@
-//! What the shoppers did, as far as an audit needs it. Acts go to a file; what stays in memory is bounded by what is on its
-//! way, plus one bit for an order.
+//! The operations of a run that the audit needs. They go to a file; memory is bounded by the operations in flight,
+//! plus one
+//! bit per order.
 //!
-//! Acts are handed out in the ledger's order, each as soon as none that stands before it can come any more.
+//! Operations are returned in the ledger's order, each as soon as no earlier one can be acknowledged any more.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -14,15 +15,16 @@ use common::{ItemNumber, Quantity, Seq};
 use super::key::Key;
 use super::operation::{BYTES, OperationRecord};
 
-/// Acts that are written and read at once.
+/// The number of records that are written and read at once.
 const BLOCK_ACTS: u64 = 1_024;
-/// Orders of unknown outcome that are remembered at the most.
+/// The most orders of unknown outcome that are kept.
 const UNSETTLED_MAX: usize = 1_000_000;
-/// A shopper who has nothing on its way.
+/// The value of a shopper without an operation in flight.
 const IDLE: u64 = u64::MAX;
 
-/// Which entries can still be acknowledged: for each shopper the last entry that anyone had seen when what is on its way was
-/// asked for.
+/// The lower bound of entries that can still be acknowledged: for each shopper the last entry that the run had seen
+/// when the
+/// operation in flight was sent.
 #[derive(Debug)]
 pub(crate) struct Watermark(Box<[AtomicU64]>);
 
@@ -32,59 +34,59 @@ impl Watermark {
     }
 
     fn place(&self, shopper: u16) -> Option<&AtomicU64> {
-        // The last place is the shopkeeper's.
+        // The last slot is the shopkeeper's.
         self.0.get(usize::from(shopper)).or_else(|| self.0.last())
     }
 
-    /// Notes that something is asked for, after `seen`.
+    /// Records that an operation is sent; `seen` is the last entry seen before.
     pub(crate) fn begin(&self, shopper: u16, seen: Seq) {
         if let Some(place) = self.place(shopper) {
             place.store(seen.0, Ordering::SeqCst);
         }
     }
 
-    /// Notes that it is over; whatever came of it has been noted before.
+    /// Records that the operation ended; its result is in the history already.
     pub(crate) fn end(&self, shopper: u16) {
         if let Some(place) = self.place(shopper) {
             place.store(IDLE, Ordering::SeqCst);
         }
     }
 
-    /// Up to this entry everything that was acknowledged is in the history. `seen` was read before this is called.
+    /// The entry up to which all acknowledged operations are in the history. The caller reads `seen` before the call.
     pub(super) fn settled(&self, seen: Seq) -> Seq {
         let oldest = self.0.iter().map(|place| place.load(Ordering::SeqCst)).min();
         seen.min(Seq(oldest.unwrap_or(IDLE)))
     }
 }
 
-/// An order whose answer never came.
+/// An order without an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Asked {
     pub(crate) item: ItemNumber,
     pub(crate) quantity: Quantity,
 }
 
-/// What the shoppers did.
+/// The operations of a run.
 #[derive(Debug)]
 pub(crate) struct History {
     file: Option<File>,
-    /// What is not in the file yet, and how much is.
+    /// Records that are not in the file yet.
     buffer: Vec<u8>,
     written: u64,
     block: Option<(u64, Vec<u8>)>,
-    /// The acts that were not handed out yet: their entries, and where they stand.
+    /// Records that were not returned yet: entry and position in the file.
     waiting: BinaryHeap<Reverse<(Seq, u64)>>,
-    /// For each shopper, which orders were refused.
+    /// The refused orders of each shopper.
     refused: HashMap<u16, Bits>,
     refusals: u64,
     asked: HashMap<u16, u32>,
     unsettled: HashMap<Key, Asked>,
-    /// Why it is not whole.
+    /// The error that made the history incomplete.
     last_error: Option<String>,
 }
 
 impl History {
-    /// An empty one, over a file that nobody else has.
+    /// An empty history over a file of its own.
     pub(crate) fn new(file: io::Result<File>, shoppers: u32) -> (Self, Watermark) {
         let last_error = file
             .as_ref()
@@ -105,18 +107,18 @@ impl History {
         (history, Watermark::new(shoppers))
     }
 
-    /// Why it is not whole, if it is not.
+    /// The error that made the history incomplete, if any.
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
     }
 
-    /// Notes that an order is about to be asked for.
+    /// Records that an order is about to be sent.
     pub(crate) fn asks(&mut self, key: Key) {
         let asked = self.asked.entry(key.shopper).or_default();
         *asked = (*asked).max(key.number.saturating_add(1));
     }
 
-    /// Notes what was acknowledged.
+    /// Records an acknowledged operation.
     pub(crate) fn acknowledged(&mut self, act: &OperationRecord) {
         let place = self.written + count(self.buffer.len() / BYTES);
         act.write(&mut self.buffer);
@@ -129,18 +131,18 @@ impl History {
         }
     }
 
-    /// Notes a definite refusal.
+    /// Records a refused order.
     pub(crate) fn refused(&mut self, key: Key) {
         self.refused.entry(key.shopper).or_default().set(key.number);
         self.refusals += 1;
     }
 
-    /// How many orders were refused.
+    /// The number of refused orders.
     pub(super) fn refusals(&self) -> u64 {
         self.refusals
     }
 
-    /// Notes an order whose outcome nobody knows.
+    /// Records an order of unknown outcome.
     pub(crate) fn unsettled(&mut self, key: Key, asked: Asked) {
         if self.unsettled.len() < UNSETTLED_MAX {
             self.unsettled.insert(key, asked);
@@ -157,17 +159,17 @@ impl History {
             .is_some_and(|bits| bits.is_set(key.number))
     }
 
-    /// Whether an order was asked for at all.
+    /// Whether an order was sent.
     pub(super) fn was_asked(&self, key: Key) -> bool {
         self.asked.get(&key.shopper).is_some_and(|asked| key.number < *asked)
     }
 
-    /// The order of unknown outcome that an entry settles; it settles it once.
+    /// Removes and returns the order of unknown outcome that an entry decides.
     pub(super) fn settle(&mut self, key: Key) -> Option<Asked> {
         self.unsettled.remove(&key)
     }
 
-    /// The next act, if it was acknowledged as an entry up to that one.
+    /// The next operation that was acknowledged as an entry up to `seq`.
     pub(super) fn next_until(&mut self, seq: Seq) -> Option<OperationRecord> {
         let Reverse((first, place)) = *self.waiting.peek()?;
         if first > seq {
@@ -213,13 +215,13 @@ impl History {
         file.write_all(&self.buffer)?;
         self.written += count(self.buffer.len() / BYTES);
         self.buffer.clear();
-        // It may have been read before it was whole.
+        // The block may have been read before it was complete.
         self.block = None;
         Ok(())
     }
 }
 
-/// One bit for each number.
+/// A set of numbers, one bit each.
 #[derive(Debug, Default)]
 struct Bits(Vec<u64>);
 
@@ -266,10 +268,10 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn acts_come_back_in_the_ledgers_order_from_memory_and_from_the_file() {
+    fn operations_are_returned_in_ledger_order_from_memory_and_from_the_file() {
         let (mut history, _) = History::new(tempfile::tempfile(), 1);
         let acts = 5 * u32::try_from(BLOCK_ACTS).unwrap() / 2;
-        // Neighbours change places, as they do when many ask at once.
+        // Neighbours are swapped, as with concurrent requests.
         for number in 0..acts {
             history.acknowledged(&act(u64::from(number ^ 7) + 1, number));
         }
@@ -284,7 +286,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn what_was_seen_before_something_on_its_way_is_settled() {
+    fn the_watermark_is_the_oldest_entry_seen_before_an_operation_in_flight() {
         let watermark = Watermark::new(2);
         assert_eq!(watermark.settled(Seq(9)), Seq(9));
         watermark.begin(1, Seq(5));
@@ -295,7 +297,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn an_order_of_unknown_outcome_is_settled_once_and_a_refusal_is_remembered() {
+    fn an_order_of_unknown_outcome_is_settled_once_and_a_refusal_is_kept() {
         let (mut history, _) = History::new(tempfile::tempfile(), 1);
         let key = Key { shopper: 2, number: 70 };
         history.asks(key);

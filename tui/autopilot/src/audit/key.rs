@@ -1,11 +1,12 @@
-//! The keys of a run's orders. Each says whose it is, so that the audit finds its own in a ledger that others write in,
-//! too, and needs no list of them.
+//! The idempotency keys of a run. A key encodes run, shopper and number, so that the audit recognizes the run's
+//! orders in a
+//! shared ledger without a list of them.
 
 use common::OrderId;
 use common::time::Timestamp;
 use uuid::Uuid;
 
-/// The shopper's number under which the shopkeeper changes stocks.
+/// The shopper number of the shopkeeper.
 pub(crate) const SHOPKEEPER: u16 = u16::MAX;
 
 /// Marks the orders of one run: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a version 7
@@ -19,14 +20,14 @@ pub(crate) struct Run {
 /// One order of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// Who asked for it.
+    /// The shopper.
     pub(crate) shopper: u16,
-    /// Which of the shopper's orders it is, counted from 0.
+    /// The number of the shopper's order, counted from 0.
     pub(crate) number: u32,
 }
 
 impl Run {
-    /// A mark that no other run has.
+    /// Creates a mark that no other run has.
     pub(crate) fn draw() -> Self {
         let random: u32 = rand::random();
         let millis = Timestamp::now().as_millis() & 0xFFFF_FFFF_FFFF;
@@ -42,7 +43,7 @@ impl Run {
         Uuid::from_u64_pair(self.high, low).into()
     }
 
-    /// Which of this run's orders an id names, if any.
+    /// The key that an order id encodes, if the order belongs to this run.
     pub(crate) fn key(self, order: OrderId) -> Option<Key> {
         let (high, low) = order.as_u64_pair();
         if high != self.high || low >> 48 != u64::from(self.low) {
@@ -60,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_knows_its_own_orders_and_nobody_elses() {
+    fn a_run_recognizes_only_its_own_orders() {
         let run = Run::draw();
         for key in [
             Key { shopper: 0, number: 0 },

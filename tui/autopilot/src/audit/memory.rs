@@ -1,31 +1,32 @@
-//! What one shopper remembers of the books it saw: enough to notice that it is shown the past.
+//! What a shopper keeps of the books it has seen, to detect answers that go back in time.
 
 use common::{ItemNumber, Seq, Stock};
 use serde::Deserialize;
 
-/// Books that are remembered; of two that share a place the later one is.
+/// The number of slots; a book replaces the one before it in the same slot.
 const PLACES: usize = 64;
 
-/// A book as it was seen. Nothing else of it is read: thousands of shoppers need the processor for the shop.
+/// The parts of a book that are parsed; parsing the rest would cost the generator processor time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 pub(crate) struct StockObservation {
     pub(crate) item: ItemNumber,
-    /// The entry that had changed it last.
+    /// The entry that changed the book last.
     pub(crate) seq: Seq,
     pub(crate) stock: Stock,
 }
 
-/// What one shopper remembers.
+/// The books that a shopper has seen.
 #[derive(Debug)]
 pub(crate) struct Memory(Box<[Option<StockObservation>]>);
 
 impl Memory {
-    /// Nothing yet.
+    /// No book has been seen.
     pub(crate) fn new() -> Self {
         Self(vec![None; PLACES].into())
     }
 
-    /// Notes a book. Says what is wrong if it was seen later, or otherwise as of the same entry, before.
+    /// Records a book. Returns a description of the violation if a newer state, or another one of the same entry,
+    /// was seen before.
     pub(crate) fn sees(&mut self, sight: StockObservation) -> Result<(), String> {
         let StockObservation { item, seq, stock } = sight;
         let index = usize::try_from(item.get()).unwrap_or(0) % PLACES;
@@ -51,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_book_is_never_seen_as_it_was_before_nor_with_two_stocks_at_once() {
+    fn an_older_state_or_a_second_stock_of_one_entry_is_found() {
         let mut memory = Memory::new();
         let mut sees = |item: u64, seq: u64, stock: u64| {
             let (item, stock) = (ItemNumber::try_from(item).unwrap(), Stock::try_from(stock).unwrap());

@@ -1,7 +1,8 @@
-//! The audit: what the store told the shoppers, held against its ledger and against itself.
+//! The audit: compares the answers that the shoppers received with the ledger and with each other.
 //!
-//! Checks of the ledger need the shopkeeper's token. What cannot be checked is listed, and then the verdict is
-//! `incomplete`, never `clean`. Other people's traffic on the same store is in the ledger too, and is no fault.
+//! Checks of the ledger need the shopkeeper's token. A check that cannot be made is listed as skipped, and the
+//! verdict is
+//! `incomplete`, never `clean`. Orders of other clients in the same ledger are not violations.
 
 mod auditor;
 mod book;
@@ -23,42 +24,42 @@ pub(super) use operation::{Kind as OperationKind, OperationRecord};
 
 use super::report::{Audit, Verdict, Violation};
 
-/// Violations of one check that are told of at the most, so that one that finds much does not hide the others.
+/// The most violations reported for one check, so that one check does not hide the others.
 const VIOLATIONS_MAX: usize = 7;
 
-/// What is checked.
+/// A check of the audit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Check {
-    /// Every acknowledged sale is in the ledger exactly once, as it was acknowledged.
+    /// Every acknowledged sale is in the ledger exactly once and as acknowledged.
     AcknowledgedSales,
-    /// Every acknowledged change of a stock is in the ledger exactly once, as it was acknowledged.
+    /// Every acknowledged restock is in the ledger exactly once and as acknowledged.
     AcknowledgedRestocks,
-    /// Every order in the ledger that bears this run's mark was asked for, as it stands there.
+    /// Every order of this run in the ledger was sent, with the same content.
     AskedFor,
-    /// Nothing was sold that had been refused.
+    /// No refused order was sold.
     RefusalsStand,
-    /// Every sale has the price that stood on the shelf.
+    /// Every sale has the price in force.
     Prices,
-    /// For each book: stock at the start, and all changes, make every stock after and the stock at the end.
+    /// The stock at the start plus all changes gives every later stock and the stock at the end.
     StockAddsUp,
-    /// No entry takes a stock below nothing.
+    /// No entry takes a stock below 0.
     StockNeverNegative,
-    /// Refusals are right by the stock of their moment.
+    /// Every refusal fits the stock at that point of the ledger.
     RefusalsRight,
-    /// The ledger's entries come in order, without a gap.
+    /// The ledger's entries are in order and without gaps.
     LedgerInOrder,
-    /// A purchase that was answered before another was asked for stands before it in the ledger.
+    /// An operation that was answered before another was sent precedes it in the ledger.
     RealTimeOrder,
-    /// The same key gets the same answer.
+    /// The same key always gets the same answer.
     OneAnswerPerKey,
-    /// No shopper sees a book as it was before, own purchases included.
+    /// No shopper sees an older state of a book than before, own purchases included.
     ReadsGoForward,
-    /// The event stream's entries come in order, and their changes make their stocks.
+    /// The events are in order, and each stock is the one before it plus the change.
     FeedInOrder,
 }
 
 impl Check {
-    /// Those that need the ledger.
+    /// The checks that need the ledger.
     pub(super) const OF_LEDGER: [Self; 10] = [
         Self::AcknowledgedSales,
         Self::AcknowledgedRestocks,
@@ -72,7 +73,7 @@ impl Check {
         Self::RealTimeOrder,
     ];
 
-    /// Those that need nothing but the answers.
+    /// The checks that need only the answers.
     pub(super) const OF_ANSWERS: [Self; 3] = [Self::OneAnswerPerKey, Self::ReadsGoForward, Self::FeedInOrder];
 
     /// Its name in reports.
@@ -95,23 +96,23 @@ impl Check {
     }
 }
 
-/// What was looked at, and what was wrong.
+/// The number of things checked, and the violations found.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
     looked_at: BTreeMap<Check, u64>,
     violations: Vec<Violation>,
-    /// How many violations there were, those that are not told of included.
+    /// The number of violations, including those that are not reported.
     found: u64,
 }
 
 impl Findings {
-    /// Counts things that were looked at.
+    /// Counts things that were checked.
     pub(super) fn count(&mut self, check: Check, things: u64) {
         let count = self.looked_at.entry(check).or_default();
         *count = count.saturating_add(things);
     }
 
-    /// Notes a violation, with the smallest history that shows it.
+    /// Records a violation with the shortest history that shows it.
     pub(super) fn add(&mut self, check: Check, detail: String, history: Vec<String>) {
         self.found = self.found.saturating_add(1);
         self.tell_of(Violation {
@@ -128,7 +129,7 @@ impl Findings {
         }
     }
 
-    /// How many violations there are.
+    /// The number of violations.
     pub(super) fn violations(&self) -> u64 {
         self.found
     }
@@ -144,7 +145,7 @@ impl Findings {
             .for_each(|violation| self.tell_of(violation));
     }
 
-    /// The verdict, where `skipped` could not be checked and `others` entries are of other people's.
+    /// The audit's result. `skipped` checks could not be made; `others` counts the entries of other clients.
     fn into_audit(self, skipped: &[Check], others: u64) -> Audit {
         let was_made = |check: &Check| !skipped.contains(check);
         let checks = Check::OF_LEDGER.into_iter().chain(Check::OF_ANSWERS).filter(was_made);

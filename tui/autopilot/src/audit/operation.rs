@@ -1,46 +1,46 @@
-//! One acknowledged change of a stock, in the form in which the history keeps it.
+//! An acknowledged change of a stock, and its binary form in the history's file.
 
-use common::{Cost, ItemNumber, Quantity, Seq, Stock};
+use common::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
 
 use super::key::Key;
 
-/// Bytes of one act in the history's file.
+/// The size of a record in the history's file, in bytes.
 pub(super) const BYTES: usize = 48;
 const _: () = assert!(BYTES <= 100, "an act is to be kept in a hundred bytes");
 
-/// What was acknowledged.
+/// The kind of an acknowledged operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Copies were sold at that cost.
+    /// A sale of copies at a cost.
     Sold(Quantity, Option<Cost>),
-    /// The shopkeeper added copies.
+    /// A restock of copies.
     Restocked(u32),
 }
 
 /// An acknowledged change of a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct OperationRecord {
-    /// The entry that it is, as it was acknowledged.
+    /// The ledger entry that the answer named.
     pub(crate) seq: Seq,
-    /// When it was asked for, in microseconds of the run.
+    /// When it was sent, in microseconds since the start of the run.
     pub(crate) invoked_us: u64,
-    /// When it was answered.
+    /// When it was answered, in microseconds since the start of the run.
     pub(crate) answered_us: u64,
-    /// Whose it is.
+    /// The key of the order.
     pub(crate) key: Key,
     /// The book.
     pub(crate) item: ItemNumber,
-    /// What it did.
+    /// What was changed.
     pub(crate) kind: Kind,
-    /// The stock right after it, where that was told.
+    /// The stock after it, if the answer stated it.
     pub(crate) stock: Option<Stock>,
 }
 
-/// Stands for a cost or a stock that was not told; neither can be that large.
+/// Encodes an absent cost or stock; no valid one is as large.
 const ABSENT: u32 = u32::MAX;
 
 impl OperationRecord {
-    /// Writes it at the end of a buffer.
+    /// Appends the record to a buffer.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (tag, copies, cost) = match self.kind {
             Kind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
@@ -57,7 +57,7 @@ impl OperationRecord {
         out.extend_from_slice(&[tag, 0]);
     }
 
-    /// Reads it again; nothing where the bytes are none of [`Self::write`].
+    /// Parses a record; `None` if the bytes are invalid.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
         let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let short = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
@@ -81,8 +81,8 @@ impl OperationRecord {
         })
     }
 
-    /// In words, as a line of a history.
-    pub(super) fn tell(&self) -> String {
+    /// Describes the operation as a line of a history.
+    pub(super) fn describe(&self) -> String {
         let ms = |us: u64| format!("{}.{:03} ms", us / 1_000, us % 1_000);
         let what = match self.kind {
             Kind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
@@ -92,7 +92,7 @@ impl OperationRecord {
         let stock = self.stock.map_or_else(String::new, |stock| format!(", stock {stock}"));
         format!(
             "{} {what}: asked at {}, answered at {}: done as entry {}{stock}",
-            self.key.tell(),
+            self.key.describe(),
             ms(self.invoked_us),
             ms(self.answered_us),
             self.seq
@@ -101,8 +101,8 @@ impl OperationRecord {
 }
 
 impl Key {
-    /// In words.
-    pub(super) fn tell(self) -> String {
+    /// Describes the order.
+    pub(super) fn describe(self) -> String {
         if self.shopper == super::SHOPKEEPER {
             format!("the shopkeeper's change {}", self.number)
         } else {
@@ -111,12 +111,31 @@ impl Key {
     }
 }
 
+/// Describes a ledger entry as a line of a history.
+pub(super) fn describe_entry(entry: &Entry) -> String {
+    let mut line = format!("entry {}: {}", entry.seq, entry.kind);
+    if let Some(quantity) = entry.quantity {
+        line += &format!(" {quantity}");
+    }
+    line += &format!(" of item {}, change {}", entry.item, entry.change);
+    if let Some(stock) = entry.stock_after {
+        line += &format!(", stock {stock}");
+    }
+    if let Some(cost) = entry.unit_cost {
+        line += &format!(", cost {cost}");
+    }
+    if let Some(order) = entry.order {
+        line += &format!(", order {order}");
+    }
+    line
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn an_act_is_read_as_it_was_written() {
+    fn a_record_is_parsed_as_it_was_written() {
         let sold = OperationRecord {
             seq: Seq(7),
             invoked_us: 1,

@@ -1,41 +1,50 @@
-//! The ledger, replayed: every entry is held against the shelves as they must be by the entries before it, and against what
-//! the shoppers were told. One pass, in order, each entry once; no clock and no network.
+//! Replays the ledger: checks every entry against the rules of a ledger and against the answers that the shoppers received.
+//! One pass, in order; no clock and no network.
 //!
-//! Because the ledger is one order of everything, replaying it as a sequence of purchases proves them linearizable
-//! (Herlihy and Wing 1990), if that order also respects real time: who was answered before another asked stands first.
+//! The ledger is one order of all operations. If every answer agrees with it, and it respects real time (an operation that
+//! was answered before another was invoked precedes it), the purchases are linearizable (Herlihy and Wing 1990).
 
 use std::collections::HashMap;
 
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
+use rules::{BookState, LedgerReplay, Rule};
 
-use super::book::Book;
+use super::book::AuditedBook;
 use super::history::History;
 use super::key::{Key, Run};
-use super::operation::{Kind as OperationKind, OperationRecord};
+use super::operation::{Kind as OperationKind, OperationRecord, describe_entry};
 use super::{Check, Findings};
-use crate::sample::BookSample;
+use crate::sample::{BookSample, SampleBook};
 
 /// The state of the replay.
 #[derive(Debug)]
 pub(super) struct Replay {
     run: Run,
-    books: HashMap<ItemNumber, Book>,
-    /// The last entry that was replayed.
-    last: Seq,
-    /// Of the acts so far, the one that was asked for last.
+    ledger: LedgerReplay,
+    books: HashMap<ItemNumber, AuditedBook>,
+    /// Of the operations so far, the one that was invoked last.
     latest: Option<OperationRecord>,
     others: u64,
     pub(super) findings: Findings,
 }
 
 impl Replay {
-    /// From a shelf as it was read at the start.
+    /// Starts from the books as they were read before the run.
     pub(super) fn new(run: Run, sample: &BookSample) -> Self {
-        let books = sample.books.iter().map(|book| (book.item, Book::from(book)));
+        let state = |book: &SampleBook| BookState {
+            stock: book.start,
+            cost: Some(book.cost),
+            seq: book.seq,
+        };
+        let audited = |book: &SampleBook| {
+            let SampleBook { item, start, seq, .. } = book;
+            let last_change = format!("the sample at the start: item {item} with {start} as of entry {seq}");
+            (*item, AuditedBook::new(*item, last_change))
+        };
         Self {
             run,
-            books: books.collect(),
-            last: sample.head,
+            ledger: LedgerReplay::from_sample(sample.head, sample.books.iter().map(|book| (book.item, state(book)))),
+            books: sample.books.iter().map(audited).collect(),
             latest: None,
             others: 0,
             findings: Findings::default(),
@@ -44,176 +53,204 @@ impl Replay {
 
     /// The last entry that was replayed.
     pub(super) fn last(&self) -> Seq {
-        self.last
+        self.ledger.head()
     }
 
-    /// Entries of other people's.
+    /// The number of entries that this run did not cause.
     pub(super) fn others(&self) -> u64 {
         self.others
     }
 
-    /// What was added to each book other than by sales.
+    /// For each book, the sum of its changes other than sales.
     pub(super) fn restocked(&self) -> impl Iterator<Item = (ItemNumber, i64)> {
         self.books.iter().map(|(item, book)| (*item, book.restocked))
     }
 
-    /// Replays an entry. What was acknowledged up to it is in the history.
-    pub(super) fn follow(&mut self, entry: &Entry, history: &mut History) {
-        self.check_order(entry);
-        let act = self.take_acts(entry, history);
-        self.check_owner(entry, act.as_ref(), history);
-        self.check_book(entry);
-        self.last = self.last.max(entry.seq);
+    /// Replays an entry. Everything that was acknowledged up to it is in the history.
+    pub(super) fn apply(&mut self, entry: &Entry, history: &mut History) {
+        let operation = self.take_operations(entry, history);
+        self.check_owner(entry, operation.as_ref(), history);
+        self.check_rules(entry);
     }
 
-    fn check_order(&mut self, entry: &Entry) {
+    /// Checks an entry against the rules of a ledger, and applies it.
+    fn check_rules(&mut self, entry: &Entry) {
+        let Entry { item, seq, kind, .. } = *entry;
         self.findings.count(Check::LedgerInOrder, 1);
-        if entry.seq != self.last.next() {
-            let detail = format!("entry {} comes after entry {}", entry.seq, self.last);
-            self.findings.add(Check::LedgerInOrder, detail, vec![tell(entry)]);
+        // The books were read a little after the ledger's head was: they may contain this entry.
+        let is_checked = self.ledger.book(item).is_some_and(|book| book.seq < seq);
+        if is_checked {
+            self.findings.count(Check::StockAddsUp, 1);
+            self.findings.count(Check::StockNeverNegative, 1);
+            match kind {
+                Kind::Sold => self.findings.count(Check::Prices, 1),
+                Kind::Refused => self.findings.count(Check::RefusalsRight, 1),
+                Kind::Restocked | Kind::Set | Kind::Withdrawn => {}
+            }
+        }
+        for violation in self.ledger.apply(entry) {
+            let check = match violation.rule() {
+                Rule::Sequence => Check::LedgerInOrder,
+                Rule::StockNotNegative => Check::StockNeverNegative,
+                Rule::Price => Check::Prices,
+                Rule::Refusal => Check::RefusalsRight,
+                Rule::StockAddsUp | Rule::Fields | Rule::BookExists | Rule::DecidedOnce | Rule::Catalog => {
+                    Check::StockAddsUp
+                }
+            };
+            let history = match self.books.get(&item) {
+                Some(book) => book.history(entry),
+                None => vec![describe_entry(entry)],
+            };
+            let detail = format!("item {item}: entry {seq}: {violation}");
+            self.findings.add(check, detail, history);
+        }
+        let Some(state) = self.ledger.book(item) else {
+            self.books.remove(&item);
+            return;
+        };
+        match self.books.get_mut(&item) {
+            Some(book) if is_checked => {
+                book.record(entry);
+                book.check_end(state, &mut self.findings);
+            }
+            Some(_) => {}
+            None => {
+                self.books.insert(item, AuditedBook::new(item, describe_entry(entry)));
+            }
         }
     }
 
-    /// Takes the acts up to an entry: the one that it is, and those that are none of the ledger's.
-    fn take_acts(&mut self, entry: &Entry, history: &mut History) -> Option<OperationRecord> {
+    /// Takes the acknowledged operations up to an entry and returns the one that the entry records. Any other is missing.
+    fn take_operations(&mut self, entry: &Entry, history: &mut History) -> Option<OperationRecord> {
         let mut found = None;
-        while let Some(act) = history.next_until(entry.seq) {
-            self.check_real_time(&act);
-            let order = self.run.order(act.key);
-            if act.seq == entry.seq && entry.order == Some(order) && found.is_none() {
-                found = Some(act);
+        while let Some(operation) = history.next_until(entry.seq) {
+            self.check_real_time(&operation);
+            let order = self.run.order(operation.key);
+            if operation.seq == entry.seq && entry.order == Some(order) && found.is_none() {
+                found = Some(operation);
             } else {
-                let there = (act.seq == entry.seq).then(|| tell(entry));
-                self.missing(&act, there);
+                let there = (operation.seq == entry.seq).then(|| describe_entry(entry));
+                self.missing(&operation, there);
             }
         }
         found
     }
 
-    /// An act without its entry.
-    pub(super) fn missing(&mut self, act: &OperationRecord, there: Option<String>) {
-        let check = check_of(act);
+    /// An operation without its entry.
+    pub(super) fn missing(&mut self, operation: &OperationRecord, there: Option<String>) {
+        let check = check_of(operation);
         self.findings.count(check, 1);
-        let order = self.run.order(act.key);
+        let order = self.run.order(operation.key);
         let detail = format!(
             "order {order} was acknowledged and is not in the ledger as entry {}",
-            act.seq
+            operation.seq
         );
         self.findings
-            .add(check, detail, [act.tell()].into_iter().chain(there).collect());
+            .add(check, detail, [operation.describe()].into_iter().chain(there).collect());
     }
 
-    fn check_real_time(&mut self, act: &OperationRecord) {
+    fn check_real_time(&mut self, operation: &OperationRecord) {
         self.findings.count(Check::RealTimeOrder, 1);
         match self.latest {
-            Some(latest) if act.answered_us < latest.invoked_us => {
+            Some(latest) if operation.answered_us < latest.invoked_us => {
                 let detail = format!(
-                    "entry {} was answered before entry {} was asked for, and stands after it",
-                    act.seq, latest.seq
+                    "entry {} was answered before entry {} was requested, but stands after it",
+                    operation.seq, latest.seq
                 );
-                self.findings
-                    .add(Check::RealTimeOrder, detail, vec![latest.tell(), act.tell()]);
+                self.findings.add(
+                    Check::RealTimeOrder,
+                    detail,
+                    vec![latest.describe(), operation.describe()],
+                );
             }
-            Some(latest) if act.invoked_us <= latest.invoked_us => {}
-            _ => self.latest = Some(*act),
+            Some(latest) if operation.invoked_us <= latest.invoked_us => {}
+            _ => self.latest = Some(*operation),
         }
     }
 
-    /// Whose an entry is, and whether it is what was asked for and told.
-    fn check_owner(&mut self, entry: &Entry, act: Option<&OperationRecord>, history: &mut History) {
+    /// Checks whether the entry belongs to this run, and if so, whether it was requested and answered so.
+    fn check_owner(&mut self, entry: &Entry, operation: Option<&OperationRecord>, history: &mut History) {
         let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run.key(order)?))) else {
             self.others += 1;
             return;
         };
         self.findings.count(Check::AskedFor, 1);
-        match act {
-            Some(act) => self.check_act(entry, act),
+        match operation {
+            Some(operation) => self.check_operation(entry, operation),
             None => self.check_unacknowledged(entry, order, key, history),
         }
     }
 
-    /// An entry against what was acknowledged of it.
-    fn check_act(&mut self, entry: &Entry, act: &OperationRecord) {
-        let check = check_of(act);
+    /// Compares an entry with the answer that acknowledged it.
+    fn check_operation(&mut self, entry: &Entry, operation: &OperationRecord) {
+        let check = check_of(operation);
         self.findings.count(check, 1);
-        let is_same = match act.kind {
+        let is_same = match operation.kind {
             OperationKind::Sold(quantity, cost) => {
                 entry.kind == Kind::Sold && entry.quantity == Some(quantity.get()) && entry.unit_cost == cost
             }
             OperationKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
         };
-        let is_same_stock = act.stock.is_none() || entry.stock_after == act.stock;
-        if !is_same || entry.item != act.item || !is_same_stock {
+        let is_same_stock = operation.stock.is_none() || entry.stock_after == operation.stock;
+        if !is_same || entry.item != operation.item || !is_same_stock {
             let detail = format!("entry {} is not what was acknowledged", entry.seq);
-            self.findings.add(check, detail, vec![act.tell(), tell(entry)]);
+            self.findings
+                .add(check, detail, vec![operation.describe(), describe_entry(entry)]);
         }
     }
 
-    /// An entry with this run's mark that nobody was told of as such.
+    /// Checks an entry with this run's mark that no answer acknowledged.
     fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: Key, history: &mut History) {
-        let whose = key.tell();
+        let whose = key.describe();
         let mut wrong = |check, why: &str| {
             let detail = format!("entry {} says {} for {whose} ({order}), {why}", entry.seq, entry.kind);
-            self.findings.add(check, detail, vec![tell(entry)]);
+            self.findings.add(check, detail, vec![describe_entry(entry)]);
         };
         if !history.was_asked(key) {
-            return wrong(Check::AskedFor, "who never asked for it");
+            return wrong(Check::AskedFor, "which never requested it");
         }
         if history.was_refused(key) {
             if entry.kind != Kind::Refused {
-                wrong(Check::RefusalsStand, "who was told that it is refused");
+                wrong(Check::RefusalsStand, "which was answered that it is refused");
             }
             return;
         }
         match history.settle(key) {
             Some(asked) if key.shopper == super::SHOPKEEPER || entry.kind == Kind::Refused => {
                 if entry.item != asked.item {
-                    wrong(Check::AskedFor, &format!("who asked for item {}", asked.item));
+                    wrong(Check::AskedFor, &format!("which requested item {}", asked.item));
                 }
             }
             Some(asked) if (entry.item, entry.quantity) != (asked.item, Some(asked.quantity.get())) => {
                 wrong(
                     Check::AskedFor,
-                    &format!("who asked for {} of item {}", asked.quantity, asked.item),
+                    &format!("which requested {} of item {}", asked.quantity, asked.item),
                 );
             }
             Some(_) => {}
-            None => wrong(
-                Check::AcknowledgedSales,
-                "whose order another entry has decided already",
-            ),
+            None => wrong(Check::AcknowledgedSales, "which another entry has decided already"),
         }
     }
 
-    /// An entry against the shelf.
-    fn check_book(&mut self, entry: &Entry) {
-        if entry.kind == Kind::Withdrawn {
-            self.books.remove(&entry.item);
-        } else if let Some(book) = self.books.get_mut(&entry.item) {
-            book.follow(entry, &mut self.findings);
-        } else if let Some(met) = Book::met(entry) {
-            self.books.insert(entry.item, met);
+    /// Records a book as it was read after the run.
+    pub(super) fn record_end(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
+        if let (Some(book), Some(ledger)) = (self.books.get_mut(&item), self.ledger.book(item)) {
+            book.record_end(stock, seq, ledger, &mut self.findings);
         }
     }
 
-    /// Notes a book as it was read at the end.
-    pub(super) fn ends(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
-        if let Some(book) = self.books.get_mut(&item) {
-            book.ends(stock, seq, &mut self.findings);
-        }
-    }
-
-    /// The ledger ends before an entry of which an answer told. It was asked for nothing older, so it cannot be held back.
+    /// Reports that the ledger ends before an entry that an answer named.
     pub(super) fn ends_early(&mut self, seen: Seq) {
-        let detail = format!("the ledger ends at entry {}, and entry {seen} was seen", self.last);
+        let detail = format!("the ledger ends at entry {}, but entry {seen} was seen", self.last());
         self.findings.add(Check::LedgerInOrder, detail, Vec::new());
     }
 
-    /// Closes the replay: what was acknowledged beyond the ledger's end is not in it.
+    /// Ends the replay: operations that were acknowledged beyond the ledger's end are missing.
     pub(super) fn close(&mut self, history: &mut History) {
-        while let Some(act) = history.next_until(Seq(u64::MAX)) {
-            self.check_real_time(&act);
-            self.missing(&act, None);
+        while let Some(operation) = history.next_until(Seq(u64::MAX)) {
+            self.check_real_time(&operation);
+            self.missing(&operation, None);
         }
         let unread: Vec<_> = self
             .books
@@ -227,30 +264,11 @@ impl Replay {
     }
 }
 
-fn check_of(act: &OperationRecord) -> Check {
-    match act.kind {
+fn check_of(operation: &OperationRecord) -> Check {
+    match operation.kind {
         OperationKind::Sold(..) => Check::AcknowledgedSales,
         OperationKind::Restocked(_) => Check::AcknowledgedRestocks,
     }
-}
-
-/// An entry in words, as a line of a history.
-pub(super) fn tell(entry: &Entry) -> String {
-    let mut line = format!("entry {}: {}", entry.seq, entry.kind);
-    if let Some(quantity) = entry.quantity {
-        line += &format!(" {quantity}");
-    }
-    line += &format!(" of item {}, change {}", entry.item, entry.change);
-    if let Some(stock) = entry.stock_after {
-        line += &format!(", stock {stock}");
-    }
-    if let Some(cost) = entry.unit_cost {
-        line += &format!(", cost {cost}");
-    }
-    if let Some(order) = entry.order {
-        line += &format!(", order {order}");
-    }
-    line
 }
 
 #[cfg(test)]

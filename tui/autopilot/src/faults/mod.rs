@@ -1,10 +1,12 @@
-//! A store that is mishandled while the shoppers shop: its three services run as processes of their own, with cables
-//! between them that can be cut. Which fault comes when is a function of the seed.
+//! Fault injection: runs the three services as processes with TCP proxies between them, and injects faults during a
+//! run. The
+//! schedule of faults is a function of the seed.
 
 mod proxy;
 mod report;
 mod schedule;
 mod services;
+mod target;
 
 use std::time::{Duration, Instant};
 
@@ -15,14 +17,14 @@ pub use services::{Error, Services};
 use super::Handle;
 use schedule::Schedule;
 
-/// How long the store is left alone at first, to know what it can do.
+/// The time without faults at the start, in which the undisturbed rate is measured.
 const CALM: Duration = Duration::from_secs(5);
-/// How long the next sale is waited for after a fault.
+/// How long to wait for the next sale after a fault.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
-/// How often it is looked for.
+/// How often to check for the next sale.
 const LOOK: Duration = Duration::from_millis(2);
 
-/// Mishandles the services until the shopping is over, and leaves them whole.
+/// Injects faults until the workload has finished, then repairs everything.
 pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsReport {
     let mut report = FaultsReport::default();
     if !run.started().await {
@@ -43,7 +45,7 @@ pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsR
         services.mend(&mut report).await;
         let at = began.elapsed();
         let broke = Instant::now();
-        // A fault ends with the shopping: what is asked then shall find the store whole.
+        // A fault ends with the workload, so that the checks after it find the services repaired.
         services
             .break_with(fault, tokio::time::sleep(fault.length), run.workload_finished())
             .await;
@@ -60,7 +62,7 @@ pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsR
     report
 }
 
-/// Waits; false where the shopping is over before.
+/// Waits; returns false if the workload finished first.
 async fn rest(run: &Handle, time: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(time) => true,
@@ -68,7 +70,7 @@ async fn rest(run: &Handle, time: Duration) -> bool {
     }
 }
 
-/// How long it takes until something is sold again; nothing where the shopping is over before, or nothing is.
+/// The time until the next sale; `None` if the workload finishes first or nothing is sold in time.
 async fn recovery(run: &Handle) -> Option<Duration> {
     let (before, began) = (run.sold(), Instant::now());
     while run.sold() == before {

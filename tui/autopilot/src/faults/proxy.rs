@@ -1,4 +1,4 @@
-//! A cable between two programs, which can be slow, dead, cut, or say things twice.
+//! A TCP proxy that can delay, discard, cut and duplicate.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -12,25 +12,25 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Bytes that are passed on at once.
+/// The size of the copy buffer, in bytes.
 const CHUNK_BYTES: usize = 16 * 1024;
-/// How long the answer to a doubled request is listened to.
+/// How long the response to a duplicated request is read.
 const DOUBLE_MAX: Duration = Duration::from_secs(10);
 
-/// How a cable is.
+/// The state of a proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// As it should be.
+    /// Forwards everything.
     Whole,
-    /// Everything takes that much longer.
+    /// Delays every chunk by this time.
     Slow(Duration),
-    /// Nothing arrives any more; when it is whole again, what was connected is cut.
+    /// Discards everything; connections that were open are closed when the state changes back.
     Dead,
-    /// Requests with a key arrive twice.
+    /// Sends purchases with an idempotency key twice.
     Duplicate,
 }
 
-/// A cable.
+/// A running proxy; it stops when it is dropped.
 #[derive(Debug)]
 pub(super) struct Proxy {
     address: SocketAddr,
@@ -53,10 +53,10 @@ enum Direction {
 }
 
 impl Proxy {
-    /// Lays a cable to an address.
+    /// Listens on a free port of the loopback interface and forwards to `target`.
     ///
     /// # Errors
-    /// When no port is free.
+    /// The operating system's, if it cannot listen.
     pub(super) async fn bind(target: SocketAddr) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let shared = Arc::new(Shared {
@@ -82,22 +82,22 @@ impl Proxy {
         Ok(proxy)
     }
 
-    /// Where to plug in.
+    /// The proxy's URL.
     pub(super) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Makes it slow, dead, whole…
+    /// Sets the state, for open connections too.
     pub(super) fn set(&self, state: State) {
         self.shared.state.send_replace(state);
     }
 
-    /// Cuts everything that is connected now.
+    /// Closes all open connections.
     pub(super) fn cut(&self) {
         self.shared.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Requests that were sent twice.
+    /// The number of requests that were sent twice.
     pub(super) fn duplicated(&self) -> u64 {
         self.shared.duplicated.load(Ordering::Relaxed)
     }
@@ -105,7 +105,7 @@ impl Proxy {
 
 async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
     loop {
-        // Out of file descriptors, say: the next one may have more luck.
+        // For example no free descriptor; a later attempt may succeed.
         let Ok((client, _)) = listener.accept().await else {
             tokio::task::yield_now().await;
             continue;
@@ -114,7 +114,7 @@ async fn accept(listener: TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-/// Carries one connection until either side ends it or it is cut.
+/// Forwards one connection until either side closes it or it is cut.
 async fn carry(client: TcpStream, shared: Arc<Shared>) -> io::Result<()> {
     let mut cuts = shared.cuts.subscribe();
     cuts.mark_unchanged();
@@ -144,7 +144,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
         match state {
             State::Slow(time) => tokio::time::sleep(time).await,
             State::Dead => {
-                // These bytes are gone, so the connection must not go on.
+                // These bytes are lost, so the connection cannot continue.
                 let mut state = shared.state.subscribe();
                 let _ = state.wait_for(|state| *state != State::Dead).await;
                 return Ok(());
@@ -159,7 +159,7 @@ async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, shared: &Shared, 
     }
 }
 
-/// Whether a chunk is one purchase with a key, from its first byte to its last.
+/// Whether a chunk is exactly one complete purchase request with an idempotency key.
 fn is_whole_purchase(chunk: &[u8]) -> bool {
     let text = String::from_utf8_lossy(chunk).to_ascii_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
@@ -171,7 +171,7 @@ fn is_whole_purchase(chunk: &[u8]) -> bool {
         && length.and_then(|length| length.trim().parse().ok()) == Some(body.len())
 }
 
-/// Sends the same bytes once more, and listens to the answer for nobody.
+/// Sends the same bytes over a connection of its own and discards the response.
 async fn send_double(target: SocketAddr, request: Vec<u8>) -> io::Result<()> {
     let exchange = async {
         let mut server = TcpStream::connect(target).await?;
@@ -186,7 +186,7 @@ async fn send_double(target: SocketAddr, request: Vec<u8>) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    /// A server that says everything back, and tells what it heard.
+    /// An echo server that reports what it received.
     async fn echo() -> (SocketAddr, tokio::sync::mpsc::UnboundedReceiver<String>) {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_cable_carries_both_ways_until_it_is_cut_and_then_carries_again() {
+    async fn a_proxy_forwards_both_ways_before_and_after_a_cut() {
         let (address, _told) = echo().await;
         let proxy = Proxy::bind(address).await.unwrap();
         let mut stream = TcpStream::connect(proxy.address).await.unwrap();
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_dead_cable_swallowed_never_arrives() {
+    async fn data_that_a_dead_proxy_discarded_never_arrives() {
         let (address, mut told) = echo().await;
         let proxy = Proxy::bind(address).await.unwrap();
         let mut stream = TcpStream::connect(proxy.address).await.unwrap();
@@ -237,7 +237,7 @@ mod tests {
         stream.write_all(b"second").await.unwrap();
         let mut lost = vec![0; 16];
         let reading = tokio::spawn(async move { stream.read(&mut lost).await.unwrap_or(0) });
-        // Whoever has swallowed something waits for the cable to be whole.
+        // A connection that discarded data waits for the state to change back.
         while proxy.shared.state.receiver_count() == 0 {
             tokio::task::yield_now().await;
         }
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_purchase_with_a_key_is_doubled_and_nothing_else_is() {
+    async fn only_a_purchase_with_a_key_is_duplicated() {
         let (address, mut told) = echo().await;
         let proxy = Proxy::bind(address).await.unwrap();
         proxy.set(State::Duplicate);

@@ -1,4 +1,4 @@
-//! What was done to a store, and how it took it.
+//! The report of injected faults and of how the store recovered.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -7,55 +7,56 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::schedule::{Fault, Kind};
-use crate::report::rate;
+use crate::number::rate;
 
-/// Faults that are told of one by one at the most.
+/// The most faults listed one by one.
 const EVENTS_MAX: usize = 10_000;
 
-/// What was done to a store.
+/// The faults of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct FaultsReport {
-    /// Operations a second before the first fault.
+    /// Operations per second before the first fault.
     pub calm_rate: f64,
-    /// Operations a second from then on.
+    /// Operations per second from then on.
     pub rate: f64,
-    /// The second divided by the first.
+    /// `rate` divided by `calm_rate`.
     pub kept: f64,
-    /// Keyed requests that were sent twice.
+    /// The number of keyed requests that were sent twice.
+    #[serde(rename = "doubled")]
     pub duplicated: u64,
-    /// Times that a service ended without being told to.
+    /// How often a service exited without being asked to.
     pub died: u64,
-    /// By kind.
+    /// Totals by kind of fault.
     pub kinds: BTreeMap<&'static str, KindReport>,
-    /// One by one.
+    /// The single faults, in order.
     pub events: Vec<Event>,
 }
 
 /// The faults of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct KindReport {
-    /// How many there were.
+    /// The number of faults.
     pub count: u64,
-    /// The longest, in milliseconds.
+    /// The longest duration, in milliseconds.
     pub lasted_ms_max: u64,
-    /// From the end of the fault to the next sale, half of the times at the most, in milliseconds.
+    /// The median time from the end of a fault to the next sale, in milliseconds.
     pub recovered_ms_p50: u64,
-    /// The longest of these.
+    /// The longest such time, in milliseconds.
     pub recovered_ms_max: u64,
 }
 
-/// One fault that was.
+/// One injected fault.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Event {
-    /// When it began, in seconds of the run.
+    /// When it began, in seconds since the start of the run.
     pub at_s: f64,
-    /// What was done.
+    /// The kind of fault.
     pub kind: Kind,
-    /// To what.
+    /// The process or link.
     pub target: &'static str,
-    /// How long it lasted.
+    /// Its duration, in milliseconds.
     pub lasted_ms: u64,
-    /// From its end to the next sale; absent where there was none before the end of the run.
+    /// The time from its end to the next sale, in milliseconds; absent if nothing was sold before the run ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovered_ms: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! Which fault comes when: a function of the seed and of nothing else.
+//! The schedule of faults, a function of the seed alone.
 
 use std::time::Duration;
 
@@ -6,29 +6,29 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use serde::Serialize;
 
-use super::services::{Link, Role};
+use super::target::{Link, Role};
 use crate::plan;
 
-/// The stream of the seed that the faults are drawn from.
+/// The random stream of the faults.
 const STREAM: u64 = 1 << 33;
 
-/// What is done to the store.
+/// A kind of fault.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A process is killed, and started again.
+    /// A process is killed (SIGKILL) and restarted.
     Kill,
-    /// A process is stopped, and goes on.
+    /// A process is stopped (SIGSTOP) and continued.
     Pause,
-    /// A process is told to end, and started again.
+    /// A process is terminated (SIGTERM) and restarted.
     Restart,
-    /// What is said on a connection takes longer.
+    /// Data on a link is delayed.
     Delay,
-    /// All connections between two are cut at once.
+    /// All connections of a link are closed.
     Cut,
-    /// What is said on a connection is lost, and then it is cut.
+    /// Data on a link is discarded; then its connections are closed.
     Drop,
-    /// Keyed requests arrive twice.
+    /// Keyed purchases on a link are sent twice.
     Duplicate,
 }
 
@@ -58,21 +58,21 @@ impl Kind {
     }
 }
 
-/// One fault.
+/// A fault to inject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fault {
     /// What is done.
     pub kind: Kind,
-    /// To which process, where it is done to one.
+    /// The target if it is a process.
     pub role: Role,
-    /// To which connection, where it is done to one.
+    /// The target if it is a link.
     pub link: Link,
     /// How long it lasts.
     pub length: Duration,
 }
 
 impl Fault {
-    /// What it is done to, in a word.
+    /// The name of the target.
     pub fn target(&self) -> &'static str {
         match self.kind {
             Kind::Kill | Kind::Pause | Kind::Restart => self.role.name(),
@@ -81,7 +81,7 @@ impl Fault {
     }
 }
 
-/// The faults to come, without an end.
+/// An endless sequence of faults.
 #[derive(Debug)]
 pub(super) struct Schedule(ChaCha8Rng);
 
@@ -90,14 +90,14 @@ impl Schedule {
         Self(plan::numbers(seed, STREAM))
     }
 
-    /// The next fault, and how long to leave the store alone before.
+    /// The time to wait, and the fault that follows.
     pub(super) fn next_fault(&mut self) -> (Duration, Fault) {
         let gap = Duration::from_millis(500 + self.below(2_000));
         let kind = self.pick(Kind::ALL).unwrap_or(Kind::Kill);
         let role = self.pick(Role::ALL).unwrap_or(Role::Catalog);
         let link = self.pick(Link::ALL).unwrap_or(Link::Customers);
         let length = match kind {
-            // These are over as soon as they are done.
+            // These faults have no duration.
             Kind::Cut => Duration::ZERO,
             Kind::Kill | Kind::Restart => Duration::from_millis(self.below(500)),
             Kind::Pause | Kind::Delay | Kind::Drop | Kind::Duplicate => Duration::from_millis(200 + self.below(2_000)),
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_brings_the_same_faults_and_every_kind_comes() {
+    fn the_same_seed_gives_the_same_faults_of_every_kind() {
         let faults = |seed| {
             let mut schedule = Schedule::new(seed);
             (0..200).map(|_| schedule.next_fault()).collect::<Vec<_>>()

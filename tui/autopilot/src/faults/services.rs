@@ -1,4 +1,4 @@
-//! The three services as processes of their own, over a store of their own that is thrown away afterwards.
+//! Runs the three services as processes over a temporary store, with fault proxies between them.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -15,102 +15,45 @@ use uuid::Uuid;
 use super::proxy::{Proxy, State};
 use super::report::FaultsReport;
 use super::schedule::{Fault, Kind};
+use super::target::{Link, Role};
 
-/// Books of the store.
+/// The number of books in the store.
 const BOOKS: u32 = 40;
-/// Their topics.
+/// The number of topics.
 const TOPICS: u32 = 4;
-/// Copies of each.
+/// The stock of each book.
 const COPIES: u32 = 1_000;
-/// How long a service may take to say where it listens: a long ledger is read at the start.
+/// How long a service may take to print its address; a long ledger takes time to read.
 const START_MAX: Duration = Duration::from_secs(60);
-/// How long it may take to end when it is told to.
+/// How long a service may take to exit after a signal.
 const END_MAX: Duration = Duration::from_secs(10);
-/// How slow a slow cable is.
+/// The delay of a slow link.
 const SLOW: Duration = Duration::from_millis(50);
-/// The services' grace at a stop.
+/// The services' `--grace`.
 const GRACE: &str = "1s";
 
-/// Why there are no services.
+/// Why the services did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The system does not let them run.
+    /// The operating system failed.
     #[error("the services cannot run: {0}")]
     Io(#[from] io::Error),
-    /// One does not say where it listens.
+    /// A service did not print its address in time.
     #[error("the {0} did not start")]
     Silent(&'static str),
 }
 
-/// One of the services.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
-    /// The ledger's keeper.
-    Catalog,
-    /// The order service.
-    Order,
-    /// The front-end.
-    Frontend,
-}
-
-impl Role {
-    /// All of them, each after those it needs.
-    pub const ALL: [Self; 3] = [Self::Catalog, Self::Order, Self::Frontend];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Catalog => "catalog",
-            Self::Order => "order",
-            Self::Frontend => "frontend",
-        }
-    }
-}
-
-/// A way from one program to another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Link {
-    /// From the customers to the front-end.
-    Customers,
-    /// From the front-end to the order service.
-    FrontendToOrder,
-    /// From the front-end to the catalog.
-    FrontendToCatalog,
-    /// From the order service to the catalog.
-    OrderToCatalog,
-}
-
-impl Link {
-    /// All of them.
-    pub const ALL: [Self; 4] = [
-        Self::Customers,
-        Self::FrontendToOrder,
-        Self::FrontendToCatalog,
-        Self::OrderToCatalog,
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Customers => "customers→frontend",
-            Self::FrontendToOrder => "frontend→order",
-            Self::FrontendToCatalog => "frontend→catalog",
-            Self::OrderToCatalog => "order→catalog",
-        }
-    }
-}
-
-/// A process, and how to start it again.
+/// A service process, with what is needed to restart it.
 #[derive(Debug)]
 struct Service {
     role: Role,
     child: Child,
     address: SocketAddr,
-    /// The urls of the services that it needs, with their flags.
+    /// The flags and URLs of the services that it depends on.
     needs: Vec<(&'static str, String)>,
 }
 
-/// The processes, the cables between them, and the folder of their store.
+/// The processes, the proxies between them, and the folder of their store.
 #[derive(Debug)]
 pub struct Services {
     program: PathBuf,
@@ -124,7 +67,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// Starts them.
+    /// Starts the services and the proxies.
     ///
     /// # Errors
     /// See [`Error`].
@@ -157,7 +100,7 @@ impl Services {
         })
     }
 
-    /// Where customers go.
+    /// The URL of the front-end's proxy.
     pub fn url(&self) -> String {
         self.customers.url()
     }
@@ -167,7 +110,7 @@ impl Services {
         &self.token
     }
 
-    /// Requests that were sent twice.
+    /// The number of requests that were sent twice.
     pub(super) fn duplicated(&self) -> u64 {
         self.customers.duplicated()
     }
@@ -181,7 +124,7 @@ impl Services {
         }
     }
 
-    /// Does a fault and undoes it, when its time is up or there is no need for it any more.
+    /// Injects a fault and ends it when `time` or `over` completes.
     pub(super) async fn break_with(
         &mut self,
         fault: Fault,
@@ -203,7 +146,7 @@ impl Services {
                 };
                 self.end(fault.role, signal).await;
                 wait.await;
-                // One that does not start now is started when everything is mended.
+                // A service that does not start now is restarted by `mend`.
                 let _ = self.start_again(fault.role).await;
             }
             Kind::Pause => {
@@ -225,7 +168,7 @@ impl Services {
         }
     }
 
-    /// Starts what is not there.
+    /// Restarts every service that is not running.
     pub(super) async fn mend(&mut self, report: &mut FaultsReport) {
         for role in Role::ALL {
             let is_gone = self
@@ -245,7 +188,7 @@ impl Services {
     fn signal(&mut self, role: Role, signal: Signal) {
         let pid = self.service(role).and_then(|service| service.child.id());
         if let Some(pid) = pid.and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw) {
-            // Gone already: then it is started again.
+            // The process may have exited already; then it is restarted.
             let _ = kill_process(pid, signal);
         }
     }
@@ -270,7 +213,7 @@ impl Services {
         Ok(())
     }
 
-    /// Ends them in order.
+    /// Stops the services, each before those it depends on.
     pub async fn stop(mut self) {
         for role in Role::ALL.into_iter().rev() {
             self.end(role, Signal::TERM).await;
@@ -302,7 +245,8 @@ async fn spawn(
         .env("BOOKSTORE_ADMIN_TOKEN", token)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        // A Ctrl-C at the terminal is for the autopilot alone: it ends them when the audit is done.
+        // A process group of its own: Ctrl-C at the terminal reaches the autopilot only, which stops the services
+        // after the audit.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()?;

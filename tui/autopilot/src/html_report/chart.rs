@@ -1,23 +1,23 @@
-//! One chart, as lines in SVG.
+//! A line chart over time, as SVG.
 
 use std::fmt::{self, Write};
 
 use crate::axis::{mark, marks};
 
-/// The picture's size and margins, in its own units.
+/// Size and margins in SVG user units.
 const WIDTH: f64 = 960.0;
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 60.0;
 const RIGHT: f64 = 24.0;
 const BOTTOM: f64 = 22.0;
 const TOP: f64 = 8.0;
-/// Marks on the axis of values, and on that of time.
+/// The most steps of each axis.
 const STEPS: u32 = 5;
 
 /// One line of a chart.
 pub(super) struct Line {
     pub(super) name: &'static str,
-    /// Its colour in the style sheet.
+    /// The CSS class that sets the colour.
     pub(super) class: &'static str,
     pub(super) values: Vec<f64>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Chart<'a> {
     pub(super) lines: Vec<Line>,
     /// Seconds between two values.
     pub(super) stride_s: u64,
-    /// Moments to point out, in seconds.
+    /// Times marked by a vertical line, in seconds.
     pub(super) marks: &'a [f64],
 }
 
@@ -75,7 +75,7 @@ impl Chart<'_> {
         writeln!(out, "</svg>")
     }
 
-    /// The axis of time, and the moments on it.
+    /// Writes the time axis and the marked times.
     fn write_time(&self, out: &mut String) -> fmt::Result {
         for mark in self.marks.iter().filter(|mark| **mark <= self.length_s()) {
             writeln!(
@@ -99,7 +99,7 @@ impl Chart<'_> {
         Ok(())
     }
 
-    /// The end of a value's time.
+    /// The time at which the period of a value ends, in seconds.
     #[expect(clippy::cast_precision_loss, reason = "seconds of a run, below 2⁵³")]
     fn seconds(&self, index: usize) -> f64 {
         (index as u64 + 1).saturating_mul(self.stride_s) as f64

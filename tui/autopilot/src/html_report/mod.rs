@@ -1,4 +1,4 @@
-//! A report as a page: one HTML file that needs nothing else, with its charts drawn in it.
+//! Renders a report as one self-contained HTML file with SVG charts.
 
 mod chart;
 
@@ -7,18 +7,19 @@ use std::fmt::{self, Display, Formatter, Write};
 use chart::{Chart, Line};
 
 use super::Report;
-use super::report::{Operation, Violation, ms};
+use super::number::ms;
+use super::report::{Operation, Violation};
 use super::tally::Second;
 use super::workload::Share;
 
-/// Books that the page names.
+/// The most books listed.
 const BOOKS_MAX: usize = 100;
-/// Faults that the page names.
+/// The most faults listed.
 const FAULTS_MAX: usize = 500;
 
 const STYLE: &str = include_str!("style.css");
 
-/// Text in which nothing is taken for markup, and nothing hides.
+/// Text that is escaped and sanitized when it is written.
 struct Text<'a>(&'a str);
 
 impl Display for Text<'_> {
@@ -37,7 +38,7 @@ impl Display for Text<'_> {
 }
 
 impl Report {
-    /// The page, in HTML.
+    /// The report as an HTML document.
     pub fn html(&self) -> String {
         let mut page = String::new();
         // Writing into a string cannot fail.
@@ -146,7 +147,7 @@ impl Report {
         }
         writeln!(
             out,
-            "</table>\n<p>{} entries of the ledger are other people's.</p>",
+            "</table>\n<p>{} ledger entries belong to other clients.</p>",
             audit.others
         )?;
         if let Some(note) = &audit.note {
@@ -253,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_store_sends_is_never_markup() {
+    fn text_from_a_store_is_never_markup() {
         let hostile = "<script>alert(\"a & b\")</script>\u{202e}";
         let written = Text(hostile).to_string();
         assert!(

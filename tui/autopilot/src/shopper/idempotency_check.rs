@@ -1,4 +1,4 @@
-//! Asking once more, with the same key: the answer must be what it was.
+//! Checks idempotency: a request repeated with the same key must get the same answer.
 
 use common::OrderId;
 use common::wire::{OrderStatus, Receipt};
@@ -7,17 +7,17 @@ use super::Shopper;
 use crate::audit::{Asked, Check, Key};
 use common::client::Resolution;
 
-/// A purchase as it was answered, and can be asked for again.
+/// A purchase that was decided, with what is needed to repeat its request.
 #[derive(Debug)]
 pub(super) struct Decided {
     pub(super) key: Key,
     pub(super) asked: Asked,
-    /// The receipt; nothing where it was refused for good.
+    /// The receipt; `None` if the purchase was refused.
     pub(super) receipt: Option<Receipt>,
 }
 
 impl Shopper<'_> {
-    /// Asks for the last sale and the last refusal once more, with their keys: the answers must be what they were.
+    /// Repeats the requests of the last sale and the last refusal with their keys, and compares the answers.
     pub(super) async fn check_idempotency(&mut self) {
         for told in self.told.iter_mut().filter_map(Option::take).collect::<Vec<_>>() {
             let order = self.shared.run.order(told.key);
@@ -43,7 +43,7 @@ impl Shopper<'_> {
     }
 }
 
-/// What must be the same in every answer to one key, in words.
+/// Describes what must be equal in every answer to one key.
 fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
     let Some(receipt) = receipt else {
         return format!("order {order} is refused");

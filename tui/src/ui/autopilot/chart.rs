@@ -1,4 +1,4 @@
-//! Throughput and latency over time. Now is at the right edge; the numbers stand beside the lines.
+//! Throughput and latency over time, with the present at the right edge.
 
 use autopilot::axis::{mark, marks};
 use autopilot::{Second, Snapshot, ms};
@@ -14,10 +14,10 @@ use super::fitting;
 use super::look::Look;
 use crate::format::thousands;
 
-/// Fewer rows than this hold no line worth looking at.
+/// The least rows in which a chart is drawn.
 const ROWS_MIN: u16 = 4;
 
-/// Operations a second, and the sales among them.
+/// Draws operations and sales per second.
 pub(super) fn throughput(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let last = snapshot.last_second();
     let peak = snapshot.series.iter().map(|second| second.requests).max().unwrap_or(0);
@@ -36,7 +36,7 @@ pub(super) fn throughput(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot,
     plot(frame, area, title, &lines, look, charts);
 }
 
-/// The quantiles of the answers' times.
+/// Draws the latency quantiles.
 pub(super) fn latency(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let last = snapshot.last_second();
     let [p50, p95, p99] = look.lines;
@@ -100,7 +100,7 @@ fn plot(
     frame.render_widget(chart, body);
 }
 
-/// The window's seconds, each at its age.
+/// The seconds of the window, each at its age.
 fn points(snapshot: &Snapshot, charts: &Charts, value: impl Fn(&Second) -> f64) -> Vec<(f64, f64)> {
     let newest_first = snapshot.series.iter().rev();
     let mut points: Vec<_> = (0..=charts.window_s)
@@ -112,7 +112,7 @@ fn points(snapshot: &Snapshot, charts: &Charts, value: impl Fn(&Second) -> f64) 
 }
 
 fn count(number: u64) -> f64 {
-    // Beyond four billion a second the chart would be off its scale anyway.
+    // Larger counts are clipped; they do not occur.
     f64::from(u32::try_from(number).unwrap_or(u32::MAX))
 }
 

@@ -1,30 +1,30 @@
-//! What the charts show: how far back, one of them over everything, or the moment at which they are held still.
+//! The state of the charts: time window, expanded chart, frozen or not.
 
 use autopilot::SERIES_SECONDS_MAX;
 
-/// How far back, in seconds.
+/// The time windows, in seconds.
 const WINDOWS_S: [u32; 5] = [30, 60, 120, 300, WHOLE_S];
-/// As far back as is known.
+/// The longest window: everything that is kept.
 #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
 const WHOLE_S: u32 = SERIES_SECONDS_MAX as u32;
 
-/// What the charts show.
+/// The state of the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charts {
-    /// Seconds across them.
+    /// The time window in seconds.
     pub window_s: u32,
-    /// The one that takes the whole screen.
+    /// The chart that is expanded to the whole screen.
     pub large: Option<Large>,
-    /// Whether they are held still.
+    /// Whether the charts are frozen.
     pub held: bool,
 }
 
-/// A chart that can take the whole screen.
+/// A chart that can be expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Large {
-    /// Requests and sales a second.
+    /// Requests and sales per second.
     Throughput,
-    /// Quantiles of the answers' times.
+    /// Latency quantiles.
     Latency,
 }
 
@@ -39,24 +39,24 @@ impl Default for Charts {
 }
 
 impl Charts {
-    /// Looks further back.
+    /// Selects the next longer window.
     pub fn longer(&mut self) {
         let longer = WINDOWS_S.into_iter().find(|window_s| *window_s > self.window_s);
         self.window_s = longer.unwrap_or(self.window_s);
     }
 
-    /// Looks less far back.
+    /// Selects the next shorter window.
     pub fn shorter(&mut self) {
         let shorter = WINDOWS_S.into_iter().rev().find(|window_s| *window_s < self.window_s);
         self.window_s = shorter.unwrap_or(self.window_s);
     }
 
-    /// Looks back as far as is known.
+    /// Selects the longest window.
     pub fn whole(&mut self) {
         self.window_s = WHOLE_S;
     }
 
-    /// The next chart over the whole screen, then all of them again.
+    /// Expands the next chart, or shows all charts again after the last.
     pub fn expand(&mut self) {
         self.large = match self.large {
             None => Some(Large::Throughput),

@@ -1,4 +1,4 @@
-//! How the autopilot's screen looks.
+//! The styles of the autopilot's screen.
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
@@ -6,18 +6,18 @@ use ratatui::style::{Color, Modifier, Style};
 
 use crate::theme;
 
-/// The styles of the screen, and what is drawn with.
+/// Styles, and whether only ASCII is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Look {
-    /// Names of panes.
+    /// Titles of panes.
     pub title: Style,
-    /// Axes and words that explain.
+    /// Axes and labels.
     pub dim: Style,
-    /// What went well, and the stock that is left.
+    /// Successes, and the stock that is left.
     pub good: Style,
-    /// What failed.
+    /// Failures.
     pub bad: Style,
-    /// What is neither.
+    /// Neutral outcomes.
     pub mild: Style,
     /// The lines of the charts: requests or p50, p95, p99.
     pub lines: [Style; 3],
@@ -41,7 +41,7 @@ impl Look {
         ascii: false,
     };
 
-    /// In the colours of a theme.
+    /// Takes the colours of a theme.
     pub fn of(look: &theme::Appearance) -> Self {
         let palette = &look.palette;
         Self {
@@ -72,7 +72,7 @@ impl Default for Look {
     }
 }
 
-/// Replaces what the widgets draw with by ASCII; letters of titles stay as they are.
+/// Replaces the widgets' drawing characters by ASCII; titles are unchanged.
 pub(super) fn to_ascii(buffer: &mut Buffer, area: Rect) {
     for position in area.positions() {
         let Some(cell) = buffer.cell_mut(position) else {

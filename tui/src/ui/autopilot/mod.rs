@@ -19,23 +19,23 @@ use crate::format::{elapsed, thousands};
 pub use charts::{Charts, Large};
 pub use look::Look;
 
-/// From this width on the charts stand side by side.
+/// The least width for charts side by side.
 const COLUMNS_TWO: u16 = 90;
-/// From this width on the charts stand in one column and the numbers in another.
+/// The least width for charts and numbers in separate columns.
 const COLUMNS_WIDE: u16 = 140;
-/// Under this height there is room for one chart.
+/// Below this height only one chart is drawn.
 const ROWS_LOW: u16 = 18;
-/// Outcomes take this many rows, without their name.
+/// Rows of the outcomes, without the title.
 const OUTCOME_ROWS: u16 = 2;
-/// The table of verbs, its head included.
+/// Rows of the verbs' table, with its header.
 const VERB_ROWS: u16 = 5;
 
-/// Draws a run with the usual colours.
+/// Draws a run in the default colours.
 pub fn draw(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     draw_with(frame, area, snapshot, &Look::COLOUR, &Charts::default());
 }
 
-/// Draws a run with a look and charts of the caller's.
+/// Draws a run with the given styles and chart state.
 pub fn draw_with(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let head_rows = if snapshot.last_error.is_some() { 2 } else { 1 };
     let [head, body] = Layout::vertical([Constraint::Length(head_rows), Constraint::Min(0)]).areas(area);
@@ -54,7 +54,7 @@ pub fn draw_with(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &
 
 fn draw_narrow(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look, charts: &Charts) {
     let stock_rows = u16::try_from(snapshot.stock.len()).unwrap_or(u16::MAX).clamp(1, 4) + 1;
-    // One chart worth looking at rather than two that are not: of the latency only the numbers stay.
+    // One readable chart instead of two unreadable ones; of the latency only the numbers are shown.
     let latency_rows = if area.height < ROWS_LOW {
         Constraint::Length(1)
     } else {
@@ -119,7 +119,7 @@ fn draw_head(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Look
         Some(most) => format!("{} of {} requests", thousands(snapshot.requests), thousands(most)),
         None => format!("{} requests", thousands(snapshot.requests)),
     };
-    // In the order of their weight: what does not fit is left out from the end.
+    // Ordered by importance: what does not fit is dropped from the end.
     let mut spans = vec![
         Span::styled(format!("{shape} {}", snapshot.phase.word()), style),
         Span::styled(held, look.mild),
@@ -190,14 +190,14 @@ fn outcomes_wrapped(snapshot: &Snapshot, look: &Look) -> Paragraph<'static> {
         ("unknown", outcomes.unknown, alarming(outcomes.unknown)),
         ("error", outcomes.error, alarming(outcomes.error)),
     ] {
-        // A blank that does not break keeps a number beside its name.
+        // A no-break space keeps a number beside its label.
         let pair = format!("{name} {}", thousands(number)).replace(' ', "\u{a0}");
         spans.extend([Span::styled(pair, style), Span::raw("  ")]);
     }
     Paragraph::new(Line::from(spans)).wrap(Wrap { trim: true })
 }
 
-/// A line of as many of the spans as fit whole.
+/// A line of the leading spans that fit completely.
 fn fitting(spans: Vec<Span<'_>>, columns: u16) -> Line<'_> {
     let mut room = usize::from(columns);
     let fits = |span: &Span<'_>| match room.checked_sub(span.width()) {
@@ -221,7 +221,7 @@ fn draw_stock(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Loo
     ]);
     let mut lines = vec![head];
     let room = usize::from(area.height.saturating_sub(1));
-    // Where not every book has a row, the last row says how many have none.
+    // If some books have no row, the last row states how many.
     let shown = if snapshot.books > room {
         room.saturating_sub(1)
     } else {
@@ -237,7 +237,7 @@ fn draw_stock(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, look: &Loo
     frame.render_widget(ratatui::text::Text::from(lines), area);
 }
 
-/// Number, title, gauge of what is left, and the numbers beside it.
+/// Item number, title, gauge of the stock left, and its numbers.
 fn stock_line(row: &StockRow, width: usize, look: &Look) -> Line<'static> {
     let numbers = format!(" {:>5} of {:<5}", row.left, row.start);
     let gauge_columns = (width / 4).clamp(6, 24);
@@ -256,7 +256,7 @@ fn stock_line(row: &StockRow, width: usize, look: &Look) -> Line<'static> {
     ])
 }
 
-/// Columns of the gauge that are filled: none only when nothing is left.
+/// The filled columns of the gauge; 0 only if no copy is left.
 fn filled(row: &StockRow, columns: usize) -> usize {
     let (left, full) = (u64::from(row.left), u64::from(row.start.max(row.left).max(1)));
     let columns = u64::try_from(columns).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The autopilot as a screen of the interactive shop.
+//! The autopilot's screen in the interactive shop.
 
 use autopilot::controller::{Action, Controller};
 use autopilot::{Phase, Snapshot};
@@ -12,19 +12,19 @@ use crate::app::{Command, RunStatus};
 use crate::theme;
 use crate::ui::ScreenView;
 
-/// The screen, with the run behind it.
+/// The screen and the controller of its run.
 #[derive(Debug)]
 pub struct AutopilotPane {
     controller: Controller,
     charts: Charts,
-    /// What is on the screen; nothing while it must be drawn anew.
+    /// What was drawn last; `None` forces a new frame.
     shown: Option<Option<Snapshot>>,
-    /// What is shown while the screen is held still.
+    /// The snapshot that is shown while frozen.
     held: Option<Snapshot>,
 }
 
 impl AutopilotPane {
-    /// Over a cockpit in which nothing need run yet.
+    /// A screen over a controller, with or without a run.
     pub fn new(controller: Controller) -> Self {
         Self {
             controller,
@@ -34,7 +34,7 @@ impl AutopilotPane {
         }
     }
 
-    /// What is to be shown now.
+    /// The snapshot to show.
     fn snapshot(&self) -> Option<Snapshot> {
         self.held.clone().or_else(|| self.controller.snapshot())
     }

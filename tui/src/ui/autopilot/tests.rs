@@ -123,7 +123,7 @@ fn plain_ascii_is_plain_ascii() {
 }
 
 #[test]
-fn no_size_is_too_small_to_draw() {
+fn every_size_can_be_drawn() {
     let mut empty = snapshot();
     empty.series.clear();
     empty.stock.clear();

@@ -1,21 +1,20 @@
-//! Every disk that the machine can find when its power goes now.
+//! Every disk that a loss of power can leave now.
 //!
-//! What was synced is there. Of the names given since their folder was synced any first ones are (a journal keeps their
-//! order). Of a file's other bytes any part is, in pages: the rest is what was there before, or zeros, or the file is
-//! shorter.
+//! Synced content is there. Of the names changed since their folder was synced any prefix is (a journal keeps their order).
+//! Of a file's unsynced bytes any part is, in pages; the rest is the old content, or zeros, or the file is shorter.
 
 use std::collections::BTreeSet;
 
 use super::{BTreeMap, Content, Path, PathBuf, Simulated};
 
-/// What a disk writes at once.
+/// The unit in which a disk writes.
 const PAGE_BYTES: usize = 4096;
-/// Within so many bytes of the ledger a cut is made at each of them; elsewhere at the ends of lines and at and beside those
-/// of pages.
+/// An unsynced range of the ledger up to this size is cut at every byte; a larger one at the ends of lines and around those of
+/// pages.
 const EACH_BYTE_MAX: usize = 700;
 
 impl Simulated {
-    /// Visits every one, as a disk of its own.
+    /// Visits each of them as a disk of its own.
     pub(in crate::csv) fn each_image(&self, mut visit: impl FnMut(Self)) {
         let state = self.state();
         let names = std::iter::once(&state.safe_names).chain(&state.renames);
@@ -26,7 +25,7 @@ impl Simulated {
                 .copied()
                 .filter(|&inode| state.contents[inode].is_dirty())
                 .collect();
-            // One file at a time is half written; others, if there are any, are wholly or not at all.
+            // One file at a time is partly written; the others are written wholly or not at all.
             for others_are_written in [false, true] {
                 let content = |inode: usize| {
                     let content = &state.contents[inode];
@@ -68,7 +67,7 @@ impl Simulated {
         }
     }
 
-    /// A disk that holds these files and has forgotten nothing.
+    /// A disk with these files, all durable.
     fn holding(files: &BTreeMap<&Path, &Vec<u8>>) -> Self {
         let disk = Self::new(0);
         {
@@ -96,7 +95,7 @@ impl Content {
         content.get(at).copied().unwrap_or(0)
     }
 
-    /// What can be in the file: its un-synced bytes in any part.
+    /// The contents that the file can have.
     fn images(&self, is_ledger: bool) -> BTreeSet<Vec<u8>> {
         let longest = self.now.len().max(self.safe.len());
         let differs = |&at: &usize| self.now.get(at) != self.safe.get(at);
@@ -114,7 +113,7 @@ impl Content {
         images
     }
 
-    /// Where the file may end, and whether it may also go on there with old bytes or wrong ones.
+    /// Where the file may be cut, and whether old or wrong bytes may follow the cut.
     fn cuts(&self, start: usize, is_ledger: bool) -> Vec<(usize, bool)> {
         let end = self.now.len();
         let is_line = |at: usize| at > 0 && self.now[at - 1] == b'\n';
@@ -131,7 +130,7 @@ impl Content {
             .collect()
     }
 
-    /// Every subset of the pages, with the new length and, where the last pages are missing, with a shorter one.
+    /// Every subset of the pages, with the new length and, without the last pages, a shorter one.
     fn subsets(&self, start: usize, end: usize) -> BTreeSet<Vec<u8>> {
         let pages: Vec<usize> = (start / PAGE_BYTES..end.div_ceil(PAGE_BYTES)).collect();
         assert!(pages.len() <= 8, "{} un-synced pages", pages.len());

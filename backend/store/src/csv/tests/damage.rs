@@ -26,7 +26,7 @@ fn flip(ledger: &mut [Vec<u8>], line: usize) {
     ledger[line][3] ^= 0x10;
 }
 
-/// The line that is said to be damaged when the store is opened over this ledger.
+/// The line that opening reports as damaged.
 fn damage(folder: &Folder, ledger: &[u8]) -> u64 {
     fs::write(folder.path("ledger.csv"), ledger).unwrap();
     match folder.store().unwrap_err() {
@@ -61,7 +61,7 @@ fn a_tail_torn_at_any_byte_of_the_last_batch_is_cut_to_whole_lines() {
 }
 
 #[test]
-fn a_cut_ledger_goes_on() {
+fn a_truncated_ledger_can_be_appended_to() {
     let folder = Folder::new();
     let shop = shop_of(&folder, &[1]);
     let mut torn = shop.clone();
@@ -153,7 +153,7 @@ fn a_bad_checkpoint_before_a_later_batch_stops_the_start() {
 }
 
 #[test]
-fn a_line_that_is_gone_or_doubled_stops_the_start() {
+fn a_missing_or_duplicate_line_stops_the_start() {
     let folder = Folder::new();
     shop_of(&folder, &[2, 3]);
     let whole = lines(&ledger(&folder));
@@ -178,7 +178,7 @@ fn a_line_that_is_gone_or_doubled_stops_the_start() {
 }
 
 #[test]
-fn what_is_no_ledger_stops_the_start() {
+fn a_file_that_is_not_a_ledger_stops_the_start() {
     let folder = Folder::new();
     shop_of(&folder, &[2]);
     let whole = lines(&ledger(&folder));
@@ -189,7 +189,7 @@ fn what_is_no_ledger_stops_the_start() {
 }
 
 #[test]
-fn a_stock_that_does_not_follow_stops_the_start() {
+fn a_stock_that_does_not_follow_from_the_entries_stops_the_start() {
     let folder = Folder::new();
     let mut shop = shop_of(&folder, &[1]);
     let store = folder.store().unwrap();

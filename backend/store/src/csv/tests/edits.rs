@@ -40,7 +40,7 @@ fn copies(folder: &Folder) -> Vec<String> {
 }
 
 #[test]
-fn an_edited_catalog_stops_the_start_and_shows_what_was_edited_and_nothing_else() {
+fn an_edited_catalog_stops_the_start_and_only_its_edits_are_shown() {
     let folder = Folder::new();
     let shop = sold_since(&folder);
     edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,600");
@@ -73,7 +73,7 @@ fn an_edited_catalog_stops_the_start_and_shows_what_was_edited_and_nothing_else(
 }
 
 #[test]
-fn a_discarded_edit_is_kept_as_a_copy_and_can_be_imported_without_undoing_sales() {
+fn a_discarded_edit_is_saved_and_can_be_imported_without_undoing_sales() {
     let folder = Folder::new();
     let shop = sold_since(&folder);
     let edited = edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,499");
@@ -96,7 +96,7 @@ fn a_discarded_edit_is_kept_as_a_copy_and_can_be_imported_without_undoing_sales(
 }
 
 #[test]
-fn a_file_saved_again_with_the_same_books_is_no_edit() {
+fn a_file_with_the_same_books_is_not_an_edit() {
     let folder = Folder::new();
     let shop = sold_since(&folder);
     let written = fs::read_to_string(folder.path("catalog.csv")).unwrap();
@@ -108,7 +108,7 @@ fn a_file_saved_again_with_the_same_books_is_no_edit() {
 }
 
 #[test]
-fn a_lost_file_comes_back_from_the_other_one() {
+fn a_lost_file_is_restored_from_the_other_one() {
     let folder = Folder::new();
     let shop = sold_since(&folder);
     for name in ["catalog.csv", ".catalog.csv"] {
@@ -185,7 +185,7 @@ fn the_catalog_file_shows_the_stock_as_of_the_checkpoint() {
 }
 
 #[test]
-fn an_older_file_that_was_put_back_is_an_edit_too() {
+fn an_older_file_is_an_edit_too() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);

@@ -20,7 +20,7 @@ fn names(disk: &Simulated) -> Vec<String> {
 }
 
 #[test]
-fn a_full_disk_changes_nothing_and_is_asked_again_a_second_later() {
+fn a_full_disk_changes_nothing_and_is_tried_again_a_second_later() {
     let disk = Simulated::new(1);
     let store = open(&disk);
     let mut shop = ReferenceShop::filled(&store);
@@ -42,7 +42,7 @@ fn a_full_disk_changes_nothing_and_is_asked_again_a_second_later() {
         store.checkpoint(&shop.books, shop.head),
         Err(Error::Full { .. })
     ));
-    assert_eq!(disk.writes(), writes, "the disk was asked again too early");
+    assert_eq!(disk.writes(), writes, "the disk was tried again too early");
     store.append(shop.head, &[]).unwrap();
     shop.assert_matches(&store);
     disk.pass(Duration::from_millis(1));
@@ -53,7 +53,7 @@ fn a_full_disk_changes_nothing_and_is_asked_again_a_second_later() {
 }
 
 #[test]
-fn a_catalog_that_finds_no_room_leaves_nothing_behind() {
+fn a_catalog_file_without_room_leaves_nothing_behind() {
     let disk = Simulated::new(2);
     let store = open(&disk);
     let mut shop = ReferenceShop::filled(&store);
@@ -102,7 +102,7 @@ fn a_failed_sync_closes_the_store_for_good() {
 }
 
 #[test]
-fn what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_is_served() {
+fn what_a_failed_sync_left_in_the_cache_is_durable_before_it_is_served() {
     let disk = Simulated::new(4);
     let store = open(&disk);
     let mut shop = ReferenceShop::filled(&store);
@@ -117,7 +117,7 @@ fn what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_is_served() {
 }
 
 #[test]
-fn an_import_stopped_at_any_step_is_there_whole_or_not_at_all() {
+fn an_import_stopped_at_any_step_is_whole_or_absent() {
     for (steps, power) in (0..40).flat_map(|steps| [(steps, false), (steps, true)]) {
         let disk = Simulated::new(steps);
         let store = open(&disk);
@@ -144,8 +144,8 @@ fn an_import_stopped_at_any_step_is_there_whole_or_not_at_all() {
     }
 }
 
-/// A disk on which the ledger names a catalog file that has not got its name yet, and the shop.
-fn cut_off_checkpoint(seed: u64) -> (Simulated, ReferenceShop) {
+/// A disk whose ledger names a catalog file that is prepared and not published, and the shop.
+fn interrupted_checkpoint(seed: u64) -> (Simulated, ReferenceShop) {
     const STEPS_BEFORE_THE_NAMES: u64 = 9;
     let disk = Simulated::new(seed);
     let store = open(&disk);
@@ -161,9 +161,9 @@ fn cut_off_checkpoint(seed: u64) -> (Simulated, ReferenceShop) {
 }
 
 #[test]
-fn a_start_that_finds_no_room_for_a_catalog_file_keeps_what_is_to_become_it() {
+fn a_start_without_room_for_a_catalog_file_keeps_the_prepared_one() {
     for room in [0, 1_000, 1_300, 1_600] {
-        let (disk, shop) = cut_off_checkpoint(6);
+        let (disk, shop) = interrupted_checkpoint(6);
         disk.leave_room(Some(room));
         let opened = Store::open_on(
             Arc::new(disk.clone()),
@@ -179,9 +179,9 @@ fn a_start_that_finds_no_room_for_a_catalog_file_keeps_what_is_to_become_it() {
 }
 
 #[test]
-fn a_start_that_finishes_a_catalog_file_may_itself_be_cut_off_again_and_again() {
+fn a_start_that_publishes_a_catalog_file_may_itself_be_interrupted() {
     for (first, second) in (0..25).flat_map(|first| (0..25).map(move |second| (first, second))) {
-        let (disk, shop) = cut_off_checkpoint(first * 25 + second);
+        let (disk, shop) = interrupted_checkpoint(first * 25 + second);
         for steps in [first, second] {
             disk.stop_after(steps);
             let opened = Store::open_on(

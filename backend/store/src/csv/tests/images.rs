@@ -1,28 +1,28 @@
-//! The power goes at every moment of a history, and the disk is every one that can be left then.
+//! Loss of power at every moment of a history, with every disk that it can leave.
 
 use super::super::simulated::Simulated;
 use super::power::{FOLDER, Life, recover};
 use super::*;
 use crate::conformance::four_books;
 
-/// So that the history comes to the end of a file.
+/// Small enough that the history fills a segment.
 const SEGMENT_BYTES_MAX: u64 = 30_000;
 
-/// One thing that the shop does.
+/// One operation of the history.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Open,
-    /// The four books come, or one of them gets another title and one goes.
+    /// Imports the four books; the next time one gets another title and one is removed.
     Import,
     Sell(usize),
     Checkpoint,
-    /// The sync of a batch fails.
+    /// A batch whose sync fails.
     Fail(usize),
-    /// The process ends and the machine does not.
+    /// The process restarts, the machine does not.
     Reopen,
 }
 
-/// The last large batch has six pages and fills the file.
+/// The largest batch has six pages, and the last sales fill the segment.
 const HISTORY: [Act; 13] = [
     Act::Open,
     Act::Import,
@@ -65,7 +65,7 @@ impl Run {
 
     fn open_again(&mut self) -> bool {
         self.store = Self::open(&self.disk).ok();
-        // What a failed sync left counts once it was read again.
+        // What a failed sync left is durable once the store has opened again.
         if let Some(store) = &self.store {
             let shop = recover(store, &self.life);
             self.life = Life {
@@ -77,7 +77,7 @@ impl Run {
         self.store.is_some()
     }
 
-    /// Whether it was done.
+    /// Returns whether the operation succeeded.
     fn act(&mut self, act: Act) -> bool {
         if matches!(act, Act::Open | Act::Reopen) {
             return self.open_again();

@@ -1,4 +1,4 @@
-//! The power goes at any moment, again and again, and nothing that was acknowledged is lost.
+//! Repeated losses of power at random moments lose nothing that was acknowledged.
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
@@ -11,7 +11,7 @@ use common::{Kind, Stock};
 pub(super) const FOLDER: &str = "/store";
 const SEGMENT_BYTES_MAX: u64 = 1_500;
 
-/// What one life of the process left behind: what was acknowledged, and what was being written.
+/// What one process acknowledged, and what it was writing when it stopped.
 pub(super) struct Life {
     pub(super) acknowledged: ReferenceShop,
     pub(super) attempted: ReferenceShop,
@@ -28,7 +28,7 @@ fn open(disk: &Simulated) -> Result<Store, Error> {
     )
 }
 
-/// Lets the shop do something at random; true while the store works.
+/// Runs a random operation; returns whether it succeeded.
 fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
     let head = life.acknowledged.head;
     let mut next = life.acknowledged.clone();
@@ -81,14 +81,14 @@ fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
     };
     match &done {
         Ok(()) => life.acknowledged = life.attempted.clone(),
-        // This says that nothing has changed, so nothing may be there later either.
+        // A transient error has changed nothing, so nothing may appear later.
         Err(error) if error.is_transient() => life.attempted = life.acknowledged.clone(),
         Err(_) => {}
     }
     done.is_ok()
 }
 
-/// What the reopened store says must be what was acknowledged, and of what was not any beginning.
+/// Asserts that a reopened store has everything acknowledged and any prefix of the rest; returns its content.
 pub(super) fn recover(store: &Store, life: &Life) -> ReferenceShop {
     let loaded = store.load().unwrap();
     let entries = store.read(Seq::ZERO, usize::MAX).unwrap();
@@ -117,7 +117,7 @@ pub(super) fn recover(store: &Store, life: &Life) -> ReferenceShop {
     shop
 }
 
-fn live_and_die(seed: u64) {
+fn run_seed(seed: u64) {
     let mut chance = StdRng::seed_from_u64(seed);
     let disk = Simulated::new(seed);
     let mut life = Life {
@@ -162,13 +162,13 @@ fn live_and_die(seed: u64) {
 }
 
 #[test]
-fn nothing_acknowledged_is_lost_whenever_the_power_goes() {
+fn nothing_acknowledged_is_lost_by_a_loss_of_power() {
     let seeds = std::env::var("BOOKSTORE_SEEDS")
         .ok()
         .and_then(|seeds| seeds.parse().ok())
         .unwrap_or(150);
     for seed in 0..seeds {
-        if let Err(panic) = std::panic::catch_unwind(|| live_and_die(seed)) {
+        if let Err(panic) = std::panic::catch_unwind(|| run_seed(seed)) {
             eprintln!("seed {seed}");
             std::panic::resume_unwind(panic);
         }

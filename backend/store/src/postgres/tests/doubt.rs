@@ -1,19 +1,19 @@
-//! What a store makes of a server that goes away.
+//! A server that is lost during a commit.
 
 use super::proxy::{Cut, Proxy};
 use super::*;
 
-fn by_proxy(place: &Place) -> (Proxy, Store) {
-    let proxy = Proxy::new(place.server.socket());
-    let url = place.server.url_via(&place.url, proxy.folder());
+fn through_proxy(schema: &Schema) -> (Proxy, Store) {
+    let proxy = Proxy::new(schema.server.socket());
+    let url = schema.server.url_via(&schema.url, proxy.folder());
     let store = Store::open(&url.parse().unwrap()).unwrap();
     (proxy, store)
 }
 
 #[test]
-fn a_batch_whose_commit_was_not_answered_is_there_once() {
-    let Some(place) = Place::new() else { return };
-    let (proxy, store) = by_proxy(&place);
+fn a_batch_whose_commit_was_not_answered_is_stored_once() {
+    let Some(schema) = Schema::new() else { return };
+    let (proxy, store) = through_proxy(&schema);
     let mut shop = ReferenceShop::filled(&store);
     for times in [1, 1, 3] {
         for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
@@ -25,13 +25,13 @@ fn a_batch_whose_commit_was_not_answered_is_there_once() {
             shop.assert_matches(&store);
         }
     }
-    shop.assert_matches(&place.store());
+    shop.assert_matches(&schema.store());
 }
 
 #[test]
-fn an_import_whose_commit_was_not_answered_is_there_once() {
-    let Some(place) = Place::new() else { return };
-    let (proxy, store) = by_proxy(&place);
+fn an_import_whose_commit_was_not_answered_is_stored_once() {
+    let Some(schema) = Schema::new() else { return };
+    let (proxy, store) = through_proxy(&schema);
     let mut shop = ReferenceShop::empty();
     proxy.cut(Cut::AfterCommit, 1);
     let (entries, books) = shop.plan_import(&conformance::four_books());
@@ -42,12 +42,12 @@ fn an_import_whose_commit_was_not_answered_is_there_once() {
 }
 
 #[test]
-fn another_process_may_go_on_while_the_outcome_is_unknown() {
-    let Some(place) = Place::new() else { return };
-    let (proxy, store) = by_proxy(&place);
+fn another_process_may_append_while_the_outcome_is_unknown() {
+    let Some(schema) = Schema::new() else { return };
+    let (proxy, store) = through_proxy(&schema);
     let mut shop = ReferenceShop::filled(&store);
-    let other = place.store();
-    // The answer is lost, and before it can be asked for, others have gone on.
+    let other = schema.store();
+    // The answer is lost, and another process appends before the outcome is read.
     std::thread::scope(|scope| {
         let head = shop.head;
         let entries = shop.sell(2);
@@ -61,9 +61,9 @@ fn another_process_may_go_on_while_the_outcome_is_unknown() {
 }
 
 #[test]
-fn a_server_that_stays_away_is_a_passing_error_as_long_as_nothing_is_in_doubt() {
-    let Some(place) = Place::new() else { return };
-    let (proxy, store) = by_proxy(&place);
+fn a_lost_server_is_a_transient_error_while_nothing_is_in_doubt() {
+    let Some(schema) = Schema::new() else { return };
+    let (proxy, store) = through_proxy(&schema);
     let mut shop = ReferenceShop::filled(&store);
     proxy.cut(Cut::AtOnce, u32::MAX);
     let before = shop.clone();
@@ -79,17 +79,17 @@ fn a_server_that_stays_away_is_a_passing_error_as_long_as_nothing_is_in_doubt() 
 }
 
 #[test]
-fn a_connection_that_was_ended_while_idle_is_made_again() {
-    let Some(place) = Place::new() else { return };
-    let store = place.store();
+fn a_connection_that_ended_while_idle_is_reopened() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store();
     let mut shop = ReferenceShop::filled(&store);
-    place.end_connections("%COMMIT");
+    schema.end_connections("%COMMIT");
     shop.sell_through(&store, 2);
     shop.assert_matches(&store);
 }
 
 #[test]
-fn a_crash_of_the_server_loses_nothing_and_stops_nobody() {
+fn a_crash_of_the_server_loses_nothing() {
     let Some(server) = Server::start(&[]) else { return };
     let store = Store::open(&server.url().parse().unwrap()).unwrap();
     let mut shop = ReferenceShop::filled(&store);
@@ -103,7 +103,7 @@ fn a_crash_of_the_server_loses_nothing_and_stops_nobody() {
                 loop {
                     match store.append(head, &entries) {
                         Err(Error::Unavailable { .. }) => {}
-                        done => return done,
+                        result => return result,
                     }
                 }
             });

@@ -1,4 +1,4 @@
-//! A cable between a store and the server that can be cut at the worst moment.
+//! A proxy between a store and the server that drops connections at chosen moments.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// When the cable is cut.
+/// When a connection is dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cut {
-    /// Instead of passing on the command to commit.
+    /// Instead of forwarding the commit.
     BeforeCommit,
-    /// Instead of passing on the answer to it.
+    /// Instead of forwarding the answer to the commit.
     AfterCommit,
-    /// As soon as anything is sent.
+    /// At the next message.
     AtOnce,
 }
 
-/// A socket that passes on to a server's.
+/// A socket that forwards to a server's.
 #[derive(Debug)]
 pub(super) struct Proxy {
     folder: tempfile::TempDir,
@@ -29,7 +29,7 @@ pub(super) struct Proxy {
 #[derive(Debug)]
 struct Plan {
     server: PathBuf,
-    /// What is to happen, as often as it says.
+    /// The moment, and how many more connections to drop then.
     cut: Mutex<Option<(Cut, u32)>>,
     done: AtomicU32,
 }
@@ -52,7 +52,7 @@ impl Proxy {
                 let Ok(server) = UnixStream::connect(&plan.server) else {
                     continue;
                 };
-                thread::spawn(move || plan.carry(&client, &server));
+                thread::spawn(move || plan.forward(&client, &server));
             }
         });
         Self { folder, plan }
@@ -62,20 +62,20 @@ impl Proxy {
         self.folder.path()
     }
 
-    /// Cuts the next `times` connections at that moment.
+    /// Drops the next `times` connections at that moment.
     pub(super) fn cut(&self, cut: Cut, times: u32) {
         *self.plan.cut.lock().unwrap() = Some((cut, times));
     }
 
-    /// How often a connection was cut.
+    /// The number of dropped connections.
     pub(super) fn cuts(&self) -> u32 {
         self.plan.done.load(Ordering::SeqCst)
     }
 }
 
 impl Plan {
-    /// Whether this is the moment; counts it.
-    fn is_time(&self, moment: Cut) -> bool {
+    /// Whether to drop the connection at this moment; counts it.
+    fn must_drop(&self, moment: Cut) -> bool {
         let mut plan = self.cut.lock().unwrap();
         match &mut *plan {
             Some((cut, times)) if *cut == moment && *times > 0 => {
@@ -87,35 +87,35 @@ impl Plan {
         }
     }
 
-    fn carry(&self, client: &UnixStream, server: &UnixStream) {
+    fn forward(&self, client: &UnixStream, server: &UnixStream) {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let _ = io::copy(&mut &*server, &mut &*client);
                 let _ = client.shutdown(Shutdown::Both);
             });
-            let _ = self.pass_on(client, server);
+            let _ = self.forward_requests(client, server);
             let _ = client.shutdown(Shutdown::Both);
             let _ = server.shutdown(Shutdown::Both);
         });
     }
 
-    fn pass_on(&self, mut client: &UnixStream, mut server: &UnixStream) -> io::Result<()> {
+    fn forward_requests(&self, mut client: &UnixStream, mut server: &UnixStream) -> io::Result<()> {
         let mut buffer = vec![0; 65_536];
         loop {
             let length = client.read(&mut buffer)?;
-            if length == 0 || self.is_time(Cut::AtOnce) {
+            if length == 0 || self.must_drop(Cut::AtOnce) {
                 return Ok(());
             }
             let sent = &buffer[..length];
-            // A simple query that commits in the end.
+            // A simple query that ends in a commit.
             let commits = sent.starts_with(b"Q") && sent.ends_with(b"COMMIT\0");
-            if commits && self.is_time(Cut::BeforeCommit) {
+            if commits && self.must_drop(Cut::BeforeCommit) {
                 return Ok(());
             }
-            if commits && self.is_time(Cut::AfterCommit) {
+            if commits && self.must_drop(Cut::AfterCommit) {
                 client.shutdown(Shutdown::Both)?;
                 server.write_all(sent)?;
-                // The server answers into the void, and then it is done.
+                // The server commits, and its answer is lost.
                 return server.shutdown(Shutdown::Write);
             }
             server.write_all(sent)?;

@@ -1,11 +1,11 @@
-//! Several processes over one database.
+//! Several processes with one database.
 
 use super::*;
 
 #[test]
-fn of_two_who_append_at_one_head_one_is_told_that_the_other_was_first() {
-    let Some(place) = Place::new() else { return };
-    let (one, other) = (place.store(), place.store());
+fn of_two_appends_at_one_head_one_is_a_conflict() {
+    let Some(schema) = Schema::new() else { return };
+    let (one, other) = (schema.store(), schema.store());
     let mut shop = ReferenceShop::filled(&one);
     assert_eq!(one.load().unwrap(), other.load().unwrap());
     let mut behind = shop.clone();
@@ -22,10 +22,10 @@ fn of_two_who_append_at_one_head_one_is_told_that_the_other_was_first() {
 }
 
 #[test]
-fn what_many_append_at_once_is_one_ledger_without_gaps() {
+fn concurrent_appends_make_one_ledger_without_gaps() {
     const EACH: usize = 40;
-    let Some(place) = Place::new() else { return };
-    let stores: Vec<Store> = (0..4).map(|_| place.store()).collect();
+    let Some(schema) = Schema::new() else { return };
+    let stores: Vec<Store> = (0..4).map(|_| schema.store()).collect();
     let shop = ReferenceShop::filled(&stores[0]);
     std::thread::scope(|scope| {
         for store in &stores {
@@ -33,7 +33,7 @@ fn what_many_append_at_once_is_one_ledger_without_gaps() {
             scope.spawn(move || {
                 let mut done = 0;
                 while done < EACH {
-                    // What a catalog does: read on, decide again.
+                    // As a catalog does: read the new state, decide again.
                     let loaded = store.load().unwrap();
                     shop.head = loaded.head;
                     shop.books = loaded.books;
@@ -59,20 +59,20 @@ fn what_many_append_at_once_is_one_ledger_without_gaps() {
 
 #[test]
 fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
-    let Some(place) = Place::new() else { return };
+    let Some(schema) = Schema::new() else { return };
     let ids: Vec<StoreId> = std::thread::scope(|scope| {
         let opening: Vec<_> = (0..6)
-            .map(|_| scope.spawn(|| place.store().load().unwrap().store))
+            .map(|_| scope.spawn(|| schema.store().load().unwrap().store))
             .collect();
         opening.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
 }
 
-/// Somebody waits, somebody else appends; the wait must end by it and not by its patience.
-fn hears_of_others(place: &Place, notices: bool) {
+/// One store waits while another appends; the append must end the wait, not the timeout.
+fn assert_that_an_append_ends_a_wait(schema: &Schema, notifications: bool) {
     let far = Duration::from_secs(600);
-    let open = || Store::open_with(&place.address, notices, true).unwrap();
+    let open = || Store::open_with(&schema.address, notifications, true).unwrap();
     let (one, other) = (open(), open());
     assert!(one.is_shared());
     let mut shop = ReferenceShop::filled(&one);
@@ -89,21 +89,21 @@ fn hears_of_others(place: &Place, notices: bool) {
 }
 
 #[test]
-fn the_ledger_is_heard_to_go_on() {
-    let Some(place) = Place::new() else { return };
-    hears_of_others(&place, true);
-    let store = place.store();
+fn a_notification_ends_a_wait() {
+    let Some(schema) = Schema::new() else { return };
+    assert_that_an_append_ends_a_wait(&schema, true);
+    let store = schema.store();
     let head = store.load().unwrap().head;
-    // The listener's own first notice is enough to know that notices come.
+    // The listener's notification to itself confirms delivery.
     while !store.listener.lock().unwrap().delivery_confirmed() {
         store.wait_for_append(head, Duration::from_millis(20)).unwrap();
     }
 }
 
 #[test]
-fn what_was_appended_from_here_is_no_news() {
-    let Some(place) = Place::new() else { return };
-    let (one, other) = (place.store(), place.store());
+fn a_process_ignores_its_own_notifications() {
+    let Some(schema) = Schema::new() else { return };
+    let (one, other) = (schema.store(), schema.store());
     let mut shop = ReferenceShop::filled(&one);
     while !one.listener.lock().unwrap().delivery_confirmed() {
         one.wait_for_append(shop.head, Duration::from_millis(20)).unwrap();
@@ -120,24 +120,24 @@ fn what_was_appended_from_here_is_no_news() {
 }
 
 #[test]
-fn it_is_seen_to_go_on_where_nothing_can_be_heard() {
-    let Some(place) = Place::new() else { return };
-    hears_of_others(&place, false);
-    assert!(!Store::open_with(&place.address, false, true).unwrap().notifies);
+fn polling_ends_a_wait_without_notifications() {
+    let Some(schema) = Schema::new() else { return };
+    assert_that_an_append_ends_a_wait(&schema, false);
+    assert!(!Store::open_with(&schema.address, false, true).unwrap().notifies);
 }
 
 #[test]
-fn whoever_listens_survives_the_loss_of_his_connection() {
-    let Some(place) = Place::new() else { return };
-    let (one, other) = (place.store(), place.store());
+fn a_wait_survives_the_loss_of_its_connection() {
+    let Some(schema) = Schema::new() else { return };
+    let (one, other) = (schema.store(), schema.store());
     let mut shop = ReferenceShop::filled(&one);
     assert_eq!(other.wait_for_append(shop.head, Duration::ZERO).unwrap(), shop.head);
     let after = shop.head;
-    place.end_connections("%pg_notify%$1)");
+    schema.end_connections("%pg_notify%$1)");
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| {
             loop {
-                // An error is no reason to stop.
+                // The caller may wait again after an error.
                 match other.wait_for_append(after, Duration::from_secs(600)) {
                     Ok(head) => return head,
                     Err(error) => assert!(matches!(error, Error::Unavailable { .. }), "{error}"),

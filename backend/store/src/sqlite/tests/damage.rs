@@ -1,4 +1,4 @@
-//! What damage to the file comes to: an error that says so, or nothing, but never another answer.
+//! Damage to the file is reported or harmless, and never changes an answer.
 
 use super::*;
 
@@ -13,7 +13,7 @@ fn a_damaged_entry_is_an_error_that_names_it() {
 }
 
 #[test]
-fn an_entry_that_is_gone_is_an_error_that_names_it() {
+fn a_missing_entry_is_an_error_that_names_it() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);

@@ -1,13 +1,13 @@
-//! The power goes: what SQLite had not yet synced is there in any part, or not at all.
+//! Loss of power: any part of what SQLite has not synced may be on the disk.
 //!
-//! While a batch is written only the write-ahead log is un-synced, and while the log is copied into the file only the
-//! file is. So an image is one of the two as it was before, with some of its new pages.
+//! During a batch only the write-ahead log is unsynced, during a checkpoint only the file. So an image is one of the two as
+//! it was before, with some of its new pages.
 
 use super::*;
 
 const PAGE_BYTES: usize = 4096;
 
-/// The two files at one moment.
+/// The database file and the log at one moment.
 #[derive(Clone)]
 struct Files {
     main: Vec<u8>,
@@ -23,8 +23,8 @@ impl Files {
         }
     }
 
-    /// A start on these files must find one of the shops.
-    fn must_hold_one_of(&self, shops: &[&ReferenceShop]) -> Seq {
+    /// Asserts that a start on these files finds one of the shops, and returns its head.
+    fn assert_one_of(&self, shops: &[&ReferenceShop]) -> Seq {
         let folder = Folder::new();
         fs::write(folder.file(), &self.main).unwrap();
         fs::write(folder.0.path().join("books.db-wal"), &self.log).unwrap();
@@ -37,7 +37,7 @@ impl Files {
     }
 }
 
-/// Every file that can be on the disk when the second one was being made of the first.
+/// Every file that a loss of power can leave while the first content is changed to the second.
 fn images(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
     let byte = |content: &[u8], at: usize| content.get(at).copied().unwrap_or(0);
     let differs =
@@ -54,7 +54,7 @@ fn images(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
         }
         images.push(image);
     }
-    // Cut within and between the frames of the log, and torn: zeros, old content or anything behind the cut.
+    // Cut within and between the frames of the log, followed by nothing, the old content or garbage.
     let start = (0..after.len())
         .find(|&at| byte(before, at) != byte(after, at))
         .unwrap_or(0);
@@ -73,13 +73,13 @@ fn images(before: &[u8], after: &[u8]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn a_batch_is_there_whole_or_not_at_all_whatever_part_of_the_log_was_written() {
+fn any_part_of_the_log_that_was_written_leaves_a_batch_whole_or_absent() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 30);
     let mut count = 0;
-    // A log that grows, and one that begins again over what was copied into the file.
+    // A log that grows, and one that restarts over frames that were checkpointed.
     for begin in ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)"] {
         store.run(begin.to_owned());
         for _ in 0..2 {
@@ -93,7 +93,7 @@ fn a_batch_is_there_whole_or_not_at_all_whatever_part_of_the_log_was_written() {
                     main: before.main.clone(),
                     log,
                 };
-                heads.push(image.must_hold_one_of(&[&known, &shop]));
+                heads.push(image.assert_one_of(&[&known, &shop]));
                 count += 1;
             }
             assert!(heads.contains(&known.head) && heads.contains(&shop.head));
@@ -103,7 +103,7 @@ fn a_batch_is_there_whole_or_not_at_all_whatever_part_of_the_log_was_written() {
 }
 
 #[test]
-fn copying_the_log_into_the_file_loses_nothing_whatever_part_was_written() {
+fn a_checkpoint_loses_nothing_whatever_part_was_written() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
@@ -117,6 +117,6 @@ fn copying_the_log_into_the_file_loses_nothing_whatever_part_was_written() {
     eprintln!("{} images", images.len());
     for main in images {
         let log = before.log.clone();
-        Files { main, log }.must_hold_one_of(&[&shop]);
+        Files { main, log }.assert_one_of(&[&shop]);
     }
 }

@@ -1,4 +1,4 @@
-//! One book, ten copies, and every way in which its ledger can be wrong.
+//! One book with ten copies, and each way in which its ledger can be wrong.
 
 use common::{Reason, Timestamp};
 
@@ -85,11 +85,11 @@ impl Fixture {
 
     fn follow(&mut self, entries: &[Entry]) {
         for entry in entries {
-            self.replay.follow(entry, &mut self.history);
+            self.replay.apply(entry, &mut self.history);
         }
     }
 
-    /// The checks that found something, after everything.
+    /// Ends the replay and returns the checks that found a violation.
     fn found(mut self) -> Vec<&'static str> {
         self.replay.close(&mut self.history);
         let violations = self.replay.findings.violations;
@@ -99,7 +99,7 @@ impl Fixture {
 }
 
 #[test]
-fn a_ledger_that_is_right_is_clean_with_other_peoples_orders_in_it() {
+fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
     let mut shop = fixture();
     shop.sold(2, 0, 9);
     let unknown = shop.asked(1);
@@ -140,7 +140,7 @@ fn a_ledger_that_is_right_is_clean_with_other_peoples_orders_in_it() {
         shop.entry(5, Kind::Restocked, 5, 5, 0),
         shop.entry(6, Kind::Sold, -1, 4, 1),
     ]);
-    shop.replay.ends(item(), stock(4), Seq(6));
+    shop.replay.record_end(item(), stock(4), Seq(6));
     shop.follow(&entries);
     assert_eq!(
         (shop.replay.others(), shop.replay.restocked().next()),
@@ -158,7 +158,7 @@ fn a_sale_that_is_missing_or_different_or_sold_twice_is_found() {
     let mut another = fixture();
     another.sold(2, 0, 9);
     let entry = Entry {
-        order: None,
+        order: Some(OrderId::generate()),
         ..another.entry(2, Kind::Sold, -1, 9, 0)
     };
     another.follow(&[entry]);
@@ -181,7 +181,7 @@ fn a_sale_that_is_missing_or_different_or_sold_twice_is_found() {
 }
 
 #[test]
-fn what_was_refused_or_never_asked_for_is_not_sold() {
+fn a_sale_that_was_refused_or_never_requested_is_found() {
     let mut refused = fixture();
     let key = refused.asked(0);
     refused.history.refused(key);
@@ -212,7 +212,7 @@ fn what_was_refused_or_never_asked_for_is_not_sold() {
 }
 
 #[test]
-fn stocks_prices_and_refusals_follow_from_the_entries_before() {
+fn wrong_stocks_prices_and_refusals_are_found() {
     type Wrong = fn(&Fixture) -> Entry;
     let cases: [(Wrong, &str); 5] = [
         (|shop| shop.entry(2, Kind::Sold, -1, 10, 0), "stock_adds_up"),
@@ -230,7 +230,7 @@ fn stocks_prices_and_refusals_follow_from_the_entries_before() {
     for (entry, check) in cases {
         let mut shop = fixture();
         let entry = Entry {
-            order: None,
+            order: Some(OrderId::generate()),
             ..entry(&shop)
         };
         shop.follow(&[entry]);
@@ -239,9 +239,9 @@ fn stocks_prices_and_refusals_follow_from_the_entries_before() {
 }
 
 #[test]
-fn who_was_answered_before_another_asked_stands_before_it() {
+fn an_order_against_real_time_is_found() {
     let mut shop = fixture();
-    // Order 0 was asked for at 30 µs and order 1 answered at 25 µs, but 1 stands after 0.
+    // Order 0 was sent at 30 µs and order 1 answered at 25 µs, but order 1 stands after order 0.
     for (number, seq, invoked_us) in [(0, 2, 30), (1, 3, 20)] {
         let told = OperationRecord {
             seq: Seq(seq),
@@ -263,21 +263,21 @@ fn who_was_answered_before_another_asked_stands_before_it() {
 }
 
 #[test]
-fn the_shelf_at_the_end_is_what_the_ledger_makes_of_it() {
+fn a_stock_at_the_end_that_differs_from_the_ledger_is_found() {
     let mut wrong = fixture();
-    wrong.replay.ends(item(), stock(9), Seq(1));
+    wrong.replay.record_end(item(), stock(9), Seq(1));
     assert_eq!(wrong.found(), ["stock_adds_up"]);
 
     let mut stale = fixture();
     let entry = Entry {
-        order: None,
+        order: Some(OrderId::generate()),
         ..stale.entry(2, Kind::Sold, -1, 9, 0)
     };
     stale.follow(&[entry]);
-    stale.replay.ends(item(), stock(10), Seq(1));
+    stale.replay.record_end(item(), stock(10), Seq(1));
     assert_eq!(stale.found(), ["reads_go_forward"]);
 
     let mut nowhere = fixture();
-    nowhere.replay.ends(item(), stock(9), Seq(5));
+    nowhere.replay.record_end(item(), stock(9), Seq(5));
     assert_eq!(nowhere.found(), ["stock_adds_up"]);
 }

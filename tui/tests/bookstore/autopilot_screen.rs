@@ -1,13 +1,13 @@
 //! The autopilot's screen in a real pseudo-terminal.
 #![cfg(unix)]
 
-use crate::listed_shop::healthy_shop;
 use crate::screen::{Home, Screen};
+use crate::test_shop::correct_shop;
 
 #[test]
-fn keys_steer_the_run_and_the_terminal_is_given_back_with_the_summary() {
+fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
     for (leave, exit) in [("q", 0), ("\u{3}", 130)] {
-        let (home, store) = (Home::new(), healthy_shop());
+        let (home, store) = (Home::new(), correct_shop());
         let mut screen = Screen::open(
             &home,
             (100, 30),
@@ -25,6 +25,8 @@ fn keys_steer_the_run_and_the_terminal_is_given_back_with_the_summary() {
         screen.wait_for_text("● running");
         screen.press("s");
         screen.wait_for_text("stopped  audit clean");
+        // The hint follows the run's state a moment later; until then `s` is still disabled.
+        screen.wait_for_text("s start");
         screen.press("s");
         screen.wait_for_text("● running");
         screen.press(" ");
@@ -40,13 +42,13 @@ fn keys_steer_the_run_and_the_terminal_is_given_back_with_the_summary() {
         screen.press(leave);
         screen.wait_for_text("audit: clean");
         assert_eq!(screen.exit_code(), exit);
-        screen.is_given_back();
+        screen.assert_terminal_restored();
     }
 }
 
 #[test]
-fn a_run_that_ends_by_itself_leaves_the_screen() {
-    let (home, store) = (Home::new(), healthy_shop());
+fn a_run_that_ends_closes_the_screen() {
+    let (home, store) = (Home::new(), correct_shop());
     let mut screen = Screen::open(
         &home,
         (100, 30),
@@ -60,12 +62,12 @@ fn a_run_that_ends_by_itself_leaves_the_screen() {
 }
 
 #[test]
-fn the_screen_stands_while_the_store_is_being_opened_and_the_shoppers_come_in_then() {
+fn the_screen_is_shown_while_the_store_opens_and_the_run_starts_afterwards() {
     let home = Home::new();
     let lock = home.lock_store();
     let mut screen = Screen::open(&home, (100, 30), "autopilot --seed 5");
     screen.wait_for_text("opening the store");
-    screen.wait_for_text("The shoppers come in");
+    screen.wait_for_text("The autopilot is not available yet");
     screen.press("?");
     screen.wait_for_text("What every key does");
     screen.press("\u{1b}");
@@ -75,25 +77,25 @@ fn the_screen_stands_while_the_store_is_being_opened_and_the_shoppers_come_in_th
     screen.press("q");
     screen.wait_for_text("audit: clean");
     assert_eq!(screen.exit_code(), 0);
-    screen.is_given_back();
+    screen.assert_terminal_restored();
 }
 
 #[test]
-fn left_before_the_store_is_open_nobody_has_shopped() {
+fn leaving_before_the_store_is_open_ends_without_a_run() {
     for (leave, exit) in [("q", 0), ("\u{3}", 130)] {
         let home = Home::new();
         let _lock = home.lock_store();
         let mut screen = Screen::open(&home, (100, 30), "autopilot");
-        screen.wait_for_text("The shoppers come in");
+        screen.wait_for_text("The autopilot is not available yet");
         screen.press(leave);
         assert_eq!(screen.exit_code(), exit);
-        screen.is_given_back();
+        screen.assert_terminal_restored();
     }
 }
 
 #[test]
-fn what_keeps_the_shoppers_out_is_explained_when_the_terminal_is_given_back() {
-    let store = healthy_shop();
+fn the_reason_why_a_run_cannot_start_is_printed_after_the_terminal_is_restored() {
+    let store = correct_shop();
     let guest = format!("--url {} autopilot --restock 5", store.url());
     for (arguments, exit, why) in [
         ("--url http://127.0.0.1:9 autopilot", 3, "127.0.0.1:9"),
@@ -101,7 +103,7 @@ fn what_keeps_the_shoppers_out_is_explained_when_the_terminal_is_given_back() {
     ] {
         let mut screen = Screen::open(&Home::new(), (100, 30), arguments);
         assert_eq!(screen.exit_code(), exit, "{arguments}");
-        screen.is_given_back();
+        screen.assert_terminal_restored();
         screen.wait_for_text(why);
     }
 }

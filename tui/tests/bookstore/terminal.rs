@@ -1,39 +1,39 @@
-//! How the real program treats the terminal and whoever sits at it: sizes, signals, the shell, the mouse, what is hostile.
+//! The program and its terminal: sizes, signals, job control, mouse, themes and hostile text.
 #![cfg(unix)]
 
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
-use crate::front_end::{bookstore, said};
+use crate::front_end::{bookstore, exit_and_output};
 use crate::screen::{Home, Screen};
-use crate::visits::{Fate, USUAL, at, own, shop, stock};
+use crate::sessions::{BuyOutcome, DEFAULT_SIZE, open_at, open_local, shop, stock};
 
 #[test]
-fn thirty_nine_by_nine_says_that_it_is_too_small_and_can_be_left() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
+fn a_terminal_of_39_by_9_is_too_small_and_can_be_left() {
+    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
     let mut screen = Screen::open(&home, (39, 9), &format!("--url {}", shop.url()));
     screen.wait_for_text("too small");
     screen.press("q");
-    screen.is_given_back();
+    screen.assert_terminal_restored();
     assert_eq!(screen.exit_code(), 0);
 }
 
-/// The shell itself turns bracketed paste on at its prompt.
-fn of_shell(screen: &vt100::Screen) -> bool {
+/// The shell turns on bracketed paste at its prompt, so that mode is not checked.
+fn is_shell_screen(screen: &vt100::Screen) -> bool {
     !screen.alternate_screen()
         && !screen.hide_cursor()
         && screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
 }
 
 #[test]
-fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
+fn the_shop_can_be_suspended_and_resumed_in_a_shell() {
+    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
     let mut shell = CommandBuilder::new("bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     shell.env("PS1", "ready> ");
-    let mut screen = Screen::run(&home, USUAL, shell);
+    let mut screen = Screen::run(&home, DEFAULT_SIZE, shell);
     screen.wait_for_text("ready> ");
-    // What is told is not what is typed, which the terminal shows, too.
+    // The terminal also echoes what is typed, so the expected output differs from it.
     let modes_are_as_before = "[ \"$modes\" = \"$(stty -g)\" ] && echo as-before-$((count += 1))\n";
     screen.press("count=0 modes=$(stty -g)\n");
     let program = env!("CARGO_BIN_EXE_bookstore");
@@ -41,7 +41,7 @@ fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
     screen.wait_for_text("A Book");
     screen.press("\r\u{1a}");
     screen.wait_for_text("Stopped");
-    screen.wait_for("the shell's screen", of_shell);
+    screen.wait_for("the shell's screen", is_shell_screen);
     screen.press("jobs\n");
     screen.wait_for_text("[1]+  Stopped");
     screen.press(modes_are_as_before);
@@ -52,8 +52,8 @@ fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
     });
     screen.wait_for_text("● live");
     screen.press("\u{3}");
-    screen.wait_for("the shell's screen", of_shell);
-    // What is typed before the prompt is there goes to nobody.
+    screen.wait_for("the shell's screen", is_shell_screen);
+    // Input before the prompt is lost.
     screen.wait_for("the shell's prompt", |screen| {
         screen.contents().trim_end().ends_with("ready>")
     });
@@ -64,19 +64,19 @@ fn suspended_in_a_shell_the_shop_stops_and_comes_back() {
 }
 
 #[test]
-fn a_termination_gives_terminal_and_store_back() {
+fn sigterm_restores_the_terminal_and_closes_the_store() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     screen.signal(Signal::TERM);
-    screen.is_given_back();
+    screen.assert_terminal_restored();
     assert_eq!(screen.exit_code(), 0);
-    assert_eq!(stock(&home, 1), 400, "the store is free");
+    assert_eq!(stock(&home, 1), 400, "the store is closed");
 }
 
 #[test]
-fn the_mouse_selects_scrolls_and_presses() {
+fn the_mouse_selects_scrolls_and_clicks() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     let (column, row) = screen.find("graduate school");
     screen.click(column, row);
     screen.wait_for_text("Surviving Graduate");
@@ -90,7 +90,7 @@ fn the_mouse_selects_scrolls_and_presses() {
     });
     let (column, row) = screen.find("2 Orders");
     screen.click(column, row);
-    // The header may be there before the hints are.
+    // The header may be drawn before the hints.
     screen.wait_for("the hints of the orders", |screen| {
         let shown = screen.contents();
         shown.contains("▌2 Orders") && shown.contains("? help") && !shown.contains("Enter open")
@@ -99,7 +99,7 @@ fn the_mouse_selects_scrolls_and_presses() {
     screen.click(column, row);
     screen.wait_for_text("What every key does");
     screen.press("\u{1b}q");
-    let mut still = Screen::open(&home, USUAL, "--no-mouse");
+    let mut still = Screen::open(&home, DEFAULT_SIZE, "--no-mouse");
     still.wait_for_text("● live");
     still.wait_for("no mouse", |screen| {
         screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
@@ -108,10 +108,10 @@ fn the_mouse_selects_scrolls_and_presses() {
 }
 
 #[test]
-fn a_hostile_title_reaches_the_terminal_as_harmless_text() {
+fn control_characters_of_a_title_do_not_reach_the_terminal() {
     let hostile = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}Evil\u{9b}31m Title";
-    let (home, shop) = (Home::new(), shop(hostile, Fate::Lost));
-    let mut screen = at(&home, &shop);
+    let (home, shop) = (Home::new(), shop(hostile, BuyOutcome::AnswerLost));
+    let mut screen = open_at(&home, &shop);
     screen.wait_for_text("Evil");
     screen.press("\rb");
     screen.wait_for_dialog();
@@ -122,7 +122,7 @@ fn a_hostile_title_reaches_the_terminal_as_harmless_text() {
     screen.wait_for_text("Evil");
     let written = screen.written();
     for evil in ["\u{1b}]0;", "\u{1b}[2J\u{202e}", "\u{202e}", "\u{9b}", "\u{7}"] {
-        // The clipboard's own sequence ends in a bell or in a string terminator.
+        // The clipboard sequence may end in a bell.
         let found = written.matches(evil).count();
         assert!(
             found == 0 || (evil == "\u{7}" && found == written.matches("]52;").count()),
@@ -133,15 +133,15 @@ fn a_hostile_title_reaches_the_terminal_as_harmless_text() {
 
 #[test]
 fn without_a_terminal_nothing_is_drawn() {
-    let (code, out, err) = said(&bookstore("--url http://127.0.0.1:9"));
+    let (code, out, err) = exit_and_output(&bookstore("--url http://127.0.0.1:9"));
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(err.contains("bookstore topics") && !err.contains('\u{1b}'), "{err}");
 }
 
 #[test]
-fn copy_sort_log_and_redraw_do_what_they_say() {
+fn copy_sort_log_and_redraw_work() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     screen.press("y");
     screen.wait_for_written("the clipboard's sequence", |written| written.contains("\u{1b}]52;c;"));
     screen.wait_for_text("Copied: 1 How to get");
@@ -161,13 +161,13 @@ fn copy_sort_log_and_redraw_do_what_they_say() {
 }
 
 #[test]
-fn the_configuration_file_says_address_theme_and_keys_and_flags_come_first() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
+fn the_configuration_file_sets_address_theme_and_keys_and_flags_override_it() {
+    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
     home.configure(&format!(
         "url = \"{}\"\ntheme = \"mono\"\nascii = true\n[keys]\nbuy = \"B\"\n",
         shop.url()
     ));
-    let mut screen = Screen::open(&home, USUAL, "");
+    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
     screen.wait_for_text("* live");
     screen.wait_for_text("A Book");
     screen.press("\r");
@@ -175,11 +175,11 @@ fn the_configuration_file_says_address_theme_and_keys_and_flags_come_first() {
     screen.press("bB");
     screen.wait_for_dialog();
     assert!(!screen.written().contains("\u{1b}[36m") && !screen.written().contains("\u{1b}[38;5;6m"));
-    let (code, _, err) = said(&home.bookstore("--url http://127.0.0.1:9 topics"));
+    let (code, _, err) = exit_and_output(&home.bookstore("--url http://127.0.0.1:9 topics"));
     assert!(code == 3 && err.contains("127.0.0.1:9"), "{err}");
 
     home.configure("theme = \"mono\"\ncolour = true\n");
-    let (code, out, err) = said(&home.bookstore("topics"));
+    let (code, out, err) = exit_and_output(&home.bookstore("topics"));
     assert_eq!((code, out.as_str()), (2, ""));
     assert!(
         err.contains("config.toml") && err.contains("line 2") && err.contains("colour"),
@@ -188,18 +188,18 @@ fn the_configuration_file_says_address_theme_and_keys_and_flags_come_first() {
 }
 
 #[test]
-fn a_store_that_does_not_open_gives_the_terminal_back_and_is_explained_on_it() {
+fn an_error_while_opening_the_store_is_printed_after_the_terminal_is_restored() {
     let home = Home::new();
-    home.spoil_store();
-    let mut screen = Screen::open(&home, USUAL, "");
+    home.break_store();
+    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
     assert_eq!(screen.exit_code(), 3);
-    screen.is_given_back();
+    screen.assert_terminal_restored();
     screen.wait_for_text("bookstore/store");
 }
 
 #[test]
-fn no_color_leaves_bold_and_plain_ascii_leaves_letters() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::SoldOut));
+fn no_color_keeps_bold_and_ascii_uses_no_other_characters() {
+    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
     let mut command = CommandBuilder::new("env");
     command.args([
         "NO_COLOR=1",
@@ -208,7 +208,7 @@ fn no_color_leaves_bold_and_plain_ascii_leaves_letters() {
         "--url",
         shop.url(),
     ]);
-    let mut screen = Screen::run(&home, USUAL, command);
+    let mut screen = Screen::run(&home, DEFAULT_SIZE, command);
     screen.wait_for_text("* live");
     screen.wait_for_text("A Book");
     screen.press("\rb");

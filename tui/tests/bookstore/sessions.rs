@@ -1,30 +1,31 @@
-//! Whole visits: the real program on a real pseudo-terminal, at its own store or at a front-end that answers as told.
+//! Sessions in a pseudo-terminal, with the local store or with a front-end whose answers the test defines.
 #![cfg(unix)]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use backend::all_in_one::AllInOne;
 use backend::settings::{AdminToken, AllInOneSettings};
-use std::sync::atomic::{AtomicUsize, Ordering};
-
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use testing::ReservedAddress;
 
-use crate::front_end::{FrontEnd, Reply, bookstore, said};
+use crate::front_end::{FrontEnd, Reply, bookstore, exit_and_output};
 use crate::screen::{Home, Screen};
 
-pub(crate) const USUAL: (u16, u16) = (100, 30);
+pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
 
-/// What becomes of a purchase.
+/// The outcome of a buy request.
 #[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Fate {
+pub(crate) enum BuyOutcome {
     SoldOut,
     /// The first answer is lost.
-    Lost,
-    /// No answer comes.
-    Held,
+    AnswerLost,
+    /// No answer is sent.
+    NoAnswer,
 }
 
-/// One book, and a purchase with that fate.
-pub(crate) fn shop(title: &'static str, fate: Fate) -> FrontEnd {
+/// A shop with one book, whose buy requests have this outcome.
+pub(crate) fn shop(title: &'static str, outcome: BuyOutcome) -> FrontEnd {
     let buys = AtomicUsize::new(0);
     let book = json!({"item": 1, "title": title, "topic": "all", "cost": "2.50", "stock": 9, "seq": 1});
     let sold = move |order: &str| {
@@ -32,23 +33,23 @@ pub(crate) fn shop(title: &'static str, fate: Fate) -> FrontEnd {
             "cost": "2.50", "total": "2.50", "stock": 8, "seq": 2, "at": "2026-01-31T12:00:00.000000Z"});
         Reply::Body(200, receipt.to_string())
     };
-    FrontEnd::new(move |_, asked| match asked.line.split(['?', ' ']).nth(1).unwrap() {
+    FrontEnd::new(move |_, request| match request.line.split(['?', ' ']).nth(1).unwrap() {
         "/topics" => Reply::Body(200, json!({"topics": [{"topic": "all", "books": 1}]}).to_string()),
         "/search" => Reply::Body(200, json!({"books": [book]}).to_string()),
         "/events" => Reply::Stream(
             "event: hello\ndata: {\"seq\":1,\"store\":\"0190b6d5-0000-7000-8000-000000000001\"}\n\n".to_owned(),
         ),
         "/buy" => {
-            let order = asked.header("idempotency-key").unwrap();
-            match (fate, buys.fetch_add(1, Ordering::SeqCst)) {
-                (Fate::SoldOut, _) => {
+            let order = request.header("idempotency-key").unwrap();
+            match (outcome, buys.fetch_add(1, Ordering::SeqCst)) {
+                (BuyOutcome::SoldOut, _) => {
                     let problem = json!({"type": "about:blank", "title": "Sold out", "status": 409,
                         "code": "sold-out", "detail": "0 left", "item": 1, "stock": 0, "order": order});
                     Reply::Body(409, problem.to_string())
                 }
-                (Fate::Lost, 0) => Reply::HangUp,
-                (Fate::Lost, _) => sold(order),
-                (Fate::Held, _) => Reply::Stream(String::new()),
+                (BuyOutcome::AnswerLost, 0) => Reply::HangUp,
+                (BuyOutcome::AnswerLost, _) => sold(order),
+                (BuyOutcome::NoAnswer, _) => Reply::Stream(String::new()),
             }
         }
         path if let Some(order) = path.strip_prefix("/orders/") => sold(order),
@@ -61,21 +62,21 @@ pub(crate) fn shop(title: &'static str, fate: Fate) -> FrontEnd {
     })
 }
 
-pub(crate) fn at(home: &Home, shop: &FrontEnd) -> Screen {
-    let screen = Screen::open(home, USUAL, &format!("--url {}", shop.url()));
+pub(crate) fn open_at(home: &Home, shop: &FrontEnd) -> Screen {
+    let screen = Screen::open(home, DEFAULT_SIZE, &format!("--url {}", shop.url()));
     screen.wait_for_text("● live");
     screen
 }
 
 pub(crate) fn stock(home: &Home, item: u32) -> Value {
-    let (code, out, err) = said(&home.bookstore(&format!("--json lookup {item}")));
+    let (code, out, err) = exit_and_output(&home.bookstore(&format!("--json lookup {item}")));
     assert_eq!(code, 0, "{err}");
     serde_json::from_str::<Value>(&out).unwrap()["stock"].clone()
 }
 
-/// At the user's own store, the services in the same process, the first book selected.
-pub(crate) fn own(home: &Home) -> Screen {
-    let mut screen = Screen::open(home, USUAL, "");
+/// Opens the local store, with the services in the same process, and selects the first book.
+pub(crate) fn open_local(home: &Home) -> Screen {
+    let mut screen = Screen::open(home, DEFAULT_SIZE, "");
     screen.wait_for_text("● live");
     screen.wait_for_text("RPCs for Dummies");
     screen.press("\r");
@@ -84,9 +85,9 @@ pub(crate) fn own(home: &Home) -> Screen {
 }
 
 #[test]
-fn a_visit_buys_two_copies_and_keeps_the_receipt() {
+fn buying_two_copies_keeps_the_receipt_across_restarts() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     screen.press("b");
     screen.wait_for_dialog();
     screen.press("+");
@@ -96,13 +97,13 @@ fn a_visit_buys_two_copies_and_keeps_the_receipt() {
     screen.wait_for_text("2 copies for 60.00");
     screen.press("\r");
     screen.wait_for_text("398");
-    assert_eq!(stock(&home, 1), 398, "asked while the shop holds the store");
+    assert_eq!(stock(&home, 1), 398, "read while the shop has the store open");
     screen.press("2");
     screen.wait_for_text("✓ sold");
     screen.press("qqq");
-    screen.is_given_back();
+    screen.assert_terminal_restored();
     assert_eq!(screen.exit_code(), 0);
-    let mut screen = Screen::open(&home, USUAL, "");
+    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
     screen.press("2");
     screen.wait_for_text("✓ sold");
     screen.press("\u{3}");
@@ -110,9 +111,9 @@ fn a_visit_buys_two_copies_and_keeps_the_receipt() {
 }
 
 #[test]
-fn what_is_cancelled_is_not_bought() {
+fn a_cancelled_order_is_not_sent() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     for cancel in ["\r", "\u{1b}", "n"] {
         screen.press("b");
         screen.wait_for_dialog();
@@ -123,14 +124,14 @@ fn what_is_cancelled_is_not_bought() {
 }
 
 #[test]
-fn a_sale_elsewhere_moves_the_shelf_and_empties_it() {
+fn a_sale_elsewhere_changes_the_stock_on_the_screen() {
     let home = Home::new();
-    let mut screen = own(&home);
-    assert_eq!(said(&home.bookstore("buy 1 --quantity 7")).0, 0);
+    let mut screen = open_local(&home);
+    assert_eq!(exit_and_output(&home.bookstore("buy 1 --quantity 7")).0, 0);
     screen.wait_for_text("393");
     screen.press("b");
     screen.wait_for_dialog();
-    assert_eq!(said(&home.bookstore("restock 1 --to 0")).0, 0);
+    assert_eq!(exit_and_output(&home.bookstore("restock 1 --to 0")).0, 0);
     screen.wait_for_text("none are left");
     screen.press("y");
     screen.press("\u{1b}");
@@ -139,9 +140,9 @@ fn a_sale_elsewhere_moves_the_shelf_and_empties_it() {
 }
 
 #[test]
-fn sold_out_is_an_outcome_calmly_shown() {
-    let (home, shop) = (Home::new(), shop("The Last Copy", Fate::SoldOut));
-    let mut screen = at(&home, &shop);
+fn sold_out_is_shown_as_an_outcome() {
+    let (home, shop) = (Home::new(), shop("The Last Copy", BuyOutcome::SoldOut));
+    let mut screen = open_at(&home, &shop);
     screen.wait_for_text("The Last Copy");
     screen.press("\rb");
     screen.wait_for_dialog();
@@ -152,55 +153,55 @@ fn sold_out_is_an_outcome_calmly_shown() {
 }
 
 #[test]
-fn a_lost_answer_is_settled_by_the_same_key() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::Lost));
-    let mut screen = at(&home, &shop);
+fn a_lost_answer_is_resolved_with_the_same_key() {
+    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::AnswerLost));
+    let mut screen = open_at(&home, &shop);
     screen.wait_for_text("A Book");
     screen.press("\rb");
     screen.wait_for_dialog();
     screen.press("y");
     screen.wait_for_text("✓ sold");
     let keys: Vec<_> = shop
-        .asked()
+        .requests()
         .iter()
-        .filter(|asked| asked.line == "POST /buy")
-        .map(|asked| asked.header("idempotency-key").unwrap().to_owned())
+        .filter(|request| request.line == "POST /buy")
+        .map(|request| request.header("idempotency-key").unwrap().to_owned())
         .collect();
     assert_eq!(keys.len(), 2);
     assert_eq!(keys[0], keys[1]);
 }
 
 #[test]
-fn a_shop_killed_in_the_middle_of_a_purchase_asks_for_it_at_the_next_start_and_never_sends_it_again() {
-    let (home, shop) = (Home::new(), shop("A Book", Fate::Held));
-    let mut screen = at(&home, &shop);
+fn after_a_kill_an_unsettled_order_is_looked_up_and_not_sent_again() {
+    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::NoAnswer));
+    let mut screen = open_at(&home, &shop);
     screen.wait_for_text("A Book");
     screen.press("\rb");
     screen.wait_for_dialog();
     screen.press("y");
     let sent = || {
-        let asked = shop.asked();
-        let buys = asked.iter().filter(|asked| asked.line == "POST /buy");
+        let requests = shop.requests();
+        let buys = requests.iter().filter(|request| request.line == "POST /buy");
         buys.map(|buy| buy.header("idempotency-key").unwrap().to_owned())
             .collect::<Vec<_>>()
     };
-    screen.wait_for("the order on its way", |_| !sent().is_empty());
+    screen.wait_for("the order to be sent", |_| !sent().is_empty());
     screen.signal(Signal::KILL);
     drop(screen);
-    let mut screen = at(&home, &shop);
+    let mut screen = open_at(&home, &shop);
     screen.press("2");
     screen.wait_for_text("✓ sold");
     let [order] = &sent()[..] else {
         panic!("sent again: {:?}", sent())
     };
     let question = format!("GET /orders/{order}");
-    assert!(shop.asked().iter().any(|asked| asked.line == question));
+    assert!(shop.requests().iter().any(|request| request.line == question));
 }
 
 #[test]
-fn whoever_buys_the_last_copies_is_told_that_none_are_left() {
+fn buying_the_last_copies_shows_that_none_are_left() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     for left in ["300", "200", "100", "none"] {
         screen.press("b");
         screen.wait_for_dialog();
@@ -210,7 +211,7 @@ fn whoever_buys_the_last_copies_is_told_that_none_are_left() {
         screen.wait_for_text("100 copies for 3,000.00");
         screen.press("\r");
         screen.wait_until_gone("100 copies for 3,000.00");
-        screen.wait_for("the shelf", |screen| {
+        screen.wait_for("the list", |screen| {
             let contents = screen.contents();
             contents.lines().any(|line| line.contains("▌ 1") && line.contains(left))
         });
@@ -221,9 +222,9 @@ fn whoever_buys_the_last_copies_is_told_that_none_are_left() {
 }
 
 #[test]
-fn a_pasted_text_neither_confirms_nor_runs_anything() {
+fn pasted_text_neither_confirms_nor_runs_commands() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     screen.press("\u{1b}[200~b2q\u{1b}[201~b");
     screen.wait_for_dialog();
     screen.press("\u{1b}[200~y\ty\r\u{1b}[201~+");
@@ -234,40 +235,44 @@ fn a_pasted_text_neither_confirms_nor_runs_anything() {
 }
 
 #[test]
-fn a_server_that_goes_and_comes_back_is_followed_again() {
-    let guest = Home::new();
+fn the_shop_reconnects_to_a_restarted_server() {
+    let home = Home::new();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let open = |listen: &str| {
+    let address = ReservedAddress::new().unwrap();
+    let open = || {
         let store = format!("csv:{}", folder.path().display()).parse().unwrap();
         let grace = std::time::Duration::from_millis(100);
         let settings = AllInOneSettings {
-            listen: listen.parse().unwrap(),
+            listen: address.get(),
             ..AllInOneSettings::on_free_ports(store, AdminToken::default(), grace)
         };
         runtime.block_on(AllInOne::open(&settings)).unwrap()
     };
-    let all = open("127.0.0.1:0");
-    let url = all.url();
-    let mut screen = Screen::open(&guest, USUAL, &format!("--url {url}"));
+    let all = open();
+    let url = address.url();
+    let mut screen = Screen::open(&home, DEFAULT_SIZE, &format!("--url {url}"));
     screen.wait_for_text("● live");
     screen.wait_for_text("RPCs for Dummies");
     runtime.block_on(all.stop());
     screen.wait_for_text("◐ reconnecting");
-    // What was read stays on the screen meanwhile.
+    // The screen keeps the data meanwhile.
     screen.wait_for_text("RPCs for Dummies");
-    let all = open(url.trim_start_matches("http://"));
+    let all = open();
     screen.press("R");
     screen.wait_for_text("● live");
-    assert_eq!(said(&bookstore(&format!("--url {url} buy 1 --quantity 3"))).0, 0);
+    assert_eq!(
+        exit_and_output(&bookstore(&format!("--url {url} buy 1 --quantity 3"))).0,
+        0
+    );
     screen.wait_for_text("397");
     runtime.block_on(all.stop());
 }
 
 #[test]
-fn a_resize_during_the_dialog_loses_nothing() {
+fn a_resize_keeps_the_dialog_and_its_input() {
     let home = Home::new();
-    let mut screen = own(&home);
+    let mut screen = open_local(&home);
     screen.press("b++");
     screen.wait_for_text("90.00");
     for size in [(60, 20), (160, 45), (40, 10)] {
@@ -279,7 +284,7 @@ fn a_resize_during_the_dialog_loses_nothing() {
     }
     screen.resize((39, 9));
     screen.wait_for_text("too small");
-    screen.resize(USUAL);
+    screen.resize(DEFAULT_SIZE);
     screen.wait_for_text("90.00");
     screen.press("y");
     screen.wait_for_text("3 copies for 90.00");

@@ -1,10 +1,11 @@
 //! What the shop promises, and what the model must be seen to do so that the promises mean something.
 
 use common::Kind;
+use rules::LedgerReplay;
 use stateright::Property;
 
-use super::shop::{Shop, Want};
-use super::state::{Answer, Letter, State, WishIndex};
+use super::shop::{OperationKind, Shop};
+use super::state::{Answer, Message, OperationIndex, State};
 
 pub(crate) const ACKNOWLEDGED_ONCE: &str = "what was acknowledged is in the ledger once";
 pub(crate) const DONE_ONCE: &str = "no order and no restock is done twice";
@@ -17,26 +18,26 @@ pub(crate) const NOTHING_CHANGED: &str = "a single request that was told 503 cha
 
 /// All of them.
 pub(crate) fn all() -> Vec<Property<Shop>> {
-    let mut properties = promises();
+    let mut properties = guarantees();
     properties.extend(coverage());
     properties
 }
 
-fn promises() -> Vec<Property<Shop>> {
+fn guarantees() -> Vec<Property<Shop>> {
     vec![
         Property::always(ACKNOWLEDGED_ONCE, |_, state: &State| {
-            told(state).all(|(wish, answer)| match answer {
-                Answer::Done { seq, .. } => effects(state, wish) == 1 && decided_by(state, wish, seq, false),
+            answered(state).all(|(operation, answer)| match answer {
+                Answer::Done { seq, .. } => effects(state, operation) == 1 && decided_by(state, operation, seq, false),
                 _ => true,
             })
         }),
         Property::always(DONE_ONCE, |_, state: &State| {
-            (0..state.clients.len()).all(|wish| effects(state, wish) <= 1)
+            (0..state.clients.len()).all(|operation| effects(state, operation) <= 1)
         }),
         Property::always(REFUSED_FOR_GOOD, |_, state: &State| {
-            told(state).all(|(wish, answer)| match answer {
+            answered(state).all(|(operation, answer)| match answer {
                 Answer::Refused { seq, .. } => {
-                    effects(state, wish) == 0 && seq.is_none_or(|seq| decided_by(state, wish, seq, true))
+                    effects(state, operation) == 0 && seq.is_none_or(|seq| decided_by(state, operation, seq, true))
                 }
                 _ => true,
             })
@@ -46,8 +47,8 @@ fn promises() -> Vec<Property<Shop>> {
         Property::always(SAME_ANSWER, |_, state: &State| !state.flaws.contradicted),
         Property::always(IN_TIME, |_, state: &State| !state.flaws.done_late),
         Property::always(NOTHING_CHANGED, |_, state: &State| {
-            let unchanged = |(wish, client): (_, &super::state::Client)| {
-                !client.unchanged || state.ledger.of(wish).next().is_none()
+            let unchanged = |(operation, client): (_, &super::state::Client)| {
+                !client.unchanged || state.ledger.of(operation).next().is_none()
             };
             state.clients.iter().enumerate().all(unchanged)
         }),
@@ -58,22 +59,26 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
     vec![
         Property::sometimes("a sale is acknowledged, and a restock", |shop: &Shop, state: &State| {
             let done = |buys: bool| {
-                told(state).any(|(wish, answer)| {
-                    matches!(answer, Answer::Done { .. }) && buys == matches!(shop.wish(wish).want, Want::Buy(_))
+                answered(state).any(|(operation, answer)| {
+                    matches!(answer, Answer::Done { .. })
+                        && buys == matches!(shop.operation(operation).kind, OperationKind::Buy(_))
                 })
             };
             done(true) && done(false)
         }),
         Property::sometimes("a refusal is recorded and told", |_, state: &State| {
-            told(state).any(|(_, answer)| matches!(answer, Answer::Refused { seq: Some(_), .. }))
+            answered(state).any(|(_, answer)| matches!(answer, Answer::Refused { seq: Some(_), .. }))
         }),
         Property::sometimes("a refusal is told and not recorded", |_, state: &State| {
-            told(state).any(|(_, answer)| matches!(answer, Answer::Refused { seq: None, .. }))
+            answered(state).any(|(_, answer)| matches!(answer, Answer::Refused { seq: None, .. }))
         }),
         Property::sometimes(
             "every order is sold, one after a restock",
             |shop: &Shop, state: &State| {
-                let sold = |wish| matches!(shop.wish(wish).want, Want::Restock(_)) || effects(state, wish) == 1;
+                let sold = |operation| {
+                    matches!(shop.operation(operation).kind, OperationKind::Restock(_))
+                        || effects(state, operation) == 1
+                };
                 (0..state.clients.len()).all(sold) && state.ledger.stock() == 0
             },
         ),
@@ -88,14 +93,14 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
             state.clients.iter().any(|client| client.unchanged)
         }),
         Property::sometimes("a decision comes too late", |_, state: &State| {
-            let mut letters = state.letters.iter();
-            letters.any(|letter| matches!(letter, Letter::Reply(_, Answer::TooLate)))
+            let mut messages = state.messages.iter();
+            messages.any(|message| matches!(message, Message::Reply(_, Answer::TooLate)))
         }),
         Property::sometimes(
             "a sale whose catalog died is told by its repetition",
             |_, state: &State| {
                 let again = state.clients.iter().any(|client| {
-                    client.replayed && matches!(client.told, Some(Answer::Done { .. })) && !client.duplicated
+                    client.replayed && matches!(client.first_decision, Some(Answer::Done { .. })) && !client.duplicated
                 });
                 again && state.crashes.catalogs.contains(&true)
             },
@@ -104,47 +109,52 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
         Property::sometimes(
             "an order outlives the order service and the front-end",
             |_, state: &State| {
-                let told = told(state).any(|(_, answer)| matches!(answer, Answer::Done { .. }));
-                told && state.crashes.order && state.crashes.frontend
+                let done = answered(state).any(|(_, answer)| matches!(answer, Answer::Done { .. }));
+                done && state.crashes.order && state.crashes.frontend
             },
         ),
     ]
 }
 
-fn told(state: &State) -> impl Iterator<Item = (WishIndex, Answer)> {
+fn answered(state: &State) -> impl Iterator<Item = (OperationIndex, Answer)> {
     let clients = state.clients.iter().enumerate();
-    clients.filter_map(|(wish, client)| Some((wish, client.told?)))
+    clients.filter_map(|(operation, client)| Some((operation, client.first_decision?)))
 }
 
-/// How often a wish was done.
-fn effects(state: &State, wish: WishIndex) -> usize {
+/// How often a operation was done.
+fn effects(state: &State, operation: OperationIndex) -> usize {
     state
         .ledger
-        .of(wish)
+        .of(operation)
         .filter(|entry| entry.kind != Kind::Refused)
         .count()
 }
 
 /// Whether a decision that was told is in the ledger.
-fn decided_by(state: &State, wish: WishIndex, seq: u64, refused: bool) -> bool {
+fn decided_by(state: &State, operation: OperationIndex, seq: u64, refused: bool) -> bool {
     let entry = state.ledger.get(seq);
     entry.is_some_and(|entry| {
-        (entry.kind == Kind::Refused) == refused && state.ledger.of(wish).any(|other| other.seq == entry.seq)
+        (entry.kind == Kind::Refused) == refused && state.ledger.of(operation).any(|other| other.seq == entry.seq)
     })
 }
 
+/// The ledger breaks no rule, and its last stock is the first one plus the operations that were done.
 fn is_conserved(shop: &Shop, state: &State) -> bool {
-    let mut stock = i64::from(shop.bounds.stock.get());
-    for (seq, entry) in (1..).zip(state.ledger.entries()) {
-        stock += entry.change;
-        if stock < 0 || entry.seq.0 != seq || entry.stock_after.map(|after| i64::from(after.get())) != Some(stock) {
-            return false;
-        }
+    let mut replay = LedgerReplay::new();
+    if !state
+        .ledger
+        .entries()
+        .iter()
+        .all(|entry| replay.apply(entry).is_empty())
+    {
+        return false;
     }
-    let wanted = (0..state.clients.len()).filter(|&wish| effects(state, wish) > 0);
-    let changes = wanted.map(|wish| match shop.wish(wish).want {
-        Want::Buy(quantity) => -i64::from(quantity.get()),
-        Want::Restock(copies) => i64::from(copies),
+    let done = (0..state.clients.len()).filter(|&operation| effects(state, operation) > 0);
+    let changes = done.map(|operation| match shop.operation(operation).kind {
+        OperationKind::Buy(quantity) => -i64::from(quantity.get()),
+        OperationKind::Restock(copies) => i64::from(copies),
     });
-    stock == i64::from(shop.bounds.stock.get()) + changes.sum::<i64>()
+    let expected = i64::from(shop.bounds.stock.get()) + changes.sum::<i64>();
+    let stock = replay.book(Shop::item()).map(|book| i64::from(book.stock.get()));
+    stock == Some(expected)
 }

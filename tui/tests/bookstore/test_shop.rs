@@ -1,23 +1,23 @@
-//! A shop that keeps its books in a list, and cheats when told to.
+//! A shop in memory that misbehaves as the test wants.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use crate::front_end::{Asked, FrontEnd, Reply};
+use crate::front_end::{FrontEnd, Reply, Request};
 
-/// How the shop is wrong.
+/// How the shop misbehaves.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Fault {
     None,
     /// Every third sale is acknowledged and forgotten.
     ForgetsSales,
-    /// The shelf is one copy fuller than the ledger says.
+    /// The stock is one copy higher than in the ledger.
     MiscountsStock,
-    /// A sale stands in the ledger with another quantity.
+    /// The ledger records a sale with another quantity.
     WrongQuantity,
-    /// Every fifth purchase's answer is lost after it happened.
+    /// The answer to every fifth sale is lost.
     LosesAnswers,
 }
 
@@ -29,8 +29,8 @@ pub(crate) struct Shop {
     pub(crate) buys: u64,
 }
 
-/// A shop without a fault and with a short shelf.
-pub(crate) fn healthy_shop() -> FrontEnd {
+/// A shop without a fault.
+pub(crate) fn correct_shop() -> FrontEnd {
     shop(500, Fault::None)
 }
 
@@ -40,16 +40,16 @@ pub(crate) fn shop(stock: i64, fault: Fault) -> FrontEnd {
         entries: opening(stock),
         ..Shop::default()
     }));
-    FrontEnd::new(move |_, asked| answer(&mut shop.lock().unwrap(), asked, fault))
+    FrontEnd::new(move |_, request| answer(&mut shop.lock().unwrap(), request, fault))
 }
 
-/// All that the event stream says.
+/// The only event of the stream.
 fn hello() -> String {
     let store = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
     format!("event: hello\ndata: {{\"seq\":2,\"store\":\"{store}\"}}\n\n")
 }
 
-/// The ledger's first entries.
+/// The first entries of the ledger.
 pub(crate) fn opening(stock: i64) -> Vec<Value> {
     let set = |item| {
         json!({"seq": item, "at": "2026-01-31T12:00:00.000000Z", "kind": "set", "item": item,
@@ -58,10 +58,10 @@ pub(crate) fn opening(stock: i64) -> Vec<Value> {
     vec![set(1), set(2)]
 }
 
-pub(crate) fn answer(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
-    let (status, body) = match asked.line.as_str() {
+pub(crate) fn answer(shop: &mut Shop, request: &Request, fault: Fault) -> Reply {
+    let (status, body) = match request.line.as_str() {
         "GET /topics" => (200, json!({"topics": [{"topic": "all", "books": 2}]})),
-        "POST /buy" => return buy(shop, asked, fault),
+        "POST /buy" => return buy(shop, request, fault),
         "GET /events" => return Reply::Stream(hello()),
         line if line.starts_with("GET /search?topic=all") => {
             (200, json!({"books": [book(shop, 1, fault), book(shop, 2, fault)]}))
@@ -70,7 +70,7 @@ pub(crate) fn answer(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
             let item = if line.ends_with('1') { 1 } else { 2 };
             (200, book(shop, item, fault))
         }
-        line if line.starts_with("GET /ledger?after=") => match asked.header("authorization") {
+        line if line.starts_with("GET /ledger?after=") => match request.header("authorization") {
             Some("Bearer secret") => {
                 let after: usize = line.split(['=', '&']).nth(1).unwrap().parse().unwrap();
                 (
@@ -96,12 +96,12 @@ fn book(shop: &Shop, item: usize, fault: Fault) -> Value {
     json!({"item": item, "title": "T", "topic": "all", "cost": "2.50", "stock": shop.stock[item - 1] + lie, "seq": seq})
 }
 
-fn buy(shop: &mut Shop, asked: &Asked, fault: Fault) -> Reply {
-    let key = asked.header("idempotency-key").unwrap().to_owned();
+fn buy(shop: &mut Shop, request: &Request, fault: Fault) -> Reply {
+    let key = request.header("idempotency-key").unwrap().to_owned();
     if let Some(receipt) = shop.receipts.get(&key) {
         return Reply::Body(200, receipt.to_string());
     }
-    let wanted: Value = serde_json::from_str(&asked.body).unwrap();
+    let wanted: Value = serde_json::from_str(&request.body).unwrap();
     let (item, quantity) = (wanted["item"].as_u64().unwrap(), wanted["quantity"].as_i64().unwrap());
     let stock = &mut shop.stock[usize::try_from(item).unwrap() - 1];
     if *stock < quantity {

@@ -1,34 +1,35 @@
-//! Making a hand-written file fit for a strict reader.
+//! Normalizes a hand-written file for the strict CSV reader.
 
-use super::Bad;
+use super::LineError;
 
-/// A file's text without blanks around columns, which the csv crate would take for a part of them (and a quote after
-/// one for a letter), and without empty lines. No column holds a line break, so one line is one book.
-pub(super) struct Tidy {
+/// A file's text without empty lines and without blanks around columns: the csv crate would keep the blanks, and would take
+/// a quote after one literally. No column contains a line break, so one line is one book.
+pub(super) struct Normalized {
     pub(super) text: Vec<u8>,
-    /// The number in the file of each line of `text`.
+    /// For each line of `text` its number in the file.
     pub(super) lines: Vec<u64>,
 }
 
-impl Tidy {
-    /// Tidies a text; refuses quotes that no reader would understand as they were meant.
-    pub(super) fn new(text: &[u8]) -> Result<Self, Bad> {
-        let mut tidy = Self {
+impl Normalized {
+    /// # Errors
+    /// A quote that is not closed on its line, or text after a closing quote.
+    pub(super) fn new(text: &[u8]) -> Result<Self, LineError> {
+        let mut normalized = Self {
             text: Vec::with_capacity(text.len() + 1),
             lines: Vec::new(),
         };
         for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
             let line = line.strip_suffix(b"\r").unwrap_or(line).trim_ascii();
             if !line.is_empty() {
-                tidy.push(line).map_err(|(column, expected)| Bad {
+                normalized.push(line).map_err(|(column, expected)| LineError {
                     line: number,
                     column,
                     expected: expected.to_owned(),
                 })?;
-                tidy.lines.push(number);
+                normalized.lines.push(number);
             }
         }
-        Ok(tidy)
+        Ok(normalized)
     }
 
     fn push(&mut self, line: &[u8]) -> Result<(), (usize, &'static str)> {
@@ -58,7 +59,7 @@ impl Tidy {
     }
 }
 
-/// Where the quote ends that the text begins with; a doubled quote stands for one within.
+/// The offset of the quote that closes the one at the start; a doubled quote stands for one within.
 fn closing_quote(text: &[u8]) -> Option<usize> {
     let mut at = 1;
     loop {

@@ -1,9 +1,11 @@
-//! The one-shot commands: exit codes, what is printed where, and orders that are never doubled.
+//! The commands: exit codes, output, and orders that are never placed twice.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
 
-use crate::front_end::{FrontEnd, Reply, bookstore, command, said};
+use testing::ReservedAddress;
+
+use crate::front_end::{FrontEnd, Reply, WAIT_MAX, bookstore, command, exit_and_output};
 
 const KEY: &str = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
 const BOOK: &str =
@@ -22,7 +24,7 @@ fn receipt() -> String {
 }
 
 #[test]
-fn every_class_of_answer_has_its_exit_code() {
+fn every_status_has_its_exit_code() {
     for (status, code, exit) in [
         (400, "invalid-request", 2),
         (401, "unauthorized", 2),
@@ -39,16 +41,16 @@ fn every_class_of_answer_has_its_exit_code() {
     ] {
         let store = FrontEnd::always(status, &problem(status, code));
         for arguments in ["lookup 2", "lookup 2 --json"] {
-            let (got, ..) = said(&store.bookstore(arguments));
+            let (got, ..) = exit_and_output(&store.bookstore(arguments));
             assert_eq!(got, exit, "{status} to {arguments}");
         }
     }
     let store = FrontEnd::always(200, BOOK);
-    assert_eq!(said(&store.bookstore("lookup 2")).0, 0);
+    assert_eq!(exit_and_output(&store.bookstore("lookup 2")).0, 0);
 }
 
 #[test]
-fn a_purchase_maps_every_decision_and_refusal() {
+fn a_refused_order_is_not_sent_again() {
     for (status, code, exit) in [
         (404, "unknown-item", 1),
         (409, "sold-out", 1),
@@ -58,16 +60,17 @@ fn a_purchase_maps_every_decision_and_refusal() {
         (507, "storage-full", 3),
     ] {
         let store = FrontEnd::always(status, &problem(status, code));
-        assert_eq!(said(&store.bookstore("buy 2")).0, exit, "{status}");
-        assert_eq!(store.asked().len(), 1, "{status} was asked again");
+        assert_eq!(exit_and_output(&store.bookstore("buy 2")).0, exit, "{status}");
+        assert_eq!(store.requests().len(), 1, "{status} was sent again");
     }
 }
 
 #[test]
-fn a_store_that_is_not_there_is_exit_3() {
-    let (exit, out, err) = said(&bookstore("--url http://127.0.0.1:1 topics"));
+fn an_unreachable_store_is_exit_3() {
+    let address = ReservedAddress::new().unwrap();
+    let (exit, out, err) = exit_and_output(&bookstore(&format!("--url http://{address} topics")));
     assert_eq!((exit, out.as_str()), (3, ""));
-    assert!(err.contains("cannot reach http://127.0.0.1:1"), "{err}");
+    assert!(err.contains(&format!("cannot reach http://{address}")), "{err}");
 }
 
 #[test]
@@ -77,33 +80,33 @@ fn wrong_usage_is_exit_2() {
         "--url http://127.0.0.1:1 buy 0",
         "--url 127.0.0.1:1 topics",
     ] {
-        assert_eq!(said(&bookstore(arguments)).0, 2, "{arguments}");
+        assert_eq!(exit_and_output(&bookstore(arguments)).0, 2, "{arguments}");
     }
 }
 
 #[test]
-fn json_is_the_stores_body_on_one_line_problems_too() {
+fn json_prints_the_body_or_the_problem_on_one_line() {
     let store = FrontEnd::always(200, &BOOK.replace("\"item\"", "\n  \"new_field\": null,\r\n\"item\""));
-    let (_, out, err) = said(&store.bookstore("lookup 2 --json"));
+    let (_, out, err) = exit_and_output(&store.bookstore("lookup 2 --json"));
     assert_eq!(
         out,
         format!("{}\n", BOOK.replace("\"item\"", "  \"new_field\": null,\"item\""))
     );
     assert_eq!(err, "");
     let store = FrontEnd::always(409, &problem(409, "sold-out"));
-    let (_, out, err) = said(&store.bookstore("--json buy 2"));
+    let (_, out, err) = exit_and_output(&store.bookstore("--json buy 2"));
     assert_eq!((out, err.as_str()), (format!("{}\n", problem(409, "sold-out")), ""));
 }
 
 #[test]
-fn flags_about_the_shop_stand_before_or_after_the_subcommand_or_in_the_environment() {
+fn shop_flags_are_accepted_before_and_after_the_subcommand_and_from_the_environment() {
     let store = FrontEnd::always(200, BOOK);
     let url = store.url();
     for arguments in [
         format!("--url {url} --token t --json restock 2 --by -3"),
         format!("restock 2 --by -3 --url {url} --token t --json"),
     ] {
-        let (exit, out, err) = said(&bookstore(&arguments));
+        let (exit, out, err) = exit_and_output(&bookstore(&arguments));
         assert_eq!((exit, out, err.as_str()), (0, format!("{BOOK}\n"), ""), "{arguments}");
     }
     let named = command("restock 2 --by -3 --json")
@@ -112,12 +115,12 @@ fn flags_about_the_shop_stand_before_or_after_the_subcommand_or_in_the_environme
         .output()
         .unwrap();
     assert_eq!(named.status.code(), Some(0));
-    for asked in store.asked() {
-        assert_eq!(asked.line, "PUT /stock/2");
-        assert_eq!(asked.body, r#"{"change":-3}"#);
-        assert_eq!(asked.header("authorization"), Some("Bearer t"));
+    for request in store.requests() {
+        assert_eq!(request.line, "PUT /stock/2");
+        assert_eq!(request.body, r#"{"change":-3}"#);
+        assert_eq!(request.header("authorization"), Some("Bearer t"));
     }
-    let help = said(
+    let help = exit_and_output(
         &command("--help")
             .env("BOOKSTORE_ADMIN_TOKEN", "secret")
             .output()
@@ -128,62 +131,62 @@ fn flags_about_the_shop_stand_before_or_after_the_subcommand_or_in_the_environme
 }
 
 #[test]
-fn a_lost_answer_is_asked_for_again_with_the_same_key() {
+fn a_lost_answer_makes_the_order_be_sent_again_with_the_same_key() {
     let store = FrontEnd::new(|before, _| match before {
         0 => Reply::HangUp,
         1 => Reply::Body(500, problem(500, "internal")),
         2 => Reply::Body(502, "<html>".to_owned()),
         3 => Reply::Body(504, problem(504, "deadline-exceeded")),
-        // It may have happened: what changed nothing now says nothing about the first sending.
+        // An answer that changed nothing says nothing about the earlier attempts.
         4 => Reply::Body(503, problem(503, "unavailable")),
         _ => Reply::Body(200, receipt()),
     });
-    let (exit, out, err) = said(&store.bookstore("buy 2 --quantity 3"));
+    let (exit, out, err) = exit_and_output(&store.bookstore("buy 2 --quantity 3"));
     assert_eq!(exit, 0, "{err}");
     assert!(out.starts_with("Sold\n") && out.contains(KEY), "{out}");
-    let asked = store.asked();
-    assert_eq!(asked.len(), 6);
-    let key = asked[0].header("idempotency-key").unwrap().to_owned();
-    for asked in &asked {
-        assert_eq!(asked.line, "POST /buy");
-        assert_eq!(asked.header("idempotency-key"), Some(key.as_str()));
-        assert_eq!(asked.body, r#"{"item":2,"quantity":3}"#);
+    let requests = store.requests();
+    assert_eq!(requests.len(), 6);
+    let key = requests[0].header("idempotency-key").unwrap().to_owned();
+    for request in &requests {
+        assert_eq!(request.line, "POST /buy");
+        assert_eq!(request.header("idempotency-key"), Some(key.as_str()));
+        assert_eq!(request.body, r#"{"item":2,"quantity":3}"#);
     }
 }
 
 #[test]
-fn an_order_that_stays_unknown_is_named() {
+fn an_order_with_an_unknown_outcome_is_named() {
     let store = FrontEnd::always(504, &problem(504, "deadline-exceeded"));
     let arguments = format!("buy 2 --within 200ms --key {KEY}");
-    let (exit, out, err) = said(&store.bookstore(&arguments));
+    let (exit, out, err) = exit_and_output(&store.bookstore(&arguments));
     assert_eq!((exit, out.as_str()), (3, ""));
     assert!(err.contains(KEY), "{err}");
-    let (exit, out, _) = said(&store.bookstore(&format!("--json {arguments}")));
+    let (exit, out, _) = exit_and_output(&store.bookstore(&format!("--json {arguments}")));
     assert_eq!((exit, out.lines().count()), (3, 1));
     assert!(out.contains(&format!(r#""order":"{KEY}""#)), "{out}");
 }
 
 #[test]
-fn a_decision_that_is_known_after_the_deadline_counts() {
-    let store = FrontEnd::new(|_, asked| {
-        if asked.line.starts_with("GET /orders/") {
+fn a_decision_found_after_the_deadline_counts() {
+    let store = FrontEnd::new(|_, request| {
+        if request.line.starts_with("GET /orders/") {
             Reply::Body(200, receipt())
         } else {
             Reply::HangUp
         }
     });
-    let (exit, out, _) = said(&store.bookstore(&format!("buy 2 --within 200ms --key {KEY} --json")));
+    let (exit, out, _) = exit_and_output(&store.bookstore(&format!("buy 2 --within 200ms --key {KEY} --json")));
     assert_eq!((exit, out), (0, format!("{}\n", receipt())));
 }
 
 #[test]
-fn a_search_follows_the_pages_up_to_its_limit() {
+fn a_search_reads_pages_up_to_its_limit() {
     let page = |next: &str| format!(r#"{{"books":[{BOOK},{BOOK}]{next}}}"#);
     let store = FrontEnd::new(move |before, _| Reply::Body(200, page(if before < 2 { r#","next":"c""# } else { "" })));
-    let (exit, out, _) = said(&store.bookstore("search --topic systems --limit 150 --json"));
+    let (exit, out, _) = exit_and_output(&store.bookstore("search --topic systems --limit 150 --json"));
     assert_eq!(exit, 0);
     assert_eq!(out.matches("\"item\":2").count(), 6);
-    let lines: Vec<_> = store.asked().into_iter().map(|asked| asked.line).collect();
+    let lines: Vec<_> = store.requests().into_iter().map(|request| request.line).collect();
     assert_eq!(
         lines,
         [
@@ -192,25 +195,25 @@ fn a_search_follows_the_pages_up_to_its_limit() {
             "GET /search?topic=systems&limit=100&after=c",
         ]
     );
-    let (_, out, _) = said(&FrontEnd::always(200, &page("")).bookstore("search rpc dummies"));
+    let (_, out, _) = exit_and_output(&FrontEnd::always(200, &page("")).bookstore("search rpc dummies"));
     insta::assert_snapshot!(out);
 }
 
 #[test]
-fn hostile_text_reaches_neither_table_nor_error() {
+fn control_characters_reach_neither_tables_nor_errors() {
     let store = FrontEnd::always(200, &BOOK.replace("RPCs", "\\u001b[2J\\u202e"));
-    let (_, out, _) = said(&store.bookstore("lookup 2"));
+    let (_, out, _) = exit_and_output(&store.bookstore("lookup 2"));
     assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}'), "{out:?}");
     let store = FrontEnd::always(
         404,
         &problem(404, "unknown-item").replace("not now", "\\u001b]0;x\\u0007"),
     );
-    let (_, _, err) = said(&store.bookstore("lookup 2"));
+    let (_, _, err) = exit_and_output(&store.bookstore("lookup 2"));
     assert!(!err.contains('\u{1b}') && !err.contains('\u{7}'), "{err:?}");
 }
 
 #[test]
-fn a_reader_that_has_enough_is_no_error() {
+fn a_closed_output_is_not_an_error() {
     let store = FrontEnd::always(200, BOOK);
     let mut program = command(&format!("--url {} lookup 2", store.url()))
         .stdout(Stdio::piped())
@@ -227,7 +230,7 @@ const EVENTS: &str = "event: hello\ndata: {\"seq\":9,\"store\":\"0190b6d5-7f3c-7
     event: stock\nid: 10\ndata: {\"seq\":10,\"item\":2,\"stock\":498,\"change\":-1,\"at\":\"2026-01-31T12:00:00.000000Z\"}\n\n";
 
 #[test]
-fn watching_prints_the_data_resumes_after_a_lost_connection_and_ends_with_130() {
+fn watch_prints_events_resumes_after_a_lost_connection_and_exits_with_130() {
     let store = FrontEnd::new(|_, _| Reply::Body(200, EVENTS.to_owned()));
     for signal in ["INT", "TERM"] {
         let mut program = command(&format!("watch --after 7 --json --url {}", store.url()))
@@ -243,19 +246,19 @@ fn watching_prints_the_data_resumes_after_a_lost_connection_and_ends_with_130() 
         assert_eq!(program.wait().unwrap().code(), Some(130));
     }
     let resumed: Vec<_> = store
-        .asked()
+        .requests()
         .iter()
-        .filter_map(|asked| asked.header("last-event-id").map(str::to_owned))
+        .filter_map(|request| request.header("last-event-id").map(str::to_owned))
         .take(2)
         .collect();
     assert_eq!(resumed, ["7", "10"]);
 }
 
 #[test]
-fn an_interrupted_purchase_names_its_order() {
-    let (asked, waiting) = std::sync::mpsc::channel();
+fn an_interrupted_buy_names_its_order() {
+    let (received, first_request) = std::sync::mpsc::channel();
     let store = FrontEnd::new(move |_, _| {
-        asked.send(()).unwrap();
+        received.send(()).unwrap();
         std::thread::park();
         Reply::HangUp
     });
@@ -263,7 +266,7 @@ fn an_interrupted_purchase_names_its_order() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    waiting.recv().unwrap();
+    first_request.recv_timeout(WAIT_MAX).unwrap();
     send("INT", program.id());
     let mut err = String::new();
     program.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -274,13 +277,13 @@ fn an_interrupted_purchase_names_its_order() {
 #[test]
 fn completions_need_no_store() {
     for shell in ["bash", "zsh", "fish"] {
-        let (exit, out, _) = said(&bookstore(&format!("completions {shell}")));
+        let (exit, out, _) = exit_and_output(&bookstore(&format!("completions {shell}")));
         assert_eq!(exit, 0);
         assert!(out.contains("autopilot"), "{shell}");
     }
 }
 
-/// Sends a signal by the system's own tool.
+/// Sends a signal with `kill`.
 pub(crate) fn send(signal: &str, process: u32) {
     let sent = std::process::Command::new("kill")
         .args([format!("-{signal}"), process.to_string()])

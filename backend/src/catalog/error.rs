@@ -1,0 +1,26 @@
+//! Why a request to the catalog failed.
+
+use crate::store;
+
+/// Why a request failed. A failed write changed nothing; where that is not known, there is no answer at all.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing was changed; a retry may succeed.
+    #[error("{0}")]
+    Busy(&'static str),
+    /// Nothing was changed: the store has no room left.
+    #[error("{0}")]
+    Full(String),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+impl Error {
+    /// Other catalogs won every attempt to append.
+    pub(super) const CONTENDED: Self = Self::Busy("Other catalogs keep changing the ledger; try again.");
+    /// The queue of the ledger's thread is full.
+    pub(super) const QUEUE_FULL: Self = Self::Busy("Too many changes are waiting; try again.");
+    /// The ledger's thread has ended.
+    pub(super) const STOPPING: Self = Self::Busy("The catalog is stopping.");
+}

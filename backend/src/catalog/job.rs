@@ -1,0 +1,162 @@
+//! The jobs of the ledger's thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
+//! answered with decisions and a stock update only with a book.
+
+use common::wire::{Book, Decision, Decisions, Outcome, Sale};
+use common::{Entry, Kind, Seq, Timestamp};
+use tokio::sync::oneshot;
+
+use super::decide::{Batch, DurableState, StockUpdate, Verdict};
+use super::error::Error;
+use super::state::State;
+
+/// The decision on a stock update.
+#[derive(Debug)]
+pub struct StockDecision {
+    /// The verdict.
+    pub verdict: Verdict,
+    /// The book right after the entry, if one was recorded.
+    pub book: Option<Book>,
+    /// The head of the ledger.
+    pub head: Seq,
+}
+
+/// Where the reply to a job goes. Dropped unsent if the outcome is unknown.
+pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
+
+/// A request to the ledger's thread.
+#[derive(Debug)]
+pub(super) enum Job {
+    Sell(Pending<Vec<Sale>, Vec<Verdict>, Decisions>),
+    UpdateStock(Pending<StockUpdate, Option<Verdict>, StockDecision>),
+    /// Makes sure that every entry that was durable before is known to this catalog.
+    ConfirmHead(Reply<()>),
+    /// Ends the thread once the jobs before it are done; the sender is dropped after the last checkpoint.
+    Close(oneshot::Sender<()>),
+}
+
+/// A request, the verdict on it once it is decided, and where its reply goes.
+#[derive(Debug)]
+pub(super) struct Pending<Q, V, A> {
+    request: Q,
+    /// Replaced when the batch is decided again.
+    verdict: V,
+    reply: Reply<A>,
+}
+
+impl<Q, V: Default, A> Pending<Q, V, A> {
+    pub(super) fn new(request: Q, reply: Reply<A>) -> Self {
+        Self {
+            request,
+            verdict: V::default(),
+            reply,
+        }
+    }
+}
+
+impl Job {
+    /// Decides the job as a part of a batch.
+    pub(super) fn decide<D: DurableState>(&mut self, batch: &mut Batch<'_, D>) -> Result<(), D::Error> {
+        match self {
+            Self::Sell(pending) => {
+                let sales = pending.request.iter();
+                pending.verdict = sales.map(|sale| batch.sell(sale)).collect::<Result<_, _>>()?;
+            }
+            Self::UpdateStock(pending) => pending.verdict = Some(batch.update_stock(&pending.request)?),
+            Self::ConfirmHead(_) | Self::Close(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Answers the job from the state that contains its entries. A caller that is gone does not change the decision.
+    pub(super) fn answer(self, state: &State) {
+        match self {
+            Self::Sell(Pending {
+                request,
+                verdict,
+                reply,
+            }) => {
+                let decided = request.iter().zip(verdict);
+                let decisions = decided.map(|(sale, verdict)| decision(sale, verdict, state)).collect();
+                let head = state.head;
+                let _ = reply.send(Ok(Decisions { decisions, head }));
+            }
+            Self::UpdateStock(Pending {
+                request,
+                verdict: Some(verdict),
+                reply,
+            }) => {
+                let book = match &verdict {
+                    Verdict::Recorded { entry, .. } => state.book(request.item).map(|book| book_after(book, entry)),
+                    _ => None,
+                };
+                let head = state.head;
+                let _ = reply.send(Ok(StockDecision { verdict, book, head }));
+            }
+            Self::ConfirmHead(reply) => {
+                let _ = reply.send(Ok(()));
+            }
+            // Every job is decided before it is answered.
+            Self::UpdateStock(Pending { verdict: None, .. }) | Self::Close(_) => {}
+        }
+    }
+
+    /// Answers that the job failed and changed nothing.
+    pub(super) fn reject(self, error: Error) {
+        match self {
+            Self::Sell(pending) => drop(pending.reply.send(Err(error))),
+            Self::UpdateStock(pending) => drop(pending.reply.send(Err(error))),
+            Self::ConfirmHead(reply) => drop(reply.send(Err(error))),
+            Self::Close(_) => {}
+        }
+    }
+}
+
+/// Decides jobs together, at one moment; the entries are to be appended.
+pub(super) fn decide<D: DurableState>(jobs: &mut [Job], durable: &D, now: Timestamp) -> Result<Vec<Entry>, D::Error> {
+    let mut batch = Batch::new(durable, now);
+    for job in jobs {
+        job.decide(&mut batch)?;
+    }
+    Ok(batch.into_entries())
+}
+
+fn decision(sale: &Sale, verdict: Verdict, state: &State) -> Decision {
+    let mut decision = Decision {
+        order: sale.id,
+        outcome: Outcome::Refused,
+        replayed: false,
+        entry: None,
+        title: None,
+        reason: None,
+        stock: None,
+    };
+    match verdict {
+        Verdict::Recorded { entry, replayed } => {
+            if entry.kind == Kind::Sold {
+                decision.outcome = Outcome::Sold;
+            }
+            decision.replayed = replayed;
+            decision.entry = Some(entry);
+            decision.title = state.title(sale.item).map(str::to_owned);
+        }
+        Verdict::Refused { reason, stock } => {
+            decision.reason = Some(reason);
+            decision.stock = stock;
+        }
+        Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
+        // A sale is refused before it could take a stock out of its range.
+        Verdict::Expired | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
+    }
+    #[cfg(feature = "fault-injection")]
+    let decision = crate::fault_injection::misreport(decision);
+    decision
+}
+
+/// The book right after an entry, so that a replay gets the same answer.
+fn book_after(book: Book, entry: &Entry) -> Book {
+    Book {
+        stock: entry.stock_after.unwrap_or(book.stock),
+        seq: entry.seq,
+        ..book
+    }
+}

@@ -1,0 +1,70 @@
+//! Sales, and reads of the ledger.
+
+use std::sync::Arc;
+
+use common::wire::{Decisions, FastJson, LedgerPage, SaleBatch};
+use common::{Code, Entry, OrderId, Problem, Seq, limits};
+
+use super::context::Context;
+use crate::catalog::{AsOf, feed};
+use crate::http::{ApiError, ApiResult, Request, Response};
+
+/// Decides a batch of sales, each atomically, on durable state.
+#[utoipa::path(post, path = "/sales", tag = "catalog", request_body = SaleBatch,
+    responses((status = 200, description = "The decisions, in order", body = Decisions),
+        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> ApiResult {
+    let SaleBatch { sales } = request.fast_json()?;
+    if sales.len() > limits::BATCH_ORDERS_MAX {
+        let detail = format!("A batch has at most {} sales.", limits::BATCH_ORDERS_MAX);
+        return Err(ApiError::invalid(detail));
+    }
+    let decisions = context.catalog.sell(sales).await?;
+    let head = decisions.head;
+    Ok(Response::json_bytes(decisions.to_json()).with_seq(Some(head)))
+}
+
+/// The ledger's entries after one, in order.
+#[utoipa::path(get, path = "/ledger", tag = "catalog",
+    params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
+        ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
+    responses((status = 200, description = "One page", body = LedgerPage)))]
+pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> ApiResult {
+    let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
+    let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
+    context.ensure_fresh(&request).await?;
+    let page = context.catalog.ledger_page(after, limit).await?;
+    let head = page.head;
+    Ok(Response::json(&page).with_seq(Some(head)))
+}
+
+/// The entry that decided an order or a stock change.
+#[utoipa::path(get, path = "/ledger/orders/{order}", tag = "catalog",
+    params(("order" = OrderId, Path)),
+    responses((status = 200, description = "The entry", body = Entry),
+        (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiResult {
+    let order = request.parse_path_param("order")?;
+    context.ensure_fresh(&request).await?;
+    let AsOf { value, head } = context.catalog.find_order(order).await?;
+    match value {
+        Some(entry) => Ok(Response::json(&entry).with_seq(Some(head))),
+        None => {
+            let problem =
+                Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
+            Err(ApiError::from(problem).with_seq(Some(head)))
+        }
+    }
+}
+
+/// Every entry as it becomes durable, as server-sent events: `hello` first, then `entry`.
+#[utoipa::path(get, path = "/feed", tag = "catalog",
+    params(("after" = Option<Seq>, Query, description = "From now on unless given")),
+    responses((status = 200, description = "`hello`, then an `entry` for each entry; its id is its `seq`",
+        body = Entry, content_type = "text/event-stream")))]
+pub(super) async fn follow_feed(context: Arc<Context>, request: Request) -> ApiResult {
+    let after = request.last_event_id()?;
+    let frames = feed::open(&context.catalog, after, context.stopping.clone());
+    Ok(Response::events(frames))
+}

@@ -1,0 +1,88 @@
+//! The catalog's operations: each is one OpenAPI description and one handler of the same name.
+
+mod books;
+mod context;
+mod ledger;
+mod stock;
+
+use std::sync::Arc;
+
+use common::Problem;
+use tokio_util::sync::CancellationToken;
+use utoipa::OpenApi;
+
+use self::context::Context;
+use super::Catalog;
+use crate::http::{HealthDocument, ReadinessCheck, Route, Routes, health_routes};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Bookstore: catalog",
+        description = "Books, topics, stock and the ledger. Not public."
+    ),
+    paths(
+        books::list_topics,
+        books::search_topic,
+        books::search_words,
+        books::lookup_book,
+        stock::update_stock,
+        ledger::sell_books,
+        ledger::list_entries,
+        ledger::find_entry,
+        ledger::follow_feed,
+    ),
+    components(schemas(Problem))
+)]
+struct Document;
+
+/// The routes of a catalog; `token` is the shopkeeper's.
+pub fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: CancellationToken) -> Routes {
+    let context = Arc::new(Context {
+        catalog: Arc::clone(catalog),
+        token,
+        stopping,
+    });
+    let document = document();
+    let mut routes = vec![
+        Route::new::<ledger::__path_sell_books, _, _, _>(&context, ledger::sell_books).with_batch_body(),
+        Route::new::<books::__path_lookup_book, _, _, _>(&context, books::lookup_book),
+        Route::new::<books::__path_search_topic, _, _, _>(&context, books::search_topic),
+        Route::new::<books::__path_list_topics, _, _, _>(&context, books::list_topics),
+        Route::new::<books::__path_search_words, _, _, _>(&context, books::search_words),
+        Route::new::<ledger::__path_find_entry, _, _, _>(&context, ledger::find_entry),
+        Route::new::<ledger::__path_list_entries, _, _, _>(&context, ledger::list_entries),
+        Route::new::<stock::__path_update_stock, _, _, _>(&context, stock::update_stock),
+        Route::new::<ledger::__path_follow_feed, _, _, _>(&context, ledger::follow_feed),
+    ];
+    routes.extend(health_routes(
+        "catalog",
+        Arc::clone(catalog) as Arc<dyn ReadinessCheck>,
+        &document,
+    ));
+    let head = Arc::clone(catalog);
+    Routes::new("catalog", routes, move || Some(head.head()))
+}
+
+fn document() -> utoipa::openapi::OpenApi {
+    let mut document = Document::openapi();
+    document.merge(HealthDocument::openapi());
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::InitialCatalog;
+    use crate::http::document::assert_describes;
+    use crate::store::{self, EditPolicy};
+
+    #[tokio::test]
+    async fn the_routes_and_their_document_agree() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
+        let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
+        assert_describes(&document(), &routes(&catalog, None, CancellationToken::new()));
+        catalog.close().await;
+    }
+}

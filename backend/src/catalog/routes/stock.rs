@@ -1,0 +1,73 @@
+//! The shopkeeper's stock updates.
+
+use std::sync::Arc;
+
+use common::wire::{Book, StockBody, StockChange};
+use common::{Code, Deadline, ItemNumber, OrderId, Problem, Reason, Stock, limits};
+
+use super::context::{Context, unknown_item};
+use crate::catalog::{StockDecision, StockUpdate, Verdict};
+use crate::http::{ApiError, ApiResult, Request, Response};
+
+/// Sets or changes a stock; for the shopkeeper.
+#[utoipa::path(put, path = "/update/{item}", tag = "catalog",
+    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
+    request_body = StockBody, security(("token" = [])),
+    responses((status = 200, description = "The book as it is then", body = Book),
+        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) -> ApiResult {
+    request.authorize(context.token.as_deref())?;
+    let item = request.parse_path_param("item")?;
+    let change: StockChange = request.json()?;
+    let key = request.idempotency_key()?;
+    let id = key.unwrap_or_else(OrderId::generate);
+    let update = StockUpdate {
+        id,
+        item,
+        change,
+        keyed: key.is_some(),
+        deadline: Deadline::clamped(request.deadline()?),
+    };
+    let StockDecision { verdict, book, head } = context.catalog.update_stock(update).await?;
+    let (problem, replayed) = match verdict {
+        Verdict::Recorded { entry, replayed } => {
+            let problem = match (entry.reason, book) {
+                (None, Some(book)) => {
+                    let response = Response::json(&book).with_seq(Some(head)).with_etag(book.seq);
+                    return Ok(response.with_replayed(replayed));
+                }
+                (None, None) => unknown_item(item),
+                (Some(reason), _) => refused(reason, item, entry.stock_after),
+            };
+            (problem.with_order(Some(id)), replayed)
+        }
+        Verdict::Refused { reason, stock } => (refused(reason, item, stock), false),
+        Verdict::KeyReused => {
+            let detail = "The key belongs to another order or another change.";
+            (Problem::new(Code::KeyReused, detail), false)
+        }
+        Verdict::Expired => {
+            let detail = "The deadline passed before the change was decided; the stock is unchanged.";
+            let problem = Problem::new(Code::DeadlineExceeded, detail);
+            (problem.with_order(Some(id)), false)
+        }
+        Verdict::OutOfRange => {
+            let detail = format!("A stock is at most {} copies; this would be more.", limits::STOCK_MAX);
+            (Problem::new(Code::InvalidRequest, detail).with_item(item), false)
+        }
+    };
+    Err(ApiError::from(problem).with_seq(Some(head)).with_replayed(replayed))
+}
+
+fn refused(reason: Reason, item: ItemNumber, stock: Option<Stock>) -> Problem {
+    let sold_out = || Problem::new(Code::SoldOut, "The stock would fall below 0.").with_item(item);
+    match (reason, stock) {
+        (Reason::UnknownItem, _) => unknown_item(item),
+        (Reason::SoldOut, Some(stock)) => sold_out().with_stock(stock),
+        (Reason::SoldOut, None) => sold_out(),
+    }
+}

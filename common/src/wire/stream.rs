@@ -1,0 +1,44 @@
+//! The data of server-sent events.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::{ItemNumber, Seq, Stock, StoreId, Timestamp};
+
+/// The first event of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hello {
+    /// The ledger's last entry.
+    pub seq: Seq,
+    /// The store.
+    pub store: StoreId,
+}
+
+/// A change of a book's stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct StockEvent {
+    /// The entry that changed it; the last one if several were merged.
+    pub seq: Seq,
+    /// The book.
+    pub item: ItemNumber,
+    /// The stock after it.
+    pub stock: Stock,
+    /// The copies added, summed if several entries were merged; 0 if something else about the book changed.
+    pub change: i64,
+    /// The time of the entry.
+    pub at: Timestamp,
+}
+
+/// Events were left out: the reader must fetch again what it shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Resync {
+    /// The ledger's last entry.
+    pub seq: Seq,
+}
+
+/// Whether the front-end can reach its catalog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UpstreamStatus {
+    /// Whether changes are received as they happen.
+    pub live: bool,
+}

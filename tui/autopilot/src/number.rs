@@ -1,0 +1,23 @@
+//! Numbers as reports state them.
+
+use std::time::Duration;
+
+/// Operations per second, rounded to a tenth; 0 if no time has passed.
+pub(crate) fn rate(requests: u64, elapsed: Duration) -> f64 {
+    let seconds = elapsed.as_secs_f64();
+    if seconds <= 0.0 {
+        return 0.0;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
+    let requests = requests as f64;
+    (requests / seconds * 10.0).round() / 10.0
+}
+
+/// Formats microseconds as milliseconds with two decimals, or none from 100 ms on; `-` for 0.
+pub fn ms(us: u64) -> String {
+    match us {
+        0 => "-".to_owned(),
+        1..=99_999 => format!("{}.{:02}", us / 1_000, us % 1_000 / 10),
+        _ => (us / 1_000).to_string(),
+    }
+}

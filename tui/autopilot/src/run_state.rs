@@ -1,0 +1,169 @@
+//! The state that the shoppers, the runner and the handles of a run share.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use common::client::{Error as ClientError, ShopClient};
+use common::text;
+use common::wire::Receipt;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use super::audit::{Findings, History, Run, StockObservation, Watermark};
+use super::outcome::{Outcome, Verb};
+use super::report::Report;
+use super::settings::SHOPPERS_MAX;
+use super::stock::Stocks;
+use super::tally::Tally;
+use super::{Error, Settings};
+
+/// The settings that can change during a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Control {
+    pub(super) shoppers: u32,
+    pub(super) paused: bool,
+}
+
+impl Control {
+    /// Whether a shopper may run.
+    pub(super) fn lets(self, shopper: u32) -> bool {
+        !self.paused && shopper < self.shoppers
+    }
+}
+
+/// What the shoppers, the runner and the handles share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) shop: ShopClient,
+    pub(super) settings: Settings,
+    pub(super) control: watch::Sender<Control>,
+    /// Cancelled when the workload must end.
+    pub(super) stopping: CancellationToken,
+    /// Cancelled when all operations of the run are claimed.
+    pub(super) budget_exhausted: CancellationToken,
+    /// Cancelled when the audit must end too.
+    pub(super) abort: CancellationToken,
+    claimed: AtomicU64,
+    /// The mark of this run's orders.
+    pub(super) run: Run,
+    pub(super) watermark: Watermark,
+    history: Mutex<History>,
+    /// The start of the run; times in the history count from here.
+    clock: Instant,
+    stats: Mutex<RunStats>,
+    pub(super) phase: watch::Sender<Progress>,
+}
+
+/// What the run has measured so far.
+#[derive(Debug)]
+pub(super) struct RunStats {
+    pub(super) tally: Tally,
+    pub(super) stocks: Stocks,
+    /// The findings of the shoppers.
+    pub(super) findings: Findings,
+    /// The number of violations found in the ledger so far.
+    pub(super) violations: u64,
+    /// The error of the last operation, if it failed.
+    pub(super) last_error: Option<String>,
+    /// When measuring began, after the warm-up.
+    pub(super) began: Option<Instant>,
+    /// The duration of the workload, once it has ended.
+    pub(super) elapsed: Option<Duration>,
+}
+
+/// The phase of a run, with its result.
+#[derive(Debug, Clone)]
+pub(super) enum Progress {
+    Starting,
+    Running,
+    Closing,
+    Ended(Arc<Report>),
+    Failed(Error),
+}
+
+impl Shared {
+    /// The state of a run that has not begun.
+    pub(super) fn new(shop: ShopClient, settings: Settings, stopping: CancellationToken) -> Self {
+        let control = Control {
+            shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),
+            paused: false,
+        };
+        let (history, watermark) = History::new(tempfile::tempfile(), SHOPPERS_MAX);
+        Self {
+            shop,
+            settings,
+            control: watch::Sender::new(control),
+            stopping,
+            budget_exhausted: CancellationToken::new(),
+            abort: CancellationToken::new(),
+            claimed: AtomicU64::new(0),
+            run: Run::draw(),
+            watermark,
+            history: Mutex::new(history),
+            clock: Instant::now(),
+            stats: Mutex::new(RunStats {
+                tally: Tally::new(),
+                stocks: Stocks::default(),
+                findings: Findings::default(),
+                violations: 0,
+                last_error: None,
+                began: None,
+                elapsed: None,
+            }),
+            phase: watch::Sender::new(Progress::Starting),
+        }
+    }
+
+    pub(super) fn stats(&self) -> MutexGuard<'_, RunStats> {
+        // A panic while the lock was held leaves counters that are still usable.
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Microseconds since the start of the run.
+    pub(super) fn now_us(&self) -> u64 {
+        u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// Claims one of the run's operations; returns false if none is left.
+    pub(super) fn claim_operation(&self) -> bool {
+        let Some(most) = self.settings.requests else {
+            return true;
+        };
+        self.claimed.fetch_add(1, Ordering::Relaxed) < most
+    }
+
+    pub(super) fn record(&self, verb: Verb, outcome: Outcome, latency: Duration, last_error: Option<ClientError>) {
+        let last_error = last_error
+            .filter(|_| outcome != Outcome::SoldOut)
+            .map(|error| text::sanitize(&error.to_string()).into_owned());
+        let mut stats = self.stats();
+        stats.tally.record(verb, outcome, latency);
+        stats.last_error = last_error;
+    }
+
+    pub(super) fn observe(&self, books: &[StockObservation]) {
+        let mut stats = self.stats();
+        for book in books {
+            stats.stocks.observe(book.item, book.stock, book.seq);
+        }
+    }
+
+    pub(super) fn sold(&self, receipt: &Receipt) {
+        let mut stats = self.stats();
+        stats.stocks.sold(receipt.item, receipt.quantity);
+        if let Some(stock) = receipt.stock {
+            stats.stocks.observe(receipt.item, stock, receipt.seq);
+        }
+    }
+}
+
+/// The duration of the workload so far.
+pub(super) fn elapsed(stats: &RunStats) -> Duration {
+    let running = || stats.began.map(|began| began.elapsed());
+    stats.elapsed.or_else(running).unwrap_or_default()
+}

@@ -1,0 +1,19 @@
+//! The screens' handlers, by screen.
+
+mod autopilot;
+mod orders;
+mod services;
+mod shop;
+
+use super::screen_handler::ScreenHandler;
+use crate::screen::Screen;
+
+/// The handler of a screen.
+pub(super) fn handler(screen: Screen) -> &'static dyn ScreenHandler {
+    match screen {
+        Screen::Shop => &shop::Shop,
+        Screen::Orders => &orders::OrdersScreen,
+        Screen::Autopilot => &autopilot::Autopilot,
+        Screen::Services => &services::ServicesScreen,
+    }
+}

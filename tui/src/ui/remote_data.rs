@@ -1,0 +1,82 @@
+//! How data from the store is shown while it loads, after it failed, and when it is empty.
+
+use std::time::Duration;
+
+use ratatui::layout::Rect;
+use ratatui::text::{Line, Span};
+
+use super::canvas::{Canvas, padded, skip_columns, skip_rows};
+use crate::app::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
+use crate::format;
+
+impl Canvas<'_> {
+    /// The current frame of the spinner.
+    pub(super) fn spinner(&self) -> &'static str {
+        let frames = self.glyphs().spinner;
+        if self.appearance.reduced_motion {
+            return self.glyphs().ellipsis;
+        }
+        let passed = self.app.now.elapsed.as_millis() / SPINNER_FRAME.as_millis();
+        let frame = usize::try_from(passed).unwrap_or(0) % frames.len().max(1);
+        frames.get(frame).copied().unwrap_or_default()
+    }
+
+    /// The status of data for the corner of its panel: loading, or how old it is.
+    pub(super) fn load_status<T>(&self, data: &RemoteData<T>) -> Line<'static> {
+        let now = self.app.now.elapsed;
+        let age = data
+            .read_at
+            .map(|at| format!("{} old", format::duration(now.saturating_sub(at))));
+        match (&data.state, age) {
+            (LoadState::Loading { since, .. }, age) if now.saturating_sub(*since) >= SPINNER_AFTER => {
+                let text = format!(" {}", age.unwrap_or_else(|| "loading".to_owned()));
+                Line::from(vec![
+                    Span::styled(self.spinner(), self.palette().accent),
+                    Span::styled(text, self.palette().dim),
+                ])
+            }
+            (LoadState::Failed { .. }, Some(age)) => Line::styled(age, self.palette().warn),
+            _ => Line::default(),
+        }
+    }
+
+    /// Draws what stands in for data that is not there: the skeleton, the error, or the sentence `empty`. Returns false if
+    /// there is data to draw.
+    pub(super) fn placeholder<T>(&mut self, area: Rect, data: &RemoteData<T>, empty: Option<&str>) -> bool {
+        let now = self.app.now.elapsed;
+        match &data.state {
+            LoadState::Failed { why, retry_at, .. } if data.value.is_none() => {
+                self.failure(area, why, retry_at.saturating_sub(now));
+                true
+            }
+            LoadState::NotAsked if data.value.is_none() => true,
+            LoadState::Loading { since, .. } if data.value.is_none() => {
+                if now.saturating_sub(*since) >= SKELETON_AFTER {
+                    self.skeleton(area);
+                }
+                true
+            }
+            _ => empty.is_some_and(|sentence| {
+                self.paragraph(area, sentence, self.palette().dim);
+                true
+            }),
+        }
+    }
+
+    fn failure(&mut self, area: Rect, why: &str, retry_in: Duration) {
+        let area = padded(area);
+        let used = self.paragraph(area, why, self.palette().bad);
+        let seconds = retry_in.as_secs() + u64::from(retry_in.subsec_nanos() > 0);
+        let next = format!("Trying again in {seconds} s; r tries now.");
+        self.paragraph(skip_rows(area, used), &next, self.palette().dim);
+    }
+
+    fn skeleton(&mut self, area: Rect) {
+        const WIDTHS_PERCENT: [u16; 5] = [70, 50, 85, 60, 40];
+        for (row, percent) in area.rows().zip(WIDTHS_PERCENT) {
+            let columns = usize::from(area.width.saturating_sub(4)) * usize::from(percent) / 100;
+            let text = self.glyphs().skeleton.repeat(columns);
+            self.text(skip_columns(row, 2), &text, self.palette().dim);
+        }
+    }
+}
