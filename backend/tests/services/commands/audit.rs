@@ -230,7 +230,7 @@ async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
     let before = files(&fixture);
     let stdout = fixture.succeed(&["audit"]);
     assert!(
-        stdout.starts_with("clean") && stdout.contains("note: ") && stdout.contains("the next start cuts it off"),
+        stdout.starts_with("clean") && stdout.contains("note: ") && stdout.contains("the next start truncates it"),
         "{stdout}"
     );
     assert_eq!(files(&fixture), before);
