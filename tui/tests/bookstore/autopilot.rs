@@ -88,7 +88,7 @@ fn a_wrong_store_is_a_violation() {
             "acknowledged_sales",
             "was acknowledged and is not in the ledger as entry",
         ),
-        (Fault::MiscountsStock, "stock_adds_up", "its stock is"),
+        (Fault::MiscountsStock, "stock_adds_up", "but the stock is"),
         (
             Fault::WrongQuantity,
             "acknowledged_sales",

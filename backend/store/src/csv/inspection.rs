@@ -114,7 +114,7 @@ impl FolderInspection<'_> {
     pub(super) fn remarks(&self) -> Vec<String> {
         let torn = self.scan.torn.iter().map(|(line, why)| {
             let path = self.active.path.display();
-            format!("{path}:{line}: {why}: a crash tore the last batch, which was not acknowledged; the next start cuts it off")
+            format!("{path}:{line}: {why}: a crash tore the last batch, which was not acknowledged; the next start truncates it")
         });
         torn.collect()
     }
