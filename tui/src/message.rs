@@ -127,7 +127,7 @@ pub enum StreamEvent {
         attempt: u32,
         /// The delay before the next attempt.
         retry_in: Duration,
-        /// An event.
+        /// Why the connection ended.
         reason: String,
     },
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::report::Goal;
+use crate::goal::Goal;
 
 const LABEL_WIDTH: f64 = 620.0;
 /// From nothing to the goal.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::goal::Bound;
 use crate::load::Connection;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::Settings;
 
 /// The time between the last request and the measurement.

@@ -3,6 +3,7 @@
 
 mod chart;
 mod event_readers;
+mod goal;
 mod idle;
 mod latency;
 mod load;

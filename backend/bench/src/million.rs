@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::goal::Bound;
 use crate::load::{self, Pace};
 use crate::operation::{ItemDistribution, Operation};
 use crate::processes::{Program, Setup};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::{Samples, Settings, ratio};
 use crate::sizes;
 use testing::proc;

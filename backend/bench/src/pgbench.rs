@@ -6,9 +6,10 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use testing::postgres::Server;
 
+use crate::goal::Bound;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup, Store};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::{Samples, Settings, median, ratio};
 use crate::{stores, tool};
 

@@ -11,9 +11,10 @@ use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 use testing::ReservedAddress;
 
+use crate::goal::Bound;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::{Samples, Settings, median, ratio};
 use crate::tool;
 

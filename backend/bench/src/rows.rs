@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 
+use crate::goal::Bound;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::{Samples, Settings, ratio};
 
 pub(crate) const CONNECTIONS: [u32; 4] = [1, 64, 256, 1024];

@@ -3,9 +3,10 @@
 use anyhow::Result;
 use testing::postgres::{self, Server};
 
+use crate::goal::Bound;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup, Store};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::{Samples, Settings, ratio};
 
 const CONNECTIONS: u32 = 256;

@@ -7,10 +7,11 @@ use anyhow::{Result, ensure};
 use rustix::process::{Resource, getrlimit};
 
 use crate::event_readers::EventReaders;
+use crate::goal::Bound;
 use crate::load::{self, Connection, Outcome, Pace};
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
-use crate::report::{Bound, Heading, Report};
+use crate::report::{Heading, Report};
 use crate::sample::{Settings, median};
 use testing::proc;
 

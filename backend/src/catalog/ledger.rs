@@ -158,7 +158,8 @@ impl Writer {
                     for job in jobs {
                         job.reject(match &error {
                             store::Error::Full { .. } => Error::Full(error.to_string()),
-                            _ => Error::CONTENDED,
+                            store::Error::Conflict => Error::CONTENDED,
+                            _ => Error::UNAVAILABLE,
                         });
                     }
                     return Ok(());

@@ -8,10 +8,11 @@ use common::wire::Book;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
+use super::source::inspect;
 use super::transfer::transfer;
 use crate::settings::StoreArg;
+use crate::store;
 use crate::store::catalog_file::{CatalogRowRef, CatalogWriter};
-use crate::store::{self, Inspection, StoreState};
 
 /// Rows between two updates of the progress bar.
 const PROGRESS_ROWS: usize = 1_000;
@@ -49,22 +50,6 @@ impl Export {
         }
         Ok(ExitCode::SUCCESS)
     }
-}
-
-/// Reads a store whose catalog file was not edited by hand. The returned store holds the lock.
-pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {
-    let progress = Progress::waiting(format!("opening {url}"));
-    let Inspection { store, edits, .. } = store::inspect(url)?;
-    if !edits.is_empty() {
-        return Err(store::Error::Edited {
-            path: url.to_string().into(),
-            differences: edits,
-        }
-        .into());
-    }
-    let loaded = store.load()?;
-    drop(progress);
-    Ok((store, loaded))
 }
 
 fn write(out: &mut dyn std::io::Write, books: &[Book], target: &Target, progress: &Progress) -> Result<()> {

@@ -7,6 +7,7 @@ mod generate;
 mod import;
 mod output;
 mod progress;
+mod source;
 mod transfer;
 
 use std::process::ExitCode;

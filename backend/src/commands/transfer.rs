@@ -10,9 +10,9 @@ use common::wire::Book;
 use common::{Entry, ItemNumber, Seq};
 
 use super::audit;
-use super::export::inspect;
 use super::output::tell;
 use super::progress::Progress;
+use super::source::inspect;
 use crate::store::{self, EditPolicy, Store, StoreState};
 
 /// Entries copied as one durable batch.

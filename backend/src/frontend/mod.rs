@@ -80,13 +80,13 @@ impl Frontend {
     }
 
     fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
-        let response = response.map_err(|error| unreachable(&error))?;
+        let response = response.map_err(|error| unavailable(&error))?;
         let (seq, replayed) = (response.seq, response.replayed);
         self.observe_seq(seq);
         if !response.is_success() {
             return Err(match response.parse::<serde_json::Value>() {
                 Err(client::Error::Problem(problem)) => ApiError::from(*problem).with_seq(seq).with_replayed(replayed),
-                Err(error) => unreachable(&error),
+                Err(error) => unavailable(&error),
                 Ok(_) => ApiError::new(Code::Internal, "A neighbour sent an invalid response."),
             });
         }
@@ -124,9 +124,9 @@ impl Frontend {
 }
 
 /// 503: the request changed nothing.
-fn unreachable(error: &client::Error) -> ApiError {
-    tracing::warn!(%error, "a neighbour cannot be reached");
-    ApiError::new(Code::Unavailable, "The shop's catalog cannot be reached; try again.")
+fn unavailable(error: &client::Error) -> ApiError {
+    tracing::warn!(%error, "a service behind this one did not answer");
+    ApiError::new(Code::Unavailable, "A service of the shop cannot be reached; try again.")
 }
 
 impl ReadinessCheck for Frontend {

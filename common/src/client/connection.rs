@@ -18,9 +18,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::endpoint;
 use super::error::{Error, root_cause};
-use super::{Request, Response};
+use super::{Request, Response, message};
 use crate::limits;
 
 /// The connection to one address, opened when it is needed.
@@ -63,7 +62,7 @@ impl Connection {
         message.headers_mut().insert(HOST, self.host.clone());
         message
             .headers_mut()
-            .insert(USER_AGENT, HeaderValue::from_static(endpoint::USER_AGENT));
+            .insert(USER_AGENT, HeaderValue::from_static(message::USER_AGENT));
         let (mut slot, mut connection) = timeout_at(deadline, self.acquire())
             .await
             .unwrap_or_else(|_| Err("no connection in time".to_owned()))

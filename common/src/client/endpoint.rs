@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::error::{Error, root_cause};
+use super::message::USER_AGENT;
 use super::{Request, Response};
 use crate::{Code, limits};
-
-pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSION"));
 
 /// Builds the HTTP client, of which a process needs one.
 ///

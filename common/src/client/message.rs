@@ -13,6 +13,9 @@ use super::error::{Error, root_cause};
 use crate::wire::FastJson;
 use crate::{Seq, headers, limits};
 
+/// The `User-Agent` of every request.
+pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSION"));
+
 /// A request to one path of a service.
 #[derive(Debug, Clone)]
 pub struct Request {

@@ -60,17 +60,9 @@ pub struct ReconnectingStream<E> {
 
 enum State<E> {
     Disconnected,
-    Waiting {
-        until: Instant,
-    },
-    Opening {
-        since: Instant,
-        opening: BoxFuture<'static, Result<EventStream<E>, Error>>,
-    },
-    Open {
-        since: Instant,
-        stream: EventStream<E>,
-    },
+    Waiting { until: Instant },
+    Opening(BoxFuture<'static, Result<EventStream<E>, Error>>),
+    Open { since: Instant, stream: EventStream<E> },
 }
 
 impl<E> std::fmt::Debug for ReconnectingStream<E> {
@@ -104,19 +96,17 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
         loop {
             match &mut self.state {
                 State::Disconnected => {
-                    let (since, opening) = (Instant::now(), (self.open)(self.position));
-                    self.state = State::Opening { since, opening };
+                    self.state = State::Opening((self.open)(self.position));
                     return StreamItem::Connecting { attempt: self.attempt };
                 }
                 State::Waiting { until } => {
                     sleep_until(*until).await;
                     self.state = State::Disconnected;
                 }
-                State::Opening { since, opening } => {
-                    let (since, opened) = (*since, opening.await);
-                    return match opened {
-                        Ok(stream) => self.connected(since, stream),
-                        Err(error) => self.disconnected(since, error),
+                State::Opening(opening) => {
+                    return match opening.await {
+                        Ok(stream) => self.connected(stream),
+                        Err(error) => self.disconnected(None, error),
                     };
                 }
                 State::Open { since, stream } => {
@@ -126,7 +116,7 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
                             self.position = self.position.map(|position| event.advance(position));
                             StreamItem::Event(event)
                         }
-                        Err(error) => self.disconnected(since, error),
+                        Err(error) => self.disconnected(Some(since), error),
                     };
                 }
             }
@@ -141,18 +131,19 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
     /// Drops the connection, or ends the wait for the next attempt: the next item is [`StreamItem::Connecting`].
     pub fn reconnect(&mut self) {
         if let State::Open { since, .. } = self.state {
-            self.count_attempt(since);
+            self.count_attempt(Some(since));
         }
         self.state = State::Disconnected;
     }
 
-    fn connected(&mut self, since: Instant, stream: EventStream<E>) -> StreamItem<E> {
+    fn connected(&mut self, stream: EventStream<E>) -> StreamItem<E> {
         let (hello, after) = (stream.hello(), stream.after());
         let store_changed = self
             .store
             .replace(hello.store)
             .is_some_and(|store| store != hello.store);
         self.position = Some(after.map_or(hello.seq, |after| after.min(hello.seq)));
+        let since = Instant::now();
         self.state = State::Open { since, stream };
         StreamItem::Connected {
             hello,
@@ -161,12 +152,12 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
         }
     }
 
-    fn disconnected(&mut self, since: Instant, error: Error) -> StreamItem<E> {
+    fn disconnected(&mut self, connected_at: Option<Instant>, error: Error) -> StreamItem<E> {
         if error.code() == Some(Code::InvalidRequest) {
             // The server does not accept the position.
             self.position = None;
         }
-        self.count_attempt(since);
+        self.count_attempt(connected_at);
         let retry_in = self.backoff.next_delay();
         self.state = State::Waiting {
             until: Instant::now() + retry_in,
@@ -178,8 +169,9 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
         }
     }
 
-    fn count_attempt(&mut self, since: Instant) {
-        if since.elapsed() >= STABLE_AFTER {
+    /// Counts the attempts since the last connection that worked; `connected_at` is when the lost one was made.
+    fn count_attempt(&mut self, connected_at: Option<Instant>) {
+        if connected_at.is_some_and(|connected_at| connected_at.elapsed() >= STABLE_AFTER) {
             self.backoff.reset();
             self.attempt = 1;
         } else {

@@ -16,7 +16,8 @@ use crate::{Deadline, ItemNumber, OrderId, Quantity, Seq, headers, limits};
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
 
-/// A session at one shop: it remembers the highest `seq` of its responses and accepts none that is older.
+/// A session at one shop: it keeps the highest `seq` of its responses and sends it as
+/// `Bookstore-Seq`, so that it gets no older state.
 ///
 /// Every call returns the response as it was received, problems included; [`Response::parse`] reads it.
 #[derive(Debug, Clone)]

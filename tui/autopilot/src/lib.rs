@@ -1,9 +1,8 @@
-//! The autopilot: a load generator whose shoppers search, look up and buy at random, and an audit of the answers
-//! they receive.
+//! The autopilot: a load generator whose shoppers search, look up and buy at random, and an audit of the answers they
+//! receive.
 //!
-//! The screen and the headless command use the same engine: same seed, same plan, same report. A plan does not
-//! depend on
-//! answers. This crate knows no terminal and prints nothing.
+//! The screen and the headless command use the same engine: same seed, same plan, same report. A plan does not depend
+//! on answers. This crate knows no terminal and prints nothing.
 
 mod audit;
 pub mod axis;

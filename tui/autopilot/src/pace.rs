@@ -70,8 +70,7 @@ pub enum Pace {
     /// Closed loop: a shopper continues after its answer and think time, so a slow store receives fewer requests.
     Closed(Think),
     /// Open loop: operations begin at this rate whatever the answers do. Latency counts from the scheduled start, so
-    /// that a pause
-    /// of the store shows in every operation that it delayed.
+    /// that a pause of the store shows in every operation that it delayed.
     Open(f64),
 }
 

@@ -1,6 +1,5 @@
 //! The plan of each shopper: a function of the seed, the shopper's number, the mix, the popularity, the quantity and
-//! the
-//! sample of books, not of any answer.
+//! the sample of books, not of any answer.
 //!
 //! Every operation takes exactly two numbers from the generator, so that a plan can be recomputed by hand.
 
@@ -113,7 +112,7 @@ impl Plans {
 
     /// A short name of everything that the plans depend on: equal names, equal plans.
     pub(super) fn fingerprint(&self) -> String {
-        // FNV-1a, 64 bits: made for exactly this, telling texts apart where nobody forges them.
+        // FNV-1a, 64 bits: tells plans apart; it does not protect against forgery.
         let mut hash: u64 = 0xcbf2_9ce4_8422_2325;
         let mut take = |bytes: &[u8]| {
             for byte in bytes {

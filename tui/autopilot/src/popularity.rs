@@ -43,8 +43,8 @@ impl std::fmt::Display for Popularity {
     }
 }
 
-/// The cumulative distribution: for each rank the exclusive upper bound of the 64-bit numbers that select this rank
-/// or an earlier one.
+/// The cumulative distribution: for each rank the exclusive upper bound of the 64-bit numbers that select this rank or
+/// an earlier one.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Ranks(Vec<u64>);
 

@@ -1,6 +1,5 @@
 //! Runs a workload: reads the sample of books, writes the plan, starts the shoppers, keeps the time, and ends with
-//! audit and
-//! report.
+//! audit and report.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,5 @@
-//! A shopper: performs the operations of its plan one after another, and reports outcomes to the tally and answers
-//! to the
-//! audit.
+//! A shopper: performs the operations of its plan one after another, and reports outcomes to the tally and answers to
+//! the audit.
 
 mod idempotency_check;
 
@@ -125,8 +124,8 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Waits until the next operation may begin. Returns the time from which its latency counts, or `None` if none
-    /// is left.
+    /// Waits until the next operation may begin. Returns the time from which its latency counts, or `None` if none is
+    /// left.
     async fn turn(&mut self) -> Option<Instant> {
         if !self.control.borrow().lets(self.number) {
             let number = self.number;

@@ -169,11 +169,18 @@ impl Books {
     }
 }
 
-fn sanitized(mut book: Book) -> Book {
-    book.title = text::sanitize(&book.title).into_owned();
-    book.topic = text::sanitize(&book.topic).into_owned();
-    book.author = book.author.map(|author| text::sanitize(&author).into_owned());
-    book
+/// Built field by field, so that a new text column cannot reach the screen unsanitized.
+fn sanitized(book: Book) -> Book {
+    let clean = |text: String| text::sanitize(&text).into_owned();
+    Book {
+        item: book.item,
+        title: clean(book.title),
+        author: book.author.map(clean),
+        topic: clean(book.topic),
+        cost: book.cost,
+        stock: book.stock,
+        seq: book.seq,
+    }
 }
 
 #[cfg(test)]

@@ -124,11 +124,21 @@ fn differences(old: &Book, new: &Book) -> Vec<String> {
         }
     };
     let name = |name: &str| format!("{:?}", text::sanitize(name));
-    let author = |book: &Book| book.author.as_deref().map_or_else(|| "none".to_owned(), name);
-    compare("name", &name(&old.title), &name(&new.title));
-    compare("stock", &old.stock, &new.stock);
-    compare("cost", &old.cost, &new.cost);
-    compare("topic", &name(&old.topic), &name(&new.topic));
-    compare("author", &author(old), &author(new));
+    let author = |author: &Option<String>| author.as_deref().map_or_else(|| "none".to_owned(), name);
+    // Destructured, so that a new column of a book cannot be forgotten here.
+    let Book {
+        item: _,
+        title,
+        author: new_author,
+        topic,
+        cost,
+        stock,
+        seq: _,
+    } = new;
+    compare("name", &name(&old.title), &name(title));
+    compare("stock", &old.stock, stock);
+    compare("cost", &old.cost, cost);
+    compare("topic", &name(&old.topic), &name(topic));
+    compare("author", &author(&old.author), &author(new_author));
     differences
 }

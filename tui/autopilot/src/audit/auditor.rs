@@ -1,6 +1,5 @@
 //! Reads the ledger during a run and replays it up to the entry before which every acknowledged operation is known;
-//! after the
-//! run, to its end.
+//! after the run, to its end.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;

@@ -1,6 +1,5 @@
-//! The operations of a run that the audit needs. They go to a file; memory is bounded by the operations in flight,
-//! plus one
-//! bit per order.
+//! The operations of a run that the audit needs. They go to a file; memory is bounded by the operations in flight, plus
+//! one bit per order.
 //!
 //! Operations are returned in the ledger's order, each as soon as no earlier one can be acknowledged any more.
 
@@ -23,8 +22,7 @@ const UNSETTLED_MAX: usize = 1_000_000;
 const IDLE: u64 = u64::MAX;
 
 /// The lower bound of entries that can still be acknowledged: for each shopper the last entry that the run had seen
-/// when the
-/// operation in flight was sent.
+/// when the operation in flight was sent.
 #[derive(Debug)]
 pub(crate) struct Watermark(Box<[AtomicU64]>);
 
@@ -176,14 +174,14 @@ impl History {
             return None;
         }
         self.waiting.pop();
-        match self.read(place) {
-            Ok(act) => act,
-            Err(error) => {
-                self.last_error
-                    .get_or_insert_with(|| format!("its file cannot be read: {error}"));
-                None
-            }
-        }
+        let read = match self.read(place) {
+            Ok(Some(record)) => return Some(record),
+            Ok(None) => "a record of it is invalid".to_owned(),
+            Err(error) => format!("its file cannot be read: {error}"),
+        };
+        // The audit is incomplete from here on, and says so.
+        self.last_error.get_or_insert(read);
+        None
     }
 
     fn read(&mut self, place: u64) -> io::Result<Option<OperationRecord>> {

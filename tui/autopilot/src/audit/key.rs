@@ -1,6 +1,5 @@
-//! The idempotency keys of a run. A key encodes run, shopper and number, so that the audit recognizes the run's
-//! orders in a
-//! shared ledger without a list of them.
+//! The idempotency keys of a run. A key encodes run, shopper and number, so that the audit recognizes the run's orders
+//! in a shared ledger without a list of them.
 
 use common::OrderId;
 use common::time::Timestamp;
@@ -9,8 +8,8 @@ use uuid::Uuid;
 /// The shopper number of the shopkeeper.
 pub(crate) const SHOPKEEPER: u16 = u16::MAX;
 
-/// Marks the orders of one run: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a version 7
-/// does, and 26 random bits.
+/// Marks the orders of one run: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a
+/// version 7 does, and 26 random bits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     high: u64,

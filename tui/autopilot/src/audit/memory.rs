@@ -25,8 +25,8 @@ impl Memory {
         Self(vec![None; PLACES].into())
     }
 
-    /// Records a book. Returns a description of the violation if a newer state, or another one of the same entry,
-    /// was seen before.
+    /// Records a book. Returns a description of the violation if a newer state, or another one of the same entry, was
+    /// seen before.
     pub(crate) fn sees(&mut self, sight: StockObservation) -> Result<(), String> {
         let StockObservation { item, seq, stock } = sight;
         let index = usize::try_from(item.get()).unwrap_or(0) % PLACES;

@@ -1,8 +1,7 @@
 //! The audit: compares the answers that the shoppers received with the ledger and with each other.
 //!
-//! Checks of the ledger need the shopkeeper's token. A check that cannot be made is listed as skipped, and the
-//! verdict is
-//! `incomplete`, never `clean`. Orders of other clients in the same ledger are not violations.
+//! Checks of the ledger need the shopkeeper's token. A check that cannot be made is listed as skipped, and the verdict
+//! is `incomplete`, never `clean`. Orders of other clients in the same ledger are not violations.
 
 mod auditor;
 mod book;

@@ -1,8 +1,8 @@
-//! Replays the ledger: checks every entry against the rules of a ledger and against the answers that the shoppers received.
-//! One pass, in order; no clock and no network.
+//! Replays the ledger: checks every entry against the rules of a ledger and against the answers that the shoppers
+//! received. One pass, in order; no clock and no network.
 //!
-//! The ledger is one order of all operations. If every answer agrees with it, and it respects real time (an operation that
-//! was answered before another was invoked precedes it), the purchases are linearizable (Herlihy and Wing 1990).
+//! The ledger is one order of all operations. If every answer agrees with it, and it respects real time (an operation
+//! that was answered before another was invoked precedes it), the purchases are linearizable (Herlihy and Wing 1990).
 
 use std::collections::HashMap;
 
@@ -121,7 +121,8 @@ impl Replay {
         }
     }
 
-    /// Takes the acknowledged operations up to an entry and returns the one that the entry records. Any other is missing.
+    /// Takes the acknowledged operations up to an entry and returns the one that the entry records. Any other is
+    /// missing.
     fn take_operations(&mut self, entry: &Entry, history: &mut History) -> Option<OperationRecord> {
         let mut found = None;
         while let Some(operation) = history.next_until(entry.seq) {

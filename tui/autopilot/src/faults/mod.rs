@@ -1,6 +1,5 @@
 //! Fault injection: runs the three services as processes with TCP proxies between them, and injects faults during a
-//! run. The
-//! schedule of faults is a function of the seed.
+//! run. The schedule of faults is a function of the seed.
 
 mod proxy;
 mod report;

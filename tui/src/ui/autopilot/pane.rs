@@ -58,7 +58,7 @@ impl ScreenView for AutopilotPane {
                 let shoppers = self.controller.shoppers();
                 let lines = vec![
                     Line::default(),
-                    Line::styled(" Nobody shops here by itself yet.", look.palette.text),
+                    Line::styled(" No run has been started.", look.palette.text),
                     Line::styled(
                         format!(
                             " Press s to let {shoppers} random {} in: they really buy.",
