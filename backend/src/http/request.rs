@@ -8,22 +8,44 @@ use bytes::Bytes;
 use common::client::Freshness;
 use common::wire::FastJson;
 use common::{Code, Deadline, OrderId, Seq};
-use http::HeaderMap;
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+use http::{HeaderMap, Method, Uri};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
-use warp::path::FullPath;
 
 use super::{ApiError, headers};
+
+/// Method, target and header fields of a request, moved out of the web framework's own request: its filters would copy
+/// them.
+#[derive(Debug)]
+pub(super) struct RequestHead {
+    pub(super) method: Method,
+    uri: Uri,
+    pub(super) headers: HeaderMap,
+}
+
+impl RequestHead {
+    /// Takes the head of a request and leaves it with an empty one.
+    pub(super) fn take<B>(request: &mut http::Request<B>) -> Self {
+        Self {
+            method: request.method().clone(),
+            uri: std::mem::take(request.uri_mut()),
+            headers: std::mem::take(request.headers_mut()),
+        }
+    }
+
+    /// The path as it was sent; empty for `CONNECT`, whose target is an authority.
+    pub(super) fn path(&self) -> &str {
+        self.uri.path()
+    }
+}
 
 /// A request that matched a route.
 #[derive(Debug)]
 pub struct Request {
     pub(super) template: Arc<str>,
-    pub(super) path: FullPath,
-    pub(super) query: String,
-    pub(super) headers: HeaderMap,
+    pub(super) head: Arc<RequestHead>,
     pub(super) body: Result<Bytes, ApiError>,
 }
 
@@ -34,7 +56,7 @@ impl Request {
     /// 400 if it is not UTF-8.
     pub fn path_param(&self, name: &str) -> Result<Cow<'_, str>, ApiError> {
         let is_named = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) == Some(name);
-        let mut segments = self.template.split('/').zip(self.path.as_str().split('/'));
+        let mut segments = self.template.split('/').zip(self.head.path().split('/'));
         let raw = segments
             .find(|(part, _)| is_named(part))
             .map_or("", |(_, segment)| segment);
@@ -53,7 +75,7 @@ impl Request {
 
     /// The query as it was sent.
     pub fn raw_query(&self) -> &str {
-        &self.query
+        self.head.uri.query().unwrap_or_default()
     }
 
     /// A query parameter, percent-decoded.
@@ -61,7 +83,7 @@ impl Request {
     /// # Errors
     /// 400 if it is given more than once.
     pub fn query_param(&self, name: &str) -> Result<Option<String>, ApiError> {
-        let mut values = form_urlencoded::parse(self.query.as_bytes()).filter(|(key, _)| key == name);
+        let mut values = form_urlencoded::parse(self.raw_query().as_bytes()).filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.into_owned());
         if values.next().is_some() {
             return Err(ApiError::invalid(format!("`{name}` is given more than once.")));
@@ -152,7 +174,7 @@ impl Request {
     }
 
     fn is_json(&self) -> bool {
-        let Some(media_type) = self.headers.get(CONTENT_TYPE) else {
+        let Some(media_type) = self.head.headers.get(CONTENT_TYPE) else {
             return true;
         };
         let media_type = media_type
@@ -169,7 +191,7 @@ impl Request {
     /// # Errors
     /// 400 if it is repeated, empty or not a UUID.
     pub fn idempotency_key(&self) -> Result<Option<OrderId>, ApiError> {
-        let mut keys = self.headers.get_all(&headers::IDEMPOTENCY_KEY).iter();
+        let mut keys = self.head.headers.get_all(&headers::IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
             return Err(ApiError::invalid("Idempotency-Key: expected one UUID, found several."));
@@ -246,7 +268,10 @@ impl Request {
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.headers.get(name).map(|value| value.to_str().unwrap_or_default())
+        self.head
+            .headers
+            .get(name)
+            .map(|value| value.to_str().unwrap_or_default())
     }
 }
 

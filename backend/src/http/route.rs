@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,11 +11,11 @@ use bytes::Buf;
 use common::{Code, Seq, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
-use http::{HeaderMap, Method};
-use warp::path::FullPath;
+use http::Method;
 use warp::{Filter, Rejection};
 
 use super::metrics::RouteMetrics;
+use super::request::RequestHead;
 use super::response::WarpResponse;
 use super::{ApiError, ApiResult, Request, body};
 
@@ -27,6 +27,7 @@ type Head = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
 pub struct Route {
     method: Method,
     template: Arc<str>,
+    has_parameters: bool,
     body_bytes_max: usize,
     answers_head: bool,
     is_probe: bool,
@@ -60,6 +61,7 @@ impl Route {
         Self {
             answers_head: method == Method::GET,
             method,
+            has_parameters: P::path().contains('{'),
             template: P::path().into(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             is_probe: false,
@@ -93,7 +95,7 @@ impl Route {
     }
 
     fn matches(&self, path: &str) -> bool {
-        if !self.template.contains('{') {
+        if !self.has_parameters {
             return *self.template == *path;
         }
         let mut segments = path.split('/');
@@ -142,28 +144,13 @@ impl Routes {
     pub(super) fn into_filter(
         self,
     ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + 'static {
-        let methods = allow(&self.routes);
         let dispatcher = Arc::new(Dispatcher::new(self));
-        // The target of CONNECT is an authority, on which warp's path filters panic.
-        let connect = warp::method()
-            .and_then(|method| {
-                ready(match method {
-                    Method::CONNECT => Ok(()),
-                    _ => Err(warp::reject::not_found()),
-                })
-            })
-            .map(move |()| ApiError::method_not_allowed(methods.clone()).into_response(None));
-        let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        let dispatch = warp::method()
-            .and(warp::path::full())
-            .and(query)
-            .and(warp::header::headers_cloned())
+        warp::ext::get()
             .and(warp::body::stream())
-            .then(move |method: Method, path: FullPath, query, headers, chunks| {
+            .then(move |head: Arc<RequestHead>, chunks| {
                 let dispatcher = Arc::clone(&dispatcher);
-                async move { dispatcher.dispatch(method, path, query, headers, chunks).await }
-            });
-        connect.or(dispatch).unify()
+                async move { dispatcher.dispatch(head, chunks).await }
+            })
     }
 }
 
@@ -190,30 +177,22 @@ impl Dispatcher {
         }
     }
 
-    async fn dispatch<S, B, E>(
-        &self,
-        method: Method,
-        path: FullPath,
-        query: String,
-        headers: HeaderMap,
-        chunks: S,
-    ) -> WarpResponse
+    async fn dispatch<S, B, E>(&self, head: Arc<RequestHead>, chunks: S) -> WarpResponse
     where
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
         let started = Instant::now();
         let mut endpoints = self.endpoints.iter();
-        let found = endpoints.find(|endpoint| endpoint.route.allows(&method) && endpoint.route.matches(path.as_str()));
+        let found =
+            endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(head.path()));
         let Some(Endpoint { route, metrics }) = found else {
-            return self.refusal(path.as_str()).into_response((self.head)());
+            return self.refusal(&head).into_response((self.head)());
         };
-        let body = body::read(&headers, route.body_bytes_max, chunks).await;
+        let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
         let request = Request {
             template: Arc::clone(&route.template),
-            path,
-            query,
-            headers,
+            head,
             body,
         };
         let if_none_match = request.if_none_match().map(str::to_owned);
@@ -226,9 +205,11 @@ impl Dispatcher {
     }
 
     /// No route has this path, or none with that method.
-    fn refusal(&self, path: &str) -> ApiError {
+    fn refusal(&self, head: &RequestHead) -> ApiError {
         let routes = self.endpoints.iter().map(|endpoint| &endpoint.route);
-        let allowed = allow(routes.filter(|route| route.matches(path)));
+        // `CONNECT` has no path: it is not allowed anywhere.
+        let is_allowed_nowhere = head.method == Method::CONNECT;
+        let allowed = allow(routes.filter(|route| is_allowed_nowhere || route.matches(head.path())));
         if allowed.is_empty() {
             ApiError::new(
                 Code::NotFound,

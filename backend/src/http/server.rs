@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Routes;
+use super::request::RequestHead;
 use super::response::WarpResponse;
 use super::timer::ConnectionTimer;
 
@@ -82,7 +83,7 @@ impl Server {
             connections_max,
             stopping,
         } = self;
-        let service = TowerToHyperService::new(warp::service(routes.into_filter()));
+        let service = WithHead(TowerToHyperService::new(warp::service(routes.into_filter())));
         let permits = Arc::new(Semaphore::new(connections_max));
         let mut connections = JoinSet::new();
         // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
@@ -118,6 +119,22 @@ impl Server {
             );
             connections.shutdown().await;
         }
+    }
+}
+
+/// Moves the head of each request into an extension, where the dispatcher's filter finds it.
+#[derive(Clone)]
+struct WithHead<S>(S);
+
+impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithHead<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> S::Future {
+        let head = RequestHead::take(&mut request);
+        request.extensions_mut().insert(Arc::new(head));
+        self.0.call(request)
     }
 }
 
