@@ -1,12 +1,13 @@
 //! The invariants of a ledger, as pure predicates: no I/O, no clock, no knowledge of who asks.
 //!
 //! `bookstored audit` and the autopilot's audit replay a ledger through [`LedgerReplay`]; the catalog's debug assertions
-//! and the model check single entries with the same predicates. A rule is written here or nowhere.
+//! and the model check single entries with the same predicates.
 //!
 //! | rule | predicate |
 //! | --- | --- |
 //! | entries count from 1 without a gap | [`check_sequence`] |
 //! | the stock after an entry is the stock before it plus its change, and at least 0 | [`check_entry`] |
+//! | an entry has the fields of its kind, and concerns a book that exists | [`check_fields`], [`check_entry`] |
 //! | a sale takes its quantity; a refusal takes nothing and fits the stock; a withdrawal leaves nothing | [`check_entry`] |
 //! | the price charged is the price in force | [`check_entry`] |
 //! | an order is decided once | [`DecidedOrders`] |

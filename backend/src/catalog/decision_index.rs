@@ -1,4 +1,4 @@
-//! The newest entries and the decided orders, in bounded memory.
+//! The newest entries and the decided orders, in 4 MB of memory for each million beyond the newest.
 //!
 //! The newest million entries are kept whole. The orders of older ones are in a filter for each million: it has no false
 //! negatives, and after a positive the store is asked about that million.

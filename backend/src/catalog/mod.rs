@@ -1,7 +1,8 @@
 //! The catalog service: books, topics, search, stock, and the ledger, which is the only commit point of the bookstore.
 //!
-//! One thread writes ([`ledger`]): it decides a batch on durable state, appends it, publishes it to the readers and only
-//! then answers. Readers never wait for the disk.
+//! One thread writes (module `ledger`): it decides a batch on durable state, appends it, publishes it to the readers and only
+//! then answers. A read waits for the store only where it asks for a confirmed state, an old entry, or an order that memory
+//! does not hold.
 
 mod bootstrap;
 mod catalog_diff;

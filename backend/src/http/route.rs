@@ -20,7 +20,8 @@ use super::response::WarpResponse;
 use super::{ApiError, ApiResult, Request, body};
 
 type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, ApiResult> + Send + Sync>;
-type Head = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
+/// Returns the newest ledger entry that the service knows.
+type NewestSeq = Arc<dyn Fn() -> Option<Seq> + Send + Sync>;
 
 /// One operation of a service: a method, a path template and a handler.
 #[derive(Clone)]
@@ -111,7 +112,7 @@ impl Route {
 pub struct Routes {
     service: &'static str,
     routes: Vec<Route>,
-    head: Head,
+    newest_seq: NewestSeq,
 }
 
 impl fmt::Debug for Routes {
@@ -121,17 +122,18 @@ impl fmt::Debug for Routes {
 }
 
 impl Routes {
-    /// The routes of `service`, the busiest first. `head` returns the newest ledger entry that the service knows; every
+    /// The routes of `service`, the busiest first. `newest_seq` returns the newest ledger entry that the service knows;
+    /// every
     /// response that names no entry of its own carries it.
     pub fn new(
         service: &'static str,
         routes: Vec<Route>,
-        head: impl Fn() -> Option<Seq> + Send + Sync + 'static,
+        newest_seq: impl Fn() -> Option<Seq> + Send + Sync + 'static,
     ) -> Self {
         Self {
             service,
             routes,
-            head: Arc::new(head),
+            newest_seq: Arc::new(newest_seq),
         }
     }
 
@@ -162,7 +164,7 @@ struct Endpoint {
 
 struct Dispatcher {
     endpoints: Vec<Endpoint>,
-    head: Head,
+    newest_seq: NewestSeq,
 }
 
 impl Dispatcher {
@@ -173,7 +175,7 @@ impl Dispatcher {
         };
         Self {
             endpoints: routes.routes.into_iter().map(endpoint).collect(),
-            head: routes.head,
+            newest_seq: routes.newest_seq,
         }
     }
 
@@ -187,7 +189,7 @@ impl Dispatcher {
         let found =
             endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(head.path()));
         let Some(Endpoint { route, metrics }) = found else {
-            return self.refusal(&head).into_response((self.head)());
+            return self.refusal(&head).into_response((self.newest_seq)());
         };
         let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
         let request = Request {
@@ -197,8 +199,8 @@ impl Dispatcher {
         };
         let if_none_match = request.if_none_match().map(str::to_owned);
         let response = match handle(route, request).await {
-            Ok(response) => response.into_response(if_none_match.as_deref(), (self.head)()),
-            Err(error) => error.into_response((self.head)()),
+            Ok(response) => response.into_response(if_none_match.as_deref(), (self.newest_seq)()),
+            Err(error) => error.into_response((self.newest_seq)()),
         };
         metrics.record(response.status().as_u16(), started.elapsed());
         response

@@ -1,7 +1,8 @@
 //! Recovery: how much of the active segment is valid, and the books that follow from the ledger.
 //!
-//! A line without a valid checksum has one of two causes. A crash tears the last batch, which was not acknowledged: it is
-//! truncated. Anything else destroys durable data: that is damage, and the store refuses to open.
+//! A line without a valid checksum in the last batch is taken for the trace of a crash and truncated: a torn batch was not
+//! acknowledged. (A flipped byte in an acknowledged last batch looks the same.) Anywhere before it such a line is damage to
+//! durable data, and the store refuses to open.
 
 use std::collections::HashMap;
 use std::ops::ControlFlow;

@@ -97,7 +97,7 @@ impl Schedule {
         let role = self.pick(Role::ALL).unwrap_or(Role::Catalog);
         let link = self.pick(Link::ALL).unwrap_or(Link::Customers);
         let length = match kind {
-            // These faults have no duration.
+            // A cut has no duration.
             Kind::Cut => Duration::ZERO,
             Kind::Kill | Kind::Restart => Duration::from_millis(self.below(500)),
             Kind::Pause | Kind::Delay | Kind::Drop | Kind::Duplicate => Duration::from_millis(200 + self.below(2_000)),
