@@ -45,57 +45,56 @@ pub struct StoreState {
 ///
 /// Every method blocks. One thread writes at a time; reads run beside it and return durable data only.
 ///
-/// * Entries are ordered by `seq`, which counts from 1 without gaps.
-/// * [`append`](Self::append) and [`import`](Self::import) are atomic while the process lives, and durable on return. A
-///   crash during one may leave any prefix of its entries, and loses nothing older.
+/// * Entries are ordered by `seq`, which counts from 1 without gaps. Consecutive entries may form a group
+///   ([`GroupLine`](common::GroupLine)); no caller and no crash divides one, and a head is the end of a group.
+/// * [`append`](Self::append) is atomic while the process lives, and durable on return. A crash during one loses nothing older
+///   and leaves all of its entries or none if an entry without an order id is among them (an import), else any whole groups
+///   from the beginning.
 /// * A transient error ([`Error::is_transient`]) has changed nothing, and the store stays open. After any other error of a
 ///   writing method the durable state is unknown: the store closes, every later write returns [`Error::Closed`], and no
 ///   client waiting for the batch may be answered. Reads continue.
-/// * Only `import` adds or removes books. The entries of `append` are about existing books, except refusals.
+/// * The books follow from the entries: a `set` with a description creates a book or replaces its title, author, topic and
+///   cost, a `set` without one changes its stock, `withdrawn` removes it. Only a `set` that an older format wrote may lack the
+///   description of a new book or cost; an upgrade appends the description.
 pub trait Store: fmt::Debug + Send + Sync {
-    /// Returns the id, the head and the books with their stock, all as of the same moment.
+    /// Returns the id, the head and the books, all as of the same moment.
     ///
     /// # Errors
     /// [`Error::RestoreIncomplete`] after an interrupted [`restore`](Self::restore); see [`Error`] for the rest.
     fn load(&self) -> Result<StoreState, Error>;
 
-    /// Returns at most `limit` entries after `after`, in order.
+    /// Returns the entries after `after`, in order: at most `limit`, and those that complete the last group.
     ///
     /// # Errors
     /// See [`Error`].
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
 
-    /// Finds the entry with this order id in the range `among`. A store with an index may also find one outside the range.
+    /// Finds the entries with this order id, one for each line, in order; none if it is not decided. The first of them is in
+    /// the range `among`; a store with an index may also find one outside the range.
     ///
     /// # Errors
     /// See [`Error`].
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error>;
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error>;
 
-    /// Makes entries durable. `head` is the last entry the caller knows; the first of `entries` follows it. Without entries
-    /// the call confirms that `head` is the last entry.
+    /// Makes whole groups of entries durable. `head` is the last entry the caller knows; the first of `entries` follows it.
+    /// Without entries the call confirms that `head` is the last entry.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if
-    /// the database cannot be reached; see [`Store`] for the rest.
+    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::CatalogFile`] for a description that no catalog file can
+    /// hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the database cannot be reached; see [`Store`] for
+    /// the rest.
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Appends `entries` and replaces the catalog with `books`, whose stock is the one after the last of `entries`. A crash
-    /// leaves all of `entries` or none.
-    ///
-    /// # Errors
-    /// Those of [`append`](Self::append); [`Error::CatalogFile`] for a book that no catalog file can hold.
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error>;
-
-    /// Copies entries of another store, durably and unchanged; no book changes. The first call needs a store without
-    /// entries, later calls continue from there. Until an [`import`](Self::import) without entries supplies the books that
-    /// follow, [`load`](Self::load) returns [`Error::RestoreIncomplete`], which names the head to continue from.
+    /// Copies whole groups of entries of another store, durably and unchanged. The first call needs a store without entries,
+    /// later calls continue from there. Until a [`checkpoint`](Self::checkpoint) supplies the books that follow,
+    /// [`load`](Self::load) returns [`Error::RestoreIncomplete`], which names the head to continue from.
     ///
     /// # Errors
     /// Those of [`append`](Self::append); [`Error::Conflict`] also if the store has entries of its own.
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Saves the books as of the entry `at`, so that the next start replays only later entries. Does nothing if an equal or
-    /// newer checkpoint exists, or if `at` is not the last entry.
+    /// Saves the books as of the entry `at`, so that the next start replays only later entries, and completes a restore.
+    /// Does nothing if an equal or newer checkpoint exists, or if `at` is not the last entry.
     ///
     /// # Errors
     /// See [`Error`].
