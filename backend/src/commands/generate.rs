@@ -119,11 +119,11 @@ impl Generator {
         };
         Ok(CatalogRow {
             item: ItemNumber::try_from(u64::from(number))?,
-            title: words.title(number),
+            title: words.title(number).into(),
             stock: Stock::try_from(stock)?,
             cost: Cost::try_from(cents)?,
-            topic: words.topic(topic),
-            author,
+            topic: words.topic(topic).into(),
+            author: author.map(ArcStr::from),
         })
     }
 }

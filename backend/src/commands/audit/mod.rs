@@ -50,60 +50,49 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
         inspection => inspection?,
     };
     drop(opening);
-    let mut verifier = Verifier::new(inspection.checkpoint.head);
-    replay(&mut verifier, &inspection)?;
     let Inspection {
         store,
-        checkpoint_seq,
+        state,
         remarks,
         edits,
-        ..
     } = inspection;
+    let mut verifier = Verifier::new(state.head);
+    if replay(&mut verifier, &*store, state.head)? {
+        verifier.check_end(&state.books, state.head);
+    }
     for Difference { location, file, ledger } in edits {
         let text = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
-        verifier.add(Violation::at(checkpoint_seq, text));
+        verifier.add(Violation::at(state.head, text));
     }
     check_duplicates(&mut verifier, &*store)?;
     Ok(verifier.finish(remarks))
 }
 
-/// Replays the ledger up to the head found first: other processes may append meanwhile.
-fn replay(verifier: &mut Verifier, inspection: &Inspection) -> Result<(), store::Error> {
-    let Inspection {
-        store,
-        checkpoint,
-        checkpoint_seq,
-        ..
-    } = inspection;
-    let progress = Progress::counting("auditing entries", checkpoint.head.0);
-    if *checkpoint_seq == Seq::ZERO {
-        verifier.check_books(&checkpoint.books, *checkpoint_seq);
-    }
+/// Replays the ledger up to the head found first: other processes may append meanwhile. `false` if it cannot be read so far.
+fn replay(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool, store::Error> {
+    let progress = Progress::counting("auditing entries", head.0);
     let mut last = Seq::ZERO;
-    while last < checkpoint.head {
+    while last < head {
         let entries = match store.read(last, PAGE_ENTRIES) {
             Err(error) if error.is_damage() => {
                 verifier.add(Violation::damage(&error));
-                return Ok(());
+                return Ok(false);
             }
             entries => entries?,
         };
         let before = last;
-        for entry in entries.into_iter().filter(|entry| entry.seq <= checkpoint.head) {
+        for entry in entries.into_iter().filter(|entry| entry.seq <= head) {
             last = entry.seq;
             verifier.apply(&entry);
             progress.add(1);
-            if entry.seq == *checkpoint_seq {
-                verifier.check_books(&checkpoint.books, *checkpoint_seq);
-            }
         }
         if last <= before {
-            let text = format!("the ledger ends here, before entry {}", checkpoint.head);
+            let text = format!("the ledger ends here, before entry {head}");
             verifier.add(Violation::at(last, text));
-            return Ok(());
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A second pass, only for a ledger that decided an order twice.

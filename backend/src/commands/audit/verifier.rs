@@ -50,8 +50,11 @@ impl Verifier {
         }
     }
 
-    /// Compares the catalog's books, as they were after the entry `at`, with those of the replay.
-    pub(super) fn check_books(&mut self, books: &[Book], at: Seq) {
+    /// Checks that the ledger ends with a whole group, and that it leads to the catalog's books after the entry `at`.
+    pub(super) fn check_end(&mut self, books: &[Book], at: Seq) {
+        if let Some(violation) = self.replay.check_complete() {
+            self.report.add(Violation::at(at, violation.to_string()));
+        }
         for book in books {
             let ledger = self.replay.book(book.item);
             if let Some(violation) = BookState::check_book(ledger, book) {
@@ -91,7 +94,7 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
-    use common::{Cost, ItemNumber, Kind, OrderId, Stock, Timestamp};
+    use common::{Cost, Description, GroupLine, ItemNumber, Kind, OrderId, Quantity, Stock, Timestamp};
 
     use super::*;
 
@@ -101,12 +104,15 @@ mod tests {
             at: Timestamp::from_micros(0),
             kind: Kind::Sold,
             item: ItemNumber::try_from(1).unwrap(),
-            quantity: Some(1),
+            line: GroupLine::ONLY,
+            quantity: Some(Quantity::ONE),
             change: -1,
             stock_after: Stock::try_from(stock_after).ok(),
             order: Some(OrderId::generate()),
             unit_cost: Cost::try_from(4_000).ok(),
             reason: None,
+            title: Some("Title".into()),
+            description: None,
         }
     }
 
@@ -117,13 +123,17 @@ mod tests {
             change: 5,
             quantity: None,
             order: None,
+            description: Some(Box::new(Description {
+                topic: "topic".into(),
+                author: None,
+            })),
             ..sold(1, 5)
         };
         let book = Book {
             item: set.item,
-            title: "Title".to_owned(),
+            title: "Title".into(),
             author: None,
-            topic: "topic".to_owned(),
+            topic: "topic".into(),
             cost: Cost::try_from(4_000).unwrap(),
             stock: Stock::try_from(3).unwrap(),
             seq: Seq(3),
@@ -133,13 +143,13 @@ mod tests {
             .iter()
             .for_each(|entry| verifier.apply(entry));
         assert!(verifier.take_duplicates().is_empty());
-        verifier.check_books(std::slice::from_ref(&book), Seq(3));
+        verifier.check_end(std::slice::from_ref(&book), Seq(3));
         assert!(verifier.report.is_clean(), "{:?}", verifier.report.violations);
         let other = Book {
             item: ItemNumber::try_from(2).unwrap(),
             ..book
         };
-        verifier.check_books(&[other], Seq(3));
+        verifier.check_end(&[other], Seq(3));
         let report = verifier.finish(Vec::new());
         assert_eq!((report.totals.copies, report.totals.revenue_cents), (2, 8_000));
         assert_eq!((report.violated, report.books), (2, 1));
