@@ -183,7 +183,7 @@ fn batcher() -> (tokio::runtime::Runtime, Batcher<u64, u64>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let batcher = {
         let _within = runtime.enter();
-        Batcher::new(limits, |batch: Vec<u64>| async move { batch })
+        Batcher::new(limits, |_| 1, |batch: Vec<u64>| async move { batch })
     };
     (runtime, batcher)
 }

@@ -50,7 +50,7 @@ pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiRe
     let AsOf { value, head } = context.catalog.find_order(order).await?;
     if value.is_empty() {
         let problem = Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
-        return Err(ApiError::from(problem).with_seq(Some(head)));
+        return Ok(Response::from(problem).with_seq(Some(head)));
     }
     Ok(Response::json(&DecidedOrder(value)).with_seq(Some(head)))
 }

@@ -11,12 +11,12 @@ use anyhow::Result;
 use common::Seq;
 
 pub(super) use self::report::AuditReport;
-use self::report::Violation;
+use self::report::Finding;
 use self::verifier::Verifier;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
-use crate::store::{self, Difference, Inspection, Store};
+use crate::store::{self, Difference, Inspection, Store, StoreState};
 
 /// Entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
@@ -44,7 +44,7 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     let inspection = match store::inspect(url) {
         Err(error) if error.is_damage() => {
             let mut verifier = Verifier::new(Seq::ZERO);
-            verifier.add(Violation::damage(&error));
+            verifier.add(Finding::damage(&error));
             return Ok(verifier.finish(Vec::new()));
         }
         inspection => inspection?,
@@ -62,7 +62,7 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     }
     for Difference { location, file, ledger } in edits {
         let text = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
-        verifier.add(Violation::at(state.head, text));
+        verifier.add(Finding::at(state.head, text));
     }
     check_duplicates(&mut verifier, &*store)?;
     Ok(verifier.finish(remarks))
@@ -75,7 +75,7 @@ fn replay(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool,
     while last < head {
         let entries = match store.read(last, PAGE_ENTRIES) {
             Err(error) if error.is_damage() => {
-                verifier.add(Violation::damage(&error));
+                verifier.add(Finding::damage(&error));
                 return Ok(false);
             }
             entries => entries?,
@@ -88,7 +88,7 @@ fn replay(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool,
         }
         if last <= before {
             let text = format!("the ledger ends here, before entry {head}");
-            verifier.add(Violation::at(last, text));
+            verifier.add(Finding::at(last, text));
             return Ok(false);
         }
     }
@@ -105,7 +105,7 @@ fn check_duplicates(verifier: &mut Verifier, store: &dyn Store) -> Result<(), st
         last = entry.seq;
         for entry in &entries {
             if let Some(violation) = duplicates.check(entry) {
-                verifier.add(Violation::of(entry, &violation));
+                verifier.add(Finding::of(entry, &violation));
             }
         }
     }
