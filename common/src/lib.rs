@@ -19,10 +19,14 @@ pub mod text;
 pub mod time;
 pub mod wire;
 
-pub use entry::{Entry, Kind, Reason};
+pub use arcstr::ArcStr;
+pub use entry::{Description, Entry, GroupLine, Kind, Reason};
 pub use item::{ItemNumber, Quantity, Stock};
 pub use money::Cost;
 pub use order::OrderId;
 pub use problem::{Code, Problem};
 pub use seq::{Seq, StoreId};
 pub use time::{Deadline, Timestamp};
+
+/// A list of almost always one element, which it holds without an allocation.
+pub type InlineVec<T> = smallvec::SmallVec<[T; 1]>;

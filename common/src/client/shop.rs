@@ -116,7 +116,8 @@ impl ShopClient {
             .header(headers::DEADLINE, deadline.to_string())
             .json(&BuyBody {
                 item: Some(item),
-                quantity,
+                quantity: Some(quantity),
+                lines: None,
             })
             .timeout(deadline.remaining() + DEADLINE_MARGIN);
         self.observe(self.endpoint.send_once(&request).await)
