@@ -8,6 +8,9 @@ mod autopilot_screen;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+#[cfg(feature = "fault-injection")]
+mod fault_injection;
+#[cfg(test)]
 mod front_end;
 #[cfg(test)]
 mod hangup;
