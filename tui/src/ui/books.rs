@@ -8,7 +8,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
-use crate::app::{App, Column, Focus, Listing, Target};
+use crate::app::{Column, Focus, Listing, Target};
 use crate::format;
 
 /// The blanks between two columns.
@@ -182,11 +182,7 @@ fn book_line(
     let mut line = canvas.table_row(marker, &columns.cells, GAP, cells);
     line.push_span(change.map_or(Span::raw(" "), |(style, arrow)| Span::styled(arrow, style)));
     if columns.gauge > 0 {
-        let peak = canvas
-            .app
-            .books
-            .history(book.item)
-            .map_or(stock, |history| history.peak);
+        let peak = canvas.stock_peak(book.item, stock);
         line.push_span(" ");
         line.extend(canvas.gauge(stock, peak, columns.gauge));
     }
@@ -195,18 +191,13 @@ fn book_line(
 
 /// The title, followed by the topic if a search found the book outside the selected topic.
 fn title(canvas: &Canvas<'_>, book: &Book, columns: usize, style: Style) -> Line<'static> {
+    let shop = &canvas.app.shop;
+    let selected = shop.selected_topic().filter(|_| shop.search.is_some());
+    let elsewhere = selected.is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase());
     let mut title = Line::from(Span::styled(book.title.clone(), style));
-    if title.width() + 8 <= columns && is_elsewhere(canvas.app, book) {
+    if elsewhere && title.width() + 8 <= columns {
         let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
         title.push_span(Span::styled(topic, canvas.palette().dim));
     }
     title
-}
-
-fn is_elsewhere(app: &App, book: &Book) -> bool {
-    app.shop.search.is_some()
-        && app
-            .shop
-            .selected_topic()
-            .is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase())
 }

@@ -54,8 +54,7 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
     let stock_style = canvas
         .stock_change(dialog.item)
         .map_or(palette.text, |(style, _)| style);
-    let history = app.books.history(dialog.item);
-    let peak = history.map_or(stock, |history| history.peak.max(stock));
+    let peak = canvas.stock_peak(dialog.item, stock);
     let mut stock_line = number("Stock", format::thousands(stock), stock_style) + Span::raw("   ");
     stock_line.extend(canvas.gauge(stock, peak, width.saturating_sub(26)));
     let mut lines = vec![Line::default()];

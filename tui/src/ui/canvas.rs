@@ -188,6 +188,12 @@ impl<'a> Canvas<'a> {
         ]
     }
 
+    /// The highest known stock of a book: a full gauge.
+    pub(super) fn stock_peak(&self, item: ItemNumber, stock: u32) -> u32 {
+        let history = self.app.books.history(item);
+        history.map_or(stock, |history| history.peak.max(stock))
+    }
+
     /// The style and the sign of a stock that changed a moment ago.
     pub(super) fn stock_change(&self, item: ItemNumber) -> Option<(Style, &'static str)> {
         let (_, rose) = self.app.books.history(item)?.highlight?;

@@ -56,11 +56,7 @@ fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'stati
         lines.push(canvas.field(name, LABEL_COLUMNS, Span::styled(value, palette.text)));
     }
     let stock = book.stock.get();
-    let peak = canvas
-        .app
-        .books
-        .history(book.item)
-        .map_or(stock, |history| history.peak);
+    let peak = canvas.stock_peak(book.item, stock);
     let mut number = match stock {
         0 => "none left".to_owned(),
         _ => format::thousands(stock),

@@ -144,24 +144,26 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
 
 /// The outcome of an order, in a sentence or two.
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
-    let (sign, _, style) = state(canvas, &purchase.state);
-    let (word, details) = match &purchase.state {
-        OrderState::Sending { .. } => ("on its way", String::new()),
-        OrderState::Unknown { why } => (
-            "unknown, checking",
-            format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice."),
-        ),
-        OrderState::Sold(_) => ("sold", String::new()),
+    let (sign, word, style) = state(canvas, &purchase.state);
+    let details = match &purchase.state {
+        OrderState::Sending { .. } | OrderState::Sold(_) => String::new(),
+        OrderState::Unknown { why } => {
+            format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice.")
+        }
         OrderState::SoldOut { stock } => {
             let left = match stock.map(common::Stock::get) {
                 Some(0) => "None were left when its turn came.".to_owned(),
                 Some(left) => format!("Only {left} were left when its turn came."),
                 None => "Too few were left when its turn came.".to_owned(),
             };
-            ("sold out", format!("{left} Nothing was bought or charged."))
+            format!("{left} Nothing was bought or charged.")
         }
-        OrderState::Refused { why } => ("refused", format!("{why}. Nothing was bought.")),
-        OrderState::NotPlaced { why } => ("not placed", format!("Nothing was bought: {why}.")),
+        OrderState::Refused { why } => format!("{why}. Nothing was bought."),
+        OrderState::NotPlaced { why } => format!("Nothing was bought: {why}."),
+    };
+    let word = match &purchase.state {
+        OrderState::Unknown { .. } => "unknown, checking",
+        _ => word,
     };
     let mut lines = vec![Line::styled(format!("{sign} {word}"), style)];
     lines.extend(canvas.wrapped(&details, width, 5, canvas.palette().dim));

@@ -94,14 +94,16 @@ fn leaving_before_the_store_is_open_ends_without_a_run() {
 }
 
 #[test]
-fn the_reason_why_a_run_cannot_start_is_printed_after_the_terminal_is_restored() {
-    let store = correct_shop();
+fn the_reason_why_the_shop_or_a_run_cannot_start_is_printed_after_the_terminal_is_restored() {
+    let (home, store) = (Home::new(), correct_shop());
+    home.break_store();
     let guest = format!("--url {} autopilot --restock 5", store.url());
     for (arguments, exit, why) in [
+        ("", 3, "bookstore/store"),
         ("--url http://127.0.0.1:9 autopilot", 3, "127.0.0.1:9"),
         (guest.as_str(), 2, "--restock needs the shopkeeper's token"),
     ] {
-        let mut screen = Screen::open(&Home::new(), (100, 30), arguments);
+        let mut screen = Screen::open(&home, (100, 30), arguments);
         assert_eq!(screen.exit_code(), exit, "{arguments}");
         screen.assert_terminal_restored();
         screen.wait_for_text(why);

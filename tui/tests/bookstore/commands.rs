@@ -1,12 +1,11 @@
 //! The commands: exit codes, output, and orders that are never placed twice.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::io::{BufRead, BufReader};
 
 use rustix::process::{Pid, Signal, kill_process};
 use testing::ReservedAddress;
 
-use crate::front_end::{FrontEnd, Reply, WAIT_MAX, bookstore, command, exit_and_output};
+use crate::front_end::{FrontEnd, Reply, WAIT_MAX, bookstore, command, exit_and_output, spawn};
 use crate::test_shop;
 
 const KEY: &str = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
@@ -57,9 +56,11 @@ fn every_status_has_its_exit_code_and_a_refused_order_is_not_sent_again() {
 #[test]
 fn an_unreachable_store_is_exit_3() {
     let address = ReservedAddress::new().unwrap();
-    let (exit, out, err) = exit_and_output(&bookstore(&format!("--url http://{address} topics")));
-    assert_eq!((exit, out.as_str()), (3, ""));
-    assert!(err.contains(&format!("cannot reach http://{address}")), "{err}");
+    for arguments in ["topics", "autopilot --headless --json"] {
+        let (exit, out, err) = exit_and_output(&bookstore(&format!("--url http://{address} {arguments}")));
+        assert_eq!((exit, out.as_str()), (3, ""), "{arguments}");
+        assert!(err.contains(&format!("cannot reach http://{address}")), "{err}");
+    }
 }
 
 #[test]
@@ -204,15 +205,10 @@ fn control_characters_reach_neither_tables_nor_errors() {
 #[test]
 fn a_closed_output_is_not_an_error() {
     let store = FrontEnd::always(200, BOOK);
-    let mut program = command(&format!("--url {} lookup 2", store.url()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut program = spawn(&format!("--url {} lookup 2", store.url()));
     drop(program.stdout.take());
-    let mut err = String::new();
-    program.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-    assert_eq!((program.wait().unwrap().code(), err.as_str()), (Some(0), ""));
+    let (exit, _, err) = exit_and_output(&program.wait_with_output().unwrap());
+    assert_eq!((exit, err.as_str()), (0, ""));
 }
 
 const EVENTS: &str = "event: hello\ndata: {\"seq\":9,\"store\":\"0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e\"}\n\n\
@@ -222,11 +218,7 @@ const EVENTS: &str = "event: hello\ndata: {\"seq\":9,\"store\":\"0190b6d5-7f3c-7
 fn watch_prints_events_resumes_after_a_lost_connection_and_exits_with_130() {
     let store = FrontEnd::new(|_, _| Reply::EndedStream(EVENTS.to_owned()));
     for signal in [Signal::INT, Signal::TERM] {
-        let mut program = command(&format!("watch --after 7 --json --url {}", store.url()))
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut program = spawn(&format!("watch --after 7 --json --url {}", store.url()));
         let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
         let first: Vec<_> = lines.by_ref().take(4).map(Result::unwrap).collect();
         let data: Vec<_> = EVENTS.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
@@ -251,14 +243,9 @@ fn an_interrupted_buy_names_its_order() {
         std::thread::park();
         Reply::HangUp
     });
-    let mut program = command(&format!("buy 2 --key {KEY} --url {}", store.url()))
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let program = spawn(&format!("buy 2 --key {KEY} --url {}", store.url()));
     first_request.recv_timeout(WAIT_MAX).unwrap();
     kill_process(Pid::from_child(&program), Signal::INT).unwrap();
-    let mut err = String::new();
-    program.stderr.take().unwrap().read_to_string(&mut err).unwrap();
-    assert_eq!(program.wait().unwrap().code(), Some(130));
-    assert!(err.contains(KEY), "{err}");
+    let (exit, _, err) = exit_and_output(&program.wait_with_output().unwrap());
+    assert!(exit == 130 && err.contains(KEY), "{exit}: {err}");
 }

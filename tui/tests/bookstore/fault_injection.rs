@@ -5,12 +5,12 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::Child;
 
 use serde_json::Value;
 use testing::{Process, ReservedAddress};
 
-use crate::front_end::{command, exit_and_output, serve_all};
+use crate::front_end::{exit_and_output, serve_all, spawn};
 
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Enough shoppers and requests to meet each fault.
@@ -29,13 +29,9 @@ fn open(folder: &Path, listen: &str, fault: &str) -> Process {
 
 fn start_autopilot(shop: &Process, arguments: &str) -> Child {
     let url = shop.url("frontend");
-    command(&format!(
+    spawn(&format!(
         "--url {url} --token secret autopilot --headless --json --seed 1 --shoppers 16 {arguments}"
     ))
-    .stdout(Stdio::piped())
-    .stderr(Stdio::piped())
-    .spawn()
-    .unwrap()
 }
 
 /// The exit code and the audit of a run.

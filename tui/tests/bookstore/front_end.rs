@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -122,6 +122,12 @@ pub(crate) fn serve_all(folder: &Path, listen: &str) -> Command {
         "serve all --store csv:{} --listen {listen} --catalog-listen 127.0.0.1:0 --order-listen 127.0.0.1:0",
         store.display()
     ))
+}
+
+/// Starts the program, with its output in pipes.
+pub(crate) fn spawn(arguments: &str) -> Child {
+    let mut command = command(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 /// Runs the program to its end.

@@ -24,14 +24,12 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Writes the configuration file.
     pub(crate) fn configure(&self, text: &str) {
         let folder = self.0.path().join("config/bookstore");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
-    /// The folder of the local store.
     pub(crate) fn store(&self) -> PathBuf {
         self.0.path().join("data/bookstore/store")
     }
@@ -233,7 +231,6 @@ impl Screen {
         self.wait_until(what, |seen| wanted(&String::from_utf8_lossy(&seen.raw)));
     }
 
-    /// All output so far.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.seen.0.lock().unwrap().raw).into_owned()
     }

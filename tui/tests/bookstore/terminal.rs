@@ -187,16 +187,6 @@ fn the_configuration_file_sets_address_theme_and_keys_and_flags_override_it() {
 }
 
 #[test]
-fn an_error_while_opening_the_store_is_printed_after_the_terminal_is_restored() {
-    let home = Home::new();
-    home.break_store();
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
-    assert_eq!(screen.exit_code(), 3);
-    screen.assert_terminal_restored();
-    screen.wait_for_text("bookstore/store");
-}
-
-#[test]
 fn no_color_keeps_bold_and_ascii_uses_no_other_characters() {
     let (home, shop) = (Home::new(), correct_shop());
     let mut command = CommandBuilder::new("env");
