@@ -4,8 +4,8 @@
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
-use crate::screen::{Home, Screen};
-use crate::sessions::{DEFAULT_SIZE, open_local, stock};
+use crate::screen::{DEFAULT_SIZE, Home, Screen};
+use crate::sessions::{open_local, stock};
 use crate::test_shop::correct_shop;
 
 /// 128 + SIGHUP.

@@ -16,6 +16,9 @@ use tempfile::TempDir;
 
 use crate::front_end::{WAIT_MAX, command};
 
+/// Columns and rows.
+pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
+
 /// The folders of a user, initially empty.
 pub(crate) struct Home(TempDir);
 
@@ -101,10 +104,10 @@ fn modes(master: &dyn MasterPty) -> String {
 
 impl Screen {
     /// Runs `bookstore` as this user.
-    pub(crate) fn open(home: &Home, columns_rows: (u16, u16), arguments: &str) -> Self {
+    pub(crate) fn open(home: &Home, arguments: &str) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
         command.args(arguments.split_whitespace());
-        Self::run(home, columns_rows, command)
+        Self::run(home, DEFAULT_SIZE, command)
     }
 
     /// Runs any program as this user.

@@ -6,13 +6,11 @@ use serde_json::Value;
 use testing::{Process, ReservedAddress};
 
 use crate::front_end::{FrontEnd, bookstore, exit_and_output, serve_all};
-use crate::screen::{Home, Screen};
+use crate::screen::{DEFAULT_SIZE, Home, Screen};
 use crate::test_shop::{Fault, shop};
 
-pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
-
 pub(crate) fn open_at(home: &Home, shop: &FrontEnd) -> Screen {
-    let screen = Screen::open(home, DEFAULT_SIZE, &format!("--url {}", shop.url()));
+    let screen = Screen::open(home, &format!("--url {}", shop.url()));
     screen.wait_for_text("● live");
     screen
 }
@@ -25,7 +23,7 @@ pub(crate) fn stock(home: &Home, item: u32) -> Value {
 
 /// Opens the local store, with the services in the same process, and selects the first book.
 pub(crate) fn open_local(home: &Home) -> Screen {
-    let mut screen = Screen::open(home, DEFAULT_SIZE, "");
+    let mut screen = Screen::open(home, "");
     screen.wait_for_text("● live");
     screen.wait_for_text("RPCs for Dummies");
     screen.press("\r");
@@ -51,7 +49,7 @@ fn buying_two_copies_keeps_the_receipt_across_restarts() {
     screen.press("qqq");
     screen.assert_terminal_restored();
     assert_eq!(screen.exit_code(), 0);
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
+    let mut screen = Screen::open(&home, "");
     screen.press("2");
     screen.wait_for_text("✓ sold");
     screen.press("\u{3}");
@@ -171,7 +169,7 @@ fn the_shop_reconnects_to_a_restarted_server() {
     let open = || Process::start(&mut serve_all(folder.path(), &address.to_string()), 3).unwrap();
     let services = open();
     let url = address.url();
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, &format!("--url {url}"));
+    let mut screen = Screen::open(&home, &format!("--url {url}"));
     screen.wait_for_text("● live");
     screen.wait_for_text("RPCs for Dummies");
     assert!(services.stop().success());

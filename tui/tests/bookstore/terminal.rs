@@ -5,14 +5,16 @@ use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
 use crate::front_end::{bookstore, exit_and_output};
-use crate::screen::{Home, Screen};
-use crate::sessions::{DEFAULT_SIZE, open_at, open_local, stock};
+use crate::screen::{DEFAULT_SIZE, Home, Screen};
+use crate::sessions::{open_at, open_local, stock};
 use crate::test_shop::{Fault, Shop, correct_shop};
 
 #[test]
 fn a_terminal_of_39_by_9_is_too_small_and_can_be_left() {
     let (home, shop) = (Home::new(), correct_shop());
-    let mut screen = Screen::open(&home, (39, 9), &format!("--url {}", shop.url()));
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
+    command.args(["--url", shop.url()]);
+    let mut screen = Screen::run(&home, (39, 9), command);
     screen.wait_for_text("too small");
     screen.press("q");
     screen.assert_terminal_restored();
@@ -100,7 +102,7 @@ fn the_mouse_selects_scrolls_and_clicks() {
     screen.click(column, row);
     screen.wait_for_text("What every key does");
     screen.press("\u{1b}q");
-    let mut still = Screen::open(&home, DEFAULT_SIZE, "--no-mouse");
+    let mut still = Screen::open(&home, "--no-mouse");
     still.wait_for_text("● live");
     still.wait_for("no mouse", |screen| {
         screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
@@ -167,7 +169,7 @@ fn the_configuration_file_sets_address_theme_and_keys_and_flags_override_it() {
         "url = \"{}\"\ntheme = \"mono\"\nascii = true\n[keys]\nbuy = \"B\"\n",
         shop.url()
     ));
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
+    let mut screen = Screen::open(&home, "");
     screen.wait_for_text("* live");
     screen.wait_for_text("A Book");
     screen.press("\r");
