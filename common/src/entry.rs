@@ -60,6 +60,12 @@ impl GroupLine {
         is_valid.then_some(Self { number, count })
     }
 
+    /// The lines of a group of so many, at most [`limits::GROUP_LINES_MAX`].
+    pub fn of_group(count: usize) -> impl Iterator<Item = Self> {
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        (1..=count).map_while(move |number| Self::new(number, count))
+    }
+
     /// Its number, from 1.
     pub fn number(self) -> u16 {
         self.number

@@ -8,6 +8,7 @@ pub mod batcher;
 pub mod client;
 pub mod entry;
 pub mod headers;
+pub mod if_match;
 pub mod item;
 pub mod limits;
 pub mod money;
@@ -21,6 +22,7 @@ pub mod wire;
 
 pub use arcstr::ArcStr;
 pub use entry::{Description, Entry, GroupLine, Kind, Reason};
+pub use if_match::IfMatch;
 pub use item::{ItemNumber, Quantity, Stock};
 pub use money::Cost;
 pub use order::OrderId;

@@ -167,8 +167,16 @@ proptest! {
     }
 
     #[test]
-    fn purchases_agree(lines in order_lines(), place: Index, byte: u8) {
-        assert_agrees(&BuyBody::from(lines), place, byte);
+    fn purchases_agree(item in items(), quantity in numbers(1, 100), place: Index, byte: u8) {
+        assert_agrees(&BuyBody::from(OrderLines::one(item, quantity)), place, byte);
+    }
+
+    #[test]
+    fn purchases_of_several_books_are_read_by_serde_json(lines in order_lines()) {
+        let body = BuyBody::from(lines);
+        let json = body.to_json();
+        assert_eq!(String::from_utf8(json.clone()).unwrap(), serde_json::to_string(&body).unwrap());
+        assert_eq!(BuyBody::from_json(&json), Ok(body));
     }
 
     #[test]
