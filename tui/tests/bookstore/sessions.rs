@@ -243,10 +243,8 @@ fn the_shop_reconnects_to_a_restarted_server() {
     let open = || {
         let store = format!("csv:{}", folder.path().display()).parse().unwrap();
         let grace = std::time::Duration::from_millis(100);
-        let settings = AllInOneSettings {
-            listen: address.get(),
-            ..AllInOneSettings::on_free_ports(store, AdminToken::default(), grace)
-        };
+        let mut settings = AllInOneSettings::on_free_ports(store, AdminToken::default(), grace);
+        settings.server.listen = address.get();
         runtime.block_on(RunningServices::open_all(&settings)).unwrap()
     };
     let all = open();

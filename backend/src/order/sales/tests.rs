@@ -30,7 +30,7 @@ fn sold(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
         replayed: false,
         entry: Some(Entry {
             order: Some(sale.id),
-            ..fixture::sold(5 + index as u64, sale.item.get(), 0)
+            ..fixture::sold(5 + index as u64, sale.item.get().into(), 0)
         }),
         title: None,
         reason: None,
