@@ -180,13 +180,13 @@ fn every_change_of_a_line_is_found() {
         }),
         (4, Rule::Group, |entries| entries[3].line = GroupLine::ONLY),
         (4, Rule::Group, |entries| {
-            entries[3].line = GroupLine::new(1, 2).unwrap()
+            entries[3].line = GroupLine::new(1, 2).unwrap();
         }),
         (4, Rule::Group, |entries| entries[3].order = Some(order(9))),
         (4, Rule::Group, |entries| entries[3].at = Timestamp::from_micros(1)),
         (4, Rule::Group, |entries| entries[3].item = item(1)),
         (3, Rule::Group, |entries| {
-            entries[2].line = GroupLine::new(2, 2).unwrap()
+            entries[2].line = GroupLine::new(2, 2).unwrap();
         }),
         (6, Rule::Refusal, |entries| {
             entries[5].reason = Some(Reason::WithOthers);

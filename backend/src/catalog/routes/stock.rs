@@ -53,8 +53,8 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
             (problem.with_order(Some(id)), replayed)
         }
         Verdict::Refused(lines) => {
-            let refusals = lines.iter().map(|line| refused(line.reason, item, line.stock));
-            (refusals.last().unwrap_or_else(|| unknown_item(item)), false)
+            let problem = lines.first().map(|line| refused(line.reason, item, line.stock));
+            (problem.unwrap_or_else(|| unknown_item(item)), false)
         }
         Verdict::KeyReused => {
             let detail = "The key belongs to another order or another change.";
