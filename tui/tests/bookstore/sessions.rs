@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use backend::all_in_one::AllInOne;
+use backend::service::RunningServices;
 use backend::settings::{AdminToken, AllInOneSettings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -243,11 +243,9 @@ fn the_shop_reconnects_to_a_restarted_server() {
     let open = || {
         let store = format!("csv:{}", folder.path().display()).parse().unwrap();
         let grace = std::time::Duration::from_millis(100);
-        let settings = AllInOneSettings {
-            listen: address.get(),
-            ..AllInOneSettings::on_free_ports(store, AdminToken::default(), grace)
-        };
-        runtime.block_on(AllInOne::open(&settings)).unwrap()
+        let mut settings = AllInOneSettings::on_free_ports(store, AdminToken::default(), grace);
+        settings.server.listen = address.get();
+        runtime.block_on(RunningServices::open_all(&settings)).unwrap()
     };
     let all = open();
     let url = address.url();
