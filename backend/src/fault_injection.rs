@@ -3,14 +3,15 @@
 //! Only in a build with the feature `fault-injection`, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
 //! selects the fault; without it the shop is right.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use clap::ValueEnum;
 use common::wire::{Decision, Outcome};
 use common::{Cost, Entry, Kind, Reason, Stock};
 
-/// A fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A fault; its name is that of the variant, as in `lost-update`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fault {
     /// Sales of one batch do not see each other.
     LostUpdate,
@@ -34,28 +35,13 @@ pub(crate) enum Fault {
     ReorderedFeed,
 }
 
-impl Fault {
-    fn from_environment() -> Option<Self> {
-        Some(match std::env::var("BOOKSTORE_FAULT").ok()?.as_str() {
-            "lost-update" => Self::LostUpdate,
-            "acknowledged-before-durable" => Self::AcknowledgedBeforeDurable,
-            "double-apply" => Self::DoubleApply,
-            "stale-cache" => Self::StaleCache,
-            "refused-then-sold" => Self::RefusedThenSold,
-            "restock-lost" => Self::RestockLost,
-            "negative-quantity" => Self::NegativeQuantity,
-            "wrong-price" => Self::WrongPrice,
-            "missing-order" => Self::MissingOrder,
-            "reordered-feed" => Self::ReorderedFeed,
-            _ => return None,
-        })
-    }
-}
-
 /// Whether a fault is selected.
 pub(crate) fn is_active(fault: Fault) -> bool {
-    static SELECTED: OnceLock<Option<Fault>> = OnceLock::new();
-    *SELECTED.get_or_init(Fault::from_environment) == Some(fault)
+    static SELECTED: LazyLock<Option<Fault>> = LazyLock::new(|| {
+        let name = std::env::var("BOOKSTORE_FAULT").ok()?;
+        Fault::from_str(&name, false).ok()
+    });
+    *SELECTED == Some(fault)
 }
 
 fn every_eighth_time() -> bool {
@@ -76,10 +62,8 @@ pub(crate) fn oversell() -> Option<Stock> {
 /// Charges a cent too much.
 pub(crate) fn overcharge(entry: &mut Entry) {
     if is_active(Fault::WrongPrice) && entry.kind == Kind::Sold {
-        let dearer = entry
-            .unit_cost
-            .and_then(|cost| Cost::try_from(u64::from(cost.cents()) + 1).ok());
-        entry.unit_cost = dearer.or(entry.unit_cost);
+        let dearer = |cost: Cost| Cost::try_from(u64::from(cost.cents()) + 1).ok();
+        entry.unit_cost = entry.unit_cost.and_then(dearer).or(entry.unit_cost);
     }
 }
 

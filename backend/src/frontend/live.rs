@@ -84,7 +84,6 @@ impl Live {
         &self.cache
     }
 
-    /// The last entry that was applied.
     pub(super) fn head(&self) -> Seq {
         self.applied.borrow().unwrap_or(Seq::ZERO)
     }
@@ -98,10 +97,9 @@ impl Live {
 
     async fn wait_until_applied(&self, seq: Seq) {
         let mut applied = self.applied.subscribe();
+        let is_applied = |applied: &Option<Seq>| applied.is_some_and(|applied| applied >= seq);
         // `self` holds the sender, so the wait cannot fail.
-        let _ = applied
-            .wait_for(|applied| applied.is_some_and(|applied| applied >= seq))
-            .await;
+        let _ = applied.wait_for(is_applied).await;
     }
 
     /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
@@ -116,7 +114,7 @@ impl Live {
     pub(super) fn subscribe(&self, after: Option<Seq>) -> Option<Subscription> {
         let mut state = self.state();
         // Pending changes are published first, so that `hello` is as new as the feed.
-        self.flush_state(&mut state);
+        self.flush(&mut state);
         let hello = Hello {
             seq: state.published,
             store: state.store?,
@@ -154,11 +152,7 @@ impl Live {
     }
 
     /// Publishes the pending changes.
-    fn flush(&self) {
-        self.flush_state(&mut self.state());
-    }
-
-    fn flush_state(&self, state: &mut FeedState) {
+    fn flush(&self, state: &mut FeedState) {
         let head = self.head();
         if state.published == head {
             return;
@@ -194,20 +188,19 @@ impl Live {
             self.applied.send_replace(Some(start));
         }
         state.feed_start = hello.seq;
-        self.cache.set_live(true);
-        if !state.live {
-            state.live = true;
-            self.publish(Frame::event("source", None, &UpstreamStatus { live: true }), None);
-        }
+        self.set_live(&mut state, true);
     }
 
     fn on_disconnect(&self) {
-        self.flush();
-        self.cache.set_live(false);
         let mut state = self.state();
-        if state.live {
-            state.live = false;
-            self.publish(Frame::event("source", None, &UpstreamStatus { live: false }), None);
+        self.flush(&mut state);
+        self.set_live(&mut state, false);
+    }
+
+    fn set_live(&self, state: &mut FeedState, live: bool) {
+        self.cache.set_live(live);
+        if std::mem::replace(&mut state.live, live) != live {
+            self.publish(upstream_event(live), None);
         }
     }
 
@@ -215,6 +208,11 @@ impl Live {
         // Fails without subscribers.
         let _ = self.subscribers.send(Published { frame, last_seq });
     }
+}
+
+/// Tells subscribers whether the front-end has its catalog: the event `source` of the contract.
+pub(super) fn upstream_event(live: bool) -> Frame {
+    Frame::event("source", None, &UpstreamStatus { live })
 }
 
 /// The catalog's feed; a seam for tests.
@@ -259,27 +257,21 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
     let (mut flush_at, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
     let mut entries = Vec::new();
     loop {
-        let mut item = tokio::select! {
+        let mut next = tokio::select! {
             item = feed.next() => Some(item),
-            () = sleep_until(flush_at) => {
-                live.flush();
+            () = tokio::time::sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
+                live.flush(&mut live.state());
                 (flush_at, last_flush) = (None, Some(Instant::now()));
                 continue;
             }
         };
         // Entries that have arrived already are applied together.
-        let mut change = None;
-        while let Some(next) = item.take() {
-            match next {
-                StreamItem::Event(entry) => entries.push(entry),
-                other => {
-                    change = Some(other);
-                    break;
-                }
-            }
-            if entries.len() < ENTRIES_AT_ONCE {
-                item = feed.next().now_or_never();
-            }
+        while let Some(StreamItem::Event(entry)) = next {
+            entries.push(entry);
+            next = match entries.len() {
+                ENTRIES_AT_ONCE.. => None,
+                _ => feed.next().now_or_never(),
+            };
         }
         if !entries.is_empty() {
             live.apply(&entries);
@@ -288,7 +280,7 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
             let now = Instant::now();
             flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
         }
-        match change {
+        match next {
             Some(StreamItem::Connected { hello, after, .. }) => {
                 let after = after.unwrap_or(hello.seq);
                 live.on_hello(&hello, after);
@@ -303,12 +295,5 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
             }
             _ => {}
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -8,9 +8,7 @@ use crate::http::{ApiError, Request};
 /// What a search selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selector {
-    /// The books of a topic.
     Topic(String),
-    /// One book.
     Item(ItemNumber),
     /// The books in which every word is a prefix of a word.
     Words(String),
@@ -28,9 +26,10 @@ impl Selector {
             (Some(topic), None, None) => Ok(Self::Topic(check_length("topic", topic)?)),
             (None, Some(item), None) => Ok(Self::Item(item)),
             (None, None, Some(words)) => Ok(Self::Words(check_length("q", words)?)),
-            _ => Err(ApiError::invalid(
-                "Say what to search for with exactly one of `topic`, `item` and `q`.",
-            )),
+            _ => {
+                let detail = "Say what to search for with exactly one of `topic`, `item` and `q`.";
+                Err(ApiError::invalid(detail))
+            }
         }
     }
 }
@@ -59,11 +58,9 @@ fn at_most_one<T>(name: &str, first: Option<T>, second: Option<T>) -> Result<Opt
 }
 
 fn check_length(name: &str, text: String) -> Result<String, ApiError> {
-    if text.len() > limits::QUERY_BYTES_MAX {
-        return Err(ApiError::invalid(format!(
-            "{name}: expected at most {} bytes.",
-            limits::QUERY_BYTES_MAX
-        )));
+    let max = limits::QUERY_BYTES_MAX;
+    match text.len() {
+        length if length > max => Err(ApiError::invalid(format!("{name}: expected at most {max} bytes."))),
+        _ => Ok(text),
     }
-    Ok(text)
 }

@@ -16,10 +16,7 @@ const LOOKUPS_MAX: usize = 8;
 
 impl Orders {
     /// The receipt of one order.
-    ///
-    /// # Errors
-    /// `unknown-order` if no order with that id is decided, `unavailable` if the catalog cannot be reached.
-    pub async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
+    pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
         let response = self.catalog.find_order(order, fresh).await.map_err(read_problem)?;
         self.observe_seq(response.seq);
         let entry: Entry = response.parse().map_err(read_problem)?;
@@ -30,18 +27,12 @@ impl Orders {
     }
 
     /// At most `limit` receipts after that entry of the ledger, oldest first.
-    ///
-    /// # Errors
-    /// `unavailable` if the catalog cannot be reached.
-    pub async fn list(&self, after: Seq, limit: usize) -> Result<ReceiptPage, Problem> {
+    pub(super) async fn list(&self, after: Seq, limit: usize) -> Result<ReceiptPage, Problem> {
         let mut found: Vec<Entry> = Vec::new();
         let (mut after, mut more) = (after, true);
         for _ in 0..LEDGER_PAGES_MAX {
-            let page = self
-                .catalog
-                .ledger(after, limits::LEDGER_PAGE_MAX)
-                .await
-                .map_err(read_problem)?;
+            let page = self.catalog.ledger(after, limits::LEDGER_PAGE_MAX).await;
+            let page = page.map_err(read_problem)?;
             self.observe_seq(Some(page.head));
             for entry in page.entries {
                 if found.len() == limit {
@@ -58,12 +49,9 @@ impl Orders {
             }
         }
         let titles = self.titles(&found).await?;
-        let orders = found
-            .iter()
-            .filter_map(|entry| Receipt::from_entry(entry, titles.get(&entry.item).cloned()))
-            .collect();
+        let receipt = |entry: &Entry| Receipt::from_entry(entry, titles.get(&entry.item).cloned());
         Ok(ReceiptPage {
-            orders,
+            orders: found.iter().filter_map(receipt).collect(),
             next: more.then(|| after.to_string()),
         })
     }
@@ -82,12 +70,8 @@ impl Orders {
     }
 
     async fn title(&self, item: ItemNumber) -> Result<Option<String>, Problem> {
-        let response = self
-            .catalog
-            .lookup(item, Freshness::default())
-            .await
-            .map_err(read_problem)?;
-        match response.parse::<Book>() {
+        let response = self.catalog.lookup(item, Freshness::default()).await;
+        match response.map_err(read_problem)?.parse::<Book>() {
             Ok(book) => Ok(Some(book.title)),
             Err(Error::Problem(problem)) if problem.code == common::Code::UnknownItem => Ok(None),
             Err(error) => Err(read_problem(error)),

@@ -49,7 +49,6 @@ impl LedgerEvent for Entry {
 pub(super) type Parse<E> = fn(&str, &str) -> Result<Option<E>, String>;
 
 /// An open stream of events. Silence for longer than [`limits::HEARTBEAT_TIMEOUT`] counts as a lost connection.
-#[derive(Debug)]
 pub struct EventStream<E> {
     frames: Frames,
     parse: Parse<E>,
@@ -119,12 +118,6 @@ struct Frames {
     url: String,
     chunks: BoxStream<'static, Result<Bytes, String>>,
     splitter: FrameSplitter,
-}
-
-impl std::fmt::Debug for Frames {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frames").field("url", &self.url).finish_non_exhaustive()
-    }
 }
 
 impl Frames {

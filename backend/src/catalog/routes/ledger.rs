@@ -53,7 +53,7 @@ pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiRe
         None => {
             let problem =
                 Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
-            Err(ApiError::from(problem).with_seq(Some(head)))
+            Ok(Response::from(problem).with_seq(Some(head)))
         }
     }
 }

@@ -7,7 +7,7 @@ use common::{Code, Deadline, ItemNumber, OrderId, Problem, Reason, Stock, limits
 
 use super::context::{Context, unknown_item};
 use crate::catalog::{StockDecision, StockUpdate, Verdict};
-use crate::http::{ApiError, ApiResult, Request, Response};
+use crate::http::{ApiResult, Request, Response};
 
 /// Sets or changes a stock; for the shopkeeper.
 #[utoipa::path(put, path = "/update/{item}", tag = "catalog",
@@ -60,7 +60,7 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
             (Problem::new(Code::InvalidRequest, detail).with_item(item), false)
         }
     };
-    Err(ApiError::from(problem).with_seq(Some(head)).with_replayed(replayed))
+    Ok(Response::from(problem).with_seq(Some(head)).with_replayed(replayed))
 }
 
 fn refused(reason: Reason, item: ItemNumber, stock: Option<Stock>) -> Problem {

@@ -11,12 +11,12 @@ use anyhow::Result;
 use common::Seq;
 
 pub(super) use self::report::AuditReport;
-use self::report::Violation;
+use self::report::Finding;
 use self::verifier::Verifier;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
-use crate::store::{self, Difference, Inspection, Store};
+use crate::store::{self, Difference, Inspection, Store, StoreState};
 
 /// Entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
@@ -44,46 +44,45 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     let inspection = match store::inspect(url) {
         Err(error) if error.is_damage() => {
             let mut verifier = Verifier::new(Seq::ZERO);
-            verifier.add(Violation::damage(&error));
+            verifier.add(Finding::damage(&error));
             return Ok(verifier.finish(Vec::new()));
         }
         inspection => inspection?,
     };
     drop(opening);
-    let mut verifier = Verifier::new(inspection.checkpoint.head);
-    replay(&mut verifier, &inspection)?;
     let Inspection {
         store,
+        checkpoint,
         checkpoint_seq,
         remarks,
         edits,
-        ..
     } = inspection;
+    let mut verifier = Verifier::new(checkpoint.head);
+    replay(&mut verifier, &*store, &checkpoint, checkpoint_seq)?;
     for Difference { location, file, ledger } in edits {
         let text = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
-        verifier.add(Violation::at(checkpoint_seq, text));
+        verifier.add(Finding::at(checkpoint_seq, text));
     }
     check_duplicates(&mut verifier, &*store)?;
     Ok(verifier.finish(remarks))
 }
 
 /// Replays the ledger up to the head found first: other processes may append meanwhile.
-fn replay(verifier: &mut Verifier, inspection: &Inspection) -> Result<(), store::Error> {
-    let Inspection {
-        store,
-        checkpoint,
-        checkpoint_seq,
-        ..
-    } = inspection;
+fn replay(
+    verifier: &mut Verifier,
+    store: &dyn Store,
+    checkpoint: &StoreState,
+    checkpoint_seq: Seq,
+) -> Result<(), store::Error> {
     let progress = Progress::counting("auditing entries", checkpoint.head.0);
-    if *checkpoint_seq == Seq::ZERO {
-        verifier.check_books(&checkpoint.books, *checkpoint_seq);
+    if checkpoint_seq == Seq::ZERO {
+        verifier.check_books(&checkpoint.books, checkpoint_seq);
     }
     let mut last = Seq::ZERO;
     while last < checkpoint.head {
         let entries = match store.read(last, PAGE_ENTRIES) {
             Err(error) if error.is_damage() => {
-                verifier.add(Violation::damage(&error));
+                verifier.add(Finding::damage(&error));
                 return Ok(());
             }
             entries => entries?,
@@ -93,13 +92,13 @@ fn replay(verifier: &mut Verifier, inspection: &Inspection) -> Result<(), store:
             last = entry.seq;
             verifier.apply(&entry);
             progress.add(1);
-            if entry.seq == *checkpoint_seq {
-                verifier.check_books(&checkpoint.books, *checkpoint_seq);
+            if entry.seq == checkpoint_seq {
+                verifier.check_books(&checkpoint.books, checkpoint_seq);
             }
         }
         if last <= before {
             let text = format!("the ledger ends here, before entry {}", checkpoint.head);
-            verifier.add(Violation::at(last, text));
+            verifier.add(Finding::at(last, text));
             return Ok(());
         }
     }
@@ -116,7 +115,7 @@ fn check_duplicates(verifier: &mut Verifier, store: &dyn Store) -> Result<(), st
         last = entry.seq;
         for entry in &entries {
             if let Some(violation) = duplicates.check(entry) {
-                verifier.add(Violation::of(entry, &violation));
+                verifier.add(Finding::of(entry, &violation));
             }
         }
     }

@@ -9,17 +9,17 @@ use crate::store;
 /// Violations that are listed; further ones are only counted.
 const LISTED_MAX: usize = 20;
 
-/// One place where the store breaks a rule.
+/// One place where the store breaks a rule or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::commands) struct Violation {
+pub(in crate::commands) struct Finding {
     /// The entry; absent where the store could not be read.
     pub(super) seq: Option<Seq>,
     item: Option<ItemNumber>,
     text: String,
 }
 
-impl Violation {
-    /// A violation at an entry that concerns no single book.
+impl Finding {
+    /// Something wrong at an entry that concerns no single book.
     pub(super) fn at(seq: Seq, text: String) -> Self {
         Self {
             seq: Some(seq),
@@ -65,7 +65,7 @@ impl Violation {
     }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(seq) = self.seq {
             write!(f, "entry {seq}")?;
@@ -120,13 +120,13 @@ pub(in crate::commands) struct AuditReport {
     /// What the operator should know, although it breaks no rule.
     pub(super) remarks: Vec<String>,
     /// The first ones, at most `LISTED_MAX`.
-    pub(super) violations: Vec<Violation>,
+    pub(super) violations: Vec<Finding>,
     /// All of them, counted.
     pub(super) violated: u64,
 }
 
 impl AuditReport {
-    pub(super) fn add(&mut self, violation: Violation) {
+    pub(super) fn add(&mut self, violation: Finding) {
         self.violated += 1;
         if self.violations.len() < LISTED_MAX {
             self.violations.push(violation);
@@ -180,7 +180,7 @@ impl AuditReport {
 
     pub(super) fn json(&self, store: &store::Url) -> serde_json::Value {
         let totals = self.totals;
-        let violations: Vec<_> = self.violations.iter().map(Violation::json).collect();
+        let violations: Vec<_> = self.violations.iter().map(Finding::json).collect();
         serde_json::json!({
             "verdict": self.verdict(), "store": store.to_string(), "entries": self.head, "books": self.books,
             "sold": totals.sold, "copies": totals.copies, "refused": totals.refused, "restocked": totals.restocked,

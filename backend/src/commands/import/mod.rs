@@ -53,8 +53,8 @@ impl Import {
             return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
         }
         // Before the store is opened: a bad file changes nothing.
-        let listings = self.file.as_deref().map(read).transpose()?;
-        let store = self.open(&url, listings.is_some())?;
+        let rows = self.file.as_deref().map(read).transpose()?;
+        let store = self.open(&url, rows.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
             None => StoreState {
@@ -63,18 +63,18 @@ impl Import {
                 books: Vec::new(),
             },
         };
-        let is_edit = listings.is_none();
-        let listings = match (listings, &store) {
-            (Some(listings), _) => Some(listings),
-            (None, Some(store)) => store
-                .manual_edit()
-                .map_or_else(|| store.seed_rows(), |edit| Ok(Some(edit)))?,
-            (None, None) => None,
+        let is_edit = rows.is_none();
+        let rows = match (rows, &store) {
+            (None, Some(store)) => match store.manual_edit() {
+                Some(edit) => Some(edit),
+                None => store.seed_rows()?,
+            },
+            (rows, _) => rows,
         };
-        let Some(listings) = listings else {
+        let Some(rows) = rows else {
             bail!("{url}: the catalog file was not edited; name a FILE to import");
         };
-        let changes = CatalogDiff::between(before.head, &before.books, listings, self.replace, Timestamp::now());
+        let changes = CatalogDiff::between(before.head, &before.books, rows, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         if !self.json {
             write!(io::stdout(), "{}", summary.list())?;
