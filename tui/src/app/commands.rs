@@ -9,11 +9,10 @@ use super::screen_handler::Step;
 use super::screens::handler;
 use super::shop::{CHART_RANGES_S, Focus, ShopScreen};
 use super::state::App;
-use crate::command::Command;
+use crate::command::{Command, Screen};
 use crate::effect::{Effect, ExitReason};
 use crate::format;
 use crate::input::{Key, KeyEvent};
-use crate::screen::Screen;
 
 impl App {
     /// Runs a command; `by` is the key that was pressed for it, if any. A disabled command tells the user why.
@@ -55,9 +54,7 @@ impl App {
             Command::StartStop | Command::Pause | Command::Fewer | Command::More => {
                 return vec![Effect::AutopilotCommand(command)];
             }
-            Command::Freeze | Command::Longer | Command::Shorter | Command::Whole | Command::Expand
-                if self.screen == Screen::Autopilot =>
-            {
+            _ if command.is_for_charts() && self.screen == Screen::Autopilot => {
                 return vec![Effect::AutopilotCommand(command)];
             }
             Command::Freeze => self.books.set_frozen(!self.books.is_frozen(), self.now.elapsed),
@@ -110,13 +107,12 @@ impl App {
         self.go(self.home_screen)
     }
 
-    /// Whether the screen is frozen.
-    pub fn is_frozen(&self) -> bool {
+    pub(crate) fn is_frozen(&self) -> bool {
         handler(self.screen).is_frozen(self)
     }
 
     /// The book that is selected on a visible pane.
-    pub fn visible_book(&self) -> Option<ItemNumber> {
+    pub(crate) fn visible_book(&self) -> Option<ItemNumber> {
         let is_hidden = self.breakpoint() == Breakpoint::OnePane && self.shop.focus == Focus::Topics;
         self.shop
             .selected()

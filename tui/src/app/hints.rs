@@ -4,25 +4,21 @@ use super::layout::Target;
 use super::overlay::Overlay;
 use super::screens::handler;
 use super::state::App;
-use crate::command::Command;
-use crate::screen::Screen;
+use crate::command::{Command, Screen};
 
-/// One entry of the hint row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// The key.
-    pub keys: String,
-    /// What the key does.
-    pub label: String,
+pub(crate) struct Hint {
+    pub(crate) keys: String,
+    pub(crate) label: String,
     /// What a click does, if anything.
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
     /// Whether the command can run now.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 impl App {
     /// The keys that work here and now, the most useful first.
-    pub fn hints(&self) -> Vec<Hint> {
+    pub(crate) fn hints(&self) -> Vec<Hint> {
         let fixed = |keys: &str, label: &str, command: Option<Command>| Hint {
             keys: keys.to_owned(),
             label: label.to_owned(),
@@ -100,7 +96,7 @@ impl App {
             Command::Open => self.can_open(),
             Command::Pause => run.running,
             // Before the first run there is no chart.
-            _ => self.screen != Screen::Autopilot || command.info().group != "Charts" || run.has_run,
+            _ => self.screen != Screen::Autopilot || !command.is_for_charts() || run.has_run,
         }
     }
 

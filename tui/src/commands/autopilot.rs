@@ -13,6 +13,7 @@ use super::exit::{Error, Exit};
 use super::interactive;
 use super::interrupt::Interrupt;
 use super::output::{self, Output};
+use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, StoreConnection};
 use crate::format;
@@ -71,8 +72,9 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interru
     interrupt.listen_for_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
+    let ended = run_ended(runs.clone()).boxed();
     let (exit_reason, connection) =
-        interactive::autopilot(&args.settings, cli, watched, run_ended(runs.clone()).boxed()).await?;
+        interactive::run(cli, Screen::Autopilot, args.settings.clone(), watched, Some(ended)).await?;
     let result = end_run(exit_reason, &runs, args, cli, interrupt).await;
     if let Some(connection) = connection {
         connection.close().await;
@@ -137,7 +139,7 @@ async fn headless(
 ) -> Result<Ended, Error> {
     let seed = settings.seed;
     let shoppers = format::plural(u64::from(settings.shoppers), "shopper");
-    output::print_note(&format!("seed {seed}, {shoppers}, at {}", shop.url()));
+    output::print_notice(&format!("seed {seed}, {shoppers}, at {}", shop.url()));
     let run = Autopilot::start(shop.clone(), settings);
     let progress = print_progress(&run, interrupt);
     let Some(services) = services else {
@@ -162,7 +164,7 @@ async fn print_progress(run: &Handle, mut interrupt: Interrupt) -> Result<Ended,
                 let snapshot = run.snapshot();
                 // Before the first whole second there is only the reason why the run has not started.
                 if !snapshot.series.is_empty() || snapshot.last_error.is_some() {
-                    output::print_note(&progress_line(&snapshot));
+                    output::print_notice(&progress_line(&snapshot));
                 }
             }
             () = interrupt.wait() => return Ok((Exit::Interrupted, stop(run, interrupt).await?)),
@@ -172,7 +174,7 @@ async fn print_progress(run: &Handle, mut interrupt: Interrupt) -> Result<Ended,
 
 /// Stops the run and waits for its audit; another signal skips the audit.
 async fn stop(run: &Handle, mut interrupt: Interrupt) -> Result<Arc<Report>, Error> {
-    output::print_note("stopping; interrupt again to skip the audit");
+    output::print_notice("stopping; interrupt again to skip the audit");
     let report = tokio::select! {
         report = run.stop() => report,
         () = interrupt.wait() => {

@@ -1,22 +1,18 @@
 //! The signals that ask the program to end: SIGINT, SIGTERM and, for a program with a screen, SIGHUP.
 
+use std::future::pending;
 use std::io;
 
-#[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Listens for these signals. While it listens, none of them ends the process by itself.
 #[derive(Debug)]
 pub(super) struct Interrupt {
-    #[cfg(unix)]
     int: Signal,
-    #[cfg(unix)]
     term: Signal,
-    #[cfg(unix)]
     hangup: Option<Signal>,
 }
 
-#[cfg(unix)]
 impl Interrupt {
     pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
@@ -37,32 +33,13 @@ impl Interrupt {
         let hangup = async {
             match &mut self.hangup {
                 Some(hangup) => hangup.recv().await,
-                None => std::future::pending().await,
+                None => pending().await,
             }
         };
         tokio::select! {
             _ = self.int.recv() => {}
             _ = self.term.recv() => {}
             _ = hangup => {}
-        }
-    }
-}
-
-#[cfg(not(unix))]
-impl Interrupt {
-    pub(super) fn listen() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    /// Does nothing: this system has no SIGHUP.
-    pub(super) fn listen_for_hangup(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// Waits for the next Ctrl-C.
-    pub(super) async fn wait(&mut self) {
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
         }
     }
 }

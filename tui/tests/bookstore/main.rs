@@ -14,6 +14,8 @@ mod hangup;
 #[cfg(test)]
 mod help;
 #[cfg(test)]
+mod opening;
+#[cfg(test)]
 mod screen;
 #[cfg(test)]
 mod sessions;
