@@ -81,7 +81,7 @@ impl Cli {
         display.configured_theme = config.theme;
         display.ascii |= config.ascii;
         display.reduced_motion |= config.reduced_motion;
-        display.no_mouse |= !config.mouse;
+        display.no_mouse |= config.mouse == Some(false);
         display.keymap = config.keys;
     }
 }

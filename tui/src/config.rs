@@ -26,7 +26,7 @@ pub(crate) enum Error {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Config {
     pub(crate) url: Option<String>,
@@ -34,26 +34,12 @@ pub(crate) struct Config {
     /// Draw with ASCII characters only.
     pub(crate) ascii: bool,
     pub(crate) reduced_motion: bool,
-    pub(crate) mouse: bool,
+    pub(crate) mouse: Option<bool>,
     /// The key bindings.
     #[serde(skip)]
     pub(crate) keys: Keymap,
     #[serde(rename = "keys")]
     bindings: BTreeMap<String, Spanned<Chords>>,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            url: None,
-            theme: None,
-            ascii: false,
-            reduced_motion: false,
-            mouse: true,
-            keys: Keymap::default(),
-            bindings: BTreeMap::new(),
-        }
-    }
 }
 
 /// Reads the user's file; without one the configuration is the default.
@@ -156,7 +142,7 @@ mod tests {
         .unwrap();
         assert_eq!(config.url.as_deref(), Some("http://127.0.0.1:8080"));
         assert_eq!(config.theme, Some(Theme::HighContrast));
-        assert!(config.ascii && config.reduced_motion && !config.mouse);
+        assert!(config.ascii && config.reduced_motion && config.mouse == Some(false));
         let pressed = |key: &str| config.keys.command(key.parse::<Chord>().unwrap().into());
         assert_eq!(pressed("B"), Some(Command::Buy));
         assert_eq!(pressed("b"), None);

@@ -21,22 +21,23 @@ impl App {
             self.notify(Severity::Info, &format!("Cannot {} now: {reason}", verb(command)));
             return Vec::new();
         }
+        let handler = handler(self.screen);
         match command {
             Command::Go(screen) => return self.go(screen),
-            Command::Up => return self.step(Step::Up),
-            Command::Down => return self.step(Step::Down),
-            Command::First => return self.step(Step::First),
-            Command::Last => return self.step(Step::Last),
-            Command::PageUp => return self.step(Step::PageUp),
-            Command::PageDown => return self.step(Step::PageDown),
+            Command::Up => return handler.step(self, Step::Up),
+            Command::Down => return handler.step(self, Step::Down),
+            Command::First => return handler.step(self, Step::First),
+            Command::Last => return handler.step(self, Step::Last),
+            Command::PageUp => return handler.step(self, Step::PageUp),
+            Command::PageDown => return handler.step(self, Step::PageDown),
             Command::Left if self.shop.focus != Focus::Topics => self.shop.focus = self.shop.focus.previous(),
-            Command::Right if self.shop.focus != Focus::Detail && self.can_open() => {
+            Command::Right if self.shop.focus != Focus::Detail && handler.can_open(self) => {
                 self.shop.focus = self.shop.focus.next();
             }
             Command::Left | Command::Right => {}
             Command::NextPane => self.shop.focus = self.shop.focus.next(),
             Command::PreviousPane => self.shop.focus = self.shop.focus.previous(),
-            Command::Open if self.can_open() => handler(self.screen).open(self),
+            Command::Open if handler.can_open(self) => handler.open(self),
             Command::Open => {}
             Command::Close => return self.close(),
             Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
@@ -47,7 +48,7 @@ impl App {
             Command::Log => self.overlays.push(Overlay::Log { scroll: 0 }),
             Command::Buy => self.open_dialog(by),
             Command::Copy => return self.copy(),
-            Command::Refresh => return handler(self.screen).refresh(self),
+            Command::Refresh => return handler.refresh(self),
             Command::Reconnect => return vec![Effect::Reconnect],
             Command::Sort => self.with_shop(ShopScreen::sort_by_next_column),
             Command::Reverse => self.with_shop(ShopScreen::reverse_sort),
@@ -76,15 +77,6 @@ impl App {
         handler(screen).on_tick(self)
     }
 
-    fn step(&mut self, step: Step) -> Vec<Effect> {
-        handler(self.screen).step(self, step)
-    }
-
-    /// Whether "open" does anything here.
-    pub(super) fn can_open(&self) -> bool {
-        handler(self.screen).can_open(self)
-    }
-
     /// Whether "back" exits the shop.
     pub(super) fn is_at_home(&self) -> bool {
         self.screen == self.home_screen && self.overlays.is_empty() && !handler(self.screen).can_close(self)
@@ -96,15 +88,14 @@ impl App {
             return self.handle_dialog_key(KeyEvent::plain(Key::Esc));
         }
         if self.overlays.pop().is_some() {
-            return Vec::new();
+            Vec::new()
+        } else if handler(self.screen).can_close(self) {
+            handler(self.screen).close(self)
+        } else if self.screen == self.home_screen {
+            Vec::new()
+        } else {
+            self.go(self.home_screen)
         }
-        if handler(self.screen).can_close(self) {
-            return handler(self.screen).close(self);
-        }
-        if self.screen == self.home_screen {
-            return Vec::new();
-        }
-        self.go(self.home_screen)
     }
 
     pub(crate) fn is_frozen(&self) -> bool {
@@ -119,12 +110,8 @@ impl App {
             .filter(|item| self.screen == Screen::Shop && !is_hidden && self.books.get(*item).is_some())
     }
 
-    pub(super) fn copy_text(&self) -> Option<String> {
-        handler(self.screen).copy_text(self)
-    }
-
     fn copy(&mut self) -> Vec<Effect> {
-        let Some(text) = self.copy_text() else {
+        let Some(text) = handler(self.screen).copy_text(self) else {
             return Vec::new();
         };
         self.notify(Severity::Info, &format!("Copied: {}", format::truncate(&text, 60, "…")));

@@ -93,7 +93,7 @@ impl App {
     fn is_hint_useful(&self, command: Command) -> bool {
         let run = self.autopilot.status;
         match command {
-            Command::Open => self.can_open(),
+            Command::Open => handler(self.screen).can_open(self),
             Command::Pause => run.running,
             // Before the first run there is no chart.
             _ => self.screen != Screen::Autopilot || !command.is_for_charts() || run.has_run,

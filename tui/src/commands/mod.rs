@@ -6,7 +6,6 @@ mod autopilot;
 mod browse;
 mod exit;
 mod interactive;
-mod interrupt;
 mod manual;
 mod output;
 mod purchase;
@@ -21,12 +20,12 @@ use clap::Parser as _;
 use futures::FutureExt as _;
 
 use exit::{Error, Exit};
-use interrupt::Interrupt;
 use output::Output;
 
 use crate::cli::{Cli, Command, OfflineCommand, OnlineCommand};
 use crate::config;
 use crate::connect::{self, StoreConnection};
+use crate::terminal::Signals;
 
 /// Parses the command line and runs it to its end; prints an error to standard error.
 pub fn main() -> ExitCode {
@@ -75,20 +74,20 @@ async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
         return interactive::browse(cli).await;
     };
     // Listens before a store is opened, so that every signal closes the store cleanly.
-    let interrupt = Interrupt::listen()?;
+    let signals = Signals::listen()?;
     if let OnlineCommand::Autopilot(args) = &command {
         if args.faults {
-            return autopilot::run_with_faults(args, cli, interrupt).await;
+            return autopilot::run_with_faults(args, cli, signals).await;
         }
         if autopilot::has_screen(args, cli) {
-            return autopilot::run_with_screen(args, cli, interrupt).await;
+            return autopilot::run_with_screen(args, cli, signals).await;
         }
     }
     let connection = connect::connect(&cli.shop).await?;
     if let Some(notice) = &connection.notice {
         output::print_notice(notice);
     }
-    let result = run_connected(&connection, &command, cli, interrupt).await;
+    let result = run_connected(&connection, &command, cli, signals).await;
     connection.close().await;
     result
 }
@@ -97,13 +96,13 @@ async fn run_connected(
     connection: &StoreConnection,
     command: &OnlineCommand,
     cli: &Cli,
-    mut interrupt: Interrupt,
+    mut signals: Signals,
 ) -> Result<Exit, Error> {
     let (out, shop) = (Output::new(cli.shop.json), &connection.shop);
     let work = match command {
-        // These two handle the interrupt themselves.
-        OnlineCommand::Autopilot(args) => return autopilot::run_headless(shop, args, cli, interrupt).await,
-        OnlineCommand::Buy(args) => return purchase::buy(shop, args, &out, interrupt).await,
+        // These two handle the signals themselves.
+        OnlineCommand::Autopilot(args) => return autopilot::run_headless(shop, args, cli, signals).await,
+        OnlineCommand::Buy(args) => return purchase::buy(shop, args, &out, signals).await,
         OnlineCommand::Topics => browse::topics(shop, &out).boxed(),
         OnlineCommand::Search(args) => browse::search(shop, args, &out).boxed(),
         OnlineCommand::Lookup { item } => browse::lookup(shop, *item, &out).boxed(),
@@ -113,6 +112,6 @@ async fn run_connected(
     };
     tokio::select! {
         result = work => result,
-        () = interrupt.wait() => Ok(Exit::Interrupted),
+        _ = signals.next() => Ok(Exit::Interrupted),
     }
 }

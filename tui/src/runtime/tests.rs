@@ -119,7 +119,7 @@ impl TestSession {
         Self {
             keys,
             frames: seen,
-            task: tokio::spawn(run_session(terminal, input, options, Signals::new().unwrap())),
+            task: tokio::spawn(run_session(terminal, input, options, Signals::listen().unwrap())),
         }
     }
 

@@ -1,8 +1,9 @@
 //! The signals that the terminal and the system send to the program.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::io;
 use std::os::unix::net::UnixStream;
+use std::task::Poll;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -13,41 +14,48 @@ use tokio::sync::oneshot;
 /// A signal to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// The program must exit.
+    /// The program must exit: SIGINT or SIGTERM.
     Exit,
-    /// The terminal hung up.
+    /// The terminal hung up: SIGHUP.
     HungUp,
-    /// The program was stopped and continues.
+    /// The program was stopped and continues: SIGCONT.
     Continued,
 }
 
-/// The signals that the program handles.
+/// The signals that the program listens for. While it does, none of them ends the process by itself.
 #[derive(Debug)]
-pub(crate) struct Signals {
-    exit: [Stream; 2],
-    hangup: Stream,
-    continued: Stream,
-}
+pub(crate) struct Signals(Vec<(Signal, Stream)>);
 
 impl Signals {
-    pub(crate) fn new() -> io::Result<Self> {
-        // The number of SIGCONT differs between systems.
-        let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
-        Ok(Self {
-            exit: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
-            hangup: signal(SignalKind::hangup())?,
-            continued: signal(continued)?,
-        })
+    /// Listens for SIGINT and SIGTERM.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        let streams = kinds.map(|kind| Ok((Signal::Exit, signal(kind)?)));
+        streams.into_iter().collect::<io::Result<_>>().map(Self)
     }
 
+    /// Listens for SIGHUP, too. Only a program with a screen does: others may have been started with `nohup`.
+    pub(crate) fn with_hangup(mut self) -> io::Result<Self> {
+        self.0.push((Signal::HungUp, signal(SignalKind::hangup())?));
+        Ok(self)
+    }
+
+    /// Listens for SIGCONT, too.
+    pub(crate) fn with_continued(mut self) -> io::Result<Self> {
+        // Its number differs between systems.
+        let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+        self.0.push((Signal::Continued, signal(continued)?));
+        Ok(self)
+    }
+
+    /// Waits for the next signal. Cancel-safe.
     pub(crate) async fn next(&mut self) -> Signal {
-        let [terminate, interrupt] = &mut self.exit;
-        tokio::select! {
-            _ = terminate.recv() => Signal::Exit,
-            _ = interrupt.recv() => Signal::Exit,
-            _ = self.hangup.recv() => Signal::HungUp,
-            _ = self.continued.recv() => Signal::Continued,
-        }
+        poll_fn(|context| {
+            let mut signals = self.0.iter_mut();
+            let received = signals.find_map(|(signal, stream)| stream.poll_recv(context).is_ready().then_some(*signal));
+            received.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 
