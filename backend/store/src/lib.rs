@@ -9,8 +9,11 @@ pub mod conformance;
 pub mod csv;
 mod error;
 mod lock;
+#[cfg(feature = "sql")]
 pub mod postgres;
+#[cfg(feature = "sql")]
 mod sql;
+#[cfg(feature = "sql")]
 pub mod sqlite;
 mod url;
 mod writer_guard;
@@ -162,7 +165,9 @@ pub enum EditPolicy {
 pub fn open(url: &Url, edit: EditPolicy) -> Result<Box<dyn Store>, Error> {
     match url {
         Url::Csv(folder) => Ok(Box::new(csv::Store::open(folder, edit)?)),
+        #[cfg(feature = "sql")]
         Url::Sqlite(file) => Ok(Box::new(sqlite::Store::open(file)?)),
+        #[cfg(feature = "sql")]
         Url::Postgres(address) => Ok(Box::new(postgres::Store::open(address)?)),
     }
 }
@@ -203,7 +208,9 @@ impl Inspection {
 pub fn inspect(url: &Url) -> Result<Inspection, Error> {
     match url {
         Url::Csv(folder) => csv::Store::inspect(folder),
+        #[cfg(feature = "sql")]
         Url::Sqlite(file) => sqlite::Store::inspect(file),
+        #[cfg(feature = "sql")]
         Url::Postgres(address) => Inspection::of(Box::new(postgres::Store::open_existing(address)?)),
     }
 }

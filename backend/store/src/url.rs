@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+#[cfg(feature = "sql")]
 use super::postgres::Address;
 
 /// The URL of a store. `Display` and `Debug` omit the password.
@@ -13,8 +14,10 @@ pub enum Url {
     /// `csv:DIR`
     Csv(PathBuf),
     /// `sqlite:FILE`
+    #[cfg(feature = "sql")]
     Sqlite(PathBuf),
     /// `postgres://USER:PASSWORD@HOST:PORT/DATABASE`
+    #[cfg(feature = "sql")]
     Postgres(Address),
 }
 
@@ -30,13 +33,16 @@ impl Url {
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self {
             Self::Csv(folder) => Some(folder.join("lock")),
+            #[cfg(feature = "sql")]
             Self::Sqlite(file) => Some(beside(file, ".lock")),
+            #[cfg(feature = "sql")]
             Self::Postgres(_) => None,
         }
     }
 }
 
 /// A file's path with a suffix after its name.
+#[cfg(feature = "sql")]
 pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
     let mut path = OsString::from(file);
     path.push(suffix);
@@ -50,11 +56,17 @@ impl FromStr for Url {
         let (scheme, rest) = url.split_once(':').unwrap_or((url, ""));
         match (scheme, rest) {
             ("csv", folder) if !folder.is_empty() => Ok(Self::Csv(PathBuf::from(folder))),
+            #[cfg(feature = "sql")]
             ("sqlite", file) => match file.strip_prefix("//").unwrap_or(file) {
                 "" | ":memory:" => Err("a SQLite store needs a file; expected sqlite:FILE".to_owned()),
                 file => Ok(Self::Sqlite(PathBuf::from(file))),
             },
+            #[cfg(feature = "sql")]
             ("postgres" | "postgresql", _) => url.parse().map(Self::Postgres),
+            #[cfg(not(feature = "sql"))]
+            ("sqlite" | "postgres" | "postgresql", _) => {
+                Err("this program is built without databases; expected csv:DIR".to_owned())
+            }
             // Only the scheme is shown: the rest may contain a password.
             _ => Err(format!(
                 "{scheme:?} is no store; expected csv:DIR, sqlite:FILE or postgres://HOST/DATABASE"
@@ -67,7 +79,9 @@ impl fmt::Display for Url {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Csv(folder) => write!(f, "csv:{}", folder.display()),
+            #[cfg(feature = "sql")]
             Self::Sqlite(file) => write!(f, "sqlite:{}", file.display()),
+            #[cfg(feature = "sql")]
             Self::Postgres(address) => address.fmt(f),
         }
     }
