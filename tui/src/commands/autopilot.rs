@@ -20,7 +20,7 @@ use crate::runtime::{self, ExitReason};
 use crate::terminal::Signals;
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
-use autopilot::{Autopilot, Handle, Phase, Report, Settings, Snapshot, Verdict};
+use autopilot::{Handle, Phase, Report, Settings, Snapshot, Verdict};
 
 /// How often a headless run prints its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -140,18 +140,14 @@ async fn headless(
     let seed = settings.seed;
     let shoppers = format::plural(u64::from(settings.shoppers), "shopper");
     output::print_notice(&format!("seed {seed}, {shoppers}, at {}", shop.url()));
-    let run = Autopilot::start(shop.clone(), settings);
+    let run = Handle::start(shop.clone(), settings);
     let progress = print_progress(&run, signals);
     let Some(services) = services else {
         return progress.await;
     };
     let (ended, faults) = tokio::join!(progress, faults::inject(services, seed, &run));
     let (exit, report) = ended?;
-    let report = Report {
-        faults: Some(faults),
-        ..(*report).clone()
-    };
-    Ok((exit, Arc::new(report)))
+    Ok((exit, Arc::new(report.with_faults(faults))))
 }
 
 async fn print_progress(run: &Handle, mut signals: Signals) -> Result<Ended, Error> {
@@ -222,7 +218,7 @@ fn print_report((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Resul
         std::fs::write(path, report.html())
             .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))?;
     }
-    Ok(match report.audit.verdict {
+    Ok(match report.verdict() {
         Verdict::Violated => Exit::Violation,
         Verdict::Clean | Verdict::Incomplete => exit,
     })

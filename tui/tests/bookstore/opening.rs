@@ -4,7 +4,6 @@ use serde_json::json;
 
 use crate::front_end::{FrontEnd, Reply};
 use crate::screen::{Home, Screen};
-use crate::sessions::DEFAULT_SIZE;
 use crate::test_shop::problem;
 
 /// Nothing listens on the discard port.
@@ -14,7 +13,7 @@ const UNREACHABLE: &str = "--url http://127.0.0.1:9";
 fn the_shop_is_usable_while_the_store_opens() {
     let home = Home::new();
     let lock = home.lock_store();
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
+    let mut screen = Screen::open(&home, "");
     screen.wait_for_text("opening the store");
     screen.press("?");
     screen.wait_for_text("What every key does");
@@ -26,7 +25,7 @@ fn the_shop_is_usable_while_the_store_opens() {
 
 #[test]
 fn an_unreachable_shop_can_be_opened() {
-    let mut screen = Screen::open(&Home::new(), DEFAULT_SIZE, UNREACHABLE);
+    let mut screen = Screen::open(&Home::new(), UNREACHABLE);
     screen.wait_for_text("Topics");
     screen.wait_for_text("reconnecting");
     screen.wait_for("paste and mouse captured", |screen| {
@@ -45,7 +44,7 @@ fn an_unreachable_shop_can_be_opened() {
 
 #[test]
 fn a_key_pressed_during_a_resize_is_not_lost() {
-    let mut screen = Screen::open(&Home::new(), DEFAULT_SIZE, UNREACHABLE);
+    let mut screen = Screen::open(&Home::new(), UNREACHABLE);
     screen.wait_for_text("reconnecting");
     for round in 0..40 {
         let (columns, key, title) = match round % 2 {
@@ -78,13 +77,9 @@ fn an_order_is_on_disk_before_its_request_leaves() {
         };
         Reply::Body(status, body.to_string())
     });
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, &format!("--url {}", shop.url()));
+    let mut screen = Screen::open(&home, &format!("--url {}", shop.url()));
     screen.wait_for_text("A Book");
-    screen.press("\rb");
-    screen.wait_for_text("Cancel Esc");
-    screen.wait_for("the journal to be read", |screen| {
-        !screen.contents().contains("still being read")
-    });
+    screen.open_dialog("\rb");
     screen.press("y");
     screen.wait_for_text("sold out");
 }

@@ -1,7 +1,4 @@
-//! The front-end's memory alone: reading a book and a page, and following the ledger by 256 entries.
-#![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
-
-mod shop;
+//! The front-end's cache alone: reading a book and a page, and following the ledger by 256 entries.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,22 +8,19 @@ use common::client::Freshness;
 use common::wire::BookPage;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
-use shop::{book, item, sold};
 
-/// Entries that arrive together.
-const BATCH: u64 = 256;
+use super::shop::{BATCH, books, item, sold};
+
 /// Far from each other in memory, one after the other.
 const STRIDE: u64 = 7_919;
 
-fn main() {
-    divan::main();
-}
-
-/// A memory of so many books.
-fn cache(books: u64) -> Cache {
+/// A cache of so many books.
+fn cache(count: u64) -> Cache {
     let cache = Cache::default();
-    cache.reset(Seq(1));
-    (0..books).for_each(|number| cache.insert_book(book(number, Seq(1)), Seq(1)));
+    cache.reset(Seq(count));
+    for book in books(count) {
+        cache.insert_book(book, Seq(count));
+    }
     cache
 }
 
@@ -40,14 +34,14 @@ fn read_a_book(bencher: Bencher<'_, '_>, books: u64) {
 }
 
 #[divan::bench(args = [4, 50])]
-fn read_a_page(bencher: Bencher<'_, '_>, books: u64) {
-    let cache = cache(0);
+fn read_a_page(bencher: Bencher<'_, '_>, count: u64) {
+    let cache = cache(count);
     let page = BookPage {
-        books: (0..books).map(|number| book(number, Seq(1))).collect(),
+        books: books(count),
         next: None,
     };
-    cache.insert_page("topic=graduate+school", page, Seq(1));
-    bencher.counter(ItemsCount::new(books)).bench(|| {
+    cache.insert_page("topic=graduate+school", page, Seq(count));
+    bencher.counter(ItemsCount::new(count)).bench(|| {
         cache
             .page(black_box("topic=graduate+school"), Freshness::default())
             .unwrap()
@@ -56,7 +50,7 @@ fn read_a_page(bencher: Bencher<'_, '_>, books: u64) {
 
 #[divan::bench(args = [4, 100_000])]
 fn follow(bencher: Bencher<'_, '_>, books: u64) {
-    let (cache, head) = (cache(books), AtomicU64::new(1));
+    let (cache, head) = (cache(books), AtomicU64::new(books));
     let entries = || {
         let first = head.fetch_add(BATCH, Ordering::Relaxed) + 1;
         (first..first + BATCH)

@@ -1,7 +1,9 @@
 //! What a purchase passes through, each alone, in batches of 256: deciding, following the ledger, its file, JSON, the
-//! batcher. `cargo bench -p bench` runs them.
+//! batcher; and the front-end's cache. `cargo bench -p bench` runs them.
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
+mod cache;
+mod json;
 mod shop;
 
 use std::num::NonZeroUsize;
@@ -13,15 +15,12 @@ use backend::catalog::state::State;
 use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
-use common::wire::{
-    BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
-    SaleBatch,
-};
-use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, StoreId, Timestamp};
+use common::wire::Book;
+use common::{Entry, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
+use shop::{BATCH, books, entries, item, sales, sold};
 
-const BATCH: u64 = 256;
 /// Purchases that were decided before, so that the maps have their size.
 const BEFORE: u64 = 100_000;
 
@@ -29,44 +28,16 @@ fn main() {
     divan::main();
 }
 
-fn books() -> Vec<Book> {
-    (0..4).map(|number| shop::book(number, Seq(number + 1))).collect()
-}
-
-fn item(number: u64) -> ItemNumber {
-    shop::item(number % 4)
-}
-
-fn sold(seq: Seq) -> Entry {
-    shop::sold(seq, item(seq.0))
-}
-
-fn entries(after: Seq) -> Vec<Entry> {
-    (1..=BATCH).map(|number| sold(Seq(after.0 + number))).collect()
-}
-
-fn sales() -> Vec<Sale> {
-    let sale = |number| Sale {
-        id: OrderId::generate(),
-        item: item(number),
-        quantity: Quantity::default(),
-        keyed: true,
-        resent: false,
-        deadline: Deadline::after(common::limits::DEADLINE_MAX),
-    };
-    (0..BATCH).map(sale).collect()
-}
-
 /// A state after many purchases.
 fn state() -> State {
     let loaded = StoreState {
         store: StoreId::generate(),
         head: Seq(4),
-        books: books(),
+        books: books(4),
     };
     let mut state = State::new(loaded, DecisionIndex::default());
     for number in 5..=BEFORE {
-        state.apply(sold(Seq(number)));
+        state.apply(sold(Seq(number), item(number % 4)));
     }
     state
 }
@@ -125,15 +96,14 @@ fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
         .parse()
         .unwrap();
     let store = store::open(&url, EditPolicy::Refuse).unwrap();
-    let books = books();
+    let books = books(4);
     let set = |book: &Book| Entry {
         kind: Kind::Set,
         quantity: None,
         change: i64::from(book.stock.get()),
         stock_after: Some(book.stock),
         order: None,
-        item: book.item,
-        ..sold(book.seq)
+        ..sold(book.seq, book.item)
     };
     let first: Vec<Entry> = books.iter().map(set).collect();
     store.import(Seq::ZERO, &first, &books).unwrap();
@@ -201,107 +171,4 @@ fn batcher_with_one(bencher: Bencher<'_, '_>) {
 fn batcher_with_many(bencher: Bencher<'_, '_>) {
     let (runtime, batcher) = batcher();
     bencher.bench_local(|| runtime.block_on(batcher.call_all(0..BATCH)));
-}
-
-/// The bodies of the hops, written and read.
-mod json {
-    use serde::Serialize;
-    use serde::de::DeserializeOwned;
-
-    use super::*;
-
-    fn orders() -> OrderBatch {
-        let order = |sale: Sale| Order {
-            id: Some(sale.id),
-            item: sale.item,
-            quantity: sale.quantity,
-            keyed: Some(true),
-            deadline: Some(sale.deadline),
-        };
-        OrderBatch {
-            orders: sales().into_iter().map(order).collect(),
-        }
-    }
-
-    fn order_results() -> OrderResults {
-        let placed = |entry: &Entry| {
-            let receipt = Receipt::from_entry(entry, Some("RPCs for Dummies".to_owned())).unwrap();
-            let replayed = false;
-            OrderResult::Receipt(BatchReceipt { receipt, replayed })
-        };
-        OrderResults {
-            results: entries(Seq(4)).iter().map(placed).collect(),
-            head: Seq(4 + BATCH),
-        }
-    }
-
-    fn decisions() -> Decisions {
-        let decision = |entry: Entry| Decision {
-            order: entry.order.unwrap(),
-            outcome: Outcome::Sold,
-            replayed: false,
-            entry: Some(entry),
-            title: Some("RPCs for Dummies".to_owned()),
-            reason: None,
-            stock: None,
-        };
-        Decisions {
-            decisions: entries(Seq(4)).into_iter().map(decision).collect(),
-            head: Seq(4 + BATCH),
-        }
-    }
-
-    fn write(bencher: Bencher<'_, '_>, body: &impl Serialize) {
-        bencher
-            .counter(ItemsCount::new(BATCH))
-            .bench_local(|| serde_json::to_vec(body).unwrap());
-    }
-
-    fn read<T: Serialize + DeserializeOwned>(bencher: Bencher<'_, '_>, body: &T) {
-        let bytes = serde_json::to_vec(body).unwrap();
-        bencher
-            .counter(ItemsCount::new(BATCH))
-            .bench_local(|| serde_json::from_slice::<T>(black_box(&bytes)).unwrap());
-    }
-
-    #[divan::bench]
-    fn write_orders(bencher: Bencher<'_, '_>) {
-        write(bencher, &orders());
-    }
-
-    #[divan::bench]
-    fn read_orders(bencher: Bencher<'_, '_>) {
-        read(bencher, &orders());
-    }
-
-    #[divan::bench]
-    fn write_sales(bencher: Bencher<'_, '_>) {
-        write(bencher, &SaleBatch { sales: sales() });
-    }
-
-    #[divan::bench]
-    fn read_sales(bencher: Bencher<'_, '_>) {
-        read(bencher, &SaleBatch { sales: sales() });
-    }
-
-    #[divan::bench]
-    fn write_decisions(bencher: Bencher<'_, '_>) {
-        write(bencher, &decisions());
-    }
-
-    #[divan::bench]
-    fn read_decisions(bencher: Bencher<'_, '_>) {
-        read(bencher, &decisions());
-    }
-
-    #[divan::bench]
-    fn write_order_results(bencher: Bencher<'_, '_>) {
-        write(bencher, &order_results());
-    }
-
-    /// All of it; a front-end only glimpses at a receipt and passes its bytes on.
-    #[divan::bench]
-    fn read_order_results(bencher: Bencher<'_, '_>) {
-        read(bencher, &order_results());
-    }
 }
