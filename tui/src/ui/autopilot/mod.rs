@@ -3,7 +3,7 @@
 mod ascii;
 mod chart;
 mod charts;
-pub mod pane;
+pub(crate) mod pane;
 
 use autopilot::{BookStock, Phase, Snapshot, Verb, ms};
 use common::text::sanitize;
@@ -123,7 +123,7 @@ impl RunView<'_> {
             Span::styled(format!("{shape} {}", snapshot.phase), style),
             Span::styled(if self.is_frozen { "  ‖ frozen" } else { "" }, palette.warn),
             Span::raw(format!("  {time}")),
-            Span::raw(format!("  {}", plural(snapshot.shoppers.into(), "shopper"))),
+            Span::raw(format!("  {}", plural(snapshot.shoppers, "shopper"))),
             Span::styled(format!("  mix {}", snapshot.settings.mix.name), palette.dim),
             Span::styled(format!("  seed {}", snapshot.settings.seed), palette.dim),
             Span::raw(format!("  {requests}")),

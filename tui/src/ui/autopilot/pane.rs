@@ -15,7 +15,7 @@ use crate::ui::ScreenView;
 
 /// The screen and the controller of its run.
 #[derive(Debug)]
-pub struct AutopilotPane {
+pub(crate) struct AutopilotPane {
     controller: Controller,
     charts: Charts,
     /// The snapshot that was drawn last; `None` forces a new frame.
@@ -26,7 +26,7 @@ pub struct AutopilotPane {
 
 impl AutopilotPane {
     /// A screen over a controller, with or without a run.
-    pub fn new(controller: Controller) -> Self {
+    pub(crate) fn new(controller: Controller) -> Self {
         Self {
             controller,
             charts: Charts::default(),
