@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use autopilot::Settings;
-use backend::service::RunningServices;
 use backend::discovery::RunningShop;
+use backend::service::RunningServices;
 use backend::settings::{AdminToken, AllInOneSettings};
 use backend::{service, store};
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
