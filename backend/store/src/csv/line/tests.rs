@@ -1,5 +1,5 @@
 use super::*;
-use common::{OrderId, Reason};
+use common::{OrderId, Reason, StoreId, Timestamp};
 use proptest::prelude::*;
 
 fn sold() -> Entry {
