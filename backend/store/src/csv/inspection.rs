@@ -10,11 +10,11 @@ use common::wire::Book;
 
 use super::disk::Disk;
 use super::files::Files;
-use super::line::{Digest, Marker, MarkerKind};
+use super::line::{Digest, Marker};
 use super::recovery::{self, Scan};
 use super::replay::Replay;
 use super::segment::{self, Segment};
-use super::{books_blob, edit, upgrade};
+use super::{books_blob, edit, encode, upgrade};
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error, StoreState};
 
@@ -86,13 +86,13 @@ impl FolderInspection<'_> {
         let blob = books_blob::get(&self.files, &marker)?;
         let catalog = self.status(blob.is_some());
         let wants_written = (written || catalog != CatalogStatus::Current) && marker.seq > Seq::ZERO;
-        let (state, written) = match marker.kind {
-            MarkerKind::Checkpoint => {
+        let (state, written) = match marker.is_restore {
+            false => {
                 let until = wants_written.then_some(marker.seq);
                 replay(&self.files, &self.segments(), &marker, blob, until, head)?
             }
             // The books are not there yet.
-            MarkerKind::Restore => (Vec::new(), None),
+            true => (Vec::new(), None),
         };
         let state = StoreState {
             store: marker.store,
@@ -128,12 +128,14 @@ impl FolderInspection<'_> {
     }
 
     /// The differences between the catalog file and the books that were written to it.
-    pub(super) fn edits(&self, replayed: &Replayed) -> Vec<Difference> {
-        match (&self.catalog, &replayed.written, replayed.catalog) {
-            (Some(edited), Some(written), CatalogStatus::Current | CatalogStatus::Edited) => {
-                compare(&self.files, edited, written, written).1
+    pub(super) fn edits(&self, replayed: &Replayed) -> Result<Vec<Difference>, Error> {
+        match (&self.catalog, &replayed.written) {
+            (Some(current), Some(written))
+                if replayed.catalog != CatalogStatus::Outdated && encode(&self.files, written)? != *current =>
+            {
+                Ok(compare(&self.files, current, written, written).1)
             }
-            _ => Vec::new(),
+            _ => Ok(Vec::new()),
         }
     }
 }

@@ -1,7 +1,9 @@
 mod damage;
 mod edits;
 mod faults;
+mod groups;
 mod images;
+mod life;
 mod power;
 mod upgrade;
 
