@@ -144,7 +144,16 @@ impl CsvStore {
         lock: Option<Lock>,
     ) -> Result<Self, Error> {
         let opened = open::open(&*disk, folder, edit)?;
-        Self::new(disk, folder, segment_bytes_max, lock, opened, WriterGuard::new)
+        let wants_checkpoint = opened.is_upgraded && opened.manual_edit.is_none() && !opened.writer.marker.is_restore;
+        let upgraded = wants_checkpoint.then(|| opened.state.clone());
+        let store = Self::new(disk, folder, segment_bytes_max, lock, opened, WriterGuard::new)?;
+        if let Some(StoreState { head, books, .. }) = upgraded {
+            match store.checkpoint(&books, head) {
+                Err(error) if error.is_transient() => tracing::warn!(%error, "no checkpoint was written"),
+                written => written?,
+            }
+        }
+        Ok(store)
     }
 
     fn new(
@@ -160,6 +169,7 @@ impl CsvStore {
             writer,
             state,
             manual_edit,
+            is_upgraded: _,
         } = opened;
         let is_restore = writer.marker.is_restore;
         Ok(Self {

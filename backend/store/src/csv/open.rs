@@ -28,6 +28,8 @@ pub(super) struct Opened {
     pub(super) state: StoreState,
     /// The edit that was found, if it is a valid catalog file.
     pub(super) manual_edit: Option<Vec<CatalogRow>>,
+    /// Whether the store was of format 1, whose checkpoint saves no replay any more.
+    pub(super) is_upgraded: bool,
 }
 
 impl Opened {
@@ -44,6 +46,7 @@ impl Opened {
             },
             state,
             manual_edit: None,
+            is_upgraded: false,
         }
     }
 }
@@ -59,7 +62,8 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
             inspect_again(&files)?
         }
     };
-    if found.scan.format == Format::One {
+    let is_upgraded = found.scan.format == Format::One;
+    if is_upgraded {
         upgrade::run(found, edit)?;
         found = inspect_again(&files)?;
     }
@@ -124,6 +128,7 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<O
         (None, ..) => {}
     }
     opened.manual_edit = edited.flatten();
+    opened.is_upgraded = is_upgraded;
     Ok(opened)
 }
 
