@@ -8,7 +8,8 @@ answers that clients got, one JSON object per line, in the order of the answers:
 
     {"order": UUID | null, "item": N, "quantity": Q, "status": STATUS, …}
 
-    sold          optionally with "seq", "cost", "stock", "at" of the receipt: each must equal the ledger entry
+    sold          optionally with "seq", "cost", "stock", "title", "at" of the receipt: each must equal the ledger entry;
+                  for an order of several lines "lines" with the same for each instead of item and quantity
     sold-out      the order was refused; with "recorded": true the ledger must have the refusal
     refused       any other answer that means that the order was not sold
     restocked     a stock change instead of an order: "change" or "to" instead of a quantity, "seq", "stock"
@@ -60,7 +61,9 @@ class Ledger:
         self.doubled = 0
         self.stock = {}
         self.sums = defaultdict(Counter)
+        # The lines of each order, and of those the order that lacks lines at this point.
         self.by_order = {}
+        self.open = []
 
     def take(self, place, entry, wrong):
         wrong.unless(entry.seq == self.head + 1, f"{place}: seq {entry.seq} follows {self.head}")
@@ -69,10 +72,31 @@ class Ledger:
         self.kinds[entry.kind] += 1
         check_form(place, entry, wrong)
         self.take_stock(place, entry, wrong)
-        if entry.order:
-            earlier = self.by_order.setdefault(entry.order, entry)
-            self.doubled += earlier is not entry
-            wrong.unless(earlier is entry, f"{place}: order {entry.order} was already decided at seq {earlier.seq}")
+        self.take_line(place, entry, wrong)
+
+    def take_line(self, place, entry, wrong):
+        """Checks that the lines of an order follow each other: none is missing, and none is of another kind."""
+        last = self.open[-1] if self.open else None
+        if last:
+            follows = (entry.line, entry.lines, entry.order, entry.at, entry.kind) == (
+                last.line + 1, last.lines, last.order, last.at, last.kind) and entry.item > last.item
+            wrong.unless(follows, f"{place}: line {entry.line} of {entry.lines} does not follow line {last.line} of "
+                                  f"{last.lines} of order {last.order}: half an order")
+        else:
+            wrong.unless(entry.line == 1, f"{place}: line {entry.line} of {entry.lines} without the lines before it")
+        self.open = [*self.open, entry] if entry.line < entry.lines else []
+        if not entry.order:
+            return
+        earlier = self.by_order.setdefault(entry.order, [])
+        if entry.line == 1 and earlier:
+            self.doubled += 1
+            wrong.append(f"{place}: order {entry.order} was already decided at seq {earlier[0].seq}")
+        elif entry.line == len(earlier) + 1:
+            earlier.append(entry)
+
+    def check_whole(self, wrong):
+        for last in self.open[-1:]:
+            wrong.append(f"the ledger ends with line {last.line} of {last.lines} of order {last.order}: half an order")
 
     def take_stock(self, place, entry, wrong):
         after = 0 if entry.kind == "withdrawn" and entry.stock_after is None else entry.stock_after
@@ -121,6 +145,7 @@ def check_form(place, entry, wrong):
     wrong.unless(not entry.order or UUID.fullmatch(entry.order), f"{place}: {entry.order!r} is not a UUID")
     wrong.unless(not entry.unit_cost or COST.fullmatch(entry.unit_cost), f"{place}: {entry.unit_cost!r} is not a cost")
     wrong.unless((entry.kind == "refused") == bool(entry.reason), f"{place}: {entry.kind} with reason {entry.reason!r}")
+    wrong.unless(1 <= entry.line <= entry.lines, f"{place}: line {entry.line} of {entry.lines}")
     if entry.kind == "sold":
         whole = entry.order and entry.unit_cost and entry.stock_after is not None
         wrong.unless(whole, f"{place}: a sale without order, cost or stock")
@@ -171,7 +196,7 @@ class Acknowledgements:
             # An unrecorded refusal has no order id. A lost answer may belong to an order in the ledger.
             self.without_key += status == "unknown"
             return
-        entry = ledger.by_order.get(order)
+        lines = ledger.by_order.get(order, [])
         if status == "unknown":
             self.unknown.add(order)
         elif status == "missing":
@@ -180,29 +205,31 @@ class Acknowledgements:
         else:
             self.decided[status].add(order)
             check = self.check_done if status in ("sold", "restocked") else self.check_refused
-            check(place, ack, entry, wrong)
+            check(place, ack, lines, wrong)
 
-    def check_done(self, place, ack, entry, wrong):
+    def check_done(self, place, ack, lines, wrong):
         kinds = ("sold",) if ack["status"] == "sold" else ("restocked", "set")
-        if entry is None or entry.kind not in kinds:
+        answers = ack.get("lines") or [ack]
+        if len(lines) != len(answers) or any(entry.kind not in kinds for entry in lines):
             self.lost += 1
             wrong.append(f"{place}: order {ack['order']} was acknowledged as {ack['status']}, the ledger has "
-                         f"{'no such order' if entry is None else entry.kind}")
+                         f"{[entry.kind for entry in lines] or 'no such order'}")
             return
-        recorded = {"item": entry.item, "quantity": entry.quantity, "seq": entry.seq, "cost": entry.unit_cost,
-                    "stock": entry.stock_after, "at": entry.at, "change": entry.change, "to": entry.stock_after}
-        answered = {name: ack[name] for name in recorded if ack.get(name) is not None}
-        recorded = {name: recorded[name] for name in answered}
-        wrong.unless(answered == recorded,
-                     f"{place}: order {ack['order']}: acknowledged {answered}, recorded {recorded}")
+        for answer, entry in zip(answers, lines):
+            recorded = {"item": entry.item, "quantity": entry.quantity, "seq": entry.seq, "cost": entry.unit_cost,
+                        "stock": entry.stock_after, "at": entry.at, "change": entry.change, "to": entry.stock_after,
+                        "title": entry.title}
+            answered = {name: answer[name] for name in recorded if answer.get(name) is not None}
+            recorded = {name: recorded[name] for name in answered}
+            wrong.unless(answered == recorded,
+                         f"{place}: order {ack['order']}: acknowledged {answered}, recorded {recorded}")
 
-    def check_refused(self, place, ack, entry, wrong):
-        done = entry is not None and entry.kind != "refused"
+    def check_refused(self, place, ack, lines, wrong):
+        done = [entry.kind for entry in lines if entry.kind != "refused"]
         wrong.unless(not done, f"{place}: order {ack['order']} was acknowledged as {ack['status']}, "
-                               f"in the ledger it is {entry.kind if entry else ''}")
+                               f"in the ledger it is {done}")
         if ack.get("recorded"):
-            wrong.unless(entry is not None,
-                         f"{place}: order {ack['order']} was refused and recorded, the ledger has no entry")
+            wrong.unless(lines, f"{place}: order {ack['order']} was refused and recorded, the ledger has no entry")
 
     def check_settled(self, ledger, wrong):
         decided = set().union(*self.decided.values())
@@ -220,7 +247,7 @@ class Acknowledgements:
 def summarize(store, ledger, acknowledged):
     kinds = ", ".join(f"{ledger.kinds[kind]} {kind}" for kind in sorted(ledger.kinds)) or "empty"
     counts = ", ".join(f"{count} {status}" for status, count in sorted(acknowledged.counts.items())) or "none given"
-    sold = {order for order, entry in ledger.by_order.items() if entry.kind == "sold"}
+    sold = {order for order, lines in ledger.by_order.items() if lines[0].kind == "sold"}
     unacknowledged = sold - acknowledged.decided["sold"]
     decided = set().union(*acknowledged.decided.values())
     print(f"ledger: {ledger.head} entries ({kinds}) in {store}")
@@ -243,6 +270,7 @@ def check(arguments):
     for place, entry in store.entries(wrong, arguments.skip_crc):
         ledger.take(place, entry, wrong)
     ledger.check_sums(wrong)
+    ledger.check_whole(wrong)
     for place, ack in acks:
         acknowledged.take(place, ack, ledger, wrong)
     if arguments.settled:

@@ -26,10 +26,10 @@ RETURN = "UPDATE books SET stock = stock {} (SELECT quantity FROM ledger WHERE s
 SQL = {
     "delete": [RETURN.format("+", LAST, LAST), f"DELETE FROM ledger WHERE seq = {LAST}"],
     "double": [
-        "DROP INDEX ledger_ord",
-        "INSERT INTO ledger (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason, batch)"
-        f" SELECT {HEAD} + 1, at_micros, kind, item, quantity, change,"
-        " (SELECT stock FROM books WHERE books.item = ledger.item) - quantity, ord, unit_cost_cents, reason,"
+        "DROP INDEX ledger_ord_line",
+        "INSERT INTO ledger (seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents,"
+        f" reason, title, batch) SELECT {HEAD} + 1, at_micros, kind, item, line, lines, quantity, change,"
+        " (SELECT stock FROM books WHERE books.item = ledger.item) - quantity, ord, unit_cost_cents, reason, title,"
         f" {HEAD} + 1 FROM ledger WHERE seq = {LAST}",
         RETURN.format("-", HEAD, HEAD),
     ],
@@ -40,18 +40,20 @@ SQL = {
 def forge_csv(folder, how):
     path = folder / "ledger.csv"
     rows = list(csv.reader(io.StringIO(path.read_text(encoding="utf-8"))))
-    last = max(index for index, row in enumerate(rows) if row[2] == "sold")
+    seq, kind, item, quantity, stock_after, batch = (
+        rows[0].index(name) for name in ("seq", "kind", "item", "quantity", "stock_after", "batch"))
+    last = max(index for index, row in enumerate(rows) if row[kind] == "sold")
     if how == "delete":
         del rows[last]
     elif how == "double":
-        head = max(int(row[0]) for row in rows[1:] if row[2] != "checkpoint") + 1
-        stock = [row for row in rows[1:] if row[2] != "checkpoint" and row[3] == rows[last][3] and row[6]][-1][6]
+        entries = [row for row in rows[1:] if row[kind] != "checkpoint"]
+        stock = [row[stock_after] for row in entries if row[item] == rows[last][item] and row[stock_after]][-1]
         again = list(rows[last])
-        again[0] = again[10] = str(head)
-        again[6] = str(int(stock) - int(again[4]))
+        again[seq] = again[batch] = str(max(int(row[seq]) for row in entries) + 1)
+        again[stock_after] = str(int(stock) - int(again[quantity]))
         rows.append(signed(again))
     else:
-        rows[last][6] = str(int(rows[last][6]) + 1)
+        rows[last][stock_after] = str(int(rows[last][stock_after]) + 1)
         rows[last] = signed(rows[last])
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)

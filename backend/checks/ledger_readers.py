@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-COLUMNS = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c".split(",")
+COLUMNS = ("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,"
+           "crc32c").split(",")
+# Segments that a store of format 1 wrote.
+COLUMNS_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c".split(",")
 KINDS = {"sold", "refused", "restocked", "set", "withdrawn"}
 MARKER = "checkpoint"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-SQL_LEDGER = ("SELECT seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason, batch"
-              " FROM ledger ORDER BY seq")
+SQL_LEDGER = ("SELECT seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason,"
+              " title, batch FROM ledger ORDER BY seq")
 SQL_BOOKS = "SELECT item, stock FROM books ORDER BY item"
 
 
@@ -33,12 +36,15 @@ class Entry:
     at: str
     kind: str
     item: int
+    line: int
+    lines: int
     quantity: int | None
     change: int
     stock_after: int | None
     order: str
     unit_cost: str
     reason: str
+    title: str
     batch: int
 
 
@@ -78,7 +84,7 @@ def number(text):
     return int(text) if text else None
 
 
-def parse_line(line, skip_crc):
+def parse_line(line, columns, skip_crc):
     """Returns the entry of a line, or None for a checkpoint marker. Raises ValueError if the line is damaged."""
     if not line.endswith(b"\n"):
         raise ValueError("the line has no line end")
@@ -88,13 +94,14 @@ def parse_line(line, skip_crc):
     fields = next(csv.reader([line[:-1].decode("utf-8")], strict=True), [])
     if MARKER in fields[2:3]:
         return None
-    if len(fields) != len(COLUMNS):
-        raise ValueError(f"{len(fields)} columns, expected {len(COLUMNS)}")
-    seq, at, kind, item, quantity, change, stock_after, order, unit_cost, reason, batch, _ = fields
-    if kind not in KINDS:
-        raise ValueError(f"unknown kind {kind!r}")
-    return Entry(int(seq), at, kind, int(item), number(quantity), int(change), number(stock_after), order, unit_cost,
-                 reason, int(batch))
+    if len(fields) != len(columns):
+        raise ValueError(f"{len(fields)} columns, expected {len(columns)}")
+    row = dict(zip(columns, fields))
+    if row["kind"] not in KINDS:
+        raise ValueError(f"unknown kind {row['kind']!r}")
+    return Entry(int(row["seq"]), row["at"], row["kind"], int(row["item"]), number(row.get("line")) or 1,
+                 number(row.get("lines")) or 1, number(row["quantity"]), int(row["change"]), number(row["stock_after"]),
+                 row["order"], row["unit_cost"], row["reason"], row.get("title", ""), int(row["batch"]))
 
 
 class CsvStore:
@@ -116,20 +123,23 @@ class CsvStore:
         return files
 
     def lines(self):
-        """Yields every line but the headers, as (place, bytes)."""
-        header = ",".join(COLUMNS).encode()
+        """Yields every line but the headers, as (place, bytes, columns)."""
+        headers = {",".join(columns).encode(): columns for columns in (COLUMNS, COLUMNS_1)}
         for path in self.files():
+            columns = COLUMNS
             with path.open("rb") as file:
                 for number_, line in enumerate(file, 1):
-                    if line.rstrip(b"\r\n") != header:
-                        yield f"{path.name}:{number_}", line
+                    header = headers.get(line.rstrip(b"\r\n"))
+                    columns = header or columns
+                    if header is None:
+                        yield f"{path.name}:{number_}", line, columns
 
     def entries(self, wrong, skip_crc=False):
         """Yields (place, entry). Damage is an un-synced tail unless a valid line of a later batch follows."""
         head = 0
-        for place, line in self.lines():
+        for place, line, columns in self.lines():
             try:
-                entry = parse_line(line, skip_crc)
+                entry = parse_line(line, columns, skip_crc)
             except (ValueError, csv.Error) as error:
                 self.tail = self.tail or f"{place}: {error}"
                 continue
@@ -176,11 +186,11 @@ class SqlStore:
 
     def entries(self, wrong, skip_crc=False):
         for row in self.ledger_rows():
-            seq, at, kind, item, quantity, change, stock_after, order, cents, reason, batch = row
+            seq, at, kind, item, line, lines, quantity, change, stock_after, order, cents, reason, title, batch = row
             place = f"entry {seq}"
             wrong.unless(kind in KINDS, f"{place}: unknown kind {kind!r}")
-            yield place, Entry(seq, time_of(at), kind, item, quantity, change, stock_after, order, cost_of(cents),
-                               reason or "", batch)
+            yield place, Entry(seq, time_of(at), kind, item, line, lines, quantity, change, stock_after, order,
+                               cost_of(cents), reason or "", title or "", batch)
 
 
 class SqliteStore(SqlStore):
@@ -195,7 +205,7 @@ class SqliteStore(SqlStore):
     def ledger_rows(self):
         for row in self.database.execute(SQL_LEDGER):
             row = list(row)
-            row[7] = "" if row[7] is None else str(uuid.UUID(bytes=row[7]))
+            row[9] = "" if row[9] is None else str(uuid.UUID(bytes=row[9]))
             yield row
 
     def entries(self, wrong, skip_crc=False):
@@ -226,9 +236,9 @@ class PostgresStore(SqlStore):
 
     def ledger_rows(self):
         for row in csv.reader(io.StringIO(self.ledger_text)):
-            seq, at, kind, item, quantity, change, stock_after, order, cents, reason, batch = row
-            yield (int(seq), int(at), kind, int(item), number(quantity), int(change), number(stock_after), order,
-                   number(cents), reason, int(batch))
+            seq, at, kind, item, line, lines, quantity, change, stock_after, order, cents, reason, title, batch = row
+            yield (int(seq), int(at), kind, int(item), int(line), int(lines), number(quantity), int(change),
+                   number(stock_after), order, number(cents), reason, title, int(batch))
 
     def books(self):
         return [(int(item), int(stock)) for item, stock in csv.reader(io.StringIO(self.books_text))]

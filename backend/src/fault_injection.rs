@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::ValueEnum;
-use common::wire::{Decision, Outcome};
-use common::{Cost, Entry, Kind, Reason, Stock};
+use common::wire::{Decision, Outcome, RefusedLine};
+use common::{Cost, Entry, InlineVec, Kind, Reason, Stock};
 
 /// A fault; its name is that of the variant, as in `lost-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -67,15 +67,16 @@ pub(crate) fn overcharge(entry: &mut Entry) {
     }
 }
 
-/// Loses an entry of a batch; only the last one, because losing another would leave a gap.
-pub(crate) fn drop_last_entry(mut entries: Vec<Entry>) -> Vec<Entry> {
+/// Loses the last order or change of a batch; losing another would leave a gap.
+pub(crate) fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     let is_lost = |entry: &Entry| match entry.kind {
         Kind::Restocked => is_active(Fault::RestockLost),
         Kind::Sold => is_active(Fault::MissingOrder) && every_eighth_time(),
         _ => false,
     };
     if entries.last().is_some_and(is_lost) {
-        entries.pop();
+        let lines = entries.last().map_or(0, |last| usize::from(last.line.count()));
+        entries.truncate(entries.len().saturating_sub(lines));
     }
     entries
 }
@@ -85,11 +86,15 @@ pub(crate) fn misreport(decision: Decision) -> Decision {
     if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !every_eighth_time() {
         return decision;
     }
+    let refused = |entry: &Entry| RefusedLine {
+        item: entry.item,
+        reason: Reason::SoldOut,
+        stock: Some(Stock::ZERO),
+    };
     Decision {
         outcome: Outcome::Refused,
-        entry: None,
-        reason: Some(Reason::SoldOut),
-        stock: Some(Stock::ZERO),
+        refused: decision.entries.iter().map(refused).collect(),
+        entries: InlineVec::new(),
         ..decision
     }
 }

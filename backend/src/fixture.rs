@@ -2,7 +2,7 @@
 
 use common::client::{ServiceEndpoint, http_client};
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
 pub(crate) fn item(number: u64) -> ItemNumber {
     ItemNumber::try_from(number).unwrap()
@@ -15,22 +15,30 @@ pub(crate) fn sold(seq: u64, number: u64, stock_after: u64) -> Entry {
         at: Timestamp::from_micros(0),
         kind: Kind::Sold,
         item: item(number),
-        quantity: Some(1),
+        line: GroupLine::ONLY,
+        quantity: Some(Quantity::ONE),
         change: -1,
         stock_after: Stock::try_from(stock_after).ok(),
         order: Some(OrderId::generate()),
         unit_cost: Cost::try_from(4_000).ok(),
         reason: None,
+        title: Some(title(number)),
+        description: None,
     }
 }
 
-/// A book at 40.00 whose title contains a field of its JSON.
+/// A title that contains a field of a book's JSON.
+fn title(number: u64) -> ArcStr {
+    format!("Book {number}, \",\"stock\":7\"").into()
+}
+
+/// A book at 40.00.
 pub(crate) fn book(number: u64, stock: u64, seq: u64) -> Book {
     Book {
         item: item(number),
-        title: format!("Book {number}, \",\"stock\":7\""),
+        title: title(number),
         author: None,
-        topic: "t".to_owned(),
+        topic: "t".into(),
         cost: Cost::try_from(4_000).unwrap(),
         stock: Stock::try_from(stock).unwrap(),
         seq: Seq(seq),

@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use common::batcher::Limits;
 use common::{Code, OrderId, Problem, limits};
 
-/// With two batches in flight, batches are half as full and purchases a third fewer (`backend/bench`).
+/// A batch is as large as its lines. With two batches in flight, batches are half as full and purchases a third fewer (`backend/bench`).
 pub(crate) const BATCH_LIMITS: Limits = Limits {
     max_queued: NonZeroUsize::new(16_384).unwrap(),
-    max_batch: NonZeroUsize::new(limits::BATCH_ORDERS_MAX).unwrap(),
+    max_batch: NonZeroUsize::new(limits::BATCH_LINES_MAX).unwrap(),
     max_in_flight: NonZeroUsize::MIN,
 };
 

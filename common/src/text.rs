@@ -5,18 +5,19 @@ mod words;
 
 use std::borrow::Cow;
 
+use arcstr::ArcStr;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
 pub use self::fold::fold;
 pub use self::words::{for_each_index_word, query_words};
 
 /// A title, an author or a topic as it is stored: in NFC, without whitespace around it.
-pub fn normalize_name(name: String) -> String {
+pub fn normalize_name(name: ArcStr) -> ArcStr {
     let trimmed = name.trim();
     match trimmed.is_ascii() || is_nfc(trimmed) {
         true if trimmed.len() == name.len() => name,
-        true => trimmed.to_owned(),
-        false => trimmed.nfc().collect(),
+        true => trimmed.into(),
+        false => trimmed.nfc().collect::<String>().into(),
     }
 }
 

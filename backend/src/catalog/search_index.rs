@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use common::text::fold;
 use common::wire::{Book, TopicCount};
-use common::{Cost, ItemNumber, Seq, Stock};
+use common::{ArcStr, Cost, ItemNumber, Seq, Stock};
 
 use self::blocks::Blocks;
 use self::postings::Postings;
@@ -28,11 +28,11 @@ pub struct BookMeta {
     /// The item number.
     pub item: ItemNumber,
     /// The title.
-    pub title: String,
+    pub title: ArcStr,
     /// The author, where known.
-    pub author: Option<String>,
+    pub author: Option<ArcStr>,
     /// The topic.
-    pub topic: String,
+    pub topic: ArcStr,
     /// The price of one copy.
     pub cost: Cost,
 }
@@ -92,7 +92,7 @@ struct IndexedBook {
 struct Topic {
     folded: Arc<str>,
     /// That of the book with the lowest item number.
-    spelling: Arc<str>,
+    spelling: ArcStr,
     books: Postings,
 }
 
@@ -138,11 +138,11 @@ impl SearchIndex {
     /// Indexes books with different item numbers, in any order. A book's index is its position in the order of item numbers.
     pub fn new(mut books: Vec<BookMeta>) -> Self {
         books.sort_unstable_by_key(|book| book.item);
-        let mut topics = BTreeMap::<String, (Arc<str>, Vec<ItemNumber>)>::new();
+        let mut topics = BTreeMap::<String, (ArcStr, Vec<ItemNumber>)>::new();
         let mut words = WordsByField::default();
         for book in &books {
             let topic = topics.entry(fold(&book.topic));
-            let (_, items) = topic.or_insert_with(|| (Arc::from(book.topic.as_str()), Vec::new()));
+            let (_, items) = topic.or_insert_with(|| (book.topic.clone(), Vec::new()));
             items.push(book.item);
             words.insert(book);
         }
@@ -217,7 +217,7 @@ impl SearchIndex {
         self.topics
             .iter()
             .map(|topic| TopicCount {
-                topic: topic.spelling.as_ref().to_owned(),
+                topic: topic.spelling.to_string(),
                 books: topic.books.len() as u64,
             })
             .collect()
@@ -257,7 +257,7 @@ impl SearchIndex {
                 let (_, first) = self.get(books.first()?)?;
                 Some(Topic {
                     folded: known.map_or_else(|| folded.as_str().into(), |topic| Arc::clone(&topic.folded)),
-                    spelling: first.topic.as_str().into(),
+                    spelling: first.topic.clone(),
                     books,
                 })
             });

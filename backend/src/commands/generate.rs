@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use anyhow::Result;
 use clap::Args;
-use common::{Cost, ItemNumber, Stock};
+use common::{ArcStr, Cost, ItemNumber, Stock};
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
-use crate::store::catalog_file::{CatalogRow, CatalogRowRef, CatalogWriter};
+use crate::store::catalog_file::{CatalogRow, CatalogWriter};
 
 // Word lists, separated by commas.
 const ADJECTIVES: &str = "Quiet, Distant, Crooked, Golden, Forgotten, Patient, Northern, Paper, Silver, Restless, Borrowed, Hidden, \
@@ -59,7 +59,7 @@ impl Generate {
             let mut writer = CatalogWriter::begin(out, true, self.file.path())?;
             let mut generator = Generator::new(self.seed, self.topics);
             for number in 1..=self.books {
-                writer.write(CatalogRowRef::from(&generator.book(number)?))?;
+                writer.write(&generator.book(number)?)?;
                 if number % PROGRESS_ROWS == 0 {
                     progress.add(PROGRESS_ROWS as usize);
                 }
@@ -116,11 +116,11 @@ impl Generator {
         };
         Ok(CatalogRow {
             item: ItemNumber::try_from(u64::from(number))?,
-            title: title(number),
+            title: title(number).into(),
             stock: Stock::try_from(stock)?,
             cost: Cost::try_from(cents)?,
-            topic: topic_name(topic),
-            author,
+            topic: topic_name(topic).into(),
+            author: author.map(ArcStr::from),
         })
     }
 }

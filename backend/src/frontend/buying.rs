@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use common::batcher::{self, Batcher};
 use common::client::{Error, OrderClient, PlacedBatch, PlacedOrder};
-use common::wire::{BatchProblem, Order, OrderBatch};
-use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq};
+use common::wire::{BatchProblem, Order, OrderBatch, OrderLines};
+use common::{Code, Deadline, OrderId, Problem, Seq};
 
 use super::Frontend;
 use super::live::Live;
@@ -29,7 +29,8 @@ pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Pl
         let orders = orders.clone();
         place(batch, async move |batch, deadline| orders.place(&batch, deadline).await)
     };
-    Batcher::with_post_commit(BATCH_LIMITS, place_batch, move |placed| {
+    let size = |order: &Order| order.lines.len();
+    Batcher::with_post_commit(BATCH_LIMITS, size, place_batch, move |placed| {
         wait_for_feed(Arc::clone(&live), placed)
     })
 }
@@ -72,14 +73,8 @@ fn failure(error: &Error, order: Option<OrderId>) -> PlacedOrder {
 }
 
 impl Frontend {
-    /// Buys copies of a book. A late purchase is refused here unless it has a key, which may have been decided before.
-    pub(super) async fn buy(
-        &self,
-        item: ItemNumber,
-        quantity: Quantity,
-        key: Option<OrderId>,
-        deadline: Option<Deadline>,
-    ) -> ApiResult {
+    /// Buys all lines of an order, or none. A late purchase is refused here unless it has a key, which may have been decided before.
+    pub(super) async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Option<Deadline>) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         let id = key.unwrap_or_else(OrderId::generate);
         if deadline.has_passed() && key.is_none() {
@@ -87,8 +82,7 @@ impl Frontend {
         }
         let order = Order {
             id: Some(id),
-            item,
-            quantity,
+            lines,
             keyed: Some(key.is_some()),
             deadline: Some(deadline),
         };

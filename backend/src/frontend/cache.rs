@@ -231,7 +231,8 @@ impl CacheState {
         if !entry.kind.changes_book() {
             return;
         }
-        if entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none()) {
+        let is_described = entry.description.is_some() || entry.order.is_none();
+        if entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && is_described) {
             self.catalog_changed = entry.seq;
             self.books.remove(&entry.item);
             self.pages.clear();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::backoff::Backoff;
 use common::client::{CatalogClient, ReconnectingStream, StreamItem};
-use common::wire::{Hello, Resync, StockEvent, UpstreamStatus};
+use common::wire::{Hello, Resync, UpstreamStatus};
 use common::{Entry, Seq, StoreId, limits};
 use futures::FutureExt;
 use tokio::sync::{broadcast, watch};
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
-use super::stock_events::{Coalescer, ReplayBuffer, stock_event};
-use crate::http::{Frame, write_event};
+use super::stock_events::{Coalescer, NumberedEvent, ReplayBuffer};
+use crate::http::Frame;
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +43,7 @@ pub(super) struct Subscription {
     pub(super) hello: Hello,
     pub(super) live: bool,
     /// The changes since its last event; `None` if it must read everything afresh.
-    pub(super) missed: Option<Vec<StockEvent>>,
+    pub(super) missed: Option<Vec<NumberedEvent>>,
     pub(super) stream: broadcast::Receiver<Published>,
 }
 
@@ -144,7 +144,7 @@ impl Live {
         let entries = &*crate::fault_injection::reorder_feed(entries);
         self.cache.apply(entries);
         let mut state = self.state();
-        for event in entries.iter().filter_map(stock_event) {
+        for event in entries.iter().filter_map(NumberedEvent::of) {
             state.replay.add(event);
             state.coalescer.add(event);
         }
@@ -162,7 +162,7 @@ impl Live {
         if !events.is_empty() {
             let mut frame = Vec::with_capacity(events.len().saturating_mul(160));
             for event in &events {
-                write_event(&mut frame, "stock", Some(event.seq.0), event);
+                event.write_to(&mut frame);
             }
             self.publish(Frame::new(frame), Some(head));
         }
@@ -239,8 +239,11 @@ pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: Ca
             let after = match after {
                 Some(after) => after,
                 None => {
-                    let page = catalog.ledger(Seq::ZERO, 1).await?;
-                    Seq(page.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX))
+                    let head = catalog.ledger(Seq::ZERO, 1).await?.head;
+                    let oldest = Seq(head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
+                    // The end of the group: a page ends with one.
+                    let page = catalog.ledger(oldest, 1).await?;
+                    page.entries.last().map_or(oldest, |last| last.seq)
                 }
             };
             catalog.feed(Some(after)).await
@@ -265,7 +268,7 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
                 continue;
             }
         };
-        // Entries that have arrived already are applied together.
+        // Entries that have arrived already are applied together, as far as their groups are whole.
         while let Some(StreamItem::Event(entry)) = next {
             entries.push(entry);
             next = match entries.len() {
@@ -273,12 +276,17 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
                 _ => feed.next().now_or_never(),
             };
         }
-        if !entries.is_empty() {
-            live.apply(&entries);
-            entries.clear();
+        let whole = entries.iter().rposition(|entry: &Entry| entry.line.is_last());
+        if let Some(last) = whole {
+            live.apply(entries.get(..=last).unwrap_or_default());
+            entries.drain(..=last);
             // The first change after a quiet time is published at once; those that follow share a window.
             let now = Instant::now();
             flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
+        }
+        if next.is_some() {
+            // The next connection begins with the first line of a group that is not whole.
+            entries.clear();
         }
         match next {
             Some(StreamItem::Connected { hello, after, .. }) => {

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::batcher::Batcher;
 use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse, ServiceEndpoint};
 use common::wire::{Health, Order, StockChange};
-use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use common::{Code, Deadline, IfMatch, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -95,11 +95,12 @@ impl Frontend {
         item: ItemNumber,
         change: StockChange,
         key: Option<OrderId>,
+        if_match: Option<&IfMatch>,
         deadline: Option<Deadline>,
         token: Option<&str>,
     ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
-        let changed = self.catalog.update(item, change, key, deadline, token).await;
+        let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
         match &changed {
             Err(error) if !error.is_definite() => {
                 tracing::warn!(%error, "the outcome of a stock change is unknown");

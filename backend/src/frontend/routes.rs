@@ -112,7 +112,7 @@ fn of_query(query: &str) -> CacheKey<'_> {
     item.map_or(CacheKey::Page(query), CacheKey::Book)
 }
 
-/// Buys copies of a book.
+/// Buys copies of a book, or of several: all lines are sold or none.
 #[utoipa::path(post, path = "/buy", tag = "shop", request_body = BuyBody,
     params(("buyNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
         ("Idempotency-Key" = Option<OrderId>, Header, description = "The order's id; send it again to ask again"),
@@ -127,9 +127,9 @@ fn of_query(query: &str) -> CacheKey<'_> {
             content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
 async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
-    let (item, quantity) = parse_purchase(&mut request)?;
+    let lines = parse_purchase(&mut request)?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
-    frontend.buy(item, quantity, key, deadline).await
+    frontend.buy(lines, key, deadline).await
 }
 
 /// One order's receipt, sold or refused.
@@ -170,12 +170,15 @@ async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 
 /// Sets or changes a stock; for the shopkeeper.
 #[utoipa::path(put, path = "/stock/{item}", tag = "shopkeeper", request_body = StockBody, security(("token" = [])),
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
+    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the book, one of which it must have")),
     responses((status = 200, description = "The book as it is then", body = Book),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 412, description = "`precondition-failed`: the book was changed meanwhile", body = Problem,
             content_type = "application/problem+json"),
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json")))]
@@ -184,8 +187,11 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
-    let token = request.bearer_token();
-    frontend.change_stock(item, change, key, deadline, token).await
+    let (if_match, token) = (request.if_match()?, request.bearer_token());
+    let if_match = if_match.as_ref();
+    frontend
+        .change_stock(item, change, key, if_match, deadline, token)
+        .await
 }
 
 /// The ledger's entries after one; for the shopkeeper.

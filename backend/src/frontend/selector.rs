@@ -1,7 +1,7 @@
 //! What a request selects: exactly one of topic, item and words, from the query or the body.
 
-use common::wire::{BuyBody, SearchBody};
-use common::{ItemNumber, Quantity, limits};
+use common::wire::{BuyBody, OrderLines, SearchBody};
+use common::{ItemNumber, limits};
 
 use crate::http::{ApiError, Request};
 
@@ -34,20 +34,16 @@ impl Selector {
     }
 }
 
-/// Item and quantity of a purchase: from the body, or from `buyNum` in the query (clients of the original store).
-pub(super) fn parse_purchase(request: &mut Request) -> Result<(ItemNumber, Quantity), ApiError> {
+/// The lines of a purchase: from the body, or from `buyNum` in the query (clients of the original store).
+pub(super) fn parse_purchase(request: &mut Request) -> Result<OrderLines, ApiError> {
     let buy_num = request.parse_query_param("buyNum")?;
     let body: BuyBody = match buy_num {
-        Some(_) if !request.has_body()? => BuyBody {
-            item: None,
-            quantity: Quantity::ONE,
-        },
+        Some(_) if !request.has_body()? => BuyBody::default(),
         _ => request.fast_json()?,
     };
-    let Some(item) = at_most_one("item", body.item, buy_num)? else {
-        return Err(ApiError::invalid("Say which book to buy with `item`."));
-    };
-    Ok((item, body.quantity))
+    let item = at_most_one("item", body.item, buy_num)?;
+    let lines = OrderLines::try_from(BuyBody { item, ..body });
+    lines.map_err(|error| ApiError::invalid(format!("Say what to buy: {error}.")))
 }
 
 fn at_most_one<T>(name: &str, first: Option<T>, second: Option<T>) -> Result<Option<T>, ApiError> {

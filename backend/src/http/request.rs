@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::client::Freshness;
 use common::wire::FastJson;
-use common::{Code, Deadline, OrderId, Seq};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
+use common::{Code, Deadline, IfMatch, OrderId, Seq};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
@@ -137,6 +137,14 @@ impl Request {
     pub(crate) fn deadline(&self) -> Result<Option<Deadline>, ApiError> {
         let deadline = self.header(&headers::DEADLINE);
         deadline.map(|text| parse("Bookstore-Deadline", text)).transpose()
+    }
+
+    /// `If-Match`: the states of a book in which it may be changed; an error if it is neither `*` nor a list of entity tags.
+    pub(crate) fn if_match(&self) -> Result<Option<IfMatch>, ApiError> {
+        let fields = self.head.headers.get_all(IF_MATCH).iter();
+        let lists: Vec<&str> = fields.map(|list| list.to_str().unwrap_or_default()).collect();
+        let is_given = !lists.is_empty();
+        is_given.then(|| parse("If-Match", &lists.join(","))).transpose()
     }
 
     /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.

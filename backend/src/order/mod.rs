@@ -1,4 +1,4 @@
-//! The order service: buying, receipts, order queries. It stores nothing: an order is its entry in the catalog's ledger.
+//! The order service: buying, receipts, order queries. It stores nothing: an order is its entries in the catalog's ledger.
 //!
 //! It sends a purchase again if the response was lost, and marks the copy `resent`, so that the catalog records even a
 //! refusal and every copy gets the same response.
@@ -36,14 +36,18 @@ impl Orders {
     pub(crate) fn new(catalog: CatalogClient) -> Self {
         let head = Arc::<AtomicU64>::default();
         let (seller, observed) = (catalog.clone(), Arc::clone(&head));
-        let batcher = Batcher::new(BATCH_LIMITS, move |batch| {
-            let seller = seller.clone();
-            let sell = move |sales, deadline| {
+        let batcher = Batcher::new(
+            BATCH_LIMITS,
+            |sale: &Sale| sale.lines.len(),
+            move |batch| {
                 let seller = seller.clone();
-                async move { seller.sell(&sales, deadline).await }
-            };
-            sales::sell_batch(sell, batch, Arc::clone(&observed))
-        });
+                let sell = move |sales, deadline| {
+                    let seller = seller.clone();
+                    async move { seller.sell(&sales, deadline).await }
+                };
+                sales::sell_batch(sell, batch, Arc::clone(&observed))
+            },
+        );
         Self { catalog, batcher, head }
     }
 
@@ -79,8 +83,7 @@ impl Orders {
 fn sale(order: &Order) -> Sale {
     Sale {
         id: order.id.unwrap_or_else(OrderId::generate),
-        item: order.item,
-        quantity: order.quantity,
+        lines: order.lines.clone(),
         keyed: order.keyed.unwrap_or(order.id.is_some()),
         resent: false,
         deadline: Deadline::clamped(order.deadline),

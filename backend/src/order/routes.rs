@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use common::wire::{
-    BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, QuantityBody, Receipt, ReceiptPage,
+    BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
+    ReceiptPage,
 };
 use common::{Code, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
@@ -100,8 +101,8 @@ async fn buy_book_by_get(orders: Arc<Orders>, request: Request) -> ApiResult {
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
 async fn place_orders(orders: Arc<Orders>, mut request: Request) -> ApiResult {
     let batch: OrderBatch = request.fast_json()?;
-    if batch.orders.len() > limits::BATCH_ORDERS_MAX {
-        let detail = format!("A batch has at most {} orders.", limits::BATCH_ORDERS_MAX);
+    if batch.orders.iter().map(|order| order.lines.len()).sum::<usize>() > limits::BATCH_LINES_MAX {
+        let detail = format!("The orders of a batch have at most {} lines.", limits::BATCH_LINES_MAX);
         return Err(ApiError::invalid(detail));
     }
     let results = orders.place(&batch.orders).await;
@@ -134,8 +135,7 @@ async fn list_orders(orders: Arc<Orders>, request: Request) -> ApiResult {
 async fn buy(orders: &Orders, request: &Request, item: ItemNumber, quantity: Quantity) -> ApiResult {
     let order = Order {
         id: request.idempotency_key()?,
-        item,
-        quantity,
+        lines: OrderLines::one(item, quantity),
         keyed: None,
         deadline: request.deadline()?,
     };

@@ -8,8 +8,12 @@ use std::time::Duration;
 
 use common::backoff::Backoff;
 use common::client::Error;
-use common::wire::{BatchProblem, BatchReceipt, Decision, Decisions, OrderResult, Outcome, Receipt, Sale, SaleBatch};
-use common::{Code, Deadline, ItemNumber, Kind, OrderId, Problem, Reason, Stock};
+use common::problem::ShortLine;
+use common::wire::{
+    BatchProblem, BatchReceipt, Decision, Decisions, OrderLine, OrderResult, Outcome, Receipt, RefusedLine, Sale,
+    SaleBatch,
+};
+use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
 use super::{TIMEOUT_MIN, failed, timeout, unknown};
 
@@ -39,7 +43,9 @@ where
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(Decisions { decisions, head: seq }) if decisions.len() == open.len() => {
+            Ok(Decisions {
+                decisions, head: seq, ..
+            }) if decisions.len() == open.len() => {
                 head.fetch_max(seq.0, Ordering::Relaxed);
                 let decided = open.drain(..).zip(decisions);
                 results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));
@@ -95,42 +101,76 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
         order,
         outcome,
         replayed,
-        entry,
-        title,
-        reason,
-        stock,
+        entries,
+        refused,
     } = decision;
     let invalid = || Problem::new(Code::Internal, "The catalog sent an invalid decision.").with_order(Some(order));
-    let problem = match (outcome, entry) {
-        (Outcome::Sold, entry) => match entry.and_then(|entry| Receipt::from_entry(&entry, title)) {
+    let problem = match outcome {
+        Outcome::Sold => match Receipt::from_entries(&entries) {
             Some(receipt) => return OrderResult::Receipt(BatchReceipt { receipt, replayed }),
             None => invalid(),
         },
-        (Outcome::Refused, Some(entry)) if entry.kind == Kind::Refused => {
-            refusal(sale.item, entry.reason, entry.stock_after, Some(order))
+        Outcome::Refused if entries.is_empty() => refusal(sale, &refused).unwrap_or_else(invalid),
+        Outcome::Refused => {
+            let refused: Vec<RefusedLine> = entries.iter().filter_map(refused_line).collect();
+            refusal(sale, &refused).map_or_else(invalid, |problem| problem.with_order(Some(order)))
         }
-        (Outcome::Refused, None) => refusal(sale.item, reason, stock, None),
-        (Outcome::KeyReused, _) => {
+        Outcome::KeyReused => {
             let detail = "That key named another book or quantity; nothing was bought. Use a new key for a new order.";
             Problem::new(Code::KeyReused, detail)
         }
-        (Outcome::Expired, _) => return unknown(order),
-        (Outcome::Refused, Some(_)) => invalid(),
+        Outcome::Expired => return unknown(order),
     };
     OrderResult::Problem(BatchProblem { problem, replayed })
 }
 
-fn refusal(item: ItemNumber, reason: Option<Reason>, stock: Option<Stock>, order: Option<OrderId>) -> Problem {
-    let problem = match (reason, stock) {
-        (Some(Reason::UnknownItem), _) => Problem::new(Code::UnknownItem, format!("No book has the number {item}.")),
-        (_, Some(stock)) => {
-            let detail = match stock.get() {
+/// The line of a refused order, if it is a reason of the refusal.
+fn refused_line(entry: &Entry) -> Option<RefusedLine> {
+    let reason = entry.reason.filter(|&reason| reason != Reason::WithOthers)?;
+    (entry.kind == Kind::Refused).then_some(RefusedLine {
+        item: entry.item,
+        reason,
+        stock: entry.stock_after,
+    })
+}
+
+/// The problem of an order that was refused because of these lines; `None` if there are none.
+fn refusal(sale: &Sale, refused: &[RefusedLine]) -> Option<Problem> {
+    let (unknown, short): (Vec<RefusedLine>, Vec<RefusedLine>) =
+        refused.iter().partition(|line| line.reason == Reason::UnknownItem);
+    Some(match (&unknown[..], &short[..]) {
+        ([], []) => return None,
+        (&[RefusedLine { item, .. }], _) if sale.lines.len() == 1 => {
+            Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
+        }
+        ([], &[RefusedLine { item, stock, .. }]) if sale.lines.len() == 1 => {
+            let detail = match stock.unwrap_or_default().get() {
                 0 => "None is left.".to_owned(),
                 left => format!("Only {left} left."),
             };
-            Problem::new(Code::SoldOut, detail).with_stock(stock)
+            let problem = Problem::new(Code::SoldOut, detail).with_item(item);
+            Problem { stock, ..problem }
         }
-        (_, None) => Problem::new(Code::SoldOut, "Not enough are left."),
-    };
-    problem.with_item(item).with_order(order)
+        ([], short) => {
+            let detail = "Too few copies are left of at least one book; nothing was bought.";
+            let lines = short.iter().filter_map(|line| short_line(sale, line)).collect();
+            let problem = Problem::new(Code::SoldOut, detail);
+            Problem { lines, ..problem }
+        }
+        (unknown, _) => {
+            let detail = "At least one number is no book's; nothing was bought.";
+            let items = unknown.iter().map(|line| line.item).collect();
+            let problem = Problem::new(Code::UnknownItem, detail);
+            Problem { items, ..problem }
+        }
+    })
+}
+
+fn short_line(sale: &Sale, line: &RefusedLine) -> Option<ShortLine> {
+    let &OrderLine { item, quantity } = sale.lines.iter().find(|ordered| ordered.item == line.item)?;
+    Some(ShortLine {
+        item,
+        stock: line.stock?,
+        wanted: quantity,
+    })
 }

@@ -15,7 +15,7 @@ use std::str;
 
 use common::limits;
 use common::wire::Book;
-use common::{Cost, ItemNumber, Seq, Stock};
+use common::{ArcStr, Cost, ItemNumber, Seq, Stock};
 
 use self::normalize::Normalized;
 pub use self::writer::CatalogWriter;
@@ -60,18 +60,31 @@ pub struct CatalogRow {
     /// Unique in the file.
     pub item: ItemNumber,
     /// The column `name`.
-    pub title: String,
+    pub title: ArcStr,
     /// The number of copies.
     pub stock: Stock,
     /// The price of one copy.
     pub cost: Cost,
     /// The topic, for search and grouping.
-    pub topic: String,
+    pub topic: ArcStr,
     /// The column `author`, if it is there and not empty.
-    pub author: Option<String>,
+    pub author: Option<ArcStr>,
 }
 
 impl CatalogRow {
+    /// Checks that the row would be read back equal; names the bad column.
+    fn check(&self) -> Result<(), (usize, String)> {
+        let names = [
+            (1, Some(&self.title)),
+            (4, Some(&self.topic)),
+            (5, self.author.as_ref()),
+        ];
+        names
+            .into_iter()
+            .filter_map(|(column, name)| Some((column, name?)))
+            .try_for_each(|(column, name)| check_name(name).map_err(|expected| (column, expected)))
+    }
+
     /// The book, which the entry `seq` changed last.
     pub fn into_book(self, seq: Seq) -> Book {
         let Self {
@@ -94,56 +107,24 @@ impl CatalogRow {
     }
 }
 
-/// A line to be written: a [`CatalogRow`] or a [`Book`].
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogRowRef<'a> {
-    item: ItemNumber,
-    title: &'a str,
-    stock: Stock,
-    cost: Cost,
-    topic: &'a str,
-    author: Option<&'a str>,
-}
-
-impl<'a> From<&'a CatalogRow> for CatalogRowRef<'a> {
-    fn from(row: &'a CatalogRow) -> Self {
-        let &CatalogRow {
-            item,
-            ref title,
-            stock,
-            cost,
-            ref topic,
-            ref author,
-        } = row;
-        Self {
+impl From<&Book> for CatalogRow {
+    fn from(book: &Book) -> Self {
+        let Book {
             item,
             title,
-            stock,
-            cost,
+            author,
             topic,
-            author: author.as_deref(),
-        }
-    }
-}
-
-impl<'a> From<&'a Book> for CatalogRowRef<'a> {
-    fn from(book: &'a Book) -> Self {
-        let &Book {
-            item,
-            ref title,
-            ref author,
-            ref topic,
             cost,
             stock,
             seq: _,
-        } = book;
+        } = book.clone();
         Self {
             item,
             title,
             stock,
             cost,
             topic,
-            author: author.as_deref(),
+            author,
         }
     }
 }
@@ -219,24 +200,21 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
 ///
 /// # Errors
 /// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
-pub fn write<'a, B>(out: impl io::Write, books: &'a [B], path: &Path) -> Result<(), Error>
-where
-    CatalogRowRef<'a>: From<&'a B>,
-{
-    let with_author = books.iter().any(|book| CatalogRowRef::from(book).author.is_some());
+pub fn write(out: impl io::Write, books: &[Book], path: &Path) -> Result<(), Error> {
+    let with_author = books.iter().any(|book| book.author.is_some());
     let mut writer = CatalogWriter::begin(out, with_author, path)?;
-    for book in books {
-        writer.write(CatalogRowRef::from(book))?;
-    }
+    books.iter().try_for_each(|book| writer.write(&book.into()))?;
     writer.finish()
 }
 
-/// Checks that books can be written to a catalog file; `path` is for messages.
+/// Checks that a catalog file can hold a book; `path` and `line` are for messages.
 ///
 /// # Errors
 /// [`Error::Line`].
-pub fn check(books: &[Book], path: &Path) -> Result<(), Error> {
-    write(io::sink(), books, path)
+pub(crate) fn check_book(book: &Book, path: &Path, line: u64) -> Result<(), Error> {
+    CatalogRow::from(book)
+        .check()
+        .map_err(|(column, expected)| LineError { line, column, expected }.in_file(path))
 }
 
 /// An invalid line; the column is counted from 0.
@@ -284,7 +262,7 @@ fn parse_row(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRo
     let name = |column: usize| {
         let name = field(column)?;
         check_name(name).map_err(|expected| (column, expected))?;
-        Ok(name.to_owned())
+        Ok(ArcStr::from(name))
     };
     let author = match field(5)? {
         "" => None,

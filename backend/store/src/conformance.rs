@@ -6,19 +6,19 @@
     reason = "a test fails by panicking and reports its progress"
 )]
 
+mod catalog;
+mod groups;
 mod large;
 mod shop;
 #[cfg(test)]
 mod small_disk;
 
-use std::iter;
 use std::ops::RangeInclusive;
 
-use common::wire::Book;
 use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
-use self::shop::entry;
-pub use self::shop::{ReferenceShop, book, four_books};
+pub(crate) use self::shop::entry;
+pub use self::shop::{ReferenceShop, book, described, four_books};
 #[cfg(test)]
 pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
@@ -46,33 +46,50 @@ macro_rules! checks {
     ($($check:path),* $(,)?) => { [$((stringify!($check), $check as Check)),*] };
 }
 
-const CHECKS: [(&str, Check); 19] = checks![
+const CHECKS: [(&str, Check); 23] = checks![
     a_fresh_store_is_empty_and_keeps_its_id,
     entries_are_in_order_and_outlive_the_process,
     a_batch_is_appended_whole_or_not_at_all,
     another_head_is_a_conflict_without_entries_too,
     an_order_is_found_by_its_id_and_no_other_is,
+    groups::groups_are_read_and_found_whole,
+    groups::a_part_of_a_group_is_refused,
+    groups::the_largest_numbers_and_groups_survive,
     a_large_batch_is_appended_like_any_other,
     pages_follow_each_other_without_gaps,
     large::the_largest_batch_is_appended_like_any_other,
     large::a_large_catalog_is_imported_like_any_other,
-    any_title_survives,
-    an_import_replaces_the_whole_catalog,
-    a_refused_import_changes_nothing,
-    a_checkpoint_changes_nothing_that_is_read,
-    an_old_checkpoint_is_ignored,
+    catalog::any_title_survives,
+    catalog::an_import_replaces_the_whole_catalog,
+    catalog::a_book_may_change_several_times_in_one_batch,
+    catalog::a_description_that_no_catalog_file_can_hold_is_refused,
+    catalog::a_checkpoint_changes_nothing_that_is_read,
+    catalog::an_old_checkpoint_is_ignored,
     every_kind_of_entry_is_read_back_equal,
     a_blob_is_read_back_whole,
-    a_store_is_restored_from_another_one_in_several_calls,
-    only_a_fresh_store_can_be_restored,
+    catalog::a_store_is_restored_from_another_one_in_several_calls,
+    catalog::only_a_fresh_store_can_be_restored,
     reads_run_beside_appends_and_see_only_durable_entries,
 ];
+
+/// A store with the four books.
+fn filled(fixture: &dyn Fixture) -> (Box<dyn Store>, ReferenceShop) {
+    let store = fixture.open().unwrap();
+    let shop = ReferenceShop::filled(&*store);
+    (store, shop)
+}
+
+/// Asserts that the next process finds the same.
+fn assert_survives(fixture: &dyn Fixture, store: Box<dyn Store>, shop: &ReferenceShop) {
+    drop(store);
+    shop.assert_matches(&*fixture.open().unwrap());
+}
 
 fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     let id = {
         let store = fixture.open().unwrap();
         ReferenceShop::empty().assert_matches(&*store);
-        assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), None);
+        assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), []);
         store.append(Seq::ZERO, &[]).unwrap();
         store.load().unwrap().store
     };
@@ -87,8 +104,7 @@ fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
 }
 
 fn entries_are_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     for count in [1, 3, 1, 20] {
         shop.sell_through(&*store, count);
         shop.assert_matches(&*store);
@@ -97,13 +113,11 @@ fn entries_are_in_order_and_outlive_the_process(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     shop.assert_matches(&*store);
     shop.sell_through(&*store, 2);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
+    assert_survives(fixture, store, &shop);
 }
 
 fn a_batch_is_appended_whole_or_not_at_all(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     shop.sell_through(&*store, 5);
     let before = shop.clone();
     let head = shop.head;
@@ -117,22 +131,14 @@ fn a_batch_is_appended_whole_or_not_at_all(fixture: &dyn Fixture) {
 }
 
 fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     shop.sell_through(&*store, 2);
     let known = shop.clone();
     for other in [Seq::ZERO, Seq(shop.head.0 - 1), shop.head.next(), Seq(u64::MAX)] {
         assert!(matches!(store.append(other, &[]), Err(Error::Conflict)));
-        let entries = ReferenceShop {
-            head: other,
-            ..known.clone()
-        }
-        .plan_import(&[book(9, "New", 1)])
-        .0;
-        assert!(matches!(
-            store.import(other, &entries, &[book(9, "New", 1)]),
-            Err(Error::Conflict)
-        ));
+        let head = other;
+        let entries = ReferenceShop { head, ..known.clone() }.plan_import(&[book(9, "New", 1)]);
+        assert!(matches!(store.append(other, &entries), Err(Error::Conflict)));
     }
     let mut late = ReferenceShop {
         head: Seq(shop.head.0 - 1),
@@ -151,41 +157,40 @@ fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
 }
 
 fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     for count in [1, 300, 2] {
         shop.sell_through(&*store, count);
     }
     for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
-        assert_eq!(
-            store
-                .find(entry.order.unwrap(), entry.seq..=entry.seq)
-                .unwrap()
-                .as_ref(),
-            Some(entry)
-        );
+        let found = store.find(entry.order.unwrap(), entry.seq..=entry.seq).unwrap();
+        assert_eq!(found, std::slice::from_ref(entry));
     }
-    assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), None);
+    assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), []);
     let id = store.load().unwrap().store.to_string().parse().unwrap();
     assert_eq!(
         store.find(id, ALL_SEQS).unwrap(),
-        None,
+        [],
         "the store's own id is not an order"
     );
+    // Nor is an id in a title.
+    let order = shop.entries.last().unwrap().order.unwrap();
+    let unused = OrderId::generate();
+    let books = [book(1, &order.to_string(), 9), book(2, &unused.to_string(), 9)];
+    shop.import_through(&*store, &books);
+    shop.sell_through(&*store, 9);
+    assert_eq!(store.find(order, ALL_SEQS).unwrap()[0].order, Some(order));
+    assert_eq!(store.find(unused, ALL_SEQS).unwrap(), []);
 }
 
 fn a_large_batch_is_appended_like_any_other(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     shop.sell_through(&*store, 3_000);
     shop.sell_through(&*store, 1);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
+    assert_survives(fixture, store, &shop);
 }
 
 fn pages_follow_each_other_without_gaps(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     for _ in 0..8 {
         shop.sell_through(&*store, 111);
     }
@@ -209,128 +214,8 @@ fn pages_follow_each_other_without_gaps(fixture: &dyn Fixture) {
     assert_eq!(store.read(Seq(u64::MAX), 10).unwrap(), []);
 }
 
-fn any_title_survives(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::empty();
-    let hostile = [
-        "\"",
-        "\"\"",
-        ",",
-        "a,b",
-        "'; DROP TABLE books; --",
-        "=1+1",
-        "#",
-        "\\",
-        "戰爭與和平",
-        "Война и мир",
-        "a\u{202e}b\u{200b}",
-        "e\u{301}\u{301}",
-        "🦀\u{1F469}\u{200D}\u{1F680}",
-        "none",
-        "NULL",
-        "0",
-        "%00",
-        "{}",
-        "\u{fffd}",
-    ];
-    let long = "ж".repeat(512);
-    let titles = hostile.into_iter().chain(iter::once(long.as_str()));
-    let books: Vec<Book> = (1..)
-        .zip(titles)
-        .map(|(item, title)| {
-            let author = (item % 2 == 0).then(|| title.to_owned());
-            Book {
-                topic: title.to_owned(),
-                author,
-                ..book(item, title, 10)
-            }
-        })
-        .collect();
-    let (entries, books) = shop.plan_import(&books);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
-    shop.assert_matches(&*store);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
-}
-
-fn an_import_replaces_the_whole_catalog(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
-    shop.sell_through(&*store, 10);
-    let mut wanted = shop.books.clone();
-    wanted.remove(2);
-    wanted[0].title = "Another title".to_owned();
-    wanted[1].author = Some("An author".to_owned());
-    wanted.push(book(77, "New", 5));
-    let (entries, books) = shop.plan_import(&wanted);
-    assert_eq!(entries.len(), 4);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
-    shop.assert_matches(&*store);
-    shop.sell_through(&*store, 9);
-    shop.assert_matches(&*store);
-    store.import(shop.head, &[], &shop.books).unwrap();
-    shop.assert_matches(&*store);
-    drop(store);
-    let store = fixture.open().unwrap();
-    shop.assert_matches(&*store);
-    let (entries, books) = shop.plan_import(&[]);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
-}
-
-fn a_refused_import_changes_nothing(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
-    let (entries, books) = shop.plan_import(&[book(1, "two\nlines", 1)]);
-    assert!(matches!(
-        store.import(shop.head, &entries, &books),
-        Err(Error::CatalogFile(_))
-    ));
-    shop.assert_matches(&*store);
-    shop.sell_through(&*store, 1);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
-}
-
-fn a_checkpoint_changes_nothing_that_is_read(fixture: &dyn Fixture) {
-    let mut shop = ReferenceShop::empty();
-    for round in 0..4 {
-        let store = fixture.open().unwrap();
-        if round == 0 {
-            shop = ReferenceShop::filled(&*store);
-        }
-        shop.assert_matches(&*store);
-        shop.sell_through(&*store, 5);
-        store.checkpoint(&shop.books, shop.head).unwrap();
-        store.checkpoint(&shop.books, shop.head).unwrap();
-        shop.assert_matches(&*store);
-        if round % 2 == 0 {
-            shop.sell_through(&*store, 3);
-        }
-    }
-    shop.assert_matches(&*fixture.open().unwrap());
-}
-
-fn an_old_checkpoint_is_ignored(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
-    shop.sell_through(&*store, 5);
-    let old = shop.clone();
-    shop.sell_through(&*store, 5);
-    store.checkpoint(&old.books, old.head).unwrap();
-    store.checkpoint(&shop.books, shop.head).unwrap();
-    store.checkpoint(&old.books, old.head).unwrap();
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
-}
-
 fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     let (known, unknown) = (shop.books[1].clone(), book(4_294_967_295, "", 0));
     let seq = |offset: u64| Seq(shop.head.0 + offset);
     let most = Stock::try_from(1_000_000_000).unwrap();
@@ -350,13 +235,14 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
             ..entry(seq(4), Kind::Set, &known, 0, most)
         },
         Entry {
-            quantity: Some(100),
+            quantity: "100".parse().ok(),
             reason: Some(Reason::SoldOut),
             ..entry(seq(5), Kind::Refused, &known, 0, most)
         },
         Entry {
             stock_after: None,
             unit_cost: None,
+            title: None,
             reason: Some(Reason::UnknownItem),
             ..entry(seq(6), Kind::Refused, &unknown, 0, most)
         },
@@ -366,88 +252,30 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
         },
     ];
     store.append(shop.head, &entries).unwrap();
-    shop.head = seq(7);
-    shop.entries.extend(entries);
-    shop.books[1].seq = shop.head;
+    shop.apply(&entries);
     shop.assert_matches(&*store);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
+    assert_survives(fixture, store, &shop);
 }
 
 fn a_blob_is_read_back_whole(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     assert_eq!(store.get_blob("a").unwrap(), None);
     let large: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
-    for (name, note) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
-        store.put_blob(name, note).unwrap();
-        assert!(store.get_blob(name).unwrap().as_deref() == Some(note), "{name}");
+    for (name, content) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
+        store.put_blob(name, content).unwrap();
+        assert!(store.get_blob(name).unwrap().as_deref() == Some(content), "{name}");
         shop.sell_through(&*store, 1);
     }
     drop(store);
     let store = fixture.open().unwrap();
     shop.assert_matches(&*store);
-    for (name, note) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
-        assert!(store.get_blob(name).unwrap().as_deref() == Some(note), "{name}");
+    for (name, content) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
+        assert!(store.get_blob(name).unwrap().as_deref() == Some(content), "{name}");
     }
-}
-
-/// A shop after an import, sales and a second import, in no store yet.
-fn shop_with_history() -> ReferenceShop {
-    let mut shop = ReferenceShop::empty();
-    let (entries, books) = shop.plan_import(&four_books());
-    shop.apply_import(&entries, books);
-    shop.sell(30);
-    let mut wanted = shop.books.clone();
-    wanted.remove(1);
-    wanted[0].title = "Another title".to_owned();
-    let (entries, books) = shop.plan_import(&wanted);
-    shop.apply_import(&entries, books);
-    shop.sell(5);
-    shop
-}
-
-fn a_store_is_restored_from_another_one_in_several_calls(fixture: &dyn Fixture) {
-    let shop = shop_with_history();
-    let mut head = Seq::ZERO;
-    for piece in shop.entries.chunks(7) {
-        let store = fixture.open().unwrap();
-        store.restore(head, piece).unwrap();
-        assert!(matches!(store.restore(head, piece), Err(Error::Conflict)));
-        head = piece.last().unwrap().seq;
-        match store.load().unwrap_err() {
-            Error::RestoreIncomplete { head: there, .. } => assert_eq!(there, head),
-            other => panic!("{other}"),
-        }
-        let there = store.read(Seq::ZERO, usize::MAX).unwrap();
-        assert_eq!(there, shop.entries[..there.len()]);
-    }
-    let store = fixture.open().unwrap();
-    store.import(head, &[], &shop.books).unwrap();
-    shop.assert_matches(&*store);
-    drop(store);
-    let (store, mut shop) = (fixture.open().unwrap(), shop);
-    shop.assert_matches(&*store);
-    shop.sell_through(&*store, 3);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
-}
-
-fn only_a_fresh_store_can_be_restored(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
-    let foreign = shop.clone().sell(2);
-    assert!(matches!(store.restore(shop.head, &foreign), Err(Error::Conflict)));
-    assert!(matches!(store.restore(Seq::ZERO, &shop.entries), Err(Error::Conflict)));
-    shop.assert_matches(&*store);
-    shop.sell_through(&*store, 2);
-    drop(store);
-    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn reads_run_beside_appends_and_see_only_durable_entries(fixture: &dyn Fixture) {
-    let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::filled(&*store);
+    let (store, mut shop) = filled(fixture);
     let (start, store) = (shop.head, &*store);
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {

@@ -68,6 +68,7 @@ impl<W> WriterGuard<W> {
     }
 
     /// The writer, for cleaning up when the store is dropped.
+    #[cfg(feature = "sql")]
     pub(crate) fn get_mut(&mut self) -> Option<&mut W> {
         self.0.get_mut().ok().map(|state| &mut state.writer)
     }
@@ -82,7 +83,8 @@ impl<W> WriterGuard<W> {
     }
 }
 
-/// Refuses work that needs room for a second after the disk was full.
+/// Refuses work that needs room for a second after the disk was full. Work whose failure is not the caller's does without
+/// it: a new segment of a CSV store, for which the old one grows on.
 #[derive(Debug, Default)]
 pub(crate) struct FullDiskBackoff {
     full_at: Option<Instant>,

@@ -6,7 +6,7 @@ use super::endpoint::{encode, page};
 use super::events::parse_entry;
 use super::{EventStream, Method, Request, Result, ServiceEndpoint};
 use crate::wire::{Decisions, LedgerPage, SaleBatch, StockChange};
-use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
+use crate::{Deadline, Entry, IfMatch, ItemNumber, OrderId, Seq, headers};
 
 /// The client of one catalog or of its copies.
 #[derive(Debug, Clone)]
@@ -76,11 +76,13 @@ impl CatalogClient {
         item: ItemNumber,
         change: StockChange,
         key: Option<OrderId>,
+        if_match: Option<&IfMatch>,
         deadline: Deadline,
         token: Option<&str>,
     ) -> Result {
         let request = Request::new(Method::PUT, format!("/update/{item}"))
             .header_if(headers::IDEMPOTENCY_KEY, key)
+            .header_if("if-match", if_match)
             .header(headers::DEADLINE, deadline.to_string())
             .bearer(token)
             .json(&change)
@@ -102,7 +104,7 @@ impl CatalogClient {
         self.endpoint.get(&path, Freshness::default()).await?.parse()
     }
 
-    /// The entry of one order.
+    /// The entries of one order.
     pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result {
         self.endpoint.get(&format!("/ledger/orders/{order}"), fresh).await
     }

@@ -40,8 +40,12 @@ impl LedgerEvent for ShopEvent {
 }
 
 impl LedgerEvent for Entry {
+    /// A stream resumes after the last whole group.
     fn advance(&self, position: Seq) -> Seq {
-        position.max(self.seq)
+        match self.line.is_last() {
+            true => position.max(self.seq),
+            false => position,
+        }
     }
 }
 

@@ -10,8 +10,8 @@ use super::endpoint::{encode, page};
 use super::events::{EventStream, ShopEvent, parse_shop_event};
 use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
-use crate::wire::{BuyBody, StockChange};
-use crate::{Deadline, ItemNumber, OrderId, Quantity, Seq, headers, limits};
+use crate::wire::{BuyBody, OrderLines, StockChange};
+use crate::{Deadline, ItemNumber, OrderId, Seq, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
@@ -97,12 +97,11 @@ impl ShopClient {
     /// `POST /buy`. Sent at most once by this call.
     /// After an error that is not [definite](super::Error::is_definite), ask again with the same key, or use
     /// [`Self::find_order`].
-    pub async fn buy(&self, item: ItemNumber, quantity: Quantity, key: Option<OrderId>, deadline: Deadline) -> Result {
-        let item = Some(item);
+    pub async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Deadline) -> Result {
         let request = Request::new(Method::POST, "/buy")
             .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
-            .json(&BuyBody { item, quantity })
+            .json(&BuyBody::from(lines))
             .timeout(deadline.remaining() + DEADLINE_MARGIN);
         self.observe(self.endpoint.send_once(&request).await)
     }

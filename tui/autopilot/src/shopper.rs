@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::backoff::Backoff;
 use common::client::{Error, Resolution, Response, ShopClient, send_until_decided};
 use common::limits::PAGE_BOOKS_DEFAULT;
-use common::wire::Receipt;
+use common::wire::{OrderLines, Receipt};
 use common::{Deadline, ItemNumber, Quantity, Seq};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -228,12 +228,9 @@ impl<'a> Shopper<'a> {
                 invoked_us,
                 answered_us: shared.now_us(),
                 key,
-                item: receipt.item,
-                kind: OperationKind::Sold(
-                    Quantity::try_from(u64::from(receipt.quantity)).unwrap_or(quantity),
-                    receipt.cost,
-                ),
-                stock: receipt.stock,
+                item: receipt.lines[0].item,
+                kind: OperationKind::Sold(receipt.lines[0].quantity, receipt.lines[0].cost),
+                stock: receipt.lines[0].stock,
             }),
             (_, Outcome::Unknown) => OperationOutcome::Unknown(requested),
             _ => OperationOutcome::Refused,
@@ -261,7 +258,9 @@ impl<'a> Shopper<'a> {
         let order = self.shared.run.order(key);
         let deadline = Deadline::after(self.shared.settings.order_timeout);
         let Requested { item, quantity } = requested;
-        let purchase = send_until_decided(deadline, || self.shop.buy(item, quantity, Some(order), deadline));
+        let purchase = send_until_decided(deadline, || {
+            self.shop.buy(OrderLines::one(item, quantity), Some(order), deadline)
+        });
         tokio::select! {
             biased;
             resolution = purchase => Some(resolution),
@@ -274,8 +273,9 @@ impl<'a> Shopper<'a> {
 
     fn observe_receipt(&mut self, receipt: &Receipt) {
         self.shared.sold(receipt);
-        let observation = receipt.stock.map(|stock| StockObservation {
-            item: receipt.item,
+        let line = &receipt.lines[0];
+        let observation = line.stock.map(|stock| StockObservation {
+            item: line.item,
             seq: receipt.seq,
             stock,
         });

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::client::{Error, Response, ShopClient};
 use common::limits;
+use common::wire::OrderLines;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -155,11 +156,12 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
             Event::BookLoaded { item, result }
         }
         Request::Buy { placed, resend } => {
-            let (order, item, quantity, deadline) = (placed.order, placed.item, placed.quantity, placed.deadline);
+            let (order, deadline) = (placed.order, placed.deadline);
+            let lines = OrderLines::one(placed.item, placed.quantity);
             if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
                 return Event::BuyNotRecorded { order, reason };
             }
-            let result = parse(shop.buy(item, quantity, Some(order), deadline).await);
+            let result = parse(shop.buy(lines, Some(order), deadline).await);
             Event::BuyCompleted { order, result }
         }
         Request::Order(order) => {

@@ -1,9 +1,9 @@
 //! The bodies of the hops, written and read.
 
-use common::Seq;
 use common::wire::{
     BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
+use common::{InlineVec, Seq, StoreId};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use serde::Serialize;
@@ -20,8 +20,7 @@ impl Body for OrderBatch {
     fn new() -> Self {
         let order = |sale: Sale| Order {
             id: Some(sale.id),
-            item: sale.item,
-            quantity: sale.quantity,
+            lines: sale.lines,
             keyed: Some(true),
             deadline: Some(sale.deadline),
         };
@@ -43,14 +42,13 @@ impl Body for Decisions {
             order: entry.order.unwrap(),
             outcome: Outcome::Sold,
             replayed: false,
-            entry: Some(entry),
-            title: Some("RPCs for Dummies".to_owned()),
-            reason: None,
-            stock: None,
+            entries: [entry].into(),
+            refused: InlineVec::new(),
         };
         Self {
             decisions: entries(Seq(4)).into_iter().map(decision).collect(),
             head: Seq(4 + BATCH),
+            store: StoreId::generate(),
         }
     }
 }
@@ -58,7 +56,7 @@ impl Body for Decisions {
 impl Body for OrderResults {
     fn new() -> Self {
         let placed = |entry: &common::Entry| {
-            let receipt = Receipt::from_entry(entry, Some("RPCs for Dummies".to_owned())).unwrap();
+            let receipt = Receipt::from_entries(std::slice::from_ref(entry)).unwrap();
             let replayed = false;
             OrderResult::Receipt(BatchReceipt { receipt, replayed })
         };

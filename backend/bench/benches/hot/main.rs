@@ -9,14 +9,14 @@ mod shop;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use backend::catalog::decide::{Batch, DurableState, StockAndPrice};
-use backend::catalog::decision_index::{DecisionIndex, Lookup};
+use backend::catalog::decide::{Batch, CurrentBook, DurableState};
+use backend::catalog::decision_index::Lookup;
 use backend::catalog::state::State;
 use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::Book;
-use common::{Entry, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
+use common::{Description, Entry, InlineVec, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use shop::{BATCH, books, entries, item, sales, sold};
@@ -35,10 +35,8 @@ fn state() -> State {
         head: Seq(4),
         books: books(4),
     };
-    let mut state = State::new(loaded, DecisionIndex::default());
-    for number in 5..=BEFORE {
-        state.apply(sold(Seq(number), item(number % 4)));
-    }
+    let mut state = State::new(loaded);
+    state.apply((5..=BEFORE).map(|number| sold(Seq(number), item(number % 4))).collect());
     state
 }
 
@@ -51,14 +49,14 @@ impl DurableState for Known {
         self.0.head
     }
 
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        self.0.stock_and_price(item)
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        self.0.current_book(item)
     }
 
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, ()> {
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, ()> {
         match self.0.decisions.lookup(order) {
-            Lookup::Found(entry) => Ok(Some(entry.clone())),
-            Lookup::Absent => Ok(None),
+            Lookup::Found(entries) => Ok(entries),
+            Lookup::Absent => Ok(InlineVec::new()),
             Lookup::MaybeIn(_) => Err(()),
         }
     }
@@ -81,12 +79,7 @@ fn follow_the_ledger(bencher: Bencher<'_, '_>) {
     let state = std::cell::RefCell::new(state());
     bencher
         .with_inputs(|| entries(state.borrow().head))
-        .bench_local_values(|entries| {
-            let mut state = state.borrow_mut();
-            for entry in entries {
-                state.apply(entry);
-            }
-        });
+        .bench_local_values(|entries| state.borrow_mut().apply(entries));
 }
 
 /// A CSV store with the four books, in a folder that is gone afterwards.
@@ -103,10 +96,15 @@ fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
         change: i64::from(book.stock.get()),
         stock_after: Some(book.stock),
         order: None,
+        title: Some(book.title.clone()),
+        description: Some(Box::new(Description {
+            topic: book.topic.clone(),
+            author: None,
+        })),
         ..sold(book.seq, book.item)
     };
     let first: Vec<Entry> = books.iter().map(set).collect();
-    store.import(Seq::ZERO, &first, &books).unwrap();
+    store.append(Seq::ZERO, &first).unwrap();
     (folder, store, Seq(4))
 }
 
@@ -156,7 +154,7 @@ fn batcher() -> (tokio::runtime::Runtime, Batcher<u64, u64>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let batcher = {
         let _within = runtime.enter();
-        Batcher::new(limits, |batch: Vec<u64>| async move { batch })
+        Batcher::new(limits, |_| 1, |batch: Vec<u64>| async move { batch })
     };
     (runtime, batcher)
 }

@@ -1,11 +1,12 @@
 //! What is bought and sold in the benchmarks.
 
-use common::wire::{Book, Sale};
-use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+use common::wire::{Book, OrderLines, Sale};
+use common::{Deadline, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
 /// Purchases and entries that arrive together.
 pub(crate) const BATCH: u64 = 256;
 const STOCK: u64 = 1_000_000_000;
+const TITLE: &str = "Xen and the Art of Surviving Graduate School";
 
 /// The number of a book, counted from 0.
 pub(crate) fn item(number: u64) -> ItemNumber {
@@ -16,9 +17,9 @@ pub(crate) fn item(number: u64) -> ItemNumber {
 pub(crate) fn books(count: u64) -> Vec<Book> {
     let book = |number| Book {
         item: item(number),
-        title: "Xen and the Art of Surviving Graduate School".to_owned(),
+        title: TITLE.into(),
         author: None,
-        topic: "graduate school".to_owned(),
+        topic: "graduate school".into(),
         cost: "75".parse().unwrap(),
         stock: Stock::try_from(STOCK).unwrap(),
         seq: Seq(number + 1),
@@ -33,12 +34,15 @@ pub(crate) fn sold(seq: Seq, item: ItemNumber) -> Entry {
         at: Timestamp::now(),
         kind: Kind::Sold,
         item,
-        quantity: Some(1),
+        line: GroupLine::ONLY,
+        quantity: Some(Quantity::ONE),
         change: -1,
         stock_after: Some(Stock::try_from(STOCK - seq.0 % STOCK).unwrap()),
         order: Some(OrderId::generate()),
         unit_cost: Some("75".parse().unwrap()),
         reason: None,
+        title: Some(TITLE.into()),
+        description: None,
     }
 }
 
@@ -52,8 +56,7 @@ pub(crate) fn entries(after: Seq) -> Vec<Entry> {
 pub(crate) fn sales() -> Vec<Sale> {
     let sale = |number| Sale {
         id: OrderId::generate(),
-        item: item(number % 4),
-        quantity: Quantity::default(),
+        lines: OrderLines::one(item(number % 4), Quantity::ONE),
         keyed: true,
         resent: false,
         deadline: Deadline::after(common::limits::DEADLINE_MAX),

@@ -12,9 +12,9 @@ fn item(number: u64) -> ItemNumber {
 fn book(number: u64, title: &str, author: &str, topic: &str) -> BookMeta {
     BookMeta {
         item: item(number),
-        title: title.to_owned(),
-        author: (!author.is_empty()).then(|| author.to_owned()),
-        topic: topic.to_owned(),
+        title: title.into(),
+        author: (!author.is_empty()).then(|| author.into()),
+        topic: topic.into(),
         cost: Cost::default(),
     }
 }
@@ -29,7 +29,7 @@ fn index() -> SearchIndex {
 }
 
 fn items(found: &[ItemNumber]) -> Vec<u64> {
-    found.iter().map(|item| item.get().into()).collect()
+    found.iter().map(|item| item.get()).collect()
 }
 
 #[test]

@@ -40,7 +40,7 @@ impl Finding {
     /// A rule that an entry breaks.
     pub(super) fn of(entry: &Entry, violation: &rules::Violation) -> Self {
         match violation.rule() {
-            rules::Rule::Sequence => Self::at(entry.seq, violation.to_string()),
+            rules::Rule::Sequence | rules::Rule::Group => Self::at(entry.seq, violation.to_string()),
             _ => Self::of_book(entry.seq, entry.item, violation),
         }
     }
@@ -78,7 +78,7 @@ impl fmt::Display for Finding {
     }
 }
 
-/// Entries by kind; copies and revenue are those of the sales.
+/// Entries by kind, a line of an order each; copies and revenue are those of the sales.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) sold: u64,
@@ -94,10 +94,10 @@ impl Totals {
     pub(super) fn add(&mut self, entry: &Entry) {
         match entry.kind {
             Kind::Sold => {
-                let (quantity, cost) = (entry.quantity.unwrap_or_default(), entry.unit_cost.unwrap_or_default());
-                let revenue = u64::from(quantity) * u64::from(cost.cents());
+                let copies = entry.quantity.map_or(0, |quantity| u64::from(quantity.get()));
+                let revenue = copies * u64::from(entry.unit_cost.unwrap_or_default().cents());
                 self.sold += 1;
-                self.copies += u64::from(quantity);
+                self.copies += copies;
                 self.revenue_cents = self.revenue_cents.saturating_add(revenue);
             }
             Kind::Refused => self.refused += 1,

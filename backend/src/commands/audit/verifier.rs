@@ -50,8 +50,11 @@ impl Verifier {
         }
     }
 
-    /// Compares the catalog's books, as they were after the entry `at`, with those of the replay.
-    pub(super) fn check_books(&mut self, books: &[Book], at: Seq) {
+    /// Checks that the ledger ends with a whole group, and that it leads to the catalog's books after the entry `at`.
+    pub(super) fn check_end(&mut self, books: &[Book], at: Seq) {
+        if let Some(violation) = self.replay.check_complete() {
+            self.report.add(Finding::at(at, violation.to_string()));
+        }
         for book in books {
             let ledger = self.replay.book(book.item);
             if let Some(violation) = BookState::check_book(ledger, book) {
@@ -91,7 +94,7 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
-    use common::Kind;
+    use common::{Description, Kind};
 
     use super::*;
     use crate::fixture::{book, sold};
@@ -103,6 +106,10 @@ mod tests {
             change: 5,
             quantity: None,
             order: None,
+            description: Some(Box::new(Description {
+                topic: "t".into(),
+                author: None,
+            })),
             ..sold(1, 1, 5)
         };
         let mut verifier = Verifier::new(Seq(3));
@@ -110,9 +117,9 @@ mod tests {
             verifier.apply(&entry);
         }
         assert!(verifier.take_duplicates().is_empty());
-        verifier.check_books(&[book(1, 3, 3)], Seq(3));
+        verifier.check_end(&[book(1, 3, 3)], Seq(3));
         assert!(verifier.report.is_clean(), "{:?}", verifier.report.violations);
-        verifier.check_books(&[book(2, 3, 3)], Seq(3));
+        verifier.check_end(&[book(2, 3, 3)], Seq(3));
         let report = verifier.finish(Vec::new());
         assert_eq!((report.totals.copies, report.totals.revenue_cents), (2, 8_000));
         assert_eq!((report.violated, report.books), (2, 1));

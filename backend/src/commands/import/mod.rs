@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::error::ErrorKind;
 use common::{Seq, StoreId, Timestamp};
@@ -134,12 +134,15 @@ fn read(path: &Path) -> Result<Vec<CatalogRow>> {
     Ok(catalog_file::parse(&text, Path::new("standard input"))?)
 }
 
+/// Appends the changes, then writes the catalog file anew.
 fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
-    match store.import(head, &changes.entries, &changes.books) {
-        Err(store::Error::Conflict) => Err(anyhow!(
+    match store.append(head, &changes.entries) {
+        Err(store::Error::Conflict) => bail!(
             "another program changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
              again"
-        )),
-        done => Ok(done?),
+        ),
+        appended => appended?,
     }
+    let StoreState { head, books, .. } = store.load()?;
+    Ok(store.checkpoint(&books, head)?)
 }

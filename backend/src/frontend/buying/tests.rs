@@ -1,14 +1,18 @@
+use common::Quantity;
 use common::client::CatalogClient;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::fixture::{endpoint, item};
 
+fn one() -> OrderLines {
+    OrderLines::one(item(2), Quantity::ONE)
+}
+
 fn order(deadline: Deadline) -> Order {
     Order {
         id: Some(OrderId::generate()),
-        item: item(2),
-        quantity: Quantity::ONE,
+        lines: one(),
         keyed: Some(true),
         deadline: Some(deadline),
     }
@@ -71,7 +75,7 @@ async fn a_late_purchase_waits_only_if_its_key_may_have_been_decided() {
     let late = Some(Deadline::from_millis(1));
     for (key, waits) in [(None, false), (Some(OrderId::generate()), true)] {
         let start = tokio::time::Instant::now();
-        let response = frontend.buy(item(2), Quantity::ONE, key, late).await;
+        let response = frontend.buy(one(), key, late).await;
         let status = response.unwrap_or_else(Response::from).status();
         assert_eq!(status, Code::DeadlineExceeded.status());
         assert_eq!(start.elapsed() >= TIMEOUT_MIN, waits);

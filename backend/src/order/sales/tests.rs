@@ -1,6 +1,7 @@
 use std::sync::Mutex;
 
-use common::{Entry, Quantity, Seq};
+use common::wire::OrderLines;
+use common::{Entry, GroupLine, InlineVec, ItemNumber, OrderId, Quantity, Seq, Stock, StoreId};
 
 use super::*;
 use crate::fixture;
@@ -15,8 +16,7 @@ const LOST: fn() -> Result<Decisions, Error> = || {
 fn sale(keyed: bool, deadline: Deadline) -> Sale {
     Sale {
         id: OrderId::generate(),
-        item: fixture::item(2),
-        quantity: Quantity::ONE,
+        lines: OrderLines::one(fixture::item(2), Quantity::ONE),
         keyed,
         resent: false,
         deadline,
@@ -28,17 +28,16 @@ fn sold(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
         order: sale.id,
         outcome: Outcome::Sold,
         replayed: false,
-        entry: Some(Entry {
+        entries: InlineVec::from_buf([Entry {
             order: Some(sale.id),
-            ..fixture::sold(5 + index as u64, sale.item.get().into(), 0)
-        }),
-        title: None,
-        reason: None,
-        stock: None,
+            ..fixture::sold(5 + index as u64, sale.lines[0].item.get(), 0)
+        }]),
+        refused: InlineVec::new(),
     };
     Ok(Decisions {
         decisions: sales.iter().enumerate().map(decide).collect(),
         head: Seq(9),
+        store: StoreId::generate(),
     })
 }
 
@@ -129,4 +128,68 @@ async fn a_late_sale_is_sent_only_if_its_key_may_have_been_decided() {
         [Some(Code::DeadlineExceeded), None]
     );
     assert_eq!(calls, [[keyed]]);
+}
+
+/// The result of a sale of three lines, of which one is unknown if `is_unknown`, and one sold out.
+fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
+    let numbers = if is_unknown { [2, 4, 9] } else { [2, 3, 4] };
+    let line = |number| OrderLine {
+        item: fixture::item(number),
+        quantity: Quantity::try_from(3).unwrap(),
+    };
+    let sale = Sale {
+        lines: OrderLines::new(numbers.map(line)).unwrap(),
+        ..sale(is_recorded, Deadline::after(Duration::from_secs(5)))
+    };
+    let reason = |item: ItemNumber| match item.get() {
+        9 => Reason::UnknownItem,
+        4 => Reason::SoldOut,
+        _ => Reason::WithOthers,
+    };
+    let stock = |item: ItemNumber| Stock::try_from(1).ok().filter(|_| item.get() != 9);
+    let entry = |(line, &OrderLine { item, .. }): (GroupLine, &OrderLine)| Entry {
+        kind: Kind::Refused,
+        line,
+        item,
+        reason: Some(reason(item)),
+        stock_after: stock(item),
+        ..fixture::sold(5, item.get(), 0)
+    };
+    let entries = GroupLine::of_group(3).zip(&*sale.lines).map(entry);
+    let refused = sale.lines.iter().filter(|line| reason(line.item) != Reason::WithOthers);
+    let refused = refused.map(|line| RefusedLine {
+        item: line.item,
+        reason: reason(line.item),
+        stock: stock(line.item),
+    });
+    let decision = Decision {
+        order: sale.id,
+        outcome: Outcome::Refused,
+        replayed: false,
+        entries: entries.filter(|_| is_recorded).collect(),
+        refused: refused.filter(|_| !is_recorded).collect(),
+    };
+    match result(&sale, decision) {
+        OrderResult::Problem(BatchProblem { problem, .. }) => problem,
+        receipt => panic!("{receipt:?}"),
+    }
+}
+
+#[test]
+fn the_problem_of_a_refused_basket_names_the_lines_that_are_the_reason() {
+    for is_recorded in [false, true] {
+        let sold_out = refused_basket(false, is_recorded);
+        let short = ShortLine {
+            item: fixture::item(4),
+            stock: Stock::try_from(1).unwrap(),
+            wanted: Quantity::try_from(3).unwrap(),
+        };
+        assert_eq!((sold_out.code, sold_out.lines), (Code::SoldOut, vec![short]));
+        let unknown = refused_basket(true, is_recorded);
+        assert_eq!(
+            (unknown.code, unknown.items),
+            (Code::UnknownItem, vec![fixture::item(9)])
+        );
+        assert_eq!(unknown.order.is_some(), is_recorded);
+    }
 }

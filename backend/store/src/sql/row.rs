@@ -1,10 +1,15 @@
 //! Entries and books as rows of tables.
 //!
-//! A column is named in one list here; the statements are made from the lists. A field that is added to [`Book`] or
-//! [`Entry`] does not compile until it is converted here, and fails every test until the list has it too.
+//! A column is declared once here; the statements are made from the declarations. A field that is added to [`Book`] or
+//! [`Entry`] does not compile until it is converted here.
 
+use common::entry::Description;
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
+use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::query_builder::Separated;
+use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
 use crate::StoreState;
@@ -12,102 +17,114 @@ use crate::StoreState;
 /// A column's name and its type in PostgreSQL.
 pub(crate) type Column = (&'static str, &'static str);
 
-/// The columns of `ledger` but for `batch`, in the order of [`EntryRow`] and [`EntryColumns`].
-pub(crate) const ENTRY_COLUMNS: [Column; 10] = [
-    ("seq", "BIGINT"),
-    ("at_micros", "BIGINT"),
-    ("kind", "TEXT"),
-    ("item", "BIGINT"),
-    ("quantity", "BIGINT"),
-    ("change", "BIGINT"),
-    ("stock_after", "BIGINT"),
-    ("ord", "UUID"),
-    ("unit_cost_cents", "BIGINT"),
-    ("reason", "TEXT"),
-];
+/// Declares the columns of a table: a list with their names and types in PostgreSQL, a row that is bound to a statement, and
+/// a row that a query returns. Every statement has the columns in this order.
+macro_rules! table {
+    (
+        $(#[$doc:meta])*
+        $list:ident, $bound:ident, $returned:ident:
+        $($column:ident: $bind:ty, $return:ty = $postgres:literal;)*
+    ) => {
+        $(#[$doc])*
+        pub(crate) const $list: &[Column] = &[$((stringify!($column), $postgres)),*];
 
-/// The columns of `books`, the primary key first, in the order of [`BookRow`] and [`BookColumns`].
-pub(crate) const BOOK_COLUMNS: [Column; 7] = [
-    ("item", "BIGINT"),
-    ("title", "TEXT"),
-    ("author", "TEXT"),
-    ("topic", "TEXT"),
-    ("cost_cents", "BIGINT"),
-    ("stock", "BIGINT"),
-    ("seq", "BIGINT"),
-];
+        /// A row to be bound.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $bound<'a> {
+            $(pub(crate) $column: $bind,)*
+        }
 
-/// An entry as a query returns it.
-pub(crate) type EntryRow = (
-    i64,
-    i64,
-    String,
-    i64,
-    Option<i64>,
-    i64,
-    Option<i64>,
-    Option<Uuid>,
-    Option<i64>,
-    Option<String>,
-);
+        impl<'a> $bound<'a> {
+            /// Pushes the columns of one row.
+            pub(crate) fn push_to(self, row: &mut Separated<'_, Sqlite, &str>) {
+                $(row.push_bind(self.$column);)*
+            }
 
-/// A book as a query returns it.
-pub(crate) type BookRow = (i64, String, Option<String>, String, i64, i64, i64);
+            /// Binds an array for each column.
+            pub(crate) fn bind_to<'q>(rows: &[Self], query: PgQuery<'q>) -> PgQuery<'q>
+            where
+                'a: 'q,
+            {
+                $(let query = query.bind(rows.iter().map(|row| row.$column).collect::<Vec<_>>());)*
+                query
+            }
+        }
 
-/// An entry as it is bound to a statement.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EntryColumns {
-    pub(crate) seq: i64,
-    pub(crate) at_micros: i64,
-    pub(crate) kind: &'static str,
-    pub(crate) item: i64,
-    pub(crate) quantity: Option<i64>,
-    pub(crate) change: i64,
-    pub(crate) stock_after: Option<i64>,
-    pub(crate) ord: Option<Uuid>,
-    pub(crate) unit_cost_cents: Option<i64>,
-    pub(crate) reason: Option<&'static str>,
+        /// A row as a query returns it.
+        pub(crate) type $returned = ($($return,)*);
+    };
 }
 
-impl From<&Entry> for EntryColumns {
-    fn from(entry: &Entry) -> Self {
+type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
+
+table! {
+    /// The columns of `ledger` but for `batch`.
+    ENTRY_COLUMNS, EntryColumns, EntryRow:
+    seq: i64, i64 = "BIGINT";
+    at_micros: i64, i64 = "BIGINT";
+    kind: &'static str, String = "TEXT";
+    item: i64, i64 = "BIGINT";
+    line: i64, i64 = "BIGINT";
+    lines: i64, i64 = "BIGINT";
+    quantity: Option<i64>, Option<i64> = "BIGINT";
+    change: i64, i64 = "BIGINT";
+    stock_after: Option<i64>, Option<i64> = "BIGINT";
+    ord: Option<Uuid>, Option<Uuid> = "UUID";
+    unit_cost_cents: Option<i64>, Option<i64> = "BIGINT";
+    reason: Option<&'static str>, Option<String> = "TEXT";
+    title: Option<&'a str>, Option<String> = "TEXT";
+    topic: Option<&'a str>, Option<String> = "TEXT";
+    author: Option<&'a str>, Option<String> = "TEXT";
+}
+
+table! {
+    /// The columns of `books`, the primary key first.
+    BOOK_COLUMNS, BookColumns, BookRow:
+    item: i64, i64 = "BIGINT";
+    title: &'a str, String = "TEXT";
+    author: Option<&'a str>, Option<String> = "TEXT";
+    topic: &'a str, String = "TEXT";
+    cost_cents: i64, i64 = "BIGINT";
+    stock: i64, i64 = "BIGINT";
+    seq: i64, i64 = "BIGINT";
+}
+
+impl<'a> From<&'a Entry> for EntryColumns<'a> {
+    fn from(entry: &'a Entry) -> Self {
         let &Entry {
             seq,
             at,
             kind,
             item,
+            line,
             quantity,
             change,
             stock_after,
             order,
             unit_cost,
             reason,
+            ref title,
+            ref description,
         } = entry;
+        let description = description.as_deref();
         Self {
             seq: seq_column(seq),
             at_micros: at.as_micros(),
             kind: kind.as_str(),
-            item: item.get().into(),
-            quantity: quantity.map(i64::from),
+            item: item_column(item),
+            line: line.number().into(),
+            lines: line.count().into(),
+            quantity: quantity.map(|quantity| quantity.get().into()),
             change,
             stock_after: stock_after.map(|stock| stock.get().into()),
             ord: order.map(order_column),
             unit_cost_cents: unit_cost.map(|cost| cost.cents().into()),
             reason: reason.map(Reason::as_str),
+            title: title.as_deref(),
+            topic: description.map(|description| description.topic.as_str()),
+            author: description.and_then(|description| description.author.as_deref()),
         }
     }
-}
-
-/// A book as it is bound to a statement.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BookColumns<'a> {
-    pub(crate) item: i64,
-    pub(crate) title: &'a str,
-    pub(crate) author: Option<&'a str>,
-    pub(crate) topic: &'a str,
-    pub(crate) cost_cents: i64,
-    pub(crate) stock: i64,
-    pub(crate) seq: i64,
 }
 
 impl<'a> From<&'a Book> for BookColumns<'a> {
@@ -122,7 +139,7 @@ impl<'a> From<&'a Book> for BookColumns<'a> {
             seq,
         } = book;
         Self {
-            item: item.get().into(),
+            item: item_column(*item),
             title,
             author: author.as_deref(),
             topic,
@@ -131,6 +148,11 @@ impl<'a> From<&'a Book> for BookColumns<'a> {
             seq: seq_column(*seq),
         }
     }
+}
+
+/// An item number as a column. No item number reaches the largest column value.
+pub(crate) fn item_column(item: ItemNumber) -> i64 {
+    i64::try_from(item.get()).unwrap_or(i64::MAX)
 }
 
 /// A sequence number as a column. No ledger reaches the largest column value.
@@ -160,15 +182,32 @@ pub(crate) fn seq_of(column: i64) -> Result<Seq, String> {
 /// # Errors
 /// Names the entry and its bad column.
 pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
-    let (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason) = row;
+    let (
+        seq,
+        at_micros,
+        kind,
+        item,
+        line,
+        lines,
+        quantity,
+        change,
+        stock_after,
+        ord,
+        unit_cost_cents,
+        reason,
+        title,
+        topic,
+        author,
+    ) = row;
     let bad = |column: &str| format!("the entry {seq} has a bad {column}");
     Ok(Entry {
         seq: seq_of(seq)?,
         at: Timestamp::from_micros(at_micros),
         kind: kind.parse().map_err(|_| bad("kind"))?,
         item: number(item).ok_or_else(|| bad("item"))?,
+        line: group_line(line, lines).ok_or_else(|| bad("line"))?,
         quantity: quantity
-            .map(|quantity| u32::try_from(quantity).map_err(|_| bad("quantity")))
+            .map(|quantity| number(quantity).ok_or_else(|| bad("quantity")))
             .transpose()?,
         change,
         stock_after: stock_after
@@ -181,21 +220,36 @@ pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
         reason: reason
             .map(|reason| reason.parse().map_err(|_| bad("reason")))
             .transpose()?,
+        title: title.map(ArcStr::from),
+        description: topic.map(|topic| {
+            Box::new(Description {
+                topic: topic.into(),
+                author: author.map(ArcStr::from),
+            })
+        }),
     })
 }
 
-/// Converts a row that the index returned for an order.
+fn group_line(number: i64, count: i64) -> Option<GroupLine> {
+    GroupLine::new(number.try_into().ok()?, count.try_into().ok()?)
+}
+
+/// Converts the rows that the index returned for an order.
 ///
 /// # Errors
-/// Those of [`entry`]; an entry of another order, to which a damaged index can lead.
-pub(crate) fn entry_of(order: OrderId, row: EntryRow) -> Result<Entry, String> {
-    let entry = entry(row)?;
-    match entry.order == Some(order) {
-        true => Ok(entry),
-        false => Err(format!(
+/// Those of [`entry`]; an entry of another order, to which a damaged index can lead, or a part of the order.
+pub(crate) fn entries_of(order: OrderId, rows: Vec<EntryRow>) -> Result<Vec<Entry>, String> {
+    let entries: Vec<Entry> = rows.into_iter().map(entry).collect::<Result<_, _>>()?;
+    if let Some(other) = entries.iter().find(|entry| entry.order != Some(order)) {
+        return Err(format!(
             "the index leads from the order {order} to the entry {}",
-            entry.seq
-        )),
+            other.seq
+        ));
+    }
+    let lines = (1..).map_while(|number| GroupLine::new(number, entries.first()?.line.count()));
+    match entries.iter().map(|entry| entry.line).eq(lines) {
+        true => Ok(entries),
+        false => Err(format!("the order {order} lacks lines")),
     }
 }
 
@@ -235,9 +289,9 @@ pub(crate) fn book(row: BookRow) -> Result<Book, String> {
     let bad = |column: &str| format!("the book {item} has a bad {column}");
     Ok(Book {
         item: number::<ItemNumber>(item).ok_or_else(|| bad("item"))?,
-        title,
-        author,
-        topic,
+        title: title.into(),
+        author: author.map(ArcStr::from),
+        topic: topic.into(),
         cost: number::<Cost>(cost_cents).ok_or_else(|| bad("cost_cents"))?,
         stock: number::<Stock>(stock).ok_or_else(|| bad("stock"))?,
         seq: seq_of(seq).map_err(|_| bad("seq"))?,

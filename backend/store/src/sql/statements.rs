@@ -6,20 +6,26 @@ use super::row::{BOOK_COLUMNS, Column, ENTRY_COLUMNS};
 
 pub(crate) const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 pub(crate) static READ: LazyLock<String> = LazyLock::new(|| {
-    let columns = names(&ENTRY_COLUMNS);
+    let columns = names(ENTRY_COLUMNS);
     format!("SELECT {columns} FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2")
 });
-pub(crate) static FIND: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM ledger WHERE ord = $1", names(&ENTRY_COLUMNS)));
+pub(crate) static FIND: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM ledger WHERE ord = $1 ORDER BY line",
+        names(ENTRY_COLUMNS)
+    )
+});
 pub(crate) static BOOKS: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(&BOOK_COLUMNS)));
+    LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(BOOK_COLUMNS)));
 
 pub(crate) const GET: &str = "SELECT value FROM meta WHERE key = $1";
 pub(crate) const PUT: &str =
     "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+/// The table of blobs is called `notes`.
 pub(crate) const GET_BLOB: &str = "SELECT content FROM notes WHERE name = $1";
 pub(crate) const PUT_BLOB: &str =
     "INSERT INTO notes (name, content) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET content = excluded.content";
+pub(crate) const DELETE_BLOBS: &str = "DELETE FROM notes";
 
 /// The columns' names, separated by commas.
 pub(crate) fn names(columns: &[Column]) -> String {

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use common::wire::Book;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{damaged, error, shown};
 use crate::Error;
-use crate::sql::{self, BOOK_COLUMNS, Batch, BookColumns, ENTRY_COLUMNS, EntryColumns, Replacement, statements};
+use crate::sql::{self, BOOK_COLUMNS, Batch, BookColumns, ENTRY_COLUMNS, EntryColumns, statements};
 
-/// Rows of one statement. An entry has 11 columns, and SQLite accepts 32,766 parameters.
+/// Rows of one statement. An entry has 16 columns, and SQLite accepts 32,766 parameters.
 const ROWS_MAX: usize = 512;
 /// A batch is split into statements whose row count is a multiple of this, and one for the rest: there are few different
 /// statements, and each is prepared once.
@@ -40,6 +41,12 @@ pub(super) enum TxError {
 impl From<sqlx::Error> for TxError {
     fn from(error: sqlx::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+impl From<Error> for TxError {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -102,30 +109,22 @@ fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 
 pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), TxError> {
     let first = sql::seq_column(batch.head.next());
-    let columns = statements::names(&ENTRY_COLUMNS);
+    let columns = statements::names(ENTRY_COLUMNS);
     for entries in chunks(batch.entries) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO ledger ({columns}, batch) "));
         query.push_values(entries.iter().map(EntryColumns::from), |mut row, entry| {
-            row.push_bind(entry.seq)
-                .push_bind(entry.at_micros)
-                .push_bind(entry.kind)
-                .push_bind(entry.item)
-                .push_bind(entry.quantity)
-                .push_bind(entry.change)
-                .push_bind(entry.stock_after)
-                .push_bind(entry.ord)
-                .push_bind(entry.unit_cost_cents)
-                .push_bind(entry.reason)
-                .push_bind(first);
+            entry.push_to(&mut row);
+            row.push_bind(first);
         });
         query.build().execute(&mut *connection).await?;
     }
     Ok(())
 }
 
-/// Applies the stock deltas, which must lead from the stored stock to the new one.
+/// Applies a batch to the books; its stock deltas must lead from the stored stock to the new one.
 pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), TxError> {
     delete_books(connection, &batch.removed).await?;
+    upsert_books(connection, &batch.described).await?;
     for deltas in chunks(&batch.deltas) {
         let mut query = QueryBuilder::<Sqlite>::new("UPDATE books SET stock = new.column3, seq = new.column4 FROM (");
         query.push_values(deltas, |mut row, delta| {
@@ -143,22 +142,12 @@ pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batc
     Ok(())
 }
 
-pub(super) async fn replace_books(
-    connection: &mut SqliteConnection,
-    replacement: &Replacement<'_>,
-) -> Result<(), TxError> {
-    delete_books(connection, &replacement.removed).await?;
-    let (columns, upsert) = (statements::names(&BOOK_COLUMNS), statements::upsert_books());
-    for books in chunks(&replacement.upserted) {
+pub(super) async fn upsert_books(connection: &mut SqliteConnection, books: &[Book]) -> Result<(), TxError> {
+    let (columns, upsert) = (statements::names(BOOK_COLUMNS), statements::upsert_books());
+    for books in chunks(books) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO books ({columns}) "));
-        query.push_values(books.iter().copied().map(BookColumns::from), |mut row, book| {
-            row.push_bind(book.item)
-                .push_bind(book.title)
-                .push_bind(book.author)
-                .push_bind(book.topic)
-                .push_bind(book.cost_cents)
-                .push_bind(book.stock)
-                .push_bind(book.seq);
+        query.push_values(books.iter().map(BookColumns::from), |mut row, book| {
+            book.push_to(&mut row);
         });
         query.push(" ").push(&upsert);
         query.build().execute(&mut *connection).await?;

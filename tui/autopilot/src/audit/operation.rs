@@ -5,7 +5,7 @@ use common::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
 use super::key::Key;
 
 /// The size of a record in the history's file, in bytes.
-pub(super) const BYTES: usize = 48;
+pub(super) const BYTES: usize = 56;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OperationKind {
@@ -46,8 +46,9 @@ impl OperationRecord {
             self.invoked_us,
             self.answered_us,
             pair(u32::from(self.key.shopper) << 1 | tag, self.key.number),
-            pair(self.item.get(), copies),
+            self.item.get(),
             pair(cost, self.stock.map_or(ABSENT, Stock::get)),
+            copies.into(),
         ] {
             out.extend_from_slice(&word.to_le_bytes());
         }
@@ -62,7 +63,7 @@ impl OperationRecord {
         };
         let pair = |index: usize| Some((word(index)? >> 32, word(index)? & u64::from(u32::MAX)));
         let (shopper_and_tag, number) = pair(3)?;
-        let (item, copies) = pair(4)?;
+        let (item, copies) = (word(4)?, word(6)?);
         let (cost, stock) = pair(5)?;
         // An absent cost or stock is out of range.
         let kind = match shopper_and_tag & 1 {

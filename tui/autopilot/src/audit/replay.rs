@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
-use rules::{BookState, LedgerReplay, Rule};
+use rules::{LedgerReplay, Rule};
 
 use super::book::AuditedBook;
 use super::history::History;
@@ -31,11 +31,6 @@ pub(super) struct Replay {
 impl Replay {
     /// Starts from the books as they were read before the run.
     pub(super) fn new(run: Run, sample: &BookSample) -> Self {
-        let state = |book: &Book| BookState {
-            stock: book.stock,
-            cost: Some(book.cost),
-            seq: book.seq,
-        };
         let audited = |book: &Book| {
             let Book { item, stock, seq, .. } = book;
             let last_change = format!("the sample at the start: item {item} with {stock} as of entry {seq}");
@@ -43,7 +38,7 @@ impl Replay {
         };
         Self {
             run,
-            ledger: LedgerReplay::from_sample(sample.head, sample.books.iter().map(|book| (book.item, state(book)))),
+            ledger: LedgerReplay::from_sample(sample.head, sample.books.iter().map(|book| (book.item, book.into()))),
             books: sample.books.iter().map(audited).collect(),
             latest: None,
             others: 0,
@@ -89,13 +84,16 @@ impl Replay {
         }
         for violation in self.ledger.apply(entry) {
             let check = match violation.rule() {
-                Rule::Sequence => Check::LedgerInOrder,
+                Rule::Sequence | Rule::Group => Check::LedgerInOrder,
                 Rule::StockNotNegative => Check::StockNeverNegative,
                 Rule::Price => Check::Prices,
                 Rule::Refusal => Check::RefusalsRight,
-                Rule::StockAddsUp | Rule::Fields | Rule::BookExists | Rule::DecidedOnce | Rule::Catalog => {
-                    Check::StockAddsUp
-                }
+                Rule::StockAddsUp
+                | Rule::Fields
+                | Rule::BookExists
+                | Rule::Title
+                | Rule::DecidedOnce
+                | Rule::Catalog => Check::StockAddsUp,
             };
             let history = match self.books.get(&item) {
                 Some(book) => book.history(entry),
@@ -185,7 +183,7 @@ impl Replay {
         self.findings.count(check, 1);
         let is_same = match operation.kind {
             OperationKind::Sold(quantity, cost) => {
-                entry.kind == Kind::Sold && entry.quantity == Some(quantity.get()) && entry.unit_cost == cost
+                entry.kind == Kind::Sold && entry.quantity == Some(quantity) && entry.unit_cost == cost
             }
             OperationKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
         };
@@ -219,7 +217,7 @@ impl Replay {
                     wrong(Check::AskedFor, &format!("which requested item {}", requested.item));
                 }
             }
-            Some(requested) if (entry.item, entry.quantity) != (requested.item, Some(requested.quantity.get())) => {
+            Some(requested) if (entry.item, entry.quantity) != (requested.item, Some(requested.quantity)) => {
                 wrong(
                     Check::AskedFor,
                     &format!("which requested {} of item {}", requested.quantity, requested.item),

@@ -41,6 +41,8 @@ pub enum Mode {
     Close {
         /// Selects the chunks that close their connection.
         matches: fn(&[u8]) -> bool,
+        /// How many such chunks to let pass first.
+        skip: u32,
         /// Whether such a chunk still reaches the server, so that only its answer is lost.
         forward: bool,
         /// How many connections to close.
@@ -210,6 +212,10 @@ impl Shared {
     /// Whether a chunk closes its connection; counts it.
     fn claim_close(&self, chunk: &[u8]) -> bool {
         self.mode.send_if_modified(|mode| match mode {
+            Mode::Close { matches, skip, .. } if *skip > 0 && matches(chunk) => {
+                *skip -= 1;
+                false
+            }
             Mode::Close { matches, times, .. } if *times > 0 && matches(chunk) => {
                 *times -= 1;
                 true

@@ -45,10 +45,11 @@ fn describe(receipt: Option<&Receipt>, order: OrderId) -> String {
     let Some(receipt) = receipt else {
         return format!("order {order} is refused");
     };
-    let cost = receipt.cost.map_or("no cost".to_owned(), |cost| cost.to_string());
-    let stock = receipt.stock.map_or("nothing".to_owned(), |stock| stock.to_string());
+    let line = &receipt.lines[0];
+    let cost = line.cost.map_or("no cost".to_owned(), |cost| cost.to_string());
+    let stock = line.stock.map_or("nothing".to_owned(), |stock| stock.to_string());
     format!(
         "order {} is {} as entry {}: {} of item {} at {cost}, {stock} left",
-        receipt.order, receipt.status, receipt.seq, receipt.quantity, receipt.item
+        receipt.order, receipt.status, receipt.seq, line.quantity, line.item
     )
 }

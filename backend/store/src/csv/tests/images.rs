@@ -1,9 +1,7 @@
 //! Loss of power at every moment of a history, with every disk that it can leave.
 
-use super::super::simulated::Simulated;
-use super::power::{FOLDER, Life, recover};
+use super::life::Life;
 use super::*;
-use crate::conformance::four_books;
 
 /// Small enough that the history fills a segment.
 const SEGMENT_BYTES_MAX: u64 = 30_000;
@@ -15,6 +13,8 @@ enum Act {
     /// Imports the four books; the next time one gets another title and one is removed.
     Import,
     Sell(usize),
+    /// Orders of so many lines.
+    SellBaskets(&'static [usize]),
     Checkpoint,
     /// A batch whose sync fails.
     Fail(usize),
@@ -23,16 +23,18 @@ enum Act {
 }
 
 /// The largest batch has six pages, and the last sales fill the segment.
-const HISTORY: [Act; 13] = [
+const HISTORY: [Act; 15] = [
     Act::Open,
     Act::Import,
-    Act::Sell(1),
-    Act::Sell(4),
     Act::Checkpoint,
+    Act::Sell(1),
+    Act::SellBaskets(&[1, 3]),
+    Act::Checkpoint,
+    Act::SellBaskets(&[2, 2]),
     Act::Sell(2),
     Act::Fail(3),
     Act::Reopen,
-    Act::Sell(230),
+    Act::Sell(150),
     Act::Import,
     Act::Sell(70),
     Act::Sell(2),
@@ -41,7 +43,7 @@ const HISTORY: [Act; 13] = [
 
 struct Run {
     disk: Simulated,
-    store: Option<Store>,
+    store: Option<CsvStore>,
     life: Life,
 }
 
@@ -50,29 +52,19 @@ impl Run {
         Self {
             disk: Simulated::new(1),
             store: None,
-            life: Life {
-                acknowledged: ReferenceShop::empty(),
-                attempted: ReferenceShop::empty(),
-                is_import: false,
-            },
+            life: Life::of(ReferenceShop::empty()),
         }
     }
 
-    fn open(disk: &Simulated) -> Result<Store, Error> {
-        let disk = Arc::new(disk.clone());
-        Store::open_on(disk, Path::new(FOLDER), EditPolicy::Refuse, SEGMENT_BYTES_MAX, None)
+    fn open(disk: &Simulated) -> Result<CsvStore, Error> {
+        open_on(disk, SEGMENT_BYTES_MAX)
     }
 
     fn open_again(&mut self) -> bool {
         self.store = Self::open(&self.disk).ok();
         // What a failed sync left is durable once the store has opened again.
         if let Some(store) = &self.store {
-            let shop = recover(store, &self.life);
-            self.life = Life {
-                acknowledged: shop.clone(),
-                attempted: shop,
-                is_import: false,
-            };
+            self.life = self.life.recover(store);
         }
         self.store.is_some()
     }
@@ -82,48 +74,24 @@ impl Run {
         if matches!(act, Act::Open | Act::Reopen) {
             return self.open_again();
         }
-        let Life {
-            acknowledged,
-            attempted,
-            is_import,
-        } = &mut self.life;
-        let head = acknowledged.head;
-        let (mut next, store) = (acknowledged.clone(), self.store.as_ref());
-        *is_import = matches!(act, Act::Import);
-        let done = match act {
-            Act::Open | Act::Reopen => Ok(()),
+        let (store, mut shop) = (self.store.as_ref().unwrap(), self.life.acknowledged.clone());
+        let entries = match act {
+            Act::Import if shop.books.is_empty() => shop.plan_import(&four_books()),
             Act::Import => {
-                let mut wanted = if next.books.is_empty() {
-                    four_books()
-                } else {
-                    next.books.clone()
-                };
-                if !next.books.is_empty() {
-                    wanted[0].title.push('!');
-                    wanted.pop();
-                }
-                let (entries, books) = next.plan_import(&wanted);
-                next.apply_import(&entries, books.clone());
-                *attempted = next;
-                store.unwrap().import(head, &entries, &books)
+                let mut wanted = shop.books.clone();
+                wanted[0].title = format!("{}!", wanted[0].title).into();
+                wanted.pop();
+                shop.plan_import(&wanted)
             }
-            Act::Checkpoint => {
-                *attempted = next;
-                store.unwrap().checkpoint(&acknowledged.books, head)
+            Act::SellBaskets(sizes) => shop.sell_baskets(sizes),
+            Act::Sell(count) => shop.sell(count),
+            Act::Fail(count) => {
+                self.disk.fail_next_sync();
+                shop.sell(count)
             }
-            Act::Sell(count) | Act::Fail(count) => {
-                if matches!(act, Act::Fail(_)) {
-                    self.disk.fail_next_sync();
-                }
-                let entries = next.sell(count);
-                *attempted = next;
-                store.unwrap().append(head, &entries)
-            }
+            Act::Checkpoint | Act::Open | Act::Reopen => return self.life.checkpoint(store),
         };
-        if done.is_ok() {
-            *acknowledged = attempted.clone();
-        }
-        done.is_ok()
+        self.life.append(store, &entries)
     }
 }
 
@@ -142,7 +110,7 @@ fn every_disk_that_a_loss_of_power_can_leave_holds_what_was_acknowledged() {
             run.disk.each_image(|image| {
                 images += 1;
                 match Run::open(&image) {
-                    Ok(store) => drop(recover(&store, &run.life)),
+                    Ok(store) => drop(run.life.recover(&store)),
                     Err(error) => panic!("{:?} after {steps} steps: {error}", HISTORY[now]),
                 }
             });

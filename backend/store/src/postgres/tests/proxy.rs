@@ -13,8 +13,8 @@ pub(super) enum Cut {
     BeforeCommit,
     /// Instead of forwarding the answer to the commit.
     AfterCommit,
-    /// At the next message.
-    AtOnce,
+    /// At a message.
+    AtMessage,
 }
 
 /// A proxy before a server's Unix socket, and the runtime that it runs on.
@@ -42,9 +42,20 @@ impl Proxy {
         // A simple query that ends in a commit.
         let is_commit = |chunk: &[u8]| chunk.starts_with(b"Q") && chunk.ends_with(b"COMMIT\0");
         self.proxy.set(Mode::Close {
-            matches: if cut == Cut::AtOnce { |_| true } else { is_commit },
+            matches: if cut == Cut::AtMessage { |_| true } else { is_commit },
+            skip: 0,
             forward: cut == Cut::AfterCommit,
             times,
+        });
+    }
+
+    /// Forwards so many messages, then closes every connection at its next one.
+    pub(super) fn cut_after(&self, messages: u32) {
+        self.proxy.set(Mode::Close {
+            matches: |_| true,
+            skip: messages,
+            forward: false,
+            times: u32::MAX,
         });
     }
 

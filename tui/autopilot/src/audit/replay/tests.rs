@@ -1,6 +1,6 @@
 //! One book with ten copies, and each way in which its ledger can be wrong.
 
-use common::{Quantity, Reason, Timestamp};
+use common::{GroupLine, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
 use super::super::{OperationOutcome, Requested, SHOPKEEPER};
@@ -33,12 +33,15 @@ fn entry(seq: u64, kind: Kind, change: i64, stock_after: u64) -> Entry {
         at: Timestamp::from_micros(0),
         kind,
         item: item(),
-        quantity: matches!(kind, Kind::Sold | Kind::Refused).then_some(1),
+        line: GroupLine::ONLY,
+        quantity: matches!(kind, Kind::Sold | Kind::Refused).then_some(Quantity::ONE),
         change,
         stock_after: Some(stock(stock_after)),
         order: None,
         unit_cost: Some(COST.parse().unwrap()),
         reason: (kind == Kind::Refused).then_some(Reason::SoldOut),
+        title: matches!(kind, Kind::Sold | Kind::Refused).then(|| "RPCs for Dummies".into()),
+        description: None,
     }
 }
 
@@ -78,9 +81,9 @@ fn replay(steps: Vec<Step>) -> Replay {
         topics: vec!["all".into()],
         books: vec![Book {
             item: item(),
-            title: "T".to_owned(),
+            title: "RPCs for Dummies".into(),
             author: None,
-            topic: "all".to_owned(),
+            topic: "all".into(),
             cost: COST.parse().unwrap(),
             stock: stock(10),
             seq: Seq(1),
@@ -139,7 +142,7 @@ fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
         End(4, 6),
         Own(order(0), sale(2, 9)),
         Other(Entry {
-            quantity: Some(9),
+            quantity: Quantity::try_from(9).ok(),
             ..entry(3, Kind::Sold, -9, 0)
         }),
         Own(order(2), entry(4, Kind::Refused, 0, 0)),
@@ -160,7 +163,7 @@ fn each_way_in_which_a_ledger_can_be_wrong_is_found() {
         })
     };
     let two_copies = Entry {
-        quantity: Some(2),
+        quantity: Quantity::try_from(2).ok(),
         ..entry(2, Kind::Sold, -2, 8)
     };
     let dear = Entry {

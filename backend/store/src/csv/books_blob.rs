@@ -1,0 +1,50 @@
+//! The blob with the books as of a checkpoint. It saves a start the replay of all earlier entries; if it is missing, torn or
+//! of another checkpoint, the ledger is read from its beginning.
+//!
+//! A book is a line as in the ledger: the entry that would describe it as it is.
+
+use std::collections::HashSet;
+
+use common::wire::Book;
+
+use super::files::Files;
+use super::line::{self, Line, Marker};
+use crate::{Error, format_1};
+
+const NAME: &str = "books";
+
+/// Saves the books of a checkpoint. Without them only the next start takes longer, so an error is logged.
+pub(super) fn put(files: &Files<'_>, marker: &Marker, books: &[Book]) {
+    let mut blob = header(marker);
+    for book in books {
+        line::push_entry(&mut blob, &format_1::describe(book, marker.at), marker.seq);
+    }
+    if let Err(error) = files.put_blob(NAME, &blob) {
+        tracing::warn!(%error, "the books were not saved for the next start, which takes longer");
+    }
+}
+
+/// Returns the books of a checkpoint, by item number.
+pub(super) fn get(files: &Files<'_>, marker: &Marker) -> Result<Option<Vec<Book>>, Error> {
+    let blob = files.get_blob(NAME)?;
+    Ok(blob.and_then(|blob| parse(blob.strip_prefix(header(marker).as_slice())?)))
+}
+
+/// Identifies the checkpoint.
+fn header(marker: &Marker) -> Vec<u8> {
+    format!("books {} {} {}\n", marker.store, marker.seq, marker.new).into_bytes()
+}
+
+fn parse(lines: &[u8]) -> Option<Vec<Book>> {
+    let (mut books, mut topics) = (Vec::new(), HashSet::new());
+    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let mut book = Line::parse(line).ok()?.entry().ok()?.described()?;
+        // Many books share a topic.
+        match topics.get(&book.topic) {
+            Some(topic) => book.topic.clone_from(topic),
+            None => drop(topics.insert(book.topic.clone())),
+        }
+        books.push(book);
+    }
+    Some(books)
+}
