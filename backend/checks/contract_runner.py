@@ -3,10 +3,11 @@
 import http.client
 import traceback
 import uuid
+from collections import Counter
 from urllib.parse import quote
 
 from contract_http import Service, Watch
-from contract_shapes import Mismatch, ok, refused
+from contract_shapes import TIME, Mismatch, equal, expect, fields_are, ok, refused
 
 CHECKS = []
 
@@ -25,11 +26,11 @@ def check(function=None, *, cases=None):
     return register(function) if function else register
 
 
-def run_checks(world, only):
+def run_checks(world, checks, only):
     """Runs the checks whose name contains `only`, prints a line for each, and returns (passed, failed)."""
     passed = failed = 0
     rules = [(f"all: {rule}", lambda _, rule=rule: world.watch.report(rule), ()) for rule in Watch.RULES]
-    for name, function, case in CHECKS + rules:
+    for name, function, case in checks + rules:
         if only not in name:
             continue
         reason = failure_of(function, world, case)
@@ -107,3 +108,32 @@ def pages(service, path, field):
             return found
         after = f"&after={encode(page['next'])}"
     raise Mismatch(f"{path} never ends")
+
+
+def entries_of(stream, count):
+    """Reads that many entries from the feed and ignores its other events."""
+    entries = []
+    while len(entries) < count:
+        _, identity, data = stream.next()
+        if isinstance(data, dict) and "kind" in data:
+            equal(identity or str(data["seq"]), str(data["seq"]), "id of the event")
+            entries.append(data)
+    return entries
+
+
+def changes_of(events):
+    """Checks the form of the events and returns the sum of their changes per item."""
+    changes, last = Counter(), 0
+    for identity, data in events:
+        fields_are(data, ("seq", "item", "stock", "change", "at"))
+        equal(identity or str(data["seq"]), str(data["seq"]), "id of the event")
+        expect(TIME.fullmatch(data["at"]), f"time {data['at']!r}")
+        expect(data["seq"] > last, f"seq {data['seq']} after {last}")
+        last = data["seq"]
+        changes[data["item"]] += data["change"]
+    return changes
+
+
+def resuming(after):
+    """Both ways to resume after a position, as (path, header fields)."""
+    return {"after": (f"/events?after={after}", []), "Last-Event-ID": ("/events", [("Last-Event-ID", str(after))])}
