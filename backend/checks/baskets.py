@@ -3,10 +3,10 @@
 
     baskets.py --bookstored PROGRAM [--store URL] [--clients 64] [--attempts N] [--seconds S] [--lines 5] [--folder DIR]
 
-Three services run on a fresh store (unless given, a CSV store). Clients buy 1 to --lines books at once, a shopkeeper brings
-new copies, and each service in turn is killed with SIGKILL and started again. Every request is repeated with its key until
-it is decided. Then the services stop, and check_ledger.py compares the ledger with every answer: no order half sold, no
-copy lost or sold twice, every acknowledged line there. --folder keeps the store and the answers (`acks.jsonl`).
+Three services run on a fresh store, a CSV store unless given. Clients buy 1 to --lines books at once, a shopkeeper
+brings new copies, and each service in turn is killed with SIGKILL and started again. Every request is repeated with its
+key until it is decided. Then check_ledger.py compares the ledger with every answer, after a last kill and after a clean
+stop: no order half sold, no copy lost or sold twice, every acknowledged line there. --folder keeps store and answers.
 
 Exit: 0 no violation, 1 a violation, or the run proved nothing, 2 wrong usage or a service that does not start.
 """
@@ -26,7 +26,8 @@ import check_ledger
 import load
 from services import NAMES, TOKEN, Services
 
-BOOKS = range(1, 25)
+# The first are never sold out, the others often are.
+BOOKS, PLENTIFUL, PLENTY = range(1, 25), range(1, 5), 10_000_000
 STOCK_MAX, RESTOCK_MAX = 100, 60
 RESTOCK_PAUSE_S, KILL_PAUSE_S = 0.01, 1.0
 
@@ -36,7 +37,8 @@ class Shopkeeper(load.Client):
 
     async def run(self):
         while not self.load.is_over:
-            key, item, change = str(uuid.uuid4()), random.choice(BOOKS), random.randint(-5, RESTOCK_MAX)
+            key, item = str(uuid.uuid4()), random.choice(BOOKS[len(PLENTIFUL):])
+            change = random.randint(-5, RESTOCK_MAX)
             outcome, book = await self.decide("PUT", f"/stock/{item}", key, {"change": change})
             ack = {"order": key, "item": item, "change": change, "status": outcome}
             if outcome in ("sold", "sold-out"):
@@ -71,21 +73,28 @@ async def trade(services, arguments, acks):
 
 def trial(arguments, folder):
     books, acks = folder / "books.csv", folder / "acks.jsonl"
-    books.write_text("".join(f"{item},Book {item},{random.randint(0, STOCK_MAX)},{item}.25,t\n" for item in BOOKS))
+    stocks = {item: PLENTY if item in PLENTIFUL else random.randint(0, STOCK_MAX) for item in BOOKS}
+    books.write_text("".join(f"{item},Book {item},{stock},{item}.25,t\n" for item, stock in stocks.items()))
     store = arguments.store or f"csv:{folder / 'store'}"
     started = time.monotonic()
     with Services(arguments.bookstored.resolve(), store, "--books", str(books)) as services:
         with acks.open("x", encoding="utf-8") as file:
             run, kills = asyncio.run(trade(services, arguments, file))
-        elapsed_s = time.monotonic() - started
+        load.report(run, time.monotonic() - started)
+        print(f"{kills} kills")
+        services.kill("catalog")
+        print("after a last kill of the catalog:")
+        options = SimpleNamespace(store=store, acks=[acks], at_rest=False, settled=True, skip_crc=False)
+        failed = check_ledger.check(options)
+        services.start("catalog")
         services.stop()
-    load.report(run, elapsed_s)
-    print(f"{kills} kills")
-    checks = SimpleNamespace(store=store, acks=[acks], at_rest=True, settled=True, skip_crc=False)
+    print("after a clean stop:")
+    options.at_rest = True
+    failed += check_ledger.check(options)
     is_proof = kills and run.outcomes["sold"] and run.outcomes["sold-out"]
     if not is_proof:
         print("the run proves nothing: no kill, no sale, or no refusal")
-    return check_ledger.check(checks) or int(not is_proof or bool(run.contradictions))
+    return int(bool(failed or run.contradictions or not is_proof))
 
 
 def main():

@@ -9,8 +9,8 @@ answers that clients got, one JSON object per line, in the order of the answers:
     {"order": UUID | null, "item": N, "quantity": Q, "status": STATUS, …}
     {"order": UUID | null, "lines": [{"item": N, "quantity": Q, …}, …], "status": STATUS, …}
 
-    sold          optionally with "title", "seq", "cost", "stock", "total", "at" of the receipt or of its lines: each must
-                  equal the ledger entry
+    sold          optionally with "title", "seq", "cost", "stock", "total", "at" of the receipt or of its lines: each
+                  must equal the ledger entry
     sold-out      the order was refused; with "recorded": true the ledger must have the refusal
     refused       any other answer that means that the order was not sold
     restocked     a stock change instead of an order: "change" or "to" instead of a quantity, "seq", "stock"

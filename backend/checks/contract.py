@@ -4,10 +4,10 @@
     contract.py --bookstored PROGRAM [--engine csv | sqlite] [--only WORDS]
     contract.py --frontend URL --catalog URL --order URL --token TOKEN [--only WORDS]
 
-With --bookstored it starts the three services twice, on a fresh store with the four default books and on one with books in
-many scripts, and checks each ledger at the end. Given addresses, the services run on a fresh store with the four default
-books; the checks that need the other books are left out. Prints a line per check, `ok` or `FAIL` with the reason, and the
-totals. Exit: 0 all passed, 1 some failed, 2 wrong usage or a service does not answer.
+With --bookstored it starts the three services twice, on a fresh store with the four default books and on one with books
+in many scripts, and checks each ledger at the end. Given addresses, the services run on a fresh store with the four
+default books; the checks that need the other books are left out. Prints a line per check, `ok` or `FAIL` with the
+reason, and the totals. Exit: 0 all passed, 1 some failed, 2 wrong usage or a service does not answer.
 
 Not covered, because it needs faults inside the services: 429, 500, 507, a lost catalog (`event: source`) and a reader
 of events that is too slow. The services' own tests cover them.

@@ -6,8 +6,8 @@ import time
 from contract_buying import BAD_QUANTITIES
 from contract_frontend import BAD_ITEMS, BAD_LIMITS, DS
 from contract_runner import check, encode, new_key, pages
-from contract_shapes import (UUID, allowed, equal, expect, fields_are, is_book, is_entry, is_group, is_problem, is_receipt, ok,
-                             refused)
+from contract_shapes import (UUID, allowed, equal, expect, fields_are, is_book, is_entry, is_group, is_problem,
+                             is_receipt, ok, refused)
 
 OPERATIONS = {
     "frontend": ["GET /topics", "GET /search", "POST /buy", "GET /orders/{order}", "GET /events", "PUT /stock/{item}",

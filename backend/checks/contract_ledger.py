@@ -221,3 +221,9 @@ def the_whole_ledger_adds_up(w):
     orders = Counter(group[0]["order"] for group in groups if "order" in group[0])
     equal([order for order, times in orders.items() if times > 1], [], "orders decided twice")
     equal({item: stocks[item] for item in (1, 2, 3, 4)}, {item: w.stock(item) for item in (1, 2, 3, 4)}, "stocks")
+
+
+@check
+def every_position_is_the_end_of_an_order(w):
+    ends = {entry["seq"] for entry in w.entries() if entry.get("line") == entry.get("lines")} | {0}
+    equal(sorted(w.watch.seqs - ends), [], "Bookstore-Seq within an order")

@@ -3,8 +3,8 @@
 
     forge.py STORE FORGERY
 
-STORE is csv:DIR, sqlite:FILE or postgres://…: a copy, because it is destroyed. `forge.py --help` lists the forgeries. Those
-of a line or a half need an order of several lines; `half` takes the last lines of the ledger.
+STORE is csv:DIR, sqlite:FILE or postgres://…: a copy, because it is destroyed. `line`, `half` and `price` need an order
+of several lines. Exit: 0 falsified, 2 wrong usage, or the store is not fit for the forgery.
 """
 
 import argparse
@@ -119,11 +119,16 @@ def sql_rows(store, as_order):
         seq, at, kind, item, line, lines, quantity, change, after, order, cost, *texts, batch = astuple(entry)
         since = datetime.fromisoformat(at) - EPOCH
         micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
-        yield "ledger", (seq, micros, kind, item, line, lines, quantity, change, after, as_order(order) if order else None,
-                         int(cost.replace(".", "")) if cost else None, *(text or None for text in texts), batch)
+        order, cents = as_order(order) if order else None, cents_of(cost) if cost else None
+        yield "ledger", (seq, micros, kind, item, line, lines, quantity, change, after, order, cents,
+                         *(text or None for text in texts), batch)
     for book in store.books.values():
-        yield "books", (book.item, book.title, book.topic, book.author or None, int(book.cost.replace(".", "")), book.stock,
-                        book.seq)
+        item, title, topic, author, cost, stock, seq = astuple(book)
+        yield "books", (item, title, topic, author or None, cents_of(cost), stock, seq)
+
+
+def cents_of(cost):
+    return int(cost.replace(".", ""))
 
 
 TABLES = {"ledger": SQL_ENTRY, "books": SQL_BOOK}

@@ -13,12 +13,13 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 FORMAT_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c"
-FORMAT_2 = "seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,crc32c"
+FORMAT_2 = ("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,"
+            "crc32c")
 KINDS = {"sold", "refused", "restocked", "set", "withdrawn"}
 MARKERS = {"checkpoint", "restore"}
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-SQL_ENTRY = ("seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason, title,"
-             " topic, author, batch")
+SQL_ENTRY = ("seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason,"
+             " title, topic, author, batch")
 SQL_BOOK = "item, title, topic, author, cost_cents, stock, seq"
 SQL_LEDGER = f"SELECT {SQL_ENTRY} FROM ledger ORDER BY seq"
 SQL_BOOKS = f"SELECT {SQL_BOOK} FROM books ORDER BY item"
@@ -203,11 +204,11 @@ class SqlStore:
     tail = None
 
     def entries(self, wrong, skip_crc=False):
-        for seq, at, kind, item, line, lines, quantity, change, after, order, cents, *texts, batch in self.ledger_rows():
+        for seq, micros, kind, *numbers, order, cents, reason, title, topic, author, batch in self.ledger_rows():
             place = f"entry {seq}"
             wrong.unless(kind in KINDS, f"{place}: unknown kind {kind!r}")
-            yield place, Entry(seq, time_of(at), kind, item, line, lines, quantity, change, after, order, cost_of(cents),
-                               *(text or "" for text in texts), batch)
+            yield place, Entry(seq, time_of(micros), kind, *numbers, order, cost_of(cents), reason or "", title or "",
+                               topic or "", author or "", batch)
 
     def books(self):
         return [Book(item, title, topic, author or "", cost_of(cents), stock, seq)

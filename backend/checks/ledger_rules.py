@@ -1,4 +1,4 @@
-"""The rules of a ledger: what each entry, each group of lines and the whole must be, and the books that follow from it."""
+"""The rules of a ledger: what each entry, each group of lines and the whole must be, and the books that follow."""
 
 import re
 from collections import Counter, defaultdict
@@ -57,7 +57,7 @@ class Ledger:
         for name in ("order", "lines", "at", "batch") if last else ():
             mine, theirs = getattr(entry, name), getattr(last, name)
             wrong.unless(mine == theirs, f"{place}: {name} {mine} differs from the line before, {theirs}")
-        wrong.unless(last is None or last.item < entry.item, f"{place}: its item {entry.item} is not above the line before")
+        wrong.unless(last is None or last.item < entry.item, f"{place}: item {entry.item} is not above the line before")
         self.group.append(entry)
         if entry.line < entry.lines:
             return
@@ -85,10 +85,11 @@ class Ledger:
         known = book is not None
         wrong.unless(known or entry.kind == "refused", f"{place}: no book has the item {entry.item}")
         cost, title = (book.cost, book.title) if known else ("", "")
-        wrong.unless(entry.unit_cost in (cost, "") and (entry.unit_cost == cost or entry.kind not in ("sold", "refused")),
+        is_order = entry.kind in ("sold", "refused")
+        wrong.unless(entry.unit_cost == cost or not entry.unit_cost and not is_order,
                      f"{place}: the cost of item {entry.item} is {cost or 'none'}, not {entry.unit_cost or 'none'}")
-        if entry.kind in ("sold", "refused") and self.is_described:
-            wrong.unless(entry.title == title, f"{place}: the title of item {entry.item} is {title!r}, not {entry.title!r}")
+        wrong.unless(entry.title == title or not is_order or not self.is_described,
+                     f"{place}: the title of item {entry.item} is {title!r}, not {entry.title!r}")
         if entry.kind == "refused":
             reason = ("unknown-item" if not known else "sold-out" if book.stock < (entry.quantity or book.stock + 1)
                       else "with-others")
@@ -165,7 +166,7 @@ def check_form(place, entry, wrong):
 
 
 def check_group(place, group, wrong):
-    """Checks a whole group: an order is sold as a whole or refused as a whole, for a reason that one of its lines has."""
+    """Checks a whole group: an order is sold or refused as a whole, for a reason that one of its lines has."""
     kinds = {entry.kind for entry in group}
     wrong.unless(len(kinds) == 1 or kinds <= {"set", "withdrawn"}, f"{place}: one order, but {sorted(kinds)}")
     is_order = kinds & {"sold", "refused"}

@@ -4,8 +4,8 @@
     load.py --url http://127.0.0.1:8080 --clients 64 --attempts 2000 --item 2 --acks FILE [--seconds S] [--retry]
             [--lines N]
 
-Every attempt is an order with a fresh key, of one line or with --lines of 1 to N lines. Its outcome is appended to the acks file, one JSON object per line, for
-check_ledger.py:
+Every attempt is an order with a fresh key, of one line or with --lines of 1 to N lines. Its outcome is appended to the
+acks file, one JSON object per line, for check_ledger.py:
 
     {"order": UUID, "item": N, "quantity": Q, "status": "sold" | "sold-out" | "refused" | "unknown", …}
 

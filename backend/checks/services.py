@@ -21,13 +21,14 @@ class Services:
             self.start(name)
 
     def start(self, name):
-        """Starts a service. The port and the lock of a killed process are released with a delay: a start is repeated."""
+        """Starts a service. A killed process releases its port and lock with a delay, so a failed start is repeated."""
         address = self.urls.get(name, "http://127.0.0.1:0").removeprefix("http://")
         neighbours = [f"--{other}-url={self.urls[other]}" for other in NAMES[:NAMES.index(name)]]
         command = [self.bookstored, name, "--listen", address, *self.arguments.get(name, neighbours)]
         ends_at = time.monotonic() + START_S
         while time.monotonic() < ends_at:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=ENVIRONMENT, text=True)
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                                       env=ENVIRONMENT)
             words = process.stdout.readline().split()
             if len(words) == 3:
                 self.processes[name], self.urls[name] = process, words[2]
