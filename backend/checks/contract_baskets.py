@@ -11,8 +11,9 @@ from contract_shapes import UUID, equal, expect, is_entry, is_group, is_receipt,
 BASKET = [(4, 1), (1, 2), (2, None)]
 BAD_LINES = ['[]', 'null', '{}', '[null]', '[1]', '[[2,1]]', '[{}]', '[{"quantity":1}]', '[{"item":null}]',
              '[{"item":"2"}]', '[{"item":0},{"item":2}]', '[{"item":2.5}]', '[{"item":9007199254740992}]',
-             '[{"item":2,"colour":"blue"}]', '[{"item":2,"item":3}]', '[{"item":2},{"item":2}]', '[{"item":2},{"item":4},{"item":2,"quantity":3}]',
-             '[{"lines":[{"item":2}]}]', '[{"item":2}', '{"item":2}', '"2"']
+             '[{"item":2,"colour":"blue"}]', '[{"item":2,"item":3}]', '[{"item":2},{"item":2}]',
+             '[{"item":2},{"item":4},{"item":2,"quantity":3}]', '[{"lines":[{"item":2}]}]', '[{"item":2}',
+             '{"item":2}', '"2"']
 MIXED = ['{"item":2,"lines":[{"item":4}]}', '{"item":2,"lines":[{"item":2}]}', '{"quantity":1,"lines":[{"item":2}]}',
          '{"item":2,"lines":[]}', '{"item":2,"lines":null}', '{"lines":[{"item":2}],"lines":[{"item":4}]}',
          '{"lines":[{"item":2}],"colour":"blue"}', '[{"item":2},{"item":4}]']
