@@ -3,14 +3,15 @@
 //! Only in a build with the feature `fault-injection`, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
 //! selects the fault; without it the shop is right.
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::wire::{Decision, Outcome};
-use common::{Cost, Entry, Kind, Reason, Stock};
+use clap::ValueEnum;
+use common::wire::{Decision, Outcome, RefusedLine};
+use common::{Cost, Entry, InlineVec, Kind, Reason, Stock};
 
-/// A fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A fault; its name is that of the variant, as in `lost-update`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fault {
     /// Sales of one batch do not see each other.
     LostUpdate,
@@ -34,28 +35,13 @@ pub(crate) enum Fault {
     ReorderedFeed,
 }
 
-impl Fault {
-    fn from_environment() -> Option<Self> {
-        Some(match std::env::var("BOOKSTORE_FAULT").ok()?.as_str() {
-            "lost-update" => Self::LostUpdate,
-            "acknowledged-before-durable" => Self::AcknowledgedBeforeDurable,
-            "double-apply" => Self::DoubleApply,
-            "stale-cache" => Self::StaleCache,
-            "refused-then-sold" => Self::RefusedThenSold,
-            "restock-lost" => Self::RestockLost,
-            "negative-quantity" => Self::NegativeQuantity,
-            "wrong-price" => Self::WrongPrice,
-            "missing-order" => Self::MissingOrder,
-            "reordered-feed" => Self::ReorderedFeed,
-            _ => return None,
-        })
-    }
-}
-
 /// Whether a fault is selected.
 pub(crate) fn is_active(fault: Fault) -> bool {
-    static SELECTED: OnceLock<Option<Fault>> = OnceLock::new();
-    *SELECTED.get_or_init(Fault::from_environment) == Some(fault)
+    static SELECTED: LazyLock<Option<Fault>> = LazyLock::new(|| {
+        let name = std::env::var("BOOKSTORE_FAULT").ok()?;
+        Fault::from_str(&name, false).ok()
+    });
+    *SELECTED == Some(fault)
 }
 
 fn every_eighth_time() -> bool {
@@ -76,22 +62,21 @@ pub(crate) fn oversell() -> Option<Stock> {
 /// Charges a cent too much.
 pub(crate) fn overcharge(entry: &mut Entry) {
     if is_active(Fault::WrongPrice) && entry.kind == Kind::Sold {
-        let dearer = entry
-            .unit_cost
-            .and_then(|cost| Cost::try_from(u64::from(cost.cents()) + 1).ok());
-        entry.unit_cost = dearer.or(entry.unit_cost);
+        let dearer = |cost: Cost| Cost::try_from(u64::from(cost.cents()) + 1).ok();
+        entry.unit_cost = entry.unit_cost.and_then(dearer).or(entry.unit_cost);
     }
 }
 
-/// Loses an entry of a batch; only the last one, because losing another would leave a gap.
-pub(crate) fn drop_last_entry(mut entries: Vec<Entry>) -> Vec<Entry> {
+/// Loses the last order or change of a batch; losing another would leave a gap.
+pub(crate) fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     let is_lost = |entry: &Entry| match entry.kind {
         Kind::Restocked => is_active(Fault::RestockLost),
         Kind::Sold => is_active(Fault::MissingOrder) && every_eighth_time(),
         _ => false,
     };
     if entries.last().is_some_and(is_lost) {
-        entries.pop();
+        let lines = entries.last().map_or(0, |last| usize::from(last.line.count()));
+        entries.truncate(entries.len().saturating_sub(lines));
     }
     entries
 }
@@ -101,11 +86,15 @@ pub(crate) fn misreport(decision: Decision) -> Decision {
     if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !every_eighth_time() {
         return decision;
     }
+    let refused = |entry: &Entry| RefusedLine {
+        item: entry.item,
+        reason: Reason::SoldOut,
+        stock: Some(Stock::ZERO),
+    };
     Decision {
         outcome: Outcome::Refused,
-        entry: None,
-        reason: Some(Reason::SoldOut),
-        stock: Some(Stock::ZERO),
+        refused: decision.entries.iter().map(refused).collect(),
+        entries: InlineVec::new(),
         ..decision
     }
 }

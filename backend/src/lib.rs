@@ -2,7 +2,6 @@
 //!
 //! Only `http` names the web framework, and only `store` blocks.
 
-pub mod all_in_one;
 pub mod catalog;
 pub mod cli;
 pub mod commands;
@@ -11,9 +10,12 @@ mod descriptors;
 pub mod discovery;
 #[cfg(feature = "fault-injection")]
 mod fault_injection;
+#[cfg(test)]
+mod fixture;
 pub mod frontend;
-pub mod http;
-pub mod order;
+mod http;
+mod order;
+mod purchase;
 pub mod service;
 pub mod settings;
 

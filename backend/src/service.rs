@@ -1,20 +1,23 @@
-//! A service from its start to its stop: opened from its settings, listening at an address, stopped in order.
+//! Services from their start to their stop: opened from their settings, listening at an address, stopped in order.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use common::client::{self, ServiceEndpoint};
+use common::client::{self, CatalogClient, OrderClient, ServiceEndpoint};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{self, Catalog, InitialCatalog};
+use crate::cli::Services;
 use crate::descriptors;
+use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{Routes, Server, bind, install_metrics};
+use crate::http::{Routes, bind, install_metrics, run_server};
 use crate::order::{self, Orders};
-use crate::settings::{self, CatalogSettings};
+use crate::settings::{self, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, ServerSettings};
 use crate::store::{self, EditPolicy};
 
 /// Why a service did not start.
@@ -26,9 +29,6 @@ pub enum Error {
     /// Its store cannot be opened.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// A neighbour's address is malformed.
-    #[error("{0}")]
-    Address(String),
     /// The HTTP client cannot be created.
     #[error("cannot set up connections: {0}")]
     Client(#[from] reqwest::Error),
@@ -40,31 +40,110 @@ pub enum Error {
     Cancelled,
 }
 
-/// Where a service listens, and the limits of its connections.
-#[derive(Debug, Clone, Copy)]
-pub struct Listen {
-    /// Port 0 takes a free one.
-    pub address: SocketAddr,
-    /// How long open connections may continue after the stop.
-    pub grace: Duration,
-    /// How many connections may be open at once; further ones wait to be accepted.
-    pub connections_max: usize,
+/// The services that run in this process: the whole shop, with the same HTTP between them, or one of them.
+#[derive(Debug)]
+pub struct RunningServices {
+    /// Each after those it needs.
+    services: Vec<Service>,
+    discovery_file: Option<PathBuf>,
 }
 
-impl Listen {
-    /// For one of `services` services in this process, which share the limit of open files.
-    pub(crate) fn new(address: SocketAddr, grace: Duration, services: u64) -> Self {
-        Self {
-            address,
-            grace,
-            connections_max: descriptors::connections_max(services),
+impl RunningServices {
+    /// Opens stores and starts services. Must run within a runtime.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open(services: Services) -> Result<Self, Error> {
+        install_metrics();
+        let service = match services {
+            Services::All(settings) => return Self::open_all(&settings).await,
+            Services::Catalog(args) => Service::open_catalog(&args).await?,
+            Services::Order(args) => Service::open_order(&args)?,
+            Services::Frontend(args) => Service::open_frontend(&args)?,
+        };
+        Ok(Self {
+            services: vec![service],
+            discovery_file: None,
+        })
+    }
+
+    /// Opens the store and starts the three services. Must run within a runtime.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn open_all(settings: &AllInOneSettings) -> Result<Self, Error> {
+        install_metrics();
+        let server = |listen| ServerSettings {
+            listen,
+            services_in_process: 3,
+            ..settings.server
+        };
+        let (token, lock) = (
+            settings.catalog.token.read()?,
+            settings.catalog.store.url()?.lock_path(),
+        );
+        let catalog = Service::open_catalog(&CatalogArgs {
+            catalog: settings.catalog.clone(),
+            server: server(settings.catalog_listen),
+        })
+        .await?;
+        let catalog_url = CatalogUrl {
+            catalog_url: catalog.url(),
+        };
+        let order = Service::open_order(&OrderArgs {
+            server: server(settings.order_listen),
+            catalog: catalog_url.clone(),
+        })?;
+        let frontend = Service::open_frontend(&FrontendArgs {
+            server: server(settings.server.listen),
+            catalog: catalog_url,
+            order_url: order.url(),
+            token: settings.catalog.token.clone(),
+        })?;
+        let shop = RunningShop::new(frontend.url(), token.filter(|_| settings.share_token).as_deref());
+        // A store without a lock is shared: other programs open it themselves.
+        let discovery_file = lock.and_then(|lock| {
+            let published = shop.publish(&lock).inspect_err(|error| {
+                tracing::warn!(%error, "other programs of this user cannot find the shop beside its store");
+            });
+            published.ok()
+        });
+        Ok(Self {
+            services: vec![catalog, order, frontend],
+            discovery_file,
+        })
+    }
+
+    /// Name (`catalog`, `order` or `frontend`) and base address of each, in the order in which they started.
+    pub fn addresses(&self) -> impl Iterator<Item = (&'static str, String)> {
+        self.services.iter().map(|service| (service.name, service.url()))
+    }
+
+    /// The base address of the service that started last: the front-end's if all run.
+    pub fn url(&self) -> String {
+        self.services.last().map(Service::url).unwrap_or_default()
+    }
+
+    /// Becomes `Some(why)` when the catalog closed its store because of an error; `None` without a store.
+    pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
+        let catalog = self.services.first()?.catalog.as_ref()?;
+        Some(catalog.store_closed())
+    }
+
+    /// Stops the services, each before those it needs.
+    pub async fn stop(self) {
+        if let Some(file) = &self.discovery_file {
+            // A file that stays does no harm: it counts only while the lock is held.
+            let _ = std::fs::remove_file(file);
+        }
+        for service in self.services.into_iter().rev() {
+            service.stop().await;
         }
     }
 }
 
-/// A running service.
 #[derive(Debug)]
-pub struct Service {
+struct Service {
     name: &'static str,
     address: SocketAddr,
     stopping: CancellationToken,
@@ -73,114 +152,72 @@ pub struct Service {
 }
 
 impl Service {
-    /// Opens the store, then listens.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn open_catalog(listen: Listen, settings: &CatalogSettings) -> Result<Self, Error> {
-        install_metrics();
+    async fn open_catalog(args: &CatalogArgs) -> Result<Self, Error> {
+        let settings = &args.catalog;
         let (token, url) = (settings.token.read()?, settings.store.url()?);
-        let edit = if settings.discard_edit {
-            EditPolicy::Discard
-        } else {
-            EditPolicy::Refuse
+        let edit = match settings.discard_edit {
+            true => EditPolicy::Discard,
+            false => EditPolicy::Refuse,
         };
-        let books = settings
-            .books
-            .clone()
-            .map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
+        let books = settings.books.clone();
+        let books = books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
         // Bound first: a port in use is reported before a million books are read.
-        let listener = bind(listen.address)?;
-        let opening = move || Catalog::open(store::open(&url, edit)?, &books);
-        let opened = tokio::task::spawn_blocking(opening)
-            .await
-            .map_err(|_| Error::Cancelled)?;
-        let catalog = Arc::new(opened?);
-        let stopping = CancellationToken::new();
-        let routes = catalog::routes(&catalog, token, stopping.clone());
-        Self::start("catalog", listener, routes, listen, stopping, Some(catalog))
+        let listener = bind(args.server.listen)?;
+        let opening = tokio::task::spawn_blocking(move || Catalog::open(store::open(&url, edit)?, &books));
+        let catalog = Arc::new(opening.await.map_err(|_| Error::Cancelled)??);
+        Self::start(args.server, listener, Some(Arc::clone(&catalog)), |stopping| {
+            catalog::routes(&catalog, token, stopping)
+        })
     }
 
-    /// An order service over the catalogs at a comma list of addresses.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn open_order(listen: Listen, catalog_urls: &str) -> Result<Self, Error> {
-        install_metrics();
-        let catalog = client::CatalogClient::new(endpoint(catalog_urls)?);
-        let listener = bind(listen.address)?;
-        let routes = order::routes(&Arc::new(Orders::new(catalog)));
-        Self::start("order", listener, routes, listen, CancellationToken::new(), None)
+    fn open_order(args: &OrderArgs) -> Result<Self, Error> {
+        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
+        let listener = bind(args.server.listen)?;
+        Self::start(args.server, listener, None, |_| {
+            order::routes(&Arc::new(Orders::new(catalog)))
+        })
     }
 
-    /// A front-end over the catalogs and order services at comma lists of addresses.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn open_frontend(
-        listen: Listen,
-        catalog_urls: &str,
-        order_urls: &str,
-        token: Option<Arc<str>>,
-    ) -> Result<Self, Error> {
-        install_metrics();
-        let catalog = client::CatalogClient::new(endpoint(catalog_urls)?);
-        let orders = client::OrderClient::new(endpoint(order_urls)?);
-        let listener = bind(listen.address)?;
-        let stopping = CancellationToken::new();
-        let frontend = Arc::new(Frontend::new(catalog, orders, token, stopping.clone()));
-        Self::start(
-            "frontend",
-            listener,
-            frontend::routes(&frontend),
-            listen,
-            stopping,
-            None,
-        )
+    fn open_frontend(args: &FrontendArgs) -> Result<Self, Error> {
+        let token = args.token.read()?;
+        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
+        let orders = OrderClient::new(endpoint(&args.order_url)?);
+        let listener = bind(args.server.listen)?;
+        Self::start(args.server, listener, None, |stopping| {
+            frontend::routes(&Arc::new(Frontend::new(catalog, orders, token, stopping)))
+        })
     }
 
     fn start(
-        name: &'static str,
-        listener: tokio::net::TcpListener,
-        routes: Routes,
-        listen: Listen,
-        stopping: CancellationToken,
+        settings: ServerSettings,
+        listener: TcpListener,
         catalog: Option<Arc<Catalog>>,
+        routes: impl FnOnce(CancellationToken) -> Routes,
     ) -> Result<Self, Error> {
-        let address = listener.local_addr()?;
-        let server = Server {
-            listener,
-            routes,
-            grace: listen.grace,
-            connections_max: listen.connections_max,
-            stopping: stopping.clone(),
-        };
+        let (address, stopping) = (listener.local_addr()?, CancellationToken::new());
+        let routes = routes(stopping.clone());
+        let connections_max = descriptors::connections_max(settings.services_in_process);
         Ok(Self {
-            name,
+            name: routes.service_name(),
             address,
+            serving: tokio::spawn(run_server(
+                listener,
+                routes,
+                connections_max,
+                settings.grace,
+                stopping.clone(),
+            )),
             stopping,
-            serving: tokio::spawn(server.run()),
             catalog,
         })
     }
 
-    /// `catalog`, `order` or `frontend`.
-    pub fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// Its base address.
-    pub fn url(&self) -> String {
+    fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Becomes `Some(why)` when the catalog closed its store because of an error; `None` without a store.
-    pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.catalog.as_ref().map(|catalog| catalog.store_closed())
-    }
-
     /// Stops accepting, finishes requests within the grace period, writes a checkpoint.
-    pub async fn stop(self) {
+    async fn stop(self) {
         self.stopping.cancel();
         if self.serving.await.is_err() {
             tracing::error!(service = self.name, "the service panicked");
@@ -193,5 +230,6 @@ impl Service {
 }
 
 fn endpoint(urls: &str) -> Result<ServiceEndpoint, Error> {
-    ServiceEndpoint::parse(client::http_client()?, urls).map_err(Error::Address)
+    let parsed = ServiceEndpoint::parse(client::http_client()?, urls);
+    Ok(parsed.map_err(settings::Error)?)
 }

@@ -12,6 +12,11 @@ use crate::store;
 
 /// The environment variable that holds the shopkeeper's token.
 const TOKEN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
+const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
+const CATALOG_ADDRESS: &str = "127.0.0.1:8081";
+const ORDER_ADDRESS: &str = "127.0.0.1:8082";
+const CATALOG_URL: &str = "http://127.0.0.1:8081";
+const ORDER_URL: &str = "http://127.0.0.1:8082";
 
 /// A setting that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -66,10 +71,10 @@ impl AdminToken {
         }
         let (token, source) = match &self.admin_token_file {
             Some(path) => {
-                let path_text = path.display().to_string();
+                let source = path.display().to_string();
                 let token = std::fs::read_to_string(path)
-                    .map_err(|error| Error(format!("cannot read the shopkeeper's token from {path_text}: {error}")))?;
-                (token, path_text)
+                    .map_err(|error| Error(format!("cannot read the shopkeeper's token from {source}: {error}")))?;
+                (token, source)
             }
             None => match std::env::var(TOKEN_VARIABLE) {
                 Ok(token) => (token, TOKEN_VARIABLE.to_owned()),
@@ -103,60 +108,44 @@ pub struct CatalogSettings {
     pub token: AdminToken,
 }
 
+/// Where a service listens, and how it stops.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct ServerSettings {
+    /// Where it listens; port 0 takes a free one
+    #[arg(long, env = "BOOKSTORE_LISTEN", value_name = "ADDRESS", default_value = FRONTEND_ADDRESS)]
+    pub listen: SocketAddr,
+    /// How long open requests may take after a stop, like 10s
+    #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
+    pub grace: Duration,
+    /// How many services of this process share its limit of open files.
+    #[arg(skip = 1_u64)]
+    pub services_in_process: u64,
+}
+
 /// The catalog that a service uses.
 #[derive(Debug, Clone, Args)]
 pub struct CatalogUrl {
     /// The catalog's address; of several, separated by commas, the first that is ready is used
-    #[arg(
-        long,
-        env = "BOOKSTORE_CATALOG_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8081"
-    )]
+    #[arg(long, env = "BOOKSTORE_CATALOG_URL", value_name = "URL", default_value = CATALOG_URL)]
     pub catalog_url: String,
-}
-
-/// How a service stops.
-#[derive(Debug, Clone, Copy, Args)]
-pub struct Grace {
-    /// How long open requests may take after a stop, like 10s
-    #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
-    pub grace: Duration,
 }
 
 /// `bookstored all`.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("listen", |arg| arg.help("Where the front-end listens; port 0 takes a free one")))]
 pub struct AllInOneSettings {
     /// The catalog and its store.
     #[command(flatten)]
     pub catalog: CatalogSettings,
-    /// Where the front-end listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080"
-    )]
-    pub listen: SocketAddr,
+    /// The front-end's server; all services stop as it does.
+    #[command(flatten)]
+    pub server: ServerSettings,
     /// Where the catalog listens
-    #[arg(
-        long,
-        env = "BOOKSTORE_CATALOG_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8081"
-    )]
+    #[arg(long, env = "BOOKSTORE_CATALOG_LISTEN", value_name = "ADDRESS", default_value = CATALOG_ADDRESS)]
     pub catalog_listen: SocketAddr,
     /// Where the order service listens
-    #[arg(
-        long,
-        env = "BOOKSTORE_ORDER_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8082"
-    )]
+    #[arg(long, env = "BOOKSTORE_ORDER_LISTEN", value_name = "ADDRESS", default_value = ORDER_ADDRESS)]
     pub order_listen: SocketAddr,
-    /// How the services stop.
-    #[command(flatten)]
-    pub grace: Grace,
     /// Whether programs of the same user that find this shop beside its store get the shopkeeper's token.
     #[arg(skip)]
     pub share_token: bool,
@@ -165,17 +154,20 @@ pub struct AllInOneSettings {
 impl AllInOneSettings {
     /// A shop over that store which listens at free ports of the loopback interface.
     pub fn on_free_ports(store: store::Url, token: AdminToken, grace: Duration) -> Self {
-        let free_port = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
         Self {
             catalog: CatalogSettings {
                 store: StoreArg { store: Some(store) },
                 token,
                 ..CatalogSettings::default()
             },
-            listen: free_port,
-            catalog_listen: free_port,
-            order_listen: free_port,
-            grace: Grace { grace },
+            server: ServerSettings {
+                listen,
+                grace,
+                services_in_process: 3,
+            },
+            catalog_listen: listen,
+            order_listen: listen,
             share_token: false,
         }
     }
@@ -183,68 +175,41 @@ impl AllInOneSettings {
 
 /// `bookstored catalog`.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("listen", |arg| arg.default_value(CATALOG_ADDRESS)))]
 pub struct CatalogArgs {
     /// The catalog and its store.
     #[command(flatten)]
     pub catalog: CatalogSettings,
-    /// Where it listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8081"
-    )]
-    pub listen: SocketAddr,
-    /// How it stops.
+    /// Its server.
     #[command(flatten)]
-    pub grace: Grace,
+    pub server: ServerSettings,
 }
 
 /// `bookstored order`.
 #[derive(Debug, Clone, Args)]
+#[command(mut_arg("listen", |arg| arg.default_value(ORDER_ADDRESS)))]
 pub struct OrderArgs {
-    /// Where it listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8082"
-    )]
-    pub listen: SocketAddr,
+    /// Its server.
+    #[command(flatten)]
+    pub server: ServerSettings,
     /// The catalog that it uses.
     #[command(flatten)]
     pub catalog: CatalogUrl,
-    /// How it stops.
-    #[command(flatten)]
-    pub grace: Grace,
 }
 
 /// `bookstored frontend`.
 #[derive(Debug, Clone, Args)]
 pub struct FrontendArgs {
-    /// Where it listens; port 0 takes a free one
-    #[arg(
-        long,
-        env = "BOOKSTORE_LISTEN",
-        value_name = "ADDRESS",
-        default_value = "127.0.0.1:8080"
-    )]
-    pub listen: SocketAddr,
+    /// Its server.
+    #[command(flatten)]
+    pub server: ServerSettings,
     /// The catalog that it uses.
     #[command(flatten)]
     pub catalog: CatalogUrl,
     /// The order service's address; of several, separated by commas, the first that is ready is used
-    #[arg(
-        long,
-        env = "BOOKSTORE_ORDER_URL",
-        value_name = "URL",
-        default_value = "http://127.0.0.1:8082"
-    )]
+    #[arg(long, env = "BOOKSTORE_ORDER_URL", value_name = "URL", default_value = ORDER_URL)]
     pub order_url: String,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,
-    /// How it stops.
-    #[command(flatten)]
-    pub grace: Grace,
 }

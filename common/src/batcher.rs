@@ -12,12 +12,12 @@ use std::sync::Arc;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
-/// The limits of a batcher.
+/// The limits of a batcher. An item has a size of at least 1, in the unit of `max_batch`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// The items that may wait in the queue; more are rejected.
     pub max_queued: NonZeroUsize,
-    /// The items of one batch.
+    /// The size of one batch; an item that is larger is sent alone.
     pub max_batch: NonZeroUsize,
     /// The batches in flight at the same time.
     pub max_in_flight: NonZeroUsize,
@@ -57,19 +57,24 @@ impl<T, R> Clone for Batcher<T, R> {
 }
 
 impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
-    /// Starts a batcher on the current tokio runtime. `send` processes a batch and returns one result for each item, in
-    /// order; items without a result end as [`Error::Lost`].
-    pub fn new<F, Sent>(limits: Limits, send: F) -> Self
+    /// Starts a batcher on the current tokio runtime. `size` is the size of an item. `send` processes a batch and returns one
+    /// result for each item, in order; items without a result end as [`Error::Lost`].
+    pub fn new<F, Sent>(limits: Limits, size: fn(&T) -> usize, send: F) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
-        Self::with_post_commit(limits, send, std::future::ready)
+        Self::with_post_commit(limits, size, send, std::future::ready)
     }
 
     /// As [`new`](Self::new), with a step between `send` and the callers, which runs while the next batch is in flight
     /// already.
-    pub fn with_post_commit<F, Sent, G, Done>(limits: Limits, send: F, post_commit: G) -> Self
+    pub fn with_post_commit<F, Sent, G, Done>(
+        limits: Limits,
+        size: fn(&T) -> usize,
+        send: F,
+        post_commit: G,
+    ) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
@@ -77,7 +82,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Done: Future<Output = Vec<R>> + Send + 'static,
     {
         let (queue, queued) = mpsc::channel(limits.max_queued.get());
-        tokio::spawn(dispatch(limits, queued, Arc::new((send, post_commit))));
+        tokio::spawn(dispatch(limits, size, queued, Arc::new((send, post_commit))));
         Self { queue }
     }
 
@@ -112,8 +117,12 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     }
 }
 
-async fn dispatch<T, R, F, Sent, G, Done>(limits: Limits, mut queue: mpsc::Receiver<Item<T, R>>, steps: Arc<(F, G)>)
-where
+async fn dispatch<T, R, F, Sent, G, Done>(
+    limits: Limits,
+    size: fn(&T) -> usize,
+    mut queue: mpsc::Receiver<Item<T, R>>,
+    steps: Arc<(F, G)>,
+) where
     T: Send + 'static,
     R: Send + 'static,
     F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
@@ -128,10 +137,18 @@ where
         let Ok(permit) = Arc::clone(&in_flight).acquire_owned().await else {
             return;
         };
-        if queue.recv_many(&mut items, limits.max_batch.get()).await == 0 {
-            return;
+        let room = limits.max_batch.get() - items.len();
+        if items.is_empty() {
+            if queue.recv_many(&mut items, room).await == 0 {
+                return;
+            }
+        } else {
+            // What the last batch had no room for comes first.
+            items.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(room));
         }
-        let (inputs, receivers): (Vec<_>, Vec<_>) = items.drain(..).map(|item| (item.input, item.result)).unzip();
+        let count = batch_len(&items, size, limits.max_batch.get());
+        let batch = items.drain(..count).map(|item| (item.input, item.result));
+        let (inputs, receivers): (Vec<_>, Vec<_>) = batch.unzip();
         let steps = Arc::clone(&steps);
         tokio::spawn(async move {
             let (send, post_commit) = &*steps;
@@ -144,6 +161,16 @@ where
             }
         });
     }
+}
+
+/// The number of the first items that make a batch.
+fn batch_len<T, R>(items: &[Item<T, R>], size: fn(&T) -> usize, max: usize) -> usize {
+    let mut total = 0;
+    let fits = items.iter().take_while(|item| {
+        total += size(&item.input);
+        total <= max
+    });
+    fits.count().max(1)
 }
 
 #[cfg(test)]
@@ -167,7 +194,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_single_item_is_sent_at_once() {
-        let batcher = Batcher::new(limits(8, 8, 1), |batch: Vec<u32>| async move { batch });
+        let batcher = Batcher::new(limits(8, 8, 1), |_| 1, |batch: Vec<u32>| async move { batch });
         assert_eq!(batcher.call(7).await, Ok(7));
     }
 
@@ -175,7 +202,7 @@ mod tests {
     async fn items_enqueued_while_a_batch_is_in_flight_are_sent_together() {
         let (completed, sizes) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
         let (complete, log) = (Arc::clone(&completed), Arc::clone(&sizes));
-        let batcher = Batcher::new(limits(64, 64, 1), move |batch: Vec<u32>| {
+        let batcher = Batcher::new(limits(64, 64, 1), |_| 1, move |batch: Vec<u32>| {
             let (complete, log) = (Arc::clone(&complete), Arc::clone(&log));
             async move {
                 log.lock().unwrap().push(batch.len());
@@ -210,6 +237,7 @@ mod tests {
         let (commit, send) = (Arc::clone(&committed), Arc::clone(&sent));
         let batcher = Batcher::with_post_commit(
             limits(8, 1, 1),
+            |_| 1,
             move |batch: Vec<u32>| {
                 send.notify_one();
                 std::future::ready(batch)
@@ -232,7 +260,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_rejects_items_and_a_missing_result_is_lost() {
-        let batcher = Batcher::new(limits(2, 1, 1), |_: Vec<u32>| async { Vec::<u32>::new() });
+        let batcher = Batcher::new(limits(2, 1, 1), |_| 1, |_: Vec<u32>| async { Vec::<u32>::new() });
         // Nothing runs between these calls, so the third finds the queue full.
         let results = batcher.call_all([1, 2, 3]).await;
         assert_eq!(results, [Err(Error::Lost), Err(Error::Lost), Err(Error::Full)]);
@@ -242,7 +270,7 @@ mod tests {
     async fn an_item_is_processed_after_its_caller_is_dropped() {
         let done = Arc::new(Notify::new());
         let process = Arc::clone(&done);
-        let batcher = Batcher::new(limits(8, 8, 1), move |batch: Vec<u32>| {
+        let batcher = Batcher::new(limits(8, 8, 1), |_| 1, move |batch: Vec<u32>| {
             let process = Arc::clone(&process);
             async move {
                 process.notify_one();
@@ -251,6 +279,11 @@ mod tests {
         });
         drop(batcher.enqueue(1).unwrap());
         done.notified().await;
+    }
+
+    /// Of 1 to 3.
+    fn size(item: &usize) -> usize {
+        item % 3 + 1
     }
 
     proptest! {
@@ -262,10 +295,10 @@ mod tests {
             runtime.block_on(async {
                 let (current, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
                 let (now, peak) = (Arc::clone(&current), Arc::clone(&most));
-                let batcher = Batcher::new(limits(300, batch, in_flight), move |inputs: Vec<usize>| {
+                let batcher = Batcher::new(limits(300, batch, in_flight), size, move |inputs: Vec<usize>| {
                     let (now, peak) = (Arc::clone(&now), Arc::clone(&peak));
                     async move {
-                        assert!(inputs.len() <= batch);
+                        assert!(inputs.len() == 1 || inputs.iter().map(size).sum::<usize>() <= batch);
                         peak.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                         tokio::task::yield_now().await;
                         now.fetch_sub(1, Ordering::SeqCst);

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::parse::words;
-use crate::{Cost, ItemNumber, OrderId, Seq, Stock, Timestamp};
+use crate::parse::{schema_of, words};
+use crate::wire::Book;
+use crate::{ArcStr, Cost, ItemNumber, OrderId, Quantity, Seq, Stock, Timestamp, limits};
 
 words! {
     /// The kind of an entry.
@@ -15,7 +16,7 @@ words! {
         Refused = "refused",
         /// The shopkeeper changed the stock by a number of copies.
         Restocked = "restocked",
-        /// The shopkeeper set the stock, or a book was added or changed in a column; `change` may be 0.
+        /// The shopkeeper set the stock, or a book was added or described anew; `change` may be 0.
         Set = "set",
         /// A book was removed from the catalog with its stock.
         Withdrawn = "withdrawn",
@@ -31,17 +32,79 @@ impl Kind {
 
 words! {
     /// The reason of a refusal.
-    pub enum Reason("sold-out or unknown-item") {
+    pub enum Reason("sold-out, unknown-item or with-others") {
         /// The stock was lower than the quantity.
         SoldOut = "sold-out",
         /// No book has that number.
         UnknownItem = "unknown-item",
+        /// Another line of the order was refused.
+        WithOthers = "with-others",
     }
 }
 
+/// The position of an entry in its group: the lines of an order, or of a shopkeeper's change of many books. The entries of
+/// a group follow each other, have the same order id and are durable together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupLine {
+    number: u16,
+    count: u16,
+}
+
+impl GroupLine {
+    /// The line of a group of one.
+    pub const ONLY: Self = Self { number: 1, count: 1 };
+
+    /// The line with this number, from 1, of so many; `None` outside of 1…[`limits::GROUP_LINES_MAX`].
+    pub fn new(number: u16, count: u16) -> Option<Self> {
+        let is_valid = 1 <= number && number <= count && count <= limits::GROUP_LINES_MAX;
+        is_valid.then_some(Self { number, count })
+    }
+
+    /// The lines of a group of so many, at most [`limits::GROUP_LINES_MAX`].
+    pub fn of_group(count: usize) -> impl Iterator<Item = Self> {
+        let count = u16::try_from(count).unwrap_or(u16::MAX);
+        (1..=count).map_while(move |number| Self::new(number, count))
+    }
+
+    /// Its number, from 1.
+    pub fn number(self) -> u16 {
+        self.number
+    }
+
+    /// The number of lines of the group.
+    pub fn count(self) -> u16 {
+        self.count
+    }
+
+    /// Whether the group begins with it.
+    pub fn is_first(self) -> bool {
+        self.number == 1
+    }
+
+    /// Whether the group ends with it.
+    pub fn is_last(self) -> bool {
+        self.number == self.count
+    }
+}
+
+impl Default for GroupLine {
+    fn default() -> Self {
+        Self::ONLY
+    }
+}
+
+/// What a book is about, apart from its title and cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Description {
+    /// Its topic.
+    pub topic: ArcStr,
+    /// Its author, if known.
+    pub author: Option<ArcStr>,
+}
+
 /// An entry of the ledger.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[schema(as = Entry)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "EntryJson", into = "EntryJson")]
 pub struct Entry {
     /// Its position.
     pub seq: Seq,
@@ -51,21 +114,184 @@ pub struct Entry {
     pub kind: Kind,
     /// The book.
     pub item: ItemNumber,
-    /// The ordered copies, 1…100; `None` unless it is an order.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub quantity: Option<u32>,
+    /// Its position in its group.
+    pub line: GroupLine,
+    /// The ordered copies; `None` unless it is an order.
+    pub quantity: Option<Quantity>,
     /// The copies added to the stock; negative for a sale.
     pub change: i64,
     /// The stock after the entry; `None` if the book is unknown.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub stock_after: Option<Stock>,
     /// The id of the order or change; `None` if a catalog file was imported.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
     /// The cost of one copy at that time.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub unit_cost: Option<Cost>,
     /// The reason of a refusal.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
+    /// The title of the book at that time, for orders and with a description.
+    pub title: Option<ArcStr>,
+    /// The whole description of the book, with `title` and `unit_cost`, if a `set` creates the book or changes more than
+    /// its stock.
+    pub description: Option<Box<Description>>,
+}
+
+impl Entry {
+    /// The book as an entry with a description leaves it.
+    pub fn described(&self) -> Option<Book> {
+        let Description { topic, author } = self.description.as_deref()?;
+        Some(Book {
+            item: self.item,
+            title: self.title.clone()?,
+            author: author.clone(),
+            topic: topic.clone(),
+            cost: self.unit_cost?,
+            stock: self.stock_after?,
+            seq: self.seq,
+        })
+    }
+}
+
+/// Splits consecutive entries into groups; only the last one may lack its end.
+pub fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    entries.chunk_by(|entry, _| !entry.line.is_last())
+}
+
+/// The JSON of an [`Entry`].
+#[derive(Serialize, Deserialize, ToSchema)]
+#[schema(as = Entry)]
+struct EntryJson {
+    /// Its position.
+    seq: Seq,
+    /// The time of the decision, by the catalog's clock.
+    at: Timestamp,
+    /// Its kind.
+    kind: Kind,
+    /// The book.
+    item: ItemNumber,
+    /// The number of the line, from 1, if the order or change has several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<u16>,
+    /// The number of lines, if there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<u16>,
+    /// The ordered copies; absent unless it is an order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<Quantity>,
+    /// The copies added to the stock; negative for a sale.
+    change: i64,
+    /// The stock after the entry; absent if the book is unknown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stock_after: Option<Stock>,
+    /// The id of the order or change; absent if a catalog file was imported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    order: Option<OrderId>,
+    /// The cost of one copy at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unit_cost: Option<Cost>,
+    /// The reason of a refusal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Reason>,
+    /// The title of the book at that time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    title: Option<ArcStr>,
+    /// The topic, if a book is created or described anew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    topic: Option<ArcStr>,
+    /// The author, where there is a topic and the author is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    author: Option<ArcStr>,
+}
+
+schema_of!(Entry: EntryJson);
+
+impl From<Entry> for EntryJson {
+    fn from(entry: Entry) -> Self {
+        let is_single = entry.line == GroupLine::ONLY;
+        let (topic, author) = match entry.description {
+            Some(description) => (Some(description.topic), description.author),
+            None => (None, None),
+        };
+        Self {
+            seq: entry.seq,
+            at: entry.at,
+            kind: entry.kind,
+            item: entry.item,
+            line: (!is_single).then(|| entry.line.number()),
+            lines: (!is_single).then(|| entry.line.count()),
+            quantity: entry.quantity,
+            change: entry.change,
+            stock_after: entry.stock_after,
+            order: entry.order,
+            unit_cost: entry.unit_cost,
+            reason: entry.reason,
+            title: entry.title,
+            topic,
+            author,
+        }
+    }
+}
+
+impl TryFrom<EntryJson> for Entry {
+    type Error = &'static str;
+
+    fn try_from(json: EntryJson) -> Result<Self, &'static str> {
+        let line = match (json.line, json.lines) {
+            (None, None) => Some(GroupLine::ONLY),
+            (number, count) => GroupLine::new(number.unwrap_or_default(), count.unwrap_or_default()),
+        };
+        let description = match (json.topic, json.author) {
+            (Some(topic), author) => Some(Box::new(Description { topic, author })),
+            (None, None) => None,
+            (None, Some(_)) => return Err("expected a topic where there is an author"),
+        };
+        Ok(Self {
+            seq: json.seq,
+            at: json.at,
+            kind: json.kind,
+            item: json.item,
+            line: line.ok_or("expected a `line` from 1 to `lines`, which is at most 1000")?,
+            quantity: json.quantity,
+            change: json.change,
+            stock_after: json.stock_after,
+            order: json.order,
+            unit_cost: json.unit_cost,
+            reason: json.reason,
+            title: json.title,
+            description,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_small() {
+        // A million of them are kept in memory.
+        assert_eq!(size_of::<Entry>(), 88);
+    }
+
+    #[test]
+    fn an_entry_of_a_group_says_so_and_one_with_half_a_line_is_refused() {
+        let json = r#"{"seq":5,"at":"2026-01-31T12:00:00.000000Z","kind":"sold","item":2,"line":1,"lines":2,"quantity":1,"change":-1}"#;
+        let entry: Entry = serde_json::from_str(json).unwrap();
+        assert_eq!(entry.line, GroupLine::new(1, 2).unwrap());
+        assert_eq!(serde_json::to_string(&entry).unwrap(), json);
+        for wrong in ["\"line\":3", "\"line\":0", "\"topic_\":0"] {
+            assert!(serde_json::from_str::<Entry>(&json.replace("\"line\":1", wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn groups_end_with_their_last_line() {
+        let json = r#"{"seq":5,"at":"2026-01-31T12:00:00.000000Z","kind":"set","item":2,"change":0}"#;
+        let entry: Entry = serde_json::from_str(json).unwrap();
+        let lines = [(1, 1), (1, 2), (2, 2), (1, 1), (1, 3)];
+        let entries = lines.map(|(number, count)| Entry { line: GroupLine::new(number, count).unwrap(), ..entry.clone() });
+        assert_eq!(groups(&entries).map(<[Entry]>::len).collect::<Vec<_>>(), [1, 2, 1, 1]);
+    }
 }

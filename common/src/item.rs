@@ -1,6 +1,7 @@
 //! Item numbers, quantities and stocks.
 
 use std::fmt;
+use std::num::NonZeroU8;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -9,13 +10,14 @@ use utoipa::ToSchema;
 use crate::limits;
 use crate::parse::{Error, parse_digits};
 
-/// Implements a number within a range, which is checked on every way in.
+/// Implements a number within a range, which is checked on every way in; `$parse` is `None` outside of it.
 macro_rules! ranged {
-    ($type:ident, $range:expr, $expected:literal) => {
+    ($type:ident, $number:ty, $parse:expr, |$inner:ident| $get:expr, $expected:literal) => {
         impl $type {
             /// The number.
-            pub fn get(self) -> u32 {
-                self.0
+            pub fn get(self) -> $number {
+                let $inner = self.0;
+                $get
             }
         }
 
@@ -23,16 +25,13 @@ macro_rules! ranged {
             type Error = Error;
 
             fn try_from(number: u64) -> Result<Self, Error> {
-                let number = u32::try_from(number)
-                    .ok()
-                    .filter(|number| $range.contains(number));
-                number.map(Self).ok_or(Error($expected))
+                ($parse)(number).map(Self).ok_or(Error($expected))
             }
         }
 
-        impl From<$type> for u32 {
-            fn from(value: $type) -> u32 {
-                value.0
+        impl From<$type> for $number {
+            fn from(value: $type) -> $number {
+                value.get()
             }
         }
 
@@ -46,39 +45,46 @@ macro_rules! ranged {
 
         impl fmt::Display for $type {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.fmt(f)
+                self.get().fmt(f)
             }
         }
     };
 }
 
-/// A book's item number, 1…2³²−1.
+/// A book's item number, 1…2⁵³−1, so that an ISBN-13 is one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
-#[serde(try_from = "u64", into = "u32")]
-#[schema(value_type = u32, minimum = 1, example = 2)]
-pub struct ItemNumber(u32);
+#[serde(try_from = "u64", into = "u64")]
+#[schema(value_type = u64, format = Int64, minimum = 1, maximum = 9_007_199_254_740_991_i64, example = 2)]
+pub struct ItemNumber(u64);
 
 ranged!(
     ItemNumber,
-    (1..=u32::MAX),
-    "an item number, a whole number from 1 to 4294967295"
+    u64,
+    |number| (1..=limits::ITEM_MAX).contains(&number).then_some(number),
+    |number| number,
+    "an item number, a whole number from 1 to 9007199254740991"
 );
 
 /// The copies of an order, 1…100; 1 unless a request says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "u64", into = "u32")]
 #[schema(value_type = u32, minimum = 1, maximum = 100, example = 1)]
-pub struct Quantity(u32);
+pub struct Quantity(NonZeroU8);
 
 ranged!(
     Quantity,
-    (1..=limits::QUANTITY_MAX),
+    u32,
+    |number| {
+        let number = u8::try_from(number).ok().and_then(NonZeroU8::new)?;
+        (u32::from(number.get()) <= limits::QUANTITY_MAX).then_some(number)
+    },
+    |number| number.get().into(),
     "a quantity, a whole number from 1 to 100"
 );
 
 impl Quantity {
     /// One copy.
-    pub const ONE: Self = Self(1);
+    pub const ONE: Self = Self(NonZeroU8::MIN);
 }
 
 impl Default for Quantity {
@@ -95,7 +101,9 @@ pub struct Stock(u32);
 
 ranged!(
     Stock,
-    (0..=limits::STOCK_MAX),
+    u32,
+    |number| u32::try_from(number).ok().filter(|&number| number <= limits::STOCK_MAX),
+    |number| number,
     "a stock, a whole number from 0 to 1000000000"
 );
 
@@ -120,9 +128,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_item_number_is_a_positive_whole_number_of_32_bits() {
-        assert_eq!("4294967295".parse::<ItemNumber>().map(ItemNumber::get), Ok(u32::MAX));
-        for text in ["0", "4294967296", "-1", "+1", " 1", "1.0", "", "1e3", "٣"] {
+    fn an_item_number_is_a_positive_whole_number_that_a_double_holds() {
+        for number in [1, 9_780_306_406_157, limits::ITEM_MAX] {
+            assert_eq!(number.to_string().parse::<ItemNumber>().map(ItemNumber::get), Ok(number));
+        }
+        for text in ["0", "9007199254740992", "18446744073709551617", "-1", "+1", " 1", "1.0", "", "1e3", "٣"] {
             assert!(text.parse::<ItemNumber>().is_err(), "{text:?} was accepted");
         }
     }
@@ -147,6 +157,11 @@ mod tests {
         ] {
             assert!(serde_json::from_str::<Quantity>(json).is_err(), "{json} was accepted");
         }
+    }
+
+    #[test]
+    fn an_optional_quantity_is_one_byte() {
+        assert_eq!(size_of::<Option<Quantity>>(), 1);
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod batcher;
 pub mod client;
 pub mod entry;
 pub mod headers;
+pub mod if_match;
 pub mod item;
 pub mod limits;
 pub mod money;
@@ -19,10 +20,15 @@ pub mod text;
 pub mod time;
 pub mod wire;
 
-pub use entry::{Entry, Kind, Reason};
+pub use arcstr::ArcStr;
+pub use entry::{Description, Entry, GroupLine, Kind, Reason};
+pub use if_match::IfMatch;
 pub use item::{ItemNumber, Quantity, Stock};
 pub use money::Cost;
 pub use order::OrderId;
 pub use problem::{Code, Problem};
 pub use seq::{Seq, StoreId};
 pub use time::{Deadline, Timestamp};
+
+/// A list of almost always one element, which it holds without an allocation.
+pub type InlineVec<T> = smallvec::SmallVec<[T; 1]>;

@@ -2,8 +2,14 @@
 
 use std::time::Duration;
 
-/// The largest number of copies one order may ask for.
+/// The largest item number, 2⁵³−1: every whole number up to it is exact in a JSON reader that uses doubles.
+pub const ITEM_MAX: u64 = (1 << 53) - 1;
+/// The largest number of copies one line of an order may ask for.
 pub const QUANTITY_MAX: u32 = 100;
+/// The most lines of one order.
+pub const ORDER_LINES_MAX: usize = 20;
+/// The most entries of one group: a shopkeeper's change of many books.
+pub const GROUP_LINES_MAX: u16 = 1_000;
 /// The largest stock of one book, in copies.
 pub const STOCK_MAX: u32 = 1_000_000_000;
 /// The largest cost of one copy, in cents (9,999,999.99).
@@ -26,12 +32,12 @@ pub const QUERY_BYTES_MAX: usize = 1_024;
 pub const PAGE_BOOKS_DEFAULT: usize = 50;
 /// The most books on a page.
 pub const PAGE_BOOKS_MAX: usize = 100;
-/// The entries on a ledger page unless the request says otherwise.
+/// The entries on a ledger page unless the request says otherwise. A page is extended to the end of its last group.
 pub const LEDGER_PAGE_DEFAULT: usize = 100;
 /// The most entries on a ledger page.
 pub const LEDGER_PAGE_MAX: usize = 1_000;
-/// The most sales or orders in one batch between services.
-pub const BATCH_ORDERS_MAX: usize = 1_024;
+/// The most lines of the sales or orders in one batch between services.
+pub const BATCH_LINES_MAX: usize = 1_024;
 
 /// The time for a purchase unless the client sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);

@@ -1,6 +1,7 @@
 //! Money in whole cents, written as a decimal number with two places.
 
 use std::fmt;
+use std::iter::Sum;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -72,7 +73,7 @@ impl fmt::Display for Cost {
     }
 }
 
-/// The total of an order, at most a hundred times the largest cost. In JSON a string like `"80.00"`.
+/// The total of an order or of a line. In JSON a string like `"80.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
 #[schema(value_type = String, pattern = r"^\d+\.\d{2}$", example = "80.00")]
 pub struct Total(u64);
@@ -90,6 +91,12 @@ impl Total {
         let cents = (self.0 % 100) as u8;
         text.extend_from_slice(itoa::Buffer::new().format(self.0 / 100).as_bytes());
         text.extend_from_slice(&[b'.', b'0' + cents / 10, b'0' + cents % 10]);
+    }
+}
+
+impl Sum for Total {
+    fn sum<I: Iterator<Item = Self>>(totals: I) -> Self {
+        Self(totals.fold(0, |sum, total| sum.saturating_add(total.0)))
     }
 }
 

@@ -85,7 +85,33 @@ macro_rules! words {
     };
 }
 
-pub(crate) use words;
+/// Declares that a type has the OpenAPI schema of the type of its JSON.
+macro_rules! schema_of {
+    ($type:ty: $json:ty) => {
+        impl utoipa::PartialSchema for $type {
+            fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+                <$json as utoipa::PartialSchema>::schema()
+            }
+        }
+
+        impl utoipa::ToSchema for $type {
+            fn name() -> std::borrow::Cow<'static, str> {
+                <$json as utoipa::ToSchema>::name()
+            }
+
+            fn schemas(
+                schemas: &mut Vec<(
+                    String,
+                    utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>,
+                )>,
+            ) {
+                <$json as utoipa::ToSchema>::schemas(schemas);
+            }
+        }
+    };
+}
+
+pub(crate) use {schema_of, words};
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::parse::words;
-use crate::{ItemNumber, OrderId, Stock};
+use crate::{ArcStr, ItemNumber, OrderId, Quantity, Stock};
 
 /// The media type of a problem.
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -52,6 +52,8 @@ codes! {
     MethodNotAllowed = "method-not-allowed", 405, "That method is not allowed here";
     /// The stock is lower than the quantity.
     SoldOut = "sold-out", 409, "Not enough copies are left";
+    /// The book was changed after the state that `If-Match` names.
+    PreconditionFailed = "precondition-failed", 412, "The book was changed meanwhile";
     /// The body is larger than the limit.
     PayloadTooLarge = "payload-too-large", 413, "The body is too large";
     /// The body is not JSON.
@@ -77,20 +79,34 @@ impl Code {
     }
 }
 
+/// A line of an order for which there is too little stock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ShortLine {
+    /// The book.
+    pub item: ItemNumber,
+    /// The copies left.
+    pub stock: Stock,
+    /// The copies ordered.
+    pub wanted: Quantity,
+}
+
 /// The body of an error response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// The URI of its kind: `urn:bookstore:problem:CODE`.
     #[serde(rename = "type")]
-    pub kind: String,
+    #[schema(value_type = String)]
+    pub kind: ArcStr,
     /// [`Code::title`].
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: ArcStr,
     /// The HTTP status.
     pub status: u16,
     /// Its kind.
     pub code: Code,
     /// What happened and what to do about it.
-    pub detail: String,
+    #[schema(value_type = String)]
+    pub detail: ArcStr,
     /// The book that it is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<ItemNumber>,
@@ -100,20 +116,28 @@ pub struct Problem {
     /// The id for `GET /orders/{order}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,
+    /// The lines of an order of several for which there was too little stock.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<ShortLine>,
+    /// The numbers in an order of several lines that no book has.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<ItemNumber>,
 }
 
 impl Problem {
     /// A problem with its code and a sentence for people.
-    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub fn new(code: Code, detail: impl Into<ArcStr>) -> Self {
         Self {
-            kind: format!("urn:bookstore:problem:{code}"),
-            title: code.title().to_owned(),
+            kind: format!("urn:bookstore:problem:{code}").into(),
+            title: code.title().into(),
             status: code.status(),
             code,
             detail: detail.into(),
             item: None,
             stock: None,
             order: None,
+            lines: Vec::new(),
+            items: Vec::new(),
         }
     }
 

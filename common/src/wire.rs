@@ -3,8 +3,10 @@
 //! Requests refuse unknown fields; responses leave absent fields out.
 
 mod batches;
+mod decisions;
 mod fast_json;
 mod lines;
+mod order_lines;
 mod receipt;
 mod stock;
 mod stream;
@@ -13,16 +15,17 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use batches::{
-    BatchProblem, BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Sale,
-    SaleBatch,
+    BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, Sale, SaleBatch,
 };
+pub use decisions::{DecidedOrder, Decision, Decisions, Outcome, RefusedLine};
 pub use fast_json::{FastJson, JsonReader};
 pub use lines::OrderResultLines;
-pub use receipt::{OrderStatus, Receipt, ReceiptPage};
+pub use order_lines::{BuyBody, OrderLine, OrderLines};
+pub use receipt::{OrderStatus, Receipt, ReceiptLine, ReceiptPage};
 pub use stock::{StockBody, StockChange};
 pub use stream::{Hello, Resync, StockEvent, UpstreamStatus};
 
-use crate::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
+use crate::{ArcStr, Cost, Entry, ItemNumber, Quantity, Seq, Stock};
 
 /// A book with its stock.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,12 +33,15 @@ pub struct Book {
     /// Its item number.
     pub item: ItemNumber,
     /// Its title; the column `name` of a catalog file.
-    pub title: String,
+    #[schema(value_type = String)]
+    pub title: ArcStr,
     /// Its author, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub author: Option<String>,
+    #[schema(value_type = Option<String>)]
+    pub author: Option<ArcStr>,
     /// Its topic.
-    pub topic: String,
+    #[schema(value_type = String)]
+    pub topic: ArcStr,
     /// The cost of one copy.
     pub cost: Cost,
     /// The copies in stock.
@@ -85,18 +91,6 @@ pub struct SearchBody {
     pub q: Option<String>,
 }
 
-/// The body of `POST /buy`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct BuyBody {
-    /// The book; may be given as the query parameter `buyNum` instead.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    pub item: Option<ItemNumber>,
-    /// The number of copies; 1 unless given.
-    #[serde(default)]
-    pub quantity: Quantity,
-}
-
 /// The optional body of a purchase whose path names the book.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -109,7 +103,7 @@ pub struct QuantityBody {
 /// A page of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LedgerPage {
-    /// The entries, in order.
+    /// The entries, in order. The last one ends a group.
     pub entries: Vec<Entry>,
     /// The ledger's last entry.
     pub head: Seq,

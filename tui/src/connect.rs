@@ -1,7 +1,6 @@
 //! Connects to the store that the command line names, or to the user's local store.
 
 use autopilot::Settings;
-use backend::all_in_one::AllInOne;
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;
@@ -38,7 +37,7 @@ pub struct StoreConnection {
     pub name: String,
     /// Which store was chosen, if the command line names none.
     pub note: Option<String>,
-    local: Option<Box<AllInOne>>,
+    local: Option<Box<RunningServices>>,
 }
 
 impl StoreConnection {

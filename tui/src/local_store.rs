@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use backend::all_in_one::AllInOne;
 use backend::discovery::RunningShop;
-use backend::service;
+use backend::service::{self, RunningServices};
 use backend::settings::{AdminToken, AllInOneSettings};
 use backend::store;
 use uuid::Uuid;
@@ -40,7 +39,7 @@ pub enum LocalStore {
     /// Opened by this process.
     Opened {
         /// The services.
-        all: Box<AllInOne>,
+        all: Box<RunningServices>,
         /// The shopkeeper's token.
         token: String,
         /// The store's address.
@@ -68,7 +67,7 @@ pub async fn open_or_find(token: Option<&str>) -> Result<LocalStore, Error> {
     };
     let started = Instant::now();
     loop {
-        let locked = match AllInOne::open(&settings).await {
+        let locked = match RunningServices::open_all(&settings).await {
             Ok(all) => {
                 return Ok(LocalStore::Opened {
                     all: Box::new(all),

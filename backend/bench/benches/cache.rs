@@ -5,7 +5,7 @@ mod shop;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use backend::frontend::cache::Cache;
+use backend::frontend::cache::{Cache, CacheKey};
 use common::Seq;
 use common::client::Freshness;
 use common::wire::BookPage;
@@ -35,7 +35,9 @@ fn read_a_book(bencher: Bencher<'_, '_>, books: u64) {
     let (cache, next) = (cache(books), AtomicU64::new(0));
     bencher.counter(ItemsCount::new(1_u64)).bench(|| {
         let number = next.fetch_add(STRIDE, Ordering::Relaxed) % books;
-        cache.book(black_box(item(number)), Freshness::default()).unwrap()
+        cache
+            .get(CacheKey::Book(black_box(item(number))), Freshness::default())
+            .unwrap()
     });
 }
 
@@ -49,7 +51,7 @@ fn read_a_page(bencher: Bencher<'_, '_>, books: u64) {
     cache.insert_page("topic=graduate+school", page, Seq(1));
     bencher.counter(ItemsCount::new(books)).bench(|| {
         cache
-            .page(black_box("topic=graduate+school"), Freshness::default())
+            .get(CacheKey::Page(black_box("topic=graduate+school")), Freshness::default())
             .unwrap()
     });
 }

@@ -7,17 +7,17 @@ mod shop;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use backend::catalog::decide::{Batch, DurableState, StockAndPrice};
-use backend::catalog::decision_index::{DecisionIndex, Lookup};
+use backend::catalog::decide::{Batch, CurrentBook, DurableState};
+use backend::catalog::decision_index::Lookup;
 use backend::catalog::state::State;
 use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::{
-    BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
-    SaleBatch,
+    BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderLines, OrderResult, OrderResults, Outcome, Receipt,
+    Sale, SaleBatch,
 };
-use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, StoreId, Timestamp};
+use common::{Deadline, Description, Entry, InlineVec, ItemNumber, Kind, OrderId, Quantity, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 
@@ -48,8 +48,7 @@ fn entries(after: Seq) -> Vec<Entry> {
 fn sales() -> Vec<Sale> {
     let sale = |number| Sale {
         id: OrderId::generate(),
-        item: item(number),
-        quantity: Quantity::default(),
+        lines: OrderLines::one(item(number), Quantity::default()),
         keyed: true,
         resent: false,
         deadline: Deadline::after(common::limits::DEADLINE_MAX),
@@ -64,10 +63,8 @@ fn state() -> State {
         head: Seq(4),
         books: books(),
     };
-    let mut state = State::new(loaded, DecisionIndex::default());
-    for number in 5..=BEFORE {
-        state.apply(sold(Seq(number)));
-    }
+    let mut state = State::new(loaded);
+    state.apply((5..=BEFORE).map(|number| sold(Seq(number))).collect());
     state
 }
 
@@ -80,14 +77,14 @@ impl DurableState for Known {
         self.0.head
     }
 
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        self.0.stock_and_price(item)
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        self.0.current_book(item)
     }
 
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, ()> {
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, ()> {
         match self.0.decisions.lookup(order) {
-            Lookup::Found(entry) => Ok(Some(entry.clone())),
-            Lookup::Absent => Ok(None),
+            Lookup::Found(entries) => Ok(entries),
+            Lookup::Absent => Ok(InlineVec::new()),
             Lookup::MaybeIn(_) => Err(()),
         }
     }
@@ -110,12 +107,7 @@ fn follow_the_ledger(bencher: Bencher<'_, '_>) {
     let state = std::cell::RefCell::new(state());
     bencher
         .with_inputs(|| entries(state.borrow().head))
-        .bench_local_values(|entries| {
-            let mut state = state.borrow_mut();
-            for entry in entries {
-                state.apply(entry);
-            }
-        });
+        .bench_local_values(|entries| state.borrow_mut().apply(entries));
 }
 
 /// A CSV store with the four books, in a folder that is gone afterwards.
@@ -133,10 +125,15 @@ fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
         stock_after: Some(book.stock),
         order: None,
         item: book.item,
+        title: Some(book.title.clone()),
+        description: Some(Box::new(Description {
+            topic: book.topic.clone(),
+            author: None,
+        })),
         ..sold(book.seq)
     };
     let first: Vec<Entry> = books.iter().map(set).collect();
-    store.import(Seq::ZERO, &first, &books).unwrap();
+    store.append(Seq::ZERO, &first).unwrap();
     (folder, store, Seq(4))
 }
 
@@ -186,7 +183,7 @@ fn batcher() -> (tokio::runtime::Runtime, Batcher<u64, u64>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let batcher = {
         let _within = runtime.enter();
-        Batcher::new(limits, |batch: Vec<u64>| async move { batch })
+        Batcher::new(limits, |_| 1, |batch: Vec<u64>| async move { batch })
     };
     (runtime, batcher)
 }
@@ -213,8 +210,7 @@ mod json {
     fn orders() -> OrderBatch {
         let order = |sale: Sale| Order {
             id: Some(sale.id),
-            item: sale.item,
-            quantity: sale.quantity,
+            lines: sale.lines,
             keyed: Some(true),
             deadline: Some(sale.deadline),
         };
@@ -225,7 +221,7 @@ mod json {
 
     fn order_results() -> OrderResults {
         let placed = |entry: &Entry| {
-            let receipt = Receipt::from_entry(entry, Some("RPCs for Dummies".to_owned())).unwrap();
+            let receipt = Receipt::from_entries(std::slice::from_ref(entry)).unwrap();
             let replayed = false;
             OrderResult::Receipt(BatchReceipt { receipt, replayed })
         };
@@ -240,14 +236,13 @@ mod json {
             order: entry.order.unwrap(),
             outcome: Outcome::Sold,
             replayed: false,
-            entry: Some(entry),
-            title: Some("RPCs for Dummies".to_owned()),
-            reason: None,
-            stock: None,
+            entries: InlineVec::from_buf([entry]),
+            refused: InlineVec::new(),
         };
         Decisions {
             decisions: entries(Seq(4)).into_iter().map(decision).collect(),
             head: Seq(4 + BATCH),
+            store: StoreId::generate(),
         }
     }
 

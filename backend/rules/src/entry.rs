@@ -1,12 +1,12 @@
 //! The rules of one entry, given the book as the entries before it leave it.
 
 use common::wire::Book;
-use common::{Cost, Entry, Kind, Reason, Seq, Stock, limits};
+use common::{ArcStr, Cost, Description, Entry, Kind, Reason, Seq, Stock};
 
 use crate::Violation;
 
 /// A book as it follows from the ledger.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BookState {
     /// Copies left.
     pub stock: Stock,
@@ -14,6 +14,10 @@ pub struct BookState {
     pub cost: Option<Cost>,
     /// The entry that changed the book last.
     pub seq: Seq,
+    /// The title in force; absent if the ledger did not state it yet.
+    pub title: Option<ArcStr>,
+    /// Topic and author; absent with the title.
+    pub description: Option<Box<Description>>,
 }
 
 impl From<&Book> for BookState {
@@ -22,6 +26,11 @@ impl From<&Book> for BookState {
             stock: book.stock,
             cost: Some(book.cost),
             seq: book.seq,
+            title: Some(book.title.clone()),
+            description: Some(Box::new(Description {
+                topic: book.topic.clone(),
+                author: book.author.clone(),
+            })),
         }
     }
 }
@@ -30,18 +39,27 @@ impl BookState {
     /// The book after an entry, which is taken at its word even if it breaks a rule; `None` once it is withdrawn, and for
     /// an unknown book to which the entry gives no stock.
     pub fn after(before: Option<Self>, entry: &Entry) -> Option<Self> {
-        match (entry.kind, entry.stock_after) {
-            (Kind::Withdrawn, _) => None,
-            (Kind::Refused, _) | (_, None) => before,
-            (kind, Some(stock)) => Some(Self {
-                stock,
-                cost: match (kind, before) {
-                    (Kind::Set, _) | (_, None) => entry.unit_cost,
-                    (_, Some(before)) => before.cost,
-                },
-                seq: entry.seq,
-            }),
+        let stock = match (entry.kind, entry.stock_after) {
+            (Kind::Withdrawn, _) => return None,
+            (Kind::Refused, _) | (_, None) => return before,
+            (_, Some(stock)) => stock,
+        };
+        let mut book = before.unwrap_or(Self {
+            stock,
+            cost: entry.unit_cost,
+            seq: entry.seq,
+            title: None,
+            description: None,
+        });
+        (book.stock, book.seq) = (stock, entry.seq);
+        if entry.kind == Kind::Set {
+            book.cost = entry.unit_cost;
         }
+        if entry.description.is_some() {
+            book.title.clone_from(&entry.title);
+            book.description.clone_from(&entry.description);
+        }
+        Some(book)
     }
 
     /// Compares a book of the catalog with the one that follows from the ledger. A `seq` of 0 is not compared: a catalog
@@ -66,15 +84,28 @@ impl BookState {
                 ledger: ledger.seq,
             })
         } else {
-            None
+            ledger.check_description(book)
         }
     }
-}
 
-/// Checks that an entry follows the entry `last`.
-pub fn check_sequence(last: Seq, entry: &Entry) -> Option<Violation> {
-    let expected = last.next();
-    (entry.seq != expected).then_some(Violation::OutOfSequence { expected })
+    fn check_description(&self, book: &Book) -> Option<Violation> {
+        let described = self.description.as_deref();
+        let columns = [
+            ("title", self.title.as_ref(), Some(&book.title)),
+            ("topic", described.map(|description| &description.topic), Some(&book.topic)),
+            (
+                "author",
+                described.and_then(|description| description.author.as_ref()),
+                book.author.as_ref(),
+            ),
+        ];
+        let (column, ledger, catalog) = columns.into_iter().find(|(_, ledger, catalog)| ledger != catalog)?;
+        Some(Violation::CatalogDescription {
+            column,
+            catalog: catalog.cloned(),
+            ledger: ledger.cloned(),
+        })
+    }
 }
 
 /// Checks an entry against the book as it was before the entry; `None` if no book had the number.
@@ -85,23 +116,23 @@ pub fn check_entry(entry: &Entry, book: Option<&BookState>) -> Vec<Violation> {
         check_fields(entry),
         check_refusal(entry, before),
         check_price(entry, book),
+        check_title(entry, book),
     ];
     // Most entries break no rule, and then this allocates nothing.
     violations.into_iter().flatten().collect()
 }
 
 fn check_stock(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
-    let Entry {
+    let &Entry {
         change, stock_after, ..
-    } = *entry;
+    } = entry;
     let is_unknown_item = entry.kind == Kind::Refused && entry.reason == Some(Reason::UnknownItem);
     if is_unknown_item {
         return (book.is_some() || stock_after.is_some()).then_some(Violation::KnownBook);
     }
-    let is_new = entry.kind == Kind::Set && entry.order.is_none();
     let before = match book {
         Some(book) => book.stock,
-        None if is_new => Stock::ZERO,
+        None if may_describe(entry) => Stock::ZERO,
         None => return Some(Violation::UnknownBook),
     };
     if i64::from(before.get()).saturating_add(change) < 0 {
@@ -119,48 +150,92 @@ fn check_stock(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
 
 /// Checks the fields of an entry that its kind requires.
 pub fn check_fields(entry: &Entry) -> Option<Violation> {
-    let Entry { quantity, change, .. } = *entry;
+    let &Entry { quantity, change, .. } = entry;
     match entry.kind {
-        Kind::Sold => {
-            let quantity = quantity.filter(|copies| (1..=limits::QUANTITY_MAX).contains(copies));
-            match (quantity, entry.order) {
-                (Some(quantity), Some(_)) if i64::from(quantity) != change.saturating_neg() => {
-                    Some(Violation::QuantityMismatch { quantity, change })
-                }
-                (Some(_), Some(_)) => reason_of_another_kind(entry),
-                _ => Some(Violation::IncompleteSale),
+        Kind::Sold => match (quantity, entry.order) {
+            (Some(quantity), Some(_)) if i64::from(quantity.get()) != change.saturating_neg() => {
+                Some(Violation::QuantityMismatch { quantity, change })
             }
-        }
+            (Some(_), Some(_)) => field_of_another_kind(entry),
+            _ => Some(Violation::IncompleteSale),
+        },
         Kind::Refused if entry.order.is_none() || entry.reason.is_none() => Some(Violation::IncompleteRefusal),
-        Kind::Refused => None,
         Kind::Restocked if entry.order.is_none() => Some(Violation::IncompleteRestock),
         Kind::Withdrawn if entry.stock_after != Some(Stock::ZERO) => Some(Violation::StockAfterWithdrawal),
-        Kind::Restocked | Kind::Set | Kind::Withdrawn => reason_of_another_kind(entry),
+        Kind::Set if entry.description.is_some() && (entry.title.is_none() || entry.unit_cost.is_none()) => {
+            Some(Violation::IncompleteDescription)
+        }
+        Kind::Refused | Kind::Restocked | Kind::Set | Kind::Withdrawn => field_of_another_kind(entry),
     }
 }
 
-fn reason_of_another_kind(entry: &Entry) -> Option<Violation> {
-    entry.reason.map(|_| Violation::UnexpectedReason)
+fn field_of_another_kind(entry: &Entry) -> Option<Violation> {
+    let has_title = match entry.kind {
+        Kind::Sold | Kind::Refused => true,
+        Kind::Set => entry.description.is_some(),
+        Kind::Restocked | Kind::Withdrawn => false,
+    };
+    if entry.reason.is_some() && entry.kind != Kind::Refused {
+        Some(Violation::UnexpectedReason)
+    } else if (entry.title.is_some() && !has_title) || (entry.description.is_some() && entry.kind != Kind::Set) {
+        Some(Violation::UnexpectedTitle)
+    } else {
+        None
+    }
 }
 
 fn check_refusal(entry: &Entry, stock: Stock) -> Option<Violation> {
-    let Entry { change, quantity, .. } = *entry;
-    match (entry.kind, entry.reason, quantity) {
-        (Kind::Refused, ..) if change != 0 => Some(Violation::RefusalChangesStock { change }),
-        // A refused stock change has no quantity.
-        (Kind::Refused, Some(Reason::SoldOut), Some(quantity)) if quantity <= stock.get() => {
-            Some(Violation::RefusedInStock { quantity, stock })
-        }
+    let &Entry { change, quantity, .. } = entry;
+    if entry.kind != Kind::Refused {
+        return None;
+    }
+    if change != 0 {
+        return Some(Violation::RefusalChangesStock { change });
+    }
+    // A refused stock change has no quantity.
+    let quantity = quantity?;
+    let is_enough = quantity.get() <= stock.get();
+    match entry.reason {
+        Some(Reason::SoldOut) if is_enough => Some(Violation::RefusedInStock { quantity, stock }),
+        Some(Reason::WithOthers) if !is_enough => Some(Violation::RefusedOutOfStock { quantity, stock }),
         _ => None,
     }
 }
 
-/// A `set` without an id may change the price; every other entry repeats the price in force.
+/// Whether an entry may create a book or change more than its stock. In an old format a `set` without an id did so without
+/// a description.
+fn may_describe(entry: &Entry) -> bool {
+    entry.kind == Kind::Set && (entry.description.is_some() || entry.order.is_none())
+}
+
+/// Every entry that does not describe the book repeats the price in force.
 fn check_price(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
-    let sets_price = entry.kind == Kind::Set && entry.order.is_none();
-    let in_force = book.filter(|_| !sets_price)?.cost;
+    let in_force = book.filter(|_| !may_describe(entry))?.cost;
     (in_force != entry.unit_cost).then_some(Violation::PriceMismatch {
         stated: entry.unit_cost,
         in_force,
     })
+}
+
+/// An order names the title in force, once the ledger has stated one. A new book and a new price need a description.
+fn check_title(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
+    match entry.kind {
+        Kind::Sold | Kind::Refused => {
+            let in_force = book.map(|book| book.title.as_ref());
+            let is_wrong = match in_force {
+                Some(Some(title)) => entry.title.as_ref() != Some(title),
+                Some(None) => false,
+                None => entry.title.is_some(),
+            };
+            is_wrong.then(|| Violation::TitleMismatch {
+                stated: entry.title.clone(),
+                in_force: in_force.flatten().cloned(),
+            })
+        }
+        Kind::Set if entry.description.is_none() => {
+            let is_known = book.is_some_and(|book| book.cost == entry.unit_cost);
+            (!is_known).then_some(Violation::MissingDescription)
+        }
+        Kind::Set | Kind::Restocked | Kind::Withdrawn => None,
+    }
 }

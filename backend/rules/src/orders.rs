@@ -17,12 +17,12 @@ impl DecidedOrders {
         Self(Vec::with_capacity(entries))
     }
 
-    /// Adds the order of an entry.
+    /// Adds the order of an entry, once for all its lines.
     pub fn add(&mut self, entry: &Entry) {
-        self.0.extend(entry.order);
+        self.0.extend(entry.order.filter(|_| entry.line.is_first()));
     }
 
-    /// The orders that more than one entry decided.
+    /// The orders that more than one group decided.
     pub fn into_duplicates(mut self) -> DuplicateOrders {
         self.0.sort_unstable();
         let pairs = self.0.windows(2).filter(|pair| pair[0] == pair[1]);
@@ -42,7 +42,7 @@ impl DuplicateOrders {
 
     /// Checks an entry in a second pass over the same entries, in the same order.
     pub fn check(&mut self, entry: &Entry) -> Option<Violation> {
-        let order = entry.order?;
+        let order = entry.order.filter(|_| entry.line.is_first())?;
         let first = self.0.get_mut(&order)?;
         match *first {
             Some(first) => Some(Violation::DecidedTwice { order, first }),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use common::{Entry, ItemNumber, Kind, Seq};
 
-use crate::{BookState, Violation, check_entry, check_fields, check_sequence};
+use crate::{BookState, LedgerEnd, Violation, check_entry, check_fields, check_sequence};
 
 /// The books as the entries so far leave them.
 ///
@@ -12,9 +12,11 @@ use crate::{BookState, Violation, check_entry, check_fields, check_sequence};
 /// entry of the book.
 #[derive(Debug, Clone, Default)]
 pub struct LedgerReplay {
-    head: Seq,
+    end: LedgerEnd,
     books: HashMap<ItemNumber, BookState>,
     is_sample: bool,
+    /// Whether an entry has described a book: those before it are of the format without descriptions.
+    has_descriptions: bool,
 }
 
 impl LedgerReplay {
@@ -28,15 +30,21 @@ impl LedgerReplay {
     /// already are not checked against it.
     pub fn from_sample(head: Seq, books: impl IntoIterator<Item = (ItemNumber, BookState)>) -> Self {
         Self {
-            head,
+            end: LedgerEnd::at(head),
             books: books.into_iter().collect(),
             is_sample: true,
+            has_descriptions: false,
         }
     }
 
     /// The last entry that was applied.
     pub fn head(&self) -> Seq {
-        self.head
+        self.end.seq()
+    }
+
+    /// Checks that the last group is whole.
+    pub fn check_complete(&self) -> Option<Violation> {
+        self.end.check_complete()
     }
 
     /// One book.
@@ -49,28 +57,32 @@ impl LedgerReplay {
         self.books.iter().map(|(item, book)| (*item, book))
     }
 
-    /// Checks an entry against everything before it and applies it. No violation, no allocation.
+    /// Checks an entry against everything before it and applies it.
     pub fn apply(&mut self, entry: &Entry) -> Vec<Violation> {
-        let before = self.books.get(&entry.item).copied();
-        let sequence = check_sequence(self.head, entry);
-        self.head = if self.is_sample {
-            self.head.max(entry.seq)
-        } else {
-            entry.seq
-        };
-        let mut violations = match before {
-            Some(book) if self.is_sample && entry.seq <= book.seq => return sequence.into_iter().collect(),
+        let sequence = check_sequence(&self.end, entry);
+        if !self.is_sample || entry.seq > self.end.seq() {
+            self.end = self.end.after(entry);
+        }
+        let before = self.books.remove(&entry.item);
+        let mut violations = match &before {
+            Some(book) if self.is_sample && entry.seq <= book.seq => Vec::new(),
             None if self.is_sample => check_fields(entry).into_iter().collect(),
             before => check_entry(entry, before.as_ref()),
         };
+        self.has_descriptions |= entry.description.is_some();
+        if !self.has_descriptions {
+            violations.retain(|violation| *violation != Violation::MissingDescription);
+        }
         if let Some(violation) = sequence {
             violations.insert(0, violation);
         }
-        let after = BookState::after(before, entry).or_else(|| self.adopted(entry));
-        match after {
-            Some(book) => self.books.insert(entry.item, book),
-            None => self.books.remove(&entry.item),
+        let after = match before {
+            Some(book) if self.is_sample && entry.seq <= book.seq => Some(book),
+            before => BookState::after(before, entry).or_else(|| self.adopted(entry)),
         };
+        if let Some(book) = after {
+            self.books.insert(entry.item, book);
+        }
         violations
     }
 
@@ -81,6 +93,8 @@ impl LedgerReplay {
             stock: entry.stock_after.filter(|_| is_shown)?,
             cost: entry.unit_cost,
             seq: entry.seq,
+            title: entry.title.clone(),
+            description: None,
         })
     }
 }

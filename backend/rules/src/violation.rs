@@ -1,12 +1,14 @@
 //! What can be wrong with a ledger, each case with the values that show it.
 
-use common::{Cost, OrderId, Seq, Stock};
+use common::{ArcStr, Cost, GroupLine, OrderId, Quantity, Seq, Stock};
 
 /// The group to which a violation belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Rule {
     /// Entries count from 1 without a gap.
     Sequence,
+    /// The lines of an order or a change follow each other, and none is missing.
+    Group,
     /// An entry has the fields of its kind.
     Fields,
     /// An entry concerns a book that exists.
@@ -17,6 +19,8 @@ pub enum Rule {
     StockNotNegative,
     /// The price of an entry is the price in force.
     Price,
+    /// The title of an order is the title in force, and a new book has a title and a topic.
+    Title,
     /// A refusal changes nothing, and its reason fits the stock.
     Refusal,
     /// An order is decided once.
@@ -26,7 +30,7 @@ pub enum Rule {
 }
 
 /// A broken rule; the text does not repeat the entry and the book that it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Violation {
     /// Another entry should stand here.
     #[error("entry {expected} should stand here")]
@@ -34,6 +38,21 @@ pub enum Violation {
         /// The number that follows the entry before.
         expected: Seq,
     },
+    /// The entry does not continue the group before it, or begins within a group.
+    #[error("line {} of {} does not continue what is before it", line.number(), line.count())]
+    BrokenGroup {
+        /// The entry's line.
+        line: GroupLine,
+    },
+    /// The ledger ends within a group.
+    #[error("the ledger ends with line {} of {}", line.number(), line.count())]
+    UnfinishedGroup {
+        /// The last entry's line.
+        line: GroupLine,
+    },
+    /// An order was refused because of its other lines, but none of them is the reason.
+    #[error("no line of the refused order could not be sold")]
+    RefusedWithoutReason,
     /// The entry needs a book that exists.
     #[error("no book has this number")]
     UnknownBook,
@@ -73,7 +92,7 @@ pub enum Violation {
     #[error("the sale has a quantity of {quantity}, but changes the stock by {change}")]
     QuantityMismatch {
         /// The sale's quantity.
-        quantity: u32,
+        quantity: Quantity,
         /// The sale's change.
         change: i64,
     },
@@ -90,10 +109,35 @@ pub enum Violation {
     #[error("a quantity of {quantity} was refused as sold out with {stock} in stock")]
     RefusedInStock {
         /// The refused quantity.
-        quantity: u32,
+        quantity: Quantity,
         /// Copies before the entry.
         stock: Stock,
     },
+    /// A refusal says that the line could have been sold, but the copies were not there.
+    #[error("a quantity of {quantity} was refused only because of other lines with {stock} in stock")]
+    RefusedOutOfStock {
+        /// The refused quantity.
+        quantity: Quantity,
+        /// Copies before the entry.
+        stock: Stock,
+    },
+    /// The order's title is not the book's.
+    #[error("the entry has the title {}, but the title in force is {}", quoted(stated.as_ref()), quoted(in_force.as_ref()))]
+    TitleMismatch {
+        /// The title that the entry states.
+        stated: Option<ArcStr>,
+        /// The title of the book at this point of the ledger.
+        in_force: Option<ArcStr>,
+    },
+    /// A book is created, or its price changed, without a description.
+    #[error("a new book and a new price need a title and a topic")]
+    MissingDescription,
+    /// A description lacks its title or its price.
+    #[error("a description needs a title and a cost")]
+    IncompleteDescription,
+    /// An entry that neither is an order nor describes the book has a title.
+    #[error("only an order and a description have a title")]
+    UnexpectedTitle,
     /// A restock lacks its id.
     #[error("a restock needs an id")]
     IncompleteRestock,
@@ -133,6 +177,16 @@ pub enum Violation {
         /// The ledger's.
         ledger: Option<Cost>,
     },
+    /// Catalog and ledger differ in a title, topic or author.
+    #[error("the catalog has the {column} {}, the ledger {}", quoted(catalog.as_ref()), quoted(ledger.as_ref()))]
+    CatalogDescription {
+        /// The column's name.
+        column: &'static str,
+        /// The catalog's.
+        catalog: Option<ArcStr>,
+        /// The ledger's.
+        ledger: Option<ArcStr>,
+    },
     /// Catalog and ledger differ in the entry that changed a book last.
     #[error("the catalog says that entry {catalog} changed the book last, but entry {ledger} did")]
     CatalogSeq {
@@ -152,17 +206,26 @@ impl Violation {
             Self::NegativeStock { .. } => Rule::StockNotNegative,
             Self::StockMismatch { .. } | Self::QuantityMismatch { .. } => Rule::StockAddsUp,
             Self::PriceMismatch { .. } => Rule::Price,
-            Self::KnownBook | Self::RefusalChangesStock { .. } | Self::RefusedInStock { .. } => Rule::Refusal,
+            Self::BrokenGroup { .. } | Self::UnfinishedGroup { .. } => Rule::Group,
+            Self::TitleMismatch { .. } | Self::MissingDescription => Rule::Title,
+            Self::KnownBook
+            | Self::RefusalChangesStock { .. }
+            | Self::RefusedInStock { .. }
+            | Self::RefusedOutOfStock { .. }
+            | Self::RefusedWithoutReason => Rule::Refusal,
             Self::IncompleteSale
             | Self::IncompleteRefusal
             | Self::IncompleteRestock
             | Self::StockAfterWithdrawal
-            | Self::UnexpectedReason => Rule::Fields,
+            | Self::IncompleteDescription
+            | Self::UnexpectedReason
+            | Self::UnexpectedTitle => Rule::Fields,
             Self::DecidedTwice { .. } => Rule::DecidedOnce,
             Self::MissingInCatalog
             | Self::MissingInLedger
             | Self::CatalogStock { .. }
             | Self::CatalogCost { .. }
+            | Self::CatalogDescription { .. }
             | Self::CatalogSeq { .. } => Rule::Catalog,
         }
     }
@@ -170,4 +233,8 @@ impl Violation {
 
 fn or_none(value: Option<impl ToString>) -> String {
     value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+}
+
+fn quoted(text: Option<&ArcStr>) -> String {
+    text.map_or_else(|| "none".to_owned(), |text| format!("{text:?}"))
 }

@@ -5,7 +5,7 @@
 
 use std::ops::RangeInclusive;
 
-use common::{Entry, OrderId, Seq};
+use common::{Entry, InlineVec, OrderId, Seq};
 
 use super::decision_index::{DecisionIndex, FilterSnapshot};
 use super::state::State;
@@ -15,11 +15,14 @@ use crate::store::{self, Store, StoreState};
 const PAGE_ENTRIES: usize = 10_000;
 
 pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
-    let decisions = index_decisions(store, DecisionIndex::default(), loaded.head)?;
-    Ok(State::new(loaded, decisions))
+    let mut state = State::new(loaded);
+    state.decisions = index_decisions(store, DecisionIndex::default(), &state)?;
+    Ok(state)
 }
 
-fn index_decisions(store: &dyn Store, mut index: DecisionIndex, head: Seq) -> Result<DecisionIndex, store::Error> {
+/// Indexes the entries up to the head of `state`, whose texts they share.
+fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -> Result<DecisionIndex, store::Error> {
+    let head = state.head;
     while let Some((name, last)) = index.next_snapshot(head) {
         let is_restored = match store.get_blob(&name)? {
             Some(snapshot) => restore_filter(store, &mut index, last, &snapshot)?,
@@ -36,7 +39,8 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, head: Seq) -> Re
             break;
         }
         // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
-        for entry in page.into_iter().take_while(|entry| entry.seq <= head) {
+        for mut entry in page.into_iter().take_while(|entry| entry.seq <= head) {
+            state.share_texts(&mut entry);
             index.push(entry);
         }
     }
@@ -48,25 +52,19 @@ pub(super) fn next_page(store: &dyn Store, after: Seq) -> Result<Vec<Entry>, sto
     store.read(after, PAGE_ENTRIES)
 }
 
-/// All entries after `after` up to `last`.
-pub(super) fn entries(store: &dyn Store, after: Seq, last: Seq) -> Result<Vec<Entry>, store::Error> {
-    let count = usize::try_from(last.0.saturating_sub(after.0)).unwrap_or(usize::MAX);
-    store.read(after, count)
-}
-
-/// The entry that decided an order, if it is in one of the ranges.
+/// The entries that decided an order whose first line is in one of the ranges.
 pub(super) fn find(
     store: &dyn Store,
     order: OrderId,
     ranges: Vec<RangeInclusive<Seq>>,
-) -> Result<Option<Entry>, store::Error> {
+) -> Result<InlineVec<Entry>, store::Error> {
     for range in ranges {
         let found = store.find(order, range)?;
-        if found.is_some() {
-            return Ok(found);
+        if !found.is_empty() {
+            return Ok(found.into());
         }
     }
-    Ok(None)
+    Ok(InlineVec::new())
 }
 
 /// Saves the filters that are complete. A failure only makes the next start take longer.
@@ -127,19 +125,23 @@ mod tests {
         })
     }
 
+    fn index_of(store: &dyn Store) -> DecisionIndex {
+        index_decisions(store, small(), &State::new(store.load().unwrap())).unwrap()
+    }
+
     fn snapshots_used(index: &mut DecisionIndex) -> usize {
         4 - index.take_filter_snapshots().len()
     }
 
     fn assert_finds_all(store: &dyn Store, index: &DecisionIndex, shop: &ReferenceShop) {
-        for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
-            let order = entry.order.unwrap();
+        for group in common::entry::groups(&shop.entries).filter(|group| group[0].order.is_some()) {
+            let order = group[0].order.unwrap();
             let known = match index.lookup(order) {
-                Lookup::Found(entry) => Some(entry.clone()),
-                Lookup::Absent => None,
+                Lookup::Found(entries) => entries,
+                Lookup::Absent => InlineVec::new(),
                 Lookup::MaybeIn(ranges) => find(store, order, ranges).unwrap(),
             };
-            assert_eq!(known.as_ref(), Some(entry));
+            assert_eq!(&*known, group);
         }
         assert_eq!(index.lookup(OrderId::generate()), Lookup::Absent);
     }
@@ -149,11 +151,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
         let (shop, mut index) = sold(&store, 61);
-        let mut restored_index = index_decisions(&store, small(), shop.head).unwrap();
+        let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
         assert_eq!(snapshots_used(&mut restored_index), 0);
         save_filters(&store, index.take_filter_snapshots());
-        let mut restored_index = index_decisions(&store, small(), shop.head).unwrap();
+        let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
         assert_eq!(snapshots_used(&mut restored_index), 4);
     }
@@ -172,7 +174,7 @@ mod tests {
                 .put_blob(&name, &store.get_blob(&name).unwrap().unwrap())
                 .unwrap();
         }
-        let mut restored_index = index_decisions(&restored, small(), shop.head).unwrap();
+        let mut restored_index = index_of(&restored);
         assert_finds_all(&restored, &restored_index, &shop);
         assert_eq!(snapshots_used(&mut restored_index), 0);
     }
@@ -190,7 +192,7 @@ mod tests {
         assert_eq!(state.decisions.entries_after(head, 10), Some(Vec::new()));
         // Applied once, it is there once.
         let sold = shop.entries.last().unwrap();
-        state.apply(sold.clone());
+        state.apply(vec![sold.clone()]);
         assert_eq!(state.decisions.entries_after(head, 10), Some(vec![sold.clone()]));
     }
 }

@@ -3,19 +3,19 @@
 use std::collections::{HashMap, HashSet};
 
 use common::wire::Book;
-use common::{Entry, ItemNumber, Kind, Seq, Stock, Timestamp};
+use common::{Description, Entry, GroupLine, ItemNumber, Kind, Seq, Stock, Timestamp};
 
 use crate::store::catalog_file::CatalogRow;
 
-/// The entries of an import, and the whole catalog after them.
+/// The entries of an import.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CatalogDiff {
     /// `withdrawn` for each book that leaves, `set` for each one that is new or differs in any column.
     pub entries: Vec<Entry>,
-    /// Every book after the entries: those of the file in its order, then those that only the store has.
-    pub books: Vec<Book>,
     /// The number of books that only the store has and that stay.
     pub kept: usize,
+    /// The number of books after the entries.
+    pub books: usize,
 }
 
 impl CatalogDiff {
@@ -24,77 +24,72 @@ impl CatalogDiff {
     pub fn between(head: Seq, before: &[Book], rows: Vec<CatalogRow>, withdraws: bool, at: Timestamp) -> Self {
         let mut diff = Self {
             entries: Vec::new(),
-            books: Vec::with_capacity(rows.len()),
             kept: 0,
+            books: rows.len(),
         };
         let in_file: HashSet<ItemNumber> = rows.iter().map(|row| row.item).collect();
         let (shared, absent): (Vec<&Book>, Vec<&Book>) = before.iter().partition(|book| in_file.contains(&book.item));
-        let mut entries = EntryBuilder { seq: head, at };
         if withdraws {
-            let withdrawn = absent.iter().map(|book| entries.withdraw(book));
-            diff.entries.extend(withdrawn);
+            diff.entries.extend(absent.into_iter().map(|book| withdrawn(book, at)));
+        } else {
+            diff.kept = absent.len();
+            diff.books += diff.kept;
         }
         let shared: HashMap<ItemNumber, &Book> = shared.into_iter().map(|book| (book.item, book)).collect();
         for row in rows {
             let before = shared.get(&row.item).copied();
-            let book = book(row, before.map_or(Seq::ZERO, |before| before.seq));
-            if before == Some(&book) {
-                diff.books.push(book);
-                continue;
+            let book = row.into_book(before.map_or(Seq::ZERO, |before| before.seq));
+            if before != Some(&book) {
+                diff.entries.push(set(before, book, at));
             }
-            let entry = entries.set(&book, before.map_or(Stock::ZERO, |before| before.stock));
-            diff.books.push(Book { seq: entry.seq, ..book });
-            diff.entries.push(entry);
         }
-        if !withdraws {
-            diff.kept = absent.len();
-            diff.books.extend(absent.into_iter().cloned());
+        let mut seq = head;
+        for entry in &mut diff.entries {
+            seq = seq.next();
+            entry.seq = seq;
         }
         diff
     }
 }
 
-fn book(row: CatalogRow, seq: Seq) -> Book {
-    Book {
-        item: row.item,
-        title: row.title,
-        author: row.author,
-        topic: row.topic,
-        cost: row.cost,
-        stock: row.stock,
-        seq,
+/// A change of more than the stock carries the whole description.
+fn set(before: Option<&Book>, book: Book, at: Timestamp) -> Entry {
+    let is_described = before.is_some_and(|before| {
+        let (stock, seq) = (before.stock, before.seq);
+        Book { stock, seq, ..book.clone() } == *before
+    });
+    let stock_before = before.map_or(Stock::ZERO, |before| before.stock);
+    let entry = entry(Kind::Set, &book, stock_before, book.stock, at);
+    if is_described {
+        return entry;
+    }
+    let Book { title, topic, author, .. } = book;
+    Entry {
+        title: Some(title),
+        description: Some(Box::new(Description { topic, author })),
+        ..entry
     }
 }
 
-/// Numbers the entries.
-struct EntryBuilder {
-    seq: Seq,
-    at: Timestamp,
+fn withdrawn(book: &Book, at: Timestamp) -> Entry {
+    entry(Kind::Withdrawn, book, book.stock, Stock::ZERO, at)
 }
 
-impl EntryBuilder {
-    fn set(&mut self, book: &Book, before: Stock) -> Entry {
-        self.build(Kind::Set, book, before, book.stock)
-    }
-
-    fn withdraw(&mut self, book: &Book) -> Entry {
-        self.build(Kind::Withdrawn, book, book.stock, Stock::ZERO)
-    }
-
-    fn build(&mut self, kind: Kind, book: &Book, before: Stock, after: Stock) -> Entry {
-        self.seq = self.seq.next();
-        Entry {
-            seq: self.seq,
-            at: self.at,
-            kind,
-            item: book.item,
-            quantity: None,
-            change: before.difference_to(after),
-            stock_after: Some(after),
-            order: None,
-            unit_cost: Some(book.cost),
-            reason: None,
-        }
+fn entry(kind: Kind, book: &Book, before: Stock, after: Stock, at: Timestamp) -> Entry {
+    Entry {
+        seq: Seq::ZERO,
+        at,
+        kind,
+        item: book.item,
+        line: GroupLine::ONLY,
+        quantity: None,
+        change: before.difference_to(after),
+        stock_after: Some(after),
+        order: None,
+        unit_cost: Some(book.cost),
+        reason: None,
+        title: None,
+        description: None,
     }
 }
 
@@ -107,14 +102,20 @@ mod tests {
         catalog_file::parse(text.as_bytes(), "books.csv".as_ref()).unwrap()
     }
 
-    fn between(before: &CatalogDiff, text: &str, withdraws: bool) -> CatalogDiff {
-        let head = Seq(before.entries.len() as u64);
-        CatalogDiff::between(head, &before.books, rows(text), withdraws, Timestamp::from_micros(0))
+    /// Compares with a store whose last entries set these books.
+    fn between(before: &[Book], text: &str, withdraws: bool) -> CatalogDiff {
+        let head = Seq(before.len() as u64);
+        CatalogDiff::between(head, before, rows(text), withdraws, Timestamp::from_micros(0))
     }
 
     const BOOKS: &str = "1,A,5,10,t\n2,B,6,20,t\n3,C,7,30,t,X\n";
 
-    fn summary(diff: &CatalogDiff) -> Vec<(Kind, u32, i64, Option<u32>)> {
+    fn books() -> Vec<Book> {
+        let diff = between(&[], BOOKS, false);
+        diff.entries.iter().filter_map(Entry::described).collect()
+    }
+
+    fn summary(diff: &CatalogDiff) -> Vec<(Kind, u64, i64, Option<u32>)> {
         let entries = diff.entries.iter();
         entries
             .map(|entry| {
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_book_of_a_fresh_store_is_set() {
-        let diff = between(&CatalogDiff::default(), BOOKS, false);
+        let diff = between(&[], BOOKS, false);
         assert_eq!(
             summary(&diff),
             [
@@ -135,20 +136,19 @@ mod tests {
                 (Kind::Set, 3, 7, Some(7))
             ]
         );
-        assert_eq!(diff.books.iter().map(|book| book.seq.0).collect::<Vec<_>>(), [1, 2, 3]);
+        let set: Vec<_> = books().iter().map(|book| (book.seq.0, book.author.clone())).collect();
+        assert_eq!(set, [(1, None), (2, None), (3, Some("X".into()))]);
     }
 
     #[test]
     fn the_same_file_again_changes_nothing() {
-        let before = between(&CatalogDiff::default(), BOOKS, false);
-        let diff = between(&before, BOOKS, true);
-        assert_eq!((diff.entries, diff.books), (Vec::new(), before.books));
+        let diff = between(&books(), BOOKS, true);
+        assert_eq!((diff.entries, diff.books), (Vec::new(), 3));
     }
 
     #[test]
     fn a_difference_in_any_column_is_a_set_and_an_absent_book_stays() {
-        let before = between(&CatalogDiff::default(), BOOKS, false);
-        let diff = between(&before, "3,C,7,30,t\n1,A,5,11,t\n4,D,0,1,u\n", false);
+        let diff = between(&books(), "3,C,7,30,t\n1,A,5,11,t\n4,D,0,1,u\n", false);
         assert_eq!(
             summary(&diff),
             [
@@ -157,14 +157,13 @@ mod tests {
                 (Kind::Set, 4, 0, Some(0))
             ]
         );
-        let seqs: Vec<_> = diff.books.iter().map(|book| (book.item.get(), book.seq.0)).collect();
-        assert_eq!((seqs, diff.kept), (vec![(3, 4), (1, 5), (4, 6), (2, 2)], 1));
+        let seqs: Vec<_> = diff.entries.iter().filter_map(Entry::described).map(|book| book.seq.0).collect();
+        assert_eq!((seqs, diff.kept, diff.books), (vec![4, 5, 6], 1, 4));
     }
 
     #[test]
     fn an_absent_book_is_withdrawn_where_the_file_replaces_the_catalog() {
-        let before = between(&CatalogDiff::default(), BOOKS, false);
-        let diff = between(&before, "2,B,4,20,t\n", true);
+        let diff = between(&books(), "2,B,4,20,t\n", true);
         assert_eq!(
             summary(&diff),
             [
@@ -173,6 +172,7 @@ mod tests {
                 (Kind::Set, 2, -2, Some(4))
             ]
         );
-        assert_eq!((diff.books.len(), diff.kept), (1, 0));
+        assert_eq!((diff.books, diff.kept), (1, 0));
+        assert!(diff.entries.iter().all(|entry| entry.title.is_none()), "only a stock changes");
     }
 }

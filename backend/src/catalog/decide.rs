@@ -2,16 +2,23 @@
 //! Pure: no clock, no disk, no network.
 
 use ahash::AHashMap;
-use common::wire::{Sale, StockChange};
-use common::{Cost, Deadline, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use common::wire::{OrderLine, RefusedLine, Sale, StockChange};
+use common::{
+    ArcStr, Cost, Deadline, Entry, GroupLine, IfMatch, InlineVec, ItemNumber, Kind, OrderId, Reason, Seq, Stock,
+    Timestamp,
+};
 
 /// The part of a book that a decision needs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StockAndPrice {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CurrentBook {
+    /// The title.
+    pub title: ArcStr,
     /// Copies left.
     pub stock: Stock,
     /// The price of one copy.
     pub cost: Cost,
+    /// The entry that changed the book last.
+    pub seq: Seq,
 }
 
 /// The durable state on which a batch is decided.
@@ -22,18 +29,18 @@ pub trait DurableState {
     /// The last entry.
     fn head(&self) -> Seq;
 
-    /// Stock and price of a book; `None` if no book has the number.
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice>;
+    /// A book; `None` if no book has the number.
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook>;
 
-    /// The entry that decided an order; `None` if it is not decided.
+    /// The entries that decided an order, one for each line; none if it is not decided.
     ///
     /// # Errors
     /// If the store cannot be read.
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Self::Error>;
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, Self::Error>;
 }
 
 /// A shopkeeper's change of a stock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StockUpdate {
     /// Its id; the same id is done once.
     pub id: OrderId,
@@ -43,6 +50,8 @@ pub struct StockUpdate {
     pub change: StockChange,
     /// Whether the client supplied the id, so that a second copy can arrive.
     pub keyed: bool,
+    /// The states of the book in which it may be done; any if absent.
+    pub if_match: Option<IfMatch>,
     /// The last moment at which it may be decided.
     pub deadline: Deadline,
 }
@@ -50,24 +59,21 @@ pub struct StockUpdate {
 /// The decision on a sale or a stock update.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// An entry has it, done or refused.
+    /// The ledger has it, done or refused.
     Recorded {
-        /// The entry.
-        entry: Entry,
-        /// Whether an earlier request was decided by it.
+        /// The entries, one for each line.
+        entries: InlineVec<Entry>,
+        /// Whether an earlier request was decided by them.
         replayed: bool,
     },
-    /// Refused and not recorded, because no second copy can arrive.
-    Refused {
-        /// Why.
-        reason: Reason,
-        /// The copies left; absent if no book has the number.
-        stock: Option<Stock>,
-    },
+    /// Refused for these lines and not recorded, because no second copy can arrive.
+    Refused(InlineVec<RefusedLine>),
     /// The id belongs to a request with other content.
     KeyReused,
     /// The deadline has passed.
     Expired,
+    /// The book is not in a state that the shopkeeper named.
+    PreconditionFailed,
     /// The stock would exceed its maximum.
     OutOfRange,
 }
@@ -77,9 +83,9 @@ pub enum Verdict {
 pub struct Batch<'a, D> {
     durable: &'a D,
     now: Timestamp,
-    /// The stocks that the batch changed.
-    stocks: AHashMap<ItemNumber, Stock>,
-    /// The indexes in `entries` of the ids that the batch decided.
+    /// The stocks that the batch changed, and the entries that did.
+    changed: AHashMap<ItemNumber, (Stock, Seq)>,
+    /// The indexes in `entries` of the first lines of the ids that the batch decided.
     recorded: AHashMap<OrderId, usize>,
     entries: Vec<Entry>,
 }
@@ -90,7 +96,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
         Self {
             durable,
             now,
-            stocks: AHashMap::new(),
+            changed: AHashMap::new(),
             recorded: AHashMap::new(),
             entries: Vec::new(),
         }
@@ -101,43 +107,36 @@ impl<'a, D: DurableState> Batch<'a, D> {
         self.entries
     }
 
-    /// Decides a sale.
+    /// Decides a sale: all its lines are sold, or none.
     ///
     /// # Errors
     /// Those of [`DurableState::find_decision`].
     pub fn sell(&mut self, sale: &Sale) -> Result<Verdict, D::Error> {
-        if let Some(entry) = self.find_decision(sale.id)? {
-            let same = matches!(entry.kind, Kind::Sold | Kind::Refused)
-                && entry.item == sale.item
-                && entry.quantity == Some(sale.quantity.get());
-            return Ok(replay(entry, same));
+        let decided = self.find_decision(sale.id)?;
+        if !decided.is_empty() {
+            let is_same = |(entry, line): (&Entry, &OrderLine)| {
+                matches!(entry.kind, Kind::Sold | Kind::Refused)
+                    && entry.item == line.item
+                    && entry.quantity == Some(line.quantity)
+            };
+            let same = decided.len() == sale.lines.len() && decided.iter().zip(&*sale.lines).all(is_same);
+            return Ok(replay(decided, same));
         }
         if sale.deadline.has_passed_at(self.now) {
             return Ok(Verdict::Expired);
         }
-        let (is_recorded, quantity) = (sale.keyed || sale.resent, Some(sale.quantity.get()));
-        let Some(book) = self.stock_and_price(sale.item) else {
-            return Ok(self.refuse(Reason::UnknownItem, sale.id, sale.item, quantity, None, is_recorded));
-        };
-        let change = -i64::from(sale.quantity.get());
-        let left = book.stock.checked_add_signed(change);
-        #[cfg(feature = "fault-injection")]
-        let left = left.or_else(crate::fault_injection::oversell);
-        let Some(left) = left else {
-            return Ok(self.refuse(Reason::SoldOut, sale.id, sale.item, quantity, Some(book), is_recorded));
-        };
-        Ok(self.record(Entry {
-            seq: Seq::ZERO,
-            at: self.now,
-            kind: Kind::Sold,
-            item: sale.item,
-            quantity,
-            change,
-            stock_after: Some(left),
-            order: Some(sale.id),
-            unit_cost: Some(book.cost),
-            reason: None,
-        }))
+        let lines: InlineVec<CheckedLine> = sale.lines.iter().map(|&line| self.check(line)).collect();
+        let is_sold = lines.iter().all(|line| line.left.is_some());
+        if !is_sold && !sale.keyed && !sale.resent {
+            let refused = lines.iter().filter_map(CheckedLine::refused);
+            return Ok(Verdict::Refused(refused.collect()));
+        }
+        let entries = lines.into_iter().map(|line| match is_sold {
+            true => self.sold(sale.id, line),
+            false => self.refused(sale.id, line),
+        });
+        let entries: InlineVec<Entry> = entries.collect();
+        Ok(self.record(entries))
     }
 
     /// Decides a stock update.
@@ -145,118 +144,174 @@ impl<'a, D: DurableState> Batch<'a, D> {
     /// # Errors
     /// Those of [`DurableState::find_decision`].
     pub fn update_stock(&mut self, update: &StockUpdate) -> Result<Verdict, D::Error> {
-        if let Some(entry) = self.find_decision(update.id)? {
+        let decided = self.find_decision(update.id)?;
+        if let [entry, ..] = &*decided {
             let same = entry.item == update.item
                 && match (entry.kind, update.change) {
                     (Kind::Restocked, StockChange::By(change)) => entry.change == change,
-                    (Kind::Set, StockChange::To(stock)) => entry.stock_after == Some(stock),
+                    (Kind::Set, StockChange::To(stock)) => {
+                        entry.stock_after == Some(stock) && entry.description.is_none()
+                    }
                     // Only a refused order has a quantity.
                     (Kind::Refused, _) => entry.quantity.is_none(),
                     _ => false,
                 };
-            return Ok(replay(entry, same));
+            return Ok(replay(decided, same));
         }
         if update.deadline.has_passed_at(self.now) {
             return Ok(Verdict::Expired);
         }
-        let Some(book) = self.stock_and_price(update.item) else {
-            return Ok(self.refuse(Reason::UnknownItem, update.id, update.item, None, None, update.keyed));
+        let Some(book) = self.book(update.item) else {
+            return Ok(self.refuse_update(update, Reason::UnknownItem, None));
         };
+        if update.if_match.as_ref().is_some_and(|states| !states.accepts(book.seq)) {
+            return Ok(Verdict::PreconditionFailed);
+        }
         let (kind, change, stock) = match update.change {
             StockChange::To(stock) => (Kind::Set, book.stock.difference_to(stock), stock),
             StockChange::By(change) => match book.stock.checked_add_signed(change) {
                 Some(stock) => (Kind::Restocked, change, stock),
                 None if change > 0 => return Ok(Verdict::OutOfRange),
-                None => {
-                    return Ok(self.refuse(Reason::SoldOut, update.id, update.item, None, Some(book), update.keyed));
-                }
+                None => return Ok(self.refuse_update(update, Reason::SoldOut, Some(book))),
             },
         };
-        Ok(self.record(Entry {
+        let entry = Entry {
+            change,
+            stock_after: Some(stock),
+            title: None,
+            ..self.entry(kind, update.id, update.item, Some(book))
+        };
+        Ok(self.record(InlineVec::from_buf([entry])))
+    }
+
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, D::Error> {
+        #[cfg(feature = "fault-injection")]
+        if crate::fault_injection::is_active(crate::fault_injection::Fault::DoubleApply) {
+            return Ok(InlineVec::new());
+        }
+        let Some(group) = self.recorded.get(&order).and_then(|&first| self.entries.get(first..)) else {
+            return self.durable.find_decision(order);
+        };
+        let is_same = |entry: &&Entry| entry.order == Some(order);
+        Ok(group.iter().take_while(is_same).cloned().collect())
+    }
+
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        let durable = self.durable.book(item)?;
+        let Some(&(stock, seq)) = self.changed.get(&item) else {
+            return Some(durable);
+        };
+        #[cfg(feature = "fault-injection")]
+        let stock = crate::fault_injection::stock_before(stock, durable.stock);
+        Some(CurrentBook { stock, seq, ..durable })
+    }
+
+    fn check(&self, line: OrderLine) -> CheckedLine {
+        let book = self.book(line.item);
+        let change = -i64::from(line.quantity.get());
+        let left = book.as_ref().and_then(|book| book.stock.checked_add_signed(change));
+        #[cfg(feature = "fault-injection")]
+        let left = left.or_else(|| crate::fault_injection::oversell().filter(|_| book.is_some()));
+        CheckedLine { line, book, left }
+    }
+
+    fn sold(&self, id: OrderId, line: CheckedLine) -> Entry {
+        let OrderLine { item, quantity } = line.line;
+        Entry {
+            quantity: Some(quantity),
+            change: -i64::from(quantity.get()),
+            stock_after: line.left,
+            ..self.entry(Kind::Sold, id, item, line.book)
+        }
+    }
+
+    fn refused(&self, id: OrderId, line: CheckedLine) -> Entry {
+        let reason = line.refused().map_or(Reason::WithOthers, |refused| refused.reason);
+        let OrderLine { item, quantity } = line.line;
+        Entry {
+            quantity: Some(quantity),
+            reason: Some(reason),
+            ..self.entry(Kind::Refused, id, item, line.book)
+        }
+    }
+
+    fn refuse_update(&mut self, update: &StockUpdate, reason: Reason, book: Option<CurrentBook>) -> Verdict {
+        let &StockUpdate { id, item, keyed, .. } = update;
+        if !keyed {
+            let stock = book.map(|book| book.stock);
+            return Verdict::Refused(InlineVec::from_buf([RefusedLine { item, reason, stock }]));
+        }
+        let entry = Entry {
+            reason: Some(reason),
+            ..self.entry(Kind::Refused, id, item, book)
+        };
+        self.record(InlineVec::from_buf([entry]))
+    }
+
+    /// An entry that changes nothing.
+    fn entry(&self, kind: Kind, id: OrderId, item: ItemNumber, book: Option<CurrentBook>) -> Entry {
+        Entry {
             seq: Seq::ZERO,
             at: self.now,
             kind,
-            item: update.item,
-            quantity: None,
-            change,
-            stock_after: Some(stock),
-            order: Some(update.id),
-            unit_cost: Some(book.cost),
-            reason: None,
-        }))
-    }
-
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, D::Error> {
-        #[cfg(feature = "fault-injection")]
-        if crate::fault_injection::is_active(crate::fault_injection::Fault::DoubleApply) {
-            return Ok(None);
-        }
-        match self.recorded.get(&order).and_then(|&index| self.entries.get(index)) {
-            Some(entry) => Ok(Some(entry.clone())),
-            None => self.durable.find_decision(order),
-        }
-    }
-
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        let book = self.durable.stock_and_price(item)?;
-        let stock = self.stocks.get(&item).copied().unwrap_or(book.stock);
-        #[cfg(feature = "fault-injection")]
-        let stock = crate::fault_injection::stock_before(stock, book.stock);
-        Some(StockAndPrice { stock, ..book })
-    }
-
-    fn refuse(
-        &mut self,
-        reason: Reason,
-        order: OrderId,
-        item: ItemNumber,
-        quantity: Option<u32>,
-        book: Option<StockAndPrice>,
-        is_recorded: bool,
-    ) -> Verdict {
-        let stock = book.map(|book| book.stock);
-        if !is_recorded {
-            return Verdict::Refused { reason, stock };
-        }
-        self.record(Entry {
-            seq: Seq::ZERO,
-            at: self.now,
-            kind: Kind::Refused,
             item,
-            quantity,
+            line: GroupLine::ONLY,
+            quantity: None,
             change: 0,
-            stock_after: stock,
-            order: Some(order),
-            unit_cost: book.map(|book| book.cost),
-            reason: Some(reason),
-        })
+            stock_after: book.as_ref().map(|book| book.stock),
+            order: Some(id),
+            unit_cost: book.as_ref().map(|book| book.cost),
+            reason: None,
+            title: book.map(|book| book.title),
+            description: None,
+        }
     }
 
-    /// Numbers an entry and makes it visible to the rest of the batch.
-    fn record(&mut self, mut entry: Entry) -> Verdict {
-        entry.seq = self
-            .entries
-            .last()
-            .map_or_else(|| self.durable.head(), |last| last.seq)
-            .next();
-        #[cfg(feature = "fault-injection")]
-        crate::fault_injection::overcharge(&mut entry);
-        if let Some(stock) = entry.stock_after {
-            self.stocks.insert(entry.item, stock);
+    /// Numbers the entries of a group and makes them visible to the rest of the batch.
+    fn record(&mut self, mut entries: InlineVec<Entry>) -> Verdict {
+        let first = self.entries.len();
+        let lines = GroupLine::of_group(entries.len());
+        for (entry, line) in entries.iter_mut().zip(lines) {
+            let last = self.entries.last();
+            entry.seq = last.map_or_else(|| self.durable.head(), |last| last.seq).next();
+            entry.line = line;
+            #[cfg(feature = "fault-injection")]
+            crate::fault_injection::overcharge(entry);
+            if let Some(stock) = entry.stock_after.filter(|_| entry.kind.changes_book()) {
+                self.changed.insert(entry.item, (stock, entry.seq));
+            }
+            self.entries.push(entry.clone());
         }
-        if let Some(order) = entry.order {
-            self.recorded.insert(order, self.entries.len());
+        if let Some(order) = entries.first().and_then(|entry| entry.order) {
+            self.recorded.insert(order, first);
         }
-        self.entries.push(entry.clone());
-        Verdict::Recorded { entry, replayed: false }
+        let replayed = false;
+        Verdict::Recorded { entries, replayed }
     }
 }
 
-fn replay(entry: Entry, same: bool) -> Verdict {
-    if same {
-        Verdict::Recorded { entry, replayed: true }
-    } else {
-        Verdict::KeyReused
+/// A line of a sale on the state of the batch.
+struct CheckedLine {
+    line: OrderLine,
+    book: Option<CurrentBook>,
+    /// The stock after it; `None` if it cannot be sold.
+    left: Option<Stock>,
+}
+
+impl CheckedLine {
+    /// Why it cannot be sold.
+    fn refused(&self) -> Option<RefusedLine> {
+        let (item, stock) = (self.line.item, self.book.as_ref().map(|book| book.stock));
+        let reason = stock.map_or(Reason::UnknownItem, |_| Reason::SoldOut);
+        self.left.is_none().then_some(RefusedLine { item, reason, stock })
+    }
+}
+
+fn replay(entries: InlineVec<Entry>, same: bool) -> Verdict {
+    let replayed = true;
+    match same {
+        true => Verdict::Recorded { entries, replayed },
+        false => Verdict::KeyReused,
     }
 }
 

@@ -1,24 +1,24 @@
 //! The newest entries and the decided orders, in 4 MB of memory for each million beyond the newest.
 //!
 //! The newest million entries are kept whole. The orders of older ones are in a filter for each million: it has no false
-//! negatives, and after a positive the store is asked about that million.
+//! negatives, and after a positive the store is asked about that million. An order belongs to the million of its first line.
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
 use ahash::AHashMap;
-use common::{Entry, OrderId, Seq};
+use common::{Entry, InlineVec, OrderId, Seq};
 
 use super::filter::Filter;
 
 /// What memory knows of an order.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Lookup<'a> {
-    /// This entry decided it.
-    Found(&'a Entry),
+pub enum Lookup {
+    /// These entries decided it, one for each line.
+    Found(InlineVec<Entry>),
     /// It is not decided.
     Absent,
-    /// An old entry may have decided it: ask the store for these ranges.
+    /// Old entries may have decided it: ask the store for these ranges.
     MaybeIn(Vec<RangeInclusive<Seq>>),
 }
 
@@ -27,6 +27,7 @@ pub enum Lookup<'a> {
 pub struct DecisionIndex {
     capacity: Capacity,
     entries: VecDeque<Entry>,
+    /// The first lines of the orders in `entries`.
     by_order: AHashMap<OrderId, Seq>,
     blocks: Vec<Block>,
 }
@@ -34,7 +35,7 @@ pub struct DecisionIndex {
 /// The sizes of an index; tests use small ones.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Capacity {
-    /// The most entries kept whole.
+    /// The most entries kept whole, apart from the lines that complete a group.
     pub(super) entries_max: usize,
     /// Entries for each filter. Blocks begin at multiples of it, so that a filter depends on the ledger alone.
     pub(super) block_len: u64,
@@ -87,18 +88,17 @@ impl DecisionIndex {
 
     /// Adds the next entry.
     pub fn push(&mut self, entry: Entry) {
-        if self.entries.len() == self.capacity.entries_max
-            && let Some(oldest) = self.entries.pop_front()
-        {
-            self.evict(&oldest);
+        if self.entries.len() >= self.capacity.entries_max {
+            self.evict_oldest_group();
         }
-        if let Some(order) = entry.order {
+        if let Some(order) = entry.order.filter(|_| entry.line.is_first()) {
             self.by_order.insert(order, entry.seq);
         }
         self.entries.push_back(entry);
     }
 
-    /// At most `limit` entries after `after`; `None` if the first of them is no longer kept.
+    /// At most `limit` entries after `after`, and those that complete the last group; `None` if the first of them is no
+    /// longer kept.
     pub fn entries_after(&self, after: Seq, limit: usize) -> Option<Vec<Entry>> {
         let Some(first) = self.entries.front() else {
             return Some(Vec::new());
@@ -107,13 +107,18 @@ impl DecisionIndex {
             return None;
         }
         let skipped = usize::try_from(after.next().distance_from(first.seq)).ok()?;
-        Some(self.entries.iter().skip(skipped).take(limit).cloned().collect())
+        let mut rest = self.entries.iter().skip(skipped);
+        let mut page: Vec<Entry> = rest.by_ref().take(limit).cloned().collect();
+        while page.last().is_some_and(|last| !last.line.is_last()) {
+            page.push(rest.next()?.clone());
+        }
+        Some(page)
     }
 
     /// Looks an order up.
-    pub fn lookup(&self, order: OrderId) -> Lookup<'_> {
-        if let Some(entry) = self.by_order.get(&order).and_then(|&seq| self.get(seq)) {
-            return Lookup::Found(entry);
+    pub fn lookup(&self, order: OrderId) -> Lookup {
+        if let Some(entries) = self.by_order.get(&order).and_then(|&first| self.group(first)) {
+            return Lookup::Found(entries);
         }
         let newest_first = self.blocks.iter().rev();
         let ranges: Vec<_> = newest_first
@@ -176,12 +181,25 @@ impl DecisionIndex {
             .unwrap_or(Seq::ZERO)
     }
 
-    fn get(&self, seq: Seq) -> Option<&Entry> {
-        let first = self.entries.front()?.seq;
-        self.entries.get(usize::try_from(seq.distance_from(first)).ok()?)
+    /// The lines of the group that begins with an entry.
+    fn group(&self, first: Seq) -> Option<InlineVec<Entry>> {
+        let oldest = self.entries.front()?.seq;
+        let idx = usize::try_from(first.distance_from(oldest)).ok()?;
+        let count = self.entries.get(idx)?.line.count();
+        Some(self.entries.iter().skip(idx).take(count.into()).cloned().collect())
     }
 
-    /// Moves the order of an entry that is no longer kept into a filter.
+    /// Moves the order of the oldest entries into a filter.
+    fn evict_oldest_group(&mut self) {
+        while let Some(oldest) = self.entries.pop_front() {
+            self.evict(&oldest);
+            if oldest.line.is_last() {
+                return;
+            }
+        }
+    }
+
+    /// Adds an entry to the last block.
     fn evict(&mut self, entry: &Entry) {
         let block_len = self.capacity.block_len;
         if self.blocks.last().is_none_or(|block| block.is_complete(block_len)) {
@@ -193,7 +211,7 @@ impl DecisionIndex {
         }
         let Some(block) = self.blocks.last_mut() else { return };
         block.range = *block.range.start()..=entry.seq;
-        if let Some(order) = entry.order {
+        if let Some(order) = entry.order.filter(|_| entry.line.is_first()) {
             self.by_order.remove(&order);
             block.orders.add(order);
         }
@@ -213,7 +231,7 @@ fn snapshot_name(block: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::{ItemNumber, Kind, Timestamp};
+    use common::{GroupLine, ItemNumber, Kind, Timestamp};
 
     const ENTRIES_MAX: usize = 1_000_000;
     const BLOCK: u64 = 1_000_000;
@@ -224,13 +242,27 @@ mod tests {
             at: Timestamp::from_micros(0),
             kind: Kind::Sold,
             item: ItemNumber::try_from(1).unwrap(),
-            quantity: Some(1),
+            line: GroupLine::ONLY,
+            quantity: None,
             change: -1,
             stock_after: None,
             order: Some(id(seq)),
             unit_cost: None,
             reason: None,
+            title: None,
+            description: None,
         }
+    }
+
+    /// An order of so many lines from `first` on.
+    fn order(first: u64, count: usize) -> Vec<Entry> {
+        let lines = (first..).zip(GroupLine::of_group(count));
+        let of_order = |(seq, line)| Entry {
+            line,
+            order: Some(id(first)),
+            ..entry(seq)
+        };
+        lines.map(of_order).collect()
     }
 
     fn id(n: u64) -> OrderId {
@@ -249,6 +281,28 @@ mod tests {
     }
 
     #[test]
+    fn an_order_is_found_evicted_and_read_whole() {
+        let mut index = DecisionIndex::new(Capacity {
+            entries_max: 6,
+            block_len: 4,
+        });
+        let orders = [order(1, 1), order(2, 2), order(4, 3), order(7, 1)];
+        orders.iter().flatten().for_each(|entry| index.push(entry.clone()));
+        assert_eq!(index.lookup(id(2)), Lookup::Found(orders[1].clone().into()));
+        assert_eq!(index.entries_after(Seq(1), 1), Some(orders[1].clone()));
+        assert_eq!(index.entries_after(Seq(3), 4).unwrap().len(), 4);
+        // The block ends within the order 4, which belongs to it.
+        (8..=12).for_each(|seq| index.push(entry(seq)));
+        for (first, block) in [(1, 1..=4), (2, 1..=4), (4, 1..=4)] {
+            let range = Seq(*block.start())..=Seq(*block.end());
+            assert_eq!(index.lookup(id(first)), Lookup::MaybeIn(vec![range]), "{first}");
+        }
+        assert_eq!(index.lookup(id(7)), Lookup::Found(orders[3].clone().into()));
+        assert_eq!(index.entries_after(Seq(6), 1), Some(orders[3].clone()));
+        assert_eq!(index.take_filter_snapshots()[0].last, Seq(4));
+    }
+
+    #[test]
     fn an_old_order_is_always_found_and_a_new_one_is_seldom_a_false_positive() {
         let mut index = DecisionIndex::default();
         let known = 2 * BLOCK + 50_000;
@@ -260,7 +314,7 @@ mod tests {
             };
             assert!(ranges.iter().any(|range| range.contains(&Seq(seq))));
         }
-        assert!(matches!(index.lookup(id(oldest_kept)), Lookup::Found(entry) if entry.seq == Seq(oldest_kept)));
+        assert!(matches!(index.lookup(id(oldest_kept)), Lookup::Found(found) if found[0].seq == Seq(oldest_kept)));
         let false_positives = (1..=100_000)
             .filter(|n| index.lookup(id(known * 2 + n)) != Lookup::Absent)
             .count();

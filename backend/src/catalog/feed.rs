@@ -58,7 +58,9 @@ impl Reader {
     fn write(&mut self, entries: &[Entry]) -> Frame {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
-            write_event_with(&mut frame, "entry", Some(entry.seq.0), |frame| entry.write_json(frame));
+            // A reader resumes after a whole group, so only its end has an id.
+            let id = entry.line.is_last().then_some(entry.seq.0);
+            write_event_with(&mut frame, "entry", id, |frame| entry.write_json(frame));
             self.position = entry.seq;
         }
         Frame::new(frame)

@@ -2,7 +2,7 @@
 //! answered with decisions and a stock update only with a book.
 
 use common::wire::{Book, Decision, Decisions, Outcome, Sale};
-use common::{Entry, Kind, Seq, Timestamp};
+use common::{Entry, InlineVec, Kind, Seq, Timestamp};
 use tokio::sync::oneshot;
 
 use super::decide::{Batch, DurableState, StockUpdate, Verdict};
@@ -76,19 +76,20 @@ impl Job {
                 reply,
             }) => {
                 let decided = request.iter().zip(verdict);
-                let decisions = decided.map(|(sale, verdict)| decision(sale, verdict, state)).collect();
-                let head = state.head;
-                let _ = reply.send(Ok(Decisions { decisions, head }));
+                let decisions = decided.map(|(sale, verdict)| decision(sale, verdict)).collect();
+                let (head, store) = (state.head, state.store);
+                let _ = reply.send(Ok(Decisions { decisions, head, store }));
             }
             Self::UpdateStock(Pending {
                 request,
                 verdict: Some(verdict),
                 reply,
             }) => {
-                let book = match &verdict {
-                    Verdict::Recorded { entry, .. } => state.book(request.item).map(|book| book_after(book, entry)),
+                let recorded = match &verdict {
+                    Verdict::Recorded { entries, .. } => entries.first(),
                     _ => None,
                 };
+                let book = recorded.and_then(|entry| Some(book_after(state.book(request.item)?, entry)));
                 let head = state.head;
                 let _ = reply.send(Ok(StockDecision { verdict, book, head }));
             }
@@ -120,32 +121,25 @@ pub(super) fn decide<D: DurableState>(jobs: &mut [Job], durable: &D, now: Timest
     Ok(batch.into_entries())
 }
 
-fn decision(sale: &Sale, verdict: Verdict, state: &State) -> Decision {
+fn decision(sale: &Sale, verdict: Verdict) -> Decision {
     let mut decision = Decision {
         order: sale.id,
         outcome: Outcome::Refused,
         replayed: false,
-        entry: None,
-        title: None,
-        reason: None,
-        stock: None,
+        entries: InlineVec::new(),
+        refused: InlineVec::new(),
     };
     match verdict {
-        Verdict::Recorded { entry, replayed } => {
-            if entry.kind == Kind::Sold {
+        Verdict::Recorded { entries, replayed } => {
+            if entries.iter().all(|entry| entry.kind == Kind::Sold) {
                 decision.outcome = Outcome::Sold;
             }
-            decision.replayed = replayed;
-            decision.entry = Some(entry);
-            decision.title = state.title(sale.item).map(str::to_owned);
+            (decision.entries, decision.replayed) = (entries, replayed);
         }
-        Verdict::Refused { reason, stock } => {
-            decision.reason = Some(reason);
-            decision.stock = stock;
-        }
+        Verdict::Refused(lines) => decision.refused = lines,
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
-        // A sale is refused before it could take a stock out of its range.
-        Verdict::Expired | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
+        // A sale has no precondition, and is refused before it could take a stock out of its range.
+        Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }
     #[cfg(feature = "fault-injection")]
     let decision = crate::fault_injection::misreport(decision);

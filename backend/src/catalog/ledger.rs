@@ -5,18 +5,18 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
 
-use common::{Entry, ItemNumber, Kind, OrderId, Seq, Timestamp};
+use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bootstrap;
-use super::decide::{DurableState, StockAndPrice};
-use super::decision_index::{DecisionIndex, Lookup};
+use super::decide::{CurrentBook, DurableState};
+use super::decision_index::Lookup;
 use super::error::Error;
 use super::job::{Job, Reply, decide};
 use super::state::State;
 use crate::store::{self, Store};
 
-/// Jobs that may wait; each is a batch of up to 1,024 sales, or one stock update. One more is refused.
+/// Jobs that may wait; each is a batch of sales of up to 1,024 lines, or one stock update. One more is refused.
 const QUEUE_MAX: NonZeroUsize = NonZeroUsize::new(512).unwrap();
 /// Jobs that share one append.
 const BATCH_MAX: usize = 64;
@@ -180,7 +180,7 @@ impl Writer {
         };
         let entries = decide(jobs, &durable, Timestamp::now())?;
         #[cfg(feature = "fault-injection")]
-        let entries = crate::fault_injection::drop_last_entry(entries);
+        let entries = crate::fault_injection::drop_last_group(entries);
         #[cfg(feature = "fault-injection")]
         if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
             return Ok(entries);
@@ -194,10 +194,7 @@ impl Writer {
         let Some(last) = entries.last().map(|entry| entry.seq) else {
             return;
         };
-        {
-            let mut state = self.write_state();
-            entries.into_iter().for_each(|entry| state.apply(entry));
-        }
+        self.write_state().apply(entries);
         self.head.send_replace(last);
     }
 
@@ -209,31 +206,8 @@ impl Writer {
             if entries.is_empty() {
                 return Ok(());
             }
-            // Such an entry comes from an import and does not carry the title, topic and author of the book.
-            let is_import =
-                |entry: &Entry| entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none());
-            if entries.iter().any(is_import) {
-                self.reload()?;
-            } else {
-                self.publish(entries);
-            }
+            self.publish(entries);
         }
-    }
-
-    /// Reads all books from the store again, and the entries up to the same head. Readers wait only for the exchange.
-    fn reload(&self) -> Result<(), store::Error> {
-        let loaded = self.store.load()?;
-        let head = loaded.head;
-        let entries = bootstrap::entries(&*self.store, *self.head.borrow(), head)?;
-        let mut fresh = State::new(loaded, DecisionIndex::default());
-        {
-            let mut state = self.write_state();
-            fresh.decisions = std::mem::take(&mut state.decisions);
-            entries.into_iter().for_each(|entry| fresh.decisions.push(entry));
-            *state = fresh;
-        }
-        self.head.send_replace(head);
-        Ok(())
     }
 
     fn checkpoint_if_due(&mut self) -> Result<(), store::Error> {
@@ -285,17 +259,17 @@ impl DurableState for Durable<'_> {
         self.head
     }
 
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
         let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.stock_and_price(item)
+        state.current_book(item)
     }
 
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, store::Error> {
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, store::Error> {
         let ranges = {
             let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
             match state.decisions.lookup(order) {
-                Lookup::Found(entry) => return Ok(Some(entry.clone())),
-                Lookup::Absent => return Ok(None),
+                Lookup::Found(entries) => return Ok(entries),
+                Lookup::Absent => return Ok(InlineVec::new()),
                 Lookup::MaybeIn(ranges) => ranges,
             }
         };

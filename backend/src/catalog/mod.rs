@@ -24,7 +24,7 @@ pub use catalog_diff::CatalogDiff;
 pub use decide::{StockUpdate, Verdict};
 pub use error::Error;
 pub use job::StockDecision;
-pub use routes::routes;
+pub(crate) use routes::routes;
 pub use seed::InitialCatalog;
 pub use service::Catalog;
 pub use state::AsOf;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use common::wire::{Book, TopicCount};
-use common::{Cost, ItemNumber, Seq, Stock};
+use common::{ArcStr, Cost, ItemNumber, Seq, Stock};
 
 /// The index of a book in the order of item numbers.
 pub type BookIdx = usize;
@@ -15,11 +15,11 @@ pub struct BookMeta {
     /// The item number.
     pub item: ItemNumber,
     /// The title.
-    pub title: String,
+    pub title: ArcStr,
     /// The author, where known.
-    pub author: Option<String>,
+    pub author: Option<ArcStr>,
     /// The topic.
-    pub topic: String,
+    pub topic: ArcStr,
     /// The price of one copy.
     pub cost: Cost,
 }
@@ -81,7 +81,7 @@ impl Field {
 
 #[derive(Debug)]
 struct Topic {
-    spelling: String,
+    spelling: ArcStr,
     books: Vec<BookIdx>,
 }
 
@@ -156,7 +156,7 @@ impl SearchIndex {
         self.topics
             .values()
             .map(|topic| TopicCount {
-                topic: topic.spelling.clone(),
+                topic: topic.spelling.to_string(),
                 books: topic.books.len() as u64,
             })
             .collect()

@@ -42,7 +42,9 @@ pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Resul
         (initial, _) => initial.read()?,
     };
     let diff = CatalogDiff::between(Seq::ZERO, &[], rows, false, Timestamp::now());
-    store.import(Seq::ZERO, &diff.entries, &diff.books)?;
-    tracing::info!(books = diff.books.len(), "a fresh store was filled");
-    store.load()
+    store.append(Seq::ZERO, &diff.entries)?;
+    let loaded = store.load()?;
+    store.checkpoint(&loaded.books, loaded.head)?;
+    tracing::info!(books = loaded.books.len(), "a fresh store was filled");
+    Ok(loaded)
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use common::client::Freshness;
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, Topics};
-use common::{Entry, ItemNumber, OrderId, Seq, StoreId};
+use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, StoreId};
 use tokio::sync::watch;
 
 use super::decide::StockUpdate;
@@ -153,7 +153,7 @@ impl Catalog {
         Ok(())
     }
 
-    /// One page of the ledger.
+    /// One page of the ledger: at most `limit` entries, and those that complete the last group.
     ///
     /// # Errors
     /// Those of the store.
@@ -169,32 +169,32 @@ impl Catalog {
         Ok(LedgerPage { entries, head })
     }
 
-    /// The entry that decided an order. Before this returns `None` it waits for the batch in flight, which may contain the
-    /// order.
+    /// The entries that decided an order, one for each line. Before this returns none it waits for the batch in flight, which
+    /// may contain the order.
     ///
     /// # Errors
     /// Those of the store, and those of [`Self::sell`].
-    pub async fn find_order(&self, order: OrderId) -> Result<AsOf<Option<Entry>>, Error> {
+    pub async fn find_order(&self, order: OrderId) -> Result<AsOf<InlineVec<Entry>>, Error> {
         let found = self.lookup_order(order).await?;
-        if found.value.is_some() {
+        if !found.value.is_empty() {
             return Ok(found);
         }
         self.ledger.call(Job::ConfirmHead).await?;
         self.lookup_order(order).await
     }
 
-    async fn lookup_order(&self, order: OrderId) -> Result<AsOf<Option<Entry>>, Error> {
+    async fn lookup_order(&self, order: OrderId) -> Result<AsOf<InlineVec<Entry>>, Error> {
         let (in_memory, head) = {
             let state = self.state();
             let in_memory = match state.decisions.lookup(order) {
-                Lookup::Found(entry) => Ok(Some(entry.clone())),
-                Lookup::Absent => Ok(None),
+                Lookup::Found(entries) => Ok(entries),
+                Lookup::Absent => Ok(InlineVec::new()),
                 Lookup::MaybeIn(ranges) => Err(ranges),
             };
             (in_memory, state.head)
         };
         let value = match in_memory {
-            Ok(entry) => entry,
+            Ok(entries) => entries,
             Err(ranges) => {
                 self.read_store(move |store| bootstrap::find(store, order, ranges))
                     .await?

@@ -1,12 +1,13 @@
 //! The state machine over the ledger: books, stock, decided orders. It holds only what is durable.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::wire::Book;
-use common::{Entry, ItemNumber, Seq, Stock, StoreId};
-use rules::BookState;
+use common::{ArcStr, Entry, ItemNumber, Kind, Seq, Stock, StoreId};
+use rules::{BookState, LedgerEnd};
 
-use super::decide::StockAndPrice;
+use super::decide::CurrentBook;
 use super::decision_index::DecisionIndex;
 use super::search_index::{BookIdx, BookMeta, SearchIndex};
 use crate::store::StoreState;
@@ -36,8 +37,8 @@ pub struct State {
 }
 
 impl State {
-    /// The state that a store holds; `decisions` has the entries up to the same head.
-    pub fn new(loaded: StoreState, decisions: DecisionIndex) -> Self {
+    /// The state that a store holds, without its decisions.
+    pub fn new(loaded: StoreState) -> Self {
         let StoreState { store, head, mut books } = loaded;
         books.sort_unstable_by_key(|book| book.item);
         let stocks = books.iter().map(|book| (book.stock, book.seq)).collect();
@@ -46,36 +47,92 @@ impl State {
             store,
             head,
             search_index: Arc::new(SearchIndex::new(books)),
-            decisions,
+            decisions: DecisionIndex::default(),
             stocks,
         }
     }
 
-    /// Applies the next entry, which may change the stock of a book but neither add, describe nor withdraw one.
-    pub fn apply(&mut self, entry: Entry) {
+    /// Applies the next entries: whole groups.
+    pub fn apply(&mut self, entries: Vec<Entry>) {
         // The broken shops of the tests must run on, so that an auditor can find what is wrong.
         debug_assert!(
-            cfg!(feature = "fault-injection") || self.check(&entry).is_empty(),
-            "{:?} by {entry:?}",
-            self.check(&entry)
+            cfg!(feature = "fault-injection") || self.check(&entries).is_empty(),
+            "{:?} by {entries:?}",
+            self.check(&entries)
         );
-        if let Some(idx) = self.search_index.idx(entry.item)
-            && let Some(book) = self.stocks.get_mut(idx)
-            && let Some(stock) = entry.stock_after
-            && entry.kind.changes_book()
-        {
-            *book = (stock, entry.seq);
+        let mut described = BTreeMap::new();
+        for mut entry in entries {
+            self.share_texts(&mut entry);
+            if let Some(book) = entry.described() {
+                described.insert(entry.item, Some(book));
+            } else if entry.kind == Kind::Withdrawn {
+                described.insert(entry.item, None);
+            } else if entry.kind.changes_book()
+                && let Some(stock) = entry.stock_after
+            {
+                self.set_stock(&mut described, entry.item, stock, entry.seq);
+            }
+            self.head = entry.seq;
+            self.decisions.push(entry);
         }
-        self.head = entry.seq;
-        self.decisions.push(entry);
+        if !described.is_empty() {
+            self.replace_books(described);
+        }
     }
 
-    /// The rules of the ledger that an entry would break if it were applied now.
-    fn check(&self, entry: &Entry) -> Vec<rules::Violation> {
-        let book = self.book(entry.item);
-        let mut violations = rules::check_entry(entry, book.as_ref().map(BookState::from).as_ref());
-        violations.extend(rules::check_sequence(self.head, entry));
+    /// The rules of the ledger that the entries would break if they were applied now.
+    fn check(&self, entries: &[Entry]) -> Vec<rules::Violation> {
+        let mut end = LedgerEnd::at(self.head);
+        let mut books = BTreeMap::new();
+        let mut violations = Vec::new();
+        for entry in entries {
+            let known = books.remove(&entry.item);
+            let before = known.unwrap_or_else(|| self.book(entry.item).as_ref().map(BookState::from));
+            violations.extend(rules::check_sequence(&end, entry));
+            violations.extend(rules::check_entry(entry, before.as_ref()));
+            end = end.after(entry);
+            books.insert(entry.item, BookState::after(before, entry));
+        }
+        violations.extend(end.check_complete());
         violations
+    }
+
+    fn set_stock(&mut self, described: &mut Described, item: ItemNumber, stock: Stock, seq: Seq) {
+        if let Some(book) = described.get_mut(&item) {
+            if let Some(book) = book {
+                (book.stock, book.seq) = (stock, seq);
+            }
+        } else if let Some(idx) = self.search_index.idx(item)
+            && let Some(book) = self.stocks.get_mut(idx)
+        {
+            *book = (stock, seq);
+        }
+    }
+
+    /// Adds, replaces and removes books.
+    fn replace_books(&mut self, described: Described) {
+        let mut books: BTreeMap<ItemNumber, Book> = self.books().into_iter().map(|book| (book.item, book)).collect();
+        for (item, book) in described {
+            match book {
+                Some(book) => books.insert(item, book),
+                None => books.remove(&item),
+            };
+        }
+        self.stocks = books.values().map(|book| (book.stock, book.seq)).collect();
+        self.search_index = Arc::new(SearchIndex::new(books.into_values().map(BookMeta::from).collect()));
+    }
+
+    /// Lets an entry share the texts of its book, where they are equal.
+    pub fn share_texts(&self, entry: &mut Entry) {
+        let meta = self.search_index.idx(entry.item).and_then(|idx| self.search_index.meta(idx));
+        let (Some(meta), Some(title)) = (meta, &mut entry.title) else { return };
+        share(title, &meta.title);
+        if let Some(description) = &mut entry.description {
+            share(&mut description.topic, &meta.topic);
+            if let (Some(author), Some(known)) = (&mut description.author, &meta.author) {
+                share(author, known);
+            }
+        }
     }
 
     /// A book.
@@ -94,17 +151,25 @@ impl State {
         (0..self.stocks.len()).filter_map(|idx| self.book_at(idx)).collect()
     }
 
-    /// The title of a book.
-    pub fn title(&self, item: ItemNumber) -> Option<&str> {
-        let meta = self.search_index.meta(self.search_index.idx(item)?)?;
-        Some(&meta.title)
-    }
-
     /// The part of a book that a decision needs.
-    pub fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
+    pub fn current_book(&self, item: ItemNumber) -> Option<CurrentBook> {
         let idx = self.search_index.idx(item)?;
-        let (stock, _) = *self.stocks.get(idx)?;
-        let cost = self.search_index.meta(idx)?.cost;
-        Some(StockAndPrice { stock, cost })
+        let (stock, seq) = *self.stocks.get(idx)?;
+        let meta = self.search_index.meta(idx)?;
+        Some(CurrentBook {
+            title: meta.title.clone(),
+            stock,
+            cost: meta.cost,
+            seq,
+        })
+    }
+}
+
+/// The books that a batch of entries describes; `None` if it withdraws them.
+type Described = BTreeMap<ItemNumber, Option<Book>>;
+
+fn share(text: &mut ArcStr, known: &ArcStr) {
+    if text == known {
+        text.clone_from(known);
     }
 }

@@ -2,12 +2,11 @@
 //!
 //! The copy gets an id of its own, because the original may be used further and the two must not be confused.
 
-use std::collections::HashMap;
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail, ensure};
 use common::wire::Book;
-use common::{Entry, ItemNumber, Seq};
+use common::Seq;
 
 use super::audit;
 use super::output::tell;
@@ -46,7 +45,7 @@ fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after
         "the target holds entries of another store: more than there are here"
     );
     let progress = Progress::counting("copying entries", head.0);
-    let (mut after, mut changed) = (Seq::ZERO, HashMap::new());
+    let mut after = Seq::ZERO;
     while after < head {
         let end = if after < resume_after { resume_after } else { head };
         let limit = usize::try_from(end.distance_from(after)).map_or(BATCH_ENTRIES, |left| left.min(BATCH_ENTRIES));
@@ -63,7 +62,6 @@ fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after
         } else {
             target.restore(after, &entries)?;
         }
-        record_changes(&mut changed, &entries);
         progress.add(entries.len());
         after = last;
     }
@@ -73,20 +71,10 @@ fn copy(source: &dyn Store, loaded: StoreState, target: &dyn Store, resume_after
              resumes there"
         );
     }
-    let mut books = loaded.books;
-    for book in &mut books {
-        book.seq = changed.get(&book.item).copied().unwrap_or(book.seq);
-    }
     drop(progress);
     let _progress = Progress::waiting("writing books");
-    target.import(head, &[], &books)?;
-    Ok(books)
-}
-
-/// Records the last entry of each book: not every store keeps it.
-fn record_changes(changed: &mut HashMap<ItemNumber, Seq>, entries: &[Entry]) {
-    let changes = entries.iter().filter(|entry| entry.kind.changes_book());
-    changed.extend(changes.map(|entry| (entry.item, entry.seq)));
+    target.checkpoint(&loaded.books, head)?;
+    Ok(loaded.books)
 }
 
 /// Audits both stores and compares their ledgers and books.
@@ -101,7 +89,7 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
         new.digest
     );
     let (_store, loaded) = inspect(to)?;
-    ensure!(are_equal(&loaded.books, books), "the books of {from} and {to} differ");
+    ensure!(loaded.books == books, "the books of {from} and {to} differ");
     if json {
         let result = serde_json::json!({
             "from": from.to_string(), "to": to.to_string(), "store": loaded.store, "head": new.head,
@@ -118,13 +106,4 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
         return Ok(ExitCode::SUCCESS);
     }
     bail!("{to} equals {from}, but both violate a rule of the ledger; run `bookstored audit`")
-}
-
-/// Whether the books are equal except for the entry that changed each last, which a catalog file does not keep.
-fn are_equal(books: &[Book], others: &[Book]) -> bool {
-    let is_equal = |(book, other): (&Book, &Book)| {
-        let seq = other.seq;
-        Book { seq, ..book.clone() } == *other
-    };
-    books.len() == others.len() && books.iter().zip(others).all(is_equal)
 }

@@ -1,60 +1,50 @@
 //! Purchases on their way to the order service: while one batch is in flight, the next one fills.
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
 use common::client::{Error, OrderClient, PlacedBatch, PlacedOrder};
-use common::wire::{BatchProblem, Order, OrderBatch};
-use common::{Code, Deadline, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
+use common::wire::{BatchProblem, Order, OrderBatch, OrderLines};
+use common::{Code, Deadline, OrderId, Problem, Seq};
 
 use super::Frontend;
 use super::live::Live;
 use crate::http::{ApiError, ApiResult, Response};
+use crate::purchase::{BATCH_LIMITS, unknown_outcome};
 
 #[cfg(test)]
 mod tests;
 
-/// Purchases that may wait for a batch.
-const QUEUED_MAX: NonZeroUsize = NonZeroUsize::new(16_384).unwrap();
-/// Purchases in one batch.
-const BATCH_MAX: NonZeroUsize = NonZeroUsize::new(limits::BATCH_ORDERS_MAX).unwrap();
-/// Batches in flight. With two, batches are half as full and purchases a third fewer (`backend/bench`).
-const IN_FLIGHT_MAX: NonZeroUsize = NonZeroUsize::MIN;
 /// The timeout even of a late purchase: the catalog may have decided it earlier.
 const TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// How long after the deadline the order service's own 504 may arrive.
 const RESPONSE_SLACK: Duration = Duration::from_millis(250);
 
 /// The result of an order, and the last entry that the order service knew then.
-pub(super) type Outcome = (PlacedOrder, Option<Seq>);
+pub(super) type Placed = (PlacedOrder, Option<Seq>);
 
-pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Outcome> {
-    let limits = batcher::Limits {
-        max_queued: QUEUED_MAX,
-        max_batch: BATCH_MAX,
-        max_in_flight: IN_FLIGHT_MAX,
-    };
+pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Placed> {
     let place_batch = move |batch| {
         let orders = orders.clone();
         place(batch, async move |batch, deadline| orders.place(&batch, deadline).await)
     };
-    Batcher::with_post_commit(limits, place_batch, move |outcomes| {
-        wait_for_feed(Arc::clone(&live), outcomes)
+    let size = |order: &Order| order.lines.len();
+    Batcher::with_post_commit(BATCH_LIMITS, size, place_batch, move |placed| {
+        wait_for_feed(Arc::clone(&live), placed)
     })
 }
 
 /// Waits briefly for the feed, once for the whole batch, so that a client that reads what it just bought sees the change.
-async fn wait_for_feed(live: Arc<Live>, outcomes: Vec<Outcome>) -> Vec<Outcome> {
-    if let Some(head) = outcomes.iter().filter_map(|&(_, head)| head).max() {
+async fn wait_for_feed(live: Arc<Live>, placed: Vec<Placed>) -> Vec<Placed> {
+    if let Some(head) = placed.iter().filter_map(|&(_, head)| head).max() {
         live.wait_briefly(head).await;
     }
-    outcomes
+    placed
 }
 
 /// Sends a batch once; `send` is the call of the order service, which sends again itself where that is safe.
-async fn place<F, Fut>(batch: Vec<Order>, send: F) -> Vec<Outcome>
+async fn place<F, Fut>(batch: Vec<Order>, send: F) -> Vec<Placed>
 where
     F: FnOnce(OrderBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<PlacedBatch, Error>>,
@@ -73,30 +63,20 @@ where
 
 fn failure(error: &Error, order: Option<OrderId>) -> PlacedOrder {
     let problem = if error.is_definite() {
-        Problem::new(
-            Code::Unavailable,
-            "The shop cannot sell now; nothing was bought. Try again.",
-        )
+        let detail = "The shop cannot sell now; nothing was bought. Try again.";
+        Problem::new(Code::Unavailable, detail)
     } else {
         unknown_outcome(order)
     };
-    PlacedOrder::Problem(BatchProblem {
-        problem,
-        replayed: false,
-    })
-}
-
-fn unknown_outcome(order: Option<OrderId>) -> Problem {
-    let detail = "There was no decision in time. Send the same key again, or look the order up, to learn the outcome.";
-    Problem::new(Code::DeadlineExceeded, detail).with_order(order)
+    let replayed = false;
+    PlacedOrder::Problem(BatchProblem { problem, replayed })
 }
 
 impl Frontend {
-    /// Buys copies of a book. A late purchase is refused here unless it has a key, which may have been decided before.
+    /// Buys all lines of an order, or none. A late purchase is refused here unless it has a key, which may have been decided before.
     pub(super) async fn buy(
         &self,
-        item: ItemNumber,
-        quantity: Quantity,
+        lines: OrderLines,
         key: Option<OrderId>,
         deadline: Option<Deadline>,
     ) -> ApiResult {
@@ -107,36 +87,31 @@ impl Frontend {
         }
         let order = Order {
             id: Some(id),
-            item,
-            quantity,
+            lines,
             keyed: Some(key.is_some()),
             deadline: Some(deadline),
         };
         let timeout = deadline.remaining().max(TIMEOUT_MIN) + RESPONSE_SLACK;
         let called = tokio::time::timeout(timeout, self.batcher.call(order)).await;
-        let problem = match called {
-            Ok(Ok((placed, head))) => return self.placed(placed, head),
-            Ok(Err(batcher::Error::Full)) => {
-                Problem::new(Code::Unavailable, "Too many purchases are waiting; nothing was bought.")
-            }
-            Ok(Err(batcher::Error::Closed)) => {
-                Problem::new(Code::Unavailable, "The front-end is stopping; nothing was bought.")
-            }
-            Ok(Err(batcher::Error::Lost)) | Err(_) => unknown_outcome(Some(id)),
+        let unavailable = match called {
+            Ok(Ok((placed, head))) => return Ok(self.placed(placed, head)),
+            Ok(Err(batcher::Error::Full)) => "Too many purchases are waiting; nothing was bought.",
+            Ok(Err(batcher::Error::Closed)) => "The front-end is stopping; nothing was bought.",
+            Ok(Err(batcher::Error::Lost)) | Err(_) => return Err(unknown_outcome(Some(id)).into()),
         };
-        Err(problem.into())
+        Err(ApiError::new(Code::Unavailable, unavailable))
     }
 
-    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> ApiResult {
+    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> Response {
         self.observe_seq(head);
         let response = match placed {
             PlacedOrder::Sold(receipt) => Response::json_bytes(receipt),
             PlacedOrder::Replayed(receipt) => Response::json(&receipt).with_replayed(true),
             // With the head: a client that asks for a recorded refusal then finds it through any front-end.
             PlacedOrder::Problem(BatchProblem { problem, replayed }) => {
-                return Err(ApiError::from(problem).with_seq(head).with_replayed(replayed));
+                return Response::from(problem).with_seq(head).with_replayed(replayed);
             }
         };
-        Ok(response.with_seq(Some(self.head())))
+        response.with_seq(Some(self.head()))
     }
 }

@@ -28,6 +28,17 @@ const CHANGES_MAX: usize = 100_000;
 /// A full map evicts one entry in this many: those that the hash order puts first.
 const EVICTED_PART: usize = 16;
 
+/// The key of a cached document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheKey<'a> {
+    /// The list of topics.
+    Topics,
+    /// One book.
+    Book(ItemNumber),
+    /// A page of books, by its raw query.
+    Page(&'a str),
+}
+
 /// A cache hit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hit {
@@ -41,12 +52,17 @@ pub struct Hit {
     pub age_s: Option<u64>,
 }
 
-/// A cached page, or the cached topics.
 #[derive(Debug)]
 struct Cached<T> {
     value: T,
     /// Hidden until the feed has reached this entry.
     visible_from: Seq,
+}
+
+impl<T> Cached<T> {
+    fn visible_at(&self, position: Seq) -> Option<&T> {
+        (self.visible_from <= position).then_some(&self.value)
+    }
 }
 
 #[derive(Debug)]
@@ -63,7 +79,7 @@ struct CacheState {
     lost_at: Option<Instant>,
     /// Whether the feed has begun: nothing is cached before.
     has_feed: bool,
-    books: AHashMap<ItemNumber, CachedBook>,
+    books: AHashMap<ItemNumber, Cached<CachedBook>>,
     /// By the raw query.
     pages: AHashMap<Box<str>, Cached<PageItems>>,
     topics: Option<Cached<Bytes>>,
@@ -107,72 +123,28 @@ impl Cache {
         state.rewrite_changed(entries);
     }
 
-    /// A book.
-    pub fn book(&self, item: ItemNumber, fresh: Freshness) -> Option<Hit> {
+    /// The document with that key, if it is cached and fresh enough.
+    pub fn get(&self, key: CacheKey<'_>, fresh: Freshness) -> Option<Hit> {
         let state = self.read();
-        let age_s = state.age_s(fresh)?;
-        let cached = state
-            .books
-            .get(&item)
-            .filter(|cached| cached.visible_from <= state.position)?;
-        Some(Hit {
-            json: Bytes::copy_from_slice(&cached.json),
-            etag: cached.seq,
-            seq: state.position,
-            age_s,
-        })
-    }
-
-    /// The page of a raw query.
-    pub fn page(&self, query: &str, fresh: Freshness) -> Option<Hit> {
-        let state = self.read();
-        let age_s = state.age_s(fresh)?;
-        let page = &state
-            .pages
-            .get(query)
-            .filter(|cached| cached.visible_from <= state.position)?
-            .value;
-        let mut json = BytesMut::with_capacity(page.items.len() * 200 + 64);
-        json.extend_from_slice(b"{\"books\":[");
-        for (index, item) in page.items.iter().enumerate() {
-            let cached = state
-                .books
-                .get(item)
-                .filter(|cached| cached.visible_from <= state.position)?;
-            if index > 0 {
-                json.extend_from_slice(b",");
+        if !state.is_fresh(fresh) {
+            return None;
+        }
+        let (json, etag) = match key {
+            CacheKey::Topics => (
+                state.topics.as_ref()?.visible_at(state.position)?.clone(),
+                state.position,
+            ),
+            CacheKey::Book(item) => {
+                let book = state.book(item)?;
+                (Bytes::copy_from_slice(&book.json), book.seq)
             }
-            json.extend_from_slice(&cached.json);
-        }
-        json.extend_from_slice(b"]");
-        if let Some(next) = &page.next {
-            // A cursor is digits and hyphens: no character needs an escape.
-            json.extend_from_slice(b",\"next\":\"");
-            json.extend_from_slice(next.as_bytes());
-            json.extend_from_slice(b"\"");
-        }
-        json.extend_from_slice(b"}");
+            CacheKey::Page(query) => (state.page(query)?, state.position),
+        };
         Some(Hit {
-            json: json.freeze(),
-            etag: state.position,
+            json,
+            etag,
             seq: state.position,
-            age_s,
-        })
-    }
-
-    /// The topics.
-    pub fn topics(&self, fresh: Freshness) -> Option<Hit> {
-        let state = self.read();
-        let age_s = state.age_s(fresh)?;
-        let cached = state
-            .topics
-            .as_ref()
-            .filter(|cached| cached.visible_from <= state.position)?;
-        Some(Hit {
-            json: cached.value.clone(),
-            etag: state.position,
-            seq: state.position,
-            age_s,
+            age_s: state.lost_at.map(|lost_at| lost_at.elapsed().as_secs()),
         })
     }
 
@@ -188,7 +160,13 @@ impl Cache {
             return;
         }
         if state.pages.get(query).is_none_or(|cached| cached.visible_from > seq) {
-            state.insert_items(query, &page, seq);
+            make_room(&mut state.pages, PAGES_MAX);
+            let value = PageItems {
+                items: page.books.iter().map(|book| book.item).collect(),
+                next: page.next,
+            };
+            let visible_from = seq;
+            state.pages.insert(query.into(), Cached { value, visible_from });
         }
         for book in page.books {
             state.insert_book(book, seq);
@@ -199,10 +177,8 @@ impl Cache {
     pub fn insert_topics(&self, json: Bytes, seq: Seq) {
         let mut state = self.write();
         if state.may_insert(seq) {
-            state.topics = Some(Cached {
-                value: json,
-                visible_from: seq,
-            });
+            let (value, visible_from) = (json, seq);
+            state.topics = Some(Cached { value, visible_from });
         }
     }
 
@@ -216,11 +192,34 @@ impl Cache {
 }
 
 impl CacheState {
-    /// The age of a hit in seconds (`None` while the feed is live), or `None` if the cache is not fresh enough.
-    fn age_s(&self, fresh: Freshness) -> Option<Option<u64>> {
-        let is_fresh =
-            self.has_feed && !fresh.confirm_head && fresh.min_seq.is_none_or(|min_seq| min_seq <= self.position);
-        is_fresh.then(|| self.lost_at.map(|lost_at| lost_at.elapsed().as_secs()))
+    fn is_fresh(&self, fresh: Freshness) -> bool {
+        self.has_feed && !fresh.confirm_head && fresh.min_seq.is_none_or(|min_seq| min_seq <= self.position)
+    }
+
+    fn book(&self, item: ItemNumber) -> Option<&CachedBook> {
+        self.books.get(&item)?.visible_at(self.position)
+    }
+
+    /// The JSON of a page, unless one of its books is not cached.
+    fn page(&self, query: &str) -> Option<Bytes> {
+        let page = self.pages.get(query)?.visible_at(self.position)?;
+        let mut json = BytesMut::with_capacity(page.items.len() * 200 + 64);
+        json.extend_from_slice(b"{\"books\":[");
+        for (index, &item) in page.items.iter().enumerate() {
+            if index > 0 {
+                json.extend_from_slice(b",");
+            }
+            json.extend_from_slice(&self.book(item)?.json);
+        }
+        json.extend_from_slice(b"]");
+        if let Some(next) = &page.next {
+            // A cursor is digits and hyphens: no character needs an escape.
+            json.extend_from_slice(b",\"next\":\"");
+            json.extend_from_slice(next.as_bytes());
+            json.extend_from_slice(b"\"");
+        }
+        json.extend_from_slice(b"}");
+        Some(json.freeze())
     }
 
     fn apply(&mut self, entry: &Entry) {
@@ -232,7 +231,8 @@ impl CacheState {
         if !entry.kind.changes_book() {
             return;
         }
-        if entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && entry.order.is_none()) {
+        let is_described = entry.description.is_some() || entry.order.is_none();
+        if entry.kind == Kind::Withdrawn || (entry.kind == Kind::Set && is_described) {
             self.catalog_changed = entry.seq;
             self.books.remove(&entry.item);
             self.pages.clear();
@@ -245,21 +245,20 @@ impl CacheState {
             self.changes_since = entry.seq;
         }
         self.changes.insert(entry.item, (entry.seq, stock));
-        if let Some(cached) = self.books.get_mut(&entry.item)
-            && cached.seq < entry.seq
+        if let Some(Cached { value: book, .. }) = self.books.get_mut(&entry.item)
+            && book.seq < entry.seq
         {
-            cached.stock = stock;
-            cached.seq = entry.seq;
+            (book.seq, book.stock) = (entry.seq, stock);
         }
     }
 
     /// Rewrites the books that these entries changed, each once.
     fn rewrite_changed(&mut self, entries: &[Entry]) {
         for entry in entries {
-            if let Some(cached) = self.books.get_mut(&entry.item)
-                && cached.seq == entry.seq
+            if let Some(Cached { value: book, .. }) = self.books.get_mut(&entry.item)
+                && book.seq == entry.seq
             {
-                cached.rewrite();
+                book.rewrite();
             }
         }
     }
@@ -269,27 +268,10 @@ impl CacheState {
         self.has_feed && seq >= self.catalog_changed && seq >= self.changes_since
     }
 
-    fn insert_items(&mut self, query: &str, page: &BookPage, seq: Seq) {
-        make_room(&mut self.pages, PAGES_MAX);
-        let items = page.books.iter().map(|book| book.item).collect();
-        let next = page.next.clone();
-        self.pages.insert(
-            query.into(),
-            Cached {
-                value: PageItems { items, next },
-                visible_from: seq,
-            },
-        );
-    }
-
     fn insert_book(&mut self, mut book: Book, seq: Seq) {
         // The feed keeps a cached book up to date; only a hidden one is replaced.
-        if !self.may_insert(seq)
-            || self
-                .books
-                .get(&book.item)
-                .is_some_and(|cached| cached.visible_from <= seq)
-        {
+        let is_visible = |cached: &Cached<_>| cached.visible_from <= seq;
+        if !self.may_insert(seq) || self.books.get(&book.item).is_some_and(is_visible) {
             return;
         }
         if let Some(&(changed, stock)) = self.changes.get(&book.item)
@@ -298,7 +280,8 @@ impl CacheState {
             (book.seq, book.stock) = (changed, stock);
         }
         make_room(&mut self.books, BOOKS_MAX);
-        self.books.insert(book.item, CachedBook::new(&book, seq));
+        let (value, visible_from) = (CachedBook::new(&book), seq);
+        self.books.insert(book.item, Cached { value, visible_from });
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::backoff::Backoff;
 use common::client::{CatalogClient, ReconnectingStream, StreamItem};
-use common::wire::{Hello, Resync, StockEvent, UpstreamStatus};
+use common::wire::{Hello, Resync, UpstreamStatus};
 use common::{Entry, Seq, StoreId, limits};
 use futures::FutureExt;
 use tokio::sync::{broadcast, watch};
@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
-use super::stock_events::{Coalescer, ReplayBuffer, stock_event};
-use crate::http::{Frame, write_event};
+use super::stock_events::{Coalescer, NumberedEvent, ReplayBuffer};
+use crate::http::Frame;
 
 #[cfg(test)]
 mod tests;
@@ -43,7 +43,7 @@ pub(super) struct Subscription {
     pub(super) hello: Hello,
     pub(super) live: bool,
     /// The changes since its last event; `None` if it must read everything afresh.
-    pub(super) missed: Option<Vec<StockEvent>>,
+    pub(super) missed: Option<Vec<NumberedEvent>>,
     pub(super) stream: broadcast::Receiver<Published>,
 }
 
@@ -98,10 +98,9 @@ impl Live {
 
     async fn wait_until_applied(&self, seq: Seq) {
         let mut applied = self.applied.subscribe();
+        let is_applied = |applied: &Option<Seq>| applied.is_some_and(|applied| applied >= seq);
         // `self` holds the sender, so the wait cannot fail.
-        let _ = applied
-            .wait_for(|applied| applied.is_some_and(|applied| applied >= seq))
-            .await;
+        let _ = applied.wait_for(is_applied).await;
     }
 
     /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
@@ -116,7 +115,7 @@ impl Live {
     pub(super) fn subscribe(&self, after: Option<Seq>) -> Option<Subscription> {
         let mut state = self.state();
         // Pending changes are published first, so that `hello` is as new as the feed.
-        self.flush_state(&mut state);
+        self.flush(&mut state);
         let hello = Hello {
             seq: state.published,
             store: state.store?,
@@ -146,7 +145,7 @@ impl Live {
         let entries = &*crate::fault_injection::reorder_feed(entries);
         self.cache.apply(entries);
         let mut state = self.state();
-        for event in entries.iter().filter_map(stock_event) {
+        for event in entries.iter().filter_map(NumberedEvent::of) {
             state.replay.add(event);
             state.coalescer.add(event);
         }
@@ -154,11 +153,7 @@ impl Live {
     }
 
     /// Publishes the pending changes.
-    fn flush(&self) {
-        self.flush_state(&mut self.state());
-    }
-
-    fn flush_state(&self, state: &mut FeedState) {
+    fn flush(&self, state: &mut FeedState) {
         let head = self.head();
         if state.published == head {
             return;
@@ -168,7 +163,7 @@ impl Live {
         if !events.is_empty() {
             let mut frame = Vec::with_capacity(events.len().saturating_mul(160));
             for event in &events {
-                write_event(&mut frame, "stock", Some(event.seq.0), event);
+                event.write_to(&mut frame);
             }
             self.publish(Frame::new(frame), Some(head));
         }
@@ -194,20 +189,19 @@ impl Live {
             self.applied.send_replace(Some(start));
         }
         state.feed_start = hello.seq;
-        self.cache.set_live(true);
-        if !state.live {
-            state.live = true;
-            self.publish(Frame::event("source", None, &UpstreamStatus { live: true }), None);
-        }
+        self.set_live(&mut state, true);
     }
 
     fn on_disconnect(&self) {
-        self.flush();
-        self.cache.set_live(false);
         let mut state = self.state();
-        if state.live {
-            state.live = false;
-            self.publish(Frame::event("source", None, &UpstreamStatus { live: false }), None);
+        self.flush(&mut state);
+        self.set_live(&mut state, false);
+    }
+
+    fn set_live(&self, state: &mut FeedState, live: bool) {
+        self.cache.set_live(live);
+        if std::mem::replace(&mut state.live, live) != live {
+            self.publish(upstream_event(live), None);
         }
     }
 
@@ -215,6 +209,11 @@ impl Live {
         // Fails without subscribers.
         let _ = self.subscribers.send(Published { frame, last_seq });
     }
+}
+
+/// Tells subscribers whether the front-end has its catalog: the event `source` of the contract.
+pub(super) fn upstream_event(live: bool) -> Frame {
+    Frame::event("source", None, &UpstreamStatus { live })
 }
 
 /// The catalog's feed; a seam for tests.
@@ -241,8 +240,11 @@ pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: Ca
             let after = match after {
                 Some(after) => after,
                 None => {
-                    let page = catalog.ledger(Seq::ZERO, 1).await?;
-                    Seq(page.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX))
+                    let head = catalog.ledger(Seq::ZERO, 1).await?.head;
+                    let oldest = Seq(head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
+                    // The end of the group: a page ends with one.
+                    let page = catalog.ledger(oldest, 1).await?;
+                    page.entries.last().map_or(oldest, |last| last.seq)
                 }
             };
             catalog.feed(Some(after)).await
@@ -259,36 +261,35 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
     let (mut flush_at, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
     let mut entries = Vec::new();
     loop {
-        let mut item = tokio::select! {
+        let mut next = tokio::select! {
             item = feed.next() => Some(item),
-            () = sleep_until(flush_at) => {
-                live.flush();
+            () = tokio::time::sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
+                live.flush(&mut live.state());
                 (flush_at, last_flush) = (None, Some(Instant::now()));
                 continue;
             }
         };
-        // Entries that have arrived already are applied together.
-        let mut change = None;
-        while let Some(next) = item.take() {
-            match next {
-                StreamItem::Event(entry) => entries.push(entry),
-                other => {
-                    change = Some(other);
-                    break;
-                }
-            }
-            if entries.len() < ENTRIES_AT_ONCE {
-                item = feed.next().now_or_never();
-            }
+        // Entries that have arrived already are applied together, as far as their groups are whole.
+        while let Some(StreamItem::Event(entry)) = next {
+            entries.push(entry);
+            next = match entries.len() {
+                ENTRIES_AT_ONCE.. => None,
+                _ => feed.next().now_or_never(),
+            };
         }
-        if !entries.is_empty() {
-            live.apply(&entries);
-            entries.clear();
+        let whole = entries.iter().rposition(|entry: &Entry| entry.line.is_last());
+        if let Some(last) = whole {
+            live.apply(entries.get(..=last).unwrap_or_default());
+            entries.drain(..=last);
             // The first change after a quiet time is published at once; those that follow share a window.
             let now = Instant::now();
             flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
         }
-        match change {
+        if next.is_some() {
+            // The next connection begins with the first line of a group that is not whole.
+            entries.clear();
+        }
+        match next {
             Some(StreamItem::Connected { hello, after, .. }) => {
                 let after = after.unwrap_or(hello.seq);
                 live.on_hello(&hello, after);
@@ -303,12 +304,5 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
             }
             _ => {}
         }
-    }
-}
-
-async fn sleep_until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
     }
 }

@@ -14,25 +14,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
-use common::client::{self, CatalogClient, Freshness, OrderClient, Response as ClientResponse};
+use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse, ServiceEndpoint};
 use common::wire::{Health, Order, StockChange};
-use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use common::{Code, Deadline, IfMatch, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use live::Live;
-pub use routes::routes;
+pub(crate) use routes::routes;
 
-use crate::http::{ApiError, ApiResult, Readiness, ReadinessCheck, Response};
+use crate::http::{ApiError, ApiResult, HttpService, Readiness, Response};
 
 /// A running front-end.
 #[derive(Debug)]
-pub struct Frontend {
+pub(crate) struct Frontend {
     catalog: CatalogClient,
     orders: OrderClient,
-    batcher: Batcher<Order, buying::Outcome>,
+    batcher: Batcher<Order, buying::Placed>,
     live: Arc<Live>,
     subscribers: Arc<Semaphore>,
     /// The newest ledger entry in any response.
@@ -43,7 +43,7 @@ pub struct Frontend {
 
 impl Frontend {
     /// Over a catalog and an order service; `token` is the shopkeeper's. Must run within a runtime.
-    pub fn new(
+    pub(crate) fn new(
         catalog: CatalogClient,
         orders: OrderClient,
         token: Option<Arc<str>>,
@@ -64,7 +64,7 @@ impl Frontend {
     }
 
     /// The newest ledger entry that the front-end knows.
-    pub fn head(&self) -> Seq {
+    pub(crate) fn head(&self) -> Seq {
         Seq(self.head.load(Ordering::Relaxed)).max(self.live.head())
     }
 
@@ -74,29 +74,19 @@ impl Frontend {
         }
     }
 
-    /// Reads from the catalog and relays its response.
-    async fn relay_get(&self, path: &str, fresh: Freshness) -> ApiResult {
-        self.relay(self.catalog.get(path, fresh).await)
-    }
-
     fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
         let response = response.map_err(|error| unavailable(&error))?;
         let (seq, replayed) = (response.seq, response.replayed);
         self.observe_seq(seq);
-        if !response.is_success() {
-            return Err(match response.parse::<serde_json::Value>() {
-                Err(client::Error::Problem(problem)) => ApiError::from(*problem).with_seq(seq).with_replayed(replayed),
-                Err(error) => unavailable(&error),
-                Ok(_) => ApiError::new(Code::Internal, "A neighbour sent an invalid response."),
-            });
-        }
-        let relayed = Response::json_bytes(response.body)
-            .with_seq(seq)
-            .with_replayed(replayed);
-        Ok(match response.etag {
-            Some(etag) => relayed.with_etag(etag),
-            None => relayed,
-        })
+        let relayed = if response.is_success() {
+            Response::json_bytes(response.body).with_etag(response.etag)
+        } else {
+            match response.error() {
+                client::Error::Problem(problem) => Response::from(*problem),
+                error => return Err(unavailable(&error)),
+            }
+        };
+        Ok(relayed.with_seq(seq).with_replayed(replayed))
     }
 
     /// Changes a stock. The change is sent once: a client resolves an unknown outcome with the same key.
@@ -105,11 +95,12 @@ impl Frontend {
         item: ItemNumber,
         change: StockChange,
         key: Option<OrderId>,
+        if_match: Option<&IfMatch>,
         deadline: Option<Deadline>,
         token: Option<&str>,
     ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
-        let changed = self.catalog.update(item, change, key, deadline, token).await;
+        let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
         match &changed {
             Err(error) if !error.is_definite() => {
                 tracing::warn!(%error, "the outcome of a stock change is unknown");
@@ -129,34 +120,42 @@ fn unavailable(error: &client::Error) -> ApiError {
     ApiError::new(Code::Unavailable, "A service of the shop cannot be reached; try again.")
 }
 
-impl ReadinessCheck for Frontend {
+impl HttpService for Frontend {
+    fn name(&self) -> &'static str {
+        "frontend"
+    }
+
+    fn newest_seq(&self) -> Option<Seq> {
+        Some(self.head()).filter(|&head| head > Seq::ZERO)
+    }
+
     fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        async {
-            let (catalog, orders) = tokio::join!(self.catalog.ready(), self.orders.ready());
+        let check = async {
+            let orders = upstream_health("the order service", self.orders.endpoint());
+            let catalog = upstream_health("the catalog", self.catalog.endpoint());
+            let (orders, catalog) = tokio::join!(orders, catalog);
             let mut readiness = Readiness {
                 // The head of its events: what its clients see.
                 head: Some(self.live.head()),
                 ..Readiness::default()
             };
-            for (name, url, response) in [
-                ("the order service", self.orders.url(), orders),
-                ("the catalog", self.catalog.url(), catalog),
-            ] {
-                match neighbour_health(name, url, response) {
+            for health in [orders, catalog] {
+                match health {
                     Ok(health) => readiness.services.push(health),
                     Err(missing) => readiness.missing.push(missing),
                 }
             }
             readiness
-        }
-        .boxed()
+        };
+        check.boxed()
     }
 }
 
-fn neighbour_health(name: &str, url: &str, response: Result<ClientResponse, client::Error>) -> Result<Health, String> {
-    let response = response.map_err(|error| format!("{name}: {error}"))?;
+/// The health of a service that this one needs, or what is missing.
+async fn upstream_health(name: &str, endpoint: &ServiceEndpoint) -> Result<Health, String> {
+    let response = endpoint.ready().await.map_err(|error| format!("{name}: {error}"))?;
     response.parse().map_err(|error| match error {
-        client::Error::Problem(problem) => format!("{name} at {url} is not ready ({})", problem.detail),
-        _ => format!("{name} at {url} is not ready"),
+        client::Error::Problem(problem) => format!("{name} at {} is not ready ({})", endpoint.url(), problem.detail),
+        _ => format!("{name} at {} is not ready", endpoint.url()),
     })
 }

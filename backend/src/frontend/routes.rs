@@ -1,5 +1,6 @@
 //! The front-end's operations: a handler and its OpenAPI description each.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use common::wire::{
@@ -8,12 +9,10 @@ use common::wire::{
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
 use utoipa::OpenApi;
 
-use super::reads::{CacheKey, ReadQuery};
+use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, subscriber};
-use crate::http::{
-    ApiError, ApiResult, FrameStream, HealthDocument, ReadinessCheck, Request, Response, Route, Routes, health_routes,
-};
+use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,17 +29,14 @@ impl utoipa::Modify for Token {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        document
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("token", bearer);
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("token", bearer);
     }
 }
 
 /// The routes of a front-end.
-pub fn routes(frontend: &Arc<Frontend>) -> Routes {
-    let document = document();
-    let mut routes = vec![
+pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
+    let routes = vec![
         Route::new::<__path_buy_book, _, _, _>(frontend, buy_book),
         Route::new::<__path_search_books, _, _, _>(frontend, search_books),
         Route::new::<__path_list_topics, _, _, _>(frontend, list_topics),
@@ -49,21 +45,7 @@ pub fn routes(frontend: &Arc<Frontend>) -> Routes {
         Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
         Route::new::<__path_list_entries, _, _, _>(frontend, list_entries),
     ];
-    routes.extend(health_routes(
-        "frontend",
-        Arc::clone(frontend) as Arc<dyn ReadinessCheck>,
-        &document,
-    ));
-    let head = Arc::clone(frontend);
-    Routes::new("frontend", routes, move || {
-        Some(head.head()).filter(|&head| head > Seq::ZERO)
-    })
-}
-
-fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Document::openapi();
-    document.merge(HealthDocument::openapi());
-    document
+    Routes::new(frontend, routes, Document::openapi())
 }
 
 /// All topics, in alphabetical order without regard to case.
@@ -72,7 +54,9 @@ fn document() -> utoipa::openapi::OpenApi {
     (status = 304, description = "Not changed since the entity tag in If-None-Match"),
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
-    frontend.read(&ReadQuery::Topics, request.freshness()?).await
+    let fresh = request.freshness()?;
+    let topics = frontend.catalog.topics(fresh);
+    frontend.read(CacheKey::Topics, fresh, topics).await
 }
 
 /// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
@@ -91,33 +75,42 @@ async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     let fresh = request.freshness()?;
     if !request.has_body()?
-        && let Some(response) = frontend.cached(CacheKey::of_query(request.raw_query()), fresh)
+        && let Some(response) = frontend.cached(of_query(request.raw_query()), fresh)
     {
         return Ok(response);
     }
     let selector = Selector::parse(&mut request)?;
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     let after = request.query_param("after")?;
-    let query = match selector {
-        Selector::Item(item) => ReadQuery::Book(item),
-        selector => {
-            // A raw query has no blanks, so the key of a body never equals one.
-            let key = match request.has_body()? {
-                true => format!("{selector:?} {limit} {after:?}"),
-                false => request.raw_query().to_owned(),
-            };
-            ReadQuery::Page {
-                key,
-                selector,
-                limit,
-                after,
-            }
-        }
+    // A raw query has no blanks, so the key of a body never equals one.
+    let key = match request.has_body()? {
+        true => Cow::Owned(format!("{selector:?} {limit} {after:?}")),
+        false => Cow::Borrowed(request.raw_query()),
     };
-    frontend.read(&query, fresh).await
+    let (catalog, page, after) = (&frontend.catalog, CacheKey::Page(&key), after.as_deref());
+    match selector {
+        Selector::Item(item) => {
+            let book = catalog.lookup(item, fresh);
+            frontend.read(CacheKey::Book(item), fresh, book).await
+        }
+        Selector::Topic(topic) => {
+            let books = catalog.search_topic(&topic, limit, after, fresh);
+            frontend.read(page, fresh, books).await
+        }
+        Selector::Words(words) => {
+            let books = catalog.search_words(&words, limit, after, fresh);
+            frontend.read(page, fresh, books).await
+        }
+    }
 }
 
-/// Buys copies of a book.
+/// The key of a search without a body.
+fn of_query(query: &str) -> CacheKey<'_> {
+    let item = query.strip_prefix("item=").and_then(|item| item.parse().ok());
+    item.map_or(CacheKey::Page(query), CacheKey::Book)
+}
+
+/// Buys copies of a book, or of several: all lines are sold or none.
 #[utoipa::path(post, path = "/buy", tag = "shop", request_body = BuyBody,
     params(("buyNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
         ("Idempotency-Key" = Option<OrderId>, Header, description = "The order's id; send it again to ask again"),
@@ -132,10 +125,9 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
             content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
 async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
-    let (item, quantity) = parse_purchase(&mut request)?;
-    frontend
-        .buy(item, quantity, request.idempotency_key()?, request.deadline()?)
-        .await
+    let lines = parse_purchase(&mut request)?;
+    let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
+    frontend.buy(lines, key, deadline).await
 }
 
 /// One order's receipt, sold or refused.
@@ -162,28 +154,29 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;
     let Ok(permit) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
-        return Err(ApiError::new(
-            Code::TooManyRequests,
-            "Too many event streams are open here; try again later.",
-        ));
+        let detail = "Too many event streams are open here; try again later.";
+        return Err(ApiError::new(Code::TooManyRequests, detail));
     };
     match subscriber::subscribe(&frontend.live, after, frontend.head(), permit).await {
         Some(frames) => Ok(Response::events(FrameStream::new(frames, frontend.stopping.clone()))),
-        None => Err(ApiError::new(
-            Code::Unavailable,
-            "The shop's catalog was not reached yet; try again.",
-        )),
+        None => {
+            let detail = "The shop's catalog was not reached yet; try again.";
+            Err(ApiError::new(Code::Unavailable, detail))
+        }
     }
 }
 
 /// Sets or changes a stock; for the shopkeeper.
 #[utoipa::path(put, path = "/stock/{item}", tag = "shopkeeper", request_body = StockBody, security(("token" = [])),
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
+    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header),
+        ("If-Match" = Option<String>, Header, description = "Entity tags of the book, one of which it must have")),
     responses((status = 200, description = "The book as it is then", body = Book),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
         (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
+            content_type = "application/problem+json"),
+        (status = 412, description = "`precondition-failed`: the book was changed meanwhile", body = Problem,
             content_type = "application/problem+json"),
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json")))]
@@ -191,11 +184,10 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     request.authorize(frontend.token.as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
-    let key = request.idempotency_key()?;
-    let deadline = request.deadline()?;
-    frontend
-        .change_stock(item, change, key, deadline, request.bearer_token())
-        .await
+    let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
+    let (if_match, token) = (request.if_match()?, request.bearer_token());
+    let if_match = if_match.as_ref();
+    frontend.change_stock(item, change, key, if_match, deadline, token).await
 }
 
 /// The ledger's entries after one; for the shopkeeper.
@@ -208,24 +200,25 @@ async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     request.authorize(frontend.token.as_deref())?;
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    frontend
-        .relay_get(&format!("/ledger?after={after}&limit={limit}"), request.freshness()?)
-        .await
+    let path = format!("/ledger?after={after}&limit={limit}");
+    let catalog = frontend.catalog.endpoint();
+    frontend.relay(catalog.get(&path, request.freshness()?).await)
 }
 
 #[cfg(test)]
 mod tests {
-    use common::client::{CatalogClient, OrderClient, ServiceEndpoint, http_client};
+    use common::client::{CatalogClient, OrderClient};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
-    use crate::http::document::assert_describes;
+    use crate::fixture::endpoint;
+    use crate::http::assert_described;
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let unreachable = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
+        let unreachable = endpoint("http://127.0.0.1:9");
         let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
         let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
-        assert_describes(&document(), &routes(&frontend));
+        assert_described(&routes(&frontend));
     }
 }

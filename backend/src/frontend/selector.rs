@@ -1,16 +1,14 @@
 //! What a request selects: exactly one of topic, item and words, from the query or the body.
 
-use common::wire::{BuyBody, SearchBody};
-use common::{ItemNumber, Quantity, limits};
+use common::wire::{BuyBody, OrderLines, SearchBody};
+use common::{ItemNumber, limits};
 
 use crate::http::{ApiError, Request};
 
 /// What a search selects.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Selector {
-    /// The books of a topic.
     Topic(String),
-    /// One book.
     Item(ItemNumber),
     /// The books in which every word is a prefix of a word.
     Words(String),
@@ -28,27 +26,24 @@ impl Selector {
             (Some(topic), None, None) => Ok(Self::Topic(check_length("topic", topic)?)),
             (None, Some(item), None) => Ok(Self::Item(item)),
             (None, None, Some(words)) => Ok(Self::Words(check_length("q", words)?)),
-            _ => Err(ApiError::invalid(
-                "Say what to search for with exactly one of `topic`, `item` and `q`.",
-            )),
+            _ => {
+                let detail = "Say what to search for with exactly one of `topic`, `item` and `q`.";
+                Err(ApiError::invalid(detail))
+            }
         }
     }
 }
 
-/// Item and quantity of a purchase: from the body, or from `buyNum` in the query (clients of the original store).
-pub(super) fn parse_purchase(request: &mut Request) -> Result<(ItemNumber, Quantity), ApiError> {
+/// The lines of a purchase: from the body, or from `buyNum` in the query (clients of the original store).
+pub(super) fn parse_purchase(request: &mut Request) -> Result<OrderLines, ApiError> {
     let buy_num = request.parse_query_param("buyNum")?;
     let body: BuyBody = match buy_num {
-        Some(_) if !request.has_body()? => BuyBody {
-            item: None,
-            quantity: Quantity::ONE,
-        },
+        Some(_) if !request.has_body()? => BuyBody::default(),
         _ => request.fast_json()?,
     };
-    let Some(item) = at_most_one("item", body.item, buy_num)? else {
-        return Err(ApiError::invalid("Say which book to buy with `item`."));
-    };
-    Ok((item, body.quantity))
+    let item = at_most_one("item", body.item, buy_num)?;
+    let lines = OrderLines::try_from(BuyBody { item, ..body });
+    lines.map_err(|error| ApiError::invalid(format!("Say what to buy: {error}.")))
 }
 
 fn at_most_one<T>(name: &str, first: Option<T>, second: Option<T>) -> Result<Option<T>, ApiError> {
@@ -59,11 +54,9 @@ fn at_most_one<T>(name: &str, first: Option<T>, second: Option<T>) -> Result<Opt
 }
 
 fn check_length(name: &str, text: String) -> Result<String, ApiError> {
-    if text.len() > limits::QUERY_BYTES_MAX {
-        return Err(ApiError::invalid(format!(
-            "{name}: expected at most {} bytes.",
-            limits::QUERY_BYTES_MAX
-        )));
+    let max = limits::QUERY_BYTES_MAX;
+    match text.len() {
+        length if length > max => Err(ApiError::invalid(format!("{name}: expected at most {max} bytes."))),
+        _ => Ok(text),
     }
-    Ok(text)
 }

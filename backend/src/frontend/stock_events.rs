@@ -5,38 +5,52 @@ use std::collections::{BTreeMap, VecDeque};
 use common::wire::StockEvent;
 use common::{Entry, ItemNumber, Seq, Stock, limits};
 
-/// The event of an entry that changes a book; `None` for others. Subscribers see no orders and no refusals.
-pub(super) fn stock_event(entry: &Entry) -> Option<StockEvent> {
-    entry.kind.changes_book().then(|| StockEvent {
-        seq: entry.seq,
-        item: entry.item,
-        stock: entry.stock_after.unwrap_or(Stock::ZERO),
-        change: entry.change,
-        at: entry.at,
-    })
+use crate::http::write_event;
+
+/// An event and where a subscriber that has it may resume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct NumberedEvent {
+    pub(super) event: StockEvent,
+    /// `None` unless the entry is the last line of its group.
+    id: Option<u64>,
+}
+
+impl NumberedEvent {
+    /// The event of an entry that changes a book; `None` for others. Subscribers see no orders and no refusals.
+    pub(super) fn of(entry: &Entry) -> Option<Self> {
+        let event = StockEvent {
+            seq: entry.seq,
+            item: entry.item,
+            stock: entry.stock_after.unwrap_or(Stock::ZERO),
+            change: entry.change,
+            at: entry.at,
+        };
+        let id = entry.line.is_last().then_some(entry.seq.0);
+        entry.kind.changes_book().then_some(Self { event, id })
+    }
+
+    /// Appends it to a frame.
+    pub(super) fn write_to(&self, frame: &mut Vec<u8>) {
+        write_event(frame, "stock", self.id, &self.event);
+    }
 }
 
 /// The events that are not published yet, one for each book.
 #[derive(Debug, Default)]
-pub(super) struct Coalescer(BTreeMap<ItemNumber, StockEvent>);
+pub(super) struct Coalescer(BTreeMap<ItemNumber, NumberedEvent>);
 
 impl Coalescer {
-    pub(super) fn add(&mut self, event: StockEvent) {
-        self.0
-            .entry(event.item)
-            .and_modify(|earlier| {
-                *earlier = StockEvent {
-                    change: earlier.change.saturating_add(event.change),
-                    ..event
-                }
-            })
-            .or_insert(event);
+    pub(super) fn add(&mut self, mut new: NumberedEvent) {
+        if let Some(earlier) = self.0.get(&new.event.item) {
+            new.event.change = new.event.change.saturating_add(earlier.event.change);
+        }
+        self.0.insert(new.event.item, new);
     }
 
     /// Removes all events; they are in the order of their last entries.
-    pub(super) fn take(&mut self) -> Vec<StockEvent> {
+    pub(super) fn take(&mut self) -> Vec<NumberedEvent> {
         let mut events: Vec<_> = std::mem::take(&mut self.0).into_values().collect();
-        events.sort_unstable_by_key(|event| event.seq);
+        events.sort_unstable_by_key(|numbered| numbered.event.seq);
         events
     }
 }
@@ -44,7 +58,7 @@ impl Coalescer {
 /// The events of the last [`limits::SUBSCRIBER_LAG_MAX`] entries, not coalesced.
 #[derive(Debug, Default)]
 pub(super) struct ReplayBuffer {
-    events: VecDeque<StockEvent>,
+    events: VecDeque<NumberedEvent>,
     /// Every event after this entry is in the buffer.
     start: Seq,
 }
@@ -58,22 +72,23 @@ impl ReplayBuffer {
         }
     }
 
-    pub(super) fn add(&mut self, event: StockEvent) {
-        self.events.push_back(event);
-        let oldest = Seq(event.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
-        while self.events.front().is_some_and(|first| first.seq <= oldest) {
+    pub(super) fn add(&mut self, new: NumberedEvent) {
+        self.events.push_back(new);
+        let oldest = Seq(new.event.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
+        while self.events.front().is_some_and(|first| first.event.seq <= oldest) {
             self.events.pop_front();
         }
         self.start = self.start.max(oldest);
     }
 
     /// The events after `after` up to `last`; `None` if some of them, or too many entries, lie before the buffer.
-    pub(super) fn between(&self, after: Seq, last: Seq) -> Option<Vec<StockEvent>> {
+    pub(super) fn between(&self, after: Seq, last: Seq) -> Option<Vec<NumberedEvent>> {
         if after < self.start || last.distance_from(after) > limits::SUBSCRIBER_LAG_MAX {
             return None;
         }
-        let first = self.events.partition_point(|event| event.seq <= after);
-        let events = self.events.iter().skip(first).take_while(|event| event.seq <= last);
+        let first = self.events.partition_point(|numbered| numbered.event.seq <= after);
+        let rest = self.events.iter().skip(first);
+        let events = rest.take_while(|numbered| numbered.event.seq <= last);
         Some(events.copied().collect())
     }
 }
@@ -84,14 +99,16 @@ mod tests {
 
     use super::*;
 
-    fn event(seq: u64, item: u64, stock: u64, change: i64) -> StockEvent {
-        StockEvent {
+    fn event(seq: u64, item: u64, stock: u64, change: i64) -> NumberedEvent {
+        let event = StockEvent {
             seq: Seq(seq),
             item: ItemNumber::try_from(item).unwrap(),
             stock: Stock::try_from(stock).unwrap(),
             change,
             at: Timestamp::from_micros(0),
-        }
+        };
+        let id = Some(seq);
+        NumberedEvent { event, id }
     }
 
     #[test]
@@ -111,7 +128,7 @@ mod tests {
         buffer.add(event(15, 1, 2, -1));
         let seqs = |buffer: &ReplayBuffer, after, last| {
             let events = buffer.between(Seq(after), Seq(last))?;
-            Some(events.iter().map(|event| event.seq.0).collect::<Vec<_>>())
+            Some(events.iter().map(|numbered| numbered.event.seq.0).collect::<Vec<_>>())
         };
         assert_eq!(seqs(&buffer, 10, 15), Some(vec![12, 15]));
         assert_eq!(seqs(&buffer, 12, 14), Some(vec![]));

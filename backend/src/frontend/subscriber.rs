@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use common::Seq;
 use common::wire::{Resync, UpstreamStatus};
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 
 use super::live::{Live, Published, Subscription};
@@ -17,7 +17,6 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 struct Subscriber {
     live: Arc<Live>,
     stream: broadcast::Receiver<Published>,
-    first: Option<Frame>,
     position: Seq,
     /// One of [`common::limits::SUBSCRIBERS_MAX`].
     _permit: OwnedSemaphorePermit,
@@ -45,7 +44,7 @@ pub(super) async fn subscribe(
     match missed {
         Some(missed) => missed
             .iter()
-            .for_each(|event| write_event(&mut first, "stock", Some(event.seq.0), event)),
+            .for_each(|event| event.write_to(&mut first)),
         None => write_event(&mut first, "resync", None, &Resync { seq: hello.seq }),
     }
     if !is_live {
@@ -54,20 +53,16 @@ pub(super) async fn subscribe(
     let subscriber = Subscriber {
         live: Arc::clone(live),
         stream,
-        first: Some(Frame::new(first)),
         position: hello.seq,
         _permit: permit,
     };
-    Some(futures::stream::unfold(subscriber, |mut subscriber| async move {
-        Some((subscriber.next().await?, subscriber))
-    }))
+    let next = |mut subscriber: Subscriber| async move { Some((subscriber.next().await?, subscriber)) };
+    let first = futures::stream::iter([Frame::new(first)]);
+    Some(first.chain(futures::stream::unfold(subscriber, next)))
 }
 
 impl Subscriber {
     async fn next(&mut self) -> Option<Frame> {
-        if let Some(first) = self.first.take() {
-            return Some(first);
-        }
         loop {
             match self.stream.recv().await {
                 Ok(Published {

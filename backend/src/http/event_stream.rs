@@ -1,7 +1,7 @@
 //! Outgoing server-sent events (HTML standard, section 9.2).
 
 use std::convert::Infallible;
-use std::fmt;
+use std::task::Poll;
 
 use bytes::Bytes;
 use common::limits;
@@ -9,27 +9,27 @@ use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use serde::Serialize;
 use sync_wrapper::SyncStream;
+use tokio::time::{Instant, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 /// One or more serialized events. Cheap to clone: thousands of subscribers share one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Frame(Bytes);
+pub(crate) struct Frame(Bytes);
 
 impl Frame {
     /// From events that are serialized already.
-    pub fn new(events: impl Into<Bytes>) -> Self {
+    pub(crate) fn new(events: impl Into<Bytes>) -> Self {
         Self(events.into())
     }
 
-    /// One event.
-    pub fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> Self {
+    pub(crate) fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> Self {
         let mut frame = Vec::with_capacity(160);
         write_event(&mut frame, name, id, data);
         Self(frame.into())
     }
 
     /// A comment, which readers skip; it shows that the connection is alive.
-    pub fn heartbeat() -> Self {
+    pub(crate) fn heartbeat() -> Self {
         Self(Bytes::from_static(b":\n\n"))
     }
 }
@@ -61,25 +61,16 @@ pub(crate) fn write_event_with(
 }
 
 /// A stream of frames with a heartbeat whenever nothing was sent for [`limits::HEARTBEAT_INTERVAL`].
-pub struct FrameStream(BoxStream<'static, Frame>);
-
-impl fmt::Debug for FrameStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FrameStream")
-    }
-}
+pub(crate) struct FrameStream(BoxStream<'static, Frame>);
 
 impl FrameStream {
     /// Ends with its source or when the service stops.
-    pub fn new(source: impl Stream<Item = Frame> + Send + 'static, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(source: impl Stream<Item = Frame> + Send + 'static, stopping: CancellationToken) -> Self {
         let mut source = Box::pin(source);
-        let mut heartbeat = tokio::time::interval_at(
-            tokio::time::Instant::now() + limits::HEARTBEAT_INTERVAL,
-            limits::HEARTBEAT_INTERVAL,
-        );
-        heartbeat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let first = Instant::now() + limits::HEARTBEAT_INTERVAL;
+        let mut heartbeat = tokio::time::interval_at(first, limits::HEARTBEAT_INTERVAL);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let frames = futures::stream::poll_fn(move |cx| {
-            use std::task::Poll;
             if let Poll::Ready(frame) = source.poll_next_unpin(cx) {
                 return Poll::Ready(frame);
             }

@@ -3,53 +3,64 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
 use common::wire::Health;
 use common::{Code, Problem, Seq};
 use futures::future::BoxFuture;
 use utoipa::openapi::OpenApi;
 
-use super::latency_histogram::{self, LatencyHistogram};
+use super::latency_histogram::LatencyHistogram;
 use super::{ApiError, ApiResult, Request, Response, Route};
 
-/// Checks what a service needs.
-pub trait ReadinessCheck: Send + Sync + 'static {
-    /// Checks now, so that an idle service costs nothing.
+/// A service, as far as its routes need it.
+pub(crate) trait HttpService: Send + Sync + 'static {
+    /// `catalog`, `order` or `frontend`.
+    fn name(&self) -> &'static str;
+
+    /// The newest ledger entry that it knows. Every response that names no entry of its own carries it.
+    fn newest_seq(&self) -> Option<Seq>;
+
+    /// Checks now what it needs, so that an idle service costs nothing.
     fn check_readiness(&self) -> BoxFuture<'_, Readiness>;
 }
 
 /// The result of a readiness check.
-#[derive(Debug, Clone, Default)]
-pub struct Readiness {
+#[derive(Debug, Default)]
+pub(crate) struct Readiness {
     /// One sentence for each missing need; empty when the service is ready.
-    pub missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
     /// The newest ledger entry that the service has or knows.
-    pub head: Option<Seq>,
-    /// The health of each neighbour that responded.
-    pub services: Vec<Health>,
+    pub(crate) head: Option<Seq>,
+    /// The health of each upstream service that responded.
+    pub(crate) services: Vec<Health>,
 }
 
 struct Probes {
-    service: &'static str,
+    service: Arc<dyn HttpService>,
     started: Instant,
-    readiness: Arc<dyn ReadinessCheck>,
-    document: bytes::Bytes,
+    latencies: Arc<LatencyHistogram>,
+    document: Bytes,
 }
 
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
-pub fn health_routes(service: &'static str, readiness: Arc<dyn ReadinessCheck>, document: &OpenApi) -> Vec<Route> {
+pub(super) fn routes(
+    service: &Arc<dyn HttpService>,
+    latencies: &Arc<LatencyHistogram>,
+    document: &OpenApi,
+) -> [Route; 4] {
     let probes = Arc::new(Probes {
-        service,
+        service: Arc::clone(service),
         started: Instant::now(),
-        readiness,
+        latencies: Arc::clone(latencies),
         document: serde_json::to_vec(document).unwrap_or_default().into(),
     });
-    let routes = [
+    [
         Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness),
         Route::new::<__path_check_readiness, _, _, _>(&probes, check_readiness),
         Route::new::<__path_get_metrics, _, _, _>(&probes, get_metrics),
         Route::new::<__path_get_openapi, _, _, _>(&probes, get_openapi),
-    ];
-    routes.map(Route::into_probe).into()
+    ]
+    .map(Route::into_probe)
 }
 
 /// The OpenAPI document of these routes.
@@ -58,7 +69,7 @@ pub fn health_routes(service: &'static str, readiness: Arc<dyn ReadinessCheck>, 
     paths(check_liveness, check_readiness, get_metrics, get_openapi),
     components(schemas(Problem))
 )]
-pub(crate) struct Document;
+pub(super) struct Document;
 
 /// Whether the service is up.
 #[utoipa::path(get, path = "/livez", tag = "health",
@@ -72,15 +83,13 @@ async fn check_liveness(probes: Arc<Probes>, _: Request) -> ApiResult {
     (status = 200, description = "It is ready", body = Health),
     (status = 503, description = "Something is missing", body = Problem, content_type = "application/problem+json")))]
 async fn check_readiness(probes: Arc<Probes>, _: Request) -> ApiResult {
-    let found = probes.readiness.check_readiness().await;
+    let found = probes.service.check_readiness().await;
     if found.missing.is_empty() {
         return Ok(Response::json(&health(&probes, found)));
     }
-    let missing = found.missing;
-    Err(ApiError::new(
-        Code::Unavailable,
-        format!("The {} service waits for: {}.", probes.service, missing.join("; ")),
-    ))
+    let (service, missing) = (probes.service.name(), found.missing.join("; "));
+    let detail = format!("The {service} service waits for: {missing}.");
+    Err(ApiError::new(Code::Unavailable, detail))
 }
 
 /// Metrics in the text format of Prometheus.
@@ -98,16 +107,15 @@ async fn get_openapi(probes: Arc<Probes>, _: Request) -> ApiResult {
 }
 
 fn health(probes: &Probes, found: Readiness) -> Health {
-    let latencies = latency_histogram::of_service(probes.service);
     Health {
         status: "ok".to_owned(),
-        service: probes.service.to_owned(),
+        service: probes.service.name().to_owned(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         uptime_s: probes.started.elapsed().as_secs(),
         missing: found.missing,
-        requests: latencies.map_or(0, LatencyHistogram::requests),
-        p50_us: latencies.and_then(|latencies| latencies.quantile_us(50)),
-        p99_us: latencies.and_then(|latencies| latencies.quantile_us(99)),
+        requests: probes.latencies.requests(),
+        p50_us: probes.latencies.quantile_us(50),
+        p99_us: probes.latencies.quantile_us(99),
         head: found.head,
         services: found.services,
     }

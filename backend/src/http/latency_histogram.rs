@@ -1,4 +1,4 @@
-//! Request counts and latency quantiles of each service in this process, for its health.
+//! The number of a service's requests and their latency quantiles, for its health.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,34 +9,14 @@ pub(super) const BOUNDS_US: [u64; 15] = [
     5_000_000,
 ];
 
-static CATALOG: LatencyHistogram = LatencyHistogram::new();
-static ORDER: LatencyHistogram = LatencyHistogram::new();
-static FRONTEND: LatencyHistogram = LatencyHistogram::new();
-
 /// The latencies of one service's requests.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct LatencyHistogram {
     /// One count for each bound, and one for latencies beyond the last.
     buckets: [AtomicU64; BOUNDS_US.len() + 1],
 }
 
-/// The histogram of the service with that name.
-pub(super) fn of_service(service: &str) -> Option<&'static LatencyHistogram> {
-    match service {
-        "catalog" => Some(&CATALOG),
-        "order" => Some(&ORDER),
-        "frontend" => Some(&FRONTEND),
-        _ => None,
-    }
-}
-
 impl LatencyHistogram {
-    const fn new() -> Self {
-        Self {
-            buckets: [const { AtomicU64::new(0) }; BOUNDS_US.len() + 1],
-        }
-    }
-
     pub(super) fn record(&self, latency: Duration) {
         let bucket = BOUNDS_US.partition_point(|bound_us| Duration::from_micros(*bound_us) < latency);
         if let Some(count) = self.buckets.get(bucket) {
@@ -68,7 +48,7 @@ mod tests {
 
     #[test]
     fn quantiles_are_rounded_up_to_their_bucket() {
-        let histogram = LatencyHistogram::new();
+        let histogram = LatencyHistogram::default();
         assert_eq!((histogram.requests(), histogram.quantile_us(50)), (0, None));
         for _ in 0..98 {
             histogram.record(Duration::from_micros(100));

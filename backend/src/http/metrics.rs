@@ -1,12 +1,12 @@
 //! Prometheus metrics of the process and of every route.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
-use super::latency_histogram::{BOUNDS_US, LatencyHistogram, of_service};
+use super::latency_histogram::{BOUNDS_US, LatencyHistogram};
 
 static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
 
@@ -15,7 +15,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Installs the recorder that all services of the process share. Must run within a runtime, before the first metric is
 /// registered.
-pub fn install() {
+pub(crate) fn install() {
     RECORDER.get_or_init(|| {
         tokio::spawn(async {
             let mut due = tokio::time::interval(UPKEEP);
@@ -50,13 +50,10 @@ pub fn install() {
 
 /// All metrics in the text format of Prometheus.
 pub(super) fn render() -> String {
-    RECORDER
-        .get()
-        .map(|recorder| {
-            recorder.run_upkeep();
-            recorder.render()
-        })
-        .unwrap_or_default()
+    RECORDER.get().map_or_else(String::new, |recorder| {
+        recorder.run_upkeep();
+        recorder.render()
+    })
 }
 
 /// The metrics of one route, registered once.
@@ -67,17 +64,17 @@ pub(super) struct RouteMetrics {
     ok: Counter,
     duration: Histogram,
     /// Shown by the service's health; `None` for probes.
-    latencies: Option<&'static LatencyHistogram>,
+    latencies: Option<Arc<LatencyHistogram>>,
 }
 
 impl RouteMetrics {
-    pub(super) fn new(service: &'static str, route: String, is_probe: bool) -> Self {
+    pub(super) fn new(service: &'static str, route: String, latencies: Option<Arc<LatencyHistogram>>) -> Self {
         Self {
             service,
             ok: counter!("bookstore_http_requests_total", "service" => service, "route" => route.clone(), "status" => "200"),
             duration: histogram!("bookstore_http_request_duration_seconds", "service" => service, "route" => route.clone()),
-            latencies: of_service(service).filter(|_| !is_probe),
             route,
+            latencies,
         }
     }
 
@@ -92,7 +89,7 @@ impl RouteMetrics {
             .increment(1);
         }
         self.duration.record(latency);
-        if let Some(latencies) = self.latencies {
+        if let Some(latencies) = &self.latencies {
             latencies.record(latency);
         }
     }

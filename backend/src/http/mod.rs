@@ -15,45 +15,33 @@ mod route;
 mod server;
 mod timer;
 
-pub use event_stream::{Frame, FrameStream};
-pub(crate) use event_stream::{write_event, write_event_with};
-pub(crate) use health::Document as HealthDocument;
-pub use health::{Readiness, ReadinessCheck, health_routes};
-pub use metrics::install as install_metrics;
-pub use request::Request;
-pub use response::{ApiError, ApiResult, Response};
-pub use route::{Route, Routes};
-pub use server::{Server, bind};
+pub(crate) use event_stream::{Frame, FrameStream, write_event, write_event_with};
+pub(crate) use health::{HttpService, Readiness};
+pub(crate) use metrics::install as install_metrics;
+pub(crate) use request::Request;
+pub(crate) use response::{ApiError, ApiResult, Response};
+pub(crate) use route::{Route, Routes};
+pub(crate) use server::{bind, run as run_server};
 
+/// Asserts that a service answers exactly the operations that its OpenAPI document describes, each under an id of its own.
 #[cfg(test)]
-pub(crate) mod document {
-    //! Routes and their OpenAPI document agree.
-
+pub(crate) fn assert_described(routes: &Routes) {
     use std::collections::BTreeSet;
-
-    use utoipa::openapi::OpenApi;
-
-    use super::Routes;
-
-    /// Asserts that a service answers exactly the operations that its document describes.
-    pub(crate) fn assert_describes(document: &OpenApi, routes: &Routes) {
-        let mut described = BTreeSet::new();
-        let mut ids = BTreeSet::new();
-        for (path, item) in &document.paths.paths {
-            let operations = [
-                ("GET", &item.get),
-                ("PUT", &item.put),
-                ("POST", &item.post),
-                ("DELETE", &item.delete),
-            ];
-            for (method, operation) in operations {
-                if let Some(operation) = operation {
-                    described.insert((method.to_owned(), path.clone()));
-                    let id = operation.operation_id.clone().unwrap();
-                    assert!(ids.insert(id.clone()), "two operations have the id {id}");
-                }
+    let (mut described, mut ids) = (BTreeSet::new(), BTreeSet::new());
+    for (path, item) in &routes.document.paths.paths {
+        let operations = [
+            ("GET", &item.get),
+            ("PUT", &item.put),
+            ("POST", &item.post),
+            ("DELETE", &item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(operation) = operation {
+                described.insert((method.to_owned(), path.clone()));
+                let id = operation.operation_id.clone().unwrap();
+                assert!(ids.insert(id.clone()), "two operations have the id {id}");
             }
         }
-        assert_eq!(routes.list(), described);
     }
+    assert_eq!(routes.list(), described);
 }

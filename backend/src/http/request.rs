@@ -7,82 +7,44 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::client::Freshness;
 use common::wire::FastJson;
-use common::{Code, Deadline, OrderId, Seq};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_NONE_MATCH};
-use http::{HeaderMap, Method, Uri};
+use common::{Code, Deadline, IfMatch, OrderId, Seq};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use super::{ApiError, headers};
 
-/// Method, target and header fields of a request, moved out of the web framework's own request: its filters would copy
-/// them.
-#[derive(Debug)]
-pub(super) struct RequestHead {
-    pub(super) method: Method,
-    uri: Uri,
-    pub(super) headers: HeaderMap,
-}
-
-impl RequestHead {
-    /// Takes the head of a request and leaves it with an empty one.
-    pub(super) fn take<B>(request: &mut http::Request<B>) -> Self {
-        Self {
-            method: request.method().clone(),
-            uri: std::mem::take(request.uri_mut()),
-            headers: std::mem::take(request.headers_mut()),
-        }
-    }
-
-    /// The path as it was sent; empty for `CONNECT`, whose target is an authority.
-    pub(super) fn path(&self) -> &str {
-        self.uri.path()
-    }
-}
-
 /// A request that matched a route.
 #[derive(Debug)]
-pub struct Request {
+pub(crate) struct Request {
     pub(super) template: Arc<str>,
-    pub(super) head: Arc<RequestHead>,
+    pub(super) head: Arc<Parts>,
     pub(super) body: Result<Bytes, ApiError>,
 }
 
 impl Request {
     /// The path segment at `{name}` of the route's template, percent-decoded; empty if the template has none.
-    ///
-    /// # Errors
-    /// 400 if it is not UTF-8.
-    pub fn path_param(&self, name: &str) -> Result<Cow<'_, str>, ApiError> {
+    pub(crate) fn path_param(&self, name: &str) -> Result<Cow<'_, str>, ApiError> {
         let is_named = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) == Some(name);
-        let mut segments = self.template.split('/').zip(self.head.path().split('/'));
-        let raw = segments
-            .find(|(part, _)| is_named(part))
-            .map_or("", |(_, segment)| segment);
-        percent_decode_str(raw)
-            .decode_utf8()
-            .map_err(|_| ApiError::invalid("The address is not UTF-8."))
+        let mut segments = self.template.split('/').zip(self.head.uri.path().split('/'));
+        let raw = segments.find(|(part, _)| is_named(part)).map_or("", |(_, raw)| raw);
+        let decoded = percent_decode_str(raw).decode_utf8();
+        decoded.map_err(|_| ApiError::invalid("The address is not UTF-8."))
     }
 
-    /// The same, parsed.
-    ///
-    /// # Errors
-    /// 400 with what was expected.
-    pub fn parse_path_param<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, ApiError> {
+    pub(crate) fn parse_path_param<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<T, ApiError> {
         parse(name, &self.path_param(name)?)
     }
 
     /// The query as it was sent.
-    pub fn raw_query(&self) -> &str {
+    pub(crate) fn raw_query(&self) -> &str {
         self.head.uri.query().unwrap_or_default()
     }
 
-    /// A query parameter, percent-decoded.
-    ///
-    /// # Errors
-    /// 400 if it is given more than once.
-    pub fn query_param(&self, name: &str) -> Result<Option<String>, ApiError> {
+    /// A query parameter, percent-decoded; an error if it is given more than once.
+    pub(crate) fn query_param(&self, name: &str) -> Result<Option<String>, ApiError> {
         let mut values = form_urlencoded::parse(self.raw_query().as_bytes()).filter(|(key, _)| key == name);
         let value = values.next().map(|(_, value)| value.into_owned());
         if values.next().is_some() {
@@ -91,19 +53,15 @@ impl Request {
         Ok(value)
     }
 
-    /// The same, parsed.
-    ///
-    /// # Errors
-    /// 400 with what was expected.
-    pub fn parse_query_param<T: FromStr<Err: std::fmt::Display>>(&self, name: &str) -> Result<Option<T>, ApiError> {
+    pub(crate) fn parse_query_param<T: FromStr<Err: std::fmt::Display>>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, ApiError> {
         self.query_param(name)?.map(|value| parse(name, &value)).transpose()
     }
 
-    /// The page size: `limit` in the query.
-    ///
-    /// # Errors
-    /// 400 if it is not a whole number from 1 to `max`.
-    pub fn page_limit(&self, default: usize, max: usize) -> Result<usize, ApiError> {
+    /// The page size, 1 to `max`: `limit` in the query.
+    pub(crate) fn page_limit(&self, default: usize, max: usize) -> Result<usize, ApiError> {
         let Some(text) = self.query_param("limit")? else {
             return Ok(default);
         };
@@ -115,37 +73,25 @@ impl Request {
         }
     }
 
-    /// Whether the body is not empty.
-    ///
-    /// # Errors
-    /// 413 if it is too large, 400 if it did not arrive whole.
-    pub fn has_body(&mut self) -> Result<bool, ApiError> {
+    pub(crate) fn has_body(&mut self) -> Result<bool, ApiError> {
         Ok(!self.bytes()?.is_empty())
     }
 
-    /// The body, read as JSON.
-    ///
-    /// # Errors
-    /// 400, 413 or 415.
-    pub fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
+    /// The body, read as JSON; an error if it is not a JSON object, larger than the route allows, or of another type.
+    pub(crate) fn json<T: DeserializeOwned>(&mut self) -> Result<T, ApiError> {
         self.json_by(|body| serde_json::from_slice(body).map_err(|error| error.to_string()))
     }
 
     /// The same through [`FastJson`], for the bodies of purchases.
-    ///
-    /// # Errors
-    /// Those of [`Self::json`].
-    pub fn fast_json<T: FastJson>(&mut self) -> Result<T, ApiError> {
+    pub(crate) fn fast_json<T: FastJson>(&mut self) -> Result<T, ApiError> {
         self.json_by(T::from_json)
     }
 
     fn json_by<T>(&mut self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, ApiError> {
         let body = self.bytes()?;
         if !self.is_json() {
-            return Err(ApiError::new(
-                Code::UnsupportedMediaType,
-                "Send the body as application/json.",
-            ));
+            let detail = "Send the body as application/json.";
+            return Err(ApiError::new(Code::UnsupportedMediaType, detail));
         }
         if body.is_empty() {
             return Err(ApiError::invalid("The request needs a JSON body."));
@@ -158,10 +104,7 @@ impl Request {
     }
 
     /// The body, read as JSON; the default if it is empty.
-    ///
-    /// # Errors
-    /// 400, 413 or 415.
-    pub fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, ApiError> {
+    pub(crate) fn json_or_default<T: DeserializeOwned + Default>(&mut self) -> Result<T, ApiError> {
         if self.has_body()? {
             self.json()
         } else {
@@ -174,23 +117,14 @@ impl Request {
     }
 
     fn is_json(&self) -> bool {
-        let Some(media_type) = self.head.headers.get(CONTENT_TYPE) else {
-            return true;
-        };
-        let media_type = media_type
-            .to_str()
-            .unwrap_or_default()
-            .split(';')
-            .next()
-            .unwrap_or_default();
-        media_type.trim().eq_ignore_ascii_case("application/json")
+        self.header(&CONTENT_TYPE).is_none_or(|value| {
+            let media_type = value.split(';').next().unwrap_or_default();
+            media_type.trim().eq_ignore_ascii_case("application/json")
+        })
     }
 
-    /// `Idempotency-Key`: the order's id.
-    ///
-    /// # Errors
-    /// 400 if it is repeated, empty or not a UUID.
-    pub fn idempotency_key(&self) -> Result<Option<OrderId>, ApiError> {
+    /// `Idempotency-Key`: the order's id; an error if it is repeated, empty or not a UUID.
+    pub(crate) fn idempotency_key(&self) -> Result<Option<OrderId>, ApiError> {
         let mut keys = self.head.headers.get_all(&headers::IDEMPOTENCY_KEY).iter();
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
@@ -200,20 +134,21 @@ impl Request {
     }
 
     /// `Bookstore-Deadline`: the last moment at which the purchase may happen.
-    ///
-    /// # Errors
-    /// 400 if it is not a time in Unix milliseconds.
-    pub fn deadline(&self) -> Result<Option<Deadline>, ApiError> {
-        self.header(&headers::DEADLINE)
-            .map(|deadline| parse("Bookstore-Deadline", deadline))
-            .transpose()
+    pub(crate) fn deadline(&self) -> Result<Option<Deadline>, ApiError> {
+        let deadline = self.header(&headers::DEADLINE);
+        deadline.map(|text| parse("Bookstore-Deadline", text)).transpose()
+    }
+
+    /// `If-Match`: the states of a book in which it may be changed; an error if it is neither `*` nor a list of entity tags.
+    pub(crate) fn if_match(&self) -> Result<Option<IfMatch>, ApiError> {
+        let fields = self.head.headers.get_all(IF_MATCH).iter();
+        let lists: Vec<&str> = fields.map(|list| list.to_str().unwrap_or_default()).collect();
+        let is_given = !lists.is_empty();
+        is_given.then(|| parse("If-Match", &lists.join(","))).transpose()
     }
 
     /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.
-    ///
-    /// # Errors
-    /// 400 if `Bookstore-Seq` is not a sequence number.
-    pub fn freshness(&self) -> Result<Freshness, ApiError> {
+    pub(crate) fn freshness(&self) -> Result<Freshness, ApiError> {
         let min_seq = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
         let confirm_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
             let mut directives = directives.split(',');
@@ -227,21 +162,15 @@ impl Request {
 
     /// The entry after which an event stream resumes. `Last-Event-ID` comes before `after` in the query: a browser that
     /// reconnects keeps the address and adds the header.
-    ///
-    /// # Errors
-    /// 400 if it is not a sequence number.
-    pub fn last_event_id(&self) -> Result<Option<Seq>, ApiError> {
+    pub(crate) fn last_event_id(&self) -> Result<Option<Seq>, ApiError> {
         match self.header(&headers::LAST_EVENT_ID) {
             Some(id) => parse("Last-Event-ID", id).map(Some),
             None => self.parse_query_param("after"),
         }
     }
 
-    /// Checks the shopkeeper's token, in constant time.
-    ///
-    /// # Errors
-    /// 401, which says how to configure or send it.
-    pub fn authorize(&self, token: Option<&str>) -> Result<(), ApiError> {
+    /// Checks the shopkeeper's token, in constant time. The error says how to configure or send it.
+    pub(crate) fn authorize(&self, token: Option<&str>) -> Result<(), ApiError> {
         let Some(token) = token else {
             let detail = "No shopkeeper's token is configured. Start the service with BOOKSTORE_ADMIN_TOKEN or \
                           --admin-token-file to set one.";
@@ -251,14 +180,12 @@ impl Request {
         if bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
             return Ok(());
         }
-        Err(ApiError::new(
-            Code::Unauthorized,
-            "Send the shopkeeper's token as `Authorization: Bearer TOKEN`.",
-        ))
+        let detail = "Send the shopkeeper's token as `Authorization: Bearer TOKEN`.";
+        Err(ApiError::new(Code::Unauthorized, detail))
     }
 
-    /// The bearer token (RFC 6750), if one was sent.
-    pub fn bearer_token(&self) -> Option<&str> {
+    /// The bearer token (RFC 6750).
+    pub(crate) fn bearer_token(&self) -> Option<&str> {
         let (scheme, token) = self.header(&AUTHORIZATION)?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
     }
@@ -268,10 +195,8 @@ impl Request {
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.head
-            .headers
-            .get(name)
-            .map(|value| value.to_str().unwrap_or_default())
+        let value = self.head.headers.get(name)?;
+        Some(value.to_str().unwrap_or_default())
     }
 }
 

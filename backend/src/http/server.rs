@@ -20,7 +20,6 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Routes;
-use super::request::RequestHead;
 use super::response::WarpResponse;
 use super::timer::ConnectionTimer;
 
@@ -33,7 +32,7 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// The system's error, with the address and what to do about it.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let listen = || {
         let socket = if address.is_ipv4() {
             TcpSocket::new_v4()
@@ -58,71 +57,51 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// One service on one listener.
-#[derive(Debug)]
-pub struct Server {
-    /// Already bound, so that the address is known before the service runs.
-    pub listener: TcpListener,
-    /// The operations it answers.
-    pub routes: Routes,
-    /// How long connections may continue after the stop before they are closed.
-    pub grace: Duration,
-    /// How many connections may be open at once; further ones wait to be accepted.
-    pub connections_max: usize,
-    /// Cancelled to stop: accepting ends, event streams end, connections close as they become idle.
-    pub stopping: CancellationToken,
-}
-
-impl Server {
-    /// Serves until it is stopped and drained.
-    pub async fn run(self) {
-        let Self {
-            listener,
-            routes,
-            grace,
-            connections_max,
-            stopping,
-        } = self;
-        let service = WithHead(TowerToHyperService::new(warp::service(routes.into_filter())));
-        let permits = Arc::new(Semaphore::new(connections_max));
-        let mut connections = JoinSet::new();
-        // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
-        let mut stop_senders = HashMap::new();
-        loop {
-            tokio::select! {
-                accepted = accept(&listener, &permits, &stopping) => {
-                    let Some((stream, permit)) = accepted else { break };
-                    let (stop_sender, stopped) = oneshot::channel::<Infallible>();
-                    let connection = serve(stream, service.clone(), stopped);
-                    let handle = connections.spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
-                    stop_senders.insert(handle.id(), stop_sender);
-                }
-                Some(ended) = connections.join_next_with_id() => {
-                    let id = match ended {
-                        Ok((id, ())) => id,
-                        Err(error) => error.id(),
-                    };
-                    stop_senders.remove(&id);
-                }
+/// Serves one service on a listener until `stopping` is cancelled: then accepting and event streams end, and connections
+/// close as they become idle, or after `grace`. Connections beyond `connections_max` wait to be accepted.
+pub(crate) async fn run(
+    listener: TcpListener,
+    routes: Routes,
+    connections_max: usize,
+    grace: Duration,
+    stopping: CancellationToken,
+) {
+    let service = WithHead(TowerToHyperService::new(warp::service(routes.into_filter())));
+    let permits = Arc::new(Semaphore::new(connections_max));
+    let mut connections = JoinSet::new();
+    // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
+    let mut stop_senders = HashMap::new();
+    loop {
+        tokio::select! {
+            accepted = accept(&listener, &permits, &stopping) => {
+                let Some((stream, permit)) = accepted else { break };
+                let (stop_sender, stopped) = oneshot::channel::<Infallible>();
+                let connection = serve_connection(stream, service.clone(), stopped);
+                let handle = connections.spawn(async move {
+                    connection.await;
+                    drop(permit);
+                });
+                stop_senders.insert(handle.id(), stop_sender);
+            }
+            Some(ended) = connections.join_next_with_id() => {
+                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
+                stop_senders.remove(&id);
             }
         }
-        drop(listener);
-        drop(stop_senders);
-        let drained = async { while connections.join_next().await.is_some() {} };
-        if tokio::time::timeout(grace, drained).await.is_err() {
-            tracing::warn!(
-                connections = connections.len(),
-                "the grace period is over; open connections are closed"
-            );
-            connections.shutdown().await;
-        }
+    }
+    drop(listener);
+    drop(stop_senders);
+    let drained = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(grace, drained).await.is_err() {
+        tracing::warn!(
+            connections = connections.len(),
+            "the grace period is over; open connections are closed"
+        );
+        connections.shutdown().await;
     }
 }
 
-/// Moves the head of each request into an extension, where the dispatcher's filter finds it.
+/// Moves the head of each request into an extension, where the dispatcher's filter finds it: warp's filters would copy it.
 #[derive(Clone)]
 struct WithHead<S>(S);
 
@@ -131,8 +110,9 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithHead<S> {
     type Error = S::Error;
     type Future = S::Future;
 
-    fn call(&self, mut request: Request<Incoming>) -> S::Future {
-        let head = RequestHead::take(&mut request);
+    fn call(&self, request: Request<Incoming>) -> S::Future {
+        let (head, body) = request.into_parts();
+        let mut request = Request::new(body);
         request.extensions_mut().insert(Arc::new(head));
         self.0.call(request)
     }
@@ -162,7 +142,7 @@ async fn accept(
     }
 }
 
-async fn serve<S>(stream: TcpStream, service: S, stopped: oneshot::Receiver<Infallible>)
+async fn serve_connection<S>(stream: TcpStream, service: S, stopped: oneshot::Receiver<Infallible>)
 where
     S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
 {

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 
 use common::wire::{
-    BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, QuantityBody, Receipt, ReceiptPage,
+    BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
+    ReceiptPage,
 };
-use common::{ItemNumber, OrderId, Problem, Quantity, Seq, limits};
+use common::{Code, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
-use super::{OrderOutcome, Orders};
-use crate::http::{
-    ApiError, ApiResult, HealthDocument, Readiness, ReadinessCheck, Request, Response, Route, Routes, health_routes,
-};
+use super::Orders;
+use crate::http::{ApiError, ApiResult, HttpService, Readiness, Request, Response, Route, Routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -27,51 +26,46 @@ use crate::http::{
 struct Document;
 
 /// The routes of an order service.
-pub fn routes(orders: &Arc<Orders>) -> Routes {
-    let document = document();
-    let mut routes = vec![
+pub(crate) fn routes(orders: &Arc<Orders>) -> Routes {
+    let mut document = Document::openapi();
+    // The attribute `deprecated` on the handler would warn at every use of it.
+    let buying = document.paths.paths.get_mut("/buy/{item}");
+    if let Some(operation) = buying.and_then(|path| path.get.as_mut()) {
+        operation.deprecated = Some(utoipa::openapi::Deprecated::True);
+    }
+    let routes = vec![
         Route::new::<__path_place_orders, _, _, _>(orders, place_orders).with_batch_body(),
         Route::new::<__path_buy_book, _, _, _>(orders, buy_book),
         Route::new::<__path_find_order, _, _, _>(orders, find_order),
         Route::new::<__path_list_orders, _, _, _>(orders, list_orders),
         Route::new::<__path_buy_book_by_get, _, _, _>(orders, buy_book_by_get).without_head(),
     ];
-    routes.extend(health_routes(
-        "order",
-        Arc::clone(orders) as Arc<dyn ReadinessCheck>,
-        &document,
-    ));
-    let head = Arc::clone(orders);
-    Routes::new("order", routes, move || {
-        Some(head.head()).filter(|&head| head > Seq::ZERO)
-    })
+    Routes::new(orders, routes, document)
 }
 
-fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Document::openapi();
-    document.merge(HealthDocument::openapi());
-    // The attribute `deprecated` on the handler would warn at every use of it.
-    let buying = document.paths.paths.get_mut("/buy/{item}");
-    if let Some(operation) = buying.and_then(|path| path.get.as_mut()) {
-        operation.deprecated = Some(utoipa::openapi::Deprecated::True);
+impl HttpService for Orders {
+    fn name(&self) -> &'static str {
+        "order"
     }
-    document
-}
 
-impl ReadinessCheck for Orders {
+    fn newest_seq(&self) -> Option<Seq> {
+        Some(self.head()).filter(|&head| head > Seq::ZERO)
+    }
+
     fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        async {
-            let missing = match self.catalog.ready().await {
+        let check = async {
+            let catalog = self.catalog.endpoint();
+            let missing = match catalog.ready().await {
                 Ok(response) if response.is_success() => Vec::new(),
-                Ok(_) => vec![format!("the catalog at {} is not ready", self.catalog.url())],
+                Ok(_) => vec![format!("the catalog at {} is not ready", catalog.url())],
                 Err(error) => vec![format!("the catalog: {error}")],
             };
             Readiness {
                 missing,
                 ..Readiness::default()
             }
-        }
-        .boxed()
+        };
+        check.boxed()
     }
 }
 
@@ -97,10 +91,8 @@ async fn buy_book(orders: Arc<Orders>, mut request: Request) -> ApiResult {
         (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json")))]
 async fn buy_book_by_get(orders: Arc<Orders>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
-    match buy(&orders, &request, item, Quantity::ONE).await {
-        Ok(response) => Ok(response.with_deprecation()),
-        Err(error) => Err(error.with_deprecation()),
-    }
+    let bought = buy(&orders, &request, item, Quantity::ONE).await;
+    Ok(bought.unwrap_or_else(Response::from).with_deprecation())
 }
 
 /// Places a batch of orders; a receipt or a problem for each, in order.
@@ -109,18 +101,11 @@ async fn buy_book_by_get(orders: Arc<Orders>, request: Request) -> ApiResult {
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
 async fn place_orders(orders: Arc<Orders>, mut request: Request) -> ApiResult {
     let batch: OrderBatch = request.fast_json()?;
-    if batch.orders.len() > limits::BATCH_ORDERS_MAX {
-        return Err(ApiError::invalid(format!(
-            "A batch has at most {} orders.",
-            limits::BATCH_ORDERS_MAX
-        )));
+    if batch.orders.iter().map(|order| order.lines.len()).sum::<usize>() > limits::BATCH_LINES_MAX {
+        let detail = format!("The orders of a batch have at most {} lines.", limits::BATCH_LINES_MAX);
+        return Err(ApiError::invalid(detail));
     }
-    let results = orders
-        .place(&batch.orders)
-        .await
-        .into_iter()
-        .map(order_result)
-        .collect();
+    let results = orders.place(&batch.orders).await;
     let head = orders.head();
     Ok(Response::json_bytes(OrderResults { results, head }.to_json_lines()).with_seq(Some(head)))
 }
@@ -150,39 +135,33 @@ async fn list_orders(orders: Arc<Orders>, request: Request) -> ApiResult {
 async fn buy(orders: &Orders, request: &Request, item: ItemNumber, quantity: Quantity) -> ApiResult {
     let order = Order {
         id: request.idempotency_key()?,
-        item,
-        quantity,
+        lines: OrderLines::one(item, quantity),
         keyed: None,
         deadline: request.deadline()?,
     };
-    let Some(OrderOutcome { result, replayed }) = orders.place(&[order]).await.pop() else {
-        return Err(ApiError::new(common::Code::Internal, "The order was lost."));
-    };
-    match result {
-        Ok(receipt) => Ok(Response::json(&receipt).with_replayed(replayed)),
-        Err(problem) => Err(ApiError::from(problem).with_replayed(replayed)),
-    }
-}
-
-fn order_result(outcome: OrderOutcome) -> OrderResult {
-    let OrderOutcome { result, replayed } = outcome;
-    match result {
-        Ok(receipt) => OrderResult::Receipt(BatchReceipt { receipt, replayed }),
-        Err(problem) => OrderResult::Problem(BatchProblem { problem, replayed }),
+    match orders.place(&[order]).await.pop() {
+        Some(OrderResult::Receipt(BatchReceipt { receipt, replayed })) => {
+            Ok(Response::json(&receipt).with_replayed(replayed))
+        }
+        Some(OrderResult::Problem(BatchProblem { problem, replayed })) => {
+            Ok(Response::from(problem).with_replayed(replayed))
+        }
+        None => Err(ApiError::new(Code::Internal, "The order was lost.")),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use common::client::{CatalogClient, ServiceEndpoint, http_client};
+    use common::client::CatalogClient;
 
     use super::*;
-    use crate::http::document::assert_describes;
+    use crate::fixture::endpoint;
+    use crate::http::assert_described;
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let unreachable = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
-        let orders = Arc::new(Orders::new(CatalogClient::new(unreachable)));
-        assert_describes(&document(), &routes(&orders));
+        let unreachable = CatalogClient::new(endpoint("http://127.0.0.1:9"));
+        let orders = Arc::new(Orders::new(unreachable));
+        assert_described(&routes(&orders));
     }
 }

@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use common::backoff::Backoff;
 use common::client::Error;
-use common::wire::{Decision, Decisions, Outcome, Receipt, Sale, SaleBatch};
-use common::{Code, Deadline, ItemNumber, Kind, OrderId, Problem, Reason, Stock};
+use common::problem::ShortLine;
+use common::wire::{
+    BatchProblem, BatchReceipt, Decision, Decisions, OrderLine, OrderResult, Outcome, Receipt, RefusedLine, Sale, SaleBatch,
+};
+use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
-use super::{OrderOutcome, TIMEOUT_MIN, timeout, unknown_outcome};
+use super::{TIMEOUT_MIN, failed, timeout, unknown};
 
 #[cfg(test)]
 mod tests;
@@ -23,29 +26,29 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 
 const _: () = assert!(TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
-/// Sells a batch; one outcome for each sale, in order. `sell` is one call of the catalog with its deadline.
-pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<OrderOutcome>
+/// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog with its deadline.
+pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<OrderResult>
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<Decisions, Error>>,
 {
-    let mut outcomes: Vec<(usize, OrderOutcome)> = Vec::with_capacity(batch.len());
+    let mut results: Vec<(usize, OrderResult)> = Vec::with_capacity(batch.len());
     let mut open: Vec<(usize, Sale)> = batch.into_iter().enumerate().collect();
     // A late sale without a client's key cannot have been decided before. One with a key can.
-    expire(&mut open, &mut outcomes, |sale| !sale.keyed);
+    expire(&mut open, &mut results, |sale| !sale.keyed);
     let mut backoff = BACKOFF;
     while let Some(last) = open.iter().map(|(_, sale)| sale.deadline).max() {
         let sales: Vec<Sale> = open.iter().map(|(_, sale)| sale.clone()).collect();
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(Decisions { decisions, head: seq }) if decisions.len() == open.len() => {
+            Ok(Decisions { decisions, head: seq, .. }) if decisions.len() == open.len() => {
                 head.fetch_max(seq.0, Ordering::Relaxed);
                 let decided = open.drain(..).zip(decisions);
-                outcomes.extend(decided.map(|((index, sale), decision)| (index, outcome(&sale, decision))));
+                results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));
             }
             Err(error) if error.is_definite() && !is_resent => {
-                outcomes.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
+                results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
             }
             lost => {
                 // This attempt or an earlier one may have had its effect.
@@ -55,81 +58,116 @@ where
                 for (_, sale) in &mut open {
                     sale.resent = true;
                 }
-                expire(&mut open, &mut outcomes, |_| true);
+                expire(&mut open, &mut results, |_| true);
                 tokio::time::sleep(backoff.next_delay()).await;
             }
         }
     }
-    outcomes.sort_unstable_by_key(|&(index, _)| index);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
+    results.sort_unstable_by_key(|&(index, _)| index);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// Gives up the sales that are late and fulfil the condition.
-fn expire(open: &mut Vec<(usize, Sale)>, outcomes: &mut Vec<(usize, OrderOutcome)>, condition: impl Fn(&Sale) -> bool) {
+fn expire(open: &mut Vec<(usize, Sale)>, results: &mut Vec<(usize, OrderResult)>, condition: impl Fn(&Sale) -> bool) {
     open.retain(|(index, sale)| {
         let is_expired = sale.deadline.has_passed() && condition(sale);
         if is_expired {
-            outcomes.push((*index, unknown_outcome(sale.id)));
+            results.push((*index, unknown(sale.id)));
         }
         !is_expired
     });
 }
 
 /// The batch certainly changed nothing.
-fn not_sold(error: &Error) -> OrderOutcome {
-    OrderOutcome::new(match error {
+fn not_sold(error: &Error) -> OrderResult {
+    failed(match error {
         Error::Problem(problem) if matches!(problem.code, Code::StorageFull | Code::TooManyRequests) => {
             (**problem).clone()
         }
         error => {
             tracing::warn!(%error, "the catalog refused a batch of sales");
-            Problem::new(
-                Code::Unavailable,
-                "The catalog cannot sell now; nothing was bought. Try again.",
-            )
+            let detail = "The catalog cannot sell now; nothing was bought. Try again.";
+            Problem::new(Code::Unavailable, detail)
         }
     })
 }
 
 /// The receipt or the problem of a decision.
-fn outcome(sale: &Sale, decision: Decision) -> OrderOutcome {
+fn result(sale: &Sale, decision: Decision) -> OrderResult {
     let Decision {
         order,
         outcome,
         replayed,
-        entry,
-        title,
-        reason,
-        stock,
+        entries,
+        refused,
     } = decision;
     let invalid = || Problem::new(Code::Internal, "The catalog sent an invalid decision.").with_order(Some(order));
-    let result = match (outcome, entry) {
-        (Outcome::Sold, Some(entry)) => Receipt::from_entry(&entry, title).ok_or_else(invalid),
-        (Outcome::Refused, Some(entry)) if entry.kind == Kind::Refused => {
-            Err(refusal(sale.item, entry.reason, entry.stock_after, Some(order)))
+    let problem = match outcome {
+        Outcome::Sold => match Receipt::from_entries(&entries) {
+            Some(receipt) => return OrderResult::Receipt(BatchReceipt { receipt, replayed }),
+            None => invalid(),
+        },
+        Outcome::Refused if entries.is_empty() => refusal(sale, &refused).unwrap_or_else(invalid),
+        Outcome::Refused => {
+            let refused: Vec<RefusedLine> = entries.iter().filter_map(refused_line).collect();
+            refusal(sale, &refused).map_or_else(invalid, |problem| problem.with_order(Some(order)))
         }
-        (Outcome::Refused, None) => Err(refusal(sale.item, reason, stock, None)),
-        (Outcome::KeyReused, _) => Err(Problem::new(
-            Code::KeyReused,
-            "That key named another book or quantity; nothing was bought. Use a new key for a new order.",
-        )),
-        (Outcome::Expired, _) => return unknown_outcome(order),
-        (Outcome::Sold, None) | (Outcome::Refused, Some(_)) => Err(invalid()),
+        Outcome::KeyReused => {
+            let detail = "That key named another book or quantity; nothing was bought. Use a new key for a new order.";
+            Problem::new(Code::KeyReused, detail)
+        }
+        Outcome::Expired => return unknown(order),
     };
-    OrderOutcome { result, replayed }
+    OrderResult::Problem(BatchProblem { problem, replayed })
 }
 
-fn refusal(item: ItemNumber, reason: Option<Reason>, stock: Option<Stock>, order: Option<OrderId>) -> Problem {
-    let problem = match (reason, stock) {
-        (Some(Reason::UnknownItem), _) => Problem::new(Code::UnknownItem, format!("No book has the number {item}.")),
-        (_, Some(stock)) => {
-            let detail = match stock.get() {
+/// The line of a refused order, if it is a reason of the refusal.
+fn refused_line(entry: &Entry) -> Option<RefusedLine> {
+    let reason = entry.reason.filter(|&reason| reason != Reason::WithOthers)?;
+    (entry.kind == Kind::Refused).then_some(RefusedLine {
+        item: entry.item,
+        reason,
+        stock: entry.stock_after,
+    })
+}
+
+/// The problem of an order that was refused because of these lines; `None` if there are none.
+fn refusal(sale: &Sale, refused: &[RefusedLine]) -> Option<Problem> {
+    let (unknown, short): (Vec<RefusedLine>, Vec<RefusedLine>) =
+        refused.iter().partition(|line| line.reason == Reason::UnknownItem);
+    Some(match (&unknown[..], &short[..]) {
+        ([], []) => return None,
+        (&[RefusedLine { item, .. }], _) if sale.lines.len() == 1 => {
+            Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
+        }
+        ([], &[RefusedLine { item, stock, .. }]) if sale.lines.len() == 1 => {
+            let detail = match stock.unwrap_or_default().get() {
                 0 => "None is left.".to_owned(),
                 left => format!("Only {left} left."),
             };
-            Problem::new(Code::SoldOut, detail).with_stock(stock)
+            let problem = Problem::new(Code::SoldOut, detail).with_item(item);
+            Problem { stock, ..problem }
         }
-        (_, None) => Problem::new(Code::SoldOut, "Not enough are left."),
-    };
-    problem.with_item(item).with_order(order)
+        ([], short) => {
+            let detail = "Too few copies are left of at least one book; nothing was bought.";
+            let lines = short.iter().filter_map(|line| short_line(sale, line)).collect();
+            let problem = Problem::new(Code::SoldOut, detail);
+            Problem { lines, ..problem }
+        }
+        (unknown, _) => {
+            let detail = "At least one number is no book's; nothing was bought.";
+            let items = unknown.iter().map(|line| line.item).collect();
+            let problem = Problem::new(Code::UnknownItem, detail);
+            Problem { items, ..problem }
+        }
+    })
+}
+
+fn short_line(sale: &Sale, line: &RefusedLine) -> Option<ShortLine> {
+    let &OrderLine { item, quantity } = sale.lines.iter().find(|ordered| ordered.item == line.item)?;
+    Some(ShortLine {
+        item,
+        stock: line.stock?,
+        wanted: quantity,
+    })
 }

@@ -15,7 +15,7 @@ use std::str;
 
 use common::limits;
 use common::wire::Book;
-use common::{Cost, ItemNumber, Seq, Stock};
+use common::{ArcStr, Cost, ItemNumber, Seq, Stock};
 
 use self::normalize::Normalized;
 pub use self::writer::CatalogWriter;
@@ -60,15 +60,15 @@ pub struct CatalogRow {
     /// Unique in the file.
     pub item: ItemNumber,
     /// The column `name`.
-    pub title: String,
+    pub title: ArcStr,
     /// The number of copies.
     pub stock: Stock,
     /// The price of one copy.
     pub cost: Cost,
     /// The topic, for search and grouping.
-    pub topic: String,
+    pub topic: ArcStr,
     /// The column `author`, if it is there and not empty.
-    pub author: Option<String>,
+    pub author: Option<ArcStr>,
 }
 
 impl CatalogRow {
@@ -94,6 +94,28 @@ impl CatalogRow {
     }
 }
 
+impl From<&Book> for CatalogRow {
+    fn from(book: &Book) -> Self {
+        let Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock,
+            seq: _,
+        } = book.clone();
+        Self {
+            item,
+            title,
+            stock,
+            cost,
+            topic,
+            author,
+        }
+    }
+}
+
 /// A line to be written: a [`CatalogRow`] or a [`Book`].
 #[derive(Debug, Clone, Copy)]
 pub struct CatalogRowRef<'a> {
@@ -103,6 +125,15 @@ pub struct CatalogRowRef<'a> {
     cost: Cost,
     topic: &'a str,
     author: Option<&'a str>,
+}
+
+impl CatalogRowRef<'_> {
+    /// Checks that the row would be read back equal; names the bad column.
+    fn check(&self) -> Result<(), (usize, String)> {
+        [(1, Some(self.title)), (4, Some(self.topic)), (5, self.author)]
+            .into_iter()
+            .try_for_each(|(column, name)| name.map_or(Ok(()), check_name).map_err(|expected| (column, expected)))
+    }
 }
 
 impl<'a> From<&'a CatalogRow> for CatalogRowRef<'a> {
@@ -231,12 +262,14 @@ where
     writer.finish()
 }
 
-/// Checks that books can be written to a catalog file; `path` is for messages.
+/// Checks that a catalog file can hold a book; `path` and `line` are for messages.
 ///
 /// # Errors
 /// [`Error::Line`].
-pub fn check(books: &[Book], path: &Path) -> Result<(), Error> {
-    write(io::sink(), books, path)
+pub(crate) fn check_book(book: &Book, path: &Path, line: u64) -> Result<(), Error> {
+    CatalogRowRef::from(book)
+        .check()
+        .map_err(|(column, expected)| LineError { line, column, expected }.in_file(path))
 }
 
 /// An invalid line; the column is counted from 0.
@@ -284,7 +317,7 @@ fn parse_row(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRo
     let name = |column: usize| {
         let name = field(column)?;
         check_name(name).map_err(|expected| (column, expected))?;
-        Ok(name.to_owned())
+        Ok(ArcStr::from(name))
     };
     let author = match field(5)? {
         "" => None,

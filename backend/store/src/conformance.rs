@@ -14,11 +14,12 @@ mod small_disk;
 use std::iter;
 use std::ops::RangeInclusive;
 
+use common::entry::groups;
 use common::wire::Book;
-use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use common::{Entry, GroupLine, Kind, OrderId, Reason, Seq, Stock, Timestamp, limits};
 
-use self::shop::entry;
-pub use self::shop::{ReferenceShop, book, four_books};
+pub(crate) use self::shop::entry;
+pub use self::shop::{ReferenceShop, book, described, four_books};
 #[cfg(test)]
 pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
 use super::{Error, Store};
@@ -46,19 +47,23 @@ macro_rules! checks {
     ($($check:path),* $(,)?) => { [$((stringify!($check), $check as Check)),*] };
 }
 
-const CHECKS: [(&str, Check); 19] = checks![
+const CHECKS: [(&str, Check); 23] = checks![
     a_fresh_store_is_empty_and_keeps_its_id,
     entries_are_in_order_and_outlive_the_process,
     a_batch_is_appended_whole_or_not_at_all,
     another_head_is_a_conflict_without_entries_too,
     an_order_is_found_by_its_id_and_no_other_is,
+    groups_are_read_and_found_whole,
+    a_part_of_a_group_is_refused,
+    the_largest_numbers_and_groups_survive,
     a_large_batch_is_appended_like_any_other,
     pages_follow_each_other_without_gaps,
     large::the_largest_batch_is_appended_like_any_other,
     large::a_large_catalog_is_imported_like_any_other,
     any_title_survives,
     an_import_replaces_the_whole_catalog,
-    a_refused_import_changes_nothing,
+    a_book_may_change_several_times_in_one_batch,
+    a_description_that_no_catalog_file_can_hold_is_refused,
     a_checkpoint_changes_nothing_that_is_read,
     an_old_checkpoint_is_ignored,
     every_kind_of_entry_is_read_back_equal,
@@ -72,7 +77,7 @@ fn a_fresh_store_is_empty_and_keeps_its_id(fixture: &dyn Fixture) {
     let id = {
         let store = fixture.open().unwrap();
         ReferenceShop::empty().assert_matches(&*store);
-        assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), None);
+        assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), []);
         store.append(Seq::ZERO, &[]).unwrap();
         store.load().unwrap().store
     };
@@ -123,16 +128,9 @@ fn another_head_is_a_conflict_without_entries_too(fixture: &dyn Fixture) {
     let known = shop.clone();
     for other in [Seq::ZERO, Seq(shop.head.0 - 1), shop.head.next(), Seq(u64::MAX)] {
         assert!(matches!(store.append(other, &[]), Err(Error::Conflict)));
-        let entries = ReferenceShop {
-            head: other,
-            ..known.clone()
-        }
-        .plan_import(&[book(9, "New", 1)])
-        .0;
-        assert!(matches!(
-            store.import(other, &entries, &[book(9, "New", 1)]),
-            Err(Error::Conflict)
-        ));
+        let head = other;
+        let entries = ReferenceShop { head, ..known.clone() }.plan_import(&[book(9, "New", 1)]);
+        assert!(matches!(store.append(other, &entries), Err(Error::Conflict)));
     }
     let mut late = ReferenceShop {
         head: Seq(shop.head.0 - 1),
@@ -157,21 +155,117 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
         shop.sell_through(&*store, count);
     }
     for entry in shop.entries.iter().filter(|entry| entry.order.is_some()) {
-        assert_eq!(
-            store
-                .find(entry.order.unwrap(), entry.seq..=entry.seq)
-                .unwrap()
-                .as_ref(),
-            Some(entry)
-        );
+        let found = store.find(entry.order.unwrap(), entry.seq..=entry.seq).unwrap();
+        assert_eq!(found, std::slice::from_ref(entry));
     }
-    assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), None);
+    assert_eq!(store.find(OrderId::generate(), ALL_SEQS).unwrap(), []);
     let id = store.load().unwrap().store.to_string().parse().unwrap();
     assert_eq!(
         store.find(id, ALL_SEQS).unwrap(),
-        None,
+        [],
         "the store's own id is not an order"
     );
+    // Nor is an id in a title.
+    let order = shop.entries.last().unwrap().order.unwrap();
+    let unused = OrderId::generate();
+    let books = [book(1, &order.to_string(), 9), book(2, &unused.to_string(), 9)];
+    shop.import_through(store, &books);
+    shop.sell_through(store, 9);
+    assert_eq!(store.find(order, ALL_SEQS).unwrap()[0].order, Some(order));
+    assert_eq!(store.find(unused, ALL_SEQS).unwrap(), []);
+}
+
+/// A store with 30 books and orders of different sizes in several batches.
+fn baskets(store: &dyn Store) -> ReferenceShop {
+    let books: Vec<Book> = (1..=30).map(|item| book(item, &format!("Title {item}"), 40)).collect();
+    let mut shop = ReferenceShop::filled_with(store, &books);
+    for sizes in [&[1, 3, 1, 2][..], &[20], &[2, 2, 19, 1], &[5; 300]] {
+        shop.sell_baskets_through(store, sizes);
+    }
+    shop
+}
+
+fn groups_are_read_and_found_whole(fixture: &dyn Fixture) {
+    let shop = baskets(&*fixture.open().unwrap());
+    let store = fixture.open().unwrap();
+    shop.assert_matches(&*store);
+    let refused = shop.entries.iter().filter(|entry| entry.kind == Kind::Refused);
+    let reasons: Vec<_> = refused.filter_map(|entry| entry.reason).collect();
+    assert!(reasons.contains(&Reason::SoldOut) && reasons.contains(&Reason::WithOthers));
+    let all: Vec<&[Entry]> = groups(&shop.entries).collect();
+    for group in all.iter().filter(|group| group[0].order.is_some()) {
+        let (first, order) = (group[0].seq, group[0].order.unwrap());
+        assert_eq!(store.find(order, first..=first).unwrap(), **group);
+        assert_eq!(store.find(order, ALL_SEQS).unwrap(), **group);
+    }
+    for limit in [1, 2, 7, 19, 20, 1_000] {
+        let (mut after, mut read) = (Seq::ZERO, Vec::new());
+        loop {
+            let page = store.read(after, limit).unwrap();
+            let Some(last) = page.last() else { break };
+            assert!(last.line.is_last(), "a page of {limit} ends within {}", last.seq);
+            let least = page.len() - usize::from(last.line.count()) + 1;
+            assert!((least..=page.len()).contains(&limit) || last.seq == shop.head, "{limit}");
+            after = last.seq;
+            read.extend(page);
+        }
+        assert_eq!(read, shop.entries, "in pages of {limit}");
+    }
+}
+
+fn a_part_of_a_group_is_refused(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = baskets(&*store);
+    let (before, head) = (shop.clone(), shop.head);
+    let entries = shop.sell_baskets(&[1, 3]);
+    let mut other_order = entries.clone();
+    other_order[2].order = Some(OrderId::generate());
+    let mut other_count = entries.clone();
+    other_count[3].line = GroupLine::new(3, 4).unwrap();
+    for part in [&entries[..2], &entries[..3], &other_order, &other_count] {
+        let refused = store.append(head, part).unwrap_err();
+        assert!(matches!(refused, Error::PartialGroup(_)) && refused.is_transient(), "{refused}");
+    }
+    before.assert_matches(&*store);
+    store.append(head, &entries).unwrap();
+    let behind = Entry {
+        line: GroupLine::new(2, 2).unwrap(),
+        seq: shop.head.next(),
+        ..entries[3].clone()
+    };
+    assert!(matches!(store.append(shop.head, &[behind]), Err(Error::PartialGroup(_))));
+    shop.assert_matches(&*store);
+}
+
+fn the_largest_numbers_and_groups_survive(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut books: Vec<Book> = (1..=1_000).map(|item| book(item, "Title", 9)).collect();
+    let last = books.last_mut().unwrap();
+    last.item = limits::ITEM_MAX.try_into().unwrap();
+    (last.author, last.cost) = (Some("ж".repeat(512).into()), "9999999.99".parse().unwrap());
+    let mut shop = ReferenceShop::filled_with(&*store, &books);
+    shop.sell_baskets_through(&*store, &[3, 1_000, 1]);
+    // A shopkeeper's change of many books.
+    let order = Some(OrderId::generate());
+    let changes = (1..).zip(&shop.books).map(|(number, book)| {
+        let changed = Book {
+            title: "Another, \"quoted\" title".into(),
+            seq: Seq(shop.head.0 + u64::from(number)),
+            ..book.clone()
+        };
+        Entry {
+            line: GroupLine::new(number, 1_000).unwrap(),
+            order,
+            ..described(&changed, 0)
+        }
+    });
+    let changes: Vec<Entry> = changes.collect();
+    store.append(shop.head, &changes).unwrap();
+    shop.apply(&changes);
+    assert_eq!(store.find(order.unwrap(), ALL_SEQS).unwrap(), changes);
+    shop.assert_matches(&*store);
+    drop(store);
+    shop.assert_matches(&*fixture.open().unwrap());
 }
 
 fn a_large_batch_is_appended_like_any_other(fixture: &dyn Fixture) {
@@ -238,18 +332,21 @@ fn any_title_survives(fixture: &dyn Fixture) {
     let books: Vec<Book> = (1..)
         .zip(titles)
         .map(|(item, title)| {
-            let author = (item % 2 == 0).then(|| title.to_owned());
+            let author = (item % 2 == 0).then(|| title.into());
             Book {
-                topic: title.to_owned(),
+                topic: title.into(),
                 author,
                 ..book(item, title, 10)
             }
         })
         .collect();
-    let (entries, books) = shop.plan_import(&books);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
+    shop.import_through(&*store, &books);
+    shop.sell_through(&*store, 2 * books.len());
     shop.assert_matches(&*store);
+    drop(store);
+    let store = fixture.open().unwrap();
+    shop.assert_matches(&*store);
+    store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
     shop.assert_matches(&*fixture.open().unwrap());
 }
@@ -260,36 +357,50 @@ fn an_import_replaces_the_whole_catalog(fixture: &dyn Fixture) {
     shop.sell_through(&*store, 10);
     let mut wanted = shop.books.clone();
     wanted.remove(2);
-    wanted[0].title = "Another title".to_owned();
-    wanted[1].author = Some("An author".to_owned());
+    wanted[0].title = "Another title".into();
+    wanted[1].author = Some("An author".into());
     wanted.push(book(77, "New", 5));
-    let (entries, books) = shop.plan_import(&wanted);
-    assert_eq!(entries.len(), 4);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
+    assert_eq!(shop.plan_import(&wanted).len(), 4);
+    shop.import_through(&*store, &wanted);
     shop.assert_matches(&*store);
-    shop.sell_through(&*store, 9);
-    shop.assert_matches(&*store);
-    store.import(shop.head, &[], &shop.books).unwrap();
+    shop.sell_baskets_through(&*store, &[1, 4, 2]);
     shop.assert_matches(&*store);
     drop(store);
     let store = fixture.open().unwrap();
     shop.assert_matches(&*store);
-    let (entries, books) = shop.plan_import(&[]);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
+    shop.import_through(&*store, &[]);
     drop(store);
     shop.assert_matches(&*fixture.open().unwrap());
 }
 
-fn a_refused_import_changes_nothing(fixture: &dyn Fixture) {
+fn a_book_may_change_several_times_in_one_batch(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = ReferenceShop::filled(&*store);
-    let (entries, books) = shop.plan_import(&[book(1, "two\nlines", 1)]);
-    assert!(matches!(
-        store.import(shop.head, &entries, &books),
-        Err(Error::CatalogFile(_))
-    ));
+    let mut wanted = shop.books.clone();
+    wanted[1].title = "Another title".into();
+    wanted.push(book(9, "New", 5));
+    let mut next = shop.clone();
+    next.apply(&shop.plan_import(&wanted));
+    next.sell_baskets(&[5, 1, 3]);
+    wanted = next.books.clone();
+    wanted.remove(4);
+    wanted.remove(0);
+    next.apply(&next.plan_import(&wanted));
+    wanted.insert(0, book(1, "Back", 2));
+    next.apply(&next.plan_import(&wanted));
+    next.sell_baskets(&[4]);
+    store.append(shop.head, &next.entries[shop.entries.len()..]).unwrap();
+    shop = next;
+    shop.assert_matches(&*store);
+    drop(store);
+    shop.assert_matches(&*fixture.open().unwrap());
+}
+
+fn a_description_that_no_catalog_file_can_hold_is_refused(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let mut shop = ReferenceShop::filled(&*store);
+    let entries = shop.plan_import(&[book(1, "two\nlines", 1)]);
+    assert!(matches!(store.append(shop.head, &entries), Err(Error::CatalogFile(_))));
     shop.assert_matches(&*store);
     shop.sell_through(&*store, 1);
     drop(store);
@@ -350,13 +461,14 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
             ..entry(seq(4), Kind::Set, &known, 0, most)
         },
         Entry {
-            quantity: Some(100),
+            quantity: "100".parse().ok(),
             reason: Some(Reason::SoldOut),
             ..entry(seq(5), Kind::Refused, &known, 0, most)
         },
         Entry {
             stock_after: None,
             unit_cost: None,
+            title: None,
             reason: Some(Reason::UnknownItem),
             ..entry(seq(6), Kind::Refused, &unknown, 0, most)
         },
@@ -366,9 +478,7 @@ fn every_kind_of_entry_is_read_back_equal(fixture: &dyn Fixture) {
         },
     ];
     store.append(shop.head, &entries).unwrap();
-    shop.head = seq(7);
-    shop.entries.extend(entries);
-    shop.books[1].seq = shop.head;
+    shop.apply(&entries);
     shop.assert_matches(&*store);
     drop(store);
     shop.assert_matches(&*fixture.open().unwrap());
@@ -379,38 +489,38 @@ fn a_blob_is_read_back_whole(fixture: &dyn Fixture) {
     let mut shop = ReferenceShop::filled(&*store);
     assert_eq!(store.get_blob("a").unwrap(), None);
     let large: Vec<u8> = (0..5_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
-    for (name, note) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
-        store.put_blob(name, note).unwrap();
-        assert!(store.get_blob(name).unwrap().as_deref() == Some(note), "{name}");
+    for (name, content) in [("a", &b"one"[..]), ("b", b""), ("a", &large), ("c-1", b"\0\xff")] {
+        store.put_blob(name, content).unwrap();
+        assert!(store.get_blob(name).unwrap().as_deref() == Some(content), "{name}");
         shop.sell_through(&*store, 1);
     }
     drop(store);
     let store = fixture.open().unwrap();
     shop.assert_matches(&*store);
-    for (name, note) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
-        assert!(store.get_blob(name).unwrap().as_deref() == Some(note), "{name}");
+    for (name, content) in [("a", &large[..]), ("b", b""), ("c-1", b"\0\xff")] {
+        assert!(store.get_blob(name).unwrap().as_deref() == Some(content), "{name}");
     }
 }
 
 /// A shop after an import, sales and a second import, in no store yet.
 fn shop_with_history() -> ReferenceShop {
     let mut shop = ReferenceShop::empty();
-    let (entries, books) = shop.plan_import(&four_books());
-    shop.apply_import(&entries, books);
+    shop.apply(&shop.plan_import(&four_books()));
     shop.sell(30);
     let mut wanted = shop.books.clone();
     wanted.remove(1);
-    wanted[0].title = "Another title".to_owned();
-    let (entries, books) = shop.plan_import(&wanted);
-    shop.apply_import(&entries, books);
-    shop.sell(5);
+    wanted[0].title = "Another title".into();
+    shop.apply(&shop.plan_import(&wanted));
+    shop.sell_baskets(&[1, 3, 1, 2]);
     shop
 }
 
 fn a_store_is_restored_from_another_one_in_several_calls(fixture: &dyn Fixture) {
     let shop = shop_with_history();
     let mut head = Seq::ZERO;
-    for piece in shop.entries.chunks(7) {
+    let all: Vec<&[Entry]> = groups(&shop.entries).collect();
+    for piece in all.chunks(7) {
+        let piece = &piece.concat();
         let store = fixture.open().unwrap();
         store.restore(head, piece).unwrap();
         assert!(matches!(store.restore(head, piece), Err(Error::Conflict)));
@@ -423,7 +533,7 @@ fn a_store_is_restored_from_another_one_in_several_calls(fixture: &dyn Fixture) 
         assert_eq!(there, shop.entries[..there.len()]);
     }
     let store = fixture.open().unwrap();
-    store.import(head, &[], &shop.books).unwrap();
+    store.checkpoint(&shop.books, head).unwrap();
     shop.assert_matches(&*store);
     drop(store);
     let (store, mut shop) = (fixture.open().unwrap(), shop);

@@ -30,6 +30,12 @@ pub enum Error {
         /// The system's error.
         source: io::Error,
     },
+    /// The entries end within a group, or lack lines of one, here; nothing was appended.
+    #[error("the order of the entry {0} lacks lines; nothing was appended")]
+    PartialGroup(common::Seq),
+    /// The store is of ledger format 1 and can be read only after an upgrade, which opening it for writing makes.
+    #[error("{0} is of an older format; start `bookstored` with it once to upgrade it")]
+    OldFormat(String),
     /// No store exists at this URL.
     #[error("there is no store at {0}")]
     Missing(String),
@@ -139,7 +145,11 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         matches!(
             self,
-            Self::Conflict | Self::Full { .. } | Self::CatalogFile(_) | Self::Unavailable { .. }
+            Self::Conflict
+                | Self::PartialGroup(_)
+                | Self::Full { .. }
+                | Self::CatalogFile(_)
+                | Self::Unavailable { .. }
         )
     }
 

@@ -3,11 +3,13 @@
 //!
 //! Every call blocks, so callers run on threads of their own. No other part of the services blocks.
 
+mod batch;
 pub mod catalog_file;
 #[cfg(any(test, feature = "conformance"))]
 pub mod conformance;
 pub mod csv;
 mod error;
+mod format_1;
 mod lock;
 #[cfg(feature = "sql")]
 pub mod postgres;
@@ -41,17 +43,21 @@ pub struct StoreState {
     pub books: Vec<Book>,
 }
 
-/// A ledger and its books.
+/// A ledger, from which the books follow.
 ///
 /// Every method blocks. One thread writes at a time; reads run beside it and return durable data only.
 ///
-/// * Entries are ordered by `seq`, which counts from 1 without gaps.
-/// * [`append`](Self::append) and [`import`](Self::import) are atomic while the process lives, and durable on return. A
-///   crash during one may leave any prefix of its entries, and loses nothing older.
+/// * Entries are ordered by `seq`, which counts from 1 without gaps. The lines of an order are a group of consecutive
+///   entries ([`GroupLine`](common::GroupLine)). What is appended, read and found are whole groups.
+/// * [`append`](Self::append) is atomic while the process lives, and durable on return. A crash during one loses nothing
+///   older and may leave any prefix of its groups, but all or none of an import: entries of kind `set` or `withdrawn`
+///   without an order id.
 /// * A transient error ([`Error::is_transient`]) has changed nothing, and the store stays open. After any other error of a
 ///   writing method the durable state is unknown: the store closes, every later write returns [`Error::Closed`], and no
 ///   client waiting for the batch may be answered. Reads continue.
-/// * Only `import` adds or removes books. The entries of `append` are about existing books, except refusals.
+/// * An entry `set` with a description creates a book or replaces all its columns, `withdrawn` removes it; every other kind
+///   is about an existing book, except refusals.
+/// * A store of ledger format 1 is upgraded when it is opened; one of a newer format is refused.
 pub trait Store: fmt::Debug + Send + Sync {
     /// Returns the id, the head and the books with their stock, all as of the same moment.
     ///
@@ -59,36 +65,32 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// [`Error::RestoreIncomplete`] after an interrupted [`restore`](Self::restore); see [`Error`] for the rest.
     fn load(&self) -> Result<StoreState, Error>;
 
-    /// Returns at most `limit` entries after `after`, in order.
+    /// Returns about `limit` entries after `after`, in order: if the last group would be cut, its rest too. `after` is the
+    /// end of a group.
     ///
     /// # Errors
     /// See [`Error`].
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
 
-    /// Finds the entry with this order id in the range `among`. A store with an index may also find one outside the range.
+    /// Finds the entries with this order id, in order, if the first of them is in the range `among`. A store with an index
+    /// may also find them outside the range.
     ///
     /// # Errors
     /// See [`Error`].
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error>;
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error>;
 
     /// Makes entries durable. `head` is the last entry the caller knows; the first of `entries` follows it. Without entries
     /// the call confirms that `head` is the last entry.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if
-    /// the database cannot be reached; see [`Store`] for the rest.
+    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::PartialGroup`], [`Error::CatalogFile`] for a
+    /// description that no catalog file can hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the
+    /// database cannot be reached; see [`Store`] for the rest.
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Appends `entries` and replaces the catalog with `books`, whose stock is the one after the last of `entries`. A crash
-    /// leaves all of `entries` or none.
-    ///
-    /// # Errors
-    /// Those of [`append`](Self::append); [`Error::CatalogFile`] for a book that no catalog file can hold.
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error>;
-
-    /// Copies entries of another store, durably and unchanged; no book changes. The first call needs a store without
-    /// entries, later calls continue from there. Until an [`import`](Self::import) without entries supplies the books that
-    /// follow, [`load`](Self::load) returns [`Error::RestoreIncomplete`], which names the head to continue from.
+    /// Copies entries of another store, durably and unchanged. The first call needs a store without entries, later calls
+    /// continue from there. Until a [`checkpoint`](Self::checkpoint) at the last of them supplies the books,
+    /// [`load`](Self::load) returns [`Error::RestoreIncomplete`], which names the head to continue from.
     ///
     /// # Errors
     /// Those of [`append`](Self::append); [`Error::Conflict`] also if the store has entries of its own.
@@ -164,11 +166,11 @@ pub enum EditPolicy {
 /// See [`Error`].
 pub fn open(url: &Url, edit: EditPolicy) -> Result<Box<dyn Store>, Error> {
     match url {
-        Url::Csv(folder) => Ok(Box::new(csv::Store::open(folder, edit)?)),
+        Url::Csv(folder) => Ok(Box::new(csv::CsvStore::open(folder, edit)?)),
         #[cfg(feature = "sql")]
-        Url::Sqlite(file) => Ok(Box::new(sqlite::Store::open(file)?)),
+        Url::Sqlite(file) => Ok(Box::new(sqlite::SqliteStore::open(file)?)),
         #[cfg(feature = "sql")]
-        Url::Postgres(address) => Ok(Box::new(postgres::Store::open(address)?)),
+        Url::Postgres(address) => Ok(Box::new(postgres::PostgresStore::open(address)?)),
     }
 }
 
@@ -177,10 +179,8 @@ pub fn open(url: &Url, edit: EditPolicy) -> Result<Box<dyn Store>, Error> {
 pub struct Inspection {
     /// Open for reading; a caller must not write.
     pub store: Box<dyn Store>,
-    /// Its id, its last entry, and the books as of the newest checkpoint.
-    pub checkpoint: StoreState,
-    /// The entry as of which the checkpoint's books are; later entries are in the ledger only.
-    pub checkpoint_seq: Seq,
+    /// What it loads: its id, its last entry and its books.
+    pub state: StoreState,
     /// Harmless findings, such as a torn tail.
     pub remarks: Vec<String>,
     /// Manual edits of the catalog file.
@@ -188,12 +188,9 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// For a store that updates its books with every batch.
     fn of(store: Box<dyn Store>) -> Result<Self, Error> {
-        let checkpoint = store.load()?;
         Ok(Self {
-            checkpoint_seq: checkpoint.head,
-            checkpoint,
+            state: store.load()?,
             store,
             remarks: Vec::new(),
             edits: Vec::new(),
@@ -201,16 +198,16 @@ impl Inspection {
     }
 }
 
-/// Opens the store at a URL for inspection: neither creates nor repairs it. Locks it unless it is shared.
+/// Opens the store at a URL for inspection: neither creates, repairs nor upgrades it. Locks it unless it is shared.
 ///
 /// # Errors
-/// [`Error::Missing`]; see [`Error`] for the rest.
+/// [`Error::Missing`], [`Error::OldFormat`]; see [`Error`] for the rest.
 pub fn inspect(url: &Url) -> Result<Inspection, Error> {
     match url {
-        Url::Csv(folder) => csv::Store::inspect(folder),
+        Url::Csv(folder) => csv::CsvStore::inspect(folder),
         #[cfg(feature = "sql")]
-        Url::Sqlite(file) => sqlite::Store::inspect(file),
+        Url::Sqlite(file) => sqlite::SqliteStore::inspect(file),
         #[cfg(feature = "sql")]
-        Url::Postgres(address) => Inspection::of(Box::new(postgres::Store::open_existing(address)?)),
+        Url::Postgres(address) => postgres::PostgresStore::inspect(address),
     }
 }

@@ -19,16 +19,14 @@ impl Store for Forgetful {
         self.0.read(after, limit)
     }
 
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
-        Ok(self.0.find(order, among)?.filter(|entry| entry.seq > self.1))
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
+        let mut found = self.0.find(order, among)?;
+        found.retain(|entry| entry.seq > self.1);
+        Ok(found)
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
         self.0.append(head, entries)
-    }
-
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        self.0.import(head, entries, books)
     }
 
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {

@@ -1,13 +1,17 @@
 //! Random histories as data, and the concrete actions that their steps become.
 
-use backend::catalog::{StockUpdate, Verdict};
-use common::wire::{Book, Sale, StockChange};
+use std::collections::BTreeMap;
+
+use backend::catalog::{CatalogDiff, StockUpdate, Verdict};
+use common::wire::{Book, OrderLine, OrderLines, Sale, StockChange};
 use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, Timestamp};
+use proptest::collection::btree_map;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use store::StoreState;
-use store::conformance::{ReferenceShop, book};
+use store::catalog_file::CatalogRow;
+use store::conformance::book;
 use uuid::Uuid;
 
 /// One step of a history.
@@ -26,9 +30,9 @@ pub(super) enum Step {
 /// One request within a batch.
 #[derive(Debug, Clone)]
 pub(super) enum Request {
+    /// The copies of each book.
     Buy {
-        item: u32,
-        quantity: u64,
+        lines: BTreeMap<u32, u64>,
         keyed: bool,
         late: bool,
     },
@@ -71,7 +75,7 @@ pub(super) struct BookSpec {
 pub(super) enum Action {
     Decide(Vec<Command>, Timestamp),
     DecideAtWrongHead(Vec<Command>, Timestamp),
-    Import(Seq, Vec<Entry>, Vec<Book>),
+    Import(Seq, Vec<Entry>),
     Checkpoint,
     Restart,
 }
@@ -94,7 +98,9 @@ const TITLES: [&str; 6] = [
 
 fn request() -> impl Strategy<Value = Request> {
     // The books 1 to 4 exist at first; 6 never does.
-    let buy = (1..=6_u32, 1..=4_u64, any::<bool>(), prop::bool::weighted(0.1));
+    let lines = prop_oneof![2 => Just(1), 1 => 2..=4_usize]
+        .prop_flat_map(|count| btree_map(1..=6_u32, 1..=4_u64, count));
+    let buy = (lines, any::<bool>(), prop::bool::weighted(0.1));
     let twist = prop_oneof![
         Just(Twist::Same),
         Just(Twist::Resent),
@@ -102,7 +108,7 @@ fn request() -> impl Strategy<Value = Request> {
         Just(Twist::Other)
     ];
     prop_oneof![
-        6 => buy.prop_map(|(item, quantity, keyed, late)| Request::Buy { item, quantity, keyed, late }),
+        6 => buy.prop_map(|(lines, keyed, late)| Request::Buy { lines, keyed, late }),
         1 => (1..=6_u32, -3..=5_i64, any::<bool>()).prop_map(|(item, change, keyed)| Request::Add { item, change, keyed }),
         1 => (1..=6_u32, 0..=5_u64).prop_map(|(item, stock)| Request::Set { item, stock }),
         3 => (any::<Index>(), twist).prop_map(|(which, twist)| Request::Repeat(which, twist)),
@@ -184,19 +190,14 @@ impl Driver {
                 item: number(item),
                 change,
                 keyed,
+                if_match: None,
                 deadline: soon,
             })
         };
         let command = match *request {
-            Request::Buy {
-                item,
-                quantity,
-                keyed,
-                late,
-            } => Command::Sale(Sale {
+            Request::Buy { ref lines, keyed, late } => Command::Sale(Sale {
                 id: order,
-                item: number(item),
-                quantity: Quantity::try_from(quantity).unwrap(),
+                lines: order_lines(lines.iter().map(|(&item, &quantity)| (number(item), quantity))),
                 keyed,
                 resent: false,
                 deadline: if late { past } else { soon },
@@ -222,7 +223,10 @@ fn repeat(mut command: Command, twist: Twist, soon: Deadline, past: Deadline) ->
             sale.deadline = deadline;
             match twist {
                 Twist::Resent => sale.resent = true,
-                Twist::Other => sale.quantity = Quantity::try_from(u64::from(sale.quantity.get()) + 1).unwrap(),
+                Twist::Other => {
+                    let more = sale.lines.iter().map(|line| (line.item, u64::from(line.quantity.get()) + 1));
+                    sale.lines = order_lines(more);
+                }
                 Twist::Same | Twist::Late => {}
             }
         }
@@ -240,20 +244,21 @@ fn import(specs: &[BookSpec], loaded: &StoreState, now: Timestamp) -> Action {
     let mut books: Vec<Book> = Vec::new();
     // The last spec of a book counts.
     for spec in specs {
-        books.retain(|book| book.item.get() != spec.item);
+        books.retain(|book| book.item != number(spec.item));
         books.push(book(spec.item, spec.title, spec.stock));
     }
     books.sort_by_key(|book| book.item);
-    let shop = ReferenceShop {
-        head: loaded.head,
-        books: loaded.books.clone(),
-        entries: Vec::new(),
-    };
-    let (mut entries, books) = shop.plan_import(&books);
-    for entry in &mut entries {
-        entry.at = now;
-    }
-    Action::Import(loaded.head, entries, books)
+    let rows = books.iter().map(CatalogRow::from).collect();
+    let diff = CatalogDiff::between(loaded.head, &loaded.books, rows, true, now);
+    Action::Import(loaded.head, diff.entries)
+}
+
+fn order_lines(lines: impl Iterator<Item = (ItemNumber, u64)>) -> OrderLines {
+    let lines = lines.map(|(item, quantity)| OrderLine {
+        item,
+        quantity: Quantity::try_from(quantity).unwrap(),
+    });
+    OrderLines::new(lines).unwrap()
 }
 
 fn order(number: u128) -> OrderId {
@@ -268,15 +273,18 @@ fn number(item: u32) -> ItemNumber {
 pub(super) fn name_of(verdict: &Verdict) -> &'static str {
     match verdict {
         Verdict::Recorded { replayed: true, .. } => "replayed",
-        Verdict::Recorded { entry, .. } => match (entry.kind, entry.reason) {
-            (Kind::Sold, _) => "sold",
-            (Kind::Refused, Some(Reason::SoldOut)) => "sold-out",
-            (Kind::Refused, _) => "unknown-item",
+        Verdict::Recorded { entries, .. } => match (entries[0].kind, entries.len()) {
+            (Kind::Sold, 1) => "sold",
+            (Kind::Sold, _) => "baskets sold",
+            (Kind::Refused, 1) if entries[0].reason == Some(Reason::SoldOut) => "sold-out",
+            (Kind::Refused, 1) => "unknown-item",
+            (Kind::Refused, _) => "baskets refused",
             _ => "changed",
         },
-        Verdict::Refused { .. } => "refused unrecorded",
+        Verdict::Refused(_) => "refused unrecorded",
         Verdict::KeyReused => "key-reused",
         Verdict::Expired => "expired",
+        Verdict::PreconditionFailed => "precondition failed",
         Verdict::OutOfRange => "out of range",
     }
 }

@@ -66,8 +66,8 @@ pub(crate) fn start_each(store: &str, catalog_address: &str) -> Services {
     let catalog = start(&["catalog", "--store", store, "--listen", catalog_address]);
     let catalog_url = catalog.url("catalog");
     let order = start(&["order", "--listen", ANY_PORT, "--catalog-url", catalog_url]);
-    let neighbours = ["--catalog-url", catalog_url, "--order-url", order.url("order")];
-    let frontend = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat());
+    let urls = ["--catalog-url", catalog_url, "--order-url", order.url("order")];
+    let frontend = start(&[&["frontend", "--listen", ANY_PORT], &urls[..]].concat());
     Services {
         catalog,
         _order: order,
@@ -83,6 +83,14 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
         String::from_utf8(output.stdout).unwrap(),
         String::from_utf8(output.stderr).unwrap(),
     )
+}
+
+/// Panics unless the text contains every one of these.
+#[track_caller]
+pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
+    for expected in expected {
+        assert!(text.contains(expected), "{expected:?} is not in {text}");
+    }
 }
 
 fn command(arguments: &[&str]) -> Command {

@@ -3,6 +3,9 @@
 use serde_json::Value;
 use testing::{Process, WAIT_MAX};
 
+/// The header field that carries the shopkeeper's token, [`TOKEN`](crate::bookstored::TOKEN).
+pub(crate) const AUTHORIZED: (&str, &str) = ("authorization", "Bearer a-token-for-tests");
+
 /// A response, read to its end.
 #[derive(Debug, Clone)]
 pub(crate) struct Reply {
@@ -20,14 +23,15 @@ impl Reply {
         self.headers.get(name).map(|value| value.to_str().unwrap())
     }
 
-    /// The status, and the problem code or an empty string.
-    pub(crate) fn verdict(&self) -> (u16, String) {
-        let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
-        if !code.is_empty() {
-            assert_eq!(self.header("content-type"), Some("application/problem+json"));
-            assert_eq!(self.json()["status"], self.status);
-        }
-        (self.status, code)
+    /// The status, and the code of a problem: `200` or `409 sold-out`.
+    pub(crate) fn summary(&self) -> String {
+        let body = self.json();
+        let Some(code) = body["code"].as_str() else {
+            return self.status.to_string();
+        };
+        assert_eq!(self.header("content-type"), Some("application/problem+json"));
+        assert_eq!(body["status"], self.status);
+        format!("{} {code}", self.status)
     }
 }
 
@@ -53,37 +57,37 @@ impl Client {
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
-        self.http
-            .request(method.parse().unwrap(), format!("{}{path}", self.url))
+        let url = format!("{}{path}", self.url);
+        self.http.request(method.parse().unwrap(), url)
+    }
+
+    /// Sends a request with these header fields.
+    pub(crate) async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let request = self.request(method, path).body(body.to_owned());
+        let request = headers
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, *value));
+        try_send(request).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
-        send(self.request("GET", path)).await
+        self.send("GET", path, &[], "").await
     }
 
     pub(crate) async fn post(&self, path: &str, body: &str) -> Reply {
-        send(self.request("POST", path).body(body.to_owned())).await
+        self.send("POST", path, &[], body).await
     }
 
     pub(crate) async fn buy(&self, item: u32, quantity: u32, key: Option<&str>) -> Reply {
         let body = format!(r#"{{"item":{item},"quantity":{quantity}}}"#);
-        let request = self.request("POST", "/buy").body(body);
-        send(match key {
-            Some(key) => request.header("idempotency-key", key),
-            None => request,
-        })
-        .await
+        let headers = key.map(|key| ("idempotency-key", key));
+        self.send("POST", "/buy", headers.as_slice(), &body).await
     }
 
     pub(crate) async fn stock(&self, item: u32) -> i64 {
-        self.get(&format!("/search?item={item}")).await.json()["stock"]
-            .as_i64()
-            .unwrap()
+        let book = self.get(&format!("/search?item={item}")).await.json();
+        book["stock"].as_i64().unwrap()
     }
-}
-
-pub(crate) async fn send(request: reqwest::RequestBuilder) -> Reply {
-    try_send(request).await.unwrap()
 }
 
 pub(crate) async fn try_send(request: reqwest::RequestBuilder) -> reqwest::Result<Reply> {

@@ -8,7 +8,7 @@ use testing::{Process, eventually, proc};
 
 use crate::bookstored::{all_arguments, start_with_limit};
 use crate::client::{Client, key};
-use crate::fixture::StoreFixture;
+use crate::fixture::{StoreFixture, start_shop};
 
 /// A write without progress for this long is blocked.
 const STALLED: Duration = Duration::from_secs(1);
@@ -33,10 +33,10 @@ fn exchange(shop: &Process, service: &str, request: &str) -> String {
 
 #[test]
 fn a_client_that_reads_no_answers_is_not_read_from() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let before = proc::resident_kib(shop.id());
-    let mut stream = connect(&shop, "frontend");
+    let shop = start_shop().0;
+    let process = &shop.process;
+    let before = proc::resident_kib(process.id());
+    let mut stream = connect(process, "frontend");
     stream.set_write_timeout(Some(STALLED)).unwrap();
     let requests = "GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n".repeat(1_000);
     let mut sent = 0;
@@ -46,40 +46,32 @@ fn a_client_that_reads_no_answers_is_not_read_from() {
             Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => break,
             Err(error) => panic!("after {sent} bytes: {error}"),
         }
-        let grown = proc::resident_kib(shop.id()).saturating_sub(before);
-        assert!(
-            grown < GROWTH_KIB_MAX,
-            "{grown} KiB more after {sent} bytes of requests"
-        );
+        let grown = proc::resident_kib(process.id()).saturating_sub(before);
+        assert!(grown < GROWTH_KIB_MAX, "{grown} KiB more after {sent} bytes");
     }
     assert!(sent < PIPELINED_BYTES, "the server read {sent} bytes of requests");
 }
 
 #[tokio::test]
 async fn a_purchase_before_a_malformed_request_gets_its_answer() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
+    let (shop, client) = start_shop();
     let body = r#"{"item":1}"#;
     let (length, key) = (body.len(), key());
     let purchase = format!(
         "POST /buy HTTP/1.1\r\nhost: localhost\r\nidempotency-key: {key}\r\ncontent-length: {length}\r\n\r\n{body}"
     );
-    let answers = exchange(&shop, "frontend", &format!("{purchase}\0garbage\r\n\r\n"));
+    let answers = exchange(&shop.process, "frontend", &format!("{purchase}\0garbage\r\n\r\n"));
     assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
     assert!(answers.contains(&key) && answers.contains("HTTP/1.1 400"), "{answers}");
-    assert_eq!(Client::of(&shop, "frontend").stock(1).await, 399);
+    assert_eq!(client.stock(1).await, 399);
 }
 
 #[test]
 fn connect_is_refused_by_every_service() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
+    let (shop, _) = start_shop();
+    let request = "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\nconnection: close\r\n\r\n";
     for service in ["frontend", "catalog", "order"] {
-        let answer = exchange(
-            &shop,
-            service,
-            "CONNECT example.org:443 HTTP/1.1\r\nhost: example.org:443\r\nconnection: close\r\n\r\n",
-        );
+        let answer = exchange(&shop.process, service, request);
         assert!(answer.starts_with("HTTP/1.1 405"), "{service}: {answer:?}");
         assert!(answer.contains("allow: GET, HEAD, "), "{service}: {answer}");
         assert!(answer.contains(r#""code":"method-not-allowed""#), "{service}: {answer}");
@@ -88,10 +80,8 @@ fn connect_is_refused_by_every_service() {
 
 #[tokio::test]
 async fn events_pass_through_a_buffering_proxy() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let events = Client::of(&shop, "frontend").request("GET", "/events");
-    let response = events.send().await.unwrap();
+    let (_shop, client) = start_shop();
+    let response = client.request("GET", "/events").send().await.unwrap();
     assert_eq!(response.headers()["x-accel-buffering"], "no");
 }
 
@@ -113,10 +103,8 @@ async fn idle_connections_never_take_the_descriptors_of_the_store() {
         // Opens the front-end's connection to the order service before the idle ones use up the limit.
         let client = Client::of(&shop, "frontend");
         assert_eq!(client.buy(1, 1, None).await.status, 200);
-        let idle: Vec<_> = ["frontend", "catalog", "order"]
-            .iter()
-            .flat_map(|service| (0..200).map(|_| connect(&shop, service)).collect::<Vec<_>>())
-            .collect();
+        let services = ["frontend", "catalog", "order"].into_iter().cycle().take(600);
+        let idle: Vec<_> = services.map(|service| connect(&shop, service)).collect();
         assert_eq!(client.buy(1, 1, None).await.status, 200, "{engine}");
         drop((idle, client));
         let client = Client::of(&shop, "frontend");

@@ -8,7 +8,7 @@ use testing::{Process, ReservedAddress};
 
 use crate::bookstored::{start, start_each};
 use crate::client::Client;
-use crate::fixture::StoreFixture;
+use crate::fixture::{StoreFixture, start_shop};
 
 fn reader(shop: &Process) -> ShopClient {
     let http = common::client::http_client().unwrap();
@@ -25,10 +25,8 @@ async fn next_stock(events: &mut EventStream<ShopEvent>) -> StockEvent {
 
 #[tokio::test]
 async fn a_reader_gets_hello_and_then_each_sale() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let client = Client::of(&shop, "frontend");
-    let mut events = reader(&shop).events(None).await.unwrap();
+    let (shop, client) = start_shop();
+    let mut events = reader(&shop.process).events(None).await.unwrap();
     assert_eq!(events.hello().seq, Seq(4));
     let receipt = client.buy(2, 3, None).await.json();
     let event = next_stock(&mut events).await;
@@ -38,13 +36,11 @@ async fn a_reader_gets_hello_and_then_each_sale() {
 
 #[tokio::test]
 async fn a_reader_that_resumes_misses_nothing_and_gets_nothing_twice() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let client = Client::of(&shop, "frontend");
+    let (shop, client) = start_shop();
     for _ in 0..10 {
         client.buy(1, 1, None).await;
     }
-    let mut events = reader(&shop).events(Some(Seq(9))).await.unwrap();
+    let mut events = reader(&shop.process).events(Some(Seq(9))).await.unwrap();
     let (mut seq, mut sum) = (Seq(9), 0);
     while seq < Seq(14) {
         let event = next_stock(&mut events).await;
@@ -57,16 +53,12 @@ async fn a_reader_that_resumes_misses_nothing_and_gets_nothing_twice() {
 
 #[tokio::test]
 async fn a_reader_ahead_of_the_head_gets_resync_and_a_malformed_position_is_refused() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let mut events = reader(&shop).events(Some(Seq(99))).await.unwrap();
+    let (shop, client) = start_shop();
+    let mut events = reader(&shop.process).events(Some(Seq(99))).await.unwrap();
     assert_eq!(events.hello().seq, Seq(4));
     assert!(matches!(events.next().await.unwrap(), ShopEvent::Resync(resync) if resync.seq == Seq(4)));
-    let client = Client::of(&shop, "frontend");
-    assert_eq!(
-        client.get("/events?after=x").await.verdict(),
-        (400, "invalid-request".into())
-    );
+    let malformed = client.get("/events?after=x").await;
+    assert_eq!(malformed.summary(), "400 invalid-request");
 }
 
 #[tokio::test]
@@ -80,10 +72,10 @@ async fn readers_get_upstream_events_while_the_catalog_is_away_and_miss_no_sale(
     client.buy(1, 1, None).await;
     assert_eq!(next_stock(&mut events).await.stock.get(), 399);
     drop(services.catalog);
-    while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(source) if !source.live) {}
-    assert_eq!(client.buy(1, 1, None).await.verdict(), (503, "unavailable".into()));
+    while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(status) if !status.live) {}
+    assert_eq!(client.buy(1, 1, None).await.summary(), "503 unavailable");
     let _catalog = start(&["catalog", "--store", &store.url, "--listen", &address]);
-    while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(source) if source.live) {}
+    while !matches!(events.next().await.unwrap(), ShopEvent::Upstream(status) if status.live) {}
     assert_eq!(client.buy(1, 1, None).await.json()["stock"], 398);
     assert_eq!(next_stock(&mut events).await.stock.get(), 398);
 }

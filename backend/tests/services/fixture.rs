@@ -8,6 +8,7 @@ use testing::Process;
 use testing::postgres::Server;
 
 use crate::bookstored;
+use crate::client::Client;
 
 #[derive(Debug)]
 pub(crate) struct StoreFixture {
@@ -84,26 +85,35 @@ impl StoreFixture {
 
     /// A book's stock in the catalog file of a CSV store.
     pub(crate) fn stock_in_catalog_file(&self, item: u32) -> i64 {
-        rows(&self.path("store").join("catalog.csv"))
-            .iter()
-            .find(|row| row[0] == item.to_string())
-            .map(|row| row[2].parse().unwrap())
-            .unwrap()
+        let rows = rows(&self.path("store").join("catalog.csv"));
+        let row = rows.iter().find(|row| row[0] == item.to_string());
+        row.unwrap()[2].parse().unwrap()
     }
 
     /// The entries in the ledger file of a CSV store.
     pub(crate) fn ledger_rows(&self) -> Vec<Vec<String>> {
-        rows(&self.path("store").join("ledger.csv"))
-            .into_iter()
-            .filter(|row| row[2] != "checkpoint")
-            .collect()
+        let mut rows = rows(&self.path("store").join("ledger.csv"));
+        rows.retain(|row| row[2] != "checkpoint");
+        rows
     }
+}
+
+/// All services over a new CSV store, in one process.
+#[derive(Debug)]
+pub(crate) struct Shop {
+    pub(crate) process: Process,
+    pub(crate) store: StoreFixture,
+}
+
+/// Starts a shop, and a client of its front-end.
+pub(crate) fn start_shop() -> (Shop, Client) {
+    let store = StoreFixture::csv();
+    let process = store.start_all();
+    let client = Client::of(&process, "frontend");
+    (Shop { process, store }, client)
 }
 
 fn rows(path: &Path) -> Vec<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_path(path).unwrap();
-    reader
-        .records()
-        .map(|row| row.unwrap().iter().map(str::to_owned).collect())
-        .collect()
+    reader.deserialize().map(Result::unwrap).collect()
 }

@@ -2,9 +2,9 @@
 
 use testing::{ReservedAddress, eventually};
 
-use crate::bookstored::{ANY_PORT, all_arguments, run, start};
+use crate::bookstored::{ANY_PORT, all_arguments, assert_contains, run, start};
 use crate::client::{Client, key};
-use crate::fixture::StoreFixture;
+use crate::fixture::{Shop, StoreFixture, start_shop};
 
 #[tokio::test]
 async fn services_start_in_any_order_and_say_what_is_missing() {
@@ -12,26 +12,19 @@ async fn services_start_in_any_order_and_say_what_is_missing() {
     // For the services that start later.
     let (catalog, order) = (ReservedAddress::new().unwrap(), ReservedAddress::new().unwrap());
     let (catalog_url, order_url) = (catalog.url(), order.url());
-    let neighbours = ["--catalog-url", &catalog_url, "--order-url", &order_url];
-    let frontend = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat());
+    let urls = ["--catalog-url", &catalog_url, "--order-url", &order_url];
+    let frontend = start(&[&["frontend", "--listen", ANY_PORT], &urls[..]].concat());
     let client = Client::of(&frontend, "frontend");
     assert_eq!(client.get("/livez").await.status, 200);
     let ready = client.get("/readyz").await;
-    assert_eq!(ready.verdict(), (503, "unavailable".into()));
-    assert!(
-        ready.body.contains("the catalog") && ready.body.contains("the order service"),
-        "{}",
-        ready.body
-    );
-    assert_eq!(client.get("/topics").await.verdict(), (503, "unavailable".into()));
-    assert_eq!(client.buy(1, 1, None).await.verdict(), (503, "unavailable".into()));
+    assert_eq!(ready.summary(), "503 unavailable");
+    assert_contains(&ready.body, &["the catalog", "the order service"]);
+    assert_eq!(client.get("/topics").await.summary(), "503 unavailable");
+    assert_eq!(client.buy(1, 1, None).await.summary(), "503 unavailable");
     let _order = start(&["order", "--listen", &order.to_string(), "--catalog-url", &catalog_url]);
     let ready = client.get("/readyz").await;
-    assert!(
-        ready.body.contains("is not ready") && ready.status == 503,
-        "{}",
-        ready.body
-    );
+    assert_eq!(ready.status, 503);
+    assert_contains(&ready.body, &["is not ready"]);
     let _catalog = start(&["catalog", "--store", &store.url, "--listen", &catalog.to_string()]);
     eventually("the front-end is ready", || async {
         (client.get("/readyz").await.status == 200).then_some(())
@@ -46,10 +39,9 @@ async fn services_start_in_any_order_and_say_what_is_missing() {
 
 #[tokio::test]
 async fn a_clean_stop_writes_the_stock_to_the_catalog_file_and_the_next_start_continues() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let receipt = Client::of(&shop, "frontend").buy(4, 7, None).await;
-    assert!(shop.stop().success());
+    let (Shop { process, store }, client) = start_shop();
+    let receipt = client.buy(4, 7, None).await;
+    assert!(process.stop().success());
     assert_eq!(store.stock_in_catalog_file(4), 493);
     let shop = store.start_all();
     let client = Client::of(&shop, "frontend");
@@ -60,24 +52,21 @@ async fn a_clean_stop_writes_the_stock_to_the_catalog_file_and_the_next_start_co
 
 #[tokio::test]
 async fn an_interrupt_completes_requests_and_ends_open_streams() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let client = Client::of(&shop, "frontend");
+    let (shop, client) = start_shop();
     let stream = client.request("GET", "/events").send().await.unwrap();
-    shop.interrupt();
-    assert!(shop.stop().success());
+    shop.process.interrupt();
+    assert!(shop.process.stop().success());
     assert!(stream.text().await.is_ok(), "the stream was cut, not ended");
 }
 
 #[test]
 fn a_failed_start_says_why_and_what_to_do() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let taken = shop.address("frontend");
+    let (shop, _) = start_shop();
+    let (taken, store) = (shop.process.address("frontend"), &shop.store.url);
     let cases: [(&[&str], i32, &[&str]); 5] = [
         (&["order", "--listen", taken], 1, &["cannot listen", "another address"]),
         (
-            &["catalog", "--store", &store.url, "--listen", ANY_PORT],
+            &["catalog", "--store", store, "--listen", ANY_PORT],
             1,
             &["in use", "--store"],
         ),
@@ -92,25 +81,22 @@ fn a_failed_start_says_why_and_what_to_do() {
     for (arguments, expected, words) in cases {
         let (code, _, stderr) = run(arguments);
         assert_eq!(code, expected, "{arguments:?}: {stderr}");
-        assert!(
-            words.iter().all(|word| stderr.contains(word)),
-            "{arguments:?}: {stderr}"
-        );
+        assert_contains(&stderr, words);
     }
 }
 
 #[tokio::test]
 async fn a_store_that_lost_its_ledger_does_not_sell_a_key_twice() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let key = key();
-    assert_eq!(Client::of(&shop, "frontend").buy(1, 5, Some(&key)).await.status, 200);
-    drop(shop);
+    let (Shop { process, store }, client) = start_shop();
+    assert_eq!(client.buy(1, 5, Some(&key())).await.status, 200);
+    drop(process);
     std::fs::remove_file(store.path("store").join("ledger.csv")).unwrap();
     let (code, _, stderr) = run(&all_arguments(&store.url));
     assert_eq!(code, 1, "{stderr}");
-    let words = ["ledger.csv is missing", ".catalog.csv", "backup", "new store"];
-    assert!(words.iter().all(|word| stderr.contains(word)), "{stderr}");
+    assert_contains(
+        &stderr,
+        &["ledger.csv is missing", ".catalog.csv", "backup", "new store"],
+    );
 }
 
 #[test]
@@ -119,10 +105,7 @@ fn a_bad_catalog_file_is_refused_with_file_line_and_column() {
     let file = store.file("books.csv", "1, Good, 4, 30, a topic\n2, Bad, many, 30, a topic\n");
     let (code, _, stderr) = run(&["catalog", "--store", &store.url, "--books", &file, "--listen", ANY_PORT]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(
-        ["books.csv", "2", "stock"].iter().all(|word| stderr.contains(word)),
-        "{stderr}"
-    );
+    assert_contains(&stderr, &["books.csv", "2", "stock"]);
     let good = store.file("books.csv", "7, Good, 4, 30, a topic\n");
     let shop = start(&["catalog", "--store", &store.url, "--books", &good, "--listen", ANY_PORT]);
     assert!(shop.stop().success());
@@ -135,5 +118,5 @@ fn variables_of_other_roles_are_ignored_and_flags_win_over_variables() {
     let file = store.file("token", "  \n");
     let (code, _, stderr) = run(&["frontend", "--listen", ANY_PORT, "--admin-token-file", &file]);
     assert_eq!(code, 1, "{stderr}");
-    assert!(stderr.contains("token"), "{stderr}");
+    assert_contains(&stderr, &["token"]);
 }

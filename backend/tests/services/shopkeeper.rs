@@ -1,107 +1,71 @@
 //! Requests that need the shopkeeper's token.
 
-use crate::bookstored::TOKEN;
-use crate::client::{Client, key, send};
-use crate::fixture::StoreFixture;
+use crate::client::{AUTHORIZED, Client, key};
+use crate::fixture::start_shop;
 
 #[tokio::test]
 async fn changing_a_stock_and_reading_the_ledger_need_the_token() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let client = Client::of(&shop, "frontend");
-    let catalog = Client::of(&shop, "catalog");
-    let attempts = [
-        client.request("PUT", "/stock/1").body(r#"{"stock":1}"#),
-        client
-            .request("PUT", "/stock/1")
-            .bearer_auth("wrong")
-            .body(r#"{"stock":1}"#),
-        client.request("GET", "/ledger"),
-        catalog.request("PUT", "/update/1").body(r#"{"stock":1}"#),
-    ];
-    for attempt in attempts {
-        let reply = send(attempt).await;
-        assert_eq!(reply.verdict(), (401, "unauthorized".into()));
-        assert!(
-            reply
-                .header("www-authenticate")
-                .is_some_and(|scheme| scheme.starts_with("Bearer"))
-        );
+    let (shop, client) = start_shop();
+    let catalog = Client::of(&shop.process, "catalog");
+    let (wrong, body) = (("authorization", "Bearer wrong"), r#"{"stock":1}"#);
+    for reply in [
+        client.send("PUT", "/stock/1", &[], body).await,
+        client.send("PUT", "/stock/1", &[wrong], body).await,
+        client.get("/ledger").await,
+        catalog.send("PUT", "/update/1", &[], body).await,
+    ] {
+        assert_eq!(reply.summary(), "401 unauthorized");
+        assert!(reply.header("www-authenticate").unwrap().starts_with("Bearer"));
     }
     assert_eq!(client.stock(1).await, 400);
 }
 
 #[tokio::test]
 async fn a_stock_stays_in_its_range_and_changes_once_for_each_key() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let client = Client::of(&shop, "frontend");
-    let put = |body: &str| {
-        client
-            .request("PUT", "/stock/1")
-            .bearer_auth(TOKEN)
-            .body(body.to_owned())
-    };
-    assert_eq!(send(put(r#"{"stock":10}"#)).await.json()["stock"], 10);
+    let (_shop, client) = start_shop();
+    let put = async |body| client.send("PUT", "/stock/1", &[AUTHORIZED], body).await;
+    assert_eq!(put(r#"{"stock":10}"#).await.json()["stock"], 10);
     let key = key();
-    let more = || put(r#"{"change":5}"#).header("idempotency-key", &key);
-    let first = send(more()).await;
+    let keyed = [AUTHORIZED, ("idempotency-key", &*key)];
+    let put_keyed = async |body| client.send("PUT", "/stock/1", &keyed, body).await;
+    let first = put_keyed(r#"{"change":5}"#).await;
     assert_eq!(first.json()["stock"], 15);
-    let again = send(more()).await;
+    let again = put_keyed(r#"{"change":5}"#).await;
     assert_eq!(
         (again.header("idempotency-replayed"), &again.body),
         (Some("true"), &first.body)
     );
-    assert_eq!(
-        send(put(r#"{"change":6}"#).header("idempotency-key", &key))
-            .await
-            .verdict()
-            .0,
-        422
-    );
-    assert_eq!(send(put(r#"{"change":-16}"#)).await.verdict(), (409, "sold-out".into()));
-    assert_eq!(
-        send(put(r#"{"change":1000000000}"#)).await.verdict(),
-        (400, "invalid-request".into())
-    );
+    assert_eq!(put_keyed(r#"{"change":6}"#).await.summary(), "422 key-reused");
+    assert_eq!(put(r#"{"change":-16}"#).await.summary(), "409 sold-out");
     for body in [
         "",
         "{}",
         r#"{"stock":1,"change":1}"#,
         r#"{"stock":-1}"#,
         r#"{"stock":1000000001}"#,
+        r#"{"change":1000000000}"#,
     ] {
-        assert_eq!(
-            send(put(body)).await.verdict(),
-            (400, "invalid-request".into()),
-            "{body}"
-        );
+        assert_eq!(put(body).await.summary(), "400 invalid-request", "{body}");
     }
-    let unknown = client
-        .request("PUT", "/stock/9")
-        .bearer_auth(TOKEN)
-        .body(r#"{"stock":1}"#);
-    assert_eq!(send(unknown).await.verdict(), (404, "unknown-item".into()));
+    let unknown = client.send("PUT", "/stock/9", &[AUTHORIZED], r#"{"stock":1}"#).await;
+    assert_eq!(unknown.summary(), "404 unknown-item");
     assert_eq!(client.stock(1).await, 15);
 }
 
 #[tokio::test]
 async fn the_pages_of_the_ledger_rebuild_every_stock() {
-    let store = StoreFixture::csv();
-    let shop = store.start_all();
-    let client = Client::of(&shop, "frontend");
+    let (_shop, client) = start_shop();
     for quantity in 1..=5 {
         client.buy(2, quantity, None).await;
     }
-    let (mut after, mut stock, mut last) = (0, 0, 0);
+    let read = async |query: String| client.send("GET", &format!("/ledger?{query}"), &[AUTHORIZED], "").await;
+    let (mut last, mut stock) = (0, 0);
     loop {
-        let path = format!("/ledger?after={after}&limit=2");
-        let page = send(client.request("GET", &path).bearer_auth(TOKEN)).await.json();
-        let entries = page["entries"].as_array().unwrap().clone();
-        for entry in &entries {
-            last = entry["seq"].as_u64().unwrap();
-            assert_eq!(last, after + 1);
-            after = last;
+        let page = read(format!("after={last}&limit=2")).await.json();
+        let entries = page["entries"].as_array().unwrap();
+        for entry in entries {
+            assert_eq!(entry["seq"], last + 1);
+            last += 1;
             if entry["item"] == 2 {
                 stock += entry["change"].as_i64().unwrap();
                 assert_eq!(entry["stock_after"], stock);
@@ -114,9 +78,6 @@ async fn the_pages_of_the_ledger_rebuild_every_stock() {
     }
     assert_eq!((stock, last), (485, 9));
     for limit in ["0", "1001", "x"] {
-        let request = client
-            .request("GET", &format!("/ledger?limit={limit}"))
-            .bearer_auth(TOKEN);
-        assert_eq!(send(request).await.verdict(), (400, "invalid-request".into()));
+        assert_eq!(read(format!("limit={limit}")).await.summary(), "400 invalid-request");
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::endpoint::{after_parameter, encode};
+use super::endpoint::{encode, page};
 use super::events::parse_entry;
-use super::{Error, EventStream, Method, Request, Response, ServiceEndpoint};
+use super::{EventStream, Method, Request, Result, ServiceEndpoint};
 use crate::wire::{Decisions, LedgerPage, SaleBatch, StockChange};
-use crate::{Deadline, Entry, ItemNumber, OrderId, Seq, headers};
+use crate::{Deadline, Entry, IfMatch, ItemNumber, OrderId, Seq, headers};
 
-/// The client of one catalog or of its copies. A method that returns a [`Response`] returns problems as responses, too.
+/// The client of one catalog or of its copies.
 #[derive(Debug, Clone)]
 pub struct CatalogClient {
     endpoint: ServiceEndpoint,
@@ -43,51 +43,31 @@ impl CatalogClient {
         }
     }
 
-    /// The address that is asked first.
-    pub fn url(&self) -> &str {
-        self.endpoint.url()
-    }
-
-    /// Sends a `GET` request; `path` is percent-encoded already.
-    pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
-        let request = Request::get(path).freshness(fresh);
-        self.endpoint.send_idempotent(&request).await
+    /// Where its requests are sent.
+    pub fn endpoint(&self) -> &ServiceEndpoint {
+        &self.endpoint
     }
 
     /// All topics.
-    pub async fn topics(&self, fresh: Freshness) -> Result<Response, Error> {
-        self.get("/topics", fresh).await
+    pub async fn topics(&self, fresh: Freshness) -> Result {
+        self.endpoint.get("/topics", fresh).await
     }
 
     /// A page of one topic.
-    pub async fn search_topic(
-        &self,
-        topic: &str,
-        limit: usize,
-        after: Option<&str>,
-        fresh: Freshness,
-    ) -> Result<Response, Error> {
-        let after = after_parameter(after);
-        self.get(&format!("/search/{}?limit={limit}{after}", encode(topic)), fresh)
-            .await
+    pub async fn search_topic(&self, topic: &str, limit: usize, after: Option<&str>, fresh: Freshness) -> Result {
+        let path = format!("/search/{}?{}", encode(topic), page(limit, after));
+        self.endpoint.get(&path, fresh).await
     }
 
     /// A page of the books that have a word with each of these prefixes.
-    pub async fn search_words(
-        &self,
-        words: &str,
-        limit: usize,
-        after: Option<&str>,
-        fresh: Freshness,
-    ) -> Result<Response, Error> {
-        let after = after_parameter(after);
-        self.get(&format!("/search?q={}&limit={limit}{after}", encode(words)), fresh)
-            .await
+    pub async fn search_words(&self, words: &str, limit: usize, after: Option<&str>, fresh: Freshness) -> Result {
+        let path = format!("/search?q={}&{}", encode(words), page(limit, after));
+        self.endpoint.get(&path, fresh).await
     }
 
     /// One book.
-    pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result<Response, Error> {
-        self.get(&format!("/lookup/{item}"), fresh).await
+    pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result {
+        self.endpoint.get(&format!("/lookup/{item}"), fresh).await
     }
 
     /// A shopkeeper's change of a stock, sent at most once.
@@ -96,11 +76,13 @@ impl CatalogClient {
         item: ItemNumber,
         change: StockChange,
         key: Option<OrderId>,
+        if_match: Option<&IfMatch>,
         deadline: Deadline,
         token: Option<&str>,
-    ) -> Result<Response, Error> {
+    ) -> Result {
         let request = Request::new(Method::PUT, format!("/update/{item}"))
             .header_if(headers::IDEMPOTENCY_KEY, key)
+            .header_if("if-match", if_match)
             .header(headers::DEADLINE, deadline.to_string())
             .bearer(token)
             .json(&change)
@@ -108,34 +90,27 @@ impl CatalogClient {
         self.endpoint.send_once(&request).await
     }
 
-    /// A batch of sales, sent at most once. After an error that is not [definite](Error::is_definite), they may have
-    /// been decided.
-    pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions, Error> {
-        let request = Request::new(Method::POST, "/sales")
-            .fast_json(sales)
-            .timeout(deadline.remaining());
+    /// A batch of sales, sent at most once. After an error that is not [definite](super::Error::is_definite), they may
+    /// have been decided.
+    pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions> {
+        let request = Request::new(Method::POST, "/sales").fast_json(sales);
+        let request = request.timeout(deadline.remaining());
         self.batches.send_once(&request).await?.parse_fast()
     }
 
     /// A page of the ledger.
-    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
-        self.get(&format!("/ledger?after={after}&limit={limit}"), Freshness::default())
-            .await?
-            .parse()
+    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage> {
+        let path = format!("/ledger?after={after}&limit={limit}");
+        self.endpoint.get(&path, Freshness::default()).await?.parse()
     }
 
-    /// The entry of one order.
-    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
-        self.get(&format!("/ledger/orders/{order}"), fresh).await
-    }
-
-    /// `GET /readyz`: the problem `unavailable` if it runs but is not ready.
-    pub async fn ready(&self) -> Result<Response, Error> {
-        self.get("/readyz", Freshness::default()).await
+    /// The entries of one order.
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result {
+        self.endpoint.get(&format!("/ledger/orders/{order}"), fresh).await
     }
 
     /// Opens the feed of the entries after one; without one, of those from now on.
-    pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>, Error> {
+    pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
         EventStream::open(&self.endpoint, Request::get(path), after, parse_entry).await
     }

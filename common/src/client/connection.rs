@@ -59,10 +59,9 @@ impl Connection {
         let mut message = request
             .to_http(path_of(url))
             .map_err(|error| Error::unreachable(url, error.to_string()))?;
-        message.headers_mut().insert(HOST, self.host.clone());
-        message
-            .headers_mut()
-            .insert(USER_AGENT, HeaderValue::from_static(message::USER_AGENT));
+        let headers = message.headers_mut();
+        headers.insert(HOST, self.host.clone());
+        headers.insert(USER_AGENT, HeaderValue::from_static(message::USER_AGENT));
         let (mut slot, mut connection) = timeout_at(deadline, self.acquire())
             .await
             .unwrap_or_else(|_| Err("no connection in time".to_owned()))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
-use super::{Request, Response};
+use super::{Freshness, Request, Response};
 use crate::{Code, limits};
 
 /// Builds the HTTP client, of which a process needs one.
@@ -41,13 +41,10 @@ impl ServiceEndpoint {
     /// # Errors
     /// Names the address that is not valid.
     pub fn parse(http: reqwest::Client, list: &str) -> Result<Self, String> {
-        let urls = list
-            .split(',')
-            .map(|url| parse_base(url.trim()))
-            .collect::<Result<Vec<_>, _>>()?;
+        let urls = list.split(',').map(|url| parse_base(url.trim()));
         Ok(Self {
             http,
-            urls: urls.into(),
+            urls: urls.collect::<Result<_, _>>()?,
             preferred: Arc::default(),
             connection: None,
         })
@@ -72,17 +69,30 @@ impl ServiceEndpoint {
         self.base(self.preferred.load(Ordering::Relaxed))
     }
 
+    /// Sends a `GET` request; `path` is percent-encoded already.
+    ///
+    /// # Errors
+    /// Those of [`Self::send_idempotent`].
+    pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
+        let request = Request::get(path).freshness(fresh);
+        self.send_idempotent(&request).await
+    }
+
+    /// `GET /readyz`: the problem `unavailable` if the service runs but is not ready.
+    ///
+    /// # Errors
+    /// Those of [`Self::send_idempotent`].
+    pub async fn ready(&self) -> Result<Response, Error> {
+        self.get("/readyz", Freshness::default()).await
+    }
+
     /// Sends a request that may be sent again: if a copy is unreachable or not ready, or loses the response, the next
     /// copy is asked.
     ///
     /// # Errors
     /// Of the last copy asked.
     pub async fn send_idempotent(&self, request: &Request) -> Result<Response, Error> {
-        self.send(request, |outcome| match outcome {
-            Ok(response) => response.status == Code::Unavailable.status(),
-            Err(_) => true,
-        })
-        .await
+        self.send(request, |_| true).await
     }
 
     /// Sends a request that must arrive at most once: the next copy is asked only if this one certainly did nothing.
@@ -90,25 +100,25 @@ impl ServiceEndpoint {
     /// # Errors
     /// Of the last copy asked.
     pub async fn send_once(&self, request: &Request) -> Result<Response, Error> {
-        self.send(request, |outcome| match outcome {
-            Ok(response) => response.status == Code::Unavailable.status(),
-            Err(error) => error.is_definite(),
-        })
-        .await
+        self.send(request, Error::is_definite).await
     }
 
-    async fn send(&self, request: &Request, try_next: fn(&Result<Response, Error>) -> bool) -> Result<Response, Error> {
-        let mut outcome = Err(Error::unreachable("", "no address"));
+    async fn send(&self, request: &Request, may_send_again: fn(&Error) -> bool) -> Result<Response, Error> {
+        let mut result = Err(Error::unreachable("", "no address"));
         for copy in self.copies() {
-            outcome = self.send_to(copy, request).await;
-            if outcome.is_ok() {
-                self.preferred.store(copy, Ordering::Relaxed);
-            }
-            if !try_next(&outcome) {
+            result = self.send_to(copy, request).await;
+            let try_next = match &result {
+                Ok(response) => {
+                    self.preferred.store(copy, Ordering::Relaxed);
+                    response.status == Code::Unavailable.status()
+                }
+                Err(error) => may_send_again(error),
+            };
+            if !try_next {
                 break;
             }
         }
-        outcome
+        result
     }
 
     async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
@@ -142,8 +152,7 @@ impl ServiceEndpoint {
         if response.status().is_success() {
             return Ok(response);
         }
-        Response::receive(url, response.into()).await?.parse::<()>()?;
-        Err(Error::malformed(url, "the response is not a stream"))
+        Err(Response::receive(url, response.into()).await?.error())
     }
 
     async fn execute(
@@ -153,9 +162,8 @@ impl ServiceEndpoint {
         timeout: Option<Duration>,
     ) -> Result<reqwest::Response, Error> {
         let unsent = |why: String| Error::unreachable(url, why);
-        let message = request
-            .to_http::<reqwest::Body>(url)
-            .map_err(|error| unsent(error.to_string()))?;
+        let message = request.to_http::<reqwest::Body>(url);
+        let message = message.map_err(|error| unsent(error.to_string()))?;
         let mut message = reqwest::Request::try_from(message).map_err(|error| unsent(root_cause(&error)))?;
         *message.timeout_mut() = timeout;
         self.http.execute(message).await.map_err(|error| {
@@ -193,11 +201,12 @@ pub(super) fn encode(text: &str) -> String {
     percent_encoding::utf8_percent_encode(text, percent_encoding::NON_ALPHANUMERIC).to_string()
 }
 
-/// The `after` parameter of a page, with the `&` before it.
-pub(super) fn after_parameter(after: Option<&str>) -> String {
-    after
-        .map(|after| format!("&after={}", encode(after)))
-        .unwrap_or_default()
+/// The query parameters of a page.
+pub(super) fn page(limit: usize, after: Option<&str>) -> String {
+    match after {
+        Some(after) => format!("limit={limit}&after={}", encode(after)),
+        None => format!("limit={limit}"),
+    }
 }
 
 #[cfg(test)]
@@ -206,10 +215,8 @@ mod tests {
 
     #[test]
     fn an_address_is_http_with_a_host() {
-        assert_eq!(
-            parse_base("http://127.0.0.1:8080/").as_deref(),
-            Ok("http://127.0.0.1:8080")
-        );
+        let base = parse_base("http://127.0.0.1:8080/");
+        assert_eq!(base.as_deref(), Ok("http://127.0.0.1:8080"));
         for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://"] {
             assert!(parse_base(url).is_err(), "{url:?} was accepted");
         }

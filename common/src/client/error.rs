@@ -72,10 +72,8 @@ impl Error {
 pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut cause = error;
     loop {
-        if cause
-            .downcast_ref::<reqwest::Error>()
-            .is_some_and(reqwest::Error::is_timeout)
-        {
+        let request = cause.downcast_ref::<reqwest::Error>();
+        if request.is_some_and(reqwest::Error::is_timeout) {
             return "no answer in time".to_owned();
         }
         match cause.source() {

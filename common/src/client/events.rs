@@ -40,8 +40,12 @@ impl LedgerEvent for ShopEvent {
 }
 
 impl LedgerEvent for Entry {
+    /// A stream resumes after the last whole group.
     fn advance(&self, position: Seq) -> Seq {
-        position.max(self.seq)
+        match self.line.is_last() {
+            true => position.max(self.seq),
+            false => position,
+        }
     }
 }
 
@@ -49,7 +53,6 @@ impl LedgerEvent for Entry {
 pub(super) type Parse<E> = fn(&str, &str) -> Result<Option<E>, String>;
 
 /// An open stream of events. Silence for longer than [`limits::HEARTBEAT_TIMEOUT`] counts as a lost connection.
-#[derive(Debug)]
 pub struct EventStream<E> {
     frames: Frames,
     parse: Parse<E>,
@@ -119,12 +122,6 @@ struct Frames {
     url: String,
     chunks: BoxStream<'static, Result<Bytes, String>>,
     splitter: FrameSplitter,
-}
-
-impl std::fmt::Debug for Frames {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Frames").field("url", &self.url).finish_non_exhaustive()
-    }
 }
 
 impl Frames {

@@ -18,6 +18,7 @@ pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSIO
 
 /// A request to one path of a service.
 #[derive(Debug, Clone)]
+#[must_use]
 pub struct Request {
     method: Method,
     path: String,
@@ -44,14 +45,12 @@ impl Request {
     }
 
     /// Adds a header field.
-    #[must_use]
     pub fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
     /// Adds a header field if there is a value.
-    #[must_use]
     pub fn header_if(self, name: &'static str, value: Option<impl std::fmt::Display>) -> Self {
         match value {
             Some(value) => self.header(name, value.to_string()),
@@ -59,25 +58,21 @@ impl Request {
         }
     }
 
-    #[must_use]
     pub(super) fn freshness(self, fresh: Freshness) -> Self {
         self.header_if(headers::SEQ, fresh.min_seq)
             .header_if("cache-control", fresh.confirm_head.then_some("no-cache"))
     }
 
-    #[must_use]
     pub(super) fn bearer(self, token: Option<&str>) -> Self {
         self.header_if("authorization", token.map(|token| format!("Bearer {token}")))
     }
 
     /// Sets a JSON body.
-    #[must_use]
     pub fn json(self, body: &impl serde::Serialize) -> Self {
         // The wire types are plain structs with string keys: writing them cannot fail.
         self.json_bytes(serde_json::to_vec(body).unwrap_or_default())
     }
 
-    #[must_use]
     pub(super) fn fast_json(self, body: &impl FastJson) -> Self {
         self.json_bytes(body.to_json())
     }
@@ -88,7 +83,6 @@ impl Request {
     }
 
     /// Sets the limit on the whole exchange; [`limits::READ_TIMEOUT`] unless set.
-    #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
@@ -173,14 +167,19 @@ impl Response {
         if self.is_success() {
             return parse(&self.body).map_err(|why| Error::malformed(&self.url, why));
         }
-        Err(match serde_json::from_slice(&self.body) {
+        Err(self.error())
+    }
+
+    /// The error of a response whose status is not 2xx: its problem, or that it has none.
+    pub fn error(&self) -> Error {
+        match serde_json::from_slice(&self.body) {
             Ok(problem) => Error::Problem(Box::new(problem)),
             // From a proxy, or from another program at that address: the request may have had an effect.
             Err(_) => {
                 let why = format!("status {} without a problem in the body", self.status);
                 Error::malformed(&self.url, why)
             }
-        })
+        }
     }
 }
 

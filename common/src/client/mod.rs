@@ -23,3 +23,6 @@ pub use reconnect::{ReconnectingStream, StreamItem};
 pub use reqwest::Method;
 pub use resend::{Resolution, send_until_decided};
 pub use shop::ShopClient;
+
+/// What a request returns: a response, problems included, unless it says otherwise.
+pub type Result<T = Response> = std::result::Result<T, Error>;

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::message::parse_json;
-use super::{Error, Freshness, Method, Request, Response, ServiceEndpoint};
+use super::{Freshness, Method, Request, ServiceEndpoint};
 use crate::wire::{BatchProblem, BatchReceipt, OrderBatch, OrderResult, OrderResultLines, Receipt};
 use crate::{Deadline, OrderId, Seq};
 
@@ -33,30 +33,23 @@ impl OrderClient {
         }
     }
 
-    /// The address that is asked first.
-    pub fn url(&self) -> &str {
-        self.endpoint.url()
+    /// Where its requests are sent.
+    pub fn endpoint(&self) -> &ServiceEndpoint {
+        &self.endpoint
     }
 
     /// Places a batch of orders, sent at most once.
-    /// After an error that is not [definite](Error::is_definite), the orders may have been decided.
-    pub async fn place(&self, orders: &OrderBatch, deadline: Deadline) -> Result<PlacedBatch, Error> {
-        let request = Request::new(Method::POST, "/orders")
-            .fast_json(orders)
-            .timeout(deadline.remaining() + DEADLINE_MARGIN);
+    /// After an error that is not [definite](super::Error::is_definite), the orders may have been decided.
+    pub async fn place(&self, orders: &OrderBatch, deadline: Deadline) -> super::Result<PlacedBatch> {
+        let request = Request::new(Method::POST, "/orders").fast_json(orders);
+        let request = request.timeout(deadline.remaining() + DEADLINE_MARGIN);
         let response = self.batches.send_once(&request).await?;
         response.parse_with(|_| PlacedBatch::parse(&response.body))
     }
 
-    /// One order's receipt. A problem is returned as a response.
-    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<Response, Error> {
-        let request = Request::get(format!("/orders/{order}")).freshness(fresh);
-        self.endpoint.send_idempotent(&request).await
-    }
-
-    /// `GET /readyz`: the problem `unavailable` if it runs but is not ready.
-    pub async fn ready(&self) -> Result<Response, Error> {
-        self.endpoint.send_idempotent(&Request::get("/readyz")).await
+    /// One order's receipt.
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> super::Result {
+        self.endpoint.get(&format!("/orders/{order}"), fresh).await
     }
 }
 
@@ -99,10 +92,8 @@ impl PlacedBatch {
             }
         };
         let results = results.into_iter().map(|result| PlacedOrder::parse(result, body));
-        Ok(Self {
-            results: results.collect::<Result<_, _>>()?,
-            head,
-        })
+        let results = results.collect::<Result<_, _>>()?;
+        Ok(Self { results, head })
     }
 }
 

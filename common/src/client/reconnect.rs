@@ -65,15 +65,6 @@ enum State<E> {
     Open { since: Instant, stream: EventStream<E> },
 }
 
-impl<E> std::fmt::Debug for ReconnectingStream<E> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ReconnectingStream")
-            .field("position", &self.position)
-            .field("attempt", &self.attempt)
-            .finish_non_exhaustive()
-    }
-}
-
 impl<E: LedgerEvent> ReconnectingStream<E> {
     /// A stream of the events after `after`, or of those from now on. `open` makes one connection that resumes after the
     /// entry it is given.
@@ -138,10 +129,8 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
 
     fn connected(&mut self, stream: EventStream<E>) -> StreamItem<E> {
         let (hello, after) = (stream.hello(), stream.after());
-        let store_changed = self
-            .store
-            .replace(hello.store)
-            .is_some_and(|store| store != hello.store);
+        let last_store = self.store.replace(hello.store);
+        let store_changed = last_store.is_some_and(|store| store != hello.store);
         self.position = Some(after.map_or(hello.seq, |after| after.min(hello.seq)));
         let since = Instant::now();
         self.state = State::Open { since, stream };

@@ -10,25 +10,18 @@ use super::{Error, Response};
 use crate::backoff::Backoff;
 use crate::{Code, Deadline};
 
-/// The outcome of a keyed request.
+/// What is known about a keyed request.
 #[derive(Debug, Clone)]
 pub enum Resolution {
     /// A decision, which is final: applied, refused or not found.
     Decided(Response),
     /// The request was not applied, and not decided either.
     NotApplied(Result<Response, Error>),
-    /// The deadline has passed and the request may have been applied. Holds the last outcome.
+    /// The deadline has passed and the request may have been applied. Holds the last result.
     Unknown(Result<Response, Error>),
 }
 
-/// What one outcome says about the request.
-enum Meaning {
-    Decided,
-    NotApplied,
-    Unknown,
-}
-
-/// Sends a request again until it is decided or the deadline has passed. If already the first outcome says that nothing
+/// Sends a request again until it is decided or the deadline has passed. If already the first result says that nothing
 /// was applied, it returns that.
 pub async fn send_until_decided<F, Sent>(deadline: Deadline, mut send: F) -> Resolution
 where
@@ -38,39 +31,37 @@ where
     let mut backoff = Backoff::RESEND;
     let mut may_be_applied = false;
     loop {
-        let outcome = send().await;
-        match (meaning(&outcome), outcome) {
-            (Meaning::Decided, Ok(response)) => return Resolution::Decided(response),
-            (Meaning::NotApplied, outcome) if !may_be_applied => return Resolution::NotApplied(outcome),
-            (_, outcome) => {
-                may_be_applied = true;
-                let delay = backoff.next_delay();
-                if deadline.remaining() <= delay {
-                    return Resolution::Unknown(outcome);
-                }
-                tokio::time::sleep(delay).await;
-            }
+        let result = match resolve(send().await) {
+            Resolution::NotApplied(result) if may_be_applied => result,
+            Resolution::Unknown(result) => result,
+            resolution => return resolution,
+        };
+        may_be_applied = true;
+        let delay = backoff.next_delay();
+        if deadline.remaining() <= delay {
+            return Resolution::Unknown(result);
         }
+        tokio::time::sleep(delay).await;
     }
 }
 
 /// 404 `unknown-item`, 409 and 422 are decisions; other 4xx, 503 and 507 say that this copy of the request changed
 /// nothing, but nothing about earlier copies; everything else says nothing.
-fn meaning(outcome: &Result<Response, Error>) -> Meaning {
-    let response = match outcome {
+fn resolve(result: Result<Response, Error>) -> Resolution {
+    let response = match result {
         Ok(response) => response,
-        Err(error) if error.is_definite() => return Meaning::NotApplied,
-        Err(_) => return Meaning::Unknown,
+        Err(error) if error.is_definite() => return Resolution::NotApplied(Err(error)),
+        Err(error) => return Resolution::Unknown(Err(error)),
     };
     match response.parse::<Value>() {
-        Ok(_) => Meaning::Decided,
+        Ok(_) => Resolution::Decided(response),
         Err(Error::Problem(problem)) => match problem.code {
-            Code::SoldOut | Code::UnknownItem | Code::KeyReused => Meaning::Decided,
-            code if code.is_definite() => Meaning::NotApplied,
-            _ => Meaning::Unknown,
+            Code::SoldOut | Code::UnknownItem | Code::KeyReused => Resolution::Decided(response),
+            code if code.is_definite() => Resolution::NotApplied(Ok(response)),
+            _ => Resolution::Unknown(Ok(response)),
         },
-        Err(_) if matches!(response.status, 400..=499 | 503 | 507) => Meaning::NotApplied,
-        Err(_) => Meaning::Unknown,
+        Err(_) if matches!(response.status, 400..=499 | 503 | 507) => Resolution::NotApplied(Ok(response)),
+        Err(_) => Resolution::Unknown(Ok(response)),
     }
 }
 

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use futures::FutureExt;
 
-use super::endpoint::{after_parameter, encode};
+use super::endpoint::{encode, page};
 use super::events::{EventStream, ShopEvent, parse_shop_event};
-use super::{Error, Method, ReconnectingStream, Request, Response, ServiceEndpoint};
+use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
-use crate::wire::{BuyBody, StockChange};
-use crate::{Deadline, ItemNumber, OrderId, Quantity, Seq, headers, limits};
+use crate::wire::{BuyBody, OrderLines, StockChange};
+use crate::{Deadline, ItemNumber, OrderId, Seq, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
@@ -73,63 +73,47 @@ impl ShopClient {
     }
 
     /// `GET /topics`.
-    pub async fn topics(&self) -> Result<Response, Error> {
-        self.get("/topics".to_owned()).await
+    pub async fn topics(&self) -> Result {
+        self.get("/topics").await
     }
 
     /// `GET /search?topic=`: one page.
-    pub async fn search_topic(&self, topic: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
-        self.get(format!(
-            "/search?topic={}&limit={limit}{}",
-            encode(topic),
-            after_parameter(after)
-        ))
-        .await
+    pub async fn search_topic(&self, topic: &str, after: Option<&str>, limit: usize) -> Result {
+        let page = page(limit, after);
+        self.get(format!("/search?topic={}&{page}", encode(topic))).await
     }
 
     /// `GET /search?q=`: one page.
-    pub async fn search_words(&self, words: &str, after: Option<&str>, limit: usize) -> Result<Response, Error> {
-        self.get(format!(
-            "/search?q={}&limit={limit}{}",
-            encode(words),
-            after_parameter(after)
-        ))
-        .await
+    pub async fn search_words(&self, words: &str, after: Option<&str>, limit: usize) -> Result {
+        let page = page(limit, after);
+        self.get(format!("/search?q={}&{page}", encode(words))).await
     }
 
     /// `GET /search?item=`.
-    pub async fn lookup(&self, item: ItemNumber) -> Result<Response, Error> {
+    pub async fn lookup(&self, item: ItemNumber) -> Result {
         self.get(format!("/search?item={item}")).await
     }
 
     /// `POST /buy`. Sent at most once by this call.
-    /// After an error that is not [definite](Error::is_definite), ask again with the same key, or [`Self::find_order`].
-    pub async fn buy(
-        &self,
-        item: ItemNumber,
-        quantity: Quantity,
-        key: Option<OrderId>,
-        deadline: Deadline,
-    ) -> Result<Response, Error> {
+    /// After an error that is not [definite](super::Error::is_definite), ask again with the same key, or use
+    /// [`Self::find_order`].
+    pub async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Deadline) -> Result {
         let request = Request::new(Method::POST, "/buy")
             .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
-            .json(&BuyBody {
-                item: Some(item),
-                quantity,
-            })
+            .json(&BuyBody::from(lines))
             .timeout(deadline.remaining() + DEADLINE_MARGIN);
         self.observe(self.endpoint.send_once(&request).await)
     }
 
     /// `GET /orders/{order}`.
-    pub async fn find_order(&self, order: OrderId) -> Result<Response, Error> {
+    pub async fn find_order(&self, order: OrderId) -> Result {
         self.get(format!("/orders/{order}")).await
     }
 
     /// `PUT /stock/{item}`, for the shopkeeper.
-    /// After an error that is not [definite](Error::is_definite), ask again with the same key.
-    pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result<Response, Error> {
+    /// After an error that is not [definite](super::Error::is_definite), ask again with the same key.
+    pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
         let request = Request::new(Method::PUT, format!("/stock/{item}"))
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
             .bearer(self.token.as_deref())
@@ -139,22 +123,22 @@ impl ShopClient {
     }
 
     /// `GET /ledger`, for the shopkeeper: one page.
-    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<Response, Error> {
+    pub async fn ledger(&self, after: Seq, limit: usize) -> Result {
         self.get(format!("/ledger?after={after}&limit={limit}")).await
     }
 
     /// `GET /readyz`: a response whether it is ready or not.
-    pub async fn ready(&self) -> Result<Response, Error> {
-        self.get("/readyz".to_owned()).await
+    pub async fn ready(&self) -> Result {
+        self.get("/readyz").await
     }
 
     /// `GET /metrics`: Prometheus text.
-    pub async fn metrics(&self) -> Result<Response, Error> {
-        self.get("/metrics".to_owned()).await
+    pub async fn metrics(&self) -> Result {
+        self.get("/metrics").await
     }
 
     /// `GET /events`: the events after that entry, or from now on, over one connection.
-    pub async fn events(&self, after: Option<Seq>) -> Result<EventStream<ShopEvent>, Error> {
+    pub async fn events(&self, after: Option<Seq>) -> Result<EventStream<ShopEvent>> {
         let request = Request::get("/events").header_if(headers::LAST_EVENT_ID, after);
         EventStream::open(&self.endpoint, request, after, parse_shop_event).await
     }
@@ -168,7 +152,7 @@ impl ShopClient {
         })
     }
 
-    async fn get(&self, path: String) -> Result<Response, Error> {
+    async fn get(&self, path: impl Into<String>) -> Result {
         let last_seq = self.last_seq();
         let request = Request::get(path)
             .header_if(headers::SEQ, (last_seq > Seq::ZERO).then_some(last_seq))
@@ -176,7 +160,7 @@ impl ShopClient {
         self.observe(self.endpoint.send_idempotent(&request).await)
     }
 
-    fn observe(&self, response: Result<Response, Error>) -> Result<Response, Error> {
+    fn observe(&self, response: Result) -> Result {
         response.inspect(|response| {
             if let Some(seq) = response.seq {
                 self.observe_seq(seq);

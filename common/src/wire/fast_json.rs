@@ -13,9 +13,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use reader::JsonReader;
+use values::write_items;
 
-use super::{BuyBody, Decision, Decisions, Order, OrderBatch, Receipt, Sale, SaleBatch};
-use crate::{Entry, Quantity};
+use super::receipt::ReceiptJson;
+use super::{
+    BuyBody, Decision, Decisions, Order, OrderBatch, OrderLine, OrderLines, Receipt, ReceiptLine, RefusedLine, Sale,
+    SaleBatch,
+};
+use crate::{ArcStr, Description, Entry, GroupLine, InlineVec, Quantity};
 
 /// A value that is written and read without a lookup of field names.
 pub trait FastJson: Serialize + DeserializeOwned {
@@ -117,36 +122,37 @@ macro_rules! fields {
     (@name $field:ident $name:literal) => { $name };
 }
 
-fields!(BuyBody { item, quantity = Quantity::ONE });
-fields!(Order { id as "order", item, quantity, keyed, deadline });
+fields!(BuyBody { item, quantity, lines });
+fields!(OrderLine { item, quantity = Quantity::ONE });
+fields!(Order { id as "order", lines, keyed, deadline });
 fields!(OrderBatch { orders });
-fields!(Sale { id as "order", item, quantity, keyed, resent, deadline });
+fields!(Sale { id as "order", lines, keyed, resent, deadline });
 fields!(SaleBatch { sales });
+fields!(RefusedLine { item, reason, stock });
 fields!(Decision {
     order,
     outcome,
     replayed,
-    entry,
-    title,
-    reason,
-    stock
+    entries,
+    refused
 });
-fields!(Decisions { decisions, head });
+fields!(Decisions { decisions, head, store });
 fields!(Entry {
     seq,
     at,
     kind,
     item,
+    line,
     quantity,
     change,
     stock_after,
     order,
     unit_cost,
-    reason
+    reason,
+    title,
+    description
 });
-fields!(Receipt {
-    order,
-    status,
+fields!(ReceiptLine {
     item,
     title,
     quantity,
@@ -154,6 +160,123 @@ fields!(Receipt {
     total,
     stock,
     seq,
+    reason
+});
+fields!(ReceiptJson {
+    order,
+    status,
+    item,
+    title,
+    quantity,
+    cost,
+    lines,
+    total,
+    stock,
+    seq,
     at,
     reason
 });
+
+impl FastJson for Receipt {
+    fn write_json(&self, json: &mut Vec<u8>) {
+        ReceiptJson::from(self.clone()).write_json(json);
+    }
+
+    fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
+        ReceiptJson::read_json(json)?.try_into().ok()
+    }
+}
+
+/// `line` and `lines`, both absent for a group of one.
+impl Field for GroupLine {
+    fn write_field(&self, _: &str, json: &mut Vec<u8>) {
+        if *self != Self::ONLY {
+            self.number().write_field(",\"line\":", json);
+            self.count().write_field(",\"lines\":", json);
+        }
+    }
+
+    fn read_field(_: &str, json: &mut JsonReader<'_>) -> Option<Self> {
+        match Field::read_field(",\"line\":", json)? {
+            Some(number) => Self::new(number, Field::read_field(",\"lines\":", json)?),
+            None => Some(Self::ONLY),
+        }
+    }
+}
+
+/// `item` and `quantity` of the only line, or `lines`.
+impl Field for OrderLines {
+    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
+        match **self {
+            [OrderLine { item, quantity }] => {
+                item.write_field(",\"item\":", json);
+                quantity.write_field(",\"quantity\":", json);
+            }
+            ref lines => write_list(name, lines, json),
+        }
+    }
+
+    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
+        match Field::read_field(",\"item\":", json)? {
+            Some(item) => Some(Self::one(item, Field::read_field(",\"quantity\":", json)?)),
+            None => Self::new(Vec::read_field(name, json)?).ok(),
+        }
+    }
+}
+
+/// `entry`, or `entries` if there are several.
+impl Field for InlineVec<Entry> {
+    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
+        match &**self {
+            [] => {}
+            [entry] => entry.write_field(",\"entry\":", json),
+            entries => write_list(name, entries, json),
+        }
+    }
+
+    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
+        match Field::read_field(",\"entry\":", json)? {
+            Some(entry) => Some(Self::from_buf([entry])),
+            None => Some(Option::<Vec<Entry>>::read_field(name, json)?.unwrap_or_default().into()),
+        }
+    }
+}
+
+/// Absent if it is empty.
+impl Field for InlineVec<RefusedLine> {
+    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
+        if !self.is_empty() {
+            write_list(name, self, json);
+        }
+    }
+
+    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
+        Some(Option::<Vec<RefusedLine>>::read_field(name, json)?.unwrap_or_default().into())
+    }
+}
+
+fn write_list<T: FastJson>(name: &str, items: &[T], json: &mut Vec<u8>) {
+    json.extend_from_slice(name.as_bytes());
+    write_items(items, json);
+}
+
+/// `topic` and `author`, both absent without a description.
+impl Field for Option<Box<Description>> {
+    fn write_field(&self, _: &str, json: &mut Vec<u8>) {
+        if let Some(description) = self {
+            description.topic.write_field(",\"topic\":", json);
+            description.author.write_field(",\"author\":", json);
+        }
+    }
+
+    fn read_field(_: &str, json: &mut JsonReader<'_>) -> Option<Self> {
+        let topic: Option<ArcStr> = Field::read_field(",\"topic\":", json)?;
+        match topic {
+            None => Some(None),
+            Some(topic) => {
+                let author = Field::read_field(",\"author\":", json)?;
+                Some(Some(Box::new(Description { topic, author })))
+            }
+        }
+    }
+}

@@ -3,7 +3,7 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use backend::all_in_one::AllInOne;
+use backend::service::RunningServices;
 use backend::settings::{AdminToken, AllInOneSettings};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -247,7 +247,7 @@ fn the_shop_reconnects_to_a_restarted_server() {
             listen: address.get(),
             ..AllInOneSettings::on_free_ports(store, AdminToken::default(), grace)
         };
-        runtime.block_on(AllInOne::open(&settings)).unwrap()
+        runtime.block_on(RunningServices::open_all(&settings)).unwrap()
     };
     let all = open();
     let url = address.url();

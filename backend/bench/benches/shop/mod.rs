@@ -1,9 +1,10 @@
 //! What is bought and sold in the benchmarks.
 
 use common::wire::Book;
-use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+use common::{Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
 const STOCK: u64 = 1_000_000_000;
+const TITLE: &str = "Xen and the Art of Surviving Graduate School";
 
 /// The number of a book, counted from 0.
 pub(crate) fn item(number: u64) -> ItemNumber {
@@ -14,9 +15,9 @@ pub(crate) fn item(number: u64) -> ItemNumber {
 pub(crate) fn book(number: u64, seq: Seq) -> Book {
     Book {
         item: item(number),
-        title: "Xen and the Art of Surviving Graduate School".to_owned(),
+        title: TITLE.into(),
         author: None,
-        topic: "graduate school".to_owned(),
+        topic: "graduate school".into(),
         cost: "75".parse().unwrap(),
         stock: Stock::try_from(STOCK).unwrap(),
         seq,
@@ -30,11 +31,14 @@ pub(crate) fn sold(seq: Seq, item: ItemNumber) -> Entry {
         at: Timestamp::now(),
         kind: Kind::Sold,
         item,
-        quantity: Some(1),
+        line: GroupLine::ONLY,
+        quantity: Some(Quantity::ONE),
         change: -1,
         stock_after: Some(Stock::try_from(STOCK - seq.0 % STOCK).unwrap()),
         order: Some(OrderId::generate()),
         unit_cost: Some("75".parse().unwrap()),
         reason: None,
+        title: Some(TITLE.into()),
+        description: None,
     }
 }

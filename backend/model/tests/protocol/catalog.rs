@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use backend::catalog::decide::{Batch, StockUpdate, Verdict};
+use common::entry::groups;
 use common::wire::{Sale, StockChange};
 use common::{Deadline, Entry, Kind, OrderId, Seq, Timestamp};
 
@@ -24,6 +25,7 @@ impl Shop {
             jobs,
             decided_at: state.tick,
             conflicted: false,
+            appended: 0,
             answers: None,
         };
         let (_, answers) = self.decide(state, state.catalogs[catalog].seen, &work.jobs, work.decided_at);
@@ -44,33 +46,44 @@ impl Shop {
     pub(crate) fn append(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
         let Catalog { seen, work } = state.catalogs[catalog].clone();
         let mut work = work?;
-        let (entries, answers) = self.decide(state, seen, &work.jobs, work.decided_at);
+        let (mut entries, answers) = self.decide(state, seen, &work.jobs, work.decided_at);
         let compared = self.keeps(Rule::CompareHead) && (self.keeps(Rule::ConfirmHead) || !entries.is_empty());
-        if compared && seen != state.ledger.head() {
+        if compared && Seq(seen.0 + work.appended as u64) != state.ledger.head() {
             work.decided_at = state.tick;
             work.conflicted = true;
+            work.appended = 0;
             state.catalogs[catalog] = Catalog {
                 seen: state.ledger.head(),
                 work: Some(work),
             };
             return Some(());
         }
-        let seen = Seq(seen.0 + entries.len() as u64);
+        let head = Seq(seen.0 + entries.len() as u64);
+        entries.drain(..work.appended);
+        if !self.keeps(Rule::AppendWhole) && entries.first().is_some_and(|entry| !entry.line.is_last()) {
+            entries.truncate(1);
+            self.make_durable(state, &work, entries);
+            work.appended += 1;
+            state.catalogs[catalog].work = Some(work);
+            return Some(());
+        }
         self.make_durable(state, &work, entries);
         work.answers = Some(answers);
         let work = self.keeps(Rule::AnswerAfterAppend).then_some(work);
-        state.catalogs[catalog] = Catalog { seen, work };
+        state.catalogs[catalog] = Catalog { seen: head, work };
         Some(())
     }
 
+    /// A crash within an append leaves whole groups.
     pub(crate) fn torn_append(&self, state: &mut State, catalog: CatalogIndex) -> Option<()> {
         let Catalog { seen, work } = state.catalogs[catalog].clone();
         let work = work?;
         let (mut entries, _) = self.decide(state, seen, &work.jobs, work.decided_at);
-        if seen != state.ledger.head() || entries.len() < 2 {
+        let first_group = groups(&entries).next()?.len();
+        if seen != state.ledger.head() || entries.len() == first_group {
             return None;
         }
-        entries.truncate(1);
+        entries.truncate(first_group);
         self.make_durable(state, &work, entries);
         state.crashes.torn = true;
         crash(state, Process::Catalog(catalog));
@@ -83,9 +96,8 @@ impl Shop {
             let deadline = due.map(|job| job.deadline).max();
             state.flaws.done_late |= entry.kind != Kind::Refused && deadline < Some(work.decided_at);
             state.ledger.push(&entry);
-            let left = state.ledger.stock();
             for (operation, client) in state.clients.iter_mut().enumerate() {
-                client.fell_short |= client.sends > 0 && self.is_short(operation, left);
+                client.fell_short |= client.sends > 0 && self.is_short(operation, &state.ledger);
             }
         }
     }
@@ -107,13 +119,12 @@ impl Shop {
     }
 
     fn sale(&self, job: Request) -> Sale {
-        let OperationKind::Buy(quantity) = self.operation(job.operation).kind else {
+        let OperationKind::Buy(copies) = self.operation(job.operation).kind else {
             unreachable!("a restock is not a sale")
         };
         Sale {
             id: self.id(job),
-            item: Self::item(),
-            quantity,
+            lines: Self::lines(copies),
             keyed: self.is_keyed(job) && self.keeps(Rule::RecordKeyedRefusals),
             resent: job.attempt > 0 && self.keeps(Rule::MarkResent),
             deadline: self.deadline(job),
@@ -126,9 +137,10 @@ impl Shop {
         };
         StockUpdate {
             id: self.id(job),
-            item: Self::item(),
+            item: Self::items()[0],
             change: StockChange::By(copies.into()),
             keyed: self.is_keyed(job),
+            if_match: None,
             deadline: self.deadline(job),
         }
     }
@@ -157,19 +169,22 @@ fn moment(tick: u8) -> Timestamp {
 
 fn answer(verdict: Verdict) -> Answer {
     match verdict {
-        Verdict::Recorded { entry, replayed } if entry.kind == Kind::Refused => Answer::Refused {
-            seq: Some(entry.seq.0),
-            replayed,
-        },
-        Verdict::Recorded { entry, replayed } => Answer::Done {
-            seq: entry.seq.0,
-            replayed,
-        },
-        Verdict::Refused { .. } => Answer::Refused {
+        Verdict::Recorded { entries, replayed } => {
+            let Some(last) = entries.last() else { return Answer::Impossible };
+            let seq = last.seq.0;
+            match last.kind {
+                Kind::Refused => Answer::Refused {
+                    seq: Some(seq),
+                    replayed,
+                },
+                _ => Answer::Done { seq, replayed },
+            }
+        }
+        Verdict::Refused(_) => Answer::Refused {
             seq: None,
             replayed: false,
         },
         Verdict::Expired => Answer::TooLate,
-        Verdict::KeyReused | Verdict::OutOfRange => Answer::Impossible,
+        Verdict::KeyReused | Verdict::PreconditionFailed | Verdict::OutOfRange => Answer::Impossible,
     }
 }

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use backend::catalog::decide::{DurableState, StockAndPrice};
-use common::{Cost, Entry, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+use backend::catalog::decide::{CurrentBook, DurableState};
+use common::{Cost, Description, Entry, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
 use uuid::Uuid;
 
 /// The time of every entry. The real time has no effect later and would only multiply the states.
@@ -20,25 +20,32 @@ pub(crate) fn id(operation: usize, drawn: u8) -> OrderId {
     ))
 }
 
-/// DurableState entries, the book's first `set` included.
+/// Durable entries, the first `set` of each book included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Ledger(Arc<Vec<Entry>>);
 
 impl Ledger {
-    /// The ledger of a shop with one book.
-    pub(crate) fn new(item: ItemNumber, stock: Stock) -> Self {
-        Self(Arc::new(vec![Entry {
-            seq: Seq(1),
+    /// The ledger of a shop with these books.
+    pub(crate) fn new(books: impl IntoIterator<Item = (ItemNumber, Stock)>) -> Self {
+        let set = |(seq, (item, stock)): (u64, (ItemNumber, Stock))| Entry {
+            seq: Seq(seq),
             at: ENTRY_TIME,
             kind: Kind::Set,
             item,
+            line: GroupLine::ONLY,
             quantity: None,
             change: i64::from(stock.get()),
             stock_after: Some(stock),
             order: None,
             unit_cost: Some(Cost::default()),
             reason: None,
-        }]))
+            title: Some("Title".into()),
+            description: Some(Box::new(Description {
+                topic: "topic".into(),
+                author: None,
+            })),
+        };
+        Self(Arc::new((1..).zip(books).map(set).collect()))
     }
 
     pub(crate) fn head(&self) -> Seq {
@@ -48,7 +55,7 @@ impl Ledger {
     pub(crate) fn push(&mut self, entry: &Entry) {
         Arc::make_mut(&mut self.0).push(Entry {
             at: ENTRY_TIME,
-            ..*entry
+            ..entry.clone()
         });
     }
 
@@ -69,8 +76,9 @@ impl Ledger {
         self.0.get(usize::try_from(seq).ok()?.checked_sub(1)?)
     }
 
-    pub(crate) fn stock(&self) -> u32 {
-        self.until(self.head()).stock().map_or(0, Stock::get)
+    /// The copies left of a book.
+    pub(crate) fn stock(&self, item: ItemNumber) -> u32 {
+        self.until(self.head()).last_change(item).map_or(0, |(stock, _)| stock.get())
     }
 
     /// The state of a catalog that has seen the entries up to `seen`.
@@ -85,7 +93,7 @@ impl Hash for Ledger {
         self.0.len().hash(hasher);
         for entry in self.0.iter() {
             // The rest follows from these.
-            (entry.order, entry.kind, entry.stock_after).hash(hasher);
+            (entry.order, entry.item, entry.kind, entry.stock_after).hash(hasher);
         }
     }
 }
@@ -94,9 +102,10 @@ impl Hash for Ledger {
 pub(crate) struct Prefix<'a>(&'a [Entry]);
 
 impl Prefix<'_> {
-    fn stock(&self) -> Option<Stock> {
-        let last = self.0.iter().rev().find(|entry| entry.kind.changes_book());
-        last.and_then(|entry| entry.stock_after)
+    fn last_change(&self, item: ItemNumber) -> Option<(Stock, Seq)> {
+        let mut newest_first = self.0.iter().rev();
+        let last = newest_first.find(|entry| entry.item == item && entry.kind.changes_book())?;
+        Some((last.stock_after?, last.seq))
     }
 }
 
@@ -107,15 +116,19 @@ impl DurableState for Prefix<'_> {
         Seq(self.0.len() as u64)
     }
 
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        let cost = self.0.iter().find(|entry| entry.item == item)?.unit_cost?;
-        Some(StockAndPrice {
-            stock: self.stock()?,
-            cost,
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        let described = self.0.iter().find(|entry| entry.item == item)?.described()?;
+        let (stock, seq) = self.last_change(item)?;
+        Some(CurrentBook {
+            title: described.title,
+            stock,
+            cost: described.cost,
+            seq,
         })
     }
 
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Infallible> {
-        Ok(self.0.iter().find(|entry| entry.order == Some(order)).cloned())
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, Infallible> {
+        let of_order = self.0.iter().filter(|entry| entry.order == Some(order));
+        Ok(of_order.cloned().collect())
     }
 }

@@ -7,7 +7,7 @@
 //! | `catalog`: decide at the known head; append there; on a conflict catch up and decide again; answer | `catalog/ledger.rs`: `execute`, `decide_and_append`, `catch_up`, `publish`; `catalog/job.rs`: `answer` |
 //! | `Ledger`, `Prefix` | the shared store, `catalog/state.rs` and `decision_index.rs`: the ledger only grows, so a catalog knows a prefix of it |
 //! | `Step::Reject` | `Job::reject`: eight conflicts, no room, or no store. It may happen at any time before the append |
-//! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves a prefix of the batch; `bootstrap` |
+//! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves whole orders from the beginning of the batch; `bootstrap` |
 //! | `traffic`: forward, resend marked, receive | `order/sales.rs`, and `frontend/buying.rs`, which sends once |
 //! | a restock goes to a catalog directly; only the shopkeeper sends it again | `frontend/mod.rs`: `change_stock` |
 //! | `Answer::Unavailable` ends an order only if it was not sent before | `is_definite() && !resent` |
@@ -15,7 +15,7 @@
 //! What the model leaves out, and why that hides no error: a lost message is one that never arrives, and no message must. The
 //! order service sends a sale alone, because catalogs combine sales into batches anyway. An answer passes order service and
 //! front-end in one step, because neither keeps state. A crashed process restarts at once, because one that stays down does
-//! less. There is one book, which exists; entries have one time and one price. Not modelled: the filter of old orders, the 24
+//! less. There are two books, which exist; entries have one time and one price. Not modelled: the filter of old orders, the 24
 //! hours after which a refusal may be forgotten (the newest million ids are exact), the disk, and HTTP.
 //!
 //! A client may send again at any time, always under the same id; a client without a key then uses the id it was given.
@@ -39,7 +39,6 @@ mod traffic;
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-use common::{Quantity, Stock};
 use stateright::{Checker, Expectation, HasDiscoveries, Model, Path};
 
 use self::rule::Rule;
@@ -82,7 +81,7 @@ fn every_property_holds_in_every_order_of_events() {
 }
 
 /// The models that are checked completely. Each is large in one respect, because all at once would be too many states.
-fn shops() -> [(&'static str, Bounds); 5] {
+fn shops() -> [(&'static str, Bounds); 6] {
     let keyed = |sends_max| buy("the keyed order", true, sends_max);
     let unkeyed = |sends_max| buy("the un-keyed order", false, sends_max);
     let few = small(1, vec![keyed(1), unkeyed(1), restock(1)]);
@@ -128,6 +127,14 @@ fn shops() -> [(&'static str, Bounds); 5] {
                 operations: vec![unkeyed(2), restock(1)],
                 crashes_max: 2,
                 ..few
+            },
+        ),
+        (
+            "Orders of two lines over two books, and a process crashes",
+            Bounds {
+                stocks: [1, 2],
+                crashes_max: 1,
+                ..small(1, vec![basket("the keyed basket", true, 2), basket("the other basket", true, 1)])
             },
         ),
     ]
@@ -188,6 +195,22 @@ fn without_comparing_the_head_two_catalogs_sell_the_same_copy() {
 }
 
 #[test]
+fn with_the_lines_of_an_order_in_two_batches_half_an_order_is_in_the_ledger() {
+    let bounds = Bounds {
+        stocks: [1, 1],
+        crashes_max: 1,
+        ..small(1, vec![basket("A", true, 1)])
+    };
+    fails_without(Rule::AppendWhole, property::WHOLE, bounds);
+}
+
+#[test]
+fn with_the_lines_of_a_refusal_in_two_batches_half_a_refusal_is_in_the_ledger() {
+    let bounds = small(1, vec![basket("A", true, 1)]);
+    fails_without(Rule::AppendWhole, property::WHOLE, bounds);
+}
+
+#[test]
 fn without_a_deadline_at_the_catalog_an_order_is_sold_late() {
     let bounds = Bounds {
         tick_last: 1,
@@ -235,9 +258,9 @@ fn path_to_violation(shop: &Shop, property: &'static str, states: usize) -> Opti
 }
 
 /// A small model.
-fn small(stock: u64, operations: Vec<Operation>) -> Bounds {
+fn small(stock: u8, operations: Vec<Operation>) -> Bounds {
     Bounds {
-        stock: Stock::try_from(stock).unwrap(),
+        stocks: [stock, 0],
         operations,
         attempts_max: 1,
         duplicates_max: 0,
@@ -250,9 +273,17 @@ fn small(stock: u64, operations: Vec<Operation>) -> Bounds {
 fn buy(name: &'static str, keyed: bool, sends_max: u8) -> Operation {
     Operation {
         name,
-        kind: OperationKind::Buy(Quantity::ONE),
+        kind: OperationKind::Buy([1, 0]),
         keyed,
         sends_max,
+    }
+}
+
+/// An order of two lines.
+fn basket(name: &'static str, keyed: bool, sends_max: u8) -> Operation {
+    Operation {
+        kind: OperationKind::Buy([1, 1]),
+        ..buy(name, keyed, sends_max)
     }
 }
 

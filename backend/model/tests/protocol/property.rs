@@ -1,7 +1,7 @@
 //! The properties that must always hold, and the events that must happen at least once so that the properties mean
 //! something.
 
-use common::Kind;
+use common::{Kind, entry};
 use rules::LedgerReplay;
 use stateright::Property;
 
@@ -10,6 +10,7 @@ use super::state::{Answer, Message, OperationIndex, State};
 
 pub(crate) const ACKNOWLEDGED_ONCE: &str = "an acknowledged operation is in the ledger once";
 pub(crate) const DONE_ONCE: &str = "no order and no restock is done twice";
+pub(crate) const WHOLE: &str = "all lines of an order are in the ledger, sold or refused together, or none";
 pub(crate) const REFUSED_FOR_GOOD: &str = "an order whose refusal was answered is never sold";
 pub(crate) const REFUSED_RIGHTLY: &str = "a refused order exceeded the stock at some moment since it was sent";
 pub(crate) const CONSERVED: &str = "the stock is the first stock plus the restocks minus the sales";
@@ -34,6 +35,11 @@ fn guarantees() -> Vec<Property<Shop>> {
         }),
         Property::always(DONE_ONCE, |_, state: &State| {
             (0..state.clients.len()).all(|operation| effects(state, operation) <= 1)
+        }),
+        Property::always(WHOLE, |_, state: &State| {
+            entry::groups(state.ledger.entries()).all(|group| {
+                group.len() == usize::from(group[0].line.count()) && group.iter().all(|line| line.kind == group[0].kind)
+            })
         }),
         Property::always(REFUSED_FOR_GOOD, |_, state: &State| {
             answered(state).all(|(operation, answer)| match answer {
@@ -80,7 +86,7 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
                     matches!(shop.operation(operation).kind, OperationKind::Restock(_))
                         || effects(state, operation) == 1
                 };
-                (0..state.clients.len()).all(sold) && state.ledger.stock() == 0
+                (0..state.clients.len()).all(sold) && Shop::items().into_iter().all(|item| state.ledger.stock(item) == 0)
             },
         ),
         Property::sometimes("an answer is replayed", |_, state: &State| {
@@ -106,6 +112,13 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
                 again && state.crashes.catalogs.contains(&true)
             },
         ),
+        Property::sometimes("an order of two lines is sold, and one refused", |_, state: &State| {
+            let basket = |kind| {
+                let mut entries = state.ledger.entries().iter();
+                entries.any(|entry| entry.line.count() == 2 && entry.kind == kind)
+            };
+            basket(Kind::Sold) && basket(Kind::Refused)
+        }),
         Property::sometimes("an append is torn by a crash", |_, state: &State| state.crashes.torn),
         Property::sometimes(
             "an order is done although order service and front-end crashed",
@@ -127,7 +140,7 @@ fn effects(state: &State, operation: OperationIndex) -> usize {
     state
         .ledger
         .of(operation)
-        .filter(|entry| entry.kind != Kind::Refused)
+        .filter(|entry| entry.kind != Kind::Refused && entry.line.is_first())
         .count()
 }
 
@@ -139,7 +152,7 @@ fn decided_by(state: &State, operation: OperationIndex, seq: u64, refused: bool)
     })
 }
 
-/// The ledger breaks no rule, and its last stock is the first one plus the operations that were done.
+/// The ledger breaks no rule, and its last stocks are the first ones plus the operations that were done.
 fn is_conserved(shop: &Shop, state: &State) -> bool {
     let mut replay = LedgerReplay::new();
     if !state
@@ -150,12 +163,17 @@ fn is_conserved(shop: &Shop, state: &State) -> bool {
     {
         return false;
     }
-    let done = (0..state.clients.len()).filter(|&operation| effects(state, operation) > 0);
-    let changes = done.map(|operation| match shop.operation(operation).kind {
-        OperationKind::Buy(quantity) => -i64::from(quantity.get()),
-        OperationKind::Restock(copies) => i64::from(copies),
-    });
-    let expected = i64::from(shop.bounds.stock.get()) + changes.sum::<i64>();
-    let stock = replay.book(Shop::item()).map(|book| i64::from(book.stock.get()));
-    stock == Some(expected)
+    let mut expected = shop.bounds.stocks.map(i64::from);
+    for operation in (0..state.clients.len()).filter(|&operation| effects(state, operation) > 0) {
+        match shop.operation(operation).kind {
+            OperationKind::Buy(copies) => {
+                for (stock, copies) in expected.iter_mut().zip(copies) {
+                    *stock -= i64::from(copies);
+                }
+            }
+            OperationKind::Restock(copies) => expected[0] += i64::from(copies),
+        }
+    }
+    let stocks = Shop::items().map(|item| replay.book(item).map(|book| i64::from(book.stock.get())));
+    stocks == expected.map(Some)
 }

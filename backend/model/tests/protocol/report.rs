@@ -59,7 +59,7 @@ impl Shop {
             Step::Crash(Process::Order) => "the order service crashes".to_owned(),
             Step::Crash(Process::Catalog(catalog)) => format!("catalog {} crashes", catalog + 1),
             Step::TornAppend(catalog) => format!(
-                "catalog {} crashes when the first entry of its batch is durable",
+                "catalog {} crashes when the first order of its batch is durable",
                 catalog + 1
             ),
             Step::Tick => "all deadlines set so far pass".to_owned(),
@@ -74,14 +74,14 @@ impl Shop {
         let conflicted = after.catalogs[catalog - 1]
             .work
             .as_ref()
-            .is_some_and(|work| work.answers.is_none());
+            .is_some_and(|work| work.answers.is_none() && work.appended == 0);
         let what = match appended.unwrap_or_default() {
             [] if conflicted => "finds a conflict with the other and decides again".to_owned(),
             [] => "has nothing to append and confirms the head".to_owned(),
             entries => {
                 let entries = entries.iter().map(|entry| {
                     let after = entry.stock_after.map_or(0, Stock::get);
-                    format!("entry {}, {}, which leaves {after}", entry.seq, entry.kind)
+                    format!("entry {}, {}, which leaves {after} of book {}", entry.seq, entry.kind, entry.item)
                 });
                 format!("has appended {}", entries.collect::<Vec<_>>().join(", and "))
             }
@@ -101,22 +101,27 @@ impl Shop {
         name
     }
 
-    /// The stock and all operations in one line.
+    /// The stocks and all operations in one line.
     pub(crate) fn describe_operations(&self) -> String {
         let operations = self.bounds.operations.iter().map(|operation| {
             let what = match operation.kind {
-                OperationKind::Buy(quantity) if operation.keyed => format!("buys {quantity} with a key"),
-                OperationKind::Buy(quantity) => format!("buys {quantity} without a key"),
+                OperationKind::Buy(copies) if operation.keyed => format!("buys {} with a key", describe_copies(copies)),
+                OperationKind::Buy(copies) => format!("buys {} without a key", describe_copies(copies)),
                 OperationKind::Restock(copies) => format!("adds {copies}"),
             };
             format!("{} {what}, sent up to {}×", operation.name, operation.sends_max)
         });
         format!(
             "stock {}; {}",
-            self.bounds.stock,
+            describe_copies(self.bounds.stocks),
             operations.collect::<Vec<_>>().join("; ")
         )
     }
+}
+
+/// The copies of each book, as in `1+0`.
+fn describe_copies(copies: [u8; 2]) -> String {
+    copies.map(|copies| copies.to_string()).join("+")
 }
 
 impl fmt::Display for Answer {

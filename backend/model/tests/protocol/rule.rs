@@ -20,6 +20,8 @@ pub(crate) enum Rule {
     ConfirmHead,
     /// A batch is appended only at the head on which it was decided.
     CompareHead,
+    /// The lines of an order are appended together.
+    AppendWhole,
     /// The catalog compares the deadline when it decides.
     CompareDeadline,
 }

@@ -1,6 +1,7 @@
 //! The shop as a model: the initial state, the possible steps, and the next state.
 
-use common::{ItemNumber, Quantity, Seq, Stock};
+use common::wire::{OrderLine, OrderLines};
+use common::{ItemNumber, Quantity, Stock};
 use stateright::{Model, Property};
 
 use super::ledger::Ledger;
@@ -9,12 +10,15 @@ use super::rule::Rule;
 use super::state::{Catalog, CatalogIndex, Client, Crashes, Flaws, Message, OperationIndex, Request, State};
 use super::step::{Process, Step};
 
+/// The books.
+const BOOKS: usize = 2;
+
 /// What an operation does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OperationKind {
-    /// Buys copies.
-    Buy(Quantity),
-    /// Adds copies to the stock.
+    /// Buys so many copies of each book, as an order of one line or two.
+    Buy([u8; BOOKS]),
+    /// Adds copies to the stock of the first book.
     Restock(u8),
 }
 
@@ -32,8 +36,8 @@ pub(crate) struct Operation {
 /// The bounds of a model.
 #[derive(Debug, Clone)]
 pub(crate) struct Bounds {
-    /// Copies of the one book.
-    pub(crate) stock: Stock,
+    /// Copies of each book.
+    pub(crate) stocks: [u8; BOOKS],
     pub(crate) operations: Vec<Operation>,
     /// How often the order service sends one request of a client.
     pub(crate) attempts_max: u8,
@@ -55,9 +59,18 @@ pub(crate) struct Shop {
 }
 
 impl Shop {
-    /// The number of the one book.
-    pub(crate) fn item() -> ItemNumber {
-        ItemNumber::try_from(1).unwrap()
+    /// The numbers of the books.
+    pub(crate) fn items() -> [ItemNumber; BOOKS] {
+        [1, 2].map(|number| ItemNumber::try_from(number).unwrap())
+    }
+
+    /// The lines of an order.
+    pub(crate) fn lines(copies: [u8; BOOKS]) -> OrderLines {
+        let line = |(item, copies): (ItemNumber, u8)| {
+            let quantity = Quantity::try_from(u64::from(copies)).ok()?;
+            Some(OrderLine { item, quantity })
+        };
+        OrderLines::new(Self::items().into_iter().zip(copies).filter_map(line)).unwrap()
     }
 
     pub(crate) fn keeps(&self, rule: Rule) -> bool {
@@ -185,9 +198,10 @@ impl Model for Shop {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let ledger = Ledger::new(Self::item(), self.bounds.stock);
+        let stocks = self.bounds.stocks.map(|stock| Stock::try_from(u64::from(stock)).unwrap());
+        let ledger = Ledger::new(Self::items().into_iter().zip(stocks));
         let catalog = Catalog {
-            seen: Seq(1),
+            seen: ledger.head(),
             work: None,
         };
         vec![State {

@@ -105,6 +105,8 @@ pub(crate) struct Work {
     pub(crate) decided_at: u8,
     /// Whether an append conflicted.
     pub(crate) conflicted: bool,
+    /// The entries that are durable already, where the lines of an order are appended one by one.
+    pub(crate) appended: usize,
     /// The answers, once the batch is durable.
     pub(crate) answers: Option<Vec<Answer>>,
 }

@@ -37,7 +37,7 @@ pub(crate) enum Step {
     CatchUp(CatalogIndex),
     /// A process crashes and restarts.
     Crash(Process),
-    /// A catalog crashes within an append, of which the first entry is durable.
+    /// A catalog crashes within an append, of which the first order is durable.
     TornAppend(CatalogIndex),
     /// Time passes.
     Tick,

@@ -1,11 +1,12 @@
 //! Clients, the order service between them and the catalogs, and the network.
 
+use super::ledger::Ledger;
 use super::shop::{OperationKind, Shop, is_open};
 use super::state::{Answer, Message, OperationIndex, Request, State};
 
 impl Shop {
     pub(crate) fn send(&self, state: &mut State, operation: OperationIndex) {
-        let left = state.ledger.stock();
+        let is_short = self.is_short(operation, &state.ledger);
         let client = &mut state.clients[operation];
         let request = Request {
             operation,
@@ -16,7 +17,7 @@ impl Shop {
         client.sends += 1;
         client.waits = true;
         client.unchanged = false;
-        client.fell_short |= self.is_short(operation, left);
+        client.fell_short |= is_short;
         state.messages.push(match self.operation(operation).kind {
             OperationKind::Buy(_) => Message::Submit(request),
             OperationKind::Restock(_) => Message::Job(request),
@@ -54,8 +55,13 @@ impl Shop {
         Some(())
     }
 
-    pub(crate) fn is_short(&self, operation: OperationIndex, left: u32) -> bool {
-        matches!(self.operation(operation).kind, OperationKind::Buy(quantity) if quantity.get() > left)
+    /// Whether there are too few copies for a line of an order.
+    pub(crate) fn is_short(&self, operation: OperationIndex, ledger: &Ledger) -> bool {
+        let OperationKind::Buy(copies) = self.operation(operation).kind else {
+            return false;
+        };
+        let lines = Self::lines(copies);
+        lines.iter().any(|line| line.quantity.get() > ledger.stock(line.item))
     }
 }
 

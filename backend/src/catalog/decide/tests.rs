@@ -1,12 +1,13 @@
-//! Decisions on a ledger with one book.
+//! Decisions on a ledger with two books.
 
 use std::convert::Infallible;
 
 use common::Quantity;
+use common::wire::OrderLines;
 
 use super::*;
 
-/// One book, number 1, and the entries so far.
+/// Two books, number 1 with a stock and number 2 with one copy, and the entries so far.
 struct Fixture {
     stock: Stock,
     entries: Vec<Entry>,
@@ -19,15 +20,23 @@ impl DurableState for Fixture {
         Seq(self.entries.len() as u64)
     }
 
-    fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        (item.get() == 1).then(|| StockAndPrice {
-            stock: self.stock,
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        let (title, stock) = match item.get() {
+            1 => ("One", self.stock),
+            2 => ("Two", Stock::try_from(1).unwrap()),
+            _ => return None,
+        };
+        Some(CurrentBook {
+            title: title.into(),
+            stock,
             cost: "40".parse().unwrap(),
+            seq: Seq::ZERO,
         })
     }
 
-    fn find_decision(&self, order: OrderId) -> Result<Option<Entry>, Infallible> {
-        Ok(self.entries.iter().find(|entry| entry.order == Some(order)).cloned())
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, Infallible> {
+        let of_order = self.entries.iter().filter(|entry| entry.order == Some(order));
+        Ok(of_order.cloned().collect())
     }
 }
 
@@ -40,15 +49,22 @@ fn shop(stock: u64) -> Fixture {
     }
 }
 
-fn sale(item: u64, quantity: u64) -> Sale {
-    Sale {
-        id: OrderId::generate(),
+fn basket<const N: usize>(lines: [(u64, u64); N]) -> Sale {
+    let lines = lines.map(|(item, quantity)| OrderLine {
         item: ItemNumber::try_from(item).unwrap(),
         quantity: Quantity::try_from(quantity).unwrap(),
+    });
+    Sale {
+        id: OrderId::generate(),
+        lines: OrderLines::new(lines).unwrap(),
         keyed: true,
         resent: false,
         deadline: Deadline::from_millis(NOW.as_millis() + 1),
     }
+}
+
+fn sale(item: u64, quantity: u64) -> Sale {
+    basket([(item, quantity)])
 }
 
 fn change(by: i64) -> StockUpdate {
@@ -57,15 +73,21 @@ fn change(by: i64) -> StockUpdate {
         item: ItemNumber::try_from(1).unwrap(),
         change: StockChange::By(by),
         keyed: true,
+        if_match: None,
         deadline: Deadline::from_millis(NOW.as_millis() + 1),
     }
 }
 
-fn entry(verdict: Verdict) -> Entry {
+fn entries(verdict: Verdict) -> InlineVec<Entry> {
     match verdict {
-        Verdict::Recorded { entry, .. } => entry,
+        Verdict::Recorded { entries, .. } => entries,
         other => panic!("{other:?} is not recorded"),
     }
+}
+
+fn entry(verdict: Verdict) -> Entry {
+    let [entry] = entries(verdict).into_inner().unwrap();
+    entry
 }
 
 #[test]
@@ -88,7 +110,7 @@ fn the_same_order_twice_in_a_batch_is_sold_once() {
     assert_eq!(
         batch.sell(&sale).unwrap(),
         Verdict::Recorded {
-            entry: first,
+            entries: InlineVec::from_buf([first]),
             replayed: true
         }
     );
@@ -102,7 +124,7 @@ fn a_key_of_another_order_is_refused_and_uses_nothing_up() {
     let first = sale(1, 1);
     batch.sell(&first).unwrap();
     let other_quantity = Sale {
-        quantity: Quantity::try_from(2).unwrap(),
+        lines: sale(1, 2).lines,
         ..first.clone()
     };
     assert_eq!(batch.sell(&other_quantity).unwrap(), Verdict::KeyReused);
@@ -136,7 +158,7 @@ fn a_late_order_is_not_applied_but_a_decided_one_is_replayed_late() {
     assert_eq!(
         verdict,
         Verdict::Recorded {
-            entry: sold,
+            entries: InlineVec::from_buf([sold]),
             replayed: true
         }
     );
@@ -150,21 +172,86 @@ fn a_refusal_is_recorded_only_where_a_second_copy_can_arrive() {
         keyed: false,
         ..sale(1, 1)
     };
-    let reason = Reason::SoldOut;
-    assert_eq!(
-        batch.sell(&once).unwrap(),
-        Verdict::Refused {
-            reason,
-            stock: Some(Stock::ZERO)
-        }
-    );
+    let refused = RefusedLine {
+        item: once.lines[0].item,
+        reason: Reason::SoldOut,
+        stock: Some(Stock::ZERO),
+    };
+    assert_eq!(batch.sell(&once).unwrap(), Verdict::Refused(InlineVec::from_buf([refused])));
     let resent = entry(batch.sell(&Sale { resent: true, ..once }).unwrap());
     assert_eq!(resent.kind, Kind::Refused);
     let unknown = entry(batch.sell(&sale(9, 1)).unwrap());
     assert_eq!(
-        (unknown.reason, unknown.stock_after, unknown.unit_cost),
-        (Some(Reason::UnknownItem), None, None)
+        (unknown.reason, unknown.stock_after, unknown.unit_cost, unknown.title),
+        (Some(Reason::UnknownItem), None, None, None)
     );
+}
+
+fn lines(entries: &[Entry]) -> Vec<(u64, u16, u16, Option<Reason>)> {
+    let line = |entry: &Entry| (entry.item.get(), entry.line.number(), entry.line.count(), entry.reason);
+    entries.iter().map(line).collect()
+}
+
+#[test]
+fn a_basket_is_sold_whole_and_replayed_whole() {
+    let mut shop = shop(3);
+    let mut batch = Batch::new(&shop, NOW);
+    batch.sell(&sale(1, 1)).unwrap();
+    let order = basket([(2, 1), (1, 2)]);
+    let sold = entries(batch.sell(&order).unwrap());
+    assert_eq!(lines(&sold), [(1, 1, 2, None), (2, 2, 2, None)]);
+    let effects: Vec<_> = sold.iter().map(|entry| (entry.seq.0, entry.change, entry.title.as_deref())).collect();
+    assert_eq!(effects, [(2, -2, Some("One")), (3, -1, Some("Two"))]);
+    let replay = Verdict::Recorded {
+        entries: sold.clone(),
+        replayed: true,
+    };
+    batch.sell(&sale(1, 1)).unwrap();
+    assert_eq!(batch.sell(&order).unwrap(), replay);
+    shop.entries = batch.into_entries();
+    assert_eq!(Batch::new(&shop, NOW).sell(&order).unwrap(), replay);
+    for other in [sale(1, 2), basket([(1, 2), (2, 2)]), basket([(1, 2), (2, 1), (3, 1)])] {
+        let reused = Sale { id: order.id, ..other };
+        assert_eq!(Batch::new(&shop, NOW).sell(&reused).unwrap(), Verdict::KeyReused);
+    }
+}
+
+#[test]
+fn a_basket_with_one_line_too_many_changes_no_stock() {
+    let shop = shop(3);
+    let mut batch = Batch::new(&shop, NOW);
+    let (sold_out, unknown) = (Some(Reason::SoldOut), Some(Reason::UnknownItem));
+    let with_others = Some(Reason::WithOthers);
+    let refused = entries(batch.sell(&basket([(1, 1), (2, 2)])).unwrap());
+    assert_eq!(lines(&refused), [(1, 1, 2, with_others), (2, 2, 2, sold_out)]);
+    let refused = entries(batch.sell(&basket([(1, 1), (2, 2), (9, 1)])).unwrap());
+    assert_eq!(lines(&refused), [(1, 1, 3, with_others), (2, 2, 3, sold_out), (9, 3, 3, unknown)]);
+    let once = Sale {
+        keyed: false,
+        ..basket([(1, 4), (2, 1), (9, 1)])
+    };
+    let Verdict::Refused(refused) = batch.sell(&once).unwrap() else { panic!("recorded") };
+    let reasons: Vec<_> = refused.iter().map(|line| (line.item.get(), line.reason, line.stock.map(Stock::get))).collect();
+    assert_eq!(reasons, [(1, Reason::SoldOut, Some(3)), (9, Reason::UnknownItem, None)]);
+    assert!(entries(batch.sell(&basket([(1, 3), (2, 1)])).unwrap().clone()).iter().all(|entry| entry.kind == Kind::Sold));
+}
+
+#[test]
+fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
+    let mut shop = shop(3);
+    let mut batch = Batch::new(&shop, NOW);
+    let only_at = |seq| format!("\"{seq}\"").parse().ok();
+    let first = StockUpdate { if_match: only_at(0), ..change(1) };
+    assert_eq!(entry(batch.update_stock(&first).unwrap()).seq, Seq(1));
+    let stale = StockUpdate { if_match: only_at(0), ..change(1) };
+    assert_eq!(batch.update_stock(&stale).unwrap(), Verdict::PreconditionFailed);
+    let late = StockUpdate { deadline: Deadline::from_millis(0), ..stale.clone() };
+    assert_eq!(batch.update_stock(&late).unwrap(), Verdict::Expired);
+    let current = StockUpdate { if_match: only_at(1), ..stale };
+    assert_eq!(entry(batch.update_stock(&current).unwrap()).seq, Seq(2), "a 412 uses up no key");
+    shop.entries = batch.into_entries();
+    let replayed = Batch::new(&shop, NOW).update_stock(&first).unwrap();
+    assert!(matches!(replayed, Verdict::Recorded { replayed: true, .. }));
 }
 
 #[test]

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use common::{Code, ItemNumber, Problem};
+use common::{Code, ItemNumber, Problem, Seq};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Error};
-use crate::http::{ApiError, Readiness, ReadinessCheck, Request};
+use crate::http::{ApiError, HttpService, Readiness, Request};
 
 /// What the handlers work on.
 pub(super) struct Context {
@@ -26,7 +26,15 @@ impl Context {
     }
 }
 
-impl ReadinessCheck for Catalog {
+impl HttpService for Catalog {
+    fn name(&self) -> &'static str {
+        "catalog"
+    }
+
+    fn newest_seq(&self) -> Option<Seq> {
+        Some(self.head())
+    }
+
     fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
         // A catalog whose store failed ends the process, so a running one is ready.
         let readiness = Readiness {

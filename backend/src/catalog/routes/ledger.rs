@@ -2,22 +2,22 @@
 
 use std::sync::Arc;
 
-use common::wire::{Decisions, FastJson, LedgerPage, SaleBatch};
+use common::wire::{DecidedOrder, Decisions, FastJson, LedgerPage, SaleBatch};
 use common::{Code, Entry, OrderId, Problem, Seq, limits};
 
 use super::context::Context;
 use crate::catalog::{AsOf, feed};
 use crate::http::{ApiError, ApiResult, Request, Response};
 
-/// Decides a batch of sales, each atomically, on durable state.
+/// Decides a batch of sales, each atomically with all its lines, on durable state.
 #[utoipa::path(post, path = "/sales", tag = "catalog", request_body = SaleBatch,
     responses((status = 200, description = "The decisions, in order", body = Decisions),
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> ApiResult {
     let SaleBatch { sales } = request.fast_json()?;
-    if sales.len() > limits::BATCH_ORDERS_MAX {
-        let detail = format!("A batch has at most {} sales.", limits::BATCH_ORDERS_MAX);
+    if sales.iter().map(|sale| sale.lines.len()).sum::<usize>() > limits::BATCH_LINES_MAX {
+        let detail = format!("The sales of a batch have at most {} lines.", limits::BATCH_LINES_MAX);
         return Err(ApiError::invalid(detail));
     }
     let decisions = context.catalog.sell(sales).await?;
@@ -25,7 +25,7 @@ pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> A
     Ok(Response::json_bytes(decisions.to_json()).with_seq(Some(head)))
 }
 
-/// The ledger's entries after one, in order.
+/// The ledger's entries after one, in order. A page is extended so that it ends with a whole order or change.
 #[utoipa::path(get, path = "/ledger", tag = "catalog",
     params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
         ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
@@ -39,29 +39,26 @@ pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> Api
     Ok(Response::json(&page).with_seq(Some(head)))
 }
 
-/// The entry that decided an order or a stock change.
+/// The entries that decided an order or a stock change.
 #[utoipa::path(get, path = "/ledger/orders/{order}", tag = "catalog",
     params(("order" = OrderId, Path)),
-    responses((status = 200, description = "The entry", body = Entry),
+    responses((status = 200, description = "The entry, or `entries` of an order of several lines", body = DecidedOrder),
         (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     context.ensure_fresh(&request).await?;
     let AsOf { value, head } = context.catalog.find_order(order).await?;
-    match value {
-        Some(entry) => Ok(Response::json(&entry).with_seq(Some(head))),
-        None => {
-            let problem =
-                Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
-            Err(ApiError::from(problem).with_seq(Some(head)))
-        }
+    if value.is_empty() {
+        let problem = Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
+        return Ok(Response::from(problem).with_seq(Some(head)));
     }
+    Ok(Response::json(&DecidedOrder(value)).with_seq(Some(head)))
 }
 
 /// Every entry as it becomes durable, as server-sent events: `hello` first, then `entry`.
 #[utoipa::path(get, path = "/feed", tag = "catalog",
     params(("after" = Option<Seq>, Query, description = "From now on unless given")),
-    responses((status = 200, description = "`hello`, then an `entry` for each entry; its id is its `seq`",
+    responses((status = 200, description = "`hello`, then an `entry` for each entry; the last line of an order has its `seq` as its id",
         body = Entry, content_type = "text/event-stream")))]
 pub(super) async fn follow_feed(context: Arc<Context>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;

@@ -13,7 +13,7 @@ use utoipa::OpenApi;
 
 use self::context::Context;
 use super::Catalog;
-use crate::http::{HealthDocument, ReadinessCheck, Route, Routes, health_routes};
+use crate::http::{Route, Routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,14 +37,13 @@ use crate::http::{HealthDocument, ReadinessCheck, Route, Routes, health_routes};
 struct Document;
 
 /// The routes of a catalog; `token` is the shopkeeper's.
-pub fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: CancellationToken) -> Routes {
+pub(crate) fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: CancellationToken) -> Routes {
     let context = Arc::new(Context {
         catalog: Arc::clone(catalog),
         token,
         stopping,
     });
-    let document = document();
-    let mut routes = vec![
+    let routes = vec![
         Route::new::<ledger::__path_sell_books, _, _, _>(&context, ledger::sell_books).with_batch_body(),
         Route::new::<books::__path_lookup_book, _, _, _>(&context, books::lookup_book),
         Route::new::<books::__path_search_topic, _, _, _>(&context, books::search_topic),
@@ -55,26 +54,14 @@ pub fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: Cancell
         Route::new::<stock::__path_update_stock, _, _, _>(&context, stock::update_stock),
         Route::new::<ledger::__path_follow_feed, _, _, _>(&context, ledger::follow_feed),
     ];
-    routes.extend(health_routes(
-        "catalog",
-        Arc::clone(catalog) as Arc<dyn ReadinessCheck>,
-        &document,
-    ));
-    let head = Arc::clone(catalog);
-    Routes::new("catalog", routes, move || Some(head.head()))
-}
-
-fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Document::openapi();
-    document.merge(HealthDocument::openapi());
-    document
+    Routes::new(catalog, routes, Document::openapi())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::catalog::InitialCatalog;
-    use crate::http::document::assert_describes;
+    use crate::http::assert_described;
     use crate::store::{self, EditPolicy};
 
     #[tokio::test]
@@ -82,7 +69,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
         let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
-        assert_describes(&document(), &routes(&catalog, None, CancellationToken::new()));
+        assert_described(&routes(&catalog, None, CancellationToken::new()));
         catalog.close().await;
     }
 }

@@ -11,12 +11,12 @@ use anyhow::Result;
 use common::Seq;
 
 pub(super) use self::report::AuditReport;
-use self::report::Violation;
+use self::report::Finding;
 use self::verifier::Verifier;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
-use crate::store::{self, Difference, Inspection, Store};
+use crate::store::{self, Difference, Inspection, Store, StoreState};
 
 /// Entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
@@ -44,66 +44,55 @@ pub(super) fn audit(url: &store::Url) -> Result<AuditReport, store::Error> {
     let inspection = match store::inspect(url) {
         Err(error) if error.is_damage() => {
             let mut verifier = Verifier::new(Seq::ZERO);
-            verifier.add(Violation::damage(&error));
+            verifier.add(Finding::damage(&error));
             return Ok(verifier.finish(Vec::new()));
         }
         inspection => inspection?,
     };
     drop(opening);
-    let mut verifier = Verifier::new(inspection.checkpoint.head);
-    replay(&mut verifier, &inspection)?;
     let Inspection {
         store,
-        checkpoint_seq,
+        state,
         remarks,
         edits,
-        ..
     } = inspection;
+    let mut verifier = Verifier::new(state.head);
+    if replay(&mut verifier, &*store, state.head)? {
+        verifier.check_end(&state.books, state.head);
+    }
     for Difference { location, file, ledger } in edits {
         let text = format!("catalog.csv was edited by hand: {location}: the file says {file}, the ledger {ledger}");
-        verifier.add(Violation::at(checkpoint_seq, text));
+        verifier.add(Finding::at(state.head, text));
     }
     check_duplicates(&mut verifier, &*store)?;
     Ok(verifier.finish(remarks))
 }
 
-/// Replays the ledger up to the head found first: other processes may append meanwhile.
-fn replay(verifier: &mut Verifier, inspection: &Inspection) -> Result<(), store::Error> {
-    let Inspection {
-        store,
-        checkpoint,
-        checkpoint_seq,
-        ..
-    } = inspection;
-    let progress = Progress::counting("auditing entries", checkpoint.head.0);
-    if *checkpoint_seq == Seq::ZERO {
-        verifier.check_books(&checkpoint.books, *checkpoint_seq);
-    }
+/// Replays the ledger up to the head found first: other processes may append meanwhile. `false` if it cannot be read so far.
+fn replay(verifier: &mut Verifier, store: &dyn Store, head: Seq) -> Result<bool, store::Error> {
+    let progress = Progress::counting("auditing entries", head.0);
     let mut last = Seq::ZERO;
-    while last < checkpoint.head {
+    while last < head {
         let entries = match store.read(last, PAGE_ENTRIES) {
             Err(error) if error.is_damage() => {
-                verifier.add(Violation::damage(&error));
-                return Ok(());
+                verifier.add(Finding::damage(&error));
+                return Ok(false);
             }
             entries => entries?,
         };
         let before = last;
-        for entry in entries.into_iter().filter(|entry| entry.seq <= checkpoint.head) {
+        for entry in entries.into_iter().filter(|entry| entry.seq <= head) {
             last = entry.seq;
             verifier.apply(&entry);
             progress.add(1);
-            if entry.seq == *checkpoint_seq {
-                verifier.check_books(&checkpoint.books, *checkpoint_seq);
-            }
         }
         if last <= before {
-            let text = format!("the ledger ends here, before entry {}", checkpoint.head);
-            verifier.add(Violation::at(last, text));
-            return Ok(());
+            let text = format!("the ledger ends here, before entry {head}");
+            verifier.add(Finding::at(last, text));
+            return Ok(false);
         }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// A second pass, only for a ledger that decided an order twice.
@@ -116,7 +105,7 @@ fn check_duplicates(verifier: &mut Verifier, store: &dyn Store) -> Result<(), st
         last = entry.seq;
         for entry in &entries {
             if let Some(violation) = duplicates.check(entry) {
-                verifier.add(Violation::of(entry, &violation));
+                verifier.add(Finding::of(entry, &violation));
             }
         }
     }

@@ -9,17 +9,17 @@ use crate::store;
 /// Violations that are listed; further ones are only counted.
 const LISTED_MAX: usize = 20;
 
-/// One place where the store breaks a rule.
+/// One place where the store breaks a rule or cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::commands) struct Violation {
+pub(in crate::commands) struct Finding {
     /// The entry; absent where the store could not be read.
     pub(super) seq: Option<Seq>,
     item: Option<ItemNumber>,
     text: String,
 }
 
-impl Violation {
-    /// A violation at an entry that concerns no single book.
+impl Finding {
+    /// Something wrong at an entry that concerns no single book.
     pub(super) fn at(seq: Seq, text: String) -> Self {
         Self {
             seq: Some(seq),
@@ -40,7 +40,7 @@ impl Violation {
     /// A rule that an entry breaks.
     pub(super) fn of(entry: &Entry, violation: &rules::Violation) -> Self {
         match violation.rule() {
-            rules::Rule::Sequence => Self::at(entry.seq, violation.to_string()),
+            rules::Rule::Sequence | rules::Rule::Group => Self::at(entry.seq, violation.to_string()),
             _ => Self::of_book(entry.seq, entry.item, violation),
         }
     }
@@ -65,7 +65,7 @@ impl Violation {
     }
 }
 
-impl fmt::Display for Violation {
+impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(seq) = self.seq {
             write!(f, "entry {seq}")?;
@@ -78,7 +78,7 @@ impl fmt::Display for Violation {
     }
 }
 
-/// Entries by kind; copies and revenue are those of the sales.
+/// Entries by kind, a line of an order each; copies and revenue are those of the sales.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
     pub(super) sold: u64,
@@ -94,10 +94,10 @@ impl Totals {
     pub(super) fn add(&mut self, entry: &Entry) {
         match entry.kind {
             Kind::Sold => {
-                let (quantity, cost) = (entry.quantity.unwrap_or_default(), entry.unit_cost.unwrap_or_default());
-                let revenue = u64::from(quantity) * u64::from(cost.cents());
+                let copies = entry.quantity.map_or(0, |quantity| u64::from(quantity.get()));
+                let revenue = copies * u64::from(entry.unit_cost.unwrap_or_default().cents());
                 self.sold += 1;
-                self.copies += u64::from(quantity);
+                self.copies += copies;
                 self.revenue_cents = self.revenue_cents.saturating_add(revenue);
             }
             Kind::Refused => self.refused += 1,
@@ -120,13 +120,13 @@ pub(in crate::commands) struct AuditReport {
     /// What the operator should know, although it breaks no rule.
     pub(super) remarks: Vec<String>,
     /// The first ones, at most `LISTED_MAX`.
-    pub(super) violations: Vec<Violation>,
+    pub(super) violations: Vec<Finding>,
     /// All of them, counted.
     pub(super) violated: u64,
 }
 
 impl AuditReport {
-    pub(super) fn add(&mut self, violation: Violation) {
+    pub(super) fn add(&mut self, violation: Finding) {
         self.violated += 1;
         if self.violations.len() < LISTED_MAX {
             self.violations.push(violation);
@@ -180,7 +180,7 @@ impl AuditReport {
 
     pub(super) fn json(&self, store: &store::Url) -> serde_json::Value {
         let totals = self.totals;
-        let violations: Vec<_> = self.violations.iter().map(Violation::json).collect();
+        let violations: Vec<_> = self.violations.iter().map(Finding::json).collect();
         serde_json::json!({
             "verdict": self.verdict(), "store": store.to_string(), "entries": self.head, "books": self.books,
             "sold": totals.sold, "copies": totals.copies, "refused": totals.refused, "restocked": totals.restocked,

@@ -8,7 +8,7 @@ use common::{Entry, Seq};
 use rules::{BookState, DecidedOrders, DuplicateOrders, LedgerReplay};
 use sha2::{Digest as _, Sha256};
 
-use super::report::{AuditReport, Violation};
+use super::report::{AuditReport, Finding};
 
 /// An audit under way.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Verifier {
         }
     }
 
-    pub(super) fn add(&mut self, violation: Violation) {
+    pub(super) fn add(&mut self, violation: Finding) {
         self.report.add(violation);
     }
 
@@ -46,22 +46,25 @@ impl Verifier {
         self.digest.update(&self.line);
         self.report.totals.add(entry);
         for violation in self.replay.apply(entry) {
-            self.report.add(Violation::of(entry, &violation));
+            self.report.add(Finding::of(entry, &violation));
         }
     }
 
-    /// Compares the catalog's books, as they were after the entry `at`, with those of the replay.
-    pub(super) fn check_books(&mut self, books: &[Book], at: Seq) {
+    /// Checks that the ledger ends with a whole group, and that it leads to the catalog's books after the entry `at`.
+    pub(super) fn check_end(&mut self, books: &[Book], at: Seq) {
+        if let Some(violation) = self.replay.check_complete() {
+            self.report.add(Violation::at(at, violation.to_string()));
+        }
         for book in books {
             let ledger = self.replay.book(book.item);
             if let Some(violation) = BookState::check_book(ledger, book) {
                 let seq = ledger.map_or(at, |ledger| ledger.seq);
-                self.report.add(Violation::of_book(seq, book.item, &violation));
+                self.report.add(Finding::of_book(seq, book.item, &violation));
             }
         }
         let in_catalog: HashSet<_> = books.iter().map(|book| book.item).collect();
         for (item, ledger) in self.replay.books().filter(|(item, _)| !in_catalog.contains(item)) {
-            let violation = Violation::of_book(ledger.seq, item, &rules::Violation::MissingInCatalog);
+            let violation = Finding::of_book(ledger.seq, item, &rules::Violation::MissingInCatalog);
             self.report.add(violation);
         }
     }
@@ -91,24 +94,10 @@ impl Verifier {
 
 #[cfg(test)]
 mod tests {
-    use common::{Cost, ItemNumber, Kind, OrderId, Stock, Timestamp};
+    use common::{Description, Kind};
 
     use super::*;
-
-    fn sold(seq: u64, stock_after: u64) -> Entry {
-        Entry {
-            seq: Seq(seq),
-            at: Timestamp::from_micros(0),
-            kind: Kind::Sold,
-            item: ItemNumber::try_from(1).unwrap(),
-            quantity: Some(1),
-            change: -1,
-            stock_after: Stock::try_from(stock_after).ok(),
-            order: Some(OrderId::generate()),
-            unit_cost: Cost::try_from(4_000).ok(),
-            reason: None,
-        }
-    }
+    use crate::fixture::{book, sold};
 
     #[test]
     fn a_clean_ledger_is_counted_and_compared_with_the_books() {
@@ -117,29 +106,20 @@ mod tests {
             change: 5,
             quantity: None,
             order: None,
-            ..sold(1, 5)
-        };
-        let book = Book {
-            item: set.item,
-            title: "Title".to_owned(),
-            author: None,
-            topic: "topic".to_owned(),
-            cost: Cost::try_from(4_000).unwrap(),
-            stock: Stock::try_from(3).unwrap(),
-            seq: Seq(3),
+            description: Some(Box::new(Description {
+                topic: "t".into(),
+                author: None,
+            })),
+            ..sold(1, 1, 5)
         };
         let mut verifier = Verifier::new(Seq(3));
-        [set, sold(2, 4), sold(3, 3)]
-            .iter()
-            .for_each(|entry| verifier.apply(entry));
+        for entry in [set, sold(2, 1, 4), sold(3, 1, 3)] {
+            verifier.apply(&entry);
+        }
         assert!(verifier.take_duplicates().is_empty());
-        verifier.check_books(std::slice::from_ref(&book), Seq(3));
+        verifier.check_end(&[book(1, 3, 3)], Seq(3));
         assert!(verifier.report.is_clean(), "{:?}", verifier.report.violations);
-        let other = Book {
-            item: ItemNumber::try_from(2).unwrap(),
-            ..book
-        };
-        verifier.check_books(&[other], Seq(3));
+        verifier.check_end(&[book(2, 3, 3)], Seq(3));
         let report = verifier.finish(Vec::new());
         assert_eq!((report.totals.copies, report.totals.revenue_cents), (2, 8_000));
         assert_eq!((report.violated, report.books), (2, 1));
@@ -149,7 +129,7 @@ mod tests {
     fn many_violations_are_counted_and_the_first_ones_listed() {
         let mut verifier = Verifier::new(Seq::ZERO);
         for seq in 1..=100 {
-            verifier.apply(&sold(seq, 7));
+            verifier.apply(&sold(seq, 1, 7));
         }
         let report = verifier.finish(Vec::new());
         assert_eq!((report.violations.len(), report.violations[0].seq), (20, Some(Seq(1))));

@@ -6,7 +6,7 @@ use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::error::ErrorKind;
 use common::{Seq, StoreId, Timestamp};
@@ -53,8 +53,8 @@ impl Import {
             return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
         }
         // Before the store is opened: a bad file changes nothing.
-        let listings = self.file.as_deref().map(read).transpose()?;
-        let store = self.open(&url, listings.is_some())?;
+        let rows = self.file.as_deref().map(read).transpose()?;
+        let store = self.open(&url, rows.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
             None => StoreState {
@@ -63,18 +63,18 @@ impl Import {
                 books: Vec::new(),
             },
         };
-        let is_edit = listings.is_none();
-        let listings = match (listings, &store) {
-            (Some(listings), _) => Some(listings),
-            (None, Some(store)) => store
-                .manual_edit()
-                .map_or_else(|| store.seed_rows(), |edit| Ok(Some(edit)))?,
-            (None, None) => None,
+        let is_edit = rows.is_none();
+        let rows = match (rows, &store) {
+            (None, Some(store)) => match store.manual_edit() {
+                Some(edit) => Some(edit),
+                None => store.seed_rows()?,
+            },
+            (rows, _) => rows,
         };
-        let Some(listings) = listings else {
+        let Some(rows) = rows else {
             bail!("{url}: the catalog file was not edited; name a FILE to import");
         };
-        let changes = CatalogDiff::between(before.head, &before.books, listings, self.replace, Timestamp::now());
+        let changes = CatalogDiff::between(before.head, &before.books, rows, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         if !self.json {
             write!(io::stdout(), "{}", summary.list())?;
@@ -134,12 +134,15 @@ fn read(path: &Path) -> Result<Vec<CatalogRow>> {
     Ok(catalog_file::parse(&text, Path::new("standard input"))?)
 }
 
+/// Appends the changes, then writes the catalog file anew.
 fn write(store: &dyn Store, head: Seq, changes: &CatalogDiff) -> Result<()> {
-    match store.import(head, &changes.entries, &changes.books) {
-        Err(store::Error::Conflict) => Err(anyhow!(
+    match store.append(head, &changes.entries) {
+        Err(store::Error::Conflict) => bail!(
             "another program changed the store meanwhile, and nothing was imported; stop every catalog that uses it and try \
              again"
-        )),
-        done => Ok(done?),
+        ),
+        appended => appended?,
     }
+    let StoreState { head, books, .. } = store.load()?;
+    Ok(store.checkpoint(&books, head)?)
 }

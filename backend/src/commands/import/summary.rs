@@ -1,10 +1,9 @@
 //! What an import changes, shown before it is done.
 
-use std::collections::HashMap;
 use std::fmt::{Display, Write as _};
 
 use common::wire::Book;
-use common::{Entry, ItemNumber, Kind, Seq, text};
+use common::{ArcStr, Entry, ItemNumber, Kind, Seq, text};
 use serde_json::Value;
 
 use crate::catalog::CatalogDiff;
@@ -38,20 +37,14 @@ impl Summary {
         let withdrawn = count(&|entry| entry.kind == Kind::Withdrawn);
         let added = count(&|entry| entry.kind == Kind::Set && old(entry.item).is_none());
         let listed = changes.entries.iter().take(LISTED_MAX);
-        let mut new: HashMap<ItemNumber, Option<&Book>> = listed.clone().map(|entry| (entry.item, None)).collect();
-        for book in &changes.books {
-            if let Some(slot) = new.get_mut(&book.item) {
-                *slot = Some(book);
-            }
-        }
-        let lines = listed.filter_map(|entry| describe(old(entry.item), new.get(&entry.item).copied().flatten()));
+        let lines = listed.filter_map(|entry| describe(old(entry.item), after(old(entry.item), entry).as_ref()));
         Self {
             lines: lines.collect(),
             added,
             changed: changes.entries.len() - withdrawn - added,
             withdrawn,
             kept: changes.kept,
-            books: changes.books.len(),
+            books: changes.books,
             head: changes.entries.last().map_or(before.head, |last| last.seq),
         }
     }
@@ -102,6 +95,18 @@ impl Summary {
     }
 }
 
+/// The book after an entry; `None` if it is withdrawn.
+fn after(before: Option<&Book>, entry: &Entry) -> Option<Book> {
+    if entry.kind == Kind::Withdrawn {
+        return None;
+    }
+    let only_stock = || {
+        let stock = entry.stock_after?;
+        Some(Book { stock, ..before?.clone() })
+    };
+    entry.described().or_else(only_stock)
+}
+
 fn describe(before: Option<&Book>, after: Option<&Book>) -> Option<String> {
     let name = |book: &Book| format!("{} {:?}", book.item, text::sanitize(&book.title));
     Some(match (before, after) {
@@ -124,7 +129,7 @@ fn differences(old: &Book, new: &Book) -> Vec<String> {
         }
     };
     let name = |name: &str| format!("{:?}", text::sanitize(name));
-    let author = |author: &Option<String>| author.as_deref().map_or_else(|| "none".to_owned(), name);
+    let author = |author: &Option<ArcStr>| author.as_deref().map_or_else(|| "none".to_owned(), name);
     // Destructured, so that a new column of a book cannot be forgotten here.
     let Book {
         item: _,

@@ -1,35 +1,37 @@
-use common::client::{CatalogClient, ServiceEndpoint, http_client};
+use common::Quantity;
+use common::client::CatalogClient;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::fixture::{endpoint, item};
+
+fn one() -> OrderLines {
+    OrderLines::one(item(2), Quantity::ONE)
+}
 
 fn order(deadline: Deadline) -> Order {
     Order {
         id: Some(OrderId::generate()),
-        item: ItemNumber::try_from(2).unwrap(),
-        quantity: Quantity::ONE,
+        lines: one(),
         keyed: Some(true),
         deadline: Some(deadline),
     }
 }
 
-fn codes(outcomes: &[Outcome]) -> Vec<(Code, Option<OrderId>)> {
-    let code = |(placed, _): &Outcome| match placed {
+fn codes(placed: &[Placed]) -> Vec<(Code, Option<OrderId>)> {
+    let code = |(placed, _): &Placed| match placed {
         PlacedOrder::Problem(BatchProblem { problem, .. }) => (problem.code, problem.order),
         placed => panic!("{placed:?} is a receipt"),
     };
-    outcomes.iter().map(code).collect()
+    placed.iter().map(code).collect()
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_sent_once_with_its_last_deadline() {
-    let (soon, later) = (
-        Deadline::after(Duration::from_secs(2)),
-        Deadline::after(Duration::from_secs(9)),
-    );
+    let [soon, later] = [2, 9].map(|seconds| Deadline::after(Duration::from_secs(seconds)));
     let batch = vec![order(later), order(soon)];
     let expected = batch.clone();
-    let outcomes = place(batch, async move |sent: OrderBatch, deadline: Deadline| {
+    let placed = place(batch, async move |sent: OrderBatch, deadline: Deadline| {
         assert_eq!(sent.orders, expected);
         assert!(deadline > soon && deadline <= Deadline::after(Duration::from_secs(9)));
         Ok(PlacedBatch {
@@ -37,7 +39,7 @@ async fn a_batch_is_sent_once_with_its_last_deadline() {
             head: Seq(7),
         })
     });
-    let heads: Vec<_> = outcomes.await.into_iter().map(|(_, head)| head).collect();
+    let heads: Vec<_> = placed.await.into_iter().map(|(_, head)| head).collect();
     assert_eq!(heads, [Some(Seq(7)), Some(Seq(7))]);
 }
 
@@ -49,21 +51,20 @@ async fn orders_of_a_lost_batch_have_an_unknown_outcome_and_those_of_a_refused_b
         url: url.clone(),
         why: why.clone(),
     };
-    let outcomes = place(vec![late.clone()], async |_, deadline: Deadline| {
+    let placed = place(vec![late.clone()], async |_, deadline: Deadline| {
         assert!(!deadline.has_passed(), "the service may have decided it earlier");
         Err(lost)
     });
-    assert_eq!(codes(&outcomes.await), [(Code::DeadlineExceeded, late.id)]);
+    assert_eq!(codes(&placed.await), [(Code::DeadlineExceeded, late.id)]);
     let refused = Error::Unreachable { url, why };
-    let outcomes = place(vec![late], async |_, _| Err(refused));
-    assert_eq!(codes(&outcomes.await), [(Code::Unavailable, None)]);
+    let placed = place(vec![late], async |_, _| Err(refused));
+    assert_eq!(codes(&placed.await), [(Code::Unavailable, None)]);
 }
 
 /// A front-end whose order service accepts connections and never responds.
 fn frontend_over(listener: &std::net::TcpListener) -> Frontend {
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let endpoint = ServiceEndpoint::parse(http_client().unwrap(), &url).unwrap();
-    let (catalog, orders) = (CatalogClient::new(endpoint.clone()), OrderClient::new(endpoint));
+    let (catalog, orders) = (CatalogClient::new(endpoint(&url)), OrderClient::new(endpoint(&url)));
     Frontend::new(catalog, orders, None, CancellationToken::new())
 }
 
@@ -71,11 +72,12 @@ fn frontend_over(listener: &std::net::TcpListener) -> Frontend {
 async fn a_late_purchase_waits_only_if_its_key_may_have_been_decided() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let frontend = frontend_over(&silent);
-    let (item, late) = (ItemNumber::try_from(2).unwrap(), Some(Deadline::from_millis(1)));
+    let late = Some(Deadline::from_millis(1));
     for (key, waits) in [(None, false), (Some(OrderId::generate()), true)] {
         let start = tokio::time::Instant::now();
-        let error = frontend.buy(item, Quantity::ONE, key, late).await.unwrap_err();
-        assert_eq!(error.code(), Code::DeadlineExceeded);
+        let response = frontend.buy(one(), key, late).await;
+        let status = response.unwrap_or_else(Response::from).status();
+        assert_eq!(status, Code::DeadlineExceeded.status());
         assert_eq!(start.elapsed() >= TIMEOUT_MIN, waits);
         assert!(start.elapsed() <= TIMEOUT_MIN + RESPONSE_SLACK + Duration::from_millis(1));
     }

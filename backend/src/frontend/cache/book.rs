@@ -13,12 +13,10 @@ pub(super) struct CachedBook {
     pub(super) stock: Stock,
     /// The entry of the last change.
     pub(super) seq: Seq,
-    /// Hidden until the feed has reached this entry.
-    pub(super) visible_from: Seq,
 }
 
 impl CachedBook {
-    pub(super) fn new(book: &Book, visible_from: Seq) -> Self {
+    pub(super) fn new(book: &Book) -> Self {
         // A struct with string keys: serializing it cannot fail.
         let json = serde_json::to_vec(book).unwrap_or_default();
         // A quote within a string is escaped, so this is the field itself.
@@ -28,7 +26,6 @@ impl CachedBook {
             prefix_bytes,
             stock: book.stock,
             seq: book.seq,
-            visible_from,
         }
     }
 

@@ -1,15 +1,18 @@
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::client::{Error, Freshness};
 use common::wire::Book;
-use common::{Cost, ItemNumber, Kind, OrderId, Stock, Timestamp};
+use common::{Stock, Timestamp};
 
 use super::*;
+use crate::fixture::{self, book, item};
+use crate::frontend::cache::CacheKey;
 
 /// A feed of items at given times; pending after the last one.
 struct ScriptedFeed {
     items: VecDeque<(Instant, StreamItem<Entry>)>,
-    reconnects: Arc<std::sync::atomic::AtomicUsize>,
+    reconnects: Arc<AtomicUsize>,
 }
 
 impl Feed for ScriptedFeed {
@@ -24,14 +27,14 @@ impl Feed for ScriptedFeed {
     }
 
     fn reconnect(&mut self) {
-        self.reconnects.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        self.reconnects.fetch_add(1, Ordering::Relaxed);
     }
 }
 
 /// A front-end's events over a feed that brings each item so many milliseconds after the start.
 struct Shop {
     live: Arc<Live>,
-    reconnects: Arc<std::sync::atomic::AtomicUsize>,
+    reconnects: Arc<AtomicUsize>,
     follower: tokio::task::JoinHandle<()>,
 }
 
@@ -86,37 +89,18 @@ fn disconnected() -> StreamItem<Entry> {
 }
 
 fn sold(seq: u64, stock_after: u64) -> StreamItem<Entry> {
-    StreamItem::Event(Entry {
-        seq: Seq(seq),
-        at: Timestamp::from_micros(0),
-        kind: Kind::Sold,
-        item: item(),
-        quantity: None,
-        change: -1,
-        stock_after: Stock::try_from(stock_after).ok(),
-        order: Some(OrderId::generate()),
-        unit_cost: Some(Cost::default()),
-        reason: None,
-    })
-}
-
-fn item() -> ItemNumber {
-    ItemNumber::try_from(2).unwrap()
+    StreamItem::Event(fixture::sold(seq, 2, stock_after))
 }
 
 fn stock_frame(seq: u64, stock: u64, change: i64) -> Frame {
     let event = StockEvent {
         seq: Seq(seq),
-        item: item(),
+        item: item(2),
         stock: Stock::try_from(stock).unwrap(),
         change,
         at: Timestamp::from_micros(0),
     };
     Frame::event("stock", Some(seq), &event)
-}
-
-fn source_frame(live: bool) -> Frame {
-    Frame::event("source", None, &UpstreamStatus { live })
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,14 +135,14 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
     let mut stream = shop.subscribe(None).await.stream;
     for expected in [
         stock_frame(5, 9, -1),
-        source_frame(false),
-        source_frame(true),
+        upstream_event(false),
+        upstream_event(true),
         stock_frame(6, 8, -1),
     ] {
         assert_eq!(stream.recv().await.unwrap().frame, expected);
     }
     let missed = shop.subscribe(Some(4)).await.missed.unwrap();
-    assert_eq!(missed.iter().map(|event| event.seq.0).collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(missed.iter().map(|missed| missed.event.seq.0).collect::<Vec<_>>(), [5, 6]);
     assert!(shop.subscribe(Some(7)).await.missed.is_none(), "ahead of the feed");
 }
 
@@ -174,10 +158,10 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
         let shop = Shop::start(items);
         let mut stream = shop.subscribe(None).await.stream;
         let resync = Frame::event("resync", None, &Resync { seq: Seq(seq) });
-        for expected in [source_frame(false), resync, source_frame(true)] {
+        for expected in [upstream_event(false), resync, upstream_event(true)] {
             assert_eq!(stream.recv().await.unwrap().frame, expected);
         }
-        assert_eq!(shop.reconnects.load(std::sync::atomic::Ordering::Relaxed), reconnects);
+        assert_eq!(shop.reconnects.load(Ordering::Relaxed), reconnects);
         assert_eq!(shop.live.subscribe(None).unwrap().hello.store, store_after);
     }
 }
@@ -187,21 +171,15 @@ async fn a_wait_for_an_own_change_ends_when_it_is_applied_or_soon() {
     let items = vec![(0, connected(4, StoreId::generate(), 4)), (10, sold(5, 9))];
     let shop = Shop::start(items);
     shop.live.wait_for_seq(Seq(4)).await;
-    let book = Book {
-        item: item(),
-        title: "RPCs for Dummies".to_owned(),
-        author: None,
-        topic: "distributed systems".to_owned(),
-        cost: Cost::default(),
-        stock: Stock::try_from(10).unwrap(),
-        seq: Seq(2),
-    };
-    shop.live.cache().insert_book(book, Seq(4));
+    shop.live.cache().insert_book(book(2, 10, 2), Seq(4));
     let start = Instant::now();
     shop.live.wait_briefly(Seq(5)).await;
     assert_eq!(start.elapsed().as_millis(), 10);
-    let hit = shop.live.cache().book(item(), Freshness::from(Seq(5))).unwrap();
-    assert_eq!(serde_json::from_slice::<Book>(&hit.json).unwrap().stock.get(), 9);
+    let hit = shop.live.cache().get(CacheKey::Book(item(2)), Freshness::from(Seq(5)));
+    assert_eq!(
+        serde_json::from_slice::<Book>(&hit.unwrap().json).unwrap().stock.get(),
+        9
+    );
     shop.live.wait_briefly(Seq(6)).await;
     assert_eq!(start.elapsed(), Duration::from_millis(10) + OWN_CHANGE_TIMEOUT);
 }

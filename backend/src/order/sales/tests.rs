@@ -1,8 +1,10 @@
 use std::sync::Mutex;
 
-use common::{Cost, Entry, Quantity, Seq, Timestamp};
+use common::wire::OrderLines;
+use common::{Entry, GroupLine, InlineVec, ItemNumber, OrderId, Quantity, Seq, Stock, StoreId};
 
 use super::*;
+use crate::fixture;
 
 const LOST: fn() -> Result<Decisions, Error> = || {
     Err(Error::Lost {
@@ -14,8 +16,7 @@ const LOST: fn() -> Result<Decisions, Error> = || {
 fn sale(keyed: bool, deadline: Deadline) -> Sale {
     Sale {
         id: OrderId::generate(),
-        item: ItemNumber::try_from(2).unwrap(),
-        quantity: Quantity::ONE,
+        lines: OrderLines::one(fixture::item(2), Quantity::ONE),
         keyed,
         resent: false,
         deadline,
@@ -27,25 +28,16 @@ fn sold(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
         order: sale.id,
         outcome: Outcome::Sold,
         replayed: false,
-        entry: Some(Entry {
-            seq: Seq(5 + index as u64),
-            at: Timestamp::from_micros(0),
-            kind: Kind::Sold,
-            item: sale.item,
-            quantity: Some(1),
-            change: -1,
-            stock_after: Some(Stock::ZERO),
+        entries: InlineVec::from_buf([Entry {
             order: Some(sale.id),
-            unit_cost: Some(Cost::default()),
-            reason: None,
-        }),
-        title: None,
-        reason: None,
-        stock: None,
+            ..fixture::sold(5 + index as u64, sale.lines[0].item.get(), 0)
+        }]),
+        refused: InlineVec::new(),
     };
     Ok(Decisions {
         decisions: sales.iter().enumerate().map(decide).collect(),
         head: Seq(9),
+        store: StoreId::generate(),
     })
 }
 
@@ -53,11 +45,11 @@ fn problem(code: Code) -> Result<Decisions, Error> {
     Err(Error::Problem(Box::new(Problem::new(code, "refused"))))
 }
 
-/// Sells a batch through a catalog that responds to each call with `respond`; returns the outcomes, the calls and the head.
+/// Sells a batch through a catalog that responds to each call with `respond`; returns the results, the calls and the head.
 async fn sell(
     batch: Vec<Sale>,
     respond: impl Fn(usize, &SaleBatch) -> Result<Decisions, Error>,
-) -> (Vec<OrderOutcome>, Vec<Vec<Sale>>, u64) {
+) -> (Vec<OrderResult>, Vec<Vec<Sale>>, u64) {
     let (calls, head) = (Mutex::new(Vec::new()), Arc::<AtomicU64>::default());
     let catalog = |batch: SaleBatch, _: Deadline| {
         let mut calls = calls.lock().unwrap();
@@ -65,12 +57,16 @@ async fn sell(
         calls.push(batch.sales);
         std::future::ready(response)
     };
-    let outcomes = sell_batch(catalog, batch, Arc::clone(&head)).await;
-    (outcomes, calls.into_inner().unwrap(), head.load(Ordering::Relaxed))
+    let results = sell_batch(catalog, batch, Arc::clone(&head)).await;
+    (results, calls.into_inner().unwrap(), head.load(Ordering::Relaxed))
 }
 
-fn code(outcome: &OrderOutcome) -> Option<Code> {
-    outcome.result.as_ref().err().map(|problem| problem.code)
+/// The problem's code; `None` of a receipt.
+fn code(result: &OrderResult) -> Option<Code> {
+    match result {
+        OrderResult::Receipt(_) => None,
+        OrderResult::Problem(BatchProblem { problem, .. }) => Some(problem.code),
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -78,16 +74,15 @@ async fn a_batch_is_sent_again_and_marked_after_a_lost_response() {
     let deadline = Deadline::after(Duration::from_secs(5));
     let batch = vec![sale(true, deadline), sale(false, deadline)];
     let respond = |call, batch: &SaleBatch| if call < 2 { LOST() } else { sold(batch) };
-    let (outcomes, calls, head) = sell(batch.clone(), respond).await;
-    let receipts: Vec<_> = outcomes
-        .iter()
-        .map(|outcome| outcome.result.as_ref().unwrap().order)
-        .collect();
-    assert_eq!(receipts, [batch[0].id, batch[1].id]);
-    let marked = Vec::from_iter(batch.iter().map(|sale| Sale {
-        resent: true,
-        ..sale.clone()
-    }));
+    let (results, calls, head) = sell(batch.clone(), respond).await;
+    for (result, sale) in results.iter().zip(&batch) {
+        assert!(
+            matches!(result, OrderResult::Receipt(sold) if sold.receipt.order == sale.id),
+            "{result:?}"
+        );
+    }
+    let mut marked = batch.clone();
+    marked.iter_mut().for_each(|sale| sale.resent = true);
     assert_eq!(calls, [batch, marked.clone(), marked]);
     assert_eq!(head, 9);
 }
@@ -95,26 +90,18 @@ async fn a_batch_is_sent_again_and_marked_after_a_lost_response() {
 #[tokio::test(start_paused = true)]
 async fn a_batch_is_sent_again_until_its_deadline_and_then_its_outcome_is_unknown() {
     let batch = vec![sale(true, Deadline::after(Duration::from_millis(50)))];
-    let (outcomes, calls, _) = sell(batch.clone(), |_, _| LOST()).await;
-    let problem = outcomes[0].result.as_ref().unwrap_err();
-    assert_eq!(
-        (problem.code, problem.order),
-        (Code::DeadlineExceeded, Some(batch[0].id))
-    );
+    let (results, calls, _) = sell(batch.clone(), |_, _| LOST()).await;
+    assert_eq!(results, [unknown(batch[0].id)]);
     assert!(batch[0].deadline.has_passed() && calls.len() > 1);
     assert!(calls[1..].iter().flatten().all(|sale| sale.resent));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_batch_is_not_sent_again() {
-    for (refusal, expected) in [
-        (Code::StorageFull, Code::StorageFull),
-        (Code::TooManyRequests, Code::TooManyRequests),
-        (Code::Unavailable, Code::Unavailable),
-    ] {
+    for refusal in [Code::StorageFull, Code::TooManyRequests, Code::Unavailable] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
-        let (outcomes, calls, _) = sell(batch, |_, _| problem(refusal)).await;
-        assert_eq!((code(&outcomes[0]), calls.len()), (Some(expected), 1));
+        let (results, calls, _) = sell(batch, |_, _| problem(refusal)).await;
+        assert_eq!((code(&results[0]), calls.len()), (Some(refusal), 1));
     }
 }
 
@@ -126,8 +113,8 @@ async fn a_refusal_after_a_lost_response_says_nothing_about_the_first_attempt() 
         1 => problem(Code::Unavailable),
         _ => sold(batch),
     };
-    let (outcomes, calls, _) = sell(batch, respond).await;
-    assert_eq!((code(&outcomes[0]), calls.len()), (None, 3));
+    let (results, calls, _) = sell(batch, respond).await;
+    assert_eq!((code(&results[0]), calls.len()), (None, 3));
 }
 
 #[tokio::test(start_paused = true)]
@@ -135,10 +122,71 @@ async fn a_late_sale_is_sent_only_if_its_key_may_have_been_decided() {
     let late = Deadline::from_millis(1);
     let batch = vec![sale(false, late), sale(true, late)];
     let keyed = batch[1].clone();
-    let (outcomes, calls, _) = sell(batch, |_, batch| sold(batch)).await;
+    let (results, calls, _) = sell(batch, |_, batch| sold(batch)).await;
     assert_eq!(
-        outcomes.iter().map(code).collect::<Vec<_>>(),
+        [0, 1].map(|index| code(&results[index])),
         [Some(Code::DeadlineExceeded), None]
     );
     assert_eq!(calls, [[keyed]]);
+}
+
+/// The result of a sale of three lines, of which one is unknown if `is_unknown`, and one sold out.
+fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
+    let numbers = if is_unknown { [2, 4, 9] } else { [2, 3, 4] };
+    let line = |number| OrderLine {
+        item: fixture::item(number),
+        quantity: Quantity::try_from(3).unwrap(),
+    };
+    let sale = Sale {
+        lines: OrderLines::new(numbers.map(line)).unwrap(),
+        ..sale(is_recorded, Deadline::after(Duration::from_secs(5)))
+    };
+    let reason = |item: ItemNumber| match item.get() {
+        9 => Reason::UnknownItem,
+        4 => Reason::SoldOut,
+        _ => Reason::WithOthers,
+    };
+    let stock = |item: ItemNumber| Stock::try_from(1).ok().filter(|_| item.get() != 9);
+    let entry = |(line, &OrderLine { item, .. }): (GroupLine, &OrderLine)| Entry {
+        kind: Kind::Refused,
+        line,
+        item,
+        reason: Some(reason(item)),
+        stock_after: stock(item),
+        ..fixture::sold(5, item.get(), 0)
+    };
+    let entries = GroupLine::of_group(3).zip(&*sale.lines).map(entry);
+    let refused = sale.lines.iter().filter(|line| reason(line.item) != Reason::WithOthers);
+    let refused = refused.map(|line| RefusedLine {
+        item: line.item,
+        reason: reason(line.item),
+        stock: stock(line.item),
+    });
+    let decision = Decision {
+        order: sale.id,
+        outcome: Outcome::Refused,
+        replayed: false,
+        entries: entries.filter(|_| is_recorded).collect(),
+        refused: refused.filter(|_| !is_recorded).collect(),
+    };
+    match result(&sale, decision) {
+        OrderResult::Problem(BatchProblem { problem, .. }) => problem,
+        receipt => panic!("{receipt:?}"),
+    }
+}
+
+#[test]
+fn the_problem_of_a_refused_basket_names_the_lines_that_are_the_reason() {
+    for is_recorded in [false, true] {
+        let sold_out = refused_basket(false, is_recorded);
+        let short = ShortLine {
+            item: fixture::item(4),
+            stock: Stock::try_from(1).unwrap(),
+            wanted: Quantity::try_from(3).unwrap(),
+        };
+        assert_eq!((sold_out.code, sold_out.lines), (Code::SoldOut, vec![short]));
+        let unknown = refused_basket(true, is_recorded);
+        assert_eq!((unknown.code, unknown.items), (Code::UnknownItem, vec![fixture::item(9)]));
+        assert_eq!(unknown.order.is_some(), is_recorded);
+    }
 }

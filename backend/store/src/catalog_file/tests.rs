@@ -105,9 +105,9 @@ fn what_is_written_is_read_back_equal() {
     ]) {
         rows.push(CatalogRow {
             item: ItemNumber::try_from(number).unwrap(),
-            title: title.to_owned(),
-            topic: title.to_owned(),
-            author: Some(title.to_owned()),
+            title: title.into(),
+            topic: title.into(),
+            author: Some(title.into()),
             ..rows[0].clone()
         });
     }
@@ -137,7 +137,7 @@ fn the_column_author_is_written_only_where_a_book_has_one() {
 fn what_could_not_be_read_back_is_not_written() {
     for title in ["", " a", "a\nb", "\u{7}"] {
         let mut rows = books(DEFAULT);
-        rows[1].title = title.to_owned();
+        rows[1].title = title.into();
         let refusal = write(&mut Vec::new(), &rows, Path::new(PATH)).unwrap_err().to_string();
         assert!(refusal.starts_with("books.csv:3: name: expected"), "{refusal}");
     }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{COLUMNS, COLUMNS_MIN, CatalogRowRef, Error, LineError, check_name};
+use super::{COLUMNS, COLUMNS_MIN, CatalogRowRef, Error, LineError};
 
 /// A catalog file that is being written.
 #[derive(Debug)]
@@ -47,12 +47,10 @@ impl<W: Write> CatalogWriter<W> {
             author,
         } = row;
         self.line += 1;
-        for (column, name) in [(1, Some(title)), (4, Some(topic)), (5, author)] {
-            name.map_or(Ok(()), check_name).map_err(|expected| {
-                let line = self.line;
-                LineError { line, column, expected }.in_file(&self.path)
-            })?;
-        }
+        row.check().map_err(|(column, expected)| {
+            let line = self.line;
+            LineError { line, column, expected }.in_file(&self.path)
+        })?;
         let (item, stock, cost) = (item.to_string(), stock.to_string(), cost.to_string());
         let fields: [&str; COLUMNS.len()] = [&item, title, &stock, &cost, topic, author.unwrap_or_default()];
         let written = self.out.write_record(fields.iter().take(self.columns));

@@ -1,9 +1,9 @@
 //! The largest batches and catalogs.
 
+use common::Seq;
 use common::wire::Book;
-use common::{Kind, Seq};
 
-use super::shop::{ReferenceShop, book, entry};
+use super::shop::{ReferenceShop, book};
 use super::{Fixture, Store};
 
 /// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` overrides it.
@@ -28,13 +28,10 @@ pub(super) fn a_large_catalog_is_imported_like_any_other(fixture: &dyn Fixture) 
     let count = std::env::var("BOOKSTORE_BOOKS_MAX").ok();
     let count = count.and_then(|count| count.parse().ok()).unwrap_or(BOOKS);
     let store = fixture.open().unwrap();
-    let mut shop = ReferenceShop::empty();
     let books: Vec<Book> = (1..=count)
         .map(|item| book(item, &format!("Title {item}"), 10))
         .collect();
-    let (entries, books) = shop.plan_import(&books);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
+    let mut shop = ReferenceShop::filled_with(&*store, &books);
     shop.sell_through(&*store, 1_000);
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
@@ -42,13 +39,9 @@ pub(super) fn a_large_catalog_is_imported_like_any_other(fixture: &dyn Fixture) 
     assert_matches(&shop, &*store);
     // One book of all gets another title, and keeps its stock.
     let mut books = shop.books.clone();
-    let changed = books.last_mut().unwrap();
-    changed.title = "Another title".to_owned();
-    changed.seq = shop.head.next();
-    let mut set = entry(changed.seq, Kind::Set, changed, 0, changed.stock);
-    (set.quantity, set.order) = (None, None);
-    store.import(shop.head, std::slice::from_ref(&set), &books).unwrap();
-    shop.apply_import(&[set], books);
+    books.last_mut().unwrap().title = "Another title".into();
+    assert_eq!(shop.plan_import(&books).len(), 1);
+    shop.import_through(&*store, &books);
     shop.sell_through(&*store, 1);
     drop(store);
     assert_matches(&shop, &*fixture.open().unwrap());

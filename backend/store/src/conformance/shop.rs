@@ -1,9 +1,11 @@
 //! A reference model of a store's content.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use common::entry::Description;
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use common::{Cost, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use crate::{Store, catalog_file};
 
@@ -36,108 +38,124 @@ impl ReferenceShop {
 
     /// Imports the four books into the store and returns the shop with them.
     pub fn filled(store: &dyn Store) -> Self {
+        Self::filled_with(store, &four_books())
+    }
+
+    /// Imports books into the store, writes a checkpoint and returns the shop with them.
+    pub fn filled_with(store: &dyn Store, books: &[Book]) -> Self {
         let mut shop = Self::empty();
-        let (entries, books) = shop.plan_import(&four_books());
-        store.import(shop.head, &entries, &books).unwrap();
-        shop.apply_import(&entries, books);
+        shop.import_through(store, books);
+        store.checkpoint(&shop.books, shop.head).unwrap();
         shop
     }
 
-    /// Returns the entries of an import of these books, and the books after it.
-    pub fn plan_import(&self, books: &[Book]) -> (Vec<Entry>, Vec<Book>) {
+    /// Returns the entries of an import after which these are the books.
+    pub fn plan_import(&self, books: &[Book]) -> Vec<Entry> {
+        let wanted: BTreeMap<ItemNumber, &Book> = books.iter().map(|book| (book.item, book)).collect();
         let mut seq = self.head;
-        let mut entry = |kind, book: &Book, change, after| {
+        let mut entries = Vec::new();
+        for book in self.books.iter().filter(|book| !wanted.contains_key(&book.item)) {
             seq = seq.next();
-            Entry {
+            let change = -i64::from(book.stock.get());
+            entries.push(Entry {
                 quantity: None,
                 order: None,
-                ..entry(seq, kind, book, change, after)
-            }
-        };
-        let mut entries = Vec::new();
-        for removed in self
-            .books
-            .iter()
-            .filter(|old| books.iter().all(|book| book.item != old.item))
-        {
-            entries.push(entry(
-                Kind::Withdrawn,
-                removed,
-                -i64::from(removed.stock.get()),
-                Stock::ZERO,
-            ));
-        }
-        let mut books = books.to_vec();
-        for book in &mut books {
-            let old = self.books.iter().find(|old| old.item == book.item);
-            let unchanged = old.is_some_and(|old| {
-                Book {
-                    seq: old.seq,
-                    ..book.clone()
-                } == *old
+                ..entry(seq, Kind::Withdrawn, book, change, Stock::ZERO)
             });
-            if !unchanged {
-                let change = old.map_or(Stock::ZERO, |old| old.stock).difference_to(book.stock);
-                entries.push(entry(Kind::Set, book, change, book.stock));
-            }
-            book.seq = if unchanged {
-                old.unwrap().seq
-            } else {
-                entries.last().unwrap().seq
-            };
         }
-        (entries, books)
+        for book in books {
+            let old = self.book(book.item);
+            let of_same_seq = |old: &Book| Book {
+                seq: old.seq,
+                ..book.clone()
+            };
+            if old.is_some_and(|old| of_same_seq(old) == *old) {
+                continue;
+            }
+            seq = seq.next();
+            let before = old.map_or(Stock::ZERO, |old| old.stock);
+            let book = Book { seq, ..book.clone() };
+            entries.push(described(&book, before.difference_to(book.stock)));
+        }
+        entries
     }
 
-    /// Applies an import.
-    pub fn apply_import(&mut self, entries: &[Entry], books: Vec<Book>) {
-        self.head = Seq(self.head.0 + entries.len() as u64);
-        self.entries.extend_from_slice(entries);
-        self.books = books;
+    /// Imports books so that they replace all others.
+    pub fn import_through(&mut self, store: &dyn Store, books: &[Book]) {
+        let entries = self.plan_import(books);
+        store.append(self.head, &entries).unwrap();
+        self.apply(&entries);
     }
 
     /// Applies and returns `count` sales of one copy each, from the books in turn.
     pub fn sell(&mut self, count: usize) -> Vec<Entry> {
-        let sold: Vec<Entry> = (0..count)
-            .map(|_| {
-                let place = usize::try_from(self.head.0).unwrap() % self.books.len();
-                self.head = self.head.next();
-                let book = &mut self.books[place];
-                let after = book.stock.checked_add_signed(-1);
-                book.stock = after.unwrap_or(book.stock);
-                let Some(after) = after else {
-                    let reason = Some(Reason::SoldOut);
-                    return Entry {
-                        reason,
-                        ..entry(self.head, Kind::Refused, book, 0, Stock::ZERO)
-                    };
-                };
-                book.seq = self.head;
-                entry(self.head, Kind::Sold, book, -1, after)
-            })
-            .collect();
-        self.entries.extend_from_slice(&sold);
-        sold
+        self.sell_baskets(&vec![1; count])
     }
 
-    /// Applies entries that a copy of this shop made.
-    pub fn apply(&mut self, entries: Vec<Entry>) {
-        for entry in &entries {
-            if let Some(book) = self.books.iter_mut().find(|book| book.item == entry.item)
-                && entry.kind.changes_book()
-                && let Some(stock) = entry.stock_after
-            {
-                (book.stock, book.seq) = (stock, entry.seq);
+    /// Applies and returns an order for each of `sizes`, of one copy of so many books.
+    pub fn sell_baskets(&mut self, sizes: &[usize]) -> Vec<Entry> {
+        let start = self.entries.len();
+        for &size in sizes {
+            let basket = self.plan_basket(size);
+            self.apply(&basket);
+        }
+        self.entries[start..].to_vec()
+    }
+
+    fn plan_basket(&self, size: usize) -> Vec<Entry> {
+        let first = usize::try_from(self.head.0).unwrap();
+        let mut places: Vec<usize> = (first..first + size).map(|place| place % self.books.len()).collect();
+        places.sort_unstable();
+        let (order, at) = (Some(OrderId::generate()), Timestamp::now());
+        let is_sold = places.iter().all(|&place| self.books[place].stock > Stock::ZERO);
+        let lines = (1..).zip(places).map(|(number, place)| {
+            let (book, seq) = (&self.books[place], Seq(self.head.0 + u64::from(number)));
+            let line = GroupLine::new(number, size.try_into().unwrap()).unwrap();
+            let entry = match book.stock.checked_add_signed(-1) {
+                Some(after) if is_sold => entry(seq, Kind::Sold, book, -1, after),
+                after => Entry {
+                    reason: Some(after.map_or(Reason::SoldOut, |_| Reason::WithOthers)),
+                    ..entry(seq, Kind::Refused, book, 0, book.stock)
+                },
+            };
+            Entry {
+                line,
+                order,
+                at,
+                ..entry
+            }
+        });
+        lines.collect()
+    }
+
+    /// Applies entries.
+    pub fn apply(&mut self, entries: &[Entry]) {
+        for entry in entries {
+            let place = self.books.binary_search_by_key(&entry.item, |book| book.item);
+            match (place, entry.described()) {
+                (Ok(place), Some(book)) => self.books[place] = book,
+                (Err(place), Some(book)) => self.books.insert(place, book),
+                (Ok(place), None) if entry.kind == Kind::Withdrawn => drop(self.books.remove(place)),
+                (Ok(place), None) if entry.kind.changes_book() => {
+                    let book = &mut self.books[place];
+                    (book.stock, book.seq) = (entry.stock_after.unwrap(), entry.seq);
+                }
+                _ => {}
             }
             self.head = entry.seq;
         }
-        self.entries.extend(entries);
+        self.entries.extend_from_slice(entries);
     }
 
     /// Sells and appends the sales to the store.
     pub fn sell_through(&mut self, store: &dyn Store, count: usize) {
+        self.sell_baskets_through(store, &vec![1; count]);
+    }
+
+    /// Sells orders of several lines and appends them to the store.
+    pub fn sell_baskets_through(&mut self, store: &dyn Store, sizes: &[usize]) {
         let head = self.head;
-        let entries = self.sell(count);
+        let entries = self.sell_baskets(sizes);
         store.append(head, &entries).unwrap();
     }
 
@@ -148,14 +166,19 @@ impl ReferenceShop {
         assert_eq!(store.read(Seq::ZERO, usize::MAX).unwrap(), self.entries);
         assert_eq!(loaded.books, self.books);
     }
+
+    fn book(&self, item: ItemNumber) -> Option<&Book> {
+        let place = self.books.binary_search_by_key(&item, |book| book.item).ok()?;
+        self.books.get(place)
+    }
 }
 
 /// The books of the default catalog file.
 pub fn four_books() -> Vec<Book> {
-    let listings = catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "catalog.csv".as_ref()).unwrap();
-    listings
-        .into_iter()
-        .map(|listing| book(listing.item.get(), &listing.title, listing.stock.get()))
+    let rows = catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "catalog.csv".as_ref()).unwrap();
+    (1..)
+        .zip(rows)
+        .map(|(item, row)| book(item, &row.title, row.stock.get()))
         .collect()
 }
 
@@ -163,26 +186,43 @@ pub fn four_books() -> Vec<Book> {
 pub fn book(item: u32, title: &str, stock: u32) -> Book {
     Book {
         item: ItemNumber::try_from(u64::from(item)).unwrap(),
-        title: title.to_owned(),
+        title: title.into(),
         author: None,
-        topic: "distributed systems".to_owned(),
+        topic: "distributed systems".into(),
         cost: Cost::try_from(4_000).unwrap(),
         stock: Stock::try_from(u64::from(stock)).unwrap(),
         seq: Seq::ZERO,
     }
 }
 
-pub(super) fn entry(seq: Seq, kind: Kind, book: &Book, change: i64, after: Stock) -> Entry {
+/// An entry of an import that describes a book.
+pub fn described(book: &Book, change: i64) -> Entry {
+    let (topic, author) = (book.topic.clone(), book.author.clone());
+    Entry {
+        quantity: None,
+        order: None,
+        title: Some(book.title.clone()),
+        description: Some(Box::new(Description { topic, author })),
+        ..entry(book.seq, Kind::Set, book, change, book.stock)
+    }
+}
+
+/// An entry with an order id about a book. Sales and refusals have its title.
+pub(crate) fn entry(seq: Seq, kind: Kind, book: &Book, change: i64, after: Stock) -> Entry {
+    let is_order = matches!(kind, Kind::Sold | Kind::Refused);
     Entry {
         seq,
         at: Timestamp::now(),
         kind,
         item: book.item,
-        quantity: Some(1),
+        line: GroupLine::ONLY,
+        quantity: "1".parse().ok(),
         change,
         stock_after: Some(after),
         order: Some(OrderId::generate()),
         unit_cost: Some(book.cost),
         reason: None,
+        title: is_order.then(|| book.title.clone()),
+        description: None,
     }
 }

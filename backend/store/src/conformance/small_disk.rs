@@ -71,7 +71,7 @@ pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(
         }
     }
     assert_eq!(store.read(shop.head, usize::MAX).unwrap(), refused);
-    shop.apply(refused);
+    shop.apply(&refused);
     shop.sell_through(store, 3);
     shop.assert_matches(store);
 }

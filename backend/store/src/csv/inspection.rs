@@ -1,5 +1,6 @@
 //! The content of a store's folder as it is found, before anything changes.
 
+use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -7,13 +8,15 @@ use std::path::Path;
 use common::Seq;
 use common::wire::Book;
 
-use super::checkpoint::{self, CatalogFiles};
 use super::disk::Disk;
-use super::line::{Digest, Marker};
+use super::files::Files;
+use super::line::{Digest, Marker, MarkerKind};
 use super::recovery::{self, Scan};
+use super::replay::Replay;
 use super::segment::{self, Segment};
+use super::{books_blob, edit, upgrade};
 use crate::catalog_file::{self, CatalogRow};
-use crate::{Difference, EditPolicy, Error, StoreState};
+use crate::{Difference, Error, StoreState};
 
 /// The active segment.
 pub(super) const ACTIVE: &str = "ledger.csv";
@@ -22,91 +25,96 @@ pub(super) const ACTIVE_NEW: &str = "ledger.csv.new";
 /// The content of a folder, not yet changed.
 #[derive(Debug)]
 pub(super) struct FolderInspection<'a> {
-    pub(super) files: CatalogFiles<'a>,
+    pub(super) files: Files<'a>,
     pub(super) sealed: Vec<Segment>,
     pub(super) active: Segment,
     pub(super) scan: Scan,
-    /// The catalog file that the newest marker names, and its rows.
-    pub(super) content: Vec<u8>,
-    pub(super) rows: Vec<CatalogRow>,
     /// The current content of `catalog.csv`.
-    pub(super) user_file: Option<Vec<u8>>,
-    /// Whether `content` is prepared and not yet published as `catalog.csv`.
-    pub(super) is_prepared: bool,
+    pub(super) catalog: Option<Vec<u8>>,
 }
 
-/// A store that is ready to serve.
+/// What the ledger leads to.
 #[derive(Debug)]
-pub(super) struct Opened {
-    /// In order.
-    pub(super) sealed: Vec<Segment>,
-    pub(super) active: Segment,
-    /// The newest marker.
-    pub(super) marker: Marker,
-    /// The last entry.
-    pub(super) head: Seq,
-    /// What the ledger leads to; not replayed for an inspection.
-    pub(super) state: Option<StoreState>,
-    /// The edit that was found, if it is a valid catalog file.
-    pub(super) manual_edit: Option<Vec<CatalogRow>>,
+pub(super) struct Replayed {
+    pub(super) state: StoreState,
+    pub(super) catalog: CatalogStatus,
+    /// The books as of the newest marker; there unless the status is `Current`.
+    pub(super) written: Option<Vec<Book>>,
+}
+
+/// What `catalog.csv` is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CatalogStatus {
+    /// The file that the newest marker names, or not a file of the store yet.
+    Current,
+    /// Missing, or still the one that the newest marker replaces.
+    Outdated,
+    /// Edited by hand.
+    Edited,
 }
 
 /// Inspects a folder; `None` if it has no ledger. The caller holds the lock.
 pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<FolderInspection<'a>>, Error> {
-    let files = CatalogFiles { disk, folder };
-    let Some((sealed, mut active)) = find_files(disk, folder)? else {
+    let files = Files { disk, folder };
+    let Some((sealed, mut active)) = find_segments(disk, folder)? else {
         return Ok(None);
     };
     let scan = recovery::scan(disk, &active)?;
     active.first = scan.first;
     active.length = scan.length;
-    let content = if scan.marker.seq == Seq::ZERO {
-        Vec::new()
-    } else {
-        files.find_content(scan.marker.new)?
-    };
+    let catalog = files.catalog()?;
     let inspection = FolderInspection {
         files,
         sealed,
         active,
         scan,
-        rows: files.parse(&content)?,
-        is_prepared: files.is_prepared(&content)?,
-        content,
-        user_file: files.user_file()?,
+        catalog,
     };
     check_chain(disk, &inspection.segments())?;
     Ok(Some(inspection))
 }
 
 impl FolderInspection<'_> {
-    fn segments(&self) -> Vec<Segment> {
+    pub(super) fn segments(&self) -> Vec<Segment> {
         let active = std::iter::once(&self.active);
         self.sealed.iter().chain(active).cloned().collect()
     }
 
-    /// Replays the ledger.
-    pub(super) fn replay(&self) -> Result<StoreState, Error> {
+    /// Replays the ledger; `written` asks for the books as of the newest marker in any case.
+    pub(super) fn replay(&self, written: bool) -> Result<Replayed, Error> {
         let Scan { marker, head, .. } = self.scan;
-        let books = match marker.seq {
-            // Without a catalog file there are no books, or a restore is incomplete.
-            Seq::ZERO => Vec::new(),
-            _ => recovery::replay(&self.files, &self.segments(), &marker, self.rows.clone(), head)?,
+        let blob = books_blob::get(&self.files, &marker)?;
+        let catalog = self.status(blob.is_some());
+        let wants_written = (written || catalog != CatalogStatus::Current) && marker.seq > Seq::ZERO;
+        let (state, written) = match marker.kind {
+            MarkerKind::Checkpoint => {
+                let until = wants_written.then_some(marker.seq);
+                replay(&self.files, &self.segments(), &marker, blob, until, head)?
+            }
+            // The books are not there yet.
+            MarkerKind::Restore => (Vec::new(), None),
         };
-        Ok(StoreState {
+        let state = StoreState {
             store: marker.store,
             head,
-            books,
+            books: state,
+        };
+        Ok(Replayed {
+            state,
+            catalog,
+            written,
         })
     }
 
-    /// The books as of the newest marker.
-    pub(super) fn checkpoint(&self) -> StoreState {
-        let rows = self.rows.iter().cloned();
-        StoreState {
-            store: self.scan.marker.store,
-            head: self.scan.head,
-            books: rows.map(|row| row.into_book(Seq::ZERO)).collect(),
+    fn status(&self, has_blob: bool) -> CatalogStatus {
+        let Marker { seq, new, replaced, .. } = self.scan.marker;
+        let digest = Digest::of(self.catalog.as_deref());
+        match digest {
+            _ if seq == Seq::ZERO || digest == new => CatalogStatus::Current,
+            Digest(None) => CatalogStatus::Outdated,
+            // The blob is saved after the file is.
+            _ if digest == replaced && !has_blob => CatalogStatus::Outdated,
+            _ => CatalogStatus::Edited,
         }
     }
 
@@ -119,79 +127,82 @@ impl FolderInspection<'_> {
         torn.collect()
     }
 
-    /// Manual edits of the catalog file, compared with the checkpoint.
-    pub(super) fn edits(&self) -> Vec<Difference> {
-        match self.edited_file() {
-            Some(edited) => self.compare(edited, &self.checkpoint().books).1,
-            None => Vec::new(),
-        }
-    }
-
-    pub(super) fn into_opened(self) -> Opened {
-        Opened {
-            sealed: self.sealed,
-            active: self.active,
-            marker: self.scan.marker,
-            head: self.scan.head,
-            state: None,
-            manual_edit: None,
-        }
-    }
-
-    /// The current `catalog.csv`, if it is neither the content that the marker names nor, before that is published, the one
-    /// that it replaces.
-    fn edited_file(&self) -> Option<&[u8]> {
-        let Marker { seq, new, replaced, .. } = self.scan.marker;
-        let user_file = self.user_file.as_deref().filter(|_| seq > Seq::ZERO)?;
-        let digest = Digest::of(Some(user_file));
-        let is_known = digest == new || (digest == replaced && self.is_prepared);
-        (!is_known).then_some(user_file)
-    }
-
-    /// Parses an edited file and compares it with the store's copy and the books.
-    fn compare(
-        &self,
-        edited: &[u8],
-        books: &[Book],
-    ) -> (Result<Vec<CatalogRow>, catalog_file::Error>, Vec<Difference>) {
-        match catalog_file::parse(edited, &self.files.path()) {
-            Ok(rows) => {
-                let differences = checkpoint::differences(&rows, &self.rows, books);
-                (Ok(checkpoint::merged(rows, &self.rows, books)), differences)
+    /// The differences between the catalog file and the books that were written to it.
+    pub(super) fn edits(&self, replayed: &Replayed) -> Vec<Difference> {
+        match (&self.catalog, &replayed.written, replayed.catalog) {
+            (Some(edited), Some(written), CatalogStatus::Current | CatalogStatus::Edited) => {
+                compare(&self.files, edited, written, written).1
             }
-            Err(error) => {
-                let difference = Difference {
-                    location: "the whole file".to_owned(),
-                    file: format!("nothing ({error})"),
-                    ledger: format!("{} books", books.len()),
-                };
-                (Err(error), vec![difference])
-            }
-        }
-    }
-
-    /// Applies the policy: `None` without an edit, otherwise the edit's rows, if it is a valid catalog file.
-    pub(super) fn resolve_edit(
-        &self,
-        state: &StoreState,
-        edit: EditPolicy,
-    ) -> Result<Option<Option<Vec<CatalogRow>>>, Error> {
-        let Some(edited) = self.edited_file() else {
-            return Ok(None);
-        };
-        let (rows, differences) = self.compare(edited, &state.books);
-        let path = self.files.path();
-        match edit {
-            _ if differences.is_empty() => Ok(None),
-            EditPolicy::Refuse => Err(Error::Edited { path, differences }),
-            EditPolicy::Discard => Ok(Some(rows.ok())),
-            EditPolicy::KeepForImport => Ok(Some(Some(rows?))),
+            _ => Vec::new(),
         }
     }
 }
 
+/// Parses an edited file and compares it with the books that were written to it and the newest ones.
+pub(super) fn compare(
+    files: &Files<'_>,
+    edited: &[u8],
+    written: &[Book],
+    books: &[Book],
+) -> (Result<Vec<CatalogRow>, catalog_file::Error>, Vec<Difference>) {
+    match catalog_file::parse(edited, &files.catalog_path()) {
+        Ok(rows) => {
+            let differences = edit::differences(&rows, written, books);
+            (Ok(edit::merged(rows, written, books)), differences)
+        }
+        Err(error) => {
+            let difference = Difference {
+                location: "the whole file".to_owned(),
+                file: format!("nothing ({error})"),
+                ledger: format!("{} books", books.len()),
+            };
+            (Err(error), vec![difference])
+        }
+    }
+}
+
+/// The books as of `head` and, if wanted, as of the newest marker. They continue from those of the marker's `blob`.
+pub(super) fn replay(
+    files: &Files<'_>,
+    segments: &[Segment],
+    marker: &Marker,
+    blob: Option<Vec<Book>>,
+    wants_written: Option<Seq>,
+    head: Seq,
+) -> Result<(Vec<Book>, Option<Vec<Book>>), Error> {
+    let disk = files.disk;
+    let incomplete = |why: String| match segments.last() {
+        Some(last) => last
+            .open(disk)
+            .map_or_else(|error| error, |file| last.damaged(&*file, u64::MAX, &why)),
+        None => Error::Closed,
+    };
+    let blob = match blob {
+        Some(books) if marker.seq == head => {
+            let written = wants_written.map(|_| books.clone());
+            return Ok((books, written));
+        }
+        blob => blob,
+    };
+    let has_blob = blob.is_some();
+    let from = if has_blob { marker.seq } else { Seq::ZERO };
+    let mut replay = Replay::from(from, blob.unwrap_or_default());
+    let mut written = None;
+    if let Some(until) = wants_written {
+        replay.run(disk, segments, until)?;
+        let known = match has_blob {
+            true => HashMap::new(),
+            false => upgrade::books(disk, segments)?,
+        };
+        written = Some(replay.clone().books(&known).map_err(incomplete)?);
+    }
+    replay.run(disk, segments, head)?;
+    let books = replay.books(&HashMap::new()).map_err(incomplete)?;
+    Ok((books, written))
+}
+
 /// The sealed segments and the active one.
-fn find_files(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
+fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
     let mut sealed = segment::sealed(disk, folder)?;
     let file = match disk.open(&path) {

@@ -1,20 +1,24 @@
-//! A line of the ledger: an entry, or a marker that names the catalog file.
+//! A line of the ledger: an entry, or a marker.
 //!
 //! A line ends in the CRC-32C (RFC 3720, appendix B.4) of the bytes before its last comma, as 8 lower-case hex digits.
-//! No column needs quotes.
+//! Only title, topic and author may need quotes (RFC 4180). No column contains a line break.
 
 use std::fmt;
 use std::io::Write as _;
 use std::str::{self, FromStr};
 
-use common::{Entry, ItemNumber, Kind, Seq, Stock, StoreId, Timestamp};
+use common::entry::Description;
+use common::{ArcStr, Cost, Entry, GroupLine, Kind, Seq, Stock, StoreId, Timestamp};
 
-/// The first line of every segment.
-pub(super) const HEADER: &[u8] = b"seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c\n";
+/// The first line of a segment.
+pub(super) const HEADER: &[u8] =
+    b"seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,crc32c\n";
+/// The first line of a segment of format 1.
+pub(super) const HEADER_1: &[u8] = b"seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c\n";
 
-/// The column `kind` of a marker.
-const CHECKPOINT: &[u8] = b"checkpoint";
-const COLUMNS: usize = 11;
+/// The columns before the checksum.
+const COLUMNS: usize = 16;
+const COLUMNS_1: usize = 11;
 /// The comma and the eight digits after the checked part.
 const CHECK_BYTES: usize = 9;
 
@@ -32,7 +36,9 @@ pub(super) enum Error {
 /// A line with a valid checksum; its columns are not parsed yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
+    /// A column that a line of format 1 lacks is empty.
     columns: [&'a [u8]; COLUMNS],
+    is_format_1: bool,
 }
 
 /// Names the catalog file that is valid from here on. It is a line of the ledger, so that it is ordered with the entries.
@@ -41,7 +47,8 @@ pub(super) struct Line<'a> {
 /// `batch` the first entry written with or after the marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Marker {
-    /// The entry as of which the new file's stock is; 0 in a store without books.
+    pub(super) kind: MarkerKind,
+    /// The entry as of which the new file is; 0 if the store has written none yet.
     pub(super) seq: Seq,
     pub(super) at: Timestamp,
     pub(super) store: StoreId,
@@ -49,6 +56,23 @@ pub(super) struct Marker {
     pub(super) replaced: Digest,
     /// The new catalog file.
     pub(super) new: Digest,
+}
+
+/// The column `kind` of a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum MarkerKind {
+    Checkpoint,
+    /// The entries are an incomplete restore.
+    Restore,
+}
+
+impl MarkerKind {
+    fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Checkpoint => b"checkpoint",
+            Self::Restore => b"restore",
+        }
+    }
 }
 
 /// The first 64 bits of a file's SHA-256, `None` for a missing file. It detects changes; it is not a defence against forgery.
@@ -87,15 +111,6 @@ impl FromStr for Digest {
     }
 }
 
-/// The columns of an entry that change a book: all that a replay needs.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct StockChange {
-    pub(super) kind: Kind,
-    pub(super) item: ItemNumber,
-    pub(super) change: i64,
-    pub(super) stock_after: Option<Stock>,
-}
-
 /// Appends an entry's line.
 pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     let start = buffer.len();
@@ -104,7 +119,10 @@ pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     buffer.push(b',');
     push_word(buffer, entry.kind.as_str());
     push_number(buffer, Some(entry.item.get()));
-    push_number(buffer, entry.quantity);
+    let line = Some(entry.line).filter(|&line| line != GroupLine::ONLY);
+    push_number(buffer, line.map(GroupLine::number));
+    push_number(buffer, line.map(GroupLine::count));
+    push_number(buffer, entry.quantity.map(common::Quantity::get));
     push_number(buffer, Some(entry.change));
     push_number(buffer, entry.stock_after.map(Stock::get));
     if let Some(order) = entry.order {
@@ -116,6 +134,10 @@ pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     }
     buffer.push(b',');
     push_word(buffer, entry.reason.map(common::Reason::as_str).unwrap_or_default());
+    push_text(buffer, entry.title.as_deref());
+    let description = entry.description.as_deref();
+    push_text(buffer, description.map(|description| description.topic.as_str()));
+    push_text(buffer, description.and_then(|description| description.author.as_deref()));
     push_number(buffer, Some(batch.0));
     finish(buffer, start);
 }
@@ -125,11 +147,12 @@ pub(super) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: Seq) {
     let start = buffer.len();
     push(buffer, marker.seq);
     push(buffer, marker.at);
-    buffer.extend_from_slice(CHECKPOINT);
-    buffer.extend_from_slice(b",,,,,");
+    buffer.extend_from_slice(marker.kind.as_bytes());
+    buffer.extend_from_slice(b",,,,,,,");
     push(buffer, marker.store);
     buffer.push(b',');
     push(buffer, format_args!("{}-{}", marker.replaced, marker.new));
+    buffer.extend_from_slice(b",,,");
     push(buffer, batch);
     finish(buffer, start);
 }
@@ -151,12 +174,45 @@ fn push_number(buffer: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
     buffer.push(b',');
 }
 
+fn push_text(buffer: &mut Vec<u8>, text: Option<&str>) {
+    let text = text.unwrap_or_default().as_bytes();
+    if memchr::memchr2(b',', b'"', text).is_none() {
+        buffer.extend_from_slice(text);
+    } else {
+        buffer.push(b'"');
+        for part in text.split_inclusive(|&byte| byte == b'"') {
+            buffer.extend_from_slice(part);
+            if part.ends_with(b"\"") {
+                buffer.push(b'"');
+            }
+        }
+        buffer.push(b'"');
+    }
+    buffer.push(b',');
+}
+
 /// Replaces the trailing comma by the checksum and the line break.
 fn finish(buffer: &mut Vec<u8>, start: usize) {
     buffer.pop();
     let sum = check(buffer.get(start..).unwrap_or_default());
     buffer.extend_from_slice(&sum);
     buffer.push(b'\n');
+}
+
+/// The length of the first column of a text. In a quoted column a comma counts only after an even number of quotes.
+fn column_end(text: &[u8]) -> usize {
+    if text.first() != Some(&b'"') {
+        return memchr::memchr(b',', text).unwrap_or(text.len());
+    }
+    let mut is_open = false;
+    for at in memchr::memchr2_iter(b',', b'"', text) {
+        match text.get(at) {
+            Some(b'"') => is_open = !is_open,
+            _ if !is_open => return at,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 impl<'a> Line<'a> {
@@ -171,13 +227,29 @@ impl<'a> Line<'a> {
             return Err(Error::Checksum);
         }
         let mut columns = [&checked[..0]; COLUMNS];
-        let mut rest = checked.split(|&byte| byte == b',');
+        let (mut rest, mut count) = (Some(checked), 0);
         for column in &mut columns {
-            *column = rest.next().ok_or(Error::Column("batch"))?;
+            let Some(text) = rest else { break };
+            let (value, after) = text.split_at(column_end(text));
+            (*column, rest) = (value, after.get(1..));
+            count += 1;
         }
-        match rest.next() {
-            None => Ok(Self { columns }),
-            Some(_) => Err(Error::Column("batch")),
+        match (rest, count) {
+            (None, COLUMNS) => Ok(Self {
+                columns,
+                is_format_1: false,
+            }),
+            (None, COLUMNS_1) => {
+                let [seq, at, kind, item, quantity, change, stock, order, cost, reason, batch, ..] = columns;
+                let no = &checked[..0];
+                Ok(Self {
+                    columns: [
+                        seq, at, kind, item, no, no, quantity, change, stock, order, cost, reason, no, no, no, batch,
+                    ],
+                    is_format_1: true,
+                })
+            }
+            _ => Err(Error::Column("batch")),
         }
     }
 
@@ -188,61 +260,76 @@ impl<'a> Line<'a> {
 
     /// The first entry of its batch.
     pub(super) fn batch(&self) -> Result<Seq, Error> {
-        self.column(10, "batch")
+        self.column(15, "batch")
+    }
+
+    pub(super) fn kind(&self) -> Result<Kind, Error> {
+        self.column(2, "kind")
+    }
+
+    /// The position in its group.
+    pub(super) fn group_line(&self) -> Result<GroupLine, Error> {
+        match (self.optional(4, "line")?, self.optional(5, "lines")?) {
+            (None, None) => Ok(GroupLine::ONLY),
+            (Some(number), Some(count)) => GroupLine::new(number, count).ok_or(Error::Column("line")),
+            _ => Err(Error::Column("lines")),
+        }
+    }
+
+    fn marker_kind(&self) -> Option<MarkerKind> {
+        let kinds = [MarkerKind::Checkpoint, MarkerKind::Restore];
+        kinds.into_iter().find(|kind| self.columns[2] == kind.as_bytes())
     }
 
     pub(super) fn is_marker(&self) -> bool {
-        self.columns[2] == CHECKPOINT
+        self.marker_kind().is_some()
     }
 
     pub(super) fn marker(&self) -> Result<Marker, Error> {
-        let digests = self.text(9, "reason")?;
+        let digests = self.text(11, "reason")?;
         let (replaced, new) = digests.split_once('-').ok_or(Error::Column("reason"))?;
         let digest = |text: &str| text.parse().map_err(|()| Error::Column("reason"));
         Ok(Marker {
+            kind: self.marker_kind().ok_or(Error::Column("kind"))?,
             seq: self.seq()?,
             at: self.column(1, "at")?,
-            store: self.column(7, "order")?,
+            store: self.column(9, "order")?,
             replaced: digest(replaced)?,
             new: digest(new)?,
         })
     }
 
-    pub(super) fn stock_change(&self) -> Result<StockChange, Error> {
-        Ok(StockChange {
-            kind: self.column(2, "kind")?,
-            item: self.column(3, "item")?,
-            change: self.column(5, "change")?,
-            stock_after: self.optional(6, "stock_after")?,
-        })
-    }
-
     pub(super) fn entry(&self) -> Result<Entry, Error> {
-        let StockChange {
-            kind,
-            item,
-            change,
-            stock_after,
-        } = self.stock_change()?;
+        let topic = self.optional_text(13, "topic")?;
+        let author = self.optional_text(14, "author")?;
         Ok(Entry {
             seq: self.seq()?,
             at: self.column(1, "at")?,
-            kind,
-            item,
-            quantity: self.optional(4, "quantity")?,
-            change,
-            stock_after,
-            order: self.optional(7, "order")?,
-            unit_cost: self.optional(8, "unit_cost")?,
-            reason: self.optional(9, "reason")?,
+            kind: self.kind()?,
+            item: self.column(3, "item")?,
+            line: self.group_line()?,
+            quantity: self.optional(6, "quantity")?,
+            change: self.column(7, "change")?,
+            stock_after: self.optional(8, "stock_after")?,
+            order: self.optional(9, "order")?,
+            unit_cost: self.optional::<Cost>(10, "unit_cost")?,
+            reason: self.optional(11, "reason")?,
+            title: self.optional_text(12, "title")?,
+            description: topic.map(|topic| Box::new(Description { topic, author })),
         })
     }
 
-    /// Whether the entry belongs to an import, whose batch ends in a marker.
+    /// The column `order`, to compare lines of one group.
+    pub(super) fn order_bytes(&self) -> &'a [u8] {
+        self.columns[9]
+    }
+
+    /// Whether the entry belongs to an import, whose batch ends in a marker. In format 1 every such entry does.
     pub(super) fn needs_marker(&self) -> bool {
-        [Kind::Set, Kind::Withdrawn]
+        let is_import = [Kind::Set, Kind::Withdrawn]
             .iter()
-            .any(|kind| self.columns[2] == kind.as_str().as_bytes())
+            .any(|kind| self.columns[2] == kind.as_str().as_bytes());
+        is_import && (self.is_format_1 || self.order_bytes().is_empty())
     }
 
     fn text(&self, column: usize, name: &'static str) -> Result<&'a str, Error> {
@@ -260,11 +347,25 @@ impl<'a> Line<'a> {
             text => text.parse().map(Some).map_err(|_| Error::Column(name)),
         }
     }
+
+    /// A column that may be quoted.
+    fn optional_text(&self, column: usize, name: &'static str) -> Result<Option<ArcStr>, Error> {
+        match self.text(column, name)? {
+            "" => Ok(None),
+            text => match text.strip_prefix('"') {
+                None => Ok(Some(text.into())),
+                Some(text) => {
+                    let quoted = text.strip_suffix('"').ok_or(Error::Column(name))?;
+                    Ok(Some(quoted.replace("\"\"", "\"").into()))
+                }
+            },
+        }
+    }
 }
 
 /// Whether an entry belongs to an import; see [`Line::needs_marker`].
 pub(super) fn needs_marker(entry: &Entry) -> bool {
-    matches!(entry.kind, Kind::Set | Kind::Withdrawn)
+    matches!(entry.kind, Kind::Set | Kind::Withdrawn) && entry.order.is_none()
 }
 
 /// The comma and the checksum that end a line.

@@ -3,18 +3,21 @@
 //!
 //! It must never retry a failed sync, never truncate durable lines, and never overwrite a manual edit without permission.
 
-mod checkpoint;
+mod books_blob;
 mod disk;
+mod edit;
+mod files;
 mod inspection;
-mod last_seq_index;
 mod line;
 mod open;
 mod recovery;
+mod replay;
 mod segment;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 mod writer;
 
 use std::fs;
@@ -26,44 +29,46 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
 
-use self::checkpoint::CatalogFiles;
 use self::disk::{Disk, Real};
-use self::inspection::Opened;
-use self::line::Digest;
-use self::segment::Segment;
+use self::files::Files;
+use self::line::MarkerKind;
+use self::open::Opened;
+use self::segment::{Format, Segment};
 use self::writer::Writer;
 use super::catalog_file::{self, CatalogRow};
+use super::format_1::OldTitles;
 use super::lock::Lock;
-use super::{EditPolicy, Error, Inspection, StoreState, WriterGuard};
+use super::{EditPolicy, Error, Inspection, Store, StoreState, WriterGuard};
 
 /// A segment that is larger than this is sealed, and a new one is started.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// A store of CSV files.
 #[derive(Debug)]
-pub struct Store {
+pub struct CsvStore {
     disk: Arc<dyn Disk>,
     folder: PathBuf,
     id: StoreId,
     segment_bytes_max: u64,
     writer: WriterGuard<Writer>,
-    durable: RwLock<Durable>,
+    view: RwLock<ReadView>,
     /// The state that opening replayed, for the first `load`.
     opened_state: Mutex<Option<StoreState>>,
     manual_edit: Option<Vec<CatalogRow>>,
+    old_titles: OldTitles,
     _lock: Option<Lock>,
 }
 
 /// What is durable and visible to readers.
 #[derive(Debug, Clone)]
-struct Durable {
+struct ReadView {
     head: Seq,
     /// In order; the last one is active.
     segments: Vec<Segment>,
 }
 
-impl Store {
-    /// Opens and locks the store in a folder, or creates it.
+impl CsvStore {
+    /// Opens and locks the store in a folder, or creates it. Upgrades a store of format 1.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Damaged`], [`Error::Edited`], [`Error::Full`], [`Error::Io`].
@@ -99,33 +104,35 @@ impl Store {
     /// Opens and locks the store in a folder for inspection; changes no file of it.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::Locked`], [`Error::Damaged`], [`Error::RestoreIncomplete`], [`Error::Io`].
+    /// [`Error::Missing`], [`Error::OldFormat`], [`Error::Locked`], [`Error::Damaged`], [`Error::RestoreIncomplete`],
+    /// [`Error::Io`].
     pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
         if !folder.is_dir() {
             return Err(Error::Missing(shown(folder)));
         }
         let lock = Lock::acquire(&folder.join("lock"), folder)?;
-        let Some(inspection) = inspection::inspect_folder(&Real, folder)? else {
-            open::refuse_leftovers(&CatalogFiles { disk: &Real, folder })?;
+        let Some(found) = inspection::inspect_folder(&Real, folder)? else {
+            open::refuse_leftovers(&Files { disk: &Real, folder })?;
             return Err(Error::Missing(shown(folder)));
         };
-        let (checkpoint, checkpoint_seq) = (inspection.checkpoint(), inspection.scan.marker.seq);
-        let (remarks, edits) = (inspection.remarks(), inspection.edits());
+        if found.scan.format == Format::One {
+            return Err(Error::OldFormat(shown(folder)));
+        }
+        let replayed = found.replay(true)?;
+        let (remarks, edits) = (found.remarks(), found.edits(&replayed));
+        let opened = Opened::new(found, replayed.state);
         let store = Self::new(
             Arc::new(Real),
             folder,
             SEGMENT_BYTES_MAX,
             Some(lock),
-            inspection.into_opened(),
+            opened,
             WriterGuard::closed,
-        );
-        store.refuse_incomplete()?;
+        )?;
         Ok(Inspection {
-            store: Box::new(store),
-            checkpoint,
-            checkpoint_seq,
             remarks,
             edits,
+            ..Inspection::of(Box::new(store))?
         })
     }
 
@@ -137,14 +144,7 @@ impl Store {
         lock: Option<Lock>,
     ) -> Result<Self, Error> {
         let opened = open::open(&*disk, folder, edit)?;
-        Ok(Self::new(
-            disk,
-            folder,
-            segment_bytes_max,
-            lock,
-            opened,
-            WriterGuard::new,
-        ))
+        Self::new(disk, folder, segment_bytes_max, lock, opened, WriterGuard::new)
     }
 
     fn new(
@@ -154,104 +154,106 @@ impl Store {
         lock: Option<Lock>,
         opened: Opened,
         guard: impl FnOnce(Writer) -> WriterGuard<Writer>,
-    ) -> Self {
-        let head = opened.head;
-        let mut segments = opened.sealed;
-        segments.push(opened.active.clone());
-        Self {
+    ) -> Result<Self, Error> {
+        let Opened {
+            segments,
+            writer,
+            state,
+            manual_edit,
+        } = opened;
+        let is_restoring = writer.marker.kind == MarkerKind::Restore;
+        Ok(Self {
+            old_titles: OldTitles::new(segment::format_1_until(&*disk, &segments)?),
             disk,
             folder: folder.to_owned(),
-            id: opened.marker.store,
+            id: state.store,
             segment_bytes_max,
-            writer: guard(Writer {
-                head,
-                active: opened.active,
-                marker: opened.marker,
-                buffer: Vec::new(),
+            view: RwLock::new(ReadView {
+                head: writer.head,
+                segments,
             }),
-            durable: RwLock::new(Durable { head, segments }),
-            opened_state: Mutex::new(opened.state),
-            manual_edit: opened.manual_edit,
+            writer: guard(writer),
+            opened_state: Mutex::new(Some(state).filter(|_| !is_restoring)),
+            manual_edit,
             _lock: lock,
-        }
-    }
-
-    /// A ledger with entries and without a catalog file is an incomplete restore.
-    fn refuse_incomplete(&self) -> Result<(), Error> {
-        self.writer.read(|writer| match (writer.marker.seq, writer.head) {
-            (Seq::ZERO, head) if head > Seq::ZERO => Err(Error::RestoreIncomplete {
-                store: shown(&self.folder),
-                head,
-            }),
-            _ => Ok(()),
         })
     }
 
-    fn catalog_files(&self) -> CatalogFiles<'_> {
-        CatalogFiles {
+    fn files(&self) -> Files<'_> {
+        Files {
             disk: &*self.disk,
             folder: &self.folder,
         }
     }
 
-    fn durable(&self) -> Durable {
-        self.durable.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn view(&self) -> ReadView {
+        self.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn encode(&self, books: &[Book]) -> Result<Vec<u8>, Error> {
-        let mut content = Vec::new();
-        catalog_file::write(&mut content, books, &self.catalog_files().path())?;
-        Ok(content)
+    /// Adds what entries of format 1 lack.
+    fn with_titles(&self, mut entries: Vec<Entry>, segments: &[Segment]) -> Result<Vec<Entry>, Error> {
+        self.old_titles.add_to(&mut entries, || {
+            let books = upgrade::books(&*self.disk, segments)?;
+            Ok(books.into_iter().map(|(item, book)| (item, book.title)).collect())
+        })?;
+        Ok(entries)
     }
+}
+
+fn encode(files: &Files<'_>, books: &[Book]) -> Result<Vec<u8>, Error> {
+    let mut content = Vec::new();
+    catalog_file::write(&mut content, books, &files.catalog_path())?;
+    Ok(content)
 }
 
 fn shown(folder: &Path) -> String {
     super::Url::Csv(folder.to_owned()).to_string()
 }
 
-impl super::Store for Store {
+impl Store for CsvStore {
     fn load(&self) -> Result<StoreState, Error> {
-        self.refuse_incomplete()?;
-        // Without a write in between, the catalog files and the ledger are as of the same moment.
+        // Without a write in between, the files and the ledger are as of the same moment.
         self.writer.read(|writer| {
+            let (head, marker) = (writer.head, &writer.marker);
+            if marker.kind == MarkerKind::Restore {
+                let store = shown(&self.folder);
+                return Err(Error::RestoreIncomplete { store, head });
+            }
             let opened = self.opened_state.lock().map_err(|_| Error::Closed)?.take();
-            if let Some(opened) = opened.filter(|opened| opened.head == writer.head) {
+            if let Some(opened) = opened.filter(|opened| opened.head == head) {
                 return Ok(opened);
             }
-            let Durable { head, segments } = self.durable();
-            let files = self.catalog_files();
-            let rows = match writer.marker.seq {
-                Seq::ZERO => Vec::new(),
-                _ => files.parse(&files.find_content(writer.marker.new)?)?,
-            };
-            let books = recovery::replay(&files, &segments, &writer.marker, rows, head)?;
-            Ok(StoreState {
-                store: self.id,
-                head,
-                books,
-            })
+            let files = self.files();
+            let blob = books_blob::get(&files, marker)?;
+            let (books, _) = inspection::replay(&files, &self.view().segments, marker, blob, None, head)?;
+            let store = self.id;
+            Ok(StoreState { store, head, books })
         })
     }
 
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let Durable { head, segments } = self.durable();
+        let ReadView { head, segments } = self.view();
         let mut entries = Vec::new();
         if limit == 0 {
             return Ok(entries);
         }
         segment::each_entry(&*self.disk, &segments, after, head, |line| {
-            entries.push(line.entry().map_err(|why| why.to_string())?);
-            Ok(if entries.len() < limit {
+            let entry = line.entry().map_err(|why| why.to_string())?;
+            let is_last = entry.line.is_last();
+            entries.push(entry);
+            Ok(if entries.len() < limit || !is_last {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
             })
         })?;
-        Ok(entries)
+        self.with_titles(entries, &segments)
     }
 
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
-        segment::find(&*self.disk, &self.durable().segments, order, &among)
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
+        let ReadView { head, segments } = self.view();
+        let entries = segment::find(&*self.disk, &segments, head, order, &among)?;
+        self.with_titles(entries, &segments)
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
@@ -262,59 +264,24 @@ impl super::Store for Store {
         self.append_batch(head, entries, true)
     }
 
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        let content = self.encode(books)?;
-        self.writer.write(|writer, full_disk| {
-            let last = writer.check_consecutive(head, entries)?.unwrap_or(head);
-            self.with_room(writer, full_disk, |writer| {
-                let current = self.catalog_files().user_file()?;
-                let is_edited = Digest::of(current.as_deref()) != writer.marker.new || writer.marker.seq == Seq::ZERO;
-                if let Some(edited) = current.as_deref().filter(|_| is_edited)
-                    && catalog_file::parse(edited, &self.catalog_files().path()).ok()
-                        != Some(self.catalog_files().parse(&content)?)
-                {
-                    self.catalog_files().save_edit(edited)?;
-                }
-                writer.encode(entries);
-                self.replace_catalog(writer, books, &content, current.as_deref(), last)
-            })
-        })
-    }
-
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
-        let content = self.encode(books)?;
-        self.writer.write(|writer, full_disk| {
-            if at != writer.head || writer.marker.seq >= at {
-                return Ok(());
-            }
-            let current = self.catalog_files().user_file()?;
-            if current.is_some() && Digest::of(current.as_deref()) != writer.marker.new {
-                tracing::warn!(
-                    "the catalog file was edited by hand; no checkpoint is written, and the next start reports the edit"
-                );
-                return Ok(());
-            }
-            writer.buffer.clear();
-            self.with_room(writer, full_disk, |writer| {
-                self.replace_catalog(writer, books, &content, current.as_deref(), at)
-            })
-        })
+        self.replace_catalog(books, at)
     }
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.catalog_files().put_blob(name, content)
+        self.files().put_blob(name, content)
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.catalog_files().get_blob(name)
+        self.files().get_blob(name)
     }
 
     fn seed_rows(&self) -> Result<Option<Vec<CatalogRow>>, Error> {
-        let is_empty = self.durable().head == Seq::ZERO;
-        let files = self.catalog_files();
-        let current = if is_empty { files.user_file()? } else { None };
+        let is_empty = self.view().head == Seq::ZERO;
+        let files = self.files();
+        let current = if is_empty { files.catalog()? } else { None };
         Ok(current
-            .map(|current| catalog_file::parse(&current, &files.path()))
+            .map(|current| catalog_file::parse(&current, &files.catalog_path()))
             .transpose()?)
     }
 

@@ -7,70 +7,133 @@ use std::sync::Arc;
 
 use common::{Seq, StoreId, Timestamp};
 
-use super::checkpoint::{CatalogFiles, write_error};
-use super::disk::{self, Disk, File};
-use super::inspection::{ACTIVE, ACTIVE_NEW, FolderInspection, Opened, inspect_folder};
-use super::line::{self, Digest, Marker};
+use super::disk::{Disk, File};
+use super::files::{Files, write_error};
+use super::inspection::{ACTIVE, ACTIVE_NEW, CatalogStatus, FolderInspection, compare, inspect_folder};
+use super::line::{self, Digest, Marker, MarkerKind};
 use super::recovery::Scan;
-use super::segment::Segment;
-use crate::{EditPolicy, Error};
+use super::segment::{Format, Segment};
+use super::writer::Writer;
+use super::{encode, upgrade};
+use crate::catalog_file::CatalogRow;
+use crate::{EditPolicy, Error, StoreState};
 
-/// Opens the store in a folder, or creates it; the caller holds the lock.
+/// A store that is ready to serve.
+#[derive(Debug)]
+pub(super) struct Opened {
+    /// In order; the last one is active.
+    pub(super) segments: Vec<Segment>,
+    pub(super) writer: Writer,
+    /// What the ledger leads to.
+    pub(super) state: StoreState,
+    /// The edit that was found, if it is a valid catalog file.
+    pub(super) manual_edit: Option<Vec<CatalogRow>>,
+}
+
+impl Opened {
+    pub(super) fn new(found: FolderInspection<'_>, state: StoreState) -> Self {
+        Self {
+            segments: found.segments(),
+            writer: Writer {
+                head: found.scan.head,
+                active: found.active,
+                marker: found.scan.marker,
+                is_published: true,
+                kept_edit: None,
+                buffer: Vec::new(),
+            },
+            state,
+            manual_edit: None,
+        }
+    }
+}
+
+/// Opens the store in a folder, or creates it, or upgrades it; the caller holds the lock.
 pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<Opened, Error> {
-    let files = CatalogFiles { disk, folder };
-    let path = folder.join(ACTIVE);
-    let mut inspection = match inspect_folder(disk, folder)? {
-        Some(inspection) => inspection,
+    let files = Files { disk, folder };
+    let mut found = match inspect_folder(disk, folder)? {
+        Some(found) => found,
         None => {
             refuse_leftovers(&files)?;
-            create(disk, files)?;
-            inspect_folder(disk, folder)?.ok_or_else(|| Error::io("open", &path)(io::ErrorKind::NotFound.into()))?
+            create(&files)?;
+            inspect_again(&files)?
         }
     };
-    let state = inspection.replay()?;
-    let edited = inspection.resolve_edit(&state, edit)?;
+    if found.scan.format == Format::One {
+        upgrade::run(found, edit)?;
+        found = inspect_again(&files)?;
+    }
+    let replayed = found.replay(false)?;
+    let written = replayed.written.unwrap_or_default();
+    let edited = match (replayed.catalog, &found.catalog) {
+        (CatalogStatus::Edited, Some(edited)) => {
+            let (rows, differences) = compare(&files, edited, &written, &replayed.state.books);
+            match edit {
+                _ if differences.is_empty() => None,
+                EditPolicy::Refuse => {
+                    let path = files.catalog_path();
+                    return Err(Error::Edited { path, differences });
+                }
+                EditPolicy::Discard => Some(rows.ok()),
+                EditPolicy::KeepForImport => Some(Some(rows?)),
+            }
+        }
+        _ => None,
+    };
+    let content = match replayed.catalog {
+        CatalogStatus::Current => None,
+        CatalogStatus::Outdated | CatalogStatus::Edited => Some(encode(&files, &written)?),
+    };
+    drop(written);
 
     // From here on files change.
-    if inspection.active.path != path {
+    let path = folder.join(ACTIVE);
+    if found.active.path != path {
         // A crash came between the two renames of `seal`.
-        let from = &inspection.active.path;
-        disk.rename(from, &path).map_err(Error::io("rename", from))?;
-        inspection.active.path = path;
+        files.rename(&found.active.path, &path)?;
+        found.active.path = path;
     }
-    let FolderInspection {
-        active,
-        scan,
-        user_file,
-        ..
-    } = &mut inspection;
-    active.file = Some(if is_durable(scan, user_file.as_deref()) {
-        let path = &active.path;
+    found.active.file = Some(if is_durable(&found.scan, found.catalog.as_deref()) {
+        let path = &found.active.path;
         disk.open_to_write(path).map_err(Error::io("open", path))?
     } else {
-        rewrite(disk, folder, active, scan)?
+        rewrite(&files, &found.active, &found.scan)?
     });
-    let unused = folder.join(ACTIVE_NEW);
-    disk::remove_if_exists(disk, &unused).map_err(Error::io("remove", &unused))?;
-    disk.sync_folder(folder).map_err(Error::io("sync", folder))?;
-    if inspection.scan.marker.seq > Seq::ZERO {
-        match (&edited, &inspection.user_file, edit) {
-            (Some(_), _, EditPolicy::KeepForImport) => files.install_copy(&inspection.content)?,
-            (Some(_), Some(user_file), _) => {
-                files.save_edit(user_file)?;
-                files.install(&inspection.content)?;
-            }
-            _ => files.install(&inspection.content)?,
+    files.remove(&folder.join(ACTIVE_NEW))?;
+    files.sync_folder()?;
+    upgrade::remove_old_files(&files)?;
+    let catalog = found.catalog.take();
+    let mut opened = Opened::new(found, replayed.state);
+    match (content, &edited, catalog) {
+        (Some(_), Some(_), Some(edited)) if edit == EditPolicy::KeepForImport => {
+            opened.writer.kept_edit = Some(Digest::of(Some(&edited)));
         }
+        (Some(content), is_edited, catalog) => {
+            if let (Some(_), Some(edited)) = (is_edited, catalog) {
+                files.save_edit(&edited)?;
+            }
+            match files.publish(&content) {
+                // The ledger has all that the file has.
+                Err(error @ Error::Full { .. }) => {
+                    tracing::warn!(%error, "the catalog file is out of date");
+                    opened.writer.is_published = false;
+                }
+                published => published?,
+            }
+        }
+        (None, ..) => {}
     }
-    Ok(Opened {
-        state: Some(state),
-        manual_edit: edited.flatten(),
-        ..inspection.into_opened()
-    })
+    opened.manual_edit = edited.flatten();
+    Ok(opened)
+}
+
+fn inspect_again<'a>(files: &Files<'a>) -> Result<FolderInspection<'a>, Error> {
+    let missing = || Error::io("open", &files.folder.join(ACTIVE))(io::ErrorKind::NotFound.into());
+    inspect_folder(files.disk, files.folder)?.ok_or_else(missing)
 }
 
 /// Refuses to create a store beside files of an earlier one.
-pub(super) fn refuse_leftovers(files: &CatalogFiles<'_>) -> Result<(), Error> {
+pub(super) fn refuse_leftovers(files: &Files<'_>) -> Result<(), Error> {
     let mut found = files.leftovers()?;
     if found.is_empty() {
         return Ok(());
@@ -83,91 +146,69 @@ pub(super) fn refuse_leftovers(files: &CatalogFiles<'_>) -> Result<(), Error> {
 }
 
 /// Creates a ledger without entries, with a new store id.
-fn create(disk: &dyn Disk, files: CatalogFiles<'_>) -> Result<(), Error> {
-    let current = Digest::of(files.user_file()?.as_deref());
+fn create(files: &Files<'_>) -> Result<(), Error> {
+    let current = Digest::of(files.catalog()?.as_deref());
     let marker = Marker {
+        kind: MarkerKind::Checkpoint,
         seq: Seq::ZERO,
         at: Timestamp::now(),
         store: StoreId::generate(),
         replaced: current,
         new: current,
     };
-    let folder = files.folder;
-    write_new_segment(disk, folder, &marker, Seq::ZERO.next())?;
-    disk.rename(&folder.join(ACTIVE_NEW), &folder.join(ACTIVE))
-        .map_err(Error::io("rename", folder))?;
-    disk.sync_folder(folder).map_err(Error::io("sync", folder))
+    write_new_segment(files, &marker, Seq::ZERO.next())?;
+    files.rename(&files.folder.join(ACTIVE_NEW), &files.folder.join(ACTIVE))?;
+    files.sync_folder()
 }
 
 /// Writes a segment's header and marker under a temporary name; returns the file and its length.
-fn write_new_segment(
-    disk: &dyn Disk,
-    folder: &Path,
-    marker: &Marker,
-    first: Seq,
-) -> Result<(Arc<dyn File>, u64), Error> {
-    let path = folder.join(ACTIVE_NEW);
+fn write_new_segment(files: &Files<'_>, marker: &Marker, first: Seq) -> Result<(Arc<dyn File>, u64), Error> {
     let mut start = line::HEADER.to_vec();
     line::push_marker(&mut start, marker, first);
-    match disk::write_file(disk, &path, &start) {
-        Ok(file) => Ok((file, start.len() as u64)),
-        Err(source) => {
-            disk::remove_if_exists(disk, &path).map_err(Error::io("remove", &path))?;
-            Err(write_error(path, source))
-        }
-    }
+    let file = files.write_new(&files.folder.join(ACTIVE_NEW), &start)?;
+    Ok((file, start.len() as u64))
 }
 
 /// Renames the active segment to its final name and starts the next one after `head`; returns both.
-pub(super) fn seal(
-    disk: &dyn Disk,
-    folder: &Path,
-    grown: &Segment,
-    marker: &Marker,
-    head: Seq,
-) -> Result<(Segment, Segment), Error> {
+pub(super) fn seal(files: &Files<'_>, grown: &Segment, marker: &Marker, head: Seq) -> Result<[Segment; 2], Error> {
     let first = head.next();
-    let (file, length) = write_new_segment(disk, folder, marker, first)?;
-    let path = folder.join(Segment::sealed_name(grown.first));
-    disk.rename(&grown.path, &path)
-        .map_err(Error::io("rename", &grown.path))?;
-    let new = folder.join(ACTIVE_NEW);
-    disk.rename(&new, &grown.path).map_err(Error::io("rename", &new))?;
-    disk.sync_folder(folder).map_err(Error::io("sync", folder))?;
+    let (file, length) = write_new_segment(files, marker, first)?;
+    let path = files.folder.join(Segment::sealed_name(grown.first));
+    files.rename(&grown.path, &path)?;
+    files.rename(&files.folder.join(ACTIVE_NEW), &grown.path)?;
+    files.sync_folder()?;
     let sealed = Segment {
         path,
         file: None,
         ..grown.clone()
     };
-    Ok((
-        sealed,
-        Segment {
-            first,
-            path: grown.path.clone(),
-            length,
-            file: Some(file),
-        },
-    ))
+    let active = Segment {
+        first,
+        path: grown.path.clone(),
+        length,
+        file: Some(file),
+    };
+    Ok([sealed, active])
 }
 
 /// Whether the whole active segment is certainly durable: it is new, and was synced before it got its name, or the catalog
 /// file that its last marker names is published, which happens after a sync of the ledger.
-fn is_durable(scan: &Scan, user_file: Option<&[u8]>) -> bool {
+pub(super) fn is_durable(scan: &Scan, catalog: Option<&[u8]>) -> bool {
     let Marker { replaced, new, .. } = scan.marker;
-    let is_published = replaced != new && Digest::of(user_file) == new;
+    let is_published = replaced != new && Digest::of(catalog) == new;
     scan.torn.is_none() && (scan.is_new || (scan.ends_in_marker && is_published))
 }
 
 /// Copies the valid part of the active segment into a fresh, synced file. Its pages may be in the system's cache only: after a
 /// failed sync the system does not write them again.
-fn rewrite(disk: &dyn Disk, folder: &Path, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
+pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     if let Some((line, why)) = &scan.torn {
         let path = active.path.display();
         tracing::warn!(%path, line, why, "a crash tore the ledger's last batch, which was not acknowledged; it is truncated");
     }
-    let path = folder.join(ACTIVE_NEW);
+    let path = files.folder.join(ACTIVE_NEW);
     let copy = || {
-        let new = disk.create(&path)?;
+        let new = files.disk.create(&path)?;
         active.copy_to(&*new)?;
         new.sync()?;
         Ok(new)
@@ -175,10 +216,10 @@ fn rewrite(disk: &dyn Disk, folder: &Path, active: &Segment, scan: &Scan) -> Res
     let file = match copy() {
         Ok(file) => file,
         Err(source) => {
-            disk::remove_if_exists(disk, &path).map_err(Error::io("remove", &path))?;
+            files.remove(&path)?;
             return Err(write_error(path, source));
         }
     };
-    disk.rename(&path, &active.path).map_err(Error::io("rename", &path))?;
+    files.rename(&path, &active.path)?;
     Ok(file)
 }

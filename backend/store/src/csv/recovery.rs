@@ -1,26 +1,22 @@
-//! Recovery: how much of the active segment is valid, and the books that follow from the ledger.
+//! Recovery: how much of the active segment is valid.
 //!
 //! A line without a valid checksum in the last batch is taken for the trace of a crash and truncated: a torn batch was not
 //! acknowledged. (A flipped byte in an acknowledged last batch looks the same.) Anywhere before it such a line is damage to
-//! durable data, and the store refuses to open.
+//! durable data, and the store refuses to open. A group whose last line is missing is truncated before its first line.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
-use common::wire::Book;
-use common::{ItemNumber, Kind, Seq};
+use common::{GroupLine, Seq};
 
-use super::checkpoint::CatalogFiles;
 use super::disk::Disk;
-use super::last_seq_index;
-use super::line::{self, Line, Marker, StockChange};
-use super::segment::{self, RawLine, Segment};
+use super::line::{self, Line, Marker};
+use super::segment::{self, Format, NOT_A_HEADER, RawLine, Segment};
 use crate::Error;
-use crate::catalog_file::CatalogRow;
 
 /// The result of scanning the active segment.
 #[derive(Debug)]
 pub(super) struct Scan {
+    pub(super) format: Format,
     /// The first entry that it contains or will contain.
     pub(super) first: Seq,
     /// The last entry of the ledger.
@@ -37,13 +33,30 @@ pub(super) struct Scan {
     pub(super) torn: Option<(u64, String)>,
 }
 
+/// Where the ledger ends if everything after is truncated.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    head: Seq,
+    offset: u64,
+    /// The first line that is truncated.
+    line: u64,
+}
+
 #[derive(Debug)]
 struct Batch {
     first: Seq,
-    offset: u64,
-    line: u64,
+    start: End,
     needs_marker: bool,
     has_marker: bool,
+}
+
+/// A group that lacks lines.
+#[derive(Debug)]
+struct OpenGroup {
+    start: End,
+    order: Vec<u8>,
+    /// Its last line so far.
+    line: GroupLine,
 }
 
 #[derive(Debug)]
@@ -60,27 +73,26 @@ struct Scanner<'a> {
     line: u64,
     scan: Scan,
     batch: Option<Batch>,
+    group: Option<OpenGroup>,
     torn: Option<Torn>,
 }
 
 /// Checks every line of a segment and finds the end of the valid part.
 pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
     let file = segment.open(disk)?;
-    let mut scanner = None;
+    let (mut format, mut scanner) = (None, None);
     let mut line = 0;
     segment.each_line(&*file, 0, |raw| {
         line += 1;
-        match &mut scanner {
-            None if line == 1 && raw.is_header() => {}
-            None if line == 1 => {
-                return Err(segment::damaged(
-                    &segment.path,
-                    line,
-                    &"expected the header of a ledger",
-                ));
+        match (format, &mut scanner) {
+            (None, _) => {
+                format = raw.format();
+                if format.is_none() {
+                    return Err(segment::damaged(&segment.path, line, &NOT_A_HEADER));
+                }
             }
-            None => scanner = Some(Scanner::begin(segment, &raw)?),
-            Some(scanner) => scanner.accept(line, &raw)?,
+            (Some(format), None) => scanner = Some(Scanner::begin(segment, format, &raw)?),
+            (_, Some(scanner)) => scanner.accept(line, &raw)?,
         }
         Ok(ControlFlow::Continue(()))
     })?;
@@ -96,7 +108,7 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
 
 impl<'a> Scanner<'a> {
     /// Starts at the second line. A file gets its name only when header and marker are durable, so they are never torn.
-    fn begin(segment: &'a Segment, raw: &RawLine<'_>) -> Result<Self, Error> {
+    fn begin(segment: &'a Segment, format: Format, raw: &RawLine<'_>) -> Result<Self, Error> {
         let refuse = |why: String| segment::damaged(&segment.path, 2, &why);
         if !raw.is_whole {
             return Err(refuse("the line has no end".to_owned()));
@@ -106,6 +118,7 @@ impl<'a> Scanner<'a> {
         let first = line.batch().map_err(|why| refuse(why.to_string()))?;
         let head = Seq(first.0.saturating_sub(1));
         let scan = Scan {
+            format,
             first,
             head,
             length: end_of(raw),
@@ -119,6 +132,7 @@ impl<'a> Scanner<'a> {
             line: 2,
             scan,
             batch: None,
+            group: None,
             torn: None,
         })
     }
@@ -162,6 +176,9 @@ impl<'a> Scanner<'a> {
             return Err(format!("expected the batch {expected}, found a line of {batch}"));
         }
         if line.is_marker() {
+            if self.group.is_some() {
+                return Err("the marker is within an order".to_owned());
+            }
             let marker = line.marker().map_err(|why| why.to_string())?;
             if marker.store != self.scan.marker.store || marker.seq > self.scan.head {
                 return Err("the marker is of another ledger".to_owned());
@@ -178,14 +195,19 @@ impl<'a> Scanner<'a> {
         if seq != expected {
             return Err(format!("expected the entry {expected}, found {seq}"));
         }
-        line.stock_change().map_err(|why| why.to_string())?;
+        line.kind().map_err(|why| why.to_string())?;
+        let start = End {
+            head: self.scan.head,
+            offset: raw.offset,
+            line: self.line,
+        };
+        self.accept_group_line(line, start)?;
         match self.batch.as_mut().filter(|open| open.first == batch) {
             Some(open) => open.needs_marker |= line.needs_marker(),
             None => {
                 self.batch = Some(Batch {
                     first: batch,
-                    offset: raw.offset,
-                    line: self.line,
+                    start,
                     needs_marker: line.needs_marker(),
                     has_marker: false,
                 });
@@ -193,6 +215,28 @@ impl<'a> Scanner<'a> {
         }
         self.scan.head = seq;
         self.scan.ends_in_marker = false;
+        Ok(())
+    }
+
+    /// Accepts an entry that begins or continues a group.
+    fn accept_group_line(&mut self, line: &Line<'_>, start: End) -> Result<(), String> {
+        let group_line = line.group_line().map_err(|why| why.to_string())?;
+        let is_next = match &self.group {
+            None => group_line.is_first(),
+            Some(open) => {
+                Some(group_line) == GroupLine::new(open.line.number() + 1, open.line.count())
+                    && line.order_bytes() == open.order
+            }
+        };
+        if !is_next {
+            return Err(format!("the entry {} is not the next line of its order", start.head.next()));
+        }
+        let start = self.group.take().map_or(start, |open| open.start);
+        self.group = (!group_line.is_last()).then(|| OpenGroup {
+            start,
+            order: line.order_bytes().to_vec(),
+            line: group_line,
+        });
         Ok(())
     }
 
@@ -234,11 +278,12 @@ impl<'a> Scanner<'a> {
         let mut scan = self.scan;
         scan.torn = self.torn.map(|torn| (torn.line, torn.why));
         scan.ends_in_marker &= scan.torn.is_none();
-        if let Some(batch) = self.batch.filter(|_| lacks_marker) {
-            // An import without its marker has no catalog file, so the whole batch is truncated.
-            scan.head = Seq(batch.first.0.saturating_sub(1));
-            scan.length = batch.offset;
-            scan.torn = Some((batch.line, "the batch has no end".to_owned()));
+        // All of an import or nothing is kept, and all of a group.
+        let batch = self.batch.filter(|_| lacks_marker).map(|batch| batch.start);
+        let group = self.group.map(|group| group.start);
+        if let Some(end) = batch.or(group) {
+            (scan.head, scan.length) = (end.head, end.offset);
+            scan.torn = Some((end.line, "the batch has no end".to_owned()));
         }
         scan
     }
@@ -246,66 +291,4 @@ impl<'a> Scanner<'a> {
 
 fn end_of(raw: &RawLine<'_>) -> u64 {
     raw.offset.saturating_add(raw.bytes.len() as u64).saturating_add(1)
-}
-
-/// Replays the entries up to `head` on the books of the catalog file that the newest marker names.
-pub(super) fn replay(
-    files: &CatalogFiles<'_>,
-    segments: &[Segment],
-    marker: &Marker,
-    rows: Vec<CatalogRow>,
-    head: Seq,
-) -> Result<Vec<Book>, Error> {
-    let index = last_seq_index::get(files, segments, marker, &rows)?;
-    let mut books: HashMap<ItemNumber, Book> = rows
-        .into_iter()
-        .map(|row| {
-            let seq = index.get(&row.item).copied().unwrap_or(marker.seq);
-            (row.item, row.into_book(seq))
-        })
-        .collect();
-    drop(index);
-    segment::each_entry(files.disk, segments, marker.seq, head, |line| {
-        let seq = line.seq().map_err(|why| why.to_string())?;
-        let change = line.stock_change().map_err(|why| why.to_string())?;
-        apply(&mut books, seq, change)?;
-        Ok(ControlFlow::Continue(()))
-    })?;
-    let mut books: Vec<Book> = books.into_values().collect();
-    books.sort_unstable_by_key(|book| book.item);
-    Ok(books)
-}
-
-fn apply(books: &mut HashMap<ItemNumber, Book>, seq: Seq, change: StockChange) -> Result<(), String> {
-    let item = change.item;
-    let Some(book) = books.get_mut(&item) else {
-        return match change.kind {
-            Kind::Refused => Ok(()),
-            _ => Err(format!("the catalog has no book {item}")),
-        };
-    };
-    let follows = |stock| {
-        format!(
-            "the stock {:?} does not follow from {stock} of book {item}",
-            change.stock_after.map(u32::from)
-        )
-    };
-    match change.kind {
-        Kind::Withdrawn => {
-            books.remove(&item);
-        }
-        Kind::Refused => {
-            if change.stock_after.is_some_and(|after| after != book.stock) {
-                return Err(follows(book.stock));
-            }
-        }
-        Kind::Sold | Kind::Restocked | Kind::Set => {
-            let after = book.stock.checked_add_signed(change.change);
-            book.stock = after
-                .filter(|_| after == change.stock_after)
-                .ok_or_else(|| follows(book.stock))?;
-            book.seq = seq;
-        }
-    }
-    Ok(())
 }

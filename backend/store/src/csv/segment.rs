@@ -5,23 +5,23 @@
 
 use std::fmt;
 use std::io;
-use std::ops::{ControlFlow, RangeInclusive};
+use std::ops::{ControlFlow, Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Entry, OrderId, Seq};
+use common::{Entry, GroupLine, OrderId, Seq};
 use memchr::memmem;
 
 use super::disk::{Disk, File};
-use super::line::{HEADER, Line};
+use super::line::{HEADER, HEADER_1, Line};
 use crate::Error;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const COPY_BYTES: usize = 1024 * 1024;
 /// The binary search ends at a range of this size, which is then scanned.
 const SCAN_BYTES: u64 = 4 * 1024;
-/// Contains a whole line wherever it begins: no line is longer than half of it.
-const PROBE_BYTES: usize = 1024;
+/// Most lines are short. The larger one contains a whole line wherever it begins: no line is longer than half of it.
+const PROBES_BYTES: [usize; 2] = [1024, 16 * 1024];
 
 /// The way out of a damaged ledger. Truncating it would lose acknowledged sales, so no program does.
 pub(super) const REMEDY: &str =
@@ -51,9 +51,23 @@ pub(super) struct RawLine<'a> {
 }
 
 impl RawLine<'_> {
-    pub(super) fn is_header(&self) -> bool {
-        self.is_whole && self.offset == 0 && HEADER.strip_suffix(b"\n") == Some(self.bytes)
+    /// The format that a header names; `None` for any other line.
+    pub(super) fn format(&self) -> Option<Format> {
+        let is = |header: &[u8]| header.strip_suffix(b"\n") == Some(self.bytes);
+        match self.is_whole && self.offset == 0 {
+            true if is(HEADER) => Some(Format::Two),
+            true if is(HEADER_1) => Some(Format::One),
+            _ => None,
+        }
     }
+}
+
+/// The format of a segment's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Without groups, titles and descriptions.
+    One,
+    Two,
 }
 
 impl Segment {
@@ -150,23 +164,39 @@ impl Segment {
         })
     }
 
-    /// The offset of a line at or shortly before the entry `target`.
-    fn locate(&self, file: &dyn File, target: Seq) -> Result<u64, Error> {
-        let (mut low, mut high) = (0, self.length);
-        let mut probe = vec![0; PROBE_BYTES];
-        while high.saturating_sub(low) > SCAN_BYTES {
-            let middle = low + (high - low) / 2;
-            let got = file
-                .read_at(&mut probe, middle)
-                .map_err(Error::io("read", &self.path))?;
-            match first_entry(probe.get(..got).unwrap_or_default()) {
-                Some((skipped, seq)) if seq <= target => low = middle.saturating_add(skipped as u64),
-                Some(_) => high = middle,
-                // Only markers or damage here; the scan from `low` finds out.
+    /// The format that the header names.
+    pub(super) fn format(&self, disk: &dyn Disk) -> Result<Format, Error> {
+        let (file, mut format) = (self.open(disk)?, None);
+        self.each_line(&*file, 0, |raw| {
+            format = raw.format();
+            Ok(ControlFlow::Break(()))
+        })?;
+        format.ok_or_else(|| damaged(&self.path, 1, &NOT_A_HEADER))
+    }
+
+    /// The range that contains the beginning of the entry `target`, if it is in this segment; it begins with a line.
+    fn locate(&self, file: &dyn File, target: Seq) -> Result<Range<u64>, Error> {
+        let mut range = 0..self.length;
+        let mut probe = vec![0; PROBES_BYTES[1]];
+        while range.end.saturating_sub(range.start) > SCAN_BYTES {
+            let middle = range.start + (range.end - range.start) / 2;
+            let mut found = None;
+            for bytes in PROBES_BYTES {
+                let part = probe.get_mut(..bytes).unwrap_or_default();
+                let got = file.read_at(part, middle).map_err(Error::io("read", &self.path))?;
+                found = first_entry(part.get(..got).unwrap_or_default());
+                if found.is_some() {
+                    break;
+                }
+            }
+            match found {
+                Some((skipped, seq)) if seq <= target => range.start = middle.saturating_add(skipped as u64),
+                Some(_) => range.end = middle,
+                // Only markers or damage here; the scan from the start of the range finds out.
                 None => break,
             }
         }
-        Ok(low)
+        Ok(range)
     }
 
     /// An error that names the line at an offset.
@@ -203,42 +233,50 @@ impl Segment {
         Ok(())
     }
 
-    /// Searches the text between two entries for an order's id, without parsing other lines.
+    /// Searches the text between two entries for an order's id, without parsing other lines. Returns its first line.
     fn find(
         &self,
         disk: &dyn Disk,
-        order: &memmem::Finder<'_>,
+        order: OrderId,
+        text: &memmem::Finder<'_>,
         among: &RangeInclusive<Seq>,
     ) -> Result<Option<Entry>, Error> {
         let file = self.open(disk)?;
-        let from = self.locate(&*file, *among.start())?;
-        let end = self.locate(&*file, among.end().next())?.saturating_add(2 * SCAN_BYTES);
+        let from = self.locate(&*file, *among.start())?.start;
+        let end = self.locate(&*file, *among.end())?.end;
         let mut found = None;
         self.each_block(&*file, from, |offset, block| {
             if offset > end {
                 return Ok(ControlFlow::Break(()));
             }
-            for at in order.find_iter(block) {
+            for at in text.find_iter(block) {
                 let start = memchr::memrchr(b'\n', block.get(..at).unwrap_or_default()).map_or(0, |end| end + 1);
                 let rest = block.get(start..).unwrap_or_default();
                 let Some(end) = memchr::memchr(b'\n', rest) else {
                     continue;
                 };
-                let line = Line::parse(rest.get(..end).unwrap_or_default());
-                let entry = match line {
-                    Ok(line) if line.is_marker() => continue,
-                    line => line.and_then(|line| line.entry()),
-                };
-                found = Some(entry.map_err(|why| (offset.saturating_add(start as u64), why)));
-                return Ok(ControlFlow::Break(()));
+                let entry = Line::parse(rest.get(..end).unwrap_or_default()).and_then(|line| match line.is_marker() {
+                    true => Ok(None),
+                    false => line.entry().map(Some),
+                });
+                let entry = entry
+                    .map_err(|why| self.damaged(&*file, offset.saturating_add(start as u64), &why))?
+                    // The id may be a part of a title.
+                    .filter(|entry| entry.order == Some(order) && entry.line.is_first() && among.contains(&entry.seq));
+                if entry.is_some() {
+                    found = entry;
+                    return Ok(ControlFlow::Break(()));
+                }
             }
             Ok(ControlFlow::Continue(()))
         })?;
-        found
-            .transpose()
-            .map_err(|(offset, why)| self.damaged(&*file, offset, &why))
+        Ok(found)
     }
 }
+
+/// Why a file's first line is refused.
+pub(super) const NOT_A_HEADER: &str =
+    "it begins with no header of a ledger that this version knows; a newer version of the program may have written it";
 
 /// An error about a line of a file.
 pub(super) fn damaged(path: &Path, line: u64, why: &dyn fmt::Display) -> Error {
@@ -285,9 +323,12 @@ pub(super) fn each_entry(
         .zip(std::iter::once(true).chain(std::iter::repeat(false)))
     {
         let file = segment.open(disk)?;
-        let from = if is_first { segment.locate(&*file, expected)? } else { 0 };
+        let from = match is_first {
+            true => segment.locate(&*file, expected)?.start,
+            false => 0,
+        };
         segment.each_line(&*file, from, |raw| {
-            if raw.is_header() {
+            if raw.format().is_some() {
                 return Ok(ControlFlow::Continue(()));
             }
             let refuse = |why: String| segment.damaged(&*file, raw.offset, &why);
@@ -323,24 +364,54 @@ pub(super) fn each_entry(
     Ok(())
 }
 
-/// Finds the entry of an order in a range, in the newest segments first.
+/// Finds the lines of an order whose first one is in a range, in the newest segments first.
 pub(super) fn find(
     disk: &dyn Disk,
     segments: &[Segment],
+    head: Seq,
     order: OrderId,
     among: &RangeInclusive<Seq>,
-) -> Result<Option<Entry>, Error> {
+) -> Result<Vec<Entry>, Error> {
     let text = order.to_string();
     let finder = memmem::Finder::new(text.as_bytes());
     let end = segments.partition_point(|segment| segment.first <= *among.end());
     let start = segments.partition_point(|segment| segment.first <= *among.start());
     let candidates = segments.get(start.saturating_sub(1)..end).unwrap_or_default();
     for segment in candidates.iter().rev() {
-        if let Some(entry) = segment.find(disk, &finder, among)? {
-            return Ok(Some(entry));
+        if let Some(first) = segment.find(disk, order, &finder, among)? {
+            return match first.line == GroupLine::ONLY {
+                true => Ok(vec![first]),
+                false => group(disk, segments, head, &first),
+            };
         }
     }
-    Ok(None)
+    Ok(Vec::new())
+}
+
+/// The lines of the group that begins with an entry.
+fn group(disk: &dyn Disk, segments: &[Segment], head: Seq, first: &Entry) -> Result<Vec<Entry>, Error> {
+    let mut lines = Vec::with_capacity(first.line.count().into());
+    let before = Seq(first.seq.0.saturating_sub(1));
+    each_entry(disk, segments, before, head, |line| {
+        let entry = line.entry().map_err(|why| why.to_string())?;
+        let is_last = entry.line.is_last();
+        lines.push(entry);
+        Ok(match is_last {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
+    })?;
+    Ok(lines)
+}
+
+/// The last entry of format 1; 0 if there is none.
+pub(super) fn format_1_until(disk: &dyn Disk, segments: &[Segment]) -> Result<Seq, Error> {
+    for segment in segments {
+        if segment.format(disk)? == Format::Two {
+            return Ok(Seq(segment.first.0.saturating_sub(1)));
+        }
+    }
+    Ok(Seq::ZERO)
 }
 
 /// The sealed segments in a folder, in order.

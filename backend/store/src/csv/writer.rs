@@ -5,11 +5,12 @@ use std::sync::PoisonError;
 use common::wire::Book;
 use common::{Entry, Seq, Timestamp};
 
-use super::checkpoint::write_error;
-use super::line::{self, Digest, Marker};
+use super::files::write_error;
+use super::line::{self, Digest, Marker, MarkerKind};
 use super::segment::Segment;
-use super::{Store, last_seq_index, open};
-use crate::{Error, FullDiskBackoff};
+use super::{CsvStore, books_blob, encode, open};
+use crate::batch::check_batch;
+use crate::{Error, FullDiskBackoff, catalog_file};
 
 /// How much of the encoding buffer is kept between batches.
 const BUFFER_BYTES_KEPT: usize = 1024 * 1024;
@@ -21,32 +22,25 @@ pub(super) struct Writer {
     pub(super) active: Segment,
     /// The newest marker in the ledger.
     pub(super) marker: Marker,
+    /// Whether the catalog file that the marker names was written.
+    pub(super) is_published: bool,
+    /// An edited catalog file that an import has read and may replace.
+    pub(super) kept_edit: Option<Digest>,
     /// The encoded lines of the next write.
     pub(super) buffer: Vec<u8>,
 }
 
 impl Writer {
-    /// Returns the last of the entries, if there are any.
-    ///
-    /// # Errors
-    /// [`Error::Conflict`] if `head` is not the last entry or the entries are not consecutive after it.
-    pub(super) fn check_consecutive(&self, head: Seq, entries: &[Entry]) -> Result<Option<Seq>, Error> {
-        let mut last = self.head;
-        for entry in entries {
-            if entry.seq != last.next() {
-                return Err(Error::Conflict);
-            }
-            last = entry.seq;
-        }
-        if head == self.head {
-            Ok(entries.last().map(|entry| entry.seq))
-        } else {
-            Err(Error::Conflict)
-        }
+    /// Whether a checkpoint may replace this catalog file.
+    fn may_replace(&self, current: Digest) -> bool {
+        let Marker { seq, replaced, new, .. } = self.marker;
+        // Before the first checkpoint it is a file that the store was, or was not, filled from.
+        let is_own = seq == Seq::ZERO || current == new || (current == replaced && !self.is_published);
+        is_own || current == Digest(None) || self.kept_edit == Some(current)
     }
 
     /// Encodes entries into the buffer and returns their batch.
-    pub(super) fn encode(&mut self, entries: &[Entry]) -> Seq {
+    fn encode(&mut self, entries: &[Entry]) -> Seq {
         let batch = self.head.next();
         self.buffer.clear();
         for entry in entries {
@@ -56,9 +50,9 @@ impl Writer {
     }
 }
 
-impl Store {
+impl CsvStore {
     /// Runs work that needs room on the disk.
-    pub(super) fn with_room(
+    fn with_room(
         &self,
         writer: &mut Writer,
         full_disk: &mut FullDiskBackoff,
@@ -67,21 +61,29 @@ impl Store {
         full_disk.attempt(self.disk.now(), &self.folder, || work(writer))
     }
 
-    /// Appends entries. Those of a restore may only go to a store without a catalog file.
+    /// Appends entries. Those of a restore may only go to a store without entries of its own.
     pub(super) fn append_batch(&self, head: Seq, entries: &[Entry], is_restore: bool) -> Result<(), Error> {
+        check_batch(head, entries)?;
         self.writer.write(|writer, full_disk| {
-            if is_restore && writer.marker.seq > Seq::ZERO {
+            let has_own_entries = writer.head > Seq::ZERO && writer.marker.kind != MarkerKind::Restore;
+            if head != writer.head || (is_restore && has_own_entries) {
                 return Err(Error::Conflict);
             }
-            let Some(last) = writer.check_consecutive(head, entries)? else {
+            let Some(last) = entries.last() else {
                 return Ok(());
             };
             self.with_room(writer, full_disk, |writer| {
                 let batch = writer.encode(entries);
-                if is_restore || entries.iter().any(line::needs_marker) {
-                    line::push_marker(&mut writer.buffer, &writer.marker, batch);
+                let mut marker = writer.marker;
+                if is_restore {
+                    marker.kind = MarkerKind::Restore;
                 }
-                self.commit(writer, last)
+                if is_restore || entries.iter().any(line::needs_marker) {
+                    line::push_marker(&mut writer.buffer, &marker, batch);
+                }
+                self.commit(writer, last.seq)?;
+                writer.marker = marker;
+                Ok(())
             })
         })?;
         if !entries.is_empty() {
@@ -107,26 +109,26 @@ impl Store {
         *length = length.saturating_add(writer.buffer.len() as u64);
         writer.head = head;
         writer.buffer.shrink_to(BUFFER_BYTES_KEPT);
-        let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-        durable.head = head;
-        if let Some(last) = durable.segments.last_mut() {
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        view.head = head;
+        if let Some(last) = view.segments.last_mut() {
             last.length = *length;
         }
         Ok(())
     }
 
     /// Starts a new segment if the active one is large enough. The last batch is durable either way, so an error is not
-    /// returned; on a full disk the active segment grows on.
+    /// returned; on a full disk the active segment grows on, and writes are not refused.
     fn seal_if_grown(&self) {
         let sealing = self.writer.write(|writer, _| {
             if writer.active.length <= self.segment_bytes_max {
                 return Ok(());
             }
-            let (sealed, active) = open::seal(&*self.disk, &self.folder, &writer.active, &writer.marker, writer.head)?;
-            writer.active = active.clone();
-            let mut durable = self.durable.write().unwrap_or_else(PoisonError::into_inner);
-            durable.segments.pop();
-            durable.segments.extend([sealed, active]);
+            let segments = open::seal(&self.files(), &writer.active, &writer.marker, writer.head)?;
+            writer.active = segments[1].clone();
+            let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+            view.segments.pop();
+            view.segments.extend(segments);
             Ok(())
         });
         if let Err(error) = sealing {
@@ -134,36 +136,48 @@ impl Store {
         }
     }
 
-    /// Commits the lines in the buffer with a marker for a new catalog file, then publishes the file. `replaced` is the current
-    /// catalog file.
-    pub(super) fn replace_catalog(
-        &self,
-        writer: &mut Writer,
-        books: &[Book],
-        content: &[u8],
-        replaced: Option<&[u8]>,
-        head: Seq,
-    ) -> Result<(), Error> {
-        let batch = writer.head.next();
-        let marker = Marker {
-            seq: head,
-            at: Timestamp::now(),
-            store: self.id,
-            replaced: Digest::of(replaced),
-            new: Digest::of(Some(content)),
-        };
-        self.catalog_files().prepare(content)?;
-        line::push_marker(&mut writer.buffer, &marker, batch);
-        if let Err(error) = self.commit(writer, head) {
-            if error.is_transient() {
-                self.catalog_files().discard_prepared()?;
+    /// Names a new catalog file in the ledger, then writes it.
+    pub(super) fn replace_catalog(&self, books: &[Book], at: Seq) -> Result<(), Error> {
+        let files = self.files();
+        let content = encode(&files, books)?;
+        self.writer.write(|writer, full_disk| {
+            let current = files.catalog()?;
+            let replaced = Digest::of(current.as_deref());
+            let is_old = writer.marker.seq >= at && writer.is_published && writer.kept_edit.is_none();
+            if at != writer.head || (is_old && writer.marker.kind == MarkerKind::Checkpoint) {
+                return Ok(());
             }
-            return Err(error);
-        }
-        writer.marker = marker;
-        self.opened_state.lock().map_err(|_| Error::Closed)?.take();
-        self.catalog_files().publish()?;
-        last_seq_index::put(&self.catalog_files(), &marker, books);
-        Ok(())
+            if !writer.may_replace(replaced) {
+                tracing::warn!(
+                    "the catalog file was edited by hand; no checkpoint is written, and the next start reports the edit"
+                );
+                return Ok(());
+            }
+            let marker = Marker {
+                kind: MarkerKind::Checkpoint,
+                seq: at,
+                at: Timestamp::now(),
+                store: self.id,
+                replaced,
+                new: Digest::of(Some(&content)),
+            };
+            self.with_room(writer, full_disk, |writer| {
+                let path = files.catalog_path();
+                if let Some(current) = &current
+                    && (writer.marker.seq == Seq::ZERO || writer.kept_edit.is_some())
+                    && catalog_file::parse(current, &path).ok() != Some(catalog_file::parse(&content, &path)?)
+                {
+                    files.save_edit(current)?;
+                }
+                writer.buffer.clear();
+                line::push_marker(&mut writer.buffer, &marker, at.next());
+                self.commit(writer, at)?;
+                (writer.marker, writer.is_published) = (marker, false);
+                files.publish(&content)?;
+                (writer.is_published, writer.kept_edit) = (true, None);
+                books_blob::put(&files, &marker, books);
+                Ok(())
+            })
+        })
     }
 }

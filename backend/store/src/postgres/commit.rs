@@ -2,19 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use common::Seq;
 use common::backoff::Backoff;
+use common::{Entry, Seq};
 use sqlx::PgConnection;
 
 use super::tx_error::{Stage, TxError};
-use super::write::{CatalogUpdate, Transaction};
-use super::{READ_TIMEOUT, Store, damaged, head_of, read, session};
+use super::write::{Purpose, Transaction};
+use super::{PostgresStore, READ_TIMEOUT, damaged, head_of, read, session};
 use crate::Error;
 use crate::sql::{self, Batch};
 
 const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// For a transaction of a whole catalog.
-const IMPORT_TIMEOUT: Duration = Duration::from_secs(600);
+/// For a transaction that may have a whole catalog.
+const CATALOG_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a lost server is waited for while nothing can be durable.
 const ABSENCE_MAX: Duration = Duration::from_secs(2);
 /// How long it is waited for to learn whether it committed.
@@ -39,21 +39,16 @@ impl Attempts {
     }
 }
 
-impl Store {
+impl PostgresStore {
     /// Makes a batch durable: retries until the outcome is known, within the limits above.
-    pub(super) async fn commit(
+    async fn commit(
         &self,
         connection: &mut Option<PgConnection>,
-        batch: &Batch<'_>,
-        update: CatalogUpdate<'_>,
+        batch: Batch<'_>,
+        purpose: Purpose<'_>,
     ) -> Result<(), Error> {
-        let mut transaction = Transaction {
-            address: &self.address,
-            batch,
-            update,
-            origin_id: self.notifies.then_some(self.origin_id),
-            stage: Stage::BeforeCommit,
-        };
+        let mut transaction = Transaction::new(&self.address, batch, purpose);
+        transaction.origin_id = self.notifies.then_some(self.origin_id);
         let mut attempts = Attempts {
             backoff: Backoff::new(Duration::from_millis(10), Duration::from_millis(500)),
             reruns: 0,
@@ -65,7 +60,7 @@ impl Store {
                 return Ok(());
             };
             match error {
-                TxError::Duplicate => match self.resolve(batch, attempts.in_doubt).await? {
+                TxError::HeadMoved => match self.resolve(&transaction.batch, attempts.in_doubt).await? {
                     Some(outcome) => return outcome,
                     // The server was lost again before it answered.
                     None if attempts.absence() < IN_DOUBT_MAX => {}
@@ -86,9 +81,7 @@ impl Store {
                 TxError::SerializationFailure(why) if attempts.in_doubt => return Err(self.unknown_outcome(&why)),
                 TxError::DiskFull if attempts.in_doubt => return Err(self.unknown_outcome("its disk is full")),
                 TxError::Failed(error) if attempts.in_doubt => return Err(self.unknown_outcome(&error.to_string())),
-                TxError::SerializationFailure(why) => return Err(self.unavailable(why)),
-                TxError::DiskFull => return Err(Error::full(self.address.to_string())),
-                TxError::Failed(error) => return Err(error),
+                error => return Err(error.into_error(&self.address)),
             }
             tokio::time::sleep(attempts.backoff.next_delay()).await;
         }
@@ -105,9 +98,9 @@ impl Store {
                     stage: Stage::BeforeCommit,
                 })?,
         };
-        let timeout = match transaction.update {
-            CatalogUpdate::Apply => BATCH_TIMEOUT,
-            CatalogUpdate::Replace(_) | CatalogUpdate::Defer => IMPORT_TIMEOUT,
+        let timeout = match transaction.purpose {
+            Purpose::Append if transaction.batch.described.is_empty() => BATCH_TIMEOUT,
+            _ => CATALOG_TIMEOUT,
         };
         let run = transaction.run(slot.insert(connection));
         match tokio::time::timeout(timeout, run).await {
@@ -116,7 +109,7 @@ impl Store {
         }
     }
 
-    /// Finds the outcome after [`TxError::Duplicate`]: either an earlier attempt of this batch is durable, or another process
+    /// Finds the outcome after [`TxError::HeadMoved`]: either an earlier attempt of this batch is durable, or another process
     /// appended. Returns `None` if the batch is in doubt and the server does not answer.
     async fn resolve(&self, batch: &Batch<'_>, in_doubt: bool) -> Result<Option<Result<(), Error>>, Error> {
         let stored = tokio::time::timeout(READ_TIMEOUT, async {
@@ -151,17 +144,12 @@ impl Store {
         }
     }
 
-    /// Appends entries under the writer guard.
-    pub(super) fn append_with(
-        &self,
-        head: Seq,
-        entries: &[common::Entry],
-        update: CatalogUpdate<'_>,
-    ) -> Result<(), Error> {
+    /// Runs a transaction under the writer guard.
+    pub(super) fn write(&self, head: Seq, entries: &[Entry], purpose: Purpose<'_>) -> Result<(), Error> {
         let batch = Batch::new(head, entries)?;
         self.connection.write(|connection, full_disk| {
             full_disk.attempt(Instant::now(), self.address.to_string(), || {
-                self.blocking.run(self.commit(connection, &batch, update))
+                self.blocking.run(self.commit(connection, batch, purpose))
             })
         })
     }

@@ -28,9 +28,10 @@ use uuid::Uuid;
 pub use self::address::Address;
 use self::notify::NotificationListener;
 use self::tx_error::error;
-use self::write::CatalogUpdate;
-use super::sql::{self, Blocking, BookRow, EntryRow};
-use super::{Error, StoreState, WriterGuard, catalog_file};
+use self::write::Purpose;
+use super::format_1::OldTitles;
+use super::sql::{self, Blocking, BookRow, EntryRow, Upgrade};
+use super::{Error, Inspection, Store, StoreState, WriterGuard};
 
 /// For a page of entries or a single row.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,7 +40,7 @@ const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A store in a PostgreSQL database.
 #[derive(Debug)]
-pub struct Store {
+pub struct PostgresStore {
     address: Address,
     id: StoreId,
     /// Whether appends notify other processes.
@@ -54,11 +55,13 @@ pub struct Store {
     appended: AtomicU64,
     /// The last entry that `wait_for_append` saw.
     observed: AtomicU64,
+    upgrade: Upgrade,
+    old_titles: OldTitles,
     blocking: Blocking,
 }
 
-impl Store {
-    /// Opens the store in a database, or creates its tables.
+impl PostgresStore {
+    /// Opens the store in a database, or creates its tables. Upgrades a store of format 1.
     ///
     /// # Errors
     /// [`Error::Unavailable`], [`Error::Database`], [`Error::Io`].
@@ -66,12 +69,12 @@ impl Store {
         Self::open_with(address, true, true)
     }
 
-    /// Opens an existing store.
+    /// Opens an existing store for inspection.
     ///
     /// # Errors
-    /// [`Error::Missing`], and those of [`open`](Self::open).
-    pub fn open_existing(address: &Address) -> Result<Self, Error> {
-        Self::open_with(address, true, false)
+    /// [`Error::Missing`], [`Error::OldFormat`], and those of [`open`](Self::open).
+    pub fn inspect(address: &Address) -> Result<Inspection, Error> {
+        Inspection::of(Box::new(Self::open_with(address, true, false)?))
     }
 
     fn open_with(address: &Address, notifications: bool, create: bool) -> Result<Self, Error> {
@@ -80,12 +83,12 @@ impl Store {
             path: address.to_string().into(),
             source,
         })?;
-        let (connection, id, notifies, readers) = blocking.run(async {
+        let (connection, (id, upgrade), notifies, readers) = blocking.run(async {
             let mut connection = session::connect(address).await?;
-            let id = session::migrate(&mut connection, address, create).await?;
+            let store = session::migrate(&mut connection, address, create).await?;
             let notifies = session::can_notify(&mut connection).await;
             let notifies = notifies.map_err(error("open", address))? && notifications;
-            Ok::<_, Error>((connection, id, notifies, session::readers(address)))
+            Ok::<_, Error>((connection, store, notifies, session::readers(address)))
         })?;
         let origin_id = Uuid::new_v4();
         Ok(Self {
@@ -98,6 +101,8 @@ impl Store {
             origin_id,
             appended: AtomicU64::new(0),
             observed: AtomicU64::new(0),
+            upgrade,
+            old_titles: OldTitles::new(upgrade.until),
             blocking,
         })
     }
@@ -119,6 +124,18 @@ impl Store {
 
     fn error(&self) -> impl Fn(sqlx::Error) -> Error {
         error("read", &self.address)
+    }
+
+    fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
+        self.run(READ_TIMEOUT, read(&self.readers, &self.address, after, limit))
+    }
+
+    /// Adds what entries of format 1 lack.
+    fn with_titles(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
+        let Upgrade { until, last } = self.upgrade;
+        let load = || Ok(Upgrade::titles(self.read_entries(until, sql::count_between(until, last))?));
+        self.old_titles.add_to(&mut entries, load)?;
+        Ok(entries)
     }
 }
 
@@ -158,7 +175,7 @@ async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Ve
     Ok(books)
 }
 
-impl super::Store for Store {
+impl Store for PostgresStore {
     fn load(&self) -> Result<StoreState, Error> {
         self.run(LOAD_TIMEOUT, async {
             let mut reader = self.readers.acquire().await.map_err(self.error())?;
@@ -181,19 +198,24 @@ impl super::Store for Store {
     }
 
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.run(READ_TIMEOUT, read(&self.readers, &self.address, after, limit))
+        let mut entries = self.read_entries(after, limit)?;
+        let (last, missing) = sql::missing_lines(&entries);
+        if missing > 0 {
+            entries.extend(self.read_entries(last, missing)?);
+        }
+        self.with_titles(entries)
     }
 
-    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
-        self.run(READ_TIMEOUT, async {
-            let row: Option<EntryRow> = sqlx::query_as(sql::statements::FIND.as_str())
+    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
+        let found = self.run(READ_TIMEOUT, async {
+            let rows: Vec<EntryRow> = sqlx::query_as(sql::statements::FIND.as_str())
                 .bind(sql::order_column(order))
-                .fetch_optional(&self.readers)
+                .fetch_all(&self.readers)
                 .await
                 .map_err(self.error())?;
-            row.map(|row| sql::entry_of(order, row).map_err(|why| damaged(&self.address, why)))
-                .transpose()
-        })
+            sql::entries_of(order, rows).map_err(|why| damaged(&self.address, why))
+        });
+        self.with_titles(found?)
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
@@ -211,22 +233,25 @@ impl super::Store for Store {
         // Set before the commit, because `wait_for_append` may see the entries before this call returns.
         let last = entries.last().map_or(head, |entry| entry.seq);
         self.appended.store(last.0, Ordering::Relaxed);
-        self.append_with(head, entries, CatalogUpdate::Apply)
+        self.write(head, entries, Purpose::Append)
             .inspect_err(|_| self.appended.store(head.0, Ordering::Relaxed))
     }
 
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        catalog_file::check(books, self.address.to_string().as_ref())?;
-        self.append_with(head, entries, CatalogUpdate::Replace(books))
-    }
-
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_with(head, entries, CatalogUpdate::Defer)
+        self.write(head, entries, Purpose::Restore)
     }
 
-    fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books change with every batch.
-        self.connection.write(|_, _| Ok(()))
+    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
+        // The books change with every batch, but not during a restore.
+        self.connection.write(|_, _| Ok(()))?;
+        let restoring = self.run(READ_TIMEOUT, async {
+            let mut reader = self.readers.acquire().await.map_err(self.error())?;
+            session::get(&mut reader, sql::RESTORING).await.map_err(self.error())
+        })?;
+        match restoring.as_deref() {
+            Some(sql::YES) => self.write(at, &[], Purpose::EndRestore(books)),
+            _ => Ok(()),
+        }
     }
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
@@ -277,7 +302,7 @@ impl super::Store for Store {
     }
 }
 
-impl Drop for Store {
+impl Drop for PostgresStore {
     fn drop(&mut self) {
         // An orderly close is not necessary: the server rolls back what a lost connection leaves.
         const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

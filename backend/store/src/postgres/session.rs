@@ -2,30 +2,26 @@
 
 use std::time::Duration;
 
-use common::StoreId;
+use common::{Entry, Seq, StoreId};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
-use super::tx_error::{error, is_connection_lost};
-use super::{Address, statements};
-use crate::Error;
-use crate::sql::{self, Migration};
+use super::tx_error::{TxError, error, is_connection_lost};
+use super::write::{Purpose, Transaction};
+use super::{Address, books_of, damaged, head_of, statements};
+use crate::sql::{self, Batch, Found, Migration, Upgrade};
+use crate::{Error, format_1};
 
-const MIGRATIONS: [Migration; 2] = [
-    Migration {
-        version: 1,
-        sql: include_str!("0001_ledger.sql"),
-    },
-    Migration {
-        version: 2,
-        sql: include_str!("0002_notes.sql"),
-    },
+const MIGRATIONS: [&str; 3] = [
+    include_str!("0001_ledger.sql"),
+    include_str!("0002_notes.sql"),
+    include_str!("0003_groups.sql"),
 ];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections for reading, including the one that listens.
 const READERS_MAX: u32 = 5;
-/// Tries of a migration's statement that collides with another process's.
+/// Tries of a migration's step that collides with another process's.
 const MIGRATION_TRIES_MAX: u32 = 20;
 const MIGRATION_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -78,53 +74,75 @@ pub(super) fn readers(address: &Address) -> PgPool {
         .connect_lazy_with(address.options())
 }
 
-/// Migrates the tables and returns the store's id; without `create` the tables must exist. Several processes may migrate at
-/// once.
-pub(super) async fn migrate(connection: &mut PgConnection, address: &Address, create: bool) -> Result<StoreId, Error> {
+/// Migrates the tables and returns the store's id and what is known of its upgrade; without `create` the tables must exist
+/// and be up to date. Several processes may migrate at once.
+pub(super) async fn migrate(
+    connection: &mut PgConnection,
+    address: &Address,
+    create: bool,
+) -> Result<(StoreId, Upgrade), Error> {
     let failed = error("create the tables of", address);
-    let damaged = |why: &str| Error::DatabaseDamaged {
-        store: address.to_string(),
-        why: why.to_owned(),
-    };
     let tables: Vec<String> = sqlx::query_scalar(statements::TABLES)
         .fetch_all(&mut *connection)
         .await
         .map_err(&failed)?;
-    let exists = tables.iter().any(|table| table == "meta");
-    if !exists && !tables.is_empty() {
-        return Err(damaged("its tables are another program's"));
-    }
-    if !exists && !create {
-        return Err(Error::Missing(address.to_string()));
-    }
-    let version = match exists {
-        true => get(connection, "schema").await.map_err(&failed)?,
-        false => None,
+    let has_meta = tables.iter().any(|table| table == "meta");
+    let found = Found {
+        has_tables: !tables.is_empty(),
+        has_meta,
+        version: match has_meta {
+            true => get(connection, "schema").await.map_err(&failed)?,
+            false => None,
+        },
     };
-    for migration in Migration::pending(&MIGRATIONS, version.as_deref(), &address.to_string())? {
-        for statement in migration.statements() {
+    for Migration { version, statements } in sql::pending(&MIGRATIONS, &found, create, &address.to_string())? {
+        for statement in statements {
             execute_idempotent(connection, &statement).await.map_err(&failed)?;
         }
-        put(
-            connection,
-            statements::PUT_IF_ABSENT,
-            "store",
-            &StoreId::generate().to_string(),
-        )
-        .await
-        .map_err(&failed)?;
-        put(
-            connection,
-            sql::statements::PUT,
-            "schema",
-            &migration.version.to_string(),
-        )
-        .await
-        .map_err(&failed)?;
+        let id = StoreId::generate().to_string();
+        put(connection, statements::PUT_IF_ABSENT, "store", &id)
+            .await
+            .map_err(&failed)?;
+        if version == sql::FORMAT_2 {
+            upgrade(connection, address).await?;
+        }
+        put(connection, sql::statements::PUT, "schema", &version.to_string())
+            .await
+            .map_err(&failed)?;
     }
     let id = get(connection, "store").await.map_err(&failed)?;
-    id.and_then(|id| id.parse().ok())
-        .ok_or_else(|| damaged("the store's id is missing"))
+    let id = id.and_then(|id| id.parse().ok());
+    let upgrade = get(connection, sql::UPGRADE).await.map_err(&failed)?;
+    Ok((
+        id.ok_or_else(|| damaged(address, "the store's id is missing".to_owned()))?,
+        Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?,
+    ))
+}
+
+/// Appends entries that describe the books, unless another process has.
+async fn upgrade(connection: &mut PgConnection, address: &Address) -> Result<(), Error> {
+    let failed = error("upgrade", address);
+    for _ in 0..MIGRATION_TRIES_MAX {
+        let head = head_of(&mut *connection).await.map_err(&failed)?;
+        let head = sql::seq_of(head).map_err(|why| damaged(address, why))?;
+        if head == Seq::ZERO || get(connection, sql::UPGRADE).await.map_err(&failed)?.is_some() {
+            return Ok(());
+        }
+        let books = books_of(connection, address).await?;
+        let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
+        let mut transaction = Transaction::new(address, Batch::new(head, &entries)?, Purpose::Upgrade);
+        match transaction.run(connection).await {
+            Ok(()) => {
+                tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
+                return Ok(());
+            }
+            Err(TxError::HeadMoved | TxError::SerializationFailure(_)) => {
+                tokio::time::sleep(MIGRATION_RETRY_DELAY).await;
+            }
+            Err(error) => return Err(error.into_error(address)),
+        }
+    }
+    Err(Error::Conflict)
 }
 
 /// Runs an idempotent statement. Two processes that create the same table at once may collide in the system catalog; the

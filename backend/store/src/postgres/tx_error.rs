@@ -16,8 +16,8 @@ pub(super) enum Stage {
 /// Why a transaction was not acknowledged.
 #[derive(Debug)]
 pub(super) enum TxError {
-    /// The head has moved, or an entry exists already: another process appended, or an earlier attempt of this one.
-    Duplicate,
+    /// The batch does not follow the last entry any more: another process appended, or an earlier attempt of this one.
+    HeadMoved,
     /// Rolled back because of concurrent transactions (40001 and the like); it may run again.
     SerializationFailure(String),
     /// The connection or the server was lost, or the server cannot serve now.
@@ -61,7 +61,7 @@ impl TxError {
         let why = sql::message(error);
         let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
         match (code.as_deref(), stage) {
-            (Some("23505"), _) => Self::Duplicate,
+            (Some("23505"), _) => Self::HeadMoved,
             (Some("40001" | "40P01" | "55P03"), _) => Self::SerializationFailure(why),
             (Some("53100"), _) => Self::DiskFull,
             // After any other error during a commit (40003 above all) the outcome is unknown.
@@ -72,6 +72,19 @@ impl TxError {
                 store: address.to_string(),
                 why,
             }),
+        }
+    }
+
+    /// The error of a transaction that is not attempted again.
+    pub(super) fn into_error(self, address: &Address) -> Error {
+        match self {
+            Self::HeadMoved => Error::Conflict,
+            Self::SerializationFailure(why) | Self::ConnectionLost { why, .. } => Error::Unavailable {
+                store: address.to_string(),
+                why,
+            },
+            Self::DiskFull => Error::full(address.to_string()),
+            Self::Failed(error) => error,
         }
     }
 

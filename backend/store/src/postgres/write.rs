@@ -6,36 +6,48 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::tx_error::{Stage, TxError};
-use super::{Address, books_of, session, statements};
+use super::{Address, session, statements};
 use crate::Error;
-use crate::sql::{self, Batch, BookColumns, EntryColumns, Replacement};
+use crate::sql::{self, Batch, BookColumns, EntryColumns, Upgrade};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 10_000;
 
-/// How a batch changes the table of books.
+/// What a transaction is for.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum CatalogUpdate<'a> {
-    /// By the entries' stock changes.
-    Apply,
-    /// These books replace all others.
-    Replace(&'a [Book]),
-    /// Not yet: the entries are copied from another store.
-    Defer,
+pub(super) enum Purpose<'a> {
+    /// Entries and their effect on the books.
+    Append,
+    /// Entries of another store, without an effect on the books yet.
+    Restore,
+    /// These are the books after a restore. There are no entries.
+    EndRestore(&'a [Book]),
+    /// Entries that describe the books of a store of format 1.
+    Upgrade,
 }
 
 #[derive(Debug)]
 pub(super) struct Transaction<'a> {
-    pub(super) address: &'a Address,
-    pub(super) batch: &'a Batch<'a>,
-    pub(super) update: CatalogUpdate<'a>,
+    address: &'a Address,
+    pub(super) batch: Batch<'a>,
+    pub(super) purpose: Purpose<'a>,
     /// The payload of the notification, if the engine supports any.
     pub(super) origin_id: Option<Uuid>,
     /// How far the last attempt got; read after a timeout.
     pub(super) stage: Stage,
 }
 
-impl Transaction<'_> {
+impl<'a> Transaction<'a> {
+    pub(super) fn new(address: &'a Address, batch: Batch<'a>, purpose: Purpose<'a>) -> Self {
+        Self {
+            address,
+            batch,
+            purpose,
+            origin_id: None,
+            stage: Stage::BeforeCommit,
+        }
+    }
+
     /// Runs one attempt. After every error but [`TxError::ConnectionLost`] the connection remains usable.
     pub(super) async fn run(&mut self, connection: &mut PgConnection) -> Result<(), TxError> {
         self.stage = Stage::BeforeCommit;
@@ -64,53 +76,39 @@ impl Transaction<'_> {
     }
 
     async fn work(&self, connection: &mut PgConnection) -> Result<(), TxError> {
-        if matches!(self.update, CatalogUpdate::Defer) {
-            self.begin_restore(&mut *connection).await?;
+        match self.purpose {
+            Purpose::Append => {}
+            Purpose::Restore => {
+                if self.batch.head > Seq::ZERO && self.restoring(&mut *connection).await?.as_deref() != Some(sql::YES) {
+                    return Err(TxError::Failed(Error::Conflict));
+                }
+                self.put(connection, sql::RESTORING, sql::YES).await?;
+                return self.insert_entries(connection).await;
+            }
+            Purpose::EndRestore(books) => return self.end_restore(connection, books).await,
+            Purpose::Upgrade => {
+                self.execute(&mut *connection, sqlx::query(sql::statements::DELETE_BLOBS))
+                    .await?;
+                let (until, last) = (self.batch.head, self.batch.last());
+                self.put(&mut *connection, sql::UPGRADE, &Upgrade { until, last }.value())
+                    .await?;
+            }
         }
         self.insert_entries(&mut *connection).await?;
-        match self.update {
-            CatalogUpdate::Defer => {}
-            CatalogUpdate::Apply => {
-                self.delete_books(&mut *connection, &self.batch.removed).await?;
-                self.update_books(&mut *connection).await?;
-            }
-            CatalogUpdate::Replace(books) => self.replace_catalog(&mut *connection, books).await?,
-        }
-        Ok(())
+        self.delete_books(&mut *connection, &self.batch.removed).await?;
+        self.upsert_books(&mut *connection, &self.batch.described).await?;
+        self.update_books(connection).await
     }
 
-    /// Marks the store as incompletely restored; fails if it has entries of its own.
-    async fn begin_restore(&self, connection: &mut PgConnection) -> Result<(), TxError> {
-        if self.batch.head > Seq::ZERO && self.restoring(&mut *connection).await?.as_deref() != Some(sql::YES) {
-            return Err(TxError::Failed(Error::Conflict));
+    async fn end_restore(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
+        // No entry is inserted that could conflict, so the head is checked here.
+        let head = sqlx::query_scalar(sql::statements::HEAD).fetch_one(&mut *connection).await;
+        let head: i64 = head.map_err(|error| self.error(&error))?;
+        if head != sql::seq_column(self.batch.head) {
+            return Err(TxError::HeadMoved);
         }
-        self.put_restoring(connection, sql::YES).await
-    }
-
-    async fn replace_catalog(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
-        let stored = books_of(&mut *connection, self.address).await;
-        let stored = stored.map_err(|error| match error {
-            Error::Unavailable { why, .. } => TxError::ConnectionLost {
-                why,
-                stage: Stage::BeforeCommit,
-            },
-            error => TxError::Failed(error),
-        })?;
-        self.replace_books(&mut *connection, &Replacement::between(stored, books))
-            .await?;
-        if self.restoring(&mut *connection).await?.is_some() {
-            self.put_restoring(&mut *connection, sql::NO).await?;
-        }
-        // An import without entries inserts none that could conflict, so the head is checked here.
-        let head: i64 = sqlx::query_scalar(sql::statements::HEAD)
-            .fetch_one(connection)
-            .await
-            .map_err(|error| self.error(&error))?;
-        if head == sql::seq_column(self.batch.last()) {
-            Ok(())
-        } else {
-            Err(TxError::Duplicate)
-        }
+        self.upsert_books(&mut *connection, books).await?;
+        self.put(connection, sql::RESTORING, sql::NO).await
     }
 
     async fn restoring(&self, connection: &mut PgConnection) -> Result<Option<String>, TxError> {
@@ -118,8 +116,8 @@ impl Transaction<'_> {
         restoring.map_err(|error| self.error(&error))
     }
 
-    async fn put_restoring(&self, connection: &mut PgConnection, restoring: &str) -> Result<(), TxError> {
-        let put = session::put(connection, sql::statements::PUT, sql::RESTORING, restoring).await;
+    async fn put(&self, connection: &mut PgConnection, key: &str, value: &str) -> Result<(), TxError> {
+        let put = session::put(connection, sql::statements::PUT, key, value).await;
         put.map_err(|error| self.error(&error))
     }
 
@@ -141,22 +139,27 @@ impl Transaction<'_> {
         let batch = sql::seq_column(self.batch.head.next());
         let mut head = sql::seq_column(self.batch.head);
         for entries in self.batch.entries.chunks(ROWS_MAX) {
-            let rows: Vec<EntryColumns> = entries.iter().map(EntryColumns::from).collect();
+            let rows: Vec<EntryColumns<'_>> = entries.iter().map(EntryColumns::from).collect();
             let query = sqlx::query(statements::INSERT_ENTRIES.as_str())
                 .bind(column(&rows, |row| row.seq))
                 .bind(column(&rows, |row| row.at_micros))
                 .bind(column(&rows, |row| row.kind))
                 .bind(column(&rows, |row| row.item))
+                .bind(column(&rows, |row| row.line))
+                .bind(column(&rows, |row| row.lines))
                 .bind(column(&rows, |row| row.quantity))
                 .bind(column(&rows, |row| row.change))
                 .bind(column(&rows, |row| row.stock_after))
                 .bind(column(&rows, |row| row.ord))
                 .bind(column(&rows, |row| row.unit_cost_cents))
                 .bind(column(&rows, |row| row.reason))
+                .bind(column(&rows, |row| row.title))
+                .bind(column(&rows, |row| row.topic))
+                .bind(column(&rows, |row| row.author))
                 .bind(batch)
                 .bind(head);
             if self.execute(&mut *connection, query).await? != rows.len() as u64 {
-                return Err(TxError::Duplicate);
+                return Err(TxError::HeadMoved);
             }
             head = rows.last().map_or(head, |row| row.seq);
         }
@@ -181,10 +184,9 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    async fn replace_books(&self, connection: &mut PgConnection, replacement: &Replacement<'_>) -> Result<(), TxError> {
-        self.delete_books(&mut *connection, &replacement.removed).await?;
-        for books in replacement.upserted.chunks(ROWS_MAX) {
-            let rows: Vec<BookColumns<'_>> = books.iter().copied().map(BookColumns::from).collect();
+    async fn upsert_books(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
+        for books in books.chunks(ROWS_MAX) {
+            let rows: Vec<BookColumns<'_>> = books.iter().map(BookColumns::from).collect();
             let query = sqlx::query(statements::UPSERT_BOOKS.as_str())
                 .bind(column(&rows, |row| row.item))
                 .bind(column(&rows, |row| row.title))

@@ -1,11 +1,13 @@
-//! What entries do to the books.
+//! What entries do to the table of books.
 
 use std::collections::BTreeMap;
 
+use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 
-use super::row::seq_column;
+use super::row::{item_column, seq_column};
 use crate::Error;
+use crate::batch::check_batch;
 
 /// Consecutive entries after a head, and their total effect on the books.
 #[derive(Debug)]
@@ -13,60 +15,86 @@ pub(crate) struct Batch<'a> {
     /// The last entry before them.
     pub(crate) head: Seq,
     pub(crate) entries: &'a [Entry],
-    /// One for each changed book, by item number.
+    /// One for each book whose stock alone changes, by item number.
     pub(crate) deltas: Vec<StockDelta>,
+    /// The books that are new or get a new description.
+    pub(crate) described: Vec<Book>,
     /// Numbers of the withdrawn books.
     pub(crate) removed: Vec<i64>,
 }
 
-/// The total effect of a batch on one book.
+/// The total effect of a batch on the stock of one book.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StockDelta {
     pub(crate) item: i64,
     /// The sum of the entries' changes.
     pub(crate) change: i64,
-    /// The stock after the last of them; −1, which no stock is, if the entry has none.
+    /// The stock after the last of them; −1, which no stock is, if it does not follow.
     pub(crate) stock: i64,
     /// The last of them.
     pub(crate) seq: i64,
 }
 
+enum Effect {
+    Stock(StockDelta),
+    Described(Book),
+    Removed,
+}
+
+impl Effect {
+    /// The effect of an entry that changes only the stock, after an earlier effect.
+    fn add(earlier: Option<Self>, entry: &Entry) -> Self {
+        let (change, stock) = match earlier {
+            Some(Self::Described(book)) if book.stock.checked_add_signed(entry.change) == entry.stock_after => {
+                return Self::Described(Book {
+                    stock: entry.stock_after.unwrap_or(book.stock),
+                    seq: entry.seq,
+                    ..book
+                });
+            }
+            Some(Self::Stock(delta)) => (delta.change, entry.stock_after),
+            None => (0, entry.stock_after),
+            Some(Self::Described(_) | Self::Removed) => (0, None),
+        };
+        Self::Stock(StockDelta {
+            item: item_column(entry.item),
+            change: change.saturating_add(entry.change),
+            stock: stock.map_or(-1, |stock: Stock| stock.get().into()),
+            seq: seq_column(entry.seq),
+        })
+    }
+}
+
 impl<'a> Batch<'a> {
     /// # Errors
-    /// [`Error::Conflict`] if the entries are not consecutive after `head`.
+    /// Those of [`check_batch`].
     pub(crate) fn new(head: Seq, entries: &'a [Entry]) -> Result<Self, Error> {
-        let mut last = head;
-        let mut changed: BTreeMap<ItemNumber, Option<StockDelta>> = BTreeMap::new();
+        check_batch(head, entries)?;
+        let mut effects: BTreeMap<ItemNumber, Effect> = BTreeMap::new();
         for entry in entries {
-            // At the largest number `next` stays where it is.
-            if entry.seq != last.next() || entry.seq == last {
-                return Err(Error::Conflict);
-            }
-            last = entry.seq;
-            match entry.kind {
-                Kind::Refused => {}
-                Kind::Withdrawn => {
-                    changed.insert(entry.item, None);
-                }
-                Kind::Sold | Kind::Restocked | Kind::Set => {
-                    let earlier = changed.get(&entry.item).copied().flatten();
-                    let delta = StockDelta {
-                        item: entry.item.get().into(),
-                        change: earlier.map_or(0, |delta| delta.change).saturating_add(entry.change),
-                        stock: entry.stock_after.map_or(-1, |stock: Stock| stock.get().into()),
-                        seq: seq_column(entry.seq),
-                    };
-                    changed.insert(entry.item, Some(delta));
-                }
-            }
+            let effect = match (entry.kind, entry.described()) {
+                (Kind::Refused, _) => continue,
+                (Kind::Withdrawn, _) => Effect::Removed,
+                (_, Some(book)) => Effect::Described(book),
+                (_, None) => Effect::add(effects.remove(&entry.item), entry),
+            };
+            effects.insert(entry.item, effect);
         }
-        let removed = changed.iter().filter(|(_, delta)| delta.is_none());
-        Ok(Self {
+        let mut batch = Self {
             head,
             entries,
-            removed: removed.map(|(item, _)| item.get().into()).collect(),
-            deltas: changed.into_values().flatten().collect(),
-        })
+            deltas: Vec::new(),
+            described: Vec::new(),
+            removed: Vec::new(),
+        };
+        for (item, effect) in effects {
+            match effect {
+                Effect::Stock(delta) => batch.deltas.push(delta),
+                Effect::Described(book) => batch.described.push(book),
+                Effect::Removed => batch.removed.push(item_column(item)),
+            }
+        }
+        Ok(batch)
     }
 
     /// The last entry including the batch.
@@ -78,31 +106,27 @@ impl<'a> Batch<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::{OrderId, Timestamp};
+    use crate::conformance::{book, entry};
 
-    fn entry(seq: u64, kind: Kind, item: u64, change: i64, after: u64) -> Entry {
-        Entry {
-            seq: Seq(seq),
-            at: Timestamp::now(),
-            kind,
-            item: ItemNumber::try_from(item).unwrap(),
-            quantity: Some(1),
-            change,
-            stock_after: Stock::try_from(after).ok(),
-            order: Some(OrderId::generate()),
-            unit_cost: None,
-            reason: None,
-        }
+    fn changed(seq: u64, kind: Kind, item: u32, change: i64, after: u32) -> Entry {
+        let book = book(item, "Title", after);
+        entry(Seq(seq), kind, &book, change, book.stock)
     }
 
     #[test]
-    fn a_batch_has_one_delta_for_each_changed_book() {
+    fn a_batch_has_one_effect_for_each_changed_book() {
+        let described = Book {
+            seq: Seq(10),
+            ..book(4, "Four", 5)
+        };
         let entries = [
-            entry(5, Kind::Sold, 2, -1, 9),
-            entry(6, Kind::Sold, 1, -1, 0),
-            entry(7, Kind::Restocked, 2, 5, 14),
-            entry(8, Kind::Refused, 1, 0, 0),
-            entry(9, Kind::Withdrawn, 3, -1, 0),
+            changed(5, Kind::Sold, 2, -1, 9),
+            changed(6, Kind::Sold, 1, -1, 0),
+            changed(7, Kind::Restocked, 2, 5, 14),
+            changed(8, Kind::Refused, 1, 0, 0),
+            changed(9, Kind::Withdrawn, 3, -1, 0),
+            crate::conformance::described(&described, 5),
+            changed(11, Kind::Sold, 4, -1, 4),
         ];
         let batch = Batch::new(Seq(4), &entries).unwrap();
         let delta = |item, change, stock, seq| StockDelta {
@@ -112,18 +136,30 @@ mod tests {
             seq,
         };
         assert_eq!(batch.deltas, [delta(1, -1, 0, 6), delta(2, 4, 14, 7)]);
-        assert_eq!((batch.removed.as_slice(), batch.last()), ([3].as_slice(), Seq(9)));
+        assert_eq!((batch.removed.as_slice(), batch.last()), ([3].as_slice(), Seq(11)));
+        let stock = Stock::try_from(4).unwrap();
+        let sold = Book {
+            stock,
+            seq: Seq(11),
+            ..described
+        };
+        assert_eq!(batch.described, [sold]);
     }
 
     #[test]
-    fn entries_that_are_not_consecutive_are_a_conflict() {
-        let entries = [entry(5, Kind::Sold, 2, -1, 9), entry(7, Kind::Sold, 2, -1, 8)];
-        for (head, entries) in [
-            (Seq(4), &entries[..]),
-            (Seq(5), &entries[..1]),
-            (Seq(u64::MAX), &entries[..1]),
+    fn a_stock_that_does_not_follow_within_the_batch_matches_no_book() {
+        for first in [
+            crate::conformance::described(
+                &Book {
+                    seq: Seq(1),
+                    ..book(1, "One", 5)
+                },
+                5,
+            ),
+            changed(1, Kind::Withdrawn, 1, -5, 0),
         ] {
-            assert!(matches!(Batch::new(head, entries), Err(Error::Conflict)));
+            let entries = [first, changed(2, Kind::Sold, 1, -1, 3)];
+            assert_eq!(Batch::new(Seq::ZERO, &entries).unwrap().deltas[0].stock, -1);
         }
     }
 }

@@ -2,58 +2,76 @@
 
 use crate::Error;
 
-/// One migration. Each statement is idempotent, so an interrupted migration can run again without transactional DDL.
-#[derive(Debug, Clone, Copy)]
+/// The version of the schema that has ledger format 2.
+pub(crate) const FORMAT_2: i64 = 3;
+
+/// What a database contains before it is migrated.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// Whether it has tables of any kind.
+    pub(crate) has_tables: bool,
+    /// Whether it has the table `meta`.
+    pub(crate) has_meta: bool,
+    /// The schema's version in `meta`.
+    pub(crate) version: Option<String>,
+}
+
+/// A migration. Each statement is idempotent, so an interrupted migration can run again without transactional DDL.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Migration {
     /// Counted from 1.
     pub(crate) version: i64,
-    /// Statements, separated by semicolons.
-    pub(crate) sql: &'static str,
+    pub(crate) statements: Vec<String>,
 }
 
-impl Migration {
-    /// The statements without comments.
-    pub(crate) fn statements(self) -> Vec<String> {
-        let code: Vec<&str> = self
-            .sql
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("--"))
-            .collect();
-        code.join("\n")
-            .split(';')
-            .map(|statement| statement.trim().to_owned())
-            .filter(|statement| !statement.is_empty())
-            .collect()
+/// The migrations that a store still needs; `scripts` has all, in order. Without `create` a store that needs any is refused.
+///
+/// # Errors
+/// [`Error::Missing`], [`Error::OldFormat`], [`Error::Database`] if a newer version of the program created the store,
+/// [`Error::DatabaseDamaged`] if the database is not a store.
+pub(crate) fn pending(scripts: &[&str], found: &Found, create: bool, store: &str) -> Result<Vec<Migration>, Error> {
+    let damaged = |why: String| Error::DatabaseDamaged {
+        store: store.to_owned(),
+        why,
+    };
+    match (found.has_meta, found.has_tables) {
+        (false, true) => return Err(damaged("it is another program's database".to_owned())),
+        (false, false) if !create => return Err(Error::Missing(store.to_owned())),
+        _ => {}
     }
+    let version = found.version.as_deref().map_or(Ok(0), str::parse::<i64>);
+    let version = version.map_err(|_| damaged(format!("its tables have the unknown version {:?}", found.version)))?;
+    let all = (1..).zip(scripts);
+    let newest = all.clone().map(|(version, _)| version).last().unwrap_or_default();
+    if version > newest {
+        return Err(Error::Database {
+            operation: "open",
+            store: store.to_owned(),
+            why: format!(
+                "a newer version of this program created it (schema {version}, this one knows {newest}); use that version"
+            ),
+        });
+    }
+    let pending = all.filter(|(number, _)| *number > version).map(|(version, script)| Migration {
+        version,
+        statements: statements(script),
+    });
+    let pending: Vec<Migration> = pending.collect();
+    match create || pending.is_empty() {
+        true => Ok(pending),
+        false => Err(Error::OldFormat(store.to_owned())),
+    }
+}
 
-    /// The migrations that a store at schema `version` still needs; a new one has no version.
-    ///
-    /// # Errors
-    /// [`Error::Database`] if a newer version of the program created the store, [`Error::DatabaseDamaged`] if `version` is not
-    /// a number.
-    pub(crate) fn pending(all: &[Self], version: Option<&str>, store: &str) -> Result<Vec<Self>, Error> {
-        let version = version
-            .map_or(Ok(0), str::parse::<i64>)
-            .map_err(|_| Error::DatabaseDamaged {
-                store: store.to_owned(),
-                why: format!("its tables have the unknown version {version:?}"),
-            })?;
-        let newest = all.last().map_or(0, |last| last.version);
-        if version > newest {
-            return Err(Error::Database {
-                operation: "open",
-                store: store.to_owned(),
-                why: format!(
-                    "a newer version of this program created it (schema {version}, this one knows {newest}); use that version"
-                ),
-            });
-        }
-        Ok(all
-            .iter()
-            .copied()
-            .filter(|migration| migration.version > version)
-            .collect())
-    }
+/// The statements of a script, without comments.
+fn statements(script: &str) -> Vec<String> {
+    let code = script.lines().filter(|line| !line.trim_start().starts_with("--"));
+    let code: Vec<&str> = code.collect();
+    code.join("\n")
+        .split(';')
+        .map(|statement| statement.trim().to_owned())
+        .filter(|statement| !statement.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -62,23 +80,29 @@ mod tests {
 
     #[test]
     fn a_migration_is_its_statements_without_comments() {
-        let migration = Migration {
-            version: 1,
-            sql: "-- a; b\nCREATE TABLE a (\n    b BIGINT\n);\n\n-- c\nSELECT 1;\n",
-        };
         assert_eq!(
-            migration.statements(),
+            statements("-- a; b\nCREATE TABLE a (\n    b BIGINT\n);\n\n-- c\nSELECT 1;\n"),
             ["CREATE TABLE a (\n    b BIGINT\n)", "SELECT 1"]
         );
     }
 
     #[test]
     fn a_store_of_a_newer_version_is_refused() {
-        let all = [1, 2, 3].map(|version| Migration { version, sql: "" });
-        assert_eq!(Migration::pending(&all, Some("1"), "x").unwrap().len(), 2);
-        assert_eq!(Migration::pending(&all, Some("3"), "x").unwrap().len(), 0);
-        assert_eq!(Migration::pending(&all, None, "x").unwrap().len(), 3);
-        assert!(Migration::pending(&all, Some("4"), "x").is_err());
-        assert!(Migration::pending(&all, Some("x"), "x").is_err());
+        let pending = |version: Option<&str>, create| {
+            let found = Found {
+                has_tables: version.is_some(),
+                has_meta: version.is_some(),
+                version: version.map(str::to_owned),
+            };
+            super::pending(&[""; 3], &found, create, "x").map(|pending| pending.len())
+        };
+        assert_eq!(pending(Some("1"), true).unwrap(), 2);
+        assert_eq!(pending(Some("3"), true).unwrap(), 0);
+        assert_eq!(pending(Some("3"), false).unwrap(), 0);
+        assert_eq!(pending(None, true).unwrap(), 3);
+        assert!(matches!(pending(Some("2"), false), Err(Error::OldFormat(_))));
+        assert!(matches!(pending(None, false), Err(Error::Missing(_))));
+        assert!(matches!(pending(Some("4"), true), Err(Error::Database { .. })));
+        assert!(matches!(pending(Some("x"), true), Err(Error::DatabaseDamaged { .. })));
     }
 }

@@ -3,18 +3,18 @@
 mod batch;
 mod blocking;
 mod migration;
-mod replacement;
 mod row;
 pub(super) mod statements;
+mod upgrade;
 
 pub(super) use self::batch::Batch;
 pub(super) use self::blocking::Blocking;
-pub(super) use self::migration::Migration;
-pub(super) use self::replacement::Replacement;
+pub(super) use self::migration::{FORMAT_2, Found, Migration, pending};
 pub(super) use self::row::{
-    BOOK_COLUMNS, BookColumns, BookRow, ENTRY_COLUMNS, EntryColumns, EntryRow, book, entries, entry_of, limit_column,
-    order_column, seq_column, seq_of, store_state,
+    BOOK_COLUMNS, BookColumns, BookRow, ENTRY_COLUMNS, EntryColumns, EntryRow, book, count_between, entries, entries_of,
+    limit_column, missing_lines, order_column, seq_column, seq_of, store_state,
 };
+pub(super) use self::upgrade::{KEY as UPGRADE, Upgrade};
 
 /// The key in `meta` that is [`YES`] while a restore is incomplete.
 pub(super) const RESTORING: &str = "restoring";

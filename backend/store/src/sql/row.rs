@@ -3,8 +3,9 @@
 //! A column is named in one list here; the statements are made from the lists. A field that is added to [`Book`] or
 //! [`Entry`] does not compile until it is converted here, and fails every test until the list has it too.
 
+use common::entry::Description;
 use common::wire::Book;
-use common::{Cost, Entry, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
+use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
 use uuid::Uuid;
 
 use crate::StoreState;
@@ -13,17 +14,22 @@ use crate::StoreState;
 pub(crate) type Column = (&'static str, &'static str);
 
 /// The columns of `ledger` but for `batch`, in the order of [`EntryRow`] and [`EntryColumns`].
-pub(crate) const ENTRY_COLUMNS: [Column; 10] = [
+pub(crate) const ENTRY_COLUMNS: [Column; 15] = [
     ("seq", "BIGINT"),
     ("at_micros", "BIGINT"),
     ("kind", "TEXT"),
     ("item", "BIGINT"),
+    ("line", "BIGINT"),
+    ("lines", "BIGINT"),
     ("quantity", "BIGINT"),
     ("change", "BIGINT"),
     ("stock_after", "BIGINT"),
     ("ord", "UUID"),
     ("unit_cost_cents", "BIGINT"),
     ("reason", "TEXT"),
+    ("title", "TEXT"),
+    ("topic", "TEXT"),
+    ("author", "TEXT"),
 ];
 
 /// The columns of `books`, the primary key first, in the order of [`BookRow`] and [`BookColumns`].
@@ -43,11 +49,16 @@ pub(crate) type EntryRow = (
     i64,
     String,
     i64,
+    i64,
+    i64,
     Option<i64>,
     i64,
     Option<i64>,
     Option<Uuid>,
     Option<i64>,
+    Option<String>,
+    Option<String>,
+    Option<String>,
     Option<String>,
 );
 
@@ -56,44 +67,58 @@ pub(crate) type BookRow = (i64, String, Option<String>, String, i64, i64, i64);
 
 /// An entry as it is bound to a statement.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct EntryColumns {
+pub(crate) struct EntryColumns<'a> {
     pub(crate) seq: i64,
     pub(crate) at_micros: i64,
     pub(crate) kind: &'static str,
     pub(crate) item: i64,
+    pub(crate) line: i64,
+    pub(crate) lines: i64,
     pub(crate) quantity: Option<i64>,
     pub(crate) change: i64,
     pub(crate) stock_after: Option<i64>,
     pub(crate) ord: Option<Uuid>,
     pub(crate) unit_cost_cents: Option<i64>,
     pub(crate) reason: Option<&'static str>,
+    pub(crate) title: Option<&'a str>,
+    pub(crate) topic: Option<&'a str>,
+    pub(crate) author: Option<&'a str>,
 }
 
-impl From<&Entry> for EntryColumns {
-    fn from(entry: &Entry) -> Self {
+impl<'a> From<&'a Entry> for EntryColumns<'a> {
+    fn from(entry: &'a Entry) -> Self {
         let &Entry {
             seq,
             at,
             kind,
             item,
+            line,
             quantity,
             change,
             stock_after,
             order,
             unit_cost,
             reason,
+            ref title,
+            ref description,
         } = entry;
+        let description = description.as_deref();
         Self {
             seq: seq_column(seq),
             at_micros: at.as_micros(),
             kind: kind.as_str(),
-            item: item.get().into(),
-            quantity: quantity.map(i64::from),
+            item: item_column(item),
+            line: line.number().into(),
+            lines: line.count().into(),
+            quantity: quantity.map(|quantity| quantity.get().into()),
             change,
             stock_after: stock_after.map(|stock| stock.get().into()),
             ord: order.map(order_column),
             unit_cost_cents: unit_cost.map(|cost| cost.cents().into()),
             reason: reason.map(Reason::as_str),
+            title: title.as_deref(),
+            topic: description.map(|description| description.topic.as_str()),
+            author: description.and_then(|description| description.author.as_deref()),
         }
     }
 }
@@ -122,7 +147,7 @@ impl<'a> From<&'a Book> for BookColumns<'a> {
             seq,
         } = book;
         Self {
-            item: item.get().into(),
+            item: item_column(*item),
             title,
             author: author.as_deref(),
             topic,
@@ -131,6 +156,11 @@ impl<'a> From<&'a Book> for BookColumns<'a> {
             seq: seq_column(*seq),
         }
     }
+}
+
+/// An item number as a column. No item number reaches the largest column value.
+pub(crate) fn item_column(item: ItemNumber) -> i64 {
+    i64::try_from(item.get()).unwrap_or(i64::MAX)
 }
 
 /// A sequence number as a column. No ledger reaches the largest column value.
@@ -160,15 +190,32 @@ pub(crate) fn seq_of(column: i64) -> Result<Seq, String> {
 /// # Errors
 /// Names the entry and its bad column.
 pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
-    let (seq, at_micros, kind, item, quantity, change, stock_after, ord, unit_cost_cents, reason) = row;
+    let (
+        seq,
+        at_micros,
+        kind,
+        item,
+        line,
+        lines,
+        quantity,
+        change,
+        stock_after,
+        ord,
+        unit_cost_cents,
+        reason,
+        title,
+        topic,
+        author,
+    ) = row;
     let bad = |column: &str| format!("the entry {seq} has a bad {column}");
     Ok(Entry {
         seq: seq_of(seq)?,
         at: Timestamp::from_micros(at_micros),
         kind: kind.parse().map_err(|_| bad("kind"))?,
         item: number(item).ok_or_else(|| bad("item"))?,
+        line: group_line(line, lines).ok_or_else(|| bad("line"))?,
         quantity: quantity
-            .map(|quantity| u32::try_from(quantity).map_err(|_| bad("quantity")))
+            .map(|quantity| number(quantity).ok_or_else(|| bad("quantity")))
             .transpose()?,
         change,
         stock_after: stock_after
@@ -181,21 +228,36 @@ pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
         reason: reason
             .map(|reason| reason.parse().map_err(|_| bad("reason")))
             .transpose()?,
+        title: title.map(ArcStr::from),
+        description: topic.map(|topic| {
+            Box::new(Description {
+                topic: topic.into(),
+                author: author.map(ArcStr::from),
+            })
+        }),
     })
 }
 
-/// Converts a row that the index returned for an order.
+fn group_line(number: i64, count: i64) -> Option<GroupLine> {
+    GroupLine::new(number.try_into().ok()?, count.try_into().ok()?)
+}
+
+/// Converts the rows that the index returned for an order.
 ///
 /// # Errors
-/// Those of [`entry`]; an entry of another order, to which a damaged index can lead.
-pub(crate) fn entry_of(order: OrderId, row: EntryRow) -> Result<Entry, String> {
-    let entry = entry(row)?;
-    match entry.order == Some(order) {
-        true => Ok(entry),
-        false => Err(format!(
+/// Those of [`entry`]; an entry of another order, to which a damaged index can lead, or a part of the order.
+pub(crate) fn entries_of(order: OrderId, rows: Vec<EntryRow>) -> Result<Vec<Entry>, String> {
+    let entries: Vec<Entry> = rows.into_iter().map(entry).collect::<Result<_, _>>()?;
+    if let Some(other) = entries.iter().find(|entry| entry.order != Some(order)) {
+        return Err(format!(
             "the index leads from the order {order} to the entry {}",
-            entry.seq
-        )),
+            other.seq
+        ));
+    }
+    let lines = (1..).map_while(|number| GroupLine::new(number, entries.first()?.line.count()));
+    match entries.iter().map(|entry| entry.line).eq(lines) {
+        true => Ok(entries),
+        false => Err(format!("the order {order} lacks lines")),
     }
 }
 
@@ -217,6 +279,21 @@ pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, Str
         .collect()
 }
 
+/// The last of the entries and the number of lines that its group lacks.
+pub(crate) fn missing_lines(entries: &[Entry]) -> (Seq, usize) {
+    let missing = |entry: &Entry| usize::from(entry.line.count() - entry.line.number());
+    let last = entries.last();
+    (
+        last.map_or(Seq::ZERO, |last| last.seq),
+        last.map_or(0, missing),
+    )
+}
+
+/// The number of entries after one, up to another.
+pub(crate) fn count_between(after: Seq, last: Seq) -> usize {
+    usize::try_from(last.distance_from(after)).unwrap_or(usize::MAX)
+}
+
 /// # Errors
 /// A book that an entry after `head` changed.
 pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result<StoreState, String> {
@@ -235,9 +312,9 @@ pub(crate) fn book(row: BookRow) -> Result<Book, String> {
     let bad = |column: &str| format!("the book {item} has a bad {column}");
     Ok(Book {
         item: number::<ItemNumber>(item).ok_or_else(|| bad("item"))?,
-        title,
-        author,
-        topic,
+        title: title.into(),
+        author: author.map(ArcStr::from),
+        topic: topic.into(),
         cost: number::<Cost>(cost_cents).ok_or_else(|| bad("cost_cents"))?,
         stock: number::<Stock>(stock).ok_or_else(|| bad("stock"))?,
         seq: seq_of(seq).map_err(|_| bad("seq"))?,

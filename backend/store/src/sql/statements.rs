@@ -10,16 +10,18 @@ pub(crate) static READ: LazyLock<String> = LazyLock::new(|| {
     format!("SELECT {columns} FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2")
 });
 pub(crate) static FIND: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM ledger WHERE ord = $1", names(&ENTRY_COLUMNS)));
+    LazyLock::new(|| format!("SELECT {} FROM ledger WHERE ord = $1 ORDER BY line", names(&ENTRY_COLUMNS)));
 pub(crate) static BOOKS: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(&BOOK_COLUMNS)));
 
 pub(crate) const GET: &str = "SELECT value FROM meta WHERE key = $1";
 pub(crate) const PUT: &str =
     "INSERT INTO meta (key, value) VALUES ($1, $2) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+/// The table of blobs is called `notes`.
 pub(crate) const GET_BLOB: &str = "SELECT content FROM notes WHERE name = $1";
 pub(crate) const PUT_BLOB: &str =
     "INSERT INTO notes (name, content) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET content = excluded.content";
+pub(crate) const DELETE_BLOBS: &str = "DELETE FROM notes";
 
 /// The columns' names, separated by commas.
 pub(crate) fn names(columns: &[Column]) -> String {

@@ -19,9 +19,10 @@ use futures::TryStreamExt as _;
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 use self::write::TxError;
+use super::format_1::OldTitles;
 use super::lock::Lock;
-use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Replacement, statements};
-use super::{Error, FullDiskBackoff, Inspection, StoreState, WriterGuard, catalog_file};
+use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Upgrade, statements};
+use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
 
 /// Checks every page and that every index entry leads to its row; returns the first faults, or `ok`.
 const INTEGRITY_CHECK: &str = "PRAGMA integrity_check(20)";
@@ -29,11 +30,13 @@ const WAL_CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// A store in a SQLite file.
 #[derive(Debug)]
-pub struct Store {
+pub struct SqliteStore {
     file: PathBuf,
     id: StoreId,
     writer: WriterGuard<Writer>,
     readers: SqlitePool,
+    upgrade: Upgrade,
+    old_titles: OldTitles,
     blocking: Blocking,
     _lock: Lock,
 }
@@ -45,8 +48,8 @@ struct Writer {
     head: Seq,
 }
 
-impl Store {
-    /// Opens and locks the store in a file, or creates it.
+impl SqliteStore {
+    /// Opens and locks the store in a file, or creates it. Upgrades a store of format 1.
     ///
     /// # Errors
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`], [`Error::Database`].
@@ -54,21 +57,13 @@ impl Store {
         Self::open_with(file, true)
     }
 
-    /// Opens and locks an existing store.
-    ///
-    /// # Errors
-    /// [`Error::Missing`], and those of [`open`](Self::open).
-    pub fn open_existing(file: &Path) -> Result<Self, Error> {
-        Self::open_with(file, false)
-    }
-
     /// Opens and locks an existing store for inspection, and has SQLite check every page: no other check notices a damaged
     /// index that hides an order.
     ///
     /// # Errors
-    /// [`Error::DatabaseDamaged`], and those of [`open_existing`](Self::open_existing).
+    /// [`Error::Missing`], [`Error::OldFormat`], [`Error::DatabaseDamaged`], and those of [`open`](Self::open).
     pub fn inspect(file: &Path) -> Result<Inspection, Error> {
-        let store = Self::open_existing(file)?;
+        let store = Self::open_with(file, false)?;
         let faults: Vec<String> = store
             .blocking
             .run(sqlx::query_scalar(INTEGRITY_CHECK).fetch_all(&store.readers))
@@ -94,6 +89,8 @@ impl Store {
                 head: opened.head,
             }),
             readers: opened.readers,
+            upgrade: opened.upgrade,
+            old_titles: OldTitles::new(opened.upgrade.until),
             file,
             blocking,
             _lock: lock,
@@ -132,6 +129,27 @@ impl Store {
         full_disk.attempt(Instant::now(), &self.file, || self.blocking.run(run))?;
         *head = last;
         Ok(())
+    }
+
+    fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
+        let rows: Vec<EntryRow> = self
+            .blocking
+            .run(
+                sqlx::query_as(statements::READ.as_str())
+                    .bind(sql::seq_column(after))
+                    .bind(sql::limit_column(limit))
+                    .fetch_all(&self.readers),
+            )
+            .map_err(self.error("read"))?;
+        sql::entries(after, rows).map_err(|why| self.damaged(why))
+    }
+
+    /// Adds what entries of format 1 lack.
+    fn with_titles(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
+        let Upgrade { until, last } = self.upgrade;
+        let load = || Ok(Upgrade::titles(self.read_entries(until, sql::count_between(until, last))?));
+        self.old_titles.add_to(&mut entries, load)?;
+        Ok(entries)
     }
 
     /// Runs work in one transaction that appends `entries` after `head`.
@@ -197,7 +215,7 @@ async fn books_of(connection: &mut SqliteConnection, file: &Path) -> Result<Vec<
     Ok(books)
 }
 
-impl super::Store for Store {
+impl Store for SqliteStore {
     fn load(&self) -> Result<StoreState, Error> {
         self.blocking.run(async {
             let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
@@ -216,29 +234,24 @@ impl super::Store for Store {
     }
 
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let rows: Vec<EntryRow> = self
-            .blocking
-            .run(
-                sqlx::query_as(statements::READ.as_str())
-                    .bind(sql::seq_column(after))
-                    .bind(sql::limit_column(limit))
-                    .fetch_all(&self.readers),
-            )
-            .map_err(self.error("read"))?;
-        sql::entries(after, rows).map_err(|why| self.damaged(why))
+        let mut entries = self.read_entries(after, limit)?;
+        let (last, missing) = sql::missing_lines(&entries);
+        if missing > 0 {
+            entries.extend(self.read_entries(last, missing)?);
+        }
+        self.with_titles(entries)
     }
 
-    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Option<Entry>, Error> {
-        let row: Option<EntryRow> = self
+    fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
+        let rows: Vec<EntryRow> = self
             .blocking
             .run(
                 sqlx::query_as(statements::FIND.as_str())
                     .bind(sql::order_column(order))
-                    .fetch_optional(&self.readers),
+                    .fetch_all(&self.readers),
             )
             .map_err(self.error("read"))?;
-        row.map(|row| sql::entry_of(order, row).map_err(|why| self.damaged(why)))
-            .transpose()
+        self.with_titles(sql::entries_of(order, rows).map_err(|why| self.damaged(why))?)
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
@@ -251,18 +264,6 @@ impl super::Store for Store {
         self.append_with(head, entries, write::update_books)
     }
 
-    fn import(&self, head: Seq, entries: &[Entry], books: &[Book]) -> Result<(), Error> {
-        catalog_file::check(books, shown(&self.file).as_ref())?;
-        self.append_with(head, entries, async |connection, _| {
-            let stored = books_of(connection, &self.file).await.map_err(TxError::Store)?;
-            write::replace_books(connection, &Replacement::between(stored, books)).await?;
-            if open::get(connection, sql::RESTORING).await?.is_some() {
-                open::put(connection, sql::RESTORING, sql::NO).await?;
-            }
-            Ok(())
-        })
-    }
-
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
         self.append_with(head, entries, async |connection, _| {
             let restoring = open::get(connection, sql::RESTORING).await?;
@@ -273,9 +274,18 @@ impl super::Store for Store {
         })
     }
 
-    fn checkpoint(&self, _books: &[Book], _at: Seq) -> Result<(), Error> {
-        // The books change with every batch. Only the write-ahead log is copied into the file, as far as no reader needs it.
-        self.writer.write(|writer, _| {
+    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
+        self.writer.write(|writer, full_disk| {
+            let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
+            let restoring = self.blocking.run(open::get(connection, sql::RESTORING));
+            if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) && writer.head == at {
+                self.transact(writer, full_disk, at, async |connection| {
+                    write::upsert_books(connection, books).await?;
+                    Ok(open::put(connection, sql::RESTORING, sql::NO).await?)
+                })?;
+            }
+            // The books change with every batch. Only the write-ahead log is copied into the file, as far as no reader
+            // needs it.
             let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
             let copied = self.blocking.run(sqlx::query(WAL_CHECKPOINT).execute(connection));
             copied
@@ -303,7 +313,7 @@ impl super::Store for Store {
     }
 }
 
-impl Drop for Store {
+impl Drop for SqliteStore {
     fn drop(&mut self) {
         // The lock is released after this, so the next process finds the file closed.
         self.blocking.run(async {

@@ -6,25 +6,21 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 use std::time::Duration;
 
-use common::{Seq, StoreId};
+use common::{Entry, Seq, StoreId};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection, SqlitePool};
 
-use super::{damaged, error, head_of, shown};
-use crate::Error;
+use super::write::{self, TxError};
+use super::{books_of, damaged, error, head_of, shown};
 use crate::lock::Lock;
-use crate::sql::{self, Migration, statements};
+use crate::sql::{self, Batch, Found, Migration, Upgrade, statements};
 use crate::url::beside;
+use crate::{Error, format_1};
 
-const MIGRATIONS: [Migration; 2] = [
-    Migration {
-        version: 1,
-        sql: include_str!("0001_ledger.sql"),
-    },
-    Migration {
-        version: 2,
-        sql: include_str!("0002_notes.sql"),
-    },
+const MIGRATIONS: [&str; 3] = [
+    include_str!("0001_ledger.sql"),
+    include_str!("0002_notes.sql"),
+    include_str!("0003_groups.sql"),
 ];
 
 const TABLE_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
@@ -45,6 +41,7 @@ const CACHE_KIB: &str = "-16384";
 pub(super) struct Opened {
     pub(super) id: StoreId,
     pub(super) head: Seq,
+    pub(super) upgrade: Upgrade,
     pub(super) writer: SqliteConnection,
     pub(super) readers: SqlitePool,
 }
@@ -119,7 +116,7 @@ fn sync(folder: &Path) -> Result<(), Error> {
         .map_err(Error::io("sync", folder))
 }
 
-/// Connects and migrates the tables; without `create` the tables must exist.
+/// Connects and migrates the tables; without `create` the tables must exist and be up to date.
 pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> {
     let options = SqliteConnectOptions::new()
         .filename(file)
@@ -158,6 +155,7 @@ pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> 
     }
     let id = get(&mut writer, "store").await.map_err(&failed)?;
     let id = id.and_then(|id| id.parse().ok());
+    let upgrade = get(&mut writer, sql::UPGRADE).await.map_err(&failed)?;
     let head = head_of(&mut writer).await.map_err(&failed)?;
     let readers = SqlitePoolOptions::new()
         .max_connections(READERS_MAX)
@@ -167,42 +165,35 @@ pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> 
     Ok(Opened {
         id: id.ok_or_else(|| damaged(file, "the store's id is missing".to_owned()))?,
         head: sql::seq_of(head).map_err(|why| damaged(file, why))?,
+        upgrade: Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(file, why))?,
         writer,
         readers,
     })
 }
 
 async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Result<(), Error> {
-    let failed = error("create the tables of", file);
-    let has_meta: i64 = sqlx::query_scalar(META_COUNT)
-        .fetch_one(&mut *writer)
-        .await
-        .map_err(&failed)?;
-    let tables: i64 = sqlx::query_scalar(TABLE_COUNT)
-        .fetch_one(&mut *writer)
-        .await
-        .map_err(&failed)?;
-    if has_meta == 0 && tables > 0 {
-        return Err(damaged(file, "it is another program's database".to_owned()));
-    }
-    if has_meta == 0 && !create {
-        return Err(Error::Missing(shown(file)));
-    }
-    let version = match has_meta {
-        0 => None,
-        _ => get(writer, "schema").await.map_err(&failed)?,
+    let operation = "create the tables of";
+    let failed = error(operation, file);
+    let mut count = async |sql| sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *writer).await;
+    let has_meta = count(META_COUNT).await.map_err(&failed)? > 0;
+    let found = Found {
+        has_tables: count(TABLE_COUNT).await.map_err(&failed)? > 0,
+        has_meta,
+        version: match has_meta {
+            true => get(writer, "schema").await.map_err(&failed)?,
+            false => None,
+        },
     };
-    for migration in Migration::pending(&MIGRATIONS, version.as_deref(), &shown(file))? {
-        apply(writer, migration).await.map_err(&failed)?;
+    for migration in sql::pending(&MIGRATIONS, &found, create, &shown(file))? {
+        let applied = write::transact(writer, async |writer| apply(writer, &migration, file).await).await;
+        applied.map_err(|error| error.into_error(operation, file))?;
     }
     Ok(())
 }
 
-/// Applies a migration in one transaction.
-async fn apply(writer: &mut SqliteConnection, migration: Migration) -> Result<(), sqlx::Error> {
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut *writer).await?;
-    for statement in migration.statements() {
-        sqlx::query(AssertSqlSafe(statement))
+async fn apply(writer: &mut SqliteConnection, migration: &Migration, file: &Path) -> Result<(), TxError> {
+    for statement in &migration.statements {
+        sqlx::query(AssertSqlSafe(statement.clone()))
             .persistent(false)
             .execute(&mut *writer)
             .await?;
@@ -210,8 +201,28 @@ async fn apply(writer: &mut SqliteConnection, migration: Migration) -> Result<()
     if get(writer, "store").await?.is_none() {
         put(writer, "store", &StoreId::generate().to_string()).await?;
     }
+    if migration.version == sql::FORMAT_2 {
+        upgrade(writer, file).await?;
+    }
     put(writer, "schema", &migration.version.to_string()).await?;
-    sqlx::query("COMMIT").execute(writer).await?;
+    Ok(())
+}
+
+/// Appends entries that describe the books.
+async fn upgrade(writer: &mut SqliteConnection, file: &Path) -> Result<(), TxError> {
+    let head = sql::seq_of(head_of(&mut *writer).await?).map_err(|why| damaged(file, why))?;
+    if head == Seq::ZERO {
+        return Ok(());
+    }
+    let books = books_of(&mut *writer, file).await?;
+    let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
+    let batch = Batch::new(head, &entries)?;
+    write::insert_entries(&mut *writer, &batch).await?;
+    write::update_books(&mut *writer, &batch).await?;
+    sqlx::query(statements::DELETE_BLOBS).execute(&mut *writer).await?;
+    let (until, last) = (head, batch.last());
+    put(writer, sql::UPGRADE, &Upgrade { until, last }.value()).await?;
+    tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
     Ok(())
 }
 

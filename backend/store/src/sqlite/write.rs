@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use common::wire::Book;
 use sqlx::{QueryBuilder, Sqlite, SqliteConnection};
 
 use super::{damaged, error, shown};
 use crate::Error;
-use crate::sql::{self, BOOK_COLUMNS, Batch, BookColumns, ENTRY_COLUMNS, EntryColumns, Replacement, statements};
+use crate::sql::{self, BOOK_COLUMNS, Batch, BookColumns, ENTRY_COLUMNS, EntryColumns, statements};
 
-/// Rows of one statement. An entry has 11 columns, and SQLite accepts 32,766 parameters.
+/// Rows of one statement. An entry has 16 columns, and SQLite accepts 32,766 parameters.
 const ROWS_MAX: usize = 512;
 /// A batch is split into statements whose row count is a multiple of this, and one for the rest: there are few different
 /// statements, and each is prepared once.
@@ -40,6 +41,12 @@ pub(super) enum TxError {
 impl From<sqlx::Error> for TxError {
     fn from(error: sqlx::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+impl From<Error> for TxError {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
     }
 }
 
@@ -110,12 +117,17 @@ pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Ba
                 .push_bind(entry.at_micros)
                 .push_bind(entry.kind)
                 .push_bind(entry.item)
+                .push_bind(entry.line)
+                .push_bind(entry.lines)
                 .push_bind(entry.quantity)
                 .push_bind(entry.change)
                 .push_bind(entry.stock_after)
                 .push_bind(entry.ord)
                 .push_bind(entry.unit_cost_cents)
                 .push_bind(entry.reason)
+                .push_bind(entry.title)
+                .push_bind(entry.topic)
+                .push_bind(entry.author)
                 .push_bind(first);
         });
         query.build().execute(&mut *connection).await?;
@@ -123,9 +135,10 @@ pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Ba
     Ok(())
 }
 
-/// Applies the stock deltas, which must lead from the stored stock to the new one.
+/// Applies a batch to the books; its stock deltas must lead from the stored stock to the new one.
 pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), TxError> {
     delete_books(connection, &batch.removed).await?;
+    upsert_books(connection, &batch.described).await?;
     for deltas in chunks(&batch.deltas) {
         let mut query = QueryBuilder::<Sqlite>::new("UPDATE books SET stock = new.column3, seq = new.column4 FROM (");
         query.push_values(deltas, |mut row, delta| {
@@ -143,15 +156,11 @@ pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batc
     Ok(())
 }
 
-pub(super) async fn replace_books(
-    connection: &mut SqliteConnection,
-    replacement: &Replacement<'_>,
-) -> Result<(), TxError> {
-    delete_books(connection, &replacement.removed).await?;
+pub(super) async fn upsert_books(connection: &mut SqliteConnection, books: &[Book]) -> Result<(), TxError> {
     let (columns, upsert) = (statements::names(&BOOK_COLUMNS), statements::upsert_books());
-    for books in chunks(&replacement.upserted) {
+    for books in chunks(books) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO books ({columns}) "));
-        query.push_values(books.iter().copied().map(BookColumns::from), |mut row, book| {
+        query.push_values(books.iter().map(BookColumns::from), |mut row, book| {
             row.push_bind(book.item)
                 .push_bind(book.title)
                 .push_bind(book.author)

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use super::FOUR;
+use crate::bookstored::assert_contains;
 use crate::fixture::StoreFixture;
 
+/// A store with the four books and 20 sales.
 async fn sold(fixture: StoreFixture) -> StoreFixture {
-    fixture.succeed(&["import", &fixture.file("books.csv", FOUR)]);
+    let fixture = fixture.with_four_books();
     fixture.sell(20).await;
     let stdout = fixture.succeed(&["audit"]);
-    assert!(
-        stdout.starts_with("clean") && stdout.contains("24 entries, 4 books: 20 sold (20 copies for 700.00)"),
-        "{stdout}"
-    );
+    assert!(stdout.starts_with("clean"), "{stdout}");
+    assert_contains(&stdout, &["24 entries, 4 books: 20 sold (20 copies for 700.00)"]);
     fixture
 }
 
@@ -30,22 +29,24 @@ fn ledger(fixture: &StoreFixture) -> PathBuf {
     fixture.path("store").join("ledger.csv")
 }
 
-/// Changes columns of an entry's line, and its checksum with them if the hand is a skilled one.
-fn edit(fixture: &StoreFixture, seq: u64, columns: &[(usize, &str)], skilled: bool) {
+/// Changes columns of an entry's line, as in `quantity=2 change=-2`, and its checksum with them if the hand is a skilled one.
+fn edit(fixture: &StoreFixture, seq: u64, changes: &str, skilled: bool) {
     let text = fs::read_to_string(ledger(fixture)).unwrap();
+    let columns: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let lines = text.lines().map(|line| {
         let mut fields: Vec<&str> = line.split(',').collect();
         if fields[0] != seq.to_string() || fields[2] == "checkpoint" {
             return format!("{line}\n");
         }
-        for &(column, value) in columns {
-            fields[column] = value;
+        for change in changes.split(' ') {
+            let (column, value) = change.split_once('=').unwrap();
+            let index = columns.iter().position(|name| *name == column);
+            fields[index.unwrap()] = value;
         }
         let checked = fields[..11].join(",");
-        let sum = if skilled {
-            format!("{:08x}", crc32c::crc32c(checked.as_bytes()))
-        } else {
-            fields[11].to_owned()
+        let sum = match skilled {
+            true => format!("{:08x}", crc32c::crc32c(checked.as_bytes())),
+            false => fields[11].to_owned(),
         };
         format!("{checked},{sum}\n")
     });
@@ -60,58 +61,33 @@ fn files(fixture: &StoreFixture) -> BTreeMap<PathBuf, Vec<u8>> {
     paths.map(|path| (path.clone(), fs::read(path).unwrap())).collect()
 }
 
-/// The columns of one sale that a hand changes, whether it is a skilled one, and what is stdout of that.
-type Case<'a> = (&'a [(usize, &'a str)], bool, &'a str);
+/// The cells of a table in a text, one row a line.
+fn rows<const N: usize>(table: &str) -> impl Iterator<Item = [&str; N]> {
+    let lines = table.trim().lines();
+    lines.map(|line| Vec::from_iter(line.split('|').map(str::trim)).try_into().unwrap())
+}
 
 #[tokio::test]
 async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
-    // The sale 9 took book 1 from 398 to 397.
+    // The sale 9 took book 1 from 398 to 397, and stands in line 12.
+    const CASES: &str = "
+        unskilled | stock_after=398 | ledger.csv:12: the checksum does not match
+        skilled | stock_after=398 | entry 9, book 1: the stock of 398 changed by -1 does not make 398
+        skilled | quantity=2 change=-2 stock_after=396 \
+            | entry 11, book 1: the stock of 396 changed by -1 does not make 396
+        skilled | quantity=2 | entry 9, book 1: the sale has a quantity of 2, but changes the stock by -1
+        skilled | unit_cost=3.00 | entry 9, book 1: the entry has a price of 3.00, but the price in force is 30.00
+        skilled | kind=refused reason=sold-out change=0 stock_after=398 \
+            | entry 9, book 1: a quantity of 1 was refused as sold out with 398 in stock";
     let fixture = sold(StoreFixture::csv()).await;
-    let sound = fs::read(ledger(&fixture)).unwrap();
-    let (line, stock) = (12, 397);
-    let cases: [Case<'_>; 6] = [
-        (
-            &[(6, "398")],
-            false,
-            &format!("ledger.csv:{line}: the checksum does not match"),
-        ),
-        (
-            &[(6, "398")],
-            true,
-            "entry 9, book 1: the stock of 398 changed by -1 does not make 398",
-        ),
-        (
-            &[(4, "2"), (5, "-2"), (6, "396")],
-            true,
-            "entry 11, book 1: the stock of 396 changed by -1 does not make 396",
-        ),
-        (
-            &[(4, "2")],
-            true,
-            "entry 9, book 1: the sale has a quantity of 2, but changes the stock by -1",
-        ),
-        (
-            &[(8, "3.00")],
-            true,
-            "entry 9, book 1: the entry has a price of 3.00, but the price in force is 30.00",
-        ),
-        (
-            &[(2, "refused"), (9, "sold-out"), (5, "0"), (6, "398")],
-            true,
-            "entry 9, book 1: a quantity of 1 was refused as sold out with 398 in stock",
-        ),
-    ];
-    assert!(
-        String::from_utf8_lossy(&sound)
-            .lines()
-            .any(|line| line.starts_with("9,") && line.contains(&format!(",{stock},")))
-    );
-    for (columns, skilled, expected) in cases {
+    let sound = fs::read_to_string(ledger(&fixture)).unwrap();
+    let sale = sound.lines().nth(11).unwrap();
+    assert!(sale.starts_with("9,") && sale.contains(",397,"), "{sale}");
+    for [skill, changes, expected] in rows(CASES) {
         fs::write(ledger(&fixture), &sound).unwrap();
-        edit(&fixture, 9, columns, skilled);
+        edit(&fixture, 9, changes, skill == "skilled");
         let before = files(&fixture);
-        let stdout = violations(&fixture);
-        assert!(stdout.contains(expected), "{expected} is not in {stdout}");
+        assert_contains(&violations(&fixture), &[expected]);
         assert_eq!(files(&fixture), before, "an audit changes nothing");
     }
 }
@@ -119,89 +95,53 @@ async fn a_sale_edited_by_hand_is_found_in_a_csv_store() {
 #[tokio::test]
 async fn the_last_sale_edited_by_hand_is_found_by_the_catalog_file() {
     let fixture = sold(StoreFixture::csv()).await;
-    edit(&fixture, 24, &[(4, "3"), (5, "-3"), (6, "488")], true);
-    let stdout = violations(&fixture);
-    assert!(
-        stdout.contains("entry 24, book 2: the catalog has a stock of 490, the ledger 488"),
-        "{stdout}"
-    );
+    edit(&fixture, 24, "quantity=3 change=-3 stock_after=488", true);
+    let expected = "entry 24, book 2: the catalog has a stock of 490, the ledger 488";
+    assert_contains(&violations(&fixture), &[expected]);
 }
 
 #[tokio::test]
 async fn an_order_that_was_decided_twice_is_found() {
     let fixture = sold(StoreFixture::csv()).await;
-    let text = fs::read_to_string(ledger(&fixture)).unwrap();
-    let order = text
-        .lines()
-        .find(|line| line.starts_with("7,"))
-        .unwrap()
-        .split(',')
-        .nth(7)
-        .unwrap()
-        .to_owned();
-    edit(&fixture, 12, &[(7, &order)], true);
-    let stdout = violations(&fixture);
-    assert!(
-        stdout.contains(&format!(
-            "entry 12, book 2: order {order} was already decided by entry 7"
-        )),
-        "{stdout}"
-    );
+    let rows = fixture.ledger_rows();
+    let order = &rows.iter().find(|row| row[0] == "7").unwrap()[7];
+    edit(&fixture, 12, &format!("order={order}"), true);
+    let expected = format!("entry 12, book 2: order {order} was already decided by entry 7");
+    assert_contains(&violations(&fixture), &[&expected]);
 }
 
 #[tokio::test]
 async fn a_sale_edited_by_hand_is_found_in_a_database() {
-    let cases = [
-        (
-            "UPDATE ledger SET stock_after = 398 WHERE seq = 9",
-            "UPDATE ledger SET stock_after = 397 WHERE seq = 9",
-            "entry 9, book 1: the stock of 398 changed by -1 does not make 398",
-        ),
-        (
-            "UPDATE ledger SET quantity = 1, change = -5, stock_after = 393 WHERE seq = 9",
-            "UPDATE ledger SET quantity = 1, change = -1, stock_after = 397 WHERE seq = 9",
-            "entry 9, book 1: the sale has a quantity of 1, but changes the stock by -5",
-        ),
-        (
-            "UPDATE ledger SET kind = 'lent' WHERE seq = 9",
-            "UPDATE ledger SET kind = 'sold' WHERE seq = 9",
-            "the entry 9 has a bad kind",
-        ),
-        (
-            "UPDATE books SET stock = 391 WHERE item = 1",
-            "UPDATE books SET stock = 390 WHERE item = 1",
-            "entry 23, book 1: the catalog has a stock of 391, the ledger 390",
-        ),
-        (
-            "UPDATE books SET cost_cents = 1 WHERE item = 1",
-            "UPDATE books SET cost_cents = 3000 WHERE item = 1",
-            "entry 23, book 1: the catalog has a cost of 0.01, the ledger 30.00",
-        ),
-        (
-            "UPDATE ledger SET seq = 1000 WHERE seq = 24",
-            "UPDATE ledger SET seq = 24 WHERE seq = 1000",
-            "the entry 24 is missing",
-        ),
-    ];
+    // The row, a change of it, how that is undone, and what an audit finds in between.
+    const CASES: &str = "
+        ledger seq = 9 | stock_after = 398 | stock_after = 397 \
+            | entry 9, book 1: the stock of 398 changed by -1 does not make 398
+        ledger seq = 9 | change = -5, stock_after = 393 | change = -1, stock_after = 397 \
+            | entry 9, book 1: the sale has a quantity of 1, but changes the stock by -5
+        ledger seq = 9 | kind = 'lent' | kind = 'sold' | the entry 9 has a bad kind
+        books item = 1 | stock = 391 | stock = 390 | entry 23, book 1: the catalog has a stock of 391, the ledger 390
+        books item = 1 | cost_cents = 1 | cost_cents = 3000 \
+            | entry 23, book 1: the catalog has a cost of 0.01, the ledger 30.00
+        ledger seq IN (24, 1000) | seq = 1000 | seq = 24 | the entry 24 is missing";
     for fixture in StoreFixture::each().into_iter().skip(1) {
         let fixture = sold(fixture).await;
-        for (wrong, right, expected) in cases {
-            fixture.sql(wrong).await;
-            let stdout = violations(&fixture);
-            assert!(stdout.contains(expected), "{expected} is not in {stdout}");
-            fixture.sql(right).await;
+        for [row, wrong, right, expected] in rows(CASES) {
+            let (table, condition) = row.split_once(' ').unwrap();
+            fixture
+                .sql(&format!("UPDATE {table} SET {wrong} WHERE {condition}"))
+                .await;
+            assert_contains(&violations(&fixture), &[expected]);
+            fixture
+                .sql(&format!("UPDATE {table} SET {right} WHERE {condition}"))
+                .await;
         }
         fixture.sql("UPDATE books SET stock = stock + 1 WHERE item = 2").await;
         let stdout = fixture.run(&["audit", "--json"]).1;
-        let stdout: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-        assert_eq!(
-            (&stdout["verdict"], &stdout["violations"][0]["item"]),
-            (&"violated".into(), &2.into()),
-            "{stdout}"
-        );
+        let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert_eq!(report["verdict"], "violated", "{stdout}");
+        assert_eq!(report["violations"][0]["item"], 2, "{stdout}");
         fixture.sql("DELETE FROM ledger WHERE seq = 24").await;
-        let stdout = violations(&fixture);
-        assert!(stdout.contains("the entry 24 changed the book 2"), "{stdout}");
+        assert_contains(&violations(&fixture), &["the entry 24 changed the book 2"]);
     }
 }
 
@@ -217,8 +157,7 @@ async fn an_index_that_has_lost_an_order_is_found() {
     leaves.next().unwrap()[4] -= 1;
     assert!(leaves.next().is_none());
     fs::write(&file, bytes).unwrap();
-    let stdout = violations(&fixture);
-    assert!(stdout.contains("row 24 missing from index ledger_ord"), "{stdout}");
+    assert_contains(&violations(&fixture), &["row 24 missing from index ledger_ord"]);
 }
 
 #[tokio::test]
@@ -229,10 +168,8 @@ async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
     fs::write(ledger(&fixture), &torn).unwrap();
     let before = files(&fixture);
     let stdout = fixture.succeed(&["audit"]);
-    assert!(
-        stdout.starts_with("clean") && stdout.contains("note: ") && stdout.contains("the next start truncates it"),
-        "{stdout}"
-    );
+    assert!(stdout.starts_with("clean"), "{stdout}");
+    assert_contains(&stdout, &["note: ", "the next start truncates it"]);
     assert_eq!(files(&fixture), before);
     fixture.sell(1).await;
     assert!(!fixture.succeed(&["audit"]).contains("note"));

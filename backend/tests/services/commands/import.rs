@@ -1,9 +1,10 @@
 //! `import`, `export FILE` and `generate`.
 
+use std::collections::HashSet;
 use std::fs;
 
 use super::FOUR;
-use crate::bookstored::run;
+use crate::bookstored::{assert_contains, run};
 use crate::client::Client;
 use crate::fixture::StoreFixture;
 
@@ -13,24 +14,15 @@ fn a_catalog_goes_into_any_store_and_comes_out_as_it_was() {
     for fixture in StoreFixture::each() {
         let file = fixture.file("books.csv", &text);
         let stdout = fixture.succeed(&["import", &file]);
-        assert!(
-            stdout.contains("and 2980 more") && stdout.contains("3000 added"),
-            "{stdout}"
-        );
+        assert_contains(&stdout, &["and 2980 more", "3000 added"]);
         assert_eq!(fixture.succeed(&["export"]), text);
         let copy = fixture.path("copy.csv").display().to_string();
         let stdout = fixture.succeed(&["export", &copy]);
-        assert!(
-            stdout.contains("3000 books") && stdout.contains("entry 3000"),
-            "{stdout}"
-        );
+        assert_contains(&stdout, &["3000 books", "entry 3000"]);
         assert_eq!(fs::read_to_string(&copy).unwrap(), text);
         assert!(!fixture.path("copy.csv.part").exists());
         let stdout = fixture.succeed(&["import", &copy]);
-        assert!(
-            stdout.contains("0 added, 0 changed, 0 withdrawn") && stdout.contains("entry 3000"),
-            "{stdout}"
-        );
+        assert_contains(&stdout, &["0 added, 0 changed, 0 withdrawn", "entry 3000"]);
     }
 }
 
@@ -39,21 +31,16 @@ fn a_seed_determines_the_generated_catalog() {
     let with = |arguments: &[&str]| run(&[&["generate", "200"], arguments].concat());
     assert_eq!(with(&[]), with(&["--seed", "1", "-"]));
     assert_ne!(with(&[]).1, with(&["--seed", "2"]).1);
-    let topics = |text: &str| {
-        let lines = text.lines().skip(1);
-        let topics: std::collections::HashSet<String> =
-            lines.map(|line| line.rsplit(',').nth(1).unwrap().to_owned()).collect();
-        topics.len()
-    };
-    assert_eq!(topics(&with(&["--topics", "3"]).1), 3);
+    let text = with(&["--topics", "3"]).1;
+    let topics = text.lines().skip(1).map(|line| line.rsplit(',').nth(1).unwrap());
+    assert_eq!(topics.collect::<HashSet<_>>().len(), 3);
     assert_eq!(run(&["generate", "0"]).0, 2);
 }
 
 #[tokio::test]
 async fn an_import_shows_its_changes_and_withdraws_books_only_with_replace() {
     for fixture in StoreFixture::each() {
-        let file = fixture.file("books.csv", FOUR);
-        fixture.succeed(&["import", &file]);
+        let fixture = fixture.with_four_books();
         fixture.sell(4).await;
         let edited = FOUR
             .replace("RPCs for Dummies,500,40", "RPCs for Everybody,498,42")
@@ -66,18 +53,17 @@ async fn an_import_shows_its_changes_and_withdraws_books_only_with_replace() {
         let file = fixture.file("edited.csv", &edited);
         let before = fixture.succeed(&["export"]);
         let shown = fixture.succeed(&["import", &file, "--dry-run"]);
-        for line in [
+        let changes = [
             "~ 2 \"RPCs for Dummies\": name \"RPCs for Dummies\" → \"RPCs for Everybody\", cost 40.00 → 42.00\n",
             "~ 1 ",
             "+ 7 \"New, and \\\"quoted\\\"\": stock 1, cost 9.50, topic \"cooking\"\n",
             "1 added, 2 changed, 0 withdrawn, 1 not in the file and kept",
             "would be 5 books after the entry 11",
-        ] {
-            assert!(shown.contains(line), "{line} is not in {shown}");
-        }
+        ];
+        assert_contains(&shown, &changes);
         assert_eq!(fixture.succeed(&["export"]), before, "a dry run changes nothing");
         let done = fixture.succeed(&["import", &file, "--yes"]);
-        assert!(done.contains("there are 5 books after the entry 11"), "{done}");
+        assert_contains(&done, &["there are 5 books after the entry 11"]);
         let done = fixture.succeed(&["import", &file, "--replace", "--json"]);
         let done: serde_json::Value = serde_json::from_str(done.lines().last().unwrap()).unwrap();
         assert_eq!((&done["withdrawn"], &done["books"]), (&1.into(), &4.into()), "{done}");
@@ -94,12 +80,10 @@ async fn an_import_shows_its_changes_and_withdraws_books_only_with_replace() {
 #[test]
 fn a_bad_line_changes_nothing_and_is_named() {
     for fixture in StoreFixture::each() {
-        let file = fixture.file("books.csv", FOUR);
-        fixture.succeed(&["import", &file]);
+        let fixture = fixture.with_four_books();
         let bad = fixture.file("bad.csv", &format!("{FOUR}5,Five,many,1,t\n"));
-        let (code, stdout, stderr) = fixture.run(&["import", &bad]);
-        assert_eq!((code, stdout.as_str()), (1, ""));
-        assert!(stderr.contains("bad.csv:6: stock: expected a stock"), "{stderr}");
+        let stderr = fixture.fail(&["import", &bad]);
+        assert_contains(&stderr, &["bad.csv:6: stock: expected a stock"]);
         assert_eq!(fixture.succeed(&["export"]).lines().count(), 5);
     }
 }
@@ -111,13 +95,10 @@ fn wrong_usage_and_a_missing_store_have_different_exit_codes() {
     assert_eq!(sqlite.run(&["export", "file", "--to", &csv.url]).0, 2);
     for fixture in StoreFixture::each() {
         for command in [&["export"][..], &["audit"], &["export", "--to", &csv.url]] {
-            let (code, stdout, stderr) = fixture.run(command);
-            assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
-            assert!(stderr.contains("there is no store at"), "{stderr}");
+            assert_contains(&fixture.fail(command), &["there is no store at"]);
         }
         let file = fixture.file("books.csv", FOUR);
-        let stdout = fixture.succeed(&["import", &file, "--dry-run"]);
-        assert!(stdout.contains("4 added"), "{stdout}");
+        assert_contains(&fixture.succeed(&["import", &file, "--dry-run"]), &["4 added"]);
         assert_eq!(fixture.run(&["audit"]).0, 1, "nothing was created");
     }
     assert!(!csv.path("store").exists() && !sqlite.path("store.db").exists());
@@ -129,59 +110,45 @@ fn a_running_catalog_locks_out_every_command() {
         let _shop = fixture.start_all();
         let file = fixture.file("books.csv", FOUR);
         for command in [&["import", &file][..], &["export"], &["audit"]] {
-            let (code, _, stderr) = fixture.run(command);
-            assert!(
-                code == 1 && stderr.contains("in use by another program (process"),
-                "{stderr}"
-            );
+            assert_contains(&fixture.fail(command), &["in use by another program (process"]);
         }
     }
 }
 
 #[tokio::test]
 async fn an_edit_by_hand_is_taken_on_request_and_undoes_no_sale() {
-    let fixture = StoreFixture::csv();
-    fixture.succeed(&["import", &fixture.file("books.csv", FOUR)]);
+    let fixture = StoreFixture::csv().with_four_books();
     fixture.sell(4).await;
     let catalog = fixture.path("store").join("catalog.csv");
     let written = fs::read_to_string(&catalog).unwrap();
     let bad = written.replace("RPCs for Dummies,498,40.00", "RPCs for Dummies,498,cheap");
     fs::write(&catalog, &bad).unwrap();
-    let (code, _, stderr) = fixture.run(&["import"]);
-    assert!(
-        code == 1 && stderr.contains("catalog.csv:3: cost: expected"),
-        "{stderr}"
-    );
+    assert_contains(&fixture.fail(&["import"]), &["catalog.csv:3: cost: expected"]);
     let edited = written.replace("RPCs for Dummies,498,40.00", "RPCs for Everybody,498,45.00");
     fs::write(&catalog, &edited).unwrap();
     for command in [&["export"][..], &["import", "books.csv"]] {
         assert_eq!(fixture.run(command).0, 1);
     }
     let (code, stdout, _) = fixture.run(&["audit"]);
-    assert!(
-        code == 1 && stdout.contains("catalog.csv was edited by hand: book 2, cost: the file says 45.00"),
-        "{stdout}"
+    assert_eq!(code, 1);
+    assert_contains(
+        &stdout,
+        &["catalog.csv was edited by hand: book 2, cost: the file says 45.00"],
     );
-    let stdout = fixture.succeed(&["import", "--dry-run"]);
-    assert!(stdout.contains("cost 40.00 → 45.00"), "{stdout}");
+    assert_contains(&fixture.succeed(&["import", "--dry-run"]), &["cost 40.00 → 45.00"]);
     assert_eq!(fs::read_to_string(&catalog).unwrap(), edited, "still there to be taken");
-    let stdout = fixture.succeed(&["import"]);
-    assert!(stdout.contains("1 changed"), "{stdout}");
+    assert_contains(&fixture.succeed(&["import"]), &["1 changed"]);
     assert!(fixture.succeed(&["audit"]).starts_with("clean"));
-    let (code, _, stderr) = fixture.run(&["import"]);
-    assert!(code == 1 && stderr.contains("was not edited"), "{stderr}");
+    assert_contains(&fixture.fail(&["import"]), &["was not edited"]);
     let shop = fixture.start_all();
     let book = Client::of(&shop, "frontend").get("/search?item=2").await.json();
-    assert_eq!(
-        (&book["title"], &book["cost"], &book["stock"]),
-        (&"RPCs for Everybody".into(), &"45.00".into(), &498.into())
-    );
+    assert_eq!(book["title"], "RPCs for Everybody");
+    assert_eq!((&book["cost"], &book["stock"]), (&"45.00".into(), &498.into()));
 }
 
 #[test]
 fn a_line_removed_by_hand_withdraws_its_book_only_with_replace() {
-    let fixture = StoreFixture::csv();
-    fixture.succeed(&["import", &fixture.file("books.csv", FOUR)]);
+    let fixture = StoreFixture::csv().with_four_books();
     let catalog = fixture.path("store").join("catalog.csv");
     let take_out = |line_end: &str| {
         let written = fs::read_to_string(&catalog).unwrap();
@@ -190,10 +157,9 @@ fn a_line_removed_by_hand_withdraws_its_book_only_with_replace() {
     };
     take_out("\n");
     let (code, stdout, stderr) = fixture.run(&["import"]);
-    assert!(
-        code == 0 && stdout.contains("0 withdrawn, 1 not in the file and kept") && stderr.contains("a copy is kept"),
-        "{stdout}{stderr}"
-    );
+    assert_eq!(code, 0, "{stderr}");
+    assert_contains(&stdout, &["0 withdrawn, 1 not in the file and kept"]);
+    assert_contains(&stderr, &["a copy is kept"]);
     assert_eq!(fixture.succeed(&["export"]).lines().count(), 5);
     take_out("\r\n");
     assert!(fixture.succeed(&["import", "--replace"]).contains("1 withdrawn"));

@@ -23,13 +23,23 @@ impl StoreFixture {
     /// Runs a command that must succeed without a word on standard error. Returns standard output.
     fn succeed(&self, arguments: &[&str]) -> String {
         let (code, stdout, stderr) = self.run(arguments);
-        assert_eq!(
-            (code, stderr.as_str()),
-            (0, ""),
-            "{arguments:?} on {}: {stdout}",
-            self.url
-        );
+        let result = (code, stderr.as_str());
+        assert_eq!(result, (0, ""), "{arguments:?} on {}: {stdout}", self.url);
         stdout
+    }
+
+    /// Runs a command that must fail and say nothing on standard output. Returns standard error.
+    fn fail(&self, arguments: &[&str]) -> String {
+        let (code, stdout, stderr) = self.run(arguments);
+        let result = (code, stdout.as_str());
+        assert_eq!(result, (1, ""), "{arguments:?} on {}: {stderr}", self.url);
+        stderr
+    }
+
+    /// A store with the four books.
+    fn with_four_books(self) -> Self {
+        self.succeed(&["import", &self.file("books.csv", FOUR)]);
+        self
     }
 
     /// Starts all services and buys `count` times, books 1 and 2 in turn. Returns the orders and their receipts.
@@ -48,12 +58,13 @@ impl StoreFixture {
     }
 
     /// Runs a statement on the tables of a SQLite or PostgreSQL store.
-    async fn sql(&self, statement: &'static str) {
+    async fn sql(&self, statement: &str) {
         if let Some(server) = &self.server {
             server.sql(&format!("SET search_path = {}; {statement}", self.schema()));
         } else {
             let file = self.url.strip_prefix("sqlite:").unwrap();
             let mut connection = sqlx::SqliteConnection::connect(file).await.unwrap();
+            let statement = sqlx::AssertSqlSafe(statement);
             sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
             connection.close().await.unwrap();
         }

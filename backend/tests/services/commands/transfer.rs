@@ -4,7 +4,7 @@ use common::Seq;
 use serde_json::Value;
 
 use super::FOUR;
-use crate::bookstored::run;
+use crate::bookstored::assert_contains;
 use crate::client::Client;
 use crate::fixture::StoreFixture;
 
@@ -14,20 +14,17 @@ fn audit(fixture: &StoreFixture) -> Value {
 
 #[tokio::test]
 async fn a_store_is_copied_from_engine_to_engine_with_every_entry() {
-    let first = StoreFixture::csv();
-    first.succeed(&["import", &first.file("books.csv", FOUR)]);
+    let first = StoreFixture::csv().with_four_books();
     let orders = first.sell(25).await;
-    let fewer = FOUR.replace(
-        "3,Xen and the Art of Surviving Graduate School,300,75,graduate school\n",
-        "",
-    );
+    let xen = "3,Xen and the Art of Surviving Graduate School,300,75,graduate school\n";
+    let fewer = FOUR.replace(xen, "");
     first.succeed(&["import", &first.file("fewer.csv", &fewer), "--replace"]);
     let (books, proved) = (first.succeed(&["export"]), audit(&first));
     let mut fixtures = vec![first];
     for next in StoreFixture::each().into_iter().skip(1).chain([StoreFixture::csv()]) {
         let last = fixtures.last().unwrap();
         let stdout = last.succeed(&["export", "--to", &next.url]);
-        assert!(stdout.contains("read again and equal"), "{stdout}");
+        assert_contains(&stdout, &["read again and equal"]);
         let again = audit(&next);
         for same in ["digest", "entries", "books", "sold", "withdrawn", "verdict"] {
             assert_eq!(again[same], proved[same], "{same} of {}", next.url);
@@ -52,24 +49,19 @@ async fn a_store_is_copied_from_engine_to_engine_with_every_entry() {
 #[test]
 fn only_a_new_store_can_be_the_target_of_a_copy() {
     for (from, to) in StoreFixture::each().into_iter().zip(StoreFixture::each()) {
-        from.succeed(&["import", &from.file("books.csv", FOUR)]);
-        to.succeed(&["import", &to.file("books.csv", FOUR)]);
+        let (from, to) = (from.with_four_books(), to.with_four_books());
         let before = audit(&to);
-        let (code, _, stderr) = from.run(&["export", "--to", &to.url]);
-        assert!(code == 1 && stderr.contains("already is a store"), "{stderr}");
+        assert_contains(&from.fail(&["export", "--to", &to.url]), &["already is a store"]);
         assert_eq!(audit(&to), before);
-        let (code, _, stderr) = from.run(&["export", "--to", &from.url]);
-        assert!(code == 1 && stderr.contains("into itself"), "{stderr}");
+        assert_contains(&from.fail(&["export", "--to", &from.url]), &["into itself"]);
     }
 }
 
 #[tokio::test]
 async fn an_unfinished_copy_is_refused_until_it_is_finished() {
-    let from = StoreFixture::csv();
-    from.succeed(&["import", &from.file("books.csv", FOUR)]);
+    let from = StoreFixture::csv().with_four_books();
     from.sell(20).await;
-    let other = StoreFixture::sqlite();
-    other.succeed(&["import", &other.file("books.csv", FOUR)]);
+    let other = StoreFixture::sqlite().with_four_books();
     let entries = from.open().read(Seq::ZERO, 10).unwrap();
     for to in StoreFixture::each() {
         to.open().restore(Seq::ZERO, &entries).unwrap();
@@ -81,13 +73,10 @@ async fn an_unfinished_copy_is_refused_until_it_is_finished() {
             &["import", &file],
         ] {
             let (code, _, stderr) = to.run(command);
-            assert!(
-                code == 1 && stderr.contains("only a part of another store, up to entry 10"),
-                "{command:?}: {stderr}"
-            );
+            assert_eq!(code, 1, "{command:?}");
+            assert_contains(&stderr, &["only a part of another store, up to entry 10"]);
         }
-        let (code, _, stderr) = other.run(&["export", "--to", &to.url]);
-        assert!(code == 1 && stderr.contains("another store"), "{stderr}");
+        assert_contains(&other.fail(&["export", "--to", &to.url]), &["another store"]);
         from.succeed(&["export", "--to", &to.url]);
         assert_eq!(audit(&to)["digest"], audit(&from)["digest"]);
     }
@@ -95,12 +84,8 @@ async fn an_unfinished_copy_is_refused_until_it_is_finished() {
 
 #[test]
 fn the_result_of_a_copy_is_json_on_request() {
-    let (from, to) = (StoreFixture::csv(), StoreFixture::sqlite());
-    from.succeed(&["import", &from.file("books.csv", FOUR)]);
-    let (code, stdout, _) = run(&["export", "--store", &from.url, "--to", &to.url, "--json"]);
-    let stdout: Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!(
-        (code, &stdout["head"], &stdout["verdict"]),
-        (0, &4.into(), &"clean".into())
-    );
+    let (from, to) = (StoreFixture::csv().with_four_books(), StoreFixture::sqlite());
+    let stdout = from.succeed(&["export", "--to", &to.url, "--json"]);
+    let result: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!((&result["head"], &result["verdict"]), (&4.into(), &"clean".into()));
 }

@@ -53,6 +53,19 @@ impl Journal {
         self.file.lock().unwrap().write_all(line.as_bytes()).unwrap();
     }
 
+    /// The counts, in one line.
+    pub(super) fn summary(&self) -> String {
+        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        format!(
+            "{} purchases acknowledged, {} refused, {} stock changes, {} orders looked up, {} answers unknown",
+            *self.sold.borrow(),
+            count(&self.refused),
+            count(&self.restocks),
+            count(&self.lookups),
+            count(&self.unknown),
+        )
+    }
+
     /// Registers a request, which is in flight until the guard is dropped.
     pub(super) fn begin_request(&self) -> InFlight<'_> {
         let number = self.next_request.fetch_add(1, Ordering::Relaxed);

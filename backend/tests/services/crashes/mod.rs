@@ -13,9 +13,9 @@ mod workload;
 
 use feeds::FeedRecorder;
 use run::{Plan, Run};
-use topology::KillTarget;
+use topology::{KillTarget, SERVICES};
 
-use crate::client::{Client, send};
+use crate::client::Client;
 use crate::fixture::StoreFixture;
 
 async fn nothing_is_lost_or_doubled(fixture: StoreFixture, kills: usize) -> String {
@@ -59,23 +59,18 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
     let delays = one.delays(&other, first);
     assert!(delays.count() > 100, "only {} entries reached both", delays.count());
     for copy in [0, 1] {
-        for target in [
-            KillTarget::Catalog(copy),
-            KillTarget::Order(copy),
-            KillTarget::FrontEnd(copy),
-        ] {
-            run.kill(target).await;
+        for name in SERVICES {
+            run.kill(KillTarget::Service(name, copy)).await;
         }
     }
     run.kill_in_rounds(plan.kills).await;
     run.wait_for_purchases(50).await;
     run.finish_clients().await;
     let mut states = Vec::new();
-    for client in run.topology.clients("catalog") {
-        states.push(confirmed_state(&client, "/lookup/").await);
-    }
-    for client in run.topology.clients("frontend") {
-        states.push(confirmed_state(&client, "/search?item=").await);
+    for (name, path) in [("catalog", "/lookup/"), ("frontend", "/search?item=")] {
+        for client in run.topology.clients(name) {
+            states.push(confirmed_state(&client, path).await);
+        }
     }
     let (head, _) = states[0].clone();
     assert!(states.iter().all(|state| *state == states[0]), "{states:?}");
@@ -93,8 +88,8 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
 async fn confirmed_state(client: &Client, path: &str) -> (usize, Vec<String>) {
     let (mut head, mut books) = (String::new(), Vec::new());
     for item in 1..=5 {
-        let request = client.request("GET", &format!("{path}{item}"));
-        let reply = send(request.header("cache-control", "no-cache")).await;
+        let path = format!("{path}{item}");
+        let reply = client.send("GET", &path, &[("cache-control", "no-cache")], "").await;
         head = reply.header("bookstore-seq").unwrap().to_owned();
         books.push(reply.body);
     }

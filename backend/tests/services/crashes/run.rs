@@ -1,9 +1,8 @@
 //! One crash test: clients buy, processes are killed and restarted, and in the end the store is checked.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
@@ -150,10 +149,11 @@ impl Run {
         self.finish_clients().await;
         block_in_place(|| {
             let topology = &mut self.topology;
-            topology.kill(KillTarget::Catalog(0));
+            let catalog = KillTarget::Service("catalog", 0);
+            topology.kill(catalog);
             let checked = check(&topology.fixture, &self.workload.journal, false);
             checked.unwrap_or_else(|violation| panic!("after the last kill: {violation}"));
-            topology.restart(KillTarget::Catalog(0));
+            topology.restart(catalog);
         });
         // The forgeries change the last entry, which must be a sale in the journal.
         self.workload.buy(&mut self.random, 1, 2, true).await;
@@ -178,8 +178,8 @@ impl Run {
         format!(
             "{}, seed {seed}: {}\n{}\n{checked}{}",
             self.topology.fixture.engine(),
-            self.totals,
-            Counts(&self.workload.journal),
+            self.totals.summary(),
+            self.workload.journal.summary(),
             controls.join("\n"),
         )
     }
@@ -204,42 +204,16 @@ impl Totals {
         self.hits += usize::from(requests > 0);
         self.requests_hit += requests;
     }
-}
 
-impl fmt::Display for Totals {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let each: Vec<_> = self
-            .kills
-            .iter()
-            .map(|(target, kills)| format!("{kills} {target}"))
-            .collect();
-        write!(
-            f,
+    fn summary(&self) -> String {
+        let kills = self.kills.iter().map(|(target, kills)| format!("{kills} {target}"));
+        format!(
             "{} kills ({}), {} of them with requests in flight ({} requests); at least {} purchases acknowledged before each",
             self.kills.values().sum::<usize>(),
-            each.join(", "),
+            kills.collect::<Vec<_>>().join(", "),
             self.hits,
             self.requests_hit,
             self.fewest_purchases.unwrap_or_default(),
-        )
-    }
-}
-
-/// The counts of a journal, in one line.
-struct Counts<'a>(&'a Journal);
-
-impl fmt::Display for Counts<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-        let Self(journal) = self;
-        write!(
-            f,
-            "{} purchases acknowledged, {} refused, {} stock changes, {} orders looked up, {} answers unknown",
-            *journal.sold.borrow(),
-            count(&journal.refused),
-            count(&journal.restocks),
-            count(&journal.lookups),
-            count(&journal.unknown),
         )
     }
 }

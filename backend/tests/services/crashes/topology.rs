@@ -11,12 +11,13 @@ use crate::fixture::StoreFixture;
 /// The limit of a restart, a database's recovery included.
 const START_MAX: Duration = Duration::from_secs(60);
 
+pub(super) const SERVICES: [&str; 3] = ["catalog", "order", "frontend"];
+
 /// What is killed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum KillTarget {
-    Catalog(usize),
-    Order(usize),
-    FrontEnd(usize),
+    /// A copy of the service of that name.
+    Service(&'static str, usize),
     /// The parent of all processes of the database server.
     Postmaster,
     /// A process of the database server that serves a connection.
@@ -30,9 +31,7 @@ pub(super) enum KillTarget {
 impl KillTarget {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Catalog(_) => "catalog",
-            Self::Order(_) => "order",
-            Self::FrontEnd(_) => "front-end",
+            Self::Service(name, _) => name,
             Self::Postmaster => "postmaster",
             Self::DatabaseConnection => "database connection",
             Self::DatabaseServer => "database server",
@@ -88,18 +87,18 @@ pub(super) struct Topology {
 }
 
 impl Topology {
-    /// Starts `copies` of each service; each prefers the neighbour of its own number.
+    /// Starts `copies` of each service; each prefers the upstream services of its own number.
     pub(super) fn start(fixture: StoreFixture, copies: usize, books: &str) -> Self {
         let books = fixture.file("books.csv", books);
         let reserve = || -> Vec<_> { (0..copies).map(|_| ReservedAddress::new().unwrap()).collect() };
         let (catalogs, orders, frontends) = (reserve(), reserve(), reserve());
-        let neighbours = |addresses: &[ReservedAddress], preferred: usize| {
+        let in_preference = |addresses: &[ReservedAddress], preferred: usize| {
             let (first, last) = addresses.split_at(preferred);
             let urls: Vec<String> = last.iter().chain(first).map(ReservedAddress::url).collect();
             urls.join(",")
         };
         let urls: Vec<_> = (0..copies)
-            .map(|copy| (neighbours(&catalogs, copy), neighbours(&orders, copy)))
+            .map(|copy| (in_preference(&catalogs, copy), in_preference(&orders, copy)))
             .collect();
         let mut services = Vec::new();
         for address in catalogs {
@@ -125,15 +124,8 @@ impl Topology {
     /// Every target once.
     pub(super) fn targets(&self) -> Vec<KillTarget> {
         let copies = 0..self.copies;
-        let mut targets: Vec<KillTarget> = copies
-            .flat_map(|copy| {
-                [
-                    KillTarget::Catalog(copy),
-                    KillTarget::Order(copy),
-                    KillTarget::FrontEnd(copy),
-                ]
-            })
-            .collect();
+        let services = copies.flat_map(|copy| SERVICES.map(|name| KillTarget::Service(name, copy)));
+        let mut targets: Vec<KillTarget> = services.collect();
         if self.fixture.server.is_some() {
             targets.extend([
                 KillTarget::Postmaster,
@@ -147,9 +139,10 @@ impl Topology {
 
     pub(super) fn kill(&mut self, target: KillTarget) {
         match (target, &self.fixture.server) {
-            (KillTarget::Catalog(copy), _) => self.services[copy].process = None,
-            (KillTarget::Order(copy), _) => self.services[self.copies + copy].process = None,
-            (KillTarget::FrontEnd(copy), _) => self.services[2 * self.copies + copy].process = None,
+            (KillTarget::Service(name, copy), _) => {
+                let mut copies = self.services.iter_mut().filter(|service| service.name == name);
+                copies.nth(copy).unwrap().process = None;
+            }
             (KillTarget::Everything, server) => {
                 let processes = self.services.iter_mut().filter_map(|service| service.process.as_mut());
                 processes.for_each(Process::send_kill);

@@ -78,9 +78,10 @@ fn short(item: &StreamItem<ShopEvent>) -> String {
     }
 }
 
-async fn assert_items(stream: &mut ReconnectingStream<ShopEvent>, expected: &[&str]) {
-    for expected in expected {
-        assert_eq!(short(&stream.next().await), *expected);
+/// Asserts that these are the next items, in short and with ` | ` between them.
+async fn assert_items(stream: &mut ReconnectingStream<ShopEvent>, expected: &str) {
+    for expected in expected.split(" | ") {
+        assert_eq!(short(&stream.next().await), expected);
     }
 }
 
@@ -94,28 +95,17 @@ async fn every_step_is_reported_and_a_new_connection_resumes_after_the_last_even
             vec![hello(9, OTHER_STORE), SILENCE.to_owned()],
         ],
     );
-    let expected = [
-        "connecting 1",
-        "connected at 4",
-        "stock 5",
-        "stock 6",
-        "disconnected, next is 2",
-        "connecting 2",
-        "connected at 9 after 6",
-        "stock 7",
-        "resync 3",
-        "disconnected, next is 3",
-        "connecting 3",
-        "connected at 9 after 3, another store",
-    ];
-    assert_items(&mut stream, &expected).await;
+    let expected = "connecting 1 | connected at 4 | stock 5 | stock 6 | disconnected, next is 2 | connecting 2 | \
+        connected at 9 after 6 | stock 7 | resync 3 | disconnected, next is 3 | connecting 3 | \
+        connected at 9 after 3, another store";
+    assert_items(&mut stream, expected).await;
     assert_eq!(*opened_after.lock().unwrap(), [None, Some(Seq(6)), Some(Seq(3))]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn delays_grow_up_to_eight_seconds_and_are_short_again_after_a_stable_connection() {
     let (mut stream, _) = scripted(None, vec![vec![hello(4, STORE), SILENCE.to_owned()]]);
-    assert_items(&mut stream, &["connecting 1", "connected at 4"]).await;
+    assert_items(&mut stream, "connecting 1 | connected at 4").await;
     // Silence longer than the heartbeat's limit ends a connection that was stable until then.
     let connected_at = Instant::now();
     for (index, limit_ms) in [250, 500, 1_000, 2_000, 4_000, 8_000, 8_000].into_iter().enumerate() {
@@ -144,12 +134,12 @@ async fn delays_grow_up_to_eight_seconds_and_are_short_again_after_a_stable_conn
 async fn reconnecting_on_request_ends_a_wait_and_an_open_connection() {
     let connection = || vec![hello(4, STORE), SILENCE.to_owned()];
     let (mut stream, _) = scripted(Some(2), vec![vec![], connection(), connection()]);
-    assert_items(&mut stream, &["connecting 1", "disconnected, next is 2"]).await;
+    assert_items(&mut stream, "connecting 1 | disconnected, next is 2").await;
     stream.reconnect();
     let before = Instant::now();
-    assert_items(&mut stream, &["connecting 2", "connected at 4 after 2"]).await;
+    assert_items(&mut stream, "connecting 2 | connected at 4 after 2").await;
     stream.reconnect();
-    assert_items(&mut stream, &["connecting 3", "connected at 4 after 2"]).await;
+    assert_items(&mut stream, "connecting 3 | connected at 4 after 2").await;
     assert_eq!(before.elapsed(), Duration::ZERO);
 }
 
@@ -168,14 +158,8 @@ async fn a_dropped_wait_for_the_next_item_loses_nothing() {
             true
         }));
     }
-    let expected = [
-        "connecting 1",
-        "connected at 4",
-        "stock 5",
-        "disconnected, next is 2",
-        "connecting 2",
-    ];
-    assert_eq!(items[..5], expected);
+    let expected = "connecting 1 | connected at 4 | stock 5 | disconnected, next is 2 | connecting 2";
+    assert_eq!(items[..5].join(" | "), expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -190,9 +174,9 @@ async fn a_position_that_the_server_does_not_accept_is_dropped() {
         }
         .boxed()
     });
-    assert_items(&mut stream, &["connecting 1", "disconnected, next is 2"]).await;
+    assert_items(&mut stream, "connecting 1 | disconnected, next is 2").await;
     assert_eq!(stream.position(), None);
-    assert_items(&mut stream, &["connecting 2", "disconnected, next is 3"]).await;
+    assert_items(&mut stream, "connecting 2 | disconnected, next is 3").await;
 }
 
 /// Answers one request with a stream of these events; returns its `Last-Event-ID`.
@@ -225,15 +209,8 @@ async fn a_shop_is_followed_over_two_connections() {
     });
     let shop = ShopClient::new(ServiceEndpoint::parse(http_client().unwrap(), &url).unwrap(), None);
     let mut stream = shop.follow_events(None);
-    let expected = [
-        "connecting 1",
-        "connected at 4",
-        "stock 5",
-        "disconnected, next is 2",
-        "connecting 2",
-        "connected at 6 after 5",
-        "stock 6",
-    ];
-    assert_items(&mut stream, &expected).await;
+    let expected = "connecting 1 | connected at 4 | stock 5 | disconnected, next is 2 | connecting 2 | \
+        connected at 6 after 5 | stock 6";
+    assert_items(&mut stream, expected).await;
     assert_eq!(server.join().unwrap().0.as_deref(), Some("5"));
 }

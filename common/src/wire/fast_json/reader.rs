@@ -1,5 +1,7 @@
 //! Reading JSON in the expected form; `None` for any other form.
 
+use std::borrow::Cow;
+
 /// The part of a text that is not read yet.
 #[derive(Debug)]
 pub struct JsonReader<'a>(&'a str);
@@ -35,19 +37,20 @@ impl<'a> JsonReader<'a> {
     }
 
     /// A string that may have escapes.
-    pub(super) fn string(&mut self) -> Option<String> {
-        let inner = self.0.strip_prefix('"')?.as_bytes();
+    pub(super) fn string(&mut self) -> Option<Cow<'a, str>> {
+        let text: &'a str = self.0;
+        let inner = text.strip_prefix('"')?.as_bytes();
         let mut end = memchr::memchr2(b'"', b'\\', inner)?;
         while inner.get(end) == Some(&b'\\') {
             end += 2;
             end += memchr::memchr2(b'"', b'\\', inner.get(end..)?)?;
         }
-        let (quoted, rest) = self.0.split_at_checked(end + 2)?;
+        let (quoted, rest) = text.split_at_checked(end + 2)?;
         self.0 = rest;
         let plain = quoted.get(1..=end)?;
         match plain.bytes().any(|byte| byte == b'\\' || byte < b' ') {
-            true => serde_json::from_str(quoted).ok(),
-            false => Some(plain.to_owned()),
+            true => serde_json::from_str(quoted).ok().map(Cow::Owned),
+            false => Some(Cow::Borrowed(plain)),
         }
     }
 

@@ -8,7 +8,9 @@ use crate::wire::{
     BatchReceipt, BuyBody, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
     SaleBatch,
 };
-use crate::{Cost, Deadline, Entry, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use crate::{
+    Cost, Deadline, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp, limits,
+};
 
 fn order_ids() -> impl Strategy<Value = OrderId> {
     any::<u128>().prop_map(|bits| uuid::Uuid::from_u128(bits).into())
@@ -19,40 +21,67 @@ fn numbers<T: TryFrom<u64, Error: Debug> + Debug>(least: u64, most: u64) -> impl
 }
 
 fn reasons() -> impl Strategy<Value = Option<Reason>> {
-    select(&[None, Some(Reason::SoldOut), Some(Reason::UnknownItem)][..])
+    prop::option::of(select(&Reason::ALL[..]))
 }
 
 fn stocks() -> impl Strategy<Value = Option<Stock>> {
     prop::option::of(numbers(0, 1_000_000_000))
 }
 
-fn titles() -> impl Strategy<Value = Option<String>> {
-    prop::option::of(prop_oneof![
+fn texts() -> impl Strategy<Value = ArcStr> {
+    let text = prop_oneof![
         any::<String>(),
         select(&["", "a \"quoted\\\" one", "\\", "\n\u{1f4da}"][..]).prop_map(str::to_owned)
-    ])
+    ];
+    text.prop_map(ArcStr::from)
+}
+
+fn items() -> impl Strategy<Value = ItemNumber> {
+    numbers(1, limits::ITEM_MAX)
+}
+
+prop_compose! {
+    fn descriptions()(topic in texts(), author in prop::option::of(texts())) -> Box<Description> {
+        Box::new(Description { topic, author })
+    }
+}
+
+prop_compose! {
+    fn group_lines()(count in 1..=limits::GROUP_LINES_MAX, place: Index, is_only: bool) -> GroupLine {
+        let number = u16::try_from(place.index(usize::from(count))).unwrap() + 1;
+        if is_only { GroupLine::ONLY } else { GroupLine::new(number, count).unwrap() }
+    }
+}
+
+/// Orders of one line, and of several.
+fn order_lines() -> impl Strategy<Value = OrderLines> {
+    let several = prop::collection::btree_map(items(), numbers(1, 100), 1..=limits::ORDER_LINES_MAX);
+    let lines = prop_oneof![several, prop::collection::btree_map(items(), numbers(1, 100), 1)];
+    lines.prop_map(|lines| OrderLines::new(lines.into_iter().map(|(item, quantity)| OrderLine { item, quantity })).unwrap())
 }
 
 prop_compose! {
     fn entries()(
         seq: u64, micros in -62_135_596_800_000_000_i64..253_402_207_200_000_000,
-        kind in select(&[Kind::Sold, Kind::Refused, Kind::Restocked, Kind::Set, Kind::Withdrawn][..]),
-        item in numbers(1, u64::from(u32::MAX)), quantity: Option<u32>, change: i64, stock_after in stocks(),
+        kind in select(&Kind::ALL[..]), item in items(), line in group_lines(),
+        quantity in prop::option::of(numbers(1, 100)), change: i64, stock_after in stocks(),
         order in prop::option::of(order_ids()), unit_cost in prop::option::of(numbers::<Cost>(0, 999_999_999)),
-        reason in reasons(),
+        reason in reasons(), title in prop::option::of(texts()), description in prop::option::of(descriptions()),
     ) -> Entry {
         let change = change.max(-i64::MAX);
         let (seq, at) = (Seq(seq), Timestamp::from_micros(micros));
-        Entry { seq, at, kind, item, quantity, change, stock_after, order, unit_cost, reason }
+        Entry {
+            seq, at, kind, item, line, quantity, change, stock_after, order, unit_cost, reason, title, description,
+        }
     }
 }
 
 prop_compose! {
     fn batches_of_orders()(orders in prop::collection::vec(
-        (order_ids(), numbers(1, 9), numbers(1, 100), prop::option::of(any::<bool>()), prop::option::of(any::<u64>())), 0..4,
+        (order_ids(), order_lines(), prop::option::of(any::<bool>()), prop::option::of(any::<u64>())), 0..4,
     )) -> OrderBatch {
-        let order = |(order, item, quantity, keyed, deadline): (_, _, _, _, Option<u64>)| {
-            Order { id: Some(order), item, quantity, keyed, deadline: deadline.map(Deadline::from_millis) }
+        let order = |(order, lines, keyed, deadline): (_, _, _, Option<u64>)| {
+            Order { id: Some(order), lines, keyed, deadline: deadline.map(Deadline::from_millis) }
         };
         OrderBatch { orders: orders.into_iter().map(order).collect() }
     }
@@ -60,25 +89,47 @@ prop_compose! {
 
 prop_compose! {
     fn batches_of_sales()(sales in prop::collection::vec(
-        (order_ids(), numbers(1, 9), numbers(1, 100), any::<bool>(), any::<bool>(), any::<u64>()), 0..4,
+        (order_ids(), order_lines(), any::<bool>(), any::<bool>(), any::<u64>()), 0..4,
     )) -> SaleBatch {
-        let sale = |(id, item, quantity, keyed, resent, deadline)| {
-            Sale { id, item, quantity, keyed, resent, deadline: Deadline::from_millis(deadline) }
+        let sale = |(id, lines, keyed, resent, deadline)| {
+            Sale { id, lines, keyed, resent, deadline: Deadline::from_millis(deadline) }
         };
         SaleBatch { sales: sales.into_iter().map(sale).collect() }
     }
 }
 
 prop_compose! {
-    fn batches_of_decisions()(head: u64, decisions in prop::collection::vec(
-        (order_ids(), select(&Outcome::ALL[..]), any::<bool>(), prop::option::of(entries()), titles(), reasons(), stocks()),
+    fn refused_lines()(item in items(), reason in select(&Reason::ALL[..]), stock in stocks()) -> RefusedLine {
+        RefusedLine { item, reason, stock }
+    }
+}
+
+prop_compose! {
+    fn batches_of_decisions()(head: u64, store: u128, decisions in prop::collection::vec(
+        (order_ids(), select(&Outcome::ALL[..]), any::<bool>(), prop::collection::vec(entries(), 0..4),
+            prop::collection::vec(refused_lines(), 0..3)),
         0..4,
     )) -> Decisions {
-        let decision = |(order, outcome, replayed, entry, title, reason, stock)| {
-            Decision { order, outcome, replayed, entry, title, reason, stock }
+        let decision = |(order, outcome, replayed, entries, refused): (_, _, _, Vec<Entry>, Vec<RefusedLine>)| {
+            Decision { order, outcome, replayed, entries: entries.into(), refused: refused.into() }
         };
-        Decisions { decisions: decisions.into_iter().map(decision).collect(), head: Seq(head) }
+        let store: StoreId = uuid::Uuid::from_u128(store).to_string().parse().unwrap();
+        Decisions { decisions: decisions.into_iter().map(decision).collect(), head: Seq(head), store }
     }
+}
+
+/// Sold or refused orders of one line or several.
+fn receipts() -> impl Strategy<Value = Receipt> {
+    (prop::collection::vec(entries(), 1..4), any::<bool>()).prop_map(|(mut entries, is_sold)| {
+        let order = OrderId::generate();
+        for entry in &mut entries {
+            entry.kind = if is_sold { Kind::Sold } else { Kind::Refused };
+            entry.order = Some(order);
+            entry.quantity.get_or_insert_default();
+            entry.unit_cost.get_or_insert_default();
+        }
+        Receipt::from_entries(&entries).unwrap()
+    })
 }
 
 /// It is written as `serde_json` writes it, read back from that and from another form; and with one byte replaced the
@@ -114,8 +165,16 @@ proptest! {
     }
 
     #[test]
-    fn purchases_agree(item in numbers(1, u64::from(u32::MAX)), quantity in numbers(1, 100), place: Index, byte: u8) {
-        assert_agrees(&BuyBody { item: Some(item), quantity }, place, byte);
+    fn purchases_agree(item in items(), quantity in numbers(1, 100), place: Index, byte: u8) {
+        assert_agrees(&BuyBody::from(OrderLines::one(item, quantity)), place, byte);
+    }
+
+    #[test]
+    fn purchases_of_several_books_are_read_by_serde_json(lines in order_lines()) {
+        let body = BuyBody::from(lines);
+        let json = body.to_json();
+        assert_eq!(String::from_utf8(json.clone()).unwrap(), serde_json::to_string(&body).unwrap());
+        assert_eq!(BuyBody::from_json(&json), Ok(body));
     }
 
     #[test]
@@ -134,21 +193,20 @@ proptest! {
     }
 
     #[test]
-    fn receipts_agree(entry in entries(), title in titles(), replayed: bool, place: Index, byte: u8) {
-        if let Some(receipt) = Receipt::from_entry(&entry, title) {
-            assert_agrees(&receipt, place, byte);
-            let results = OrderResults { results: vec![OrderResult::Receipt(BatchReceipt { receipt, replayed })], head: entry.seq };
-            let lines = String::from_utf8(results.to_json_lines()).unwrap();
-            assert_eq!(lines.replace('\n', ""), serde_json::to_string(&results).unwrap());
-        }
+    fn receipts_agree(receipt in receipts(), replayed: bool, place: Index, byte: u8) {
+        assert_agrees(&receipt, place, byte);
+        let head = receipt.seq;
+        let results = OrderResults { results: vec![OrderResult::Receipt(BatchReceipt { receipt, replayed })], head };
+        let lines = String::from_utf8(results.to_json_lines()).unwrap();
+        assert_eq!(lines.replace('\n', ""), serde_json::to_string(&results).unwrap());
     }
 }
 
 #[test]
 fn a_purchase_without_its_quantity_or_without_its_item_is_read() {
-    for (json, item, quantity) in [(r#"{"item":2}"#, Some(2), 1), (r#"{"quantity":3}"#, None, 3)] {
+    for (json, item, quantity) in [(r#"{"item":2}"#, Some(2), None), (r#"{"quantity":3}"#, None, Some(3))] {
         let body = BuyBody::from_json(json.as_bytes()).unwrap();
-        assert_eq!((body.item.map(ItemNumber::get), body.quantity.get()), (item, quantity));
+        assert_eq!((body.item.map(ItemNumber::get), body.quantity.map(Quantity::get)), (item, quantity));
     }
 }
 
@@ -162,4 +220,19 @@ fn an_order_without_an_id_is_read_by_serde_json() {
             .unwrap_err()
             .contains("colour")
     );
+}
+
+#[test]
+fn a_receipt_of_one_line_has_the_fields_of_the_line() {
+    let line = r#""item":2,"title":"RPCs for Dummies","quantity":1,"cost":"40.00","total":"40.00","stock":499,"seq":5"#;
+    let id = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
+    let at = r#""at":"2026-01-31T12:00:00.000000Z""#;
+    let one = format!(r#"{{"order":"{id}","status":"sold",{line},{at}}}"#);
+    let other = line.replace("2", "4").replace("5", "6").replace("R", "r");
+    let two = format!(r#"{{"order":"{id}","status":"sold","lines":[{{{line}}},{{{other}}}],"total":"80.00","seq":6,{at}}}"#);
+    for json in [one, two] {
+        let receipt = Receipt::from_json(json.as_bytes()).unwrap();
+        assert_eq!(String::from_utf8(receipt.to_json()).unwrap(), json);
+        assert_eq!(serde_json::to_string(&receipt).unwrap(), json);
+    }
 }

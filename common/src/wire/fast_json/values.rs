@@ -3,7 +3,9 @@
 use super::{FastJson, JsonReader};
 use crate::money::Total;
 use crate::wire::{OrderStatus, Outcome};
-use crate::{Cost, Deadline, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, Timestamp};
+use crate::{
+    ArcStr, Cost, Deadline, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp,
+};
 
 /// How much longer than its first item another item of a list may be before the text is reallocated, in bytes.
 const ITEM_MARGIN_BYTES: usize = 32;
@@ -27,7 +29,7 @@ macro_rules! numbers {
 }
 
 numbers! {
-    u32: |number| number, |number| u32::try_from(number).ok();
+    u16: |number| number, |number| u16::try_from(number).ok();
     Seq: |seq| seq.0, |number| Some(Seq(number));
     ItemNumber: |item| item.get(), |number| ItemNumber::try_from(number).ok();
     Quantity: |quantity| quantity.get(), |number| Quantity::try_from(number).ok();
@@ -63,6 +65,7 @@ words! {
     Kind: |kind, text| text.extend_from_slice(kind.as_str().as_bytes());
     Reason: |reason, text| text.extend_from_slice(reason.as_str().as_bytes());
     OrderStatus: |status, text| text.extend_from_slice(status.as_str().as_bytes());
+    StoreId: |store, text| text.extend_from_slice(store.to_string().as_bytes());
     Outcome: |outcome, text| text.extend_from_slice(outcome.as_str().as_bytes());
 }
 
@@ -89,31 +92,36 @@ impl FastJson for bool {
     }
 }
 
-impl FastJson for String {
+impl FastJson for ArcStr {
     fn write_json(&self, json: &mut Vec<u8>) {
         // Writing a string into memory cannot fail.
         let _ = serde_json::to_writer(json, self);
     }
 
     fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
-        json.string()
+        json.string().map(|text| Self::from(&*text))
     }
+}
+
+/// Appends the items of a list.
+pub(super) fn write_items<T: FastJson>(items: &[T], json: &mut Vec<u8>) {
+    json.push(b'[');
+    if let Some((first, others)) = items.split_first() {
+        let start = json.len();
+        first.write_json(json);
+        // The others are about as long as the first one.
+        json.reserve((json.len() - start + ITEM_MARGIN_BYTES) * others.len() + ITEM_MARGIN_BYTES);
+        for item in others {
+            json.push(b',');
+            item.write_json(json);
+        }
+    }
+    json.push(b']');
 }
 
 impl<T: FastJson> FastJson for Vec<T> {
     fn write_json(&self, json: &mut Vec<u8>) {
-        json.push(b'[');
-        if let Some((first, others)) = self.split_first() {
-            let start = json.len();
-            first.write_json(json);
-            // The others are about as long as the first one.
-            json.reserve((json.len() - start + ITEM_MARGIN_BYTES) * others.len() + ITEM_MARGIN_BYTES);
-            for item in others {
-                json.push(b',');
-                item.write_json(json);
-            }
-        }
-        json.push(b']');
+        write_items(self, json);
     }
 
     fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {

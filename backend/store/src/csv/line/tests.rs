@@ -8,12 +8,30 @@ fn sold() -> Entry {
         at: Timestamp::from_micros(1_769_860_800_000_001),
         kind: Kind::Sold,
         item: "2".parse().unwrap(),
-        quantity: Some(1),
+        line: GroupLine::ONLY,
+        quantity: "1".parse().ok(),
         change: -1,
         stock_after: "499".parse().ok(),
         order: "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e".parse().ok(),
         unit_cost: "40".parse().ok(),
         reason: None,
+        title: Some("RPCs for Dummies".into()),
+        description: None,
+    }
+}
+
+fn described(title: &str, author: Option<&str>) -> Entry {
+    let description = Description {
+        topic: title.into(),
+        author: author.map(Into::into),
+    };
+    Entry {
+        kind: Kind::Set,
+        quantity: None,
+        order: None,
+        title: Some(title.into()),
+        description: Some(Box::new(description)),
+        ..sold()
     }
 }
 
@@ -28,8 +46,24 @@ fn written(entry: &Entry, batch: Seq) -> Vec<u8> {
 fn an_entry_is_written_as_the_contract_says() {
     let line = written(&sold(), Seq(4));
     let text = str::from_utf8(&line).unwrap();
-    let checked = "5,2026-01-31T12:00:00.000001Z,sold,2,1,-1,499,0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e,40.00,,4";
+    let checked = "5,2026-01-31T12:00:00.000001Z,sold,2,,,1,-1,499,0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e,40.00,,RPCs for Dummies,,,4";
     assert_eq!(text, format!("{checked},{:08x}", crc32c::crc32c(checked.as_bytes())));
+    let line = Entry {
+        line: GroupLine::new(2, 3).unwrap(),
+        ..described("a \"b\", c", Some("\"d\""))
+    };
+    let line = String::from_utf8(written(&line, Seq(4))).unwrap();
+    let start = "5,2026-01-31T12:00:00.000001Z,set,2,2,3,,-1,499,,40.00,,\"a \"\"b\"\", c\",\"a \"\"b\"\", c\",\"\"\"d\"\"\",4,";
+    assert!(line.starts_with(start), "{line}");
+}
+
+#[test]
+fn a_line_of_format_1_is_read() {
+    let checked = "5,2026-01-31T12:00:00.000001Z,sold,2,1,-1,499,0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e,40.00,,4";
+    let bytes = format!("{checked},{:08x}", crc32c::crc32c(checked.as_bytes()));
+    let line = Line::parse(bytes.as_bytes()).unwrap();
+    let entry = Entry { title: None, ..sold() };
+    assert_eq!((line.entry().unwrap(), line.batch().unwrap()), (entry, Seq(4)));
 }
 
 #[test]
@@ -48,7 +82,12 @@ fn an_entry_is_read_back_equal() {
         order: None,
         ..sold()
     };
-    for entry in [sold(), refused, withdrawn] {
+    let basket = Entry {
+        line: GroupLine::new(20, 20).unwrap(),
+        title: None,
+        ..sold()
+    };
+    for entry in [sold(), refused, withdrawn, basket] {
         let bytes = written(&entry, Seq(3));
         let line = Line::parse(&bytes).unwrap();
         assert_eq!((line.entry().unwrap(), line.batch().unwrap()), (entry, Seq(3)));
@@ -59,6 +98,7 @@ fn an_entry_is_read_back_equal() {
 fn a_marker_is_read_back_equal() {
     let digest = Digest::of(Some(b"books"));
     let marker = Marker {
+        kind: MarkerKind::Restore,
         seq: Seq(9),
         at: sold().at,
         store: StoreId::generate(),
@@ -86,6 +126,13 @@ fn any_flipped_bit_and_any_missing_byte_is_noticed() {
 }
 
 proptest! {
+    #[test]
+    fn any_text_is_read_back_equal(title in "[ -~é戰]{1,20}|[\",a]{1,9}", author in proptest::option::of("[\", ab]{1,9}")) {
+        let entry = described(&title, author.as_deref());
+        let bytes = written(&entry, Seq(1));
+        prop_assert_eq!(Line::parse(&bytes).unwrap().entry().unwrap(), entry);
+    }
+
     #[test]
     fn any_order_id_is_read_back_equal(bits: u128) {
         let entry = Entry { order: Some(OrderId::from(uuid::Uuid::from_u128(bits))), ..sold() };

@@ -1,0 +1,51 @@
+//! What several unit tests need.
+
+use common::client::{ServiceEndpoint, http_client};
+use common::wire::Book;
+use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+
+pub(crate) fn item(number: u64) -> ItemNumber {
+    ItemNumber::try_from(number).unwrap()
+}
+
+/// The sale of one copy at 40.00, which left that stock.
+pub(crate) fn sold(seq: u64, number: u64, stock_after: u64) -> Entry {
+    Entry {
+        seq: Seq(seq),
+        at: Timestamp::from_micros(0),
+        kind: Kind::Sold,
+        item: item(number),
+        line: GroupLine::ONLY,
+        quantity: Some(Quantity::ONE),
+        change: -1,
+        stock_after: Stock::try_from(stock_after).ok(),
+        order: Some(OrderId::generate()),
+        unit_cost: Cost::try_from(4_000).ok(),
+        reason: None,
+        title: Some(title(number)),
+        description: None,
+    }
+}
+
+/// A title that contains a field of a book's JSON.
+fn title(number: u64) -> ArcStr {
+    format!("Book {number}, \",\"stock\":7\"").into()
+}
+
+/// A book at 40.00.
+pub(crate) fn book(number: u64, stock: u64, seq: u64) -> Book {
+    Book {
+        item: item(number),
+        title: title(number),
+        author: None,
+        topic: "t".into(),
+        cost: Cost::try_from(4_000).unwrap(),
+        stock: Stock::try_from(stock).unwrap(),
+        seq: Seq(seq),
+    }
+}
+
+/// A service at that address.
+pub(crate) fn endpoint(url: &str) -> ServiceEndpoint {
+    ServiceEndpoint::parse(http_client().unwrap(), url).unwrap()
+}

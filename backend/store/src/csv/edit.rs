@@ -1,0 +1,75 @@
+//! A catalog file that was edited by hand, compared with the books that the store wrote to it.
+
+use std::collections::BTreeMap;
+
+use common::ItemNumber;
+use common::wire::Book;
+
+use crate::Difference;
+use crate::catalog_file::CatalogRow;
+
+/// The values in an edited file that differ both from what was written and from the ledger's newest books. A stock that
+/// only sales have changed since is not an edit.
+pub(super) fn differences(edited: &[CatalogRow], written: &[Book], books: &[Book]) -> Vec<Difference> {
+    let edited: BTreeMap<ItemNumber, &CatalogRow> = edited.iter().map(|row| (row.item, row)).collect();
+    let (written, books) = (by_item(written), by_item(books));
+    let mut differences = Vec::new();
+    let mut add = |location, file, ledger| {
+        differences.push(Difference { location, file, ledger });
+    };
+    for (item, book) in &books {
+        let Some(row) = edited.get(item) else {
+            add(format!("book {item}"), "no such book".to_owned(), format!("{:?}", book.title));
+            continue;
+        };
+        let was = written.get(item).map(|&written| columns(&CatalogRow::from(written)));
+        for (at, (column, file)) in columns(row).into_iter().enumerate() {
+            let value = |columns: &[(&str, String)]| columns.get(at).map(|(_, value)| value.clone());
+            let ledger = value(&columns(&CatalogRow::from(*book))).unwrap_or_default();
+            if file != ledger && was.as_deref().and_then(value).is_none_or(|was| was != file) {
+                add(format!("book {item}, {column}"), file, ledger);
+            }
+        }
+    }
+    for (item, row) in edited.iter().filter(|(item, _)| !books.contains_key(item)) {
+        add(format!("book {item}"), format!("{:?}", row.title), "no such book".to_owned());
+    }
+    differences
+}
+
+/// The rows of an edited file; a stock that was not edited becomes the ledger's, so that later sales stay.
+pub(super) fn merged(mut edited: Vec<CatalogRow>, written: &[Book], books: &[Book]) -> Vec<CatalogRow> {
+    let (written, books) = (by_item(written), by_item(books));
+    for row in &mut edited {
+        if let (Some(written), Some(book)) = (written.get(&row.item), books.get(&row.item))
+            && written.stock == row.stock
+        {
+            row.stock = book.stock;
+        }
+    }
+    edited
+}
+
+fn by_item(books: &[Book]) -> BTreeMap<ItemNumber, &Book> {
+    books.iter().map(|book| (book.item, book)).collect()
+}
+
+/// The name and the value of each column that can be edited.
+fn columns(row: &CatalogRow) -> [(&'static str, String); 5] {
+    let CatalogRow {
+        item: _,
+        title,
+        stock,
+        cost,
+        topic,
+        author,
+    } = row;
+    let author = author.as_ref().map_or_else(|| "none".to_owned(), |author| format!("{author:?}"));
+    [
+        ("name", format!("{title:?}")),
+        ("stock", stock.to_string()),
+        ("cost", cost.to_string()),
+        ("topic", format!("{topic:?}")),
+        ("author", author),
+    ]
+}

@@ -1,0 +1,147 @@
+//! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them follow from the
+//! ledger.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use common::Timestamp;
+
+use super::disk::{self, Disk, File};
+use super::segment::Segment;
+use crate::Error;
+
+/// The catalog file for people.
+const CATALOG: &str = "catalog.csv";
+const CATALOG_NEW: &str = "catalog.csv.new";
+/// What a blob's file name begins and ends with.
+const BLOB_NAME: (&str, &str) = (".", ".note");
+
+/// The files of a store's folder.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Files<'a> {
+    pub(super) disk: &'a dyn Disk,
+    pub(super) folder: &'a Path,
+}
+
+impl Files<'_> {
+    /// The path of the catalog file.
+    pub(super) fn catalog_path(&self) -> PathBuf {
+        self.folder.join(CATALOG)
+    }
+
+    /// The content of the catalog file.
+    pub(super) fn catalog(&self) -> Result<Option<Vec<u8>>, Error> {
+        self.read(CATALOG)
+    }
+
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.folder.join(name);
+        disk::read_file(self.disk, &path).map_err(Error::io("read", &path))
+    }
+
+    /// Replaces the catalog file durably. On a full disk nothing is left behind.
+    pub(super) fn publish(&self, content: &[u8]) -> Result<(), Error> {
+        let new = self.folder.join(CATALOG_NEW);
+        self.write_new(&new, content)?;
+        self.rename(&new, &self.catalog_path())?;
+        self.sync_folder()
+    }
+
+    /// Saves a copy of an edited catalog file before it is replaced.
+    pub(super) fn save_edit(&self, edited: &[u8]) -> Result<(), Error> {
+        let at = Timestamp::now().to_string().replace(':', "-");
+        let copy = self.folder.join(format!("{CATALOG}.edited-{at}"));
+        self.write_new(&copy, edited)?;
+        tracing::warn!(copy = %copy.display(), "the catalog file was edited by hand; the edit is replaced, and a copy is kept");
+        self.sync_folder()
+    }
+
+    /// Writes a new file and makes its content durable. On a full disk nothing is left behind.
+    pub(super) fn write_new(&self, path: &Path, content: &[u8]) -> Result<Arc<dyn File>, Error> {
+        match disk::write_file(self.disk, path, content) {
+            Ok(file) => Ok(file),
+            Err(source) => {
+                self.remove(path)?;
+                Err(write_error(path.to_owned(), source))
+            }
+        }
+    }
+
+    /// Saves a blob with a checksum, which makes a sync unnecessary: a torn blob reads as missing.
+    pub(super) fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let path = self.blob_path(name);
+        let new = path.with_added_extension("new");
+        let written = self.disk.create(&new).and_then(|file| {
+            file.write_at(content, 0)?;
+            file.write_at(&crc32c::crc32c(content).to_le_bytes(), content.len() as u64)?;
+            self.disk.rename(&new, &path)
+        });
+        written.map_err(|source| {
+            // A leftover is replaced by the next blob.
+            let _ = disk::remove_if_exists(self.disk, &new);
+            write_error(new, source)
+        })
+    }
+
+    /// Reads a blob; `None` if it is missing or torn.
+    pub(super) fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        let path = self.blob_path(name);
+        let mut content = disk::read_file(self.disk, &path).map_err(Error::io("read", &path))?;
+        let sum = content.as_mut().and_then(|content| {
+            let sum = *content.last_chunk()?;
+            content.truncate(content.len() - sum.len());
+            Some(u32::from_le_bytes(sum))
+        });
+        Ok(content.filter(|content| sum == Some(crc32c::crc32c(content))))
+    }
+
+    fn blob_path(&self, name: &str) -> PathBuf {
+        let (start, end) = BLOB_NAME;
+        self.folder.join(format!("{start}{name}{end}"))
+    }
+
+    /// Whether a file is a blob, by its name.
+    pub(super) fn is_blob(name: &str) -> bool {
+        let (start, end) = BLOB_NAME;
+        name.starts_with(start) && name.ends_with(end)
+    }
+
+    /// The names of files that only a store with a ledger contains.
+    pub(super) fn leftovers(&self) -> Result<Vec<String>, Error> {
+        let mut names = self.names()?;
+        names.retain(|name| {
+            name == super::upgrade::STORE_COPY || Self::is_blob(name) || Segment::first_of(name).is_some()
+        });
+        Ok(names)
+    }
+
+    pub(super) fn names(&self) -> Result<Vec<String>, Error> {
+        self.disk.names(self.folder).map_err(Error::io("list", self.folder))
+    }
+
+    pub(super) fn rename(&self, from: &Path, to: &Path) -> Result<(), Error> {
+        self.disk.rename(from, to).map_err(Error::io("rename", from))
+    }
+
+    /// Removes a file if it exists.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), Error> {
+        disk::remove_if_exists(self.disk, path).map_err(Error::io("remove", path))
+    }
+
+    /// Makes the names in the folder durable.
+    pub(super) fn sync_folder(&self) -> Result<(), Error> {
+        self.disk
+            .sync_folder(self.folder)
+            .map_err(Error::io("sync", self.folder))
+    }
+}
+
+/// The error of a failed write, which is transient only if the disk is full.
+pub(super) fn write_error(path: PathBuf, source: io::Error) -> Error {
+    if disk::is_full(&source) {
+        Error::Full { path, source }
+    } else {
+        Error::io("write", &path)(source)
+    }
+}

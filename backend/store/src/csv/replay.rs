@@ -1,0 +1,113 @@
+//! The books that follow from the ledger.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use common::wire::Book;
+use common::{ArcStr, Entry, ItemNumber, Kind, Seq, Stock};
+
+use super::disk::Disk;
+use super::segment::{self, Segment};
+use crate::Error;
+
+/// Books as of an entry.
+#[derive(Debug, Clone)]
+pub(super) struct Replay {
+    /// The last entry that was applied.
+    at: Seq,
+    /// A book of format 1 has no title until an entry describes it.
+    books: HashMap<ItemNumber, Book>,
+}
+
+impl Replay {
+    /// Continues from the books as of the entry `at`.
+    pub(super) fn from(at: Seq, books: Vec<Book>) -> Self {
+        Self {
+            at,
+            books: books.into_iter().map(|book| (book.item, book)).collect(),
+        }
+    }
+
+    /// Applies the entries up to `until`.
+    pub(super) fn run(&mut self, disk: &dyn Disk, segments: &[Segment], until: Seq) -> Result<(), Error> {
+        segment::each_entry(disk, segments, self.at, until, |line| {
+            let entry = line.entry().map_err(|why| why.to_string())?;
+            self.apply(&entry)?;
+            Ok(ControlFlow::Continue(()))
+        })?;
+        self.at = self.at.max(until);
+        Ok(())
+    }
+
+    fn apply(&mut self, entry: &Entry) -> Result<(), String> {
+        let item = entry.item;
+        let stock = match (self.books.get(&item), entry.kind) {
+            (Some(book), _) => book.stock,
+            (None, Kind::Refused) => return Ok(()),
+            (None, Kind::Set) => Stock::ZERO,
+            (None, _) => return Err(format!("the catalog has no book {item}")),
+        };
+        let follows = match entry.kind {
+            Kind::Withdrawn => true,
+            Kind::Refused => entry.stock_after.is_none_or(|after| after == stock),
+            _ => entry.stock_after.is_some() && stock.checked_add_signed(entry.change) == entry.stock_after,
+        };
+        if !follows {
+            let after = entry.stock_after.map(Stock::get);
+            return Err(format!("the stock {after:?} does not follow from {stock} of book {item}"));
+        }
+        if let Some(described) = entry.described() {
+            self.books.insert(item, described);
+            return Ok(());
+        }
+        match entry.kind {
+            Kind::Refused => {}
+            Kind::Withdrawn => {
+                self.books.remove(&item);
+            }
+            Kind::Sold | Kind::Restocked | Kind::Set => {
+                let book = self.books.entry(item).or_insert_with(|| undescribed(item));
+                (book.stock, book.seq) = (entry.stock_after.unwrap_or(stock), entry.seq);
+                // A change of the cost without a description is of format 1.
+                if entry.kind == Kind::Set {
+                    book.cost = entry.unit_cost.unwrap_or(book.cost);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The books by item number. A book that no entry has described yet is described as in `known`.
+    ///
+    /// # Errors
+    /// A book without a description.
+    pub(super) fn books(self, known: &HashMap<ItemNumber, Book>) -> Result<Vec<Book>, String> {
+        let mut books: Vec<Book> = self.books.into_values().collect();
+        for book in books.iter_mut().filter(|book| book.title.is_empty()) {
+            let Some(described) = known.get(&book.item) else {
+                return Err(format!("no entry describes the book {}", book.item));
+            };
+            *book = Book {
+                cost: book.cost,
+                stock: book.stock,
+                seq: book.seq,
+                ..described.clone()
+            };
+        }
+        books.sort_unstable_by_key(|book| book.item);
+        Ok(books)
+    }
+}
+
+/// A book of format 1, whose title the ledger names later.
+fn undescribed(item: ItemNumber) -> Book {
+    Book {
+        item,
+        title: ArcStr::new(),
+        author: None,
+        topic: ArcStr::new(),
+        cost: common::Cost::default(),
+        stock: Stock::ZERO,
+        seq: Seq::ZERO,
+    }
+}

@@ -1,0 +1,153 @@
+//! The upgrade of a store of format 1, whose entries have neither titles nor descriptions: those are in its catalog files.
+//!
+//! No entry is rewritten. The active segment is sealed as it is, and the next one begins with a `set` entry for each book.
+//! That file is complete and durable before it gets its name, so a crash leaves a store of format 1 or one of format 2.
+
+use std::collections::HashMap;
+use std::ops::ControlFlow;
+
+use common::wire::Book;
+use common::{ItemNumber, Seq};
+
+use super::disk::Disk;
+use super::files::Files;
+use super::inspection::{ACTIVE, ACTIVE_NEW, FolderInspection, compare};
+use super::line::{self, Digest, Line, Marker, MarkerKind};
+use super::replay::Replay;
+use super::segment::{self, Segment};
+use super::open;
+use crate::{EditPolicy, Error, catalog_file, format_1};
+
+/// The copy that format 1 keeps of the catalog file.
+pub(super) const STORE_COPY: &str = ".catalog.csv";
+/// New content has these names until the ledger names it.
+const CATALOG_NEW: &str = "catalog.csv.new";
+const STORE_COPY_NEW: &str = ".catalog.csv.new";
+/// What an interrupted start of format 1 leaves.
+const INSTALL_NEW: &str = "catalog.csv.copy.new";
+
+/// Upgrades the store in a folder. An edited catalog file is resolved afterwards, unless `edit` refuses it.
+pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(), Error> {
+    let (files, marker, head) = (found.files, found.scan.marker, found.scan.head);
+    let books = books_at_head(&found, edit)?;
+    if found.scan.torn.is_some() || !open::is_durable(&found.scan, found.catalog.as_deref()) {
+        found.active.file = Some(open::rewrite(&files, &found.active, &found.scan)?);
+        files.sync_folder()?;
+    }
+    let marker = Marker {
+        kind: match marker.seq == Seq::ZERO && head > Seq::ZERO {
+            true => MarkerKind::Restore,
+            false => MarkerKind::Checkpoint,
+        },
+        ..marker
+    };
+    let batch = head.next();
+    let mut content = line::HEADER.to_vec();
+    line::push_marker(&mut content, &marker, batch);
+    for entry in format_1::upgrade_entries(head, &books) {
+        line::push_entry(&mut content, &entry, batch);
+    }
+    line::push_marker(&mut content, &marker, batch);
+    let new = files.folder.join(ACTIVE_NEW);
+    files.write_new(&new, &content)?;
+    let Segment { first, path, .. } = &found.active;
+    // A segment without entries would have the same name as the next one.
+    if head >= *first {
+        files.rename(path, &files.folder.join(Segment::sealed_name(*first)))?;
+    }
+    files.rename(&new, &files.folder.join(ACTIVE))?;
+    files.sync_folder()?;
+    tracing::info!(books = books.len(), after = %head, "the store was upgraded to ledger format 2");
+    Ok(())
+}
+
+/// The books with their descriptions, from the catalog file that the ledger names.
+fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<Book>, Error> {
+    let (files, Marker { seq, replaced, new, .. }) = (&found.files, found.scan.marker);
+    if seq == Seq::ZERO {
+        return Ok(Vec::new());
+    }
+    let content = find_content(files, new)?;
+    let rows = catalog_file::parse(&content, &files.folder.join(STORE_COPY))?;
+    let written: Vec<Book> = rows.into_iter().map(|row| row.into_book(seq)).collect();
+    let mut replay = Replay::from(seq, written.clone());
+    replay.run(files.disk, &found.segments(), found.scan.head)?;
+    let books = replay.books(&HashMap::new()).map_err(|why| damaged_copy(files, why))?;
+    let digest = Digest::of(found.catalog.as_deref());
+    let is_prepared = || Ok::<_, Error>(files.read(CATALOG_NEW)?.as_deref() == Some(&content[..]));
+    if let Some(edited) = found.catalog.as_deref().filter(|_| edit == EditPolicy::Refuse && digest != new)
+        && !(digest == replaced && is_prepared()?)
+    {
+        let differences = compare(files, edited, &written, &books).1;
+        if !differences.is_empty() {
+            let path = files.catalog_path();
+            return Err(Error::Edited { path, differences });
+        }
+    }
+    Ok(books)
+}
+
+/// Finds the content with a digest: a crash of format 1 leaves it under one of four names.
+fn find_content(files: &Files<'_>, digest: Digest) -> Result<Vec<u8>, Error> {
+    for name in [STORE_COPY, "catalog.csv", STORE_COPY_NEW, CATALOG_NEW] {
+        if let Some(content) = files.read(name)?.filter(|content| Digest::of(Some(content)) == digest) {
+            return Ok(content);
+        }
+    }
+    Err(damaged_copy(
+        files,
+        "neither it nor catalog.csv is the file that the ledger names".to_owned(),
+    ))
+}
+
+fn damaged_copy(files: &Files<'_>, why: String) -> Error {
+    Error::Damaged {
+        path: files.folder.join(STORE_COPY),
+        line: 1,
+        why,
+        remedy: "restore both from a backup of the store's folder".to_owned(),
+    }
+}
+
+/// Removes what only format 1 uses from a folder that is upgraded.
+pub(super) fn remove_old_files(files: &Files<'_>) -> Result<(), Error> {
+    let names = files.names()?;
+    if !names.iter().any(|name| name == STORE_COPY) {
+        return Ok(());
+    }
+    let is_old = |name: &&String| [STORE_COPY_NEW, INSTALL_NEW].contains(&name.as_str()) || Files::is_blob(name);
+    for name in names.iter().filter(is_old) {
+        files.remove(&files.folder.join(name))?;
+    }
+    // Last, because it shows that the others may be there.
+    files.remove(&files.folder.join(STORE_COPY))?;
+    files.sync_folder()
+}
+
+/// The books as the upgrade described them; none if there was no upgrade.
+pub(super) fn books(disk: &dyn Disk, segments: &[Segment]) -> Result<HashMap<ItemNumber, Book>, Error> {
+    let (until, mut books) = (segment::format_1_until(disk, segments)?, HashMap::new());
+    let upgrade = segments.iter().find(|segment| segment.first == until.next());
+    let Some(upgrade) = upgrade.filter(|_| until > Seq::ZERO) else {
+        return Ok(books);
+    };
+    // Its entries stand between the file's first two markers.
+    let (file, mut markers) = (upgrade.open(disk)?, 0);
+    upgrade.each_line(&*file, 0, |raw| {
+        if raw.format().is_some() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let refuse = |why: line::Error| upgrade.damaged(&*file, raw.offset, &why);
+        let line = Line::parse(raw.bytes).map_err(refuse)?;
+        if line.is_marker() {
+            markers += 1;
+        } else if let Some(book) = line.entry().map_err(refuse)?.described() {
+            books.insert(book.item, book);
+        }
+        Ok(match markers {
+            0 | 1 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        })
+    })?;
+    Ok(books)
+}

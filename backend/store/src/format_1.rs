@@ -1,0 +1,91 @@
+//! What a store of ledger format 1 lacks: its entries have neither titles nor descriptions.
+//!
+//! Its upgrade rewrites no entry. It appends a `set` entry with a description for each book, and the titles of older entries
+//! are read from those.
+
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use common::entry::Description;
+use common::wire::Book;
+use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Reason, Seq, Timestamp};
+
+use crate::Error;
+
+/// The entries that describe the books of a store whose last entry is `head`.
+pub(crate) fn upgrade_entries(head: Seq, books: &[Book]) -> impl Iterator<Item = Entry> {
+    let (mut seq, at) = (head, Timestamp::now());
+    books.iter().map(move |book| {
+        seq = seq.next();
+        let Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock,
+            seq: _,
+        } = book.clone();
+        Entry {
+            seq,
+            at,
+            kind: Kind::Set,
+            item,
+            line: GroupLine::ONLY,
+            quantity: None,
+            change: 0,
+            stock_after: Some(stock),
+            order: None,
+            unit_cost: Some(cost),
+            reason: None,
+            title: Some(title),
+            description: Some(Box::new(Description { topic, author })),
+        }
+    })
+}
+
+pub(crate) type Titles = HashMap<ItemNumber, ArcStr>;
+
+/// The titles for orders of format 1: those in force at the upgrade.
+#[derive(Debug, Default)]
+pub(crate) struct OldTitles {
+    /// The last entry of format 1.
+    until: Seq,
+    titles: OnceLock<Titles>,
+}
+
+impl OldTitles {
+    pub(crate) fn new(until: Seq) -> Self {
+        Self {
+            until,
+            titles: OnceLock::new(),
+        }
+    }
+
+    /// Adds the titles to entries. `load` returns the titles of the upgrade's entries.
+    pub(crate) fn add_to(
+        &self,
+        entries: &mut [Entry],
+        load: impl FnOnce() -> Result<Titles, Error>,
+    ) -> Result<(), Error> {
+        let lacks_title = |entry: &&mut Entry| {
+            let is_order = matches!(entry.kind, Kind::Sold | Kind::Refused);
+            entry.seq <= self.until && is_order && entry.reason != Some(Reason::UnknownItem) && entry.title.is_none()
+        };
+        let mut untitled = entries.iter_mut().filter(lacks_title).peekable();
+        if untitled.peek().is_none() {
+            return Ok(());
+        }
+        let titles = match self.titles.get() {
+            Some(titles) => titles,
+            None => {
+                let loaded = load()?;
+                self.titles.get_or_init(|| loaded)
+            }
+        };
+        for entry in untitled {
+            entry.title = titles.get(&entry.item).cloned();
+        }
+        Ok(())
+    }
+}

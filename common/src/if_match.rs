@@ -1,0 +1,78 @@
+//! The condition of a shopkeeper's change: `If-Match` (RFC 9110, section 13.1.1).
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::Seq;
+use crate::parse::Error;
+
+/// The states of a book in which a change may be done: `*`, or entity tags, each the entry of the book's last change. A weak
+/// tag matches no state, because the comparison is strong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IfMatch(String);
+
+impl IfMatch {
+    /// Whether it names the state of a book that the entry `seq` changed last.
+    pub fn accepts(&self, seq: Seq) -> bool {
+        let tag = format!("\"{seq}\"");
+        self.0 == "*" || split_tags(&self.0).is_some_and(|tags| tags.contains(&&*tag))
+    }
+}
+
+impl FromStr for IfMatch {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let text = text.trim();
+        let is_valid = text == "*" || split_tags(text).is_some();
+        is_valid
+            .then(|| Self(text.to_owned()))
+            .ok_or(Error("*, or entity tags in double quotes"))
+    }
+}
+
+impl fmt::Display for IfMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The tags of a list with their quotes; `None` if it is malformed.
+fn split_tags(mut list: &str) -> Option<Vec<&str>> {
+    let mut tags = Vec::new();
+    loop {
+        let open = list.find('"').filter(|&open| matches!(list.get(..open), Some("" | "W/")))?;
+        let length = list.get(open + 1..)?.find('"')?;
+        let (tag, rest) = list.split_at_checked(open + length + 2)?;
+        tags.push(tag);
+        match rest.trim_start().strip_prefix(',') {
+            Some(next) => list = next.trim_start(),
+            None => return rest.trim_start().is_empty().then_some(tags),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_are_compared_strongly_and_a_malformed_list_is_refused() {
+        for (text, expected) in [
+            ("*", Some(true)),
+            ("\"5\"", Some(true)),
+            (" \"4\" ,\"5\"", Some(true)),
+            ("\"4\"", Some(false)),
+            ("W/\"5\"", Some(false)),
+            ("\"5.1\", \"abc\"", Some(false)),
+            ("5", None),
+            ("", None),
+            ("\"5\" \"6\"", None),
+            ("\"5\",", None),
+            ("w/\"5\"", None),
+        ] {
+            let parsed = text.parse::<IfMatch>();
+            assert_eq!(parsed.ok().map(|states| states.accepts(Seq(5))), expected, "{text}");
+        }
+    }
+}
