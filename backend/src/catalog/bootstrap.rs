@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn a_start_with_snapshots_finds_the_same_decisions_as_one_without() {
         let folder = tempfile::tempdir().unwrap();
-        let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
+        let store = csv::CsvStore::open(folder.path(), EditPolicy::Refuse).unwrap();
         let (shop, mut index) = sold(&store, 61);
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
@@ -163,10 +163,10 @@ mod tests {
     #[test]
     fn a_snapshot_of_another_history_is_rejected() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-        let store = csv::Store::open(one.path(), EditPolicy::Refuse).unwrap();
+        let store = csv::CsvStore::open(one.path(), EditPolicy::Refuse).unwrap();
         let (_, mut index) = sold(&store, 61);
         save_filters(&store, index.take_filter_snapshots());
-        let restored = csv::Store::open(other.path(), EditPolicy::Refuse).unwrap();
+        let restored = csv::CsvStore::open(other.path(), EditPolicy::Refuse).unwrap();
         let (shop, _) = sold(&restored, 61);
         for block in 0..4 {
             let name = format!("orders-{block}");
@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn what_other_catalogs_append_during_a_start_is_applied_later_and_once() {
         let folder = tempfile::tempdir().unwrap();
-        let store = csv::Store::open(folder.path(), EditPolicy::Refuse).unwrap();
+        let store = csv::CsvStore::open(folder.path(), EditPolicy::Refuse).unwrap();
         let mut shop = ReferenceShop::filled(&store);
         let loaded = store.load().unwrap();
         let head = loaded.head;

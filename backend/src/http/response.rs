@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
-use common::{Code, Problem, Seq};
+use common::{ArcStr, Code, Problem, Seq};
 use http::StatusCode;
 use http::header::{
     AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IntoHeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
@@ -165,12 +165,12 @@ impl From<Problem> for Response {
 pub(crate) struct ApiError(Box<Problem>);
 
 impl ApiError {
-    pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(code: Code, detail: impl Into<ArcStr>) -> Self {
         Problem::new(code, detail).into()
     }
 
     /// 400, with what was expected.
-    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+    pub(crate) fn invalid(detail: impl Into<ArcStr>) -> Self {
         Self::new(Code::InvalidRequest, detail)
     }
 }

@@ -257,16 +257,16 @@ fn one_history_gives_the_same_ledger_in_every_store() {
         let path = |name| folder.path().join(name);
         let (database, few, many) = (path("books.db"), path("few"), path("many"));
         let mut tested = vec![
-            Tested::new("SQLite", move || Ok(Box::new(sqlite::Store::open(&database)?))),
-            Tested::new("CSV", move || Ok(Box::new(csv::Store::open(&few, EditPolicy::Refuse)?))),
+            Tested::new("SQLite", move || Ok(Box::new(sqlite::SqliteStore::open(&database)?))),
+            Tested::new("CSV", move || Ok(Box::new(csv::CsvStore::open(&few, EditPolicy::Refuse)?))),
             Tested::new("CSV in many files", move || {
-                Ok(Box::new(csv::Store::open_with_small_segments(&many)?))
+                Ok(Box::new(csv::CsvStore::open_with_small_segments(&many)?))
             }),
         ];
         if let Some(server) = &server {
             let address = server.url().parse().unwrap();
             tested.push(Tested::new("PostgreSQL", move || {
-                Ok(Box::new(postgres::Store::open(&address)?))
+                Ok(Box::new(postgres::PostgresStore::open(&address)?))
             }));
         }
         run_history(&mut tested, &steps, &seen)
@@ -301,10 +301,10 @@ fn a_forgetful_store_is_found_by_a_minimal_history() {
         let (sound, sick) = (path("sound"), path("sick"));
         let mut tested = [
             Tested::new("sound", move || {
-                Ok(Box::new(csv::Store::open(&sound, EditPolicy::Refuse)?))
+                Ok(Box::new(csv::CsvStore::open(&sound, EditPolicy::Refuse)?))
             }),
             Tested::new("sick", move || {
-                let store = csv::Store::open(&sick, EditPolicy::Refuse)?;
+                let store = csv::CsvStore::open(&sick, EditPolicy::Refuse)?;
                 let head = store.load()?.head;
                 Ok(Box::new(Forgetful(Box::new(store), head)))
             }),

@@ -9,9 +9,9 @@ fn item(number: u64) -> ItemNumber {
 fn book(number: u64, title: &str, author: &str, topic: &str) -> BookMeta {
     BookMeta {
         item: item(number),
-        title: title.to_owned(),
-        author: (!author.is_empty()).then(|| author.to_owned()),
-        topic: topic.to_owned(),
+        title: title.into(),
+        author: (!author.is_empty()).then(|| author.into()),
+        topic: topic.into(),
         cost: Cost::default(),
     }
 }
@@ -25,7 +25,7 @@ fn index() -> SearchIndex {
     ])
 }
 
-fn items(index: &SearchIndex, found: &[BookIdx]) -> Vec<u32> {
+fn items(index: &SearchIndex, found: &[BookIdx]) -> Vec<u64> {
     found.iter().map(|&idx| index.meta(idx).unwrap().item.get()).collect()
 }
 

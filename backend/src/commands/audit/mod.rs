@@ -16,7 +16,7 @@ use self::verifier::Verifier;
 use super::Audit;
 use super::output::tell;
 use super::progress::Progress;
-use crate::store::{self, Difference, Inspection, Store, StoreState};
+use crate::store::{self, Difference, Inspection, Store};
 
 /// Entries read at once.
 const PAGE_ENTRIES: usize = 10_000;

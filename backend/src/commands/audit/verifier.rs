@@ -53,7 +53,7 @@ impl Verifier {
     /// Checks that the ledger ends with a whole group, and that it leads to the catalog's books after the entry `at`.
     pub(super) fn check_end(&mut self, books: &[Book], at: Seq) {
         if let Some(violation) = self.replay.check_complete() {
-            self.report.add(Violation::at(at, violation.to_string()));
+            self.report.add(Finding::at(at, violation.to_string()));
         }
         for book in books {
             let ledger = self.replay.book(book.item);

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::client::{Error, Freshness};
-use common::wire::Book;
+use common::wire::{Book, StockEvent};
 use common::{Stock, Timestamp};
 
 use super::*;
