@@ -282,7 +282,10 @@ mod tests {
         assert_eq!(entry.line, GroupLine::new(1, 2).unwrap());
         assert_eq!(serde_json::to_string(&entry).unwrap(), json);
         for wrong in ["\"line\":3", "\"line\":0", "\"topic_\":0"] {
-            assert!(serde_json::from_str::<Entry>(&json.replace("\"line\":1", wrong)).is_err(), "{wrong}");
+            assert!(
+                serde_json::from_str::<Entry>(&json.replace("\"line\":1", wrong)).is_err(),
+                "{wrong}"
+            );
         }
     }
 
@@ -291,7 +294,10 @@ mod tests {
         let json = r#"{"seq":5,"at":"2026-01-31T12:00:00.000000Z","kind":"set","item":2,"change":0}"#;
         let entry: Entry = serde_json::from_str(json).unwrap();
         let lines = [(1, 1), (1, 2), (2, 2), (1, 1), (1, 3)];
-        let entries = lines.map(|(number, count)| Entry { line: GroupLine::new(number, count).unwrap(), ..entry.clone() });
+        let entries = lines.map(|(number, count)| Entry {
+            line: GroupLine::new(number, count).unwrap(),
+            ..entry.clone()
+        });
         assert_eq!(groups(&entries).map(<[Entry]>::len).collect::<Vec<_>>(), [1, 2, 1, 1]);
     }
 }

@@ -130,9 +130,23 @@ mod tests {
     #[test]
     fn an_item_number_is_a_positive_whole_number_that_a_double_holds() {
         for number in [1, 9_780_306_406_157, limits::ITEM_MAX] {
-            assert_eq!(number.to_string().parse::<ItemNumber>().map(ItemNumber::get), Ok(number));
+            assert_eq!(
+                number.to_string().parse::<ItemNumber>().map(ItemNumber::get),
+                Ok(number)
+            );
         }
-        for text in ["0", "9007199254740992", "18446744073709551617", "-1", "+1", " 1", "1.0", "", "1e3", "٣"] {
+        for text in [
+            "0",
+            "9007199254740992",
+            "18446744073709551617",
+            "-1",
+            "+1",
+            " 1",
+            "1.0",
+            "",
+            "1e3",
+            "٣",
+        ] {
             assert!(text.parse::<ItemNumber>().is_err(), "{text:?} was accepted");
         }
     }

@@ -99,12 +99,7 @@ macro_rules! schema_of {
                 <$json as utoipa::ToSchema>::name()
             }
 
-            fn schemas(
-                schemas: &mut Vec<(
-                    String,
-                    utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>,
-                )>,
-            ) {
+            fn schemas(schemas: &mut Vec<(String, utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>)>) {
                 <$json as utoipa::ToSchema>::schemas(schemas);
             }
         }

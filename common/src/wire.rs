@@ -14,9 +14,7 @@ mod stream;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use batches::{
-    BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, Sale, SaleBatch,
-};
+pub use batches::{BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, Sale, SaleBatch};
 pub use decisions::{DecidedOrder, Decision, Decisions, Outcome, RefusedLine};
 pub use fast_json::{FastJson, JsonReader};
 pub use lines::OrderResultLines;

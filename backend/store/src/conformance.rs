@@ -169,8 +169,8 @@ fn an_order_is_found_by_its_id_and_no_other_is(fixture: &dyn Fixture) {
     let order = shop.entries.last().unwrap().order.unwrap();
     let unused = OrderId::generate();
     let books = [book(1, &order.to_string(), 9), book(2, &unused.to_string(), 9)];
-    shop.import_through(store, &books);
-    shop.sell_through(store, 9);
+    shop.import_through(&*store, &books);
+    shop.sell_through(&*store, 9);
     assert_eq!(store.find(order, ALL_SEQS).unwrap()[0].order, Some(order));
     assert_eq!(store.find(unused, ALL_SEQS).unwrap(), []);
 }
@@ -205,7 +205,10 @@ fn groups_are_read_and_found_whole(fixture: &dyn Fixture) {
             let Some(last) = page.last() else { break };
             assert!(last.line.is_last(), "a page of {limit} ends within {}", last.seq);
             let least = page.len() - usize::from(last.line.count()) + 1;
-            assert!((least..=page.len()).contains(&limit) || last.seq == shop.head, "{limit}");
+            assert!(
+                (least..=page.len()).contains(&limit) || last.seq == shop.head,
+                "{limit}"
+            );
             after = last.seq;
             read.extend(page);
         }
@@ -224,7 +227,10 @@ fn a_part_of_a_group_is_refused(fixture: &dyn Fixture) {
     other_count[3].line = GroupLine::new(3, 4).unwrap();
     for part in [&entries[..2], &entries[..3], &other_order, &other_count] {
         let refused = store.append(head, part).unwrap_err();
-        assert!(matches!(refused, Error::PartialGroup(_)) && refused.is_transient(), "{refused}");
+        assert!(
+            matches!(refused, Error::PartialGroup(_)) && refused.is_transient(),
+            "{refused}"
+        );
     }
     before.assert_matches(&*store);
     store.append(head, &entries).unwrap();
@@ -233,7 +239,10 @@ fn a_part_of_a_group_is_refused(fixture: &dyn Fixture) {
         seq: shop.head.next(),
         ..entries[3].clone()
     };
-    assert!(matches!(store.append(shop.head, &[behind]), Err(Error::PartialGroup(_))));
+    assert!(matches!(
+        store.append(shop.head, &[behind]),
+        Err(Error::PartialGroup(_))
+    ));
     shop.assert_matches(&*store);
 }
 

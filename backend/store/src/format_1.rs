@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use common::entry::Description;
 use common::wire::Book;
-use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Reason, Seq, Timestamp};
+use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Seq, Timestamp};
 
 use crate::Error;
 
@@ -70,7 +70,7 @@ impl OldTitles {
     ) -> Result<(), Error> {
         let lacks_title = |entry: &&mut Entry| {
             let is_order = matches!(entry.kind, Kind::Sold | Kind::Refused);
-            entry.seq <= self.until && is_order && entry.reason != Some(Reason::UnknownItem) && entry.title.is_none()
+            entry.seq <= self.until && is_order && entry.title.is_none()
         };
         let mut untitled = entries.iter_mut().filter(lacks_title).peekable();
         if untitled.peek().is_none() {
@@ -89,3 +89,6 @@ impl OldTitles {
         Ok(())
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

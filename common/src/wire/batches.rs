@@ -66,7 +66,9 @@ impl TryFrom<OrderJson> for Order {
     type Error = Error;
 
     fn try_from(json: OrderJson) -> Result<Self, Error> {
-        let OrderJson { item, quantity, lines, .. } = json;
+        let OrderJson {
+            item, quantity, lines, ..
+        } = json;
         Ok(Self {
             id: json.order,
             lines: BuyBody { item, quantity, lines }.try_into()?,
@@ -188,7 +190,9 @@ impl TryFrom<SaleJson> for Sale {
     type Error = Error;
 
     fn try_from(json: SaleJson) -> Result<Self, Error> {
-        let SaleJson { item, quantity, lines, .. } = json;
+        let SaleJson {
+            item, quantity, lines, ..
+        } = json;
         Ok(Self {
             id: json.order,
             lines: BuyBody { item, quantity, lines }.try_into()?,

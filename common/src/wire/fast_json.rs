@@ -251,7 +251,11 @@ impl Field for InlineVec<RefusedLine> {
     }
 
     fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        Some(Option::<Vec<RefusedLine>>::read_field(name, json)?.unwrap_or_default().into())
+        Some(
+            Option::<Vec<RefusedLine>>::read_field(name, json)?
+                .unwrap_or_default()
+                .into(),
+        )
     }
 }
 

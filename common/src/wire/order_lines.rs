@@ -116,9 +116,15 @@ mod tests {
     #[test]
     fn lines_are_sorted_and_one_line_equals_an_item() {
         let several = parse(r#"{"lines":[{"item":4},{"item":2,"quantity":3}]}"#).unwrap();
-        let read: Vec<_> = several.iter().map(|line| (line.item.get(), line.quantity.get())).collect();
+        let read: Vec<_> = several
+            .iter()
+            .map(|line| (line.item.get(), line.quantity.get()))
+            .collect();
         assert_eq!(read, [(2, 3), (4, 1)]);
-        assert_eq!(parse(r#"{"lines":[{"item":2,"quantity":3}]}"#), parse(r#"{"item":2,"quantity":3}"#));
+        assert_eq!(
+            parse(r#"{"lines":[{"item":2,"quantity":3}]}"#),
+            parse(r#"{"item":2,"quantity":3}"#)
+        );
     }
 
     #[test]

@@ -19,20 +19,29 @@ pub(super) fn differences(edited: &[CatalogRow], written: &[Book], books: &[Book
     };
     for (item, book) in &books {
         let Some(row) = edited.get(item) else {
-            add(format!("book {item}"), "no such book".to_owned(), format!("{:?}", book.title));
+            add(
+                format!("book {item}"),
+                "no such book".to_owned(),
+                format!("{:?}", book.title),
+            );
             continue;
         };
-        let was = written.get(item).map(|&written| columns(&CatalogRow::from(written)));
-        for (at, (column, file)) in columns(row).into_iter().enumerate() {
-            let value = |columns: &[(&str, String)]| columns.get(at).map(|(_, value)| value.clone());
-            let ledger = value(&columns(&CatalogRow::from(*book))).unwrap_or_default();
-            if file != ledger && was.as_deref().and_then(value).is_none_or(|was| was != file) {
+        let now = columns(&CatalogRow::from(*book));
+        let was = written
+            .get(item)
+            .map_or_else(|| now.clone(), |was| columns(&CatalogRow::from(*was)));
+        for (((column, file), (_, was)), (_, ledger)) in columns(row).into_iter().zip(was).zip(now) {
+            if file != was && file != ledger {
                 add(format!("book {item}, {column}"), file, ledger);
             }
         }
     }
     for (item, row) in edited.iter().filter(|(item, _)| !books.contains_key(item)) {
-        add(format!("book {item}"), format!("{:?}", row.title), "no such book".to_owned());
+        add(
+            format!("book {item}"),
+            format!("{:?}", row.title),
+            "no such book".to_owned(),
+        );
     }
     differences
 }
@@ -64,7 +73,9 @@ fn columns(row: &CatalogRow) -> [(&'static str, String); 5] {
         topic,
         author,
     } = row;
-    let author = author.as_ref().map_or_else(|| "none".to_owned(), |author| format!("{author:?}"));
+    let author = author
+        .as_ref()
+        .map_or_else(|| "none".to_owned(), |author| format!("{author:?}"));
     [
         ("name", format!("{title:?}")),
         ("stock", stock.to_string()),

@@ -14,7 +14,8 @@ use common::{ArcStr, Cost, Entry, GroupLine, Kind, Seq, Stock, StoreId, Timestam
 pub(super) const HEADER: &[u8] =
     b"seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,crc32c\n";
 /// The first line of a segment of format 1.
-pub(super) const HEADER_1: &[u8] = b"seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c\n";
+pub(super) const HEADER_1: &[u8] =
+    b"seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c\n";
 
 /// The columns before the checksum.
 const COLUMNS: usize = 16;
@@ -137,7 +138,10 @@ pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     push_text(buffer, entry.title.as_deref());
     let description = entry.description.as_deref();
     push_text(buffer, description.map(|description| description.topic.as_str()));
-    push_text(buffer, description.and_then(|description| description.author.as_deref()));
+    push_text(
+        buffer,
+        description.and_then(|description| description.author.as_deref()),
+    );
     push_number(buffer, Some(batch.0));
     finish(buffer, start);
 }
@@ -240,7 +244,20 @@ impl<'a> Line<'a> {
                 is_format_1: false,
             }),
             (None, COLUMNS_1) => {
-                let [seq, at, kind, item, quantity, change, stock, order, cost, reason, batch, ..] = columns;
+                let [
+                    seq,
+                    at,
+                    kind,
+                    item,
+                    quantity,
+                    change,
+                    stock,
+                    order,
+                    cost,
+                    reason,
+                    batch,
+                    ..,
+                ] = columns;
                 let no = &checked[..0];
                 Ok(Self {
                     columns: [

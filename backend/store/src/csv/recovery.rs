@@ -229,7 +229,10 @@ impl<'a> Scanner<'a> {
             }
         };
         if !is_next {
-            return Err(format!("the entry {} is not the next line of its order", start.head.next()));
+            return Err(format!(
+                "the entry {} is not the next line of its order",
+                start.head.next()
+            ));
         }
         let start = self.group.take().map_or(start, |open| open.start);
         self.group = (!group_line.is_last()).then(|| OpenGroup {

@@ -54,7 +54,9 @@ impl Replay {
         };
         if !follows {
             let after = entry.stock_after.map(Stock::get);
-            return Err(format!("the stock {after:?} does not follow from {stock} of book {item}"));
+            return Err(format!(
+                "the stock {after:?} does not follow from {stock} of book {item}"
+            ));
         }
         if let Some(described) = entry.described() {
             self.books.insert(item, described);

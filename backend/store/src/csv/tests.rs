@@ -3,13 +3,27 @@ mod edits;
 mod faults;
 mod images;
 mod power;
+mod upgrade;
 
 use std::time::Duration;
 
-use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
+use super::simulated::Simulated;
 use super::*;
+use crate::conformance::{self, Fixture, ReferenceShop, SmallDisk, book, four_books};
 use crate::writer_guard::FULL_DISK_DELAY;
+
+/// The folder of a store on a simulated disk.
+const FOLDER: &str = "/store";
+
+fn open_on(disk: &Simulated, segment_bytes_max: u64) -> Result<CsvStore, Error> {
+    let disk = Arc::new(disk.clone());
+    CsvStore::open_on(disk, Path::new(FOLDER), EditPolicy::Refuse, segment_bytes_max, None)
+}
+
+/// The content of a file on a simulated disk.
+fn content(disk: &Simulated, name: &str) -> Option<Vec<u8>> {
+    disk.content(&Path::new(FOLDER).join(name))
+}
 
 /// A temporary folder for one store.
 #[derive(Debug)]
@@ -20,8 +34,8 @@ impl Folder {
         Self(tempfile::tempdir().unwrap())
     }
 
-    fn store(&self) -> Result<Store, Error> {
-        Store::open(self.0.path(), EditPolicy::Refuse)
+    fn store(&self) -> Result<CsvStore, Error> {
+        CsvStore::open(self.0.path(), EditPolicy::Refuse)
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -30,7 +44,7 @@ impl Folder {
 }
 
 impl Fixture for Folder {
-    fn open(&self) -> Result<Box<dyn Contract>, Error> {
+    fn open(&self) -> Result<Box<dyn Store>, Error> {
         Ok(Box::new(self.store()?))
     }
 }
@@ -44,8 +58,8 @@ fn csv_passes_the_conformance_suite() {
 fn csv_with_small_segments_passes_the_conformance_suite() {
     struct Small(tempfile::TempDir);
     impl Fixture for Small {
-        fn open(&self) -> Result<Box<dyn Contract>, Error> {
-            Ok(Box::new(Store::open_with_small_segments(self.0.path())?))
+        fn open(&self) -> Result<Box<dyn Store>, Error> {
+            Ok(Box::new(CsvStore::open_with_small_segments(self.0.path())?))
         }
     }
     conformance::suite(|| Small(tempfile::tempdir().unwrap()));
@@ -54,7 +68,7 @@ fn csv_with_small_segments_passes_the_conformance_suite() {
 #[test]
 fn a_real_full_disk_refuses_a_batch_whole() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let store = Store::open(&disk.path().join("store"), EditPolicy::Refuse).unwrap();
+    let store = CsvStore::open(&disk.path().join("store"), EditPolicy::Refuse).unwrap();
     let shop = ReferenceShop::filled(&store);
     conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
 }
@@ -78,14 +92,14 @@ fn a_new_folder_is_accessible_to_its_owner_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::new();
     let path = folder.path("a/b");
-    drop(Store::open(&path, EditPolicy::Refuse).unwrap());
+    drop(CsvStore::open(&path, EditPolicy::Refuse).unwrap());
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
 #[test]
 fn a_store_without_its_ledger_is_refused_and_not_changed() {
     let folder = Folder::new();
-    let store = Store::open_with_small_segments(folder.0.path()).unwrap();
+    let store = CsvStore::open_with_small_segments(folder.0.path()).unwrap();
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 60);
     store.checkpoint(&shop.books, shop.head).unwrap();
@@ -112,7 +126,7 @@ fn a_store_without_its_ledger_is_refused_and_not_changed() {
             missing.1.contains(left.as_str()) || left == "catalog.csv",
             "{missing:?}"
         );
-        let inspected = Store::inspect(folder.0.path());
+        let inspected = CsvStore::inspect(folder.0.path());
         assert!(matches!(inspected, Err(Error::LedgerMissing { .. })), "{left}");
         assert!(names().contains(left));
         if names().iter().any(|name| name != left && name != "catalog.csv") {
@@ -122,10 +136,10 @@ fn a_store_without_its_ledger_is_refused_and_not_changed() {
 }
 
 #[test]
-fn a_last_seq_index_that_is_lost_damaged_or_old_costs_only_time() {
+fn a_books_blob_that_is_lost_damaged_or_old_costs_only_time() {
     let folder = Folder::new();
     let mut shop = ReferenceShop::empty();
-    let note = folder.path(".tags.note");
+    let blob = folder.path(".books.note");
     let mut old = Vec::new();
     for round in 0..4 {
         let store = folder.store().unwrap();
@@ -136,16 +150,35 @@ fn a_last_seq_index_that_is_lost_damaged_or_old_costs_only_time() {
         shop.sell_through(&store, 3);
         store.checkpoint(&shop.books, shop.head).unwrap();
         drop(store);
-        let mut kept = fs::read(&note).unwrap();
+        let mut kept = fs::read(&blob).unwrap();
         match round {
-            0 => fs::remove_file(&note).unwrap(),
+            0 => fs::remove_file(&blob).unwrap(),
             1 => {
                 old.clone_from(&kept);
-                kept[20] ^= 1;
-                fs::write(&note, kept).unwrap();
+                kept[60] ^= 1;
+                fs::write(&blob, kept).unwrap();
             }
-            _ => fs::write(&note, &old).unwrap(),
+            _ => fs::write(&blob, &old).unwrap(),
         }
     }
     shop.assert_matches(&folder.store().unwrap());
+}
+
+#[test]
+fn a_start_reads_no_entry_before_the_checkpoint() {
+    let folder = Folder::new();
+    let store = CsvStore::open_with_small_segments(folder.0.path()).unwrap();
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_baskets_through(&store, &[2; 40]);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    shop.sell_through(&store, 3);
+    drop(store);
+    let first = segment::sealed(&Real, folder.0.path()).unwrap().remove(0);
+    let mut text = fs::read(&first.path).unwrap();
+    let middle = text.len() / 2;
+    text[middle] ^= 1;
+    fs::write(&first.path, text).unwrap();
+    let store = CsvStore::open_with_small_segments(folder.0.path()).unwrap();
+    assert_eq!(store.load().unwrap().books, shop.books);
+    assert!(matches!(store.read(Seq::ZERO, 1_000), Err(Error::Damaged { .. })));
 }

@@ -13,9 +13,9 @@ use super::disk::Disk;
 use super::files::Files;
 use super::inspection::{ACTIVE, ACTIVE_NEW, FolderInspection, compare};
 use super::line::{self, Digest, Line, Marker, MarkerKind};
+use super::open;
 use super::replay::Replay;
 use super::segment::{self, Segment};
-use super::open;
 use crate::{EditPolicy, Error, catalog_file, format_1};
 
 /// The copy that format 1 keeps of the catalog file.
@@ -75,7 +75,10 @@ fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<B
     let books = replay.books(&HashMap::new()).map_err(|why| damaged_copy(files, why))?;
     let digest = Digest::of(found.catalog.as_deref());
     let is_prepared = || Ok::<_, Error>(files.read(CATALOG_NEW)?.as_deref() == Some(&content[..]));
-    if let Some(edited) = found.catalog.as_deref().filter(|_| edit == EditPolicy::Refuse && digest != new)
+    if let Some(edited) = found
+        .catalog
+        .as_deref()
+        .filter(|_| edit == EditPolicy::Refuse && digest != new)
         && !(digest == replaced && is_prepared()?)
     {
         let differences = compare(files, edited, &written, &books).1;

@@ -133,7 +133,11 @@ impl PostgresStore {
     /// Adds what entries of format 1 lack.
     fn with_titles(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
         let Upgrade { until, last } = self.upgrade;
-        let load = || Ok(Upgrade::titles(self.read_entries(until, sql::count_between(until, last))?));
+        let load = || {
+            Ok(Upgrade::titles(
+                self.read_entries(until, sql::count_between(until, last))?,
+            ))
+        };
         self.old_titles.add_to(&mut entries, load)?;
         Ok(entries)
     }

@@ -102,7 +102,9 @@ impl<'a> Transaction<'a> {
 
     async fn end_restore(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
         // No entry is inserted that could conflict, so the head is checked here.
-        let head = sqlx::query_scalar(sql::statements::HEAD).fetch_one(&mut *connection).await;
+        let head = sqlx::query_scalar(sql::statements::HEAD)
+            .fetch_one(&mut *connection)
+            .await;
         let head: i64 = head.map_err(|error| self.error(&error))?;
         if head != sql::seq_column(self.batch.head) {
             return Err(TxError::HeadMoved);

@@ -52,10 +52,12 @@ pub(crate) fn pending(scripts: &[&str], found: &Found, create: bool, store: &str
             ),
         });
     }
-    let pending = all.filter(|(number, _)| *number > version).map(|(version, script)| Migration {
-        version,
-        statements: statements(script),
-    });
+    let pending = all
+        .filter(|(number, _)| *number > version)
+        .map(|(version, script)| Migration {
+            version,
+            statements: statements(script),
+        });
     let pending: Vec<Migration> = pending.collect();
     match create || pending.is_empty() {
         true => Ok(pending),

@@ -283,10 +283,7 @@ pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, Str
 pub(crate) fn missing_lines(entries: &[Entry]) -> (Seq, usize) {
     let missing = |entry: &Entry| usize::from(entry.line.count() - entry.line.number());
     let last = entries.last();
-    (
-        last.map_or(Seq::ZERO, |last| last.seq),
-        last.map_or(0, missing),
-    )
+    (last.map_or(Seq::ZERO, |last| last.seq), last.map_or(0, missing))
 }
 
 /// The number of entries after one, up to another.

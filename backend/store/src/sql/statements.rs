@@ -9,8 +9,12 @@ pub(crate) static READ: LazyLock<String> = LazyLock::new(|| {
     let columns = names(&ENTRY_COLUMNS);
     format!("SELECT {columns} FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2")
 });
-pub(crate) static FIND: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM ledger WHERE ord = $1 ORDER BY line", names(&ENTRY_COLUMNS)));
+pub(crate) static FIND: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "SELECT {} FROM ledger WHERE ord = $1 ORDER BY line",
+        names(&ENTRY_COLUMNS)
+    )
+});
 pub(crate) static BOOKS: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(&BOOK_COLUMNS)));
 

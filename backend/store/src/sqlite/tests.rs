@@ -1,12 +1,14 @@
 mod damage;
 mod power;
+mod upgrade;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use super::super::Store as Contract;
-use super::super::conformance::{self, Fixture, ReferenceShop, SmallDisk};
 use super::*;
+use crate::conformance::{self, Fixture, ReferenceShop, SmallDisk};
+use crate::format_1::tests::fixture;
+use crate::sql::checks::{self, Database};
 
 /// A temporary folder for one store.
 #[derive(Debug)]
@@ -21,11 +23,12 @@ impl Folder {
         self.0.path().join("books.db")
     }
 
-    fn store(&self) -> Result<Store, Error> {
-        Store::open(&self.file())
+    fn store(&self) -> Result<SqliteStore, Error> {
+        SqliteStore::open(&self.file())
     }
 
-    fn run(&self, sql: &'static str) {
+    fn run(&self, sql: &str) {
+        let sql = sqlx::AssertSqlSafe(sql.to_owned());
         let blocking = Blocking::new().unwrap();
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(self.file())
@@ -48,12 +51,12 @@ fn a_write_ahead_log_without_its_database_is_refused() {
 }
 
 impl Fixture for Folder {
-    fn open(&self) -> Result<Box<dyn Contract>, Error> {
+    fn open(&self) -> Result<Box<dyn Store>, Error> {
         Ok(Box::new(self.store()?))
     }
 }
 
-impl Store {
+impl SqliteStore {
     /// Runs a statement on the writer's connection.
     fn run(&self, sql: String) {
         self.writer
@@ -83,9 +86,32 @@ impl Store {
     }
 }
 
+impl Database for Folder {
+    fn execute(&self, statements: &str) {
+        self.run(statements);
+    }
+
+    fn inspect(&self) -> Result<(), Error> {
+        SqliteStore::inspect(&self.file()).map(drop)
+    }
+
+    fn load_format_1(&self) {
+        fs::copy(fixture("books.db"), self.file()).unwrap();
+    }
+
+    fn kind(&self) -> &'static str {
+        "sqlite"
+    }
+}
+
 #[test]
 fn sqlite_passes_the_conformance_suite() {
     conformance::suite(Folder::new);
+}
+
+#[test]
+fn sqlite_passes_the_checks_of_a_database() {
+    checks::suite(Folder::new);
 }
 
 #[test]
@@ -111,7 +137,7 @@ fn a_second_process_learns_which_process_holds_the_lock() {
 fn only_the_owner_can_read_the_files() {
     let folder = Folder::new();
     let file = folder.0.path().join("a/b/books.db");
-    let store = Store::open(&file).unwrap();
+    let store = SqliteStore::open(&file).unwrap();
     ReferenceShop::filled(&store);
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(file.parent().unwrap()), 0o700);
@@ -156,7 +182,7 @@ fn a_full_disk_changes_nothing_and_the_store_stays_open() {
 #[test]
 fn a_real_full_disk_refuses_a_batch_whole() {
     let Some(disk) = SmallDisk::mount() else { return };
-    let store = Store::open(&disk.path().join("books.db")).unwrap();
+    let store = SqliteStore::open(&disk.path().join("books.db")).unwrap();
     let shop = ReferenceShop::filled(&store);
     conformance::a_full_disk_refuses_a_batch_whole_until_there_is_room(&store, shop, &disk);
 }
@@ -217,48 +243,8 @@ fn another_program_that_locks_the_database_makes_an_append_unavailable() {
 }
 
 #[test]
-fn a_stock_that_does_not_follow_from_the_entries_closes_the_store() {
-    let folder = Folder::new();
-    let store = folder.store().unwrap();
-    let mut shop = ReferenceShop::filled(&store);
-    let before = shop.clone();
-    let head = shop.head;
-    let mut entries = shop.sell(2);
-    entries[1].stock_after = before.books[0].stock.checked_add_signed(-5);
-    let error = store.append(head, &entries).unwrap_err();
-    assert!(!error.is_transient(), "{error}");
-    assert!(matches!(store.append(head, &[]), Err(Error::Closed)));
-    before.assert_matches(&store);
-}
-
-#[test]
-fn an_order_is_never_written_twice() {
-    let folder = Folder::new();
-    let store = folder.store().unwrap();
-    let mut shop = ReferenceShop::filled(&store);
-    shop.sell_through(&store, 1);
-    let before = shop.clone();
-    let head = shop.head;
-    let mut entries = shop.sell(1);
-    entries[0].order = before.entries.last().unwrap().order;
-    assert!(matches!(store.append(head, &entries), Err(Error::Database { .. })));
-    before.assert_matches(&store);
-}
-
-#[test]
-fn a_file_that_is_not_a_store_is_refused() {
-    let folder = Folder::new();
-    folder.run("CREATE TABLE unrelated (a)");
-    let error = folder.store().unwrap_err().to_string();
-    assert!(error.contains("another program's"), "{error}");
-
+fn a_file_that_is_not_a_database_is_refused() {
     let folder = Folder::new();
     fs::write(folder.file(), "not a database, and long enough to be none: ".repeat(50)).unwrap();
     assert!(matches!(folder.store(), Err(Error::DatabaseDamaged { .. })));
-
-    let folder = Folder::new();
-    drop(folder.store().unwrap());
-    folder.run("UPDATE meta SET value = '99' WHERE key = 'schema'");
-    let error = folder.store().unwrap_err().to_string();
-    assert!(error.contains("newer version"), "{error}");
 }

@@ -57,7 +57,9 @@ prop_compose! {
 fn order_lines() -> impl Strategy<Value = OrderLines> {
     let several = prop::collection::btree_map(items(), numbers(1, 100), 1..=limits::ORDER_LINES_MAX);
     let lines = prop_oneof![several, prop::collection::btree_map(items(), numbers(1, 100), 1)];
-    lines.prop_map(|lines| OrderLines::new(lines.into_iter().map(|(item, quantity)| OrderLine { item, quantity })).unwrap())
+    lines.prop_map(|lines| {
+        OrderLines::new(lines.into_iter().map(|(item, quantity)| OrderLine { item, quantity })).unwrap()
+    })
 }
 
 prop_compose! {
@@ -206,7 +208,10 @@ proptest! {
 fn a_purchase_without_its_quantity_or_without_its_item_is_read() {
     for (json, item, quantity) in [(r#"{"item":2}"#, Some(2), None), (r#"{"quantity":3}"#, None, Some(3))] {
         let body = BuyBody::from_json(json.as_bytes()).unwrap();
-        assert_eq!((body.item.map(ItemNumber::get), body.quantity.map(Quantity::get)), (item, quantity));
+        assert_eq!(
+            (body.item.map(ItemNumber::get), body.quantity.map(Quantity::get)),
+            (item, quantity)
+        );
     }
 }
 
@@ -229,7 +234,8 @@ fn a_receipt_of_one_line_has_the_fields_of_the_line() {
     let at = r#""at":"2026-01-31T12:00:00.000000Z""#;
     let one = format!(r#"{{"order":"{id}","status":"sold",{line},{at}}}"#);
     let other = line.replace("2", "4").replace("5", "6").replace("R", "r");
-    let two = format!(r#"{{"order":"{id}","status":"sold","lines":[{{{line}}},{{{other}}}],"total":"80.00","seq":6,{at}}}"#);
+    let two =
+        format!(r#"{{"order":"{id}","status":"sold","lines":[{{{line}}},{{{other}}}],"total":"80.00","seq":6,{at}}}"#);
     for json in [one, two] {
         let receipt = Receipt::from_json(json.as_bytes()).unwrap();
         assert_eq!(String::from_utf8(receipt.to_json()).unwrap(), json);

@@ -3,9 +3,7 @@
 use super::{FastJson, JsonReader};
 use crate::money::Total;
 use crate::wire::{OrderStatus, Outcome};
-use crate::{
-    ArcStr, Cost, Deadline, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp,
-};
+use crate::{ArcStr, Cost, Deadline, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, StoreId, Timestamp};
 
 /// How much longer than its first item another item of a list may be before the text is reallocated, in bytes.
 const ITEM_MARGIN_BYTES: usize = 32;

@@ -46,7 +46,7 @@ impl Simulated {
                         .map(|(path, bytes)| (path.to_owned(), bytes.clone()))
                         .collect::<Vec<_>>(),
                 ) {
-                    visit(Self::holding(&files));
+                    visit(Self::with_files(0, files.clone()));
                 }
                 for &inode in &dirty {
                     let path = names
@@ -57,7 +57,7 @@ impl Simulated {
                     for image in state.contents[inode].images(is_ledger) {
                         let mut files = files.clone();
                         files.insert(path.unwrap(), &image);
-                        visit(Self::holding(&files));
+                        visit(Self::with_files(0, files.clone()));
                     }
                 }
                 if dirty.is_empty() {
@@ -68,11 +68,11 @@ impl Simulated {
     }
 
     /// A disk with these files, all durable.
-    fn holding(files: &BTreeMap<&Path, &Vec<u8>>) -> Self {
-        let disk = Self::new(0);
+    pub(in crate::csv) fn with_files<'a>(seed: u64, files: impl IntoIterator<Item = (&'a Path, &'a Vec<u8>)>) -> Self {
+        let disk = Self::new(seed);
         {
             let mut state = disk.state();
-            for (inode, (&path, &bytes)) in files.iter().enumerate() {
+            for (inode, (path, bytes)) in files.into_iter().enumerate() {
                 state.contents.push(Content {
                     now: bytes.clone(),
                     safe: bytes.clone(),

@@ -1,10 +1,13 @@
-use super::*;
-use crate::conformance::ReferenceShop;
+use memchr::memmem;
 
-/// A closed store: four books, then batches of those sizes.
+use super::*;
+use crate::conformance::described;
+
+/// A closed store without a checkpoint: four books, then batches of those sizes.
 fn shop_of(folder: &Folder, batches: &[usize]) -> ReferenceShop {
     let store = folder.store().unwrap();
-    let mut shop = ReferenceShop::filled(&store);
+    let mut shop = ReferenceShop::empty();
+    shop.import_through(&store, &four_books());
     for &count in batches {
         shop.sell_through(&store, count);
     }
@@ -61,6 +64,63 @@ fn a_tail_torn_at_any_byte_of_the_last_batch_is_cut_to_whole_lines() {
 }
 
 #[test]
+fn a_tail_torn_within_an_order_is_cut_before_its_first_line() {
+    const SIZES: [usize; 6] = [1, 3, 2, 1, 4, 2];
+    let folder = Folder::new();
+    let mut shop = shop_of(&folder, &[2]);
+    shop.sell_baskets_through(&folder.store().unwrap(), &SIZES);
+    let whole = ledger(&folder);
+    let all = lines(&whole);
+    let first = all.len() - SIZES.iter().sum::<usize>();
+    // How many entries are left after so many lines of the batch.
+    let ends: Vec<usize> = SIZES
+        .iter()
+        .scan(0, |sum, size| {
+            *sum += size;
+            Some(*sum)
+        })
+        .collect();
+    let kept = |lines: usize| ends.iter().filter(|&&end| end <= lines).max().copied().unwrap_or(0);
+    let before = shop.entries.len() - ends[5];
+    let start = all[..first].concat().len();
+    for cut in start..=whole.len() {
+        let lines = whole[start..cut].iter().filter(|&&byte| byte == b'\n').count();
+        assert_cut_to(&folder, &whole[..cut], &shop, before + kept(lines));
+    }
+    for line in first..all.len() {
+        let mut torn = all.clone();
+        flip(&mut torn, line);
+        assert_cut_to(&folder, &torn.concat(), &shop, before + kept(line - first));
+    }
+}
+
+#[test]
+fn a_line_of_an_order_that_is_missing_or_of_another_order_stops_the_start() {
+    let folder = Folder::new();
+    let mut shop = shop_of(&folder, &[2]);
+    let store = folder.store().unwrap();
+    shop.sell_baskets_through(&store, &[3]);
+    let line = lines(&ledger(&folder)).len();
+    shop.sell_through(&store, 1);
+    drop(store);
+    let whole = lines(&ledger(&folder));
+    let entries = &shop.entries[shop.entries.len() - 4..];
+    // The numbers are those of an order of two lines, or of another order.
+    let mut short = entries.to_vec();
+    short.remove(1);
+    let mut other = entries.to_vec();
+    other[1].order = entries[3].order;
+    for (bad, at) in [(short, line - 1), (other, line - 1)] {
+        let mut text = whole[..line - 3].concat();
+        for (seq, entry) in (entries[0].seq.0..).zip(bad) {
+            let seq = Seq(seq);
+            line::push_entry(&mut text, &Entry { seq, ..entry }, entries[0].seq);
+        }
+        assert_eq!(damage(&folder, &text), at as u64);
+    }
+}
+
+#[test]
 fn a_truncated_ledger_can_be_appended_to() {
     let folder = Folder::new();
     let shop = shop_of(&folder, &[1]);
@@ -71,7 +131,7 @@ fn a_truncated_ledger_can_be_appended_to() {
     let store = folder.store().unwrap();
     let mut rest = ReferenceShop {
         head: Seq(torn.head.0 - 1),
-        entries: torn.entries[..7].to_vec(),
+        entries: torn.entries[..torn.entries.len() - 1].to_vec(),
         ..torn.clone()
     };
     rest.books = store.load().unwrap().books;
@@ -103,7 +163,7 @@ fn a_torn_import_leaves_nothing() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let before = ledger(&folder).len();
-    ReferenceShop::filled(&store);
+    ReferenceShop::empty().import_through(&store, &four_books());
     drop(store);
     let whole = ledger(&folder);
     for cut in before..whole.len() {
@@ -160,9 +220,11 @@ fn a_missing_or_duplicate_line_stops_the_start() {
     for line in 3..whole.len() - 1 {
         let mut bad = whole.clone();
         bad.remove(line);
+        // A marker follows any entry; the next entry does not.
+        let is_before_marker = memmem::find(&whole[line + 1], b",checkpoint,").is_some();
         assert_eq!(
             damage(&folder, &bad.concat()),
-            line as u64 + 1,
+            line as u64 + 1 + u64::from(is_before_marker),
             "without line {}",
             line + 1
         );
@@ -178,6 +240,26 @@ fn a_missing_or_duplicate_line_stops_the_start() {
 }
 
 #[test]
+fn a_ledger_without_a_description_of_a_book_stops_the_start() {
+    let folder = Folder::new();
+    let shop = shop_of(&folder, &[1]);
+    let store = folder.store().unwrap();
+    let new = Book {
+        seq: shop.head.next(),
+        ..book(9, "New", 3)
+    };
+    let undescribed = Entry {
+        title: None,
+        description: None,
+        ..described(&new, 3)
+    };
+    store.append(shop.head, &[undescribed]).unwrap();
+    drop(store);
+    let error = folder.store().unwrap_err().to_string();
+    assert!(error.contains("no entry describes the book 9"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_not_a_ledger_stops_the_start() {
     let folder = Folder::new();
     shop_of(&folder, &[2]);
@@ -185,6 +267,11 @@ fn a_file_that_is_not_a_ledger_stops_the_start() {
     assert_eq!(damage(&folder, b""), 1);
     assert_eq!(damage(&folder, b"seq,at\n"), 1);
     assert_eq!(damage(&folder, &whole[0]), 2);
+    let mut newer = whole.clone();
+    newer[0] = b"seq,at,kind,item,line,lines,currency\n".to_vec();
+    assert_eq!(damage(&folder, &newer.concat()), 1);
+    let error = folder.store().unwrap_err().to_string();
+    assert!(error.contains("newer version"), "{error}");
     assert_eq!(damage(&folder, &[0; 200_000]), 1);
 }
 
@@ -205,12 +292,13 @@ fn a_stock_that_does_not_follow_from_the_entries_stops_the_start() {
 #[test]
 fn a_missing_file_of_the_ledger_stops_the_start() {
     let folder = Folder::new();
-    let open = || Store::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 1_000, None);
+    let open = || CsvStore::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 1_000, None);
     let store = open().unwrap();
     let mut shop = ReferenceShop::filled(&store);
     for _ in 0..20 {
         shop.sell_through(&store, 7);
     }
+    shop.sell_through(&store, 1);
     drop(store);
     let sealed = segment::sealed(&Real, folder.0.path()).unwrap();
     assert!(sealed.len() > 5);
@@ -236,7 +324,7 @@ fn a_missing_file_of_the_ledger_stops_the_start() {
 #[test]
 fn damage_in_an_old_file_is_found_when_it_is_read() {
     let folder = Folder::new();
-    let open = || Store::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 20_000, None).unwrap();
+    let open = || CsvStore::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 20_000, None).unwrap();
     let store = open();
     let mut shop = ReferenceShop::filled(&store);
     for _ in 0..3 {

@@ -1,6 +1,5 @@
 use super::*;
 use crate::Difference;
-use crate::conformance::ReferenceShop;
 
 /// A store with a checkpoint, some sales after it, and no clean stop.
 fn sold_since(folder: &Folder) -> ReferenceShop {
@@ -78,17 +77,12 @@ fn a_discarded_edit_is_saved_and_can_be_imported_without_undoing_sales() {
     let shop = sold_since(&folder);
     let edited = edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,499");
     assert_eq!(differences(&folder).len(), 1);
-    let store = Store::open(folder.0.path(), EditPolicy::Discard).unwrap();
+    let store = CsvStore::open(folder.0.path(), EditPolicy::Discard).unwrap();
     shop.assert_matches(&store);
     assert_eq!(copies(&folder), [edited]);
     let found = store.manual_edit().unwrap();
     assert_eq!(found[1].title, "RPCs for Everybody");
-    assert!(
-        found
-            .iter()
-            .zip(&shop.books)
-            .all(|(listing, book)| listing.stock == book.stock)
-    );
+    assert!(found.iter().zip(&shop.books).all(|(row, book)| row.stock == book.stock));
     drop(store);
     let store = folder.store().unwrap();
     shop.assert_matches(&store);
@@ -108,18 +102,21 @@ fn a_file_with_the_same_books_is_not_an_edit() {
 }
 
 #[test]
-fn a_lost_file_is_restored_from_the_other_one() {
+fn a_lost_file_is_written_again() {
     let folder = Folder::new();
     let shop = sold_since(&folder);
-    for name in ["catalog.csv", ".catalog.csv"] {
-        fs::remove_file(folder.path(name)).unwrap();
+    let written = fs::read(folder.path("catalog.csv")).unwrap();
+    for lost in [&["catalog.csv"][..], &[".books.note"], &["catalog.csv", ".books.note"]] {
+        for name in lost {
+            let _ = fs::remove_file(folder.path(name));
+        }
         shop.assert_matches(&folder.store().unwrap());
-        assert!(folder.path(name).exists());
+        assert_eq!(
+            fs::read(folder.path("catalog.csv")).unwrap(),
+            written,
+            "without {lost:?}"
+        );
     }
-    for name in ["catalog.csv", ".catalog.csv"] {
-        fs::remove_file(folder.path(name)).unwrap();
-    }
-    assert!(matches!(folder.store(), Err(Error::Damaged { .. })));
 }
 
 #[test]
@@ -134,13 +131,49 @@ fn an_edit_of_a_running_store_is_not_overwritten() {
     shop.assert_matches(&store);
     drop(store);
     assert_eq!(differences(&folder).len(), 1);
-    let store = Store::open(folder.0.path(), EditPolicy::Discard).unwrap();
+    let store = CsvStore::open(folder.0.path(), EditPolicy::Discard).unwrap();
     shop.assert_matches(&store);
-    edit(&folder, "Xen", "Xon");
-    let (entries, books) = shop.plan_import(&shop.books[1..]);
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
-    assert_eq!(copies(&folder).len(), 2, "an import keeps what it replaces");
+    let edited = edit(&folder, "Xen", "Xon");
+    shop.import_through(&store, &shop.books.clone()[1..]);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), edited);
+    drop(store);
+    let places: Vec<_> = differences(&folder).into_iter().map(|edit| edit.location).collect();
+    assert_eq!(places, ["book 3, name", "book 1"]);
+}
+
+#[test]
+fn an_edit_stays_until_an_import_has_taken_it_and_then_a_copy_is_kept() {
+    let folder = Folder::new();
+    let mut shop = sold_since(&folder);
+    let edited = edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,499");
+    let open = || CsvStore::open(folder.0.path(), EditPolicy::KeepForImport).unwrap();
+    for _ in 0..2 {
+        shop.assert_matches(&open());
+        assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), edited);
+    }
+    let store = open();
+    let rows = store.manual_edit().unwrap();
+    let wanted: Vec<Book> = rows.into_iter().map(|row| row.into_book(Seq::ZERO)).collect();
+    shop.import_through(&store, &wanted);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    assert_eq!(copies(&folder), [edited]);
+    drop(store);
+    let store = folder.store().unwrap();
+    shop.assert_matches(&store);
+    assert_eq!(shop.books[1].title, "RPCs for Everybody");
+    assert_eq!(store.manual_edit(), None);
+}
+
+#[test]
+fn an_import_that_stopped_before_its_checkpoint_is_not_an_edit_any_more() {
+    let folder = Folder::new();
+    let mut shop = sold_since(&folder);
+    edit(&folder, "RPCs for Dummies,499", "RPCs for Everybody,499");
+    let store = CsvStore::open(folder.0.path(), EditPolicy::KeepForImport).unwrap();
+    let rows = store.manual_edit().unwrap();
+    let wanted: Vec<Book> = rows.into_iter().map(|row| row.into_book(Seq::ZERO)).collect();
+    shop.import_through(&store, &wanted);
     drop(store);
     shop.assert_matches(&folder.store().unwrap());
 }
@@ -158,8 +191,7 @@ fn books_beside_an_empty_ledger_are_offered_for_the_first_import() {
     fs::write(folder.path("catalog.csv"), catalog_file::DEFAULT).unwrap();
     let store = folder.store().unwrap();
     assert_eq!(store.seed_rows().unwrap().unwrap().len(), 4);
-    let books = ReferenceShop::empty();
-    books.assert_matches(&store);
+    ReferenceShop::empty().assert_matches(&store);
     let shop = ReferenceShop::filled(&store);
     assert_eq!(store.seed_rows().unwrap(), None);
     drop(store);
@@ -178,10 +210,10 @@ fn the_catalog_file_shows_the_stock_as_of_the_checkpoint() {
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 4);
     store.checkpoint(&shop.books, shop.head).unwrap();
-    let listings = catalog_file::read(&folder.path("catalog.csv")).unwrap();
-    let stocks: Vec<_> = listings.iter().map(|listing| listing.stock.get()).collect();
+    let rows = catalog_file::read(&folder.path("catalog.csv")).unwrap();
+    let stocks: Vec<_> = rows.iter().map(|row| row.stock.get()).collect();
     assert_eq!(stocks, [399, 499, 299, 499]);
-    assert_eq!(shop.books.len(), listings.len());
+    assert_eq!(shop.books.len(), rows.len());
 }
 
 #[test]
@@ -198,4 +230,21 @@ fn an_older_file_is_an_edit_too() {
     let places: Vec<_> = differences(&folder).into_iter().map(|edit| edit.location).collect();
     assert_eq!(places, [1, 2, 3, 4].map(|item| format!("book {item}, stock")));
     assert_eq!(fs::read(folder.path("catalog.csv")).unwrap(), older);
+}
+
+#[test]
+fn an_inspection_finds_edits_and_changes_nothing() {
+    let folder = Folder::new();
+    let shop = sold_since(&folder);
+    let inspect = || CsvStore::inspect(folder.0.path()).unwrap();
+    let found = inspect();
+    assert_eq!((found.state.head, &found.state.books), (shop.head, &shop.books));
+    assert_eq!((found.edits, found.remarks), (Vec::new(), Vec::new()));
+    shop.assert_matches(&*found.store);
+    assert!(matches!(found.store.append(shop.head, &[]), Err(Error::Closed)));
+    drop(found.store);
+    let edited = edit(&folder, "40.00", "41.00");
+    let locations: Vec<_> = inspect().edits.into_iter().map(|edit| edit.location).collect();
+    assert_eq!(locations, [1, 2, 3, 4].map(|item| format!("book {item}, cost")));
+    assert_eq!(fs::read_to_string(folder.path("catalog.csv")).unwrap(), edited);
 }

@@ -1,18 +1,7 @@
-use super::super::simulated::Simulated;
 use super::*;
-use crate::conformance::ReferenceShop;
 
-const FOLDER: &str = "/store";
-
-fn open(disk: &Simulated) -> Store {
-    Store::open_on(
-        Arc::new(disk.clone()),
-        Path::new(FOLDER),
-        EditPolicy::Refuse,
-        SEGMENT_BYTES_MAX,
-        None,
-    )
-    .unwrap()
+fn open(disk: &Simulated) -> CsvStore {
+    open_on(disk, SEGMENT_BYTES_MAX).unwrap()
 }
 
 fn names(disk: &Simulated) -> Vec<String> {
@@ -25,13 +14,12 @@ fn a_full_disk_changes_nothing_and_is_tried_again_a_second_later() {
     let store = open(&disk);
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 2);
-    let path = Path::new(FOLDER).join("ledger.csv");
-    let before = disk.content(&path);
+    let before = content(&disk, "ledger.csv");
     disk.leave_room(Some(100));
     let refused = |count| {
         let entries = shop.clone().sell(count);
         assert!(matches!(store.append(shop.head, &entries), Err(Error::Full { .. })));
-        assert_eq!(disk.content(&path), before);
+        assert_eq!(content(&disk, "ledger.csv"), before);
     };
     refused(5);
     let writes = disk.writes();
@@ -53,28 +41,38 @@ fn a_full_disk_changes_nothing_and_is_tried_again_a_second_later() {
 }
 
 #[test]
-fn a_catalog_file_without_room_leaves_nothing_behind() {
+fn a_checkpoint_without_room_is_written_later() {
     let disk = Simulated::new(2);
     let store = open(&disk);
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 2);
-    let before = names(&disk);
-    for room in [0, 100, 300, 600] {
+    let (before, published) = (names(&disk), content(&disk, "catalog.csv"));
+    for room in [0, 100, 300] {
         disk.leave_room(Some(room));
         disk.pass(FULL_DISK_DELAY);
         assert!(
             matches!(store.checkpoint(&shop.books, shop.head), Err(Error::Full { .. })),
             "{room}"
         );
-        disk.pass(FULL_DISK_DELAY);
-        let (entries, books) = shop.plan_import(&shop.books[1..]);
-        assert!(
-            matches!(store.import(shop.head, &entries, &books), Err(Error::Full { .. })),
-            "{room}"
+        assert_eq!(
+            (names(&disk), content(&disk, "catalog.csv")),
+            (before.clone(), published.clone())
         );
-        assert_eq!(names(&disk), before);
     }
     shop.assert_matches(&store);
+    // With or without a restart, what the ledger names already is not taken for an edit.
+    disk.restart_machine();
+    disk.leave_room(Some(0));
+    let full = disk.clone();
+    let opened = open_on(&full, SEGMENT_BYTES_MAX);
+    assert!(
+        matches!(opened, Err(Error::Full { .. })),
+        "the tail is written again first"
+    );
+    disk.leave_room(None);
+    disk.pass(FULL_DISK_DELAY);
+    store.checkpoint(&shop.books, shop.head).unwrap();
+    assert_ne!(content(&disk, "catalog.csv"), published);
     disk.restart_machine();
     shop.assert_matches(&open(&disk));
 }
@@ -95,7 +93,6 @@ fn a_failed_sync_closes_the_store_for_good() {
     let writes = disk.writes();
     assert!(matches!(store.append(head, &entries), Err(Error::Closed)));
     assert!(matches!(store.append(head, &[]), Err(Error::Closed)));
-    assert!(matches!(store.import(head, &[], &shop.books), Err(Error::Closed)));
     assert!(matches!(store.checkpoint(&shop.books, head), Err(Error::Closed)));
     assert_eq!(disk.writes(), writes);
     shop.assert_matches(&store);
@@ -116,64 +113,91 @@ fn what_a_failed_sync_left_in_the_cache_is_durable_before_it_is_served() {
     shop.assert_matches(&open(&disk));
 }
 
-#[test]
-fn an_import_stopped_at_any_step_is_whole_or_absent() {
+/// Runs work with the disk stopping after each number of steps, in the process or with the machine.
+fn stop_at_each_step(shop: impl Fn(&CsvStore) -> ReferenceShop, work: impl Fn(&CsvStore, &mut ReferenceShop) -> bool) {
     for (steps, power) in (0..40).flat_map(|steps| [(steps, false), (steps, true)]) {
         let disk = Simulated::new(steps);
         let store = open(&disk);
-        let mut shop = ReferenceShop::filled(&store);
-        shop.sell_through(&store, 3);
-        let mut wanted = shop.books.clone();
-        wanted[0].title = "Another".to_owned();
-        wanted.pop();
-        let (entries, books) = shop.plan_import(&wanted);
+        let before = shop(&store);
+        let mut after = before.clone();
         disk.stop_after(steps);
-        let done = store.import(shop.head, &entries, &books);
+        let done = work(&store, &mut after);
         if power {
             disk.restart_machine();
         } else {
             disk.restart_process();
         }
         let store = open(&disk);
-        if done.is_ok() || store.load().unwrap().head > shop.head {
-            shop.apply_import(&entries, books);
-        }
+        let is_done = done || store.load().unwrap().head > before.head;
+        let mut shop = if is_done { after } else { before };
         shop.assert_matches(&store);
         shop.sell_through(&store, 1);
-        assert!(done.is_ok() || steps < 20, "an import takes a handful of steps");
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        drop(store);
+        shop.assert_matches(&open(&disk));
+        assert!(done || steps < 20, "it takes a handful of steps");
     }
 }
 
-/// A disk whose ledger names a catalog file that is prepared and not published, and the shop.
+#[test]
+fn an_import_stopped_at_any_step_is_whole_or_absent() {
+    let shop = |store: &CsvStore| {
+        let mut shop = ReferenceShop::filled(store);
+        shop.sell_through(store, 3);
+        shop
+    };
+    stop_at_each_step(shop, |store, shop| {
+        let mut wanted = shop.books.clone();
+        wanted[0].title = "Another".into();
+        wanted.pop();
+        let (head, entries) = (shop.head, shop.plan_import(&wanted));
+        shop.apply(&entries);
+        store.append(head, &entries).is_ok() && store.checkpoint(&shop.books, shop.head).is_ok()
+    });
+}
+
+#[test]
+fn an_order_stopped_at_any_step_is_whole_or_absent() {
+    stop_at_each_step(
+        |store| ReferenceShop::filled(store),
+        |store, shop| {
+            let (head, entries) = (shop.head, shop.sell_baskets(&[4]));
+            store.append(head, &entries).is_ok()
+        },
+    );
+}
+
+/// A disk whose ledger names a catalog file that is not written, and the shop.
 fn interrupted_checkpoint(seed: u64) -> (Simulated, ReferenceShop) {
-    const STEPS_BEFORE_THE_NAMES: u64 = 9;
+    const STEPS_BEFORE_THE_NAME: u64 = 4;
     let disk = Simulated::new(seed);
     let store = open(&disk);
     let mut shop = ReferenceShop::filled(&store);
     shop.sell_through(&store, 3);
-    let published = disk.content(&Path::new(FOLDER).join("catalog.csv"));
-    disk.stop_after(STEPS_BEFORE_THE_NAMES);
+    let published = content(&disk, "catalog.csv");
+    disk.stop_after(STEPS_BEFORE_THE_NAME);
     assert!(store.checkpoint(&shop.books, shop.head).is_err());
     disk.restart_process();
-    assert_eq!(disk.content(&Path::new(FOLDER).join("catalog.csv")), published);
+    assert_eq!(content(&disk, "catalog.csv"), published);
     assert!(names(&disk).contains(&"catalog.csv.new".to_owned()));
     (disk, shop)
 }
 
 #[test]
-fn a_start_without_room_for_a_catalog_file_keeps_the_prepared_one() {
-    for room in [0, 1_000, 1_300, 1_600] {
-        let (disk, shop) = interrupted_checkpoint(6);
-        disk.leave_room(Some(room));
-        let opened = Store::open_on(
-            Arc::new(disk.clone()),
-            Path::new(FOLDER),
-            EditPolicy::Refuse,
-            SEGMENT_BYTES_MAX,
-            None,
-        );
-        assert!(matches!(opened, Err(Error::Full { .. })), "{room}: {opened:?}");
+fn a_start_without_room_for_a_catalog_file_serves_and_writes_it_later() {
+    for room in [0, 100] {
+        let (disk, mut shop) = interrupted_checkpoint(6);
+        let published = content(&disk, "catalog.csv");
+        let ledger = content(&disk, "ledger.csv").unwrap().len();
+        disk.leave_room(Some(ledger + room));
+        let store = open(&disk);
+        shop.assert_matches(&store);
+        assert_eq!(content(&disk, "catalog.csv"), published);
         disk.leave_room(None);
+        shop.sell_through(&store, 1);
+        store.checkpoint(&shop.books, shop.head).unwrap();
+        assert_ne!(content(&disk, "catalog.csv"), published);
+        drop(store);
         shop.assert_matches(&open(&disk));
     }
 }
@@ -184,13 +208,7 @@ fn a_start_that_publishes_a_catalog_file_may_itself_be_interrupted() {
         let (disk, shop) = interrupted_checkpoint(first * 25 + second);
         for steps in [first, second] {
             disk.stop_after(steps);
-            let opened = Store::open_on(
-                Arc::new(disk.clone()),
-                Path::new(FOLDER),
-                EditPolicy::Refuse,
-                SEGMENT_BYTES_MAX,
-                None,
-            );
+            let opened = open_on(&disk, SEGMENT_BYTES_MAX);
             assert!(
                 !matches!(opened, Err(Error::Edited { .. } | Error::Damaged { .. })),
                 "{opened:?}"

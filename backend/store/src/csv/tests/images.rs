@@ -1,9 +1,7 @@
 //! Loss of power at every moment of a history, with every disk that it can leave.
 
-use super::super::simulated::Simulated;
-use super::power::{FOLDER, Life, recover};
+use super::power::{Life, recover};
 use super::*;
-use crate::conformance::four_books;
 
 /// Small enough that the history fills a segment.
 const SEGMENT_BYTES_MAX: u64 = 30_000;
@@ -15,6 +13,8 @@ enum Act {
     /// Imports the four books; the next time one gets another title and one is removed.
     Import,
     Sell(usize),
+    /// Orders of so many lines.
+    SellBaskets(&'static [usize]),
     Checkpoint,
     /// A batch whose sync fails.
     Fail(usize),
@@ -23,16 +23,18 @@ enum Act {
 }
 
 /// The largest batch has six pages, and the last sales fill the segment.
-const HISTORY: [Act; 13] = [
+const HISTORY: [Act; 15] = [
     Act::Open,
     Act::Import,
-    Act::Sell(1),
-    Act::Sell(4),
     Act::Checkpoint,
+    Act::Sell(1),
+    Act::SellBaskets(&[1, 3]),
+    Act::Checkpoint,
+    Act::SellBaskets(&[2, 2]),
     Act::Sell(2),
     Act::Fail(3),
     Act::Reopen,
-    Act::Sell(230),
+    Act::Sell(150),
     Act::Import,
     Act::Sell(70),
     Act::Sell(2),
@@ -41,7 +43,7 @@ const HISTORY: [Act; 13] = [
 
 struct Run {
     disk: Simulated,
-    store: Option<Store>,
+    store: Option<CsvStore>,
     life: Life,
 }
 
@@ -58,9 +60,8 @@ impl Run {
         }
     }
 
-    fn open(disk: &Simulated) -> Result<Store, Error> {
-        let disk = Arc::new(disk.clone());
-        Store::open_on(disk, Path::new(FOLDER), EditPolicy::Refuse, SEGMENT_BYTES_MAX, None)
+    fn open(disk: &Simulated) -> Result<CsvStore, Error> {
+        open_on(disk, SEGMENT_BYTES_MAX)
     }
 
     fn open_again(&mut self) -> bool {
@@ -99,13 +100,13 @@ impl Run {
                     next.books.clone()
                 };
                 if !next.books.is_empty() {
-                    wanted[0].title.push('!');
+                    wanted[0].title = format!("{}!", wanted[0].title).into();
                     wanted.pop();
                 }
-                let (entries, books) = next.plan_import(&wanted);
-                next.apply_import(&entries, books.clone());
+                let entries = next.plan_import(&wanted);
+                next.apply(&entries);
                 *attempted = next;
-                store.unwrap().import(head, &entries, &books)
+                store.unwrap().append(head, &entries)
             }
             Act::Checkpoint => {
                 *attempted = next;
@@ -116,6 +117,11 @@ impl Run {
                     self.disk.fail_next_sync();
                 }
                 let entries = next.sell(count);
+                *attempted = next;
+                store.unwrap().append(head, &entries)
+            }
+            Act::SellBaskets(sizes) => {
+                let entries = next.sell_baskets(sizes);
                 *attempted = next;
                 store.unwrap().append(head, &entries)
             }

@@ -3,12 +3,10 @@
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
-use super::super::simulated::Simulated;
 use super::*;
-use crate::conformance::{ReferenceShop, book, four_books};
-use common::{Kind, Stock};
+use common::Stock;
+use common::entry::groups;
 
-pub(super) const FOLDER: &str = "/store";
 const SEGMENT_BYTES_MAX: u64 = 1_500;
 
 /// What one process acknowledged, and what it was writing when it stopped.
@@ -18,18 +16,8 @@ pub(super) struct Life {
     pub(super) is_import: bool,
 }
 
-fn open(disk: &Simulated) -> Result<Store, Error> {
-    Store::open_on(
-        Arc::new(disk.clone()),
-        Path::new(FOLDER),
-        EditPolicy::Refuse,
-        SEGMENT_BYTES_MAX,
-        None,
-    )
-}
-
 /// Runs a random operation; returns whether it succeeded.
-fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
+fn act(store: &CsvStore, life: &mut Life, chance: &mut StdRng) -> bool {
     let head = life.acknowledged.head;
     let mut next = life.acknowledged.clone();
     let choice = if next.books.is_empty() {
@@ -48,33 +36,34 @@ fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
             match chance.random_range(0..4) {
                 0 => wanted.push(book(chance.random_range(10..1_000_000), "New", 9)),
                 1 => drop(wanted.remove(0)),
-                2 => wanted[0].title.push('!'),
+                2 => wanted[0].title = format!("{}!", wanted[0].title).into(),
                 _ => wanted[0].stock = Stock::try_from(chance.random_range(0..9)).unwrap(),
             }
             wanted.sort_by_key(|book| book.item);
-            let (entries, books) = next.plan_import(&wanted);
-            next.apply_import(&entries, books.clone());
+            let entries = next.plan_import(&wanted);
+            next.apply(&entries);
             life.attempted = next;
-            store.import(head, &entries, &books)
+            store.append(head, &entries)
         }
         2 => {
             life.attempted = next;
             store.checkpoint(&life.acknowledged.books, head)
         }
         3 => {
-            let mut entries = next.sell(1);
-            entries[0].kind = Kind::Set;
-            let last = next.entries.last_mut().unwrap();
-            last.kind = Kind::Set;
-            if last.reason.take().is_some() {
-                return true;
+            // A shopkeeper's change, which has an order id and so needs no marker.
+            let mut entries = next.plan_import(&[book(1, "Changed", 7), book(2, "Changed", 8)]);
+            for entry in &mut entries {
+                entry.order = Some(common::OrderId::generate());
             }
-            life.is_import = true;
+            next.apply(&entries);
             life.attempted = next;
-            store.append(head, &life.attempted.entries[life.acknowledged.entries.len()..])
+            store.append(head, &entries)
         }
         _ => {
-            let entries = next.sell(chance.random_range(1..8));
+            let sizes: Vec<usize> = (0..chance.random_range(1..8))
+                .map(|_| chance.random_range(1..=next.books.len().min(3)))
+                .collect();
+            let entries = next.sell_baskets(&sizes);
             life.attempted = next;
             store.append(head, &entries)
         }
@@ -88,8 +77,8 @@ fn act(store: &Store, life: &mut Life, chance: &mut StdRng) -> bool {
     done.is_ok()
 }
 
-/// Asserts that a reopened store has everything acknowledged and any prefix of the rest; returns its content.
-pub(super) fn recover(store: &Store, life: &Life) -> ReferenceShop {
+/// Asserts that a reopened store has everything acknowledged and any whole orders of the rest; returns its content.
+pub(super) fn recover(store: &CsvStore, life: &Life) -> ReferenceShop {
     let loaded = store.load().unwrap();
     let entries = store.read(Seq::ZERO, usize::MAX).unwrap();
     let (least, most) = (life.acknowledged.entries.len(), life.attempted.entries.len());
@@ -100,19 +89,17 @@ pub(super) fn recover(store: &Store, life: &Life) -> ReferenceShop {
         entries.len()
     );
     assert_eq!(entries, life.attempted.entries[..entries.len()]);
+    assert!(
+        entries.last().is_none_or(|last| last.line.is_last()),
+        "half an order is there"
+    );
+    let rest = &entries[least..];
+    assert!(
+        !life.is_import || rest.is_empty() || entries.len() == most,
+        "half an import is there"
+    );
     let mut shop = life.acknowledged.clone();
-    if entries.len() == most {
-        shop = life.attempted.clone();
-    } else {
-        assert!(!life.is_import || entries.len() == least, "half an import is there");
-        for entry in entries[least..].iter().filter(|entry| entry.kind.changes_book()) {
-            let place = shop.books.iter().position(|book| book.item == entry.item).unwrap();
-            let book = &mut shop.books[place];
-            (book.stock, book.seq) = (entry.stock_after.unwrap(), entry.seq);
-        }
-        shop.entries = entries;
-        shop.head = loaded.head;
-    }
+    groups(rest).for_each(|group| shop.apply(group));
     assert_eq!(loaded.books, shop.books);
     shop
 }
@@ -130,7 +117,7 @@ fn run_seed(seed: u64) {
         if chance.random_bool(0.8) {
             disk.stop_after(chance.random_range(0..60));
         }
-        if let Ok(store) = open(&disk) {
+        if let Ok(store) = open_on(&disk, SEGMENT_BYTES_MAX) {
             let shop = recover(&store, &life);
             assert_eq!(*id.get_or_insert(store.id), store.id);
             life = Life {
@@ -157,7 +144,7 @@ fn run_seed(seed: u64) {
             disk.restart_process();
         }
     }
-    let store = open(&disk).unwrap();
+    let store = open_on(&disk, SEGMENT_BYTES_MAX).unwrap();
     recover(&store, &life);
 }
 

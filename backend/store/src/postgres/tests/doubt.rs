@@ -3,10 +3,10 @@
 use super::proxy::{Cut, Proxy};
 use super::*;
 
-fn through_proxy(schema: &Schema) -> (Proxy, Store) {
+fn through_proxy(schema: &Schema) -> (Proxy, PostgresStore) {
     let proxy = Proxy::new(schema.server.socket());
     let url = schema.server.url_via(&schema.url, proxy.folder());
-    let store = Store::open(&url.parse().unwrap()).unwrap();
+    let store = PostgresStore::open(&url.parse().unwrap()).unwrap();
     (proxy, store)
 }
 
@@ -19,7 +19,7 @@ fn a_batch_whose_commit_was_not_answered_is_stored_once() {
         for cut in [Cut::AfterCommit, Cut::BeforeCommit] {
             let before = proxy.cuts();
             proxy.cut(cut, times);
-            shop.sell_through(&store, 5);
+            shop.sell_baskets_through(&store, &[1, 3, 1]);
             assert!(proxy.cuts() > before, "{cut:?} did not happen");
             proxy.cut(cut, 0);
             shop.assert_matches(&store);
@@ -34,9 +34,7 @@ fn an_import_whose_commit_was_not_answered_is_stored_once() {
     let (proxy, store) = through_proxy(&schema);
     let mut shop = ReferenceShop::empty();
     proxy.cut(Cut::AfterCommit, 1);
-    let (entries, books) = shop.plan_import(&conformance::four_books());
-    store.import(shop.head, &entries, &books).unwrap();
-    shop.apply_import(&entries, books);
+    shop.import_through(&store, &conformance::four_books());
     assert_eq!(proxy.cuts(), 1);
     shop.assert_matches(&store);
 }
@@ -65,14 +63,14 @@ fn a_lost_server_is_a_transient_error_while_nothing_is_in_doubt() {
     let Some(schema) = Schema::new() else { return };
     let (proxy, store) = through_proxy(&schema);
     let mut shop = ReferenceShop::filled(&store);
-    proxy.cut(Cut::AtOnce, u32::MAX);
+    proxy.cut(Cut::AtMessage, u32::MAX);
     let before = shop.clone();
     let head = shop.head;
     let entries = shop.sell(2);
     let error = store.append(head, &entries).unwrap_err();
     assert!(matches!(error, Error::Unavailable { .. }), "{error}");
     assert!(store.read(Seq::ZERO, 1).unwrap_err().is_transient());
-    proxy.cut(Cut::AtOnce, 0);
+    proxy.cut(Cut::AtMessage, 0);
     before.assert_matches(&store);
     store.append(head, &entries).unwrap();
     shop.assert_matches(&store);
@@ -91,7 +89,7 @@ fn a_connection_that_ended_while_idle_is_reopened() {
 #[test]
 fn a_crash_of_the_server_loses_nothing() {
     let Some(server) = Server::start(&[]) else { return };
-    let store = Store::open(&server.url().parse().unwrap()).unwrap();
+    let store = PostgresStore::open(&server.url().parse().unwrap()).unwrap();
     let mut shop = ReferenceShop::filled(&store);
     for _ in 0..2 {
         shop.sell_through(&store, 7);

@@ -15,8 +15,8 @@ pub(super) enum Cut {
     BeforeCommit,
     /// Instead of forwarding the answer to the commit.
     AfterCommit,
-    /// At the next message.
-    AtOnce,
+    /// At a message.
+    AtMessage,
 }
 
 /// A socket that forwards to a server's.
@@ -29,8 +29,8 @@ pub(super) struct Proxy {
 #[derive(Debug)]
 struct Plan {
     server: PathBuf,
-    /// The moment, and how many more connections to drop then.
-    cut: Mutex<Option<(Cut, u32)>>,
+    /// The moment, how often it passes without effect, and how many connections to drop afterwards.
+    cut: Mutex<Option<(Cut, u32, u32)>>,
     done: AtomicU32,
 }
 
@@ -64,7 +64,12 @@ impl Proxy {
 
     /// Drops the next `times` connections at that moment.
     pub(super) fn cut(&self, cut: Cut, times: u32) {
-        *self.plan.cut.lock().unwrap() = Some((cut, times));
+        *self.plan.cut.lock().unwrap() = Some((cut, 0, times));
+    }
+
+    /// Forwards so many messages, then drops every connection at its next one.
+    pub(super) fn cut_after(&self, messages: u32) {
+        *self.plan.cut.lock().unwrap() = Some((Cut::AtMessage, messages, u32::MAX));
     }
 
     /// The number of dropped connections.
@@ -78,7 +83,11 @@ impl Plan {
     fn must_drop(&self, moment: Cut) -> bool {
         let mut plan = self.cut.lock().unwrap();
         match &mut *plan {
-            Some((cut, times)) if *cut == moment && *times > 0 => {
+            Some((cut, skipped, _)) if *cut == moment && *skipped > 0 => {
+                *skipped -= 1;
+                false
+            }
+            Some((cut, 0, times)) if *cut == moment && *times > 0 => {
                 *times -= 1;
                 self.done.fetch_add(1, Ordering::SeqCst);
                 true
@@ -103,7 +112,7 @@ impl Plan {
         let mut buffer = vec![0; 65_536];
         loop {
             let length = client.read(&mut buffer)?;
-            if length == 0 || self.must_drop(Cut::AtOnce) {
+            if length == 0 || self.must_drop(Cut::AtMessage) {
                 return Ok(());
             }
             let sent = &buffer[..length];

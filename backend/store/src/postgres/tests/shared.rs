@@ -25,7 +25,7 @@ fn of_two_appends_at_one_head_one_is_a_conflict() {
 fn concurrent_appends_make_one_ledger_without_gaps() {
     const EACH: usize = 40;
     let Some(schema) = Schema::new() else { return };
-    let stores: Vec<Store> = (0..4).map(|_| schema.store()).collect();
+    let stores: Vec<PostgresStore> = (0..4).map(|_| schema.store()).collect();
     let shop = ReferenceShop::filled(&stores[0]);
     std::thread::scope(|scope| {
         for store in &stores {
@@ -72,7 +72,7 @@ fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
 /// One store waits while another appends; the append must end the wait, not the timeout.
 fn assert_that_an_append_ends_a_wait(schema: &Schema, notifications: bool) {
     let far = Duration::from_secs(600);
-    let open = || Store::open_with(&schema.address, notifications, true).unwrap();
+    let open = || PostgresStore::open_with(&schema.address, notifications, true).unwrap();
     let (one, other) = (open(), open());
     assert!(one.is_shared());
     let mut shop = ReferenceShop::filled(&one);
@@ -123,7 +123,7 @@ fn a_process_ignores_its_own_notifications() {
 fn polling_ends_a_wait_without_notifications() {
     let Some(schema) = Schema::new() else { return };
     assert_that_an_append_ends_a_wait(&schema, false);
-    assert!(!Store::open_with(&schema.address, false, true).unwrap().notifies);
+    assert!(!PostgresStore::open_with(&schema.address, false, true).unwrap().notifies);
 }
 
 #[test]

@@ -2,42 +2,6 @@
 
 use super::*;
 
-#[test]
-fn a_damaged_entry_is_an_error_that_names_it() {
-    let folder = Folder::new();
-    let store = folder.store().unwrap();
-    ReferenceShop::filled(&store);
-    store.run("UPDATE ledger SET kind = 'stolen' WHERE seq = 2".to_owned());
-    let error = store.read(Seq::ZERO, 10).unwrap_err().to_string();
-    assert!(error.contains("entry 2 has a bad kind"), "{error}");
-}
-
-#[test]
-fn a_missing_entry_is_an_error_that_names_it() {
-    let folder = Folder::new();
-    let store = folder.store().unwrap();
-    let mut shop = ReferenceShop::filled(&store);
-    shop.sell_through(&store, 20);
-    store.run("DELETE FROM ledger WHERE seq = 9".to_owned());
-    for (after, limit) in [(0, 100), (0, 9), (8, 1), (7, 2)] {
-        let error = store.read(Seq(after), limit).unwrap_err().to_string();
-        assert!(error.contains("entry 9 is missing"), "{error}");
-    }
-    assert_eq!(store.read(Seq(0), 8).unwrap(), shop.entries[..8]);
-    assert_eq!(store.read(Seq(9), 100).unwrap(), shop.entries[9..]);
-}
-
-#[test]
-fn a_ledger_that_ends_before_its_books_is_an_error() {
-    let folder = Folder::new();
-    let store = folder.store().unwrap();
-    let mut shop = ReferenceShop::filled(&store);
-    shop.sell_through(&store, 4);
-    store.run("DELETE FROM ledger WHERE seq = 8".to_owned());
-    let error = store.load().unwrap_err().to_string();
-    assert!(error.contains("the last entry is 7"), "{error}");
-}
-
 /// How one page can be damaged.
 const DAMAGES: [fn(&mut [u8]); 5] = [
     |page| page.fill(0),
@@ -83,8 +47,8 @@ fn a_damaged_page_is_never_read_as_something_else() {
             store.read(Seq::ZERO, usize::MAX).map(|entries| entries == shop.entries),
             shop.entries[4..].iter().try_fold(true, |same, entry| {
                 let found = store.find(entry.order.unwrap(), entry.seq..=entry.seq)?;
-                hides_an_order |= found.is_none();
-                Ok(same && found.is_none_or(|found| found == *entry))
+                hides_an_order |= found.is_empty();
+                Ok(same && (found.is_empty() || found == std::slice::from_ref(entry)))
             }),
         ];
         let is_sound = told.iter().all(|same| *same.as_ref().unwrap_or(&true));
@@ -95,7 +59,7 @@ fn a_damaged_page_is_never_read_as_something_else() {
         }
         drop(store);
         if hides_an_order {
-            let error = Store::inspect(&other.file()).unwrap_err().to_string();
+            let error = SqliteStore::inspect(&other.file()).unwrap_err().to_string();
             assert!(error.contains("is damaged"), "page {page}: {error}");
             lost += 1;
         }
