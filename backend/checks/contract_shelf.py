@@ -178,7 +178,7 @@ def a_receipt_keeps_the_title_under_which_the_book_was_sold(w):
     books = [(item, renamed.get(item, title), author, topic) for item, title, author, topic in BOOKS if item != 22]
     w.processes.stop()
     write_books(w.folder / "renamed.csv", books)
-    w.processes.run("import", "--store", w.store, str(w.folder / "renamed.csv"))
+    w.processes.run("import", "--replace", "--store", w.store, str(w.folder / "renamed.csv"))
     for name in w.services:
         w.processes.start(name)
     equal(w.book(5)["title"], "C++", "title after the import")
