@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ from pathlib import Path
 
 ANSWER_S, END_S, FULL_PAUSE_S = 20.0, 20.0, 1.1
 TOKEN = "a-token-for-checks"
-CSV_FILES = ["lock", "ledger.csv", "ledger.csv.new", "catalog.csv", "catalog.csv.new", ".books.note", ".books.note.new"]
+CSV_FILES = ["lock", "ledger.csv", "ledger.csv.new", "catalog.csv", "catalog.csv.new", ".books.note", ".books.note.new",
+             "ledger-00000000000000000001.csv", ".catalog.csv", ".tags.note"]
 SQLITE_FILES = ["books.db.lock", "books.db", "books.db-wal", "books.db-wal.new", "books.db-shm", "books.db-journal"]
 FOLDER = "store"
+FORMAT_1 = Path(__file__).parent.with_name("store") / "tests" / "format_1"
 
 
 class Unusable(Exception):
@@ -100,6 +103,18 @@ class Setup:
 
     def paths(self, work):
         return [work / FOLDER, *(work / FOLDER / name for name in self.files)]
+
+    def copy_format_1(self, work):
+        """Copies a store that the last program of ledger format 1 made."""
+        if self.store == "csv":
+            shutil.copytree(FORMAT_1 / "csv", work / FOLDER)
+        else:
+            (work / FOLDER).mkdir()
+            shutil.copy(FORMAT_1 / "books.db", work / FOLDER)
+
+    def receipts(self):
+        """Returns the receipts that it gave."""
+        return [json.loads(line) for line in (FORMAT_1 / f"receipts-{self.store}.jsonl").read_text().splitlines()]
 
     def check_at_rest(self, work, acks):
         """Returns what is wrong with a store that was stopped cleanly, or None."""
