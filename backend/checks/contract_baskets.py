@@ -70,6 +70,15 @@ def an_order_of_several_lines_is_answered_with_one_receipt(w, lines):
         w.set_stock(item, book["stock"])
 
 
+@check(cases=['{"lines":[{"quantity":2,"item":4},{"item":1}]}',
+              ' {\n "lines" : [ {"item" : 1} ,\t{"item":4,"quantity":2} ] } \r\n',
+              '{"\\u006cines":[{"item":1,"quantity":1},{"\\u0069tem":4,"quantity":2}]}'])
+def lines_are_read_as_any_json(w, text):
+    for options in ({}, {"chunked": True}, {"content_type": None}):
+        receipt = is_receipt(ok(w.frontend.post("/buy", text, **options)).json, status="sold", total="330.00")
+        equal([(line["item"], line["quantity"]) for line in receipt["lines"]], [(1, 1), (4, 2)], "lines")
+
+
 @check(cases=[None, 1, 3])
 def one_line_is_the_same_as_an_item(w, quantity):
     for first, second in ((buy, lambda w, lines, key: w.buy(*lines[0], key)),
@@ -115,8 +124,9 @@ def a_quantity_out_of_bounds_in_any_line_is_refused(w, quantity):
 
 
 @check
-def lines_and_the_original_stores_parameter_together_are_refused(w):
+def lines_and_an_item_in_the_address_together_are_refused(w):
     refused(w.frontend.post("/buy?buyNum=1", body([(2, 1)])), "invalid-request")
+    refused(w.order.post("/buy/1", body([(2, 1)])), "invalid-request")
 
 
 @check

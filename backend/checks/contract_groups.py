@@ -87,6 +87,10 @@ def a_batch_of_orders_holds_orders_of_several_lines(w):
     equal(results[1]["lines"], [{"item": 3, "stock": 0, "wanted": 1}], "lines with too little stock")
     is_receipt(results[2], item=2, quantity=1)
     equal((results[3]["items"], results[4]["code"], results[5]["order"]), ([999], "key-reused", late), "refusals")
+    head = w.head()
+    late_orders = [{"order": new_key()} | body(BASKET), {"order": key} | body([(2, 1), (3, 2)])]
+    expired = place(w, *(order | {"deadline": 1} for order in late_orders))[0]
+    equal((expired[0]["code"], expired[1], w.head()), ("deadline-exceeded", results[0], head), "after the deadline")
     w.set_stock(3, 300)
     again, replayed = place(w, {"order": key} | body([(2, 1), (3, 2)]), orders[5])
     equal((again, replayed), ([results[0], results[5]], [True, True]), "the repetition")

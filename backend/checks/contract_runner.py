@@ -21,7 +21,7 @@ def check(function=None, *, cases=None):
             CHECKS.append((sentence, function, ()))
         for case in cases or ():
             label = case[0] if isinstance(case, tuple) else case
-            CHECKS.append((f"{sentence} [{str(label)[:60]}]", function, (case,)))
+            CHECKS.append((f"{sentence} [{" ".join(str(label).split())[:60]}]", function, (case,)))
         return function
     return register(function) if function else register
 
