@@ -26,27 +26,6 @@ fn replacement(c: char) -> Option<char> {
     }
 }
 
-/// Shortens a text to at most `columns` terminal columns; a shortened text ends in `…`.
-pub fn truncate_to_width(text: &str, columns: usize) -> Cow<'_, str> {
-    use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
-    if text.width() <= columns {
-        return Cow::Borrowed(text);
-    }
-    let mut width = 0;
-    let mut kept = String::new();
-    for c in text.chars() {
-        width += c.width().unwrap_or(0);
-        if width >= columns {
-            break;
-        }
-        kept.push(c);
-    }
-    if columns > 0 {
-        kept.push('…');
-    }
-    Cow::Owned(kept)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,13 +41,5 @@ mod tests {
     fn a_harmless_text_is_unchanged() {
         let title = "Война и мир — 戰爭與和平";
         assert!(matches!(sanitize(title), Cow::Borrowed(same) if same == title));
-    }
-
-    #[test]
-    fn a_text_is_shortened_by_columns_instead_of_characters() {
-        assert_eq!(truncate_to_width("戰爭與和平", 5), "戰爭…");
-        assert_eq!(truncate_to_width("short", 5), "short");
-        assert_eq!(truncate_to_width("longer", 5), "long…");
-        assert_eq!(truncate_to_width("x", 0), "");
     }
 }

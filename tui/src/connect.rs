@@ -1,6 +1,7 @@
 //! Connects to the store that the command line names, or to the user's local store.
 
 use autopilot::Settings;
+use backend::service::RunningServices;
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;

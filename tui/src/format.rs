@@ -9,25 +9,22 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// A number with a comma between thousands: `1,284`.
-pub fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.char_indices() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
+pub fn thousands(number: impl TryInto<u64>) -> String {
+    match number.try_into().unwrap_or(u64::MAX) {
+        number @ 0..1_000 => number.to_string(),
+        number => format!("{},{:03}", thousands(number / 1_000), number % 1_000),
     }
-    text
 }
 
 /// An amount of money: `1,234.50`.
-pub fn amount(cents: u64) -> String {
+pub fn amount(cents: impl Into<u64>) -> String {
+    let cents = cents.into();
     format!("{}.{:02}", thousands(cents / 100), cents % 100)
 }
 
 /// A number with its noun, in the singular or the regular plural: `1 book`, `2 books`.
-pub fn plural(number: u64, noun: &str) -> String {
+pub fn plural(number: impl TryInto<u64>, noun: &str) -> String {
+    let number = number.try_into().unwrap_or(u64::MAX);
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", thousands(number))
 }
@@ -145,7 +142,7 @@ mod tests {
             [0, 999, 1_000, 1_234_567].map(thousands),
             ["0", "999", "1,000", "1,234,567"]
         );
-        assert_eq!(amount(123_405), "1,234.05");
+        assert_eq!(amount(123_405_u32), "1,234.05");
         assert_eq!(
             (plural(1, "book"), plural(0, "book")),
             ("1 book".into(), "0 books".into())
@@ -155,6 +152,9 @@ mod tests {
     #[test]
     fn a_title_is_cut_between_graphemes() {
         assert_eq!(truncate("戰爭與和平", 5, "…"), "戰爭…");
+        assert_eq!(truncate("short", 5, "…"), "short");
+        assert_eq!(truncate("longer", 5, "…"), "long…");
+        assert_eq!(truncate("x", 0, "…"), "");
         assert_eq!(align_left("ab", 4, "…"), "ab  ");
         assert_eq!(align_right("ab", 4, "…"), "  ab");
         assert_eq!(truncate("👩‍👩‍👧 family", 4, "~"), "👩‍👩‍👧 ~");

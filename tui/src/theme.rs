@@ -2,9 +2,9 @@
 
 mod glyphs;
 
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::Style;
 
-pub use glyphs::Glyphs;
+pub(crate) use glyphs::Glyphs;
 use glyphs::{ASCII, UNICODE};
 
 /// The name of a colour theme.
@@ -33,12 +33,10 @@ impl Theme {
 /// The appearance of the screen.
 #[derive(Debug, Clone)]
 pub struct Appearance {
-    /// The colours.
-    pub palette: Palette,
-    /// The glyphs.
-    pub glyphs: Glyphs,
+    pub(crate) palette: Palette,
+    pub(crate) glyphs: Glyphs,
     /// No spinners and no flashing.
-    pub reduced_motion: bool,
+    pub(crate) reduced_motion: bool,
 }
 
 impl Appearance {
@@ -54,92 +52,69 @@ impl Appearance {
 
 /// The styles by meaning.
 #[derive(Debug, Clone, Copy)]
-pub struct Palette {
-    /// Text.
-    pub text: Style,
-    /// Secondary text.
-    pub dim: Style,
+pub(crate) struct Palette {
+    pub(crate) text: Style,
+    /// Secondary text, and frames without focus.
+    pub(crate) dim: Style,
     /// Names of panes, and the most important values.
-    pub strong: Style,
+    pub(crate) strong: Style,
     /// The active tab and the focused pane.
-    pub accent: Style,
+    pub(crate) accent: Style,
     /// The selected row, beside its marker.
-    pub selected: Style,
+    pub(crate) selected: Style,
     /// A key that can be pressed.
-    pub key: Style,
-    /// Success.
-    pub good: Style,
-    /// A warning.
-    pub warn: Style,
-    /// An error.
-    pub bad: Style,
+    pub(crate) key: Style,
+    pub(crate) good: Style,
+    pub(crate) warn: Style,
+    pub(crate) bad: Style,
     /// A stock that just rose.
-    pub rising: Style,
+    pub(crate) rising: Style,
     /// A stock that just fell.
-    pub falling: Style,
-    /// Frames without focus.
-    pub border: Style,
+    pub(crate) falling: Style,
     /// Bars and lines of charts.
-    pub chart: Style,
+    pub(crate) chart: Style,
 }
 
 impl Palette {
     fn of(theme: Theme) -> Self {
         let plain = Style::new();
-        let bold = plain.add_modifier(Modifier::BOLD);
-        let colours = |accent, good, warn, bad, dim: Style| Self {
-            text: plain,
-            dim,
-            strong: bold,
-            accent: bold.fg(accent),
-            selected: bold,
-            key: plain.fg(accent),
-            good: plain.fg(good),
-            warn: plain.fg(warn),
-            bad: plain.fg(bad),
-            rising: bold.fg(good),
-            falling: bold.fg(warn),
-            border: dim,
-            chart: plain.fg(accent),
-        };
+        let (bold, dark_gray, light_cyan) = (plain.bold(), plain.dark_gray(), plain.light_cyan());
         match theme {
-            Theme::Dark => {
-                let dim = plain.fg(Color::DarkGray);
-                colours(Color::Cyan, Color::Green, Color::Yellow, Color::Red, dim)
-            }
-            Theme::Light => {
-                let dim = plain.fg(Color::DarkGray);
-                colours(Color::Blue, Color::Green, Color::Magenta, Color::Red, dim)
-            }
+            Theme::Dark => Self::new(plain.cyan(), plain.green(), plain.yellow(), plain.red(), dark_gray),
+            Theme::Light => Self::new(plain.blue(), plain.green(), plain.magenta(), plain.red(), dark_gray),
             Theme::HighContrast => Self {
-                selected: bold.add_modifier(Modifier::UNDERLINED),
-                key: bold.fg(Color::LightCyan),
-                ..colours(
-                    Color::LightCyan,
-                    Color::LightGreen,
-                    Color::LightYellow,
-                    Color::LightRed,
+                selected: bold.underlined(),
+                key: light_cyan.bold(),
+                ..Self::new(
+                    light_cyan,
+                    plain.light_green(),
+                    plain.light_yellow(),
+                    plain.light_red(),
                     plain,
                 )
             },
-            Theme::Mono => {
-                let dim = plain.add_modifier(Modifier::DIM);
-                Self {
-                    text: plain,
-                    dim,
-                    strong: bold,
-                    accent: bold.add_modifier(Modifier::UNDERLINED),
-                    selected: bold,
-                    key: bold,
-                    good: plain,
-                    warn: bold,
-                    bad: bold,
-                    rising: bold,
-                    falling: bold,
-                    border: dim,
-                    chart: plain,
-                }
-            }
+            Theme::Mono => Self {
+                accent: bold.underlined(),
+                key: bold,
+                ..Self::new(plain, plain, bold, bold, plain.dim())
+            },
+        }
+    }
+
+    fn new(accent: Style, good: Style, warn: Style, bad: Style, dim: Style) -> Self {
+        Self {
+            text: Style::new(),
+            dim,
+            strong: Style::new().bold(),
+            accent: accent.bold(),
+            selected: Style::new().bold(),
+            key: accent,
+            good,
+            warn,
+            bad,
+            rising: good.bold(),
+            falling: warn.bold(),
+            chart: accent,
         }
     }
 }
@@ -177,7 +152,6 @@ mod tests {
                 glyphs.full,
                 glyphs.empty,
                 glyphs.skeleton,
-                glyphs.rule,
             ];
             for sign in single.iter().chain(&glyphs.bars).chain(glyphs.spinner) {
                 assert_eq!(crate::format::width(sign), 1, "{sign:?}");

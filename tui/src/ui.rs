@@ -14,16 +14,31 @@ mod overlay;
 mod remote_data;
 mod services;
 mod shop;
-mod view;
 
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Margin, Rect};
+use ratatui::text::{Line, Span, Text};
 
-pub use view::ScreenView;
-
-use crate::app::{App, Breakpoint, FrameLayout, Overlay, Screen};
+use crate::app::{App, Breakpoint, Command, FrameLayout, Overlay, RunStatus, Screen, Target};
 use crate::theme::Appearance;
-use canvas::{Canvas, skip_rows};
+use canvas::{Canvas, first_rows, skip_rows};
+
+/// A screen with a state of its own, such as the autopilot's: it draws itself and handles its own commands.
+pub trait ScreenView {
+    /// Draws the screen into `area`, and nothing outside it.
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, appearance: &Appearance);
+
+    /// Runs a command of this screen; ignores others.
+    fn run(&mut self, command: Command);
+
+    /// The current status of the run.
+    fn status(&self) -> RunStatus;
+
+    /// Whether the screen differs from the last draw. Called ten times a second while it is shown.
+    fn has_changed(&mut self) -> bool {
+        true
+    }
+}
 
 /// Draws the whole frame.
 pub fn draw(
@@ -59,12 +74,10 @@ pub fn draw(
     }
     header::status(&mut canvas, status);
     if !app.overlays.is_empty() {
-        canvas.block_input(area);
+        canvas.add_target(area, Target::Nothing);
+        canvas.cursor = None;
     }
-    let within = Rect {
-        height: area.height.saturating_sub(1),
-        ..area
-    };
+    let within = first_rows(area, area.height.saturating_sub(1));
     for overlay in &app.overlays {
         match overlay {
             Overlay::Help { scroll } => overlay::help(&mut canvas, within, *scroll),
@@ -75,7 +88,7 @@ pub fn draw(
         }
     }
     header::hints(&mut canvas, hints);
-    let (layout, cursor) = canvas.finish();
+    let Canvas { layout, cursor, .. } = canvas;
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);
     }
@@ -92,17 +105,15 @@ fn autopilot_unavailable(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn too_small(frame: &mut Frame<'_>, app: &App, appearance: &Appearance) {
+    let ((columns, rows), palette) = (app.size, &appearance.palette);
+    let card = Text::from_iter([
+        Line::from(Span::styled("too small", palette.strong)),
+        Line::from(Span::styled(
+            format!("{columns} {} {rows}", appearance.glyphs.times),
+            palette.dim,
+        )),
+        Line::from(Span::styled("40 by 10 needed", palette.dim)),
+    ]);
     let area = frame.area();
-    let mut canvas = Canvas::new(frame.buffer_mut(), app, appearance);
-    let (columns, rows) = app.size;
-    let lines = [
-        "too small".to_owned(),
-        format!("{columns} {} {rows}", appearance.glyphs.times),
-        "40 by 10 needed".to_owned(),
-    ];
-    let body = skip_rows(area, area.height.saturating_sub(3) / 2);
-    let palette = canvas.palette();
-    for ((row, text), style) in body.rows().zip(lines).zip([palette.strong, palette.dim, palette.dim]) {
-        canvas.centered(row, &text, style);
-    }
+    frame.render_widget(card.centered(), skip_rows(area, area.height.saturating_sub(3) / 2));
 }

@@ -84,7 +84,6 @@ impl Live {
         &self.cache
     }
 
-    /// The last entry that was applied.
     pub(super) fn head(&self) -> Seq {
         self.applied.borrow().unwrap_or(Seq::ZERO)
     }

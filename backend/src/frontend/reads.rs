@@ -33,7 +33,9 @@ impl Frontend {
                 }
             }
         }
-        self.relay(read).map(Response::with_cache_miss)
+        let is_found = read.as_ref().is_ok_and(client::Response::is_success);
+        let response = self.relay(read)?;
+        Ok(if is_found { response.with_cache_miss() } else { response })
     }
 
     fn insert(&self, key: CacheKey<'_>, response: &client::Response) {

@@ -65,7 +65,11 @@ async fn a_search_is_for_exactly_one_thing() {
         let reply = client.get(&format!("/search{query}")).await;
         assert_eq!(reply.summary(), "400 invalid-request", "{query}");
     }
-    assert_eq!(client.get("/search?item=77").await.summary(), "404 unknown-item");
+    let unknown = client.get("/search?item=77").await;
+    assert_eq!(
+        (unknown.summary().as_str(), unknown.header("cache-status")),
+        ("404 unknown-item", None)
+    );
     assert_eq!(client.get("/search?item=1&unknown=ignored").await.status, 200);
     assert_eq!(client.get("/search?lookupNum=1").await.status, 200);
     assert_eq!(client.post("/buy?buyNum=1", "").await.status, 200);

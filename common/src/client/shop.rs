@@ -19,7 +19,7 @@ const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
 /// A session at one shop: it keeps the highest `seq` of its responses and sends it as
 /// `Bookstore-Seq`, so that it gets no older state.
 ///
-/// Every call returns the response as it was received, problems included; [`Response::parse`] reads it.
+/// Every call returns the response as it was received, problems included; [`parse`](super::Response::parse) reads it.
 #[derive(Debug, Clone)]
 pub struct ShopClient {
     endpoint: ServiceEndpoint,

@@ -4,49 +4,36 @@ use ratatui::symbols::border;
 
 /// The glyphs by meaning; each is one cell wide.
 #[derive(Debug, Clone, Copy)]
-pub struct Glyphs {
+pub(crate) struct Glyphs {
     /// Marks the selected row.
-    pub marker: &'static str,
-    /// The connection is live.
-    pub live: &'static str,
-    /// The connection is being opened.
-    pub reconnecting: &'static str,
-    /// There is no connection.
-    pub offline: &'static str,
-    /// The screen is frozen.
-    pub frozen: &'static str,
-    /// Ends a truncated text.
-    pub ellipsis: &'static str,
-    /// Separates breadcrumbs.
-    pub breadcrumb: &'static str,
+    pub(crate) marker: &'static str,
+    pub(crate) live: &'static str,
+    pub(crate) reconnecting: &'static str,
+    pub(crate) offline: &'static str,
+    pub(crate) frozen: &'static str,
+    pub(crate) ellipsis: &'static str,
+    pub(crate) breadcrumb: &'static str,
     /// Separates two texts on a line.
-    pub dot: &'static str,
-    /// Multiplication.
-    pub times: &'static str,
+    pub(crate) dot: &'static str,
+    pub(crate) times: &'static str,
     /// A rising stock; ascending order.
-    pub up: &'static str,
+    pub(crate) up: &'static str,
     /// A falling stock; descending order.
-    pub down: &'static str,
-    /// Done.
-    pub done: &'static str,
-    /// Refused.
-    pub refused: &'static str,
+    pub(crate) down: &'static str,
+    pub(crate) done: &'static str,
+    pub(crate) refused: &'static str,
     /// An outcome that is still unknown.
-    pub unknown: &'static str,
+    pub(crate) unknown: &'static str,
     /// The full part of a gauge.
-    pub full: &'static str,
+    pub(crate) full: &'static str,
     /// The empty part of a gauge.
-    pub empty: &'static str,
+    pub(crate) empty: &'static str,
     /// Fills the place of data that is loading.
-    pub skeleton: &'static str,
+    pub(crate) skeleton: &'static str,
     /// Bars of charts, from empty to full in eighths.
-    pub bars: [&'static str; 9],
-    /// The frames of the spinner.
-    pub spinner: &'static [&'static str],
-    /// Frames.
-    pub border: border::Set<'static>,
-    /// A horizontal line.
-    pub rule: &'static str,
+    pub(crate) bars: [&'static str; 9],
+    pub(crate) spinner: &'static [&'static str],
+    pub(crate) border: border::Set<'static>,
 }
 
 pub(super) const UNICODE: Glyphs = Glyphs {
@@ -70,7 +57,6 @@ pub(super) const UNICODE: Glyphs = Glyphs {
     bars: [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"],
     spinner: &["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"],
     border: border::ROUNDED,
-    rule: "─",
 };
 
 pub(super) const ASCII: Glyphs = Glyphs {
@@ -103,5 +89,4 @@ pub(super) const ASCII: Glyphs = Glyphs {
         horizontal_top: "-",
         horizontal_bottom: "-",
     },
-    rule: "-",
 };

@@ -1,19 +1,21 @@
 //! The list of books: a table with live stock.
 
 use common::wire::Book;
+use ratatui::layout::HorizontalAlignment::{self, Left, Right};
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_row, padded, skip_rows};
+use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
-use crate::app::{App, Column, Focus, Listing, Target};
+use crate::app::{Column, Focus, Listing, Target};
 use crate::format;
 
+/// The blanks between two columns.
+const GAP: usize = 2;
 /// The gauge is left out if it would leave the title less room than this.
 const TITLE_COLUMNS_MIN: usize = 20;
 
-/// Draws the pane.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let focused = app.shop.focus == Focus::Books && app.overlays.is_empty();
@@ -25,11 +27,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         (None, None) => "Books",
     };
     let corner = corner(canvas);
-    let mut inner = canvas.panel(area, title, &corner, focused);
+    let mut inner = canvas.panel(area, title, corner, focused);
     canvas.add_target(area, Target::Pane(Focus::Books));
     if let Some(search) = search {
         let editing = search.editing && app.overlays.is_empty();
-        input::draw(canvas, first_row(inner), "/", &search.input, editing);
+        input::draw(canvas, inner, "/", &search.input, editing);
         inner = skip_rows(inner, 1);
     }
     draw_table(canvas, inner, focused);
@@ -44,20 +46,17 @@ fn corner(canvas: &Canvas<'_>) -> Line<'static> {
         return status;
     }
     let more = if listing.is_none_or(Listing::is_whole) { "" } else { "+" };
-    let number = |number: usize| format::thousands(u64::try_from(number).unwrap_or(u64::MAX));
     let (rows, here) = (app.shop.rows.len(), app.shop.local_matches);
     let text = if app.shop.search.as_ref().is_some_and(|search| !search.text().is_empty()) {
-        format!(
-            "{} here, {}{more} elsewhere",
-            number(here),
-            number(rows.saturating_sub(here))
-        )
+        let elsewhere = format::thousands(rows.saturating_sub(here));
+        format!("{} here, {elsewhere}{more} elsewhere", format::thousands(here))
     } else if rows == 0 {
         return Line::default();
     } else {
-        format!("{} of {}{more}", number(app.shop.cursor + 1), number(rows))
+        let position = format::thousands(app.shop.cursor + 1);
+        format!("{position} of {}{more}", format::thousands(rows))
     };
-    Line::styled(text, canvas.palette().dim)
+    Span::styled(text, canvas.palette().dim).into()
 }
 
 fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
@@ -81,29 +80,20 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
         .filter_map(|(index, item)| Some((index, app.books.get(*item)?)))
         .collect();
     let columns = Columns::new(&visible, usize::from(area.width));
-    draw_head(canvas, first_row(area), &columns);
+    draw_head(canvas, area, &columns);
     let stale = listing.data.is_failed();
     for (row, (index, book)) in body.rows().zip(visible) {
         let selected = index == app.shop.cursor;
-        let style = match (selected, stale) {
-            (true, _) => canvas.palette().selected,
-            (false, true) => canvas.palette().dim,
-            (false, false) => canvas.palette().text,
-        };
-        let marker = canvas.marker(selected, focused);
+        let (marker, style) = (canvas.marker(selected, focused), canvas.row_style(selected, stale));
         let line = book_line(canvas, &columns, book, marker, style);
-        canvas.line(row, &line);
-        canvas.add_target(row, Target::Book(index));
+        canvas.clickable_line(row, &line, Target::Book(index));
     }
 }
 
-/// The width of each column in cells; 0 for a column without room.
 struct Columns {
-    item: usize,
-    title: usize,
-    author: usize,
-    cost: usize,
-    stock: usize,
+    /// Item number, title, author, cost and stock.
+    cells: [(HorizontalAlignment, usize); 5],
+    /// The width of the gauge; 0 if there is no room for it.
     gauge: usize,
 }
 
@@ -114,55 +104,52 @@ impl Columns {
             widths.max().unwrap_or(0).max(min)
         };
         let item = widest(|book| book.item.to_string(), 2);
-        let cost = widest(|book| format::amount(u64::from(book.cost.cents())), 6);
-        let stock = widest(|book| format::thousands(u64::from(book.stock.get())), 6);
-        let author = if width >= 90 && visible.iter().any(|(_, book)| book.author.is_some()) {
-            width / 5
-        } else {
-            0
-        };
-        // The marker, the gaps, the arrow beside the stock, and a blank at the end.
-        let fixed = 1 + item + 2 + 2 + cost + 2 + stock + 2 + 1 + if author > 0 { author + 2 } else { 0 };
+        let cost = widest(|book| format::amount(book.cost.cents()), 6);
+        let stock = widest(|book| format::thousands(book.stock.get()), 6);
+        let has_author = width >= 90 && visible.iter().any(|(_, book)| book.author.is_some());
+        let author = if has_author { width / 5 } else { 0 };
+        // The marker, the gaps, the arrow beside the stock, and two blanks at the end.
+        let fixed = 1 + item + GAP + GAP + cost + GAP + stock + 3 + if has_author { author + GAP } else { 0 };
         let title = width.saturating_sub(fixed);
         let gauge = match width {
             _ if title < TITLE_COLUMNS_MIN + 7 => 0,
             0..80 => 6,
             _ => 10,
         };
+        let title = title.saturating_sub(if gauge > 0 { gauge + 1 } else { 0 });
         Self {
-            item,
-            title: title.saturating_sub(if gauge > 0 { gauge + 1 } else { 0 }),
-            author,
-            cost,
-            stock,
+            cells: [
+                (Right, item),
+                (Left, title),
+                (Left, author),
+                (Right, cost),
+                (Right, stock),
+            ],
             gauge,
         }
     }
 }
 
 fn draw_head(canvas: &mut Canvas<'_>, area: Rect, columns: &Columns) {
-    let cut = canvas.glyphs().ellipsis;
     let sort = canvas.app.shop.sort;
     let name = |column: Column, name: &str| {
         let sorted = sort.by == column && (sort.reversed || column != Column::Item);
-        match (sorted, sort.reversed) {
-            (false, _) => name.to_owned(),
-            (true, false) => format!("{name}{}", canvas.glyphs().up),
-            (true, true) => format!("{name}{}", canvas.glyphs().down),
-        }
+        let sign = match (sorted, sort.reversed) {
+            (false, _) => "",
+            (true, false) => canvas.glyphs().up,
+            (true, true) => canvas.glyphs().down,
+        };
+        Line::from(format!("{name}{sign}"))
     };
-    let mut text = format!(
-        " {}  {}  ",
-        format::align_right(&name(Column::Item, "#"), columns.item, cut),
-        format::align_left(&name(Column::Title, "Title"), columns.title, cut)
-    );
-    if columns.author > 0 {
-        text += &format!("{}  ", format::align_left("Author", columns.author, cut));
-    }
-    text += &format::align_right(&name(Column::Cost, "Cost"), columns.cost, cut);
-    text += "  ";
-    text += &format::align_right(&name(Column::Stock, "Stock"), columns.stock, cut);
-    canvas.text(area, &text, canvas.palette().dim);
+    let names = [
+        name(Column::Item, "#"),
+        name(Column::Title, "Title"),
+        Line::from("Author"),
+        name(Column::Cost, "Cost"),
+        name(Column::Stock, "Stock"),
+    ];
+    let head = canvas.table_row(Span::raw(" "), &columns.cells, GAP, names);
+    canvas.line(area, &head.style(canvas.palette().dim));
 }
 
 fn book_line(
@@ -172,61 +159,45 @@ fn book_line(
     marker: Span<'static>,
     style: Style,
 ) -> Line<'static> {
-    let app = canvas.app;
-    let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
-    let left = |text: &str, columns, style| Span::styled(format::align_left(text, columns, glyphs.ellipsis), style);
-    let right = |text: &str, columns, style| Span::styled(format::align_right(text, columns, glyphs.ellipsis), style);
-    let gap = || Span::raw("  ");
-    let mut spans = vec![marker, right(&book.item.to_string(), columns.item, palette.dim), gap()];
-    spans.extend(title(canvas, book, columns.title, style));
-    spans.push(gap());
-    if columns.author > 0 {
-        let author = book.author.as_deref().unwrap_or_default();
-        spans.extend([left(author, columns.author, palette.dim), gap()]);
-    }
-    let cost = format::amount(u64::from(book.cost.cents()));
-    spans.extend([right(&cost, columns.cost, style), gap()]);
+    let dim = canvas.palette().dim;
     let stock = book.stock.get();
-    let history = app.books.history(book.item);
-    let (stock_style, arrow) = match history.and_then(|history| history.highlight) {
-        Some((_, true)) => (palette.rising, Span::styled(glyphs.up, palette.rising)),
-        Some((_, false)) => (palette.falling, Span::styled(glyphs.down, palette.falling)),
-        None if stock == 0 => (palette.dim, Span::raw(" ")),
-        None => (style, Span::raw(" ")),
+    let change = canvas.stock_change(book.item);
+    let stock_style = match change {
+        _ if canvas.app.reduced_motion => style,
+        Some((changed, _)) => changed,
+        None if stock == 0 => dim,
+        None => style,
     };
-    let stock_style = if app.reduced_motion { style } else { stock_style };
-    let number = if stock == 0 && columns.stock >= 4 {
-        "none".to_owned()
-    } else {
-        format::thousands(u64::from(stock))
+    let number = match stock {
+        0 => "none".to_owned(),
+        _ => format::thousands(stock),
     };
-    spans.extend([right(&number, columns.stock, stock_style), arrow]);
+    let cells = [
+        Span::styled(book.item.to_string(), dim).into(),
+        title(canvas, book, columns.cells[1].1, style),
+        Span::styled(book.author.clone().unwrap_or_default(), dim).into(),
+        Span::styled(format::amount(book.cost.cents()), style).into(),
+        Span::styled(number, stock_style).into(),
+    ];
+    let mut line = canvas.table_row(marker, &columns.cells, GAP, cells);
+    line.push_span(change.map_or(Span::raw(" "), |(style, arrow)| Span::styled(arrow, style)));
     if columns.gauge > 0 {
-        let peak = history.map_or(stock, |history| history.peak);
-        spans.push(Span::raw(" "));
-        spans.extend(canvas.gauge(stock, peak, columns.gauge));
+        let peak = canvas.stock_peak(book.item, stock);
+        line.push_span(" ");
+        line.extend(canvas.gauge(stock, peak, columns.gauge));
     }
-    Line::from(spans)
+    line
 }
 
 /// The title, followed by the topic if a search found the book outside the selected topic.
-fn title(canvas: &Canvas<'_>, book: &Book, columns: usize, style: Style) -> Vec<Span<'static>> {
-    let cut = canvas.glyphs().ellipsis;
-    let rest = columns.saturating_sub(format::width(&book.title));
-    if rest < 8 || !is_elsewhere(canvas.app, book) {
-        return vec![Span::styled(format::align_left(&book.title, columns, cut), style)];
+fn title(canvas: &Canvas<'_>, book: &Book, columns: usize, style: Style) -> Line<'static> {
+    let shop = &canvas.app.shop;
+    let selected = shop.selected_topic().filter(|_| shop.search.is_some());
+    let elsewhere = selected.is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase());
+    let mut title = Line::from(Span::styled(book.title.clone(), style));
+    if elsewhere && title.width() + 8 <= columns {
+        let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
+        title.push_span(Span::styled(topic, canvas.palette().dim));
     }
-    let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
-    vec![
-        Span::styled(book.title.clone(), style),
-        Span::styled(format::align_left(&topic, rest, cut), canvas.palette().dim),
-    ]
-}
-
-fn is_elsewhere(app: &App, book: &Book) -> bool {
-    app.shop.search.is_some()
-        && app
-            .shop
-            .selected_topic()
-            .is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase())
+    title
 }

@@ -3,7 +3,7 @@
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
-use super::canvas::Canvas;
+use super::canvas::{Canvas, middle, skip_rows};
 use super::orders;
 use crate::app::{BuyDialog, DialogField, OrderState, Target};
 use crate::format;
@@ -11,7 +11,6 @@ use crate::format;
 const LABEL_COLUMNS: usize = 10;
 const NUMBER_COLUMNS: usize = 12;
 
-/// Draws the dialog.
 pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
     let columns = 56.min(within.width);
     let width = usize::from(columns.saturating_sub(6));
@@ -30,15 +29,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
     });
     lines.truncate(room);
     let rows = format::cells(lines.len()) + 3;
-    let inner = canvas.popup(within, (columns, rows), "Buy", &Line::default());
-    let inside = inner.inner(Margin::new(2, 0));
-    canvas.lines(inside, &lines);
-    let last_row = Rect {
-        y: inner.bottom().saturating_sub(1),
-        height: 1,
-        ..inside
-    };
-    buttons(canvas, last_row, dialog);
+    let inner = canvas.popup(middle(within, columns, rows), "Buy", Line::default());
+    let inner = inner.inner(Margin::new(2, 0));
+    canvas.lines(inner, &lines);
+    buttons(canvas, skip_rows(inner, inner.height.saturating_sub(1)), dialog);
 }
 
 fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line<'static>> {
@@ -48,48 +42,35 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
         return vec![Line::styled("The book has left the catalog.", palette.warn)];
     };
     let stock = app.books.stock(dialog.item).unwrap_or(0);
-    let history = app.books.history(dialog.item);
-    let stock_style = match history.and_then(|history| history.highlight) {
-        Some((_, true)) => palette.rising,
-        Some((_, false)) => palette.falling,
-        None => palette.text,
+    let number = |name, number: String, style| {
+        let number = format::align_right(&number, NUMBER_COLUMNS, glyphs.ellipsis);
+        canvas.field(name, LABEL_COLUMNS, Span::styled(number, style))
     };
-    let number = |text: &str, style| Span::styled(format::align_right(text, NUMBER_COLUMNS, glyphs.ellipsis), style);
-    let label = |name| canvas.label(name, LABEL_COLUMNS);
-    let cost = format::amount(u64::from(book.cost.cents()));
-    let total = format::amount(book.cost.times(dialog.quantity).cents());
-    let focused = dialog.field == DialogField::Quantity;
-    let (quantity_style, marker) = if focused {
-        (palette.accent, format!(" {}", glyphs.marker))
-    } else {
-        (palette.text, "  ".to_owned())
+    let total = book.cost.times(dialog.quantity);
+    let (quantity_style, marker) = match dialog.field {
+        DialogField::Quantity => (palette.accent, glyphs.marker),
+        _ => (palette.text, " "),
     };
-    let mut left = vec![
-        label("Stock"),
-        number(&format::thousands(u64::from(stock)), stock_style),
-        Span::raw("   "),
-    ];
-    let peak = history.map_or(stock, |history| history.peak.max(stock));
-    left.extend(canvas.gauge(stock, peak, width.saturating_sub(26)));
+    let stock_style = canvas
+        .stock_change(dialog.item)
+        .map_or(palette.text, |(style, _)| style);
+    let peak = canvas.stock_peak(dialog.item, stock);
+    let mut stock_line = number("Stock", format::thousands(stock), stock_style) + Span::raw("   ");
+    stock_line.extend(canvas.gauge(stock, peak, width.saturating_sub(26)));
     let mut lines = vec![Line::default()];
     lines.extend(canvas.wrapped(&book.title, width, 2, palette.strong));
     lines.extend([
         Line::default(),
-        Line::from(vec![label("Cost"), number(&cost, palette.text)]),
-        Line::from(vec![
-            label("Copies"),
-            number(&dialog.quantity.to_string(), quantity_style),
-            Span::styled(marker, palette.accent),
-            Span::styled(" + -", palette.key),
-        ]),
-        Line::from(vec![label("Total"), number(&total, palette.strong)]),
-        Line::from(left),
+        number("Cost", format::amount(book.cost.cents()), palette.text),
+        number("Copies", dialog.quantity.to_string(), quantity_style)
+            + Span::styled(format!(" {marker}"), palette.accent)
+            + Span::styled(" + -", palette.key),
+        number("Total", format::amount(total.cents()), palette.strong),
+        stock_line,
         Line::default(),
     ]);
-    let orders = &app.orders.list;
-    let unsettled = orders
-        .iter()
-        .any(|purchase| purchase.placed.item == dialog.item && !purchase.state.is_final());
+    let mut orders = app.orders.list.iter();
+    let unsettled = orders.any(|purchase| purchase.placed.item == dialog.item && !purchase.state.is_final());
     let warning = match app.buy_disabled_reason(dialog).or_else(|| dialog.error.clone()) {
         Some(why) => format!("Cannot buy: {why}."),
         None if unsettled => "An order for this book is still being settled.".to_owned(),
@@ -124,16 +105,18 @@ fn order_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Lin
 
 fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &BuyDialog) {
     let palette = canvas.palette();
-    let close = if dialog.confirmed { "Close" } else { "Cancel" };
-    let mut buttons = vec![(DialogField::Cancel, close, "Esc", true)];
-    if !dialog.confirmed {
-        buttons.push((
-            DialogField::Buy,
-            "Buy",
-            "y",
-            canvas.app.buy_disabled_reason(dialog).is_none(),
-        ));
-    }
+    let buttons = match dialog.confirmed {
+        true => vec![(DialogField::Cancel, "Close", "Esc", true)],
+        false => vec![
+            (DialogField::Cancel, "Cancel", "Esc", true),
+            (
+                DialogField::Buy,
+                "Buy",
+                "y",
+                canvas.app.buy_disabled_reason(dialog).is_none(),
+            ),
+        ],
+    };
     let mut x = area.x;
     for (field, name, key, enabled) in buttons {
         let focused = dialog.confirmed || dialog.field == field;
@@ -150,13 +133,7 @@ fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &BuyDialog) {
             Span::styled(key, if enabled { palette.key } else { palette.dim }),
         ]);
         let width = format::cells(line.width());
-        let button = Rect {
-            x,
-            width: width.min(area.right().saturating_sub(x)),
-            ..area
-        };
-        canvas.line(button, &line);
-        canvas.add_target(button, Target::Field(field));
+        canvas.clickable_line(Rect { x, width, ..area }, &line, Target::Field(field));
         x += width + 4;
     }
 }

@@ -1,16 +1,16 @@
-//! The drawing surface: text, panels, popups, gauges, and the targets of clicks.
+//! The drawing surface: text, table rows, panels, popups, gauges, and the targets of clicks.
 
+use common::ItemNumber;
 use ratatui::buffer::Buffer;
-use ratatui::layout::{Margin, Position, Rect};
-use ratatui::style::{Modifier, Style};
+use ratatui::layout::{HorizontalAlignment, Margin, Offset, Position, Rect, Size};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget};
 
-use crate::app::{App, FrameLayout, Target};
+use crate::app::{App, FrameLayout, Severity, Target};
 use crate::format;
 use crate::theme::{Appearance, Glyphs, Palette};
 
-/// A frame being drawn.
 pub(super) struct Canvas<'a> {
     buffer: &'a mut Buffer,
     pub(super) app: &'a App,
@@ -34,10 +34,6 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> (FrameLayout, Option<Position>) {
-        (self.layout, self.cursor)
-    }
-
     pub(super) fn palette(&self) -> &'a Palette {
         &self.appearance.palette
     }
@@ -51,28 +47,23 @@ impl<'a> Canvas<'a> {
         self.layout.targets.push((area, target));
     }
 
-    /// Blocks the cursor and the targets drawn so far.
-    pub(super) fn block_input(&mut self, area: Rect) {
-        self.add_target(area, Target::Nothing);
-        self.cursor = None;
-    }
-
-    /// Draws one line; it is cut at the right edge of the area.
+    /// Draws one line in the first row of the area; it is cut at the right edge.
     pub(super) fn line(&mut self, area: Rect, line: &Line<'_>) {
         if area.height > 0 {
             self.buffer.set_line(area.x, area.y, line, area.width);
         }
     }
 
+    /// Draws one line and makes the area the target of clicks.
+    pub(super) fn clickable_line(&mut self, area: Rect, line: &Line<'_>, target: Target) {
+        self.line(area, line);
+        self.add_target(area, target);
+    }
+
     /// Draws one line of text; a long one ends in an ellipsis.
     pub(super) fn text(&mut self, area: Rect, text: &str, style: Style) {
         let text = format::truncate(text, usize::from(area.width), self.glyphs().ellipsis);
         self.line(area, &Line::from(Span::styled(text, style)));
-    }
-
-    pub(super) fn centered(&mut self, area: Rect, text: &str, style: Style) {
-        let indent = area.width.saturating_sub(format::cells(format::width(text))) / 2;
-        self.text(skip_columns(area, indent), text, style);
     }
 
     /// Draws a line at the right edge; returns how many cells it takes.
@@ -110,75 +101,85 @@ impl<'a> Canvas<'a> {
         format::cells(lines.len())
     }
 
-    /// A dimmed name in a column of `columns` cells.
-    pub(super) fn label(&self, name: &str, columns: usize) -> Span<'static> {
-        Span::styled(
-            format::align_left(name, columns, self.glyphs().ellipsis),
-            self.palette().dim,
-        )
+    /// A dimmed name in a column of `columns` cells, and its value.
+    pub(super) fn field(&self, name: &str, columns: usize, value: Span<'static>) -> Line<'static> {
+        let name = format::align_left(name, columns, self.glyphs().ellipsis);
+        Line::from(vec![Span::styled(name, self.palette().dim), value])
+    }
+
+    /// A row of a table: a marker, and the cells with `gap` blanks between them. Each column has an alignment and a width,
+    /// to which the last span of its cell is cut or padded. Columns of width 0 are left out.
+    pub(super) fn table_row<const N: usize>(
+        &self,
+        marker: Span<'static>,
+        columns: &[(HorizontalAlignment, usize); N],
+        gap: usize,
+        cells: [Line<'static>; N],
+    ) -> Line<'static> {
+        let align = |alignment, text: &str, columns| match alignment {
+            HorizontalAlignment::Right => format::align_right(text, columns, self.glyphs().ellipsis),
+            _ => format::align_left(text, columns, self.glyphs().ellipsis),
+        };
+        let mut row = Line::from(marker);
+        for ((alignment, width), mut cell) in columns.iter().zip(cells).filter(|((_, width), _)| *width > 0) {
+            if row.spans.len() > 1 {
+                row.push_span(" ".repeat(gap));
+            }
+            let last = cell.spans.pop().unwrap_or_default();
+            let room = width.saturating_sub(cell.width());
+            row.extend(cell.spans);
+            row.push_span(Span::styled(align(*alignment, &last.content, room), last.style));
+        }
+        row
     }
 
     /// Draws a frame with a title and, in its right corner, a short status; returns the area inside it.
-    pub(super) fn panel(&mut self, area: Rect, title: &str, corner: &Line<'_>, focused: bool) -> Rect {
+    pub(super) fn panel(&mut self, area: Rect, title: &str, mut corner: Line<'static>, focused: bool) -> Rect {
         let palette = self.palette();
         let (border, name) = if focused {
             (palette.accent, palette.accent)
         } else {
-            (palette.border, palette.strong)
+            (palette.dim, palette.strong)
         };
         // Bold line drawing looks broken in many fonts.
-        let border = border.remove_modifier(Modifier::BOLD | Modifier::UNDERLINED);
-        let block = Block::bordered().border_set(self.glyphs().border).border_style(border);
+        let border = border.not_bold().not_underlined();
+        let glyphs = self.glyphs();
+        let mut block = Block::bordered().border_set(glyphs.border).border_style(border);
+        let mut room = usize::from(area.width.saturating_sub(6));
+        if (1..=room.saturating_sub(8)).contains(&corner.width()) {
+            room -= corner.width() + 3;
+            corner.spans.insert(0, Span::raw(" "));
+            corner.extend([Span::raw(" "), Span::styled(glyphs.border.horizontal_top, border)]);
+            block = block.title(corner.right_aligned());
+        }
+        let title = format::truncate(title, room, glyphs.ellipsis);
+        let block = block.title(Line::from(vec![
+            Span::raw(" "),
+            Span::styled(title, name),
+            Span::raw(" "),
+        ]));
         let inner = block.inner(area);
         block.render(area, self.buffer);
-        let room = usize::from(area.width.saturating_sub(6));
-        let corner_width = corner.width();
-        let shows_corner = corner_width > 0 && corner_width + 8 <= room;
-        let title_room = if shows_corner {
-            room.saturating_sub(corner_width + 3)
-        } else {
-            room
-        };
-        let top = skip_columns(Rect { height: 1, ..area }, 1);
-        if !title.is_empty() && area.width > 6 {
-            let title = format::truncate(title, title_room, self.glyphs().ellipsis);
-            let span = Line::from(vec![Span::raw(" "), Span::styled(title, name), Span::raw(" ")]);
-            self.line(top, &span);
-        }
-        if shows_corner {
-            let mut spans = vec![Span::raw(" ")];
-            spans.extend(corner.spans.iter().map(|span| span.clone().patch_style(corner.style)));
-            spans.push(Span::raw(" "));
-            let top = Rect {
-                width: area.width - 3,
-                ..top
-            };
-            self.line_right(top, &Line::from(spans));
-        }
         inner
     }
 
-    /// Draws an empty panel in the middle of `within`, clamped to it; returns the area inside it.
-    pub(super) fn popup(&mut self, within: Rect, (columns, rows): (u16, u16), title: &str, corner: &Line<'_>) -> Rect {
-        let area = middle(within, columns, rows);
+    /// Draws an empty panel of an overlay over what is there; returns the area inside it.
+    pub(super) fn popup(&mut self, area: Rect, title: &str, corner: Line<'static>) -> Rect {
         Clear.render(area, self.buffer);
+        self.add_target(area, Target::Overlay);
         self.panel(area, title, corner, true)
     }
 
     /// A gauge of `columns` cells that shows `part` of `whole`.
     pub(super) fn gauge(&self, part: u32, whole: u32, columns: usize) -> [Span<'static>; 2] {
-        let columns_u64 = u64::try_from(columns).unwrap_or(0);
-        let filled = (u64::from(part) * columns_u64 + u64::from(whole) / 2)
-            .checked_div(u64::from(whole))
-            .unwrap_or(0)
-            .min(columns_u64);
+        let (part, whole) = (u64::from(part), u64::from(whole).max(1));
+        let cells = u64::try_from(columns).unwrap_or(0);
         // One cell stays filled as long as a copy is left.
-        let filled = usize::try_from(filled)
-            .unwrap_or(0)
-            .max(usize::from(part > 0 && columns > 0));
-        let style = match u64::from(part) * 10 {
+        let filled = ((part * cells + whole / 2) / whole).max(part.min(1)).min(cells);
+        let filled = usize::try_from(filled).unwrap_or(columns);
+        let style = match part {
             0 => self.palette().dim,
-            tenths if tenths <= u64::from(whole) => self.palette().warn,
+            _ if part * 10 <= whole => self.palette().warn,
             _ => self.palette().chart,
         };
         [
@@ -187,16 +188,47 @@ impl<'a> Canvas<'a> {
         ]
     }
 
+    /// The highest known stock of a book: a full gauge.
+    pub(super) fn stock_peak(&self, item: ItemNumber, stock: u32) -> u32 {
+        let history = self.app.books.history(item);
+        history.map_or(stock, |history| history.peak.max(stock))
+    }
+
+    /// The style and the sign of a stock that changed a moment ago.
+    pub(super) fn stock_change(&self, item: ItemNumber) -> Option<(Style, &'static str)> {
+        let (_, rose) = self.app.books.history(item)?.highlight?;
+        Some(match rose {
+            true => (self.palette().rising, self.glyphs().up),
+            false => (self.palette().falling, self.glyphs().down),
+        })
+    }
+
     /// The marker before the selected row, a blank before the others.
     pub(super) fn marker(&self, selected: bool, focused: bool) -> Span<'static> {
         match (selected, focused) {
             // An underlined marker looks like two signs.
-            (true, true) => Span::styled(
-                self.glyphs().marker,
-                self.palette().accent.remove_modifier(Modifier::UNDERLINED),
-            ),
+            (true, true) => Span::styled(self.glyphs().marker, self.palette().accent.not_underlined()),
             (true, false) => Span::styled(self.glyphs().marker, self.palette().dim),
             _ => Span::raw(" "),
+        }
+    }
+
+    /// The style of a row's main text; `dimmed` if its data is old or its command cannot run.
+    pub(super) fn row_style(&self, selected: bool, dimmed: bool) -> Style {
+        match (selected, dimmed) {
+            (true, _) => self.palette().selected,
+            (false, true) => self.palette().dim,
+            (false, false) => self.palette().text,
+        }
+    }
+
+    /// The sign and the style of a notice.
+    pub(super) fn severity(&self, severity: Severity) -> (&'static str, Style) {
+        match severity {
+            Severity::Info => (self.glyphs().dot, self.palette().text),
+            Severity::Success => (self.glyphs().done, self.palette().good),
+            Severity::Warning => ("!", self.palette().warn),
+            Severity::Error => ("!", self.palette().bad),
         }
     }
 }
@@ -204,40 +236,28 @@ impl<'a> Canvas<'a> {
 /// An area of this size in the middle of `within`, clamped to it.
 pub(super) fn middle(within: Rect, columns: u16, rows: u16) -> Rect {
     let (width, height) = (columns.min(within.width), rows.min(within.height));
-    Rect {
-        x: within.x + (within.width - width) / 2,
-        y: within.y + (within.height - height) / 2,
-        width,
-        height,
-    }
+    let (x, y) = ((within.width - width) / 2, (within.height - height) / 2);
+    Rect::new(within.x + x, within.y + y, width, height)
 }
 
 /// The area without its first rows.
 pub(super) fn skip_rows(area: Rect, rows: u16) -> Rect {
-    let rows = rows.min(area.height);
-    Rect {
-        y: area.y + rows,
-        height: area.height - rows,
-        ..area
-    }
+    area.offset(Offset::new(0, rows.into())).intersection(area)
 }
 
 /// The area without its first columns.
 pub(super) fn skip_columns(area: Rect, columns: u16) -> Rect {
-    let columns = columns.min(area.width);
-    Rect {
-        x: area.x + columns,
-        width: area.width - columns,
-        ..area
-    }
+    area.offset(Offset::new(columns.into(), 0)).intersection(area)
 }
 
-/// The first row of an area.
-pub(super) fn first_row(area: Rect) -> Rect {
-    Rect {
-        height: area.height.min(1),
-        ..area
-    }
+/// The first columns of an area, as far as there are so many.
+pub(super) fn first_columns(area: Rect, columns: u16) -> Rect {
+    area.resize(Size::new(columns.min(area.width), area.height))
+}
+
+/// The first rows of an area, as far as there are so many.
+pub(super) fn first_rows(area: Rect, rows: u16) -> Rect {
+    area.resize(Size::new(area.width, rows.min(area.height)))
 }
 
 /// The area without its first and last column.

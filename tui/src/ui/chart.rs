@@ -14,7 +14,7 @@ pub(super) fn title(canvas: &Canvas<'_>, name: &str) -> Line<'static> {
         Some(range) => format!(", last {}", format::duration(range)),
         None => ", since first seen".to_owned(),
     };
-    Line::styled(format!("{name}{range}"), canvas.palette().dim)
+    Span::styled(format!("{name}{range}"), canvas.palette().dim).into()
 }
 
 /// Draws bars, their scale on the left, the current number on the right, and an axis row below.
@@ -22,15 +22,13 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let app = canvas.app;
     let palette = canvas.palette();
     let Some(history) = app.books.history(item) else { return };
-    let now_stock = app.books.get(item).map_or(0, |book| book.stock.get());
+    let stock_now = app.books.get(item).map_or(0, |book| book.stock.get());
     let all = history.points.iter().map(|(_, stock)| *stock);
     let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
     let (bottom, top) = bounds(low, high);
-    let labels = [top, bottom].map(|number| format::thousands(u64::from(number)));
-    let now_label = format::thousands(u64::from(now_stock));
-    let left = labels.iter().map(|label| format::width(label)).max().unwrap_or(0);
-    let right = format::width(&now_label);
-    let bars = usize::from(area.width).saturating_sub(left + right + 2);
+    let [top_label, bottom_label, now_label] = [top, bottom, stock_now].map(format::thousands);
+    let left = top_label.len().max(bottom_label.len());
+    let bars = usize::from(area.width).saturating_sub(left + now_label.len() + 2);
     let rows = area.height.saturating_sub(1);
     if bars == 0 || rows == 0 {
         return;
@@ -38,32 +36,27 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let values = history.sample(app.shop.chart_range(), bars, app.now.elapsed);
     let cut = canvas.glyphs().ellipsis;
     // A bar's height in eighths of a row.
-    let level_of = |stock: u32| {
-        let levels = u64::from(rows) * 8;
-        let level = u64::from(stock.saturating_sub(bottom)) * levels / u64::from(top - bottom).max(1);
+    let height_of = |stock: u32| {
+        let height = u64::from(stock.saturating_sub(bottom)) * u64::from(rows) * 8 / u64::from(top - bottom);
         // A stock above 0 shows at least one eighth.
-        level.max(u64::from(stock > 0))
+        usize::try_from(height.max(u64::from(stock > 0))).unwrap_or(usize::MAX)
     };
-    let now_row = (level_of(now_stock).saturating_sub(1) / 8).min(u64::from(rows - 1));
-    for (row, row_area) in (0..rows).zip(area.rows()) {
+    let lowest = usize::from(rows) - 1;
+    let rows_below_now = (height_of(stock_now).saturating_sub(1) / 8).min(lowest);
+    for (row, row_area) in area.rows().take(rows.into()).enumerate() {
         let label = match row {
-            0 => labels[0].as_str(),
-            row if row + 1 == rows => labels[1].as_str(),
+            0 => top_label.as_str(),
+            row if row == lowest => bottom_label.as_str(),
             _ => "",
         };
-        let rows_below = u64::from(rows - 1 - row);
-        let text: String = values
-            .iter()
-            .map(|stock| {
-                let filled = stock.map_or(0, level_of).saturating_sub(rows_below * 8).min(8);
-                usize::try_from(filled)
-                    .ok()
-                    .and_then(|filled| canvas.glyphs().bars.get(filled))
-                    .copied()
-                    .unwrap_or(" ")
-            })
-            .collect();
-        let now_label = if now_row == rows_below { now_label.as_str() } else { "" };
+        let rows_below = lowest - row;
+        let filled = |stock: &Option<u32>| stock.map_or(0, height_of).saturating_sub(rows_below * 8).min(8);
+        let text: String = values.iter().map(|stock| canvas.glyphs().bars[filled(stock)]).collect();
+        let now_label = if rows_below == rows_below_now {
+            now_label.as_str()
+        } else {
+            ""
+        };
         let line = Line::from(vec![
             Span::styled(format::align_right(label, left, cut), palette.dim),
             Span::raw(" "),
@@ -77,9 +70,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
         Some(range) => format!("-{}", format::duration(range)),
         None => "start".to_owned(),
     };
-    let axis = format!("{} {start}", " ".repeat(left));
-    let gap = (left + 1 + bars).saturating_sub(format::width(&axis) + 3);
-    let axis = format!("{axis}{}now", " ".repeat(gap));
+    let axis = format!("{:left$} {start:<width$}now", "", width = bars.saturating_sub(3));
     canvas.text(skip_rows(area, rows), &axis, palette.dim);
 }
 

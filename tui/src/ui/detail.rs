@@ -4,7 +4,7 @@ use common::wire::Book;
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_row, padded, skip_rows};
+use super::canvas::{Canvas, first_rows, padded, skip_rows};
 use super::{chart, orders};
 use crate::app::{Focus, Target};
 use crate::format;
@@ -13,11 +13,10 @@ use crate::format;
 const CHART_ROWS: u16 = 4;
 const LABEL_COLUMNS: usize = 8;
 
-/// Draws the pane.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let focused = app.shop.focus == Focus::Detail && app.overlays.is_empty();
-    let inner = padded(canvas.panel(area, "Book", &Line::default(), focused));
+    let inner = padded(canvas.panel(area, "Book", Line::default(), focused));
     canvas.add_target(area, Target::Pane(Focus::Detail));
     let Some(book) = app.shop.selected().and_then(|item| app.books.get(item)) else {
         if app.shop.listing().is_some_and(|listing| listing.data.value.is_some()) {
@@ -33,12 +32,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
         return;
     }
     let title = chart::title(canvas, "Stock");
-    canvas.line(first_row(rest), &title);
-    let plot = Rect {
-        height: CHART_ROWS + 1,
-        ..skip_rows(rest, 1)
-    };
-    chart::stock(canvas, plot, book.item);
+    canvas.line(rest, &title);
+    chart::stock(canvas, first_rows(skip_rows(rest, 1), CHART_ROWS + 1), book.item);
     let rest = skip_rows(rest, CHART_ROWS + 3);
     if rest.height >= 2 {
         own_orders(canvas, rest, book);
@@ -56,36 +51,29 @@ fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'stati
     for (name, value) in [
         ("Topic", book.topic.clone()),
         ("Number", book.item.to_string()),
-        ("Cost", format::amount(u64::from(book.cost.cents()))),
+        ("Cost", format::amount(book.cost.cents())),
     ] {
-        let value = Span::styled(value, palette.text);
-        lines.push(Line::from(vec![canvas.label(name, LABEL_COLUMNS), value]));
+        lines.push(canvas.field(name, LABEL_COLUMNS, Span::styled(value, palette.text)));
     }
     let stock = book.stock.get();
-    let history = canvas.app.books.history(book.item);
-    let peak = history.map_or(stock, |history| history.peak);
-    let (style, arrow) = match history.and_then(|history| history.highlight) {
-        Some((_, true)) => (palette.rising, canvas.glyphs().up),
-        Some((_, false)) => (palette.falling, canvas.glyphs().down),
-        None => (palette.text, ""),
+    let peak = canvas.stock_peak(book.item, stock);
+    let mut number = match stock {
+        0 => "none left".to_owned(),
+        _ => format::thousands(stock),
     };
-    let number = if stock == 0 {
-        "none left".to_owned()
-    } else {
-        format::thousands(u64::from(stock))
-    };
-    let mut line = vec![canvas.label("Stock", LABEL_COLUMNS), Span::styled(number, style)];
-    if !arrow.is_empty() {
-        line.push(Span::styled(format!(" {arrow}"), style));
+    let change = canvas.stock_change(book.item);
+    if let Some((_, sign)) = change {
+        number += &format!(" {sign}");
     }
+    let style = change.map_or(palette.text, |(style, _)| style);
+    let mut line = canvas.field("Stock", LABEL_COLUMNS, Span::styled(number, style));
     if peak > stock {
-        let peak = format!(" of {}", format::thousands(u64::from(peak)));
-        line.push(Span::styled(peak, palette.dim));
+        line.push_span(Span::styled(format!(" of {}", format::thousands(peak)), palette.dim));
     }
-    lines.push(Line::from(line));
-    let mut gauge = vec![Span::raw(" ".repeat(LABEL_COLUMNS.min(width)))];
+    lines.push(line);
+    let mut gauge = Line::from(" ".repeat(LABEL_COLUMNS.min(width)));
     gauge.extend(canvas.gauge(stock, peak, width.saturating_sub(LABEL_COLUMNS)));
-    lines.push(Line::from(gauge));
+    lines.push(gauge);
     lines
 }
 
@@ -106,7 +94,7 @@ fn own_orders(canvas: &mut Canvas<'_>, area: Rect, book: &Book) {
         })
         .collect();
     if !lines.is_empty() {
-        canvas.text(first_row(area), "Your orders", palette.dim);
+        canvas.text(area, "Your orders", palette.dim);
         canvas.lines(skip_rows(area, 1), &lines);
     }
 }

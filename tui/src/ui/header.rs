@@ -3,19 +3,19 @@
 use ratatui::layout::Rect;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_row, padded, skip_columns, skip_rows};
+use super::canvas::{Canvas, first_columns, first_rows, padded, skip_columns, skip_rows};
 use crate::app::{
-    App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, SPINNER_AFTER, Screen, Severity, StreamState, Target,
+    App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, SPINNER_AFTER, Screen, StreamState, Target,
 };
 use crate::format;
 
 /// Draws two rows: tabs and connection, then breadcrumbs and counts.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let row = shortened(first_row(area), 1);
+    let row = shortened(first_rows(area, 1), 1);
     let chip = chip(canvas);
     let taken = canvas.line_right(row, &chip);
     tabs(canvas, shortened(row, taken + 1));
-    let row = padded(first_row(skip_rows(area, 1)));
+    let row = padded(skip_rows(area, 1));
     let counts = Line::styled(counts(canvas.app), canvas.palette().dim);
     let taken = canvas.line_right(row, &counts);
     breadcrumbs(canvas, shortened(row, taken + 2));
@@ -23,27 +23,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 
 /// The area without its last columns.
 fn shortened(area: Rect, columns: u16) -> Rect {
-    Rect {
-        width: area.width.saturating_sub(columns),
-        ..area
-    }
+    first_columns(area, area.width.saturating_sub(columns))
 }
 
 fn chip(canvas: &Canvas<'_>) -> Line<'static> {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     let app = canvas.app;
-    let (sign, word, style) = match app.connection.chip(app.books.is_frozen(), app.now.elapsed) {
-        Chip::Live => (glyphs.live, "live".to_owned(), palette.good),
-        Chip::Connecting => (glyphs.reconnecting, "connecting".to_owned(), palette.warn),
-        Chip::Reconnecting { seconds, attempt } => (
-            glyphs.reconnecting,
-            format!("reconnecting {seconds}s (#{attempt})"),
-            palette.warn,
-        ),
-        Chip::Offline => (glyphs.offline, "offline".to_owned(), palette.bad),
-        Chip::Frozen => (glyphs.frozen, "frozen".to_owned(), palette.accent),
+    let (text, style) = match app.connection.chip(app.books.is_frozen(), app.now.elapsed) {
+        Chip::Live => (format!("{} live", glyphs.live), palette.good),
+        Chip::Connecting => (format!("{} connecting", glyphs.reconnecting), palette.warn),
+        Chip::Reconnecting { seconds, attempt } => {
+            let sign = glyphs.reconnecting;
+            (format!("{sign} reconnecting {seconds}s (#{attempt})"), palette.warn)
+        }
+        Chip::Offline => (format!("{} offline", glyphs.offline), palette.bad),
+        Chip::Frozen => (format!("{} frozen", glyphs.frozen), palette.accent),
     };
-    Line::from(vec![Span::styled(sign, style), Span::styled(format!(" {word}"), style)])
+    Line::styled(text, style)
 }
 
 fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
@@ -56,40 +52,26 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
     }
     for (number, screen) in (1..).zip(Screen::ALL) {
         let active = screen == canvas.app.screen;
-        let unsettled = if screen == Screen::Orders {
-            canvas.app.orders.unsettled()
-        } else {
-            0
+        let mut name = number.to_string();
+        if active || wide {
+            name += &format!(" {}", screen.name());
+        }
+        let unsettled = canvas.app.orders.unsettled();
+        if screen == Screen::Orders && unsettled > 0 {
+            name += &format!(" {}{unsettled}", canvas.glyphs().unknown);
+        }
+        let style = match screen {
+            _ if active => palette.accent,
+            Screen::Autopilot if canvas.app.autopilot.available.is_err() => palette.dim,
+            _ => palette.text,
         };
-        let mark = if unsettled > 0 {
-            format!(" {}{unsettled}", canvas.glyphs().unknown)
-        } else {
-            String::new()
-        };
-        let name = if active || wide {
-            format!("{number} {}{mark}", screen.name())
-        } else {
-            format!("{number}{mark}")
-        };
-        let closed = screen == Screen::Autopilot && canvas.app.autopilot.available.is_err();
-        let style = match (active, closed) {
-            (true, _) => palette.accent,
-            (false, true) => palette.dim,
-            (false, false) => palette.text,
-        };
-        let width = format::cells(format::width(&name));
-        if x + width + 2 > area.right() {
+        let line = canvas.marker(active, true) + Span::styled(name, style);
+        let width = format::cells(line.width());
+        if x + width + 1 > area.right() {
             break;
         }
-        let tab = Rect {
-            x,
-            width: width + 1,
-            ..area
-        };
-        let marker = canvas.marker(active, true);
-        canvas.line(tab, &Line::from(vec![marker, Span::styled(name, style)]));
-        canvas.add_target(tab, Target::Tab(screen));
-        x += width + 3;
+        canvas.clickable_line(Rect { x, width, ..area }, &line, Target::Tab(screen));
+        x += width + 2;
     }
 }
 
@@ -137,17 +119,16 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
 }
 
 fn counts(app: &App) -> String {
-    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
     match app.screen {
         Screen::Shop => match (&app.shop.search, app.shop.selected_topic()) {
             (Some(search), _) if !search.text().is_empty() => match app.shop.rows.len() {
                 1 => "1 match".to_owned(),
-                rows => format!("{} matches", format::thousands(count(rows))),
+                rows => format!("{} matches", format::thousands(rows)),
             },
             (_, Some(topic)) => format::plural(topic.books, "book"),
             _ => String::new(),
         },
-        Screen::Orders => format::plural(count(app.orders.list.len()), "order"),
+        Screen::Orders => format::plural(app.orders.list.len(), "order"),
         Screen::Services => format!("entry {}", format::thousands(app.connection.head.0)),
         Screen::Autopilot => String::new(),
     }
@@ -156,23 +137,13 @@ fn counts(app: &App) -> String {
 /// Draws the status row: the last notice and, on the right, what is loading.
 pub(super) fn status(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
+    let palette = canvas.palette();
     let area = padded(area);
-    let busy = busy(app).map(|what| {
-        Line::from(vec![
-            Span::styled(canvas.spinner(), palette.accent),
-            Span::styled(format!(" {what}"), palette.dim),
-        ])
-    });
+    let busy = busy(app).map(|what| canvas.busy(what));
     let taken = busy.map_or(0, |busy| canvas.line_right(area, &busy) + 2);
     let area = shortened(area, taken);
     if let Some((notice, _)) = &app.notices.toast {
-        let (sign, style) = match notice.severity {
-            Severity::Info => (glyphs.dot, palette.text),
-            Severity::Success => (glyphs.done, palette.good),
-            Severity::Warning => ("!", palette.warn),
-            Severity::Error => ("!", palette.bad),
-        };
+        let (sign, style) = canvas.severity(notice.severity);
         canvas.text(area, &format!("{sign} {}", notice.text), style);
     } else if let Some(why) = &app.connection.store_closed {
         canvas.text(area, &format!("! The store is closed: {why}"), palette.bad);
@@ -198,48 +169,35 @@ fn busy(app: &App) -> Option<&'static str> {
     }
 }
 
-/// Draws the hint row: the keys that work now.
+/// Draws the hint row: the keys that work now, as many as fit. The last two, help and back, always stay.
 pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let hints = canvas.app.hints();
-    let width = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
-    // The last two hints, help and back, always stay.
-    let kept = if canvas.app.overlays.is_empty() && !canvas.app.is_editing_search() {
-        2
-    } else {
-        0
-    };
-    let (others, last) = hints.split_at(hints.len().saturating_sub(kept));
-    let reserved: u16 = last.iter().map(|hint| width(hint) + 2).sum();
+    let width_of = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
+    let ends_in_back = canvas.app.overlays.is_empty() && !canvas.app.is_editing_search();
+    let kept_from = hints.len().saturating_sub(if ends_in_back { 2 } else { 0 });
+    let reserved: u16 = hints.iter().skip(kept_from).map(|hint| width_of(hint) + 2).sum();
     let mut x = area.x + 1;
-    let fits = |hint: &&Hint, x: &mut u16, right: u16| {
-        let fits = *x + width(hint) <= right;
-        *x += if fits { width(hint) + 2 } else { 0 };
-        fits
-    };
-    let mut end = x;
-    let right = area.right().saturating_sub(reserved);
-    let mut shown: Vec<_> = others.iter().filter(|hint| fits(hint, &mut end, right)).collect();
-    shown.extend(last.iter().filter(|hint| fits(hint, &mut end, area.right())));
-    for hint in shown {
+    for (index, hint) in hints.iter().enumerate() {
+        let reserved = if index < kept_from { reserved } else { 0 };
+        let width = width_of(hint);
+        if x + width > area.right().saturating_sub(reserved) {
+            continue;
+        }
         let (key, label) = if hint.enabled {
             (palette.key, palette.text)
         } else {
             (palette.dim, palette.dim)
         };
         let line = Line::from(vec![
-            Span::styled(hint.keys.clone(), key),
+            Span::styled(hint.keys.as_str(), key),
             Span::styled(format!(" {}", hint.label), label),
         ]);
-        let button = Rect {
-            x,
-            width: width(hint),
-            ..area
-        };
+        let button = Rect { x, width, ..area };
         canvas.line(button, &line);
         if let Some(target) = hint.target {
             canvas.add_target(button, target);
         }
-        x += button.width + 2;
+        x += width + 2;
     }
 }

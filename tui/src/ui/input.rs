@@ -1,22 +1,16 @@
 //! A text field.
 
 use ratatui::layout::{Position, Rect};
+use unicode_width::UnicodeWidthChar;
 
-use super::canvas::{Canvas, skip_columns};
+use super::canvas::{Canvas, first_columns, skip_columns};
 use crate::format;
 
 /// Draws a prompt and the text being typed; scrolls so that the cursor is visible.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &tui_input::Input, editing: bool) {
     let palette = canvas.palette();
-    let prompt_area = Rect {
-        width: 1.min(area.width),
-        ..skip_columns(area, 1)
-    };
-    canvas.text(prompt_area, prompt, palette.accent);
-    let field = Rect {
-        width: area.width.saturating_sub(4),
-        ..skip_columns(area, 3)
-    };
+    canvas.text(first_columns(skip_columns(area, 1), 1), prompt, palette.accent);
+    let field = skip_columns(first_columns(area, area.width.saturating_sub(1)), 3);
     let room = usize::from(field.width);
     let scroll = input.visual_scroll(room.saturating_sub(1));
     let mut skipped = 0;
@@ -25,7 +19,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, prompt: &str, input: &tu
         .chars()
         .skip_while(|c| {
             let column = skipped;
-            skipped += format::width(c.encode_utf8(&mut [0; 4]));
+            skipped += c.width().unwrap_or(0);
             column < scroll
         })
         .collect();

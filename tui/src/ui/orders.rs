@@ -1,14 +1,14 @@
 //! Orders and receipts.
 
+use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_row, padded, skip_rows};
+use super::canvas::{Canvas, padded, skip_rows};
 use crate::app::{Breakpoint, OrderState, Purchase, Target};
 use crate::format;
 
-/// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let receipt_width = match canvas.app.breakpoint() {
         Breakpoint::TooSmall | Breakpoint::OnePane if canvas.app.orders.open => return receipt(canvas, area, true),
@@ -40,16 +40,16 @@ fn total(purchase: &Purchase) -> String {
         OrderState::Sending { .. } | OrderState::Unknown { .. } => {
             format::amount(purchase.placed.cost.times(purchase.placed.quantity).cents())
         }
-        OrderState::SoldOut { .. } | OrderState::Refused { .. } | OrderState::NotPlaced { .. } => "0.00".to_owned(),
+        _ => format::amount(0_u32),
     }
 }
 
 fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
+    let palette = canvas.palette();
     let focused = app.overlays.is_empty();
     let corner = canvas.load_status(&app.orders.journal);
-    let inner = canvas.panel(area, "Orders", &corner, focused);
+    let inner = canvas.panel(area, "Orders", corner, focused);
     let body = skip_rows(inner, 1);
     let rows = usize::from(body.height);
     let window = app
@@ -58,70 +58,56 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         .around(app.orders.selected, rows, app.orders.list.len());
     canvas.layout.orders = window;
     if app.orders.list.is_empty() {
-        let inside = padded(inner);
-        canvas.placeholder(
-            inside,
-            &app.orders.journal,
-            Some("No orders yet. In the shop (1), b buys the selected book."),
-        );
+        let empty = "No orders yet. In the shop (1), b buys the selected book.";
+        canvas.placeholder(padded(inner), &app.orders.journal, Some(empty));
         return;
     }
     let width = usize::from(inner.width);
     let orders = app.orders.list.iter().enumerate();
     let visible: Vec<_> = orders.skip(window.first).take(rows).collect();
-    let total_width = visible
-        .iter()
-        .map(|(_, purchase)| format::width(&total(purchase)))
-        .max()
-        .unwrap_or(0)
-        .max(6);
+    let totals = visible.iter().map(|(_, purchase)| total(purchase).len());
+    let total_width = totals.max().unwrap_or(0).max(6);
     let dated = width >= 76;
     let when_width = if dated { 19 } else { 8 };
     // The marker, two blanks between columns, and the quantity take fixed room.
     let title_width = width.saturating_sub(1 + when_width + 2 + 12 + 2 + 2 + 4 + 2 + total_width + 1);
-    let head = format!(
-        " {}  {}  {}  {}  {}",
-        format::align_left("UTC", when_width, cut),
-        format::align_left("State", 12, cut),
-        format::align_left("Title", title_width, cut),
-        format::align_right(canvas.glyphs().times, 4, cut),
-        format::align_right("Total", total_width, cut),
-    );
-    canvas.text(first_row(inner), &head, palette.dim);
+    let columns = [
+        (Left, when_width),
+        (Left, 12),
+        (Left, title_width),
+        (Right, 4),
+        (Right, total_width),
+    ];
+    let names = ["UTC", "State", "Title", canvas.glyphs().times, "Total"].map(Line::from);
+    let head = canvas.table_row(Span::raw(" "), &columns, 2, names);
+    canvas.line(inner, &head.style(palette.dim));
     for (row, (index, purchase)) in body.rows().zip(visible) {
         let selected = index == app.orders.selected;
-        let style = if selected { palette.selected } else { palette.text };
+        let style = canvas.row_style(selected, false);
         let (sign, word, colour) = state(canvas, &purchase.state);
-        let at = purchase.placed.at;
+        let placed = &purchase.placed;
         let when = if dated {
-            format::date_time(at)
+            format::date_time(placed.at)
         } else {
-            format::time_of_day(at)
+            format::time_of_day(placed.at)
         };
-        let line = Line::from(vec![
-            canvas.marker(selected, focused),
-            Span::styled(when, palette.dim),
-            Span::raw("  "),
-            Span::styled(format::align_left(&format!("{sign} {word}"), 12, cut), colour),
-            Span::raw("  "),
-            Span::styled(format::align_left(&purchase.placed.title, title_width, cut), style),
-            Span::raw("  "),
-            Span::styled(
-                format::align_right(&purchase.placed.quantity.to_string(), 4, cut),
-                style,
-            ),
-            Span::raw("  "),
-            Span::styled(format::align_right(&total(purchase), total_width, cut), style),
-        ]);
-        canvas.line(row, &line);
-        canvas.add_target(row, Target::Order(index));
+        let cells = [
+            (when, palette.dim),
+            (format!("{sign} {word}"), colour),
+            (placed.title.clone(), style),
+            (placed.quantity.to_string(), style),
+            (total(purchase), style),
+        ]
+        .map(|(text, style)| Line::from(Span::styled(text, style)));
+        let line = canvas.table_row(canvas.marker(selected, focused), &columns, 2, cells);
+        canvas.clickable_line(row, &line, Target::Order(index));
     }
 }
 
 fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let inner = padded(canvas.panel(area, "Receipt", &Line::default(), focused));
+    let inner = padded(canvas.panel(area, "Receipt", Line::default(), focused));
     let Some(purchase) = app.orders.list.get(app.orders.selected) else {
         return;
     };
@@ -138,7 +124,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let date_time = |at| format!("{} UTC", format::date_time(at));
     let mut fields = vec![
         ("Copies", placed.quantity.to_string(), palette.text),
-        ("Cost", format::amount(u64::from(cost.cents())), palette.text),
+        ("Cost", format::amount(cost.cents()), palette.text),
         ("Total", total(purchase), palette.strong),
         ("Book", placed.item.to_string(), palette.text),
         ("Placed", date_time(placed.at), palette.text),
@@ -148,7 +134,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
         fields.push(("Entry", format::thousands(receipt.seq.0), palette.text));
     }
     for (name, value, style) in fields {
-        lines.push(Line::from(vec![canvas.label(name, 9), Span::styled(value, style)]));
+        lines.push(canvas.field(name, 9, Span::styled(value, style)));
     }
     lines.push(Line::default());
     lines.push(Line::styled("Order", palette.dim));
@@ -158,24 +144,26 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
 
 /// The outcome of an order, in a sentence or two.
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
-    let (sign, _, style) = state(canvas, &purchase.state);
-    let (word, details) = match &purchase.state {
-        OrderState::Sending { .. } => ("on its way", String::new()),
-        OrderState::Unknown { why } => (
-            "unknown, checking",
-            format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice."),
-        ),
-        OrderState::Sold(_) => ("sold", String::new()),
+    let (sign, word, style) = state(canvas, &purchase.state);
+    let details = match &purchase.state {
+        OrderState::Sending { .. } | OrderState::Sold(_) => String::new(),
+        OrderState::Unknown { why } => {
+            format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice.")
+        }
         OrderState::SoldOut { stock } => {
             let left = match stock.map(common::Stock::get) {
                 Some(0) => "None were left when its turn came.".to_owned(),
                 Some(left) => format!("Only {left} were left when its turn came."),
                 None => "Too few were left when its turn came.".to_owned(),
             };
-            ("sold out", format!("{left} Nothing was bought or charged."))
+            format!("{left} Nothing was bought or charged.")
         }
-        OrderState::Refused { why } => ("refused", format!("{why}. Nothing was bought.")),
-        OrderState::NotPlaced { why } => ("not placed", format!("Nothing was bought: {why}.")),
+        OrderState::Refused { why } => format!("{why}. Nothing was bought."),
+        OrderState::NotPlaced { why } => format!("Nothing was bought: {why}."),
+    };
+    let word = match &purchase.state {
+        OrderState::Unknown { .. } => "unknown, checking",
+        _ => word,
     };
     let mut lines = vec![Line::styled(format!("{sign} {word}"), style)];
     lines.extend(canvas.wrapped(&details, width, 5, canvas.palette().dim));

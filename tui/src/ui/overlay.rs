@@ -1,11 +1,13 @@
 //! The overlays: help, command palette, message log and large chart. Each is clamped to the frame.
 
-use ratatui::layout::Rect;
+use std::iter;
+
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_row, middle, padded, skip_rows};
+use super::canvas::{Canvas, middle, padded, skip_rows};
 use super::{chart as charts, input};
-use crate::app::{Command, Picker, Severity, Target, palette as commands};
+use crate::app::{Command, Picker, Target, palette as commands};
 use crate::format;
 
 const LABEL_COLUMNS: usize = 12;
@@ -39,22 +41,18 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
                 help = format!("{}: {why}", info.label);
             }
         }
-        let spans = vec![
-            Span::styled(
-                format!("   {}", format::align_left(canvas.app.keymap.keys(command), 9, cut)),
-                key,
-            ),
+        let keys = format::align_left(canvas.app.keymap.keys(command), 9, cut);
+        lines.push(Line::from(vec![
+            Span::styled(format!("   {keys}"), key),
             Span::styled(format::truncate(&help, room, cut).into_owned(), style),
-        ];
-        lines.push(Line::from(spans));
+        ]));
     }
     let rows = format::cells(lines.len()) + 2;
     let area = middle(within, HELP_COLUMNS, rows);
     let shown = usize::from(area.height.saturating_sub(2));
     let first = scroll.min(lines.len().saturating_sub(shown));
     let corner = position(canvas, first, shown, lines.len());
-    let inner = canvas.popup(within, (HELP_COLUMNS, rows), "Keys", &corner);
-    canvas.add_target(area, Target::Overlay);
+    let inner = canvas.popup(area, "Keys", corner);
     canvas.lines(inner, lines.get(first..).unwrap_or_default());
 }
 
@@ -63,7 +61,7 @@ fn position(canvas: &Canvas<'_>, first: usize, shown: usize, all: usize) -> Line
         return Line::default();
     }
     let text = format!("{}-{} of {all}", first + 1, (first + shown).min(all));
-    Line::styled(text, canvas.palette().dim)
+    Span::styled(text, canvas.palette().dim).into()
 }
 
 /// The command palette.
@@ -71,9 +69,8 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let found = commands(picker.input.value());
     let area = middle(within, 64, 20);
-    let inner = canvas.popup(within, (64, 20), "Commands", &Line::default());
-    canvas.add_target(area, Target::Overlay);
-    input::draw(canvas, first_row(inner), ":", &picker.input, true);
+    let inner = canvas.popup(area, "Commands", Line::default());
+    input::draw(canvas, inner, ":", &picker.input, true);
     let body = skip_rows(inner, 1);
     let viewport = canvas.app.layout.palette;
     let window = viewport.around(picker.selected, usize::from(body.height), found.len());
@@ -87,77 +84,45 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
         let info = command.info();
         let selected = index == picker.selected;
         let disabled = command.disabled_reason(canvas.app);
-        let style = match (selected, &disabled) {
-            (true, _) => palette.selected,
-            (false, Some(_)) => palette.dim,
-            (false, None) => palette.text,
-        };
+        let style = canvas.row_style(selected, disabled.is_some());
+        let help_style = if selected { palette.text } else { palette.dim };
         let room = usize::from(body.width).saturating_sub(10 + LABEL_COLUMNS);
-        let help = match &disabled {
-            Some(why) => format!("not now: {why}"),
-            None => info.help.to_owned(),
-        };
+        let help = disabled.map_or(info.help.to_owned(), |why| format!("not now: {why}"));
+        let label = format::align_left(info.label, LABEL_COLUMNS, cut);
+        let keys = format::align_right(canvas.app.keymap.keys(*command), 7, cut);
         let line = Line::from(vec![
             canvas.marker(selected, true),
-            Span::styled(
-                format!(" {}", format::align_left(info.label, LABEL_COLUMNS, cut)),
-                style,
-            ),
-            Span::styled(
-                format::align_left(&help, room, cut),
-                if selected { palette.text } else { palette.dim },
-            ),
-            Span::styled(
-                format!("{} ", format::align_right(canvas.app.keymap.keys(*command), 7, cut)),
-                palette.dim,
-            ),
+            Span::styled(format!(" {label}"), style),
+            Span::styled(format::align_left(&help, room, cut), help_style),
+            Span::styled(format!("{keys} "), palette.dim),
         ]);
-        canvas.line(row, &line);
-        canvas.add_target(row, Target::Palette(index));
+        canvas.clickable_line(row, &line, Target::Palette(index));
     }
 }
 
 /// The message log, newest first.
 pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     const CLOCK_COLUMNS: u16 = 11;
-    let size = (
-        within.width.saturating_sub(4).min(100),
-        within.height.saturating_sub(2).min(30),
-    );
-    let area = middle(within, size.0, size.1);
+    let area = middle(within.inner(Margin::new(2, 1)), 100, 30);
     let columns = usize::from(area.width.saturating_sub(CLOCK_COLUMNS + 3));
     let (rows, palette) = (usize::from(area.height.saturating_sub(2)), canvas.palette());
-    let messages: Vec<Vec<_>> = canvas
-        .app
-        .notices
-        .log
-        .iter()
-        .rev()
+    let newest_first = canvas.app.notices.log.iter().rev();
+    let messages: Vec<Vec<_>> = newest_first
         .map(|notice| {
-            let style = match notice.severity {
-                Severity::Info => palette.text,
-                Severity::Success => palette.good,
-                Severity::Warning => palette.warn,
-                Severity::Error => palette.bad,
-            };
-            let clocks = std::iter::once(format::time_of_day(notice.at)).chain(std::iter::repeat(String::new()));
+            let (_, style) = canvas.severity(notice.severity);
+            let clocks = iter::once(format::time_of_day(notice.at)).chain(iter::repeat(String::new()));
             let lines = format::wrap(&notice.text, columns, rows, canvas.glyphs().ellipsis);
+            let clocks = clocks.map(|clock| Span::styled(format!(" {clock:8}  "), palette.dim));
             clocks
                 .zip(lines)
-                .map(|(clock, text)| {
-                    Line::from(vec![
-                        Span::styled(format!(" {clock:8}  "), palette.dim),
-                        Span::styled(text, style),
-                    ])
-                })
+                .map(|(clock, text)| clock + Span::styled(text, style))
                 .collect()
         })
         .collect();
     let heights: Vec<_> = messages.iter().map(Vec::len).collect();
     let (first, shown) = visible_messages(&heights, scroll, rows);
     let corner = position(canvas, first, shown, messages.len());
-    let inner = canvas.popup(within, size, "Messages", &corner);
-    canvas.add_target(area, Target::Overlay);
+    let inner = canvas.popup(area, "Messages", corner);
     if messages.is_empty() {
         canvas.text(padded(inner), "No messages yet. Esc closes.", palette.dim);
         return;
@@ -180,11 +145,10 @@ fn visible_messages(heights: &[usize], scroll: usize, rows: usize) -> (usize, us
 
 /// The stock of the selected book over time, as large as the frame.
 pub(super) fn chart(canvas: &mut Canvas<'_>, within: Rect) {
-    let size = (within.width.saturating_sub(4), within.height.saturating_sub(2));
     let Some(book) = canvas.app.shop.selected().and_then(|item| canvas.app.books.get(item)) else {
         return;
     };
     let corner = charts::title(canvas, "Stock");
-    let inner = canvas.popup(within, size, &book.title, &corner);
+    let inner = canvas.popup(within.inner(Margin::new(2, 1)), &book.title, corner);
     charts::stock(canvas, padded(inner), book.item);
 }

@@ -17,8 +17,15 @@ impl Canvas<'_> {
             return self.glyphs().ellipsis;
         }
         let passed = self.app.now.elapsed.as_millis() / SPINNER_FRAME.as_millis();
-        let frame = usize::try_from(passed).unwrap_or(0) % frames.len().max(1);
-        frames.get(frame).copied().unwrap_or_default()
+        frames[usize::try_from(passed).unwrap_or(0) % frames.len()]
+    }
+
+    /// The spinner, and what is going on.
+    pub(super) fn busy(&self, what: &str) -> Line<'static> {
+        Line::from(vec![
+            Span::styled(self.spinner(), self.palette().accent),
+            Span::styled(format!(" {what}"), self.palette().dim),
+        ])
     }
 
     /// The status of data for the corner of its panel: loading, or how old it is.
@@ -29,13 +36,9 @@ impl Canvas<'_> {
             .map(|at| format!("{} old", format::duration(now.saturating_sub(at))));
         match (&data.state, age) {
             (LoadState::Loading { since, .. }, age) if now.saturating_sub(*since) >= SPINNER_AFTER => {
-                let text = format!(" {}", age.unwrap_or_else(|| "loading".to_owned()));
-                Line::from(vec![
-                    Span::styled(self.spinner(), self.palette().accent),
-                    Span::styled(text, self.palette().dim),
-                ])
+                self.busy(age.as_deref().unwrap_or("loading"))
             }
-            (LoadState::Failed { .. }, Some(age)) => Line::styled(age, self.palette().warn),
+            (LoadState::Failed { .. }, Some(age)) => Span::styled(age, self.palette().warn).into(),
             _ => Line::default(),
         }
     }
@@ -43,30 +46,24 @@ impl Canvas<'_> {
     /// Draws what stands in for data that is not there: the skeleton, the error, or the sentence `empty`. Returns false if
     /// there is data to draw.
     pub(super) fn placeholder<T>(&mut self, area: Rect, data: &RemoteData<T>, empty: Option<&str>) -> bool {
+        if data.value.is_some() {
+            let Some(sentence) = empty else { return false };
+            self.paragraph(area, sentence, self.palette().dim);
+            return true;
+        }
         let now = self.app.now.elapsed;
         match &data.state {
-            LoadState::Failed { why, retry_at, .. } if data.value.is_none() => {
-                self.failure(area, why, retry_at.saturating_sub(now));
-                true
-            }
-            LoadState::NotAsked if data.value.is_none() => true,
-            LoadState::Loading { since, .. } if data.value.is_none() => {
-                if now.saturating_sub(*since) >= SKELETON_AFTER {
-                    self.skeleton(area);
-                }
-                true
-            }
-            _ => empty.is_some_and(|sentence| {
-                self.paragraph(area, sentence, self.palette().dim);
-                true
-            }),
+            LoadState::Failed { why, retry_at, .. } => self.failure(area, why, retry_at.saturating_sub(now)),
+            LoadState::Loading { since, .. } if now.saturating_sub(*since) >= SKELETON_AFTER => self.skeleton(area),
+            _ => {}
         }
+        true
     }
 
     fn failure(&mut self, area: Rect, why: &str, retry_in: Duration) {
         let area = padded(area);
         let used = self.paragraph(area, why, self.palette().bad);
-        let seconds = retry_in.as_secs() + u64::from(retry_in.subsec_nanos() > 0);
+        let seconds = retry_in.as_nanos().div_ceil(1_000_000_000);
         let next = format!("Trying again in {seconds} s; r tries now.");
         self.paragraph(skip_rows(area, used), &next, self.palette().dim);
     }

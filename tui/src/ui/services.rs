@@ -2,24 +2,21 @@
 
 use std::time::Duration;
 
+use ratatui::layout::HorizontalAlignment::{self, Left, Right};
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, first_row, padded, skip_rows};
+use super::canvas::{Canvas, padded, skip_rows};
 use crate::app::{Chip, StreamState};
 use crate::format;
 
-const TEXT_COLUMNS: [usize; 3] = [10, 10, 8];
 /// The widest uptime, rate or latency.
 const NUMBER_COLUMNS: usize = 9;
 const LABEL_COLUMNS: usize = 10;
 
-/// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let services = match canvas.app.services.health.value.as_ref() {
-        Some(Ok(services)) => services.len(),
-        _ => 0,
-    };
+    let health = canvas.app.services.health.value.as_ref();
+    let services = health.and_then(|health| health.as_ref().ok()).map_or(0, Vec::len);
     let rows = format::cells(services).saturating_add(3).max(6);
     let [services, store, _] =
         Layout::vertical([Constraint::Length(rows), Constraint::Length(7), Constraint::Min(0)]).areas(area);
@@ -32,7 +29,7 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
     let corner = canvas.load_status(&app.services.health);
-    let inner = padded(canvas.panel(area, "Services", &corner, false));
+    let inner = padded(canvas.panel(area, "Services", corner, false));
     if canvas.placeholder(inner, &app.services.health, None) {
         return;
     }
@@ -40,15 +37,16 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
         Some(Ok(services)) => services,
         Some(Err(missing)) => {
             let sign = canvas.glyphs().reconnecting;
-            canvas.text(first_row(inner), &format!("{sign} up, not ready"), palette.warn);
+            canvas.text(inner, &format!("{sign} up, not ready"), palette.warn);
             canvas.paragraph(skip_rows(inner, 1), missing, palette.text);
             return;
         }
         None => return,
     };
-    let columns = Columns::new(inner.width);
-    let p99 = if columns.all { "p99 up to" } else { "p99" };
-    let head = [
+    let columns = columns(inner.width);
+    let (_, requests) = columns[4];
+    let p99 = if requests > 0 { "p99 up to" } else { "p99" };
+    let names = [
         "Service",
         "Health",
         "Version",
@@ -59,8 +57,8 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
         p99,
         "Ledger",
     ];
-    let head = columns.row(canvas, &head.map(str::to_owned));
-    canvas.text(first_row(inner), &head, palette.dim);
+    let head = canvas.table_row(Span::default(), &columns, 0, names.map(Line::from));
+    canvas.text(inner, &head.to_string(), palette.dim);
     let none = || "-".to_owned();
     let latency = |micros: Option<u64>| micros.map_or_else(none, format::latency);
     for (row, service) in skip_rows(inner, 1).rows().zip(services) {
@@ -83,53 +81,33 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
             health.head.map_or_else(none, |head| format::thousands(head.0)),
         ];
         let style = if ready { palette.text } else { palette.warn };
-        canvas.text(row, &columns.row(canvas, &cells), style);
+        let line = canvas.table_row(Span::default(), &columns, 0, cells.map(Line::from));
+        canvas.text(row, &line.to_string(), style);
     }
 }
 
-/// Which number columns are shown, and how wide each is.
-#[derive(Clone, Copy)]
-struct Columns {
-    all: bool,
-    number: usize,
-}
-
-impl Columns {
-    fn new(width: u16) -> Self {
-        let (all, number) = match width {
-            0..94 => (false, NUMBER_COLUMNS),
-            94..106 => (true, NUMBER_COLUMNS + 2),
-            _ => (true, NUMBER_COLUMNS + 4),
-        };
-        Self { all, number }
-    }
-
-    fn row(self, canvas: &Canvas<'_>, cells: &[String; 9]) -> String {
-        let cut = canvas.glyphs().ellipsis;
-        let (texts, numbers) = cells.split_at(TEXT_COLUMNS.len());
-        let mut row: String = texts
-            .iter()
-            .zip(TEXT_COLUMNS)
-            .map(|(text, columns)| format::align_left(text, columns, cut))
-            .collect();
-        for (column, number) in numbers.iter().enumerate() {
-            // A narrow screen shows uptime, rate and p99.
-            if self.all || matches!(column, 0 | 2 | 4) {
-                row += &format::align_right(number, self.number, cut);
-            }
-        }
-        row
-    }
+/// The columns of the table. A narrow screen has three of the six numbers: uptime, rate and p99.
+fn columns(width: u16) -> [(HorizontalAlignment, usize); 9] {
+    let (number, optional) = match width {
+        0..94 => (NUMBER_COLUMNS, 0),
+        94..106 => (NUMBER_COLUMNS + 2, NUMBER_COLUMNS + 2),
+        _ => (NUMBER_COLUMNS + 4, NUMBER_COLUMNS + 4),
+    };
+    let [number, optional] = [(Right, number), (Right, optional)];
+    let [service, health, version] = [(Left, 10), (Left, 10), (Left, 8)];
+    [
+        service, health, version, number, optional, number, optional, number, optional,
+    ]
 }
 
 fn draw_store(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let inner = padded(canvas.panel(area, "Store", &Line::default(), false));
+    let inner = padded(canvas.panel(area, "Store", Line::default(), false));
     let connection = &app.connection;
     let id = connection
         .store
-        .map_or_else(|| "not known yet".to_owned(), |store| store.to_string());
+        .map_or("not known yet".to_owned(), |store| store.to_string());
     let chip = connection.chip(app.books.is_frozen(), app.now.elapsed);
     let (events, style) = match (chip, &connection.stream) {
         _ if let Some(why) = &connection.store_closed => (format!("closed: {why}"), palette.bad),
@@ -147,6 +125,6 @@ fn draw_store(canvas: &mut Canvas<'_>, area: Rect) {
         ("Address", connection.url.clone(), palette.text),
         ("Changes", received, palette.text),
     ]
-    .map(|(name, value, style)| Line::from(vec![canvas.label(name, LABEL_COLUMNS), Span::styled(value, style)]));
+    .map(|(name, value, style)| canvas.field(name, LABEL_COLUMNS, Span::styled(value, style)));
     canvas.lines(inner, &lines);
 }

@@ -8,7 +8,6 @@ use super::{books, detail};
 use crate::app::{Breakpoint, Focus, Target};
 use crate::format;
 
-/// Draws the screen.
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let focus = canvas.app.shop.focus;
     match (canvas.app.breakpoint(), focus) {
@@ -40,10 +39,9 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 
 fn topics(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let palette = canvas.palette();
     let focused = app.shop.focus == Focus::Topics && app.overlays.is_empty();
     let corner = canvas.load_status(&app.shop.topics);
-    let inner = canvas.panel(area, "Topics", &corner, focused);
+    let inner = canvas.panel(area, "Topics", corner, focused);
     canvas.add_target(area, Target::Pane(Focus::Topics));
     let topics = app.shop.topics.value.as_deref().unwrap_or_default();
     let rows = usize::from(inner.height);
@@ -59,18 +57,13 @@ fn topics(canvas: &mut Canvas<'_>, area: Rect) {
         let selected = index == app.shop.topic;
         let count = format::thousands(topic.books);
         let room = usize::from(inner.width).saturating_sub(format::width(&count) + 4);
-        let style = match (selected, stale) {
-            (true, _) => palette.selected,
-            (false, true) => palette.dim,
-            (false, false) => palette.text,
-        };
+        let style = canvas.row_style(selected, stale);
         let name = format::align_left(&topic.display_name, room, canvas.glyphs().ellipsis);
         let line = Line::from(vec![
             canvas.marker(selected, focused),
             Span::styled(format!(" {name} "), style),
-            Span::styled(count, palette.dim),
+            Span::styled(count, canvas.palette().dim),
         ]);
-        canvas.line(row, &line);
-        canvas.add_target(row, Target::Topic(index));
+        canvas.clickable_line(row, &line, Target::Topic(index));
     }
 }

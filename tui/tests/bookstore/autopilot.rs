@@ -1,14 +1,12 @@
 //! The headless autopilot against a shop in memory, which misbehaves as the test wants.
 
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use testing::ReservedAddress;
 
-use crate::commands::send;
-use crate::front_end::{FrontEnd, Reply, bookstore, command, exit_and_output};
-use crate::test_shop::{Fault, Shop, answer, opening, problem, shop};
+use crate::front_end::{FrontEnd, Reply, bookstore, exit_and_output, spawn};
+use crate::test_shop::{Fault, Shop, problem, shop};
 
 fn run(store: &FrontEnd, arguments: &str) -> (i32, Value) {
     let (exit, out, err) = exit_and_output(&store.bookstore(&format!("autopilot --headless --json {arguments}")));
@@ -126,8 +124,8 @@ fn the_plan_does_not_depend_on_answers_and_requests_are_its_prefix() {
         let store = shop(stock, Fault::None);
         run(&store, &format!("--seed 7 --requests 60 --plan {}", path.display()));
         let plan = std::fs::read_to_string(&path).unwrap();
-        let sent: Vec<_> = store.requests().iter().map(|request| request.line.clone()).collect();
-        let sent: Vec<_> = sent.into_iter().filter(|line| line != "GET /events").collect();
+        let sent = store.requests().into_iter().map(|request| request.line);
+        let sent: Vec<_> = sent.filter(|line| line != "GET /events").collect();
         // The first three requests check the store and read its books; those after the plan belong to the audit.
         let sent = &sent[3..63];
         for (line, sent) in plan.lines().zip(sent) {
@@ -148,13 +146,9 @@ fn the_plan_does_not_depend_on_answers_and_requests_are_its_prefix() {
 #[test]
 fn an_interrupted_run_prints_its_summary() {
     let store = shop(5, Fault::None);
-    let program = command(&format!("--url {} autopilot --headless --seed 3", store.url()))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let program = spawn(&format!("--url {} autopilot --headless --seed 3", store.url()));
     store.wait_for_requests(50);
-    send("INT", program.id());
+    kill_process(Pid::from_child(&program), Signal::INT).unwrap();
     let (exit, out, err) = exit_and_output(&program.wait_with_output().unwrap());
     assert_eq!(exit, 130);
     assert!(out.contains("seed 3") && out.contains("audit: incomplete"), "{out}");
@@ -170,29 +164,11 @@ fn a_run_ends_after_its_duration() {
 }
 
 #[test]
-fn an_unreachable_store_is_exit_3() {
-    let address = ReservedAddress::new().unwrap();
-    let (exit, out, _) = exit_and_output(&bookstore(&format!(
-        "--url {} autopilot --headless --json",
-        address.url()
-    )));
-    assert_eq!((exit, out.as_str()), (3, ""));
-}
-
-#[test]
 fn unavailable_answers_are_counted_and_the_run_goes_on() {
-    let away = Arc::new(Mutex::new(0));
-    let inner = Arc::new(Mutex::new(Shop {
-        stock: [50; 2],
-        entries: opening(50),
-        ..Shop::default()
-    }));
-    let store = FrontEnd::new(move |before, request| {
-        if (20..26).contains(&before) {
-            *away.lock().unwrap() += 1;
-            return Reply::Body(503, problem(503, "unavailable").to_string());
-        }
-        answer(&mut inner.lock().unwrap(), request, Fault::None)
+    let shop = Mutex::new(Shop::new("A Book", 50, Fault::None));
+    let store = FrontEnd::new(move |before, request| match before {
+        20..26 => Reply::Body(503, problem(503, "unavailable").to_string()),
+        _ => shop.lock().unwrap().answer(request),
     });
     let (exit, report) = run(&store, "--seed 1 --requests 60 --token secret");
     assert_eq!(exit, 0);
@@ -220,17 +196,13 @@ fn the_measured_mix_is_the_declared_mix() {
 #[test]
 #[expect(clippy::disallowed_methods, reason = "the store must pause")]
 fn in_an_open_loop_the_latencies_include_the_wait_behind_a_pause() {
-    let inner = Arc::new(Mutex::new(Shop {
-        stock: [50; 2],
-        entries: opening(50),
-        ..Shop::default()
-    }));
+    let shop = Mutex::new(Shop::new("A Book", 50, Fault::None));
     // One late answer puts a shopper at 100 operations a second about 30 operations behind.
     let store = FrontEnd::new(move |before, request| {
         if before == 20 {
             std::thread::sleep(std::time::Duration::from_millis(300));
         }
-        answer(&mut inner.lock().unwrap(), request, Fault::None)
+        shop.lock().unwrap().answer(request)
     });
     let (_, report) = run(&store, "--seed 1 --rate 100 --shoppers 1 --requests 100 --mix 0:1:0");
     assert_eq!(report["workload"]["pace"], "open");
@@ -276,20 +248,21 @@ fn the_csv_has_a_line_a_second_and_the_html_report_is_self_contained() {
 }
 
 #[test]
-fn an_unwritable_file_is_wrong_usage() {
+fn wrong_usage_is_exit_2_and_says_why() {
     let store = shop(5, Fault::None);
     // A file cannot be a parent folder.
     let file = tempfile::NamedTempFile::new().unwrap();
     let nowhere = file.path().join("x").display().to_string();
-    for flag in ["--plan", "--csv"] {
-        let (exit, _, err) =
-            exit_and_output(&store.bookstore(&format!("autopilot --headless --requests 5 {flag} {nowhere}")));
-        assert_eq!(exit, 2, "{err}");
+    for (flags, why) in [
+        (format!("--plan {nowhere}"), nowhere.as_str()),
+        (format!("--csv {nowhere}"), nowhere.as_str()),
+        ("--restock 5".to_owned(), "token"),
+        ("--faults".to_owned(), "--url"),
+    ] {
+        let run = store.bookstore(&format!("autopilot --headless --requests 5 {flags}"));
+        let (exit, _, err) = exit_and_output(&run);
+        assert!(exit == 2 && err.contains(why), "{flags}: {err}");
     }
-    let (exit, _, err) = exit_and_output(&store.bookstore("autopilot --headless --requests 5 --restock 5"));
-    assert!(exit == 2 && err.contains("token"), "{err}");
-    let (exit, _, err) = exit_and_output(&store.bookstore("autopilot --headless --requests 5 --faults"));
-    assert!(exit == 2 && err.contains("--url"), "{err}");
 }
 
 #[test]

@@ -10,7 +10,6 @@ fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
         let (home, store) = (Home::new(), correct_shop());
         let mut screen = Screen::open(
             &home,
-            (100, 30),
             &format!("--url {} autopilot --seed 5 --token secret", store.url()),
         );
         screen.wait_for("the alternate screen", vt100::Screen::alternate_screen);
@@ -49,14 +48,8 @@ fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
 #[test]
 fn a_run_that_ends_closes_the_screen() {
     let (home, store) = (Home::new(), correct_shop());
-    let mut screen = Screen::open(
-        &home,
-        (100, 30),
-        &format!(
-            "--url {} autopilot --seed 5 --requests 50 --ascii --color never",
-            store.url()
-        ),
-    );
+    let arguments = "autopilot --seed 5 --requests 50 --ascii --color never";
+    let mut screen = Screen::open(&home, &format!("--url {} {arguments}", store.url()));
     screen.wait_for_text("50 requests in");
     assert_eq!(screen.exit_code(), 0);
 }
@@ -65,7 +58,7 @@ fn a_run_that_ends_closes_the_screen() {
 fn the_screen_is_shown_while_the_store_opens_and_the_run_starts_afterwards() {
     let home = Home::new();
     let lock = home.lock_store();
-    let mut screen = Screen::open(&home, (100, 30), "autopilot --seed 5");
+    let mut screen = Screen::open(&home, "autopilot --seed 5");
     screen.wait_for_text("opening the store");
     screen.wait_for_text("The autopilot is not available yet");
     screen.press("?");
@@ -85,7 +78,7 @@ fn leaving_before_the_store_is_open_ends_without_a_run() {
     for (leave, exit) in [("q", 0), ("\u{3}", 130)] {
         let home = Home::new();
         let _lock = home.lock_store();
-        let mut screen = Screen::open(&home, (100, 30), "autopilot");
+        let mut screen = Screen::open(&home, "autopilot");
         screen.wait_for_text("The autopilot is not available yet");
         screen.press(leave);
         assert_eq!(screen.exit_code(), exit);
@@ -94,14 +87,16 @@ fn leaving_before_the_store_is_open_ends_without_a_run() {
 }
 
 #[test]
-fn the_reason_why_a_run_cannot_start_is_printed_after_the_terminal_is_restored() {
-    let store = correct_shop();
+fn the_reason_why_the_shop_or_a_run_cannot_start_is_printed_after_the_terminal_is_restored() {
+    let (home, store) = (Home::new(), correct_shop());
+    home.break_store();
     let guest = format!("--url {} autopilot --restock 5", store.url());
     for (arguments, exit, why) in [
+        ("", 3, "bookstore/store"),
         ("--url http://127.0.0.1:9 autopilot", 3, "127.0.0.1:9"),
         (guest.as_str(), 2, "--restock needs the shopkeeper's token"),
     ] {
-        let mut screen = Screen::open(&Home::new(), (100, 30), arguments);
+        let mut screen = Screen::open(&home, arguments);
         assert_eq!(screen.exit_code(), exit, "{arguments}");
         screen.assert_terminal_restored();
         screen.wait_for_text(why);

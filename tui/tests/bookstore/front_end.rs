@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,10 @@ pub(crate) struct Request {
     pub(crate) line: String,
     /// Header fields, names in lower case.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body.
     pub(crate) body: String,
 }
 
 impl Request {
-    /// A header field's value.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -34,10 +33,12 @@ impl Request {
 pub(crate) enum Reply {
     /// A status and a body.
     Body(u16, String),
-    /// The connection is closed without an answer.
+    /// No answer; the connection is closed.
     HangUp,
     /// The beginning of an event stream, which then stays open and silent until the client closes it.
-    Stream(String),
+    OpenStream(String),
+    /// An event stream that ends.
+    EndedStream(String),
 }
 
 /// A front-end that listens until the test process ends.
@@ -62,20 +63,25 @@ impl FrontEnd {
         Self { url, requests }
     }
 
-    /// Gives the same answer to every request.
     pub(crate) fn always(status: u16, body: &str) -> Self {
         let body = body.to_owned();
         Self::new(move |_, _| Reply::Body(status, body.clone()))
     }
 
-    /// Its address.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
-    /// All requests so far.
     pub(crate) fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
+    }
+
+    /// The idempotency keys of all requests to buy so far.
+    pub(crate) fn order_keys(&self) -> Vec<String> {
+        let requests = self.requests();
+        let buys = requests.iter().filter(|request| request.line == "POST /buy");
+        buys.map(|buy| buy.header("idempotency-key").unwrap().to_owned())
+            .collect()
     }
 
     /// Waits until it has received `count` requests.
@@ -109,6 +115,21 @@ pub(crate) fn command(arguments: &str) -> Command {
     command
 }
 
+/// The three services over a store in that folder, with the front-end at that address.
+pub(crate) fn serve_all(folder: &Path, listen: &str) -> Command {
+    let store = folder.join("store");
+    command(&format!(
+        "serve all --store csv:{} --listen {listen} --catalog-listen 127.0.0.1:0 --order-listen 127.0.0.1:0",
+        store.display()
+    ))
+}
+
+/// Starts the program, with its output in pipes.
+pub(crate) fn spawn(arguments: &str) -> Child {
+    let mut command = command(arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
 /// Runs the program to its end.
 pub(crate) fn bookstore(arguments: &str) -> Output {
     command(arguments).output().unwrap()
@@ -131,26 +152,21 @@ fn serve(stream: &TcpStream, received: &Mutex<Vec<Request>>, reply: &dyn Fn(usiz
             received.push(request.clone());
             received.len() - 1
         };
-        let (status, body) = match reply(before, &request) {
-            Reply::Body(status, body) => (status, body),
+        let reply = reply(before, &request);
+        let (status, head, body) = match &reply {
+            Reply::Body(status, body) => (
+                *status,
+                format!("application/json\r\ncontent-length: {}", body.len()),
+                body,
+            ),
+            Reply::OpenStream(events) | Reply::EndedStream(events) => (200, "text/event-stream".to_owned(), events),
             Reply::HangUp => return,
-            Reply::Stream(events) => {
-                let answer = format!("HTTP/1.1 200 x\r\ncontent-type: text/event-stream\r\n\r\n{events}");
-                if (&*stream).write_all(answer.as_bytes()).is_ok() {
-                    let _ = reader.read_line(&mut String::new());
-                }
-                return;
-            }
         };
-        let head = if body.starts_with("event:") {
-            "content-type: text/event-stream\r\nconnection: close\r\n".to_owned()
-        } else {
-            format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len())
-        };
-        let answer = format!("HTTP/1.1 {status} x\r\n{head}\r\n{body}");
-        if (&*stream).write_all(answer.as_bytes()).is_err() || body.starts_with("event:") {
+        let answer = format!("HTTP/1.1 {status} x\r\ncontent-type: {head}\r\n\r\n{body}");
+        if (&*stream).write_all(answer.as_bytes()).is_err() || matches!(reply, Reply::EndedStream(_)) {
             return;
         }
+        // The client sends nothing after an open stream: the next read waits until it closes the connection.
     }
 }
 

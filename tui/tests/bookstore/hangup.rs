@@ -4,8 +4,8 @@
 use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
-use crate::screen::{Home, Screen};
-use crate::sessions::{DEFAULT_SIZE, open_local, stock};
+use crate::screen::{DEFAULT_SIZE, Home, Screen};
+use crate::sessions::{open_local, stock};
 use crate::test_shop::correct_shop;
 
 /// 128 + SIGHUP.
@@ -52,8 +52,7 @@ fn closing_the_terminal_ends_the_shop_and_keeps_the_orders() {
         screen.wait_for_text("RPCs for Dummies");
         screen.press("\r");
         screen.wait_for_text("b buy");
-        screen.press("b");
-        screen.wait_for_dialog();
+        screen.open_dialog("b");
         screen.press("y");
         screen.wait_for_text("✓ sold");
         hang_up(&mut screen, end);

@@ -4,17 +4,20 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::{Output, Stdio};
+use std::process::Output;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Condvar, Mutex};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::front_end::{WAIT_MAX, command};
+
+/// Columns and rows.
+pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
 
 /// The folders of a user, initially empty.
 pub(crate) struct Home(TempDir);
@@ -24,14 +27,12 @@ impl Home {
         Self(tempfile::tempdir().unwrap())
     }
 
-    /// Writes the configuration file.
     pub(crate) fn configure(&self, text: &str) {
         let folder = self.0.path().join("config/bookstore");
         std::fs::create_dir_all(&folder).unwrap();
         std::fs::write(folder.join("config.toml"), text).unwrap();
     }
 
-    /// The folder of the local store.
     pub(crate) fn store(&self) -> PathBuf {
         self.0.path().join("data/bookstore/store")
     }
@@ -60,11 +61,7 @@ impl Home {
 
     /// Runs a command as this user to its end.
     pub(crate) fn bookstore(&self, arguments: &str) -> Output {
-        command(arguments)
-            .envs(self.variables())
-            .stderr(Stdio::piped())
-            .output()
-            .unwrap()
+        command(arguments).envs(self.variables()).output().unwrap()
     }
 }
 
@@ -107,10 +104,10 @@ fn modes(master: &dyn MasterPty) -> String {
 
 impl Screen {
     /// Runs `bookstore` as this user.
-    pub(crate) fn open(home: &Home, columns_rows: (u16, u16), arguments: &str) -> Self {
+    pub(crate) fn open(home: &Home, arguments: &str) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
         command.args(arguments.split_whitespace());
-        Self::run(home, columns_rows, command)
+        Self::run(home, DEFAULT_SIZE, command)
     }
 
     /// Runs any program as this user.
@@ -136,7 +133,7 @@ impl Screen {
         let (shown, mut output) = (Arc::clone(&seen), pair.master.try_clone_reader().unwrap());
         let closing = Arc::new(AtomicBool::new(false));
         let enough = Arc::clone(&closing);
-        let reader = std::thread::spawn(move || {
+        let reader = thread::spawn(move || {
             let mut bytes = [0; 4_096];
             while let Ok(length @ 1..) = output.read(&mut bytes)
                 && !enough.load(Ordering::SeqCst)
@@ -204,25 +201,24 @@ impl Screen {
     }
 
     pub(crate) fn wait_for(&self, what: &str, wanted: impl Fn(&vt100::Screen) -> bool) {
-        let seen = self.seen.0.lock().unwrap();
-        let (seen, waited) = self
-            .seen
-            .1
-            .wait_timeout_while(seen, WAIT_MAX, |seen| !wanted(seen.parser.screen()))
-            .unwrap();
-        assert!(
-            !waited.timed_out(),
-            "never saw {what} on:\n{}",
-            seen.parser.screen().contents()
-        );
+        self.wait_until(what, |seen| wanted(seen.parser.screen()));
+    }
+
+    fn wait_until(&self, what: &str, wanted: impl Fn(&Seen) -> bool) {
+        let (seen, changed) = &*self.seen;
+        let waited = changed.wait_timeout_while(seen.lock().unwrap(), WAIT_MAX, |seen| !wanted(seen));
+        let (seen, waited) = waited.unwrap();
+        let screen = seen.parser.screen().contents();
+        assert!(!waited.timed_out(), "never saw {what} on:\n{screen}");
     }
 
     pub(crate) fn wait_for_text(&self, text: &str) {
         self.wait_for(text, |screen| screen.contents().contains(text));
     }
 
-    /// Waits for the buying dialog, and until the earlier orders are loaded.
-    pub(crate) fn wait_for_dialog(&self) {
+    /// Presses keys that open the buying dialog; waits for it, and until the earlier orders are loaded.
+    pub(crate) fn open_dialog(&mut self, keys: &str) {
+        self.press(keys);
         self.wait_for("the buying dialog", |screen| {
             let contents = screen.contents();
             contents.contains("Cancel Esc") && !contents.contains("still being read")
@@ -235,37 +231,26 @@ impl Screen {
 
     /// Waits for output, escape sequences included.
     pub(crate) fn wait_for_written(&self, what: &str, wanted: impl Fn(&str) -> bool) {
-        let seen = self.seen.0.lock().unwrap();
-        let (_seen, waited) = self
-            .seen
-            .1
-            .wait_timeout_while(seen, WAIT_MAX, |seen| !wanted(&String::from_utf8_lossy(&seen.raw)))
-            .unwrap();
-        assert!(!waited.timed_out(), "never wrote {what}");
+        self.wait_until(what, |seen| wanted(&String::from_utf8_lossy(&seen.raw)));
     }
 
-    /// All output so far.
     pub(crate) fn written(&self) -> String {
         String::from_utf8_lossy(&self.seen.0.lock().unwrap().raw).into_owned()
     }
 
     /// Waits until the program ends; if the terminal is still open, its modes must be restored.
     pub(crate) fn exit_code(&mut self) -> u32 {
-        let pid = self.pid();
-        let (ended, waiting) = channel::<()>();
-        let watchdog = std::thread::spawn(move || {
-            let too_late = waiting.recv_timeout(WAIT_MAX) == Err(RecvTimeoutError::Timeout);
-            if too_late {
-                let _ = kill_process(pid, Signal::KILL);
+        let start = Instant::now();
+        let code = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status.exit_code();
             }
-            too_late
-        });
-        let code = self.child.wait().unwrap().exit_code();
-        drop(ended);
-        assert!(
-            !watchdog.join().unwrap(),
-            "the program did not end within {WAIT_MAX:?} and was killed"
-        );
+            assert!(
+                start.elapsed() < WAIT_MAX,
+                "the program did not end within {WAIT_MAX:?}"
+            );
+            thread::park_timeout(Duration::from_millis(5));
+        };
         if let Some(master) = &self.master {
             assert_eq!(modes(&*master.pty), self.modes);
         }
@@ -273,11 +258,8 @@ impl Screen {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(self.pid(), signal).unwrap();
-    }
-
-    fn pid(&self) -> Pid {
-        Pid::from_raw(self.child.process_id().unwrap().try_into().unwrap()).unwrap()
+        let id = self.child.process_id().unwrap().try_into().unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
     /// The screen, cursor, paste mode and mouse are as before.

@@ -5,13 +5,16 @@ use portable_pty::CommandBuilder;
 use rustix::process::Signal;
 
 use crate::front_end::{bookstore, exit_and_output};
-use crate::screen::{Home, Screen};
-use crate::sessions::{BuyOutcome, DEFAULT_SIZE, open_at, open_local, shop, stock};
+use crate::screen::{DEFAULT_SIZE, Home, Screen};
+use crate::sessions::{open_at, open_local, stock};
+use crate::test_shop::{Fault, Shop, correct_shop};
 
 #[test]
 fn a_terminal_of_39_by_9_is_too_small_and_can_be_left() {
-    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
-    let mut screen = Screen::open(&home, (39, 9), &format!("--url {}", shop.url()));
+    let (home, shop) = (Home::new(), correct_shop());
+    let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_bookstore"));
+    command.args(["--url", shop.url()]);
+    let mut screen = Screen::run(&home, (39, 9), command);
     screen.wait_for_text("too small");
     screen.press("q");
     screen.assert_terminal_restored();
@@ -27,7 +30,7 @@ fn is_shell_screen(screen: &vt100::Screen) -> bool {
 
 #[test]
 fn the_shop_can_be_suspended_and_resumed_in_a_shell() {
-    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
+    let (home, shop) = (Home::new(), correct_shop());
     let mut shell = CommandBuilder::new("bash");
     shell.args(["--norc", "--noprofile", "-i"]);
     shell.env("PS1", "ready> ");
@@ -99,7 +102,7 @@ fn the_mouse_selects_scrolls_and_clicks() {
     screen.click(column, row);
     screen.wait_for_text("What every key does");
     screen.press("\u{1b}q");
-    let mut still = Screen::open(&home, DEFAULT_SIZE, "--no-mouse");
+    let mut still = Screen::open(&home, "--no-mouse");
     still.wait_for_text("● live");
     still.wait_for("no mouse", |screen| {
         screen.mouse_protocol_mode() == vt100::MouseProtocolMode::None
@@ -110,11 +113,10 @@ fn the_mouse_selects_scrolls_and_clicks() {
 #[test]
 fn control_characters_of_a_title_do_not_reach_the_terminal() {
     let hostile = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}Evil\u{9b}31m Title";
-    let (home, shop) = (Home::new(), shop(hostile, BuyOutcome::AnswerLost));
+    let (home, shop) = (Home::new(), Shop::new(hostile, 9, Fault::LosesAnswers).serve());
     let mut screen = open_at(&home, &shop);
     screen.wait_for_text("Evil");
-    screen.press("\rb");
-    screen.wait_for_dialog();
+    screen.open_dialog("\rb");
     screen.press("y");
     screen.wait_for_text("✓ sold");
     screen.press("\ry2");
@@ -162,18 +164,17 @@ fn copy_sort_log_and_redraw_work() {
 
 #[test]
 fn the_configuration_file_sets_address_theme_and_keys_and_flags_override_it() {
-    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
+    let (home, shop) = (Home::new(), correct_shop());
     home.configure(&format!(
         "url = \"{}\"\ntheme = \"mono\"\nascii = true\n[keys]\nbuy = \"B\"\n",
         shop.url()
     ));
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
+    let mut screen = Screen::open(&home, "");
     screen.wait_for_text("* live");
     screen.wait_for_text("A Book");
     screen.press("\r");
     screen.wait_for_text("B buy");
-    screen.press("bB");
-    screen.wait_for_dialog();
+    screen.open_dialog("bB");
     assert!(!screen.written().contains("\u{1b}[36m") && !screen.written().contains("\u{1b}[38;5;6m"));
     let (code, _, err) = exit_and_output(&home.bookstore("--url http://127.0.0.1:9 topics"));
     assert!(code == 3 && err.contains("127.0.0.1:9"), "{err}");
@@ -188,18 +189,8 @@ fn the_configuration_file_sets_address_theme_and_keys_and_flags_override_it() {
 }
 
 #[test]
-fn an_error_while_opening_the_store_is_printed_after_the_terminal_is_restored() {
-    let home = Home::new();
-    home.break_store();
-    let mut screen = Screen::open(&home, DEFAULT_SIZE, "");
-    assert_eq!(screen.exit_code(), 3);
-    screen.assert_terminal_restored();
-    screen.wait_for_text("bookstore/store");
-}
-
-#[test]
 fn no_color_keeps_bold_and_ascii_uses_no_other_characters() {
-    let (home, shop) = (Home::new(), shop("A Book", BuyOutcome::SoldOut));
+    let (home, shop) = (Home::new(), correct_shop());
     let mut command = CommandBuilder::new("env");
     command.args([
         "NO_COLOR=1",
@@ -211,8 +202,7 @@ fn no_color_keeps_bold_and_ascii_uses_no_other_characters() {
     let mut screen = Screen::run(&home, DEFAULT_SIZE, command);
     screen.wait_for_text("* live");
     screen.wait_for_text("A Book");
-    screen.press("\rb");
-    screen.wait_for_dialog();
+    screen.open_dialog("\rb");
     screen.wait_for("letters without a colour, some of them bold", |screen| {
         let (rows, columns) = screen.size();
         let cells: Vec<_> = (0..rows.get())

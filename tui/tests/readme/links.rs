@@ -12,22 +12,27 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+fn files(folder: &str) -> impl Iterator<Item = PathBuf> {
+    let files = fs::read_dir(root().join(folder)).unwrap();
+    files.map(|file| file.unwrap().path())
+}
+
 fn documents() -> Vec<PathBuf> {
-    let files = FOLDERS
-        .iter()
-        .flat_map(|folder| fs::read_dir(root().join(folder)).unwrap());
-    let paths = files.map(|file| file.unwrap().path());
-    paths
+    let files = FOLDERS.into_iter().flat_map(files);
+    files
         .filter(|path| path.extension().is_some_and(|extension| extension == "md"))
         .collect()
 }
 
-/// The targets of `[text](target)`.
-fn links(text: &str) -> impl Iterator<Item = &str> {
-    text.split("](")
-        .skip(1)
-        .filter_map(|rest| rest.split_once(')'))
-        .map(|(target, _)| target)
+/// The target of each `[text](target)`, with its document.
+fn links() -> Vec<(PathBuf, String)> {
+    let mut links = Vec::new();
+    for document in documents() {
+        let text = fs::read_to_string(&document).unwrap();
+        let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        links.extend(targets.map(|(target, _)| (document.clone(), target.to_owned())));
+    }
+    links
 }
 
 /// The words between single backticks, outside of blocks.
@@ -48,23 +53,17 @@ fn anchor(heading: &str) -> String {
 
 #[test]
 fn links_lead_to_files_and_headings_that_exist() {
-    for document in documents() {
-        let text = fs::read_to_string(&document).unwrap();
-        for link in links(&text).filter(|link| !link.contains("://")) {
-            let (file, heading) = link.split_once('#').unwrap_or((link, ""));
-            let target = if file.is_empty() {
-                document.clone()
-            } else {
-                document.with_file_name("").join(file)
-            };
-            assert!(target.exists(), "{}: {link}", document.display());
-            let page = if heading.is_empty() {
-                String::new()
-            } else {
-                fs::read_to_string(&target).unwrap()
-            };
+    for (document, link) in links().iter().filter(|(_, link)| !link.contains("://")) {
+        let (file, heading) = link.split_once('#').unwrap_or((link, ""));
+        let target = match file {
+            "" => document.clone(),
+            file => document.with_file_name(file),
+        };
+        assert!(target.exists(), "{}: {link}", document.display());
+        if !heading.is_empty() {
+            let page = fs::read_to_string(&target).unwrap();
             let mut headings = page.lines().filter(|line| line.starts_with('#'));
-            let found = heading.is_empty() || headings.any(|line| anchor(line.trim_start_matches('#')) == heading);
+            let found = headings.any(|line| anchor(line.trim_start_matches('#')) == heading);
             assert!(found, "{}: no heading {link}", document.display());
         }
     }
@@ -82,21 +81,12 @@ fn paths_in_the_documents_exist() {
 
 #[test]
 fn every_picture_is_shown_by_a_document() {
-    let names = |folder: &str| {
-        fs::read_dir(root().join(folder))
-            .unwrap()
-            .map(|file| file.unwrap().path())
-    };
-    let shown: BTreeSet<PathBuf> = documents()
+    let links = links();
+    let shown: BTreeSet<PathBuf> = links
         .iter()
-        .flat_map(|document| {
-            let text = fs::read_to_string(document).unwrap();
-            links(&text)
-                .map(|link| document.with_file_name("").join(link))
-                .collect::<Vec<_>>()
-        })
+        .map(|(document, link)| document.with_file_name(link))
         .collect();
-    let pictures: Vec<_> = names("docs/screens").collect();
+    let pictures: Vec<_> = files("docs/screens").collect();
     assert!(
         !pictures.is_empty() && pictures.iter().all(|picture| shown.contains(picture)),
         "{pictures:?}"

@@ -1,5 +1,7 @@
 //! The `console` blocks of a Markdown page, and how printed output is compared with what a command prints.
 
+use regex::{Regex, escape};
+
 /// The comment before a block that is not run.
 const SKIP: &str = "<!-- not run by the tour test: ";
 /// Stands for any text within a line, or, alone on a line, for any number of lines.
@@ -48,32 +50,13 @@ pub(crate) fn steps(page: &str) -> Vec<Step> {
 
 /// Whether the lines that were printed are those on the page.
 pub(crate) fn matches(expected: &[String], found: &[String]) -> bool {
-    match expected {
-        [] => found.is_empty(),
-        [first, rest @ ..] if first == ANY => (0..=found.len()).any(|skipped| matches(rest, &found[skipped..])),
-        [first, rest @ ..] => found
-            .split_first()
-            .is_some_and(|(line, others)| line_matches(first, line) && matches(rest, others)),
-    }
-}
-
-fn line_matches(expected: &str, found: &str) -> bool {
-    let mut pieces = expected.split(ANY);
-    let Some(mut rest) = pieces.next().and_then(|first| found.strip_prefix(first)) else {
-        return false;
-    };
-    let mut pieces = pieces.peekable();
-    if pieces.peek().is_none() {
-        return rest.is_empty();
-    }
-    while let Some(piece) = pieces.next() {
-        if pieces.peek().is_none() {
-            return rest.ends_with(piece);
-        }
-        let Some(at) = rest.find(piece) else { return false };
-        rest = &rest[at + piece.len()..];
-    }
-    true
+    let pattern = expected.iter().map(|line| match line.as_str() {
+        ANY => r"(.*\n)*".to_owned(),
+        line => escape(line).replace(ANY, ".*") + r"\n",
+    });
+    let pattern = Regex::new(&format!("^{}$", pattern.collect::<String>())).unwrap();
+    let found: String = found.iter().map(|line| format!("{line}\n")).collect();
+    pattern.is_match(&found)
 }
 
 fn lines(text: &[&str]) -> Vec<String> {

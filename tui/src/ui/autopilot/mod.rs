@@ -6,15 +6,14 @@ mod look;
 pub mod pane;
 
 use autopilot::{Phase, Snapshot, StockRow, ms};
-use common::text::{sanitize, truncate_to_width};
+use common::text::sanitize;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Wrap};
-use unicode_width::UnicodeWidthStr;
 
-use crate::format::{elapsed, thousands};
+use crate::format::{align_left, elapsed, thousands};
 
 pub use charts::{Charts, Large};
 pub use look::Look;
@@ -242,14 +241,12 @@ fn stock_line(row: &StockRow, width: usize, look: &Look) -> Line<'static> {
     let numbers = format!(" {:>5} of {:<5}", row.left, row.start);
     let gauge_columns = (width / 4).clamp(6, 24);
     let title_columns = width.saturating_sub(numbers.len() + gauge_columns + 7);
-    let title = sanitize(&row.title).into_owned();
-    let title = truncate_to_width(&title, title_columns).into_owned();
-    let blank = " ".repeat(title_columns.saturating_sub(title.width()));
+    let title = align_left(&sanitize(&row.title), title_columns, "…");
     let full = filled(row, gauge_columns);
     let style: Style = if row.left == 0 { look.mild } else { look.good };
     Line::from(vec![
         Span::styled(format!("{:>5} ", row.item), look.dim),
-        Span::raw(format!("{title}{blank} ")),
+        Span::raw(format!("{title} ")),
         Span::styled("█".repeat(full), style),
         Span::styled("░".repeat(gauge_columns.saturating_sub(full)), look.dim),
         Span::raw(numbers),

@@ -1,0 +1,101 @@
+//! Tests of the audit: a run of the autopilot against the real three services, each time with one line of them wrong,
+//! must report a violation.
+//!
+//! `cargo test -p tui --features fault-injection --test bookstore fault_injection`
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::Child;
+
+use serde_json::Value;
+use testing::{Process, ReservedAddress};
+
+use crate::front_end::{exit_and_output, serve_all, spawn};
+
+const ANY_PORT: &str = "127.0.0.1:0";
+/// Enough shoppers and requests to meet each fault.
+const RUN: &str = "--requests 3000 --mix 1:1:2 --restock 10";
+
+/// Starts a shop with that fault, over a store in that folder.
+fn open(folder: &Path, listen: &str, fault: &str) -> Process {
+    let books = folder.join("books.csv");
+    std::fs::write(&books, "1,First,60,2.50,a\n2,Second,60,4.00,b\n3,Third,60,9.99,b\n").unwrap();
+    let mut shop = serve_all(folder, listen);
+    shop.arg("--books").arg(books);
+    shop.env("BOOKSTORE_FAULT", fault)
+        .env("BOOKSTORE_ADMIN_TOKEN", "secret");
+    Process::start(&mut shop, 3).unwrap()
+}
+
+fn start_autopilot(shop: &Process, arguments: &str) -> Child {
+    let url = shop.url("frontend");
+    spawn(&format!(
+        "--url {url} --token secret autopilot --headless --json --seed 1 --shoppers 16 {arguments}"
+    ))
+}
+
+/// The exit code and the audit of a run.
+fn wait_for_audit(run: Child) -> (i32, Value) {
+    let (exit, report, _) = exit_and_output(&run.wait_with_output().unwrap());
+    let report: Value = serde_json::from_str(&report).unwrap();
+    (exit, report["audit"].clone())
+}
+
+/// Expects the audit to report a violation of one of those checks.
+fn assert_caught(fault: &str, (exit, audit): (i32, Value), checks: &[&str]) {
+    let verdict = audit["verdict"].as_str();
+    assert_eq!((exit, verdict), (4, Some("violated")), "{fault}: {audit:#}");
+    let mut violations = audit["violations"].as_array().unwrap().iter();
+    let found = violations.find(|found| checks.iter().any(|check| found["check"] == *check));
+    let found = found.unwrap_or_else(|| panic!("{fault}: {audit:#}"));
+    // Shown with --nocapture: what an engineer would read.
+    eprintln!("{fault}: {found:#}");
+}
+
+#[test]
+fn a_shop_without_a_fault_is_clean() {
+    let folder = tempfile::tempdir().unwrap();
+    let shop = open(folder.path(), ANY_PORT, "");
+    let (exit, audit) = wait_for_audit(start_autopilot(&shop, RUN));
+    assert_eq!((exit, audit["verdict"].as_str()), (0, Some("clean")), "{audit:#}");
+    let checks = audit["checks"].as_object().unwrap();
+    let all_made = checks.values().all(|made| made.as_u64().unwrap() > 0);
+    assert!(all_made, "{checks:?}");
+}
+
+#[test]
+fn every_fault_is_caught() {
+    for (fault, checks) in [
+        ("lost-update", &["stock_adds_up"][..]),
+        ("double-apply", &["one_answer_per_key", "acknowledged_sales"]),
+        ("stale-cache", &["reads_go_forward"]),
+        ("refused-then-sold", &["refusals_stand"]),
+        ("restock-lost", &["acknowledged_restocks"]),
+        ("negative-quantity", &["stock_never_negative"]),
+        ("wrong-price", &["prices"]),
+        ("missing-order", &["acknowledged_sales"]),
+        ("reordered-feed", &["feed_in_order"]),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = open(folder.path(), ANY_PORT, fault);
+        assert_caught(fault, wait_for_audit(start_autopilot(&shop, RUN)), checks);
+    }
+}
+
+#[test]
+fn a_sale_acknowledged_before_it_is_durable_is_caught_after_a_kill() {
+    let fault = "acknowledged-before-durable";
+    let folder = tempfile::tempdir().unwrap();
+    // The port stays the same over the kill.
+    let address = ReservedAddress::new().unwrap();
+    let shop = open(folder.path(), &address.to_string(), fault);
+    let mut run = start_autopilot(&shop, "--duration 4s --think 5ms --restock 40");
+    let mut progress = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
+    progress.find(|line| line.contains("/s  sold ")).unwrap();
+    drop(shop);
+    let _again = open(folder.path(), &address.to_string(), fault);
+    let rest = std::thread::spawn(move || progress.for_each(drop));
+    let audit = wait_for_audit(run);
+    rest.join().unwrap();
+    assert_caught(fault, audit, &["acknowledged_sales", "ledger_in_order"]);
+}
