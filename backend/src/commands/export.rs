@@ -12,7 +12,7 @@ use super::source::inspect;
 use super::transfer::transfer;
 use crate::settings::StoreArg;
 use crate::store;
-use crate::store::catalog_file::{CatalogRowRef, CatalogWriter};
+use crate::store::catalog_file::{CatalogRow, CatalogWriter};
 
 /// Rows between two updates of the progress bar.
 const PROGRESS_ROWS: usize = 1_000;
@@ -57,7 +57,7 @@ fn write(out: &mut dyn std::io::Write, books: &[Book], target: &Target, progress
     let mut writer = CatalogWriter::begin(out, with_author, target.path())?;
     for books in books.chunks(PROGRESS_ROWS) {
         for book in books {
-            writer.write(CatalogRowRef::from(book))?;
+            writer.write(&CatalogRow::from(book))?;
         }
         progress.add(books.len());
     }

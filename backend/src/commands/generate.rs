@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::output::{Target, tell};
 use super::progress::Progress;
-use crate::store::catalog_file::{CatalogRow, CatalogRowRef, CatalogWriter};
+use crate::store::catalog_file::{CatalogRow, CatalogWriter};
 
 // Word lists, separated by commas.
 const ADJECTIVES: &str = "Quiet, Distant, Crooked, Golden, Forgotten, Patient, Northern, Paper, Silver, Restless, Borrowed, Hidden, \
@@ -59,7 +59,7 @@ impl Generate {
             let mut writer = CatalogWriter::begin(out, true, self.file.path())?;
             let mut generator = Generator::new(self.seed, self.topics);
             for number in 1..=self.books {
-                writer.write(CatalogRowRef::from(&generator.book(number)?))?;
+                writer.write(&generator.book(number)?)?;
                 if number % PROGRESS_ROWS == 0 {
                     progress.add(PROGRESS_ROWS as usize);
                 }

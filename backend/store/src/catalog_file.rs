@@ -72,6 +72,19 @@ pub struct CatalogRow {
 }
 
 impl CatalogRow {
+    /// Checks that the row would be read back equal; names the bad column.
+    fn check(&self) -> Result<(), (usize, String)> {
+        let names = [
+            (1, Some(&self.title)),
+            (4, Some(&self.topic)),
+            (5, self.author.as_ref()),
+        ];
+        names
+            .into_iter()
+            .filter_map(|(column, name)| Some((column, name?)))
+            .try_for_each(|(column, name)| check_name(name).map_err(|expected| (column, expected)))
+    }
+
     /// The book, which the entry `seq` changed last.
     pub fn into_book(self, seq: Seq) -> Book {
         let Self {
@@ -112,69 +125,6 @@ impl From<&Book> for CatalogRow {
             cost,
             topic,
             author,
-        }
-    }
-}
-
-/// A line to be written: a [`CatalogRow`] or a [`Book`].
-#[derive(Debug, Clone, Copy)]
-pub struct CatalogRowRef<'a> {
-    item: ItemNumber,
-    title: &'a str,
-    stock: Stock,
-    cost: Cost,
-    topic: &'a str,
-    author: Option<&'a str>,
-}
-
-impl CatalogRowRef<'_> {
-    /// Checks that the row would be read back equal; names the bad column.
-    fn check(&self) -> Result<(), (usize, String)> {
-        [(1, Some(self.title)), (4, Some(self.topic)), (5, self.author)]
-            .into_iter()
-            .try_for_each(|(column, name)| name.map_or(Ok(()), check_name).map_err(|expected| (column, expected)))
-    }
-}
-
-impl<'a> From<&'a CatalogRow> for CatalogRowRef<'a> {
-    fn from(row: &'a CatalogRow) -> Self {
-        let &CatalogRow {
-            item,
-            ref title,
-            stock,
-            cost,
-            ref topic,
-            ref author,
-        } = row;
-        Self {
-            item,
-            title,
-            stock,
-            cost,
-            topic,
-            author: author.as_deref(),
-        }
-    }
-}
-
-impl<'a> From<&'a Book> for CatalogRowRef<'a> {
-    fn from(book: &'a Book) -> Self {
-        let &Book {
-            item,
-            ref title,
-            ref author,
-            ref topic,
-            cost,
-            stock,
-            seq: _,
-        } = book;
-        Self {
-            item,
-            title,
-            stock,
-            cost,
-            topic,
-            author: author.as_deref(),
         }
     }
 }
@@ -250,15 +200,10 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
 ///
 /// # Errors
 /// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
-pub fn write<'a, B>(out: impl io::Write, books: &'a [B], path: &Path) -> Result<(), Error>
-where
-    CatalogRowRef<'a>: From<&'a B>,
-{
-    let with_author = books.iter().any(|book| CatalogRowRef::from(book).author.is_some());
+pub fn write(out: impl io::Write, books: &[Book], path: &Path) -> Result<(), Error> {
+    let with_author = books.iter().any(|book| book.author.is_some());
     let mut writer = CatalogWriter::begin(out, with_author, path)?;
-    for book in books {
-        writer.write(CatalogRowRef::from(book))?;
-    }
+    books.iter().try_for_each(|book| writer.write(&book.into()))?;
     writer.finish()
 }
 
@@ -267,7 +212,7 @@ where
 /// # Errors
 /// [`Error::Line`].
 pub(crate) fn check_book(book: &Book, path: &Path, line: u64) -> Result<(), Error> {
-    CatalogRowRef::from(book)
+    CatalogRow::from(book)
         .check()
         .map_err(|(column, expected)| LineError { line, column, expected }.in_file(path))
 }

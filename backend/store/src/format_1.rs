@@ -17,31 +17,39 @@ pub(crate) fn upgrade_entries(head: Seq, books: &[Book]) -> impl Iterator<Item =
     let (mut seq, at) = (head, Timestamp::now());
     books.iter().map(move |book| {
         seq = seq.next();
-        let Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock,
-            seq: _,
-        } = book.clone();
         Entry {
             seq,
-            at,
-            kind: Kind::Set,
-            item,
-            line: GroupLine::ONLY,
-            quantity: None,
-            change: 0,
-            stock_after: Some(stock),
-            order: None,
-            unit_cost: Some(cost),
-            reason: None,
-            title: Some(title),
-            description: Some(Box::new(Description { topic, author })),
+            ..describe(book, at)
         }
     })
+}
+
+/// The entry that describes a book and changes nothing, in the place of the one that changed it last.
+pub(crate) fn describe(book: &Book, at: Timestamp) -> Entry {
+    let Book {
+        item,
+        title,
+        author,
+        topic,
+        cost,
+        stock,
+        seq,
+    } = book.clone();
+    Entry {
+        seq,
+        at,
+        kind: Kind::Set,
+        item,
+        line: GroupLine::ONLY,
+        quantity: None,
+        change: 0,
+        stock_after: Some(stock),
+        order: None,
+        unit_cost: Some(cost),
+        reason: None,
+        title: Some(title),
+        description: Some(Box::new(Description { topic, author })),
+    }
 }
 
 pub(crate) type Titles = HashMap<ItemNumber, ArcStr>;

@@ -96,8 +96,8 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// Those of [`append`](Self::append); [`Error::Conflict`] also if the store has entries of its own.
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
-    /// Saves the books as of the entry `at`, so that the next start replays only later entries. Does nothing if an equal or
-    /// newer checkpoint exists, or if `at` is not the last entry.
+    /// Saves the books as of the entry `at`, so that the next start replays only later entries, and ends a
+    /// [`restore`](Self::restore). Does nothing if an equal or newer checkpoint exists, or if `at` is not the last entry.
     ///
     /// # Errors
     /// See [`Error`].

@@ -82,7 +82,8 @@ impl<W> WriterGuard<W> {
     }
 }
 
-/// Refuses work that needs room for a second after the disk was full.
+/// Refuses work that needs room for a second after the disk was full. Work whose failure is not the caller's does without
+/// it: a new segment of a CSV store, for which the old one grows on.
 #[derive(Debug, Default)]
 pub(crate) struct FullDiskBackoff {
     full_at: Option<Instant>,

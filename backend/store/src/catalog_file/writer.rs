@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{COLUMNS, COLUMNS_MIN, CatalogRowRef, Error, LineError};
+use super::{COLUMNS, COLUMNS_MIN, CatalogRow, Error, LineError};
 
 /// A catalog file that is being written.
 #[derive(Debug)]
@@ -37,8 +37,13 @@ impl<W: Write> CatalogWriter<W> {
     ///
     /// # Errors
     /// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
-    pub fn write(&mut self, row: CatalogRowRef<'_>) -> Result<(), Error> {
-        let CatalogRowRef {
+    pub fn write(&mut self, row: &CatalogRow) -> Result<(), Error> {
+        self.line += 1;
+        row.check().map_err(|(column, expected)| {
+            let line = self.line;
+            LineError { line, column, expected }.in_file(&self.path)
+        })?;
+        let CatalogRow {
             item,
             title,
             stock,
@@ -46,13 +51,9 @@ impl<W: Write> CatalogWriter<W> {
             topic,
             author,
         } = row;
-        self.line += 1;
-        row.check().map_err(|(column, expected)| {
-            let line = self.line;
-            LineError { line, column, expected }.in_file(&self.path)
-        })?;
         let (item, stock, cost) = (item.to_string(), stock.to_string(), cost.to_string());
-        let fields: [&str; COLUMNS.len()] = [&item, title, &stock, &cost, topic, author.unwrap_or_default()];
+        let author = author.as_deref().unwrap_or_default();
+        let fields: [&str; COLUMNS.len()] = [&item, title, &stock, &cost, topic, author];
         let written = self.out.write_record(fields.iter().take(self.columns));
         written.map_err(|error| self.failed(error))
     }

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use common::entry::Description;
 use common::wire::Book;
 use common::{Cost, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
-use crate::{Store, catalog_file};
+use crate::{Store, catalog_file, format_1};
 
 /// The expected content of a store.
 #[derive(Clone)]
@@ -197,13 +196,9 @@ pub fn book(item: u32, title: &str, stock: u32) -> Book {
 
 /// An entry of an import that describes a book.
 pub fn described(book: &Book, change: i64) -> Entry {
-    let (topic, author) = (book.topic.clone(), book.author.clone());
     Entry {
-        quantity: None,
-        order: None,
-        title: Some(book.title.clone()),
-        description: Some(Box::new(Description { topic, author })),
-        ..entry(book.seq, Kind::Set, book, change, book.stock)
+        change,
+        ..format_1::describe(book, Timestamp::now())
     }
 }
 

@@ -14,7 +14,7 @@ use super::line::{Digest, Marker, MarkerKind};
 use super::recovery::{self, Scan};
 use super::replay::Replay;
 use super::segment::{self, Segment};
-use super::{books_blob, edit, upgrade};
+use super::{books_blob, edit, encode, upgrade};
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error, StoreState};
 
@@ -128,12 +128,14 @@ impl FolderInspection<'_> {
     }
 
     /// The differences between the catalog file and the books that were written to it.
-    pub(super) fn edits(&self, replayed: &Replayed) -> Vec<Difference> {
-        match (&self.catalog, &replayed.written, replayed.catalog) {
-            (Some(edited), Some(written), CatalogStatus::Current | CatalogStatus::Edited) => {
-                compare(&self.files, edited, written, written).1
+    pub(super) fn edits(&self, replayed: &Replayed) -> Result<Vec<Difference>, Error> {
+        match (&self.catalog, &replayed.written) {
+            (Some(current), Some(written))
+                if replayed.catalog != CatalogStatus::Outdated && encode(&self.files, written)? != *current =>
+            {
+                Ok(compare(&self.files, current, written, written).1)
             }
-            _ => Vec::new(),
+            _ => Ok(Vec::new()),
         }
     }
 }

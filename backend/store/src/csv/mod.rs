@@ -7,6 +7,7 @@ mod books_blob;
 mod disk;
 mod edit;
 mod files;
+mod find;
 mod inspection;
 mod line;
 mod open;
@@ -119,7 +120,7 @@ impl CsvStore {
             return Err(Error::OldFormat(shown(folder)));
         }
         let replayed = found.replay(true)?;
-        let (remarks, edits) = (found.remarks(), found.edits(&replayed));
+        let (remarks, edits) = (found.remarks(), found.edits(&replayed)?);
         let opened = Opened::new(found, replayed.state);
         let store = Self::new(
             Arc::new(Real),
@@ -252,7 +253,7 @@ impl Store for CsvStore {
 
     fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
         let ReadView { head, segments } = self.view();
-        let entries = segment::find(&*self.disk, &segments, head, order, &among)?;
+        let entries = find::find(&*self.disk, &segments, head, order, &among)?;
         self.with_titles(entries, &segments)
     }
 

@@ -5,12 +5,11 @@
 
 use std::fmt;
 use std::io;
-use std::ops::{ControlFlow, Range, RangeInclusive};
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use common::{Entry, GroupLine, OrderId, Seq};
-use memchr::memmem;
+use common::Seq;
 
 use super::disk::{Disk, File};
 use super::line::{HEADER, HEADER_1, Line};
@@ -96,7 +95,7 @@ impl Segment {
     }
 
     /// Visits blocks of whole lines from an offset on, until `visit` breaks; only the last line of the file may be partial.
-    fn each_block(
+    pub(super) fn each_block(
         &self,
         file: &dyn File,
         from: u64,
@@ -175,7 +174,7 @@ impl Segment {
     }
 
     /// The range that contains the beginning of the entry `target`, if it is in this segment; it begins with a line.
-    fn locate(&self, file: &dyn File, target: Seq) -> Result<Range<u64>, Error> {
+    pub(super) fn locate(&self, file: &dyn File, target: Seq) -> Result<Range<u64>, Error> {
         let mut range = 0..self.length;
         let mut probe = vec![0; PROBES_BYTES[1]];
         while range.end.saturating_sub(range.start) > SCAN_BYTES {
@@ -231,46 +230,6 @@ impl Segment {
             offset = offset.saturating_add(got as u64);
         }
         Ok(())
-    }
-
-    /// Searches the text between two entries for an order's id, without parsing other lines. Returns its first line.
-    fn find(
-        &self,
-        disk: &dyn Disk,
-        order: OrderId,
-        text: &memmem::Finder<'_>,
-        among: &RangeInclusive<Seq>,
-    ) -> Result<Option<Entry>, Error> {
-        let file = self.open(disk)?;
-        let from = self.locate(&*file, *among.start())?.start;
-        let end = self.locate(&*file, *among.end())?.end;
-        let mut found = None;
-        self.each_block(&*file, from, |offset, block| {
-            if offset > end {
-                return Ok(ControlFlow::Break(()));
-            }
-            for at in text.find_iter(block) {
-                let start = memchr::memrchr(b'\n', block.get(..at).unwrap_or_default()).map_or(0, |end| end + 1);
-                let rest = block.get(start..).unwrap_or_default();
-                let Some(end) = memchr::memchr(b'\n', rest) else {
-                    continue;
-                };
-                let entry = Line::parse(rest.get(..end).unwrap_or_default()).and_then(|line| match line.is_marker() {
-                    true => Ok(None),
-                    false => line.entry().map(Some),
-                });
-                let entry = entry
-                    .map_err(|why| self.damaged(&*file, offset.saturating_add(start as u64), &why))?
-                    // The id may be a part of a title.
-                    .filter(|entry| entry.order == Some(order) && entry.line.is_first() && among.contains(&entry.seq));
-                if entry.is_some() {
-                    found = entry;
-                    return Ok(ControlFlow::Break(()));
-                }
-            }
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(found)
     }
 }
 
@@ -362,46 +321,6 @@ pub(super) fn each_entry(
         }
     }
     Ok(())
-}
-
-/// Finds the lines of an order whose first one is in a range, in the newest segments first.
-pub(super) fn find(
-    disk: &dyn Disk,
-    segments: &[Segment],
-    head: Seq,
-    order: OrderId,
-    among: &RangeInclusive<Seq>,
-) -> Result<Vec<Entry>, Error> {
-    let text = order.to_string();
-    let finder = memmem::Finder::new(text.as_bytes());
-    let end = segments.partition_point(|segment| segment.first <= *among.end());
-    let start = segments.partition_point(|segment| segment.first <= *among.start());
-    let candidates = segments.get(start.saturating_sub(1)..end).unwrap_or_default();
-    for segment in candidates.iter().rev() {
-        if let Some(first) = segment.find(disk, order, &finder, among)? {
-            return match first.line == GroupLine::ONLY {
-                true => Ok(vec![first]),
-                false => group(disk, segments, head, &first),
-            };
-        }
-    }
-    Ok(Vec::new())
-}
-
-/// The lines of the group that begins with an entry.
-fn group(disk: &dyn Disk, segments: &[Segment], head: Seq, first: &Entry) -> Result<Vec<Entry>, Error> {
-    let mut lines = Vec::with_capacity(first.line.count().into());
-    let before = Seq(first.seq.0.saturating_sub(1));
-    each_entry(disk, segments, before, head, |line| {
-        let entry = line.entry().map_err(|why| why.to_string())?;
-        let is_last = entry.line.is_last();
-        lines.push(entry);
-        Ok(match is_last {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        })
-    })?;
-    Ok(lines)
 }
 
 /// The last entry of format 1; 0 if there is none.

@@ -1,6 +1,7 @@
 mod damage;
 mod edits;
 mod faults;
+mod groups;
 mod images;
 mod power;
 mod upgrade;

@@ -29,12 +29,13 @@ pub use self::address::Address;
 use self::notify::NotificationListener;
 use self::tx_error::error;
 use self::write::Purpose;
-use super::format_1::OldTitles;
 use super::sql::{self, Blocking, BookRow, EntryRow, Upgrade};
 use super::{Error, Inspection, Store, StoreState, WriterGuard};
 
 /// For a page of entries or a single row.
 const READ_TIMEOUT: Duration = Duration::from_secs(10);
+/// More entries may take longer.
+const PAGE_MAX: usize = 20_000;
 /// For the whole catalog.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
 
@@ -56,7 +57,6 @@ pub struct PostgresStore {
     /// The last entry that `wait_for_append` saw.
     observed: AtomicU64,
     upgrade: Upgrade,
-    old_titles: OldTitles,
     blocking: Blocking,
 }
 
@@ -102,7 +102,6 @@ impl PostgresStore {
             appended: AtomicU64::new(0),
             observed: AtomicU64::new(0),
             upgrade,
-            old_titles: OldTitles::new(upgrade.until),
             blocking,
         })
     }
@@ -127,19 +126,8 @@ impl PostgresStore {
     }
 
     fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        self.run(READ_TIMEOUT, read(&self.readers, &self.address, after, limit))
-    }
-
-    /// Adds what entries of format 1 lack.
-    fn with_titles(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
-        let Upgrade { until, last } = self.upgrade;
-        let load = || {
-            Ok(Upgrade::titles(
-                self.read_entries(until, sql::count_between(until, last))?,
-            ))
-        };
-        self.old_titles.add_to(&mut entries, load)?;
-        Ok(entries)
+        let timeout = if limit > PAGE_MAX { LOAD_TIMEOUT } else { READ_TIMEOUT };
+        self.run(timeout, read(&self.readers, &self.address, after, limit))
     }
 }
 
@@ -202,12 +190,8 @@ impl Store for PostgresStore {
     }
 
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let mut entries = self.read_entries(after, limit)?;
-        let (last, missing) = sql::missing_lines(&entries);
-        if missing > 0 {
-            entries.extend(self.read_entries(last, missing)?);
-        }
-        self.with_titles(entries)
+        let read = |after, limit| self.read_entries(after, limit);
+        self.upgrade.read_page(after, limit, read)
     }
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
@@ -219,7 +203,8 @@ impl Store for PostgresStore {
                 .map_err(self.error())?;
             sql::entries_of(order, rows).map_err(|why| damaged(&self.address, why))
         });
-        self.with_titles(found?)
+        self.upgrade
+            .add_titles(found?, |after, limit| self.read_entries(after, limit))
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {

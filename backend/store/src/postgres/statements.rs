@@ -27,8 +27,8 @@ pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// Takes an array for each column, then the batch and the head; inserts nothing if the last entry is not that head.
 pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
-    let columns = names(&ENTRY_COLUMNS);
-    let (arrays, batch, head) = (arrays(&ENTRY_COLUMNS), ENTRY_COLUMNS.len() + 1, ENTRY_COLUMNS.len() + 2);
+    let columns = names(ENTRY_COLUMNS);
+    let (arrays, batch, head) = (arrays(ENTRY_COLUMNS), ENTRY_COLUMNS.len() + 1, ENTRY_COLUMNS.len() + 2);
     format!(
         "INSERT INTO ledger ({columns}, batch) SELECT {columns}, ${batch}::BIGINT FROM unnest({arrays}) AS e ({columns}) \
          WHERE (SELECT coalesce(max(seq), 0) FROM ledger) = ${head}::BIGINT"
@@ -40,7 +40,7 @@ pub(super) const UPDATE_BOOKS: &str = "UPDATE books SET stock = s.stock, seq = s
      WHERE books.item = s.item AND books.stock + s.change = s.stock";
 /// Takes an array for each column.
 pub(super) static UPSERT_BOOKS: LazyLock<String> = LazyLock::new(|| {
-    let (columns, arrays, upsert) = (names(&BOOK_COLUMNS), arrays(&BOOK_COLUMNS), upsert_books());
+    let (columns, arrays, upsert) = (names(BOOK_COLUMNS), arrays(BOOK_COLUMNS), upsert_books());
     format!("INSERT INTO books ({columns}) SELECT {columns} FROM unnest({arrays}) AS b ({columns}) {upsert}")
 });
 pub(super) const DELETE_BOOKS: &str = "DELETE FROM books WHERE item = ANY ($1::BIGINT[])";

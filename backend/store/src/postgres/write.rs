@@ -89,9 +89,8 @@ impl<'a> Transaction<'a> {
             Purpose::Upgrade => {
                 self.execute(&mut *connection, sqlx::query(sql::statements::DELETE_BLOBS))
                     .await?;
-                let (until, last) = (self.batch.head, self.batch.last());
-                self.put(&mut *connection, sql::UPGRADE, &Upgrade { until, last }.value())
-                    .await?;
+                let range = Upgrade::value(self.batch.head, self.batch.last());
+                self.put(&mut *connection, sql::UPGRADE, &range).await?;
             }
         }
         self.insert_entries(&mut *connection).await?;
@@ -142,24 +141,8 @@ impl<'a> Transaction<'a> {
         let mut head = sql::seq_column(self.batch.head);
         for entries in self.batch.entries.chunks(ROWS_MAX) {
             let rows: Vec<EntryColumns<'_>> = entries.iter().map(EntryColumns::from).collect();
-            let query = sqlx::query(statements::INSERT_ENTRIES.as_str())
-                .bind(column(&rows, |row| row.seq))
-                .bind(column(&rows, |row| row.at_micros))
-                .bind(column(&rows, |row| row.kind))
-                .bind(column(&rows, |row| row.item))
-                .bind(column(&rows, |row| row.line))
-                .bind(column(&rows, |row| row.lines))
-                .bind(column(&rows, |row| row.quantity))
-                .bind(column(&rows, |row| row.change))
-                .bind(column(&rows, |row| row.stock_after))
-                .bind(column(&rows, |row| row.ord))
-                .bind(column(&rows, |row| row.unit_cost_cents))
-                .bind(column(&rows, |row| row.reason))
-                .bind(column(&rows, |row| row.title))
-                .bind(column(&rows, |row| row.topic))
-                .bind(column(&rows, |row| row.author))
-                .bind(batch)
-                .bind(head);
+            let query = sqlx::query(statements::INSERT_ENTRIES.as_str());
+            let query = EntryColumns::bind_to(&rows, query).bind(batch).bind(head);
             if self.execute(&mut *connection, query).await? != rows.len() as u64 {
                 return Err(TxError::HeadMoved);
             }
@@ -189,14 +172,7 @@ impl<'a> Transaction<'a> {
     async fn upsert_books(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
         for books in books.chunks(ROWS_MAX) {
             let rows: Vec<BookColumns<'_>> = books.iter().map(BookColumns::from).collect();
-            let query = sqlx::query(statements::UPSERT_BOOKS.as_str())
-                .bind(column(&rows, |row| row.item))
-                .bind(column(&rows, |row| row.title))
-                .bind(column(&rows, |row| row.author))
-                .bind(column(&rows, |row| row.topic))
-                .bind(column(&rows, |row| row.cost_cents))
-                .bind(column(&rows, |row| row.stock))
-                .bind(column(&rows, |row| row.seq));
+            let query = BookColumns::bind_to(&rows, sqlx::query(statements::UPSERT_BOOKS.as_str()));
             self.execute(&mut *connection, query).await?;
         }
         Ok(())

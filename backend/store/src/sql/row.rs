@@ -1,11 +1,15 @@
 //! Entries and books as rows of tables.
 //!
-//! A column is named in one list here; the statements are made from the lists. A field that is added to [`Book`] or
-//! [`Entry`] does not compile until it is converted here, and fails every test until the list has it too.
+//! A column is declared once here; the statements are made from the declarations. A field that is added to [`Book`] or
+//! [`Entry`] does not compile until it is converted here.
 
 use common::entry::Description;
 use common::wire::Book;
 use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
+use sqlx::postgres::PgArguments;
+use sqlx::query::Query;
+use sqlx::query_builder::Separated;
+use sqlx::{Postgres, Sqlite};
 use uuid::Uuid;
 
 use crate::StoreState;
@@ -13,76 +17,76 @@ use crate::StoreState;
 /// A column's name and its type in PostgreSQL.
 pub(crate) type Column = (&'static str, &'static str);
 
-/// The columns of `ledger` but for `batch`, in the order of [`EntryRow`] and [`EntryColumns`].
-pub(crate) const ENTRY_COLUMNS: [Column; 15] = [
-    ("seq", "BIGINT"),
-    ("at_micros", "BIGINT"),
-    ("kind", "TEXT"),
-    ("item", "BIGINT"),
-    ("line", "BIGINT"),
-    ("lines", "BIGINT"),
-    ("quantity", "BIGINT"),
-    ("change", "BIGINT"),
-    ("stock_after", "BIGINT"),
-    ("ord", "UUID"),
-    ("unit_cost_cents", "BIGINT"),
-    ("reason", "TEXT"),
-    ("title", "TEXT"),
-    ("topic", "TEXT"),
-    ("author", "TEXT"),
-];
+/// Declares the columns of a table: a list with their names and types in PostgreSQL, a row that is bound to a statement, and
+/// a row that a query returns. Every statement has the columns in this order.
+macro_rules! table {
+    (
+        $(#[$doc:meta])*
+        $list:ident, $bound:ident, $returned:ident:
+        $($column:ident: $bind:ty, $return:ty = $postgres:literal;)*
+    ) => {
+        $(#[$doc])*
+        pub(crate) const $list: &[Column] = &[$((stringify!($column), $postgres)),*];
 
-/// The columns of `books`, the primary key first, in the order of [`BookRow`] and [`BookColumns`].
-pub(crate) const BOOK_COLUMNS: [Column; 7] = [
-    ("item", "BIGINT"),
-    ("title", "TEXT"),
-    ("author", "TEXT"),
-    ("topic", "TEXT"),
-    ("cost_cents", "BIGINT"),
-    ("stock", "BIGINT"),
-    ("seq", "BIGINT"),
-];
+        /// A row to be bound.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) struct $bound<'a> {
+            $(pub(crate) $column: $bind,)*
+        }
 
-/// An entry as a query returns it.
-pub(crate) type EntryRow = (
-    i64,
-    i64,
-    String,
-    i64,
-    i64,
-    i64,
-    Option<i64>,
-    i64,
-    Option<i64>,
-    Option<Uuid>,
-    Option<i64>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-    Option<String>,
-);
+        impl<'a> $bound<'a> {
+            /// Pushes the columns of one row.
+            pub(crate) fn push_to(self, row: &mut Separated<'_, Sqlite, &str>) {
+                $(row.push_bind(self.$column);)*
+            }
 
-/// A book as a query returns it.
-pub(crate) type BookRow = (i64, String, Option<String>, String, i64, i64, i64);
+            /// Binds an array for each column.
+            pub(crate) fn bind_to<'q>(rows: &[Self], query: PgQuery<'q>) -> PgQuery<'q>
+            where
+                'a: 'q,
+            {
+                $(let query = query.bind(rows.iter().map(|row| row.$column).collect::<Vec<_>>());)*
+                query
+            }
+        }
 
-/// An entry as it is bound to a statement.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct EntryColumns<'a> {
-    pub(crate) seq: i64,
-    pub(crate) at_micros: i64,
-    pub(crate) kind: &'static str,
-    pub(crate) item: i64,
-    pub(crate) line: i64,
-    pub(crate) lines: i64,
-    pub(crate) quantity: Option<i64>,
-    pub(crate) change: i64,
-    pub(crate) stock_after: Option<i64>,
-    pub(crate) ord: Option<Uuid>,
-    pub(crate) unit_cost_cents: Option<i64>,
-    pub(crate) reason: Option<&'static str>,
-    pub(crate) title: Option<&'a str>,
-    pub(crate) topic: Option<&'a str>,
-    pub(crate) author: Option<&'a str>,
+        /// A row as a query returns it.
+        pub(crate) type $returned = ($($return,)*);
+    };
+}
+
+type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
+
+table! {
+    /// The columns of `ledger` but for `batch`.
+    ENTRY_COLUMNS, EntryColumns, EntryRow:
+    seq: i64, i64 = "BIGINT";
+    at_micros: i64, i64 = "BIGINT";
+    kind: &'static str, String = "TEXT";
+    item: i64, i64 = "BIGINT";
+    line: i64, i64 = "BIGINT";
+    lines: i64, i64 = "BIGINT";
+    quantity: Option<i64>, Option<i64> = "BIGINT";
+    change: i64, i64 = "BIGINT";
+    stock_after: Option<i64>, Option<i64> = "BIGINT";
+    ord: Option<Uuid>, Option<Uuid> = "UUID";
+    unit_cost_cents: Option<i64>, Option<i64> = "BIGINT";
+    reason: Option<&'static str>, Option<String> = "TEXT";
+    title: Option<&'a str>, Option<String> = "TEXT";
+    topic: Option<&'a str>, Option<String> = "TEXT";
+    author: Option<&'a str>, Option<String> = "TEXT";
+}
+
+table! {
+    /// The columns of `books`, the primary key first.
+    BOOK_COLUMNS, BookColumns, BookRow:
+    item: i64, i64 = "BIGINT";
+    title: &'a str, String = "TEXT";
+    author: Option<&'a str>, Option<String> = "TEXT";
+    topic: &'a str, String = "TEXT";
+    cost_cents: i64, i64 = "BIGINT";
+    stock: i64, i64 = "BIGINT";
+    seq: i64, i64 = "BIGINT";
 }
 
 impl<'a> From<&'a Entry> for EntryColumns<'a> {
@@ -121,18 +125,6 @@ impl<'a> From<&'a Entry> for EntryColumns<'a> {
             author: description.and_then(|description| description.author.as_deref()),
         }
     }
-}
-
-/// A book as it is bound to a statement.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct BookColumns<'a> {
-    pub(crate) item: i64,
-    pub(crate) title: &'a str,
-    pub(crate) author: Option<&'a str>,
-    pub(crate) topic: &'a str,
-    pub(crate) cost_cents: i64,
-    pub(crate) stock: i64,
-    pub(crate) seq: i64,
 }
 
 impl<'a> From<&'a Book> for BookColumns<'a> {
@@ -277,18 +269,6 @@ pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, Str
             }
         })
         .collect()
-}
-
-/// The last of the entries and the number of lines that its group lacks.
-pub(crate) fn missing_lines(entries: &[Entry]) -> (Seq, usize) {
-    let missing = |entry: &Entry| usize::from(entry.line.count() - entry.line.number());
-    let last = entries.last();
-    (last.map_or(Seq::ZERO, |last| last.seq), last.map_or(0, missing))
-}
-
-/// The number of entries after one, up to another.
-pub(crate) fn count_between(after: Seq, last: Seq) -> usize {
-    usize::try_from(last.distance_from(after)).unwrap_or(usize::MAX)
 }
 
 /// # Errors

@@ -6,17 +6,17 @@ use super::row::{BOOK_COLUMNS, Column, ENTRY_COLUMNS};
 
 pub(crate) const HEAD: &str = "SELECT coalesce(max(seq), 0) FROM ledger";
 pub(crate) static READ: LazyLock<String> = LazyLock::new(|| {
-    let columns = names(&ENTRY_COLUMNS);
+    let columns = names(ENTRY_COLUMNS);
     format!("SELECT {columns} FROM ledger WHERE seq > $1 ORDER BY seq LIMIT $2")
 });
 pub(crate) static FIND: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {} FROM ledger WHERE ord = $1 ORDER BY line",
-        names(&ENTRY_COLUMNS)
+        names(ENTRY_COLUMNS)
     )
 });
 pub(crate) static BOOKS: LazyLock<String> =
-    LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(&BOOK_COLUMNS)));
+    LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(BOOK_COLUMNS)));
 
 pub(crate) const GET: &str = "SELECT value FROM meta WHERE key = $1";
 pub(crate) const PUT: &str =

@@ -1,43 +1,69 @@
-//! The upgrade from ledger format 1, as `meta` notes it.
+//! The upgrade from ledger format 1, as `meta` records it, and what it means for reading.
 
 use common::{Entry, Seq};
 
 use super::row::seq_of;
-use crate::format_1;
+use crate::Error;
+use crate::format_1::OldTitles;
 
-/// The key in `meta` of a [`Upgrade`].
+/// The key in `meta` of an [`Upgrade`].
 pub(crate) const KEY: &str = "upgrade";
 
 /// The entries that an upgrade appended: those after `until`, up to `last`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Default)]
 pub(crate) struct Upgrade {
     /// The last entry of format 1.
-    pub(crate) until: Seq,
-    pub(crate) last: Seq,
+    until: Seq,
+    last: Seq,
+    titles: OldTitles,
 }
 
 impl Upgrade {
     /// The value in `meta`.
-    pub(crate) fn value(self) -> String {
-        format!("{} {}", self.until, self.last)
+    pub(crate) fn value(until: Seq, last: Seq) -> String {
+        format!("{until} {last}")
     }
 
     /// Parses a value of `meta`; a store that began with format 2 has none.
     pub(crate) fn parse(value: Option<&str>) -> Result<Self, String> {
         let Some(value) = value else { return Ok(Self::default()) };
-        let numbers = value.split_once(' ').and_then(|(until, last)| {
-            let seq = |text: &str| seq_of(text.parse().ok()?).ok();
-            Some(Self {
-                until: seq(until)?,
-                last: seq(last)?,
-            })
-        });
-        numbers.ok_or_else(|| format!("the range of the upgrade's entries is {value:?}"))
+        let seq = |text: &str| seq_of(text.parse().ok()?).ok();
+        let numbers = value
+            .split_once(' ')
+            .and_then(|(until, last)| Some((seq(until)?, seq(last)?)));
+        let (until, last) = numbers.ok_or_else(|| format!("the range of the upgrade's entries is {value:?}"))?;
+        let titles = OldTitles::new(until);
+        Ok(Self { until, last, titles })
     }
 
-    /// The titles in its entries.
-    pub(crate) fn titles(entries: Vec<Entry>) -> format_1::Titles {
-        let titles = entries.into_iter().filter_map(|entry| Some((entry.item, entry.title?)));
-        titles.collect()
+    /// Reads a page of entries that ends with a whole group; `read` returns at most so many entries after one.
+    pub(crate) fn read_page(
+        &self,
+        after: Seq,
+        limit: usize,
+        read: impl Fn(Seq, usize) -> Result<Vec<Entry>, Error>,
+    ) -> Result<Vec<Entry>, Error> {
+        let mut entries = read(after, limit)?;
+        if let Some(last) = entries.last() {
+            let missing = last.line.count() - last.line.number();
+            if missing > 0 {
+                entries.extend(read(last.seq, missing.into())?);
+            }
+        }
+        self.add_titles(entries, read)
+    }
+
+    /// Adds what entries of format 1 lack.
+    pub(crate) fn add_titles(
+        &self,
+        mut entries: Vec<Entry>,
+        read: impl Fn(Seq, usize) -> Result<Vec<Entry>, Error>,
+    ) -> Result<Vec<Entry>, Error> {
+        self.titles.add_to(&mut entries, || {
+            let count = usize::try_from(self.last.distance_from(self.until)).unwrap_or(usize::MAX);
+            let described = read(self.until, count)?.into_iter();
+            Ok(described.filter_map(|entry| Some((entry.item, entry.title?))).collect())
+        })?;
+        Ok(entries)
     }
 }

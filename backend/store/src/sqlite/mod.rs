@@ -19,7 +19,6 @@ use futures::TryStreamExt as _;
 use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 use self::write::TxError;
-use super::format_1::OldTitles;
 use super::lock::Lock;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Upgrade, statements};
 use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
@@ -36,7 +35,6 @@ pub struct SqliteStore {
     writer: WriterGuard<Writer>,
     readers: SqlitePool,
     upgrade: Upgrade,
-    old_titles: OldTitles,
     blocking: Blocking,
     _lock: Lock,
 }
@@ -90,7 +88,6 @@ impl SqliteStore {
             }),
             readers: opened.readers,
             upgrade: opened.upgrade,
-            old_titles: OldTitles::new(opened.upgrade.until),
             file,
             blocking,
             _lock: lock,
@@ -142,18 +139,6 @@ impl SqliteStore {
             )
             .map_err(self.error("read"))?;
         sql::entries(after, rows).map_err(|why| self.damaged(why))
-    }
-
-    /// Adds what entries of format 1 lack.
-    fn with_titles(&self, mut entries: Vec<Entry>) -> Result<Vec<Entry>, Error> {
-        let Upgrade { until, last } = self.upgrade;
-        let load = || {
-            Ok(Upgrade::titles(
-                self.read_entries(until, sql::count_between(until, last))?,
-            ))
-        };
-        self.old_titles.add_to(&mut entries, load)?;
-        Ok(entries)
     }
 
     /// Runs work in one transaction that appends `entries` after `head`.
@@ -238,12 +223,8 @@ impl Store for SqliteStore {
     }
 
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let mut entries = self.read_entries(after, limit)?;
-        let (last, missing) = sql::missing_lines(&entries);
-        if missing > 0 {
-            entries.extend(self.read_entries(last, missing)?);
-        }
-        self.with_titles(entries)
+        let read = |after, limit| self.read_entries(after, limit);
+        self.upgrade.read_page(after, limit, read)
     }
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
@@ -255,7 +236,9 @@ impl Store for SqliteStore {
                     .fetch_all(&self.readers),
             )
             .map_err(self.error("read"))?;
-        self.with_titles(sql::entries_of(order, rows).map_err(|why| self.damaged(why))?)
+        let entries = sql::entries_of(order, rows).map_err(|why| self.damaged(why))?;
+        self.upgrade
+            .add_titles(entries, |after, limit| self.read_entries(after, limit))
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {

@@ -220,8 +220,7 @@ async fn upgrade(writer: &mut SqliteConnection, file: &Path) -> Result<(), TxErr
     write::insert_entries(&mut *writer, &batch).await?;
     write::update_books(&mut *writer, &batch).await?;
     sqlx::query(statements::DELETE_BLOBS).execute(&mut *writer).await?;
-    let (until, last) = (head, batch.last());
-    put(writer, sql::UPGRADE, &Upgrade { until, last }.value()).await?;
+    put(writer, sql::UPGRADE, &Upgrade::value(head, batch.last())).await?;
     tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
     Ok(())
 }

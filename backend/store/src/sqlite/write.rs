@@ -109,26 +109,12 @@ fn chunks<T>(rows: &[T]) -> impl Iterator<Item = &[T]> {
 
 pub(super) async fn insert_entries(connection: &mut SqliteConnection, batch: &Batch<'_>) -> Result<(), TxError> {
     let first = sql::seq_column(batch.head.next());
-    let columns = statements::names(&ENTRY_COLUMNS);
+    let columns = statements::names(ENTRY_COLUMNS);
     for entries in chunks(batch.entries) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO ledger ({columns}, batch) "));
         query.push_values(entries.iter().map(EntryColumns::from), |mut row, entry| {
-            row.push_bind(entry.seq)
-                .push_bind(entry.at_micros)
-                .push_bind(entry.kind)
-                .push_bind(entry.item)
-                .push_bind(entry.line)
-                .push_bind(entry.lines)
-                .push_bind(entry.quantity)
-                .push_bind(entry.change)
-                .push_bind(entry.stock_after)
-                .push_bind(entry.ord)
-                .push_bind(entry.unit_cost_cents)
-                .push_bind(entry.reason)
-                .push_bind(entry.title)
-                .push_bind(entry.topic)
-                .push_bind(entry.author)
-                .push_bind(first);
+            entry.push_to(&mut row);
+            row.push_bind(first);
         });
         query.build().execute(&mut *connection).await?;
     }
@@ -157,17 +143,11 @@ pub(super) async fn update_books(connection: &mut SqliteConnection, batch: &Batc
 }
 
 pub(super) async fn upsert_books(connection: &mut SqliteConnection, books: &[Book]) -> Result<(), TxError> {
-    let (columns, upsert) = (statements::names(&BOOK_COLUMNS), statements::upsert_books());
+    let (columns, upsert) = (statements::names(BOOK_COLUMNS), statements::upsert_books());
     for books in chunks(books) {
         let mut query = QueryBuilder::<Sqlite>::new(format!("INSERT INTO books ({columns}) "));
         query.push_values(books.iter().map(BookColumns::from), |mut row, book| {
-            row.push_bind(book.item)
-                .push_bind(book.title)
-                .push_bind(book.author)
-                .push_bind(book.topic)
-                .push_bind(book.cost_cents)
-                .push_bind(book.stock)
-                .push_bind(book.seq);
+            book.push_to(&mut row);
         });
         query.push(" ").push(&upsert);
         query.build().execute(&mut *connection).await?;

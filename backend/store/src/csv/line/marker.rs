@@ -1,0 +1,124 @@
+//! A marker, which names the catalog file.
+
+use std::fmt;
+use std::io::Write as _;
+use std::str::FromStr;
+
+use common::{Seq, StoreId, Timestamp};
+
+use super::{Error, Line, finish};
+
+/// Names the catalog file that is valid from here on. It is a line of the ledger, so that it is ordered with the entries.
+///
+/// Its columns: `seq` is the entry as of which the file's stock is, `order` the store's id, `reason` the digests, and
+/// `batch` the first entry written with or after the marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::csv) struct Marker {
+    pub(in crate::csv) kind: MarkerKind,
+    /// The entry as of which the new file is; 0 if the store has written none yet.
+    pub(in crate::csv) seq: Seq,
+    pub(in crate::csv) at: Timestamp,
+    pub(in crate::csv) store: StoreId,
+    /// The previous catalog file.
+    pub(in crate::csv) replaced: Digest,
+    /// The new catalog file.
+    pub(in crate::csv) new: Digest,
+}
+
+/// The column `kind` of a marker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::csv) enum MarkerKind {
+    Checkpoint,
+    /// The entries are an incomplete restore.
+    Restore,
+}
+
+impl MarkerKind {
+    fn as_bytes(self) -> &'static [u8] {
+        match self {
+            Self::Checkpoint => b"checkpoint",
+            Self::Restore => b"restore",
+        }
+    }
+}
+
+/// The first 64 bits of a file's SHA-256, `None` for a missing file. It detects changes; it is not a defence against forgery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::csv) struct Digest(pub(in crate::csv) Option<u64>);
+
+impl Digest {
+    pub(in crate::csv) fn of(content: Option<&[u8]>) -> Self {
+        use sha2::Digest as _;
+        Self(content.and_then(|content| {
+            let hash = sha2::Sha256::digest(content);
+            hash.first_chunk().copied().map(u64::from_be_bytes)
+        }))
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(digest) => write!(f, "{digest:016x}"),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "none" => Ok(Self(None)),
+            _ => u64::from_str_radix(text, 16)
+                .map(|digest| Self(Some(digest)))
+                .map_err(|_| ()),
+        }
+    }
+}
+
+/// Appends a marker's line.
+pub(in crate::csv) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: Seq) {
+    let start = buffer.len();
+    push(buffer, marker.seq);
+    push(buffer, marker.at);
+    buffer.extend_from_slice(marker.kind.as_bytes());
+    buffer.extend_from_slice(b",,,,,,,");
+    push(buffer, marker.store);
+    buffer.push(b',');
+    push(buffer, format_args!("{}-{}", marker.replaced, marker.new));
+    buffer.extend_from_slice(b",,,");
+    push(buffer, batch);
+    finish(buffer, start);
+}
+
+fn push(buffer: &mut Vec<u8>, column: impl fmt::Display) {
+    // Writing to memory cannot fail.
+    let _ = write!(buffer, "{column},");
+}
+
+impl Line<'_> {
+    fn marker_kind(&self) -> Option<MarkerKind> {
+        let kinds = [MarkerKind::Checkpoint, MarkerKind::Restore];
+        kinds.into_iter().find(|kind| self.columns[2] == kind.as_bytes())
+    }
+
+    pub(in crate::csv) fn is_marker(&self) -> bool {
+        self.marker_kind().is_some()
+    }
+
+    pub(in crate::csv) fn marker(&self) -> Result<Marker, Error> {
+        let digests = self.text(11, "reason")?;
+        let (replaced, new) = digests.split_once('-').ok_or(Error::Column("reason"))?;
+        let digest = |text: &str| text.parse().map_err(|()| Error::Column("reason"));
+        Ok(Marker {
+            kind: self.marker_kind().ok_or(Error::Column("kind"))?,
+            seq: self.seq()?,
+            at: self.column(1, "at")?,
+            store: self.column(9, "order")?,
+            replaced: digest(replaced)?,
+            new: digest(new)?,
+        })
+    }
+}
