@@ -20,8 +20,8 @@ def check(function=None, *, cases=None):
         if cases is None:
             CHECKS.append((sentence, function, ()))
         for case in cases or ():
-            label = case[0] if isinstance(case, tuple) else case
-            CHECKS.append((f"{sentence} [{" ".join(str(label).split())[:60]}]", function, (case,)))
+            label = " ".join(str(case[0] if isinstance(case, tuple) else case).split())
+            CHECKS.append((f"{sentence} [{label[:60]}]", function, (case,)))
         return function
     return register(function) if function else register
 

@@ -3,9 +3,9 @@
 
     faults.py --bookstored PROGRAM [--store csv | sqlite] [--quick] [--jobs N]
 
-A scripted run (start, sales, a restock, sales, stop) is traced first, and so are a start after a crash and the upgrade of
-a store of format 1. Then each is repeated for every operation that changes a file (write, sync, rename, truncate, create,
-remove) and every fault:
+A scripted run (start, sales, a restock, sales, stop) is traced first, and so are a start after a crash and the upgrade
+of a store of format 1. Then each is repeated for every operation that changes a file (write, sync, rename, truncate,
+create, remove) and every fault:
 
     EIO           the operation fails once
     EIO on        it and every later operation fail: the disk is broken
