@@ -16,7 +16,7 @@ FORMAT_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,
 FORMAT_2 = ("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,"
             "crc32c")
 KINDS = {"sold", "refused", "restocked", "set", "withdrawn"}
-MARKERS = {"checkpoint", "restore"}
+MARKER = "checkpoint"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 SQL_ENTRY = ("seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason,"
              " title, topic, author, batch")
@@ -112,7 +112,7 @@ def parse_line(line, columns, skip_crc):
         raise ValueError(f"{len(fields)} columns, expected {len(columns)}")
     row = dict.fromkeys(FORMAT_2.split(","), "") | dict(zip(columns, fields))
     del row["crc32c"]
-    if row["kind"] in MARKERS:
+    if row["kind"] == MARKER:
         return None
     if row["kind"] not in KINDS:
         raise ValueError(f"unknown kind {row['kind']!r}")
