@@ -69,12 +69,7 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
 
     /// As [`new`](Self::new), with a step between `send` and the callers, which runs while the next batch is in flight
     /// already.
-    pub fn with_post_commit<F, Sent, G, Done>(
-        limits: Limits,
-        size: fn(&T) -> usize,
-        send: F,
-        post_commit: G,
-    ) -> Self
+    pub fn with_post_commit<F, Sent, G, Done>(limits: Limits, size: fn(&T) -> usize, send: F, post_commit: G) -> Self
     where
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
@@ -202,14 +197,18 @@ mod tests {
     async fn items_enqueued_while_a_batch_is_in_flight_are_sent_together() {
         let (completed, sizes) = (Arc::new(Notify::new()), Arc::new(Mutex::new(Vec::new())));
         let (complete, log) = (Arc::clone(&completed), Arc::clone(&sizes));
-        let batcher = Batcher::new(limits(64, 64, 1), |_| 1, move |batch: Vec<u32>| {
-            let (complete, log) = (Arc::clone(&complete), Arc::clone(&log));
-            async move {
-                log.lock().unwrap().push(batch.len());
-                complete.notified().await;
-                batch
-            }
-        });
+        let batcher = Batcher::new(
+            limits(64, 64, 1),
+            |_| 1,
+            move |batch: Vec<u32>| {
+                let (complete, log) = (Arc::clone(&complete), Arc::clone(&log));
+                async move {
+                    log.lock().unwrap().push(batch.len());
+                    complete.notified().await;
+                    batch
+                }
+            },
+        );
         let first = tokio::spawn({
             let batcher = batcher.clone();
             async move { batcher.call(0).await }
@@ -270,13 +269,17 @@ mod tests {
     async fn an_item_is_processed_after_its_caller_is_dropped() {
         let done = Arc::new(Notify::new());
         let process = Arc::clone(&done);
-        let batcher = Batcher::new(limits(8, 8, 1), |_| 1, move |batch: Vec<u32>| {
-            let process = Arc::clone(&process);
-            async move {
-                process.notify_one();
-                batch
-            }
-        });
+        let batcher = Batcher::new(
+            limits(8, 8, 1),
+            |_| 1,
+            move |batch: Vec<u32>| {
+                let process = Arc::clone(&process);
+                async move {
+                    process.notify_one();
+                    batch
+                }
+            },
+        );
         drop(batcher.enqueue(1).unwrap());
         done.notified().await;
     }

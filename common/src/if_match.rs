@@ -41,7 +41,9 @@ impl fmt::Display for IfMatch {
 fn split_tags(mut list: &str) -> Option<Vec<&str>> {
     let mut tags = Vec::new();
     loop {
-        let open = list.find('"').filter(|&open| matches!(list.get(..open), Some("" | "W/")))?;
+        let open = list
+            .find('"')
+            .filter(|&open| matches!(list.get(..open), Some("" | "W/")))?;
         let length = list.get(open + 1..)?.find('"')?;
         let (tag, rest) = list.split_at_checked(open + length + 2)?;
         tags.push(tag);

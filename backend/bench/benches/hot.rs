@@ -14,8 +14,8 @@ use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::{
-    BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderLines, OrderResult, OrderResults, Outcome, Receipt,
-    Sale, SaleBatch,
+    BatchReceipt, Book, Decision, Decisions, Order, OrderBatch, OrderLines, OrderResult, OrderResults, Outcome,
+    Receipt, Sale, SaleBatch,
 };
 use common::{Deadline, Description, Entry, InlineVec, ItemNumber, Kind, OrderId, Quantity, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;

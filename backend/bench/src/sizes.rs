@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use backend::store::{self, EditPolicy};
 use clap::Args;
 use common::wire::Book;
-use common::{Entry, Kind, OrderId, Seq, Timestamp};
+use common::{Entry, GroupLine, Kind, OrderId, Quantity, Seq, Timestamp};
 
 use testing::{Process, proc};
 
@@ -166,12 +166,15 @@ impl Ledger {
             at: Timestamp::now(),
             kind,
             item: book.item,
-            quantity: (kind == Kind::Sold).then_some(1),
+            line: GroupLine::ONLY,
+            quantity: (kind == Kind::Sold).then_some(Quantity::ONE),
             change,
             stock_after: Some(book.stock),
             order: Some(OrderId::generate()),
             unit_cost: Some(book.cost),
             reason: None,
+            title: (kind == Kind::Sold).then(|| book.title.clone()),
+            description: None,
         })
     }
 }

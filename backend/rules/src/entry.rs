@@ -92,7 +92,11 @@ impl BookState {
         let described = self.description.as_deref();
         let columns = [
             ("title", self.title.as_ref(), Some(&book.title)),
-            ("topic", described.map(|description| &description.topic), Some(&book.topic)),
+            (
+                "topic",
+                described.map(|description| &description.topic),
+                Some(&book.topic),
+            ),
             (
                 "author",
                 described.and_then(|description| description.author.as_ref()),

@@ -56,14 +56,20 @@ impl CatalogDiff {
 fn set(before: Option<&Book>, book: Book, at: Timestamp) -> Entry {
     let is_described = before.is_some_and(|before| {
         let (stock, seq) = (before.stock, before.seq);
-        Book { stock, seq, ..book.clone() } == *before
+        Book {
+            stock,
+            seq,
+            ..book.clone()
+        } == *before
     });
     let stock_before = before.map_or(Stock::ZERO, |before| before.stock);
     let entry = entry(Kind::Set, &book, stock_before, book.stock, at);
     if is_described {
         return entry;
     }
-    let Book { title, topic, author, .. } = book;
+    let Book {
+        title, topic, author, ..
+    } = book;
     Entry {
         title: Some(title),
         description: Some(Box::new(Description { topic, author })),
@@ -157,7 +163,12 @@ mod tests {
                 (Kind::Set, 4, 0, Some(0))
             ]
         );
-        let seqs: Vec<_> = diff.entries.iter().filter_map(Entry::described).map(|book| book.seq.0).collect();
+        let seqs: Vec<_> = diff
+            .entries
+            .iter()
+            .filter_map(Entry::described)
+            .map(|book| book.seq.0)
+            .collect();
         assert_eq!((seqs, diff.kept, diff.books), (vec![4, 5, 6], 1, 4));
     }
 
@@ -173,6 +184,9 @@ mod tests {
             ]
         );
         assert_eq!((diff.books, diff.kept), (1, 0));
-        assert!(diff.entries.iter().all(|entry| entry.title.is_none()), "only a stock changes");
+        assert!(
+            diff.entries.iter().all(|entry| entry.title.is_none()),
+            "only a stock changes"
+        );
     }
 }

@@ -124,8 +124,13 @@ impl State {
 
     /// Lets an entry share the texts of its book, where they are equal.
     pub fn share_texts(&self, entry: &mut Entry) {
-        let meta = self.search_index.idx(entry.item).and_then(|idx| self.search_index.meta(idx));
-        let (Some(meta), Some(title)) = (meta, &mut entry.title) else { return };
+        let meta = self
+            .search_index
+            .idx(entry.item)
+            .and_then(|idx| self.search_index.meta(idx));
+        let (Some(meta), Some(title)) = (meta, &mut entry.title) else {
+            return;
+        };
         share(title, &meta.title);
         if let Some(description) = &mut entry.description {
             share(&mut description.topic, &meta.topic);

@@ -5,8 +5,8 @@
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow, bail, ensure};
-use common::wire::Book;
 use common::Seq;
+use common::wire::Book;
 
 use super::audit;
 use super::output::tell;

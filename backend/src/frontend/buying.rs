@@ -74,12 +74,7 @@ fn failure(error: &Error, order: Option<OrderId>) -> PlacedOrder {
 
 impl Frontend {
     /// Buys all lines of an order, or none. A late purchase is refused here unless it has a key, which may have been decided before.
-    pub(super) async fn buy(
-        &self,
-        lines: OrderLines,
-        key: Option<OrderId>,
-        deadline: Option<Deadline>,
-    ) -> ApiResult {
+    pub(super) async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Option<Deadline>) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         let id = key.unwrap_or_else(OrderId::generate);
         if deadline.has_passed() && key.is_none() {

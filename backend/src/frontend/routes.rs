@@ -187,7 +187,9 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
     let (if_match, token) = (request.if_match()?, request.bearer_token());
     let if_match = if_match.as_ref();
-    frontend.change_stock(item, change, key, if_match, deadline, token).await
+    frontend
+        .change_stock(item, change, key, if_match, deadline, token)
+        .await
 }
 
 /// The ledger's entries after one; for the shopkeeper.

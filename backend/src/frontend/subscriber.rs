@@ -42,9 +42,7 @@ pub(super) async fn subscribe(
     let mut first = Vec::new();
     write_event(&mut first, "hello", None, &hello);
     match missed {
-        Some(missed) => missed
-            .iter()
-            .for_each(|event| event.write_to(&mut first)),
+        Some(missed) => missed.iter().for_each(|event| event.write_to(&mut first)),
         None => write_event(&mut first, "resync", None, &Resync { seq: hello.seq }),
     }
     if !is_live {

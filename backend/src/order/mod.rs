@@ -36,14 +36,18 @@ impl Orders {
     pub(crate) fn new(catalog: CatalogClient) -> Self {
         let head = Arc::<AtomicU64>::default();
         let (seller, observed) = (catalog.clone(), Arc::clone(&head));
-        let batcher = Batcher::new(BATCH_LIMITS, |sale: &Sale| sale.lines.len(), move |batch| {
-            let seller = seller.clone();
-            let sell = move |sales, deadline| {
+        let batcher = Batcher::new(
+            BATCH_LIMITS,
+            |sale: &Sale| sale.lines.len(),
+            move |batch| {
                 let seller = seller.clone();
-                async move { seller.sell(&sales, deadline).await }
-            };
-            sales::sell_batch(sell, batch, Arc::clone(&observed))
-        });
+                let sell = move |sales, deadline| {
+                    let seller = seller.clone();
+                    async move { seller.sell(&sales, deadline).await }
+                };
+                sales::sell_batch(sell, batch, Arc::clone(&observed))
+            },
+        );
         Self { catalog, batcher, head }
     }
 

@@ -10,7 +10,8 @@ use common::backoff::Backoff;
 use common::client::Error;
 use common::problem::ShortLine;
 use common::wire::{
-    BatchProblem, BatchReceipt, Decision, Decisions, OrderLine, OrderResult, Outcome, Receipt, RefusedLine, Sale, SaleBatch,
+    BatchProblem, BatchReceipt, Decision, Decisions, OrderLine, OrderResult, Outcome, Receipt, RefusedLine, Sale,
+    SaleBatch,
 };
 use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
@@ -42,7 +43,9 @@ where
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(Decisions { decisions, head: seq, .. }) if decisions.len() == open.len() => {
+            Ok(Decisions {
+                decisions, head: seq, ..
+            }) if decisions.len() == open.len() => {
                 head.fetch_max(seq.0, Ordering::Relaxed);
                 let decided = open.drain(..).zip(decisions);
                 results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));

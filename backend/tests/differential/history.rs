@@ -227,7 +227,10 @@ fn repeat(mut command: Command, twist: Twist, soon: Deadline, past: Deadline) ->
             match twist {
                 Twist::Resent => sale.resent = true,
                 Twist::Other => {
-                    let more = sale.lines.iter().map(|line| (line.item, u64::from(line.quantity.get()) + 1));
+                    let more = sale
+                        .lines
+                        .iter()
+                        .map(|line| (line.item, u64::from(line.quantity.get()) + 1));
                     sale.lines = order_lines(more);
                 }
                 Twist::Same | Twist::Late => {}

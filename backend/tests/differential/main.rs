@@ -258,7 +258,9 @@ fn one_history_gives_the_same_ledger_in_every_store() {
         let (database, few, many) = (path("books.db"), path("few"), path("many"));
         let mut tested = vec![
             Tested::new("SQLite", move || Ok(Box::new(sqlite::SqliteStore::open(&database)?))),
-            Tested::new("CSV", move || Ok(Box::new(csv::CsvStore::open(&few, EditPolicy::Refuse)?))),
+            Tested::new("CSV", move || {
+                Ok(Box::new(csv::CsvStore::open(&few, EditPolicy::Refuse)?))
+            }),
             Tested::new("CSV in many files", move || {
                 Ok(Box::new(csv::CsvStore::open_with_small_segments(&many)?))
             }),

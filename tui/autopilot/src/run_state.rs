@@ -155,9 +155,11 @@ impl Shared {
 
     pub(super) fn sold(&self, receipt: &Receipt) {
         let mut stats = self.stats();
-        stats.stocks.sold(receipt.item, receipt.quantity);
-        if let Some(stock) = receipt.stock {
-            stats.stocks.observe(receipt.item, stock, receipt.seq);
+        for line in &receipt.lines {
+            stats.stocks.sold(line.item, line.quantity.get());
+            if let Some(stock) = line.stock {
+                stats.stocks.observe(line.item, stock, line.seq);
+            }
         }
     }
 }

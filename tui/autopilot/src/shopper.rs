@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::client::{Error, Response, ShopClient};
 use common::limits::PAGE_BOOKS_DEFAULT;
-use common::wire::{OrderStatus, Receipt};
+use common::wire::{OrderLines, OrderStatus, Receipt};
 use common::{Deadline, ItemNumber, Quantity, Seq};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -245,12 +245,9 @@ impl<'a> Shopper<'a> {
                     invoked_us,
                     answered_us: shared.now_us(),
                     key,
-                    item: receipt.item,
-                    kind: OperationKind::Sold(
-                        Quantity::try_from(u64::from(receipt.quantity)).unwrap_or(quantity),
-                        receipt.cost,
-                    ),
-                    stock: receipt.stock,
+                    item: receipt.lines[0].item,
+                    kind: OperationKind::Sold(receipt.lines[0].quantity, receipt.lines[0].cost),
+                    stock: receipt.lines[0].stock,
                 }),
                 (_, Outcome::Unknown) => history.unsettled(key, asked),
                 _ => history.refused(key),
@@ -266,7 +263,8 @@ impl<'a> Shopper<'a> {
         let order = self.shared.run.order(key);
         let deadline = Deadline::after(self.shared.settings.patience);
         let purchase = send_until_decided(deadline, || {
-            self.shop.buy(asked.item, asked.quantity, Some(order), deadline)
+            let lines = OrderLines::one(asked.item, asked.quantity);
+            self.shop.buy(lines, Some(order), deadline)
         });
         tokio::select! {
             biased;
@@ -283,11 +281,13 @@ impl<'a> Shopper<'a> {
         if let Some(receipt) = &receipt {
             self.shared.sold(receipt);
             let sight = |stock| StockObservation {
-                item: receipt.item,
+                item: receipt.lines[0].item,
                 seq: receipt.seq,
                 stock,
             };
-            let told = receipt.stock.map_or(Ok(()), |stock| self.memory.sees(sight(stock)));
+            let told = receipt.lines[0]
+                .stock
+                .map_or(Ok(()), |stock| self.memory.sees(sight(stock)));
             self.report(1, told.err().into_iter().collect());
         }
         let [sold, refused] = &mut self.told;

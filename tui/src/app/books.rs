@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use common::wire::{Book, StockEvent};
-use common::{ItemNumber, text};
+use common::{ArcStr, ItemNumber, text};
 
 use super::stock_history::StockHistory;
 
@@ -171,7 +171,7 @@ impl Books {
 
 /// Built field by field, so that a new text column cannot reach the screen unsanitized.
 fn sanitized(book: Book) -> Book {
-    let clean = |text: String| text::sanitize(&text).into_owned();
+    let clean = |text: ArcStr| ArcStr::from(&*text::sanitize(&text));
     Book {
         item: book.item,
         title: clean(book.title),

@@ -192,7 +192,7 @@ impl App {
         let placed = PlacedOrder {
             order: dialog.order,
             item: dialog.item,
-            title: book.title.clone(),
+            title: book.title.to_string(),
             quantity: dialog.quantity,
             cost: book.cost,
             at: now.wall,

@@ -146,9 +146,9 @@ mod tests {
     fn page(items: std::ops::Range<u64>, next: Option<&str>) -> BookPage {
         let books = items.map(|item| Book {
             item: ItemNumber::try_from(item).unwrap(),
-            title: String::new(),
+            title: "".into(),
             author: None,
-            topic: String::new(),
+            topic: "".into(),
             cost: "1".parse().unwrap(),
             stock: common::Stock::ZERO,
             seq: Seq(1),

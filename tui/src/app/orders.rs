@@ -85,9 +85,13 @@ impl OrderState {
     }
 
     pub(super) fn from_receipt(receipt: Receipt) -> Self {
-        match (receipt.status, receipt.reason) {
+        // The terminal buys one book at a time.
+        let line = receipt.lines.first();
+        match (receipt.status, line.and_then(|line| line.reason)) {
             (OrderStatus::Sold, _) => Self::Sold(Box::new(receipt)),
-            (OrderStatus::Refused, Some(Reason::SoldOut)) => Self::SoldOut { stock: receipt.stock },
+            (OrderStatus::Refused, Some(Reason::SoldOut)) => Self::SoldOut {
+                stock: line.and_then(|line| line.stock),
+            },
             (OrderStatus::Refused, _) => Self::Refused {
                 why: "the shop has no such book".to_owned(),
             },

@@ -170,12 +170,13 @@ impl Orders {
             self.mark_unknown(order, why, shared);
             return Vec::new();
         }
-        if let (Some(stock), OrderStatus::Sold) = (receipt.stock, receipt.status) {
+        for line in receipt.lines.iter().filter(|_| receipt.status == OrderStatus::Sold) {
+            let Some(stock) = line.stock else { continue };
             let event = StockEvent {
-                seq: receipt.seq,
-                item: receipt.item,
+                seq: line.seq,
+                item: line.item,
                 stock,
-                change: -i64::from(receipt.quantity),
+                change: -i64::from(line.quantity.get()),
                 at: receipt.at,
             };
             shared.books.apply(event, shared.now.elapsed);

@@ -100,12 +100,12 @@ pub(super) async fn lookup(shop: &ShopClient, item: ItemNumber, out: &Output) ->
 
 /// A book as names and values.
 pub(super) fn book(book: &Book) -> String {
-    let mut lines = vec![("item", book.item.to_string()), ("title", book.title.clone())];
+    let mut lines = vec![("item", book.item.to_string()), ("title", book.title.to_string())];
     if let Some(author) = &book.author {
-        lines.push(("author", author.clone()));
+        lines.push(("author", author.to_string()));
     }
     lines.extend([
-        ("topic", book.topic.clone()),
+        ("topic", book.topic.to_string()),
         ("cost", book.cost.to_string()),
         ("stock", book.stock.to_string()),
     ]);

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use common::client::{Error as ClientError, Resolution, Response, ShopClient, send_until_decided};
-use common::wire::{Book, OrderStatus, Receipt};
-use common::{Code, Deadline, OrderId, Problem, limits};
+use common::wire::{Book, OrderLines, OrderStatus, Receipt};
+use common::{Code, Deadline, OrderId, Problem, Reason, limits};
 
 use super::browse;
 use super::exit::{Error, Exit};
@@ -22,7 +22,7 @@ pub(super) async fn buy(
 ) -> Result<Exit, Error> {
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
-    let send = || shop.buy(args.item, args.quantity, Some(order), deadline);
+    let send = || shop.buy(OrderLines::one(args.item, args.quantity), Some(order), deadline);
     let resolution = tokio::select! {
         resolution = send_until_decided(deadline, send) => resolution,
         () = interrupt.wait() => {
@@ -96,23 +96,27 @@ pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output)
 }
 
 fn receipt(receipt: &Receipt) -> String {
-    let status = match (receipt.status, receipt.reason) {
+    let reason = receipt.lines.iter().filter_map(|line| line.reason);
+    let status = match (
+        receipt.status,
+        reason.max_by_key(|&reason| reason != Reason::WithOthers),
+    ) {
         (OrderStatus::Sold, _) => "Sold".to_owned(),
         (OrderStatus::Refused, Some(reason)) => format!("Refused: {reason}"),
         (OrderStatus::Refused, None) => "Refused".to_owned(),
     };
-    let mut lines = vec![("order", receipt.order.to_string()), ("item", receipt.item.to_string())];
-    if let Some(title) = &receipt.title {
-        lines.push(("title", title.clone()));
+    let mut pairs_shown = vec![("order", receipt.order.to_string())];
+    for line in &receipt.lines {
+        pairs_shown.push(("item", line.item.to_string()));
+        pairs_shown.extend(line.title.as_ref().map(|title| ("title", title.to_string())));
+        pairs_shown.push(("quantity", line.quantity.to_string()));
+        pairs_shown.extend(line.cost.map(|cost| ("cost", cost.to_string())));
+        pairs_shown.push(("total", line.total.to_string()));
+        pairs_shown.extend(line.stock.map(|stock| ("left", stock.to_string())));
     }
-    lines.push(("quantity", receipt.quantity.to_string()));
-    if let Some(cost) = receipt.cost {
-        lines.push(("cost", cost.to_string()));
+    if receipt.lines.len() > 1 {
+        pairs_shown.push(("total", receipt.total.to_string()));
     }
-    lines.push(("total", receipt.total.to_string()));
-    if let Some(stock) = receipt.stock {
-        lines.push(("left", stock.to_string()));
-    }
-    lines.push(("at", receipt.at.to_string()));
-    format!("{status}\n{}", pairs(&lines))
+    pairs_shown.push(("at", receipt.at.to_string()));
+    format!("{status}\n{}", pairs(&pairs_shown))
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::client::{Error, Response, ShopClient};
 use common::limits;
+use common::wire::OrderLines;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
@@ -183,12 +184,12 @@ impl EffectRunner {
         let (shop, events, journal) = (shop.clone(), self.events.clone(), Arc::clone(&self.journal));
         tokio::spawn(async move {
             let order = placed.order;
-            let (item, quantity, deadline) = (placed.item, placed.quantity, placed.deadline);
+            let (lines, deadline) = (OrderLines::one(placed.item, placed.quantity), placed.deadline);
             if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
                 let _ = events.send(Event::BuyNotRecorded { order, reason }).await;
                 return;
             }
-            let result = parse(shop.buy(item, quantity, Some(order), deadline).await);
+            let result = parse(shop.buy(lines, Some(order), deadline).await);
             let _ = events.send(Event::BuyCompleted { order, result }).await;
         });
     }

@@ -49,7 +49,7 @@ fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'stati
     }
     lines.push(Line::default());
     for (name, value) in [
-        ("Topic", book.topic.clone()),
+        ("Topic", book.topic.to_string()),
         ("Number", book.item.to_string()),
         ("Cost", format::amount(book.cost.cents())),
     ] {

@@ -89,7 +89,7 @@ fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
         if app.shop.focus == Focus::Detail
             && let Some(book) = app.shop.selected().and_then(|item| app.books.get(item))
         {
-            names.push(book.title.clone());
+            names.push(book.title.to_string());
         }
     } else {
         names.push(app.screen.name().to_owned());

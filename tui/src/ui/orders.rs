@@ -120,7 +120,9 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
         OrderState::Sold(receipt) => Some(receipt),
         _ => None,
     };
-    let cost = receipt.and_then(|receipt| receipt.cost).unwrap_or(placed.cost);
+    let cost = receipt
+        .and_then(|receipt| receipt.lines.first()?.cost)
+        .unwrap_or(placed.cost);
     let date_time = |at| format!("{} UTC", format::date_time(at));
     let mut fields = vec![
         ("Copies", placed.quantity.to_string(), palette.text),

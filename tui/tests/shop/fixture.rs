@@ -247,9 +247,9 @@ pub(crate) fn order(number: u64) -> OrderId {
 pub(crate) fn book(item: u64, title: &str, author: Option<&str>, topic: &str, cents: u64, stock: u64) -> Book {
     Book {
         item: number(item),
-        title: title.to_owned(),
-        author: author.map(str::to_owned),
-        topic: topic.to_owned(),
+        title: title.into(),
+        author: author.map(Into::into),
+        topic: topic.into(),
         cost: Cost::try_from(cents).unwrap(),
         stock: Stock::try_from(stock).unwrap(),
         seq: Seq(item),

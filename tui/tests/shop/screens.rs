@@ -1,7 +1,7 @@
 //! What every screen looks like, in three sizes, with its styles beside the text.
 
 use common::client::Error;
-use common::wire::{Health, OrderStatus, Receipt};
+use common::wire::{Health, OrderStatus, Receipt, ReceiptLine};
 use common::{Code, Problem, Quantity, Seq, Stock, Timestamp};
 use tui::input::Key;
 use tui::message::Event;
@@ -32,18 +32,24 @@ fn in_all_sizes(name: &str, scene: impl Fn(&mut Fixture)) {
 pub(crate) fn receipt(id: u64, item: u64, quantity: u64, seq: u64) -> Receipt {
     let book = catalog().into_iter().find(|book| book.item == number(item)).unwrap();
     let copies = Quantity::try_from(quantity).unwrap();
+    let (total, seq) = (book.cost.times(copies), Seq(seq));
+    let line = ReceiptLine {
+        item: book.item,
+        title: Some(book.title),
+        quantity: copies,
+        cost: Some(book.cost),
+        total,
+        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
+        seq,
+        reason: None,
+    };
     Receipt {
         order: order(id),
         status: OrderStatus::Sold,
-        item: book.item,
-        title: Some(book.title),
-        quantity: copies.get(),
-        cost: Some(book.cost),
-        total: book.cost.times(copies),
-        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
-        seq: Seq(seq),
+        lines: [line].into(),
+        total,
+        seq,
         at: Timestamp::from_micros(1_769_860_807_000_000),
-        reason: None,
     }
 }
 

@@ -170,7 +170,9 @@ fn moment(tick: u8) -> Timestamp {
 fn answer(verdict: Verdict) -> Answer {
     match verdict {
         Verdict::Recorded { entries, replayed } => {
-            let Some(last) = entries.last() else { return Answer::Impossible };
+            let Some(last) = entries.last() else {
+                return Answer::Impossible;
+            };
             let seq = last.seq.0;
             match last.kind {
                 Kind::Refused => Answer::Refused {

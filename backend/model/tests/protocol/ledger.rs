@@ -78,7 +78,9 @@ impl Ledger {
 
     /// The copies left of a book.
     pub(crate) fn stock(&self, item: ItemNumber) -> u32 {
-        self.until(self.head()).last_change(item).map_or(0, |(stock, _)| stock.get())
+        self.until(self.head())
+            .last_change(item)
+            .map_or(0, |(stock, _)| stock.get())
     }
 
     /// The state of a catalog that has seen the entries up to `seen`.

@@ -134,7 +134,10 @@ fn shops() -> [(&'static str, Bounds); 6] {
             Bounds {
                 stocks: [1, 2],
                 crashes_max: 1,
-                ..small(1, vec![basket("the keyed basket", true, 2), basket("the other basket", true, 1)])
+                ..small(
+                    1,
+                    vec![basket("the keyed basket", true, 2), basket("the other basket", true, 1)],
+                )
             },
         ),
     ]

@@ -86,7 +86,8 @@ pub(crate) fn coverage() -> Vec<Property<Shop>> {
                     matches!(shop.operation(operation).kind, OperationKind::Restock(_))
                         || effects(state, operation) == 1
                 };
-                (0..state.clients.len()).all(sold) && Shop::items().into_iter().all(|item| state.ledger.stock(item) == 0)
+                (0..state.clients.len()).all(sold)
+                    && Shop::items().into_iter().all(|item| state.ledger.stock(item) == 0)
             },
         ),
         Property::sometimes("an answer is replayed", |_, state: &State| {

@@ -81,7 +81,10 @@ impl Shop {
             entries => {
                 let entries = entries.iter().map(|entry| {
                     let after = entry.stock_after.map_or(0, Stock::get);
-                    format!("entry {}, {}, which leaves {after} of book {}", entry.seq, entry.kind, entry.item)
+                    format!(
+                        "entry {}, {}, which leaves {after} of book {}",
+                        entry.seq, entry.kind, entry.item
+                    )
                 });
                 format!("has appended {}", entries.collect::<Vec<_>>().join(", and "))
             }

@@ -198,7 +198,10 @@ impl Model for Shop {
     type Action = Step;
 
     fn init_states(&self) -> Vec<State> {
-        let stocks = self.bounds.stocks.map(|stock| Stock::try_from(u64::from(stock)).unwrap());
+        let stocks = self
+            .bounds
+            .stocks
+            .map(|stock| Stock::try_from(u64::from(stock)).unwrap());
         let ledger = Ledger::new(Self::items().into_iter().zip(stocks));
         let catalog = Catalog {
             seen: ledger.head(),

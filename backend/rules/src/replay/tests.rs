@@ -64,10 +64,7 @@ fn basket<const N: usize>(lines: [Entry; N]) -> [Entry; N] {
 }
 
 fn of_second_book(entry: Entry) -> Entry {
-    Entry {
-        item: item(2),
-        ..entry
-    }
+    Entry { item: item(2), ..entry }
 }
 
 fn history() -> Vec<Entry> {
@@ -165,7 +162,11 @@ fn a_history_of_the_format_without_descriptions_is_sound_and_described_by_its_up
         description: None,
         ..entry(11, Kind::Set, 0, 0)
     });
-    assert_eq!(replayed(LedgerReplay::new(), &old), [(11, Rule::Title)], "a new price without a description");
+    assert_eq!(
+        replayed(LedgerReplay::new(), &old),
+        [(11, Rule::Title)],
+        "a new price without a description"
+    );
 }
 
 #[test]
@@ -178,11 +179,15 @@ fn every_change_of_a_line_is_found() {
             entries[4].seq = Seq(5);
         }),
         (4, Rule::Group, |entries| entries[3].line = GroupLine::ONLY),
-        (4, Rule::Group, |entries| entries[3].line = GroupLine::new(1, 2).unwrap()),
+        (4, Rule::Group, |entries| {
+            entries[3].line = GroupLine::new(1, 2).unwrap();
+        }),
         (4, Rule::Group, |entries| entries[3].order = Some(order(9))),
         (4, Rule::Group, |entries| entries[3].at = Timestamp::from_micros(1)),
         (4, Rule::Group, |entries| entries[3].item = item(1)),
-        (3, Rule::Group, |entries| entries[2].line = GroupLine::new(2, 2).unwrap()),
+        (3, Rule::Group, |entries| {
+            entries[2].line = GroupLine::new(2, 2).unwrap();
+        }),
         (6, Rule::Refusal, |entries| {
             entries[5].reason = Some(Reason::WithOthers);
             entries[5].quantity = copies(1);
@@ -197,10 +202,14 @@ fn every_change_of_a_line_is_found() {
         assert!(found.contains(&(seq, rule)), "change {number}: {found:?}");
     }
     let mut replay = LedgerReplay::new();
-    history_of_baskets()[..3].iter().for_each(|entry| drop(replay.apply(entry)));
-    assert_eq!(replay.check_complete().map(|violation| violation.rule()), Some(Rule::Group));
+    history_of_baskets()[..3]
+        .iter()
+        .for_each(|entry| drop(replay.apply(entry)));
+    assert_eq!(
+        replay.check_complete().map(|violation| violation.rule()),
+        Some(Rule::Group)
+    );
 }
-
 
 #[test]
 fn every_single_change_of_an_entry_is_found_where_it_is() {

@@ -177,7 +177,10 @@ fn a_refusal_is_recorded_only_where_a_second_copy_can_arrive() {
         reason: Reason::SoldOut,
         stock: Some(Stock::ZERO),
     };
-    assert_eq!(batch.sell(&once).unwrap(), Verdict::Refused(InlineVec::from_buf([refused])));
+    assert_eq!(
+        batch.sell(&once).unwrap(),
+        Verdict::Refused(InlineVec::from_buf([refused]))
+    );
     let resent = entry(batch.sell(&Sale { resent: true, ..once }).unwrap());
     assert_eq!(resent.kind, Kind::Refused);
     let unknown = entry(batch.sell(&sale(9, 1)).unwrap());
@@ -200,7 +203,10 @@ fn a_basket_is_sold_whole_and_replayed_whole() {
     let order = basket([(2, 1), (1, 2)]);
     let sold = entries(batch.sell(&order).unwrap());
     assert_eq!(lines(&sold), [(1, 1, 2, None), (2, 2, 2, None)]);
-    let effects: Vec<_> = sold.iter().map(|entry| (entry.seq.0, entry.change, entry.title.as_deref())).collect();
+    let effects: Vec<_> = sold
+        .iter()
+        .map(|entry| (entry.seq.0, entry.change, entry.title.as_deref()))
+        .collect();
     assert_eq!(effects, [(2, -2, Some("One")), (3, -1, Some("Two"))]);
     let replay = Verdict::Recorded {
         entries: sold.clone(),
@@ -225,15 +231,27 @@ fn a_basket_with_one_line_too_many_changes_no_stock() {
     let refused = entries(batch.sell(&basket([(1, 1), (2, 2)])).unwrap());
     assert_eq!(lines(&refused), [(1, 1, 2, with_others), (2, 2, 2, sold_out)]);
     let refused = entries(batch.sell(&basket([(1, 1), (2, 2), (9, 1)])).unwrap());
-    assert_eq!(lines(&refused), [(1, 1, 3, with_others), (2, 2, 3, sold_out), (9, 3, 3, unknown)]);
+    assert_eq!(
+        lines(&refused),
+        [(1, 1, 3, with_others), (2, 2, 3, sold_out), (9, 3, 3, unknown)]
+    );
     let once = Sale {
         keyed: false,
         ..basket([(1, 4), (2, 1), (9, 1)])
     };
-    let Verdict::Refused(refused) = batch.sell(&once).unwrap() else { panic!("recorded") };
-    let reasons: Vec<_> = refused.iter().map(|line| (line.item.get(), line.reason, line.stock.map(Stock::get))).collect();
+    let Verdict::Refused(refused) = batch.sell(&once).unwrap() else {
+        panic!("recorded")
+    };
+    let reasons: Vec<_> = refused
+        .iter()
+        .map(|line| (line.item.get(), line.reason, line.stock.map(Stock::get)))
+        .collect();
     assert_eq!(reasons, [(1, Reason::SoldOut, Some(3)), (9, Reason::UnknownItem, None)]);
-    assert!(entries(batch.sell(&basket([(1, 3), (2, 1)])).unwrap().clone()).iter().all(|entry| entry.kind == Kind::Sold));
+    assert!(
+        entries(batch.sell(&basket([(1, 3), (2, 1)])).unwrap().clone())
+            .iter()
+            .all(|entry| entry.kind == Kind::Sold)
+    );
 }
 
 #[test]
@@ -241,14 +259,30 @@ fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
     let mut shop = shop(3);
     let mut batch = Batch::new(&shop, NOW);
     let only_at = |seq| format!("\"{seq}\"").parse().ok();
-    let first = StockUpdate { if_match: only_at(0), ..change(1) };
+    let first = StockUpdate {
+        if_match: only_at(0),
+        ..change(1)
+    };
     assert_eq!(entry(batch.update_stock(&first).unwrap()).seq, Seq(1));
-    let stale = StockUpdate { if_match: only_at(0), ..change(1) };
+    let stale = StockUpdate {
+        if_match: only_at(0),
+        ..change(1)
+    };
     assert_eq!(batch.update_stock(&stale).unwrap(), Verdict::PreconditionFailed);
-    let late = StockUpdate { deadline: Deadline::from_millis(0), ..stale.clone() };
+    let late = StockUpdate {
+        deadline: Deadline::from_millis(0),
+        ..stale.clone()
+    };
     assert_eq!(batch.update_stock(&late).unwrap(), Verdict::Expired);
-    let current = StockUpdate { if_match: only_at(1), ..stale };
-    assert_eq!(entry(batch.update_stock(&current).unwrap()).seq, Seq(2), "a 412 uses up no key");
+    let current = StockUpdate {
+        if_match: only_at(1),
+        ..stale
+    };
+    assert_eq!(
+        entry(batch.update_stock(&current).unwrap()).seq,
+        Seq(2),
+        "a 412 uses up no key"
+    );
     shop.entries = batch.into_entries();
     let replayed = Batch::new(&shop, NOW).update_stock(&first).unwrap();
     assert!(matches!(replayed, Verdict::Recorded { replayed: true, .. }));

@@ -39,7 +39,9 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
     let StockDecision { verdict, book, head } = context.catalog.update_stock(update).await?;
     let (problem, replayed) = match verdict {
         Verdict::Recorded { entries, replayed } => {
-            let reason = entries.first().and_then(|entry| Some((entry.reason?, entry.stock_after)));
+            let reason = entries
+                .first()
+                .and_then(|entry| Some((entry.reason?, entry.stock_after)));
             let problem = match (reason, book) {
                 (None, Some(book)) => {
                     let response = Response::json(&book).with_seq(Some(head)).with_etag(book.seq);
@@ -51,8 +53,8 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
             (problem.with_order(Some(id)), replayed)
         }
         Verdict::Refused(lines) => {
-            let refusals = lines.iter().map(|line| refused(line.reason, item, line.stock));
-            (refusals.last().unwrap_or_else(|| unknown_item(item)), false)
+            let problem = lines.first().map(|line| refused(line.reason, item, line.stock));
+            (problem.unwrap_or_else(|| unknown_item(item)), false)
         }
         Verdict::KeyReused => {
             let detail = "The key belongs to another order or another change.";

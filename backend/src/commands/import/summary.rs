@@ -102,7 +102,10 @@ fn after(before: Option<&Book>, entry: &Entry) -> Option<Book> {
     }
     let only_stock = || {
         let stock = entry.stock_after?;
-        Some(Book { stock, ..before?.clone() })
+        Some(Book {
+            stock,
+            ..before?.clone()
+        })
     };
     entry.described().or_else(only_stock)
 }

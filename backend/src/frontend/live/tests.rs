@@ -142,7 +142,10 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
         assert_eq!(stream.recv().await.unwrap().frame, expected);
     }
     let missed = shop.subscribe(Some(4)).await.missed.unwrap();
-    assert_eq!(missed.iter().map(|missed| missed.event.seq.0).collect::<Vec<_>>(), [5, 6]);
+    assert_eq!(
+        missed.iter().map(|missed| missed.event.seq.0).collect::<Vec<_>>(),
+        [5, 6]
+    );
     assert!(shop.subscribe(Some(7)).await.missed.is_none(), "ahead of the feed");
 }
 

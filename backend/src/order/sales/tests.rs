@@ -186,7 +186,10 @@ fn the_problem_of_a_refused_basket_names_the_lines_that_are_the_reason() {
         };
         assert_eq!((sold_out.code, sold_out.lines), (Code::SoldOut, vec![short]));
         let unknown = refused_basket(true, is_recorded);
-        assert_eq!((unknown.code, unknown.items), (Code::UnknownItem, vec![fixture::item(9)]));
+        assert_eq!(
+            (unknown.code, unknown.items),
+            (Code::UnknownItem, vec![fixture::item(9)])
+        );
         assert_eq!(unknown.order.is_some(), is_recorded);
     }
 }

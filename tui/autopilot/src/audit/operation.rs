@@ -5,7 +5,7 @@ use common::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
 use super::key::Key;
 
 /// The size of a record in the history's file, in bytes.
-pub(super) const BYTES: usize = 48;
+pub(super) const BYTES: usize = 52;
 const _: () = assert!(BYTES <= 100, "an act is to be kept in a hundred bytes");
 
 /// The kind of an acknowledged operation.
@@ -46,11 +46,11 @@ impl OperationRecord {
             Kind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
             Kind::Restocked(copies) => (1, copies, ABSENT),
         };
-        for number in [self.seq.0, self.invoked_us, self.answered_us] {
+        for number in [self.seq.0, self.invoked_us, self.answered_us, self.item.get()] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         let stock = self.stock.map_or(ABSENT, Stock::get);
-        for number in [self.key.number, self.item.get(), copies, cost, stock] {
+        for number in [self.key.number, copies, cost, stock] {
             out.extend_from_slice(&number.to_le_bytes());
         }
         out.extend_from_slice(&self.key.shopper.to_le_bytes());
@@ -62,22 +62,22 @@ impl OperationRecord {
         let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
         let short = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
         let present = |number: u32| (number != ABSENT).then(|| u64::from(number));
-        let copies = short(32)?;
-        let cost = present(short(36)?).and_then(|cents| Cost::try_from(cents).ok());
+        let copies = short(36)?;
+        let cost = present(short(40)?).and_then(|cents| Cost::try_from(cents).ok());
         Some(Self {
             seq: Seq(long(0)?),
             invoked_us: long(8)?,
             answered_us: long(16)?,
             key: Key {
-                number: short(24)?,
-                shopper: u16::from_le_bytes(bytes.get(44..46)?.try_into().ok()?),
+                number: short(32)?,
+                shopper: u16::from_le_bytes(bytes.get(48..50)?.try_into().ok()?),
             },
-            item: ItemNumber::try_from(u64::from(short(28)?)).ok()?,
-            kind: match bytes.get(46)? {
+            item: ItemNumber::try_from(long(24)?).ok()?,
+            kind: match bytes.get(50)? {
                 0 => Kind::Sold(Quantity::try_from(u64::from(copies)).ok()?, cost),
                 _ => Kind::Restocked(copies),
             },
-            stock: present(short(40)?).and_then(|stock| Stock::try_from(stock).ok()),
+            stock: present(short(44)?).and_then(|stock| Stock::try_from(stock).ok()),
         })
     }
 

@@ -35,6 +35,8 @@ impl Replay {
             stock: book.start,
             cost: Some(book.cost),
             seq: book.seq,
+            title: None,
+            description: None,
         };
         let audited = |book: &SampleBook| {
             let SampleBook { item, start, seq, .. } = book;
@@ -90,13 +92,16 @@ impl Replay {
         }
         for violation in self.ledger.apply(entry) {
             let check = match violation.rule() {
-                Rule::Sequence => Check::LedgerInOrder,
+                Rule::Sequence | Rule::Group => Check::LedgerInOrder,
                 Rule::StockNotNegative => Check::StockNeverNegative,
                 Rule::Price => Check::Prices,
                 Rule::Refusal => Check::RefusalsRight,
-                Rule::StockAddsUp | Rule::Fields | Rule::BookExists | Rule::DecidedOnce | Rule::Catalog => {
-                    Check::StockAddsUp
-                }
+                Rule::StockAddsUp
+                | Rule::Fields
+                | Rule::BookExists
+                | Rule::Title
+                | Rule::DecidedOnce
+                | Rule::Catalog => Check::StockAddsUp,
             };
             let history = match self.books.get(&item) {
                 Some(book) => book.history(entry),
@@ -189,7 +194,7 @@ impl Replay {
         self.findings.count(check, 1);
         let is_same = match operation.kind {
             OperationKind::Sold(quantity, cost) => {
-                entry.kind == Kind::Sold && entry.quantity == Some(quantity.get()) && entry.unit_cost == cost
+                entry.kind == Kind::Sold && entry.quantity == Some(quantity) && entry.unit_cost == cost
             }
             OperationKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
         };
@@ -223,7 +228,7 @@ impl Replay {
                     wrong(Check::AskedFor, &format!("which requested item {}", asked.item));
                 }
             }
-            Some(asked) if (entry.item, entry.quantity) != (asked.item, Some(asked.quantity.get())) => {
+            Some(asked) if (entry.item, entry.quantity) != (asked.item, Some(asked.quantity)) => {
                 wrong(
                     Check::AskedFor,
                     &format!("which requested {} of item {}", asked.quantity, asked.item),

@@ -48,10 +48,9 @@ fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
     let Some(receipt) = receipt else {
         return format!("order {order} is refused");
     };
-    let cost = receipt
-        .cost
-        .map_or_else(|| "no cost".to_owned(), |cost| cost.to_string());
-    let stock = receipt
+    let line = &receipt.lines[0];
+    let cost = line.cost.map_or_else(|| "no cost".to_owned(), |cost| cost.to_string());
+    let stock = line
         .stock
         .map_or_else(|| "nothing".to_owned(), |stock| stock.to_string());
     let what = match receipt.status {
@@ -60,6 +59,6 @@ fn words(receipt: Option<&Receipt>, order: OrderId) -> String {
     };
     format!(
         "order {} is {what} as entry {}: {} of item {} at {cost}, {stock} left",
-        receipt.order, receipt.seq, receipt.quantity, receipt.item
+        receipt.order, receipt.seq, line.quantity, line.item
     )
 }

@@ -57,12 +57,15 @@ impl Fixture {
             at: Timestamp::from_micros(0),
             kind,
             item: item(),
-            quantity: is_sale.then_some(1),
+            line: common::GroupLine::ONLY,
+            quantity: is_sale.then(one),
             change,
             stock_after: Some(stock(stock_after)),
             order: Some(self.run.order(Key { shopper, number })),
             unit_cost: Some(COST.parse().unwrap()),
             reason: (kind == Kind::Refused).then_some(Reason::SoldOut),
+            title: None,
+            description: None,
         }
     }
 
@@ -117,7 +120,7 @@ fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
         ..shop.entry(3, Kind::Sold, -9, 0, 9)
     };
     let others = Entry {
-        quantity: Some(9),
+        quantity: common::Quantity::try_from(9).ok(),
         ..others
     };
     let mut entries = vec![
@@ -204,7 +207,7 @@ fn a_sale_that_was_refused_or_never_requested_is_found() {
         },
     );
     let entry = Entry {
-        quantity: Some(2),
+        quantity: common::Quantity::try_from(2).ok(),
         ..altered.entry(2, Kind::Sold, -2, 8, 0)
     };
     altered.follow(&[entry]);
