@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use common::entry::Description;
 use common::wire::Book;
-use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Seq, Timestamp};
+use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Reason, Seq, Timestamp};
 
 use crate::Error;
 
@@ -78,7 +78,8 @@ impl OldTitles {
     ) -> Result<(), Error> {
         let lacks_title = |entry: &&mut Entry| {
             let is_order = matches!(entry.kind, Kind::Sold | Kind::Refused);
-            entry.seq <= self.until && is_order && entry.title.is_none()
+            let is_known = entry.reason != Some(Reason::UnknownItem);
+            entry.seq <= self.until && is_order && is_known && entry.title.is_none()
         };
         let mut untitled = entries.iter_mut().filter(lacks_title).peekable();
         if untitled.peek().is_none() {

@@ -1,8 +1,7 @@
 //! The URL of a store.
 
-use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 #[cfg(feature = "sql")]
@@ -43,8 +42,8 @@ impl Url {
 
 /// A file's path with a suffix after its name.
 #[cfg(feature = "sql")]
-pub(super) fn beside(file: &Path, suffix: &str) -> PathBuf {
-    let mut path = OsString::from(file);
+pub(super) fn beside(file: &std::path::Path, suffix: &str) -> PathBuf {
+    let mut path = std::ffi::OsString::from(file);
     path.push(suffix);
     path.into()
 }

@@ -68,6 +68,7 @@ impl<W> WriterGuard<W> {
     }
 
     /// The writer, for cleaning up when the store is dropped.
+    #[cfg(feature = "sql")]
     pub(crate) fn get_mut(&mut self) -> Option<&mut W> {
         self.0.get_mut().ok().map(|state| &mut state.writer)
     }

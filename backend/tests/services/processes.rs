@@ -95,7 +95,7 @@ async fn a_store_that_lost_its_ledger_does_not_sell_a_key_twice() {
     assert_eq!(code, 1, "{stderr}");
     assert_contains(
         &stderr,
-        &["ledger.csv is missing", ".catalog.csv", "backup", "new store"],
+        &["ledger.csv is missing", ".books.note", "backup", "new store"],
     );
 }
 

@@ -10,7 +10,7 @@ use common::wire::Book;
 
 use super::disk::Disk;
 use super::files::Files;
-use super::line::{Digest, Marker, MarkerKind};
+use super::line::{Digest, Marker};
 use super::recovery::{self, Scan};
 use super::replay::Replay;
 use super::segment::{self, Segment};
@@ -86,13 +86,13 @@ impl FolderInspection<'_> {
         let blob = books_blob::get(&self.files, &marker)?;
         let catalog = self.status(blob.is_some());
         let wants_written = (written || catalog != CatalogStatus::Current) && marker.seq > Seq::ZERO;
-        let (state, written) = match marker.kind {
-            MarkerKind::Checkpoint => {
+        let (state, written) = match marker.is_restore {
+            false => {
                 let until = wants_written.then_some(marker.seq);
                 replay(&self.files, &self.segments(), &marker, blob, until, head)?
             }
             // The books are not there yet.
-            MarkerKind::Restore => (Vec::new(), None),
+            true => (Vec::new(), None),
         };
         let state = StoreState {
             store: marker.store,

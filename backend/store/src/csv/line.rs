@@ -10,7 +10,7 @@ use std::str::{self, FromStr};
 use common::entry::Description;
 use common::{ArcStr, Cost, Entry, GroupLine, Kind, Seq, Stock};
 
-pub(super) use self::marker::{Digest, Marker, MarkerKind, push_marker};
+pub(super) use self::marker::{Digest, Marker, push_marker};
 
 /// The first line of a segment.
 pub(super) const HEADER: &[u8] =

@@ -32,7 +32,6 @@ use common::{Entry, OrderId, Seq, StoreId};
 
 use self::disk::{Disk, Real};
 use self::files::Files;
-use self::line::MarkerKind;
 use self::open::Opened;
 use self::segment::{Format, Segment};
 use self::writer::Writer;
@@ -162,7 +161,7 @@ impl CsvStore {
             state,
             manual_edit,
         } = opened;
-        let is_restoring = writer.marker.kind == MarkerKind::Restore;
+        let is_restore = writer.marker.is_restore;
         Ok(Self {
             old_titles: OldTitles::new(segment::format_1_until(&*disk, &segments)?),
             disk,
@@ -174,7 +173,7 @@ impl CsvStore {
                 segments,
             }),
             writer: guard(writer),
-            opened_state: Mutex::new(Some(state).filter(|_| !is_restoring)),
+            opened_state: Mutex::new(Some(state).filter(|_| !is_restore)),
             manual_edit,
             _lock: lock,
         })
@@ -216,7 +215,7 @@ impl Store for CsvStore {
         // Without a write in between, the files and the ledger are as of the same moment.
         self.writer.read(|writer| {
             let (head, marker) = (writer.head, &writer.marker);
-            if marker.kind == MarkerKind::Restore {
+            if marker.is_restore {
                 let store = shown(&self.folder);
                 return Err(Error::RestoreIncomplete { store, head });
             }

@@ -10,7 +10,7 @@ use common::{Seq, StoreId, Timestamp};
 use super::disk::{Disk, File};
 use super::files::{Files, write_error};
 use super::inspection::{ACTIVE, ACTIVE_NEW, CatalogStatus, FolderInspection, compare, inspect_folder};
-use super::line::{self, Digest, Marker, MarkerKind};
+use super::line::{self, Digest, Marker};
 use super::recovery::Scan;
 use super::segment::{Format, Segment};
 use super::writer::Writer;
@@ -149,7 +149,7 @@ pub(super) fn refuse_leftovers(files: &Files<'_>) -> Result<(), Error> {
 fn create(files: &Files<'_>) -> Result<(), Error> {
     let current = Digest::of(files.catalog()?.as_deref());
     let marker = Marker {
-        kind: MarkerKind::Checkpoint,
+        is_restore: false,
         seq: Seq::ZERO,
         at: Timestamp::now(),
         store: StoreId::generate(),

@@ -3,6 +3,7 @@ mod edits;
 mod faults;
 mod groups;
 mod images;
+mod life;
 mod power;
 mod upgrade;
 

@@ -12,7 +12,7 @@ use common::{ItemNumber, Seq};
 use super::disk::Disk;
 use super::files::Files;
 use super::inspection::{ACTIVE, ACTIVE_NEW, FolderInspection, compare};
-use super::line::{self, Digest, Line, Marker, MarkerKind};
+use super::line::{self, Digest, Line, Marker};
 use super::open;
 use super::replay::Replay;
 use super::segment::{self, Segment};
@@ -35,10 +35,7 @@ pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(
         files.sync_folder()?;
     }
     let marker = Marker {
-        kind: match marker.seq == Seq::ZERO && head > Seq::ZERO {
-            true => MarkerKind::Restore,
-            false => MarkerKind::Checkpoint,
-        },
+        is_restore: marker.seq == Seq::ZERO && head > Seq::ZERO,
         ..marker
     };
     let batch = head.next();

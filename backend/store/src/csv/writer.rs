@@ -6,7 +6,7 @@ use common::wire::Book;
 use common::{Entry, Seq, Timestamp};
 
 use super::files::write_error;
-use super::line::{self, Digest, Marker, MarkerKind};
+use super::line::{self, Digest, Marker};
 use super::segment::Segment;
 use super::{CsvStore, books_blob, encode, open};
 use crate::batch::check_batch;
@@ -65,7 +65,7 @@ impl CsvStore {
     pub(super) fn append_batch(&self, head: Seq, entries: &[Entry], is_restore: bool) -> Result<(), Error> {
         check_batch(head, entries)?;
         self.writer.write(|writer, full_disk| {
-            let has_own_entries = writer.head > Seq::ZERO && writer.marker.kind != MarkerKind::Restore;
+            let has_own_entries = writer.head > Seq::ZERO && !writer.marker.is_restore;
             if head != writer.head || (is_restore && has_own_entries) {
                 return Err(Error::Conflict);
             }
@@ -75,9 +75,7 @@ impl CsvStore {
             self.with_room(writer, full_disk, |writer| {
                 let batch = writer.encode(entries);
                 let mut marker = writer.marker;
-                if is_restore {
-                    marker.kind = MarkerKind::Restore;
-                }
+                marker.is_restore |= is_restore;
                 if is_restore || entries.iter().any(line::needs_marker) {
                     line::push_marker(&mut writer.buffer, &marker, batch);
                 }
@@ -144,7 +142,7 @@ impl CsvStore {
             let current = files.catalog()?;
             let replaced = Digest::of(current.as_deref());
             let is_old = writer.marker.seq >= at && writer.is_published && writer.kept_edit.is_none();
-            if at != writer.head || (is_old && writer.marker.kind == MarkerKind::Checkpoint) {
+            if at != writer.head || (is_old && !writer.marker.is_restore) {
                 return Ok(());
             }
             if !writer.may_replace(replaced) {
@@ -154,7 +152,7 @@ impl CsvStore {
                 return Ok(());
             }
             let marker = Marker {
-                kind: MarkerKind::Checkpoint,
+                is_restore: false,
                 seq: at,
                 at: Timestamp::now(),
                 store: self.id,

@@ -45,10 +45,16 @@ pub(crate) fn assert_upgraded(store: &dyn Store, kind: &str) -> ReferenceShop {
     let receipts = lines(&format!("receipts-{kind}.jsonl"));
     assert_eq!(receipts.len(), 17);
     for expected in receipts {
-        let json: serde_json::Value = serde_json::from_str(&expected).unwrap();
+        let mut json: serde_json::Value = serde_json::from_str(&expected).unwrap();
         let order: OrderId = json["order"].as_str().unwrap().parse().unwrap();
         let receipt = Receipt::from_entries(&store.find(order, ALL_SEQS).unwrap()).unwrap();
-        assert_eq!(serde_json::to_string(&receipt).unwrap(), expected);
+        if json["reason"] == "unknown-item" {
+            // Format 1 showed the title of a book that was added later.
+            json.as_object_mut().unwrap().remove("title");
+            assert_eq!(serde_json::to_value(&receipt).unwrap(), json);
+        } else {
+            assert_eq!(serde_json::to_string(&receipt).unwrap(), expected);
+        }
     }
     let head = loaded.head;
     ReferenceShop { head, books, entries }

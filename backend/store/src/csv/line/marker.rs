@@ -8,13 +8,19 @@ use common::{Seq, StoreId, Timestamp};
 
 use super::{Error, Line, finish};
 
+/// The column `kind`.
+const KIND: &[u8] = b"checkpoint";
+/// The column `reason` during a restore.
+const RESTORE: &str = "restore";
+
 /// Names the catalog file that is valid from here on. It is a line of the ledger, so that it is ordered with the entries.
 ///
-/// Its columns: `seq` is the entry as of which the file's stock is, `order` the store's id, `reason` the digests, and
-/// `batch` the first entry written with or after the marker.
+/// Its columns: `kind` is `checkpoint`, `seq` the entry as of which the file's stock is, `order` the store's id, `reason` the
+/// digests or `restore`, and `batch` the first entry written with or after the marker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::csv) struct Marker {
-    pub(in crate::csv) kind: MarkerKind,
+    /// Whether the entries are an incomplete restore, which has no catalog file.
+    pub(in crate::csv) is_restore: bool,
     /// The entry as of which the new file is; 0 if the store has written none yet.
     pub(in crate::csv) seq: Seq,
     pub(in crate::csv) at: Timestamp,
@@ -23,23 +29,6 @@ pub(in crate::csv) struct Marker {
     pub(in crate::csv) replaced: Digest,
     /// The new catalog file.
     pub(in crate::csv) new: Digest,
-}
-
-/// The column `kind` of a marker.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::csv) enum MarkerKind {
-    Checkpoint,
-    /// The entries are an incomplete restore.
-    Restore,
-}
-
-impl MarkerKind {
-    fn as_bytes(self) -> &'static [u8] {
-        match self {
-            Self::Checkpoint => b"checkpoint",
-            Self::Restore => b"restore",
-        }
-    }
 }
 
 /// The first 64 bits of a file's SHA-256, `None` for a missing file. It detects changes; it is not a defence against forgery.
@@ -83,11 +72,14 @@ pub(in crate::csv) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: 
     let start = buffer.len();
     push(buffer, marker.seq);
     push(buffer, marker.at);
-    buffer.extend_from_slice(marker.kind.as_bytes());
+    buffer.extend_from_slice(KIND);
     buffer.extend_from_slice(b",,,,,,,");
     push(buffer, marker.store);
     buffer.push(b',');
-    push(buffer, format_args!("{}-{}", marker.replaced, marker.new));
+    match marker.is_restore {
+        true => push(buffer, RESTORE),
+        false => push(buffer, format_args!("{}-{}", marker.replaced, marker.new)),
+    }
     buffer.extend_from_slice(b",,,");
     push(buffer, batch);
     finish(buffer, start);
@@ -99,21 +91,21 @@ fn push(buffer: &mut Vec<u8>, column: impl fmt::Display) {
 }
 
 impl Line<'_> {
-    fn marker_kind(&self) -> Option<MarkerKind> {
-        let kinds = [MarkerKind::Checkpoint, MarkerKind::Restore];
-        kinds.into_iter().find(|kind| self.columns[2] == kind.as_bytes())
-    }
-
     pub(in crate::csv) fn is_marker(&self) -> bool {
-        self.marker_kind().is_some()
+        self.columns[2] == KIND
     }
 
     pub(in crate::csv) fn marker(&self) -> Result<Marker, Error> {
+        if !self.is_marker() {
+            return Err(Error::Column("kind"));
+        }
         let digests = self.text(11, "reason")?;
+        let is_restore = digests == RESTORE;
+        let digests = if is_restore { "none-none" } else { digests };
         let (replaced, new) = digests.split_once('-').ok_or(Error::Column("reason"))?;
         let digest = |text: &str| text.parse().map_err(|()| Error::Column("reason"));
         Ok(Marker {
-            kind: self.marker_kind().ok_or(Error::Column("kind"))?,
+            is_restore,
             seq: self.seq()?,
             at: self.column(1, "at")?,
             store: self.column(9, "order")?,

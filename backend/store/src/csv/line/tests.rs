@@ -1,5 +1,5 @@
 use super::*;
-use common::{OrderId, Reason};
+use common::{OrderId, Reason, StoreId, Timestamp};
 use proptest::prelude::*;
 
 fn sold() -> Entry {
@@ -98,18 +98,25 @@ fn an_entry_is_read_back_equal() {
 fn a_marker_is_read_back_equal() {
     let digest = Digest::of(Some(b"books"));
     let marker = Marker {
-        kind: MarkerKind::Restore,
+        is_restore: false,
         seq: Seq(9),
         at: sold().at,
         store: StoreId::generate(),
         replaced: Digest(None),
         new: digest,
     };
-    let mut buffer = Vec::new();
-    push_marker(&mut buffer, &marker, Seq(10));
-    let line = Line::parse(buffer.strip_suffix(b"\n").unwrap()).unwrap();
-    assert!(line.is_marker());
-    assert_eq!((line.marker().unwrap(), line.batch().unwrap()), (marker, Seq(10)));
+    let restoring = Marker {
+        is_restore: true,
+        new: Digest(None),
+        ..marker
+    };
+    for marker in [marker, restoring] {
+        let mut buffer = Vec::new();
+        push_marker(&mut buffer, &marker, Seq(10));
+        let line = Line::parse(buffer.strip_suffix(b"\n").unwrap()).unwrap();
+        assert!(line.is_marker());
+        assert_eq!((line.marker().unwrap(), line.batch().unwrap()), (marker, Seq(10)));
+    }
 }
 
 #[test]

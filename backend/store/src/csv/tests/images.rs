@@ -1,6 +1,6 @@
 //! Loss of power at every moment of a history, with every disk that it can leave.
 
-use super::power::{Life, recover};
+use super::life::Life;
 use super::*;
 
 /// Small enough that the history fills a segment.
@@ -52,11 +52,7 @@ impl Run {
         Self {
             disk: Simulated::new(1),
             store: None,
-            life: Life {
-                acknowledged: ReferenceShop::empty(),
-                attempted: ReferenceShop::empty(),
-                is_import: false,
-            },
+            life: Life::of(ReferenceShop::empty()),
         }
     }
 
@@ -68,12 +64,7 @@ impl Run {
         self.store = Self::open(&self.disk).ok();
         // What a failed sync left is durable once the store has opened again.
         if let Some(store) = &self.store {
-            let shop = recover(store, &self.life);
-            self.life = Life {
-                acknowledged: shop.clone(),
-                attempted: shop,
-                is_import: false,
-            };
+            self.life = self.life.recover(store);
         }
         self.store.is_some()
     }
@@ -83,53 +74,24 @@ impl Run {
         if matches!(act, Act::Open | Act::Reopen) {
             return self.open_again();
         }
-        let Life {
-            acknowledged,
-            attempted,
-            is_import,
-        } = &mut self.life;
-        let head = acknowledged.head;
-        let (mut next, store) = (acknowledged.clone(), self.store.as_ref());
-        *is_import = matches!(act, Act::Import);
-        let done = match act {
-            Act::Open | Act::Reopen => Ok(()),
+        let (store, mut shop) = (self.store.as_ref().unwrap(), self.life.acknowledged.clone());
+        let entries = match act {
+            Act::Import if shop.books.is_empty() => shop.plan_import(&four_books()),
             Act::Import => {
-                let mut wanted = if next.books.is_empty() {
-                    four_books()
-                } else {
-                    next.books.clone()
-                };
-                if !next.books.is_empty() {
-                    wanted[0].title = format!("{}!", wanted[0].title).into();
-                    wanted.pop();
-                }
-                let entries = next.plan_import(&wanted);
-                next.apply(&entries);
-                *attempted = next;
-                store.unwrap().append(head, &entries)
+                let mut wanted = shop.books.clone();
+                wanted[0].title = format!("{}!", wanted[0].title).into();
+                wanted.pop();
+                shop.plan_import(&wanted)
             }
-            Act::Checkpoint => {
-                *attempted = next;
-                store.unwrap().checkpoint(&acknowledged.books, head)
+            Act::SellBaskets(sizes) => shop.sell_baskets(sizes),
+            Act::Sell(count) => shop.sell(count),
+            Act::Fail(count) => {
+                self.disk.fail_next_sync();
+                shop.sell(count)
             }
-            Act::Sell(count) | Act::Fail(count) => {
-                if matches!(act, Act::Fail(_)) {
-                    self.disk.fail_next_sync();
-                }
-                let entries = next.sell(count);
-                *attempted = next;
-                store.unwrap().append(head, &entries)
-            }
-            Act::SellBaskets(sizes) => {
-                let entries = next.sell_baskets(sizes);
-                *attempted = next;
-                store.unwrap().append(head, &entries)
-            }
+            Act::Checkpoint | Act::Open | Act::Reopen => return self.life.checkpoint(store),
         };
-        if done.is_ok() {
-            *acknowledged = attempted.clone();
-        }
-        done.is_ok()
+        self.life.append(store, &entries)
     }
 }
 
@@ -148,7 +110,7 @@ fn every_disk_that_a_loss_of_power_can_leave_holds_what_was_acknowledged() {
             run.disk.each_image(|image| {
                 images += 1;
                 match Run::open(&image) {
-                    Ok(store) => drop(recover(&store, &run.life)),
+                    Ok(store) => drop(run.life.recover(&store)),
                     Err(error) => panic!("{:?} after {steps} steps: {error}", HISTORY[now]),
                 }
             });

@@ -84,7 +84,7 @@ fn any_part_of_the_log_that_was_written_leaves_a_batch_whole_or_absent() {
         store.run(begin.to_owned());
         for _ in 0..2 {
             let (before, known) = (Files::of(&folder), shop.clone());
-            shop.sell_through(&store, 3);
+            shop.sell_baskets_through(&store, &[3, 2]);
             let after = Files::of(&folder);
             assert!(before.main == after.main, "only the log changes");
             let mut heads = Vec::new();
@@ -108,7 +108,7 @@ fn a_checkpoint_loses_nothing_whatever_part_was_written() {
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
     store.run("PRAGMA wal_checkpoint(TRUNCATE)".to_owned());
-    shop.sell_through(&store, 5);
+    shop.sell_baskets_through(&store, &[4, 1]);
     let before = Files::of(&folder);
     store.run("PRAGMA wal_checkpoint(FULL)".to_owned());
     let after = Files::of(&folder);
