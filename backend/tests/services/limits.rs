@@ -17,7 +17,7 @@ async fn a_malformed_purchase_is_refused_and_uses_up_no_key() {
         "[]",
         "{}",
         r#"{"item":0}"#,
-        r#"{"item":4294967296}"#,
+        r#"{"item":9007199254740992}"#,
         r#"{"item":1,"quantity":0}"#,
         r#"{"item":1,"quantity":-1}"#,
         r#"{"item":1,"quantity":101}"#,

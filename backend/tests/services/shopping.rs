@@ -117,7 +117,7 @@ async fn sixty_four_clients_buy_the_whole_stock_and_not_one_copy_more() {
     rows.retain(|row| row[2] == "sold");
     assert_eq!(rows.len(), 500);
     assert_eq!(
-        rows.into_iter().map(|row| row[7].clone()).collect::<HashSet<_>>(),
+        rows.into_iter().map(|row| row[9].clone()).collect::<HashSet<_>>(),
         acknowledged
     );
     assert_eq!(shop.store.stock_in_catalog_file(2), 0);

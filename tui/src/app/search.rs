@@ -10,8 +10,8 @@ use super::listing::Listing;
 use super::remote_data::LoadState;
 use super::shared::Shared;
 use super::shop::{Column, Focus, Search, ShopScreen};
-use super::text_input::{Edit, edit};
-use crate::effect::{Effect, ListingKind, Query};
+use super::text_input::edit;
+use crate::effect::{Effect, Query};
 use crate::fuzzy::ranked;
 use crate::input::{Key, KeyEvent};
 
@@ -41,18 +41,14 @@ impl ShopScreen {
             Key::Enter | Key::Tab => search.editing = false,
             Key::Up => return self.select_book(self.cursor.saturating_sub(1), shared),
             Key::Down => return self.select_book(self.cursor + 1, shared),
-            _ => {
-                if edit(&mut search.input, key) == Edit::Changed {
-                    return self.search_changed(shared);
-                }
-            }
+            _ if edit(&mut search.input, key) => return self.search_changed(shared),
+            _ => {}
         }
         Vec::new()
     }
 
     pub(super) fn search_changed(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
         let effects = self.search_whole_shop(shared);
-        self.cursor = 0;
         self.rebuild_rows(shared.books);
         self.cursor = 0;
         effects
@@ -69,8 +65,7 @@ impl ShopScreen {
             search.results = None;
             return Vec::new();
         }
-        let (mut results, effect) =
-            Listing::open(ListingKind::Search, Query::Words(words), generation, shared.elapsed());
+        let (mut results, effect) = Listing::open(Query::Search(words), generation, shared.elapsed());
         if let Some(before) = &search.results
             && let LoadState::Loading { .. } = before.data.state
         {
@@ -84,11 +79,7 @@ impl ShopScreen {
     /// Makes the rows from the lists; the selection stays on its book.
     pub(super) fn rebuild_rows(&mut self, books: &Books) {
         let selected = self.selected();
-        let in_topic = self
-            .topic_listing
-            .as_ref()
-            .map(|listing| listing.items.as_slice())
-            .unwrap_or_default();
+        let in_topic = self.topic_listing.as_ref().map_or(&[][..], |listing| &listing.items);
         let search = self.search.as_ref().filter(|search| !search.text().is_empty());
         let (mut rows, local_matches) = match search {
             None => (in_topic.to_vec(), in_topic.len()),

@@ -11,7 +11,7 @@ fn an_upgrade_whose_connection_is_lost_at_any_message_goes_on_at_the_next_start(
         let Some(schema) = Schema::new() else { return };
         schema.load_format_1();
         let proxy = Proxy::new(schema.server.socket());
-        let url = schema.server.url_via(&schema.url, proxy.folder());
+        let url = schema.server.url_via(&schema.url, proxy.address());
         proxy.cut_after(messages);
         let opened = PostgresStore::open(&url.parse().unwrap());
         let cuts = proxy.cuts();
