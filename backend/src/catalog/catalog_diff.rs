@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use common::text::normalize_name;
 use common::wire::Book;
 use common::{Description, Entry, GroupLine, ItemNumber, Kind, Seq, Stock, Timestamp};
 
@@ -38,7 +39,7 @@ impl CatalogDiff {
         let shared: HashMap<ItemNumber, &Book> = shared.into_iter().map(|book| (book.item, book)).collect();
         for row in rows {
             let before = shared.get(&row.item).copied();
-            let book = row.into_book(before.map_or(Seq::ZERO, |before| before.seq));
+            let book = in_nfc(row.into_book(before.map_or(Seq::ZERO, |before| before.seq)));
             if before != Some(&book) {
                 diff.entries.push(set(before, book, at));
             }
@@ -49,6 +50,16 @@ impl CatalogDiff {
             entry.seq = seq;
         }
         diff
+    }
+}
+
+/// Text is stored in NFC.
+fn in_nfc(book: Book) -> Book {
+    Book {
+        title: normalize_name(book.title),
+        author: book.author.map(normalize_name),
+        topic: normalize_name(book.topic),
+        ..book
     }
 }
 
@@ -150,6 +161,20 @@ mod tests {
     fn the_same_file_again_changes_nothing() {
         let diff = between(&books(), BOOKS, true);
         assert_eq!((diff.entries, diff.books), (Vec::new(), 3));
+    }
+
+    #[test]
+    fn titles_authors_and_topics_are_set_in_nfc() {
+        let decomposed = "1,Cafe\u{301}\u{A0},5,10,re\u{301}cits,Andre\u{301}\n";
+        let diff = between(&[], decomposed, false);
+        let book = diff.entries[0].described().unwrap();
+        assert_eq!(
+            (book.title.as_str(), book.topic.as_str(), book.author.as_deref()),
+            ("Café", "récits", Some("André"))
+        );
+        for same in [decomposed, "1,Café,5,10,récits,André\n"] {
+            assert_eq!(between(std::slice::from_ref(&book), same, false).entries, []);
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use rules::{BookState, LedgerEnd};
 
 use super::decide::CurrentBook;
 use super::decision_index::DecisionIndex;
-use super::search_index::{BookIdx, BookMeta, SearchIndex};
+use super::search_index::{BookMeta, SearchIndex};
 use crate::store::StoreState;
 
 /// A value that was read, with the last entry that it reflects.
@@ -32,7 +32,7 @@ pub struct State {
     pub search_index: Arc<SearchIndex>,
     /// The newest entries and the decided orders.
     pub decisions: DecisionIndex,
-    /// By [`BookIdx`]: the stock, and the entry that changed the book last.
+    /// By [`BookIdx`](super::search_index::BookIdx): the stock, and the entry that changed the book last.
     stocks: Vec<(Stock, Seq)>,
 }
 
@@ -60,23 +60,31 @@ impl State {
             "{:?} by {entries:?}",
             self.check(&entries)
         );
-        let mut described = BTreeMap::new();
         for mut entry in entries {
-            self.share_texts(&mut entry);
             if let Some(book) = entry.described() {
-                described.insert(entry.item, Some(book));
+                self.describe(book);
             } else if entry.kind == Kind::Withdrawn {
-                described.insert(entry.item, None);
+                Arc::make_mut(&mut self.search_index).withdraw(entry.item);
             } else if entry.kind.changes_book()
+                && let Some((idx, _)) = self.search_index.get(entry.item)
+                && let Some(book) = self.stocks.get_mut(idx)
                 && let Some(stock) = entry.stock_after
             {
-                self.set_stock(&mut described, entry.item, stock, entry.seq);
+                *book = (stock, entry.seq);
             }
+            self.share_texts(&mut entry);
             self.head = entry.seq;
             self.decisions.push(entry);
         }
-        if !described.is_empty() {
-            self.replace_books(described);
+    }
+
+    /// Adds a book, or changes the one with its number.
+    fn describe(&mut self, book: Book) {
+        let state = (book.stock, book.seq);
+        let idx = Arc::make_mut(&mut self.search_index).upsert(book.into());
+        match self.stocks.get_mut(idx) {
+            Some(known) => *known = state,
+            None => self.stocks.push(state),
         }
     }
 
@@ -97,38 +105,9 @@ impl State {
         violations
     }
 
-    fn set_stock(&mut self, described: &mut Described, item: ItemNumber, stock: Stock, seq: Seq) {
-        if let Some(book) = described.get_mut(&item) {
-            if let Some(book) = book {
-                (book.stock, book.seq) = (stock, seq);
-            }
-        } else if let Some(idx) = self.search_index.idx(item)
-            && let Some(book) = self.stocks.get_mut(idx)
-        {
-            *book = (stock, seq);
-        }
-    }
-
-    /// Adds, replaces and removes books.
-    fn replace_books(&mut self, described: Described) {
-        let mut books: BTreeMap<ItemNumber, Book> = self.books().into_iter().map(|book| (book.item, book)).collect();
-        for (item, book) in described {
-            match book {
-                Some(book) => books.insert(item, book),
-                None => books.remove(&item),
-            };
-        }
-        self.stocks = books.values().map(|book| (book.stock, book.seq)).collect();
-        self.search_index = Arc::new(SearchIndex::new(books.into_values().map(BookMeta::from).collect()));
-    }
-
     /// Lets an entry share the texts of its book, where they are equal.
     pub fn share_texts(&self, entry: &mut Entry) {
-        let meta = self
-            .search_index
-            .idx(entry.item)
-            .and_then(|idx| self.search_index.meta(idx));
-        let (Some(meta), Some(title)) = (meta, &mut entry.title) else {
+        let (Some((_, meta)), Some(title)) = (self.search_index.get(entry.item), &mut entry.title) else {
             return;
         };
         share(title, &meta.title);
@@ -142,25 +121,24 @@ impl State {
 
     /// A book.
     pub fn book(&self, item: ItemNumber) -> Option<Book> {
-        self.book_at(self.search_index.idx(item)?)
-    }
-
-    /// The book at an index.
-    pub fn book_at(&self, idx: BookIdx) -> Option<Book> {
+        let (idx, meta) = self.search_index.get(item)?;
         let (stock, seq) = *self.stocks.get(idx)?;
-        Some(self.search_index.meta(idx)?.with_stock(stock, seq))
+        Some(meta.with_stock(stock, seq))
     }
 
     /// All books, by item number.
     pub fn books(&self) -> Vec<Book> {
-        (0..self.stocks.len()).filter_map(|idx| self.book_at(idx)).collect()
+        let with_stock = |(idx, meta): (_, &BookMeta)| {
+            let (stock, seq) = *self.stocks.get(idx)?;
+            Some(meta.with_stock(stock, seq))
+        };
+        self.search_index.iter().filter_map(with_stock).collect()
     }
 
     /// The part of a book that a decision needs.
     pub fn current_book(&self, item: ItemNumber) -> Option<CurrentBook> {
-        let idx = self.search_index.idx(item)?;
+        let (idx, meta) = self.search_index.get(item)?;
         let (stock, seq) = *self.stocks.get(idx)?;
-        let meta = self.search_index.meta(idx)?;
         Some(CurrentBook {
             title: meta.title.clone(),
             stock,
@@ -169,9 +147,6 @@ impl State {
         })
     }
 }
-
-/// The books that a batch of entries describes; `None` if it withdraws them.
-type Described = BTreeMap<ItemNumber, Option<Book>>;
 
 fn share(text: &mut ArcStr, known: &ArcStr) {
     if text == known {

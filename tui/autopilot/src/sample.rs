@@ -79,9 +79,9 @@ pub(super) mod tests {
     pub(crate) fn four_books() -> BookSample {
         let book = |(item, title, stock): (u64, &str, u64)| Book {
             item: ItemNumber::try_from(item).unwrap(),
-            title: title.to_owned(),
+            title: title.into(),
             author: None,
-            topic: "graduate school".to_owned(),
+            topic: "graduate school".into(),
             cost: Cost::default(),
             stock: Stock::try_from(stock).unwrap(),
             seq: Seq(item),

@@ -229,10 +229,7 @@ impl<'a> Shopper<'a> {
                 answered_us: shared.now_us(),
                 key,
                 item: receipt.lines[0].item,
-                kind: OperationKind::Sold(
-                    receipt.lines[0].quantity,
-                    receipt.lines[0].cost,
-                ),
+                kind: OperationKind::Sold(receipt.lines[0].quantity, receipt.lines[0].cost),
                 stock: receipt.lines[0].stock,
             }),
             (_, Outcome::Unknown) => OperationOutcome::Unknown(requested),

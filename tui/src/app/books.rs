@@ -164,9 +164,9 @@ impl Books {
 fn sanitized_book(book: &Book) -> Book {
     Book {
         item: book.item,
-        title: sanitized(&book.title),
-        author: book.author.as_ref().map(sanitized),
-        topic: sanitized(&book.topic),
+        title: sanitized(&book.title).into(),
+        author: book.author.as_ref().map(|author| sanitized(author).into()),
+        topic: sanitized(&book.topic).into(),
         cost: book.cost,
         stock: book.stock,
         seq: book.seq,

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use common::ItemNumber;
+use common::text::fold;
 
 use super::books::Books;
 use super::listing::Listing;
@@ -113,7 +114,7 @@ fn matches(search: &Search, in_topic: &[ItemNumber], books: &Books) -> (Vec<Item
 fn sort(rows: &mut [ItemNumber], by: Column, books: &Books) {
     match by {
         Column::Item => {}
-        Column::Title => rows.sort_by_cached_key(|item| books.get(*item).map(|book| book.title.to_lowercase())),
+        Column::Title => rows.sort_by_cached_key(|item| books.get(*item).map(|book| fold(&book.title))),
         Column::Cost => rows.sort_by_key(|item| books.get(*item).map(|book| book.cost)),
         Column::Stock => rows.sort_by_key(|item| books.get(*item).map(|book| book.stock)),
     }

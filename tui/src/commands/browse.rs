@@ -79,9 +79,9 @@ fn books(page: &BookPage) -> String {
     let rows = page.books.iter().map(|book| {
         [
             book.item.to_string(),
-            book.title.clone(),
-            book.author.clone().unwrap_or_else(|| "-".to_owned()),
-            book.topic.clone(),
+            book.title.to_string(),
+            book.author.as_ref().map_or("-".to_owned(), ToString::to_string),
+            book.topic.to_string(),
             book.cost.to_string(),
             book.stock.to_string(),
         ]

@@ -1,7 +1,7 @@
 //! The books of the fixed catalog, receipts for them, and errors of the shop.
 
 use common::client::Error;
-use common::wire::{Book, BookPage, OrderStatus, Receipt, TopicCount, Topics};
+use common::wire::{Book, BookPage, OrderStatus, Receipt, ReceiptLine, TopicCount, Topics};
 use common::{Code, Cost, ItemNumber, OrderId, Problem, Quantity, Seq, Stock, Timestamp};
 
 use crate::effect::Query;
@@ -45,27 +45,33 @@ pub(crate) fn sold_out() -> Error {
 pub(crate) fn receipt(order: OrderId, item: u64, quantity: u64, seq: u64) -> Receipt {
     let book = catalog().into_iter().find(|book| book.item == number(item)).unwrap();
     let copies = Quantity::try_from(quantity).unwrap();
+    let (total, seq) = (book.cost.times(copies), Seq(seq));
+    let line = ReceiptLine {
+        item: book.item,
+        title: Some(book.title),
+        quantity: copies,
+        cost: Some(book.cost),
+        total,
+        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
+        seq,
+        reason: None,
+    };
     Receipt {
         order,
         status: OrderStatus::Sold,
-        item: book.item,
-        title: Some(book.title),
-        quantity: copies.get(),
-        cost: Some(book.cost),
-        total: book.cost.times(copies),
-        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
-        seq: Seq(seq),
+        lines: [line].into(),
+        total,
+        seq,
         at: Timestamp::from_micros(1_769_860_807_000_000),
-        reason: None,
     }
 }
 
 pub(crate) fn book(item: u64, title: &str, author: Option<&str>, topic: &str, cents: u64, stock: u64) -> Book {
     Book {
         item: number(item),
-        title: title.to_owned(),
-        author: author.map(str::to_owned),
-        topic: topic.to_owned(),
+        title: title.into(),
+        author: author.map(Into::into),
+        topic: topic.into(),
         cost: Cost::try_from(cents).unwrap(),
         stock: Stock::try_from(stock).unwrap(),
         seq: Seq(item),
@@ -94,7 +100,7 @@ pub(crate) fn catalog() -> Vec<Book> {
 pub(crate) fn topics() -> Topics {
     let counts = [("distributed systems", 2), ("graduate school", 2), ("novels", 4)];
     let topics = counts.map(|(topic, books)| TopicCount {
-        topic: topic.to_owned(),
+        topic: topic.into(),
         books,
     });
     Topics { topics: topics.into() }

@@ -1,9 +1,9 @@
 //! The bodies of the hops, written and read.
 
-use common::{InlineVec, Seq, StoreId};
 use common::wire::{
     BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
+use common::{InlineVec, Seq, StoreId};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use serde::Serialize;

@@ -25,18 +25,18 @@ impl Life {
         let head = self.acknowledged.head;
         self.is_import = entries.iter().any(|entry| entry.order.is_none());
         self.attempted.apply(entries);
-        self.finish(store.append(head, entries))
+        self.finish(&store.append(head, entries))
     }
 
     /// Returns whether the checkpoint was written.
     pub(super) fn checkpoint(&mut self, store: &CsvStore) -> bool {
         let ReferenceShop { books, head, .. } = &self.acknowledged;
         let done = store.checkpoint(books, *head);
-        self.finish(done)
+        self.finish(&done)
     }
 
-    fn finish(&mut self, done: Result<(), Error>) -> bool {
-        match &done {
+    fn finish(&mut self, done: &Result<(), Error>) -> bool {
+        match done {
             Ok(()) => self.acknowledged = self.attempted.clone(),
             // A transient error has changed nothing, so nothing may appear later.
             Err(error) if error.is_transient() => self.attempted = self.acknowledged.clone(),

@@ -1,6 +1,6 @@
 //! One book with ten copies, and each way in which its ledger can be wrong.
 
-use common::{Quantity, Reason, Timestamp};
+use common::{GroupLine, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
 use super::super::{OperationOutcome, Requested, SHOPKEEPER};
@@ -81,9 +81,9 @@ fn replay(steps: Vec<Step>) -> Replay {
         topics: vec!["all".into()],
         books: vec![Book {
             item: item(),
-            title: "T".to_owned(),
+            title: "RPCs for Dummies".into(),
             author: None,
-            topic: "all".to_owned(),
+            topic: "all".into(),
             cost: COST.parse().unwrap(),
             stock: stock(10),
             seq: Seq(1),
