@@ -17,8 +17,8 @@ KEYS_REFUSED = ["", '""', "abc", "123", "0190b6d5-7f3c-7cc0-8000", "0190b6d5-7f3
 BAD_QUANTITIES = ["0", "-1", "101", "1000000000", "1e9", "null", '"1"', "1.5", "true", "[]", "4294967297",
                   "18446744073709551617"]
 BAD_BUYS = ['{}', '{"quantity":1}', '{"item":0}', '{"item":-1}', '{"item":"1"}', '{"item":1.5}', '{"item":null}',
-            '{"item":4294967296}', '{"item":1,"colour":"blue"}', '{"item":1,"item":1}', '{"item":1', '{"item":1}}',
-            '', ' ', 'null', '[]', '[1]', '[1,1]', '"1"', '1']
+            '{"item":9007199254740992}', '{"item":1,"colour":"blue"}', '{"item":1,"item":1}', '{"item":1',
+            '{"item":1}}', '', ' ', 'null', '[]', '[1]', '[1,1]', '"1"', '1']
 BAD_STOCKS = ['{}', '{"stock":1,"change":1}', '{"stock":null}', '{"change":null}', '{"stock":-1}', '{"stock":1.5}',
               '{"stock":"1"}', '{"change":"1"}', '{"change":0.5}', '{"stock":1000000001}',
               '{"stock":1,"colour":"blue"}', '{"stock":1', '', '[1]']

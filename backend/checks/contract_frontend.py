@@ -1,7 +1,7 @@
 """Contract checks of the front-end's reads and of HTTP in general."""
 
 from contract_runner import check, encode, pages
-from contract_shapes import allowed, cents, equal, expect, is_book, ok, refused
+from contract_shapes import allowed, cents, equal, expect, fields_are, is_book, ok, refused
 
 DS, GS = "distributed systems", "graduate school"
 BOOKS = {
@@ -17,7 +17,7 @@ WRONG_METHODS = [("POST /topics", "GET, HEAD"), ("DELETE /search?item=2", "GET, 
                  ("POST /ledger", "GET, HEAD"), ("POST /livez", "GET, HEAD")]
 FORMATS_TAKEN = ["application/json", "application/json; charset=utf-8", "Application/JSON", None]
 FORMATS_REFUSED = ["text/plain", "application/x-www-form-urlencoded", "application/xml"]
-BAD_ITEMS = ["0", "-1", "abc", "1.5", "4294967296", "", "%00"]
+BAD_ITEMS = ["0", "-1", "abc", "1.5", "9007199254740992", "18446744073709551617", "", "%00"]
 BAD_LIMITS = ["0", "101", "-1", "abc", "1.5", ""]
 
 
@@ -43,7 +43,12 @@ def a_fresh_ledger_begins_with_a_set_entry_for_each_book(w):
     entries = w.entries()[:4]
     equal([entry["seq"] for entry in entries], [1, 2, 3, 4], "seq")
     equal({entry["kind"] for entry in entries}, {"set"}, "kinds")
-    equal({entry["item"]: entry["stock_after"] for entry in entries}, {item: book[3] for item, book in BOOKS.items()})
+    described = [(entry["item"], (entry["title"], entry["topic"], entry["unit_cost"], entry["stock_after"]))
+                 for entry in entries]
+    equal(dict(described), BOOKS, "descriptions")
+    for entry in entries:
+        fields_are(entry, ("seq", "at", "kind", "item", "change", "stock_after", "unit_cost", "title", "topic"))
+        equal(entry["change"], entry["stock_after"], "change")
 
 
 # --- Search -----------------------------------------------------------------------------------------------------------
@@ -88,7 +93,7 @@ def every_word_matches_as_a_prefix_and_titles_come_first(w, case):
     equal(items_of(w.frontend.get(f"/search?q={encode(words)}")), items)
 
 
-@check(cases=[999, 4294967295])
+@check(cases=[999, 4294967296, 9780306406157, 9007199254740991])
 def an_item_that_no_book_has_is_unknown(w, item):
     refused(w.frontend.get(f"/search?item={item}"), "unknown-item")
 
@@ -124,6 +129,7 @@ def an_unknown_query_parameter_is_ignored(w):
 def a_search_in_the_body_is_the_same_as_in_the_query(w):
     equal(ok(w.frontend.get("/search", body={"item": 2})).json, w.book(2))
     equal(items_of(w.frontend.get("/search", body={"topic": "Distributed Systems"})), [1, 2])
+    equal(items_of(w.frontend.get("/search", body={"topic": ""})), [])
     refused(w.frontend.get("/search", body={"item": 999}), "unknown-item")
 
 

@@ -56,7 +56,7 @@ class Watch:
 
     RULES = {
         "every answer read from the store carries Bookstore-Seq": lambda seen: (
-            seen.status not in (200, 304, 409, 422) or seen.route in HEALTH
+            seen.status not in (200, 304, 409, 412, 422) or seen.route in HEALTH
             or re.fullmatch(r"\d+", seen.headers.get("Bookstore-Seq", ""))),
         "every failure is problem+json with type, title, status, code and detail": lambda seen: (
             seen.status < 400 or seen.method == "HEAD"
@@ -76,8 +76,11 @@ class Watch:
 
     def __init__(self):
         self.broken = {rule: [] for rule in self.RULES}
+        self.seqs = set()
 
     def check(self, answer):
+        if "Bookstore-Seq" in answer.headers:
+            self.seqs.add(answer.seq)
         for rule, holds in self.RULES.items():
             if not holds(answer):
                 self.broken[rule].append(f"{answer.method} {answer.path[:80]} → {answer} {dict(answer.headers)}")

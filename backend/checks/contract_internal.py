@@ -6,8 +6,8 @@ import time
 from contract_buying import BAD_QUANTITIES
 from contract_frontend import BAD_ITEMS, BAD_LIMITS, DS
 from contract_runner import check, encode, new_key, pages
-from contract_shapes import (UUID, allowed, equal, expect, fields_are, is_book, is_entry, is_problem, is_receipt, ok,
-                             refused)
+from contract_shapes import (UUID, allowed, equal, expect, fields_are, is_book, is_entry, is_group, is_problem,
+                             is_receipt, ok, refused)
 
 OPERATIONS = {
     "frontend": ["GET /topics", "GET /search", "POST /buy", "GET /orders/{order}", "GET /events", "PUT /stock/{item}",
@@ -118,14 +118,16 @@ def sale(item=1, quantity=1, order=None, keyed=True, resent=False, seconds=10):
 def decide(w, *sales):
     """Returns the catalog's decisions on a batch, which must be in the batch's order."""
     answer = ok(w.catalog.post("/sales", {"sales": list(sales)})).json
-    fields_are(answer, ("decisions", "head"))
+    fields_are(answer, ("decisions", "head", "store"))
     decisions = answer["decisions"]
     equal([decision["order"] for decision in decisions], [asked["order"] for asked in sales], "orders")
     for decision in decisions:
         expect({"order", "outcome", "replayed"} <= set(decision), decision)
-        if "entry" in decision:
-            is_entry(decision["entry"])
-            expect(decision["entry"]["seq"] <= answer["head"], "an entry is beyond the head:", decision)
+        expect(len(decision.get("entries", (1, 2))) > 1, "one line in the form of several:", decision)
+        entries = decision.get("entries") or [decision[name] for name in ("entry",) if name in decision]
+        if entries:
+            is_group(entries, order=decision["order"])
+            expect(entries[-1]["seq"] <= answer["head"], "an entry is beyond the head:", decision)
     return decisions
 
 

@@ -3,10 +3,11 @@
 import http.client
 import traceback
 import uuid
+from collections import Counter
 from urllib.parse import quote
 
 from contract_http import Service, Watch
-from contract_shapes import Mismatch, ok, refused
+from contract_shapes import TIME, Mismatch, equal, expect, fields_are, ok, refused
 
 CHECKS = []
 
@@ -19,28 +20,33 @@ def check(function=None, *, cases=None):
         if cases is None:
             CHECKS.append((sentence, function, ()))
         for case in cases or ():
-            label = case[0] if isinstance(case, tuple) else case
-            CHECKS.append((f"{sentence} [{str(label)[:60]}]", function, (case,)))
+            label = " ".join(str(case[0] if isinstance(case, tuple) else case).split())
+            CHECKS.append((f"{sentence} [{label[:60]}]", function, (case,)))
         return function
     return register(function) if function else register
 
 
-def run_checks(world, only):
+def run_checks(world, checks, only):
+    """Runs checks, then those of the rules for all answers."""
+    rules = [(f"all: {rule}", lambda _, rule=rule: world.watch.report(rule), ()) for rule in Watch.RULES]
+    return run_all(world, checks + rules, only)
+
+
+def run_all(subject, checks, only):
     """Runs the checks whose name contains `only`, prints a line for each, and returns (passed, failed)."""
     passed = failed = 0
-    rules = [(f"all: {rule}", lambda _, rule=rule: world.watch.report(rule), ()) for rule in Watch.RULES]
-    for name, function, case in CHECKS + rules:
+    for name, function, case in checks:
         if only not in name:
             continue
-        reason = failure_of(function, world, case)
+        reason = failure_of(function, subject, case)
         passed, failed = passed + (reason is None), failed + (reason is not None)
         print(f"ok   {name}" if reason is None else f"FAIL {name} — {reason}", flush=True)
     return passed, failed
 
 
-def failure_of(function, world, case):
+def failure_of(function, subject, case):
     try:
-        function(world, *case)
+        function(subject, *case)
         return None
     except Mismatch as mismatch:
         return " ".join(str(mismatch).split())[:600]
@@ -107,3 +113,32 @@ def pages(service, path, field):
             return found
         after = f"&after={encode(page['next'])}"
     raise Mismatch(f"{path} never ends")
+
+
+def entries_of(stream, count):
+    """Reads that many entries from the feed and ignores its other events."""
+    entries = []
+    while len(entries) < count:
+        _, identity, data = stream.next()
+        if isinstance(data, dict) and "kind" in data:
+            equal(identity or str(data["seq"]), str(data["seq"]), "id of the event")
+            entries.append(data)
+    return entries
+
+
+def changes_of(events):
+    """Checks the form of the events and returns the sum of their changes per item."""
+    changes, last = Counter(), 0
+    for identity, data in events:
+        fields_are(data, ("seq", "item", "stock", "change", "at"))
+        equal(identity or str(data["seq"]), str(data["seq"]), "id of the event")
+        expect(TIME.fullmatch(data["at"]), f"time {data['at']!r}")
+        expect(data["seq"] > last, f"seq {data['seq']} after {last}")
+        last = data["seq"]
+        changes[data["item"]] += data["change"]
+    return changes
+
+
+def resuming(after):
+    """Both ways to resume after a position, as (path, header fields)."""
+    return {"after": (f"/events?after={after}", []), "Last-Event-ID": ("/events", [("Last-Event-ID", str(after))])}

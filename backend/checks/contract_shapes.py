@@ -7,9 +7,9 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 MONEY = re.compile(r"\d+\.\d\d")
 CODES = {
     "invalid-request": 400, "unauthorized": 401, "unknown-item": 404, "unknown-order": 404, "not-found": 404,
-    "method-not-allowed": 405, "sold-out": 409, "payload-too-large": 413, "unsupported-media-type": 415,
-    "key-reused": 422, "too-many-requests": 429, "internal": 500, "unavailable": 503, "deadline-exceeded": 504,
-    "storage-full": 507,
+    "method-not-allowed": 405, "sold-out": 409, "precondition-failed": 412, "payload-too-large": 413,
+    "unsupported-media-type": 415, "key-reused": 422, "too-many-requests": 429, "internal": 500, "unavailable": 503,
+    "deadline-exceeded": 504, "storage-full": 507,
 }
 
 
@@ -68,37 +68,78 @@ def is_book(book):
 
 def is_receipt(receipt, **known):
     """Checks a receipt: exactly the contract's fields, and the values in `known`."""
-    names = {"order", "status", "item", "title", "quantity", "cost", "total", "stock", "seq", "at"}
-    if receipt["status"] == "refused":
-        names |= {"reason"}
-        names -= {"title", "cost", "stock"} if receipt.get("reason") == "unknown-item" else set()
-        equal(receipt["total"], "0.00", "total of a refused order")
+    is_sold = receipt["status"] == "sold"
+    expect(is_sold or receipt["status"] == "refused", receipt)
+    if "lines" in receipt:
+        fields_are(receipt, ("order", "status", "lines", "total", "seq", "at"))
+        lines = receipt["lines"]
+        expect(len(lines) > 1, "an order of one line has the form of several:", receipt)
+        are_ordered(lines, receipt["seq"])
+        reasons = [is_receipt_line(line, is_sold).get("reason") for line in lines]
+        expect(is_sold or set(reasons) != {"with-others"}, "no line is the reason of the refusal:", receipt)
+        equal(cents(receipt["total"]), sum(cents(line["total"]) for line in lines), "total in cents")
     else:
-        equal(receipt["status"], "sold", "status")
-        equal(cents(receipt["total"]), receipt["quantity"] * cents(receipt["cost"]), "total in cents")
-    fields_are(receipt, names)
+        line = {name: value for name, value in receipt.items() if name not in ("order", "status", "at")}
+        fields_are(receipt, ("order", "status", "at", *line))
+        expect(is_receipt_line(line, is_sold).get("reason") != "with-others", receipt)
     has_order_and_time(receipt)
-    expect(all(MONEY.fullmatch(receipt[name]) for name in ("cost", "total") if name in receipt), receipt)
-    for name, value in known.items():
-        equal(receipt.get(name), value, name)
-    return receipt
+    return has_values(receipt, known)
+
+
+def is_receipt_line(line, is_sold):
+    names = {"item", "title", "quantity", "cost", "total", "stock", "seq"}
+    if is_sold:
+        equal(cents(line["total"]), line["quantity"] * cents(line["cost"]), "total in cents")
+    else:
+        names |= {"reason"}
+        names -= {"title", "cost", "stock"} if line.get("reason") == "unknown-item" else set()
+        equal(line["total"], "0.00", "total of a refused line")
+    fields_are(line, names)
+    return line
 
 
 def is_entry(entry, **known):
     """Checks an order's ledger entry: exactly the contract's fields, and the values in `known`."""
-    names = {"seq", "at", "kind", "item", "quantity", "change", "stock_after", "order", "unit_cost"}
+    names = {"seq", "at", "kind", "item", "quantity", "change", "stock_after", "order", "unit_cost", "title"}
     if entry["kind"] == "refused":
         names |= {"reason"}
-        names -= {"stock_after", "unit_cost"} if entry.get("reason") == "unknown-item" else set()
+        names -= {"stock_after", "unit_cost", "title"} if entry.get("reason") == "unknown-item" else set()
         equal(entry["change"], 0, "change of a refusal")
     else:
         equal(entry["kind"], "sold", "kind")
         equal(entry["change"], -entry["quantity"], "change")
+    if "lines" in entry:
+        names |= {"line", "lines"}
+        expect(1 <= entry["line"] <= entry["lines"] and entry["lines"] > 1, entry)
     fields_are(entry, names)
     has_order_and_time(entry)
-    for name, value in known.items():
-        equal(entry.get(name), value, name)
-    return entry
+    return has_values(entry, known)
+
+
+def is_group(entries, **known):
+    """Checks the entries of one whole order; the values in `known` are those of each of them."""
+    count = len(entries)
+    if count > 1:
+        equal([(entry.get("line"), entry.get("lines")) for entry in entries],
+              [(line, count) for line in range(1, count + 1)], "lines")
+        are_ordered(entries, entries[-1]["seq"])
+    equal(len({(entry["order"], entry["at"], entry["kind"]) for entry in entries}), 1, "orders, times and kinds")
+    for entry in entries:
+        is_entry(entry, **known)
+    return entries
+
+
+def are_ordered(lines, last):
+    """Checks that lines have consecutive `seq` up to the last and ascending item numbers."""
+    equal([line["seq"] for line in lines], list(range(last - len(lines) + 1, last + 1)), "seq of the lines")
+    items = [line["item"] for line in lines]
+    equal(items, sorted(set(items)), "items of the lines")
+
+
+def has_values(value, known):
+    for name, expected in known.items():
+        equal(value.get(name), expected, name)
+    return value
 
 
 def has_order_and_time(value):

@@ -3,8 +3,9 @@
 
     faults.py --bookstored PROGRAM [--store csv | sqlite] [--quick] [--jobs N]
 
-A scripted run (start, sales, a restock, sales, stop) is traced first. Then it is repeated for every operation that
-changes a file (write, sync, rename, truncate, create, remove) and every fault:
+A scripted run (start, sales, a restock, sales, stop) is traced first, and so are a start after a crash and the upgrade
+of a store of format 1. Then each is repeated for every operation that changes a file (write, sync, rename, truncate,
+create, remove) and every fault:
 
     EIO           the operation fails once
     EIO on        it and every later operation fail: the disk is broken
@@ -47,6 +48,7 @@ from faults_shop import END_S, FOLDER, Setup, Shop, Unusable, drive
 
 KINDS = ["write", "pwrite64", "fsync", "fdatasync", "rename", "ftruncate", "openat", "unlink", "mkdir",
          "copy_file_range"]
+STARTS = ["fresh start", "start after a crash", "upgrade"]
 NAMES_A_PATH = ["rename", "openat", "unlink", "mkdir"]
 NEEDS_ROOM = ["write", "pwrite64", "rename", "mkdir", "copy_file_range"]
 UNDOES = ["fsync", "fdatasync", "ftruncate", "unlink"]
@@ -146,6 +148,8 @@ class Matrix:
         work = Path(tempfile.mkdtemp(dir=self.setup.root))
         if phase == "start after a crash":
             shutil.copytree(self.crashed / FOLDER, work / FOLDER)
+        if phase == "upgrade":
+            self.setup.copy_format_1(work)
         return work
 
     def trace(self):
@@ -156,7 +160,7 @@ class Matrix:
             raise Unusable(victim.errors.read_text())
         victim.kill()
         found = []
-        for phase in ("fresh start", "start after a crash"):
+        for phase in STARTS:
             work = self.work(phase)
             log, paths = work / "log", self.setup.paths(work)
             shop = Shop(self.setup, work, strace(log, paths, []))
@@ -197,7 +201,8 @@ class Matrix:
         inject, alone = injections(operation, fault)
         log = work / "log"
         paths = [path for path in self.setup.paths(work) if not alone or path.name == operation.file]
-        tracer, from_start = None, "start" in operation.phase
+        acks += self.setup.receipts() if operation.phase == "upgrade" else []
+        tracer, from_start = None, operation.phase in STARTS
         shop = Shop(self.setup, work, strace(log, paths, inject) if from_start else None)
         try:
             if shop.listens():
@@ -237,6 +242,7 @@ class Matrix:
             for ack in acks:
                 status, receipt = shop.ask("GET", f"/orders/{ack['order']}")
                 is_there = status == 200 and receipt["status"] == "sold"
+                assert "at" not in ack or receipt == ack, f"changed: {ack}, now {receipt}"
                 assert ack["status"] != "sold" or is_there and receipt["seq"] == ack["seq"], f"lost: {ack}"
                 assert ack["status"] != "refused" or not is_there, f"sold though refused: {ack}"
             _, page = shop.ask("GET", "/ledger?after=0&limit=1000")

@@ -12,16 +12,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-COLUMNS = ("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,"
-           "crc32c").split(",")
-# Segments that a store of format 1 wrote.
-COLUMNS_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c".split(",")
+FORMAT_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c"
+FORMAT_2 = ("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,"
+            "crc32c")
 KINDS = {"sold", "refused", "restocked", "set", "withdrawn"}
 MARKER = "checkpoint"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-SQL_LEDGER = ("SELECT seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason,"
-              " title, batch FROM ledger ORDER BY seq")
-SQL_BOOKS = "SELECT item, stock FROM books ORDER BY item"
+SQL_ENTRY = ("seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason,"
+             " title, topic, author, batch")
+SQL_BOOK = "item, title, topic, author, cost_cents, stock, seq"
+SQL_LEDGER = f"SELECT {SQL_ENTRY} FROM ledger ORDER BY seq"
+SQL_BOOKS = f"SELECT {SQL_BOOK} FROM books ORDER BY item"
 
 
 class Unreadable(Exception):
@@ -30,7 +31,7 @@ class Unreadable(Exception):
 
 @dataclass
 class Entry:
-    """One ledger entry. Absent numbers are None, absent texts are empty."""
+    """One ledger entry. Absent numbers are None, absent texts are empty; an entry of format 1 is line 1 of 1."""
 
     seq: int
     at: str
@@ -45,7 +46,22 @@ class Entry:
     unit_cost: str
     reason: str
     title: str
+    topic: str
+    author: str
     batch: int
+
+
+@dataclass
+class Book:
+    """A book. `seq` is the entry that changed it last, None where the store does not keep it."""
+
+    item: int
+    title: str
+    topic: str
+    author: str
+    cost: str
+    stock: int
+    seq: int | None
 
 
 def open_store(url):
@@ -85,29 +101,33 @@ def number(text):
 
 
 def parse_line(line, columns, skip_crc):
-    """Returns the entry of a line, or None for a checkpoint marker. Raises ValueError if the line is damaged."""
+    """Returns the entry of a line, or None for a marker. Raises ValueError if the line is damaged."""
     if not line.endswith(b"\n"):
         raise ValueError("the line has no line end")
     before, _, crc = line[:-1].rpartition(b",")
     if not skip_crc and crc != b"%08x" % crc32c(before):
         raise ValueError("wrong checksum")
     fields = next(csv.reader([line[:-1].decode("utf-8")], strict=True), [])
-    if MARKER in fields[2:3]:
-        return None
     if len(fields) != len(columns):
         raise ValueError(f"{len(fields)} columns, expected {len(columns)}")
-    row = dict(zip(columns, fields))
+    row = dict.fromkeys(FORMAT_2.split(","), "") | dict(zip(columns, fields))
+    del row["crc32c"]
+    if row["kind"] == MARKER:
+        return None
     if row["kind"] not in KINDS:
         raise ValueError(f"unknown kind {row['kind']!r}")
-    return Entry(int(row["seq"]), row["at"], row["kind"], int(row["item"]), number(row.get("line")) or 1,
-                 number(row.get("lines")) or 1, number(row["quantity"]), int(row["change"]), number(row["stock_after"]),
-                 row["order"], row["unit_cost"], row["reason"], row.get("title", ""), int(row["batch"]))
+    if (row["line"] == "") != (row["lines"] == ""):
+        raise ValueError("line without lines")
+    row |= {"line": row["line"] or "1", "lines": row["lines"] or "1"}
+    return Entry(**row | {name: number(row[name]) for name in ("quantity", "stock_after")}
+                 | {name: int(row[name]) for name in ("seq", "item", "line", "lines", "change", "batch")})
 
 
 class CsvStore:
     """`ledger-SEQ.csv`, then `ledger.csv`. The books are in `catalog.csv`, which is current only after a clean stop."""
 
     books_are_always_current = False
+    last_batch_may_be_torn = True
 
     def __init__(self, folder):
         self.folder, self.markers, self.tail = folder, 0, None
@@ -123,16 +143,14 @@ class CsvStore:
         return files
 
     def lines(self):
-        """Yields every line but the headers, as (place, bytes, columns)."""
-        headers = {",".join(columns).encode(): columns for columns in (COLUMNS, COLUMNS_1)}
+        """Yields every line but the headers, as (place, bytes, columns). Each segment has a format of its own."""
         for path in self.files():
-            columns = COLUMNS
             with path.open("rb") as file:
-                for number_, line in enumerate(file, 1):
-                    header = headers.get(line.rstrip(b"\r\n"))
-                    columns = header or columns
-                    if header is None:
-                        yield f"{path.name}:{number_}", line, columns
+                header = file.readline().decode("latin-1").rstrip("\r\n")
+                if header not in (FORMAT_1, FORMAT_2) and header:
+                    raise Unreadable(f"{path}: unknown header {header!r}")
+                for number_, line in enumerate(file, 2):
+                    yield f"{path.name}:{number_}", line, header.split(",")
 
     def entries(self, wrong, skip_crc=False):
         """Yields (place, entry). Damage is an un-synced tail unless a valid line of a later batch follows."""
@@ -154,17 +172,17 @@ class CsvStore:
                 return
 
     def books(self):
-        """Returns every (item, stock)."""
         path = self.folder / "catalog.csv"
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                return [(int(row["item"]), int(row["stock"])) for row in csv.DictReader(file, strict=True)]
+                return [Book(int(row["item"]), row["name"], row["topic"], row.get("author") or "", row["cost"],
+                             int(row["stock"]), None) for row in csv.DictReader(file, strict=True)]
         except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise Unreadable(f"{path}: {error!r}") from error
 
     def __str__(self):
         tail = f"; un-synced tail: {self.tail}" if self.tail else ""
-        return f"{len(self.files())} file(s), {self.markers} checkpoint marker(s){tail}"
+        return f"{len(self.files())} file(s), {self.markers} marker(s){tail}"
 
 
 # --- SQL --------------------------------------------------------------------------------------------------------------
@@ -182,15 +200,19 @@ class SqlStore:
     """The tables `ledger` and `books`, which agree after every transaction."""
 
     books_are_always_current = True
+    last_batch_may_be_torn = False
     tail = None
 
     def entries(self, wrong, skip_crc=False):
-        for row in self.ledger_rows():
-            seq, at, kind, item, line, lines, quantity, change, stock_after, order, cents, reason, title, batch = row
+        for seq, micros, kind, *numbers, order, cents, reason, title, topic, author, batch in self.ledger_rows():
             place = f"entry {seq}"
             wrong.unless(kind in KINDS, f"{place}: unknown kind {kind!r}")
-            yield place, Entry(seq, time_of(at), kind, item, line, lines, quantity, change, stock_after, order,
-                               cost_of(cents), reason or "", title or "", batch)
+            yield place, Entry(seq, time_of(micros), kind, *numbers, order, cost_of(cents), reason or "", title or "",
+                               topic or "", author or "", batch)
+
+    def books(self):
+        return [Book(item, title, topic, author or "", cost_of(cents), stock, seq)
+                for item, title, topic, author, cents, stock, seq in self.book_rows()]
 
 
 class SqliteStore(SqlStore):
@@ -203,17 +225,19 @@ class SqliteStore(SqlStore):
         self.integrity = [row[0] for row in self.database.execute("PRAGMA integrity_check")]
 
     def ledger_rows(self):
-        for row in self.database.execute(SQL_LEDGER):
-            row = list(row)
-            row[9] = "" if row[9] is None else str(uuid.UUID(bytes=row[9]))
-            yield row
+        for *before, order, cents, reason, title, topic, author, batch in self.database.execute(SQL_LEDGER):
+            order = "" if order is None else str(uuid.UUID(bytes=order))
+            yield *before, order, cents, reason, title, topic, author, batch
 
     def entries(self, wrong, skip_crc=False):
         wrong.unless(self.integrity == ["ok"], f"integrity_check: {self.integrity}")
         yield from super().entries(wrong)
 
-    def books(self):
-        return self.database.execute(SQL_BOOKS).fetchall()
+    def book_rows(self):
+        """Returns every row, and ends the transaction."""
+        rows = self.database.execute(SQL_BOOKS).fetchall()
+        self.database.close()
+        return rows
 
     def __str__(self):
         return "SQLite tables"
@@ -226,22 +250,33 @@ class PostgresStore(SqlStore):
         separator = "-- books --"
         copies = [f"COPY ({query}) TO STDOUT (FORMAT csv)" for query in (SQL_LEDGER, SQL_BOOKS)]
         commands = ["BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", copies[0], f"\\echo {separator}", copies[1]]
-        arguments = [word for command in commands for word in ("--command", command)]
-        try:
-            output = subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, url],
-                                  check=True, capture_output=True, text=True)
-        except (OSError, subprocess.CalledProcessError) as error:
-            raise Unreadable(f"psql: {error} {getattr(error, 'stderr', '')}") from error
-        self.ledger_text, _, self.books_text = output.stdout.partition(f"{separator}\n")
+        output = psql(url, commands)
+        self.ledger_text, _, self.books_text = output.partition(f"{separator}\n")
 
     def ledger_rows(self):
-        for row in csv.reader(io.StringIO(self.ledger_text)):
-            seq, at, kind, item, line, lines, quantity, change, stock_after, order, cents, reason, title, batch = row
-            yield (int(seq), int(at), kind, int(item), int(line), int(lines), number(quantity), int(change),
-                   number(stock_after), order, number(cents), reason, title, int(batch))
+        numbers = {"seq", "at_micros", "item", "line", "lines", "quantity", "change", "stock_after", "unit_cost_cents",
+                   "batch"}
+        return rows_of(self.ledger_text, SQL_ENTRY, numbers)
 
-    def books(self):
-        return [(int(item), int(stock)) for item, stock in csv.reader(io.StringIO(self.books_text))]
+    def book_rows(self):
+        return rows_of(self.books_text, SQL_BOOK, {"item", "cost_cents", "stock", "seq"})
 
     def __str__(self):
         return "PostgreSQL tables"
+
+
+def rows_of(text, columns, numbers):
+    """Parses the output of COPY."""
+    are_numbers = [column in numbers for column in columns.split(", ")]
+    for row in csv.reader(io.StringIO(text)):
+        yield [number(field) if is_number else field for field, is_number in zip(row, are_numbers)]
+
+
+def psql(url, commands, stdin=""):
+    """Runs commands in one session and returns their output."""
+    arguments = [word for command in commands for word in ("--command", command)]
+    try:
+        return subprocess.run(["psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", *arguments, url], input=stdin,
+                              check=True, capture_output=True, text=True).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Unreadable(f"psql: {error} {getattr(error, 'stderr', '')}") from error

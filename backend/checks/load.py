@@ -2,11 +2,14 @@
 """Buys with many clients at once and records every answer.
 
     load.py --url http://127.0.0.1:8080 --clients 64 --attempts 2000 --item 2 --acks FILE [--seconds S] [--retry]
+            [--lines N]
 
-Every attempt is an order with a fresh key. Its outcome is appended to the acks file, one JSON object per line, for
-check_ledger.py:
+Every attempt is an order with a fresh key, of one line or with --lines of 1 to N lines. Its outcome is appended to the
+acks file, one JSON object per line, for check_ledger.py:
 
-    {"order": UUID, "item": N, "quantity": Q, "status": "sold" | "sold-out" | "refused" | "unknown", "seq": N?}
+    {"order": UUID, "item": N, "quantity": Q, "status": "sold" | "sold-out" | "refused" | "unknown", …}
+
+An order of several lines has `lines` instead of item and quantity; one that was sold has the fields of its receipt too.
 
 * A decision (200, 409, 422, 404 unknown-item) is final.
 * 500, 502, 504 and a lost answer leave the outcome unknown. With --retry the same key is sent again until it is decided
@@ -95,54 +98,70 @@ class Load:
 
     def __init__(self, arguments, items, acks):
         self.url, self.retry, self.quantity = arguments.url, arguments.retry, arguments.quantity
-        self.items, self.acks = items, acks
+        self.lines_max, self.items, self.acks = arguments.lines, items, acks
         self.attempts_left = arguments.attempts
         self.ends_at = time.monotonic() + arguments.seconds if arguments.seconds else float("inf")
         self.outcomes, self.answers = Counter(), Counter()
         self.sold, self.contradictions = set(), []
 
+    @property
+    def is_over(self):
+        return self.attempts_left <= 0 or time.monotonic() >= self.ends_at
+
     def next_order(self):
-        """Returns a fresh key and the item to buy, or None at the end of the run."""
-        if self.attempts_left <= 0 or time.monotonic() >= self.ends_at:
+        """Returns a fresh key and the lines to buy, or None at the end of the run."""
+        if self.is_over:
             return None
         self.attempts_left -= 1
-        return str(uuid.uuid4()), random.choice(self.items)
+        items = random.sample(self.items, min(random.randint(1, self.lines_max), len(self.items)))
+        return str(uuid.uuid4()), [{"item": item, "quantity": self.quantity} for item in items]
 
-    def record(self, order, item, status, receipt):
-        ack = {"order": order, "item": item, "quantity": self.quantity, "status": status}
+    def record(self, order, lines, status, answer):
+        ack = {"order": order, **body_of(lines), "status": status}
+        answer = answer if isinstance(answer, dict) else {}
+        if status == "sold-out":
+            ack["recorded"] = "order" in answer
         if status == "sold":
-            receipt = receipt if isinstance(receipt, dict) else {}
-            if any(receipt.get(name) != value for name, value in ack.items()):
-                self.contradictions.append(f"asked for {ack}, got {receipt}")
-            ack["seq"] = receipt.get("seq")
+            bought = [{name: line.get(name) for name in ("item", "quantity")} for line in answer.get("lines", [answer])]
+            asked = sorted(lines, key=lambda line: line["item"])
+            if (answer.get("order"), answer.get("status"), bought) != (order, status, asked):
+                self.contradictions.append(f"asked for {ack}, got {answer}")
+            ack |= answer
             self.sold.add(order)
         self.outcomes[status] += 1
         self.acks.write(json.dumps(ack) + "\n")
         self.acks.flush()
 
 
+def body_of(lines):
+    """The body of an order: one line in the short form."""
+    return {"lines": lines} if len(lines) > 1 else lines[0]
+
+
 class Client:
     """One client on one connection."""
 
-    def __init__(self, load):
+    def __init__(self, load, fields=""):
         self.load, self.connection, self.pause_s = load, Connection(load.url), PAUSE_MIN_S
+        self.fields = f"content-type: application/json\r\n{fields}"
 
     async def run(self):
         while (order := self.load.next_order()) is not None:
-            self.load.record(*order, *await self.buy(*order))
+            key, lines = order
+            self.load.record(key, lines, *await self.decide("POST", "/buy", key, body_of(lines)))
         self.connection.close()
 
-    async def buy(self, order, item):
-        """Sends one order, with --retry until it is decided. Returns its outcome and, if sold, the receipt."""
+    async def decide(self, method, path, key, body):
+        """Sends one request, with --retry until it is decided. Returns its outcome and the answer that decided it."""
         give_up_at = time.monotonic() + DECIDE_WITHIN_S
-        maybe_sold = False
+        maybe_done = False
         while True:
-            status, code, answer = await self.ask(order, item)
+            status, code, answer = await self.ask(method, path, key, body)
             if (status, code) in DECISIONS:
                 self.pause_s = PAUSE_MIN_S
                 return DECISIONS[status, code], answer
-            maybe_sold = maybe_sold or status in OUTCOME_UNKNOWN
-            undecided = ("unknown" if maybe_sold else "refused"), None
+            maybe_done = maybe_done or status in OUTCOME_UNKNOWN
+            undecided = ("unknown" if maybe_done else "refused"), None
             if status not in OUTCOME_UNKNOWN | NOTHING_CHANGED:
                 return undecided
             if self.load.retry or status in NOTHING_CHANGED:
@@ -150,12 +169,11 @@ class Client:
             if not self.load.retry or time.monotonic() > give_up_at:
                 return undecided
 
-    async def ask(self, order, item):
+    async def ask(self, method, path, key, body):
         """Sends one request. Returns its status, problem code and body."""
-        body = json.dumps({"item": item, "quantity": self.load.quantity}).encode()
-        headers = f"content-type: application/json\r\nidempotency-key: {order}\r\n"
+        fields = f"{self.fields}idempotency-key: {key}\r\n"
         try:
-            status, answer = await self.connection.request("POST", "/buy", headers, body)
+            status, answer = await self.connection.request(method, path, fields, json.dumps(body).encode())
             code = answer.get("code") if isinstance(answer, dict) and status != 200 else None
             name = f"{status} {code}" if code else str(status)
         except Lost:
@@ -215,7 +233,8 @@ def main():
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--attempts", type=int, default=2000, help="total number of orders")
     parser.add_argument("--item", default="all", help="an item number, a comma list of them, or all")
-    parser.add_argument("--quantity", type=int, default=1, help="copies per order")
+    parser.add_argument("--quantity", type=int, default=1, help="copies per line")
+    parser.add_argument("--lines", type=int, default=1, help="the most lines of an order")
     parser.add_argument("--acks", type=Path, required=True, help="the file to append the outcomes to")
     parser.add_argument("--seconds", type=float, help="begin no order after this time")
     parser.add_argument("--retry", action="store_true", help="repeat the same key until the order is decided")

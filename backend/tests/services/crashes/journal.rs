@@ -17,6 +17,8 @@ pub(super) struct Journal {
     file: Mutex<File>,
     /// Orders acknowledged as sold, each once.
     pub(super) sold: watch::Sender<usize>,
+    /// Those of them that have several lines.
+    pub(super) sold_of_several_lines: AtomicUsize,
     /// Orders refused.
     pub(super) refused: AtomicUsize,
     /// Stock changes, applied or refused.
@@ -35,6 +37,7 @@ impl Journal {
             path: path.to_owned(),
             file: Mutex::new(File::create(path).unwrap()),
             sold: watch::Sender::default(),
+            sold_of_several_lines: AtomicUsize::default(),
             refused: AtomicUsize::default(),
             restocks: AtomicUsize::default(),
             lookups: AtomicUsize::default(),
@@ -57,8 +60,9 @@ impl Journal {
     pub(super) fn summary(&self) -> String {
         let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
         format!(
-            "{} purchases acknowledged, {} refused, {} stock changes, {} orders looked up, {} answers unknown",
+            "{} purchases acknowledged ({} of several lines), {} refused, {} stock changes, {} orders looked up, {} answers unknown",
             *self.sold.borrow(),
+            count(&self.sold_of_several_lines),
             count(&self.refused),
             count(&self.restocks),
             count(&self.lookups),

@@ -14,6 +14,7 @@ mod workload;
 use feeds::FeedRecorder;
 use run::{Plan, Run};
 use topology::{KillTarget, SERVICES};
+use workload::ITEMS;
 
 use crate::client::Client;
 use crate::fixture::StoreFixture;
@@ -77,7 +78,10 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
     let (one, other) = (one.finish_at(head).await, other.finish_at(head).await);
     assert_eq!((one.len(), other.len()), (head, head));
     for (seq, (one, other)) in (1..).zip(one.iter().zip(&other)) {
-        assert!(one.contains(&format!("\nid: {seq}\n")), "{one} is not the {seq}th");
+        assert!(
+            one.contains(&format!("\ndata: {{\"seq\":{seq},")),
+            "{one} is not the {seq}th"
+        );
         assert_eq!(one, other);
     }
     let result = run.finish(plan.seed).await;
@@ -87,7 +91,7 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
 /// The head and all books, which the catalog confirms against the database before it answers.
 async fn confirmed_state(client: &Client, path: &str) -> (usize, Vec<String>) {
     let (mut head, mut books) = (String::new(), Vec::new());
-    for item in 1..=5 {
+    for item in ITEMS {
         let path = format!("{path}{item}");
         let reply = client.send("GET", &path, &[("cache-control", "no-cache")], "").await;
         head = reply.header("bookstore-seq").unwrap().to_owned();

@@ -27,6 +27,9 @@ const KILL_DELAY_MAX: Duration = Duration::from_millis(40);
 /// The limit for the purchases before a kill, recovery from the last kill included.
 const PURCHASES_WAIT_MAX: Duration = Duration::from_secs(90);
 
+/// Those of `backend/checks/forge.py`.
+const FORGERIES: [&str; 8] = ["delete", "double", "line", "half", "price", "title", "stock", "rename"];
+
 /// How long a run is, and the seed of its random numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
@@ -155,14 +158,16 @@ impl Run {
             checked.unwrap_or_else(|violation| panic!("after the last kill: {violation}"));
             topology.restart(catalog);
         });
-        // The forgeries change the last entry, which must be a sale in the journal.
-        self.workload.buy(&mut self.random, 1, 2, true).await;
+        // The forgeries change the last entries, which must be a sale in the journal, of several lines.
+        self.workload
+            .buy(&mut self.random, &[(1, 2), (2, 1), (3, 3)], true)
+            .await;
         let (checked, controls) = block_in_place(|| {
             self.topology.stop();
             let (fixture, journal) = (&self.topology.fixture, &self.workload.journal);
             let checked = check(fixture, journal, true);
             let checked = checked.unwrap_or_else(|violation| panic!("after a clean stop: {violation}"));
-            let controls = ["delete", "double", "edit"].map(|how| {
+            let controls = FORGERIES.map(|how| {
                 let found = match check_forged(fixture, how, journal) {
                     Err(found) => found,
                     Ok(text) => panic!("the forgery was not detected: {text}"),
@@ -175,6 +180,8 @@ impl Run {
         if self.totals.kills.values().sum::<usize>() > 0 {
             assert!(self.totals.hits > 0, "no kill hit a request in flight");
         }
+        let several = self.workload.journal.sold_of_several_lines.load(Ordering::Relaxed);
+        assert!(several * 10 > self.sold(), "only {several} orders of several lines");
         format!(
             "{}, seed {seed}: {}\n{}\n{checked}{}",
             self.topology.fixture.engine(),

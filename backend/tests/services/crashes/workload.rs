@@ -1,23 +1,28 @@
 //! The clients of a crash test: buyers with and without keys, a shopkeeper, and a reader of decided orders.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom as _;
 use serde_json::{Value, json};
 
 use super::journal::Journal;
 use crate::bookstored::TOKEN;
 use crate::client::{Client, Reply, key, try_send};
 
-/// The first two never sell out, the others often do.
-pub(super) const BOOKS: &str =
-    "1,Plenty,100000000,30,a\n2,More,100000000,40.50,a\n3,Few,30,1,b\n4,Fewer,9,2,b\n5,None,0,3,b\n";
-const PLENTIFUL: std::ops::RangeInclusive<u32> = 1..=2;
-const SCARCE: std::ops::RangeInclusive<u32> = 3..=5;
+/// The first five never sell out, the others often do.
+pub(super) const BOOKS: &str = "1,Plenty,100000000,30,a\n2,More,100000000,40.50,a\n3,Ample,100000000,7.25,a\n\
+    4,Lots,100000000,0.99,a\n5,Heaps,100000000,12,a\n6,Few,30,1,b\n7,Fewer,9,2,b\n8,None,0,3,b\n";
+pub(super) const ITEMS: RangeInclusive<u64> = 1..=8;
+const PLENTIFUL: RangeInclusive<u64> = 1..=5;
+const SCARCE: RangeInclusive<u64> = 6..=8;
+/// The lines of one purchase in three; the others have one.
+const SEVERAL: RangeInclusive<usize> = 2..=5;
 /// The limit until an order is decided, restarts of its services included.
 const DECISION_MAX: Duration = Duration::from_secs(90);
 /// Decided orders that are kept to be looked up.
@@ -26,6 +31,9 @@ const DECIDED_MAX: usize = 256;
 const BETWEEN_PURCHASES_MS: u64 = 4;
 const BETWEEN_ATTEMPTS_MS: u64 = 20;
 const BETWEEN_RESTOCKS_MS: u64 = 100;
+
+/// A book of an order, and the number of copies.
+pub(super) type Line = (u64, u64);
 
 /// What all clients share.
 #[derive(Debug)]
@@ -66,32 +74,33 @@ impl Workload {
     /// Buys until the workload is stopped; the last order is decided before this returns.
     pub(super) async fn run_buyer(&self, mut random: StdRng, keyed: bool) {
         while self.is_running() {
-            let range = if random.random_bool(0.7) { PLENTIFUL } else { SCARCE };
-            let (item, quantity) = (random.random_range(range), random.random_range(1..=3));
-            self.buy(&mut random, item, quantity, keyed).await;
+            let lines = random_lines(&mut random);
+            self.buy(&mut random, &lines, keyed).await;
             think(&mut random, BETWEEN_PURCHASES_MS).await;
         }
     }
 
     /// Places one order. While its outcome is unknown it is sent again with its key, or with the id that a response named.
-    pub(super) async fn buy(&self, random: &mut StdRng, item: u32, quantity: u32, keyed: bool) {
+    pub(super) async fn buy(&self, random: &mut StdRng, lines: &[Line], keyed: bool) {
         let mut order = keyed.then(key);
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < DECISION_MAX, "{order:?} is not decided");
-            let body = json!({"item": item, "quantity": quantity}).to_string();
-            let request = self.frontend(random).request("POST", "/buy").body(body);
+            let request = self
+                .frontend(random)
+                .request("POST", "/buy")
+                .body(body(lines).to_string());
             let request = match &order {
                 Some(order) => request.header("idempotency-key", order),
                 None => request,
             };
-            let record = |reply: &Reply| self.record_purchase(reply, item, quantity);
+            let record = |reply: &Reply| self.record_purchase(reply, lines);
             match self.send(request, record).await {
                 Outcome::Decided => return,
                 Outcome::NotApplied => {}
                 Outcome::Unknown(id) => {
                     order = order.or(id);
-                    self.record_unknown(order.as_deref(), item);
+                    self.record_unknown(order.as_deref());
                     if order.is_none() {
                         return;
                     }
@@ -101,27 +110,25 @@ impl Workload {
         }
     }
 
-    fn record_purchase(&self, reply: &Reply, item: u32, quantity: u32) -> Outcome {
-        let body = reply.json();
-        match (reply.status, body["code"].as_str()) {
+    fn record_purchase(&self, reply: &Reply, lines: &[Line]) -> Outcome {
+        let answer = reply.json();
+        match (reply.status, answer["code"].as_str()) {
             (200, _) => {
-                let receipt = receipt(&body);
-                self.journal.write(&receipt);
+                let acknowledgement = acknowledgement(&answer);
+                self.journal.write(&acknowledgement);
                 self.journal.sold.send_modify(|sold| *sold += 1);
-                assert_eq!(
-                    (&receipt["item"], &receipt["quantity"]),
-                    (&json!(item), &json!(quantity)),
-                    "{receipt}"
-                );
-                self.remember(receipt);
+                if lines.len() > 1 {
+                    self.journal.sold_of_several_lines.fetch_add(1, Ordering::Relaxed);
+                }
+                assert_eq!(lines_of(&answer), lines, "{answer}");
+                self.remember(acknowledgement);
                 Outcome::Decided
             }
             (409, Some("sold-out")) => {
-                let order = &body["order"];
-                let refusal = json!({
-                    "order": order, "item": item, "quantity": quantity,
-                    "status": "sold-out", "recorded": order.is_string(),
-                });
+                let order = &answer["order"];
+                let mut refusal = body(lines);
+                (refusal["order"], refusal["status"]) = (order.clone(), "sold-out".into());
+                refusal["recorded"] = order.is_string().into();
                 self.journal.write(&refusal);
                 self.journal.refused.fetch_add(1, Ordering::Relaxed);
                 if order.is_string() {
@@ -129,14 +136,13 @@ impl Workload {
                 }
                 Outcome::Decided
             }
-            _ => undecided(reply, &body),
+            _ => undecided(reply, &answer),
         }
     }
 
-    fn record_unknown(&self, order: Option<&str>, item: u32) {
+    fn record_unknown(&self, order: Option<&str>) {
         self.journal.unknown.fetch_add(1, Ordering::Relaxed);
-        self.journal
-            .write(&json!({"order": order, "item": item, "status": "unknown"}));
+        self.journal.write(&json!({"order": order, "status": "unknown"}));
     }
 
     /// Changes the stock of scarce books until the workload is stopped, each change exactly once.
@@ -153,7 +159,7 @@ impl Workload {
         }
     }
 
-    async fn restock(&self, random: &mut StdRng, item: u32, change: &Value) {
+    async fn restock(&self, random: &mut StdRng, item: u64, change: &Value) {
         let (order, start) = (key(), Instant::now());
         loop {
             assert!(start.elapsed() < DECISION_MAX, "{order} is not decided");
@@ -181,7 +187,7 @@ impl Workload {
             match self.send(request, record).await {
                 Outcome::Decided => return,
                 Outcome::NotApplied => {}
-                Outcome::Unknown(_) => self.record_unknown(Some(&order), item),
+                Outcome::Unknown(_) => self.record_unknown(Some(&order)),
             }
             think(random, BETWEEN_ATTEMPTS_MS).await;
         }
@@ -198,14 +204,13 @@ impl Workload {
                     .request("GET", &format!("/orders/{order}"))
                     .header("bookstore-seq", seq);
                 let record = |reply: &Reply| {
-                    let body = reply.json();
-                    match (reply.status, body["code"].as_str()) {
-                        (200, _) => self.journal.write(&receipt(&body)),
+                    let answer = reply.json();
+                    match (reply.status, answer["code"].as_str()) {
+                        (200, _) => self.journal.write(&acknowledgement(&answer)),
                         (404, Some("unknown-order")) => {
-                            let missing = json!({"order": order, "item": known["item"], "status": "missing"});
-                            self.journal.write(&missing);
+                            self.journal.write(&json!({"order": order, "status": "missing"}));
                         }
-                        _ => return undecided(reply, &body),
+                        _ => return undecided(reply, &answer),
                     }
                     self.journal.lookups.fetch_add(1, Ordering::Relaxed);
                     Outcome::Decided
@@ -250,20 +255,55 @@ fn undecided(reply: &Reply, body: &Value) -> Outcome {
     }
 }
 
-/// The journal's line of a receipt.
-fn receipt(receipt: &Value) -> Value {
-    let is_sold = receipt["status"] == "sold";
-    json!({
-        "order": receipt["order"],
-        "item": receipt["item"],
-        "quantity": receipt["quantity"],
-        "status": if is_sold { "sold" } else { "sold-out" },
-        "recorded": true,
-        "seq": receipt["seq"],
-        "cost": receipt["cost"],
-        "stock": receipt["stock"],
-        "at": receipt["at"],
-    })
+/// The journal's line of a receipt, which it holds as a whole.
+fn acknowledgement(receipt: &Value) -> Value {
+    let mut line = receipt.clone();
+    if line["status"] == "refused" {
+        line["status"] = "sold-out".into();
+    }
+    line["recorded"] = true.into();
+    line
+}
+
+/// Lines of different books, by item.
+fn random_lines(random: &mut StdRng) -> Vec<Line> {
+    let is_plentiful = random.random_bool(0.7);
+    let (range, count) = match random.random_ratio(1, 3) {
+        true => (
+            if is_plentiful { PLENTIFUL } else { ITEMS },
+            random.random_range(SEVERAL),
+        ),
+        false => (if is_plentiful { PLENTIFUL } else { SCARCE }, 1),
+    };
+    let mut items: Vec<u64> = range.collect();
+    items.shuffle(random);
+    items.truncate(count);
+    items.sort_unstable();
+    items
+        .into_iter()
+        .map(|item| (item, random.random_range(1..=3)))
+        .collect()
+}
+
+/// The body of an order.
+fn body(lines: &[Line]) -> Value {
+    let line = |(item, quantity): &Line| json!({"item": item, "quantity": quantity});
+    match lines {
+        [only] => line(only),
+        _ => json!({"lines": lines.iter().rev().map(line).collect::<Vec<_>>()}),
+    }
+}
+
+/// The lines of a receipt.
+fn lines_of(receipt: &Value) -> Vec<Line> {
+    let lines = receipt["lines"]
+        .as_array()
+        .map_or(std::slice::from_ref(receipt), Vec::as_slice);
+    let number = |line: &Value, name: &str| line[name].as_u64().unwrap();
+    lines
+        .iter()
+        .map(|line| (number(line, "item"), number(line, "quantity")))
+        .collect()
 }
 
 /// A pause between two requests of a client: it shapes the load and waits for nothing.
