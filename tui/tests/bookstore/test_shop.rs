@@ -131,7 +131,8 @@ impl Shop {
             let recorded = quantity + i64::from(self.fault == Fault::WrongQuantity);
             self.entries.push(
                 json!({"seq": seq, "at": TIME, "kind": "sold", "item": item, "quantity": recorded,
-                "change": -quantity, "stock_after": *stock, "order": key, "unit_cost": "2.50"}),
+                "change": -quantity, "stock_after": *stock, "order": key, "unit_cost": "2.50",
+                "title": self.title}),
             );
         }
         self.receipts.insert(key.to_owned(), receipt.clone());
