@@ -154,9 +154,9 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
             let result = parse(shop.lookup(item).await);
             Event::BookLoaded { item, result }
         }
-        Request::Buy { placed, resend } => {
-            let (order, item, quantity, deadline) = (placed.order, placed.item, placed.quantity, placed.deadline);
-            if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
+        Request::Buy { sent, resend } => {
+            let (order, item, quantity, deadline) = (sent.order, sent.item, sent.quantity, sent.deadline);
+            if !resend && let Err(reason) = append(journal, Record::Sent(sent)).await {
                 return Event::BuyNotRecorded { order, reason };
             }
             let result = parse(shop.buy(item, quantity, Some(order), deadline).await);
