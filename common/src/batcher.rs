@@ -131,16 +131,16 @@ where
         if queue.recv_many(&mut items, limits.max_batch.get()).await == 0 {
             return;
         }
-        let (inputs, receivers): (Vec<_>, Vec<_>) = items.drain(..).map(|item| (item.input, item.result)).unzip();
+        let (inputs, senders): (Vec<_>, Vec<_>) = items.drain(..).map(|item| (item.input, item.result)).unzip();
         let steps = Arc::clone(&steps);
         tokio::spawn(async move {
             let (send, post_commit) = &*steps;
             let results = send(inputs).await;
             drop(permit);
             let results = post_commit(results).await;
-            for (receiver, result) in receivers.into_iter().zip(results) {
+            for (sender, result) in senders.into_iter().zip(results) {
                 // The caller may have been dropped.
-                let _ = receiver.send(result);
+                let _ = sender.send(result);
             }
         });
     }

@@ -17,7 +17,7 @@ use crate::input::{Key, KeyEvent};
 use crate::journal::SentOrder;
 
 /// A key that repeats within this time counts as held down: most terminals do not report key repeat.
-const HELD_WITHIN: Duration = Duration::from_secs(1);
+const KEY_HELD_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl App {
     /// Opens the dialog for the selected book; `by` is the key that was pressed for it, if any.
@@ -83,7 +83,7 @@ impl App {
             return Vec::new();
         };
         if let Some((ignored_key, last)) = dialog.ignored_key {
-            if ignored_key == key.key && now.saturating_sub(last) < HELD_WITHIN {
+            if ignored_key == key.key && now.saturating_sub(last) < KEY_HELD_TIMEOUT {
                 dialog.ignored_key = Some((ignored_key, now));
                 return Vec::new();
             }
