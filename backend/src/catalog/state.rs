@@ -153,3 +153,49 @@ fn share(text: &mut ArcStr, known: &ArcStr) {
         text.clone_from(known);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use common::Timestamp;
+
+    use super::*;
+    use crate::catalog::CatalogDiff;
+    use crate::store::catalog_file;
+
+    /// Applies an import of a catalog file.
+    fn import(state: &mut State, text: &str) {
+        let rows = catalog_file::parse(text.as_bytes(), "books.csv".as_ref()).unwrap();
+        let at = Timestamp::from_micros(0);
+        state.apply(CatalogDiff::between(state.head, &state.books(), rows, true, at).entries);
+    }
+
+    #[test]
+    fn books_are_added_described_anew_and_withdrawn_by_entries_alone() {
+        let mut state = State::new(StoreState {
+            store: StoreId::generate(),
+            head: Seq::ZERO,
+            books: Vec::new(),
+        });
+        import(&mut state, "1,One,5,10,t\n3,Three,7,30,t\n");
+        import(&mut state, "3,Drei,7,30,t\n2,Two,6,20,u\n");
+        let books = state.books();
+        let columns: Vec<_> = books
+            .iter()
+            .map(|book| (&*book.title, book.stock.get(), book.seq.0))
+            .collect();
+        assert_eq!(columns, [("Two", 6, 5), ("Drei", 7, 4)]);
+        assert_eq!((state.head, state.book("1".parse().unwrap())), (Seq(5), None));
+        let found = state.search_index.find_topic("t", None, 9).books;
+        assert_eq!(found, [books[1].item]);
+        // A book that comes back is another one.
+        import(&mut state, "1,Eins,1,10,t\n2,Two,6,20,u\n");
+        assert_eq!(state.book("1".parse().unwrap()).unwrap().stock.get(), 1);
+        assert_eq!(state.book("2".parse().unwrap()).as_ref(), Some(&books[0]));
+        let entries = state.decisions.entries_after(Seq::ZERO, 99).unwrap();
+        let newest = entries.iter().rev().find_map(|entry| entry.title.as_ref()).unwrap();
+        assert!(
+            ArcStr::ptr_eq(newest, &state.book("1".parse().unwrap()).unwrap().title),
+            "texts are shared"
+        );
+    }
+}

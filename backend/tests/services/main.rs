@@ -1,6 +1,7 @@
 //! The services as real processes, over real sockets.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod baskets;
 mod bookstored;
 mod client;
 mod commands;

@@ -53,6 +53,50 @@ async fn a_stock_stays_in_its_range_and_changes_once_for_each_key() {
 }
 
 #[tokio::test]
+async fn a_stock_changes_only_in_a_state_that_if_match_names() {
+    let (shop, client) = start_shop();
+    let read = client.get("/search?item=1").await;
+    let (tag, key) = (read.header("etag").unwrap().to_owned(), key());
+    let put = async |path: &str, tag: &str, body: &str| {
+        let headers = [AUTHORIZED, ("if-match", tag), ("idempotency-key", &*key)];
+        let client = if path.starts_with("/update") {
+            Client::of(&shop.process, "catalog")
+        } else {
+            client.clone()
+        };
+        client.send("PUT", path, &headers, body).await
+    };
+    client.buy(1, 1, None).await;
+    for path in ["/stock/1", "/update/1"] {
+        let stale = put(path, &tag, r#"{"stock":400}"#).await;
+        assert_eq!(stale.summary(), "412 precondition-failed", "{path}");
+        assert_eq!(
+            put(path, "5", r#"{"stock":400}"#).await.summary(),
+            "400 invalid-request",
+            "{path}"
+        );
+    }
+    assert_eq!(client.stock(1).await, 399);
+    let current = client.get("/search?item=1").await.header("etag").unwrap().to_owned();
+    let changed = put("/stock/1", &format!("{tag}, {current}"), r#"{"stock":410}"#).await;
+    assert_eq!(
+        (changed.status, &changed.json()["stock"]),
+        (200, &410.into()),
+        "a 412 uses up no key"
+    );
+    let again = put("/stock/1", &tag, r#"{"stock":410}"#).await;
+    assert_eq!(
+        (again.header("idempotency-replayed"), &again.body),
+        (Some("true"), &changed.body)
+    );
+    let any = [AUTHORIZED, ("if-match", "*")];
+    assert_eq!(
+        client.send("PUT", "/stock/1", &any, r#"{"change":1}"#).await.json()["stock"],
+        411
+    );
+}
+
+#[tokio::test]
 async fn the_pages_of_the_ledger_rebuild_every_stock() {
     let (_shop, client) = start_shop();
     for quantity in 1..=5 {

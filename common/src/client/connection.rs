@@ -85,7 +85,7 @@ impl Connection {
         {
             return Ok((slot, open));
         }
-        let open = timeout(limits::CONNECT_TIMEOUT, OpenConnection::connect(&self.address))
+        let open = timeout(limits::HTTP_CONNECT_TIMEOUT, OpenConnection::connect(&self.address))
             .await
             .unwrap_or_else(|_| Err("no connection in time".to_owned()))?;
         Ok((slot, open))

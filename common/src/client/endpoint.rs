@@ -16,7 +16,7 @@ use crate::{Code, limits};
 /// If the system lacks the resources for it.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
-        .connect_timeout(limits::CONNECT_TIMEOUT)
+        .connect_timeout(limits::HTTP_CONNECT_TIMEOUT)
         .pool_idle_timeout(limits::POOL_IDLE_TIMEOUT)
         .tcp_nodelay(true)
         .no_proxy()

@@ -149,6 +149,50 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
     assert!(shop.subscribe(Some(7)).await.missed.is_none(), "ahead of the feed");
 }
 
+/// A line of an order of two, of books 2 and 3.
+fn line(number: u16) -> StreamItem<Entry> {
+    let seq = u64::from(number) + 4;
+    StreamItem::Event(Entry {
+        line: common::GroupLine::new(number, 2).unwrap(),
+        ..fixture::sold(seq, u64::from(number) + 1, 9)
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_is_applied_when_its_last_line_has_arrived_and_resumed_after_as_a_whole() {
+    let store = StoreId::generate();
+    let items = vec![
+        (0, connected(4, store, 4)),
+        (10, line(1)),
+        (20, disconnected()),
+        (30, connected(6, store, 4)),
+        (30, line(1)),
+        (40, line(2)),
+    ];
+    let shop = Shop::start(items);
+    let mut stream = shop.subscribe(None).await.stream;
+    for expected in [upstream_event(false), upstream_event(true)] {
+        assert_eq!(stream.recv().await.unwrap().frame, expected);
+        assert_eq!(shop.live.head(), Seq(4));
+    }
+    let published = stream.recv().await.unwrap();
+    let mut expected = Vec::new();
+    for (seq, number, id) in [(5, 2, None), (6, 3, Some(6))] {
+        let event = StockEvent {
+            seq: Seq(seq),
+            item: item(number),
+            stock: Stock::try_from(9).unwrap(),
+            change: -1,
+            at: Timestamp::from_micros(0),
+        };
+        crate::http::write_event(&mut expected, "stock", id, &event);
+    }
+    assert_eq!(
+        (published.frame, published.last_seq),
+        (Frame::new(expected), Some(Seq(6)))
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
     let (store, other) = (StoreId::generate(), StoreId::generate());

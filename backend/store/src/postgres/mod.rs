@@ -171,20 +171,20 @@ impl Store for PostgresStore {
     fn load(&self) -> Result<StoreState, Error> {
         self.run(LOAD_TIMEOUT, async {
             let mut reader = self.readers.acquire().await.map_err(self.error())?;
-            let mut snapshot = reader
+            let mut transaction = reader
                 .begin_with(statements::BEGIN_SNAPSHOT)
                 .await
                 .map_err(self.error())?;
-            let head = head_of(&mut *snapshot).await.map_err(self.error())?;
+            let head = head_of(&mut *transaction).await.map_err(self.error())?;
             let head = sql::seq_of(head).map_err(|why| damaged(&self.address, why))?;
-            let restoring = session::get(&mut snapshot, sql::RESTORING).await;
+            let restoring = session::get(&mut transaction, sql::RESTORING).await;
             if restoring.map_err(self.error())?.as_deref() == Some(sql::YES) {
                 return Err(Error::RestoreIncomplete {
                     store: self.address.to_string(),
                     head,
                 });
             }
-            let books = books_of(&mut snapshot, &self.address).await?;
+            let books = books_of(&mut transaction, &self.address).await?;
             sql::store_state(self.id, head, books).map_err(|why| damaged(&self.address, why))
         })
     }

@@ -207,17 +207,17 @@ async fn books_of(connection: &mut SqliteConnection, file: &Path) -> Result<Vec<
 impl Store for SqliteStore {
     fn load(&self) -> Result<StoreState, Error> {
         self.blocking.run(async {
-            let mut snapshot = self.readers.begin().await.map_err(self.error("read"))?;
-            let head = head_of(&mut snapshot).await.map_err(self.error("read"))?;
+            let mut transaction = self.readers.begin().await.map_err(self.error("read"))?;
+            let head = head_of(&mut transaction).await.map_err(self.error("read"))?;
             let head = sql::seq_of(head).map_err(|why| self.damaged(why))?;
-            let restoring = open::get(&mut snapshot, sql::RESTORING).await;
+            let restoring = open::get(&mut transaction, sql::RESTORING).await;
             if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
                 return Err(Error::RestoreIncomplete {
                     store: shown(&self.file),
                     head,
                 });
             }
-            let books = books_of(&mut snapshot, &self.file).await?;
+            let books = books_of(&mut transaction, &self.file).await?;
             sql::store_state(self.id, head, books).map_err(|why| self.damaged(why))
         })
     }
