@@ -1,7 +1,26 @@
-//! Untrusted text made safe to display: a title must not control the terminal or reverse the direction of a line.
+//! Text as it is stored, compared, cut into words and displayed.
+
+mod fold;
+mod words;
 
 use std::borrow::Cow;
 
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
+
+pub use self::fold::fold;
+pub use self::words::{for_each_index_word, query_words};
+
+/// A title, an author or a topic as it is stored: in NFC, without whitespace around it.
+pub fn normalize_name(name: String) -> String {
+    let trimmed = name.trim();
+    match trimmed.is_ascii() || is_nfc(trimmed) {
+        true if trimmed.len() == name.len() => name,
+        true => trimmed.to_owned(),
+        false => trimmed.nfc().collect(),
+    }
+}
+
+/// Makes untrusted text safe to display, so that a title cannot control the terminal or reverse the direction of a line.
 /// Replaces tabs and line breaks by spaces, and control characters and bidirectional controls (Unicode TR9) by U+FFFD, so
 /// that the replacement is visible.
 pub fn sanitize(text: &str) -> Cow<'_, str> {
@@ -29,6 +48,12 @@ fn replacement(c: char) -> Option<char> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_stored_in_nfc_without_whitespace_around_it() {
+        assert_eq!(normalize_name(" cafe\u{301}\u{A0}".into()), "café");
+        assert_eq!(normalize_name("戰爭與和平 ".into()), "戰爭與和平");
+    }
 
     #[test]
     fn control_characters_and_bidirectional_controls_are_replaced() {

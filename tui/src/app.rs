@@ -1,7 +1,7 @@
 //! The shop's state and how it changes. [`update`] is pure: no clock, no input, no output. What happened arrives as a
 //! message; what the program must do next leaves as effects.
 
-pub mod autopilot;
+pub(crate) mod autopilot;
 mod availability;
 mod books;
 mod buying;
@@ -12,7 +12,7 @@ mod events;
 mod fetch;
 mod hints;
 mod input;
-pub mod layout;
+pub(crate) mod layout;
 mod listing;
 mod notices;
 mod orders;
@@ -20,6 +20,7 @@ mod overlay;
 mod reconcile;
 mod remote_data;
 mod replay;
+mod sanitize;
 mod screen_handler;
 mod screens;
 mod search;
@@ -30,41 +31,33 @@ mod state;
 mod stock_history;
 mod text_input;
 
-pub use autopilot::{AutopilotState, RunStatus};
-pub use books::Books;
-pub use connection::{Chip, Connection, StreamState};
-pub use dialog::{BuyDialog, DialogField};
-pub use hints::Hint;
-pub use layout::{Breakpoint, FrameLayout, Target, Viewport};
-pub use listing::Listing;
-pub use notices::{Notice, Notices, Severity};
-pub use orders::{OrderState, Orders, Purchase};
-pub use overlay::{Overlay, Picker};
-pub use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
-pub use services::{Service, Services};
-pub use shop::{Column, Focus, Search, ShopScreen, Sort, Topic};
-pub use state::App;
-pub use stock_history::StockHistory;
+pub(crate) use autopilot::RunStatus;
+pub(crate) use connection::{Chip, StreamState};
+pub(crate) use dialog::{BuyDialog, DialogField};
+pub(crate) use hints::Hint;
+pub(crate) use layout::{Breakpoint, FrameLayout, Target};
+pub(crate) use listing::Listing;
+pub(crate) use notices::Severity;
+pub(crate) use orders::{OrderState, Purchase};
+pub(crate) use overlay::{Overlay, Picker};
+pub(crate) use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
+pub(crate) use shop::{Column, Focus};
+pub(crate) use state::App;
 
-pub use crate::command::{Command, CommandInfo, palette};
-pub use crate::screen::Screen;
+pub(crate) use crate::command::{Command, Screen, palette};
 
 use crate::effect::Effect;
 use crate::message::{Event, Message};
 
 /// Applies a message: changes the state and returns what the program must do next.
-pub fn update(app: &mut App, message: Message) -> Vec<Effect> {
+pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
     app.now = message.now;
     // Drawing changes nothing on the screen; an event of the stream says itself whether it does.
     app.dirty |= !matches!(message.event, Event::FrameDrawn(_) | Event::Stream(_));
     let elapsed = app.now.elapsed;
     match message.event {
         Event::Started => return app.handle_started(),
-        Event::ShopOpened {
-            store_name,
-            url,
-            autopilot,
-        } => app.handle_opened(&store_name, url, autopilot),
+        Event::ShopOpened { store_name, url } => app.handle_opened(&store_name, url),
         Event::Input(event) => return app.handle_input(event),
         Event::Tick => return app.handle_tick(),
         Event::FrameDrawn(layout) => app.layout = layout,

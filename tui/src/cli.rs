@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use common::{ItemNumber, OrderId, Seq};
 
-pub use args::{AutopilotArgs, BuyArgs, RestockArgs, SearchArgs};
-pub use display::{ColorChoice, DisplayArgs};
+pub(crate) use args::{AutopilotArgs, BuyArgs, RestockArgs, SearchArgs};
+pub(crate) use display::DisplayArgs;
 
 use crate::config::Config;
 
@@ -26,21 +26,21 @@ use crate::config::Config;
                   Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
                   4 audit violation · 129 terminal closed · 130 interrupted"
 )]
-pub struct Cli {
+pub(crate) struct Cli {
     /// The store, and the output format.
     #[command(flatten)]
-    pub shop: ShopArgs,
+    pub(crate) shop: ShopArgs,
     /// The options of the screen.
     #[command(flatten)]
-    pub display: DisplayArgs,
+    pub(crate) display: DisplayArgs,
     /// The command; without one the interactive shop opens.
     #[command(subcommand)]
-    pub command: Option<Command>,
+    pub(crate) command: Option<Command>,
 }
 
 /// The store, and the output format.
 #[derive(Debug, Clone, Args)]
-pub struct ShopArgs {
+pub(crate) struct ShopArgs {
     /// Address of a running store, like http://127.0.0.1:8080
     #[arg(long, global = true, env = "BOOKSTORE_URL", value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
@@ -55,24 +55,24 @@ pub struct ShopArgs {
     token: Option<String>,
     /// Print the store's answer, or its problem, as JSON on one line
     #[arg(long, global = true)]
-    pub json: bool,
+    pub(crate) json: bool,
 }
 
 impl ShopArgs {
     /// The address; an empty one counts as none.
-    pub fn url(&self) -> Option<&str> {
+    pub(crate) fn url(&self) -> Option<&str> {
         self.url.as_deref().filter(|url| !url.trim().is_empty())
     }
 
     /// The shopkeeper's token; an empty one counts as none.
-    pub fn token(&self) -> Option<&str> {
+    pub(crate) fn token(&self) -> Option<&str> {
         self.token.as_deref().map(str::trim).filter(|token| !token.is_empty())
     }
 }
 
 impl Cli {
     /// Fills in from the configuration file what neither a flag nor a variable sets.
-    pub fn apply(&mut self, config: Config) {
+    pub(crate) fn apply(&mut self, config: Config) {
         // An empty flag or variable is set: it selects the local store.
         if self.shop.url.is_none() {
             self.shop.url = config.url;
@@ -81,14 +81,22 @@ impl Cli {
         display.configured_theme = config.theme;
         display.ascii |= config.ascii;
         display.reduced_motion |= config.reduced_motion;
-        display.no_mouse |= !config.mouse;
+        display.no_mouse |= config.mouse == Some(false);
         display.keymap = config.keys;
     }
 }
 
-/// The commands.
 #[derive(Debug, Clone, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
+    #[command(flatten)]
+    Online(OnlineCommand),
+    #[command(flatten)]
+    Offline(OfflineCommand),
+}
+
+/// The commands that use a store.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum OnlineCommand {
     /// Load-test a store with simulated shoppers, and audit that no copy was sold twice
     Autopilot(Box<AutopilotArgs>),
     /// List the topics
@@ -117,6 +125,11 @@ pub enum Command {
     },
     /// Change the stock of a book (shopkeeper)
     Restock(RestockArgs),
+}
+
+/// The commands that use neither a store nor the configuration.
+#[derive(Debug, Clone, Subcommand)]
+pub(crate) enum OfflineCommand {
     /// Run one service in this process, for fault injection
     #[command(hide = true, disable_help_flag = true)]
     Serve {
@@ -178,7 +191,7 @@ mod tests {
             ("bookstore restock --by=-3 1", StockChange::By(-3)),
             ("bookstore restock 1 --to 0", StockChange::To(Stock::ZERO)),
         ] {
-            let Some(Command::Restock(args)) = parse(line).unwrap().command else {
+            let Some(Command::Online(OnlineCommand::Restock(args))) = parse(line).unwrap().command else {
                 panic!("{line:?} is parsed as another command")
             };
             assert_eq!(args.change(), change, "{line}");
@@ -227,7 +240,7 @@ mod tests {
             ("bookstore autopilot --faults --rate 5", 16, Some(1_000)),
             ("bookstore autopilot --faults --shoppers 2 --restock 7", 2, Some(7)),
         ] {
-            let Some(Command::Autopilot(args)) = parse(line).unwrap().command else {
+            let Some(Command::Online(OnlineCommand::Autopilot(args))) = parse(line).unwrap().command else {
                 panic!("{line:?} is parsed as another command")
             };
             assert_eq!(

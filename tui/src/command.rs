@@ -1,235 +1,171 @@
-//! The list of commands, which the hint row, the help and the palette all read.
+//! The screens and the commands: two tables that the tabs, the keys, the hint row, the help and the palette all read.
 
 use crate::fuzzy::ranked;
-use crate::screen::Screen;
-
-/// A command, run by a key, a click or the palette.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Command {
-    /// Goes to a screen.
-    Go(Screen),
-    /// Moves the selection up.
-    Up,
-    /// Moves the selection down.
-    Down,
-    /// Moves the focus to the pane on the left.
-    Left,
-    /// Moves the focus to the pane on the right.
-    Right,
-    /// Selects the first entry.
-    First,
-    /// Selects the last loaded entry.
-    Last,
-    /// Moves the selection one page up.
-    PageUp,
-    /// Moves the selection one page down.
-    PageDown,
-    /// Moves the focus to the next pane.
-    NextPane,
-    /// Moves the focus to the previous pane.
-    PreviousPane,
-    /// Opens the selection.
-    Open,
-    /// Closes the topmost overlay or what is open.
-    Close,
-    /// Goes back; from the home screen exits the shop.
-    Back,
-    /// Starts a search.
-    Find,
-    /// Opens the palette.
-    Palette,
-    /// Opens the help.
-    Help,
-    /// Opens the buying dialog.
-    Buy,
-    /// Copies the selection.
-    Copy,
-    /// Loads the screen again.
-    Refresh,
-    /// Opens the connection again at once.
-    Reconnect,
-    /// Opens the log of messages.
-    Log,
-    /// Sorts by the next column.
-    Sort,
-    /// Reverses the order of the rows.
-    Reverse,
-    /// Freezes the screen.
-    Freeze,
-    /// Shows a longer time in the charts.
-    Longer,
-    /// Shows a shorter time in the charts.
-    Shorter,
-    /// Shows the whole history in the charts.
-    Whole,
-    /// Shows a chart over the whole frame.
-    Expand,
-    /// Starts a run, or stops it.
-    StartStop,
-    /// Pauses the run, or resumes it.
-    Pause,
-    /// Removes shoppers.
-    Fewer,
-    /// Adds shoppers.
-    More,
-    /// Draws every cell again.
-    Redraw,
-    /// Suspends the program.
-    Suspend,
-    /// Exits at once.
-    Quit,
-}
-
-/// Every command that is not a screen, in the order of the help.
-const OTHERS: [Command; 35] = [
-    Command::Up,
-    Command::Down,
-    Command::Left,
-    Command::Right,
-    Command::First,
-    Command::Last,
-    Command::PageUp,
-    Command::PageDown,
-    Command::NextPane,
-    Command::PreviousPane,
-    Command::Open,
-    Command::Close,
-    Command::Find,
-    Command::Sort,
-    Command::Reverse,
-    Command::Palette,
-    Command::Help,
-    Command::Log,
-    Command::Buy,
-    Command::Copy,
-    Command::Refresh,
-    Command::Reconnect,
-    Command::Freeze,
-    Command::Longer,
-    Command::Shorter,
-    Command::Whole,
-    Command::Expand,
-    Command::StartStop,
-    Command::Pause,
-    Command::Fewer,
-    Command::More,
-    Command::Back,
-    Command::Suspend,
-    Command::Redraw,
-    Command::Quit,
-];
 
 /// How a command is listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandInfo {
-    /// The default keys, separated by spaces.
-    pub keys: &'static str,
-    /// The label in the hint row.
-    pub label: &'static str,
-    /// The sentence in the help and the palette.
-    pub help: &'static str,
+pub(crate) struct CommandInfo {
     /// The section of the help.
-    pub group: &'static str,
+    pub(crate) group: &'static str,
+    /// The default keys, separated by spaces.
+    pub(crate) keys: &'static str,
+    /// The label in the hint row; with dashes for spaces, also the name in the configuration file.
+    pub(crate) label: &'static str,
+    /// The sentence in the help and the palette.
+    pub(crate) help: &'static str,
+}
+
+/// Makes [`Screen`] from rows of name, key, label and help, in the order of the tabs.
+macro_rules! screens {
+    ($($screen:ident $key:literal $label:literal $help:literal)+) => {
+        /// What fills the frame between the header and the hint row.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Screen {
+            $(#[doc = $help] $screen,)+
+        }
+
+        impl Screen {
+            /// Every screen, in the order of the tabs.
+            pub(crate) const ALL: [Self; [$(Self::$screen),+].len()] = [$(Self::$screen),+];
+
+            /// The title in the tabs.
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$screen => stringify!($screen),)+
+                }
+            }
+
+            fn info(self) -> CommandInfo {
+                match self {
+                    $(Self::$screen => CommandInfo { group: "Screens", keys: $key, label: $label, help: $help },)+
+                }
+            }
+        }
+    };
+}
+
+/// Makes [`Command`] from groups of rows of name, keys, label and help, in the order of the help.
+macro_rules! commands {
+    ($($group:literal { $($command:ident $keys:literal $label:literal $help:literal)+ })+) => {
+        /// A command, run by a key, a click or the palette.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub(crate) enum Command {
+            /// Go to a screen
+            Go(Screen),
+            $($(#[doc = $help] $command,)+)+
+        }
+
+        impl Command {
+            /// Every command, in the order of the help: the screens first.
+            pub(crate) fn all() -> impl Iterator<Item = Self> {
+                let others = [$($(Self::$command),+),+];
+                Screen::ALL.into_iter().map(Self::Go).chain(others)
+            }
+
+            /// How the command is listed.
+            pub(crate) fn info(self) -> CommandInfo {
+                match self {
+                    Self::Go(screen) => screen.info(),
+                    $($(Self::$command => CommandInfo { group: $group, keys: $keys, label: $label, help: $help },)+)+
+                }
+            }
+        }
+    };
+}
+
+screens! {
+    Shop "1" "shop" "Topics, books and one book"
+    Orders "2" "orders" "Your orders and receipts"
+    Autopilot "3" "autopilot" "Simulated shoppers, measured and audited"
+    Services "4" "services" "Health and counters of the shop"
+}
+
+commands! {
+    "Move" {
+        Up "↑ k" "up" "Move up"
+        Down "↓ j" "down" "Move down"
+        Left "← h" "left" "Focus the pane on the left"
+        Right "→ l" "right" "Focus the pane on the right"
+        First "g Home" "first" "Select the first entry"
+        Last "G End" "last" "Select the last loaded entry"
+        PageUp "PgUp" "page up" "Move one page up"
+        PageDown "PgDn" "page down" "Move one page down"
+        NextPane "Tab" "next pane" "Focus the next pane"
+        PreviousPane "S-Tab" "pane before" "Focus the previous pane"
+        Open "Enter" "open" "Open the selection"
+        Close "Esc" "close" "Close the topmost overlay, or go back one pane"
+    }
+    "Find" {
+        Find "/" "find" "Filter as you type; finds books in the whole shop"
+        Sort "o" "sort" "Sort by the next column"
+        Reverse "O" "reverse" "Reverse the order"
+        Palette ": ^P" "commands" "Find a command by its name"
+        Help "?" "help" "What every key does"
+        Log "m" "messages" "The log of messages"
+    }
+    "Act" {
+        Buy "b" "buy" "Buy the selected book"
+        Copy "y" "copy" "Copy the selection to the clipboard"
+        Refresh "r" "refresh" "Load this screen again"
+        Reconnect "R" "reconnect" "Connect again at once"
+    }
+    "Charts" {
+        Freeze "Space" "freeze" "Freeze the screen, or unfreeze it"
+        Longer "+" "longer" "Show a longer time"
+        Shorter "-" "shorter" "Show a shorter time"
+        Whole "a" "all" "Show the whole history"
+        Expand "e" "expand" "Show the chart over the whole frame"
+    }
+    "Autopilot" {
+        StartStop "s" "start" "Start random shoppers, or stop them"
+        Pause "p" "pause" "Pause the shoppers, or resume them"
+        Fewer "[" "fewer" "Remove shoppers"
+        More "]" "more" "Add shoppers"
+    }
+    "Leave" {
+        Back "q" "back" "Go back; from the first screen, quit"
+        Suspend "^Z" "suspend" "Suspend the shop; `fg` resumes it"
+        Redraw "^L" "redraw" "Draw the screen again"
+        Quit "^C" "quit" "Quit at once, from anywhere"
+    }
 }
 
 impl Command {
-    /// Every command, in the order of the help: the screens first.
-    pub const ALL: [Self; Screen::ALL.len() + OTHERS.len()] = {
-        let mut all = [Self::Quit; Screen::ALL.len() + OTHERS.len()];
-        let mut at = 0;
-        while at < all.len() {
-            all[at] = if at < Screen::ALL.len() {
-                Self::Go(Screen::ALL[at])
-            } else {
-                OTHERS[at - Screen::ALL.len()]
-            };
-            at += 1;
-        }
-        all
-    };
-
-    /// How the command is listed.
-    pub fn info(self) -> CommandInfo {
-        let info = |group, keys, label, help| CommandInfo {
-            keys,
-            label,
-            help,
-            group,
-        };
-        match self {
-            Self::Go(screen) => {
-                let screen = screen.info();
-                info("Screens", screen.key, screen.label, screen.help)
-            }
-            Self::Up => info("Move", "↑ k", "up", "Move up"),
-            Self::Down => info("Move", "↓ j", "down", "Move down"),
-            Self::Left => info("Move", "← h", "left", "Focus the pane on the left"),
-            Self::Right => info("Move", "→ l", "right", "Focus the pane on the right"),
-            Self::First => info("Move", "g Home", "first", "Select the first entry"),
-            Self::Last => info("Move", "G End", "last", "Select the last loaded entry"),
-            Self::PageUp => info("Move", "PgUp", "page up", "Move one page up"),
-            Self::PageDown => info("Move", "PgDn", "page down", "Move one page down"),
-            Self::NextPane => info("Move", "Tab", "next pane", "Focus the next pane"),
-            Self::PreviousPane => info("Move", "S-Tab", "pane before", "Focus the previous pane"),
-            Self::Open => info("Move", "Enter", "open", "Open the selection"),
-            Self::Close => info("Move", "Esc", "close", "Close the topmost overlay, or go back one pane"),
-            Self::Find => info("Find", "/", "find", "Filter as you type; finds books in the whole shop"),
-            Self::Sort => info("Find", "o", "sort", "Sort by the next column"),
-            Self::Reverse => info("Find", "O", "reverse", "Reverse the order"),
-            Self::Palette => info("Find", ": ^P", "commands", "Find a command by its name"),
-            Self::Help => info("Find", "?", "help", "What every key does"),
-            Self::Log => info("Find", "m", "messages", "The log of messages"),
-            Self::Buy => info("Act", "b", "buy", "Buy the selected book"),
-            Self::Copy => info("Act", "y", "copy", "Copy the selection to the clipboard"),
-            Self::Refresh => info("Act", "r", "refresh", "Load this screen again"),
-            Self::Reconnect => info("Act", "R", "reconnect", "Connect again at once"),
-            Self::Freeze => info("Charts", "Space", "freeze", "Freeze the screen, or unfreeze it"),
-            Self::Longer => info("Charts", "+", "longer", "Show a longer time"),
-            Self::Shorter => info("Charts", "-", "shorter", "Show a shorter time"),
-            Self::Whole => info("Charts", "a", "all", "Show the whole history"),
-            Self::Expand => info("Charts", "e", "expand", "Show the chart over the whole frame"),
-            Self::StartStop => info("Autopilot", "s", "start", "Start random shoppers, or stop them"),
-            Self::Pause => info("Autopilot", "p", "pause", "Pause the shoppers, or resume them"),
-            Self::Fewer => info("Autopilot", "[", "fewer", "Remove shoppers"),
-            Self::More => info("Autopilot", "]", "more", "Add shoppers"),
-            Self::Back => info("Leave", "q", "back", "Go back; from the first screen, quit"),
-            Self::Suspend => info("Leave", "^Z", "suspend", "Suspend the shop; `fg` resumes it"),
-            Self::Redraw => info("Leave", "^L", "redraw", "Draw the screen again"),
-            Self::Quit => info("Leave", "^C", "quit", "Quit at once, from anywhere"),
-        }
-    }
-
     /// The name in the configuration file.
-    pub fn name(self) -> String {
+    pub(crate) fn name(self) -> String {
         self.info().label.replace(' ', "-")
     }
 
+    /// Whether it changes what a chart shows.
+    pub(crate) fn is_for_charts(self) -> bool {
+        self.info().group == "Charts"
+    }
+
     /// Whether the palette lists it. It does not list movements.
-    pub fn is_in_palette(self) -> bool {
+    fn is_in_palette(self) -> bool {
         self.info().group != "Move" && self != Self::Palette
     }
 }
 
 /// The commands that match a text, the best match first; all commands for an empty text.
-pub fn palette(text: &str) -> Vec<Command> {
-    let commands = Command::ALL.into_iter().filter(|command| command.is_in_palette());
-    if text.trim().is_empty() {
+pub(crate) fn palette(text: &str) -> Vec<Command> {
+    let commands = Command::all().filter(|command| command.is_in_palette());
+    let wanted = text.trim().to_lowercase();
+    if wanted.is_empty() {
         return commands.collect();
     }
-    let wanted = text.trim().to_lowercase();
-    let says = |command: &Command| command.info().help.to_lowercase().contains(&wanted);
-    let (said, others): (Vec<_>, Vec<_>) = commands.partition(says);
-    let (begun, said): (Vec<_>, Vec<_>) = said
-        .into_iter()
-        .partition(|command| command.info().label.starts_with(&wanted));
-    let named = ranked(text, others.into_iter(), |command, line| {
+    let in_help = |command: &Command| command.info().help.to_lowercase().contains(&wanted);
+    let (mut found, others): (Vec<_>, Vec<_>) = commands.partition(in_help);
+    found.extend(ranked(text, others.into_iter(), |command, line| {
         line.push_str(command.info().label);
+    }));
+    // A label that starts with the text is the best match, a sentence that only contains it the last.
+    found.sort_by_key(|command| match command.info().label.starts_with(&wanted) {
+        true => 0,
+        false if in_help(command) => 2,
+        false => 1,
     });
-    let (begun_too, named): (Vec<_>, Vec<_>) = named
-        .into_iter()
-        .partition(|command| command.info().label.starts_with(&wanted));
-    // A label that starts with the text is the best match, a sentence that contains it the last.
-    [begun, begun_too, named, said].concat()
+    found
 }
 
 #[cfg(test)]
@@ -239,12 +175,9 @@ mod tests {
 
     #[test]
     fn every_command_is_listed_once_and_no_key_twice() {
-        let commands: HashSet<_> = Command::ALL.into_iter().collect();
-        assert_eq!(commands.len(), Command::ALL.len());
-        let names: HashSet<_> = Command::ALL.iter().map(|command| command.name()).collect();
-        assert_eq!(names.len(), Command::ALL.len());
-        let keys: Vec<_> = Command::ALL
-            .iter()
+        let names: HashSet<_> = Command::all().map(Command::name).collect();
+        assert_eq!(names.len(), Command::all().count());
+        let keys: Vec<_> = Command::all()
             .flat_map(|command| command.info().keys.split(' '))
             .collect();
         assert_eq!(keys.iter().collect::<HashSet<_>>().len(), keys.len());
@@ -252,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_command_has_a_key_without_ctrl_or_is_in_the_palette() {
-        for command in Command::ALL {
+        for command in Command::all() {
             let keys = command.info().keys;
             let only_chords = keys.split(' ').all(|key| key.starts_with('^'));
             assert!(!only_chords || command.is_in_palette(), "{command:?}");
@@ -264,5 +197,16 @@ mod tests {
         assert_eq!(palette("buy").first(), Some(&Command::Buy));
         assert_eq!(palette("receipts").first(), Some(&Command::Go(Screen::Orders)));
         assert!(palette("zzzz").is_empty());
+    }
+
+    #[test]
+    fn the_terminal_document_lists_every_command_with_its_keys() {
+        let page = include_str!("../../docs/TERMINAL.md");
+        for command in Command::all() {
+            let info = command.info();
+            let keys: Vec<_> = info.keys.split(' ').map(|key| format!("`{key}`")).collect();
+            let row = format!("| {} | `{}` | {} |", keys.join(" "), command.name(), info.help);
+            assert!(page.contains(&row), "docs/TERMINAL.md has no {row}");
+        }
     }
 }

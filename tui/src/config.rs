@@ -10,71 +10,40 @@ use etcetera::BaseStrategy as _;
 use serde::{Deserialize, Deserializer, de};
 use toml::Spanned;
 
-use crate::app::Command;
+use crate::command::Command;
 use crate::keymap::{Chord, Keymap};
 use crate::theme::Theme;
 
-/// Why the configuration cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file exists but cannot be read.
+pub(crate) enum Error {
     #[error("cannot read the configuration {}: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's error.
-        error: io::Error,
-    },
-    /// The file has an error.
+    Unreadable { path: PathBuf, error: io::Error },
     #[error("the configuration {} is not valid: {why}", path.display())]
     Invalid {
-        /// The file.
         path: PathBuf,
         /// The error with its line, column and text.
         why: String,
     },
 }
 
-/// The settings of the file.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Config {
-    /// Address of the store.
-    pub url: Option<String>,
-    /// The colour theme.
-    pub theme: Option<Theme>,
+pub(crate) struct Config {
+    pub(crate) url: Option<String>,
+    pub(crate) theme: Option<Theme>,
     /// Draw with ASCII characters only.
-    pub ascii: bool,
-    /// No animation.
-    pub reduced_motion: bool,
-    /// Whether the mouse is captured.
-    pub mouse: bool,
+    pub(crate) ascii: bool,
+    pub(crate) reduced_motion: bool,
+    pub(crate) mouse: Option<bool>,
     /// The key bindings.
     #[serde(skip)]
-    pub keys: Keymap,
+    pub(crate) keys: Keymap,
     #[serde(rename = "keys")]
     bindings: BTreeMap<String, Spanned<Chords>>,
 }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            url: None,
-            theme: None,
-            ascii: false,
-            reduced_motion: false,
-            mouse: true,
-            keys: Keymap::default(),
-            bindings: BTreeMap::new(),
-        }
-    }
-}
-
 /// Reads the user's file; without one the configuration is the default.
-///
-/// # Errors
-/// See [`Error`].
-pub fn read() -> Result<Config, Error> {
+pub(crate) fn read() -> Result<Config, Error> {
     let Ok(folders) = etcetera::choose_base_strategy() else {
         return Ok(Config::default());
     };
@@ -112,7 +81,7 @@ fn parse(text: &str) -> Result<Config, String> {
     let mut bindings = Vec::new();
     for (name, chords) in std::mem::take(&mut config.bindings) {
         let at = chords.span().start;
-        let Some(command) = Command::ALL.into_iter().find(|command| command.name() == name) else {
+        let Some(command) = Command::all().find(|command| command.name() == name) else {
             return Err(error_at(text, at, &unknown(&name)));
         };
         bindings.push((at, (command, chords.into_inner().0)));
@@ -130,7 +99,7 @@ fn parse(text: &str) -> Result<Config, String> {
 
 fn unknown(name: &str) -> String {
     let mut why = format!("{name:?} is not a command; expected one of");
-    for command in Command::ALL {
+    for command in Command::all() {
         // Writing to a string cannot fail.
         let _ = write!(why, " {}", command.name());
     }
@@ -149,7 +118,6 @@ fn error_at(text: &str, at: usize, why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::{Key, KeyEvent};
 
     #[test]
     fn an_empty_file_is_the_default() {
@@ -174,11 +142,11 @@ mod tests {
         .unwrap();
         assert_eq!(config.url.as_deref(), Some("http://127.0.0.1:8080"));
         assert_eq!(config.theme, Some(Theme::HighContrast));
-        assert!(config.ascii && config.reduced_motion && !config.mouse);
-        let pressed = |key| config.keys.command(key);
-        assert_eq!(pressed(KeyEvent::plain(Key::Char('B'))), Some(Command::Buy));
-        assert_eq!(pressed(KeyEvent::plain(Key::Char('b'))), None);
-        assert_eq!(pressed(KeyEvent::ctrl('f')), Some(Command::Find));
+        assert!(config.ascii && config.reduced_motion && config.mouse == Some(false));
+        let pressed = |key: &str| config.keys.command(key.parse::<Chord>().unwrap().into());
+        assert_eq!(pressed("B"), Some(Command::Buy));
+        assert_eq!(pressed("b"), None);
+        assert_eq!(pressed("^F"), Some(Command::Find));
         assert_eq!(config.keys.keys(Command::PageDown), "^D");
     }
 

@@ -1,112 +1,142 @@
 //! Connects to the store that the command line names, or to the user's local store.
 
+use std::time::{Duration, Instant};
+
 use autopilot::Settings;
+use backend::discovery::RunningShop;
 use backend::service::RunningServices;
+use backend::settings::{AdminToken, AllInOneSettings};
+use backend::{service, store};
 use common::client::{self, ServiceEndpoint, ShopClient, http_client};
 use common::wire::Topics;
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use crate::cli::ShopArgs;
-use crate::local_store::{self, LocalStore};
+
+/// How long the lock's holder has to publish its address.
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the published address is looked for.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+/// How long requests in flight have to finish when the store is closed.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why there is no connection to a store.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The address is not valid.
+pub(crate) enum Error {
     #[error("--url: {0}")]
     Url(String),
-    /// The local store can neither be opened nor reached.
+    #[error("no home folder is known, so there is no local store; name a running store with --url")]
+    NoFolder,
+    /// The local store does not open.
     #[error(transparent)]
-    LocalStore(#[from] local_store::Error),
+    Store(#[from] service::Error),
+    /// Another program holds the lock and has not published its address.
+    #[error("{locked}; it does not publish its address, so name it with --url")]
+    NoAddress { locked: store::Error },
     /// The store does not answer as a front-end does.
     #[error(transparent)]
     NoAnswer(#[from] client::Error),
-    /// The request needs the shopkeeper's token, and there is none.
     #[error("{0} needs the shopkeeper's token; give it with --token")]
     NotAuthorized(&'static str),
-    /// The HTTP client cannot be created.
     #[error("cannot create the HTTP client: {0}")]
     HttpClient(String),
 }
 
 /// A client of a store, together with the store itself if this process opened it.
 #[derive(Debug)]
-pub struct StoreConnection {
-    /// The client.
-    pub shop: ShopClient,
+pub(crate) struct StoreConnection {
+    pub(crate) shop: ShopClient,
     /// The store's name, for people.
-    pub name: String,
+    pub(crate) name: String,
     /// Which store was chosen, if the command line names none.
-    pub note: Option<String>,
+    pub(crate) notice: Option<String>,
     local: Option<Box<RunningServices>>,
 }
 
 impl StoreConnection {
     /// Connects to the running store at `url`; sends nothing yet.
-    ///
-    /// # Errors
-    /// [`Error::Url`], [`Error::HttpClient`].
-    pub fn new(url: &str, token: Option<&str>) -> Result<Self, Error> {
+    pub(crate) fn new(url: &str, token: Option<&str>) -> Result<Self, Error> {
+        let http = http_client().map_err(|error| Error::HttpClient(error.to_string()))?;
+        let endpoint = ServiceEndpoint::parse(http, url).map_err(Error::Url)?;
         Ok(Self {
-            shop: client(url, token)?,
+            shop: ShopClient::new(endpoint, token),
             name: url.to_owned(),
-            note: None,
+            notice: None,
             local: None,
         })
     }
 
     /// Receives the reason when the store in this process closes for good.
-    pub fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
+    pub(crate) fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
         self.local.as_ref().and_then(|local| local.store_closed())
     }
 
     /// Closes the connection, and the store if this process opened it.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         if let Some(local) = self.local {
             local.stop().await;
         }
     }
 }
 
-/// Connects to the store that `args` names; opens or finds the local store if it names none.
-///
-/// # Errors
-/// See [`Error`].
-pub async fn connect(args: &ShopArgs) -> Result<StoreConnection, Error> {
-    let token = args.token();
-    if let Some(url) = args.url() {
-        return StoreConnection::new(url, token);
+/// Connects to the store that `args` names; without a name, to the local store.
+pub(crate) async fn connect(args: &ShopArgs) -> Result<StoreConnection, Error> {
+    match args.url() {
+        Some(url) => StoreConnection::new(url, args.token()),
+        None => open_or_find(args.token()).await,
     }
-    Ok(match local_store::open_or_find(token).await? {
-        LocalStore::Opened { all, token, store } => StoreConnection {
-            shop: client(&all.url(), Some(&token))?,
-            note: Some(format!("opened the store {store} at {}", all.url())),
-            name: store,
-            local: Some(all),
-        },
-        LocalStore::Found { shop: running, store } => StoreConnection {
-            shop: client(&running.url, token.or(running.token.as_deref()))?,
-            note: Some(format!(
-                "the store {store} is open in process {}; using it at {}",
-                running.pid, running.url
-            )),
-            name: store,
-            local: None,
-        },
-    })
 }
 
-fn client(url: &str, token: Option<&str>) -> Result<ShopClient, Error> {
-    let http = http_client().map_err(|error| Error::HttpClient(error.to_string()))?;
-    let endpoint = ServiceEndpoint::parse(http, url).map_err(Error::Url)?;
-    Ok(ShopClient::new(endpoint, token))
+/// Opens the local store with all its services in this process or, if another program has it open, connects to the address
+/// that program published beside the lock. If it is opened here, `token` becomes the shopkeeper's.
+async fn open_or_find(token: Option<&str>) -> Result<StoreConnection, Error> {
+    let store = store::Url::user_default().ok_or(Error::NoFolder)?;
+    let admin_token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
+    let settings = AllInOneSettings {
+        share_token: true,
+        ..AllInOneSettings::on_free_ports(store.clone(), AdminToken::new(&admin_token), DRAIN_TIMEOUT)
+    };
+    let started = Instant::now();
+    loop {
+        let locked = match RunningServices::open_all(&settings).await {
+            Ok(all) => {
+                let url = all.url();
+                return Ok(StoreConnection {
+                    name: store.to_string(),
+                    notice: Some(format!("opened the store {store} at {url}")),
+                    local: Some(Box::new(all)),
+                    ..StoreConnection::new(&url, Some(&admin_token))?
+                });
+            }
+            Err(service::Error::Store(locked @ store::Error::Locked { .. })) => locked,
+            Err(error) => return Err(error.into()),
+        };
+        let store::Error::Locked { holder, .. } = &locked else {
+            return Err(Error::NoAddress { locked });
+        };
+        // An address left by a process that no longer holds the lock is stale.
+        if let Some(lock) = store.lock_path()
+            && let Ok(Some(running)) = RunningShop::read(&lock)
+            && holder.is_none_or(|holder| holder == running.pid)
+        {
+            let (pid, url) = (running.pid, &running.url);
+            return Ok(StoreConnection {
+                name: store.to_string(),
+                notice: Some(format!("the store {store} is open in process {pid}; using it at {url}")),
+                ..StoreConnection::new(url, token.or(running.token.as_deref()))?
+            });
+        }
+        if started.elapsed() > ADDRESS_TIMEOUT {
+            return Err(Error::NoAddress { locked });
+        }
+        // The holder is opening or closing the store.
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
 }
 
 /// Checks that a run of the autopilot can start: the store answers, and the token is there if the run restocks.
-///
-/// # Errors
-/// [`Error::NoAnswer`], [`Error::NotAuthorized`].
-pub async fn check_autopilot(shop: &ShopClient, settings: &Settings) -> Result<(), Error> {
+pub(crate) async fn check_autopilot(shop: &ShopClient, settings: &Settings) -> Result<(), Error> {
     shop.topics().await?.parse::<Topics>()?;
     if settings.restock.is_some() && !shop.is_shopkeeper() {
         return Err(Error::NotAuthorized("--restock"));

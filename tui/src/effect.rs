@@ -5,10 +5,8 @@ use common::{ItemNumber, OrderId};
 use crate::command::Command;
 use crate::journal::{PlacedOrder, Record};
 
-/// An effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Effect {
-    /// Exit the program.
+pub(crate) enum Effect {
     Exit(ExitReason),
     /// Restore the terminal and stop until the shell continues the program.
     Suspend,
@@ -20,41 +18,41 @@ pub enum Effect {
     Copy(String),
     /// Open the journal and read the orders of earlier sessions.
     LoadJournal,
-    /// Request the topics.
-    LoadTopics,
-    /// Request a page of books. It replaces an older request of the same kind.
-    LoadPage {
+    /// Record the outcome of an order in the journal.
+    AppendJournal(Record),
+    /// Open the event stream's connection again at once.
+    Reconnect,
+    /// Send a request to the shop, as soon as it is open.
+    Send(Request),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Request {
+    Topics,
+    /// A page of books. It replaces an older request of the same listing.
+    Page {
         /// The number of the listing that asks.
         generation: u64,
-        /// The kind of the listing.
-        kind: ListingKind,
-        /// The books that are wanted.
         query: Query,
         /// The cursor of the page; `None` for the first one.
         after: Option<String>,
     },
-    /// Request one book.
-    LoadBook(ItemNumber),
+    Book(ItemNumber),
     /// Send an order. It is recorded in the journal first, and not sent if that fails.
     Buy {
-        /// The order.
         placed: PlacedOrder,
         /// Whether it was sent before, and so recorded already.
         resend: bool,
     },
     /// Look up an order; never sends it.
-    FindOrder(OrderId),
-    /// Record the outcome of an order in the journal.
-    AppendJournal(Record),
-    /// Request the health of the services.
-    LoadServices,
-    /// Open the event stream's connection again at once.
-    Reconnect,
+    Order(OrderId),
+    /// The health of the services.
+    Health,
 }
 
 /// Why the shop was left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitReason {
+pub(crate) enum ExitReason {
     /// The user went back from the home screen.
     UserQuit,
     /// Ctrl-C, or a signal.
@@ -65,20 +63,10 @@ pub enum ExitReason {
     Completed,
 }
 
-/// The two listings, which load independently.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ListingKind {
-    /// The selected topic.
-    Topic,
-    /// The search in the whole shop.
-    Search,
-}
-
-/// What a listing shows.
+/// What a listing shows. The selected topic and the search load independently.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Query {
-    /// The books of a topic.
+pub(crate) enum Query {
     Topic(String),
-    /// The books with words that start with these.
-    Words(String),
+    /// The books of the whole shop with words that start with these.
+    Search(String),
 }

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// A number with a comma between thousands: `1,284`.
-pub fn thousands(number: impl TryInto<u64>) -> String {
+pub(crate) fn thousands(number: impl TryInto<u64>) -> String {
     match number.try_into().unwrap_or(u64::MAX) {
         number @ 0..1_000 => number.to_string(),
         number => format!("{},{:03}", thousands(number / 1_000), number % 1_000),
@@ -17,20 +17,20 @@ pub fn thousands(number: impl TryInto<u64>) -> String {
 }
 
 /// An amount of money: `1,234.50`.
-pub fn amount(cents: impl Into<u64>) -> String {
+pub(crate) fn amount(cents: impl Into<u64>) -> String {
     let cents = cents.into();
     format!("{}.{:02}", thousands(cents / 100), cents % 100)
 }
 
 /// A number with its noun, in the singular or the regular plural: `1 book`, `2 books`.
-pub fn plural(number: impl TryInto<u64>, noun: &str) -> String {
+pub(crate) fn plural(number: impl TryInto<u64>, noun: &str) -> String {
     let number = number.try_into().unwrap_or(u64::MAX);
     let ending = if number == 1 { "" } else { "s" };
     format!("{} {noun}{ending}", thousands(number))
 }
 
 /// A duration in its largest one or two units: `850 ms`, `12 s`, `3 min`, `2 h 5 min`, `4 d 1 h`.
-pub fn duration(time: Duration) -> String {
+pub(crate) fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0 => format!("{} ms", time.as_millis()),
@@ -42,7 +42,7 @@ pub fn duration(time: Duration) -> String {
 }
 
 /// A running time: `2:03` or `1:02:03`.
-pub fn elapsed(time: Duration) -> String {
+pub(crate) fn elapsed(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
@@ -53,7 +53,7 @@ pub fn elapsed(time: Duration) -> String {
 }
 
 /// A latency in the unit that needs few digits: `0.25 ms`, `12 ms`, `1.5 s`.
-pub fn latency(micros: u64) -> String {
+pub(crate) fn latency(micros: u64) -> String {
     match micros {
         0..10_000 => format!("{}.{:02} ms", micros / 1_000, micros % 1_000 / 10),
         10_000..1_000_000 => format!("{} ms", micros / 1_000),
@@ -62,27 +62,27 @@ pub fn latency(micros: u64) -> String {
 }
 
 /// The time of day in UTC: `12:00:07`.
-pub fn time_of_day(at: Timestamp) -> String {
+pub(crate) fn time_of_day(at: Timestamp) -> String {
     at.to_string().get(11..19).unwrap_or_default().to_owned()
 }
 
 /// Date and time in UTC: `2026-01-31 12:00:07`.
-pub fn date_time(at: Timestamp) -> String {
+pub(crate) fn date_time(at: Timestamp) -> String {
     at.to_string().get(..19).unwrap_or_default().replace('T', " ")
 }
 
 /// How many cells a text takes.
-pub fn width(text: &str) -> usize {
+pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
 /// A number of cells as ratatui counts them; saturates.
-pub fn cells(count: usize) -> u16 {
+pub(crate) fn cells(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
 
 /// Cuts a text to at most `columns` cells between graphemes. A text that is cut ends in `ellipsis`, which is one cell wide.
-pub fn truncate<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
+pub(crate) fn truncate<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, str> {
     if text.width() <= columns {
         return Cow::Borrowed(text);
     }
@@ -103,20 +103,20 @@ pub fn truncate<'a>(text: &'a str, columns: usize, ellipsis: &str) -> Cow<'a, st
 }
 
 /// Truncates or pads a text on the right to exactly `columns` cells.
-pub fn align_left(text: &str, columns: usize, ellipsis: &str) -> String {
+pub(crate) fn align_left(text: &str, columns: usize, ellipsis: &str) -> String {
     let text = truncate(text, columns, ellipsis);
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
 /// Truncates or pads a text on the left to exactly `columns` cells.
-pub fn align_right(text: &str, columns: usize, ellipsis: &str) -> String {
+pub(crate) fn align_right(text: &str, columns: usize, ellipsis: &str) -> String {
     let text = truncate(text, columns, ellipsis);
     format!("{}{text}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
 /// Breaks a text between words, and words that are too long, into at most `lines_max` lines of at most `columns` cells.
 /// The last line is truncated if the text is longer.
-pub fn wrap(text: &str, columns: usize, lines_max: usize, ellipsis: &str) -> Vec<String> {
+pub(crate) fn wrap(text: &str, columns: usize, lines_max: usize, ellipsis: &str) -> Vec<String> {
     if columns == 0 || lines_max == 0 || text.trim().is_empty() {
         return Vec::new();
     }

@@ -1,39 +1,29 @@
 //! Input events, independent of the transport that delivers them.
 
-/// An input event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InputEvent {
-    /// A key was pressed.
+pub(crate) enum InputEvent {
     Key(KeyEvent),
-    /// The mouse was clicked, or its wheel turned.
     Mouse(MouseEvent),
     /// Text was pasted in one piece.
     Paste(String),
     /// The terminal has a new size, in cells.
     Resized {
-        /// Its width.
         columns: u16,
-        /// Its height.
         rows: u16,
     },
 }
 
-/// One key press.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyEvent {
-    /// The key.
-    pub key: Key,
-    /// With Ctrl held.
-    pub ctrl: bool,
-    /// With Alt held.
-    pub alt: bool,
+pub(crate) struct KeyEvent {
+    pub(crate) key: Key,
+    pub(crate) ctrl: bool,
+    pub(crate) alt: bool,
     /// Whether the terminal reports that the key is held down. Most terminals never do.
-    pub repeat: bool,
+    pub(crate) repeat: bool,
 }
 
 impl KeyEvent {
-    /// The key alone.
-    pub fn plain(key: Key) -> Self {
+    pub(crate) fn plain(key: Key) -> Self {
         Self {
             key,
             ctrl: false,
@@ -41,76 +31,48 @@ impl KeyEvent {
             repeat: false,
         }
     }
-
-    /// The key with Ctrl.
-    pub fn ctrl(letter: char) -> Self {
-        Self {
-            ctrl: true,
-            ..Self::plain(Key::Char(letter))
-        }
-    }
 }
 
 /// The keys that the shop uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Key {
-    /// A character.
+pub(crate) enum Key {
     Char(char),
-    /// Enter or Return.
     Enter,
-    /// Escape.
     Esc,
-    /// Tab.
     Tab,
-    /// Shift and Tab.
     BackTab,
-    /// Deletes to the left.
     Backspace,
-    /// Deletes to the right.
     Delete,
-    /// An arrow.
     Up,
-    /// An arrow.
     Down,
-    /// An arrow.
     Left,
-    /// An arrow.
     Right,
-    /// To the start.
     Home,
-    /// To the end.
     End,
-    /// A page back.
     PageUp,
-    /// A page on.
     PageDown,
 }
 
-/// An action of the mouse.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MouseEvent {
+pub(crate) struct MouseEvent {
     /// The cell's column, from 0.
-    pub column: u16,
+    pub(crate) column: u16,
     /// The cell's row, from 0.
-    pub row: u16,
-    /// The action.
-    pub action: MouseAction,
+    pub(crate) row: u16,
+    pub(crate) action: MouseAction,
 }
 
-/// The actions of a mouse that the shop uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MouseAction {
+pub(crate) enum MouseAction {
     /// The left button was pressed.
     Click,
-    /// The wheel turned up.
     WheelUp,
-    /// The wheel turned down.
     WheelDown,
 }
 
 impl InputEvent {
     /// Converts an event of crossterm; `None` if the shop does not use it.
-    pub fn from_crossterm(event: crossterm::event::Event) -> Option<Self> {
+    pub(crate) fn from_crossterm(event: crossterm::event::Event) -> Option<Self> {
         use crossterm::event::{Event as Raw, KeyEventKind, KeyModifiers, MouseButton, MouseEventKind};
         match event {
             Raw::Key(raw) if raw.kind == KeyEventKind::Release => None,

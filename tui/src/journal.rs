@@ -5,6 +5,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -15,94 +16,78 @@ use serde::{Deserialize, Serialize};
 /// How much of the end of a journal is read, in bytes; older orders stay in the file.
 const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
-/// One record of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "kebab-case")]
-pub enum Record {
+pub(crate) enum Record {
     /// The order is about to be sent.
     Placed(PlacedOrder),
     /// The shop decided it.
-    Settled {
-        /// The receipt.
-        receipt: Receipt,
-    },
+    Settled { receipt: Receipt },
     /// It ended without a receipt.
     Closed(Closed),
 }
 
 /// An order as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlacedOrder {
+pub(crate) struct PlacedOrder {
     /// The id, which is the idempotency key.
-    pub order: OrderId,
-    /// The book.
-    pub item: ItemNumber,
+    pub(crate) order: OrderId,
+    pub(crate) item: ItemNumber,
     /// The book's title when it was confirmed.
-    pub title: String,
-    /// The number of copies.
-    pub quantity: Quantity,
+    pub(crate) title: String,
+    pub(crate) quantity: Quantity,
     /// The cost of one copy when it was confirmed.
-    pub cost: Cost,
-    /// When it was confirmed.
-    pub at: Timestamp,
+    pub(crate) cost: Cost,
+    pub(crate) at: Timestamp,
     /// The shop does not decide it after this time.
-    pub deadline: Deadline,
+    pub(crate) deadline: Deadline,
     /// The shop's address.
-    pub shop: String,
+    pub(crate) shop: String,
     /// The id of the store, if it was known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub store: Option<StoreId>,
+    pub(crate) store: Option<StoreId>,
 }
 
 /// How an order ended without a receipt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
-    /// Its id.
-    pub order: OrderId,
-    /// The reason.
-    pub reason: CloseReason,
+pub(crate) struct Closed {
+    pub(crate) order: OrderId,
+    pub(crate) reason: CloseReason,
     /// The reason in words.
-    pub detail: String,
+    pub(crate) detail: String,
     /// The copies that were left, if it was sold out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub stock: Option<Stock>,
-    /// When it was closed.
-    pub at: Timestamp,
+    pub(crate) stock: Option<Stock>,
+    pub(crate) at: Timestamp,
 }
 
-/// Why an order ended without a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum CloseReason {
-    /// Too few copies were left.
+pub(crate) enum CloseReason {
     SoldOut,
     /// It was refused for another reason.
     Refused,
-    /// It was never placed.
     NotPlaced,
 }
 
-/// The records of earlier sessions.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct JournalContents {
+pub(crate) struct JournalContents {
     /// The records, oldest first.
-    pub records: Vec<Record>,
+    pub(crate) records: Vec<Record>,
     /// The number of lines that cannot be parsed, such as a tail torn by a crash.
-    pub skipped: usize,
+    pub(crate) skipped: usize,
 }
 
-/// The journal cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}", path.display())]
-pub struct Error {
+pub(crate) struct Error {
     action: &'static str,
     path: PathBuf,
     source: io::Error,
 }
 
-/// An open journal.
 #[derive(Debug)]
-pub struct Journal {
+pub(crate) struct Journal {
     path: PathBuf,
     inner: Mutex<Inner>,
 }
@@ -116,20 +101,14 @@ struct Inner {
 
 impl Journal {
     /// Opens the journal in a data folder and reads it; creates what is missing.
-    ///
-    /// # Errors
-    /// [`Error`] if the system refuses.
-    pub fn open(folder: &Path) -> Result<(Self, JournalContents), Error> {
+    pub(crate) fn open(folder: &Path) -> Result<(Self, JournalContents), Error> {
         let path = folder.join("orders.jsonl");
         fs::create_dir_all(folder).map_err(error("create", folder))?;
         let mut options = OpenOptions::new();
-        options.read(true).append(true).create(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        options.read(true).append(true).create(true).mode(0o600);
         let mut file = options.open(&path).map_err(error("open", &path))?;
         let text = read_tail(&mut file).map_err(error("read", &path))?;
         // The new file's name must be as durable as its first record.
-        #[cfg(unix)]
         File::open(folder)
             .and_then(|folder| folder.sync_all())
             .map_err(error("sync", folder))?;
@@ -141,20 +120,15 @@ impl Journal {
             }
         }
         let torn = !text.is_empty() && !text.ends_with('\n');
-        Ok((
-            Self {
-                path,
-                inner: Mutex::new(Inner { file, torn }),
-            },
-            contents,
-        ))
+        let inner = Mutex::new(Inner { file, torn });
+        Ok((Self { path, inner }, contents))
     }
 
     /// Appends a record; it is durable on return.
     ///
     /// # Errors
     /// [`Error`] if the system refuses. A part of the record may then be in the file; the next start skips it.
-    pub fn append(&self, record: &Record) -> Result<(), Error> {
+    pub(crate) fn append(&self, record: &Record) -> Result<(), Error> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let mut text = Vec::new();
         if inner.torn {
@@ -178,12 +152,12 @@ fn read_tail(file: &mut File) -> io::Result<String> {
     file.take(READ_BYTES_MAX).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     // The first line of a tail is incomplete.
-    let whole = if start == 0 {
-        0
+    let (_torn, whole) = text.split_once('\n').unwrap_or_default();
+    Ok(if start == 0 {
+        text.into_owned()
     } else {
-        text.find('\n').map_or(text.len(), |end| end + 1)
-    };
-    Ok(text.get(whole..).unwrap_or_default().to_owned())
+        whole.to_owned()
+    })
 }
 
 fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
@@ -220,13 +194,7 @@ mod tests {
         journal.append(&placed()).unwrap();
         drop(journal);
         let (_, contents) = Journal::open(folder.path()).unwrap();
-        assert_eq!(
-            contents,
-            JournalContents {
-                records: vec![placed()],
-                skipped: 0
-            }
-        );
+        assert_eq!((contents.records, contents.skipped), (vec![placed()], 0));
     }
 
     #[test]
@@ -237,25 +205,15 @@ mod tests {
         assert_eq!(contents.skipped, 1);
         journal.append(&placed()).unwrap();
         let (_, contents) = Journal::open(folder.path()).unwrap();
-        assert_eq!(
-            contents,
-            JournalContents {
-                records: vec![placed()],
-                skipped: 1
-            }
-        );
+        assert_eq!((contents.records, contents.skipped), (vec![placed()], 1));
     }
 
-    #[cfg(unix)]
     #[test]
     fn the_journal_is_private_to_its_user() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         Journal::open(folder.path()).unwrap();
-        let mode = fs::metadata(folder.path().join("orders.jsonl"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o077, 0);
+        let metadata = fs::metadata(folder.path().join("orders.jsonl")).unwrap();
+        assert_eq!(metadata.permissions().mode() & 0o077, 0);
     }
 }

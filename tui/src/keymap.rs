@@ -29,24 +29,28 @@ const NAMED: [(Key, &str, &[&str]); 15] = [
 
 /// A key as the help and the configuration file write it: `b`, `PgUp`, `^P`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Chord {
+pub(crate) struct Chord {
     key: Key,
     ctrl: bool,
 }
 
 impl Chord {
-    const QUIT: Self = Self {
-        key: Key::Char('c'),
-        ctrl: true,
-    };
-
     /// The fixed command of a key, so that every configuration leaves a way out.
     fn fixed(self) -> Option<Command> {
         match (self.key, self.ctrl) {
-            _ if self == Self::QUIT => Some(Command::Quit),
+            (Key::Char('c'), true) => Some(Command::Quit),
             (Key::Esc, false) => Some(Command::Close),
             (Key::Enter, false) => Some(Command::Open),
             _ => None,
+        }
+    }
+}
+
+impl From<Chord> for KeyEvent {
+    fn from(chord: Chord) -> Self {
+        Self {
+            ctrl: chord.ctrl,
+            ..Self::plain(chord.key)
         }
     }
 }
@@ -67,14 +71,14 @@ impl FromStr for Chord {
         };
         let mut signs = sign.chars();
         match (signs.next(), signs.next()) {
-            (Some(letter), None) if ctrl && letter.is_ascii_alphabetic() => Ok(Self {
-                key: Key::Char(letter.to_ascii_lowercase()),
-                ctrl,
-            }),
-            (Some(sign), None) if !ctrl && !sign.is_control() && !sign.is_whitespace() => Ok(Self {
-                key: Key::Char(sign),
-                ctrl,
-            }),
+            (Some(letter), None) if ctrl && letter.is_ascii_alphabetic() => {
+                let key = Key::Char(letter.to_ascii_lowercase());
+                Ok(Self { key, ctrl })
+            }
+            (Some(sign), None) if !ctrl && !sign.is_control() && !sign.is_whitespace() => {
+                let key = Key::Char(sign);
+                Ok(Self { key, ctrl })
+            }
             _ => Err(format!(
                 "{text:?} is not a key; expected one character like \"b\", a name like \"PgUp\", \"Space\" or \"S-Tab\", or Ctrl \
                  and a letter like \"^P\""
@@ -95,42 +99,50 @@ impl fmt::Display for Chord {
     }
 }
 
-/// The keys of every command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Keymap {
-    commands: HashMap<Chord, Command>,
+pub(crate) struct Keymap {
+    /// In the order in which the help lists the keys of one command.
+    bindings: Vec<(Chord, Command)>,
     names: HashMap<Command, String>,
 }
 
 impl Default for Keymap {
     fn default() -> Self {
-        let mut keymap = Self {
-            commands: HashMap::new(),
-            names: HashMap::new(),
-        };
-        for command in Command::ALL {
+        let bindings = Command::all().flat_map(|command| {
             let chords = command.info().keys.split(' ').filter_map(|key| key.parse().ok());
-            keymap.bind(command, chords.collect());
-        }
-        keymap
+            chords.map(move |chord| (chord, command))
+        });
+        Self::new(bindings.collect())
     }
 }
 
 impl Keymap {
-    /// The command of a key.
-    pub fn command(&self, event: KeyEvent) -> Option<Command> {
+    fn new(bindings: Vec<(Chord, Command)>) -> Self {
+        let mut names: HashMap<_, String> = HashMap::new();
+        for (chord, command) in &bindings {
+            let names = names.entry(*command).or_default();
+            let separator = if names.is_empty() { "" } else { " " };
+            *names += &format!("{separator}{chord}");
+        }
+        Self { bindings, names }
+    }
+
+    pub(crate) fn command(&self, event: KeyEvent) -> Option<Command> {
         if event.alt {
             return None;
         }
-        let chord = |key| Chord { key, ctrl: event.ctrl };
-        let found = self.commands.get(&chord(event.key)).copied();
+        let command = |key| {
+            let pressed = Chord { key, ctrl: event.ctrl };
+            let binding = self.bindings.iter().find(|(chord, _)| *chord == pressed);
+            binding.map(|(_, command)| *command)
+        };
         // On many keyboards "+" is a shifted "=".
-        let plus = (event.key == Key::Char('=')).then(|| chord(Key::Char('+')));
-        found.or_else(|| plus.and_then(|plus| self.commands.get(&plus)).copied())
+        let is_plus = event.key == Key::Char('=');
+        command(event.key).or_else(|| command(Key::Char('+')).filter(|_| is_plus))
     }
 
     /// The keys of a command as the help writes them, separated by spaces; empty if it has none.
-    pub fn keys(&self, command: Command) -> &str {
+    pub(crate) fn keys(&self, command: Command) -> &str {
         self.names.get(&command).map_or("", String::as_str)
     }
 
@@ -138,7 +150,7 @@ impl Keymap {
     ///
     /// # Errors
     /// The reason in words: one key for two commands, or a fixed key.
-    pub fn rebind(&mut self, bindings: &[(Command, Vec<Chord>)]) -> Result<(), String> {
+    pub(crate) fn rebind(&mut self, bindings: &[(Command, Vec<Chord>)]) -> Result<(), String> {
         let mut taken: HashMap<Chord, Command> = HashMap::new();
         for (command, chords) in bindings {
             for chord in chords {
@@ -146,55 +158,21 @@ impl Keymap {
                     return Err(format!("{chord} is for {} and for {}", other.name(), command.name()));
                 }
                 if let Some(owner) = chord.fixed().filter(|owner| owner != command) {
-                    return Err(format!(
-                        "{chord} is always for {}, not for {}",
-                        owner.name(),
-                        command.name()
-                    ));
+                    let (owner, other) = (owner.name(), command.name());
+                    return Err(format!("{chord} is always for {owner}, not for {other}"));
                 }
             }
         }
-        for (command, _) in bindings {
-            self.commands
-                .retain(|chord, owner| owner != command || chord.fixed() == Some(*command));
-        }
-        for (command, chords) in bindings {
-            self.bind(*command, chords.clone());
-        }
-        for command in Command::ALL {
-            self.update_name(command);
-        }
+        let is_rebound = |owner| bindings.iter().any(|(command, _)| *command == owner);
+        let added = bindings
+            .iter()
+            .flat_map(|(command, chords)| chords.iter().map(|chord| (*chord, *command)));
+        let kept = self.bindings.iter().copied().filter(|(chord, owner)| {
+            !taken.contains_key(chord) && (!is_rebound(*owner) || chord.fixed() == Some(*owner))
+        });
+        *self = Self::new(added.chain(kept).collect());
         Ok(())
     }
-
-    fn bind(&mut self, command: Command, chords: Vec<Chord>) {
-        self.names.insert(command, joined(&chords));
-        self.commands.extend(chords.into_iter().map(|chord| (chord, command)));
-    }
-
-    /// Updates the names of the keys that a command still has, in the order in which it got them.
-    fn update_name(&mut self, command: Command) {
-        let old: Vec<Chord> = self
-            .keys(command)
-            .split(' ')
-            .filter_map(|name| name.parse().ok())
-            .collect();
-        let mut has: Vec<Chord> = old
-            .into_iter()
-            .filter(|chord| self.commands.get(chord) == Some(&command))
-            .collect();
-        let fixed = self
-            .commands
-            .iter()
-            .find(|(chord, owner)| **owner == command && chord.fixed().is_some() && !has.contains(chord));
-        has.extend(fixed.map(|(chord, _)| *chord));
-        self.names.insert(command, joined(&has));
-    }
-}
-
-fn joined(chords: &[Chord]) -> String {
-    let names: Vec<_> = chords.iter().map(ToString::to_string).collect();
-    names.join(" ")
 }
 
 #[cfg(test)]
@@ -206,17 +184,13 @@ mod tests {
     }
 
     fn press(keymap: &Keymap, name: &str) -> Option<Command> {
-        let Chord { key, ctrl } = chord(name);
-        keymap.command(KeyEvent {
-            ctrl,
-            ..KeyEvent::plain(key)
-        })
+        keymap.command(chord(name).into())
     }
 
     #[test]
     fn the_keys_in_the_help_are_the_keys_that_work() {
         let keymap = Keymap::default();
-        for wanted in Command::ALL {
+        for wanted in Command::all() {
             assert_eq!(keymap.keys(wanted), wanted.info().keys);
             for name in wanted.info().keys.split(' ') {
                 assert_eq!(press(&keymap, name), Some(wanted), "{name}");

@@ -2,23 +2,25 @@
 //!
 //! Everything here talks to a front-end through `common`'s typed client; nothing decides about stock.
 
-pub mod app;
-pub mod cli;
-pub mod command;
-pub mod commands;
-pub mod config;
-pub mod connect;
-pub mod effect;
-pub mod format;
+mod app;
+mod cli;
+mod command;
+mod commands;
+mod config;
+mod connect;
+mod effect;
+mod format;
 mod fuzzy;
-pub mod input;
-pub mod journal;
-pub mod keymap;
-pub mod live;
-pub mod local_store;
-pub mod message;
-pub mod runtime;
-pub mod screen;
-pub mod terminal;
-pub mod theme;
-pub mod ui;
+mod input;
+mod journal;
+mod keymap;
+mod live;
+mod message;
+mod runtime;
+mod terminal;
+#[cfg(test)]
+mod tests;
+mod theme;
+mod ui;
+
+pub use commands::main;

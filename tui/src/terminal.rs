@@ -24,41 +24,21 @@ use tokio::sync::Notify;
 pub(crate) use signals::{Signal, Signals, gone, is_lost};
 
 /// A terminal to draw on. The event loop uses no more than this, so that the shop can be served over another transport.
-pub trait TerminalBackend {
+pub(crate) trait TerminalBackend {
     /// Width and height in cells.
-    ///
-    /// # Errors
-    /// The terminal's I/O error.
     fn size(&mut self) -> io::Result<(u16, u16)>;
 
-    /// Draws one frame.
-    ///
-    /// # Errors
-    /// The terminal's I/O error.
     fn draw(&mut self, paint: impl FnOnce(&mut Frame<'_>)) -> io::Result<()>;
 
     /// Makes the next frame draw every cell.
-    ///
-    /// # Errors
-    /// The terminal's I/O error.
     fn clear(&mut self) -> io::Result<()>;
 
-    /// Puts a text on the user's clipboard.
-    ///
-    /// # Errors
-    /// The terminal's I/O error.
     fn copy(&mut self, text: &str) -> io::Result<()>;
 
     /// Restores the terminal, stops the program until the shell continues it, and acquires the terminal again.
-    ///
-    /// # Errors
-    /// The terminal's I/O error.
     fn suspend(&mut self) -> impl Future<Output = io::Result<()>>;
 
     /// Acquires the terminal again after another program used it.
-    ///
-    /// # Errors
-    /// The terminal's I/O error.
     fn reacquire(&mut self) -> io::Result<()>;
 }
 
@@ -70,17 +50,14 @@ static HOOK: Once = Once::new();
 
 /// The acquired terminal; dropping it restores the terminal.
 #[derive(Debug)]
-pub struct TerminalGuard {
+pub(crate) struct TerminalGuard {
     terminal: Terminal<CrosstermBackend<BufWriter<Output>>>,
     mouse: bool,
 }
 
 impl TerminalGuard {
     /// Acquires the terminal: raw mode, alternate screen, bracketed paste, and the mouse if wanted.
-    ///
-    /// # Errors
-    /// The system's error, usually because standard output is not a terminal.
-    pub fn acquire(mouse: bool) -> io::Result<Self> {
+    pub(crate) fn acquire(mouse: bool) -> io::Result<Self> {
         HOOK.call_once(|| {
             let previous = std::panic::take_hook();
             std::panic::set_hook(Box::new(move |panic| {
@@ -95,13 +72,8 @@ impl TerminalGuard {
         force_color_output(true);
         enter(mouse)?;
         let backend = CrosstermBackend::new(BufWriter::with_capacity(64 * 1024, Output(io::stdout())));
-        match Terminal::new(backend) {
-            Ok(terminal) => Ok(Self { terminal, mouse }),
-            Err(error) => {
-                restore();
-                Err(error)
-            }
-        }
+        let terminal = Terminal::new(backend).inspect_err(|_| restore())?;
+        Ok(Self { terminal, mouse })
     }
 }
 
@@ -184,10 +156,7 @@ fn enter(mouse: bool) -> io::Result<()> {
         }
         Ok(())
     });
-    if entered.is_err() {
-        restore();
-    }
-    entered
+    entered.inspect_err(|_| restore())
 }
 
 /// Undoes everything. Errors are ignored: a terminal that is gone needs no restoring.

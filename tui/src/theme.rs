@@ -10,7 +10,7 @@ use glyphs::{ASCII, UNICODE};
 /// The name of a colour theme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Theme {
+pub(crate) enum Theme {
     /// For a dark background; readable on a light one
     #[default]
     Dark,
@@ -24,7 +24,7 @@ pub enum Theme {
 
 impl Theme {
     /// The theme of the flag, else the mono theme if `NO_COLOR` is set and not empty (no-color.org), else the configured one.
-    pub fn choose(flag: Option<Self>, no_color: bool, configured: Option<Self>) -> Self {
+    pub(crate) fn choose(flag: Option<Self>, no_color: bool, configured: Option<Self>) -> Self {
         let environment = no_color.then_some(Self::Mono);
         flag.or(environment).or(configured).unwrap_or_default()
     }
@@ -32,7 +32,7 @@ impl Theme {
 
 /// The appearance of the screen.
 #[derive(Debug, Clone)]
-pub struct Appearance {
+pub(crate) struct Appearance {
     pub(crate) palette: Palette,
     pub(crate) glyphs: Glyphs,
     /// No spinners and no flashing.
@@ -41,7 +41,7 @@ pub struct Appearance {
 
 impl Appearance {
     /// The appearance with this theme, with ASCII glyphs if `ascii` is set.
-    pub fn new(theme: Theme, ascii: bool, reduced_motion: bool) -> Self {
+    pub(crate) fn new(theme: Theme, ascii: bool, reduced_motion: bool) -> Self {
         Self {
             palette: Palette::of(theme),
             glyphs: if ascii { ASCII } else { UNICODE },

@@ -1,7 +1,7 @@
 //! Draws the frame: header, body, status row, hint row and overlays. Drawing only reads the state; it returns the layout, so
 //! that the app can interpret clicks.
 
-pub mod autopilot;
+pub(crate) mod autopilot;
 mod books;
 mod buying;
 mod canvas;
@@ -24,7 +24,7 @@ use crate::theme::Appearance;
 use canvas::{Canvas, first_rows, skip_rows};
 
 /// A screen with a state of its own, such as the autopilot's: it draws itself and handles its own commands.
-pub trait ScreenView {
+pub(crate) trait ScreenView {
     /// Draws the screen into `area`, and nothing outside it.
     fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, appearance: &Appearance);
 
@@ -41,7 +41,7 @@ pub trait ScreenView {
 }
 
 /// Draws the whole frame.
-pub fn draw(
+pub(crate) fn draw(
     frame: &mut Frame<'_>,
     app: &App,
     appearance: &Appearance,

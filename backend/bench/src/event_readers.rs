@@ -9,60 +9,25 @@ use anyhow::{Context, Result, bail, ensure};
 use memchr::memmem;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, Semaphore, SemaphorePermit};
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 
 use crate::load::CONNECTING_MAX;
 
-/// The limit until all readers are connected, or have got one event.
 const EVENTS_WAIT_MAX: Duration = Duration::from_secs(60);
-/// How often a slow reader reads.
 const SLOW_READ_INTERVAL: Duration = Duration::from_secs(1);
 /// The first lines of events.
 const STOCK: &[u8] = b"event: stock";
 const RESYNC: &[u8] = b"event: resync";
 const HELLO: &[u8] = b"event: hello";
 
-/// The events that all readers together have got.
-#[derive(Debug, Default)]
+/// The events that all readers together have got; those of the semaphores can be awaited.
+#[derive(Debug)]
 struct Events {
-    hellos: Counter,
-    stocks: Counter,
+    hellos: Semaphore,
+    stocks: Semaphore,
     resyncs: AtomicU64,
     are_readers_slow: AtomicBool,
-}
-
-/// A counter with a target that one task can wait for.
-#[derive(Debug, Default)]
-struct Counter {
-    count: AtomicU64,
-    target: AtomicU64,
-    reached: Notify,
-}
-
-impl Counter {
-    fn add(&self, more: u64) {
-        let before = self.count.fetch_add(more, Ordering::SeqCst);
-        let target = self.target.load(Ordering::SeqCst);
-        if (before + 1..=before + more).contains(&target) {
-            self.reached.notify_one();
-        }
-    }
-
-    fn get(&self) -> u64 {
-        self.count.load(Ordering::SeqCst)
-    }
-
-    /// Must be called before the count can reach the target.
-    fn set_target(&self, target: u64) {
-        self.target.store(target, Ordering::SeqCst);
-    }
-
-    async fn wait(&self) -> Result<()> {
-        let reached = tokio::time::timeout(EVENTS_WAIT_MAX, self.reached.notified()).await;
-        let (count, target) = (self.get(), self.target.load(Ordering::SeqCst));
-        reached.with_context(|| format!("{count} of {target} events arrived"))
-    }
 }
 
 /// Connected readers, which disconnect when this is dropped.
@@ -75,35 +40,27 @@ pub(crate) struct EventReaders {
 
 impl EventReaders {
     /// Connects `size` readers and waits until each has got `hello`.
-    ///
-    /// # Errors
-    /// If one is refused, or not all are connected in time.
     pub(crate) async fn connect(address: SocketAddr, size: u32) -> Result<Self> {
-        let events = Arc::new(Events::default());
-        events.hellos.set_target(size.into());
+        let events = Arc::new(Events {
+            hellos: Semaphore::new(0),
+            stocks: Semaphore::new(0),
+            resyncs: AtomicU64::new(0),
+            are_readers_slow: AtomicBool::new(false),
+        });
         let connecting = Arc::new(Semaphore::new(CONNECTING_MAX));
         let mut readers = JoinSet::new();
         for _ in 0..size {
             let (events, connecting) = (Arc::clone(&events), Arc::clone(&connecting));
             readers.spawn(async move { read(address, &connecting, &events).await });
         }
-        let mut readers = Self { readers, size, events };
-        let events = Arc::clone(&readers.events);
         tokio::select! {
-            all = events.hellos.wait() => all?,
-            ended = readers.readers.join_next() => match ended {
+            all = take(&events.hellos, size) => all?,
+            ended = readers.join_next() => match ended {
                 Some(ended) => ended??,
                 None => bail!("there are no readers"),
             }
         }
-        Ok(readers)
-    }
-
-    /// Prepares [`Self::wait_for_sale`]. Must be called before the sale.
-    pub(crate) fn expect_sale(&self) {
-        self.events
-            .stocks
-            .set_target(self.events.stocks.get() + u64::from(self.size));
+        Ok(Self { readers, size, events })
     }
 
     /// Waits until one sale has reached all readers. There must be no other sale meanwhile.
@@ -112,7 +69,7 @@ impl EventReaders {
     /// If it does not in time, or if a reader got `resync`.
     pub(crate) async fn wait_for_sale(&self) -> Result<()> {
         let resyncs = self.resyncs();
-        self.events.stocks.wait().await?;
+        take(&self.events.stocks, self.size).await?;
         ensure!(self.resyncs() == resyncs, "a reader was too slow for a single sale");
         Ok(())
     }
@@ -122,9 +79,14 @@ impl EventReaders {
         self.events.are_readers_slow.store(true, Ordering::SeqCst);
     }
 
-    /// The number of `stock` events that all readers together have got.
-    pub(crate) fn stocks(&self) -> u64 {
-        self.events.stocks.get()
+    /// The number of `stock` events that all readers together have got, without those of [`Self::wait_for_sale`].
+    pub(crate) fn stocks(&self) -> usize {
+        self.events.stocks.available_permits()
+    }
+
+    /// Forgets earlier `stock` events. Must be called before a sale that [`Self::wait_for_sale`] waits for.
+    pub(crate) fn forget_stocks(&self) {
+        self.events.stocks.forget_permits(usize::MAX);
     }
 
     /// The number of `resync` events that all readers together have got.
@@ -132,16 +94,22 @@ impl EventReaders {
         self.events.resyncs.load(Ordering::SeqCst)
     }
 
-    /// Checks that all readers are still connected.
-    ///
-    /// # Errors
-    /// Why one is not.
     pub(crate) fn check(&mut self) -> Result<()> {
         match self.readers.try_join_next() {
             Some(ended) => ended?,
             None => Ok(()),
         }
     }
+}
+
+/// Waits for so many events.
+async fn take(events: &Semaphore, count: u32) -> Result<()> {
+    let taken = tokio::time::timeout(EVENTS_WAIT_MAX, events.acquire_many(count)).await;
+    let arrived = events.available_permits();
+    taken
+        .with_context(|| format!("{arrived} of {count} events arrived"))??
+        .forget();
+    Ok(())
 }
 
 async fn read(address: SocketAddr, connecting: &Semaphore, events: &Events) -> Result<()> {
@@ -192,10 +160,10 @@ fn drain(
         let new = |word: &[u8]| count_new(text, *length, word);
         if permit.is_some() && new(HELLO) > 0 {
             *permit = None;
-            events.hellos.add(1);
+            events.hellos.add_permits(1);
         }
-        events.resyncs.fetch_add(new(RESYNC), Ordering::SeqCst);
-        events.stocks.add(new(STOCK));
+        events.resyncs.fetch_add(new(RESYNC) as u64, Ordering::SeqCst);
+        events.stocks.add_permits(new(STOCK));
         let end = text.len().saturating_sub(bytes.len());
         let last = text.get(end..).unwrap_or_default();
         if let Some(start) = bytes.get_mut(..last.len()) {
@@ -206,9 +174,9 @@ fn drain(
 }
 
 /// How often `word` ends behind the first `old` bytes.
-fn count_new(text: &[u8], old: usize, word: &[u8]) -> u64 {
+fn count_new(text: &[u8], old: usize, word: &[u8]) -> usize {
     let ends = memmem::find_iter(text, word).map(|start| start + word.len());
-    ends.filter(|&end| end > old).map(|_| 1).sum()
+    ends.filter(|&end| end > old).count()
 }
 
 #[cfg(test)]
@@ -220,15 +188,5 @@ mod tests {
         assert_eq!(count_new(b"event: stock", 5, STOCK), 1);
         assert_eq!(count_new(b"event: stock", 12, STOCK), 0);
         assert_eq!(count_new(b"event: stockevent: stock", 12, STOCK), 1);
-    }
-
-    #[tokio::test]
-    async fn a_target_that_was_passed_before_the_wait_still_ends_it() {
-        let counter = Counter::default();
-        counter.set_target(3);
-        counter.add(2);
-        counter.add(2);
-        counter.wait().await.unwrap();
-        assert_eq!(counter.get(), 4);
     }
 }

@@ -1,8 +1,8 @@
 //! A goal of the benchmark and its measured value.
 
+use autopilot::svg::Bar;
 use serde::Serialize;
 
-/// The bound of a goal.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bound {
@@ -12,14 +12,13 @@ pub(crate) enum Bound {
     AtMost(f64, &'static str),
 }
 
-/// A goal and its measured value.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Goal {
     name: String,
-    what: String,
+    pub(crate) what: String,
     measured: f64,
     bound: Bound,
-    reached: bool,
+    pub(crate) reached: bool,
 }
 
 impl Goal {
@@ -36,20 +35,21 @@ impl Goal {
         }
     }
 
-    pub(crate) fn what(&self) -> &str {
-        &self.what
-    }
-
     /// The measured value relative to the goal: at least 1 if the goal is reached.
-    pub(crate) fn relative(&self) -> f64 {
+    fn relative(&self) -> f64 {
         match self.bound {
             Bound::AtLeast(least) => self.measured / least,
             Bound::AtMost(most, _) => most / self.measured.max(most / 100.0),
         }
     }
 
-    pub(crate) fn is_reached(&self) -> bool {
-        self.reached
+    pub(crate) fn bar(&self) -> Bar {
+        Bar {
+            label: self.what.clone(),
+            length: self.relative(),
+            is_good: self.reached,
+            numbers: self.numbers(),
+        }
     }
 
     /// The measured value and the bound. The value is rounded away from the goal.
@@ -73,7 +73,7 @@ mod tests {
     fn a_goal_is_reached_at_its_bound() {
         let reached = |measured, bound| {
             let goal = Goal::new("x", "X", measured, bound);
-            (goal.is_reached(), goal.relative() >= 1.0)
+            (goal.reached, goal.relative() >= 1.0)
         };
         assert_eq!(reached(0.75, Bound::AtLeast(0.75)), (true, true));
         assert_eq!(reached(0.74, Bound::AtLeast(0.75)), (false, false));

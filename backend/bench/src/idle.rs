@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::goal::Bound;
 use crate::load::Connection;
 use crate::operation::Operation;
-use crate::processes::{Program, Setup};
+use crate::processes::Setup;
 use crate::report::{Heading, Report};
 use crate::sample::Settings;
 
@@ -18,11 +18,11 @@ const HEADING: Heading = Heading {
     title: "Idle",
     about: "Three processes, CSV store, after a lookup and a purchase, with no connection open. The kernel counts CPU time in hundredths of a \
             second.",
-    columns: &["for s", "CPU s", "switches", "MiB"],
+    columns: "for s | CPU s | switches | MiB",
 };
 
 pub(crate) async fn measure(time: Duration, settings: &Settings, report: &mut Report) -> Result<()> {
-    let program = Program::bookstore(&settings.binaries, &Setup::default())?;
+    let program = settings.bookstore(&Setup::default())?;
     let mut client = Connection::open(program.address).await?;
     client.send(Operation::Lookup).await?;
     client.send(Operation::Buy).await?;
@@ -39,11 +39,7 @@ pub(crate) async fn measure(time: Duration, settings: &Settings, report: &mut Re
     ];
     report.row(&HEADING, cells);
     let in_a_minute = used.cpu_s * 60.0 / time.as_secs_f64();
-    report.goal(
-        "idle",
-        "CPU of three idle processes in 60 s",
-        in_a_minute,
-        Bound::AtMost(0.1, "s"),
-    );
+    let what = "CPU of three idle processes in 60 s";
+    report.goal("idle", what, in_a_minute, Bound::AtMost(0.1, "s"));
     Ok(())
 }

@@ -20,7 +20,6 @@ const LATENCY_US_MAX: u64 = 60_000_000;
 /// Connections that are opened at the same time.
 pub(crate) const CONNECTING_MAX: usize = 64;
 
-/// When requests are sent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Pace {
     /// Each connection sends when it has got its answer.
@@ -29,10 +28,8 @@ pub(crate) enum Pace {
     Open(f64),
 }
 
-/// The result of a run.
 #[derive(Debug, Clone)]
 pub(crate) struct Outcome {
-    pub(crate) answers: u64,
     /// Answers per second.
     pub(crate) rate: f64,
     /// To the end of the answer, in microseconds.
@@ -42,10 +39,6 @@ pub(crate) struct Outcome {
 /// A number for each request, so that no two purchases share a key.
 static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
 
-/// Runs the load for a time.
-///
-/// # Errors
-/// If the address is unreachable or an answer is not a success.
 pub(crate) async fn run(
     address: SocketAddr,
     operation: Operation,
@@ -53,12 +46,10 @@ pub(crate) async fn run(
     pace: Pace,
     time: Duration,
 ) -> Result<Outcome> {
-    let answers = Arc::new(AtomicU64::new(0));
-    let connections_open = connect_all(address, connections).await?;
+    let open_connections = connect_all(address, connections).await?;
     let mut tasks = JoinSet::new();
     let begin = Instant::now();
-    for (index, connection) in (0_u32..).zip(connections_open) {
-        let answers = Arc::clone(&answers);
+    for (index, connection) in (0_u32..).zip(open_connections) {
         let due = match pace {
             Pace::Closed => None,
             Pace::Open(rate) => {
@@ -66,26 +57,16 @@ pub(crate) async fn run(
                 Some((begin + every.mul_f64(f64::from(index) / f64::from(connections)), every))
             }
         };
-        tasks.spawn(async move { run_connection(connection, operation, due, begin + time, &answers).await });
+        tasks.spawn(run_connection(connection, operation, due, begin + time));
     }
     let mut latency_us = histogram()?;
     while let Some(done) = tasks.join_next().await {
         latency_us.add(done??)?;
     }
-    let elapsed = begin.elapsed();
-    let answers = answers.load(Ordering::Relaxed);
-    let rate = answers as f64 / elapsed.as_secs_f64();
-    Ok(Outcome {
-        answers,
-        rate,
-        latency_us,
-    })
+    let rate = latency_us.len() as f64 / begin.elapsed().as_secs_f64();
+    Ok(Outcome { rate, latency_us })
 }
 
-/// An empty histogram of latencies.
-///
-/// # Errors
-/// None with these bounds.
 pub(crate) fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?)
 }
@@ -110,12 +91,10 @@ async fn connect_all(address: SocketAddr, connections: u32) -> Result<Vec<Connec
 async fn run_connection(
     mut connection: Connection,
     operation: Operation,
-    due: Option<(Instant, Duration)>,
+    mut due: Option<(Instant, Duration)>,
     end: Instant,
-    answers: &AtomicU64,
 ) -> Result<Histogram<u64>> {
     let mut latency_us = histogram()?;
-    let mut due = due;
     loop {
         let mut from = Instant::now();
         if let Some((at, every)) = &mut due {
@@ -129,7 +108,6 @@ async fn run_connection(
         connection.send(operation).await?;
         let took = u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
         latency_us.saturating_record(took.max(1));
-        answers.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -138,7 +116,6 @@ async fn run_connection(
 pub(crate) struct Connection {
     stream: TcpStream,
     address: SocketAddr,
-    request: Vec<u8>,
     answer: Vec<u8>,
 }
 
@@ -149,19 +126,14 @@ impl Connection {
         Ok(Self {
             stream,
             address,
-            request: Vec::new(),
             answer: Vec::with_capacity(16 * 1024),
         })
     }
 
-    /// Sends a request and reads the whole answer.
-    ///
-    /// # Errors
-    /// If the answer is not a success.
     pub(crate) async fn send(&mut self, operation: Operation) -> Result<()> {
         let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-        operation.write(&mut self.request, self.address, number);
-        self.stream.write_all(&self.request).await?;
+        let request = operation.request(self.address, number);
+        self.stream.write_all(request.as_bytes()).await?;
         read_answer(&mut self.stream, &mut self.answer).await
     }
 }

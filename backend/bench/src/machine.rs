@@ -28,10 +28,6 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// This machine.
-    ///
-    /// # Errors
-    /// If the stores' folder is not writable.
     pub(crate) fn detect() -> Result<Self> {
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, name: &str| {
@@ -44,6 +40,7 @@ impl Machine {
         let changed = tool::output("git", &["status", "--porcelain"]).is_ok_and(|changes| !changes.trim().is_empty());
         let commit = tool::output("git", &["rev-parse", "--short=12", "HEAD"]).unwrap_or_default();
         let folder = tempfile::env::temp_dir().display().to_string();
+        let filesystem = tool::output("stat", &["-f", "-c", "%T", &folder]).unwrap_or_default();
         Ok(Self {
             commit: format!("{}{}", commit.trim(), if changed { " and changes" } else { "" }),
             date: Timestamp::now().to_string(),
@@ -51,29 +48,16 @@ impl Machine {
             cores: std::thread::available_parallelism().map_or(0, usize::from),
             memory_gib: memory_kib.unwrap_or_default() / 1024 / 1024,
             kernel: read("/proc/sys/kernel/osrelease").trim().to_owned(),
-            filesystem: tool::output("stat", &["-f", "-c", "%T", &folder])
-                .unwrap_or_default()
-                .trim()
-                .to_owned(),
+            filesystem: filesystem.trim().to_owned(),
             sync_us: sync_us()?,
         })
     }
 
     pub(crate) fn sentence(&self) -> String {
-        let Self {
-            commit,
-            date,
-            cpu,
-            cores,
-            memory_gib,
-            kernel,
-            filesystem,
-            sync_us,
-        } = self;
-        let day = date.split('T').next().unwrap_or_default();
+        let day = self.date.split('T').next().unwrap_or_default();
         format!(
-            "Commit {commit}, {day}, {cpu}, {cores} cores, {memory_gib} GiB, Linux {kernel}; stores on {filesystem}, where \
-             a block is appended and synced in {sync_us} µs."
+            "Commit {}, {day}, {}, {} cores, {} GiB, Linux {}; stores on {}, where a block is appended and synced in {} µs.",
+            self.commit, self.cpu, self.cores, self.memory_gib, self.kernel, self.filesystem, self.sync_us
         )
     }
 }

@@ -1,7 +1,6 @@
 //! Measures the bookstore against a bare handler, other stores and other programs: rounds of both in turn, on the same
 //! machine, with the same load generator. Also measures the start of a large catalog.
 
-mod chart;
 mod event_readers;
 mod goal;
 mod idle;

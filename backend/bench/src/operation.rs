@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-/// What a request does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Operation {
     /// Looks up always the same book.
@@ -12,13 +11,11 @@ pub(crate) enum Operation {
     LookupAny(ItemDistribution),
     /// Searches the books of a topic.
     Search,
-    /// Lists the topics.
     Topics,
     /// Buys one of four books, each time with a new key.
     Buy,
 }
 
-/// The distribution of random items.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ItemDistribution {
     /// Uniform over the items 1 to N.
@@ -39,36 +36,24 @@ impl fmt::Display for Operation {
 }
 
 impl Operation {
-    /// Replaces the content of `request`. A different `number` gives a different random item and key.
-    pub(crate) fn write(self, request: &mut Vec<u8>, address: SocketAddr, number: u64) {
-        use std::io::Write as _;
-        request.clear();
-        // Writing into memory cannot fail.
-        let _ = match self {
-            Self::Lookup => write!(request, "GET /search?item=2 HTTP/1.1\r\nHost: {address}\r\n\r\n"),
-            Self::LookupAny(items) => {
-                let item = items.sample(number);
-                write!(request, "GET /search?item={item} HTTP/1.1\r\nHost: {address}\r\n\r\n")
-            }
-            Self::Search => {
-                write!(
-                    request,
-                    "GET /search?topic=distributed%20systems HTTP/1.1\r\nHost: {address}\r\n\r\n"
-                )
-            }
-            Self::Topics => write!(request, "GET /topics HTTP/1.1\r\nHost: {address}\r\n\r\n"),
+    /// A request. A different `number` gives a different random item and key.
+    pub(crate) fn request(self, address: SocketAddr, number: u64) -> String {
+        let path = match self {
+            Self::Lookup => "/search?item=2".to_owned(),
+            Self::LookupAny(items) => format!("/search?item={}", items.sample(number)),
+            Self::Search => "/search?topic=distributed%20systems".to_owned(),
+            Self::Topics => "/topics".to_owned(),
             Self::Buy => {
                 let body = format!(r#"{{"item":{},"quantity":1}}"#, 1 + number % 4);
                 let (high, low) = (number >> 48, number & 0xFFFF_FFFF_FFFF);
-                let seed = std::process::id();
-                write!(
-                    request,
+                let (seed, length) = (std::process::id(), body.len());
+                return format!(
                     "POST /buy HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
-                     Idempotency-Key: {seed:08x}-{high:04x}-4000-8000-{low:012x}\r\nContent-Length: {}\r\n\r\n{body}",
-                    body.len()
-                )
+                     Idempotency-Key: {seed:08x}-{high:04x}-4000-8000-{low:012x}\r\nContent-Length: {length}\r\n\r\n{body}"
+                );
             }
         };
+        format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n")
     }
 }
 

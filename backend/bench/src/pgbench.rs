@@ -8,9 +8,9 @@ use testing::postgres::Server;
 
 use crate::goal::Bound;
 use crate::operation::Operation;
-use crate::processes::{Program, Setup, Store};
+use crate::processes::{Setup, Store};
 use crate::report::{Heading, Report};
-use crate::sample::{Samples, Settings, median, ratio};
+use crate::sample::{Samples, Settings, ratio};
 use crate::{stores, tool};
 
 const CONNECTIONS: u32 = 64;
@@ -37,7 +37,7 @@ const HEADING: Heading = Heading {
     about: "`pgbench` over a Unix socket, prepared statements, four hot rows, fsync and synchronous_commit on: a transaction \
             that inserts the order (unique id) and takes a copy if there is one, in four steps and, for comparison, in one \
             statement. Ours: three processes over HTTP, store on that server.",
-    columns: &["what", "connections", "bookstore/s", "SQL/s", "ratio"],
+    columns: "what | connections | bookstore/s | SQL/s | ratio",
 };
 
 pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
@@ -60,28 +60,21 @@ pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<
             store: Store::Postgres(&url),
             ..Setup::default()
         };
-        let bookstore = Program::bookstore(&settings.binaries, &setup)?;
+        let bookstore = settings.bookstore(&setup)?;
         settings
             .sample(&mut ours, &bookstore, Operation::Buy, CONNECTIONS)
             .await?;
     }
     check(&server)?;
     for (what, theirs) in [("in four steps", &steps), ("in one statement", &one_statement)] {
-        let cells = vec![
-            what.to_owned(),
-            CONNECTIONS.to_string(),
-            format!("{:.0}", ours.rate()),
-            format!("{:.0}", median(theirs)),
-            format!("{:.2}", ratio(&ours.rates, theirs)),
-        ];
-        report.row(&HEADING, cells);
+        let names = vec![what.to_owned(), CONNECTIONS.to_string()];
+        report.row(&HEADING, [names, ours.against(theirs)].concat());
     }
     let what = "durable buy on PostgreSQL ÷ plain SQL on the same server, 4 hot rows, 64 connections";
     report.goal("pgbench", what, ratio(&ours.rates, &steps), Bound::AtLeast(5.0));
     Ok(())
 }
 
-/// Runs `pgbench` and returns transactions per second.
 fn run(program: &Path, server: &Server, script: &str, settings: &Settings) -> Result<f64> {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("purchase.sql");
@@ -101,7 +94,6 @@ fn run(program: &Path, server: &Server, script: &str, settings: &Settings) -> Re
     tool::number_after(&output, "tps = ")
 }
 
-/// Checks that as many copies are gone as there are orders.
 fn check(server: &Server) -> Result<()> {
     let is_equal = server.sql(
         "SELECT (SELECT 4 * 1000000000::bigint - sum(stock) FROM straight.books) = (SELECT count(*) FROM straight.orders)",

@@ -3,13 +3,16 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use tempfile::TempDir;
 use testing::Process;
 use testing::proc::{self, Usage};
 
-/// Listening here takes a free port.
+use crate::load::{self, Outcome, Pace};
+use crate::operation::Operation;
+
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// The four books, with so many copies that they never sell out while they are measured.
@@ -20,9 +23,6 @@ const BOOKS: &str = "item,name,stock,cost,topic\n\
     4,Cooking for the Impatient Graduate Student,1000000000,150,graduate school\n";
 
 /// Starts `bookstored` and waits until its services listen.
-///
-/// # Errors
-/// If it does not start.
 pub(crate) fn start_bookstored(binaries: &Path, arguments: &[&str]) -> Result<Process> {
     let services = if arguments.first() == Some(&"all") { 3 } else { 1 };
     let mut command = Command::new(binaries.join("bookstored"));
@@ -30,10 +30,10 @@ pub(crate) fn start_bookstored(binaries: &Path, arguments: &[&str]) -> Result<Pr
     Process::start(&mut command, services).context("bookstored")
 }
 
-/// The store of a measured bookstore.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) enum Store<'a> {
     /// A new folder.
+    #[default]
     Csv,
     /// A new file.
     Sqlite,
@@ -41,24 +41,13 @@ pub(crate) enum Store<'a> {
     Postgres(&'a str),
 }
 
-/// The configuration of a measured bookstore.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Setup<'a> {
     /// One process instead of three.
     pub(crate) in_one_process: bool,
     pub(crate) store: Store<'a>,
     /// The catalog file; four books if `None`.
     pub(crate) books: Option<&'a Path>,
-}
-
-impl Default for Setup<'_> {
-    fn default() -> Self {
-        Self {
-            in_one_process: false,
-            store: Store::Csv,
-            books: None,
-        }
-    }
 }
 
 /// A measured program: its processes, and the address for requests.
@@ -71,10 +60,6 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts the bare handler.
-    ///
-    /// # Errors
-    /// If it does not start.
     pub(crate) fn bare(binaries: &Path) -> Result<Self> {
         let process = Process::start(Command::new(binaries.join("bare")).arg(ANY_PORT), 1).context("bare")?;
         Ok(Self {
@@ -84,10 +69,6 @@ impl Program {
         })
     }
 
-    /// Starts the bookstore over a new store.
-    ///
-    /// # Errors
-    /// If it does not start.
     pub(crate) fn bookstore(binaries: &Path, setup: &Setup<'_>) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("store");
@@ -120,10 +101,19 @@ impl Program {
         })
     }
 
+    pub(crate) async fn load(
+        &self,
+        operation: Operation,
+        connections: u32,
+        pace: Pace,
+        time: Duration,
+    ) -> Result<Outcome> {
+        load::run(self.address, operation, connections, pace, time).await
+    }
+
     /// CPU time and context switches of all its processes.
     pub(crate) fn usage(&self) -> Usage {
-        let each = self.ids().map(Usage::of);
-        each.fold(Usage::default(), Usage::and)
+        self.ids().map(Usage::of).fold(Usage::default(), Usage::and)
     }
 
     /// The sum of its processes' peak resident memory, in MiB.
@@ -131,12 +121,10 @@ impl Program {
         self.ids().map(proc::resident_kib_max).sum::<u64>() / 1024
     }
 
-    /// The ids of its processes.
     pub(crate) fn ids(&self) -> impl Iterator<Item = u32> {
         self.processes.iter().map(Process::id)
     }
 
-    /// The id of the process that answers the requests.
     pub(crate) fn answering(&self) -> u32 {
         self.ids().last().unwrap_or_default()
     }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use autopilot::svg;
 use serde::Serialize;
 
-use crate::chart;
 use crate::goal::{Bound, Goal};
 use crate::machine::Machine;
 
@@ -16,14 +16,15 @@ pub(crate) struct Heading {
     pub(crate) title: &'static str,
     /// The method of measurement.
     pub(crate) about: &'static str,
-    pub(crate) columns: &'static [&'static str],
+    /// The names of the columns, separated by ` | `.
+    pub(crate) columns: &'static str,
 }
 
 #[derive(Debug, Serialize)]
 struct Table {
     title: &'static str,
     about: &'static str,
-    columns: &'static [&'static str],
+    columns: Vec<&'static str>,
     rows: Vec<Vec<String>>,
 }
 
@@ -49,32 +50,29 @@ impl Report {
         }
     }
 
-    /// Prints and adds the result of a goal.
     pub(crate) fn goal(&mut self, name: &str, what: &str, measured: f64, bound: Bound) {
         let goal = Goal::new(name, what, measured, bound);
         let [measured, wanted] = goal.numbers();
-        say(&format!("{what}: {measured} ({wanted}) {}", verdict(goal.is_reached())));
+        print_line(&format!("{what}: {measured} ({wanted}) {}", verdict(goal.reached)));
         self.goals.push(goal);
     }
 
-    /// Prints and adds the row of a table.
     pub(crate) fn row(&mut self, heading: &'static Heading, cells: Vec<String>) {
-        say(&cells.join(" | "));
+        print_line(&cells.join(" | "));
         let Heading { title, about, columns } = *heading;
         match self.tables.iter_mut().find(|table| table.title == title) {
             Some(table) => table.rows.push(cells),
             None => self.tables.push(Table {
                 title,
                 about,
-                columns,
+                columns: columns.split(" | ").collect(),
                 rows: vec![cells],
             }),
         }
     }
 
-    /// Prints and adds that a part was not measured.
     pub(crate) fn skip(&mut self, name: &str, why: &str) {
-        say(&format!("NOT MEASURED: {name}: {why}"));
+        print_line(&format!("NOT MEASURED: {name}: {why}"));
         self.not_measured.push(format!("{name}: {why}"));
     }
 
@@ -87,8 +85,8 @@ impl Report {
         }
         for goal in &self.goals {
             let [measured, wanted] = goal.numbers();
-            let reached = verdict(goal.is_reached());
-            let _ = writeln!(text, "| {} | {measured} | {wanted} | {reached} |", goal.what());
+            let reached = verdict(goal.reached);
+            let _ = writeln!(text, "| {} | {measured} | {wanted} | {reached} |", goal.what);
         }
         for why in &self.not_measured {
             let _ = write!(text, "\nNot measured: {why}\n");
@@ -109,10 +107,6 @@ impl Report {
         text
     }
 
-    /// Writes `speed.md`, `speed.json` and `benchmarks.svg`.
-    ///
-    /// # Errors
-    /// If a file cannot be written.
     pub(crate) fn store(&self, folder: &Path) -> Result<()> {
         let write = |name: &str, content: &str| {
             let path = folder.join(name);
@@ -120,7 +114,8 @@ impl Report {
         };
         write("speed.md", &self.markdown())?;
         write("speed.json", &serde_json::to_string_pretty(self)?)?;
-        write("benchmarks.svg", &chart::draw(&self.goals))
+        let bars: Vec<_> = self.goals.iter().map(Goal::bar).collect();
+        write("benchmarks.svg", &svg::goal_chart(&bars))
     }
 }
 
@@ -131,8 +126,7 @@ fn verdict(reached: bool) -> &'static str {
     }
 }
 
-/// Prints a line on standard error.
-pub(crate) fn say(line: &str) {
+pub(crate) fn print_line(line: &str) {
     use std::io::Write as _;
     // A closed standard error must not end the measurement.
     let _ = writeln!(std::io::stderr(), "{line}");
@@ -147,7 +141,7 @@ mod tests {
         const HEADING: Heading = Heading {
             title: "Numbers",
             about: "About them.",
-            columns: &["what", "a", "b"],
+            columns: "what | a | b",
         };
         let mut report = Report::new(Machine::default());
         report.goal("x", "X ÷ Y", 0.5, Bound::AtLeast(0.4));

@@ -6,7 +6,7 @@ use crate::goal::Bound;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
 use crate::report::{Heading, Report};
-use crate::sample::{Samples, Settings, ratio};
+use crate::sample::{Settings, ratio};
 
 pub(crate) const CONNECTIONS: [u32; 4] = [1, 64, 256, 1024];
 pub(crate) const OPERATIONS: [Operation; 4] = [Operation::Lookup, Operation::Search, Operation::Topics, Operation::Buy];
@@ -15,22 +15,9 @@ const HEADING: Heading = Heading {
     title: "Against the bare handler",
     about: "CSV store, four books. Rounds of both in turn; the ratio is the median of the rounds' ratios. CPU and switches \
             (of threads, voluntary or not) are those of all processes of the bookstore, per answer; MiB is their peak.",
-    columns: &[
-        "what",
-        "connections",
-        "bookstore/s",
-        "bare/s",
-        "ratio",
-        "p50 µs",
-        "p99 µs",
-        "p99.9 µs",
-        "CPU µs",
-        "switches",
-        "MiB",
-    ],
+    columns: "what | connections | bookstore/s | bare/s | ratio | p50 µs | p99 µs | p99.9 µs | CPU µs | switches | MiB",
 };
 
-/// One row of the table.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Row {
     pub(crate) operation: Operation,
@@ -57,38 +44,24 @@ impl Row {
     }
 
     pub(crate) async fn measure(self, settings: &Settings, report: &mut Report) -> Result<()> {
-        let (mut ours, mut bare) = (Samples::new()?, Samples::new()?);
-        for round in 0..settings.rounds {
-            // Each is measured first in turn, so that a machine that slows down favours neither.
-            for ours_now in [round % 2 == 1, round % 2 == 0] {
-                let (program, samples) = if ours_now {
-                    let setup = Setup {
-                        in_one_process: self.in_one_process,
-                        ..Setup::default()
-                    };
-                    (Program::bookstore(&settings.binaries, &setup)?, &mut ours)
-                } else {
-                    (Program::bare(&settings.binaries)?, &mut bare)
-                };
-                settings
-                    .sample(samples, &program, self.operation, self.connections)
-                    .await?;
-            }
-        }
-        self.report(&ours, &bare, report);
-        Ok(())
-    }
-
-    fn report(self, ours: &Samples, bare: &Samples, report: &mut Report) {
+        let setup = Setup {
+            in_one_process: self.in_one_process,
+            ..Setup::default()
+        };
+        let start = |ours| match ours {
+            true => settings.bookstore(&setup),
+            false => Program::bare(&settings.binaries),
+        };
+        let [ours, bare] = settings.compare(self.operation, self.connections, start).await?;
         let processes = if self.in_one_process {
             "one process"
         } else {
             "three processes"
         };
         let what = format!("{}, {processes}", self.operation);
-        let ratio = ratio(&ours.rates, &bare.rates);
         let names = vec![what.clone(), self.connections.to_string()];
-        report.row(&HEADING, [names, ours.against(bare), ours.costs()].concat());
+        let cells = [names, ours.against(&bare.rates), ours.latencies(), ours.costs()];
+        report.row(&HEADING, cells.concat());
         if let Some(goal) = self.goal() {
             let durable = if self.operation == Operation::Buy {
                 "durable "
@@ -96,7 +69,13 @@ impl Row {
                 ""
             };
             let what = format!("{durable}{what} ÷ bare handler, {} connections", self.connections);
-            report.goal(&self.name(), &what, ratio, Bound::AtLeast(goal));
+            report.goal(
+                &self.name(),
+                &what,
+                ratio(&ours.rates, &bare.rates),
+                Bound::AtLeast(goal),
+            );
         }
+        Ok(())
     }
 }

@@ -8,12 +8,10 @@ use hdrhistogram::Histogram;
 
 use crate::load::{self, Pace};
 use crate::operation::Operation;
-use crate::processes::Program;
+use crate::processes::{Program, Setup};
 
-/// The settings of all measurements.
 #[derive(Debug)]
 pub(crate) struct Settings {
-    /// The folder of the programs.
     pub(crate) binaries: PathBuf,
     /// The number of measurements of each program.
     pub(crate) rounds: u32,
@@ -21,7 +19,6 @@ pub(crate) struct Settings {
     pub(crate) time: Duration,
 }
 
-/// The measurements of some rounds.
 #[derive(Debug)]
 pub(crate) struct Samples {
     /// Answers per second, for each round.
@@ -43,64 +40,79 @@ impl Samples {
         })
     }
 
-    /// The median of answers per second.
-    pub(crate) fn rate(&self) -> f64 {
-        median(&self.rates)
-    }
-
-    /// Cells of a table: both rates, their ratio, and the latency of all rounds together at p50, p99 and p99.9.
-    pub(crate) fn against(&self, other: &Self) -> Vec<String> {
-        let at = |quantile| self.latency_us.value_at_quantile(quantile).to_string();
+    /// Cells of a table: both rates and their ratio.
+    pub(crate) fn against(&self, other_rates: &[f64]) -> Vec<String> {
         vec![
-            format!("{:.0}", self.rate()),
-            format!("{:.0}", other.rate()),
-            format!("{:.2}", ratio(&self.rates, &other.rates)),
-            at(0.5),
-            at(0.99),
-            at(0.999),
+            format!("{:.0}", median(&self.rates)),
+            format!("{:.0}", median(other_rates)),
+            format!("{:.2}", ratio(&self.rates, other_rates)),
         ]
     }
 
-    /// Cells of a table: processor time in microseconds and switches between threads for one answer, the most memory.
+    /// Cells of a table: the latency of all rounds together at p50, p99 and p99.9, in microseconds.
+    pub(crate) fn latencies(&self) -> Vec<String> {
+        quantiles(&self.latency_us)
+    }
+
+    /// Cells of a table: CPU time in microseconds and context switches per answer, peak memory in MiB.
     pub(crate) fn costs(&self) -> Vec<String> {
         vec![
             format!("{:.1}", median(&self.cpu_us)),
-            format!("{:.2}", self.switches()),
+            format!("{:.2}", median(&self.switches)),
             self.memory_mib.to_string(),
         ]
-    }
-
-    /// Switches between threads for one answer.
-    pub(crate) fn switches(&self) -> f64 {
-        median(&self.switches)
     }
 }
 
 impl Settings {
+    pub(crate) fn bookstore(&self, setup: &Setup<'_>) -> Result<Program> {
+        Program::bookstore(&self.binaries, setup)
+    }
+
+    /// Measures ours and another program in rounds; `start` starts ours, or else the other.
+    pub(crate) async fn compare(
+        &self,
+        operation: Operation,
+        connections: u32,
+        start: impl Fn(bool) -> Result<Program>,
+    ) -> Result<[Samples; 2]> {
+        let (mut ours, mut other) = (Samples::new()?, Samples::new()?);
+        for round in 0..self.rounds {
+            // Each is measured first in turn, so that a machine that slows down favours neither.
+            for is_ours in [round % 2 == 1, round % 2 == 0] {
+                let samples = if is_ours { &mut ours } else { &mut other };
+                self.sample(samples, &start(is_ours)?, operation, connections).await?;
+            }
+        }
+        Ok([ours, other])
+    }
+
     /// Measures a program after a warm-up and adds the result.
-    ///
-    /// # Errors
-    /// When it answers anything but success.
     pub(crate) async fn sample(
         &self,
         samples: &mut Samples,
         program: &Program,
         operation: Operation,
         connections: u32,
-    ) -> Result<f64> {
+    ) -> Result<()> {
         let warm = self.time.min(Duration::from_millis(500));
-        load::run(program.address, operation, connections, Pace::Closed, warm).await?;
+        program.load(operation, connections, Pace::Closed, warm).await?;
         let before = program.usage();
-        let outcome = load::run(program.address, operation, connections, Pace::Closed, self.time).await?;
+        let outcome = program.load(operation, connections, Pace::Closed, self.time).await?;
         let used = program.usage().since(before);
-        let answers = outcome.answers.max(1) as f64;
+        let answers = outcome.latency_us.len().max(1) as f64;
         samples.rates.push(outcome.rate);
         samples.latency_us.add(outcome.latency_us)?;
         samples.cpu_us.push(used.cpu_s * 1e6 / answers);
         samples.switches.push(used.switches as f64 / answers);
         samples.memory_mib = samples.memory_mib.max(program.memory_mib());
-        Ok(outcome.rate)
+        Ok(())
     }
+}
+
+pub(crate) fn quantiles(latency_us: &Histogram<u64>) -> Vec<String> {
+    let at = |quantile| latency_us.value_at_quantile(quantile).to_string();
+    [0.5, 0.99, 0.999].map(at).to_vec()
 }
 
 /// The median; 0 if there are no values.
@@ -110,7 +122,6 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
-/// The median of the rounds' ratios.
 pub(crate) fn ratio(ours: &[f64], theirs: &[f64]) -> f64 {
     let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| ours / theirs).collect();
     median(&ratios)

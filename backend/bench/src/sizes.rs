@@ -32,10 +32,6 @@ pub(crate) struct Arguments {
     stores: Vec<String>,
 }
 
-/// Measures and returns a table.
-///
-/// # Errors
-/// If a program does not start, or a store cannot be written.
 pub(crate) fn measure(arguments: &Arguments, binaries: &Path) -> Result<String> {
     let mut table =
         String::from("| store | holds | start | ready after s | MiB then |\n| --- | --- | --- | ---: | ---: |\n");
@@ -85,10 +81,6 @@ fn url_of(name: &str, path: &Path) -> String {
     }
 }
 
-/// Generates a catalog file.
-///
-/// # Errors
-/// If it cannot be written.
 pub(crate) fn generate(binaries: &Path, books: u64, file: &Path) -> Result<()> {
     let status = Command::new(binaries.join("bookstored"))
         .arg("generate")
@@ -144,7 +136,6 @@ fn extend_ledger(url: &str, entries: u64) -> Result<()> {
     Ok(())
 }
 
-/// The state of the written ledger.
 struct Ledger {
     head: Seq,
     books: Vec<Book>,

@@ -9,11 +9,11 @@ use clap::Args;
 
 use crate::machine::Machine;
 use crate::operation::Operation;
-use crate::report::{Report, say};
+use crate::report::{Report, print_line};
 use crate::rows::{self, Row};
 use crate::sample::Settings;
 use crate::stores::Engine;
-use crate::{idle, latency, million, pgbench, redis, subscribers, syscalls, wrk};
+use crate::{idle, latency, million, pgbench, redis, subscribers, syscalls, tool, wrk};
 
 /// Measures all parts, or those that are named.
 #[derive(Debug, Args)]
@@ -41,7 +41,6 @@ pub(crate) struct Arguments {
     list: bool,
 }
 
-/// A part of the benchmark.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Row(Row),
@@ -90,6 +89,15 @@ impl Part {
             Self::Latency(operation) => format!("latency-{operation}"),
             Self::Wrk => "wrk".to_owned(),
             Self::Syscalls => "syscalls".to_owned(),
+        }
+    }
+
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            Self::Redis(_) => &["redis-server", "redis-benchmark", "redis-cli"],
+            Self::Wrk => &["wrk"],
+            Self::Syscalls => &["perf"],
+            _ => &[],
         }
     }
 
@@ -145,8 +153,10 @@ pub(crate) async fn measure(arguments: &Arguments, binaries: &Path, out: &Path) 
     let mut report = Report::new(Machine::detect()?);
     let mut failed = 0;
     for (index, &part) in parts.iter().enumerate() {
-        say(&format!("[{}/{}] {}", index + 1, parts.len(), part.name()));
-        if let Err(why) = part.measure(arguments, &settings, &mut report).await {
+        print_line(&format!("[{}/{}] {}", index + 1, parts.len(), part.name()));
+        if let Some(program) = part.programs().iter().find(|program| tool::find(program).is_none()) {
+            report.skip(&part.name(), &format!("{program} is not installed"));
+        } else if let Err(why) = part.measure(arguments, &settings, &mut report).await {
             failed += 1;
             report.skip(&part.name(), &format!("failed: {why:#}"));
         }

@@ -5,9 +5,9 @@ use testing::postgres::{self, Server};
 
 use crate::goal::Bound;
 use crate::operation::Operation;
-use crate::processes::{Program, Setup, Store};
+use crate::processes::{Setup, Store};
 use crate::report::{Heading, Report};
-use crate::sample::{Samples, Settings, ratio};
+use crate::sample::{Settings, ratio};
 
 const CONNECTIONS: u32 = 256;
 
@@ -15,22 +15,9 @@ const HEADING: Heading = Heading {
     title: "Durable purchases by store",
     about: "Three processes, four books; rounds on both stores in turn. PostgreSQL is a server of its own on the same disk and \
             the same cores, reached over a Unix socket, with fsync and synchronous_commit on; its processor time is not in the CPU column.",
-    columns: &[
-        "store",
-        "connections",
-        "a second",
-        "CSV/s",
-        "ratio",
-        "p50 µs",
-        "p99 µs",
-        "p99.9 µs",
-        "CPU µs",
-        "switches",
-        "MiB",
-    ],
+    columns: "store | connections | a second | CSV/s | ratio | p50 µs | p99 µs | p99.9 µs | CPU µs | switches | MiB",
 };
 
-/// The engine that is compared with CSV.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     Sqlite,
@@ -75,28 +62,29 @@ impl Engine {
                 }
             },
         };
-        let (mut engine, mut csv) = (Samples::new()?, Samples::new()?);
-        for round in 0..settings.rounds {
-            let url = server.as_ref().map(Server::url);
-            let store = url.as_deref().map_or(Store::Sqlite, Store::Postgres);
-            for engine_now in [round % 2 == 1, round % 2 == 0] {
-                let (store, samples) = match engine_now {
-                    true => (store, &mut engine),
-                    false => (Store::Csv, &mut csv),
-                };
-                let setup = Setup {
-                    store,
-                    ..Setup::default()
-                };
-                let program = Program::bookstore(&settings.binaries, &setup)?;
-                settings.sample(samples, &program, Operation::Buy, CONNECTIONS).await?;
-            }
-        }
-        let ratio = ratio(&engine.rates, &csv.rates);
+        let start = |ours| {
+            let url = server.as_ref().filter(|_| ours).map(Server::url);
+            let store = match (ours, &url) {
+                (false, _) => Store::Csv,
+                (true, None) => Store::Sqlite,
+                (true, Some(url)) => Store::Postgres(url),
+            };
+            settings.bookstore(&Setup {
+                store,
+                ..Setup::default()
+            })
+        };
+        let [engine, csv] = settings.compare(Operation::Buy, CONNECTIONS, start).await?;
         let names = vec![self.name().to_owned(), CONNECTIONS.to_string()];
-        report.row(&HEADING, [names, engine.against(&csv), engine.costs()].concat());
+        let cells = [names, engine.against(&csv.rates), engine.latencies(), engine.costs()];
+        report.row(&HEADING, cells.concat());
         let (what, goal) = self.goal();
-        report.goal(self.name(), what, ratio, Bound::AtLeast(goal));
+        report.goal(
+            self.name(),
+            what,
+            ratio(&engine.rates, &csv.rates),
+            Bound::AtLeast(goal),
+        );
         Ok(())
     }
 }

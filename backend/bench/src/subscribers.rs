@@ -8,7 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use crate::event_readers::EventReaders;
 use crate::goal::Bound;
-use crate::load::{self, Connection, Outcome, Pace};
+use crate::load::{Connection, Outcome, Pace};
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
 use crate::report::{Heading, Report};
@@ -16,7 +16,6 @@ use crate::sample::{Settings, median};
 use testing::proc;
 
 const CONNECTIONS: u32 = 64;
-/// Purchases per second.
 const RATE: f64 = 10_000.0;
 /// Sales whose time until all subscribers have them is measured.
 const SALES: u32 = 10;
@@ -31,21 +30,18 @@ const HEADING: Heading = Heading {
             generator on the same cores. Beside steady purchases (64 connections) the subscribers read only once a second, which the \
             front-end cannot see, so that reading takes little CPU time: this measures writing to all of them. Memory is the \
             front-end's resident memory.",
-    columns: &["what", "without", "with them"],
+    columns: "what | without | with them",
 };
 
 pub(crate) async fn measure(size: u32, settings: &Settings, report: &mut Report) -> Result<()> {
     let files = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
     if files < u64::from(size) + OTHER_FILES {
-        report.skip(
-            "subscribers",
-            &format!("only {files} open files are allowed to a process (ulimit -n)"),
-        );
+        let why = format!("only {files} open files are allowed to a process (ulimit -n)");
+        report.skip("subscribers", &why);
         return Ok(());
     }
-    let program = Program::bookstore(&settings.binaries, &Setup::default())?;
-    let address = program.address;
-    let buy = |pace, time| load::run(address, Operation::Buy, CONNECTIONS, pace, time);
+    let program = settings.bookstore(&Setup::default())?;
+    let buy = |pace, time| program.load(Operation::Buy, CONNECTIONS, pace, time);
     buy(Pace::Closed, settings.time / 2).await?;
     let alone = [
         buy(Pace::Open(RATE), settings.time).await?,
@@ -53,7 +49,7 @@ pub(crate) async fn measure(size: u32, settings: &Settings, report: &mut Report)
     ];
     let memory = || proc::resident_kib(program.answering());
     let before_kib = memory();
-    let mut readers = EventReaders::connect(address, size).await?;
+    let mut readers = EventReaders::connect(program.address, size).await?;
     let each_kib = memory().saturating_sub(before_kib) as f64 / f64::from(size);
     let reach_ms = reach(&readers, &program).await?;
 
@@ -69,14 +65,16 @@ pub(crate) async fn measure(size: u32, settings: &Settings, report: &mut Report)
     ensure!(readers.stocks() > events, "the subscribers got no sales");
     readers.check()?;
 
-    let beside = Beside {
+    let measured = Measured {
+        size,
+        reach_ms,
+        each_kib,
         alone,
         beside: [steady, closed],
         memory_kib: [third_kib, end_kib],
         resyncs: readers.resyncs(),
     };
-    report_reach(size, each_kib, &reach_ms, report);
-    beside.report(size, report);
+    measured.report(report);
     Ok(())
 }
 
@@ -86,7 +84,7 @@ async fn reach(readers: &EventReaders, program: &Program) -> Result<Vec<f64>> {
     let mut took_ms = Vec::new();
     for _ in 0..SALES {
         tokio::time::sleep(SALE_INTERVAL).await;
-        readers.expect_sale();
+        readers.forget_stocks();
         let begun = Instant::now();
         let (bought, received) = tokio::join!(client.send(Operation::Buy), readers.wait_for_sale());
         bought?;
@@ -96,67 +94,50 @@ async fn reach(readers: &EventReaders, program: &Program) -> Result<Vec<f64>> {
     Ok(took_ms)
 }
 
-fn report_reach(size: u32, each_kib: f64, reach_ms: &[f64], report: &mut Report) {
-    let slowest_ms = reach_ms.iter().copied().fold(0.0, f64::max);
-    let row = |what: String, value: String| vec![what, String::new(), value];
-    let typical = format!("{:.0}", median(reach_ms));
-    report.row(
-        &HEADING,
-        row(format!("a sale to all {size}, median of {SALES}, ms"), typical),
-    );
-    report.row(
-        &HEADING,
-        row("the slowest of them, ms".to_owned(), format!("{slowest_ms:.0}")),
-    );
-    report.row(
-        &HEADING,
-        row("memory of each, idle, KiB".to_owned(), format!("{each_kib:.1}")),
-    );
-    let what = format!("a sale reaching all of {size} event subscribers, slowest of {SALES}");
-    report.goal("subscribers-reach", &what, slowest_ms, Bound::AtMost(250.0, "ms"));
-    report.goal(
-        "subscribers-memory",
-        "memory per idle subscriber",
-        each_kib,
-        Bound::AtMost(20.0, "KiB"),
-    );
-}
-
-/// Purchases without and beside the subscribers, each at a fixed rate and as fast as possible.
-struct Beside {
+struct Measured {
+    size: u32,
+    reach_ms: Vec<f64>,
+    each_kib: f64,
+    /// Purchases without subscribers, at a fixed rate and as fast as possible.
     alone: [Outcome; 2],
+    /// The same beside the subscribers.
     beside: [Outcome; 2],
-    /// The front-end's, after a third of the time at the fixed rate, and at its end.
+    /// The front-end's memory after a third of the time at the fixed rate, and at its end.
     memory_kib: [u64; 2],
     resyncs: u64,
 }
 
-impl Beside {
-    fn report(&self, size: u32, report: &mut Report) {
-        for (index, what) in ["sent at 10,000/s", "as fast as it goes"].into_iter().enumerate() {
-            for (name, value) in [
-                ("buys a second", |outcome: &Outcome| format!("{:.0}", outcome.rate)),
-                ("p99 µs", |outcome: &Outcome| {
-                    outcome.latency_us.value_at_quantile(0.99).to_string()
-                }),
-            ] as [(&str, fn(&Outcome) -> String); 2]
-            {
-                let (alone, beside) = (&self.alone[index], &self.beside[index]);
-                report.row(&HEADING, vec![format!("{name}, {what}"), value(alone), value(beside)]);
-            }
-        }
+impl Measured {
+    fn report(&self, report: &mut Report) {
+        let size = self.size;
+        let slowest_ms = self.reach_ms.iter().copied().fold(0.0, f64::max);
         let [third_kib, end_kib] = self.memory_kib;
-        let mib = |kib: u64| (kib / 1024).to_string();
-        let row = |what: &str, value: String| vec![what.to_owned(), String::new(), value];
-        report.row(
-            &HEADING,
-            row("memory after a third of the time at 10,000/s, MiB", mib(third_kib)),
-        );
-        report.row(&HEADING, row("memory at its end, MiB", mib(end_kib)));
-        report.row(&HEADING, row("resync events", self.resyncs.to_string()));
-        let [[alone, _], [beside, _]] = [&self.alone, &self.beside];
+        let mut row = |what: &str, without: &str, with: String| {
+            report.row(&HEADING, vec![what.to_owned(), without.to_owned(), with]);
+        };
+        let what = format!("a sale to all {size}, median of {SALES}, ms");
+        row(&what, "", format!("{:.0}", median(&self.reach_ms)));
+        row("the slowest of them, ms", "", format!("{slowest_ms:.0}"));
+        row("memory of each, idle, KiB", "", format!("{:.1}", self.each_kib));
+        let paces = ["sent at 10,000/s", "as fast as it goes"];
+        for (pace, (alone, beside)) in paces.into_iter().zip(self.alone.iter().zip(&self.beside)) {
+            let [alone_us, beside_us] = [alone, beside].map(|outcome| outcome.latency_us.value_at_quantile(0.99));
+            let what = format!("buys a second, {pace}");
+            row(&what, &format!("{:.0}", alone.rate), format!("{:.0}", beside.rate));
+            row(&format!("p99 µs, {pace}"), &alone_us.to_string(), beside_us.to_string());
+        }
+        let what = "memory after a third of the time at 10,000/s, MiB";
+        row(what, "", (third_kib / 1024).to_string());
+        row("memory at its end, MiB", "", (end_kib / 1024).to_string());
+        row("resync events", "", self.resyncs.to_string());
+
+        let what = format!("a sale reaching all of {size} event subscribers, slowest of {SALES}");
+        report.goal("subscribers-reach", &what, slowest_ms, Bound::AtMost(250.0, "ms"));
+        let what = "memory per idle subscriber";
+        report.goal("subscribers-memory", what, self.each_kib, Bound::AtMost(20.0, "KiB"));
         let what = format!("buys sent at 10,000/s with {size} subscribers ÷ without");
-        report.goal("subscribers-rate", &what, beside.rate / alone.rate, Bound::AtLeast(0.5));
+        let ratio = self.beside[0].rate / self.alone[0].rate;
+        report.goal("subscribers-rate", &what, ratio, Bound::AtLeast(0.5));
         let growth = end_kib as f64 / third_kib.max(1) as f64;
         let what = format!("memory at the end ÷ after a third, 10,000/s, {size} subscribers");
         report.goal("subscribers-growth", &what, growth, Bound::AtMost(1.05, ""));

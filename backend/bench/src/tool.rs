@@ -13,18 +13,11 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
         .find(|program| program.is_file())
 }
 
-/// Runs a program and returns its standard output.
-///
-/// # Errors
-/// If it does not start or fails.
 pub(crate) fn output(program: &str, arguments: &[&str]) -> Result<String> {
     run(Command::new(program).args(arguments))
 }
 
 /// Runs a command and returns its standard output.
-///
-/// # Errors
-/// If it does not start or fails; with its standard error.
 pub(crate) fn run(command: &mut Command) -> Result<String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let output = command.output().with_context(|| name.clone())?;
@@ -34,9 +27,6 @@ pub(crate) fn run(command: &mut Command) -> Result<String> {
 }
 
 /// The number that follows `word`.
-///
-/// # Errors
-/// If there is none.
 pub(crate) fn number_after(text: &str, word: &str) -> Result<f64> {
     let (_, rest) = text.split_once(word).context(format!("no {word} in {text:?}"))?;
     let number = rest.split_whitespace().next().unwrap_or_default();

@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::operation::Operation;
 use crate::processes::{Program, Setup};
 use crate::report::{Heading, Report};
-use crate::sample::{Samples, Settings, median, ratio};
+use crate::sample::{Samples, Settings};
 use crate::tool;
 
 const CONNECTIONS: u32 = 64;
@@ -16,18 +16,14 @@ const HEADING: Heading = Heading {
     title: "The generator against wrk",
     about: "Lookups, 64 connections, rounds of both in turn. Below 1, this generator costs more CPU time than wrk, and the programs that it \
             measures are at least that fast.",
-    columns: &["what", "generator/s", "wrk/s", "ratio"],
+    columns: "what | generator/s | wrk/s | ratio",
 };
 
 pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<()> {
-    if tool::find("wrk").is_none() {
-        report.skip("wrk", "wrk is not installed");
-        return Ok(());
-    }
     for (what, is_bare) in [("bookstore, three processes", false), ("bare handler", true)] {
         let program = match is_bare {
             true => Program::bare(&settings.binaries)?,
-            false => Program::bookstore(&settings.binaries, &Setup::default())?,
+            false => settings.bookstore(&Setup::default())?,
         };
         let (mut own, mut other) = (Samples::new()?, Vec::new());
         for _ in 0..settings.rounds {
@@ -42,12 +38,7 @@ pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<
             )?;
             other.push(tool::number_after(&output, "Requests/sec:")?);
         }
-        let cells = vec![
-            what.to_owned(),
-            format!("{:.0}", own.rate()),
-            format!("{:.0}", median(&other)),
-            format!("{:.2}", ratio(&own.rates, &other)),
-        ];
+        let cells = [vec![what.to_owned()], own.against(&other)].concat();
         report.row(&HEADING, cells);
     }
     Ok(())

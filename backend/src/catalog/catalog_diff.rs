@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use common::text::normalize_name;
 use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, Seq, Stock, Timestamp};
 
@@ -57,9 +58,9 @@ impl CatalogDiff {
 fn book(row: CatalogRow, seq: Seq) -> Book {
     Book {
         item: row.item,
-        title: row.title,
-        author: row.author,
-        topic: row.topic,
+        title: normalize_name(row.title),
+        author: row.author.map(normalize_name),
+        topic: normalize_name(row.topic),
         cost: row.cost,
         stock: row.stock,
         seq,
@@ -143,6 +144,20 @@ mod tests {
         let before = between(&CatalogDiff::default(), BOOKS, false);
         let diff = between(&before, BOOKS, true);
         assert_eq!((diff.entries, diff.books), (Vec::new(), before.books));
+    }
+
+    #[test]
+    fn titles_authors_and_topics_are_set_in_nfc() {
+        let decomposed = "1,Cafe\u{301}\u{A0},5,10,re\u{301}cits,Andre\u{301}\n";
+        let diff = between(&CatalogDiff::default(), decomposed, false);
+        let book = &diff.books[0];
+        assert_eq!(
+            (book.title.as_str(), book.topic.as_str(), book.author.as_deref()),
+            ("Café", "récits", Some("André"))
+        );
+        for same in [decomposed, "1,Café,5,10,récits,André\n"] {
+            assert_eq!(between(&diff, same, false).entries, []);
+        }
     }
 
     #[test]

@@ -1,12 +1,25 @@
-//! The books by number, topic and word, without their stocks. An index is never changed, only replaced, so that a search
-//! holds no lock, however many books there are.
+//! The books by number, topic and word, without their stocks.
+//!
+//! A clone of an index costs a few reference counts, and a change of one book copies only the blocks that it touches. So
+//! readers search their clone without a lock, however many books there are, while the writer goes on.
 
-use std::collections::BTreeMap;
+mod blocks;
+mod postings;
+mod word_search;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use common::text::fold;
 use common::wire::{Book, TopicCount};
 use common::{Cost, ItemNumber, Seq, Stock};
 
-/// The index of a book in the order of item numbers.
+use self::blocks::Blocks;
+use self::postings::Postings;
+pub use self::word_search::WordCursor;
+use self::word_search::{Word, WordsByField};
+
+/// The position of a book in an array beside the index: the same as long as the book exists, and never that of another one.
 pub type BookIdx = usize;
 
 /// A book without its stock.
@@ -67,96 +80,144 @@ impl BookMeta {
     }
 }
 
-/// The field of a book in which a word is found; the better match comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Field {
-    Title,
-    Author,
-    Topic,
+/// A book by its number, which is repeated here so that a search among books stays within a block.
+#[derive(Debug, Clone)]
+struct IndexedBook {
+    item: ItemNumber,
+    idx: BookIdx,
+    meta: Arc<BookMeta>,
 }
 
-impl Field {
-    const ALL: [Self; 3] = [Self::Title, Self::Author, Self::Topic];
-}
-
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Topic {
-    spelling: String,
-    books: Vec<BookIdx>,
+    folded: Arc<str>,
+    /// That of the book with the lowest item number.
+    spelling: Arc<str>,
+    books: Postings,
 }
 
 /// One page of a search.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Found<C> {
     /// The books of the page.
-    pub books: Vec<BookIdx>,
+    pub books: Vec<ItemNumber>,
     /// The cursor of the last one, if more follow.
     pub next: Option<C>,
 }
 
-/// A position in the results of a word search: the rank of the match, then the item number.
-pub type WordCursor = (u8, ItemNumber);
+impl<C> Found<C> {
+    /// The first `limit` of the results, which are in the order of their cursors.
+    fn first_page(mut results: impl Iterator<Item = (C, ItemNumber)>, limit: usize) -> Self {
+        let (mut books, mut last) = (Vec::new(), None);
+        for (cursor, item) in results.by_ref().take(limit) {
+            books.push(item);
+            last = Some(cursor);
+        }
+        Self {
+            books,
+            next: last.filter(|_| results.next().is_some()),
+        }
+    }
+}
 
 /// All books.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SearchIndex {
-    books: Vec<BookMeta>,
+    /// By item number.
+    books: Blocks<IndexedBook>,
+    book_count: usize,
+    /// The books that there ever were.
+    idx_count: BookIdx,
     /// By folded spelling.
-    topics: BTreeMap<String, Topic>,
-    /// By folded word.
-    words: BTreeMap<String, Vec<(BookIdx, Field)>>,
+    topics: Blocks<Topic>,
+    /// By word, then by field.
+    words: Blocks<Word>,
 }
 
 impl SearchIndex {
-    /// Indexes books with different item numbers, in any order.
+    /// Indexes books with different item numbers, in any order. A book's index is its position in the order of item numbers.
     pub fn new(mut books: Vec<BookMeta>) -> Self {
         books.sort_unstable_by_key(|book| book.item);
-        let mut topics = BTreeMap::<String, Topic>::new();
-        let mut words = BTreeMap::<String, Vec<(BookIdx, Field)>>::new();
-        for (idx, book) in books.iter().enumerate() {
-            topics
-                .entry(fold(&book.topic))
-                .or_insert_with(|| Topic {
-                    spelling: book.topic.clone(),
-                    books: Vec::new(),
-                })
-                .books
-                .push(idx);
-            for field in Field::ALL {
-                let text = match field {
-                    Field::Title => Some(&book.title),
-                    Field::Author => book.author.as_ref(),
-                    Field::Topic => Some(&book.topic),
-                };
-                for word in text.into_iter().flat_map(|text| split_words(text)) {
-                    words.entry(word).or_default().push((idx, field));
-                }
-            }
+        let mut topics = BTreeMap::<String, (Arc<str>, Vec<ItemNumber>)>::new();
+        let mut words = WordsByField::default();
+        for book in &books {
+            let topic = topics.entry(fold(&book.topic));
+            let (_, items) = topic.or_insert_with(|| (Arc::from(book.topic.as_str()), Vec::new()));
+            items.push(book.item);
+            words.insert(book);
         }
-        Self { books, topics, words }
+        let topics = topics.into_iter().filter_map(|(folded, (spelling, items))| {
+            let books = Postings::from_sorted(&items)?;
+            let folded = folded.into();
+            Some(Topic {
+                folded,
+                spelling,
+                books,
+            })
+        });
+        let indexed = |(idx, book): (BookIdx, BookMeta)| IndexedBook {
+            item: book.item,
+            idx,
+            meta: Arc::new(book),
+        };
+        Self {
+            book_count: books.len(),
+            idx_count: books.len(),
+            topics: topics.collect(),
+            words: words.into_blocks(),
+            books: books.into_iter().enumerate().map(indexed).collect(),
+        }
+    }
+
+    /// Adds a book, or changes the one with its number. Returns the book's index: the one that it had, or the next one.
+    pub fn upsert(&mut self, book: BookMeta) -> BookIdx {
+        let (item, meta) = (book.item, Arc::new(book));
+        let before = self.find(item).cloned();
+        let idx = before.as_ref().map_or(self.idx_count, |before| before.idx);
+        if before.is_none() {
+            self.idx_count += 1;
+            self.book_count += 1;
+        }
+        let book = IndexedBook {
+            item,
+            idx,
+            meta: Arc::clone(&meta),
+        };
+        self.books.update(|other| other.item.cmp(&item), |_| Some(book));
+        self.reindex(item, before.as_ref().map(|before| &*before.meta), Some(&meta));
+        idx
+    }
+
+    /// Removes a book. Returns the index that it had, or `None` if there is no such book.
+    pub fn withdraw(&mut self, item: ItemNumber) -> Option<BookIdx> {
+        let before = self.find(item)?.clone();
+        self.book_count -= 1;
+        self.books.update(|other| other.item.cmp(&item), |_| None);
+        self.reindex(item, Some(&before.meta), None);
+        Some(before.idx)
     }
 
     /// The number of books.
     pub fn book_count(&self) -> usize {
-        self.books.len()
+        self.book_count
     }
 
-    /// The index of the book with a number.
-    pub fn idx(&self, item: ItemNumber) -> Option<BookIdx> {
-        self.books.binary_search_by_key(&item, |book| book.item).ok()
+    /// The index of the book with a number, and the book.
+    pub fn get(&self, item: ItemNumber) -> Option<(BookIdx, &BookMeta)> {
+        self.find(item).map(|book| (book.idx, &*book.meta))
     }
 
-    /// The book at an index.
-    pub fn meta(&self, idx: BookIdx) -> Option<&BookMeta> {
-        self.books.get(idx)
+    /// All books with their indexes, by item number.
+    pub fn iter(&self) -> impl Iterator<Item = (BookIdx, &BookMeta)> {
+        self.books.iter().map(|book| (book.idx, &*book.meta))
     }
 
-    /// All topics, in alphabetical order without regard to case.
+    /// All topics, in alphabetical order of their folded spelling.
     pub fn topics(&self) -> Vec<TopicCount> {
         self.topics
-            .values()
+            .iter()
             .map(|topic| TopicCount {
-                topic: topic.spelling.clone(),
+                topic: topic.spelling.as_ref().to_owned(),
                 books: topic.books.len() as u64,
             })
             .collect()
@@ -164,83 +225,45 @@ impl SearchIndex {
 
     /// The books of a topic after an item number, by item number.
     pub fn find_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> Found<ItemNumber> {
-        let books = self.topics.get(&fold(topic)).map_or(&[][..], |topic| &topic.books);
-        let cursor = |&idx: &BookIdx| self.meta(idx).map(|book| book.item);
-        let (page, next) = page(books, cursor, after, limit);
-        Found {
-            books: page.to_vec(),
-            next,
-        }
+        let folded = fold(topic);
+        let found = self.topics.get(|topic| (*topic.folded).cmp(&folded));
+        let items = found.into_iter().flat_map(|topic| topic.books.iter_after(after));
+        Found::first_page(items.map(|item| (item, item)), limit)
     }
 
-    /// The books in which every word of the query is the prefix of a word: matches in titles before matches in authors
-    /// before matches in topics (the worst of the query's words counts), then by item number. An empty query matches every
-    /// book.
-    pub fn find_words(&self, query: &str, after: Option<WordCursor>, limit: usize) -> Found<WordCursor> {
-        let mut matches: Vec<(Field, BookIdx)> = match self.match_words(query) {
-            Some(matches) => matches.into_iter().map(|(idx, field)| (field, idx)).collect(),
-            None if query.trim().is_empty() => (0..self.books.len()).map(|idx| (Field::Title, idx)).collect(),
-            None => Vec::new(),
-        };
-        matches.sort_unstable();
-        let cursor = |&(field, idx): &(Field, BookIdx)| self.meta(idx).map(|book| (field as u8, book.item));
-        let (page, next) = page(&matches, cursor, after, limit);
-        Found {
-            books: page.iter().map(|&(_, idx)| idx).collect(),
-            next,
-        }
+    fn find(&self, item: ItemNumber) -> Option<&IndexedBook> {
+        self.books.get(|book| book.item.cmp(&item))
     }
 
-    /// Each book that matches all words. A word counts with its best field, a book with its worst word. `None` if the query
-    /// has no words.
-    fn match_words(&self, query: &str) -> Option<BTreeMap<BookIdx, Field>> {
-        let mut matches: Option<BTreeMap<BookIdx, Field>> = None;
-        for prefix in split_words(query) {
-            let mut best = BTreeMap::new();
-            let words = self
-                .words
-                .range(prefix.clone()..)
-                .take_while(|(word, _)| word.starts_with(&prefix));
-            for &(idx, field) in words.flat_map(|(_, occurrences)| occurrences) {
-                best.entry(idx)
-                    .and_modify(|known: &mut Field| *known = field.min(*known))
-                    .or_insert(field);
-            }
-            matches = Some(match matches {
-                None => best,
-                Some(mut matches) => {
-                    matches.retain(|idx, worst| best.get(idx).map(|&field| *worst = field.max(*worst)).is_some());
-                    matches
-                }
+    /// Changes words and topics for a book whose description changed, or was added or removed; `books` has it already.
+    fn reindex(&mut self, item: ItemNumber, before: Option<&BookMeta>, after: Option<&BookMeta>) {
+        self.reindex_words(item, before, after);
+        let topic = |book: &BookMeta| (fold(&book.topic), book.topic.clone());
+        let (before, after) = (before.map(topic), after.map(topic));
+        if before == after {
+            return;
+        }
+        let folds = BTreeSet::from_iter([&before, &after].into_iter().flatten().map(|(folded, _)| folded));
+        for folded in folds {
+            let order = |topic: &Topic| (*topic.folded).cmp(folded);
+            let known = self.topics.get(order);
+            let books = known.map(|topic| &topic.books);
+            let is_in = after.as_ref().is_some_and(|(after, _)| after == folded);
+            let books = match is_in {
+                true => Some(Postings::with(books, item)),
+                false => Postings::without(books, item),
+            };
+            let changed = books.and_then(|books| {
+                let (_, first) = self.get(books.first()?)?;
+                Some(Topic {
+                    folded: known.map_or_else(|| folded.as_str().into(), |topic| Arc::clone(&topic.folded)),
+                    spelling: first.topic.as_str().into(),
+                    books,
+                })
             });
+            self.topics.update(order, |_| changed);
         }
-        matches
     }
-}
-
-/// The results after a cursor, at most `limit`, and the cursor of the last one if more follow. `sorted` is in the order of
-/// the cursors.
-fn page<T, C: Ord + Copy>(
-    sorted: &[T],
-    cursor: impl Fn(&T) -> Option<C>,
-    after: Option<C>,
-    limit: usize,
-) -> (&[T], Option<C>) {
-    let start = sorted.partition_point(|result| cursor(result) <= after);
-    let rest = sorted.get(start..).unwrap_or_default();
-    let page = rest.get(..limit).unwrap_or(rest);
-    let next = page.last().filter(|_| rest.len() > limit).and_then(cursor);
-    (page, next)
-}
-
-fn fold(text: &str) -> String {
-    text.trim().to_lowercase()
-}
-
-fn split_words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(str::to_lowercase)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use super::decision_index::Lookup;
 use super::error::Error;
 use super::job::{Job, Pending, StockDecision};
 use super::ledger::Ledger;
-use super::search_index::{BookIdx, WordCursor};
+use super::search_index::WordCursor;
 use super::seed::{self, InitialCatalog};
 use super::state::{AsOf, State};
 use super::{bootstrap, foreign_appends};
@@ -214,9 +214,9 @@ impl Catalog {
         }
     }
 
-    fn page(&self, found: &[BookIdx], next: Option<String>) -> AsOf<BookPage> {
+    fn page(&self, found: &[ItemNumber], next: Option<String>) -> AsOf<BookPage> {
         let state = self.state();
-        let books = found.iter().filter_map(|&idx| state.book_at(idx)).collect();
+        let books = found.iter().filter_map(|&item| state.book(item)).collect();
         AsOf {
             value: BookPage { books, next },
             head: state.head,

@@ -8,7 +8,7 @@ use rules::BookState;
 
 use super::decide::StockAndPrice;
 use super::decision_index::DecisionIndex;
-use super::search_index::{BookIdx, BookMeta, SearchIndex};
+use super::search_index::{BookMeta, SearchIndex};
 use crate::store::StoreState;
 
 /// A value that was read, with the last entry that it reflects.
@@ -31,7 +31,7 @@ pub struct State {
     pub search_index: Arc<SearchIndex>,
     /// The newest entries and the decided orders.
     pub decisions: DecisionIndex,
-    /// By [`BookIdx`]: the stock, and the entry that changed the book last.
+    /// By [`BookIdx`](super::search_index::BookIdx): the stock, and the entry that changed the book last.
     stocks: Vec<(Stock, Seq)>,
 }
 
@@ -59,7 +59,7 @@ impl State {
             "{:?} by {entry:?}",
             self.check(&entry)
         );
-        if let Some(idx) = self.search_index.idx(entry.item)
+        if let Some((idx, _)) = self.search_index.get(entry.item)
             && let Some(book) = self.stocks.get_mut(idx)
             && let Some(stock) = entry.stock_after
             && entry.kind.changes_book()
@@ -80,31 +80,31 @@ impl State {
 
     /// A book.
     pub fn book(&self, item: ItemNumber) -> Option<Book> {
-        self.book_at(self.search_index.idx(item)?)
-    }
-
-    /// The book at an index.
-    pub fn book_at(&self, idx: BookIdx) -> Option<Book> {
+        let (idx, meta) = self.search_index.get(item)?;
         let (stock, seq) = *self.stocks.get(idx)?;
-        Some(self.search_index.meta(idx)?.with_stock(stock, seq))
+        Some(meta.with_stock(stock, seq))
     }
 
     /// All books, by item number.
     pub fn books(&self) -> Vec<Book> {
-        (0..self.stocks.len()).filter_map(|idx| self.book_at(idx)).collect()
+        let with_stock = |(idx, meta): (_, &BookMeta)| {
+            let (stock, seq) = *self.stocks.get(idx)?;
+            Some(meta.with_stock(stock, seq))
+        };
+        self.search_index.iter().filter_map(with_stock).collect()
     }
 
     /// The title of a book.
     pub fn title(&self, item: ItemNumber) -> Option<&str> {
-        let meta = self.search_index.meta(self.search_index.idx(item)?)?;
+        let (_, meta) = self.search_index.get(item)?;
         Some(&meta.title)
     }
 
     /// The part of a book that a decision needs.
     pub fn stock_and_price(&self, item: ItemNumber) -> Option<StockAndPrice> {
-        let idx = self.search_index.idx(item)?;
+        let (idx, meta) = self.search_index.get(item)?;
         let (stock, _) = *self.stocks.get(idx)?;
-        let cost = self.search_index.meta(idx)?.cost;
+        let cost = meta.cost;
         Some(StockAndPrice { stock, cost })
     }
 }

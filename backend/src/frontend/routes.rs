@@ -48,7 +48,7 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     Routes::new(frontend, routes, Document::openapi())
 }
 
-/// All topics, in alphabetical order without regard to case.
+/// All topics, in alphabetical order without regard to case and accents.
 #[utoipa::path(get, path = "/topics", tag = "shop", responses(
     (status = 200, description = "The topics", body = Topics),
     (status = 304, description = "Not changed since the entity tag in If-None-Match"),
@@ -61,10 +61,12 @@ async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 
 /// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
 #[utoipa::path(get, path = "/search", tag = "shop", request_body = Option<SearchBody>,
-    params(("topic" = Option<String>, Query, description = "Without regard to case: a page, by number"),
+    params(("topic" = Option<String>, Query,
+            description = "Without regard to case, accents and apostrophes: a page, by number"),
         ("item" = Option<ItemNumber>, Query, description = "One book"),
         ("lookupNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
-        ("q" = Option<String>, Query, description = "Words that begin like these: a page, titles first"),
+        ("q" = Option<String>, Query,
+            description = "Words that begin like these, compared as topics are: a page, titles first, then whole words"),
         ("limit" = Option<u32>, Query, description = "Books on a page: 1…100, 50 unless given"),
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
     responses((status = 200, description = "One page, or with `item` one `Book`", body = BookPage),

@@ -1,6 +1,7 @@
 //! A real PostgreSQL server for tests: private, temporary, never run as root.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -45,10 +46,8 @@ impl Server {
     /// If PostgreSQL is not installed and its tests may not be skipped, or if it does not start.
     pub fn start(settings: &[&str]) -> Option<Self> {
         let Some(bin_dir) = bin_dir() else {
-            crate::skip_or_fail(
-                "postgresql",
-                "install the PostgreSQL server, or put its programs on PATH",
-            );
+            let remedy = "install the PostgreSQL server, or put its programs on PATH";
+            crate::skip_or_fail("postgresql", remedy);
             return None;
         };
         let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
@@ -66,13 +65,8 @@ impl Server {
         };
         let initialized = server
             .command("initdb")
-            .args([
-                "--username=shop",
-                "--auth=trust",
-                "--no-sync",
-                "--locale=C",
-                "--encoding=UTF8",
-            ])
+            .args(["--username=shop", "--auth=trust", "--no-sync"])
+            .args(["--locale=C", "--encoding=UTF8"])
             .stdout(Stdio::null())
             .status()
             .unwrap();
@@ -87,19 +81,33 @@ impl Server {
     /// If it does not start in time.
     pub fn restart(&self, settings: &[&str]) {
         let mut process = self.spawn(settings);
-        let start = Instant::now();
-        while !self.is_ready() {
-            if start.elapsed() > START_MAX {
-                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
-                panic!("the server does not start: {log}");
-            }
+        self.poll_until_ready(|| {
             // A start fails while processes of a killed server still hold its shared memory.
             if process.try_wait().unwrap().is_some() {
                 process = self.spawn(settings);
             }
+        });
+        *self.process.lock().unwrap() = Some(process);
+    }
+
+    /// Waits until it accepts connections.
+    ///
+    /// # Panics
+    /// If it does not in time.
+    pub fn wait_until_ready(&self) {
+        self.poll_until_ready(|| {});
+    }
+
+    fn poll_until_ready(&self, mut poll: impl FnMut()) {
+        let start = Instant::now();
+        while !self.is_ready() {
+            if start.elapsed() > START_MAX {
+                let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
+                panic!("the server is not ready: {log}");
+            }
+            poll();
             std::thread::park_timeout(POLL_INTERVAL);
         }
-        *self.process.lock().unwrap() = Some(process);
     }
 
     fn spawn(&self, settings: &[&str]) -> Child {
@@ -118,15 +126,8 @@ impl Server {
         command
             .args(["-c", script, "sh"])
             .arg(self.bin_dir.join("postgres"))
-            .args([
-                "-c",
-                "listen_addresses=",
-                "-c",
-                "shared_buffers=16MB",
-                "-c",
-                "max_connections=200",
-            ])
-            .arg("-c")
+            .args(["-c", "listen_addresses=", "-c", "shared_buffers=16MB"])
+            .args(["-c", "max_connections=200", "-c"])
             .arg(format!("unix_socket_directories={}", self.folder.path().display()))
             .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .env("PGDATA", self.data())
@@ -173,18 +174,6 @@ impl Server {
         !found.is_empty()
     }
 
-    /// Waits until it accepts connections.
-    ///
-    /// # Panics
-    /// If it does not in time.
-    pub fn wait_until_ready(&self) {
-        let start = Instant::now();
-        while !self.is_ready() {
-            assert!(start.elapsed() < START_MAX, "the server does not recover");
-            std::thread::park_timeout(POLL_INTERVAL);
-        }
-    }
-
     /// The folder of its programs, such as `psql`.
     pub fn bin_dir(&self) -> &Path {
         &self.bin_dir
@@ -204,10 +193,10 @@ impl Server {
         format!("postgres://shop@localhost/postgres?host={host}&{options}")
     }
 
-    /// The same URL through the socket in another folder, for example a proxy's.
-    pub fn url_via(&self, url: &str, folder: &Path) -> String {
-        let own = self.folder.path().display().to_string();
-        url.replace(&own, &folder.display().to_string())
+    /// The same URL through a proxy before the socket.
+    pub fn url_via(&self, url: &str, proxy: SocketAddr) -> String {
+        let socket = format!("host={}&", self.folder.path().display());
+        url.replace(&socket, "").replace("localhost", &proxy.to_string())
     }
 
     /// Moves a store's table to another disk.
@@ -227,14 +216,8 @@ impl Server {
     pub fn sql(&self, statements: &str) -> String {
         let output = self
             .command("psql")
-            .args([
-                "--no-psqlrc",
-                "--quiet",
-                "--tuples-only",
-                "--no-align",
-                "--dbname=postgres",
-            ])
-            .args(["--set=ON_ERROR_STOP=1", "--command", statements])
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--dbname=postgres", "--set=ON_ERROR_STOP=1", "--command", statements])
             .output()
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

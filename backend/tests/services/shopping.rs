@@ -2,8 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use crate::bookstored::{all_arguments, start};
 use crate::client::{AUTHORIZED, Client, Reply, key};
-use crate::fixture::start_shop;
+use crate::fixture::{StoreFixture, start_shop};
+
+/// The item numbers of a page of books.
+fn items(page: &serde_json::Value) -> Vec<u64> {
+    let books = page["books"].as_array().unwrap().iter();
+    books.map(|book| book["item"].as_u64().unwrap()).collect()
+}
 
 #[tokio::test]
 async fn a_new_store_has_four_books_found_by_topic_number_and_words() {
@@ -12,10 +19,6 @@ async fn a_new_store_has_four_books_found_by_topic_number_and_words() {
         client.get("/topics").await.body,
         r#"{"topics":[{"topic":"distributed systems","books":2},{"topic":"graduate school","books":2}]}"#
     );
-    let items = |page: &serde_json::Value| {
-        let books = page["books"].as_array().unwrap().iter();
-        books.map(|book| book["item"].as_u64().unwrap()).collect::<Vec<_>>()
-    };
     let page = client.get("/search?topic=Distributed%20SYSTEMS&limit=1").await.json();
     assert_eq!(items(&page), [1]);
     let after = page["next"].as_str().unwrap();
@@ -30,7 +33,39 @@ async fn a_new_store_has_four_books_found_by_topic_number_and_words() {
     assert_eq!(items(&client.get("/search?q=grad+sch").await.json())[0], 3);
     let by_body = client.send("GET", "/search", &[], r#"{"item":4}"#).await;
     assert_eq!(by_body.json()["title"], "Cooking for the Impatient Graduate Student");
-    assert_eq!(client.get("/search?topic=poetry").await.body, r#"{"books":[]}"#);
+    for topic in ["poetry", "", ".", "..", "%20", "%2F", "%2e%2e%2f"] {
+        let found = client.get(&format!("/search?topic={topic}")).await;
+        assert_eq!(
+            (found.status, found.body.as_str()),
+            (200, r#"{"books":[]}"#),
+            "{topic:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_topic_lists_its_books_whatever_its_spelling() {
+    let store = StoreFixture::csv();
+    let topics = [".", "..", "a/b", "C++", "Économie", "100%"];
+    let books: String = (1..)
+        .zip(topics)
+        .map(|(item, topic)| format!("{item},B,1,1,{topic}\n"))
+        .collect();
+    let file = store.file("topics.csv", &books);
+    let shop = start(&[&all_arguments(&store.url)[..], &["--books", &file]].concat());
+    let client = Client::of(&shop, "frontend");
+    for (item, topic) in [
+        (1, "."),
+        (2, ".."),
+        (3, "A%2FB"),
+        (4, "c%2B%2B"),
+        (5, "economie"),
+        (5, "E%CC%81CONOMIE+"),
+        (6, "100%25"),
+    ] {
+        let found = client.get(&format!("/search?topic={topic}")).await.json();
+        assert_eq!(items(&found), [item], "{topic}");
+    }
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ impl CatalogClient {
 
     /// A page of one topic.
     pub async fn search_topic(&self, topic: &str, limit: usize, after: Option<&str>, fresh: Freshness) -> Result {
-        let path = format!("/search/{}?{}", encode(topic), page(limit, after));
+        let path = format!("/search/{}?{}", encode_topic(topic), page(limit, after));
         self.endpoint.get(&path, fresh).await
     }
 
@@ -112,5 +112,34 @@ impl CatalogClient {
     pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
         EventStream::open(&self.endpoint, Request::get(path), after, parse_entry).await
+    }
+}
+
+/// Percent-encodes a topic as one segment of a path. A URL parser resolves `.` and `..` however they are encoded, and no
+/// route has an empty segment; a space, which the comparison of topics trims, protects them.
+fn encode_topic(topic: &str) -> String {
+    match topic {
+        "" | "." | ".." => encode(&format!("{topic} ")),
+        _ => encode(topic),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_topic_is_one_segment_of_a_path() {
+        for topic in [
+            "", ".", "..", "...", "/", "a/../b", "%2E", "?q=1#", "\\", "\t", "c++", "戰爭",
+        ] {
+            let url = format!("http://127.0.0.1:8081/search/{}?limit=1", encode_topic(topic));
+            let parsed = reqwest::Url::parse(&url).unwrap();
+            assert_eq!(parsed.as_str(), url, "{topic:?}");
+            let segment = parsed.path().strip_prefix("/search/").unwrap();
+            assert!(!segment.is_empty() && !segment.contains('/'), "{topic:?}");
+            let received = percent_encoding::percent_decode_str(segment).decode_utf8().unwrap();
+            assert_eq!(received.trim(), topic.trim());
+        }
     }
 }

@@ -4,20 +4,7 @@ use common::client::ShopClient;
 use tokio::sync::watch;
 
 use super::settings::SHOPPERS_MAX;
-use super::{Autopilot, Handle, Phase, Settings, Snapshot};
-
-/// A command to a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// Start a run, or stop the current one.
-    StartOrStop,
-    /// Pause or resume.
-    Pause,
-    /// Fewer shoppers.
-    Fewer,
-    /// More shoppers.
-    More,
-}
+use super::{Handle, Phase, Settings, Snapshot};
 
 /// The current run, and whether a command stopped it.
 #[derive(Debug, Clone, Default)]
@@ -48,14 +35,13 @@ impl Controller {
 
     /// Starts a run and replaces the previous one.
     pub fn start(&mut self) {
-        let run = Autopilot::start(self.shop.clone(), self.settings.clone());
+        let run = Handle::start(self.shop.clone(), self.settings.clone());
         self.watched.send_replace(WatchedRun {
             run: Some(run),
             stopped: false,
         });
     }
 
-    /// The current run, if one was started.
     fn run(&self) -> Option<Handle> {
         self.watched.borrow().run.clone()
     }
@@ -75,24 +61,36 @@ impl Controller {
         self.watched.borrow().run.as_ref().map(Handle::snapshot)
     }
 
-    /// Performs a command.
-    pub fn act(&mut self, action: Action) {
+    /// Starts a run, or stops the current one.
+    pub fn start_or_stop(&mut self) {
         let phase = self.snapshot().map(|snapshot| snapshot.phase);
-        match (action, self.run()) {
-            (Action::StartOrStop, Some(run)) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
+        match self.run() {
+            Some(run) if !matches!(phase, Some(Phase::Ended | Phase::Failed)) => {
                 // A new run may begin only when the old one has ended.
                 if !self.was_stopped() {
                     self.watched.send_modify(|watched| watched.stopped = true);
                     tokio::spawn(async move { run.stop().await.map(drop) });
                 }
             }
-            (Action::StartOrStop, _) => self.start(),
-            (Action::Pause, Some(run)) if phase == Some(Phase::Paused) => run.resume(),
-            (Action::Pause, Some(run)) => run.pause(),
-            (Action::Pause, None) => {}
-            (Action::Fewer, _) => self.set_shoppers(|now| now.saturating_sub(step(now.saturating_sub(1)))),
-            (Action::More, _) => self.set_shoppers(|now| now.saturating_add(step(now))),
+            _ => self.start(),
         }
+    }
+
+    /// Pauses or resumes the current run.
+    pub fn pause_or_resume(&self) {
+        if let Some(run) = self.run() {
+            run.set_paused(run.snapshot().phase != Phase::Paused);
+        }
+    }
+
+    /// Fewer shoppers, now and in the next run.
+    pub fn fewer_shoppers(&mut self) {
+        self.set_shoppers(|now| now.saturating_sub(step(now.saturating_sub(1))));
+    }
+
+    /// More shoppers, now and in the next run.
+    pub fn more_shoppers(&mut self) {
+        self.set_shoppers(|now| now.saturating_add(step(now)));
     }
 
     fn set_shoppers(&mut self, change: impl FnOnce(u32) -> u32) {
@@ -103,7 +101,7 @@ impl Controller {
     }
 }
 
-/// The step of `Fewer` and `More`: 1 below 10, 10 below 100, and so on.
+/// The step from this number of shoppers: 1 below 10, 10 below 100, and so on.
 fn step(shoppers: u32) -> u32 {
     10_u32.pow(shoppers.max(1).ilog10())
 }

@@ -1,4 +1,4 @@
-//! The public interface of a run: start it, watch it, steer it, wait for its report.
+//! The public interface of a run: start it, watch it, control it, wait for its report.
 //!
 //! A run never prints and never ends the process. It stops when its last handle is dropped.
 
@@ -7,21 +7,23 @@ use std::sync::Arc;
 use common::client::ShopClient;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::outcome::Verb;
-use super::report::{Latency, Report};
+use super::report::Report;
 use super::run_state::{Progress, Shared, elapsed};
 use super::runner;
 use super::settings::SHOPPERS_MAX;
-use super::snapshot::{Phase, STOCK_ROWS_MAX, Snapshot, VerbRow};
+use super::snapshot::{Phase, STOCK_ROWS_MAX, Snapshot};
 use super::{Error, Settings};
 
-/// Starts runs.
-#[derive(Debug)]
-pub struct Autopilot;
+/// A running autopilot. Clones refer to the same run.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    shared: Arc<Shared>,
+    _stop_when_dropped: Arc<DropGuard>,
+}
 
-impl Autopilot {
+impl Handle {
     /// Starts a run on the current tokio runtime and returns at once; the books are read in the background.
-    pub fn start(shop: ShopClient, settings: Settings) -> Handle {
+    pub fn start(shop: ShopClient, settings: Settings) -> Self {
         let stopping = CancellationToken::new();
         let shared = Arc::new(Shared::new(shop, settings, stopping.clone()));
         let running = Arc::clone(&shared);
@@ -32,34 +34,20 @@ impl Autopilot {
             };
             running.phase.send_replace(progress);
         });
-        Handle {
+        Self {
             shared,
             _stop_when_dropped: Arc::new(stopping.drop_guard()),
         }
     }
-}
 
-/// A running autopilot. Clones refer to the same run.
-#[derive(Debug, Clone)]
-pub struct Handle {
-    shared: Arc<Shared>,
-    _stop_when_dropped: Arc<DropGuard>,
-}
-
-impl Handle {
     /// A snapshot of the run.
     pub fn snapshot(&self) -> Snapshot {
         snapshot(&self.shared)
     }
 
-    /// Pauses the shoppers; operations in flight continue.
-    pub fn pause(&self) {
-        self.shared.control.send_modify(|control| control.paused = true);
-    }
-
-    /// Resumes the shoppers.
-    pub fn resume(&self) {
-        self.shared.control.send_modify(|control| control.paused = false);
+    /// Pauses or resumes the shoppers; operations in flight continue.
+    pub fn set_paused(&self, paused: bool) {
+        self.shared.control.send_modify(|control| control.paused = paused);
     }
 
     /// Sets the number of concurrent shoppers, 1 to 10,000.
@@ -77,7 +65,7 @@ impl Handle {
 
     /// The number of copies sold so far, including the warm-up.
     pub fn sold(&self) -> u64 {
-        self.shared.stats().stocks.0.values().map(|book| book.sold).sum()
+        self.shared.stats().stocks.sum(|book| book.sold)
     }
 
     /// The number of operations that have ended.
@@ -129,38 +117,24 @@ fn snapshot(shared: &Shared) -> Snapshot {
         Progress::Running if control.paused => (Phase::Paused, None),
         Progress::Running => (Phase::Running, None),
         Progress::Closing => (Phase::Closing, None),
-        Progress::Ended(report) => (Phase::Ended, Some(report.audit.verdict.word())),
+        Progress::Ended(report) => (Phase::Ended, Some(report.verdict())),
         Progress::Failed(_) => (Phase::Failed, None),
     };
-    let settings = &shared.settings;
     let stats = shared.stats();
-    let (copies_start, copies_left) = stats.stocks.sums();
-    let row = |verb| {
-        let counted = stats.tally.verb(verb);
-        VerbRow {
-            verb,
-            share: settings.mix.share(verb),
-            requests: counted.requests,
-            ok: counted.ok,
-            latency: Latency::of(&counted.latency),
-        }
-    };
+    let stocks = &stats.stocks;
     Snapshot {
         phase,
-        seed: settings.seed,
-        mix: settings.mix.name,
+        settings: shared.settings.clone(),
         shoppers: control.shoppers,
         elapsed: elapsed(&stats),
-        duration: settings.duration,
-        requests_max: settings.requests,
         requests: stats.tally.requests(),
-        verbs: Verb::ALL.map(row),
+        operations: stats.tally.operations(),
         outcomes: stats.tally.outcomes,
         series: stats.tally.series.iter().copied().collect(),
-        stock: stats.stocks.rows(STOCK_ROWS_MAX),
-        books: stats.stocks.0.len(),
-        copies_start,
-        copies_left,
+        stock: stocks.0.values().take(STOCK_ROWS_MAX).cloned().collect(),
+        books: stocks.0.len(),
+        copies_start: stocks.sum(|book| book.start.get().into()),
+        copies_left: stocks.sum(|book| book.left.get().into()),
         last_error: stats.last_error.clone(),
         violations: stats.findings.violations() + stats.violations,
         verdict,

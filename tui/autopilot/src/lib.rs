@@ -1,7 +1,7 @@
 //! The autopilot: a load generator whose shoppers search, look up and buy at random, and an audit of the answers they
 //! receive.
 //!
-//! The screen and the headless command use the same engine: same seed, same plan, same report. A plan does not depend
+//! The screen and the headless command use the same code: same seed, same plan, same report. A plan does not depend
 //! on answers. This crate knows no terminal and prints nothing.
 
 mod audit;
@@ -27,6 +27,8 @@ mod shopper;
 mod snapshot;
 mod stock;
 mod summary;
+pub mod svg;
+mod table;
 mod tally;
 mod workload;
 
@@ -35,20 +37,17 @@ use std::sync::Arc;
 
 use common::client;
 
-pub use handle::{Autopilot, Handle};
+pub use handle::Handle;
 pub use mix::Mix;
 pub use number::ms;
-pub use outcome::{Outcome, Outcomes, Verb};
-pub use pace::{Pace, Think};
-pub use plan::{Operation, Plan, Plans};
+pub use outcome::{ByVerb, Outcomes, Verb};
+pub use pace::Think;
 pub use popularity::Popularity;
-pub use report::{Audit, Latency, Operations, Report, StockLine, Verdict};
-pub use sample::BookSample;
-pub use series::Overview;
+pub use report::{Latency, OperationStats, Report, Verdict};
 pub use settings::{SHOPPERS_MAX, Settings};
-pub use snapshot::{Phase, Snapshot, StockRow, VerbRow};
+pub use snapshot::{Phase, Snapshot};
+pub use stock::BookStock;
 pub use tally::{SERIES_SECONDS_MAX, Second};
-pub use workload::{Share, Shares, Workload};
 
 /// Why a run has no report.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use super::outcome::Verb;
+use super::outcome::{ByVerb, Verb};
 
 /// The largest weight, in thousandths.
 const WEIGHT_MAX: u32 = 1_000_000_000;
@@ -12,12 +12,8 @@ const WEIGHT_MAX: u32 = 1_000_000_000;
 pub struct Mix {
     /// Its name in reports.
     pub name: &'static str,
-    /// The weight of searches.
-    pub search: u32,
-    /// The weight of lookups.
-    pub lookup: u32,
-    /// The weight of purchases.
-    pub buy: u32,
+    /// The weights.
+    pub weights: ByVerb<u32>,
 }
 
 impl Mix {
@@ -33,38 +29,25 @@ impl Mix {
     pub const NAMED: [Self; 4] = [Self::RANDOM, Self::BROWSING, Self::SHOPPING, Self::ORDERING];
 
     const fn of(name: &'static str, search: u32, lookup: u32, buy: u32) -> Self {
-        Self {
-            name,
-            search,
-            lookup,
-            buy,
-        }
-    }
-
-    /// The weight of a verb.
-    pub fn weight(&self, verb: Verb) -> u32 {
-        match verb {
-            Verb::Search => self.search,
-            Verb::Lookup => self.lookup,
-            Verb::Buy => self.buy,
-        }
+        let weights = ByVerb { search, lookup, buy };
+        Self { name, weights }
     }
 
     /// The sum of all weights.
     pub fn sum(&self) -> u64 {
-        Verb::ALL.iter().map(|verb| u64::from(self.weight(*verb))).sum()
+        let weights = self.weights.named();
+        weights.into_iter().map(|(_, weight)| u64::from(*weight)).sum()
     }
 
     /// The share of a verb in all operations, 0 to 1.
     pub fn share(&self, verb: Verb) -> f64 {
-        let sum: f64 = Verb::ALL.iter().map(|verb| f64::from(self.weight(*verb))).sum();
-        f64::from(self.weight(verb)) / sum.max(1.0)
+        f64::from(self.weights[verb]) / self.sum().max(1) as f64
     }
 
     /// The verb that a number below the sum selects.
     pub(super) fn choose(&self, mut point: u64) -> Verb {
         for verb in [Verb::Search, Verb::Lookup] {
-            let weight = u64::from(self.weight(verb));
+            let weight = u64::from(self.weights[verb]);
             if point < weight {
                 return verb;
             }
@@ -119,10 +102,8 @@ mod tests {
 
     #[test]
     fn weights_are_read_with_decimals_and_brought_to_their_lowest_terms() {
-        let mix: Mix = "74:24:0.7".parse().unwrap();
-        assert_eq!((mix.name, mix.search, mix.lookup, mix.buy), ("custom", 740, 240, 7));
-        let even: Mix = "2:2:2".parse().unwrap();
-        assert_eq!((even.search, even.lookup, even.buy), (1, 1, 1));
+        assert_eq!("74:24:0.7".parse(), Ok(Mix::of("custom", 740, 240, 7)));
+        assert_eq!("2:2:2".parse(), Ok(Mix::of("custom", 1, 1, 1)));
         assert_eq!("shopping".parse(), Ok(Mix::SHOPPING));
         for text in [
             "",

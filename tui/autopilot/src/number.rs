@@ -8,9 +8,7 @@ pub(crate) fn rate(requests: u64, elapsed: Duration) -> f64 {
     if seconds <= 0.0 {
         return 0.0;
     }
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2⁵³ operations")]
-    let requests = requests as f64;
-    (requests / seconds * 10.0).round() / 10.0
+    (requests as f64 / seconds * 10.0).round() / 10.0
 }
 
 /// Formats microseconds as milliseconds with two decimals, or none from 100 ms on; `-` for 0.

@@ -1,6 +1,9 @@
 //! Operations and their outcomes.
 
-use common::client::{Error, Response};
+use std::ops::{Index, IndexMut};
+
+use common::client::{Error, Resolution, Response};
+use common::wire::{OrderStatus, Receipt};
 use serde::Serialize;
 
 /// An operation of a shopper.
@@ -17,43 +20,80 @@ pub enum Verb {
 impl Verb {
     /// All verbs, in the order of reports.
     pub const ALL: [Self; 3] = [Self::Search, Self::Lookup, Self::Buy];
+}
 
-    /// Its name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Search => "search",
-            Self::Lookup => "lookup",
-            Self::Buy => "buy",
+/// A value for each verb.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ByVerb<T> {
+    /// Of searches of a topic.
+    pub search: T,
+    /// Of lookups of a book.
+    pub lookup: T,
+    /// Of purchases.
+    pub buy: T,
+}
+
+impl<T> ByVerb<T> {
+    /// Calls `value` for each verb.
+    pub fn new(mut value: impl FnMut(Verb) -> T) -> Self {
+        Self {
+            search: value(Verb::Search),
+            lookup: value(Verb::Lookup),
+            buy: value(Verb::Buy),
+        }
+    }
+
+    /// The verbs' names in reports, each with its value.
+    pub fn named(&self) -> [(&'static str, &T); 3] {
+        [("search", &self.search), ("lookup", &self.lookup), ("buy", &self.buy)]
+    }
+}
+
+impl<T> Index<Verb> for ByVerb<T> {
+    type Output = T;
+
+    fn index(&self, verb: Verb) -> &T {
+        match verb {
+            Verb::Search => &self.search,
+            Verb::Lookup => &self.lookup,
+            Verb::Buy => &self.buy,
         }
     }
 }
 
-/// The outcome of an operation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Outcome {
+impl<T> IndexMut<Verb> for ByVerb<T> {
+    fn index_mut(&mut self, verb: Verb) -> &mut T {
+        match verb {
+            Verb::Search => &mut self.search,
+            Verb::Lookup => &mut self.lookup,
+            Verb::Buy => &mut self.buy,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
     /// A search or lookup was answered.
     Found,
-    /// A purchase was sold.
     Sold,
     /// A purchase was refused because too few copies were left.
     SoldOut,
     /// The store was unreachable or not ready; nothing was changed.
     Unavailable,
-    /// The answer to a purchase was lost, so its outcome is unknown.
+    /// The answer to a purchase was lost.
     Unknown,
     /// The store answered with an error.
     Error,
 }
 
 impl Outcome {
-    /// Whether the operation succeeded.
-    pub fn is_ok(self) -> bool {
+    pub(super) fn is_ok(self) -> bool {
         matches!(self, Self::Found | Self::Sold)
     }
 
     /// Whether the store answered, so that the latency is meaningful.
-    pub fn is_answered(self) -> bool {
-        matches!(self, Self::Found | Self::Sold | Self::SoldOut | Self::Error)
+    pub(super) fn is_answered(self) -> bool {
+        !matches!(self, Self::Unavailable | Self::Unknown)
     }
 }
 
@@ -95,8 +135,27 @@ pub(super) fn of_failed_read(answer: &Result<Response, Error>) -> Outcome {
     }
 }
 
+/// The outcome of a purchase, and its receipt if it was sold.
+pub(super) fn of_purchase(resolution: Resolution) -> (Outcome, Option<Receipt>, Option<Error>) {
+    match resolution {
+        Resolution::Decided(answer) => match answer.parse::<Receipt>() {
+            Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
+            Ok(_) => (Outcome::SoldOut, None, None),
+            // The status was a success, but the body could not be parsed.
+            Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
+            Err(error) => (of_status(answer.status), None, Some(error)),
+        },
+        Resolution::NotApplied(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
+        Resolution::NotApplied(Err(error)) => (Outcome::Unavailable, None, Some(error)),
+        Resolution::Unknown(last) => {
+            let error = last.and_then(|answer| answer.parse::<Receipt>()).err();
+            (Outcome::Unknown, None, error)
+        }
+    }
+}
+
 /// Separates a store that cannot answer (unavailable) from one that refuses the request (error).
-pub(super) fn of_status(status: u16) -> Outcome {
+fn of_status(status: u16) -> Outcome {
     match status {
         409 => Outcome::SoldOut,
         429 | 502 | 503 | 504 | 507 => Outcome::Unavailable,

@@ -26,13 +26,13 @@ pub enum Think {
 
 impl Think {
     /// Draws the next think time.
-    pub(super) fn pause(self, numbers: &mut ChaCha8Rng) -> Duration {
+    pub(super) fn pause(self, rng: &mut ChaCha8Rng) -> Duration {
         match self {
             Self::None => Duration::ZERO,
             Self::Fixed(pause) => pause,
             Self::Tpcw => {
                 // A number in (0, 1] with 53 bits.
-                let bits = u32::try_from(numbers.next_u64() >> 32).unwrap_or(0);
+                let bits = u32::try_from(rng.next_u64() >> 32).unwrap_or(0);
                 let part = (f64::from(bits) + 1.0) / (f64::from(u32::MAX) + 1.0);
                 TPCW_MEAN.mul_f64(-part.ln().min(0.0)).min(TPCW_MAX)
             }
@@ -66,18 +66,12 @@ impl std::fmt::Display for Think {
 
 /// The arrival of operations.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Pace {
+pub(super) enum Pace {
     /// Closed loop: a shopper continues after its answer and think time, so a slow store receives fewer requests.
     Closed(Think),
     /// Open loop: operations begin at this rate whatever the answers do. Latency counts from the scheduled start, so
     /// that a pause of the store shows in every operation that it delayed.
     Open(f64),
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self::Closed(Think::None)
-    }
 }
 
 impl Pace {
@@ -106,8 +100,8 @@ mod tests {
 
     #[test]
     fn tpcw_think_times_have_a_mean_of_seven_seconds_and_a_maximum_of_seventy() {
-        let mut numbers = ChaCha8Rng::seed_from_u64(1);
-        let pauses: Vec<_> = (0..20_000).map(|_| Think::Tpcw.pause(&mut numbers)).collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let pauses: Vec<_> = (0..20_000).map(|_| Think::Tpcw.pause(&mut rng)).collect();
         let mean = pauses.iter().sum::<Duration>().as_secs_f64() / 20_000.0;
         assert!((6.8..7.2).contains(&mean), "{mean}");
         assert!(pauses.iter().all(|pause| *pause <= TPCW_MAX));
@@ -116,6 +110,6 @@ mod tests {
     #[test]
     fn shoppers_share_the_rate() {
         assert_eq!(Pace::Open(500.0).period(10), Some(Duration::from_millis(20)));
-        assert_eq!(Pace::default().period(10), None);
+        assert_eq!(Pace::Closed(Think::None).period(10), None);
     }
 }

@@ -1,104 +1,85 @@
-//! The report of a run, word for word as the contract has it.
+//! The report of a run. The fields and their order are the JSON form, which other programs read.
 
 use std::collections::BTreeMap;
 
 use common::ItemNumber;
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use strum::Display;
 
 use super::faults::FaultsReport;
-use super::outcome::Outcomes;
+use super::outcome::{ByVerb, Outcomes};
 use super::series::Overview;
-use super::workload::{Share, Workload};
+use super::workload::Workload;
 
 /// The version of the report's form.
 pub(super) const SCHEMA: u32 = 1;
 
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// The result of a run, as JSON, as text and as HTML.
+#[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The version of this form, 1.
-    pub schema: u32,
-    /// The seed that gives the same plan again.
-    pub seed: u64,
-    /// The plan's name: equal names, equal plans.
-    pub plan: String,
-    /// The mix's name.
-    pub mix: &'static str,
+    pub(super) schema: u32,
+    pub(super) seed: u64,
+    /// The plan's fingerprint: equal names, equal plans.
+    pub(super) plan: String,
+    pub(super) mix: &'static str,
     /// Shoppers at once, at the end.
-    pub shoppers: u32,
-    /// From the first operation to the last, in seconds.
-    pub elapsed_s: f64,
+    pub(super) shoppers: u32,
+    pub(super) elapsed_s: f64,
     /// Operations that ended; a request that was sent again counts once.
-    pub requests: u64,
+    pub(super) requests: u64,
     /// Operations a second.
-    pub rate: f64,
-    /// By verb.
-    pub operations: Operations,
-    /// By outcome.
-    pub outcomes: Outcomes,
-    /// By book.
-    pub stock: Vec<StockLine>,
-    /// What was asked for, and how near the plan came to it.
-    pub workload: Workload,
-    /// What was done to the store, where it was mishandled.
+    pub(super) rate: f64,
+    pub(super) operations: ByVerb<OperationStats>,
+    pub(super) outcomes: Outcomes,
+    pub(super) stock: Vec<StockLine>,
+    pub(super) workload: Workload,
+    /// The injected faults, if there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub faults: Option<FaultsReport>,
-    /// Whether the store was right.
-    pub audit: Audit,
-    /// The seconds, for pictures.
+    pub(super) faults: Option<FaultsReport>,
+    pub(super) audit: Audit,
     #[serde(skip)]
-    pub overview: Overview,
+    pub(super) overview: Overview,
 }
 
 impl Report {
-    /// Each verb, its numbers, and its part of the mix.
-    pub(super) fn verbs(&self) -> [(&'static str, &Operation, &Share); 3] {
-        let (operations, shares) = (&self.operations, &self.workload.shares);
-        [
-            ("search", &operations.search, &shares.search),
-            ("lookup", &operations.lookup, &shares.lookup),
-            ("buy", &operations.buy, &shares.buy),
-        ]
+    /// The same report with the faults that were injected into the run.
+    pub fn with_faults(&self, faults: FaultsReport) -> Self {
+        let faults = Some(faults);
+        Self { faults, ..self.clone() }
     }
-}
 
-/// Numbers by verb.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Operations {
-    /// Searches of a topic.
-    pub search: Operation,
-    /// Lookups of a book.
-    pub lookup: Operation,
-    /// Purchases.
-    pub buy: Operation,
+    /// The audit's verdict.
+    pub fn verdict(&self) -> Verdict {
+        self.audit.verdict
+    }
 }
 
 /// The numbers of one verb.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Operation {
+pub struct OperationStats {
     /// Operations that ended.
     pub requests: u64,
     /// Operations that succeeded.
     pub ok: u64,
-    /// The others.
+    /// The other operations.
     pub failed: u64,
-    /// How long the answers took, lost ones that were asked for again included.
+    /// Latencies; that of a purchase includes its repetitions.
     pub latency_us: Latency,
 }
 
 /// Latencies in microseconds; 0 without an answer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Latency {
-    /// Half of the answers came within it.
+    /// The median.
     pub p50: u64,
-    /// 95 in 100.
+    /// The 95th percentile.
     pub p95: u64,
-    /// 99 in 100.
+    /// The 99th percentile.
     pub p99: u64,
-    /// 999 in 1,000.
+    /// The 99.9th percentile.
     pub p999: u64,
-    /// All of them.
+    /// The maximum.
     pub max: u64,
 }
 
@@ -118,58 +99,52 @@ impl Latency {
 }
 
 /// The copies of one book.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct StockLine {
-    /// The book.
-    pub item: ItemNumber,
-    /// Copies at the start.
-    pub start: u32,
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct StockLine {
+    pub(super) item: ItemNumber,
+    pub(super) start: u32,
     /// Copies sold by this run.
-    pub sold: u64,
+    pub(super) sold: u64,
     /// Copies added less copies taken away other than by sales; 0 if the ledger could not be read.
-    pub restocked: i64,
-    /// Copies at the end.
-    pub end: u32,
-    /// The title, for the summary.
+    pub(super) restocked: i64,
+    pub(super) end: u32,
     #[serde(skip)]
-    pub title: String,
+    pub(super) title: String,
 }
 
 /// The result of the audit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Audit {
-    /// The verdict.
-    pub verdict: Verdict,
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Audit {
+    pub(super) verdict: Verdict,
     /// The checks that were made, each with the number of things checked.
-    pub checks: BTreeMap<&'static str, u64>,
+    pub(super) checks: BTreeMap<&'static str, u64>,
     /// Checks that could not be made.
-    pub skipped: Vec<&'static str>,
+    pub(super) skipped: Vec<&'static str>,
     /// Ledger entries of other clients.
-    pub others: u64,
+    pub(super) others: u64,
     /// Why checks could not be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
+    pub(super) note: Option<String>,
     /// The number of violations.
-    pub found: u64,
+    pub(super) found: u64,
     /// The violations; at most seven of each check.
-    pub violations: Vec<Violation>,
+    pub(super) violations: Vec<Violation>,
 }
 
-/// A violation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Violation {
-    /// The check that found it.
-    pub check: &'static str,
+pub(super) struct Violation {
+    pub(super) check: &'static str,
     /// What was expected, and what was found.
-    pub detail: String,
+    pub(super) detail: String,
     /// The shortest history that shows it, one line for each operation or entry.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub history: Vec<String>,
+    pub(super) history: Vec<String>,
 }
 
 /// The audit's verdict.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Verdict {
     /// Every check was made and found nothing.
     Clean,
@@ -177,15 +152,4 @@ pub enum Verdict {
     Violated,
     /// No violation was found, but some checks could not be made.
     Incomplete,
-}
-
-impl Verdict {
-    /// The word in the report.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Clean => "clean",
-            Self::Violated => "violated",
-            Self::Incomplete => "incomplete",
-        }
-    }
 }

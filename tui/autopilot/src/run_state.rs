@@ -10,7 +10,7 @@ use common::wire::Receipt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::audit::{Findings, History, Run, StockObservation, Watermark};
+use super::audit::{Findings, History, Key, OperationOutcome, Run, StockObservation, Watermark};
 use super::outcome::{Outcome, Verb};
 use super::report::Report;
 use super::settings::SHOPPERS_MAX;
@@ -26,13 +26,11 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Whether a shopper may run.
-    pub(super) fn lets(self, shopper: u32) -> bool {
+    pub(super) fn allows(self, shopper: u32) -> bool {
         !self.paused && shopper < self.shoppers
     }
 }
 
-/// What the shoppers, the runner and the handles share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) shop: ShopClient,
@@ -55,12 +53,10 @@ pub(super) struct Shared {
     pub(super) phase: watch::Sender<Progress>,
 }
 
-/// What the run has measured so far.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RunStats {
     pub(super) tally: Tally,
     pub(super) stocks: Stocks,
-    /// The findings of the shoppers.
     pub(super) findings: Findings,
     /// The number of violations found in the ledger so far.
     pub(super) violations: u64,
@@ -83,13 +79,11 @@ pub(super) enum Progress {
 }
 
 impl Shared {
-    /// The state of a run that has not begun.
     pub(super) fn new(shop: ShopClient, settings: Settings, stopping: CancellationToken) -> Self {
         let control = Control {
             shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),
             paused: false,
         };
-        let (history, watermark) = History::new(tempfile::tempfile(), SHOPPERS_MAX);
         Self {
             shop,
             settings,
@@ -99,18 +93,10 @@ impl Shared {
             abort: CancellationToken::new(),
             claimed: AtomicU64::new(0),
             run: Run::draw(),
-            watermark,
-            history: Mutex::new(history),
+            watermark: Watermark::new(SHOPPERS_MAX),
+            history: Mutex::new(History::new(tempfile::tempfile())),
             clock: Instant::now(),
-            stats: Mutex::new(RunStats {
-                tally: Tally::new(),
-                stocks: Stocks::default(),
-                findings: Findings::default(),
-                violations: 0,
-                last_error: None,
-                began: None,
-                elapsed: None,
-            }),
+            stats: Mutex::default(),
             phase: watch::Sender::new(Progress::Starting),
         }
     }
@@ -135,6 +121,25 @@ impl Shared {
             return true;
         };
         self.claimed.fetch_add(1, Ordering::Relaxed) < most
+    }
+
+    /// Must be called before an operation of this key is sent. Returns the time, in microseconds since the start of the
+    /// run.
+    pub(super) fn begin_operation(&self, key: Key) -> u64 {
+        // Without the shopkeeper's token the ledger cannot be read, and the history would never be replayed.
+        if self.shop.is_shopkeeper() {
+            self.watermark.begin(key.shopper, self.shop.last_seq());
+            self.history().sent(key);
+        }
+        self.now_us()
+    }
+
+    /// Must be called after [`Self::begin_operation`], before another operation of the same shopper.
+    pub(super) fn end_operation(&self, key: Key, outcome: OperationOutcome) {
+        if self.shop.is_shopkeeper() {
+            self.history().record(key, outcome);
+            self.watermark.end(key.shopper);
+        }
     }
 
     pub(super) fn record(&self, verb: Verb, outcome: Outcome, latency: Duration, last_error: Option<ClientError>) {

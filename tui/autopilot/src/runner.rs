@@ -1,6 +1,8 @@
 //! Runs a workload: reads the sample of books, writes the plan, starts the shoppers, keeps the time, and ends with
 //! audit and report.
 
+use std::fs::File;
+use std::io::BufWriter;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,12 +11,11 @@ use common::text;
 use tokio::task::JoinSet;
 
 use super::audit::{Audited, Auditor, follow_feed};
-use super::outcome::Verb;
 use super::plan::Plans;
-use super::report::{self, Latency, Operation, Operations, Report, StockLine};
+use super::report::{self, Report, StockLine};
 use super::run_state::{Progress, Shared, elapsed};
 use super::sample::BookSample;
-use super::series::{Overview, Series};
+use super::series::{Overview, Series, write_file};
 use super::stock::Stocks;
 use super::tally::Tally;
 use super::workload::Workload;
@@ -32,34 +33,36 @@ pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
     }
     shared.shop.observe_seq(sample.head);
     let plans = Arc::new(Plans::new(&shared.settings, Arc::clone(&sample)));
-    write_plan(shared, &plans).await?;
+    if let Some(path) = shared.settings.plan.clone() {
+        let (shoppers, plans) = (shared.settings.shoppers, Arc::clone(&plans));
+        write_file(path, move |path| {
+            plans.write(BufWriter::new(File::create(path)?), shoppers)
+        })
+        .await?;
+    }
     let series = Series::create(&shared.settings).await?;
     {
         let mut stats = shared.stats();
-        stats.stocks = Stocks::of(&sample);
+        stats.stocks = Stocks::new(&sample);
         stats.began = Some(Instant::now());
         stats.last_error = None;
     }
     shared.phase.send_replace(Progress::Running);
     let mut auditor = Auditor::new(Arc::clone(shared), &sample);
-    let mut helpers = JoinSet::new();
-    helpers.spawn(follow_feed(Arc::clone(shared)));
+    let mut background = JoinSet::new();
+    background.spawn(follow_feed(Arc::clone(shared)));
     if let Some(copies) = shared.settings.restock {
-        helpers.spawn(shopkeeper::keep(Arc::clone(shared), copies));
+        background.spawn(shopkeeper::run(Arc::clone(shared), copies));
     }
     let shopping = async {
         let mut shoppers = JoinSet::new();
         let overview = shop_until_stopped(shared, &plans, &mut shoppers, series).await;
         shared.stopping.cancel();
         while shoppers.join_next().await.is_some() {}
-        while helpers.join_next().await.is_some() {}
+        while background.join_next().await.is_some() {}
         overview
     };
     let (overview, ()) = tokio::join!(shopping, auditor.watch());
-    {
-        let mut stats = shared.stats();
-        stats.elapsed = stats.elapsed.or_else(|| stats.began.map(|began| began.elapsed()));
-    }
     shared.phase.send_replace(Progress::Closing);
     let closed = tokio::select! {
         audited = auditor.close(&sample) => Some(audited),
@@ -80,13 +83,13 @@ async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
             },
             () = shared.stopping.cancelled() => return Err(Error::Lost),
         };
-        let is_away = match &error {
+        let may_recover = match &error {
             ClientError::Unreachable { .. } | ClientError::Lost { .. } => true,
             ClientError::Problem(problem) => problem.status >= 500,
             ClientError::Malformed { .. } => false,
         };
         shared.stats().last_error = Some(text::sanitize(&error.to_string()).into_owned());
-        if !is_away {
+        if !may_recover {
             return Err(error.into());
         }
         tokio::select! {
@@ -94,21 +97,6 @@ async fn read_sample(shared: &Shared) -> Result<BookSample, Error> {
             () = shared.stopping.cancelled() => return Err(error.into()),
         }
     }
-}
-
-async fn write_plan(shared: &Shared, plans: &Arc<Plans>) -> Result<(), Error> {
-    let Some(path) = shared.settings.plan.clone() else {
-        return Ok(());
-    };
-    let (shoppers, plans, named) = (shared.settings.shoppers, Arc::clone(plans), path.display().to_string());
-    let writing = tokio::task::spawn_blocking(move || {
-        plans.write(std::io::BufWriter::new(std::fs::File::create(path)?), shoppers)
-    });
-    let written = writing.await.map_err(|_| Error::Lost)?;
-    written.map_err(|error| Error::File {
-        path: named,
-        error: Arc::new(error),
-    })
 }
 
 /// Runs the shoppers until the duration or the operations are used up or the run is stopped; returns the time series.
@@ -124,13 +112,8 @@ async fn shop_until_stopped(
     second.tick().await;
     let mut warm_up = std::pin::pin!(tokio::time::sleep(settings.warm_up));
     let mut is_warm = settings.warm_up.is_zero();
-    let time_is_up = async {
-        match settings.duration {
-            Some(duration) => tokio::time::sleep(settings.warm_up.saturating_add(duration)).await,
-            None => std::future::pending().await,
-        }
-    };
-    let mut time_is_up = std::pin::pin!(time_is_up);
+    let run_time = settings.duration.unwrap_or(Duration::MAX);
+    let mut time_is_up = std::pin::pin!(tokio::time::sleep(settings.warm_up.saturating_add(run_time)));
     let mut started = 0;
     loop {
         // A surplus shopper waits, and continues its plan when the number rises again.
@@ -146,11 +129,11 @@ async fn shop_until_stopped(
                 is_warm = true;
                 second.reset();
                 let mut stats = shared.stats();
-                stats.tally = Tally::new();
+                stats.tally = Tally::default();
                 stats.began = Some(Instant::now());
             }
             _ = second.tick() => {
-                let second = shared.stats().tally.turn();
+                let second = shared.stats().tally.end_second();
                 if is_warm {
                     series.push(second);
                 }
@@ -177,21 +160,13 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
     let stats = shared.stats();
     let elapsed = elapsed(&stats);
     let requests = stats.tally.requests();
-    let operation = |verb| {
-        let counted = stats.tally.verb(verb);
-        Operation {
-            requests: counted.requests,
-            ok: counted.ok,
-            failed: counted.requests.saturating_sub(counted.ok),
-            latency_us: Latency::of(&counted.latency),
-        }
-    };
-    let stock = stats.stocks.0.iter().map(|(item, book)| StockLine {
-        item: *item,
+    let operations = stats.tally.operations();
+    let stock = stats.stocks.0.values().map(|book| StockLine {
+        item: book.item,
         start: book.start.get(),
         sold: book.sold,
-        restocked: audited.restocked.get(item).copied().unwrap_or(0),
-        end: audited.end.get(item).copied().unwrap_or(book.left).get(),
+        restocked: audited.restocked.get(&book.item).copied().unwrap_or(0),
+        end: audited.end.get(&book.item).copied().unwrap_or(book.left).get(),
         title: book.title.to_string(),
     });
     Report {
@@ -203,14 +178,10 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
         elapsed_s: (elapsed.as_secs_f64() * 1_000.0).round() / 1_000.0,
         requests,
         rate: number::rate(requests, elapsed),
-        operations: Operations {
-            search: operation(Verb::Search),
-            lookup: operation(Verb::Lookup),
-            buy: operation(Verb::Buy),
-        },
+        operations,
         outcomes: stats.tally.outcomes,
         stock: stock.collect(),
-        workload: Workload::of(settings, |verb| stats.tally.verb(verb).requests),
+        workload: Workload::of(settings, &operations),
         faults: None,
         audit: audited.audit,
         overview,

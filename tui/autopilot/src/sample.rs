@@ -5,46 +5,28 @@ use std::sync::Arc;
 
 use common::client::{Error, ShopClient};
 use common::limits::PAGE_BOOKS_MAX;
-use common::wire::{BookPage, Topics};
-use common::{Cost, ItemNumber, Seq, Stock};
+use common::wire::{Book, BookPage, Topics};
+use common::{ItemNumber, Seq};
 
 /// The most topics in a sample.
 const TOPICS_MAX: usize = 1_000;
 /// The most books in a sample.
 const BOOKS_MAX: usize = 10_000;
 
-/// One book of the sample.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SampleBook {
-    /// Its number.
-    pub item: ItemNumber,
-    /// Its title, as the store sent it.
-    pub title: Arc<str>,
-    /// The cost of one copy.
-    pub cost: Cost,
-    /// The stock when it was read.
-    pub start: Stock,
-    /// The entry that changed the book last; `start` is the stock after it.
-    pub seq: Seq,
-}
-
 /// A sample of the store. The same store gives the same sample.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BookSample {
+pub(super) struct BookSample {
     /// In the store's order.
-    pub topics: Vec<Arc<str>>,
+    pub(super) topics: Vec<Arc<str>>,
     /// By item number.
-    pub books: Vec<SampleBook>,
+    pub(super) books: Vec<Book>,
     /// An entry that was the ledger's head when reading began, or shortly before.
-    pub head: Seq,
+    pub(super) head: Seq,
 }
 
 impl BookSample {
     /// Reads the sample: every topic gets an equal share of it.
-    ///
-    /// # Errors
-    /// The error of the first request that failed.
-    pub async fn read(shop: &ShopClient) -> Result<Self, Error> {
+    pub(super) async fn read(shop: &ShopClient) -> Result<Self, Error> {
         let answer = shop.topics().await?;
         let head = answer.seq.unwrap_or_default();
         let topics: Vec<Arc<str>> = answer
@@ -71,45 +53,37 @@ async fn read_topic(
     shop: &ShopClient,
     topic: &str,
     share: usize,
-    books: &mut BTreeMap<ItemNumber, SampleBook>,
+    books: &mut BTreeMap<ItemNumber, Book>,
 ) -> Result<(), Error> {
     let mut after: Option<String> = None;
     let mut taken = 0;
-    while taken < share {
+    loop {
         let limit = PAGE_BOOKS_MAX.min(share - taken);
         let page: BookPage = shop.search_topic(topic, after.as_deref(), limit).await?.parse()?;
-        if page.books.is_empty() {
-            break;
-        }
         taken += page.books.len();
-        books.extend(page.books.into_iter().map(|book| {
-            let kept = SampleBook {
-                item: book.item,
-                title: book.title.into(),
-                cost: book.cost,
-                start: book.stock,
-                seq: book.seq,
-            };
-            (book.item, kept)
-        }));
-        after = page.next;
-        if after.is_none() {
-            break;
+        let is_last = page.books.is_empty() || page.next.is_none() || taken >= share;
+        books.extend(page.books.into_iter().map(|book| (book.item, book)));
+        if is_last {
+            return Ok(());
         }
+        after = page.next;
     }
-    Ok(())
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use common::{Cost, Stock};
+
     use super::*;
 
     pub(crate) fn four_books() -> BookSample {
-        let book = |(item, title, start): (u64, &str, u64)| SampleBook {
+        let book = |(item, title, stock): (u64, &str, u64)| Book {
             item: ItemNumber::try_from(item).unwrap(),
-            title: title.into(),
+            title: title.to_owned(),
+            author: None,
+            topic: "graduate school".to_owned(),
             cost: Cost::default(),
-            start: Stock::try_from(start).unwrap(),
+            stock: Stock::try_from(stock).unwrap(),
             seq: Seq(item),
         };
         BookSample {

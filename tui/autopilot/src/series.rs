@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::tally::Second;
@@ -11,16 +11,15 @@ use super::{Error, Settings};
 /// The most points of an overview; beyond it, neighbouring points are merged.
 const POINTS_MAX: usize = 1_200;
 
-/// The header of the CSV file.
 const HEAD: &str = "second,requests,sold,failed,p50_us,p95_us,p99_us";
 
 /// The time series of a whole run, in points of one or more seconds.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Overview {
+#[derive(Debug, Clone, Default)]
+pub(super) struct Overview {
     /// Seconds in each point.
-    pub stride_s: u64,
+    pub(super) stride_s: u64,
     /// The points, oldest first: sums of counts, maxima of latencies.
-    pub points: Vec<Second>,
+    pub(super) points: Vec<Second>,
     /// Seconds in the last point, which may be incomplete.
     last_s: u64,
 }
@@ -29,10 +28,8 @@ impl Overview {
     fn push(&mut self, second: Second) {
         self.stride_s = self.stride_s.max(1);
         if self.points.len() == POINTS_MAX && self.last_s == self.stride_s {
-            let pairs = self.points.chunks(2);
-            self.points = pairs
-                .map(|pair| pair.iter().copied().fold(Second::default(), join))
-                .collect();
+            let pairs = self.points.chunks(2).map(|pair| pair.iter().copied());
+            self.points = pairs.map(|pair| pair.fold(Second::default(), join)).collect();
             self.stride_s *= 2;
             self.last_s = self.stride_s;
         }
@@ -71,25 +68,22 @@ pub(super) struct Series {
 impl Series {
     /// Creates the CSV file if the settings name one.
     pub(super) async fn create(settings: &Settings) -> Result<Self, Error> {
-        let mut series = Self {
-            overview: Overview::default(),
-            file: None,
-            seconds: 0,
+        let file = match settings.csv.clone() {
+            None => None,
+            Some(path) => Some(
+                write_file(path, |path| {
+                    let mut file = BufWriter::new(File::create(path)?);
+                    writeln!(file, "{HEAD}")?;
+                    Ok((path.to_owned(), file))
+                })
+                .await?,
+            ),
         };
-        if let Some(path) = settings.csv.clone() {
-            let named = path.display().to_string();
-            let create = move || {
-                let mut file = BufWriter::new(File::create(&path)?);
-                writeln!(file, "{HEAD}")?;
-                Ok((path, file))
-            };
-            let created: io::Result<_> = tokio::task::spawn_blocking(create).await.map_err(|_| Error::Lost)?;
-            series.file = Some(created.map_err(|error| Error::File {
-                path: named,
-                error: Arc::new(error),
-            })?);
-        }
-        Ok(series)
+        Ok(Self {
+            overview: Overview::default(),
+            file,
+            seconds: 0,
+        })
     }
 
     /// Adds a second. After the first write error, which is reported once, the file is not written any more.
@@ -122,6 +116,21 @@ impl Series {
             self.file = None;
         }
     }
+}
+
+/// Writes to a file on a thread that may block.
+pub(super) async fn write_file<T: Send + 'static>(
+    path: PathBuf,
+    write: impl FnOnce(&Path) -> io::Result<T> + Send + 'static,
+) -> Result<T, Error> {
+    let name = path.display().to_string();
+    let written = tokio::task::spawn_blocking(move || write(&path))
+        .await
+        .map_err(|_| Error::Lost)?;
+    written.map_err(|error| Error::File {
+        path: name,
+        error: Arc::new(error),
+    })
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub const SHOPPERS_MAX: u32 = 10_000;
 /// The settings of a run. The default is the original client: one shopper, the random mix, no end.
 ///
 /// The defaults of `shoppers` and `restock` depend on the flag `faults` of the command that flattens these arguments.
-#[derive(Debug, Clone, Args)]
+#[derive(Debug, Clone, PartialEq, Args)]
 pub struct Settings {
     /// Number of concurrent shoppers [default: 1; 64 with --rate, 16 with --faults]
     #[arg(
@@ -73,14 +73,13 @@ pub struct Settings {
     /// Write one CSV line a second to this file
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub csv: Option<PathBuf>,
-    /// How long an order may take, lost answers included; at most [`limits::DEADLINE_MAX`].
+    /// The deadline of an order, repetitions included; at most [`limits::DEADLINE_MAX`].
     #[arg(skip = limits::DEADLINE_MAX)]
-    pub patience: Duration,
+    pub order_timeout: Duration,
 }
 
 impl Settings {
-    /// The pace of operations.
-    pub fn pace(&self) -> Pace {
+    pub(super) fn pace(&self) -> Pace {
         self.rate.map_or(Pace::Closed(self.think), Pace::Open)
     }
 }
@@ -102,7 +101,7 @@ impl Default for Settings {
             restock: None,
             plan: None,
             csv: None,
-            patience: limits::DEADLINE_MAX,
+            order_timeout: limits::DEADLINE_MAX,
         }
     }
 }

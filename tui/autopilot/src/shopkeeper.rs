@@ -3,23 +3,23 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::client::{Resolution, send_until_decided};
 use common::wire::{Book, StockChange};
 use common::{Deadline, ItemNumber, Quantity, limits};
 
-use super::audit::{Asked, Key, OperationKind, OperationRecord, SHOPKEEPER, StockObservation};
+use super::audit::{Key, OperationKind, OperationOutcome, OperationRecord, Requested, SHOPKEEPER, StockObservation};
 use super::run_state::Shared;
-use common::client::{Resolution, send_until_decided};
 
-/// The interval between two rounds of restocking.
-const ROUND: Duration = Duration::from_millis(50);
+/// Between two rounds of restocking.
+const ROUND_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Adds copies to every book with fewer than half as many left, until the workload has finished.
-pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
+pub(super) async fn run(shared: Arc<Shared>, copies: u32) {
     let mut number = 0;
     loop {
         tokio::select! {
             () = shared.stopping.cancelled() => return,
-            () = tokio::time::sleep(ROUND) => {}
+            () = tokio::time::sleep(ROUND_INTERVAL) => {}
         }
         let low = shared.stats().stocks.below(copies.div_ceil(2));
         for item in low {
@@ -31,48 +31,40 @@ pub(super) async fn keep(shared: Arc<Shared>, copies: u32) {
                 number,
             };
             number += 1;
-            fill(&shared, key, item, copies).await;
+            restock(&shared, key, item, copies).await;
         }
     }
 }
 
-async fn fill(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
-    shared.watermark.begin(SHOPKEEPER, shared.shop.last_seq());
-    shared.history().asks(key);
-    let invoked_us = shared.now_us();
+async fn restock(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
+    let invoked_us = shared.begin_operation(key);
     let order = shared.run.order(key);
     let change = StockChange::By(i64::from(copies));
     let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
-    let settled = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
-    let unknown = Asked {
+    let resolution = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
+    let unknown = OperationOutcome::Unknown(Requested {
         item,
         quantity: Quantity::ONE,
-    };
-    let mut history = shared.history();
-    match settled {
+    });
+    let outcome = match resolution {
         Resolution::Decided(answer) => match answer.parse::<Book>() {
-            Ok(book) => {
-                history.acknowledged(&OperationRecord {
-                    seq: book.seq,
+            Ok(Book { item, seq, stock, .. }) => {
+                shared.observe(&[StockObservation { item, seq, stock }]);
+                OperationOutcome::Acknowledged(OperationRecord {
+                    seq,
                     invoked_us,
                     answered_us: shared.now_us(),
                     key,
-                    item: book.item,
+                    item,
                     kind: OperationKind::Restocked(copies),
-                    stock: Some(book.stock),
-                });
-                drop(history);
-                shared.observe(&[StockObservation {
-                    item: book.item,
-                    seq: book.seq,
-                    stock: book.stock,
-                }]);
+                    stock: Some(stock),
+                })
             }
-            Err(_) if answer.is_success() => history.unsettled(key, unknown),
-            Err(_) => history.refused(key),
+            Err(_) if answer.is_success() => unknown,
+            Err(_) => OperationOutcome::Refused,
         },
-        Resolution::NotApplied(_) => history.refused(key),
-        Resolution::Unknown(_) => history.unsettled(key, unknown),
-    }
-    shared.watermark.end(SHOPKEEPER);
+        Resolution::NotApplied(_) => OperationOutcome::Refused,
+        Resolution::Unknown(_) => unknown,
+    };
+    shared.end_operation(key, outcome);
 }

@@ -6,9 +6,10 @@ mod idempotency_check;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::client::{Error, Response, ShopClient};
+use common::backoff::Backoff;
+use common::client::{Error, Resolution, Response, ShopClient, send_until_decided};
 use common::limits::PAGE_BOOKS_DEFAULT;
-use common::wire::{OrderStatus, Receipt};
+use common::wire::Receipt;
 use common::{Deadline, ItemNumber, Quantity, Seq};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
@@ -16,30 +17,30 @@ use tokio::sync::watch;
 
 use idempotency_check::Decided;
 
-use super::audit::{Asked, Check, Key, Memory, OperationKind, OperationRecord, StockObservation};
-use super::outcome::{Outcome, of_failed_read, of_status};
+use super::audit::{
+    Check, Key, LastSeen, OperationKind, OperationOutcome, OperationRecord, Requested, SHOPKEEPER, StockObservation,
+};
+use super::outcome::{Outcome, of_failed_read, of_purchase};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
 use super::run_state::{Control, Shared};
-use common::backoff::Backoff;
-use common::client::{Resolution, send_until_decided};
 
 /// How long a purchase in flight may take after the run was stopped.
 const STOP_GRACE: Duration = Duration::from_secs(2);
 /// The first random stream for think times; the streams below are for plans.
-const THINKING: u64 = 1 << 32;
+const THINK_STREAM: u64 = 1 << 32;
 
 /// Runs a shopper until the run stops or its operations are used up, then checks idempotency.
 pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
     let mut shopper = Shopper::new(&shared, number);
     let stopping = shared.stopping.clone();
     let mut stopped = std::pin::pin!(stopping.cancelled());
-    if shopper.come().await {
+    if shopper.wait_for_ramp_up().await {
         for operation in plans.of(number) {
             let due = tokio::select! {
                 biased;
                 () = stopped.as_mut() => break,
-                due = shopper.turn() => due,
+                due = shopper.wait_until_due() => due,
             };
             let (Some(due), true) = (due, shared.claim_operation()) else {
                 break;
@@ -56,7 +57,7 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             };
             let Some((outcome, last_error)) = performed else { break };
             shared.record(verb, outcome, due.elapsed(), last_error);
-            shopper.rested = outcome != Outcome::Unavailable;
+            shopper.is_store_available = outcome != Outcome::Unavailable;
         }
     }
     shopper.check_idempotency().await;
@@ -73,16 +74,16 @@ struct Shopper<'a> {
     shop: ShopClient,
     number: u32,
     control: watch::Receiver<Control>,
-    /// When the next operation is due; `None` in a closed loop.
+    /// When the next operation is due, and the period; `None` in a closed loop.
     due: Option<(Instant, Duration)>,
     think_rng: ChaCha8Rng,
     has_begun: bool,
-    /// Whether the last request was answered.
-    rested: bool,
+    is_store_available: bool,
     backoff: Backoff,
-    memory: Memory,
+    last_seen: LastSeen,
     orders: u32,
-    told: [Option<Decided>; 2],
+    /// The last sale and the last refusal.
+    decided: [Option<Decided>; 2],
 }
 
 impl<'a> Shopper<'a> {
@@ -94,44 +95,46 @@ impl<'a> Shopper<'a> {
             number,
             control: shared.control.subscribe(),
             due: None,
-            think_rng: plan::numbers(shared.settings.seed, THINKING + u64::from(number)),
+            think_rng: plan::rng(shared.settings.seed, THINK_STREAM + u64::from(number)),
             has_begun: false,
-            rested: true,
+            is_store_available: true,
             backoff: Backoff::RESEND,
-            memory: Memory::new(),
+            last_seen: LastSeen::default(),
             orders: 0,
-            told: [None, None],
+            decided: [None, None],
             shared,
         }
     }
 
-    /// Waits for the shopper's turn in the ramp-up; returns false if the run stops first.
-    async fn come(&mut self) -> bool {
+    /// Waits for the shopper's start in the ramp-up; returns false if the run stops first.
+    async fn wait_for_ramp_up(&mut self) -> bool {
         let settings = &self.shared.settings;
         let shoppers = settings.shoppers.max(1);
-        let place = f64::from(self.number) / f64::from(shoppers);
-        let mut wait = settings.ramp.mul_f64(place.min(1.0));
+        let offset = f64::from(self.number) / f64::from(shoppers);
+        let mut wait = settings.ramp.mul_f64(offset.min(1.0));
         if let Some(period) = settings.pace().period(shoppers) {
             // The first operations are spread evenly over one period.
-            wait += period.mul_f64(place.fract());
+            wait += period.mul_f64(offset.fract());
             self.due = Some((Instant::now() + wait, period));
+            return true;
+        }
+        if wait.is_zero() {
             return true;
         }
         tokio::select! {
             () = self.shared.stopping.cancelled() => false,
-            () = tokio::time::sleep(wait), if !wait.is_zero() => true,
-            () = std::future::ready(()), if wait.is_zero() => true,
+            () = tokio::time::sleep(wait) => true,
         }
     }
 
     /// Waits until the next operation may begin. Returns the time from which its latency counts, or `None` if none is
     /// left.
-    async fn turn(&mut self) -> Option<Instant> {
-        if !self.control.borrow().lets(self.number) {
+    async fn wait_until_due(&mut self) -> Option<Instant> {
+        if !self.control.borrow().allows(self.number) {
             let number = self.number;
             tokio::select! {
                 () = self.shared.budget_exhausted.cancelled() => return None,
-                turn = self.control.wait_for(|control| control.lets(number)) => drop(turn.ok()?),
+                allowed = self.control.wait_for(|control| control.allows(number)) => drop(allowed.ok()?),
             }
             // Operations that were due during a pause are skipped.
             if let Some((due, _)) = &mut self.due {
@@ -156,7 +159,7 @@ impl<'a> Shopper<'a> {
             _ => {}
         }
         self.has_begun = true;
-        if self.rested {
+        if self.is_store_available {
             self.backoff.reset();
         } else {
             tokio::time::sleep(self.backoff.next_delay()).await;
@@ -183,7 +186,7 @@ impl<'a> Shopper<'a> {
         match found {
             Ok(books) => {
                 self.shared.observe(&books);
-                self.looks(&books, seen, answer.ok().and_then(|answer| answer.seq));
+                self.check_freshness(&books, seen, answer.ok().and_then(|answer| answer.seq));
                 (Outcome::Found, None)
             }
             Err(error) => (of_failed_read(&answer), Some(error)),
@@ -191,86 +194,77 @@ impl<'a> Shopper<'a> {
     }
 
     /// Checks that the books in an answer are not older than those seen before.
-    fn looks(&mut self, books: &[StockObservation], seen: Seq, seq: Option<Seq>) {
-        let mut wrong = Vec::new();
-        if let Some(seq) = seq.filter(|seq| *seq < seen) {
-            wrong.push(format!(
-                "what was read as of entry {seen} was answered as of entry {seq}"
-            ));
-        }
-        for book in books {
-            wrong.extend(self.memory.sees(*book).err());
-        }
-        self.report(books.len(), wrong);
-    }
-
-    fn report(&self, looked_at: usize, wrong: Vec<String>) {
-        let mut stats = self.shared.stats();
-        stats
-            .findings
-            .count(Check::ReadsGoForward, u64::try_from(looked_at).unwrap_or(0));
-        for what in wrong {
-            let detail = format!("shopper {}: {what}", self.number);
-            stats.findings.add(Check::ReadsGoForward, detail, Vec::new());
+    fn check_freshness(&mut self, books: &[StockObservation], seen: Seq, seq: Option<Seq>) {
+        let older = seq.filter(|seq| *seq < seen);
+        let older = older.map(|seq| format!("what was read as of entry {seen} was answered as of entry {seq}"));
+        let stale = books.iter().filter_map(|book| self.last_seen.observe(*book).err());
+        let stale: Vec<_> = older.into_iter().chain(stale).collect();
+        let findings = &mut self.shared.stats().findings;
+        findings.count(Check::ReadsGoForward, books.len() as u64);
+        for detail in stale {
+            let detail = format!("shopper {}: {detail}", self.number);
+            findings.add(Check::ReadsGoForward, detail, Vec::new());
         }
     }
 
     /// Performs a purchase with a new idempotency key.
     async fn buy(&mut self, item: ItemNumber, quantity: Quantity) -> (Outcome, Option<Error>) {
         let shared = self.shared;
-        let shopper = u16::try_from(self.number).unwrap_or(super::audit::SHOPKEEPER);
         let key = Key {
-            shopper,
+            shopper: u16::try_from(self.number).unwrap_or(SHOPKEEPER),
             number: self.orders,
         };
         self.orders = self.orders.wrapping_add(1);
-        let asked = Asked { item, quantity };
-        let is_audited = shared.shop.is_shopkeeper();
-        if is_audited {
-            shared.watermark.begin(shopper, shared.shop.last_seq());
-            shared.history().asks(key);
-        }
-        let invoked_us = shared.now_us();
-        let settled = self.settle(key, asked).await;
-        let (outcome, receipt, last_error) = match settled {
-            Some(settled) => read_settled(settled),
+        let requested = Requested { item, quantity };
+        let invoked_us = shared.begin_operation(key);
+        let (outcome, receipt, last_error) = match self.send_purchase(key, requested).await {
+            Some(resolution) => of_purchase(resolution),
             None => (Outcome::Unknown, None, None),
         };
         shared.shop.observe_seq(self.shop.last_seq());
-        if is_audited {
-            let mut history = shared.history();
-            match (&receipt, outcome) {
-                (Some(receipt), Outcome::Sold) => history.acknowledged(&OperationRecord {
-                    seq: receipt.seq,
-                    invoked_us,
-                    answered_us: shared.now_us(),
-                    key,
-                    item: receipt.item,
-                    kind: OperationKind::Sold(
-                        Quantity::try_from(u64::from(receipt.quantity)).unwrap_or(quantity),
-                        receipt.cost,
-                    ),
-                    stock: receipt.stock,
-                }),
-                (_, Outcome::Unknown) => history.unsettled(key, asked),
-                _ => history.refused(key),
-            }
-            drop(history);
-            shared.watermark.end(shopper);
+        let audited = match (&receipt, outcome) {
+            (Some(receipt), Outcome::Sold) => OperationOutcome::Acknowledged(OperationRecord {
+                seq: receipt.seq,
+                invoked_us,
+                answered_us: shared.now_us(),
+                key,
+                item: receipt.item,
+                kind: OperationKind::Sold(
+                    Quantity::try_from(u64::from(receipt.quantity)).unwrap_or(quantity),
+                    receipt.cost,
+                ),
+                stock: receipt.stock,
+            }),
+            (_, Outcome::Unknown) => OperationOutcome::Unknown(requested),
+            _ => OperationOutcome::Refused,
+        };
+        shared.end_operation(key, audited);
+        if let Some(receipt) = &receipt {
+            self.observe_receipt(receipt);
         }
-        self.keeps(key, asked, outcome, receipt);
+        let [sold, refused] = &mut self.decided;
+        let slot = match outcome {
+            Outcome::Sold => sold,
+            Outcome::SoldOut => refused,
+            _ => return (outcome, last_error),
+        };
+        *slot = Some(Decided {
+            key,
+            requested,
+            receipt,
+        });
         (outcome, last_error)
     }
 
-    async fn settle(&self, key: Key, asked: Asked) -> Option<Resolution> {
+    /// Sends a purchase until it is decided; `None` if the run is stopped first.
+    async fn send_purchase(&self, key: Key, requested: Requested) -> Option<Resolution> {
         let order = self.shared.run.order(key);
-        let deadline = Deadline::after(self.shared.settings.patience);
-        let purchase = send_until_decided(deadline, || {
-            self.shop.buy(asked.item, asked.quantity, Some(order), deadline)
-        });
+        let deadline = Deadline::after(self.shared.settings.order_timeout);
+        let Requested { item, quantity } = requested;
+        let purchase = send_until_decided(deadline, || self.shop.buy(item, quantity, Some(order), deadline));
         tokio::select! {
             biased;
-            settled = purchase => Some(settled),
+            resolution = purchase => Some(resolution),
             () = async {
                 self.shared.stopping.cancelled().await;
                 tokio::time::sleep(STOP_GRACE).await;
@@ -278,46 +272,17 @@ impl<'a> Shopper<'a> {
         }
     }
 
-    /// Keeps a decision for the idempotency check.
-    fn keeps(&mut self, key: Key, asked: Asked, outcome: Outcome, receipt: Option<Receipt>) {
-        if let Some(receipt) = &receipt {
-            self.shared.sold(receipt);
-            let sight = |stock| StockObservation {
-                item: receipt.item,
-                seq: receipt.seq,
-                stock,
-            };
-            let told = receipt.stock.map_or(Ok(()), |stock| self.memory.sees(sight(stock)));
-            self.report(1, told.err().into_iter().collect());
-        }
-        let [sold, refused] = &mut self.told;
-        match outcome {
-            Outcome::Sold => *sold = Some(Decided { key, asked, receipt }),
-            Outcome::SoldOut => *refused = Some(Decided { key, asked, receipt }),
-            _ => {}
-        }
+    fn observe_receipt(&mut self, receipt: &Receipt) {
+        self.shared.sold(receipt);
+        let observation = receipt.stock.map(|stock| StockObservation {
+            item: receipt.item,
+            seq: receipt.seq,
+            stock,
+        });
+        self.check_freshness(observation.as_slice(), receipt.seq, None);
     }
 }
 
 fn parse<T: serde::de::DeserializeOwned>(answer: &Result<Response, Error>) -> Result<T, Error> {
     answer.as_ref().map_err(Clone::clone).and_then(Response::parse)
-}
-
-/// The outcome of a purchase, and its receipt if it was sold.
-fn read_settled(settled: Resolution) -> (Outcome, Option<Receipt>, Option<Error>) {
-    match settled {
-        Resolution::Decided(answer) => match answer.parse::<Receipt>() {
-            Ok(receipt) if receipt.status == OrderStatus::Sold => (Outcome::Sold, Some(receipt), None),
-            Ok(_) => (Outcome::SoldOut, None, None),
-            // The status was a success, but the body could not be parsed.
-            Err(error @ Error::Malformed { .. }) => (Outcome::Unknown, None, Some(error)),
-            Err(error) => (of_status(answer.status), None, Some(error)),
-        },
-        Resolution::NotApplied(Ok(answer)) => (of_status(answer.status), None, answer.parse::<Receipt>().err()),
-        Resolution::NotApplied(Err(error)) => (Outcome::Unavailable, None, Some(error)),
-        Resolution::Unknown(last) => {
-            let error = last.and_then(|answer| answer.parse::<Receipt>()).err();
-            (Outcome::Unknown, None, error)
-        }
-    }
 }

@@ -6,47 +6,50 @@ use std::sync::Arc;
 use common::{ItemNumber, Seq, Stock};
 
 use super::sample::BookSample;
-use super::snapshot::StockRow;
 
 /// The stock of one book.
-#[derive(Debug, Clone)]
-pub(super) struct Shelved {
-    pub(super) title: Arc<str>,
-    pub(super) start: Stock,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookStock {
+    /// Its number.
+    pub item: ItemNumber,
+    /// Its title, as the store sent it.
+    pub title: Arc<str>,
+    /// Copies at the start.
+    pub start: Stock,
     /// Copies sold by this run.
-    pub(super) sold: u64,
-    pub(super) left: Stock,
-    /// The entry to which `left` belongs; older answers do not replace it.
-    pub(super) seq: Seq,
+    pub sold: u64,
+    /// Copies left.
+    pub left: Stock,
+    /// The entry after which `left` copies were left; older answers do not replace it.
+    pub seq: Seq,
 }
 
 /// The books of the run by item number.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Stocks(pub(super) BTreeMap<ItemNumber, Shelved>);
+pub(super) struct Stocks(pub(super) BTreeMap<ItemNumber, BookStock>);
 
 impl Stocks {
-    pub(super) fn of(sample: &BookSample) -> Self {
-        let shelved = sample.books.iter().map(|book| {
-            let state = Shelved {
-                title: Arc::clone(&book.title),
-                start: book.start,
+    pub(super) fn new(sample: &BookSample) -> Self {
+        let stocks = sample.books.iter().map(|book| {
+            let stock = BookStock {
+                item: book.item,
+                title: book.title.as_str().into(),
+                start: book.stock,
                 sold: 0,
-                left: book.start,
+                left: book.stock,
                 seq: book.seq,
             };
-            (book.item, state)
+            (book.item, stock)
         });
-        Self(shelved.collect())
+        Self(stocks.collect())
     }
 
-    /// Records the stock that an answer showed.
     pub(super) fn observe(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
         if let Some(book) = self.0.get_mut(&item).filter(|book| book.seq < seq) {
             (book.left, book.seq) = (stock, seq);
         }
     }
 
-    /// Records a sale of this run.
     pub(super) fn sold(&mut self, item: ItemNumber, copies: u32) {
         if let Some(book) = self.0.get_mut(&item) {
             book.sold = book.sold.saturating_add(u64::from(copies));
@@ -55,26 +58,12 @@ impl Stocks {
 
     /// The books with fewer copies left than `copies`.
     pub(super) fn below(&self, copies: u32) -> Vec<ItemNumber> {
-        let low = self.0.iter().filter(|(_, book)| book.left.get() < copies);
-        low.map(|(item, _)| *item).collect()
+        let low = self.0.values().filter(|book| book.left.get() < copies);
+        low.map(|book| book.item).collect()
     }
 
-    /// The copies of all books at the start, and those left.
-    pub(super) fn sums(&self) -> (u64, u64) {
-        self.0.values().fold((0, 0), |(start, left), book| {
-            (start + u64::from(book.start.get()), left + u64::from(book.left.get()))
-        })
-    }
-
-    /// The first books, for the screen.
-    pub(super) fn rows(&self, limit: usize) -> Vec<StockRow> {
-        let rows = self.0.iter().take(limit).map(|(item, book)| StockRow {
-            item: *item,
-            title: Arc::clone(&book.title),
-            start: book.start.get(),
-            sold: book.sold,
-            left: book.left.get(),
-        });
-        rows.collect()
+    /// The sum over all books of a number of copies.
+    pub(super) fn sum(&self, copies: impl Fn(&BookStock) -> u64) -> u64 {
+        self.0.values().map(copies).sum()
     }
 }

@@ -1,22 +1,36 @@
-//! The summary of a report as plain text.
+//! The summary of a report as plain text, and the parts that the HTML page shares with it.
 
-use std::fmt::Write;
+use std::fmt::{self, Display, Formatter};
+
+use common::text::sanitize;
 
 use super::number::ms;
+use super::outcome::Outcomes;
 use super::report::{Audit, Report};
+use super::table::Table;
+
+/// The most books in the text.
+const BOOKS_MAX: usize = 20;
 
 impl Report {
     /// The summary: a few aligned lines of sanitized text.
     pub fn summary(&self) -> String {
-        let mut text = String::new();
-        // Writing into a string cannot fail.
-        let _ = self.write_summary(&mut text);
-        text
+        let faults = self.faults.as_ref();
+        let faults = faults.map(|faults| format!("\n{}{}\n", faults.kinds_table(), faults.sentence()));
+        format!(
+            "{}\n\n{}\n{}\n\n{}{}{}{}",
+            self.headline(),
+            self.operations_table(),
+            self.outcomes,
+            self.stock_table(BOOKS_MAX),
+            self.omitted_books(BOOKS_MAX),
+            faults.unwrap_or_default(),
+            self.audit
+        )
     }
 
-    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(
-            out,
+    pub(super) fn headline(&self) -> String {
+        format!(
             "{} requests in {:.1} s ({:.1}/s), {} {}, mix {}, seed {}, plan {}",
             self.requests,
             self.elapsed_s,
@@ -26,93 +40,94 @@ impl Report {
             self.mix,
             self.seed,
             self.plan
-        )?;
-        writeln!(
-            out,
-            "\n{:8}{:>10}{:>8}{:>8}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
-            "", "requests", "mix %", "is %", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms"
-        )?;
-        for (name, verb, share) in self.verbs() {
-            let latency = &verb.latency_us;
-            writeln!(
-                out,
-                "{name:8}{:>10}{:>8.2}{:>8.2}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}{:>10}",
-                verb.requests,
-                share.declared * 100.0,
-                share.measured * 100.0,
-                verb.ok,
-                verb.failed,
-                ms(latency.p50),
-                ms(latency.p95),
-                ms(latency.p99),
-                ms(latency.p999),
-                ms(latency.max)
-            )?;
-        }
-        let outcomes = &self.outcomes;
-        writeln!(
-            out,
-            "\nsold {}   sold out {}   unavailable {}   unknown {}   error {}",
-            outcomes.sold, outcomes.sold_out, outcomes.unavailable, outcomes.unknown, outcomes.error
-        )?;
-        self.write_stock(out)?;
-        if let Some(faults) = &self.faults {
-            faults.write_summary(out)?;
-        }
-        self.audit.write_summary(out)
+        )
     }
 
-    fn write_stock(&self, out: &mut String) -> std::fmt::Result {
-        const LINES_MAX: usize = 20;
-        writeln!(
-            out,
-            "\n{:>6}{:>11}{:>11}{:>11}{:>11}  title",
-            "item", "start", "sold", "restocked", "end"
-        )?;
-        for line in self.stock.iter().take(LINES_MAX) {
-            let title = common::text::sanitize(&line.title);
-            writeln!(
-                out,
-                "{:>6}{:>11}{:>11}{:>11}{:>11}  {title}",
-                line.item, line.start, line.sold, line.restocked, line.end
-            )?;
+    pub(super) fn operations_table(&self) -> Table {
+        let operations = self.operations.named().into_iter().zip(self.workload.shares.named());
+        let rows = operations.map(|((name, operation), (_, share))| {
+            let latency = &operation.latency_us;
+            let percent = |share: f64| format!("{:.2}%", share * 100.0);
+            let mut cells = vec![
+                name.to_owned(),
+                operation.requests.to_string(),
+                percent(share.declared),
+                percent(share.measured),
+                operation.ok.to_string(),
+                operation.failed.to_string(),
+            ];
+            cells.extend([latency.p50, latency.p95, latency.p99, latency.p999, latency.max].map(ms));
+            cells
+        });
+        let columns = &[
+            "", "requests", "mix", "measured", "ok", "failed", "p50 ms", "p95 ms", "p99 ms", "p99.9 ms", "max ms",
+        ];
+        Table::new(columns, rows)
+    }
+
+    /// The stock of the first books.
+    pub(super) fn stock_table(&self, books_max: usize) -> Table {
+        let lines = self.stock.iter().take(books_max);
+        let rows = lines.clone().map(|line| {
+            vec![
+                line.item.to_string(),
+                line.start.to_string(),
+                line.sold.to_string(),
+                line.restocked.to_string(),
+                line.end.to_string(),
+                line.title.clone(),
+            ]
+        });
+        let left = |end: u32, start: u32| f64::from(end) / f64::from(start.max(end).max(1));
+        let columns = &["item", "start", "sold", "restocked", "end", "title"];
+        Table {
+            meters: lines.map(|line| left(line.end, line.start)).collect(),
+            ..Table::new(columns, rows)
         }
-        if let Some(more) = self.stock.len().checked_sub(LINES_MAX).filter(|more| *more > 0) {
-            writeln!(out, "       and {more} more books")?;
+    }
+
+    pub(super) fn omitted_books(&self, books_max: usize) -> String {
+        match self.stock.len().checked_sub(books_max) {
+            Some(more @ 1..) => format!("and {more} more books\n"),
+            _ => String::new(),
         }
-        Ok(())
     }
 }
 
-impl Audit {
-    fn write_summary(&self, out: &mut String) -> std::fmt::Result {
-        write!(out, "\naudit: {}", self.verdict.word())?;
+impl Display for Outcomes {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "sold {}   sold out {}   unavailable {}   unknown {}   error {}",
+            self.sold, self.sold_out, self.unavailable, self.unknown, self.error
+        )
+    }
+}
+
+impl Display for Audit {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(f, "\naudit: {}", self.verdict)?;
         for (check, count) in self.checks.iter().filter(|(_, count)| **count > 0) {
-            write!(out, "   {check} {count}")?;
+            write!(f, "   {check} {count}")?;
         }
         if self.others > 0 {
-            write!(out, "   entries of others {}", self.others)?;
+            write!(f, "   entries of others {}", self.others)?;
         }
         if !self.skipped.is_empty() {
-            write!(out, "\n  not checked: {}", self.skipped.join(", "))?;
+            write!(f, "\n  not checked: {}", self.skipped.join(", "))?;
         }
         if let Some(note) = &self.note {
-            write!(out, "\n  {}", common::text::sanitize(note))?;
+            write!(f, "\n  {}", sanitize(note))?;
         }
         for violation in &self.violations {
-            write!(
-                out,
-                "\n  {}: {}",
-                violation.check,
-                common::text::sanitize(&violation.detail)
-            )?;
+            write!(f, "\n  {}: {}", violation.check, sanitize(&violation.detail))?;
             for line in &violation.history {
-                write!(out, "\n      {}", common::text::sanitize(line))?;
+                write!(f, "\n      {}", sanitize(line))?;
             }
         }
-        let untold = self.found.saturating_sub(self.violations.len() as u64);
-        if untold > 0 {
-            write!(out, "\n  and {untold} more violations")?;
+        let omitted = self.found.saturating_sub(self.violations.len() as u64);
+        if omitted > 0 {
+            write!(f, "\n  and {omitted} more violations")?;
         }
         Ok(())
     }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::outcome::{Outcome, Outcomes, Verb};
+use super::outcome::{ByVerb, Outcome, Outcomes, Verb};
+use super::report::{Latency, OperationStats};
 
 /// The number of seconds kept for the charts.
-pub const SERIES_SECONDS_MAX: usize = 600;
+pub const SERIES_SECONDS_MAX: u32 = 600;
 /// Latencies are clipped to one minute, twice the longest deadline of an order.
 const LATENCY_US_MAX: u64 = 60_000_000;
 
@@ -29,67 +30,59 @@ pub struct Second {
     pub p99_us: u64,
 }
 
-/// The counts and latencies of one verb.
 #[derive(Debug)]
-pub(super) struct VerbTally {
-    pub(super) requests: u64,
-    pub(super) ok: u64,
-    pub(super) latency: Histogram<u64>,
+struct VerbTally {
+    requests: u64,
+    ok: u64,
+    latency: Histogram<u64>,
 }
 
-/// The counts and latencies of a run.
 #[derive(Debug)]
 pub(super) struct Tally {
-    verbs: [VerbTally; 3],
+    verbs: ByVerb<VerbTally>,
     pub(super) outcomes: Outcomes,
     pub(super) series: VecDeque<Second>,
     current: Second,
     current_latency: Histogram<u64>,
 }
 
-impl Tally {
-    pub(super) fn new() -> Self {
-        let verb = || VerbTally {
+impl Default for Tally {
+    fn default() -> Self {
+        let verb = |_| VerbTally {
             requests: 0,
             ok: 0,
             latency: histogram(),
         };
         Self {
-            verbs: [verb(), verb(), verb()],
+            verbs: ByVerb::new(verb),
             outcomes: Outcomes::default(),
-            series: VecDeque::with_capacity(SERIES_SECONDS_MAX),
+            series: VecDeque::with_capacity(SERIES_SECONDS_MAX as usize),
             current: Second::default(),
             current_latency: histogram(),
         }
     }
+}
 
-    pub(super) fn verb(&self, verb: Verb) -> &VerbTally {
-        let [search, lookup, buy] = &self.verbs;
-        match verb {
-            Verb::Search => search,
-            Verb::Lookup => lookup,
-            Verb::Buy => buy,
-        }
+impl Tally {
+    pub(super) fn operations(&self) -> ByVerb<OperationStats> {
+        ByVerb::new(|verb| {
+            let VerbTally { requests, ok, latency } = &self.verbs[verb];
+            OperationStats {
+                requests: *requests,
+                ok: *ok,
+                failed: requests - ok,
+                latency_us: Latency::of(latency),
+            }
+        })
     }
 
-    fn verb_mut(&mut self, verb: Verb) -> &mut VerbTally {
-        let [search, lookup, buy] = &mut self.verbs;
-        match verb {
-            Verb::Search => search,
-            Verb::Lookup => lookup,
-            Verb::Buy => buy,
-        }
-    }
-
-    /// The number of operations that have ended.
     pub(super) fn requests(&self) -> u64 {
-        self.verbs.iter().map(|verb| verb.requests).sum()
+        self.verbs.named().into_iter().map(|(_, verb)| verb.requests).sum()
     }
 
-    /// Counts one operation.
     pub(super) fn record(&mut self, verb: Verb, outcome: Outcome, latency: Duration) {
         let latency_us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX).max(1);
-        let counted = self.verb_mut(verb);
+        let counted = &mut self.verbs[verb];
         counted.requests += 1;
         counted.ok += u64::from(outcome.is_ok());
         if outcome.is_answered() {
@@ -102,22 +95,15 @@ impl Tally {
         self.current.failed += u64::from(!outcome.is_ok());
     }
 
-    /// Closes the current second.
-    pub(super) fn turn(&mut self) -> Second {
-        let quantile = |q| {
-            if self.current_latency.is_empty() {
-                0
-            } else {
-                self.current_latency.value_at_quantile(q)
-            }
-        };
+    pub(super) fn end_second(&mut self) -> Second {
+        let Latency { p50, p95, p99, .. } = Latency::of(&self.current_latency);
         let second = Second {
-            p50_us: quantile(0.5),
-            p95_us: quantile(0.95),
-            p99_us: quantile(0.99),
+            p50_us: p50,
+            p95_us: p95,
+            p99_us: p99,
             ..self.current
         };
-        if self.series.len() == SERIES_SECONDS_MAX {
+        if self.series.len() == SERIES_SECONDS_MAX as usize {
             self.series.pop_front();
         }
         self.series.push_back(second);
@@ -142,12 +128,12 @@ mod tests {
 
     #[test]
     fn a_second_counts_the_operations_that_ended_in_it_and_the_ring_drops_the_oldest() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::default();
         for _ in 0..3 {
             tally.record(Verb::Buy, Outcome::Sold, Duration::from_millis(2));
         }
         tally.record(Verb::Search, Outcome::Unavailable, Duration::from_secs(5));
-        tally.turn();
+        tally.end_second();
         let second = *tally.series.back().unwrap();
         assert_eq!((second.requests, second.sold, second.failed), (4, 3, 1));
         assert!(
@@ -155,18 +141,18 @@ mod tests {
             "an answer that never came has no latency"
         );
         for _ in 0..SERIES_SECONDS_MAX {
-            tally.turn();
+            tally.end_second();
         }
-        assert_eq!(tally.series.len(), SERIES_SECONDS_MAX);
+        assert_eq!(tally.series.len(), 600);
         assert_eq!(tally.series.front(), Some(&Second::default()));
     }
 
     #[test]
     fn a_latency_beyond_the_range_is_clipped_not_lost() {
-        let mut tally = Tally::new();
+        let mut tally = Tally::default();
         tally.record(Verb::Buy, Outcome::SoldOut, Duration::from_secs(3_600));
-        assert_eq!(tally.verb(Verb::Buy).latency.len(), 1);
-        assert_eq!(tally.requests(), 1);
-        assert_eq!(tally.verb(Verb::Buy).ok, 0);
+        let buy = tally.operations().buy;
+        assert_eq!((buy.requests, buy.ok, tally.requests()), (1, 0, 1));
+        assert!(buy.latency_us.max.abs_diff(LATENCY_US_MAX) < 100_000, "{buy:?}");
     }
 }

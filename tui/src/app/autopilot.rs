@@ -1,27 +1,23 @@
 //! What the shop knows of the autopilot; the run itself is behind [`crate::ui::ScreenView`].
 
-/// The autopilot's part of the state.
 #[derive(Debug)]
-pub struct AutopilotState {
+pub(crate) struct AutopilotState {
     /// Whether the autopilot can be used, or why not.
-    pub available: Result<(), String>,
-    /// The state of the run.
-    pub status: RunStatus,
+    pub(crate) available: Result<(), String>,
+    pub(crate) status: RunStatus,
 }
 
 /// The state of a run, as far as keys and hints depend on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct RunStatus {
+pub(crate) struct RunStatus {
     /// Shoppers buy, or are paused.
-    pub running: bool,
+    pub(crate) running: bool,
     /// A run was started, whether or not it has ended.
-    pub has_run: bool,
-    /// The shoppers are paused.
-    pub paused: bool,
-    /// The run is being stopped.
-    pub stopping: bool,
+    pub(crate) has_run: bool,
+    pub(crate) paused: bool,
+    pub(crate) stopping: bool,
     /// The charts do not move.
-    pub frozen: bool,
+    pub(crate) frozen: bool,
     /// One chart fills the whole screen.
-    pub expanded: bool,
+    pub(crate) expanded: bool,
 }

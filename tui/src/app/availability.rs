@@ -1,12 +1,12 @@
 //! Which commands can run now, and why the others cannot.
 
+use super::screens::handler;
 use super::state::App;
-use crate::command::Command;
-use crate::screen::Screen;
+use crate::command::{Command, Screen};
 
 impl Command {
     /// Why the command cannot run now; `None` if it can.
-    pub fn disabled_reason(self, app: &App) -> Option<String> {
+    pub(crate) fn disabled_reason(self, app: &App) -> Option<String> {
         let run = app.autopilot.status;
         let only_shop = || (app.screen != Screen::Shop).then(|| "only in the shop (1)".to_owned());
         let only_with_book =
@@ -21,9 +21,7 @@ impl Command {
             Self::StartStop => only_autopilot().or_else(|| run.stopping.then(|| "it is being stopped".to_owned())),
             Self::Pause => only_autopilot().or_else(|| (!run.running).then(|| "no run is active".to_owned())),
             Self::Fewer | Self::More => only_autopilot(),
-            Self::Freeze | Self::Longer | Self::Shorter | Self::Whole | Self::Expand
-                if app.screen == Screen::Autopilot =>
-            {
+            _ if self.is_for_charts() && app.screen == Screen::Autopilot => {
                 (!run.has_run).then(|| "there is no chart yet".to_owned())
             }
             Self::Find => only_shop(),
@@ -34,10 +32,13 @@ impl Command {
                 let book = app.visible_book()?;
                 (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
             }),
-            Self::Copy => app.copy_text().is_none().then(|| "there is nothing to copy".to_owned()),
+            Self::Copy => handler(app.screen)
+                .copy_text(app)
+                .is_none()
+                .then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.store_closed.is_some() => Some("the shop's store is closed".to_owned()),
             Self::Reconnect if app.connection.is_live() => Some("it is connected".to_owned()),
-            Self::Freeze | Self::Longer | Self::Shorter | Self::Whole | Self::Expand if app.screen != Screen::Shop => {
+            _ if self.is_for_charts() && app.screen != Screen::Shop => {
                 Some("only in the shop (1) and at the autopilot (3)".to_owned())
             }
             Self::Longer | Self::Shorter | Self::Whole | Self::Expand => only_with_book(),

@@ -3,19 +3,19 @@
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use common::ItemNumber;
 use common::wire::{Book, StockEvent};
-use common::{ItemNumber, text};
 
+use super::sanitize::sanitized;
 use super::stock_history::StockHistory;
 
-/// How long a changed stock is highlighted.
 const HIGHLIGHT_TIME: Duration = Duration::from_millis(700);
 /// The most stock events kept for books of a page that is on its way.
 const EARLY_EVENTS_MAX: usize = 10_000;
 
 /// Every book that is in a list, by item number.
 #[derive(Debug, Clone, Default)]
-pub struct Books {
+pub(crate) struct Books {
     known: HashMap<ItemNumber, Book>,
     histories: HashMap<ItemNumber, StockHistory>,
     /// Stock events of unknown books: a page on its way may be older than they are.
@@ -26,9 +26,8 @@ pub struct Books {
     frozen: Option<BTreeMap<ItemNumber, StockEvent>>,
 }
 
-/// The effect of a stock event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StockChange {
+pub(crate) enum StockChange {
     /// The book is in no list.
     Unlisted,
     /// The event is older than the book, or the screen is frozen.
@@ -41,18 +40,16 @@ pub enum StockChange {
 }
 
 impl Books {
-    /// The book with this item number.
-    pub fn get(&self, item: ItemNumber) -> Option<&Book> {
+    pub(crate) fn get(&self, item: ItemNumber) -> Option<&Book> {
         self.known.get(&item)
     }
 
-    /// The history of the book's stock.
-    pub fn history(&self, item: ItemNumber) -> Option<&StockHistory> {
+    pub(crate) fn history(&self, item: ItemNumber) -> Option<&StockHistory> {
         self.histories.get(&item)
     }
 
     /// The newest stock, even while the screen is frozen.
-    pub fn stock(&self, item: ItemNumber) -> Option<u32> {
+    pub(crate) fn stock(&self, item: ItemNumber) -> Option<u32> {
         let newest = self.frozen.as_ref().and_then(|frozen| frozen.get(&item));
         newest
             .map(|event| event.stock.get())
@@ -60,8 +57,8 @@ impl Books {
     }
 
     /// Adds or replaces a book. A stock of a higher `seq` than the book's is kept.
-    pub fn upsert(&mut self, book: Book, now: Duration) {
-        let mut book = sanitized(book);
+    pub(crate) fn upsert(&mut self, book: &Book, now: Duration) {
+        let mut book = sanitized_book(book);
         let item = book.item;
         if let Some(early) = self.early.get(&item).filter(|early| early.seq > book.seq) {
             (book.stock, book.seq) = (early.stock, early.seq);
@@ -74,33 +71,30 @@ impl Books {
         self.record(item, before, stock, now);
     }
 
-    /// Removes a withdrawn book.
-    pub fn remove(&mut self, item: ItemNumber) {
+    pub(crate) fn remove(&mut self, item: ItemNumber) {
         self.known.remove(&item);
         self.histories.remove(&item);
     }
 
-    /// Removes all other books.
-    pub fn retain(&mut self, items: &HashSet<ItemNumber>) {
+    pub(crate) fn retain(&mut self, items: &HashSet<ItemNumber>) {
         self.known.retain(|item, _| items.contains(item));
         self.histories.retain(|item, _| items.contains(item));
     }
 
     /// Drops the early events. Call it when no page is on its way: every later page is newer than they are.
-    pub fn clear_early_events(&mut self) {
+    pub(crate) fn clear_early_events(&mut self) {
         self.early.clear();
     }
 
     /// Removes everything, because the store has changed.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self {
             frozen: self.frozen.as_ref().map(|_| BTreeMap::new()),
             ..Self::default()
         };
     }
 
-    /// Applies a stock event.
-    pub fn apply(&mut self, event: StockEvent, now: Duration) -> StockChange {
+    pub(crate) fn apply(&mut self, event: StockEvent, now: Duration) -> StockChange {
         let Some(book) = self.known.get_mut(&event.item) else {
             if self.early.len() < EARLY_EVENTS_MAX {
                 self.early.insert(event.item, event);
@@ -124,7 +118,7 @@ impl Books {
     }
 
     /// Freezes the screen, or applies the events that arrived while it was frozen.
-    pub fn set_frozen(&mut self, frozen: bool, now: Duration) {
+    pub(crate) fn set_frozen(&mut self, frozen: bool, now: Duration) {
         if frozen {
             self.frozen.get_or_insert_with(BTreeMap::new);
         } else if let Some(events) = self.frozen.take() {
@@ -134,13 +128,11 @@ impl Books {
         }
     }
 
-    /// Whether the screen is frozen.
-    pub fn is_frozen(&self) -> bool {
+    pub(crate) fn is_frozen(&self) -> bool {
         self.frozen.is_some()
     }
 
-    /// Ends the highlights whose time is over.
-    pub fn expire_highlights(&mut self, now: Duration) {
+    pub(crate) fn expire_highlights(&mut self, now: Duration) {
         while let Some((_, item)) = self.highlights.pop_front_if(|(until, _)| *until <= now) {
             if let Some(history) = self.histories.get_mut(&item)
                 && history.highlight.is_some_and(|(until, _)| until <= now)
@@ -150,8 +142,7 @@ impl Books {
         }
     }
 
-    /// When the next highlight ends.
-    pub fn next_wake(&self) -> Option<Duration> {
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
         self.highlights.front().map(|(until, _)| *until)
     }
 
@@ -170,13 +161,12 @@ impl Books {
 }
 
 /// Built field by field, so that a new text column cannot reach the screen unsanitized.
-fn sanitized(book: Book) -> Book {
-    let clean = |text: String| text::sanitize(&text).into_owned();
+fn sanitized_book(book: &Book) -> Book {
     Book {
         item: book.item,
-        title: clean(book.title),
-        author: book.author.map(clean),
-        topic: clean(book.topic),
+        title: sanitized(&book.title),
+        author: book.author.as_ref().map(sanitized),
+        topic: sanitized(&book.topic),
         cost: book.cost,
         stock: book.stock,
         seq: book.seq,
@@ -215,10 +205,10 @@ mod tests {
         let mut books = Books::default();
         let item = book(0, 0).item;
         assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Unlisted);
-        books.upsert(book(10, 5), Duration::ZERO);
+        books.upsert(&book(10, 5), Duration::ZERO);
         assert_eq!(books.stock(item), Some(9));
         books.apply(moved(8, 8), Duration::ZERO);
-        books.upsert(book(10, 5), Duration::ZERO);
+        books.upsert(&book(10, 5), Duration::ZERO);
         assert_eq!(books.stock(item), Some(8));
         assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Hidden);
         assert_eq!(books.get(item).unwrap().title, "A\u{fffd}[2J");
@@ -228,7 +218,7 @@ mod tests {
     fn a_frozen_screen_catches_up_when_it_is_unfrozen() {
         let mut books = Books::default();
         let item = book(0, 0).item;
-        books.upsert(book(10, 5), Duration::ZERO);
+        books.upsert(&book(10, 5), Duration::ZERO);
         books.set_frozen(true, Duration::ZERO);
         books.apply(moved(9, 6), Duration::ZERO);
         assert_eq!(books.get(item).map(|book| book.stock.get()), Some(10));

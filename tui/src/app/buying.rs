@@ -12,7 +12,7 @@ use super::overlay::Overlay;
 use super::remote_data::LoadState;
 use super::state::App;
 use crate::command::Command;
-use crate::effect::Effect;
+use crate::effect::{Effect, Request};
 use crate::input::{Key, KeyEvent};
 use crate::journal::PlacedOrder;
 
@@ -39,7 +39,7 @@ impl App {
     }
 
     /// Why the dialog's order cannot be sent; `None` if it can.
-    pub fn buy_disabled_reason(&self, dialog: &BuyDialog) -> Option<String> {
+    pub(crate) fn buy_disabled_reason(&self, dialog: &BuyDialog) -> Option<String> {
         if let Some(why) = self.buying_disabled_reason() {
             return Some(why);
         }
@@ -67,9 +67,11 @@ impl App {
         }
     }
 
-    pub(super) fn clear_dialog_error(&mut self) {
-        if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
-            dialog.error = None;
+    /// The dialog, if it is the topmost overlay.
+    pub(super) fn buy_dialog(&mut self) -> Option<&mut BuyDialog> {
+        match self.overlays.last_mut() {
+            Some(Overlay::Buy(dialog)) => Some(dialog),
+            _ => None,
         }
     }
 
@@ -77,7 +79,7 @@ impl App {
         let now = self.now.elapsed;
         // A key that opens the dialog never confirms, even if the configuration chose `y` for it.
         let opens = self.keymap.command(key) == Some(Command::Buy);
-        let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
+        let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
         if let Some((ignored_key, last)) = dialog.ignored_key {
@@ -91,7 +93,13 @@ impl App {
             return Vec::new();
         }
         if dialog.confirmed {
-            return self.handle_key_after_confirming(key);
+            let order = dialog.order;
+            let is_final = self.orders.find(order).is_none_or(|purchase| purchase.state.is_final());
+            return match key.key {
+                Key::Esc | Key::Char('q') => self.close_dialog(),
+                Key::Enter | Key::Char(' ') if is_final && !key.repeat => self.close_dialog(),
+                _ => Vec::new(),
+            };
         }
         match key.key {
             Key::Esc | Key::Char('q' | 'n') => return self.close_dialog(),
@@ -112,18 +120,14 @@ impl App {
                 dialog.set_quantity(dialog.quantity.get() / 10);
                 dialog.typing = dialog.quantity.get() >= 10;
             }
-            Key::Char(c) => {
-                if let Some(digit) = c.to_digit(10) {
-                    dialog.digit(digit);
-                }
-            }
+            Key::Char(c) if let Some(digit) = c.to_digit(10) => dialog.digit(digit),
             _ => {}
         }
         Vec::new()
     }
 
     pub(super) fn handle_dialog_click(&mut self, field: DialogField) -> Vec<Effect> {
-        let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() else {
+        let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
         dialog.field = field;
@@ -135,25 +139,8 @@ impl App {
     }
 
     pub(super) fn handle_dialog_wheel(&mut self, up: bool) {
-        if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut()
-            && !dialog.confirmed
-        {
+        if let Some(dialog) = self.buy_dialog().filter(|dialog| !dialog.confirmed) {
             dialog.change_quantity(if up { 1 } else { -1 });
-        }
-    }
-
-    fn handle_key_after_confirming(&mut self, key: KeyEvent) -> Vec<Effect> {
-        let Some(Overlay::Buy(dialog)) = self.overlays.last() else {
-            return Vec::new();
-        };
-        let is_final = self
-            .orders
-            .find(dialog.order)
-            .is_none_or(|purchase| purchase.state.is_final());
-        match key.key {
-            Key::Esc | Key::Char('q') => self.close_dialog(),
-            Key::Enter | Key::Char(' ') if is_final && !key.repeat => self.close_dialog(),
-            _ => Vec::new(),
         }
     }
 
@@ -161,15 +148,10 @@ impl App {
         let Some(Overlay::Buy(dialog)) = self.overlays.pop() else {
             return Vec::new();
         };
-        let is_undecided = self
-            .orders
-            .find(dialog.order)
-            .is_some_and(|purchase| !purchase.state.is_final());
-        if is_undecided {
-            self.notify(
-                Severity::Info,
-                "The order is still undecided; Orders (2) shows its outcome",
-            );
+        let purchase = self.orders.find(dialog.order);
+        if purchase.is_some_and(|purchase| !purchase.state.is_final()) {
+            let text = "The order is still undecided; Orders (2) shows its outcome";
+            self.notify(Severity::Info, text);
         }
         Vec::new()
     }
@@ -181,7 +163,7 @@ impl App {
         };
         let error = self.buy_disabled_reason(dialog);
         let Some(book) = self.books.get(dialog.item).filter(|_| error.is_none()) else {
-            if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
+            if let Some(dialog) = self.buy_dialog() {
                 dialog.error = error;
                 // The next digit starts a new number.
                 dialog.typing = false;
@@ -200,14 +182,12 @@ impl App {
             shop: self.connection.url.clone(),
             store: self.connection.store,
         };
-        if let Some(Overlay::Buy(dialog)) = self.overlays.last_mut() {
+        if let Some(dialog) = self.buy_dialog() {
             dialog.confirmed = true;
             dialog.ignored_key = by.map(|key| (key, now.elapsed));
         }
-        self.orders.push(Purchase::new(
-            placed.clone(),
-            OrderState::Sending { since: now.elapsed },
-        ));
-        vec![Effect::Buy { placed, resend: false }]
+        let sending = OrderState::Sending { since: now.elapsed };
+        self.orders.push(Purchase::new(placed.clone(), sending));
+        vec![Effect::Send(Request::Buy { placed, resend: false })]
     }
 }

@@ -9,11 +9,10 @@ use super::screen_handler::Step;
 use super::screens::handler;
 use super::shop::{CHART_RANGES_S, Focus, ShopScreen};
 use super::state::App;
-use crate::command::Command;
+use crate::command::{Command, Screen};
 use crate::effect::{Effect, ExitReason};
 use crate::format;
 use crate::input::{Key, KeyEvent};
-use crate::screen::Screen;
 
 impl App {
     /// Runs a command; `by` is the key that was pressed for it, if any. A disabled command tells the user why.
@@ -22,22 +21,23 @@ impl App {
             self.notify(Severity::Info, &format!("Cannot {} now: {reason}", verb(command)));
             return Vec::new();
         }
+        let handler = handler(self.screen);
         match command {
             Command::Go(screen) => return self.go(screen),
-            Command::Up => return self.step(Step::Up),
-            Command::Down => return self.step(Step::Down),
-            Command::First => return self.step(Step::First),
-            Command::Last => return self.step(Step::Last),
-            Command::PageUp => return self.step(Step::PageUp),
-            Command::PageDown => return self.step(Step::PageDown),
+            Command::Up => return handler.step(self, Step::Up),
+            Command::Down => return handler.step(self, Step::Down),
+            Command::First => return handler.step(self, Step::First),
+            Command::Last => return handler.step(self, Step::Last),
+            Command::PageUp => return handler.step(self, Step::PageUp),
+            Command::PageDown => return handler.step(self, Step::PageDown),
             Command::Left if self.shop.focus != Focus::Topics => self.shop.focus = self.shop.focus.previous(),
-            Command::Right if self.shop.focus != Focus::Detail && self.can_open() => {
+            Command::Right if self.shop.focus != Focus::Detail && handler.can_open(self) => {
                 self.shop.focus = self.shop.focus.next();
             }
             Command::Left | Command::Right => {}
             Command::NextPane => self.shop.focus = self.shop.focus.next(),
             Command::PreviousPane => self.shop.focus = self.shop.focus.previous(),
-            Command::Open if self.can_open() => handler(self.screen).open(self),
+            Command::Open if handler.can_open(self) => handler.open(self),
             Command::Open => {}
             Command::Close => return self.close(),
             Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
@@ -48,16 +48,14 @@ impl App {
             Command::Log => self.overlays.push(Overlay::Log { scroll: 0 }),
             Command::Buy => self.open_dialog(by),
             Command::Copy => return self.copy(),
-            Command::Refresh => return handler(self.screen).refresh(self),
+            Command::Refresh => return handler.refresh(self),
             Command::Reconnect => return vec![Effect::Reconnect],
             Command::Sort => self.with_shop(ShopScreen::sort_by_next_column),
             Command::Reverse => self.with_shop(ShopScreen::reverse_sort),
             Command::StartStop | Command::Pause | Command::Fewer | Command::More => {
                 return vec![Effect::AutopilotCommand(command)];
             }
-            Command::Freeze | Command::Longer | Command::Shorter | Command::Whole | Command::Expand
-                if self.screen == Screen::Autopilot =>
-            {
+            _ if command.is_for_charts() && self.screen == Screen::Autopilot => {
                 return vec![Effect::AutopilotCommand(command)];
             }
             Command::Freeze => self.books.set_frozen(!self.books.is_frozen(), self.now.elapsed),
@@ -79,15 +77,6 @@ impl App {
         handler(screen).on_tick(self)
     }
 
-    fn step(&mut self, step: Step) -> Vec<Effect> {
-        handler(self.screen).step(self, step)
-    }
-
-    /// Whether "open" does anything here.
-    pub(super) fn can_open(&self) -> bool {
-        handler(self.screen).can_open(self)
-    }
-
     /// Whether "back" exits the shop.
     pub(super) fn is_at_home(&self) -> bool {
         self.screen == self.home_screen && self.overlays.is_empty() && !handler(self.screen).can_close(self)
@@ -99,36 +88,30 @@ impl App {
             return self.handle_dialog_key(KeyEvent::plain(Key::Esc));
         }
         if self.overlays.pop().is_some() {
-            return Vec::new();
+            Vec::new()
+        } else if handler(self.screen).can_close(self) {
+            handler(self.screen).close(self)
+        } else if self.screen == self.home_screen {
+            Vec::new()
+        } else {
+            self.go(self.home_screen)
         }
-        if handler(self.screen).can_close(self) {
-            return handler(self.screen).close(self);
-        }
-        if self.screen == self.home_screen {
-            return Vec::new();
-        }
-        self.go(self.home_screen)
     }
 
-    /// Whether the screen is frozen.
-    pub fn is_frozen(&self) -> bool {
+    pub(crate) fn is_frozen(&self) -> bool {
         handler(self.screen).is_frozen(self)
     }
 
     /// The book that is selected on a visible pane.
-    pub fn visible_book(&self) -> Option<ItemNumber> {
+    pub(crate) fn visible_book(&self) -> Option<ItemNumber> {
         let is_hidden = self.breakpoint() == Breakpoint::OnePane && self.shop.focus == Focus::Topics;
         self.shop
             .selected()
             .filter(|item| self.screen == Screen::Shop && !is_hidden && self.books.get(*item).is_some())
     }
 
-    pub(super) fn copy_text(&self) -> Option<String> {
-        handler(self.screen).copy_text(self)
-    }
-
     fn copy(&mut self) -> Vec<Effect> {
-        let Some(text) = self.copy_text() else {
+        let Some(text) = handler(self.screen).copy_text(self) else {
             return Vec::new();
         };
         self.notify(Severity::Info, &format!("Copied: {}", format::truncate(&text, 60, "…")));

@@ -4,48 +4,39 @@ use std::time::Duration;
 
 use common::{Seq, StoreId};
 
-/// The state of the event stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum StreamState {
-    /// A connection is being opened.
+pub(crate) enum StreamState {
     Connecting {
         /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// Events arrive.
     Live,
-    /// The next attempt waits.
     Waiting {
         /// The number of the attempt, from 1.
         attempt: u32,
-        /// When the attempt begins.
         retry_at: Duration,
-        /// Why the last connection ended.
         reason: String,
     },
 }
 
-/// The connection to the shop.
 #[derive(Debug, Clone)]
-pub struct Connection {
+pub(crate) struct Connection {
     /// What the header calls the store.
-    pub store_name: String,
+    pub(crate) store_name: String,
     /// The shop's address; empty while the store is still being opened.
-    pub url: String,
-    /// The event stream.
-    pub stream: StreamState,
+    pub(crate) url: String,
+    pub(crate) stream: StreamState,
     /// The store's id; `None` before the first connection.
-    pub store: Option<StoreId>,
+    pub(crate) store: Option<StoreId>,
     /// The highest entry seen.
-    pub head: Seq,
+    pub(crate) head: Seq,
     /// Whether the front-end is connected to its catalog.
-    pub upstream_live: bool,
+    pub(crate) upstream_live: bool,
     /// Why the local store is closed for good.
-    pub store_closed: Option<String>,
+    pub(crate) store_closed: Option<String>,
     /// The entry from which on the event stream is complete.
     pub(super) live_from: Seq,
-    /// The number of stock events received.
-    pub stock_events: u64,
+    pub(crate) stock_events: u64,
 }
 
 impl Default for Connection {
@@ -66,7 +57,7 @@ impl Default for Connection {
 
 /// The connection's label in the header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chip {
+pub(crate) enum Chip {
     /// `● live`
     Live,
     /// `◐ connecting`
@@ -85,8 +76,7 @@ pub enum Chip {
 }
 
 impl Connection {
-    /// The label in the header.
-    pub fn chip(&self, frozen: bool, now: Duration) -> Chip {
+    pub(crate) fn chip(&self, frozen: bool, now: Duration) -> Chip {
         if self.store_closed.is_some() {
             return Chip::Offline;
         }
@@ -104,13 +94,12 @@ impl Connection {
         }
     }
 
-    /// Whether changes arrive as they happen.
-    pub fn is_live(&self) -> bool {
+    pub(crate) fn is_live(&self) -> bool {
         self.stream == StreamState::Live && self.upstream_live && self.store_closed.is_none()
     }
 
     /// When the countdown shows the next second.
-    pub fn next_wake(&self, now: Duration) -> Option<Duration> {
+    pub(crate) fn next_wake(&self, now: Duration) -> Option<Duration> {
         let StreamState::Waiting { retry_at, .. } = self.stream else {
             return None;
         };

@@ -6,35 +6,27 @@ use common::{ItemNumber, OrderId, Quantity, limits};
 
 use crate::input::Key;
 
-/// The buying dialog.
 #[derive(Debug, Clone)]
-pub struct BuyDialog {
+pub(crate) struct BuyDialog {
     /// The order's id, made when the dialog opened.
-    pub order: OrderId,
-    /// The book.
-    pub item: ItemNumber,
-    /// The number of copies.
-    pub quantity: Quantity,
-    /// The field with the focus.
-    pub field: DialogField,
+    pub(crate) order: OrderId,
+    pub(crate) item: ItemNumber,
+    pub(crate) quantity: Quantity,
+    pub(crate) field: DialogField,
     /// Whether the order was confirmed. Its state is in [`super::Orders`].
-    pub confirmed: bool,
+    pub(crate) confirmed: bool,
     /// Why the last confirmation was refused.
-    pub error: Option<String>,
+    pub(crate) error: Option<String>,
     /// Whether the quantity is being typed digit by digit.
     pub(super) typing: bool,
     /// The key that opened the dialog or confirmed it, and when it was pressed last; held down, it is ignored.
     pub(super) ignored_key: Option<(Key, Duration)>,
 }
 
-/// The fields of the dialog.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DialogField {
-    /// Closes the dialog.
+pub(crate) enum DialogField {
     Cancel,
-    /// Confirms the order.
     Buy,
-    /// The number of copies.
     Quantity,
 }
 

@@ -2,21 +2,21 @@
 
 use std::time::Duration;
 
-use common::client::Error;
+use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{Book, Hello, StockEvent};
-use common::{Code, ItemNumber, text};
+use common::{Code, ItemNumber};
 
 use super::books::StockChange;
 use super::connection::StreamState;
 use super::notices::Severity;
 use super::remote_data::SPINNER_FRAME;
+use super::sanitize::sanitized;
 use super::screens::handler;
 use super::shop::ShopScreen;
 use super::state::App;
-use crate::effect::Effect;
+use crate::command::Screen;
+use crate::effect::{Effect, Request};
 use crate::journal::JournalContents;
-use crate::message::StreamEvent;
-use crate::screen::Screen;
 
 /// How often a chart moves when nothing else changes.
 const CHART_STEP: Duration = Duration::from_secs(1);
@@ -30,44 +30,42 @@ impl App {
         effects
     }
 
-    pub(super) fn handle_opened(&mut self, store_name: &str, url: String, autopilot: Result<(), String>) {
-        self.connection.store_name = text::sanitize(store_name).into_owned();
-        (self.connection.url, self.autopilot.available) = (url, autopilot);
+    pub(super) fn handle_opened(&mut self, store_name: &str, url: String) {
+        (self.connection.store_name, self.connection.url) = (sanitized(&store_name), url);
+        self.autopilot.available = Ok(());
     }
 
-    pub(super) fn handle_stream(&mut self, event: StreamEvent) -> Vec<Effect> {
+    pub(super) fn handle_stream(&mut self, item: StreamItem<ShopEvent>) -> Vec<Effect> {
         // A stock event changes the screen only if its book is shown.
-        self.dirty |= !matches!(event, StreamEvent::StockChanged(_));
-        match event {
-            StreamEvent::Connecting { attempt } => {
-                self.connection.stream = StreamState::Connecting { attempt };
-                Vec::new()
+        self.dirty |= !matches!(item, StreamItem::Event(ShopEvent::Stock(_)));
+        match item {
+            StreamItem::Connecting { attempt } => self.connection.stream = StreamState::Connecting { attempt },
+            StreamItem::Connected {
+                hello,
+                after,
+                store_changed,
+            } => return self.handle_connected(hello, after.is_some() && !store_changed),
+            StreamItem::Event(ShopEvent::Stock(event)) => return self.handle_stock(event),
+            StreamItem::Event(ShopEvent::Resync(resync)) => {
+                self.connection.head = self.connection.head.max(resync.seq);
+                self.connection.live_from = resync.seq;
+                return self.with_shop(|shop, shared| shop.refresh(shared));
             }
-            StreamEvent::Connected { hello, resumed } => self.handle_connected(hello, resumed),
-            StreamEvent::StockChanged(event) => self.handle_stock(event),
-            StreamEvent::Resync(seq) => {
-                self.connection.head = self.connection.head.max(seq);
-                self.connection.live_from = seq;
-                self.with_shop(|shop, shared| shop.refresh(shared))
-            }
-            StreamEvent::Upstream(live) => {
-                if live != self.connection.upstream_live {
-                    self.connection.upstream_live = live;
-                    if live {
-                        self.notify(Severity::Success, "The shop has its catalog back");
-                    } else {
-                        let text = "The shop lost its catalog; prices and stock may be old";
-                        self.notify(Severity::Warning, text);
-                    }
+            StreamItem::Event(ShopEvent::Upstream(upstream)) => {
+                let was_live = std::mem::replace(&mut self.connection.upstream_live, upstream.live);
+                if upstream.live && !was_live {
+                    self.notify(Severity::Success, "The shop has its catalog back");
+                } else if was_live && !upstream.live {
+                    let text = "The shop lost its catalog; prices and stock may be old";
+                    self.notify(Severity::Warning, text);
                 }
-                Vec::new()
             }
-            StreamEvent::Disconnected {
+            StreamItem::Disconnected {
+                error,
                 attempt,
                 retry_in,
-                reason,
             } => {
-                let reason = text::sanitize(&reason).into_owned();
+                let reason = sanitized(&error);
                 if self.connection.stream == StreamState::Live {
                     self.notify(Severity::Warning, &format!("Connection lost: {reason}"));
                 }
@@ -76,9 +74,9 @@ impl App {
                     retry_at: self.now.elapsed + retry_in,
                     reason,
                 };
-                Vec::new()
             }
         }
+        Vec::new()
     }
 
     fn handle_stock(&mut self, event: StockEvent) -> Vec<Effect> {
@@ -97,7 +95,7 @@ impl App {
             StockChange::Visible { reload } => {
                 self.dirty = true;
                 if reload {
-                    return vec![Effect::LoadBook(item)];
+                    return vec![Effect::Send(Request::Book(item))];
                 }
             }
         }
@@ -113,19 +111,18 @@ impl App {
         self.connection.stream = StreamState::Live;
         self.connection.upstream_live = true;
         let store_changed = before.is_some_and(|before| before != hello.store);
+        let old_head = self.connection.head;
         self.connection.head = if store_changed {
             hello.seq
         } else {
-            self.connection.head.max(hello.seq)
+            old_head.max(hello.seq)
         };
         if !resumed || store_changed {
             self.connection.live_from = hello.seq;
         }
         let mut effects = if store_changed {
-            self.notify(
-                Severity::Warning,
-                "This is another store now; everything is loaded again",
-            );
+            let text = "This is another store now; everything is loaded again";
+            self.notify(Severity::Warning, text);
             self.with_shop(ShopScreen::reset)
         } else {
             if is_reconnect && before.is_some() {
@@ -158,14 +155,16 @@ impl App {
         if self.orders.journal.is_failed() {
             return Vec::new();
         }
-        self.clear_dialog_error();
+        if let Some(dialog) = self.buy_dialog() {
+            dialog.error = None;
+        }
         self.check_orders_now()
     }
 
     pub(super) fn handle_book(&mut self, item: ItemNumber, result: Result<Book, Error>) {
         match result {
             Ok(book) if book.item == item && self.books.get(item).is_some() => {
-                self.books.upsert(book, self.now.elapsed);
+                self.books.upsert(&book, self.now.elapsed);
             }
             Err(error) if error.code() == Some(Code::UnknownItem) => {
                 if let Some(title) = self.books.get(item).map(|book| book.title.clone()) {
@@ -181,12 +180,9 @@ impl App {
     }
 
     pub(super) fn handle_store_closed(&mut self, reason: &str) {
-        let reason = text::sanitize(reason).into_owned();
-        self.notify(
-            Severity::Error,
-            &format!("The shop's store is closed for good: {reason}"),
-        );
-        self.connection.store_closed = Some(reason);
+        let text = format!("The shop's store is closed for good: {reason}");
+        self.notify(Severity::Error, &text);
+        self.connection.store_closed = Some(sanitized(&reason));
     }
 
     pub(super) fn handle_tick(&mut self) -> Vec<Effect> {
@@ -204,7 +200,7 @@ impl App {
     }
 
     /// When the next [`crate::message::Event::Tick`] is due: something on the screen changes with time, or is loaded again.
-    pub fn next_wake(&self) -> Option<Duration> {
+    pub(crate) fn next_wake(&self) -> Option<Duration> {
         let now = self.now.elapsed;
         let still = self.reduced_motion;
         [
@@ -226,10 +222,8 @@ impl App {
 
     /// Whether the chart of the visible book still has something to move out on its left.
     fn is_chart_moving(&self) -> bool {
-        let Some(history) = self.visible_book().and_then(|item| self.books.history(item)) else {
-            return false;
-        };
-        let Some(range) = self.shop.chart_range() else {
+        let history = self.visible_book().and_then(|item| self.books.history(item));
+        let (Some(history), Some(range)) = (history, self.shop.chart_range()) else {
             return false;
         };
         let oldest_visible = self.now.elapsed.saturating_sub(range);

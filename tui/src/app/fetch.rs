@@ -2,16 +2,17 @@
 
 use std::collections::HashSet;
 
+use common::Seq;
 use common::client::Error;
 use common::wire::{BookPage, Topics};
-use common::{Seq, text};
 
 use super::listing::Listing;
 use super::notices::Severity;
 use super::remote_data::LoadState;
+use super::sanitize::sanitized;
 use super::shared::Shared;
 use super::shop::{ShopScreen, Sort, Topic};
-use crate::effect::{Effect, ListingKind, Query};
+use crate::effect::{Effect, Query, Request};
 
 /// The next page is loaded when the selection comes this close to the end, in rows.
 const PREFETCH_ROWS: usize = 40;
@@ -22,15 +23,14 @@ impl ShopScreen {
             return Vec::new();
         }
         self.topics.start(shared.elapsed());
-        vec![Effect::LoadTopics]
+        vec![Effect::Send(Request::Topics)]
     }
 
     pub(super) fn handle_topics(&mut self, result: Result<Topics, Error>, shared: &mut Shared<'_>) -> Vec<Effect> {
         let topics = match result {
             Ok(topics) => topics.topics,
             Err(error) => {
-                self.topics
-                    .fail(text::sanitize(&error.to_string()).into_owned(), shared.elapsed());
+                self.topics.fail(&error, shared.elapsed());
                 return Vec::new();
             }
         };
@@ -38,7 +38,7 @@ impl ShopScreen {
         let topics: Vec<_> = topics
             .into_iter()
             .map(|count| Topic {
-                display_name: text::sanitize(&count.topic).into_owned(),
+                display_name: sanitized(&count.topic),
                 name: count.topic,
                 books: count.books,
             })
@@ -48,14 +48,12 @@ impl ShopScreen {
             .position(|topic| shown == Some(Query::Topic(topic.name.clone())));
         self.topic = same.unwrap_or(self.topic).min(topics.len().saturating_sub(1));
         self.topics.succeed(topics, shared.elapsed());
-        if same.is_some() {
-            Vec::new()
-        } else {
-            self.open_topic(self.topic, shared)
+        match same {
+            Some(_) => Vec::new(),
+            None => self.open_topic(self.topic, shared),
         }
     }
 
-    /// Lists the books of a topic.
     pub(super) fn open_topic(&mut self, index: usize, shared: &mut Shared<'_>) -> Vec<Effect> {
         let topics = self.topics.value.as_deref().unwrap_or_default();
         let Some(topic) = topics.get(index) else {
@@ -65,15 +63,11 @@ impl ShopScreen {
         };
         let query = Query::Topic(topic.name.clone());
         self.topic = index;
-        if self
-            .topic_listing
-            .as_ref()
-            .is_some_and(|listing| listing.query == query)
-        {
+        if matches!(&self.topic_listing, Some(listing) if listing.query == query) {
             return Vec::new();
         }
         let generation = self.next_generation();
-        let (listing, effect) = Listing::open(ListingKind::Topic, query, generation, shared.elapsed());
+        let (listing, effect) = Listing::open(query, generation, shared.elapsed());
         self.topic_listing = Some(listing);
         self.cursor = 0;
         self.rebuild_rows(shared.books);
@@ -81,7 +75,6 @@ impl ShopScreen {
         vec![effect]
     }
 
-    /// Loads everything on the screen again.
     pub(super) fn refresh(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
         let mut effects = self.load_topics(shared);
         effects.extend(self.refresh_listings(shared, |_| true));
@@ -129,13 +122,13 @@ impl ShopScreen {
         match result {
             Ok((page, seq)) => {
                 effects.extend(listing.handle_page(&page, seq, now));
-                for book in page.books {
+                for book in &page.books {
                     shared.books.upsert(book, now);
                 }
                 // The stream did not report what happened between this page and its first event.
                 is_outdated = effects.is_empty() && listing.read_seq.is_some_and(|read| read < live_from);
             }
-            Err(error) => listing.data.fail(text::sanitize(&error.to_string()).into_owned(), now),
+            Err(error) => listing.data.fail(&error, now),
         }
         if is_outdated {
             effects.extend(self.refresh_listings(shared, |listing| listing.generation == generation));
@@ -148,7 +141,6 @@ impl ShopScreen {
         effects
     }
 
-    /// Whether a page of books is on its way.
     pub(super) fn is_loading_books(&self) -> bool {
         self.listings().any(|listing| listing.data.is_loading())
     }
@@ -207,11 +199,9 @@ impl ShopScreen {
     fn apply_sort(&mut self, shared: &mut Shared<'_>) {
         let Sort { by, reversed } = self.sort;
         self.rebuild_rows(shared.books);
-        let is_whole = self.listing().is_none_or(Listing::is_whole);
-        let among = if is_whole {
-            ""
-        } else {
-            ", among the books loaded so far"
+        let among = match self.listing().is_none_or(Listing::is_whole) {
+            true => "",
+            false => ", among the books loaded so far",
         };
         let reversed = if reversed { ", reversed" } else { "" };
         shared.notify(Severity::Info, &format!("Sorted by {}{reversed}{among}", by.name()));

@@ -4,25 +4,21 @@ use super::layout::Target;
 use super::overlay::Overlay;
 use super::screens::handler;
 use super::state::App;
-use crate::command::Command;
-use crate::screen::Screen;
+use crate::command::{Command, Screen};
 
-/// One entry of the hint row.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// The key.
-    pub keys: String,
-    /// What the key does.
-    pub label: String,
+pub(crate) struct Hint {
+    pub(crate) keys: String,
+    pub(crate) label: String,
     /// What a click does, if anything.
-    pub target: Option<Target>,
+    pub(crate) target: Option<Target>,
     /// Whether the command can run now.
-    pub enabled: bool,
+    pub(crate) enabled: bool,
 }
 
 impl App {
     /// The keys that work here and now, the most useful first.
-    pub fn hints(&self) -> Vec<Hint> {
+    pub(crate) fn hints(&self) -> Vec<Hint> {
         let fixed = |keys: &str, label: &str, command: Option<Command>| Hint {
             keys: keys.to_owned(),
             label: label.to_owned(),
@@ -97,10 +93,10 @@ impl App {
     fn is_hint_useful(&self, command: Command) -> bool {
         let run = self.autopilot.status;
         match command {
-            Command::Open => self.can_open(),
+            Command::Open => handler(self.screen).can_open(self),
             Command::Pause => run.running,
             // Before the first run there is no chart.
-            _ => self.screen != Screen::Autopilot || command.info().group != "Charts" || run.has_run,
+            _ => self.screen != Screen::Autopilot || !command.is_for_charts() || run.has_run,
         }
     }
 

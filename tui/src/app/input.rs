@@ -1,14 +1,13 @@
 //! Routes keys, clicks, the wheel and pasted text to the overlay, the search or the screen.
 
 use super::layout::Target;
-use super::overlay::{Overlay, Picker};
+use super::overlay::Overlay;
 use super::shop::Focus;
 use super::state::App;
-use super::text_input::{Edit, edit, paste};
-use crate::command::{Command, palette};
+use super::text_input::{edit, paste};
+use crate::command::{Command, Screen, palette};
 use crate::effect::Effect;
 use crate::input::{InputEvent, Key, KeyEvent, MouseAction, MouseEvent};
-use crate::screen::Screen;
 
 /// How many rows a step of the wheel moves.
 const WHEEL_ROWS: usize = 3;
@@ -54,15 +53,15 @@ impl App {
                 _ => Vec::new(),
             },
             None if self.is_editing_search() => self.handle_search_key(key),
-            None => match self.keymap.command(key) {
-                Some(command) => self.run(command, Some(key.key)),
-                None => Vec::new(),
-            },
+            None => {
+                let command = self.keymap.command(key);
+                command.map_or_else(Vec::new, |command| self.run(command, Some(key.key)))
+            }
         }
     }
 
     /// Whether keys edit the search text.
-    pub fn is_editing_search(&self) -> bool {
+    pub(crate) fn is_editing_search(&self) -> bool {
         self.screen == Screen::Shop && self.shop.search.as_ref().is_some_and(|search| search.editing)
     }
 
@@ -80,15 +79,13 @@ impl App {
                 self.overlays.pop();
             }
             Key::Enter => {
-                let chosen = commands.get(picker.selected).copied();
-                return chosen
-                    .map(|command| self.run_from_palette(command, Some(key.key)))
-                    .unwrap_or_default();
+                let row = picker.selected;
+                return self.run_from_palette(row, Some(key.key));
             }
             Key::Up | Key::BackTab => picker.selected = picker.selected.saturating_sub(1),
             Key::Down | Key::Tab => picker.selected = (picker.selected + 1).min(commands.len().saturating_sub(1)),
             _ => {
-                if edit(&mut picker.input, key) == Edit::Changed {
+                if edit(&mut picker.input, key) {
                     picker.selected = 0;
                 }
             }
@@ -96,14 +93,21 @@ impl App {
         Vec::new()
     }
 
-    fn run_from_palette(&mut self, command: Command, by: Option<Key>) -> Vec<Effect> {
-        let overlay = self.overlays.pop();
-        if command.disabled_reason(self).is_some() {
-            // The palette stays open; its row shows the reason.
-            self.overlays.extend(overlay);
+    /// Runs the command in a row of the palette, and closes it; a disabled command only shows its reason there.
+    fn run_from_palette(&mut self, row: usize, by: Option<Key>) -> Vec<Effect> {
+        let Some(Overlay::Palette(picker)) = self.overlays.last_mut() else {
             return Vec::new();
+        };
+        picker.selected = row;
+        let command = palette(picker.input.value()).get(row).copied();
+        let overlay = self.overlays.pop();
+        match command {
+            Some(command) if command.disabled_reason(self).is_none() => self.run(command, by),
+            _ => {
+                self.overlays.extend(overlay);
+                Vec::new()
+            }
         }
-        self.run(command, by)
     }
 
     fn handle_scroll_key(&mut self, key: KeyEvent) {
@@ -131,7 +135,7 @@ impl App {
 
     fn scroll_overlay(&mut self, to: impl Fn(usize) -> usize) {
         let lines = match self.overlays.last() {
-            Some(Overlay::Help { .. }) => Command::ALL.len() + 12,
+            Some(Overlay::Help { .. }) => Command::all().count() + 12,
             _ => self.notices.log.len(),
         };
         if let Some(Overlay::Help { scroll } | Overlay::Log { scroll }) = self.overlays.last_mut() {
@@ -204,16 +208,7 @@ impl App {
                 Vec::new()
             }
             Target::Field(field) => self.handle_dialog_click(field),
-            Target::Palette(row) => {
-                let Some(Overlay::Palette(Picker { input, selected })) = self.overlays.last_mut() else {
-                    return Vec::new();
-                };
-                *selected = row;
-                let chosen = palette(input.value()).get(row).copied();
-                chosen
-                    .map(|command| self.run_from_palette(command, None))
-                    .unwrap_or_default()
-            }
+            Target::Palette(row) => self.run_from_palette(row, None),
             Target::Overlay | Target::Nothing => Vec::new(),
         }
     }

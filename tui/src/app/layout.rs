@@ -4,36 +4,29 @@ use ratatui::layout::{Position, Rect};
 
 use super::dialog::DialogField;
 use super::shop::Focus;
-use crate::command::Command;
-use crate::screen::Screen;
+use crate::command::{Command, Screen};
 
-/// The layout of a frame.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FrameLayout {
+pub(crate) struct FrameLayout {
     /// The areas that react to clicks, the topmost last.
-    pub targets: Vec<(Rect, Target)>,
-    /// The list of topics.
-    pub topics: Viewport,
-    /// The list of books.
-    pub books: Viewport,
-    /// The list of orders.
-    pub orders: Viewport,
-    /// The list in the palette.
-    pub palette: Viewport,
+    pub(crate) targets: Vec<(Rect, Target)>,
+    pub(crate) topics: Viewport,
+    pub(crate) books: Viewport,
+    pub(crate) orders: Viewport,
+    pub(crate) palette: Viewport,
 }
 
 /// The part of a list that is visible.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Viewport {
-    /// The first visible row.
-    pub first: usize,
+pub(crate) struct Viewport {
+    pub(crate) first: usize,
     /// The number of rows that fit.
-    pub rows: usize,
+    pub(crate) rows: usize,
 }
 
 impl Viewport {
     /// The viewport that shows the selection with the least scrolling.
-    pub fn around(self, selected: usize, rows: usize, all: usize) -> Self {
+    pub(crate) fn around(self, selected: usize, rows: usize, all: usize) -> Self {
         let lowest = (selected + 1).saturating_sub(rows);
         let first = self
             .first
@@ -45,7 +38,7 @@ impl Viewport {
 
 /// How many panes fit the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Breakpoint {
+pub(crate) enum Breakpoint {
     /// Under 40 × 10 cells.
     TooSmall,
     /// Under 80 columns.
@@ -58,7 +51,7 @@ pub enum Breakpoint {
 
 impl Breakpoint {
     /// The breakpoint of a frame of that width and height.
-    pub fn of(size: (u16, u16)) -> Self {
+    pub(crate) fn of(size: (u16, u16)) -> Self {
         match size {
             (0..40, _) | (_, 0..10) => Self::TooSmall,
             (40..80, _) => Self::OnePane,
@@ -70,22 +63,15 @@ impl Breakpoint {
 
 /// What a click means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// Goes to a screen.
+pub(crate) enum Target {
     Tab(Screen),
-    /// Runs a command.
     Command(Command),
-    /// Moves the focus to a pane.
     Pane(Focus),
-    /// Selects a topic.
     Topic(usize),
     /// Selects a row of books.
     Book(usize),
-    /// Selects an order.
     Order(usize),
-    /// A field of the buying dialog.
     Field(DialogField),
-    /// A row of the palette.
     Palette(usize),
     /// The text of an overlay, which can be scrolled.
     Overlay,
@@ -94,8 +80,7 @@ pub enum Target {
 }
 
 impl FrameLayout {
-    /// The target at a cell.
-    pub fn at(&self, column: u16, row: u16) -> Option<Target> {
+    pub(crate) fn at(&self, column: u16, row: u16) -> Option<Target> {
         let position = Position::new(column, row);
         self.targets
             .iter()

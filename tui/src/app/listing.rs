@@ -7,30 +7,25 @@ use common::wire::BookPage;
 use common::{ItemNumber, Seq};
 
 use super::remote_data::RemoteData;
-use crate::effect::{Effect, ListingKind, Query};
+use crate::effect::{Effect, Query, Request};
 
 /// The most books in a list. A narrower search finds the others.
 pub(super) const BOOKS_MAX: usize = 20_000;
 /// The most books that a refresh loads at once; the list grows again as the selection moves down.
 const REFRESH_BOOKS_MAX: usize = 1_000;
 
-/// A list of books.
 #[derive(Debug, Clone)]
-pub struct Listing {
-    /// What the list shows.
-    pub query: Query,
-    /// Which of the two listings it is.
-    pub kind: ListingKind,
+pub(crate) struct Listing {
+    pub(crate) query: Query,
     /// Answers with another number are ignored.
-    pub generation: u64,
+    pub(crate) generation: u64,
     /// The books, in the shop's order.
-    pub items: Vec<ItemNumber>,
+    pub(crate) items: Vec<ItemNumber>,
     /// The cursor of the next page; `None` at the end.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
     /// The lowest `seq` that a page was read at.
-    pub read_seq: Option<Seq>,
-    /// The state of loading.
-    pub data: RemoteData<()>,
+    pub(crate) read_seq: Option<Seq>,
+    pub(crate) data: RemoteData<()>,
     listed: HashSet<ItemNumber>,
     refreshing: Option<Refresh>,
 }
@@ -45,10 +40,9 @@ struct Refresh {
 
 impl Listing {
     /// An empty list, and the effect that loads its first page.
-    pub fn open(kind: ListingKind, query: Query, generation: u64, now: Duration) -> (Self, Effect) {
+    pub(crate) fn open(query: Query, generation: u64, now: Duration) -> (Self, Effect) {
         let mut listing = Self {
             query,
-            kind,
             generation,
             items: Vec::new(),
             next: None,
@@ -62,12 +56,12 @@ impl Listing {
     }
 
     /// Whether every book of the query is loaded.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.data.value.is_some() && self.next.is_none()
     }
 
     /// Loads the next page, unless there is none or one is on its way.
-    pub fn more(&mut self, now: Duration) -> Option<Effect> {
+    pub(crate) fn more(&mut self, now: Duration) -> Option<Effect> {
         if self.data.is_loading() || self.data.is_failed() || self.items.len() >= BOOKS_MAX {
             return None;
         }
@@ -75,8 +69,7 @@ impl Listing {
         Some(self.load(Some(after), now))
     }
 
-    /// Loads the list again from its first page.
-    pub fn refresh(&mut self, generation: u64, now: Duration) -> Effect {
+    pub(crate) fn refresh(&mut self, generation: u64, now: Duration) -> Effect {
         self.generation = generation;
         self.read_seq = None;
         self.refreshing = Some(Refresh {
@@ -87,17 +80,13 @@ impl Listing {
         self.load(None, now)
     }
 
-    /// Loads again the page that failed.
-    pub fn retry(&mut self, now: Duration) -> Effect {
-        let after = match &self.refreshing {
-            Some(refresh) => refresh.next.clone(),
-            None => self.next.clone(),
-        };
-        self.load(after, now)
+    pub(crate) fn retry(&mut self, now: Duration) -> Effect {
+        let next = self.refreshing.as_ref().map_or(&self.next, |refresh| &refresh.next);
+        self.load(next.clone(), now)
     }
 
     /// Adds a page. Returns the effect that loads the next one while the list is being refreshed.
-    pub fn handle_page(&mut self, page: &BookPage, seq: Option<Seq>, now: Duration) -> Option<Effect> {
+    pub(crate) fn handle_page(&mut self, page: &BookPage, seq: Option<Seq>, now: Duration) -> Option<Effect> {
         self.read_seq = match (self.read_seq, seq) {
             (Some(oldest), Some(seq)) => Some(oldest.min(seq)),
             (oldest, seq) => oldest.or(seq),
@@ -115,26 +104,21 @@ impl Listing {
             let after = refresh.next.clone();
             return Some(self.load(after, now));
         }
-        if let Some(refresh) = self.refreshing.take() {
-            self.listed.clear();
-            self.items = refresh
-                .items
-                .into_iter()
-                .filter(|item| self.listed.insert(*item))
-                .collect();
-            self.next = refresh.next;
-        }
+        let (items, next) = (std::mem::take(&mut refresh.items), refresh.next.take());
+        self.refreshing = None;
+        self.listed.clear();
+        self.items = items.into_iter().filter(|item| self.listed.insert(*item)).collect();
+        self.next = next;
         None
     }
 
     fn load(&mut self, after: Option<String>, now: Duration) -> Effect {
         self.data.start(now);
-        Effect::LoadPage {
+        Effect::Send(Request::Page {
             generation: self.generation,
-            kind: self.kind,
             query: self.query.clone(),
             after,
-        }
+        })
     }
 }
 
@@ -161,14 +145,14 @@ mod tests {
 
     fn after(effect: Option<Effect>) -> Option<String> {
         match effect {
-            Some(Effect::LoadPage { after, .. }) => after,
+            Some(Effect::Send(Request::Page { after, .. })) => after,
             _ => None,
         }
     }
 
     #[test]
     fn pages_are_loaded_one_at_a_time() {
-        let (mut listing, _) = Listing::open(ListingKind::Topic, Query::Topic("t".into()), 1, Duration::ZERO);
+        let (mut listing, _) = Listing::open(Query::Topic("t".into()), 1, Duration::ZERO);
         assert_eq!(listing.more(Duration::ZERO), None, "the first page is on its way");
         listing.handle_page(&page(1..101, Some("100")), Some(Seq(5)), Duration::ZERO);
         assert_eq!(after(listing.more(Duration::ZERO)).as_deref(), Some("100"));
@@ -182,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_refreshed_list_replaces_the_old_one_when_it_is_complete() {
-        let (mut listing, _) = Listing::open(ListingKind::Topic, Query::Topic("t".into()), 1, Duration::ZERO);
+        let (mut listing, _) = Listing::open(Query::Topic("t".into()), 1, Duration::ZERO);
         listing.handle_page(&page(1..101, Some("100")), None, Duration::ZERO);
         listing.more(Duration::ZERO);
         listing.handle_page(&page(101..201, Some("200")), None, Duration::ZERO);

@@ -14,73 +14,56 @@ pub(super) const ORDERS_MAX: usize = 2_000;
 const CHECK_MIN: Duration = Duration::from_millis(250);
 const CHECK_MAX: Duration = Duration::from_secs(8);
 
-/// The orders' screen.
 #[derive(Debug, Clone, Default)]
-pub struct Orders {
+pub(crate) struct Orders {
     /// The orders, the newest first.
-    pub list: Vec<Purchase>,
-    /// The index of the selected order.
-    pub selected: usize,
+    pub(crate) list: Vec<Purchase>,
+    pub(crate) selected: usize,
     /// Whether the receipt replaces the list, where only one fits.
-    pub open: bool,
-    /// The state of loading the journal.
-    pub journal: RemoteData<()>,
+    pub(crate) open: bool,
+    pub(crate) journal: RemoteData<()>,
     /// The id of the next order; the caller of [`super::update`] puts a fresh one here when it was taken.
-    pub spare_id: Option<OrderId>,
+    pub(crate) spare_id: Option<OrderId>,
 }
 
-/// One order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Purchase {
+pub(crate) struct Purchase {
     /// The order as it was sent.
-    pub placed: PlacedOrder,
-    /// The outcome so far.
-    pub state: OrderState,
+    pub(crate) placed: PlacedOrder,
+    pub(crate) state: OrderState,
     /// Whether a request with a lost answer may have placed the order.
     pub(super) may_have_applied: bool,
-    /// How many lookups were made.
     pub(super) checks: u32,
-    /// When the next lookup is due.
     pub(super) next_check_at: Option<Duration>,
-    /// Whether a lookup is on its way.
     pub(super) check_in_flight: bool,
 }
 
-/// The state of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OrderState {
+pub(crate) enum OrderState {
     /// It is being recorded in the journal, or it was sent.
     Sending {
-        /// When it was confirmed.
         since: Duration,
     },
     /// The answer was lost; the order is looked up.
     Unknown {
-        /// The error.
         why: String,
     },
-    /// It was sold.
     Sold(Box<Receipt>),
-    /// Too few copies were left.
     SoldOut {
         /// The copies that were left, if known.
         stock: Option<Stock>,
     },
     /// It was refused for another reason.
     Refused {
-        /// The reason.
         why: String,
     },
-    /// It was never placed.
     NotPlaced {
-        /// The reason.
         why: String,
     },
 }
 
 impl OrderState {
-    /// Whether the state can no longer change.
-    pub fn is_final(&self) -> bool {
+    pub(crate) fn is_final(&self) -> bool {
         !matches!(self, Self::Sending { .. } | Self::Unknown { .. })
     }
 
@@ -96,8 +79,7 @@ impl OrderState {
 }
 
 impl Purchase {
-    /// An order in that state.
-    pub fn new(placed: PlacedOrder, state: OrderState) -> Self {
+    pub(crate) fn new(placed: PlacedOrder, state: OrderState) -> Self {
         Self {
             placed,
             state,
@@ -120,8 +102,7 @@ impl Purchase {
 }
 
 impl Orders {
-    /// The order of that id.
-    pub fn find(&self, order: OrderId) -> Option<&Purchase> {
+    pub(crate) fn find(&self, order: OrderId) -> Option<&Purchase> {
         self.list.iter().find(|purchase| purchase.placed.order == order)
     }
 
@@ -130,11 +111,10 @@ impl Orders {
     }
 
     /// The number of undecided orders.
-    pub fn unsettled(&self) -> usize {
+    pub(crate) fn unsettled(&self) -> usize {
         self.list.iter().filter(|purchase| !purchase.state.is_final()).count()
     }
 
-    /// Whether an answer is awaited.
     pub(super) fn is_waiting(&self) -> bool {
         self.list
             .iter()
@@ -149,7 +129,6 @@ impl Orders {
         }
     }
 
-    /// When the next lookup is due.
     pub(super) fn next_wake(&self) -> Option<Duration> {
         self.list.iter().filter_map(|purchase| purchase.next_check_at).min()
     }

@@ -3,13 +3,14 @@
 
 use common::client::Error;
 use common::wire::{OrderStatus, Receipt, StockEvent};
-use common::{Code, OrderId, text};
+use common::{Code, OrderId};
 
 use super::notices::Severity;
 use super::orders::{ORDERS_MAX, OrderState, Orders};
 use super::replay::replay;
+use super::sanitize::sanitized;
 use super::shared::Shared;
-use crate::effect::Effect;
+use crate::effect::{Effect, Request};
 use crate::format;
 use crate::journal::{CloseReason, Closed, JournalContents, Record};
 
@@ -22,12 +23,9 @@ impl Orders {
         let contents = match result {
             Ok(contents) => contents,
             Err(why) => {
-                let why = text::sanitize(&why).into_owned();
-                shared.notify(
-                    Severity::Error,
-                    &format!("Your orders cannot be read, so nothing can be bought: {why}"),
-                );
-                self.journal.fail(why, shared.elapsed());
+                let notice = format!("Your orders cannot be read, so nothing can be bought: {why}");
+                shared.notify(Severity::Error, &notice);
+                self.journal.fail(&why, shared.elapsed());
                 return;
             }
         };
@@ -77,134 +75,110 @@ impl Orders {
             purchase.check_in_flight = true;
             let order = purchase.placed.order;
             // Only while the user waits in its dialog may the order be sent again; later a sale would be a surprise.
-            if in_dialog == Some(order) && !purchase.deadline_passed(now.wall, 0) {
-                effects.push(Effect::Buy {
+            let request = if in_dialog == Some(order) && !purchase.deadline_passed(now.wall, 0) {
+                Request::Buy {
                     placed: purchase.placed.clone(),
                     resend: true,
-                });
+                }
             } else {
-                effects.push(Effect::FindOrder(order));
-            }
+                Request::Order(order)
+            };
+            effects.push(Effect::Send(request));
         }
         effects
     }
 
     pub(super) fn handle_not_recorded(&mut self, order: OrderId, reason: &str, shared: &mut Shared<'_>) {
-        let why = format!("it could not be saved ({}), so it was not sent", text::sanitize(reason));
+        let why = format!("it could not be saved ({}), so it was not sent", sanitized(&reason));
         if let Some(purchase) = self.find_mut(order) {
-            purchase.state = OrderState::NotPlaced { why: why.clone() };
             shared.notify(Severity::Error, &format!("Nothing was bought: {why}"));
+            purchase.state = OrderState::NotPlaced { why };
         }
     }
 
-    /// Handles the answer to a purchase.
     pub(super) fn handle_buy(
         &mut self,
         order: OrderId,
-        result: Result<Receipt, Error>,
+        answer: Result<Receipt, Error>,
         shared: &mut Shared<'_>,
     ) -> Vec<Effect> {
         let Some(purchase) = self.find(order) else {
             return Vec::new();
         };
-        let error = match result {
-            Ok(receipt) => return self.handle_receipt(order, receipt, shared),
-            Err(error) => error,
-        };
-        let why = text::sanitize(&error.to_string()).into_owned();
-        match &error {
-            Error::Problem(problem) if problem.code == Code::SoldOut => {
-                self.finish(order, OrderState::SoldOut { stock: problem.stock }, shared)
+        let state = match answer {
+            Ok(receipt) => received(order, receipt, shared),
+            Err(Error::Problem(problem)) if problem.code == Code::SoldOut => {
+                OrderState::SoldOut { stock: problem.stock }
             }
-            Error::Problem(problem) if matches!(problem.code, Code::UnknownItem | Code::KeyReused) => {
-                self.finish(order, OrderState::Refused { why }, shared)
+            Err(error) if matches!(error.code(), Some(Code::UnknownItem | Code::KeyReused)) => {
+                OrderState::Refused { why: sanitized(&error) }
             }
             // This request changed nothing, but an earlier one with the same key may have.
-            error if error.is_definite() && !purchase.may_have_applied => {
-                self.finish(order, OrderState::NotPlaced { why }, shared)
+            Err(error) if error.is_definite() && !purchase.may_have_applied => {
+                OrderState::NotPlaced { why: sanitized(&error) }
             }
-            _ => {
-                self.mark_unknown(order, why, shared);
-                Vec::new()
-            }
-        }
+            Err(error) => OrderState::Unknown { why: sanitized(&error) },
+        };
+        self.set_state(order, state, shared)
     }
 
-    /// Handles the answer to a lookup.
     pub(super) fn handle_lookup(
         &mut self,
         order: OrderId,
-        result: Result<Receipt, Error>,
+        answer: Result<Receipt, Error>,
         shared: &mut Shared<'_>,
     ) -> Vec<Effect> {
         let Some(purchase) = self.find(order) else {
             return Vec::new();
-        };
-        let error = match result {
-            Ok(receipt) => return self.handle_receipt(order, receipt, shared),
-            Err(error) => error,
         };
         let is_same_store = match (purchase.placed.store, shared.connection.store) {
             (Some(placed), Some(connected)) => placed == connected,
             _ => purchase.placed.shop == shared.connection.url,
         };
-        if error.code() != Some(Code::UnknownOrder) {
-            self.mark_unknown(order, text::sanitize(&error.to_string()).into_owned(), shared);
-        } else if is_same_store && purchase.deadline_passed(shared.now.wall, CLOCK_MARGIN_MS) {
-            let why = "the shop did not decide it before its deadline".to_owned();
-            return self.finish(order, OrderState::NotPlaced { why }, shared);
-        } else if is_same_store {
-            self.mark_unknown(order, "the shop does not know it yet".to_owned(), shared);
-        } else {
-            self.mark_unknown(order, "this shop does not know it".to_owned(), shared);
-            if let Some(purchase) = self.find_mut(order) {
-                purchase.next_check_at = None;
+        let is_overdue = purchase.deadline_passed(shared.now.wall, CLOCK_MARGIN_MS);
+        let unknown = |why: &str| OrderState::Unknown { why: why.to_owned() };
+        let state = match answer {
+            Ok(receipt) => received(order, receipt, shared),
+            Err(error) if error.code() != Some(Code::UnknownOrder) => unknown(&sanitized(&error)),
+            Err(_) if is_same_store && is_overdue => OrderState::NotPlaced {
+                why: "the shop did not decide it before its deadline".to_owned(),
+            },
+            Err(_) if is_same_store => unknown("the shop does not know it yet"),
+            Err(_) => {
+                // No later lookup in this store finds it.
+                self.set_state(order, unknown("this shop does not know it"), shared);
+                if let Some(purchase) = self.find_mut(order) {
+                    purchase.next_check_at = None;
+                }
+                return Vec::new();
             }
-        }
-        Vec::new()
+        };
+        self.set_state(order, state, shared)
     }
 
-    fn handle_receipt(&mut self, order: OrderId, receipt: Receipt, shared: &mut Shared<'_>) -> Vec<Effect> {
-        if receipt.order != order {
-            let why = "the shop answered with another order's receipt".to_owned();
-            self.mark_unknown(order, why, shared);
-            return Vec::new();
-        }
-        if let (Some(stock), OrderStatus::Sold) = (receipt.stock, receipt.status) {
-            let event = StockEvent {
-                seq: receipt.seq,
-                item: receipt.item,
-                stock,
-                change: -i64::from(receipt.quantity),
-                at: receipt.at,
-            };
-            shared.books.apply(event, shared.now.elapsed);
-        }
-        self.finish(order, OrderState::from_receipt(receipt), shared)
-    }
-
-    /// Gives an order its final state, tells the user, and records it. Later answers change nothing.
-    fn finish(&mut self, order: OrderId, state: OrderState, shared: &mut Shared<'_>) -> Vec<Effect> {
-        let at = shared.now.wall;
+    /// Changes the state of an undecided order, notifies the user, and records a final state.
+    fn set_state(&mut self, order: OrderId, state: OrderState, shared: &mut Shared<'_>) -> Vec<Effect> {
         let Some(purchase) = self.find_mut(order).filter(|purchase| !purchase.state.is_final()) else {
             return Vec::new();
         };
-        (purchase.state, purchase.next_check_at, purchase.check_in_flight) = (state.clone(), None, false);
+        let before = std::mem::replace(&mut purchase.state, state.clone());
+        (purchase.next_check_at, purchase.check_in_flight) = (None, false);
         let copies = format!("{} × {}", purchase.placed.quantity, purchase.placed.title);
+        let at = shared.now.wall;
         let closed = |reason, detail: String, stock| {
-            Record::Closed(Closed {
+            Some(Record::Closed(Closed {
                 order,
                 reason,
                 detail,
                 stock,
                 at,
-            })
+            }))
         };
         let (severity, notice, record) = match state {
             OrderState::Sold(receipt) => (
                 Severity::Success,
                 format!("Bought {copies} for {}", format::amount(receipt.total.cents())),
-                Record::Settled { receipt: *receipt },
+                Some(Record::Settled { receipt: *receipt }),
             ),
             OrderState::SoldOut { stock } => {
                 let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
@@ -224,25 +198,37 @@ impl Orders {
                 format!("Nothing was bought: {copies}: {why}"),
                 closed(CloseReason::NotPlaced, why, None),
             ),
-            OrderState::Sending { .. } | OrderState::Unknown { .. } => return Vec::new(),
+            OrderState::Unknown { .. } => {
+                purchase.may_have_applied = true;
+                purchase.schedule_check(shared.now.elapsed);
+                if let OrderState::Unknown { .. } = before {
+                    return Vec::new();
+                }
+                let notice = "The answer was lost: unknown, checking with the same key";
+                (Severity::Warning, notice.to_owned(), None)
+            }
+            OrderState::Sending { .. } => return Vec::new(),
         };
         shared.notify(severity, &notice);
-        vec![Effect::AppendJournal(record)]
+        record.map(Effect::AppendJournal).into_iter().collect()
     }
+}
 
-    fn mark_unknown(&mut self, order: OrderId, why: String, shared: &mut Shared<'_>) {
-        let Some(purchase) = self.find_mut(order).filter(|purchase| !purchase.state.is_final()) else {
-            return;
-        };
-        (purchase.may_have_applied, purchase.check_in_flight) = (true, false);
-        let is_first = !matches!(purchase.state, OrderState::Unknown { .. });
-        purchase.state = OrderState::Unknown { why };
-        purchase.schedule_check(shared.now.elapsed);
-        if is_first {
-            shared.notify(
-                Severity::Warning,
-                "The answer was lost: unknown, checking with the same key",
-            );
-        }
+/// The state of an order after the receipt that answers it; the stock shown follows.
+fn received(order: OrderId, receipt: Receipt, shared: &mut Shared<'_>) -> OrderState {
+    if receipt.order != order {
+        let why = "the shop answered with another order's receipt".to_owned();
+        return OrderState::Unknown { why };
     }
+    if let (Some(stock), OrderStatus::Sold) = (receipt.stock, receipt.status) {
+        let event = StockEvent {
+            seq: receipt.seq,
+            item: receipt.item,
+            stock,
+            change: -i64::from(receipt.quantity),
+            at: receipt.at,
+        };
+        shared.books.apply(event, shared.now.elapsed);
+    }
+    OrderState::from_receipt(receipt)
 }

@@ -2,48 +2,39 @@
 
 use std::time::Duration;
 
+use super::sanitize::sanitized;
+
 /// A skeleton is shown after this time without an answer.
-pub const SKELETON_AFTER: Duration = Duration::from_millis(150);
+pub(crate) const SKELETON_AFTER: Duration = Duration::from_millis(150);
 /// A spinner is shown after this time without an answer.
-pub const SPINNER_AFTER: Duration = Duration::from_millis(400);
+pub(crate) const SPINNER_AFTER: Duration = Duration::from_millis(400);
 /// The time between two frames of the spinner.
-pub const SPINNER_FRAME: Duration = Duration::from_millis(100);
+pub(crate) const SPINNER_FRAME: Duration = Duration::from_millis(100);
 /// The first and the longest delay before a failed load is tried again.
 const RETRY_MIN: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
 /// A loaded value and the state of loading it. The old value stays until a newer one is loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RemoteData<T> {
-    /// The newest value.
-    pub value: Option<T>,
-    /// When the value was loaded.
-    pub read_at: Option<Duration>,
-    /// The state of loading.
-    pub state: LoadState,
+pub(crate) struct RemoteData<T> {
+    pub(crate) value: Option<T>,
+    pub(crate) read_at: Option<Duration>,
+    pub(crate) state: LoadState,
 }
 
-/// The state of loading.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LoadState {
-    /// Not requested yet.
+pub(crate) enum LoadState {
     NotAsked,
-    /// The request is on its way.
     Loading {
-        /// When the request was sent.
         since: Duration,
         /// The number of failed attempts before this one.
         failures: u32,
     },
-    /// The value is loaded.
     Ready,
-    /// The last attempt failed.
     Failed {
-        /// The error.
         why: String,
         /// The number of failed attempts in a row.
         failures: u32,
-        /// When the next attempt is due.
         retry_at: Duration,
     },
 }
@@ -65,17 +56,14 @@ impl<T> Default for RemoteData<T> {
 }
 
 impl<T> RemoteData<T> {
-    /// A request is sent.
-    pub fn start(&mut self, now: Duration) {
-        let failures = match self.state {
-            LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures,
-            LoadState::NotAsked | LoadState::Ready => 0,
+    pub(crate) fn start(&mut self, now: Duration) {
+        self.state = LoadState::Loading {
+            since: now,
+            failures: self.failures(),
         };
-        self.state = LoadState::Loading { since: now, failures };
     }
 
-    /// The value has arrived.
-    pub fn succeed(&mut self, value: T, now: Duration) {
+    pub(crate) fn succeed(&mut self, value: T, now: Duration) {
         *self = Self {
             value: Some(value),
             read_at: Some(now),
@@ -84,36 +72,37 @@ impl<T> RemoteData<T> {
     }
 
     /// The request failed; the delay before the next one doubles from 1 s to 30 s.
-    pub fn fail(&mut self, why: String, now: Duration) {
-        let failures = match self.state {
-            LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures.saturating_add(1),
-            LoadState::NotAsked | LoadState::Ready => 1,
-        };
-        let delay = retry_delay(RETRY_MIN, RETRY_MAX, failures.saturating_sub(1));
+    pub(crate) fn fail(&mut self, error: &impl ToString, now: Duration) {
+        let earlier = self.failures();
         self.state = LoadState::Failed {
-            why,
-            failures,
-            retry_at: now + delay,
+            why: sanitized(error),
+            failures: earlier.saturating_add(1),
+            retry_at: now + retry_delay(RETRY_MIN, RETRY_MAX, earlier),
         };
     }
 
-    /// Whether a request is on its way.
-    pub fn is_loading(&self) -> bool {
+    fn failures(&self) -> u32 {
+        match self.state {
+            LoadState::Failed { failures, .. } | LoadState::Loading { failures, .. } => failures,
+            LoadState::NotAsked | LoadState::Ready => 0,
+        }
+    }
+
+    pub(crate) fn is_loading(&self) -> bool {
         matches!(self.state, LoadState::Loading { .. })
     }
 
-    /// Whether the last attempt failed.
-    pub fn is_failed(&self) -> bool {
+    pub(crate) fn is_failed(&self) -> bool {
         matches!(self.state, LoadState::Failed { .. })
     }
 
     /// Whether the last attempt failed and the next one is due.
-    pub fn is_due(&self, now: Duration) -> bool {
+    pub(crate) fn is_due(&self, now: Duration) -> bool {
         matches!(self.state, LoadState::Failed { retry_at, .. } if retry_at <= now)
     }
 
     /// When its display changes with time, or the next attempt is due. `still` if nothing may spin.
-    pub fn next_wake(&self, now: Duration, still: bool) -> Option<Duration> {
+    pub(crate) fn next_wake(&self, now: Duration, still: bool) -> Option<Duration> {
         match &self.state {
             LoadState::NotAsked | LoadState::Ready => None,
             LoadState::Loading { since, .. } => [SKELETON_AFTER, SPINNER_AFTER]
@@ -137,7 +126,7 @@ mod tests {
         data.succeed(1, Duration::from_secs(1));
         data.start(Duration::from_secs(2));
         assert_eq!(data.value, Some(1));
-        data.fail("gone".into(), Duration::from_secs(3));
+        data.fail(&"gone", Duration::from_secs(3));
         assert_eq!((data.value, data.read_at), (Some(1), Some(Duration::from_secs(1))));
     }
 
@@ -147,7 +136,7 @@ mod tests {
         let waits: Vec<_> = (0..7)
             .map(|_| {
                 data.start(Duration::ZERO);
-                data.fail("gone".into(), Duration::ZERO);
+                data.fail(&"gone", Duration::ZERO);
                 match data.state {
                     LoadState::Failed { retry_at, .. } => retry_at.as_secs(),
                     _ => 0,

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use common::{OrderId, text};
+use common::OrderId;
 
 use super::orders::{OrderState, Purchase};
+use super::sanitize::sanitized;
 use crate::journal::{CloseReason, Closed, JournalContents, PlacedOrder, Record};
 
 /// The orders, oldest first. One without a final record may have been sent.
@@ -18,7 +19,7 @@ pub(super) fn replay(contents: JournalContents) -> Vec<Purchase> {
                 if let Entry::Vacant(entry) = index.entry(placed.order) {
                     entry.insert(orders.len());
                     let placed = PlacedOrder {
-                        title: text::sanitize(&placed.title).into_owned(),
+                        title: sanitized(&placed.title),
                         ..placed
                     };
                     let state = OrderState::Unknown {
@@ -42,7 +43,7 @@ pub(super) fn replay(contents: JournalContents) -> Vec<Purchase> {
 }
 
 fn closed_state(closed: &Closed) -> OrderState {
-    let why = text::sanitize(&closed.detail).into_owned();
+    let why = sanitized(&closed.detail);
     match closed.reason {
         CloseReason::SoldOut => OrderState::SoldOut { stock: closed.stock },
         CloseReason::Refused => OrderState::Refused { why },

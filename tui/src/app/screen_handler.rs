@@ -40,7 +40,6 @@ pub(super) trait ScreenHandler: Sync {
         &[]
     }
 
-    /// Moves the selection.
     fn step(&self, _: &mut App, _: Step) -> Vec<Effect> {
         Vec::new()
     }
@@ -63,7 +62,6 @@ pub(super) trait ScreenHandler: Sync {
         Vec::new()
     }
 
-    /// Loads the screen again.
     fn refresh(&self, _: &mut App) -> Vec<Effect> {
         Vec::new()
     }
@@ -73,7 +71,6 @@ pub(super) trait ScreenHandler: Sync {
         None
     }
 
-    /// Whether the screen is frozen.
     fn is_frozen(&self, app: &App) -> bool {
         app.books.is_frozen()
     }

@@ -6,9 +6,8 @@ mod services;
 mod shop;
 
 use super::screen_handler::ScreenHandler;
-use crate::screen::Screen;
+use crate::command::Screen;
 
-/// The handler of a screen.
 pub(super) fn handler(screen: Screen) -> &'static dyn ScreenHandler {
     match screen {
         Screen::Shop => &shop::Shop,

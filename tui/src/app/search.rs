@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::fmt::Write as _;
 
 use common::ItemNumber;
+use common::text::fold;
 
 use super::books::Books;
 use super::listing::Listing;
 use super::remote_data::LoadState;
 use super::shared::Shared;
 use super::shop::{Column, Focus, Search, ShopScreen};
-use super::text_input::{Edit, edit};
-use crate::effect::{Effect, ListingKind, Query};
+use super::text_input::edit;
+use crate::effect::{Effect, Query};
 use crate::fuzzy::ranked;
 use crate::input::{Key, KeyEvent};
 
@@ -41,18 +42,14 @@ impl ShopScreen {
             Key::Enter | Key::Tab => search.editing = false,
             Key::Up => return self.select_book(self.cursor.saturating_sub(1), shared),
             Key::Down => return self.select_book(self.cursor + 1, shared),
-            _ => {
-                if edit(&mut search.input, key) == Edit::Changed {
-                    return self.search_changed(shared);
-                }
-            }
+            _ if edit(&mut search.input, key) => return self.search_changed(shared),
+            _ => {}
         }
         Vec::new()
     }
 
     pub(super) fn search_changed(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
         let effects = self.search_whole_shop(shared);
-        self.cursor = 0;
         self.rebuild_rows(shared.books);
         self.cursor = 0;
         effects
@@ -69,8 +66,7 @@ impl ShopScreen {
             search.results = None;
             return Vec::new();
         }
-        let (mut results, effect) =
-            Listing::open(ListingKind::Search, Query::Words(words), generation, shared.elapsed());
+        let (mut results, effect) = Listing::open(Query::Search(words), generation, shared.elapsed());
         if let Some(before) = &search.results
             && let LoadState::Loading { .. } = before.data.state
         {
@@ -84,11 +80,7 @@ impl ShopScreen {
     /// Makes the rows from the lists; the selection stays on its book.
     pub(super) fn rebuild_rows(&mut self, books: &Books) {
         let selected = self.selected();
-        let in_topic = self
-            .topic_listing
-            .as_ref()
-            .map(|listing| listing.items.as_slice())
-            .unwrap_or_default();
+        let in_topic = self.topic_listing.as_ref().map_or(&[][..], |listing| &listing.items);
         let search = self.search.as_ref().filter(|search| !search.text().is_empty());
         let (mut rows, local_matches) = match search {
             None => (in_topic.to_vec(), in_topic.len()),
@@ -122,7 +114,7 @@ fn matches(search: &Search, in_topic: &[ItemNumber], books: &Books) -> (Vec<Item
 fn sort(rows: &mut [ItemNumber], by: Column, books: &Books) {
     match by {
         Column::Item => {}
-        Column::Title => rows.sort_by_cached_key(|item| books.get(*item).map(|book| book.title.to_lowercase())),
+        Column::Title => rows.sort_by_cached_key(|item| books.get(*item).map(|book| fold(&book.title))),
         Column::Cost => rows.sort_by_key(|item| books.get(*item).map(|book| book.cost)),
         Column::Stock => rows.sort_by_key(|item| books.get(*item).map(|book| book.stock)),
     }

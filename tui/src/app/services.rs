@@ -3,35 +3,31 @@
 use std::time::Duration;
 
 use common::client::Error;
-use common::text;
 use common::wire::Health;
 
 use super::remote_data::{LoadState, RemoteData};
-use crate::effect::Effect;
+use super::sanitize::sanitized;
+use crate::effect::{Effect, Request};
 
 /// The time between two requests while the screen is shown.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// The most services shown.
 const SERVICES_MAX: usize = 16;
 
-/// The services' screen.
 #[derive(Debug, Clone, Default)]
-pub struct Services {
+pub(crate) struct Services {
     /// The services, the front-end first; its error text while it is not ready.
-    pub health: RemoteData<Result<Vec<Service>, String>>,
+    pub(crate) health: RemoteData<Result<Vec<Service>, String>>,
     /// When to ask again; `None` for at once.
-    pub poll_at: Option<Duration>,
+    pub(crate) poll_at: Option<Duration>,
 }
 
-/// One service.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Service {
-    /// Its health report.
-    pub health: Health,
+pub(crate) struct Service {
+    pub(crate) health: Health,
     /// Requests per second since the report before; `None` for the first report.
-    pub rate: Option<f64>,
+    pub(crate) rate: Option<f64>,
     /// When the report arrived.
-    pub at: Duration,
+    pub(crate) at: Duration,
 }
 
 impl Services {
@@ -42,7 +38,7 @@ impl Services {
         }
         self.health.start(now);
         self.poll_at = None;
-        vec![Effect::LoadServices]
+        vec![Effect::Send(Request::Health)]
     }
 
     pub(super) fn handle_health(&mut self, result: Result<Health, Error>, now: Duration) {
@@ -51,8 +47,8 @@ impl Services {
                 let services = self.services(&health, now);
                 self.health.succeed(Ok(services), now);
             }
-            Err(Error::Problem(problem)) => self.health.succeed(Err(clean(&problem.detail)), now),
-            Err(error) => self.health.fail(clean(&error.to_string()), now),
+            Err(Error::Problem(problem)) => self.health.succeed(Err(sanitized(&problem.detail)), now),
+            Err(error) => self.health.fail(&error, now),
         }
         self.poll_at = Some(match self.health.state {
             LoadState::Failed { retry_at, .. } => retry_at,
@@ -94,17 +90,13 @@ fn rate(before: &Service, health: &Health, now: Duration) -> Option<f64> {
 /// The health of one service alone, with sanitized texts.
 fn without_dependencies(health: &Health) -> Health {
     Health {
-        status: clean(&health.status),
-        service: clean(&health.service),
-        version: clean(&health.version),
-        missing: health.missing.iter().map(|missing| clean(missing)).collect(),
+        status: sanitized(&health.status),
+        service: sanitized(&health.service),
+        version: sanitized(&health.version),
+        missing: health.missing.iter().map(sanitized).collect(),
         services: Vec::new(),
         ..*health
     }
-}
-
-fn clean(text: &str) -> String {
-    text::sanitize(text).into_owned()
 }
 
 #[cfg(test)]

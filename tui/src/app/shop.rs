@@ -11,13 +11,10 @@ use super::remote_data::RemoteData;
 /// How far back the chart of a stock can reach, in seconds; `None` for the whole history.
 pub(super) const CHART_RANGES_S: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
 
-/// The panes of the shop's screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Focus {
-    /// The topics.
+pub(crate) enum Focus {
     #[default]
     Topics,
-    /// The books.
     Books,
     /// One book.
     Detail,
@@ -37,80 +34,62 @@ impl Focus {
     }
 }
 
-/// The shop's screen.
 #[derive(Debug, Clone)]
-pub struct ShopScreen {
-    /// The pane with the focus.
-    pub focus: Focus,
-    /// All topics.
-    pub topics: RemoteData<Vec<Topic>>,
-    /// The index of the selected topic.
-    pub topic: usize,
-    /// The books of the selected topic.
-    pub topic_listing: Option<Listing>,
-    /// The search, if there is one.
-    pub search: Option<Search>,
-    /// The rows of the book list.
-    pub rows: Vec<ItemNumber>,
+pub(crate) struct ShopScreen {
+    pub(crate) focus: Focus,
+    pub(crate) topics: RemoteData<Vec<Topic>>,
+    pub(crate) topic: usize,
+    pub(crate) topic_listing: Option<Listing>,
+    pub(crate) search: Option<Search>,
+    pub(crate) rows: Vec<ItemNumber>,
     /// How many of the rows come from the selected topic; the others are of other topics.
-    pub local_matches: usize,
-    /// The selected row.
-    pub cursor: usize,
-    /// How the rows are sorted.
-    pub sort: Sort,
+    pub(crate) local_matches: usize,
+    pub(crate) cursor: usize,
+    pub(crate) sort: Sort,
     /// Which of the chart ranges is shown.
-    pub chart_range: usize,
+    pub(crate) chart_range: usize,
     /// Numbers the listings; the answer to a replaced listing carries an old number.
     pub(super) generation: u64,
 }
 
-/// A search for books.
 #[derive(Debug, Clone, Default)]
-pub struct Search {
-    /// The text, as typed.
-    pub input: Input,
+pub(crate) struct Search {
+    pub(crate) input: Input,
     /// Whether keys edit the text; otherwise they move in the list.
-    pub editing: bool,
+    pub(crate) editing: bool,
     /// The matches in the whole shop.
-    pub results: Option<Listing>,
+    pub(crate) results: Option<Listing>,
 }
 
 impl Search {
     /// The text without blanks around it.
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         self.input.value().trim()
     }
 }
 
-/// One topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
+pub(crate) struct Topic {
     /// As the shop writes it, for asking.
-    pub name: String,
+    pub(crate) name: String,
     /// Clean, for showing.
-    pub display_name: String,
-    /// How many books it has.
-    pub books: u64,
+    pub(crate) display_name: String,
+    pub(crate) books: u64,
 }
 
-/// How rows are sorted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Sort {
-    /// By what.
-    pub by: Column,
+pub(crate) struct Sort {
+    pub(crate) by: Column,
     /// Largest first.
-    pub reversed: bool,
+    pub(crate) reversed: bool,
 }
 
-/// What rows can be sorted by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Column {
+pub(crate) enum Column {
     /// The shop's order: by item number, or the best match first.
     #[default]
     Item,
-    /// The title, without regard to case.
     Title,
-    /// The cost.
     Cost,
     /// The stock as it is at this moment; rows do not jump when it moves.
     Stock,
@@ -126,8 +105,7 @@ impl Column {
         }
     }
 
-    /// Its word.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Item => "number",
             Self::Title => "title",
@@ -157,18 +135,15 @@ impl Default for ShopScreen {
 }
 
 impl ShopScreen {
-    /// The selected topic.
-    pub fn selected_topic(&self) -> Option<&Topic> {
+    pub(crate) fn selected_topic(&self) -> Option<&Topic> {
         self.topics.value.as_deref()?.get(self.topic)
     }
 
-    /// The selected book.
-    pub fn selected(&self) -> Option<ItemNumber> {
+    pub(crate) fn selected(&self) -> Option<ItemNumber> {
         self.rows.get(self.cursor).copied()
     }
 
-    /// How far back the charts reach.
-    pub fn chart_range(&self) -> Option<Duration> {
+    pub(crate) fn chart_range(&self) -> Option<Duration> {
         CHART_RANGES_S
             .get(self.chart_range)
             .copied()
@@ -177,7 +152,7 @@ impl ShopScreen {
     }
 
     /// The listing that fills the rows now.
-    pub fn listing(&self) -> Option<&Listing> {
+    pub(crate) fn listing(&self) -> Option<&Listing> {
         self.search
             .as_ref()
             .and_then(|search| search.results.as_ref())
@@ -196,7 +171,6 @@ impl ShopScreen {
         }
     }
 
-    /// The listings that exist.
     pub(super) fn listings(&self) -> impl Iterator<Item = &Listing> {
         let results = self.search.as_ref().and_then(|search| search.results.as_ref());
         self.topic_listing.iter().chain(results)

@@ -3,18 +3,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// The most points of one history.
 const POINTS_MAX: usize = 256;
 
 /// The history of a book's stock since the book was first loaded.
 #[derive(Debug, Clone, Default)]
-pub struct StockHistory {
+pub(crate) struct StockHistory {
     /// The highest stock: a full gauge.
-    pub peak: u32,
+    pub(crate) peak: u32,
     /// The times of changes, and the new stock.
-    pub points: VecDeque<(Duration, u32)>,
+    pub(crate) points: VecDeque<(Duration, u32)>,
     /// Until when the stock is highlighted, and whether it rose.
-    pub highlight: Option<(Duration, bool)>,
+    pub(crate) highlight: Option<(Duration, bool)>,
 }
 
 impl StockHistory {
@@ -32,7 +31,7 @@ impl StockHistory {
 
     /// The stock at the end of each of `columns` equal steps up to now; `None` before the book was first loaded. The
     /// steps span `range`, or the whole history.
-    pub fn sample(&self, range: Option<Duration>, columns: usize, now: Duration) -> Vec<Option<u32>> {
+    pub(crate) fn sample(&self, range: Option<Duration>, columns: usize, now: Duration) -> Vec<Option<u32>> {
         let first = self.points.front().map_or(now, |(at, _)| *at);
         let range = range
             .unwrap_or_else(|| now.saturating_sub(first))

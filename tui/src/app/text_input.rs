@@ -7,16 +7,8 @@ use crate::input::{Key, KeyEvent};
 /// The longest line, in characters.
 const LINE_CHARS_MAX: usize = 100;
 
-/// What a key did to a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Edit {
-    Changed,
-    CursorMoved,
-    None,
-}
-
-/// Edits a line by a key.
-pub(super) fn edit(input: &mut Input, key: KeyEvent) -> Edit {
+/// Edits a line by a key; returns whether the text has changed.
+pub(super) fn edit(input: &mut Input, key: KeyEvent) -> bool {
     let request = match (key.key, key.ctrl) {
         (Key::Char('u'), true) => InputRequest::DeleteFromStart,
         (Key::Char('k'), true) => InputRequest::DeleteTillEnd,
@@ -27,7 +19,7 @@ pub(super) fn edit(input: &mut Input, key: KeyEvent) -> Edit {
             if input.value().chars().count() >= LINE_CHARS_MAX
                 || common::text::sanitize(c.encode_utf8(&mut [0; 4])) != c.to_string()
             {
-                return Edit::None;
+                return false;
             }
             InputRequest::InsertChar(c)
         }
@@ -35,13 +27,9 @@ pub(super) fn edit(input: &mut Input, key: KeyEvent) -> Edit {
         (Key::Delete, _) => InputRequest::DeleteNextChar,
         (Key::Left, _) => InputRequest::GoToPrevChar,
         (Key::Right, _) => InputRequest::GoToNextChar,
-        _ => return Edit::None,
+        _ => return false,
     };
-    match input.handle(request) {
-        Some(changed) if changed.value => Edit::Changed,
-        Some(_) => Edit::CursorMoved,
-        None => Edit::None,
-    }
+    input.handle(request).is_some_and(|changed| changed.value)
 }
 
 /// Inserts a pasted text, sanitized and cut at the longest line.

@@ -11,60 +11,60 @@ use common::{ItemNumber, OrderId, Quantity, Stock, limits};
 
 /// Arguments of `autopilot`.
 #[derive(Debug, Clone, Args)]
-pub struct AutopilotArgs {
+pub(crate) struct AutopilotArgs {
     /// The settings of the run.
     #[command(flatten)]
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Run a separate store and inject faults: kill, pause, restart, delay, cut, drop, duplicate
     #[arg(long)]
-    pub faults: bool,
+    pub(crate) faults: bool,
     /// No screen: print one line a second, then the summary
     #[arg(long)]
-    pub headless: bool,
+    pub(crate) headless: bool,
     /// Write the report with charts to this file, as a self-contained HTML page
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub html: Option<PathBuf>,
+    pub(crate) html: Option<PathBuf>,
 }
 
 /// Arguments of `search`.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("query").required(true).args(["words", "topic"]))]
-pub struct SearchArgs {
+pub(crate) struct SearchArgs {
     /// Words; each must begin a word of the title, author or topic
     #[arg(value_name = "WORDS")]
-    pub words: Vec<String>,
+    pub(crate) words: Vec<String>,
     /// All books of this topic
     #[arg(long, value_name = "T")]
-    pub topic: Option<String>,
+    pub(crate) topic: Option<String>,
     /// Show at most this many books
     #[arg(long, value_name = "BOOKS", default_value_t = 50, value_parser = value_parser!(u32).range(1..=100_000))]
-    pub limit: u32,
+    pub(crate) limit: u32,
 }
 
 /// Arguments of `buy`.
 #[derive(Debug, Clone, Args)]
-pub struct BuyArgs {
+pub(crate) struct BuyArgs {
     /// The book's item number
     #[arg(value_name = "N")]
-    pub item: ItemNumber,
+    pub(crate) item: ItemNumber,
     /// Number of copies, 1 to 100
     #[arg(long, value_name = "Q", default_value_t)]
-    pub quantity: Quantity,
+    pub(crate) quantity: Quantity,
     /// The order's id; generated if absent
     #[arg(long, value_name = "UUID")]
-    pub key: Option<OrderId>,
+    pub(crate) key: Option<OrderId>,
     /// How long the order may take, retries included
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_deadline)]
-    pub within: Duration,
+    pub(crate) within: Duration,
 }
 
 /// Arguments of `restock`.
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("change").required(true).args(["by", "to"]))]
-pub struct RestockArgs {
+pub(crate) struct RestockArgs {
     /// The book's item number
     #[arg(value_name = "N")]
-    pub item: ItemNumber,
+    pub(crate) item: ItemNumber,
     /// Copies to add, or to remove if negative
     #[arg(long, value_name = "±N", allow_hyphen_values = true, value_parser = parse_change)]
     by: Option<i64>,
@@ -75,7 +75,7 @@ pub struct RestockArgs {
 
 impl RestockArgs {
     /// The change; the command line requires exactly one of the two.
-    pub fn change(&self) -> StockChange {
+    pub(crate) fn change(&self) -> StockChange {
         match self.to {
             Some(stock) => StockChange::To(stock),
             None => StockChange::By(self.by.unwrap_or(0)),

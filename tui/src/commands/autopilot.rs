@@ -11,15 +11,16 @@ use tokio::sync::watch;
 
 use super::exit::{Error, Exit};
 use super::interactive;
-use super::interrupt::Interrupt;
 use super::output::{self, Output};
+use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, StoreConnection};
 use crate::format;
 use crate::runtime::{self, ExitReason};
+use crate::terminal::Signals;
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
-use autopilot::{Autopilot, Handle, Phase, Report, Settings, Snapshot, Verdict};
+use autopilot::{Handle, Phase, Report, Settings, Snapshot, Verdict};
 
 /// How often a headless run prints its progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
@@ -39,18 +40,18 @@ pub(super) async fn run_headless(
     shop: &ShopClient,
     args: &AutopilotArgs,
     cli: &Cli,
-    mut interrupt: Interrupt,
+    mut signals: Signals,
 ) -> Result<Exit, Error> {
     tokio::select! {
         checked = connect::check_autopilot(shop, &args.settings) => checked?,
-        () = interrupt.wait() => return Ok(Exit::Interrupted),
+        _ = signals.next() => return Ok(Exit::Interrupted),
     }
-    let ended = headless(shop, args.settings.clone(), interrupt, None).await?;
+    let ended = headless(shop, args.settings.clone(), signals, None).await?;
     print_report(ended, args, cli)
 }
 
 /// Runs against services of its own and injects faults into them.
-pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
+pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals: Signals) -> Result<Exit, Error> {
     if cli.shop.url().is_some() {
         return Err(Error::Usage(
             "--faults runs a store of its own; leave out --url and unset BOOKSTORE_URL".to_owned(),
@@ -58,22 +59,23 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut interru
     }
     let mut services = tokio::select! {
         services = Services::start() => services?,
-        () = interrupt.wait() => return Ok(Exit::Interrupted),
+        _ = signals.next() => return Ok(Exit::Interrupted),
     };
     let connection = StoreConnection::new(&services.url(), Some(services.token()))?;
-    let ended = headless(&connection.shop, args.settings.clone(), interrupt, Some(&mut services)).await;
+    let ended = headless(&connection.shop, args.settings.clone(), signals, Some(&mut services)).await;
     services.stop().await;
     print_report(ended?, args, cli)
 }
 
 /// Shows a run on a screen until it ends or the user leaves.
-pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, mut interrupt: Interrupt) -> Result<Exit, Error> {
-    interrupt.listen_for_hangup()?;
+pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, signals: Signals) -> Result<Exit, Error> {
+    let signals = signals.with_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
+    let ended = run_ended(runs.clone()).boxed();
     let (exit_reason, connection) =
-        interactive::autopilot(&args.settings, cli, watched, run_ended(runs.clone()).boxed()).await?;
-    let result = end_run(exit_reason, &runs, args, cli, interrupt).await;
+        interactive::run(cli, Screen::Autopilot, args.settings.clone(), watched, Some(ended)).await?;
+    let result = end_run(exit_reason, &runs, args, cli, signals).await;
     if let Some(connection) = connection {
         connection.close().await;
     }
@@ -86,7 +88,7 @@ async fn end_run(
     runs: &watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
-    mut interrupt: Interrupt,
+    mut signals: Signals,
 ) -> Result<Exit, Error> {
     let exit = match exit_reason? {
         ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
@@ -94,7 +96,7 @@ async fn end_run(
         ExitReason::HungUp => Exit::HungUp,
     };
     // A signal that closed the screen must not also skip the audit.
-    let _ = interrupt.wait().now_or_never();
+    let _ = signals.next().now_or_never();
     let Some(run) = runs.borrow().run.clone() else {
         // The user left before the store was open.
         return Ok(exit);
@@ -105,7 +107,7 @@ async fn end_run(
         run.abort();
         run.ended().await?
     } else {
-        stop(&run, interrupt).await?
+        stop(&run, signals).await?
     };
     print_report((exit, report), args, cli)
 }
@@ -132,27 +134,23 @@ async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
 async fn headless(
     shop: &ShopClient,
     settings: Settings,
-    interrupt: Interrupt,
+    signals: Signals,
     services: Option<&mut Services>,
 ) -> Result<Ended, Error> {
     let seed = settings.seed;
     let shoppers = format::plural(u64::from(settings.shoppers), "shopper");
-    output::print_note(&format!("seed {seed}, {shoppers}, at {}", shop.url()));
-    let run = Autopilot::start(shop.clone(), settings);
-    let progress = print_progress(&run, interrupt);
+    output::print_notice(&format!("seed {seed}, {shoppers}, at {}", shop.url()));
+    let run = Handle::start(shop.clone(), settings);
+    let progress = print_progress(&run, signals);
     let Some(services) = services else {
         return progress.await;
     };
     let (ended, faults) = tokio::join!(progress, faults::inject(services, seed, &run));
     let (exit, report) = ended?;
-    let report = Report {
-        faults: Some(faults),
-        ..(*report).clone()
-    };
-    Ok((exit, Arc::new(report)))
+    Ok((exit, Arc::new(report.with_faults(faults))))
 }
 
-async fn print_progress(run: &Handle, mut interrupt: Interrupt) -> Result<Ended, Error> {
+async fn print_progress(run: &Handle, mut signals: Signals) -> Result<Ended, Error> {
     let mut second = tokio::time::interval(PROGRESS_INTERVAL);
     second.tick().await;
     loop {
@@ -162,20 +160,20 @@ async fn print_progress(run: &Handle, mut interrupt: Interrupt) -> Result<Ended,
                 let snapshot = run.snapshot();
                 // Before the first whole second there is only the reason why the run has not started.
                 if !snapshot.series.is_empty() || snapshot.last_error.is_some() {
-                    output::print_note(&progress_line(&snapshot));
+                    output::print_notice(&progress_line(&snapshot));
                 }
             }
-            () = interrupt.wait() => return Ok((Exit::Interrupted, stop(run, interrupt).await?)),
+            _ = signals.next() => return Ok((Exit::Interrupted, stop(run, signals).await?)),
         }
     }
 }
 
 /// Stops the run and waits for its audit; another signal skips the audit.
-async fn stop(run: &Handle, mut interrupt: Interrupt) -> Result<Arc<Report>, Error> {
-    output::print_note("stopping; interrupt again to skip the audit");
+async fn stop(run: &Handle, mut signals: Signals) -> Result<Arc<Report>, Error> {
+    output::print_notice("stopping; interrupt again to skip the audit");
     let report = tokio::select! {
         report = run.stop() => report,
-        () = interrupt.wait() => {
+        _ = signals.next() => {
             run.abort();
             run.ended().await
         }
@@ -220,7 +218,7 @@ fn print_report((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Resul
         std::fs::write(path, report.html())
             .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))?;
     }
-    Ok(match report.audit.verdict {
+    Ok(match report.verdict() {
         Verdict::Violated => Exit::Violation,
         Verdict::Clean | Verdict::Incomplete => exit,
     })

@@ -7,17 +7,17 @@ use common::wire::{Book, BookPage, Topics};
 
 use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::table::{Align, Table, pairs};
+use super::table::{Align, pairs, table};
 use crate::cli::SearchArgs;
 
 pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Error> {
     let answer = shop.topics().await?;
     out.answer::<Topics>(&answer, |topics| {
-        let mut table = Table::new([("TOPIC", Align::Left), ("BOOKS", Align::Right)]);
-        for topic in &topics.topics {
-            table.row(&[topic.topic.as_str().into(), topic.books.to_string().into()]);
-        }
-        table.render()
+        let rows = topics.topics.iter();
+        table(
+            [("TOPIC", Align::Left), ("BOOKS", Align::Right)],
+            rows.map(|topic| [topic.topic.clone(), topic.books.to_string()]),
+        )
     })
 }
 
@@ -68,25 +68,25 @@ fn books(page: &BookPage) -> String {
     if page.books.is_empty() {
         return "No books found.".to_owned();
     }
-    let mut table = Table::new([
+    let columns = [
         ("ITEM", Align::Right),
         ("TITLE", Align::Left),
         ("AUTHOR", Align::Left),
         ("TOPIC", Align::Left),
         ("COST", Align::Right),
         ("STOCK", Align::Right),
-    ]);
-    for book in &page.books {
-        table.row(&[
-            book.item.to_string().into(),
-            book.title.as_str().into(),
-            book.author.as_deref().unwrap_or("-").into(),
-            book.topic.as_str().into(),
-            book.cost.to_string().into(),
-            book.stock.to_string().into(),
-        ]);
-    }
-    let mut text = table.render();
+    ];
+    let rows = page.books.iter().map(|book| {
+        [
+            book.item.to_string(),
+            book.title.clone(),
+            book.author.clone().unwrap_or_else(|| "-".to_owned()),
+            book.topic.clone(),
+            book.cost.to_string(),
+            book.stock.to_string(),
+        ]
+    });
+    let mut text = table(columns, rows);
     if page.next.is_some() {
         text.push_str("\nThere are more books; raise --limit to see them.");
     }

@@ -6,10 +6,8 @@ use common::client;
 
 use crate::{config, connect, runtime};
 
-/// How the program ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// The command did what it was asked to do.
+pub(crate) enum Exit {
     Done,
     /// The store refused the request or does not have the object (404, 409, 422).
     Refused,
@@ -17,17 +15,13 @@ pub enum Exit {
     Usage,
     /// No answer, a failing store, or an outcome that is still unknown.
     Unavailable,
-    /// The audit found a violation.
     Violation,
-    /// A signal stopped the command.
     Interrupted,
-    /// The terminal is gone.
     HungUp,
 }
 
 impl Exit {
-    /// The process's exit code.
-    pub fn code(self) -> u8 {
+    pub(crate) fn code(self) -> u8 {
         match self {
             Self::Done => 0,
             Self::Refused => 1,
@@ -39,8 +33,7 @@ impl Exit {
         }
     }
 
-    /// The exit for an HTTP status.
-    pub fn of_status(status: u16) -> Self {
+    pub(crate) fn of_status(status: u16) -> Self {
         match status {
             200..=299 => Self::Done,
             404 | 409 | 422 => Self::Refused,
@@ -59,45 +52,38 @@ impl Exit {
     }
 }
 
-/// Why a command failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The command was used wrongly.
+pub(crate) enum Error {
     #[error("{0}")]
     Usage(String),
-    /// The configuration file is wrong.
     #[error(transparent)]
     Config(#[from] config::Error),
-    /// There is no connection to a store.
     #[error(transparent)]
     Connect(#[from] connect::Error),
-    /// The store gave no usable answer.
     #[error(transparent)]
     Client(#[from] client::Error),
-    /// The interactive shop failed.
     #[error(transparent)]
     Runtime(#[from] runtime::Error),
-    /// The autopilot failed.
     #[error(transparent)]
     Autopilot(#[from] autopilot::Error),
-    /// The services for the fault injection do not run.
     #[error(transparent)]
     Services(#[from] autopilot::faults::Error),
-    /// Standard output or the terminal failed.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
 
 impl Error {
-    /// The exit for this error.
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             Self::Client(error) => Exit::of_client_error(error),
             Self::Connect(error) | Self::Runtime(runtime::Error::Connect(error)) => match error {
                 connect::Error::Url(_) | connect::Error::NotAuthorized(_) => Exit::Usage,
                 connect::Error::NoAnswer(error) => Exit::of_client_error(error),
-                connect::Error::LocalStore(_) | connect::Error::HttpClient(_) => Exit::Unavailable,
+                connect::Error::NoFolder
+                | connect::Error::Store(_)
+                | connect::Error::NoAddress { .. }
+                | connect::Error::HttpClient(_) => Exit::Unavailable,
             },
             Self::Autopilot(error) => match error {
                 autopilot::Error::Books(error) => Exit::of_client_error(error),

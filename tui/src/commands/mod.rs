@@ -6,7 +6,6 @@ mod autopilot;
 mod browse;
 mod exit;
 mod interactive;
-mod interrupt;
 mod manual;
 mod output;
 mod purchase;
@@ -15,23 +14,33 @@ mod table;
 mod watch;
 
 use std::io;
+use std::process::ExitCode;
 
-pub use exit::{Error, Exit};
-use interrupt::Interrupt;
+use clap::Parser as _;
+use futures::FutureExt as _;
+
+use exit::{Error, Exit};
 use output::Output;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, OfflineCommand, OnlineCommand};
 use crate::config;
 use crate::connect::{self, StoreConnection};
+use crate::terminal::Signals;
 
-/// Runs the command line to its end on a new runtime; prints an error to standard error.
-pub fn main(mut cli: Cli) -> Exit {
-    match cli.command {
-        Some(Command::Completions { shell }) => return report(manual::completions(shell)),
-        Some(Command::Man { ref folder }) => return report(manual::pages(folder.as_deref())),
-        Some(Command::Serve { ref arguments }) => return serve::run(arguments),
-        _ => {}
-    }
+/// Parses the command line and runs it to its end; prints an error to standard error.
+pub fn main() -> ExitCode {
+    let mut cli = Cli::parse();
+    let exit = match cli.command.take() {
+        Some(Command::Offline(OfflineCommand::Completions { shell })) => report(manual::completions(shell)),
+        Some(Command::Offline(OfflineCommand::Man { folder })) => report(manual::pages(folder.as_deref())),
+        Some(Command::Offline(OfflineCommand::Serve { arguments })) => serve::run(&arguments),
+        Some(Command::Online(command)) => run_on_runtime(cli, Some(command)),
+        None => run_on_runtime(cli, None),
+    };
+    ExitCode::from(exit.code())
+}
+
+fn run_on_runtime(mut cli: Cli, command: Option<OnlineCommand>) -> Exit {
     if let Err(error) = config::read().map(|config| cli.apply(config)) {
         return report(Err(error.into()));
     }
@@ -42,7 +51,7 @@ pub fn main(mut cli: Cli) -> Exit {
             return Exit::Unavailable;
         }
     };
-    let exit = report(runtime.block_on(run(&cli)));
+    let exit = report(runtime.block_on(run(&cli, command)));
     // Abandoned requests must not delay the end of the process.
     runtime.shutdown_background();
     exit
@@ -60,58 +69,49 @@ fn report(result: Result<Exit, Error>) -> Exit {
     }
 }
 
-async fn run(cli: &Cli) -> Result<Exit, Error> {
-    let Some(command) = &cli.command else {
+async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
+    let Some(command) = command else {
         return interactive::browse(cli).await;
     };
     // Listens before a store is opened, so that every signal closes the store cleanly.
-    let interrupt = Interrupt::listen()?;
-    match command {
-        Command::Autopilot(args) if args.faults => return autopilot::run_with_faults(args, cli, interrupt).await,
-        Command::Autopilot(args) if autopilot::has_screen(args, cli) => {
-            return autopilot::run_with_screen(args, cli, interrupt).await;
+    let signals = Signals::listen()?;
+    if let OnlineCommand::Autopilot(args) = &command {
+        if args.faults {
+            return autopilot::run_with_faults(args, cli, signals).await;
         }
-        _ => {}
+        if autopilot::has_screen(args, cli) {
+            return autopilot::run_with_screen(args, cli, signals).await;
+        }
     }
     let connection = connect::connect(&cli.shop).await?;
-    if let Some(note) = &connection.note {
-        output::print_note(note);
+    if let Some(notice) = &connection.notice {
+        output::print_notice(notice);
     }
-    let result = run_connected(&connection, command, cli, interrupt).await;
+    let result = run_connected(&connection, &command, cli, signals).await;
     connection.close().await;
     result
 }
 
 async fn run_connected(
     connection: &StoreConnection,
-    command: &Command,
+    command: &OnlineCommand,
     cli: &Cli,
-    mut interrupt: Interrupt,
+    mut signals: Signals,
 ) -> Result<Exit, Error> {
     let (out, shop) = (Output::new(cli.shop.json), &connection.shop);
-    match command {
-        // These two handle the interrupt themselves.
-        Command::Autopilot(args) => return autopilot::run_headless(shop, args, cli, interrupt).await,
-        Command::Buy(args) => return purchase::buy(shop, args, &out, interrupt).await,
-        _ => {}
-    }
-    let work = async {
-        match command {
-            Command::Topics => browse::topics(shop, &out).await,
-            Command::Search(args) => browse::search(shop, args, &out).await,
-            Command::Lookup { item } => browse::lookup(shop, *item, &out).await,
-            Command::Order { order } => purchase::order(shop, *order, &out).await,
-            Command::Restock(args) => purchase::restock(shop, args, &out).await,
-            Command::Watch { after } => watch::run(shop, *after, &out).await,
-            Command::Autopilot(_)
-            | Command::Buy(_)
-            | Command::Completions { .. }
-            | Command::Man { .. }
-            | Command::Serve { .. } => Ok(Exit::Done),
-        }
+    let work = match command {
+        // These two handle the signals themselves.
+        OnlineCommand::Autopilot(args) => return autopilot::run_headless(shop, args, cli, signals).await,
+        OnlineCommand::Buy(args) => return purchase::buy(shop, args, &out, signals).await,
+        OnlineCommand::Topics => browse::topics(shop, &out).boxed(),
+        OnlineCommand::Search(args) => browse::search(shop, args, &out).boxed(),
+        OnlineCommand::Lookup { item } => browse::lookup(shop, *item, &out).boxed(),
+        OnlineCommand::Order { order } => purchase::order(shop, *order, &out).boxed(),
+        OnlineCommand::Restock(args) => purchase::restock(shop, args, &out).boxed(),
+        OnlineCommand::Watch { after } => watch::run(shop, *after, &out).boxed(),
     };
     tokio::select! {
         result = work => result,
-        () = interrupt.wait() => Ok(Exit::Interrupted),
+        _ = signals.next() => Ok(Exit::Interrupted),
     }
 }

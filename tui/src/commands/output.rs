@@ -125,11 +125,11 @@ pub(super) fn write_all(bytes: &[u8]) -> Result<(), Error> {
 
 /// Prints an error to standard error.
 pub(super) fn print_error(sentence: &str) {
-    print_note(&format!("bookstore: {sentence}"));
+    print_notice(&format!("bookstore: {sentence}"));
 }
 
-/// Prints a note to standard error; ignores that nothing reads it.
-pub(super) fn print_note(sentence: &str) {
+/// Prints a notice to standard error, if anything reads it.
+pub(super) fn print_notice(sentence: &str) {
     let sanitized: Vec<_> = sentence.lines().map(text::sanitize).collect();
     let _ = writeln!(io::stderr().lock(), "{}", sanitized.join("\n"));
 }

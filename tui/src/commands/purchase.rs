@@ -8,24 +8,19 @@ use common::{Code, Deadline, OrderId, Problem, limits};
 
 use super::browse;
 use super::exit::{Error, Exit};
-use super::interrupt::Interrupt;
 use super::output::{self, Output};
 use super::table::pairs;
 use crate::cli::{BuyArgs, RestockArgs};
+use crate::terminal::Signals;
 
 /// The order id is generated before anything is sent, so that an interrupted or unknown order can be named.
-pub(super) async fn buy(
-    shop: &ShopClient,
-    args: &BuyArgs,
-    out: &Output,
-    mut interrupt: Interrupt,
-) -> Result<Exit, Error> {
+pub(super) async fn buy(shop: &ShopClient, args: &BuyArgs, out: &Output, mut signals: Signals) -> Result<Exit, Error> {
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
     let send = || shop.buy(args.item, args.quantity, Some(order), deadline);
     let resolution = tokio::select! {
         resolution = send_until_decided(deadline, send) => resolution,
-        () = interrupt.wait() => {
+        _ = signals.next() => {
             output::print_error(&format!("interrupted; whether the book was bought is unknown\n  order  {order}"));
             return Ok(Exit::Interrupted);
         }

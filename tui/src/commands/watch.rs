@@ -25,7 +25,7 @@ pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> 
                 };
                 format!("the catalog is {state}")
             })?,
-            StreamItem::Disconnected { error, retry_in, .. } => output::print_note(&format!(
+            StreamItem::Disconnected { error, retry_in, .. } => output::print_notice(&format!(
                 "{}; trying again in {} ms",
                 output::explain(&error),
                 retry_in.as_millis()

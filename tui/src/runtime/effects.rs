@@ -1,6 +1,7 @@
 //! Runs effects beside the screen. Each one ends with an event, or silently.
 
-use std::mem::discriminant;
+use std::collections::HashMap;
+use std::mem::{Discriminant, discriminant};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -12,8 +13,8 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio_util::task::TaskTracker;
 
-use crate::effect::{Effect, ListingKind, Query};
-use crate::journal::{Journal, PlacedOrder, Record};
+use crate::effect::{Query, Request};
+use crate::journal::{Journal, Record};
 use crate::live;
 use crate::message::Event;
 
@@ -25,14 +26,14 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct EffectRunner {
     shop: Option<ShopClient>,
     /// Requests that wait until the shop is open.
-    pending: Vec<Effect>,
+    pending: Vec<Request>,
     events_task: Option<AbortHandle>,
     events: mpsc::Sender<Event>,
     journal: Arc<OnceLock<Journal>>,
     data_folder: PathBuf,
     reconnect: Arc<Notify>,
-    /// The page requests on their way, one for each kind of listing.
-    page_tasks: [Option<AbortHandle>; 2],
+    /// The page requests on their way, one for each kind of query.
+    page_tasks: HashMap<Discriminant<Query>, AbortHandle>,
     records: TaskTracker,
 }
 
@@ -47,7 +48,7 @@ impl EffectRunner {
             journal: Arc::default(),
             data_folder,
             reconnect: Arc::default(),
-            page_tasks: [None, None],
+            page_tasks: HashMap::new(),
             records: TaskTracker::new(),
         }
     }
@@ -57,60 +58,31 @@ impl EffectRunner {
         let task = live::forward_events(shop.clone(), self.events.clone(), Arc::clone(&self.reconnect));
         self.events_task = Some(tokio::spawn(task).abort_handle());
         self.shop = Some(shop);
-        for effect in std::mem::take(&mut self.pending) {
-            self.run(effect);
+        for request in std::mem::take(&mut self.pending) {
+            self.send(request);
         }
     }
 
-    /// Starts an effect. The event loop runs those of the terminal itself.
-    pub(super) fn run(&mut self, effect: Effect) {
-        match effect {
-            Effect::Exit(_) | Effect::Suspend | Effect::Redraw | Effect::Copy(_) | Effect::AutopilotCommand(_) => {}
-            Effect::LoadJournal => self.load_journal(),
-            Effect::AppendJournal(record) => self.append_journal(record),
-            Effect::Reconnect => self.reconnect.notify_one(),
-            effect => match self.shop.clone() {
-                Some(shop) => self.send_request(&shop, effect),
-                None => self.defer(effect),
-            },
-        }
+    pub(super) fn reconnect(&self) {
+        self.reconnect.notify_one();
     }
 
-    /// Keeps the newest request of each kind.
-    fn defer(&mut self, effect: Effect) {
-        self.pending
-            .retain(|older| discriminant(older) != discriminant(&effect));
-        self.pending.push(effect);
-    }
-
-    fn send_request(&mut self, shop: &ShopClient, effect: Effect) {
-        match effect {
-            Effect::LoadTopics => self.request(
-                shop,
-                |shop| async move { Event::TopicsLoaded(parse(shop.topics().await)) },
-            ),
-            Effect::LoadPage {
-                generation,
-                kind,
-                query,
-                after,
-            } => self.load_page(shop, generation, kind, query, after),
-            Effect::LoadBook(item) => self.request(shop, move |shop| async move {
-                let result = parse(shop.lookup(item).await);
-                Event::BookLoaded { item, result }
-            }),
-            Effect::Buy { placed, resend } => self.buy(shop, placed, resend),
-            Effect::FindOrder(order) => self.request(shop, move |shop| async move {
-                let result = parse(shop.find_order(order).await);
-                Event::OrderLoaded { order, result }
-            }),
-            Effect::LoadServices => {
-                self.request(
-                    shop,
-                    |shop| async move { Event::HealthLoaded(parse(shop.ready().await)) },
-                );
-            }
-            _ => {}
+    /// Sends a request; until the shop is open, the newest of each kind waits.
+    pub(super) fn send(&mut self, request: Request) {
+        let Some(shop) = self.shop.clone() else {
+            self.pending
+                .retain(|older| discriminant(older) != discriminant(&request));
+            self.pending.push(request);
+            return;
+        };
+        let listing = match &request {
+            Request::Page { query, .. } => Some(discriminant(query)),
+            _ => None,
+        };
+        let task = self.spawn(answer(request, shop, Arc::clone(&self.journal)));
+        // The answer to an older request of the listing would be ignored.
+        if let Some(older) = listing.and_then(|listing| self.page_tasks.insert(listing, task)) {
+            older.abort();
         }
     }
 
@@ -123,50 +95,21 @@ impl EffectRunner {
         let _ = tokio::time::timeout(SHUTDOWN_TIMEOUT, self.records.wait()).await;
     }
 
-    fn request<F>(&self, shop: &ShopClient, request: impl FnOnce(ShopClient) -> F)
-    where
-        F: Future<Output = Event> + Send + 'static,
-    {
-        let answer = request(shop.clone());
+    /// Runs a task that ends with an event.
+    fn spawn(&self, answer: impl Future<Output = Event> + Send + 'static) -> AbortHandle {
         let events = self.events.clone();
-        tokio::spawn(async move {
+        let task = tokio::spawn(async move {
             // Sending fails only after the event loop has ended.
             let _ = events.send(answer.await).await;
         });
+        task.abort_handle()
     }
 
-    fn load_page(
-        &mut self,
-        shop: &ShopClient,
-        generation: u64,
-        kind: ListingKind,
-        query: Query,
-        after: Option<String>,
-    ) {
-        let (shop, events) = (shop.clone(), self.events.clone());
-        let task = tokio::spawn(async move {
-            let limit = limits::PAGE_BOOKS_MAX;
-            let response = match &query {
-                Query::Topic(topic) => shop.search_topic(topic, after.as_deref(), limit).await,
-                Query::Words(words) => shop.search_words(words, after.as_deref(), limit).await,
-            };
-            let result = response.and_then(|response| Ok((response.parse()?, response.seq)));
-            let _ = events.send(Event::PageLoaded { generation, result }).await;
-        });
-        let running = match kind {
-            ListingKind::Topic => &mut self.page_tasks[0],
-            ListingKind::Search => &mut self.page_tasks[1],
-        };
-        if let Some(older) = running.replace(task.abort_handle()) {
-            older.abort();
-        }
-    }
-
-    fn load_journal(&self) {
-        let (folder, events, journal) = (self.data_folder.clone(), self.events.clone(), Arc::clone(&self.journal));
-        tokio::spawn(async move {
+    pub(super) fn load_journal(&self) {
+        let (folder, journal) = (self.data_folder.clone(), Arc::clone(&self.journal));
+        self.spawn(async move {
             let opened = tokio::task::spawn_blocking(move || Journal::open(&folder)).await;
-            let result = match opened {
+            Event::JournalLoaded(match opened {
                 Ok(Ok((opened, contents))) => {
                     // A second journal of the same file is not needed.
                     let _ = journal.set(opened);
@@ -174,26 +117,11 @@ impl EffectRunner {
                 }
                 Ok(Err(error)) => Err(error.to_string()),
                 Err(error) => Err(error.to_string()),
-            };
-            let _ = events.send(Event::JournalLoaded(result)).await;
+            })
         });
     }
 
-    fn buy(&self, shop: &ShopClient, placed: PlacedOrder, resend: bool) {
-        let (shop, events, journal) = (shop.clone(), self.events.clone(), Arc::clone(&self.journal));
-        tokio::spawn(async move {
-            let order = placed.order;
-            let (item, quantity, deadline) = (placed.item, placed.quantity, placed.deadline);
-            if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
-                let _ = events.send(Event::BuyNotRecorded { order, reason }).await;
-                return;
-            }
-            let result = parse(shop.buy(item, quantity, Some(order), deadline).await);
-            let _ = events.send(Event::BuyCompleted { order, result }).await;
-        });
-    }
-
-    fn append_journal(&self, record: Record) {
+    pub(super) fn append_journal(&self, record: Record) {
         let (events, journal) = (self.events.clone(), Arc::clone(&self.journal));
         self.records.spawn(async move {
             if let Err(error) = append(journal, record).await {
@@ -202,6 +130,43 @@ impl EffectRunner {
                 let _ = events.send(Event::Notice(notice)).await;
             }
         });
+    }
+}
+
+/// Sends a request, and waits for its answer.
+async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journal>>) -> Event {
+    match request {
+        Request::Topics => Event::TopicsLoaded(parse(shop.topics().await)),
+        Request::Page {
+            generation,
+            query,
+            after,
+        } => {
+            let (after, limit) = (after.as_deref(), limits::PAGE_BOOKS_MAX);
+            let response = match &query {
+                Query::Topic(topic) => shop.search_topic(topic, after, limit).await,
+                Query::Search(words) => shop.search_words(words, after, limit).await,
+            };
+            let result = response.and_then(|response| Ok((response.parse()?, response.seq)));
+            Event::PageLoaded { generation, result }
+        }
+        Request::Book(item) => {
+            let result = parse(shop.lookup(item).await);
+            Event::BookLoaded { item, result }
+        }
+        Request::Buy { placed, resend } => {
+            let (order, item, quantity, deadline) = (placed.order, placed.item, placed.quantity, placed.deadline);
+            if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
+                return Event::BuyNotRecorded { order, reason };
+            }
+            let result = parse(shop.buy(item, quantity, Some(order), deadline).await);
+            Event::BuyCompleted { order, result }
+        }
+        Request::Order(order) => {
+            let result = parse(shop.find_order(order).await);
+            Event::OrderLoaded { order, result }
+        }
+        Request::Health => Event::HealthLoaded(parse(shop.ready().await)),
     }
 }
 

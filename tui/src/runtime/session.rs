@@ -68,21 +68,16 @@ impl<S: TerminalBackend> Session<S> {
     /// Takes over the opened shop.
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
         self.handle(Event::ShopOpened {
-            autopilot: opened.has_autopilot(),
             url: opened.shop.url().to_owned(),
             store_name: opened.store_name,
         })?;
-        for notice in opened.notices {
+        if let Some(notice) = opened.notice {
             self.handle(Event::Notice(notice))?;
         }
-        self.autopilot_view = opened.autopilot;
+        self.autopilot_view = Some(opened.autopilot);
         self.store_closed = opened.store_closed;
         self.runner.open(opened.shop);
-        let closed = self
-            .store_closed
-            .as_mut()
-            .and_then(|closed| closed.borrow_and_update().clone());
-        closed.map_or(Ok(()), |reason| self.handle(Event::StoreClosed(reason)))
+        Ok(())
     }
 
     /// Restores the terminal, then waits for records that are being written.
@@ -131,7 +126,10 @@ impl<S: TerminalBackend> Session<S> {
                     opening = pending().boxed();
                     self.open(opened?)?;
                 }
-                reason = store_closed(&mut self.store_closed) => self.handle(Event::StoreClosed(reason))?,
+                reason = store_closed(&mut self.store_closed) => {
+                    self.store_closed = None;
+                    self.handle(Event::StoreClosed(reason))?;
+                }
                 () = &mut exit_when => return Ok(ExitReason::Completed),
                 () = panicked() => return Err(Error::Panicked),
             }
@@ -140,9 +138,7 @@ impl<S: TerminalBackend> Session<S> {
                 self.handle(event)?;
             }
             for _ in 0..BATCH_MAX {
-                let Ok(event) = input.try_recv() else {
-                    break;
-                };
+                let Ok(event) = input.try_recv() else { break };
                 self.handle(Event::Input(event?))?;
                 if self.exit.is_some() || self.suspending {
                     break;
@@ -175,7 +171,10 @@ impl<S: TerminalBackend> Session<S> {
                     }
                     changes_autopilot = true;
                 }
-                effect => self.runner.run(effect),
+                Effect::LoadJournal => self.runner.load_journal(),
+                Effect::AppendJournal(record) => self.runner.append_journal(record),
+                Effect::Reconnect => self.runner.reconnect(),
+                Effect::Send(request) => self.runner.send(request),
             }
         }
         if changes_autopilot {
@@ -270,16 +269,11 @@ impl<S: TerminalBackend> Session<S> {
 
 /// Waits until the local store is closed for good; returns the reason.
 async fn store_closed(closed: &mut Option<watch::Receiver<Option<String>>>) -> String {
-    loop {
-        let Some(receiver) = closed else {
-            return pending().await;
-        };
-        if receiver.changed().await.is_err() {
-            *closed = None;
-            continue;
-        }
-        if let Some(reason) = receiver.borrow_and_update().clone() {
-            return reason;
-        }
+    if let Some(receiver) = closed
+        && let Ok(reason) = receiver.wait_for(Option::is_some).await
+        && let Some(reason) = &*reason
+    {
+        return reason.clone();
     }
+    pending().await
 }

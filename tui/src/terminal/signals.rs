@@ -1,127 +1,93 @@
 //! The signals that the terminal and the system send to the program.
 
+use std::future::{pending, poll_fn};
+use std::io;
+use std::os::unix::net::UnixStream;
+use std::task::Poll;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
+use tokio::sync::oneshot;
+
 /// A signal to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// The program must exit.
+    /// The program must exit: SIGINT or SIGTERM.
     Exit,
-    /// The terminal hung up.
+    /// The terminal hung up: SIGHUP.
     HungUp,
-    /// The program was stopped and continues.
+    /// The program was stopped and continues: SIGCONT.
     Continued,
 }
 
-#[cfg(unix)]
-mod unix {
-    use super::Signal;
-    use std::future::pending;
-    use std::io;
-    use std::os::unix::net::UnixStream;
-    use std::time::Duration;
+/// The signals that the program listens for. While it does, none of them ends the process by itself.
+#[derive(Debug)]
+pub(crate) struct Signals(Vec<(Signal, Stream)>);
 
-    use rustix::event::{PollFd, PollFlags, poll};
-    use rustix::io::Errno;
-    use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
-    use tokio::sync::oneshot;
-
-    /// The signals that the program handles.
-    #[derive(Debug)]
-    pub(crate) struct Signals {
-        exit: [Stream; 2],
-        hangup: Stream,
-        continued: Stream,
+impl Signals {
+    /// Listens for SIGINT and SIGTERM.
+    pub(crate) fn listen() -> io::Result<Self> {
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
+        let streams = kinds.map(|kind| Ok((Signal::Exit, signal(kind)?)));
+        streams.into_iter().collect::<io::Result<_>>().map(Self)
     }
 
-    impl Signals {
-        pub(crate) fn new() -> io::Result<Self> {
-            // The number of SIGCONT differs between systems.
-            let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
-            Ok(Self {
-                exit: [signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?],
-                hangup: signal(SignalKind::hangup())?,
-                continued: signal(continued)?,
-            })
-        }
-
-        pub(crate) async fn next(&mut self) -> Signal {
-            let [terminate, interrupt] = &mut self.exit;
-            tokio::select! {
-                _ = terminate.recv() => Signal::Exit,
-                _ = interrupt.recv() => Signal::Exit,
-                _ = self.hangup.recv() => Signal::HungUp,
-                _ = self.continued.recv() => Signal::Continued,
-            }
-        }
+    /// Listens for SIGHUP, too. Only a program with a screen does: others may have been started with `nohup`.
+    pub(crate) fn with_hangup(mut self) -> io::Result<Self> {
+        self.0.push((Signal::HungUp, signal(SignalKind::hangup())?));
+        Ok(self)
     }
 
-    /// Waits until the terminal hangs up; without a controlling terminal no signal reports it.
-    pub(crate) async fn gone() {
-        // Dropping this future closes the kept end, which ends the thread.
-        let Ok((_kept, others)) = UnixStream::pair() else {
-            return pending().await;
-        };
-        let (thread, ended) = oneshot::channel::<()>();
-        std::thread::spawn(move || {
-            let input = io::stdin();
-            // No flag is requested, because a hang-up is always reported.
-            let mut ends = [
-                PollFd::new(&input, PollFlags::empty()),
-                PollFd::new(&others, PollFlags::empty()),
-            ];
-            while poll(&mut ends, None) == Err(Errno::INTR) {}
-            drop(thread);
-        });
-        let _ = ended.await;
+    /// Listens for SIGCONT, too.
+    pub(crate) fn with_continued(mut self) -> io::Result<Self> {
+        // Its number differs between systems.
+        let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
+        self.0.push((Signal::Continued, signal(continued)?));
+        Ok(self)
     }
 
-    /// Whether the error is that of reading or writing a terminal that hung up.
-    pub(crate) fn is_lost(error: &io::Error) -> bool {
-        error.raw_os_error() == Some(Errno::IO.raw_os_error())
-    }
-
-    /// Stops the whole job, as the terminal does for Ctrl-Z, so that a parent such as `cargo run` stops too.
-    pub(crate) async fn stop() {
-        if rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).is_ok() {
-            // The signal may stop this thread a little later; until then it must not acquire the terminal again.
-            tokio::time::sleep(Duration::from_millis(100)).await;
-        }
+    /// Waits for the next signal. Cancel-safe.
+    pub(crate) async fn next(&mut self) -> Signal {
+        poll_fn(|context| {
+            let mut signals = self.0.iter_mut();
+            let received = signals.find_map(|(signal, stream)| stream.poll_recv(context).is_ready().then_some(*signal));
+            received.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 
-#[cfg(unix)]
-pub(crate) use unix::{Signals, gone, is_lost, stop};
-
-#[cfg(not(unix))]
-mod other {
-    use super::Signal;
-    use std::io;
-
-    #[derive(Debug)]
-    pub(crate) struct Signals;
-
-    impl Signals {
-        pub(crate) fn new() -> io::Result<Self> {
-            Ok(Self)
-        }
-
-        pub(crate) async fn next(&mut self) -> Signal {
-            match tokio::signal::ctrl_c().await {
-                Ok(()) => Signal::Exit,
-                Err(_) => std::future::pending().await,
-            }
-        }
-    }
-
-    pub(crate) async fn gone() {
-        std::future::pending().await
-    }
-
-    pub(crate) fn is_lost(_: &io::Error) -> bool {
-        false
-    }
-
-    pub(crate) async fn stop() {}
+/// Waits until the terminal hangs up; without a controlling terminal no signal reports it.
+pub(crate) async fn gone() {
+    // Dropping this future closes the kept end, which ends the thread.
+    let Ok((_kept, others)) = UnixStream::pair() else {
+        return pending().await;
+    };
+    let (thread, ended) = oneshot::channel::<()>();
+    std::thread::spawn(move || {
+        let input = io::stdin();
+        // No flag is requested, because a hang-up is always reported.
+        let mut ends = [
+            PollFd::new(&input, PollFlags::empty()),
+            PollFd::new(&others, PollFlags::empty()),
+        ];
+        while poll(&mut ends, None) == Err(Errno::INTR) {}
+        drop(thread);
+    });
+    let _ = ended.await;
 }
 
-#[cfg(not(unix))]
-pub(crate) use other::{Signals, gone, is_lost, stop};
+/// Whether the error is that of reading or writing a terminal that hung up.
+pub(crate) fn is_lost(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(Errno::IO.raw_os_error())
+}
+
+/// Stops the whole job, as the terminal does for Ctrl-Z, so that a parent such as `cargo run` stops too.
+pub(crate) async fn stop() {
+    if rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).is_ok() {
+        // The signal may stop this thread a little later; until then it must not acquire the terminal again.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -18,7 +18,7 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let mut lines = Vec::new();
     let mut group = "";
-    for command in Command::ALL {
+    for command in Command::all() {
         let info = command.info();
         if info.group != group {
             if !group.is_empty() {

@@ -46,14 +46,3 @@ fn completions_and_man_pages_need_no_store_and_contain_every_command() {
     let buy = std::fs::read_to_string(folder.path().join("bookstore-buy.1")).unwrap();
     assert!(buy.contains("quantity"), "{buy}");
 }
-
-#[test]
-fn the_terminal_document_lists_every_command_with_its_keys() {
-    let page = include_str!("../../../docs/TERMINAL.md");
-    for command in tui::app::Command::ALL {
-        let about = command.info();
-        let keys: Vec<_> = about.keys.split(' ').map(|key| format!("`{key}`")).collect();
-        let row = format!("| {} | `{}` | {} |", keys.join(" "), command.name(), about.help);
-        assert!(page.contains(&row), "docs/TERMINAL.md has no {row}");
-    }
-}

@@ -9,6 +9,7 @@ mod fault_injection;
 mod front_end;
 mod hangup;
 mod help;
+mod opening;
 mod screen;
 mod sessions;
 mod terminal;

@@ -10,7 +10,7 @@ use crate::catalog::AsOf;
 use crate::catalog::search_index::WordCursor;
 use crate::http::{ApiError, ApiResult, Request, Response};
 
-/// All topics, in alphabetical order without regard to case.
+/// All topics, in alphabetical order without regard to case and accents.
 #[utoipa::path(get, path = "/topics", tag = "catalog", responses(
     (status = 200, description = "The topics", body = Topics)))]
 pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiResult {
@@ -21,7 +21,7 @@ pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiR
 
 /// The books of a topic, by number.
 #[utoipa::path(get, path = "/search/{topic}", tag = "catalog",
-    params(("topic" = String, Path, description = "Without regard to case"),
+    params(("topic" = String, Path, description = "Without regard to case, accents and apostrophes"),
         ("limit" = Option<u32>, Query, description = "1…100, 50 unless given"),
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
     responses((status = 200, description = "One page", body = BookPage),
@@ -38,9 +38,10 @@ pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> Api
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
-/// The books in which every word is the prefix of a word: matches in titles, then authors, then topics, then by number.
+/// The books in which every word is the prefix of a word: matches in titles, then authors, then topics, whole words before
+/// prefixes, then by number.
 #[utoipa::path(get, path = "/search", tag = "catalog",
-    params(("q" = String, Query, description = "Words, without regard to case"),
+    params(("q" = String, Query, description = "Words, without regard to case, accents and apostrophes"),
         ("limit" = Option<u32>, Query, description = "1…100, 50 unless given"),
         ("after" = Option<String>, Query, description = "The `next` of the page before")),
     responses((status = 200, description = "One page", body = BookPage),

@@ -6,23 +6,23 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::backoff::Backoff;
 use common::client::{Error, ShopClient};
 use common::wire::{Book, LedgerPage};
 use common::{Entry, ItemNumber, Seq, Stock, limits};
+use strum::VariantArray as _;
 
+use super::Check;
 use super::replay::Replay;
-use super::{Check, Findings};
 use crate::report::Audit;
 use crate::run_state::Shared;
 use crate::sample::BookSample;
-use common::backoff::Backoff;
 
-/// The interval between two reads of the ledger during a run.
-const LOOK: Duration = Duration::from_millis(250);
+/// Between two reads of the ledger during a run.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
 /// The number of attempts of each read after the run.
-const TRIES: u32 = 10;
+const ATTEMPTS_MAX: u32 = 10;
 
-/// The audit's result.
 #[derive(Debug)]
 pub(crate) struct Audited {
     pub(crate) audit: Audit,
@@ -32,15 +32,13 @@ pub(crate) struct Audited {
     pub(crate) restocked: BTreeMap<ItemNumber, i64>,
 }
 
-/// An audit in progress.
 #[derive(Debug)]
 pub(crate) struct Auditor {
     shared: Arc<Shared>,
     replay: Replay,
     /// Entries that were read but cannot be replayed yet.
     ahead: VecDeque<Entry>,
-    /// The last entry that was read.
-    after: Seq,
+    last_read: Seq,
 }
 
 impl Auditor {
@@ -49,7 +47,7 @@ impl Auditor {
         Self {
             replay: Replay::new(shared.run, sample),
             ahead: VecDeque::new(),
-            after: sample.head,
+            last_read: sample.head,
             shared,
         }
     }
@@ -61,14 +59,11 @@ impl Auditor {
         }
         let shared = Arc::clone(&self.shared);
         let following = async {
-            let mut look = tokio::time::interval(LOOK);
-            look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             loop {
-                look.tick().await;
+                tokio::time::sleep(POLL_INTERVAL).await;
                 let seen = self.shared.shop.last_seq();
-                let settled = self.shared.watermark.settled(seen);
-                // A failed read is made up for by the next one; the last one retries.
-                let _ = self.follow(settled, 1).await;
+                // A later read repeats one that fails, and the last one retries.
+                let _ = self.replay_until(self.shared.watermark.get(seen), 1).await;
                 self.shared.stats().violations = self.replay.findings.violations();
             }
         };
@@ -79,7 +74,7 @@ impl Auditor {
     }
 
     /// Replays the ledger up to an entry; returns false if the ledger ends before it.
-    async fn follow(&mut self, until: Seq, tries: u32) -> Result<bool, Error> {
+    async fn replay_until(&mut self, until: Seq, attempts_max: u32) -> Result<bool, Error> {
         loop {
             {
                 let mut history = self.shared.history();
@@ -87,16 +82,16 @@ impl Auditor {
                     self.replay.apply(&entry, &mut history);
                 }
             }
-            if self.after >= until {
+            if self.last_read >= until {
                 return Ok(true);
             }
-            let (shop, after) = (&self.shared.shop, self.after);
-            let page = with_retries(tries, || page(shop, after, limits::LEDGER_PAGE_MAX)).await?;
+            let (shop, after) = (&self.shared.shop, self.last_read);
+            let page = with_retries(attempts_max, || page(shop, after, limits::LEDGER_PAGE_MAX)).await?;
             let last = page.entries.iter().map(|entry| entry.seq).max();
-            let Some(last) = last.filter(|last| *last > self.after) else {
+            let Some(last) = last.filter(|last| *last > self.last_read) else {
                 return Ok(false);
             };
-            self.after = last;
+            self.last_read = last;
             self.ahead.extend(page.entries);
         }
     }
@@ -112,18 +107,14 @@ impl Auditor {
                 .await
                 .map_err(|error| format!("the ledger could not be read: {error}")),
         };
-        let last_error = self
+        let incomplete = self
             .shared
             .history()
-            .last_error()
-            .map(|last_error| format!("the history is not whole: {last_error}"));
-        let note = read.err().or(last_error);
-        let mut audited = self.partial(note);
-        audited.end = end
-            .unwrap_or_default()
-            .into_iter()
-            .map(|(item, (stock, _))| (item, stock))
-            .collect();
+            .error()
+            .map(|error| format!("the history is not whole: {error}"));
+        let mut audited = self.partial(read.err().or(incomplete));
+        let end = end.unwrap_or_default().into_iter();
+        audited.end = end.map(|(item, (stock, _))| (item, stock)).collect();
         audited
     }
 
@@ -132,18 +123,14 @@ impl Auditor {
         let mut findings = self.shared.stats().findings.clone();
         findings.merge(self.replay.findings.clone());
         findings.count(Check::RefusalsStand, self.shared.history().refusals());
-        let mut skipped: Vec<_> = if note.is_some() {
-            Check::OF_LEDGER.to_vec()
-        } else {
-            Vec::new()
+        let is_skipped = |check: &Check| match check {
+            Check::FeedInOrder => !findings.checked.contains_key(check),
+            check => note.is_some() && check.needs_ledger(),
         };
-        if !findings.looked_at.contains_key(&Check::FeedInOrder) {
-            skipped.push(Check::FeedInOrder);
-        }
-        let restocked = if note.is_some() {
-            BTreeMap::new()
-        } else {
-            self.replay.restocked().collect()
+        let skipped: Vec<_> = Check::VARIANTS.iter().copied().filter(is_skipped).collect();
+        let restocked = match note {
+            Some(_) => BTreeMap::new(),
+            None => self.replay.restocked().collect(),
         };
         let mut audit = findings.into_audit(&skipped, self.replay.others());
         audit.note = note;
@@ -161,9 +148,9 @@ impl Auditor {
         // The ledger's head, read after the books, covers every entry that the books or an answer named.
         let shop = self.shared.shop.clone();
         let after = self.replay.last();
-        let head = with_retries(TRIES, || page(&shop, after, 1)).await?.head;
+        let head = with_retries(ATTEMPTS_MAX, || page(&shop, after, 1)).await?.head;
         let until = head.max(shop.last_seq());
-        if !self.follow(until, TRIES).await? {
+        if !self.replay_until(until, ATTEMPTS_MAX).await? {
             self.replay.ends_early(until);
         }
         self.replay.close(&mut self.shared.history());
@@ -173,18 +160,15 @@ impl Auditor {
     /// Reads the books that were there at the start and still are.
     async fn read_end(&self, start: &BookSample) -> Result<BTreeMap<ItemNumber, (Stock, Seq)>, Error> {
         let shop = &self.shared.shop;
-        let now = with_retries(TRIES, || BookSample::read(shop)).await?;
-        let mut found: BTreeMap<_, _> = now
-            .books
-            .iter()
-            .map(|book| (book.item, (book.start, book.seq)))
-            .collect();
+        let now = with_retries(ATTEMPTS_MAX, || BookSample::read(shop)).await?;
+        let books = now.books.iter().map(|book| (book.item, (book.stock, book.seq)));
+        let mut found: BTreeMap<_, _> = books.collect();
         for book in &start.books {
             if found.contains_key(&book.item) {
                 continue;
             }
             // The book changed its topic or was withdrawn; a withdrawn one is not compared.
-            let answer = with_retries(TRIES, || shop.lookup(book.item)).await;
+            let answer = with_retries(ATTEMPTS_MAX, || shop.lookup(book.item)).await;
             if let Ok(moved) = answer.and_then(|answer| answer.parse::<Book>()) {
                 found.insert(book.item, (moved.stock, moved.seq));
             }
@@ -193,32 +177,25 @@ impl Auditor {
     }
 }
 
-impl Findings {
-    /// Records that the event stream is connected, so that its check counts as made.
-    pub(super) fn feed_is_live(&mut self) {
-        self.count(Check::FeedInOrder, 0);
-    }
-}
-
 async fn page(shop: &ShopClient, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
     shop.ledger(after, limit).await?.parse()
 }
 
-/// Repeats a read with backoff while the store is unavailable, at most `tries` times.
-async fn with_retries<T, F, Read>(tries: u32, mut read: F) -> Result<T, Error>
+/// Repeats a read with backoff while the store is unavailable, at most `attempts_max` times.
+async fn with_retries<T, F, Read>(attempts_max: u32, mut read: F) -> Result<T, Error>
 where
     F: FnMut() -> Read,
     Read: Future<Output = Result<T, Error>>,
 {
     let mut backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(2));
-    let mut tried = 1;
+    let mut attempts = 1;
     loop {
         match read().await {
             Ok(value) => return Ok(value),
             Err(Error::Problem(problem)) if problem.status < 500 => return Err(Error::Problem(problem)),
-            Err(error) if tried >= tries => return Err(error),
+            Err(error) if attempts >= attempts_max => return Err(error),
             Err(_) => {
-                tried += 1;
+                attempts += 1;
                 tokio::time::sleep(backoff.next_delay()).await;
             }
         }

@@ -1,4 +1,4 @@
-//! What the audit keeps of one book beside its state in the ledger.
+//! The state of one book in the audit, beside its state in the ledger.
 
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 use rules::BookState;
@@ -6,7 +6,6 @@ use rules::BookState;
 use super::operation::describe_entry;
 use super::{Check, Findings};
 
-/// One book of the audited ledger.
 #[derive(Debug, Clone)]
 pub(super) struct AuditedBook {
     item: ItemNumber,
@@ -33,7 +32,6 @@ impl AuditedBook {
         vec![self.last_change.clone(), describe_entry(entry)]
     }
 
-    /// Records an entry.
     pub(super) fn record(&mut self, entry: &Entry) {
         if matches!(entry.kind, Kind::Restocked | Kind::Set | Kind::Withdrawn) {
             self.restocked = self.restocked.saturating_add(entry.change);

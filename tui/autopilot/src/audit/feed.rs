@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use common::ItemNumber;
 use common::client::{ShopEvent, StreamItem};
 use common::wire::StockEvent;
-use common::{ItemNumber, Seq, Stock};
 
 use super::{Check, Findings};
 use crate::run_state::Shared;
@@ -13,41 +13,43 @@ use crate::run_state::Shared;
 /// The number of books whose last event is kept.
 const BOOKS_MAX: usize = 100_000;
 
-/// The last event of each book.
 #[derive(Debug, Default)]
-struct LastEvents {
-    books: HashMap<ItemNumber, (Seq, Stock)>,
-}
+struct LastEvents(HashMap<ItemNumber, StockEvent>);
 
 impl LastEvents {
-    fn check(&mut self, event: &StockEvent, findings: &mut Findings) {
+    fn check(&mut self, event: StockEvent, findings: &mut Findings) {
         findings.count(Check::FeedInOrder, 1);
-        if self.books.len() >= BOOKS_MAX {
-            self.books.clear();
+        if self.0.len() >= BOOKS_MAX {
+            self.0.clear();
         }
-        let Some((seq, stock)) = self.books.insert(event.item, (event.seq, event.stock)) else {
+        let StockEvent {
+            seq,
+            item,
+            stock,
+            change,
+            ..
+        } = event;
+        let Some(before) = self.0.insert(item, event) else {
             return;
         };
-        let line = |seq: Seq, stock: Stock| format!("event {seq}: item {}, stock {stock}", event.item);
-        let history = || {
-            vec![
-                line(seq, stock),
-                format!("{}, change {}", line(event.seq, event.stock), event.change),
-            ]
+        let detail = if seq <= before.seq {
+            format!(
+                "item {item}: the event of entry {seq} comes after that of entry {}",
+                before.seq
+            )
+        } else if change != 0 && before.stock.checked_add_signed(change) != Some(stock) {
+            format!(
+                "item {item}: {} and a change of {change} do not make {stock}",
+                before.stock
+            )
+        } else {
+            return;
         };
-        if event.seq <= seq {
-            let detail = format!(
-                "item {}: the event of entry {} comes after that of entry {seq}",
-                event.item, event.seq
-            );
-            findings.add(Check::FeedInOrder, detail, history());
-        } else if event.change != 0 && stock.checked_add_signed(event.change) != Some(event.stock) {
-            let detail = format!(
-                "item {}: {stock} and a change of {} do not make {}",
-                event.item, event.change, event.stock
-            );
-            findings.add(Check::FeedInOrder, detail, history());
-        }
+        let history = vec![
+            format!("event {}: item {item}, stock {}", before.seq, before.stock),
+            format!("event {seq}: item {item}, stock {stock}, change {change}"),
+        ];
+        findings.add(Check::FeedInOrder, detail, history);
     }
 }
 
@@ -62,8 +64,9 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
         };
         let findings = &mut shared.stats().findings;
         match item {
-            StreamItem::Connected { .. } => findings.feed_is_live(),
-            StreamItem::Event(ShopEvent::Stock(event)) => last.check(&event, findings),
+            // The check counts as made even without an event.
+            StreamItem::Connected { .. } => findings.count(Check::FeedInOrder, 0),
+            StreamItem::Event(ShopEvent::Stock(event)) => last.check(event, findings),
             // The events that were skipped are unknown, so the next one of each book has none to be compared with.
             StreamItem::Event(ShopEvent::Resync(_)) => last = LastEvents::default(),
             StreamItem::Event(ShopEvent::Upstream(_))
@@ -75,7 +78,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
 
 #[cfg(test)]
 mod tests {
-    use common::Timestamp;
+    use common::{Seq, Stock, Timestamp};
 
     use super::*;
 
@@ -91,7 +94,7 @@ mod tests {
                 change,
                 at: Timestamp::from_micros(0),
             };
-            last.check(&event, &mut findings);
+            last.check(event, &mut findings);
             findings.violations()
         };
         // The second is a merged event; the third changes something else about the book.

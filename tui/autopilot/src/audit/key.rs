@@ -5,21 +5,18 @@ use common::OrderId;
 use common::time::Timestamp;
 use uuid::Uuid;
 
-/// The shopper number of the shopkeeper.
 pub(crate) const SHOPKEEPER: u16 = u16::MAX;
 
 /// Marks the orders of one run: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a
 /// version 7 does, and 26 random bits.
+///
+/// The last 48 bits of the number are 0; those of an order's id are the shopper and the order's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run {
-    high: u64,
-    low: u16,
-}
+pub(crate) struct Run(u128);
 
 /// One order of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Key {
-    /// The shopper.
     pub(crate) shopper: u16,
     /// The number of the shopper's order, counted from 0.
     pub(crate) number: u32,
@@ -28,29 +25,24 @@ pub(crate) struct Key {
 impl Run {
     /// Creates a mark that no other run has.
     pub(crate) fn draw() -> Self {
-        let random: u32 = rand::random();
-        let millis = Timestamp::now().as_millis() & 0xFFFF_FFFF_FFFF;
-        Self {
-            high: millis << 16 | 0x8000 | u64::from(random >> 20),
-            low: 0x8000 | u16::try_from(random & 0x3FFF).unwrap_or(0),
-        }
+        let millis = u128::from(Timestamp::now().as_millis() & 0xFFFF_FFFF_FFFF);
+        let random = rand::random::<u128>() & (0xFFF << 64 | 0x3FFF << 48);
+        let (version, variant) = (8 << 76, 0b10 << 62);
+        Self(millis << 80 | version | variant | random)
     }
 
-    /// The id of an order.
     pub(crate) fn order(self, key: Key) -> OrderId {
-        let low = u64::from(self.low) << 48 | u64::from(key.shopper) << 32 | u64::from(key.number);
-        Uuid::from_u64_pair(self.high, low).into()
+        let key = u128::from(key.shopper) << 32 | u128::from(key.number);
+        Uuid::from_u128(self.0 | key).into()
     }
 
     /// The key that an order id encodes, if the order belongs to this run.
     pub(crate) fn key(self, order: OrderId) -> Option<Key> {
         let (high, low) = order.as_u64_pair();
-        if high != self.high || low >> 48 != u64::from(self.low) {
-            return None;
-        }
+        let key = (u128::from(high) << 64 | u128::from(low)) ^ self.0;
         Some(Key {
-            shopper: u16::try_from(low >> 32 & 0xFFFF).ok()?,
-            number: u32::try_from(low & 0xFFFF_FFFF).ok()?,
+            shopper: u16::try_from(key >> 32).ok()?,
+            number: u32::try_from(key & u128::from(u32::MAX)).ok()?,
         })
     }
 }

@@ -8,7 +8,7 @@ mod book;
 mod feed;
 mod history;
 mod key;
-mod memory;
+mod last_seen;
 mod operation;
 mod replay;
 
@@ -16,18 +16,21 @@ use std::collections::BTreeMap;
 
 pub(super) use auditor::{Audited, Auditor};
 pub(super) use feed::follow as follow_feed;
-pub(super) use history::{Asked, History, Watermark};
+pub(super) use history::{History, OperationOutcome, Requested, Watermark};
 pub(super) use key::{Key, Run, SHOPKEEPER};
-pub(super) use memory::{Memory, StockObservation};
-pub(super) use operation::{Kind as OperationKind, OperationRecord};
+pub(super) use last_seen::{LastSeen, StockObservation};
+pub(super) use operation::{OperationKind, OperationRecord};
+
+use strum::{IntoStaticStr, VariantArray};
 
 use super::report::{Audit, Verdict, Violation};
 
 /// The most violations reported for one check, so that one check does not hide the others.
 const VIOLATIONS_MAX: usize = 7;
 
-/// A check of the audit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// A check of the audit, with its name in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub(super) enum Check {
     /// Every acknowledged sale is in the ledger exactly once and as acknowledged.
     AcknowledgedSales,
@@ -58,97 +61,59 @@ pub(super) enum Check {
 }
 
 impl Check {
-    /// The checks that need the ledger.
-    pub(super) const OF_LEDGER: [Self; 10] = [
-        Self::AcknowledgedSales,
-        Self::AcknowledgedRestocks,
-        Self::AskedFor,
-        Self::RefusalsStand,
-        Self::Prices,
-        Self::StockAddsUp,
-        Self::StockNeverNegative,
-        Self::RefusalsRight,
-        Self::LedgerInOrder,
-        Self::RealTimeOrder,
-    ];
-
-    /// The checks that need only the answers.
-    pub(super) const OF_ANSWERS: [Self; 3] = [Self::OneAnswerPerKey, Self::ReadsGoForward, Self::FeedInOrder];
-
-    /// Its name in reports.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::AcknowledgedSales => "acknowledged_sales",
-            Self::AcknowledgedRestocks => "acknowledged_restocks",
-            Self::AskedFor => "asked_for",
-            Self::RefusalsStand => "refusals_stand",
-            Self::Prices => "prices",
-            Self::StockAddsUp => "stock_adds_up",
-            Self::StockNeverNegative => "stock_never_negative",
-            Self::RefusalsRight => "refusals_right",
-            Self::LedgerInOrder => "ledger_in_order",
-            Self::RealTimeOrder => "real_time_order",
-            Self::OneAnswerPerKey => "one_answer_per_key",
-            Self::ReadsGoForward => "reads_go_forward",
-            Self::FeedInOrder => "feed_in_order",
-        }
+    /// Whether it needs the ledger, or else only the answers.
+    fn needs_ledger(self) -> bool {
+        !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::FeedInOrder)
     }
 }
 
 /// The number of things checked, and the violations found.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Findings {
-    looked_at: BTreeMap<Check, u64>,
+    checked: BTreeMap<Check, u64>,
     violations: Vec<Violation>,
     /// The number of violations, including those that are not reported.
     found: u64,
 }
 
 impl Findings {
-    /// Counts things that were checked.
     pub(super) fn count(&mut self, check: Check, things: u64) {
-        let count = self.looked_at.entry(check).or_default();
+        let count = self.checked.entry(check).or_default();
         *count = count.saturating_add(things);
     }
 
     /// Records a violation with the shortest history that shows it.
     pub(super) fn add(&mut self, check: Check, detail: String, history: Vec<String>) {
         self.found = self.found.saturating_add(1);
-        self.tell_of(Violation {
-            check: check.name(),
-            detail,
-            history,
-        });
+        let check = check.into_str();
+        self.report(Violation { check, detail, history });
     }
 
-    fn tell_of(&mut self, violation: Violation) {
-        let of_check = |told: &&Violation| told.check == violation.check;
+    fn report(&mut self, violation: Violation) {
+        let of_check = |reported: &&Violation| reported.check == violation.check;
         if self.violations.iter().filter(of_check).count() < VIOLATIONS_MAX {
             self.violations.push(violation);
         }
     }
 
-    /// The number of violations.
     pub(super) fn violations(&self) -> u64 {
         self.found
     }
 
     fn merge(&mut self, other: Self) {
-        for (check, things) in other.looked_at {
+        for (check, things) in other.checked {
             self.count(check, things);
         }
         self.found = self.found.saturating_add(other.found);
-        other
-            .violations
-            .into_iter()
-            .for_each(|violation| self.tell_of(violation));
+        for violation in other.violations {
+            self.report(violation);
+        }
     }
 
     /// The audit's result. `skipped` checks could not be made; `others` counts the entries of other clients.
     fn into_audit(self, skipped: &[Check], others: u64) -> Audit {
-        let was_made = |check: &Check| !skipped.contains(check);
-        let checks = Check::OF_LEDGER.into_iter().chain(Check::OF_ANSWERS).filter(was_made);
-        let count = |check: Check| (check.name(), self.looked_at.get(&check).copied().unwrap_or(0));
+        let made = Check::VARIANTS.iter().filter(|check| !skipped.contains(check));
+        let count = |check: &Check| (check.into_str(), self.checked.get(check).copied().unwrap_or(0));
         let verdict = match (self.found, skipped.is_empty()) {
             (1.., _) => Verdict::Violated,
             (0, true) => Verdict::Clean,
@@ -156,8 +121,8 @@ impl Findings {
         };
         Audit {
             verdict,
-            checks: checks.map(count).collect(),
-            skipped: skipped.iter().map(|check| check.name()).collect(),
+            checks: made.map(count).collect(),
+            skipped: skipped.iter().map(Check::into_str).collect(),
             others,
             note: None,
             found: self.found,

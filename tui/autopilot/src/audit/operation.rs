@@ -6,11 +6,9 @@ use super::key::Key;
 
 /// The size of a record in the history's file, in bytes.
 pub(super) const BYTES: usize = 48;
-const _: () = assert!(BYTES <= 100, "an act is to be kept in a hundred bytes");
 
-/// The kind of an acknowledged operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum OperationKind {
     /// A sale of copies at a cost.
     Sold(Quantity, Option<Cost>),
     /// A restock of copies.
@@ -26,12 +24,9 @@ pub(crate) struct OperationRecord {
     pub(crate) invoked_us: u64,
     /// When it was answered, in microseconds since the start of the run.
     pub(crate) answered_us: u64,
-    /// The key of the order.
     pub(crate) key: Key,
-    /// The book.
     pub(crate) item: ItemNumber,
-    /// What was changed.
-    pub(crate) kind: Kind,
+    pub(crate) kind: OperationKind,
     /// The stock after it, if the answer stated it.
     pub(crate) stock: Option<Stock>,
 }
@@ -40,58 +35,64 @@ pub(crate) struct OperationRecord {
 const ABSENT: u32 = u32::MAX;
 
 impl OperationRecord {
-    /// Appends the record to a buffer.
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (tag, copies, cost) = match self.kind {
-            Kind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
-            Kind::Restocked(copies) => (1, copies, ABSENT),
+            OperationKind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
+            OperationKind::Restocked(copies) => (1, copies, ABSENT),
         };
-        for number in [self.seq.0, self.invoked_us, self.answered_us] {
-            out.extend_from_slice(&number.to_le_bytes());
+        let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        for word in [
+            self.seq.0,
+            self.invoked_us,
+            self.answered_us,
+            pair(u32::from(self.key.shopper) << 1 | tag, self.key.number),
+            pair(self.item.get(), copies),
+            pair(cost, self.stock.map_or(ABSENT, Stock::get)),
+        ] {
+            out.extend_from_slice(&word.to_le_bytes());
         }
-        let stock = self.stock.map_or(ABSENT, Stock::get);
-        for number in [self.key.number, self.item.get(), copies, cost, stock] {
-            out.extend_from_slice(&number.to_le_bytes());
-        }
-        out.extend_from_slice(&self.key.shopper.to_le_bytes());
-        out.extend_from_slice(&[tag, 0]);
     }
 
     /// Parses a record; `None` if the bytes are invalid.
     pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let long = |at: usize| Some(u64::from_le_bytes(bytes.get(at..at + 8)?.try_into().ok()?));
-        let short = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-        let present = |number: u32| (number != ABSENT).then(|| u64::from(number));
-        let copies = short(32)?;
-        let cost = present(short(36)?).and_then(|cents| Cost::try_from(cents).ok());
+        let word = |index: usize| {
+            Some(u64::from_le_bytes(
+                bytes.get(index * 8..index * 8 + 8)?.try_into().ok()?,
+            ))
+        };
+        let pair = |index: usize| Some((word(index)? >> 32, word(index)? & u64::from(u32::MAX)));
+        let (shopper_and_tag, number) = pair(3)?;
+        let (item, copies) = pair(4)?;
+        let (cost, stock) = pair(5)?;
+        // An absent cost or stock is out of range.
+        let kind = match shopper_and_tag & 1 {
+            0 => OperationKind::Sold(Quantity::try_from(copies).ok()?, Cost::try_from(cost).ok()),
+            _ => OperationKind::Restocked(u32::try_from(copies).ok()?),
+        };
         Some(Self {
-            seq: Seq(long(0)?),
-            invoked_us: long(8)?,
-            answered_us: long(16)?,
+            seq: Seq(word(0)?),
+            invoked_us: word(1)?,
+            answered_us: word(2)?,
             key: Key {
-                number: short(24)?,
-                shopper: u16::from_le_bytes(bytes.get(44..46)?.try_into().ok()?),
+                shopper: u16::try_from(shopper_and_tag >> 1).ok()?,
+                number: u32::try_from(number).ok()?,
             },
-            item: ItemNumber::try_from(u64::from(short(28)?)).ok()?,
-            kind: match bytes.get(46)? {
-                0 => Kind::Sold(Quantity::try_from(u64::from(copies)).ok()?, cost),
-                _ => Kind::Restocked(copies),
-            },
-            stock: present(short(40)?).and_then(|stock| Stock::try_from(stock).ok()),
+            item: ItemNumber::try_from(item).ok()?,
+            kind,
+            stock: Stock::try_from(stock).ok(),
         })
     }
 
-    /// Describes the operation as a line of a history.
     pub(super) fn describe(&self) -> String {
         let ms = |us: u64| format!("{}.{:03} ms", us / 1_000, us % 1_000);
         let what = match self.kind {
-            Kind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
-            Kind::Sold(quantity, None) => format!("buys {quantity} of item {}", self.item),
-            Kind::Restocked(copies) => format!("adds {copies} to item {}", self.item),
+            OperationKind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
+            OperationKind::Sold(quantity, None) => format!("buys {quantity} of item {}", self.item),
+            OperationKind::Restocked(copies) => format!("adds {copies} to item {}", self.item),
         };
         let stock = self.stock.map_or_else(String::new, |stock| format!(", stock {stock}"));
         format!(
-            "{} {what}: asked at {}, answered at {}: done as entry {}{stock}",
+            "{} {what}: sent at {}, answered at {}: done as entry {}{stock}",
             self.key.describe(),
             ms(self.invoked_us),
             ms(self.answered_us),
@@ -101,7 +102,6 @@ impl OperationRecord {
 }
 
 impl Key {
-    /// Describes the order.
     pub(super) fn describe(self) -> String {
         if self.shopper == super::SHOPKEEPER {
             format!("the shopkeeper's change {}", self.number)
@@ -142,19 +142,19 @@ mod tests {
             answered_us: u64::MAX,
             key: Key { shopper: 3, number: 9 },
             item: ItemNumber::try_from(4_000_000_000).unwrap(),
-            kind: Kind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
+            kind: OperationKind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
             stock: Some(Stock::ZERO),
         };
         let restocked = OperationRecord {
-            kind: Kind::Restocked(500),
+            kind: OperationKind::Restocked(500),
             stock: None,
             ..sold
         };
         let mut bytes = Vec::new();
-        for act in [sold, restocked] {
+        for record in [sold, restocked] {
             bytes.clear();
-            act.write(&mut bytes);
-            assert_eq!((bytes.len(), OperationRecord::read(&bytes)), (BYTES, Some(act)));
+            record.write(&mut bytes);
+            assert_eq!((bytes.len(), OperationRecord::read(&bytes)), (BYTES, Some(record)));
         }
         assert_eq!(OperationRecord::read(&bytes[1..]), None);
     }

@@ -6,17 +6,17 @@
 
 use std::collections::HashMap;
 
+use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
 use rules::{BookState, LedgerReplay, Rule};
 
 use super::book::AuditedBook;
 use super::history::History;
 use super::key::{Key, Run};
-use super::operation::{Kind as OperationKind, OperationRecord, describe_entry};
+use super::operation::{OperationKind, OperationRecord, describe_entry};
 use super::{Check, Findings};
-use crate::sample::{BookSample, SampleBook};
+use crate::sample::BookSample;
 
-/// The state of the replay.
 #[derive(Debug)]
 pub(super) struct Replay {
     run: Run,
@@ -31,14 +31,14 @@ pub(super) struct Replay {
 impl Replay {
     /// Starts from the books as they were read before the run.
     pub(super) fn new(run: Run, sample: &BookSample) -> Self {
-        let state = |book: &SampleBook| BookState {
-            stock: book.start,
+        let state = |book: &Book| BookState {
+            stock: book.stock,
             cost: Some(book.cost),
             seq: book.seq,
         };
-        let audited = |book: &SampleBook| {
-            let SampleBook { item, start, seq, .. } = book;
-            let last_change = format!("the sample at the start: item {item} with {start} as of entry {seq}");
+        let audited = |book: &Book| {
+            let Book { item, stock, seq, .. } = book;
+            let last_change = format!("the sample at the start: item {item} with {stock} as of entry {seq}");
             (*item, AuditedBook::new(*item, last_change))
         };
         Self {
@@ -51,7 +51,6 @@ impl Replay {
         }
     }
 
-    /// The last entry that was replayed.
     pub(super) fn last(&self) -> Seq {
         self.ledger.head()
     }
@@ -131,15 +130,15 @@ impl Replay {
             if operation.seq == entry.seq && entry.order == Some(order) && found.is_none() {
                 found = Some(operation);
             } else {
-                let there = (operation.seq == entry.seq).then(|| describe_entry(entry));
-                self.missing(&operation, there);
+                let contradiction = (operation.seq == entry.seq).then(|| describe_entry(entry));
+                self.missing(&operation, contradiction);
             }
         }
         found
     }
 
-    /// An operation without its entry.
-    pub(super) fn missing(&mut self, operation: &OperationRecord, there: Option<String>) {
+    /// An operation without its entry; `contradiction` describes the entry in its place.
+    fn missing(&mut self, operation: &OperationRecord, contradiction: Option<String>) {
         let check = check_of(operation);
         self.findings.count(check, 1);
         let order = self.run.order(operation.key);
@@ -147,8 +146,8 @@ impl Replay {
             "order {order} was acknowledged and is not in the ledger as entry {}",
             operation.seq
         );
-        self.findings
-            .add(check, detail, [operation.describe()].into_iter().chain(there).collect());
+        let history = [operation.describe()].into_iter().chain(contradiction).collect();
+        self.findings.add(check, detail, history);
     }
 
     fn check_real_time(&mut self, operation: &OperationRecord) {
@@ -159,18 +158,15 @@ impl Replay {
                     "entry {} was answered before entry {} was requested, but stands after it",
                     operation.seq, latest.seq
                 );
-                self.findings.add(
-                    Check::RealTimeOrder,
-                    detail,
-                    vec![latest.describe(), operation.describe()],
-                );
+                let history = vec![latest.describe(), operation.describe()];
+                self.findings.add(Check::RealTimeOrder, detail, history);
             }
             Some(latest) if operation.invoked_us <= latest.invoked_us => {}
             _ => self.latest = Some(*operation),
         }
     }
 
-    /// Checks whether the entry belongs to this run, and if so, whether it was requested and answered so.
+    /// Checks whether the entry belongs to this run, and if so, whether request and answer agree with it.
     fn check_owner(&mut self, entry: &Entry, operation: Option<&OperationRecord>, history: &mut History) {
         let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run.key(order)?))) else {
             self.others += 1;
@@ -203,30 +199,30 @@ impl Replay {
 
     /// Checks an entry with this run's mark that no answer acknowledged.
     fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: Key, history: &mut History) {
-        let whose = key.describe();
+        let sender = key.describe();
         let mut wrong = |check, why: &str| {
-            let detail = format!("entry {} says {} for {whose} ({order}), {why}", entry.seq, entry.kind);
+            let detail = format!("entry {} is {} for {sender} ({order}), {why}", entry.seq, entry.kind);
             self.findings.add(check, detail, vec![describe_entry(entry)]);
         };
-        if !history.was_asked(key) {
+        if !history.was_sent(key) {
             return wrong(Check::AskedFor, "which never requested it");
         }
         if history.was_refused(key) {
             if entry.kind != Kind::Refused {
-                wrong(Check::RefusalsStand, "which was answered that it is refused");
+                wrong(Check::RefusalsStand, "which got a refusal");
             }
             return;
         }
-        match history.settle(key) {
-            Some(asked) if key.shopper == super::SHOPKEEPER || entry.kind == Kind::Refused => {
-                if entry.item != asked.item {
-                    wrong(Check::AskedFor, &format!("which requested item {}", asked.item));
+        match history.take_unknown(key) {
+            Some(requested) if key.shopper == super::SHOPKEEPER || entry.kind == Kind::Refused => {
+                if entry.item != requested.item {
+                    wrong(Check::AskedFor, &format!("which requested item {}", requested.item));
                 }
             }
-            Some(asked) if (entry.item, entry.quantity) != (asked.item, Some(asked.quantity.get())) => {
+            Some(requested) if (entry.item, entry.quantity) != (requested.item, Some(requested.quantity.get())) => {
                 wrong(
                     Check::AskedFor,
-                    &format!("which requested {} of item {}", asked.quantity, asked.item),
+                    &format!("which requested {} of item {}", requested.quantity, requested.item),
                 );
             }
             Some(_) => {}
@@ -234,7 +230,6 @@ impl Replay {
         }
     }
 
-    /// Records a book as it was read after the run.
     pub(super) fn record_end(&mut self, item: ItemNumber, stock: Stock, seq: Seq) {
         if let (Some(book), Some(ledger)) = (self.books.get_mut(&item), self.ledger.book(item)) {
             book.record_end(stock, seq, ledger, &mut self.findings);
@@ -253,14 +248,12 @@ impl Replay {
             self.check_real_time(&operation);
             self.missing(&operation, None);
         }
-        let unread: Vec<_> = self
-            .books
-            .iter()
-            .filter_map(|(item, book)| Some((*item, book.end?)))
-            .collect();
-        for (item, (stock, seq)) in unread {
-            let detail = format!("item {item} has {stock} as of entry {seq}, and the ledger has no such entry of it");
-            self.findings.add(Check::StockAddsUp, detail, Vec::new());
+        for (item, book) in &self.books {
+            if let Some((stock, seq)) = book.end {
+                let detail =
+                    format!("item {item} has {stock} as of entry {seq}, and the ledger has no such entry of it");
+                self.findings.add(Check::StockAddsUp, detail, Vec::new());
+            }
         }
     }
 }

@@ -1,68 +1,62 @@
-//! Fault injection: runs the three services as processes with TCP proxies between them, and injects faults during a
-//! run. The schedule of faults is a function of the seed.
+//! Injected faults: runs the three services as processes with TCP proxies between them, and disturbs processes and
+//! connections during a run. The schedule of faults is a function of the seed.
 
 mod proxy;
 mod report;
 mod schedule;
 mod services;
-mod target;
 
 use std::time::{Duration, Instant};
 
-pub use report::{Event, FaultsReport, KindReport};
-pub use schedule::{Fault, Kind};
+pub use proxy::{Mode, Proxy, Target};
+pub use report::FaultsReport;
 pub use services::{Error, Services};
 
 use super::Handle;
+use super::number::rate;
 use schedule::Schedule;
 
 /// The time without faults at the start, in which the undisturbed rate is measured.
-const CALM: Duration = Duration::from_secs(5);
+const BASELINE: Duration = Duration::from_secs(5);
 /// How long to wait for the next sale after a fault.
 const RECOVERY_MAX: Duration = Duration::from_secs(30);
-/// How often to check for the next sale.
-const LOOK: Duration = Duration::from_millis(2);
+/// Between two checks for the next sale.
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
-/// Injects faults until the workload has finished, then repairs everything.
+/// Injects faults until the workload has finished; then all services run and all connections work.
 pub async fn inject(services: &mut Services, seed: u64, run: &Handle) -> FaultsReport {
     let mut report = FaultsReport::default();
     if !run.started().await {
         return report;
     }
-    let began = Instant::now();
+    let begin = Instant::now();
     let mut schedule = Schedule::new(seed);
-    if !rest(run, CALM).await {
+    if !sleep_while_running(run, BASELINE).await {
         return report;
     }
-    report.calm(run.answered(), began.elapsed());
-    let calm = (run.answered(), Instant::now());
+    report.baseline_rate = rate(run.answered(), begin.elapsed());
+    let (answered_before, faults_begin) = (run.answered(), Instant::now());
     loop {
         let (gap, fault) = schedule.next_fault();
-        if !rest(run, gap).await {
+        if !sleep_while_running(run, gap).await {
             break;
         }
-        services.mend(&mut report).await;
-        let at = began.elapsed();
-        let broke = Instant::now();
-        // A fault ends with the workload, so that the checks after it find the services repaired.
-        services
-            .break_with(fault, tokio::time::sleep(fault.length), run.workload_finished())
-            .await;
-        let lasted = broke.elapsed();
-        let recovered = recovery(run).await;
-        report.add(Event::new(at, fault, lasted, recovered));
+        services.restart_exited(&mut report).await;
+        let (at, fault_begin) = (begin.elapsed(), Instant::now());
+        // A fault ends with the workload, so that the checks after it find the services working.
+        let end = sleep_while_running(run, fault.duration);
+        services.inject(fault, end).await;
+        let lasted = fault_begin.elapsed();
+        report.add(&fault, at, lasted, recovery(run).await);
     }
-    services.mend(&mut report).await;
-    report.close(
-        run.answered().saturating_sub(calm.0),
-        calm.1.elapsed(),
-        services.duplicated(),
-    );
+    services.restart_exited(&mut report).await;
+    let answered = run.answered().saturating_sub(answered_before);
+    report.close(answered, faults_begin.elapsed(), services.duplicated());
     report
 }
 
-/// Waits; returns false if the workload finished first.
-async fn rest(run: &Handle, time: Duration) -> bool {
+/// Returns false if the workload finished first.
+async fn sleep_while_running(run: &Handle, time: Duration) -> bool {
     tokio::select! {
         () = tokio::time::sleep(time) => true,
         () = run.workload_finished() => false,
@@ -71,11 +65,11 @@ async fn rest(run: &Handle, time: Duration) -> bool {
 
 /// The time until the next sale; `None` if the workload finishes first or nothing is sold in time.
 async fn recovery(run: &Handle) -> Option<Duration> {
-    let (before, began) = (run.sold(), Instant::now());
+    let (before, begin) = (run.sold(), Instant::now());
     while run.sold() == before {
-        if began.elapsed() > RECOVERY_MAX || !rest(run, LOOK).await {
+        if begin.elapsed() > RECOVERY_MAX || !sleep_while_running(run, POLL_INTERVAL).await {
             return None;
         }
     }
-    Some(began.elapsed())
+    Some(begin.elapsed())
 }

@@ -1,97 +1,84 @@
 //! The report of injected faults and of how the store recovered.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::time::Duration;
 
 use serde::Serialize;
+use strum::VariantArray as _;
 
-use super::schedule::{Fault, Kind};
+use super::schedule::{Fault, FaultKind};
 use crate::number::rate;
+use crate::table::Table;
 
 /// The most faults listed one by one.
 const EVENTS_MAX: usize = 10_000;
 
-/// The faults of a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+/// The injected faults of a run.
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct FaultsReport {
     /// Operations per second before the first fault.
-    pub calm_rate: f64,
+    #[serde(rename = "calm_rate")]
+    pub(super) baseline_rate: f64,
     /// Operations per second from then on.
-    pub rate: f64,
-    /// `rate` divided by `calm_rate`.
-    pub kept: f64,
+    rate: f64,
+    /// `rate` divided by `baseline_rate`.
+    #[serde(rename = "kept")]
+    rate_ratio: f64,
     /// The number of keyed requests that were sent twice.
     #[serde(rename = "doubled")]
-    pub duplicated: u64,
-    /// How often a service exited without being asked to.
-    pub died: u64,
-    /// Totals by kind of fault.
-    pub kinds: BTreeMap<&'static str, KindReport>,
-    /// The single faults, in order.
-    pub events: Vec<Event>,
+    duplicated: u64,
+    /// How often a service exited although no fault ended it.
+    #[serde(rename = "died")]
+    pub(super) unexpected_exits: u64,
+    kinds: BTreeMap<&'static str, KindReport>,
+    /// In the order of their begin.
+    pub(crate) events: Vec<Event>,
 }
 
 /// The faults of one kind.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct KindReport {
-    /// The number of faults.
-    pub count: u64,
-    /// The longest duration, in milliseconds.
-    pub lasted_ms_max: u64,
-    /// The median time from the end of a fault to the next sale, in milliseconds.
-    pub recovered_ms_p50: u64,
-    /// The longest such time, in milliseconds.
-    pub recovered_ms_max: u64,
+#[derive(Debug, Clone, Serialize)]
+struct KindReport {
+    count: u64,
+    lasted_ms_max: u64,
+    /// The median time from the end of a fault to the next sale.
+    recovered_ms_p50: u64,
+    recovered_ms_max: u64,
 }
 
 /// One injected fault.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Event {
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Event {
     /// When it began, in seconds since the start of the run.
-    pub at_s: f64,
-    /// The kind of fault.
-    pub kind: Kind,
-    /// The process or link.
-    pub target: &'static str,
-    /// Its duration, in milliseconds.
-    pub lasted_ms: u64,
-    /// The time from its end to the next sale, in milliseconds; absent if nothing was sold before the run ended.
+    pub(crate) at_s: f64,
+    pub(crate) kind: FaultKind,
+    pub(crate) target: &'static str,
+    pub(crate) lasted_ms: u64,
+    /// The time from its end to the next sale; absent if nothing was sold before the run ended.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub recovered_ms: Option<u64>,
-}
-
-impl Event {
-    pub(super) fn new(at: Duration, fault: Fault, lasted: Duration, recovered: Option<Duration>) -> Self {
-        Self {
-            at_s: (at.as_secs_f64() * 1_000.0).round() / 1_000.0,
-            kind: fault.kind,
-            target: fault.target(),
-            lasted_ms: millis(lasted),
-            recovered_ms: recovered.map(millis),
-        }
-    }
+    pub(crate) recovered_ms: Option<u64>,
 }
 
 impl FaultsReport {
-    pub(super) fn calm(&mut self, answered: u64, time: Duration) {
-        self.calm_rate = rate(answered, time);
-    }
-
-    pub(super) fn add(&mut self, event: Event) {
+    pub(super) fn add(&mut self, fault: &Fault, at: Duration, lasted: Duration, recovered: Option<Duration>) {
         if self.events.len() < EVENTS_MAX {
-            self.events.push(event);
+            self.events.push(Event {
+                at_s: (at.as_secs_f64() * 1_000.0).round() / 1_000.0,
+                kind: fault.kind,
+                target: fault.target(),
+                lasted_ms: millis(lasted),
+                recovered_ms: recovered.map(millis),
+            });
         }
     }
 
     pub(super) fn close(&mut self, answered: u64, time: Duration, duplicated: u64) {
         self.rate = rate(answered, time);
-        if self.calm_rate > 0.0 {
-            self.kept = (self.rate / self.calm_rate * 1_000.0).round() / 1_000.0;
+        if self.baseline_rate > 0.0 {
+            self.rate_ratio = (self.rate / self.baseline_rate * 1_000.0).round() / 1_000.0;
         }
         self.duplicated = duplicated;
-        for kind in Kind::ALL {
-            let of_kind = || self.events.iter().filter(move |event| event.kind == kind);
+        for kind in FaultKind::VARIANTS {
+            let of_kind = || self.events.iter().filter(move |event| event.kind == *kind);
             let mut recovered: Vec<_> = of_kind().filter_map(|event| event.recovered_ms).collect();
             recovered.sort_unstable();
             let report = KindReport {
@@ -100,31 +87,33 @@ impl FaultsReport {
                 recovered_ms_p50: recovered.get(recovered.len() / 2).copied().unwrap_or(0),
                 recovered_ms_max: recovered.last().copied().unwrap_or(0),
             };
-            self.kinds.insert(kind.name(), report);
+            self.kinds.insert(kind.into(), report);
         }
     }
 
-    pub(crate) fn write_summary(&self, out: &mut String) -> std::fmt::Result {
-        writeln!(
-            out,
-            "\n{:10}{:>7}{:>16}{:>18}{:>18}",
-            "fault", "times", "longest ms", "recovery p50 ms", "recovery max ms"
-        )?;
-        for (name, kind) in &self.kinds {
-            writeln!(
-                out,
-                "{name:10}{:>7}{:>16}{:>18}{:>18}",
-                kind.count, kind.lasted_ms_max, kind.recovered_ms_p50, kind.recovered_ms_max
-            )?;
-        }
-        writeln!(
-            out,
-            "{:.1}/s before the first fault, {:.1}/s from then on: {:.0}% kept; {} requests duplicated; {} unasked ends",
-            self.calm_rate,
+    pub(crate) fn kinds_table(&self) -> Table {
+        let rows = self.kinds.iter().map(|(name, kind)| {
+            let numbers = [
+                kind.count,
+                kind.lasted_ms_max,
+                kind.recovered_ms_p50,
+                kind.recovered_ms_max,
+            ];
+            let numbers = numbers.map(|number| number.to_string());
+            [(*name).to_owned()].into_iter().chain(numbers).collect()
+        });
+        let columns = &["fault", "times", "longest ms", "recovery p50 ms", "recovery max ms"];
+        Table::new(columns, rows)
+    }
+
+    pub(crate) fn sentence(&self) -> String {
+        format!(
+            "{:.1}/s before the first fault, {:.1}/s from then on: {:.0}% kept; {} requests duplicated; {} unexpected exits",
+            self.baseline_rate,
             self.rate,
-            self.kept * 100.0,
+            self.rate_ratio * 100.0,
             self.duplicated,
-            self.died
+            self.unexpected_exits
         )
     }
 }

@@ -1,21 +1,21 @@
-//! The schedule of faults, a function of the seed alone.
+//! The schedule of injected faults, a function of the seed alone.
 
 use std::time::Duration;
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
 use serde::Serialize;
+use strum::{Display, IntoStaticStr, VariantArray};
 
-use super::target::{Link, Role};
 use crate::plan;
 
-/// The random stream of the faults.
 const STREAM: u64 = 1 << 33;
 
-/// A kind of fault.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+/// A kind of fault, with its name in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Display, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+#[strum(serialize_all = "lowercase")]
+pub(crate) enum FaultKind {
     /// A process is killed (SIGKILL) and restarted.
     Kill,
     /// A process is stopped (SIGSTOP) and continued.
@@ -32,51 +32,44 @@ pub enum Kind {
     Duplicate,
 }
 
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Kill,
-        Self::Pause,
-        Self::Restart,
-        Self::Delay,
-        Self::Cut,
-        Self::Drop,
-        Self::Duplicate,
-    ];
-
-    /// Its name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Pause => "pause",
-            Self::Restart => "restart",
-            Self::Delay => "delay",
-            Self::Cut => "cut",
-            Self::Drop => "drop",
-            Self::Duplicate => "duplicate",
-        }
-    }
+/// A service process, with its name in reports; each after those it depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "lowercase", const_into_str)]
+pub(super) enum Role {
+    Catalog,
+    Order,
+    Frontend,
 }
 
-/// A fault to inject.
+/// The connections between two programs, which pass through a proxy; with their name in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(const_into_str)]
+pub(super) enum Link {
+    #[strum(serialize = "customers→frontend")]
+    ShoppersToFrontend,
+    #[strum(serialize = "frontend→order")]
+    FrontendToOrder,
+    #[strum(serialize = "frontend→catalog")]
+    FrontendToCatalog,
+    #[strum(serialize = "order→catalog")]
+    OrderToCatalog,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fault {
-    /// What is done.
-    pub kind: Kind,
+pub(super) struct Fault {
+    pub(super) kind: FaultKind,
     /// The target if it is a process.
-    pub role: Role,
+    pub(super) role: Role,
     /// The target if it is a link.
-    pub link: Link,
-    /// How long it lasts.
-    pub length: Duration,
+    pub(super) link: Link,
+    pub(super) duration: Duration,
 }
 
 impl Fault {
-    /// The name of the target.
-    pub fn target(&self) -> &'static str {
+    pub(super) fn target(&self) -> &'static str {
         match self.kind {
-            Kind::Kill | Kind::Pause | Kind::Restart => self.role.name(),
-            Kind::Delay | Kind::Cut | Kind::Drop | Kind::Duplicate => self.link.name(),
+            FaultKind::Kill | FaultKind::Pause | FaultKind::Restart => self.role.into_str(),
+            FaultKind::Delay | FaultKind::Cut | FaultKind::Drop | FaultKind::Duplicate => self.link.into_str(),
         }
     }
 }
@@ -87,38 +80,39 @@ pub(super) struct Schedule(ChaCha8Rng);
 
 impl Schedule {
     pub(super) fn new(seed: u64) -> Self {
-        Self(plan::numbers(seed, STREAM))
+        Self(plan::rng(seed, STREAM))
     }
 
     /// The time to wait, and the fault that follows.
     pub(super) fn next_fault(&mut self) -> (Duration, Fault) {
         let gap = Duration::from_millis(500 + self.below(2_000));
-        let kind = self.pick(Kind::ALL).unwrap_or(Kind::Kill);
-        let role = self.pick(Role::ALL).unwrap_or(Role::Catalog);
-        let link = self.pick(Link::ALL).unwrap_or(Link::Customers);
-        let length = match kind {
+        let (kind, role, link) = (self.pick(), self.pick(), self.pick());
+        let duration = match kind {
             // A cut has no duration.
-            Kind::Cut => Duration::ZERO,
-            Kind::Kill | Kind::Restart => Duration::from_millis(self.below(500)),
-            Kind::Pause | Kind::Delay | Kind::Drop | Kind::Duplicate => Duration::from_millis(200 + self.below(2_000)),
+            FaultKind::Cut => Duration::ZERO,
+            FaultKind::Kill | FaultKind::Restart => Duration::from_millis(self.below(500)),
+            _ => Duration::from_millis(200 + self.below(2_000)),
         };
-        let link = if kind == Kind::Duplicate { Link::Customers } else { link };
+        let link = match kind {
+            FaultKind::Duplicate => Link::ShoppersToFrontend,
+            _ => link,
+        };
         let fault = Fault {
             kind,
             role,
             link,
-            length,
+            duration,
         };
         (gap, fault)
     }
 
     fn below(&mut self, bound: u64) -> u64 {
-        self.0.next_u64() % bound.max(1)
+        self.0.next_u64() % bound
     }
 
-    fn pick<T: Copy, const N: usize>(&mut self, from: [T; N]) -> Option<T> {
-        let place = self.below(N as u64);
-        from.get(usize::try_from(place).ok()?).copied()
+    fn pick<T: VariantArray + Copy>(&mut self) -> T {
+        let index = self.below(T::VARIANTS.len() as u64);
+        T::VARIANTS[usize::try_from(index).unwrap_or(0)]
     }
 }
 
@@ -134,11 +128,9 @@ mod tests {
         };
         assert_eq!(faults(1), faults(1));
         assert_ne!(faults(1), faults(2));
-        for kind in Kind::ALL {
-            assert!(
-                faults(1).iter().filter(|(_, fault)| fault.kind == kind).count() > 10,
-                "{kind:?}"
-            );
+        for kind in FaultKind::VARIANTS {
+            let count = faults(1).iter().filter(|(_, fault)| fault.kind == *kind).count();
+            assert!(count > 10, "{kind:?}");
         }
     }
 }

@@ -1,30 +1,20 @@
-//! The state of the charts: time window, expanded chart, frozen or not.
+//! The state of the charts: time window and expanded chart.
 
 use autopilot::SERIES_SECONDS_MAX;
 
-/// The time windows, in seconds.
-const WINDOWS_S: [u32; 5] = [30, 60, 120, 300, WHOLE_S];
-/// The longest window: everything that is kept.
-#[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
-const WHOLE_S: u32 = SERIES_SECONDS_MAX as u32;
+const WINDOWS_S: [u32; 5] = [30, 60, 120, 300, SERIES_SECONDS_MAX];
 
 /// The state of the charts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Charts {
-    /// The time window in seconds.
-    pub window_s: u32,
+pub(super) struct Charts {
+    pub(super) window_s: u32,
     /// The chart that is expanded to the whole screen.
-    pub large: Option<Large>,
-    /// Whether the charts are frozen.
-    pub held: bool,
+    pub(super) expanded: Option<ExpandedChart>,
 }
 
-/// A chart that can be expanded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Large {
-    /// Requests and sales per second.
+pub(super) enum ExpandedChart {
     Throughput,
-    /// Latency quantiles.
     Latency,
 }
 
@@ -32,36 +22,32 @@ impl Default for Charts {
     fn default() -> Self {
         Self {
             window_s: 60,
-            large: None,
-            held: false,
+            expanded: None,
         }
     }
 }
 
 impl Charts {
-    /// Selects the next longer window.
-    pub fn longer(&mut self) {
+    pub(super) fn longer(&mut self) {
         let longer = WINDOWS_S.into_iter().find(|window_s| *window_s > self.window_s);
         self.window_s = longer.unwrap_or(self.window_s);
     }
 
-    /// Selects the next shorter window.
-    pub fn shorter(&mut self) {
+    pub(super) fn shorter(&mut self) {
         let shorter = WINDOWS_S.into_iter().rev().find(|window_s| *window_s < self.window_s);
         self.window_s = shorter.unwrap_or(self.window_s);
     }
 
-    /// Selects the longest window.
-    pub fn whole(&mut self) {
-        self.window_s = WHOLE_S;
+    pub(super) fn whole(&mut self) {
+        self.window_s = SERIES_SECONDS_MAX;
     }
 
     /// Expands the next chart, or shows all charts again after the last.
-    pub fn expand(&mut self) {
-        self.large = match self.large {
-            None => Some(Large::Throughput),
-            Some(Large::Throughput) => Some(Large::Latency),
-            Some(Large::Latency) => None,
+    pub(super) fn expand(&mut self) {
+        self.expanded = match self.expanded {
+            None => Some(ExpandedChart::Throughput),
+            Some(ExpandedChart::Throughput) => Some(ExpandedChart::Latency),
+            Some(ExpandedChart::Latency) => None,
         };
     }
 }
@@ -82,19 +68,22 @@ mod tests {
         for _ in 0..10 {
             charts.longer();
         }
-        assert_eq!(charts.window_s, WHOLE_S);
+        assert_eq!(charts.window_s, SERIES_SECONDS_MAX);
         charts.shorter();
         charts.whole();
-        assert_eq!(charts.window_s, WHOLE_S);
+        assert_eq!(charts.window_s, SERIES_SECONDS_MAX);
     }
 
     #[test]
     fn each_chart_takes_the_screen_in_turn() {
         let mut charts = Charts::default();
-        let seen = [0; 3].map(|_| {
+        let expanded = [0; 3].map(|_| {
             charts.expand();
-            charts.large
+            charts.expanded
         });
-        assert_eq!(seen, [Some(Large::Throughput), Some(Large::Latency), None]);
+        assert_eq!(
+            expanded,
+            [Some(ExpandedChart::Throughput), Some(ExpandedChart::Latency), None]
+        );
     }
 }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use autopilot::{Latency, Outcomes, Second, Verb, VerbRow};
-use common::ItemNumber;
+use autopilot::{ByVerb, Latency, Mix, OperationStats, Outcomes, Second, Settings};
+use common::{ItemNumber, Seq, Stock};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::theme::Theme;
 
 fn snapshot() -> Snapshot {
     let series = (0..90_u64)
@@ -20,12 +21,11 @@ fn snapshot() -> Snapshot {
             p99_us: 4_000 + second % 11 * 300,
         })
         .collect();
-    let verb = |verb| VerbRow {
-        verb,
-        share: 1.0 / 3.0,
+    let operation = OperationStats {
         requests: 30_000,
         ok: 29_000,
-        latency: Latency {
+        failed: 1_000,
+        latency_us: Latency {
             p50: 810,
             p95: 2_300,
             p99: 4_700,
@@ -33,23 +33,27 @@ fn snapshot() -> Snapshot {
             max: 30_000,
         },
     };
-    let book = |(item, title, start, left): (u64, &str, u32, u32)| StockRow {
+    let stock = |copies: u32| Stock::try_from(u64::from(copies)).unwrap();
+    let book = |(item, title, start, left): (u64, &str, u32, u32)| BookStock {
         item: ItemNumber::try_from(item).unwrap(),
         title: title.into(),
-        start,
+        start: stock(start),
         sold: u64::from(start - left),
-        left,
+        left: stock(left),
+        seq: Seq(1),
     };
     Snapshot {
         phase: Phase::Running,
-        seed: 1,
-        mix: "random",
+        settings: Settings {
+            seed: 1,
+            mix: Mix::RANDOM,
+            duration: Some(Duration::from_secs(300)),
+            ..Settings::default()
+        },
         shoppers: 8,
         elapsed: Duration::from_secs(90),
-        duration: Some(Duration::from_secs(300)),
-        requests_max: None,
         requests: 90_000,
-        verbs: Verb::ALL.map(verb),
+        operations: ByVerb::new(|_| operation),
         outcomes: Outcomes {
             sold: 1_100,
             sold_out: 27_900,
@@ -75,34 +79,35 @@ fn snapshot() -> Snapshot {
     }
 }
 
-fn drawn(width: u16, height: u16, snapshot: &Snapshot, look: &Look) -> String {
+fn drawn(width: u16, height: u16, snapshot: &Snapshot, ascii: bool) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    let appearance = Appearance::new(Theme::Dark, ascii, false);
     terminal
-        .draw(|frame| draw_with(frame, frame.area(), snapshot, look, &Charts::default()))
+        .draw(|frame| draw(frame, frame.area(), &appearance, snapshot, &Charts::default(), false))
         .unwrap();
     terminal.backend().to_string()
 }
 
 #[test]
 fn a_small_terminal_shows_everything_in_one_column() {
-    insta::assert_snapshot!(drawn(60, 20, &snapshot(), &Look::COLOUR));
+    insta::assert_snapshot!(drawn(60, 20, &snapshot(), false));
 }
 
 #[test]
 fn a_usual_terminal_shows_the_charts_side_by_side() {
-    insta::assert_snapshot!(drawn(100, 30, &snapshot(), &Look::COLOUR));
+    insta::assert_snapshot!(drawn(100, 30, &snapshot(), false));
 }
 
 #[test]
 fn a_large_terminal_shows_charts_and_numbers_side_by_side() {
-    insta::assert_snapshot!(drawn(160, 45, &snapshot(), &Look::COLOUR));
+    insta::assert_snapshot!(drawn(160, 45, &snapshot(), false));
 }
 
 #[test]
 fn a_store_that_is_away_is_named_above_the_charts() {
     let mut away = snapshot();
     away.last_error = Some("cannot reach http://127.0.0.1:8080: Connection refused".to_owned());
-    let screen = drawn(100, 30, &away, &Look::COLOUR);
+    let screen = drawn(100, 30, &away, false);
     assert!(screen.contains("! cannot reach http://127.0.0.1:8080: Connection refused"));
 }
 
@@ -112,12 +117,8 @@ fn plain_ascii_is_plain_ascii() {
     plain
         .stock
         .retain(|row| row.title.is_ascii() && !row.title.contains('\u{1b}'));
-    let look = Look {
-        ascii: true,
-        ..Look::MONO
-    };
     for (width, height) in [(60, 20), (100, 30), (160, 45)] {
-        let screen = drawn(width, height, &plain, &look);
+        let screen = drawn(width, height, &plain, true);
         assert!(screen.is_ascii(), "{screen}");
     }
 }
@@ -129,8 +130,8 @@ fn every_size_can_be_drawn() {
     empty.stock.clear();
     for width in [1, 5, 20, 60, 90, 140, 200] {
         for height in [1, 2, 5, 10, 60] {
-            drawn(width, height, &snapshot(), &Look::COLOUR);
-            drawn(width, height, &empty, &Look::COLOUR);
+            drawn(width, height, &snapshot(), false);
+            drawn(width, height, &empty, false);
         }
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 
 fn through_proxy(schema: &Schema) -> (Proxy, Store) {
     let proxy = Proxy::new(schema.server.socket());
-    let url = schema.server.url_via(&schema.url, proxy.folder());
+    let url = schema.server.url_via(&schema.url, proxy.address());
     let store = Store::open(&url.parse().unwrap()).unwrap();
     (proxy, store)
 }

@@ -1,0 +1,83 @@
+//! The bodies of the hops, written and read.
+
+use common::Seq;
+use common::wire::{
+    BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale, SaleBatch,
+};
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::shop::{BATCH, entries, sales};
+
+/// A body with a batch.
+trait Body: Serialize + DeserializeOwned {
+    fn new() -> Self;
+}
+
+impl Body for OrderBatch {
+    fn new() -> Self {
+        let order = |sale: Sale| Order {
+            id: Some(sale.id),
+            item: sale.item,
+            quantity: sale.quantity,
+            keyed: Some(true),
+            deadline: Some(sale.deadline),
+        };
+        Self {
+            orders: sales().into_iter().map(order).collect(),
+        }
+    }
+}
+
+impl Body for SaleBatch {
+    fn new() -> Self {
+        Self { sales: sales() }
+    }
+}
+
+impl Body for Decisions {
+    fn new() -> Self {
+        let decision = |entry: common::Entry| Decision {
+            order: entry.order.unwrap(),
+            outcome: Outcome::Sold,
+            replayed: false,
+            entry: Some(entry),
+            title: Some("RPCs for Dummies".to_owned()),
+            reason: None,
+            stock: None,
+        };
+        Self {
+            decisions: entries(Seq(4)).into_iter().map(decision).collect(),
+            head: Seq(4 + BATCH),
+        }
+    }
+}
+
+impl Body for OrderResults {
+    fn new() -> Self {
+        let placed = |entry: &common::Entry| {
+            let receipt = Receipt::from_entry(entry, Some("RPCs for Dummies".to_owned())).unwrap();
+            let replayed = false;
+            OrderResult::Receipt(BatchReceipt { receipt, replayed })
+        };
+        Self {
+            results: entries(Seq(4)).iter().map(placed).collect(),
+            head: Seq(4 + BATCH),
+        }
+    }
+}
+
+#[divan::bench(types = [OrderBatch, SaleBatch, Decisions, OrderResults], counters = [ItemsCount::new(BATCH)])]
+fn write<T: Body>(bencher: Bencher<'_, '_>) {
+    let body = T::new();
+    bencher.bench_local(|| serde_json::to_vec(&body).unwrap());
+}
+
+/// All of it; a front-end parses only the start of a receipt and passes its bytes on.
+#[divan::bench(types = [OrderBatch, SaleBatch, Decisions, OrderResults], counters = [ItemsCount::new(BATCH)])]
+fn read<T: Body>(bencher: Bencher<'_, '_>) {
+    let bytes = serde_json::to_vec(&T::new()).unwrap();
+    bencher.bench_local(|| serde_json::from_slice::<T>(black_box(&bytes)).unwrap());
+}

@@ -1,0 +1,62 @@
+//! What is bought and sold in the benchmarks.
+
+use common::wire::{Book, Sale};
+use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+
+/// Purchases and entries that arrive together.
+pub(crate) const BATCH: u64 = 256;
+const STOCK: u64 = 1_000_000_000;
+
+/// The number of a book, counted from 0.
+pub(crate) fn item(number: u64) -> ItemNumber {
+    ItemNumber::try_from(1 + number).unwrap()
+}
+
+/// So many books.
+pub(crate) fn books(count: u64) -> Vec<Book> {
+    let book = |number| Book {
+        item: item(number),
+        title: "Xen and the Art of Surviving Graduate School".to_owned(),
+        author: None,
+        topic: "graduate school".to_owned(),
+        cost: "75".parse().unwrap(),
+        stock: Stock::try_from(STOCK).unwrap(),
+        seq: Seq(number + 1),
+    };
+    (0..count).map(book).collect()
+}
+
+/// A sale of one copy.
+pub(crate) fn sold(seq: Seq, item: ItemNumber) -> Entry {
+    Entry {
+        seq,
+        at: Timestamp::now(),
+        kind: Kind::Sold,
+        item,
+        quantity: Some(1),
+        change: -1,
+        stock_after: Some(Stock::try_from(STOCK - seq.0 % STOCK).unwrap()),
+        order: Some(OrderId::generate()),
+        unit_cost: Some("75".parse().unwrap()),
+        reason: None,
+    }
+}
+
+/// A batch of sales of four books.
+pub(crate) fn entries(after: Seq) -> Vec<Entry> {
+    let seqs = after.0 + 1..=after.0 + BATCH;
+    seqs.map(|seq| sold(Seq(seq), item(seq % 4))).collect()
+}
+
+/// A batch of purchases of four books.
+pub(crate) fn sales() -> Vec<Sale> {
+    let sale = |number| Sale {
+        id: OrderId::generate(),
+        item: item(number % 4),
+        quantity: Quantity::default(),
+        keyed: true,
+        resent: false,
+        deadline: Deadline::after(common::limits::DEADLINE_MAX),
+    };
+    (0..BATCH).map(sale).collect()
+}

@@ -1,0 +1,180 @@
+//! Search by words.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use common::ItemNumber;
+use common::text::{for_each_index_word, query_words};
+
+use super::blocks::Blocks;
+use super::postings::Postings;
+use super::{BookMeta, Found, SearchIndex};
+
+/// How a book matches: the best is 0. A match in a title is better than one in an author, and that is better than one in a
+/// topic; within a field a whole word is better than the beginning of one.
+type Rank = u8;
+
+/// A position in the results of a word search: the rank of the match, then the item number.
+pub type WordCursor = (Rank, ItemNumber);
+
+/// The field of a book in which a word is found; the better match comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Field {
+    Title,
+    Author,
+    Topic,
+}
+
+impl Field {
+    const ALL: [Self; 3] = [Self::Title, Self::Author, Self::Topic];
+}
+
+/// A word and the books that have it in a field.
+#[derive(Debug, Clone)]
+pub(super) struct Word {
+    pub(super) word: Arc<str>,
+    pub(super) field: Field,
+    pub(super) books: Postings,
+}
+
+impl Word {
+    fn rank(&self, query: &str) -> Rank {
+        2 * self.field as Rank + Rank::from(*self.word != *query)
+    }
+}
+
+/// The words of all books, while an index is built.
+#[derive(Default)]
+pub(super) struct WordsByField([HashMap<Arc<str>, Vec<ItemNumber>, ahash::RandomState>; Field::ALL.len()]);
+
+impl WordsByField {
+    /// Adds the words of a book; the books come by item number.
+    pub(super) fn insert(&mut self, book: &BookMeta) {
+        book.for_each_word(|word, field| {
+            let words = &mut self.0[field as usize];
+            match words.get_mut(word) {
+                Some(items) if items.last() == Some(&book.item) => {}
+                Some(items) => items.push(book.item),
+                None => {
+                    words.insert(word.into(), vec![book.item]);
+                }
+            }
+        });
+    }
+
+    pub(super) fn into_blocks(self) -> Blocks<Word> {
+        let with_field = |(words, field): (HashMap<_, _, _>, Field)| {
+            let words = words.into_iter();
+            words.map(move |(word, items): (Arc<str>, Vec<ItemNumber>)| (word, field, items))
+        };
+        let mut words: Vec<_> = self.0.into_iter().zip(Field::ALL).flat_map(with_field).collect();
+        words.sort_unstable_by(|(word, field, _), (other, other_field, _)| (word, field).cmp(&(other, other_field)));
+        let words = words.into_iter().filter_map(|(word, field, items)| {
+            let books = Postings::from_sorted(&items)?;
+            Some(Word { word, field, books })
+        });
+        words.collect()
+    }
+}
+
+impl BookMeta {
+    fn for_each_word(&self, mut visit: impl FnMut(&str, Field)) {
+        for (field, text) in [
+            (Field::Title, Some(&self.title)),
+            (Field::Author, self.author.as_ref()),
+            (Field::Topic, Some(&self.topic)),
+        ] {
+            text.into_iter()
+                .for_each(|text| for_each_index_word(text, |word| visit(word, field)));
+        }
+    }
+
+    fn words(&self) -> BTreeSet<(String, Field)> {
+        let mut words = BTreeSet::new();
+        self.for_each_word(|word, field| {
+            words.insert((word.to_owned(), field));
+        });
+        words
+    }
+}
+
+impl SearchIndex {
+    /// The books in which every word of the query is the beginning of a word, in the order of their ranks (a word counts with
+    /// its best match, a book with its worst word), then of their item numbers. A blank query matches every book.
+    pub fn find_words(&self, query: &str, after: Option<WordCursor>, limit: usize) -> Found<WordCursor> {
+        if query.trim().is_empty() {
+            let books = self
+                .books
+                .iter_from(|book| after.is_some_and(|(_, after)| book.item <= after));
+            return Found::first_page(books.map(|book| ((0, book.item), book.item)), limit);
+        }
+        let matches = self.match_words(&query_words(query)).into_iter();
+        let mut matches: Vec<WordCursor> = matches.map(|(item, rank)| (rank, item)).collect();
+        matches.retain(|&found| Some(found) > after);
+        if matches.len() > limit {
+            matches.select_nth_unstable(limit);
+            matches.truncate(limit + 1);
+        }
+        matches.sort_unstable();
+        Found::first_page(matches.into_iter().map(|(rank, item)| ((rank, item), item)), limit)
+    }
+
+    /// The books that match all words, by item number; none without words.
+    fn match_words(&self, words: &[String]) -> Vec<(ItemNumber, Rank)> {
+        let Some((first, others)) = words.split_first() else {
+            return Vec::new();
+        };
+        let mut matches = self.match_word(first);
+        for word in others {
+            if matches.is_empty() {
+                break;
+            }
+            let matching = self.match_word(word);
+            let mut rest = matching.as_slice();
+            matches.retain_mut(|(item, worst)| {
+                rest = &rest[rest.partition_point(|(other, _)| other < item)..];
+                let found = rest.first().filter(|(other, _)| other == item);
+                found.is_some_and(|&(_, rank)| {
+                    *worst = rank.max(*worst);
+                    true
+                })
+            });
+        }
+        matches
+    }
+
+    /// The books that have a word which begins so, by item number, each with its best match.
+    fn match_word(&self, prefix: &str) -> Vec<(ItemNumber, Rank)> {
+        let mut matches = Vec::new();
+        let words = self.words.iter_from(|word| *word.word < *prefix);
+        for word in words.take_while(|word| word.word.starts_with(prefix)) {
+            let rank = word.rank(prefix);
+            matches.extend(word.books.iter_after(None).map(|item| (item, rank)));
+        }
+        // A stable sort takes advantage of the order within each word.
+        matches.sort();
+        matches.dedup_by_key(|(item, _)| *item);
+        matches
+    }
+
+    /// Replaces the words of a book.
+    pub(super) fn reindex_words(&mut self, item: ItemNumber, before: Option<&BookMeta>, after: Option<&BookMeta>) {
+        let words = |book: Option<&BookMeta>| book.map(BookMeta::words).unwrap_or_default();
+        let (before, after) = (words(before), words(after));
+        for key in before.symmetric_difference(&after) {
+            let (word, field) = (key.0.as_str(), key.1);
+            self.words.update(
+                |other| (&*other.word, other.field).cmp(&(word, field)),
+                |known| {
+                    let books = known.map(|known| &known.books);
+                    let books = match after.contains(key) {
+                        true => Some(Postings::with(books, item)),
+                        false => Postings::without(books, item),
+                    };
+                    let word = known.map_or_else(|| word.into(), |known| Arc::clone(&known.word));
+                    books.map(|books| Word { word, field, books })
+                },
+            );
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! The books of the fixed catalog, receipts for them, and errors of the shop.
+
+use common::client::Error;
+use common::wire::{Book, BookPage, OrderStatus, Receipt, TopicCount, Topics};
+use common::{Code, Cost, ItemNumber, OrderId, Problem, Quantity, Seq, Stock, Timestamp};
+
+use crate::effect::Query;
+
+pub(crate) const STORE: &str = "0190b6d5-0000-7000-8000-000000000001";
+pub(crate) const URL: &str = "http://127.0.0.1:8080";
+
+pub(crate) fn number(item: u64) -> ItemNumber {
+    ItemNumber::try_from(item).unwrap()
+}
+
+pub(crate) fn order(number: u64) -> OrderId {
+    format!("0190b6d5-7f3c-7cc0-8000-{number:012x}").parse().unwrap()
+}
+
+pub(crate) fn unreachable() -> Error {
+    Error::Unreachable {
+        url: URL.into(),
+        why: "Connection refused (os error 111)".into(),
+    }
+}
+
+/// An answer to a request was lost.
+pub(crate) fn lost() -> Error {
+    Error::Lost {
+        url: URL.into(),
+        why: "no answer in time".into(),
+    }
+}
+
+pub(crate) fn problem(code: Code) -> Error {
+    Error::Problem(Box::new(Problem::new(code, "said the shop")))
+}
+
+pub(crate) fn sold_out() -> Error {
+    let problem = Problem::new(Code::SoldOut, "0 left").with_stock(Stock::ZERO);
+    Error::Problem(Box::new(problem))
+}
+
+/// The receipt of a sale from the fixed catalog.
+pub(crate) fn receipt(order: OrderId, item: u64, quantity: u64, seq: u64) -> Receipt {
+    let book = catalog().into_iter().find(|book| book.item == number(item)).unwrap();
+    let copies = Quantity::try_from(quantity).unwrap();
+    Receipt {
+        order,
+        status: OrderStatus::Sold,
+        item: book.item,
+        title: Some(book.title),
+        quantity: copies.get(),
+        cost: Some(book.cost),
+        total: book.cost.times(copies),
+        stock: book.stock.checked_add_signed(-i64::from(copies.get())),
+        seq: Seq(seq),
+        at: Timestamp::from_micros(1_769_860_807_000_000),
+        reason: None,
+    }
+}
+
+pub(crate) fn book(item: u64, title: &str, author: Option<&str>, topic: &str, cents: u64, stock: u64) -> Book {
+    Book {
+        item: number(item),
+        title: title.to_owned(),
+        author: author.map(str::to_owned),
+        topic: topic.to_owned(),
+        cost: Cost::try_from(cents).unwrap(),
+        stock: Stock::try_from(stock).unwrap(),
+        seq: Seq(item),
+    }
+}
+
+pub(crate) fn catalog() -> Vec<Book> {
+    let (systems, school, novels) = ("distributed systems", "graduate school", "novels");
+    let (grade, xen) = (
+        "How to get a good grade in 677 in 20 minutes a day",
+        "Xen and the Art of Surviving Graduate School",
+    );
+    let cooking = "Cooking for the Impatient Graduate Student";
+    vec![
+        book(1, grade, None, systems, 3_000, 400),
+        book(2, "RPCs for Dummies", None, systems, 4_000, 500),
+        book(3, xen, None, school, 7_500, 300),
+        book(4, cooking, None, school, 15_000, 500),
+        book(5, "Middlemarch", Some("George Eliot"), novels, 1_299, 12),
+        book(6, "Война и мир", Some("Лев Толстой"), novels, 2_450, 0),
+        book(7, "三國演義", Some("羅貫中"), novels, 123_456, 1_250),
+        book(8, "Don Quixote", Some("Miguel de Cervantes"), novels, 1_850, 3),
+    ]
+}
+
+pub(crate) fn topics() -> Topics {
+    let counts = [("distributed systems", 2), ("graduate school", 2), ("novels", 4)];
+    let topics = counts.map(|(topic, books)| TopicCount {
+        topic: topic.to_owned(),
+        books,
+    });
+    Topics { topics: topics.into() }
+}
+
+/// The books of the fixed catalog that a query finds.
+pub(crate) fn found(query: &Query) -> BookPage {
+    let matches = |book: &Book| match query {
+        Query::Topic(topic) => book.topic == *topic,
+        Query::Search(words) => {
+            let (title, words) = (book.title.to_lowercase(), words.to_lowercase());
+            title.split(' ').any(|word| word.starts_with(&words))
+        }
+    };
+    let books = catalog().into_iter().filter(matches).collect();
+    BookPage { books, next: None }
+}

@@ -1,0 +1,245 @@
+//! Books, searches and the connection: what is loaded, kept, and loaded again.
+
+use common::Code;
+use common::client::StreamItem;
+use common::wire::BookPage;
+
+use super::catalog::{book, found, number, problem, topics, unreachable};
+use super::fixture::Fixture;
+use crate::app::Overlay;
+use crate::effect::{Effect, Query, Request};
+use crate::message::Event;
+
+const LOAD_TOPICS: Effect = Effect::Send(Request::Topics);
+const LOAD_HEALTH: Effect = Effect::Send(Request::Health);
+
+/// A shop whose topics are loaded, but not the books of the first one.
+fn shop_with_topics() -> Fixture {
+    let mut shop = Fixture::opened(100, 30);
+    shop.send(Event::TopicsLoaded(Ok(topics())));
+    shop
+}
+
+/// The page after this book of a topic with a million books.
+fn endless(after: u64) -> BookPage {
+    let one = |item| book(item, &format!("Volume {item}"), None, "distributed systems", 1_000, 5);
+    BookPage {
+        books: (after + 1..=after + 100).map(one).collect(),
+        next: Some((after + 100).to_string()),
+    }
+}
+
+fn answer_topic(shop: &mut Fixture, page: BookPage) {
+    let (generation, _) = shop.topic_request().unwrap();
+    shop.effects.clear();
+    shop.answer_page(generation, Ok(page), 40);
+}
+
+#[test]
+fn the_first_frame_is_drawn_before_any_answer() {
+    let mut shop = Fixture::opened(100, 30);
+    shop.assert_shows("Topics");
+    shop.assert_shows("◐ connecting");
+    shop.assert_hides("░");
+    shop.pass(200);
+    shop.assert_shows("░");
+    shop.assert_hides("loading");
+    shop.pass(300);
+    shop.assert_shows("loading");
+}
+
+#[test]
+fn a_stock_event_updates_the_stock_shown() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.assert_shows(" 500 ");
+    shop.moved(2, 499, -1, 41);
+    shop.assert_shows(" 499▼");
+    shop.pass(1_000);
+    shop.assert_hides("▼");
+    shop.moved(2, 499, -1, 41);
+    shop.assert_hides("▼");
+    shop.moved(2, 600, 101, 42);
+    shop.assert_shows(" 600▲");
+}
+
+#[test]
+fn an_idle_shop_needs_no_tick_and_no_frame() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.pass(10_000);
+    shop.app.dirty = false;
+    assert_eq!(shop.app.next_wake(), None);
+    shop.moved(999, 1, -1, 41);
+    assert!(!shop.app.dirty, "the book is in no list");
+    shop.moved(1, 399, -1, 42);
+    assert!(shop.app.dirty);
+}
+
+#[test]
+fn a_frozen_screen_is_marked_and_catches_up() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press("Enter Space");
+    shop.moved(2, 499, -1, 41);
+    shop.assert_shows("‖ frozen");
+    shop.assert_shows(" 500 ");
+    shop.press("Space");
+    shop.assert_shows(" 499▼");
+    shop.assert_shows("● live");
+}
+
+#[test]
+fn a_lost_connection_counts_down_and_reconnects() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.disconnect();
+    shop.assert_shows("◐ reconnecting 3s (#2)");
+    shop.pass(500);
+    shop.assert_shows("◐ reconnecting 2s (#2)");
+    shop.effects.clear();
+    shop.press("R");
+    assert_eq!(shop.effects, [Effect::Reconnect]);
+    shop.stream(StreamItem::Connecting { attempt: 2 });
+    shop.connect();
+    shop.assert_shows("● live");
+}
+
+#[test]
+fn books_stay_shown_after_a_failed_load_which_is_retried() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press("r");
+    let (generation, _) = shop.topic_request().unwrap();
+    shop.effects.clear();
+    shop.answer_page(generation, Err(unreachable()), 40);
+    shop.assert_shows("RPCs for Dummies");
+    shop.pass(1_100);
+    assert!(shop.topic_request().is_some(), "it is loaded again after a second");
+}
+
+#[test]
+fn a_new_connection_retries_failed_loads_at_once() {
+    let mut shop = Fixture::opened(100, 30);
+    shop.send(Event::TopicsLoaded(Err(unreachable())));
+    shop.assert_shows("Connection refused");
+    shop.assert_shows("Trying again in 1 s");
+    shop.effects.clear();
+    shop.connect();
+    assert!(shop.effects.contains(&LOAD_TOPICS));
+}
+
+#[test]
+fn a_page_older_than_the_stream_is_loaded_again() {
+    let mut shop = shop_with_topics();
+    let (generation, query) = shop.topic_request().unwrap();
+    shop.connect();
+    shop.effects.clear();
+    shop.answer_page(generation, Ok(found(&query)), 39);
+    assert!(
+        shop.topic_request().is_some(),
+        "the stream did not report the events between 39 and 40"
+    );
+}
+
+#[test]
+fn another_store_at_the_same_address_is_loaded_again() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.effects.clear();
+    shop.connect_to("0190b6d5-0000-7000-8000-000000000002", 3);
+    assert!(shop.effects.contains(&LOAD_TOPICS));
+    shop.assert_hides("RPCs for Dummies");
+    shop.answer_requests();
+    shop.assert_shows("RPCs for Dummies");
+}
+
+#[test]
+fn a_million_books_are_loaded_page_by_page_as_the_selection_moves_down() {
+    let mut shop = shop_with_topics();
+    shop.connect();
+    answer_topic(&mut shop, endless(0));
+    assert_eq!(shop.topic_request(), None, "the selection is far from the end");
+    shop.press("Enter");
+    let mut loaded = 100;
+    for _ in 0..300 {
+        shop.press("G");
+        if shop.topic_request().is_none() {
+            break;
+        }
+        answer_topic(&mut shop, endless(loaded));
+        loaded += 100;
+    }
+    assert_eq!(shop.app.shop.rows.len(), 20_000, "a list is bounded");
+    shop.assert_shows("20,000+");
+}
+
+#[test]
+fn a_search_matches_the_topic_at_once_and_then_the_whole_shop() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press("/ r p c");
+    shop.assert_shows("1 here");
+    shop.assert_hides("Xen");
+    let (_, query) = shop.search_request().unwrap();
+    assert_eq!(query, Query::Search("rpc".into()));
+    shop.press("Backspace Backspace Backspace");
+    shop.effects.clear();
+    shop.typed("quix");
+    shop.answer_requests();
+    shop.assert_shows("Don Quixote");
+    shop.assert_shows("0 here, 1 elsewhere");
+    shop.press("Enter b");
+    assert!(
+        matches!(shop.app.overlays.last(), Some(Overlay::Buy(_))),
+        "a match can be bought"
+    );
+    shop.press("Esc Esc");
+    shop.assert_shows("RPCs for Dummies");
+}
+
+#[test]
+fn an_answer_to_an_older_search_is_ignored() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press("/ x");
+    let (older, query) = shop.search_request().unwrap();
+    shop.press("y");
+    shop.answer_page(older, Ok(found(&query)), 40);
+    shop.assert_hides("Xen");
+}
+
+#[test]
+fn a_withdrawn_book_leaves_the_list() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.effects.clear();
+    shop.moved(2, 0, -500, 41);
+    assert_eq!(shop.effects, [Effect::Send(Request::Book(number(2)))]);
+    shop.send(Event::BookLoaded {
+        item: number(2),
+        result: Err(problem(Code::UnknownItem)),
+    });
+    shop.pass(20_000);
+    shop.assert_hides("RPCs for Dummies");
+}
+
+#[test]
+fn a_shop_with_a_closed_store_is_still_readable() {
+    let mut shop = Fixture::at_books();
+    shop.send(Event::StoreClosed("the disk failed".into()));
+    shop.assert_shows("○ offline");
+    shop.assert_shows("closed for good: the disk failed");
+    shop.assert_shows("RPCs for Dummies");
+    shop.press("b");
+    assert!(shop.app.overlays.is_empty());
+}
+
+#[test]
+fn services_are_polled_only_while_their_screen_is_shown() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.pass(10_000);
+    assert!(!shop.effects.contains(&LOAD_HEALTH));
+    shop.press("4");
+    assert!(shop.effects.contains(&LOAD_HEALTH));
+    shop.send(Event::HealthLoaded(Err(unreachable())));
+    shop.effects.clear();
+    shop.pass(2_100);
+    assert!(shop.effects.contains(&LOAD_HEALTH));
+    shop.press("1");
+    shop.send(Event::HealthLoaded(Err(unreachable())));
+    shop.effects.clear();
+    shop.pass(60_000);
+    assert!(!shop.effects.contains(&LOAD_HEALTH));
+}

@@ -1,0 +1,297 @@
+//! What every screen looks like, in three sizes, with its styles beside the text.
+
+use std::time::Duration;
+
+use common::client::{Error, ShopEvent, StreamItem};
+use common::wire::{BookPage, Health, UpstreamStatus};
+use common::{Code, Problem, Seq};
+use ratatui::buffer::Buffer;
+use ratatui::style::Color;
+
+use super::catalog::{book, lost, receipt, sold_out, unreachable};
+use super::fixture::{Fixture, text};
+use crate::message::Event;
+use crate::theme::{Appearance, Theme};
+
+const SIZES: [(u16, u16); 3] = [(60, 20), (100, 30), (160, 45)];
+
+fn snapshot(name: &str, shop: &mut Fixture) {
+    let (columns, rows) = shop.app.size;
+    // Twice: the second frame knows where the first one scrolled to.
+    shop.draw();
+    let buffer = shop.draw();
+    let both = format!("{}\n{}", text(&buffer), styles(&buffer));
+    insta::assert_snapshot!(format!("{name}_{columns}x{rows}"), both);
+}
+
+fn in_all_sizes(name: &str, scene: impl Fn(&mut Fixture)) {
+    for (columns, rows) in SIZES {
+        let mut shop = Fixture::stocked(columns, rows);
+        scene(&mut shop);
+        snapshot(name, &mut shop);
+    }
+}
+
+/// One letter for each cell's style, with a legend.
+fn styles(buffer: &Buffer) -> String {
+    let mut legend: Vec<(String, char)> = Vec::new();
+    let mut letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ".chars();
+    let mut map = String::new();
+    for y in 0..buffer.area.height {
+        let mut line = String::new();
+        for x in 0..buffer.area.width {
+            let cell = &buffer[(x, y)];
+            let plain = cell.fg == Color::Reset && cell.modifier.is_empty();
+            if plain && cell.bg == Color::Reset {
+                line.push(if cell.symbol() == " " { ' ' } else { '.' });
+                continue;
+            }
+            let style = format!("{:?} on {:?} {:?}", cell.fg, cell.bg, cell.modifier);
+            let letter = match legend.iter().find(|(known, _)| *known == style) {
+                Some((_, letter)) => *letter,
+                None => {
+                    let letter = letters.next().unwrap();
+                    legend.push((style, letter));
+                    letter
+                }
+            };
+            line.push(letter);
+        }
+        map.push_str(line.trim_end());
+        map.push('\n');
+    }
+    for (style, letter) in legend {
+        map.push_str(&format!("{letter}: {style}\n"));
+    }
+    map
+}
+
+#[test]
+fn the_shop() {
+    in_all_sizes("shop_topics", |_| {});
+    in_all_sizes("shop_books", |shop| {
+        shop.press("Down Down");
+        shop.answer_requests();
+        shop.press("Enter Down Down");
+        shop.pass(20_000);
+        shop.moved(7, 1_249, -1, 41);
+        shop.pass(9_000);
+        shop.moved(7, 1_200, -49, 42);
+        shop.pass(8_000);
+        shop.moved(7, 1_180, -20, 43);
+        shop.moved(5, 14, 2, 44);
+    });
+    in_all_sizes("shop_detail", |shop| {
+        shop.press("Enter Down");
+        let order = shop.confirm_order();
+        shop.pass(300);
+        shop.answer_buy(order, Ok(receipt(order, 2, 1, 41)));
+        shop.press("Esc");
+        shop.pass(5_000);
+        shop.press("Enter");
+    });
+}
+
+#[test]
+fn finding() {
+    for (name, word) in [("find", "gra"), ("find_nothing", "zebra")] {
+        in_all_sizes(name, |shop| {
+            shop.press("/");
+            shop.typed(word);
+            shop.answer_requests();
+        });
+    }
+}
+
+#[test]
+fn waiting_for_the_shop() {
+    for (columns, rows) in SIZES {
+        let mut shop = Fixture::opened(columns, rows);
+        snapshot("first_frame", &mut shop);
+        shop.pass(500);
+        snapshot("loading", &mut shop);
+        shop.send(Event::TopicsLoaded(Err(unreachable())));
+        shop.disconnect();
+        snapshot("unreachable", &mut shop);
+    }
+}
+
+#[test]
+fn orders() {
+    in_all_sizes("orders_empty", |shop| shop.press("2"));
+    in_all_sizes("orders", |shop| {
+        shop.press("Enter");
+        let order = shop.confirm_order();
+        shop.answer_buy(order, Ok(receipt(order, 1, 1, 1_284)));
+        shop.press("Esc");
+        shop.pass(61_000);
+        shop.press("Down");
+        let order = shop.confirm_order();
+        shop.answer_buy(order, Err(sold_out()));
+        shop.press("Esc");
+        shop.pass(61_000);
+        let order = shop.confirm_order();
+        shop.answer_buy(order, Err(lost()));
+        shop.press("Esc 2");
+        shop.elapsed += Duration::from_secs(12);
+    });
+}
+
+#[test]
+fn services() {
+    in_all_sizes("services", |shop| {
+        shop.press("4");
+        for requests in [18_000, 19_187] {
+            shop.send(Event::HealthLoaded(Ok(health(requests))));
+            shop.elapsed += Duration::from_secs(2);
+        }
+    });
+    in_all_sizes("services_not_ready", |shop| {
+        shop.press("4");
+        let problem = Problem::new(
+            Code::Unavailable,
+            "The frontend service waits for: the catalog at http://127.0.0.1:8081.",
+        );
+        shop.send(Event::HealthLoaded(Err(Error::Problem(Box::new(problem)))));
+        shop.stream(StreamItem::Event(ShopEvent::Upstream(UpstreamStatus { live: false })));
+    });
+}
+
+fn health(requests: u64) -> Health {
+    let one = |service: &str, requests| Health {
+        status: "ok".into(),
+        service: service.into(),
+        version: "0.1.0".into(),
+        uptime_s: 7_500,
+        missing: Vec::new(),
+        requests,
+        p50_us: Some(250),
+        p99_us: Some(50_000),
+        head: (service != "order").then_some(Seq(40)),
+        services: Vec::new(),
+    };
+    Health {
+        services: vec![one("order", 953), one("catalog", 77)],
+        ..one("frontend", requests)
+    }
+}
+
+#[test]
+fn overlays() {
+    in_all_sizes("help", |shop| shop.press("?"));
+    in_all_sizes("palette", |shop| shop.press(": r e"));
+    in_all_sizes("log", |shop| {
+        shop.send(Event::Notice("The store was found at http://127.0.0.1:8080".into()));
+        shop.pass(2_000);
+        shop.press("o m");
+    });
+    in_all_sizes("chart", |shop| {
+        shop.press("Enter");
+        for step in 1..=20_u64 {
+            shop.pass(2_000);
+            shop.moved(1, 400 - step * step, -1, 40 + step);
+        }
+        shop.press("e");
+    });
+}
+
+#[test]
+fn buying() {
+    in_all_sizes("buy", |shop| {
+        shop.press("Enter Down b +");
+        shop.moved(2, 498, -2, 41);
+    });
+    in_all_sizes("buy_unknown", |shop| {
+        shop.press("Enter");
+        let order = shop.confirm_order();
+        shop.answer_buy(order, Err(lost()));
+    });
+    in_all_sizes("buy_sold", |shop| {
+        shop.press("Enter");
+        let order = shop.confirm_order();
+        shop.answer_buy(order, Ok(receipt(order, 1, 1, 41)));
+    });
+    in_all_sizes("buy_sold_out", |shop| {
+        shop.press("Enter");
+        let order = shop.confirm_order();
+        shop.answer_buy(order, Err(sold_out()));
+    });
+}
+
+#[test]
+fn the_smallest_frames() {
+    for (columns, rows) in [(39, 10), (40, 9), (1, 1), (12, 3)] {
+        let mut shop = Fixture::stocked(columns, rows);
+        let screen = shop.screen();
+        assert!(columns < 10 || screen.contains("too small"), "{screen}");
+    }
+    let mut shop = Fixture::stocked(40, 10);
+    snapshot("shop_topics", &mut shop);
+    for (key, name) in [("Enter", "shop_books"), ("b", "buy"), ("y", "buy_on_its_way")] {
+        shop.press(key);
+        snapshot(name, &mut shop);
+    }
+}
+
+#[test]
+fn plain_signs_and_no_colours() {
+    let mut shop = Fixture::stocked(100, 30);
+    shop.press("Enter");
+    shop.draw();
+    let buffer = shop.draw_in(&Appearance::new(Theme::Mono, true, true));
+    assert!(text(&buffer).is_ascii(), "{}", text(&buffer));
+    insta::assert_snapshot!("ascii_mono_100x30", format!("{}\n{}", text(&buffer), styles(&buffer)));
+}
+
+#[test]
+fn every_screen_fits_every_size_in_every_theme() {
+    let scenes = [
+        "",
+        "Enter",
+        "Enter Enter",
+        "2",
+        "4",
+        "?",
+        ":",
+        "m",
+        "Enter b",
+        "Enter e",
+        "/ a",
+    ];
+    for keys in scenes {
+        for columns in (40..170).step_by(13) {
+            for rows in [10, 13, 24, 50] {
+                let mut shop = Fixture::stocked(columns, rows);
+                shop.press(keys);
+                shop.draw_in(&Appearance::new(Theme::HighContrast, columns % 2 == 0, false));
+                shop.resize(200, 60);
+                shop.draw_in(&Appearance::new(Theme::Light, false, false));
+                shop.resize(40, 10);
+                shop.draw();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_hostile_title_is_harmless_on_every_screen() {
+    let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}evil\u{200b}\r\n戰\u{301}\u{301}\u{301} 👩‍👩‍👧‍👦 title".repeat(20);
+    for (columns, rows) in SIZES {
+        let mut shop = Fixture::stocked(columns, rows);
+        shop.press("Down");
+        let (generation, _) = shop.topic_request().unwrap();
+        let books = vec![book(9, &hostile, Some(&hostile), &hostile, 999_999_999, 1_000_000_000)];
+        shop.answer_page(generation, Ok(BookPage { books, next: None }), 40);
+        shop.press("Enter");
+        for key in ["Enter", "b", "y", "m"] {
+            shop.press(key);
+            let screen = shop.screen();
+            for c in screen.chars().filter(|c| *c != '\n') {
+                assert!(
+                    !c.is_control() && !('\u{202a}'..='\u{202e}').contains(&c),
+                    "{c:?} in {screen}"
+                );
+            }
+        }
+    }
+}
