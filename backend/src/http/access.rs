@@ -106,7 +106,7 @@ impl AccessRules {
             "This service is not {}. Use localhost, or start it with --allowed-host.",
             authority.host
         );
-        Err(Refusal::denied(Code::Misdirected, detail))
+        Err(Refusal::Denied(ApiError::new(Code::Misdirected, detail)))
     }
 
     fn check_rate(&self, head: &Head) -> Result<(), Refusal> {
@@ -118,7 +118,7 @@ impl AccessRules {
             return Ok(());
         }
         let detail = "This address sends more requests a second than are allowed here.";
-        Err(Refusal::denied(Code::TooManyRequests, detail))
+        Err(Refusal::Denied(ApiError::new(Code::TooManyRequests, detail)))
     }
 
     /// Refuses a change that a page of another origin asks for. Programs other than browsers send neither field.
@@ -147,12 +147,6 @@ enum Refusal {
     Denied(ApiError),
 }
 
-impl Refusal {
-    fn denied(code: Code, detail: impl Into<String>) -> Self {
-        Self::Denied(ApiError::new(code, detail))
-    }
-}
-
 fn parse_authority(text: &str) -> Result<Authority<'_>, Refusal> {
     Authority::parse(text).ok_or_else(malformed_host)
 }
@@ -164,7 +158,7 @@ fn malformed_host() -> Refusal {
 fn forbidden_origin() -> Refusal {
     let detail = "A page of another origin may not change anything here. Start the service with --allowed-origin to \
                   allow its pages.";
-    Refusal::denied(Code::ForbiddenOrigin, detail)
+    Refusal::Denied(ApiError::new(Code::ForbiddenOrigin, detail))
 }
 
 /// Refuses a request that has come through so many services that some of them must point at each other.
@@ -174,11 +168,11 @@ fn check_hops(head: &Head) -> Result<(), Refusal> {
         Some(_) => {
             let detail = "The request came through too many services: check that --catalog-url and --order-url of \
                           each service name another one.";
-            Err(Refusal::denied(Code::LoopDetected, detail))
+            Err(Refusal::Denied(ApiError::new(Code::LoopDetected, detail)))
         }
         None => {
             let detail = "Bookstore-Hops: expected a whole number.";
-            Err(Refusal::denied(Code::InvalidRequest, detail))
+            Err(Refusal::Denied(ApiError::new(Code::InvalidRequest, detail)))
         }
     }
 }
