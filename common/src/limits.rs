@@ -65,5 +65,11 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many services a request may come through.
+pub const HOPS_MAX: u32 = 3;
+/// The largest head of a request, in bytes.
+pub const HEAD_BYTES_MAX: usize = 128 * 1024;
+/// How long a server's write may be blocked by a client that reads nothing.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most connections to one service at the same time.
 pub const CONNECTIONS_MAX: usize = 20_000;

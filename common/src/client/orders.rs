@@ -27,6 +27,7 @@ pub struct OrderClient {
 impl OrderClient {
     /// A client of the order service at that endpoint.
     pub fn new(endpoint: ServiceEndpoint) -> Self {
+        let endpoint = endpoint.between_services();
         Self {
             batches: endpoint.with_own_connection(),
             endpoint,

@@ -91,7 +91,7 @@ fn order_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Lin
     lines.push(Line::default());
     lines.extend(orders::outcome(canvas, purchase, width));
     if let OrderState::Sold(receipt) = &purchase.state {
-        let copies = match purchase.placed.quantity.get() {
+        let copies = match purchase.sent.quantity.get() {
             1 => "1 copy".to_owned(),
             many => format!("{many} copies"),
         };
