@@ -5,7 +5,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use testing::WAIT_MAX;
+use testing::WAIT_TIMEOUT;
 
 use crate::bookstored::{ANY_PORT, start};
 use crate::client::Client;
@@ -83,7 +83,7 @@ async fn calls_to_other_services_carry_id_and_trace_and_count_the_services() {
     assert_eq!(reply.summary(), "503 unavailable");
     let start = Instant::now();
     let received = |target: &str| loop {
-        let head = heads.recv_timeout(WAIT_MAX.saturating_sub(start.elapsed()));
+        let head = heads.recv_timeout(WAIT_TIMEOUT.saturating_sub(start.elapsed()));
         let head = head.unwrap_or_else(|_| panic!("no request {target}"));
         if head.starts_with(target) {
             return head;
