@@ -37,7 +37,7 @@ SHELF = "shelf: "
 
 
 def check_running(arguments):
-    """Checks services that someone else started."""
+    """Checks services that run already, on their four books."""
     world = World(arguments.frontend, arguments.catalog, arguments.order, arguments.token)
     for service in world.services.values():
         service.get("/livez")

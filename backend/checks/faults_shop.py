@@ -113,8 +113,13 @@ class Setup:
             shutil.copy(FORMAT_1 / "books.db", work / FOLDER)
 
     def receipts(self):
-        """Returns the receipts that it gave."""
-        return [json.loads(line) for line in (FORMAT_1 / f"receipts-{self.store}.jsonl").read_text().splitlines()]
+        """Returns the receipts that it gave. The refusal of an unknown item has no title any more."""
+        lines = (FORMAT_1 / f"receipts-{self.store}.jsonl").read_text(encoding="utf-8").splitlines()
+        receipts = [json.loads(line) for line in lines]
+        for receipt in receipts:
+            if receipt.get("reason") == "unknown-item":
+                receipt.pop("title", None)
+        return receipts
 
     def check_at_rest(self, work, acks):
         """Returns what is wrong with a store that was stopped cleanly, or None."""

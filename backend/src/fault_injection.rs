@@ -1,7 +1,7 @@
-//! Ten broken shops, each one line away from the right one, for testing auditors.
+//! Ten seeded bugs, each one wrong line, for testing audits.
 //!
 //! Only in a build with the feature `fault-injection`, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
-//! selects the fault; without it the shop is right.
+//! selects one; without it the shop is correct.
 
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use clap::ValueEnum;
 use common::wire::{Decision, Outcome, RefusedLine};
 use common::{Cost, Entry, InlineVec, Kind, Reason, Stock};
 
-/// A fault; its name is that of the variant, as in `lost-update`.
+/// A seeded bug; its name is that of the variant, as in `lost-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Fault {
     /// Sales of one batch do not see each other.
@@ -35,7 +35,7 @@ pub(crate) enum Fault {
     ReorderedFeed,
 }
 
-/// Whether a fault is selected.
+/// Whether this bug is selected.
 pub(crate) fn is_active(fault: Fault) -> bool {
     static SELECTED: LazyLock<Option<Fault>> = LazyLock::new(|| {
         let name = std::env::var("BOOKSTORE_FAULT").ok()?;

@@ -15,9 +15,11 @@ use crate::cli::Services;
 use crate::descriptors;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{Routes, bind, install_metrics, run_server};
+use crate::http::{AccessRules, Routes, bind, install_metrics, run_server};
 use crate::order::{self, Orders};
-use crate::settings::{self, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, ServerSettings};
+use crate::settings::{
+    self, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, RateLimitSettings, ServerSettings,
+};
 use crate::store::{self, EditPolicy};
 
 /// Why a service did not start.
@@ -76,7 +78,7 @@ impl RunningServices {
         let server = |listen| ServerSettings {
             listen,
             services_in_process: 3,
-            ..settings.server
+            ..settings.server.clone()
         };
         let (token, lock) = (
             settings.catalog.token.read()?,
@@ -98,6 +100,7 @@ impl RunningServices {
             server: server(settings.server.listen),
             catalog: catalog_url,
             order_url: order.url(),
+            rate_limit: settings.rate_limit.clone(),
             token: settings.catalog.token.clone(),
         })?;
         let shop = RunningShop::new(frontend.url(), token.filter(|_| settings.share_token).as_deref());
@@ -165,15 +168,20 @@ impl Service {
         let listener = bind(args.server.listen)?;
         let opening = tokio::task::spawn_blocking(move || Catalog::open(store::open(&url, edit)?, &books));
         let catalog = Arc::new(opening.await.map_err(|_| Error::Cancelled)??);
-        Self::start(args.server, listener, Some(Arc::clone(&catalog)), |stopping| {
-            catalog::routes(&catalog, token, stopping)
-        })
+        let (server, kept) = (&args.server, Arc::clone(&catalog));
+        Self::start(
+            server,
+            &RateLimitSettings::default(),
+            listener,
+            Some(kept),
+            |stopping| catalog::routes(&catalog, token, stopping),
+        )
     }
 
     fn open_order(args: &OrderArgs) -> Result<Self, Error> {
         let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
         let listener = bind(args.server.listen)?;
-        Self::start(args.server, listener, None, |_| {
+        Self::start(&args.server, &RateLimitSettings::default(), listener, None, |_| {
             order::routes(&Arc::new(Orders::new(catalog)))
         })
     }
@@ -183,19 +191,23 @@ impl Service {
         let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
         let orders = OrderClient::new(endpoint(&args.order_url)?);
         let listener = bind(args.server.listen)?;
-        Self::start(args.server, listener, None, |stopping| {
+        Self::start(&args.server, &args.rate_limit, listener, None, |stopping| {
             frontend::routes(&Arc::new(Frontend::new(catalog, orders, token, stopping)))
         })
     }
 
     fn start(
-        settings: ServerSettings,
+        settings: &ServerSettings,
+        rate_limit: &RateLimitSettings,
         listener: TcpListener,
         catalog: Option<Arc<Catalog>>,
         routes: impl FnOnce(CancellationToken) -> Routes,
     ) -> Result<Self, Error> {
         let (address, stopping) = (listener.local_addr()?, CancellationToken::new());
         let routes = routes(stopping.clone());
+        let (hosts, origins) = (&settings.access.allowed_host, &settings.access.allowed_origin);
+        let rules =
+            AccessRules::new(address, hosts, origins).with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);
         let connections_max = descriptors::connections_max(settings.services_in_process);
         Ok(Self {
             name: routes.service_name(),
@@ -203,6 +215,7 @@ impl Service {
             serving: tokio::spawn(run_server(
                 listener,
                 routes,
+                rules,
                 connections_max,
                 settings.grace,
                 stopping.clone(),

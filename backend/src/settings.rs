@@ -1,13 +1,15 @@
 //! Settings of services and commands: clap fills them from flags and environment variables.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use common::time::parse_duration;
+use ipnet::IpNet;
 
+use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
 use crate::store;
 
 /// The environment variable that holds the shopkeeper's token.
@@ -108,8 +110,37 @@ pub struct CatalogSettings {
     pub token: AdminToken,
 }
 
-/// Where a service listens, and how it stops.
-#[derive(Debug, Clone, Copy, Args)]
+/// The hosts and origins that a service accepts.
+#[derive(Debug, Clone, Default, Args)]
+pub struct AccessSettings {
+    /// A host name that a service on loopback answers to, besides localhost; several with commas or several flags
+    #[arg(long, env = "BOOKSTORE_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
+    pub(crate) allowed_host: Vec<AllowedHost>,
+    /// Another origin whose pages may buy and change, like https://shop.example; several as above
+    #[arg(long, env = "BOOKSTORE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    pub(crate) allowed_origin: Vec<AllowedOrigin>,
+}
+
+/// How fast the clients of a front-end may send requests.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RateLimitSettings {
+    /// The most requests of one client address (IPv6: of a /64), like 100/s [default: no limit]
+    #[arg(long, env = "BOOKSTORE_RATE_LIMIT", value_name = "N/s")]
+    pub(crate) rate_limit: Option<RateLimit>,
+    /// Proxies whose X-Forwarded-For and Forwarded name the client, like 10.0.0.0/8; several as above
+    #[arg(long, env = "BOOKSTORE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
+    pub(crate) trusted_proxy: Vec<IpNet>,
+}
+
+/// A network, or one address.
+fn parse_network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+    network.map_err(|_| "expected a network like 10.0.0.0/8, or an address".to_owned())
+}
+
+/// Where a service listens, which requests it accepts, and how it stops.
+#[derive(Debug, Clone, Args)]
 pub struct ServerSettings {
     /// Where it listens; port 0 takes a free one
     #[arg(long, env = "BOOKSTORE_LISTEN", value_name = "ADDRESS", default_value = FRONTEND_ADDRESS)]
@@ -117,6 +148,9 @@ pub struct ServerSettings {
     /// How long open requests may take after a stop, like 10s
     #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace: Duration,
+    /// Which requests it accepts.
+    #[command(flatten)]
+    pub access: AccessSettings,
     /// How many services of this process share its limit of open files.
     #[arg(skip = 1_u64)]
     pub services_in_process: u64,
@@ -140,6 +174,9 @@ pub struct AllInOneSettings {
     /// The front-end's server; all services stop as it does.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// How fast the front-end's clients may send requests.
+    #[command(flatten)]
+    pub rate_limit: RateLimitSettings,
     /// Where the catalog listens
     #[arg(long, env = "BOOKSTORE_CATALOG_LISTEN", value_name = "ADDRESS", default_value = CATALOG_ADDRESS)]
     pub catalog_listen: SocketAddr,
@@ -164,8 +201,10 @@ impl AllInOneSettings {
             server: ServerSettings {
                 listen,
                 grace,
+                access: AccessSettings::default(),
                 services_in_process: 3,
             },
+            rate_limit: RateLimitSettings::default(),
             catalog_listen: listen,
             order_listen: listen,
             share_token: false,
@@ -209,6 +248,9 @@ pub struct FrontendArgs {
     /// The order service's address; of several, separated by commas, the first that is ready is used
     #[arg(long, env = "BOOKSTORE_ORDER_URL", value_name = "URL", default_value = ORDER_URL)]
     pub order_url: String,
+    /// How fast its clients may send requests.
+    #[command(flatten)]
+    pub rate_limit: RateLimitSettings,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,

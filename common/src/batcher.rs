@@ -143,16 +143,16 @@ async fn dispatch<T, R, F, Sent, G, Done>(
         }
         let count = batch_len(&items, size, limits.max_batch.get());
         let batch = items.drain(..count).map(|item| (item.input, item.result));
-        let (inputs, receivers): (Vec<_>, Vec<_>) = batch.unzip();
+        let (inputs, senders): (Vec<_>, Vec<_>) = batch.unzip();
         let steps = Arc::clone(&steps);
         tokio::spawn(async move {
             let (send, post_commit) = &*steps;
             let results = send(inputs).await;
             drop(permit);
             let results = post_commit(results).await;
-            for (receiver, result) in receivers.into_iter().zip(results) {
+            for (sender, result) in senders.into_iter().zip(results) {
                 // The caller may have been dropped.
-                let _ = receiver.send(result);
+                let _ = sender.send(result);
             }
         });
     }

@@ -16,3 +16,9 @@ pub const DEPRECATION: &str = "deprecation";
 pub const LAST_EVENT_ID: &str = "last-event-id";
 /// Whether a reverse proxy may hold a response back to fill a buffer (nginx's `X-Accel-Buffering`): `no`.
 pub const ACCEL_BUFFERING: &str = "x-accel-buffering";
+/// How many services a request came through; a loop of services is recognized by it.
+pub const HOPS: &str = "bookstore-hops";
+/// The id of a request, which calls to other services repeat.
+pub const REQUEST_ID: &str = "x-request-id";
+/// The position in a distributed trace (W3C Trace Context), which calls to other services repeat.
+pub const TRACEPARENT: &str = "traceparent";

@@ -56,14 +56,20 @@ pub const SUBSCRIBER_LAG_MAX: u64 = 10_000;
 pub const SUBSCRIBERS_MAX: usize = 16_384;
 
 /// The limit on opening a connection.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+pub const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The limit on a read request through the services.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+pub const HTTP_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client keeps an unused connection: less than [`HEADER_TIMEOUT`], so that the client closes it first.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a server waits for the head of a request, which also limits idle connections.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many services a request may come through.
+pub const HOPS_MAX: u32 = 3;
+/// The largest head of a request, in bytes.
+pub const HEAD_BYTES_MAX: usize = 128 * 1024;
+/// How long a server's write may be blocked by a client that reads nothing.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most connections to one service at the same time.
 pub const CONNECTIONS_MAX: usize = 20_000;

@@ -42,6 +42,8 @@ codes! {
     InvalidRequest = "invalid-request", 400, "The request is not valid";
     /// The shopkeeper's token is missing or wrong.
     Unauthorized = "unauthorized", 401, "The shopkeeper's token is needed";
+    /// A page of another origin asks for a change.
+    ForbiddenOrigin = "forbidden-origin", 403, "Pages of other origins may not change anything";
     /// No book has that number.
     UnknownItem = "unknown-item", 404, "There is no such book";
     /// No decision is known under that id.
@@ -50,6 +52,8 @@ codes! {
     NotFound = "not-found", 404, "There is nothing here";
     /// The path exists, but not with that method.
     MethodNotAllowed = "method-not-allowed", 405, "That method is not allowed here";
+    /// The body did not arrive in time.
+    RequestTimeout = "request-timeout", 408, "The request took too long";
     /// The stock is lower than the quantity.
     SoldOut = "sold-out", 409, "Not enough copies are left";
     /// The book was changed after the state that `If-Match` names.
@@ -58,6 +62,8 @@ codes! {
     PayloadTooLarge = "payload-too-large", 413, "The body is too large";
     /// The body is not JSON.
     UnsupportedMediaType = "unsupported-media-type", 415, "The body must be JSON";
+    /// The request is for another host.
+    Misdirected = "misdirected", 421, "This service does not answer for that host";
     /// The key was used for another order.
     KeyReused = "key-reused", 422, "The key was used for another order";
     /// Too many requests at once.
@@ -70,6 +76,8 @@ codes! {
     DeadlineExceeded = "deadline-exceeded", 504, "The time is up";
     /// The disk is full; the request changed nothing.
     StorageFull = "storage-full", 507, "The store has no room left";
+    /// The services point at each other.
+    LoopDetected = "loop-detected", 508, "The services point at each other";
 }
 
 impl Code {

@@ -107,8 +107,8 @@ impl Deadline {
         self.0
     }
 
-    /// The deadline that a front-end sets: the requested one, at most [`limits::DEADLINE_MAX`] from now; without one
-    /// [`limits::DEADLINE_DEFAULT`] from now.
+    /// The requested deadline, but at most [`limits::DEADLINE_MAX`] from now; [`limits::DEADLINE_DEFAULT`] from now without a
+    /// request. Only the front-end clamps: the services behind it take over its deadline.
     #[must_use]
     pub fn clamped(requested: Option<Self>) -> Self {
         requested.map_or_else(

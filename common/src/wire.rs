@@ -11,6 +11,11 @@ mod receipt;
 mod stock;
 mod stream;
 
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -139,6 +144,47 @@ pub struct Health {
     pub services: Vec<Health>,
 }
 
+/// Deserializes a list of JSON objects: serde alone would also read a struct from an array of its fields.
+fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let objects: Vec<Object<T>> = Vec::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(value)| value).collect())
+}
+
+/// [`objects`] for an optional field in which `null` is an error.
+fn present_objects<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    objects(deserializer).map(Some)
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData))
+    }
+}
+
+struct ObjectVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
+
 /// Deserializes an optional field in which `null` is an error.
 fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
@@ -179,6 +225,17 @@ mod tests {
         });
         let json = serde_json::to_string(&result).unwrap();
         assert_eq!(serde_json::from_str::<OrderResult>(&json).unwrap(), result);
+    }
+
+    #[test]
+    fn a_list_of_objects_refuses_arrays_of_their_fields() {
+        assert!(serde_json::from_str::<BuyBody>(r#"{"lines":[{"item":2}]}"#).is_ok());
+        assert!(serde_json::from_str::<BuyBody>(r#"{"lines":[[2,1]]}"#).is_err());
+        let order = r#"{"orders":[{"lines":[{"item":2},{"item":3}]}]}"#;
+        assert!(serde_json::from_str::<OrderBatch>(order).is_ok());
+        assert!(serde_json::from_str::<OrderBatch>(&order.replace(r#"{"item":3}"#, "[3,1]")).is_err());
+        assert!(serde_json::from_str::<OrderBatch>(r#"{"orders":[[null,2]]}"#).is_err());
+        assert!(serde_json::from_str::<SaleBatch>(r#"{"sales":[[]]}"#).is_err());
     }
 
     #[test]

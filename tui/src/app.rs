@@ -17,7 +17,7 @@ mod listing;
 mod notices;
 mod orders;
 mod overlay;
-mod reconcile;
+mod pending_orders;
 mod remote_data;
 mod replay;
 mod sanitize;
@@ -57,7 +57,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
     let elapsed = app.now.elapsed;
     match message.event {
         Event::Started => return app.handle_started(),
-        Event::ShopOpened { store_name, url } => app.handle_opened(&store_name, url),
+        Event::ShopOpened { shop_name, url } => app.handle_opened(&shop_name, url),
         Event::Input(event) => return app.handle_input(event),
         Event::Tick => return app.handle_tick(),
         Event::FrameDrawn(layout) => app.layout = layout,

@@ -20,14 +20,14 @@ use crate::config::Config;
 #[command(
     name = "bookstore",
     version,
-    about = "The bookstore for the terminal: browse and buy, in a screen or by script, and load-test a store.",
+    about = "The bookstore for the terminal: browse and buy, in a screen or by script, and load-test a shop.",
     after_help = "Configuration: bookstore/config.toml in the user's configuration folder ($XDG_CONFIG_HOME); flags and \
                   environment variables override it.\n\
                   Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
                   4 audit violation · 129 terminal closed · 130 interrupted"
 )]
 pub(crate) struct Cli {
-    /// The store, and the output format.
+    /// The shop, and the output format.
     #[command(flatten)]
     pub(crate) shop: ShopArgs,
     /// The options of the screen.
@@ -38,10 +38,10 @@ pub(crate) struct Cli {
     pub(crate) command: Option<Command>,
 }
 
-/// The store, and the output format.
+/// The shop, and the output format.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ShopArgs {
-    /// Address of a running store, like http://127.0.0.1:8080
+    /// Address of a running shop, like http://127.0.0.1:8080
     #[arg(long, global = true, env = "BOOKSTORE_URL", value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
     /// The shopkeeper's token
@@ -53,7 +53,7 @@ pub(crate) struct ShopArgs {
         value_name = "TOKEN"
     )]
     token: Option<String>,
-    /// Print the store's answer, or its problem, as JSON on one line
+    /// Print the shop's answer, or its problem, as JSON on one line
     #[arg(long, global = true)]
     pub(crate) json: bool,
 }
@@ -73,7 +73,7 @@ impl ShopArgs {
 impl Cli {
     /// Fills in from the configuration file what neither a flag nor a variable sets.
     pub(crate) fn apply(&mut self, config: Config) {
-        // An empty flag or variable is set: it selects the local store.
+        // An empty flag or variable is set: it selects the user's own store.
         if self.shop.url.is_none() {
             self.shop.url = config.url;
         }
@@ -94,10 +94,10 @@ pub(crate) enum Command {
     Offline(OfflineCommand),
 }
 
-/// The commands that use a store.
+/// The commands that use a shop.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum OnlineCommand {
-    /// Load-test a store with simulated shoppers, and audit that no copy was sold twice
+    /// Load-test a shop with simulated shoppers, and audit that no copy was sold twice
     Autopilot(Box<AutopilotArgs>),
     /// List the topics
     Topics,
@@ -127,10 +127,10 @@ pub(crate) enum OnlineCommand {
     Restock(RestockArgs),
 }
 
-/// The commands that use neither a store nor the configuration.
+/// The commands that use neither a shop nor the configuration.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum OfflineCommand {
-    /// Run one service in this process, for fault injection
+    /// Run one service in this process, for `autopilot --faults`
     #[command(hide = true, disable_help_flag = true)]
     Serve {
         /// The arguments of `bookstored`

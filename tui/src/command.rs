@@ -91,7 +91,7 @@ commands! {
         PageUp "PgUp" "page up" "Move one page up"
         PageDown "PgDn" "page down" "Move one page down"
         NextPane "Tab" "next pane" "Focus the next pane"
-        PreviousPane "S-Tab" "pane before" "Focus the previous pane"
+        PaneBefore "S-Tab" "pane before" "Focus the previous pane"
         Open "Enter" "open" "Open the selection"
         Close "Esc" "close" "Close the topmost overlay, or go back one pane"
     }
@@ -99,9 +99,9 @@ commands! {
         Find "/" "find" "Filter as you type; finds books in the whole shop"
         Sort "o" "sort" "Sort by the next column"
         Reverse "O" "reverse" "Reverse the order"
-        Palette ": ^P" "commands" "Find a command by its name"
+        Commands ": ^P" "commands" "Find a command by its name"
         Help "?" "help" "What every key does"
-        Log "m" "messages" "The log of messages"
+        Messages "m" "messages" "The log of messages"
     }
     "Act" {
         Buy "b" "buy" "Buy the selected book"
@@ -113,11 +113,11 @@ commands! {
         Freeze "Space" "freeze" "Freeze the screen, or unfreeze it"
         Longer "+" "longer" "Show a longer time"
         Shorter "-" "shorter" "Show a shorter time"
-        Whole "a" "all" "Show the whole history"
+        All "a" "all" "Show the whole history"
         Expand "e" "expand" "Show the chart over the whole frame"
     }
     "Autopilot" {
-        StartStop "s" "start" "Start random shoppers, or stop them"
+        Start "s" "start" "Start random shoppers, or stop them"
         Pause "p" "pause" "Pause the shoppers, or resume them"
         Fewer "[" "fewer" "Remove shoppers"
         More "]" "more" "Add shoppers"
@@ -143,7 +143,7 @@ impl Command {
 
     /// Whether the palette lists it. It does not list movements.
     fn is_in_palette(self) -> bool {
-        self.info().group != "Move" && self != Self::Palette
+        self.info().group != "Move" && self != Self::Commands
     }
 }
 

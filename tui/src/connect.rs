@@ -1,4 +1,4 @@
-//! Connects to the store that the command line names, or to the user's local store.
+//! Connects to the shop that the command line names, or to the shop over the user's own store.
 
 use std::time::{Duration, Instant};
 
@@ -21,12 +21,12 @@ const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// How long requests in flight have to finish when the store is closed.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Why there is no connection to a store.
+/// Why there is no connection to a shop.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("--url: {0}")]
     Url(String),
-    #[error("no home folder is known, so there is no local store; name a running store with --url")]
+    #[error("no home folder is known, so there is no local store; name a running shop with --url")]
     NoFolder,
     /// The local store does not open.
     #[error(transparent)]
@@ -34,7 +34,7 @@ pub(crate) enum Error {
     /// Another program holds the lock and has not published its address.
     #[error("{locked}; it does not publish its address, so name it with --url")]
     NoAddress { locked: store::Error },
-    /// The store does not answer as a front-end does.
+    /// The address does not answer as a front-end does.
     #[error(transparent)]
     NoAnswer(#[from] client::Error),
     #[error("{0} needs the shopkeeper's token; give it with --token")]
@@ -43,19 +43,19 @@ pub(crate) enum Error {
     HttpClient(String),
 }
 
-/// A client of a store, together with the store itself if this process opened it.
+/// A client of a shop, together with the shop's services if they run in this process.
 #[derive(Debug)]
-pub(crate) struct StoreConnection {
+pub(crate) struct ShopConnection {
     pub(crate) shop: ShopClient,
-    /// The store's name, for people.
+    /// What the header shows: the address, or the store that was found without one.
     pub(crate) name: String,
     /// Which store was chosen, if the command line names none.
     pub(crate) notice: Option<String>,
     local: Option<Box<RunningServices>>,
 }
 
-impl StoreConnection {
-    /// Connects to the running store at `url`; sends nothing yet.
+impl ShopConnection {
+    /// Connects to the shop at `url`; sends nothing yet.
     pub(crate) fn new(url: &str, token: Option<&str>) -> Result<Self, Error> {
         let http = http_client().map_err(|error| Error::HttpClient(error.to_string()))?;
         let endpoint = ServiceEndpoint::parse(http, url).map_err(Error::Url)?;
@@ -72,7 +72,7 @@ impl StoreConnection {
         self.local.as_ref().and_then(|local| local.store_closed())
     }
 
-    /// Closes the connection, and the store if this process opened it.
+    /// Closes the connection, and stops the services if they run in this process.
     pub(crate) async fn close(self) {
         if let Some(local) = self.local {
             local.stop().await;
@@ -80,17 +80,17 @@ impl StoreConnection {
     }
 }
 
-/// Connects to the store that `args` names; without a name, to the local store.
-pub(crate) async fn connect(args: &ShopArgs) -> Result<StoreConnection, Error> {
+/// Connects to the shop that `args` names; without an address, to the shop over the user's own store.
+pub(crate) async fn connect(args: &ShopArgs) -> Result<ShopConnection, Error> {
     match args.url() {
-        Some(url) => StoreConnection::new(url, args.token()),
+        Some(url) => ShopConnection::new(url, args.token()),
         None => open_or_find(args.token()).await,
     }
 }
 
-/// Opens the local store with all its services in this process or, if another program has it open, connects to the address
+/// Opens the user's own store with all services in this process or, if another program has it open, connects to the address
 /// that program published beside the lock. If it is opened here, `token` becomes the shopkeeper's.
-async fn open_or_find(token: Option<&str>) -> Result<StoreConnection, Error> {
+async fn open_or_find(token: Option<&str>) -> Result<ShopConnection, Error> {
     let store = store::Url::user_default().ok_or(Error::NoFolder)?;
     let admin_token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
     let settings = AllInOneSettings {
@@ -102,11 +102,11 @@ async fn open_or_find(token: Option<&str>) -> Result<StoreConnection, Error> {
         let locked = match RunningServices::open_all(&settings).await {
             Ok(all) => {
                 let url = all.url();
-                return Ok(StoreConnection {
+                return Ok(ShopConnection {
                     name: store.to_string(),
                     notice: Some(format!("opened the store {store} at {url}")),
                     local: Some(Box::new(all)),
-                    ..StoreConnection::new(&url, Some(&admin_token))?
+                    ..ShopConnection::new(&url, Some(&admin_token))?
                 });
             }
             Err(service::Error::Store(locked @ store::Error::Locked { .. })) => locked,
@@ -121,10 +121,10 @@ async fn open_or_find(token: Option<&str>) -> Result<StoreConnection, Error> {
             && holder.is_none_or(|holder| holder == running.pid)
         {
             let (pid, url) = (running.pid, &running.url);
-            return Ok(StoreConnection {
+            return Ok(ShopConnection {
                 name: store.to_string(),
                 notice: Some(format!("the store {store} is open in process {pid}; using it at {url}")),
-                ..StoreConnection::new(url, token.or(running.token.as_deref()))?
+                ..ShopConnection::new(url, token.or(running.token.as_deref()))?
             });
         }
         if started.elapsed() > ADDRESS_TIMEOUT {
@@ -135,7 +135,7 @@ async fn open_or_find(token: Option<&str>) -> Result<StoreConnection, Error> {
     }
 }
 
-/// Checks that a run of the autopilot can start: the store answers, and the token is there if the run restocks.
+/// Checks that a run of the autopilot can start: the shop answers, and the token is there if the run restocks.
 pub(crate) async fn check_autopilot(shop: &ShopClient, settings: &Settings) -> Result<(), Error> {
     shop.topics().await?.parse::<Topics>()?;
     if settings.restock.is_some() && !shop.is_shopkeeper() {

@@ -3,7 +3,7 @@
 use common::{ItemNumber, OrderId};
 
 use crate::command::Command;
-use crate::journal::{PlacedOrder, Record};
+use crate::journal::{Record, SentOrder};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -40,7 +40,7 @@ pub(crate) enum Request {
     Book(ItemNumber),
     /// Send an order. It is recorded in the journal first, and not sent if that fails.
     Buy {
-        placed: PlacedOrder,
+        sent: SentOrder,
         /// Whether it was sent before, and so recorded already.
         resend: bool,
     },

@@ -17,19 +17,22 @@ use serde::{Deserialize, Serialize};
 const READ_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "kebab-case")]
+#[serde(tag = "step")]
 pub(crate) enum Record {
     /// The order is about to be sent.
-    Placed(PlacedOrder),
-    /// The shop decided it.
-    Settled { receipt: Receipt },
-    /// It ended without a receipt.
-    Closed(Closed),
+    #[serde(rename = "placed")]
+    Sent(SentOrder),
+    /// The shop sold it.
+    #[serde(rename = "settled")]
+    Sold { receipt: Receipt },
+    /// It was decided otherwise.
+    #[serde(rename = "closed")]
+    NotSold(NotSold),
 }
 
 /// An order as it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PlacedOrder {
+pub(crate) struct SentOrder {
     /// The id, which is the idempotency key.
     pub(crate) order: OrderId,
     pub(crate) item: ItemNumber,
@@ -48,11 +51,11 @@ pub(crate) struct PlacedOrder {
     pub(crate) store: Option<StoreId>,
 }
 
-/// How an order ended without a receipt.
+/// Why an order was not sold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Closed {
+pub(crate) struct NotSold {
     pub(crate) order: OrderId,
-    pub(crate) reason: CloseReason,
+    pub(crate) reason: NotSoldReason,
     /// The reason in words.
     pub(crate) detail: String,
     /// The copies that were left, if it was sold out.
@@ -63,7 +66,7 @@ pub(crate) struct Closed {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum CloseReason {
+pub(crate) enum NotSoldReason {
     SoldOut,
     /// It was refused for another reason.
     Refused,
@@ -172,8 +175,8 @@ fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
 mod tests {
     use super::*;
 
-    fn placed() -> Record {
-        Record::Placed(PlacedOrder {
+    fn sent() -> Record {
+        Record::Sent(SentOrder {
             order: "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e".parse().unwrap(),
             item: ItemNumber::try_from(2).unwrap(),
             title: "RPCs for Dummies".into(),
@@ -191,10 +194,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (journal, contents) = Journal::open(folder.path()).unwrap();
         assert_eq!(contents, JournalContents::default());
-        journal.append(&placed()).unwrap();
+        journal.append(&sent()).unwrap();
         drop(journal);
         let (_, contents) = Journal::open(folder.path()).unwrap();
-        assert_eq!((contents.records, contents.skipped), (vec![placed()], 0));
+        assert_eq!((contents.records, contents.skipped), (vec![sent()], 0));
     }
 
     #[test]
@@ -203,9 +206,9 @@ mod tests {
         fs::write(folder.path().join("orders.jsonl"), b"{\"step\":\"pla").unwrap();
         let (journal, contents) = Journal::open(folder.path()).unwrap();
         assert_eq!(contents.skipped, 1);
-        journal.append(&placed()).unwrap();
+        journal.append(&sent()).unwrap();
         let (_, contents) = Journal::open(folder.path()).unwrap();
-        assert_eq!((contents.records, contents.skipped), (vec![placed()], 1));
+        assert_eq!((contents.records, contents.skipped), (vec![sent()], 1));
     }
 
     #[test]

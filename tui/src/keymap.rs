@@ -146,6 +146,11 @@ impl Keymap {
         self.names.get(&command).map_or("", String::as_str)
     }
 
+    /// The first key of a command; empty if it has none.
+    pub(crate) fn first_key(&self, command: Command) -> &str {
+        self.keys(command).split(' ').next().unwrap_or_default()
+    }
+
     /// Replaces the keys of commands. A key that another command had is taken from it.
     ///
     /// # Errors

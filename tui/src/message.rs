@@ -31,7 +31,7 @@ pub(crate) enum Event {
     Started,
     ShopOpened {
         /// The store's name in the header.
-        store_name: String,
+        shop_name: String,
         url: String,
     },
     Input(InputEvent),

@@ -23,7 +23,7 @@ use crate::connect;
 pub(crate) use crate::effect::ExitReason;
 use crate::input::InputEvent;
 use crate::keymap::Keymap;
-use crate::terminal::{Signals, TerminalBackend, TerminalGuard, gone, is_gone};
+use crate::terminal::{Signals, TerminalBackend, TerminalGuard, is_hangup, wait_for_hangup};
 use crate::theme::Appearance;
 use crate::ui::ScreenView;
 use effects::EffectRunner;
@@ -34,8 +34,8 @@ const QUEUED_EVENTS_MAX: usize = 4_096;
 /// An open shop.
 pub(crate) struct Opened {
     pub(crate) shop: ShopClient,
-    /// What the header calls the store.
-    pub(crate) store_name: String,
+    /// What the header calls the shop: its address or its store.
+    pub(crate) shop_name: String,
     /// The reason once the local store is closed for good; the shop stays usable for reading.
     pub(crate) store_closed: Option<watch::Receiver<Option<String>>>,
     /// What to tell the user first.
@@ -72,7 +72,7 @@ pub(crate) enum Error {
 pub(crate) async fn run(options: Options) -> Result<ExitReason, Error> {
     match run_on_terminal(options).await {
         // A terminal that hung up is often noticed by a failed read or write first.
-        Err(Error::Terminal(error)) if is_gone(&error) => Ok(ExitReason::HungUp),
+        Err(Error::Terminal(error)) if is_hangup(&error) => Ok(ExitReason::HungUp),
         result => result,
     }
 }
@@ -98,11 +98,11 @@ async fn read_input(sender: mpsc::Sender<io::Result<InputEvent>>) {
     }
     let mut events = EventStream::new();
     // The stream does not report the end of its input; it spins instead.
-    let mut gone = pin!(gone());
+    let mut hangup = pin!(wait_for_hangup());
     loop {
         let event = tokio::select! {
             event = events.next() => event,
-            () = &mut gone => return,
+            () = &mut hangup => return,
         };
         let event = match event {
             Some(Ok(event)) => InputEvent::from_crossterm(event).map(Ok),

@@ -21,7 +21,7 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::{Frame, Terminal};
 use tokio::sync::Notify;
 
-pub(crate) use signals::{Signal, Signals, gone, is_lost};
+pub(crate) use signals::{Signal, Signals, is_eio, wait_for_hangup};
 
 /// A terminal to draw on. The event loop uses no more than this, so that the shop can be served over another transport.
 pub(crate) trait TerminalBackend {
@@ -183,6 +183,6 @@ pub(crate) async fn panicked() {
 }
 
 /// Whether an error of the terminal means that it is gone. After a hang-up it is not even a terminal any more.
-pub(crate) fn is_gone(error: &io::Error) -> bool {
-    is_lost(error) || !(io::stdin().is_terminal() && io::stdout().is_terminal())
+pub(crate) fn is_hangup(error: &io::Error) -> bool {
+    is_eio(error) || !(io::stdin().is_terminal() && io::stdout().is_terminal())
 }

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use crate::load::CONNECTING_MAX;
 
-const EVENTS_WAIT_MAX: Duration = Duration::from_secs(60);
+const EVENTS_TIMEOUT: Duration = Duration::from_secs(60);
 const SLOW_READ_INTERVAL: Duration = Duration::from_secs(1);
 /// The first lines of events.
 const STOCK: &[u8] = b"event: stock";
@@ -104,7 +104,7 @@ impl EventReaders {
 
 /// Waits for so many events.
 async fn take(events: &Semaphore, count: u32) -> Result<()> {
-    let taken = tokio::time::timeout(EVENTS_WAIT_MAX, events.acquire_many(count)).await;
+    let taken = tokio::time::timeout(EVENTS_TIMEOUT, events.acquire_many(count)).await;
     let arrived = events.available_permits();
     taken
         .with_context(|| format!("{arrived} of {count} events arrived"))??

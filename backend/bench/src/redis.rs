@@ -36,7 +36,7 @@ const STOCK: u64 = 1_000_000_000;
 /// Purchases whose rate decides how many make a whole round.
 const CALIBRATION: u32 = 20_000;
 
-const START_MAX: Duration = Duration::from_secs(10);
+const START_TIMEOUT: Duration = Duration::from_secs(10);
 
 const HEADING: Heading = Heading {
     title: "Against a purchase straight on Redis",
@@ -88,7 +88,7 @@ impl Server {
     fn wait_until_listening(&self) -> Result<()> {
         let start = Instant::now();
         while TcpStream::connect(self.address.get()).is_err() {
-            ensure!(start.elapsed() < START_MAX, "redis-server does not listen");
+            ensure!(start.elapsed() < START_TIMEOUT, "redis-server does not listen");
             std::thread::park_timeout(Duration::from_millis(5));
         }
         Ok(())

@@ -241,9 +241,13 @@ pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: Ca
                 None => {
                     let head = catalog.ledger(Seq::ZERO, 1).await?.head;
                     let oldest = Seq(head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
-                    // The end of the group: a page ends with one.
-                    let page = catalog.ledger(oldest, 1).await?;
-                    page.entries.last().map_or(oldest, |last| last.seq)
+                    if oldest == Seq::ZERO {
+                        oldest
+                    } else {
+                        // The end of the group: a page ends with one.
+                        let page = catalog.ledger(oldest, 1).await?;
+                        page.entries.last().map_or(oldest, |last| last.seq)
+                    }
                 }
             };
             catalog.feed(Some(after)).await

@@ -23,7 +23,7 @@ where
     let reading = read_chunks(limit_bytes, length(headers), chunks);
     match tokio::time::timeout(limits::BODY_TIMEOUT, reading).await {
         Ok(body) => body,
-        Err(_) => Err(ApiError::invalid("The body did not arrive in time.")),
+        Err(_) => Err(ApiError::new(Code::RequestTimeout, "The body did not arrive in time.")),
     }
 }
 
@@ -72,4 +72,21 @@ where
         return Err(ApiError::new(Code::PayloadTooLarge, detail));
     }
     Ok(if joined.is_empty() { first } else { joined.freeze() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+
+    use super::*;
+    use crate::http::Response;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_is_too_slow_gets_408() {
+        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, 2.into())]);
+        let begun = futures::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{"))]);
+        let slow = begun.chain(futures::stream::pending());
+        let error = read(&headers, 10, slow).await.unwrap_err();
+        assert_eq!(Response::from(error).status(), 408);
+    }
 }

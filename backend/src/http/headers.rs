@@ -7,7 +7,13 @@ pub(super) static ACCEL_BUFFERING: HeaderName = HeaderName::from_static(headers:
 pub(super) static CACHE_STATUS: HeaderName = HeaderName::from_static(headers::CACHE_STATUS);
 pub(super) static DEADLINE: HeaderName = HeaderName::from_static(headers::DEADLINE);
 pub(super) static DEPRECATION: HeaderName = HeaderName::from_static(headers::DEPRECATION);
+/// Whether a browser sends a request for a page of another site (Fetch Metadata).
+pub(super) static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+pub(super) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 pub(super) static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_REPLAYED);
 pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
+pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 pub(super) static SEQ: HeaderName = HeaderName::from_static(headers::SEQ);
+pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRACEPARENT);

@@ -55,8 +55,8 @@ pub(super) fn routes(
         document: serde_json::to_vec(document).unwrap_or_default().into(),
     });
     [
-        Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness),
-        Route::new::<__path_check_readiness, _, _, _>(&probes, check_readiness),
+        Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness).without_rate_limit(),
+        Route::new::<__path_check_readiness, _, _, _>(&probes, check_readiness).without_rate_limit(),
         Route::new::<__path_get_metrics, _, _, _>(&probes, get_metrics),
         Route::new::<__path_get_openapi, _, _, _>(&probes, get_openapi),
     ]

@@ -3,21 +3,31 @@
 //! The only module that names warp or hyper. A service hands in [`Route`]s, whose handlers take a [`Request`] and return a
 //! [`Response`] or an [`ApiError`]; they never see the web framework's own types.
 
+mod access;
+mod authority;
 mod body;
+mod client_address;
+mod connection;
+mod document;
 mod event_stream;
 mod headers;
 mod health;
 mod latency_histogram;
 mod metrics;
+mod rate_limit;
 mod request;
+mod request_id;
 mod response;
 mod route;
 mod server;
 mod timer;
 
+pub(crate) use access::AccessRules;
+pub(crate) use authority::{AllowedHost, AllowedOrigin};
 pub(crate) use event_stream::{Frame, FrameStream, write_event, write_event_with};
 pub(crate) use health::{HttpService, Readiness};
 pub(crate) use metrics::install as install_metrics;
+pub(crate) use rate_limit::RateLimit;
 pub(crate) use request::Request;
 pub(crate) use response::{ApiError, ApiResult, Response};
 pub(crate) use route::{Route, Routes};

@@ -1,6 +1,7 @@
 //! A request as handlers see it: parts are parsed when a handler reads them.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -8,19 +9,50 @@ use bytes::Bytes;
 use common::client::Freshness;
 use common::wire::FastJson;
 use common::{Code, Deadline, IfMatch, OrderId, Seq};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
 use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
 use super::{ApiError, headers};
 
+/// The head of a request, and the address that its connection comes from.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) method: Method,
+    pub(super) uri: Uri,
+    pub(super) version: Version,
+    pub(super) headers: HeaderMap,
+    pub(super) peer: IpAddr,
+}
+
+impl Head {
+    pub(super) fn new(parts: Parts, peer: IpAddr) -> Self {
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            version: parts.version,
+            headers: parts.headers,
+            peer,
+        }
+    }
+
+    /// How many services the request came through; `None` if the field is not valid.
+    pub(super) fn hops(&self) -> Option<u32> {
+        match self.headers.get(&headers::HOPS) {
+            Some(hops) => hops.to_str().ok()?.parse().ok(),
+            None => Some(0),
+        }
+    }
+}
+
 /// A request that matched a route.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(super) template: Arc<str>,
-    pub(super) head: Arc<Parts>,
+    pub(super) head: Arc<Head>,
     pub(super) body: Result<Bytes, ApiError>,
 }
 
@@ -89,10 +121,7 @@ impl Request {
 
     fn json_by<T>(&mut self, read: impl FnOnce(&[u8]) -> Result<T, String>) -> Result<T, ApiError> {
         let body = self.bytes()?;
-        if !self.is_json() {
-            let detail = "Send the body as application/json.";
-            return Err(ApiError::new(Code::UnsupportedMediaType, detail));
-        }
+        self.check_content_type()?;
         if body.is_empty() {
             return Err(ApiError::invalid("The request needs a JSON body."));
         }
@@ -116,11 +145,33 @@ impl Request {
         std::mem::replace(&mut self.body, Ok(Bytes::new())).inspect(|body| self.body = Ok(body.clone()))
     }
 
-    fn is_json(&self) -> bool {
-        self.header(&CONTENT_TYPE).is_none_or(|value| {
-            let media_type = value.split(';').next().unwrap_or_default();
+    /// No `Content-Type` means JSON.
+    fn check_content_type(&self) -> Result<(), ApiError> {
+        let is_json = |value: &HeaderValue| {
+            let media_type = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default();
             media_type.trim().eq_ignore_ascii_case("application/json")
-        })
+        };
+        if self.head.headers.get_all(CONTENT_TYPE).iter().all(is_json) {
+            return Ok(());
+        }
+        let detail = "Send the body as application/json.";
+        Err(ApiError::new(Code::UnsupportedMediaType, detail))
+    }
+
+    /// What a change must satisfy even if its handler does not read the body.
+    pub(super) fn check_change(&mut self) -> Result<(), ApiError> {
+        self.bytes()?;
+        self.check_content_type()
+    }
+
+    /// A compressed body is refused; it would be read as if it were not compressed.
+    pub(super) fn check_content_encoding(&self) -> Result<(), ApiError> {
+        let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
+        if self.head.headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
+            return Ok(());
+        }
+        let detail = "Send the body without a content encoding.";
+        Err(ApiError::new(Code::UnsupportedMediaType, detail))
     }
 
     /// `Idempotency-Key`: the order's id; an error if it is repeated, empty or not a UUID.
@@ -188,10 +239,6 @@ impl Request {
     pub(crate) fn bearer_token(&self) -> Option<&str> {
         let (scheme, token) = self.header(&AUTHORIZATION)?.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
-    }
-
-    pub(super) fn if_none_match(&self) -> Option<&str> {
-        self.header(&IF_NONE_MATCH)
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {

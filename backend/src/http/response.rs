@@ -3,10 +3,11 @@
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
 use common::{ArcStr, Code, Problem, Seq};
-use http::StatusCode;
 use http::header::{
-    AGE, ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IntoHeaderName, RETRY_AFTER, WWW_AUTHENTICATE,
+    AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, IntoHeaderName, RETRY_AFTER,
+    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use warp::reply::Reply;
 
@@ -21,6 +22,9 @@ pub(crate) type ApiResult = Result<Response, ApiError>;
 
 /// Since when the original design's `GET` form of a purchase is deprecated (RFC 9745): 2026-01-01.
 const DEPRECATED_SINCE: &str = "@1767225600";
+
+/// The header fields of most responses; a map with room for them is not enlarged field by field.
+const FIELDS_TYPICAL: usize = 8;
 
 /// A response without the header fields that the dispatcher adds.
 #[derive(Debug)]
@@ -58,8 +62,22 @@ impl Response {
         Self::from(Problem::new(Code::MethodNotAllowed, format!("Use {allow} here."))).with_text(ALLOW, allow)
     }
 
+    /// A status without a body.
+    pub(super) fn empty(status: StatusCode) -> Self {
+        let mut response = WarpResponse::new(Bytes::new().into());
+        *response.status_mut() = status;
+        Self(response)
+    }
+
     fn new(body: Bytes, media_type: &'static str) -> Self {
-        Self(WarpResponse::new(body.into())).with(CONTENT_TYPE, HeaderValue::from_static(media_type))
+        let mut response = WarpResponse::new(body.into());
+        response.headers_mut().reserve(FIELDS_TYPICAL);
+        Self(response).with(CONTENT_TYPE, HeaderValue::from_static(media_type))
+    }
+
+    /// Closes the connection after the response.
+    pub(super) fn with_connection_close(self) -> Self {
+        self.with(CONNECTION, HeaderValue::from_static("close"))
     }
 
     fn with(mut self, name: impl IntoHeaderName, value: HeaderValue) -> Self {
@@ -126,15 +144,26 @@ impl Response {
         self.0.status().as_u16()
     }
 
-    /// The whole response to a request with this `If-None-Match`.
-    pub(super) fn finish(self, if_none_match: Option<&str>, newest_seq: impl FnOnce() -> Option<Seq>) -> WarpResponse {
-        let Self(mut response) = if self.0.headers().contains_key(&headers::SEQ) {
+    /// The whole response to a request with these header fields.
+    pub(super) fn finish(
+        self,
+        request: &HeaderMap,
+        request_id: HeaderValue,
+        newest_seq: impl FnOnce() -> Option<Seq>,
+    ) -> WarpResponse {
+        let response = if self.0.headers().contains_key(&headers::SEQ) {
             self
         } else {
             self.with_seq(newest_seq())
         };
-        if let Some(list) = if_none_match
-            && response.headers().get(ETAG).is_some_and(|etag| matches(list, etag))
+        let Self(mut response) = response
+            .with(&headers::REQUEST_ID, request_id)
+            // A browser must not take what it asked for as a script or a page for one.
+            .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        let mut lists = request.get_all(IF_NONE_MATCH).iter();
+        if request.contains_key(IF_NONE_MATCH)
+            && let Some(etag) = response.headers().get(ETAG)
+            && lists.any(|list| matches(list.to_str().unwrap_or_default(), etag))
         {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             response.headers_mut().remove(CONTENT_TYPE);

@@ -8,19 +8,21 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Buf;
+use common::client::CallContext;
 use common::{Code, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
-use http::Method;
-use http::request::Parts;
+use http::{HeaderValue, Method};
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use warp::{Filter, Rejection};
 
+use super::access::AccessRules;
 use super::health::{self, HttpService};
 use super::metrics::RouteMetrics;
+use super::request::Head;
 use super::response::WarpResponse;
-use super::{ApiError, ApiResult, Request, Response, body};
+use super::{ApiError, ApiResult, Request, Response, body, document, headers, request_id};
 
 type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, ApiResult> + Send + Sync>;
 
@@ -32,7 +34,9 @@ pub(crate) struct Route {
     has_parameters: bool,
     body_bytes_max: usize,
     answers_head: bool,
+    is_change: bool,
     is_probe: bool,
+    is_rate_limited: bool,
     handler: Handler,
 }
 
@@ -62,11 +66,13 @@ impl Route {
         let service = Arc::clone(service);
         Self {
             answers_head: method == Method::GET,
+            is_change: method != Method::GET,
             method,
             has_parameters: P::path().contains('{'),
             template: P::path().into(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             is_probe: false,
+            is_rate_limited: true,
             handler: Arc::new(move |request| handler(Arc::clone(&service), request).boxed()),
         }
     }
@@ -77,9 +83,16 @@ impl Route {
         self
     }
 
-    /// Refuses `HEAD`: this `GET` changes something, against RFC 9110, 9.2.1.
+    /// Refuses `HEAD` and pages of other origins: this `GET` changes something, against RFC 9110, 9.2.1.
     pub(crate) fn without_head(mut self) -> Self {
         self.answers_head = false;
+        self.is_change = true;
+        self
+    }
+
+    /// Leaves the route out of the rate limit, so that a monitor is never refused.
+    pub(super) fn without_rate_limit(mut self) -> Self {
+        self.is_rate_limited = false;
         self
     }
 
@@ -87,6 +100,15 @@ impl Route {
     pub(super) fn into_probe(mut self) -> Self {
         self.is_probe = true;
         self
+    }
+
+    /// Whether it changes something.
+    pub(super) fn is_change(&self) -> bool {
+        self.is_change
+    }
+
+    pub(super) fn is_rate_limited(&self) -> bool {
+        self.is_rate_limited
     }
 
     fn allows(&self, method: &Method) -> bool {
@@ -123,6 +145,10 @@ impl Routes {
     /// The routes that `document` describes, the busiest first, and those that every service has.
     pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
         document.merge(health::Document::openapi());
+        document::describe_refusals(&mut document, |path, method| {
+            let mut routes = routes.iter();
+            routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
+        });
         let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
         routes.extend(health::routes(&service, &latencies, &document));
         let endpoint = |route: Route| Endpoint {
@@ -156,44 +182,53 @@ impl Routes {
 
     pub(super) fn into_filter(
         self,
+        rules: AccessRules,
     ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + 'static {
-        let routes = Arc::new(self);
+        let shared = Arc::new((self, rules));
         warp::ext::get()
             .and(warp::body::stream())
-            .then(move |head: Arc<Parts>, chunks| {
-                let routes = Arc::clone(&routes);
-                async move { routes.dispatch(head, chunks).await }
+            .then(move |head: Arc<Head>, chunks| {
+                let shared = Arc::clone(&shared);
+                async move {
+                    let (routes, rules) = &*shared;
+                    routes.dispatch(rules, head, chunks).await
+                }
             })
     }
 
-    async fn dispatch<S, B, E>(&self, head: Arc<Parts>, chunks: S) -> WarpResponse
+    async fn dispatch<S, B, E>(&self, rules: &AccessRules, head: Arc<Head>, chunks: S) -> WarpResponse
     where
         S: Stream<Item = Result<B, E>>,
         B: Buf,
     {
         let started = Instant::now();
-        let newest_seq = || self.service.newest_seq();
+        let request_id = request_id::of(&head.headers);
+        let path = head.uri.path();
         let mut endpoints = self.endpoints.iter();
-        let found =
-            endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(head.uri.path()));
-        let Some(Endpoint { route, metrics }) = found else {
-            return self.refusal(&head).finish(None, newest_seq);
+        let found = endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(path));
+        let route = found.map(|endpoint| &endpoint.route);
+        let response = match (rules.refusal(&head, route), route) {
+            (Some(refusal), _) => refusal,
+            (None, None) => self.no_route(&head),
+            (None, Some(route)) => {
+                let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
+                let request = Request {
+                    template: Arc::clone(&route.template),
+                    head: Arc::clone(&head),
+                    body,
+                };
+                answer(route, request, &request_id).await
+            }
         };
-        let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
-        let request = Request {
-            template: Arc::clone(&route.template),
-            head,
-            body,
-        };
-        let if_none_match = request.if_none_match().map(str::to_owned);
-        let response = handle(route, request).await.unwrap_or_else(Response::from);
-        let response = response.finish(if_none_match.as_deref(), newest_seq);
-        metrics.record(response.status().as_u16(), started.elapsed());
+        let response = response.finish(&head.headers, request_id, || self.service.newest_seq());
+        if let Some(Endpoint { metrics, .. }) = found {
+            metrics.record(response.status().as_u16(), started.elapsed());
+        }
         response
     }
 
     /// No route has this path, or none with that method.
-    fn refusal(&self, head: &Parts) -> Response {
+    fn no_route(&self, head: &Head) -> Response {
         // The target of `CONNECT` is an authority, not a path: it is not allowed anywhere.
         let is_allowed_nowhere = head.method == Method::CONNECT;
         let routes = self.endpoints.iter().map(|endpoint| &endpoint.route);
@@ -213,10 +248,33 @@ impl Routes {
     }
 }
 
-async fn handle(route: &Route, request: Request) -> ApiResult {
-    let handled = AssertUnwindSafe((route.handler)(request)).catch_unwind().await;
-    handled.unwrap_or_else(|_| {
-        tracing::error!(?route, "a handler panicked");
+async fn answer(route: &Route, mut request: Request, request_id: &HeaderValue) -> Response {
+    // The rest of a body that was not read is not the next request.
+    let is_body_lost = request.body.is_err();
+    let mut checked = request.check_content_encoding();
+    if checked.is_ok() && route.is_change {
+        checked = request.check_change();
+    }
+    let answered = match checked {
+        Ok(()) => handle(route, request, request_id).await,
+        Err(error) => Err(error),
+    };
+    let response = answered.unwrap_or_else(Response::from);
+    match is_body_lost {
+        true => response.with_connection_close(),
+        false => response,
+    }
+}
+
+async fn handle(route: &Route, request: Request, request_id: &HeaderValue) -> ApiResult {
+    let context = CallContext {
+        request_id: Some(request_id.clone()),
+        traceparent: request.head.headers.get(&headers::TRACEPARENT).cloned(),
+        hops: request.head.hops().unwrap_or_default(),
+    };
+    let handled = context.scope((route.handler)(request));
+    AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| {
+        tracing::error!(?route, ?request_id, "a handler panicked");
         let detail = "An internal error occurred; it has been logged.";
         Err(ApiError::new(Code::Internal, detail))
     })

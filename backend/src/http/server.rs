@@ -1,27 +1,24 @@
-//! The accept loop around warp's service: TCP_NODELAY, header timeout, connection limit, drain with a deadline.
+//! The accept loop around warp's service: TCP_NODELAY, connection limit, drain with a deadline.
 
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::limits;
 use http::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::Service;
-use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use super::Routes;
-use super::response::WarpResponse;
-use super::timer::ConnectionTimer;
+use super::connection::serve_connection;
+use super::request::Head;
+use super::{AccessRules, Routes};
 
 /// Connections that may wait to be accepted: a thousand can arrive while the loop handles one.
 const BACKLOG: u32 = 4_096;
@@ -62,11 +59,12 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 pub(crate) async fn run(
     listener: TcpListener,
     routes: Routes,
+    rules: AccessRules,
     connections_max: usize,
     grace: Duration,
     stopping: CancellationToken,
 ) {
-    let service = WithHead(TowerToHyperService::new(warp::service(routes.into_filter())));
+    let service = TowerToHyperService::new(warp::service(routes.into_filter(rules)));
     let permits = Arc::new(Semaphore::new(connections_max));
     let mut connections = JoinSet::new();
     // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
@@ -74,9 +72,13 @@ pub(crate) async fn run(
     loop {
         tokio::select! {
             accepted = accept(&listener, &permits, &stopping) => {
-                let Some((stream, permit)) = accepted else { break };
+                let Some((stream, peer, permit)) = accepted else { break };
                 let (stop_sender, stopped) = oneshot::channel::<Infallible>();
-                let connection = serve_connection(stream, service.clone(), stopped);
+                let service = WithHead {
+                    service: service.clone(),
+                    peer: peer.ip(),
+                };
+                let connection = serve_connection(stream, service, stopped);
                 let handle = connections.spawn(async move {
                     connection.await;
                     drop(permit);
@@ -102,8 +104,10 @@ pub(crate) async fn run(
 }
 
 /// Moves the head of each request into an extension, where the dispatcher's filter finds it: warp's filters would copy it.
-#[derive(Clone)]
-struct WithHead<S>(S);
+struct WithHead<S> {
+    service: S,
+    peer: IpAddr,
+}
 
 impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithHead<S> {
     type Response = S::Response;
@@ -113,8 +117,8 @@ impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithHead<S> {
     fn call(&self, request: Request<Incoming>) -> S::Future {
         let (head, body) = request.into_parts();
         let mut request = Request::new(body);
-        request.extensions_mut().insert(Arc::new(head));
-        self.0.call(request)
+        request.extensions_mut().insert(Arc::new(Head::new(head, self.peer)));
+        self.service.call(request)
     }
 }
 
@@ -122,7 +126,7 @@ async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
     stopping: &CancellationToken,
-) -> Option<(TcpStream, OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     loop {
         let permit = tokio::select! {
             () = stopping.cancelled() => return None,
@@ -133,39 +137,11 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, _)) => return Some((stream, permit)),
+            Ok((stream, peer)) => return Some((stream, peer, permit)),
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
-    }
-}
-
-async fn serve_connection<S>(stream: TcpStream, service: S, stopped: oneshot::Receiver<Infallible>)
-where
-    S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
-{
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection closed at once");
-        return;
-    }
-    let connection = http1::Builder::new()
-        .timer(ConnectionTimer::default())
-        .header_read_timeout(limits::HEADER_TIMEOUT)
-        // One buffer for head and body: responses are small, and a vectored write of two parts costs more than the copy.
-        .writev(false)
-        .serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let served = tokio::select! {
-        biased;
-        served = connection.as_mut() => served,
-        _ = stopped => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
     }
 }

@@ -12,4 +12,4 @@ mod wait;
 pub use address::ReservedAddress;
 pub use process::Process;
 pub use requirement::{MAY_SKIP, may_skip, skip_or_fail};
-pub use wait::{WAIT_MAX, eventually};
+pub use wait::{WAIT_TIMEOUT, eventually};

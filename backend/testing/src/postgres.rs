@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// The limit of a start, recovery after a crash included.
-const START_MAX: Duration = Duration::from_secs(30);
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A running server. It stops when this is dropped, and when the test's process ends for any reason.
@@ -101,7 +101,7 @@ impl Server {
     fn poll_until_ready(&self, mut poll: impl FnMut()) {
         let start = Instant::now();
         while !self.is_ready() {
-            if start.elapsed() > START_MAX {
+            if start.elapsed() > START_TIMEOUT {
                 let log = fs::read_to_string(self.folder.path().join("log")).unwrap_or_default();
                 panic!("the server is not ready: {log}");
             }

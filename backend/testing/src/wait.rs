@@ -3,21 +3,21 @@
 use std::time::{Duration, Instant};
 
 /// How long [`eventually`] waits.
-pub const WAIT_MAX: Duration = Duration::from_secs(30);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two checks of the condition.
 const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Polls `check` until it returns a value.
 ///
 /// # Panics
-/// After [`WAIT_MAX`], with `what`.
+/// After [`WAIT_TIMEOUT`], with `what`.
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut check: impl FnMut() -> F) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = check().await {
             return found;
         }
-        assert!(start.elapsed() < WAIT_MAX, "not within {WAIT_MAX:?}: {what}");
+        assert!(start.elapsed() < WAIT_TIMEOUT, "not within {WAIT_TIMEOUT:?}: {what}");
         tokio::time::sleep(POLL_INTERVAL).await;
     }
 }

@@ -180,7 +180,7 @@ async fn a_page_of_the_ledger_and_the_feed_end_with_a_whole_order() {
         .unwrap();
     let mut text = String::new();
     while !text.contains("id: 8\n") {
-        let chunk = tokio::time::timeout(testing::WAIT_MAX, feed.chunk()).await.unwrap();
+        let chunk = tokio::time::timeout(testing::WAIT_TIMEOUT, feed.chunk()).await.unwrap();
         text.push_str(str::from_utf8(&chunk.unwrap().unwrap()).unwrap());
     }
     let ids: Vec<_> = text.lines().filter_map(|line| line.strip_prefix("id: ")).collect();

@@ -85,6 +85,14 @@ pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
     )
 }
 
+/// Asserts that these arguments are wrong usage.
+#[track_caller]
+pub(crate) fn assert_wrong_usage(arguments: &[&str]) {
+    assert!(try_start(arguments).is_err(), "{arguments:?} was accepted");
+    let (code, _, message) = run(arguments);
+    assert_eq!(code, 2, "{arguments:?}: {message}");
+}
+
 /// Panics unless the text contains every one of these.
 #[track_caller]
 pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
@@ -108,6 +116,10 @@ fn prepare(mut command: Command, arguments: &[&str]) -> Command {
         "BOOKSTORE_LISTEN",
         "BOOKSTORE_BOOKS",
         "BOOKSTORE_GRACE",
+        "BOOKSTORE_ALLOWED_HOST",
+        "BOOKSTORE_ALLOWED_ORIGIN",
+        "BOOKSTORE_RATE_LIMIT",
+        "BOOKSTORE_TRUSTED_PROXY",
         "NO_COLOR",
     ] {
         command.env_remove(variable);

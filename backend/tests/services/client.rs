@@ -1,7 +1,7 @@
 //! An HTTP client for one service.
 
 use serde_json::Value;
-use testing::{Process, WAIT_MAX};
+use testing::{Process, WAIT_TIMEOUT};
 
 /// The header field that carries the shopkeeper's token, [`TOKEN`](crate::bookstored::TOKEN).
 pub(crate) const AUTHORIZED: (&str, &str) = ("authorization", "Bearer a-token-for-tests");
@@ -91,7 +91,7 @@ impl Client {
 }
 
 pub(crate) async fn try_send(request: reqwest::RequestBuilder) -> reqwest::Result<Reply> {
-    let response = request.timeout(WAIT_MAX).send().await?;
+    let response = request.timeout(WAIT_TIMEOUT).send().await?;
     let (status, headers) = (response.status().as_u16(), response.headers().clone());
     Ok(Reply {
         status,

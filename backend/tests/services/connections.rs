@@ -1,7 +1,7 @@
 //! Misbehaving connections, which must cost the services no memory, no descriptors and no purchase.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use testing::{Process, eventually, proc};
@@ -24,8 +24,20 @@ fn connect(shop: &Process, service: &str) -> TcpStream {
 /// Sends bytes and reads until the server closes.
 fn exchange(shop: &Process, service: &str, request: &str) -> String {
     let mut stream = connect(shop, service);
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
+    read_to_end(stream)
+}
+
+/// Sends bytes, closes the client's side, and reads until the server closes.
+fn exchange_and_close(shop: &Process, service: &str, request: &str) -> String {
+    let mut stream = connect(shop, service);
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.shutdown(Shutdown::Write).unwrap();
+    read_to_end(stream)
+}
+
+fn read_to_end(mut stream: TcpStream) -> String {
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut response = String::new();
     stream.read_to_string(&mut response).unwrap();
     response
@@ -63,6 +75,79 @@ async fn a_purchase_before_a_malformed_request_gets_its_answer() {
     let answers = exchange(&shop.process, "frontend", &format!("{purchase}\0garbage\r\n\r\n"));
     assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
     assert!(answers.contains(&key) && answers.contains("HTTP/1.1 400"), "{answers}");
+    assert_eq!(client.stock(1).await, 399);
+}
+
+#[test]
+fn a_message_that_cannot_be_parsed_gets_a_status_after_the_answers_before_it() {
+    let (shop, _) = start_shop();
+    let earlier = "GET /topics HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let long_target = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(70_000));
+    let long_field = format!(
+        "GET / HTTP/1.1\r\nhost: localhost\r\na: {}\r\n\r\n",
+        "x".repeat(300_000)
+    );
+    let many_fields = format!("GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n", "a: b\r\n".repeat(150));
+    let purchase =
+        |field: &str| format!("POST /buy HTTP/1.1\r\nhost: localhost\r\n{field}\r\n\r\n2\r\n{{}}\r\n0\r\n\r\n");
+    for (message, status) in [
+        ("\0garbage\r\n\r\n", 400),
+        ("GET /livez HTTP/1.1\r\n\r\n", 400),
+        ("GET /livez HTTP/1.1\r\nhost: localhost\r\nhost: localhost\r\n\r\n", 400),
+        ("GET /livez HTTP/1.1\r\nhost: a b\r\n\r\n", 400),
+        ("GET /livez HTTP/1.1\r\nhost:\r\n\r\n", 400),
+        ("GET /livez HTTP/9.9\r\nhost: localhost\r\n\r\n", 400),
+        (&purchase("transfer-encoding: gzip"), 400),
+        (&purchase("content-length: 1\r\ncontent-length: 2"), 400),
+        (&purchase("transfer-encoding: chunked\r\ncontent-encoding: gzip"), 415),
+        (&purchase("transfer-encoding: gzip, chunked"), 501),
+        (&purchase("transfer-encoding: gzip\r\ntransfer-encoding: chunked"), 501),
+        (&long_target, 414),
+        (&long_field, 431),
+        (&many_fields, 431),
+        ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    ] {
+        let start = message.get(..40).unwrap_or(message);
+        for before in ["", earlier] {
+            let answers = match status {
+                // Parsed well: the connection stays open for the next request.
+                415 => exchange_and_close(&shop.process, "frontend", &format!("{before}{message}")),
+                _ => exchange(&shop.process, "frontend", &format!("{before}{message}")),
+            };
+            let (first, last) = answers.split_at(answers.rfind("HTTP/1.1 ").unwrap_or_default());
+            assert!(
+                last.starts_with(&format!("HTTP/1.1 {status} ")),
+                "{start:?}: {answers:?}"
+            );
+            assert_eq!(
+                status == 415,
+                !last.contains("connection: close"),
+                "{start:?}: {answers:?}"
+            );
+            assert_eq!(
+                first.starts_with("HTTP/1.1 200 OK"),
+                !before.is_empty(),
+                "{start:?}: {answers:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_side_first_gets_its_answer() {
+    let (shop, client) = start_shop();
+    let head = "POST /buy HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n";
+    for (message, status) in [
+        (format!(r#"{head}{{"item":1}}"#), 200),
+        (format!(r#"{head}{{"ite"#), 400),
+        (head.get(..20).unwrap().to_owned(), 400),
+    ] {
+        let answer = exchange_and_close(&shop.process, "frontend", &message);
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{message:?}: {answer:?}"
+        );
+    }
     assert_eq!(client.stock(1).await, 399);
 }
 

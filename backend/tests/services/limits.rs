@@ -48,6 +48,56 @@ async fn a_malformed_purchase_is_refused_and_uses_up_no_key() {
 }
 
 #[tokio::test]
+async fn a_change_is_json_even_if_its_body_is_empty() {
+    let (shop, client) = start_shop();
+    let order = Client::of(&shop.process, "order");
+    for (client, method, path) in [
+        (&client, "POST", "/buy?buyNum=1"),
+        (&client, "PUT", "/stock/1"),
+        (&order, "POST", "/buy/1"),
+        (&order, "GET", "/buy/1"),
+    ] {
+        for media_type in [
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonx",
+            "",
+        ] {
+            let reply = client.send(method, path, &[("content-type", media_type)], "").await;
+            assert_eq!(
+                reply.summary(),
+                "415 unsupported-media-type",
+                "{method} {path} {media_type:?}"
+            );
+        }
+        let twice = [("content-type", "application/json"), ("content-type", "text/plain")];
+        assert_eq!(
+            client.send(method, path, &twice, "").await.status,
+            415,
+            "{method} {path}"
+        );
+    }
+    let json = ("content-type", "Application/JSON; charset=utf-8");
+    assert_eq!(client.send("POST", "/buy?buyNum=1", &[json], "").await.status, 200);
+    assert_eq!(order.send("GET", "/buy/1", &[json], "").await.status, 200);
+    assert_eq!(client.stock(1).await, 398);
+}
+
+#[tokio::test]
+async fn an_encoded_body_is_refused() {
+    let (_shop, client) = start_shop();
+    for encoding in ["gzip", "identity, gzip", "br", ""] {
+        let encoded = ("content-encoding", encoding);
+        for (method, path) in [("POST", "/buy"), ("GET", "/search")] {
+            let reply = client.send(method, path, &[encoded], r#"{"item":1}"#).await;
+            assert_eq!(reply.summary(), "415 unsupported-media-type", "{method} {encoding:?}");
+        }
+    }
+    let plain = [("content-encoding", "identity")];
+    assert_eq!(client.send("POST", "/buy", &plain, r#"{"item":1}"#).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_search_is_for_exactly_one_thing() {
     let (_shop, client) = start_shop();
     for query in [
@@ -124,6 +174,12 @@ async fn an_entity_tag_saves_the_body_until_the_book_changes() {
     };
     let same = ask().await;
     assert_eq!((same.status, same.body.as_str()), (304, ""));
+    let lines = [("if-none-match", "\"0\""), ("if-none-match", tag)];
+    assert_eq!(
+        client.send("GET", "/search?item=1", &lines, "").await.status,
+        304,
+        "two lines are one list"
+    );
     assert_eq!(client.buy(2, 1, None).await.status, 200);
     assert_eq!(ask().await.status, 304, "another book's sale changed this one's tag");
     assert_eq!(client.buy(1, 1, None).await.status, 200);

@@ -37,6 +37,7 @@ impl From<Seq> for Freshness {
 impl CatalogClient {
     /// A client of the catalog at that endpoint.
     pub fn new(endpoint: ServiceEndpoint) -> Self {
+        let endpoint = endpoint.between_services();
         Self {
             batches: endpoint.with_own_connection(),
             endpoint,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::connection::Connection;
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
-use super::{Freshness, Request, Response};
+use super::{Freshness, Request, Response, context};
 use crate::{Code, limits};
 
 /// Builds the HTTP client, of which a process needs one.
@@ -16,7 +16,7 @@ use crate::{Code, limits};
 /// If the system lacks the resources for it.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
-        .connect_timeout(limits::CONNECT_TIMEOUT)
+        .connect_timeout(limits::HTTP_CONNECT_TIMEOUT)
         .pool_idle_timeout(limits::POOL_IDLE_TIMEOUT)
         .tcp_nodelay(true)
         .no_proxy()
@@ -31,6 +31,8 @@ pub struct ServiceEndpoint {
     http: reqwest::Client,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
+    /// Whether the caller is a service too: its calls carry their context, so that a loop of services is noticed.
+    is_between_services: bool,
     /// Used instead of `http` if there is one.
     connection: Option<Arc<Connection>>,
 }
@@ -46,8 +48,18 @@ impl ServiceEndpoint {
             http,
             urls: urls.collect::<Result<_, _>>()?,
             preferred: Arc::default(),
+            is_between_services: false,
             connection: None,
         })
+    }
+
+    /// The same service for a caller that is a service too.
+    #[must_use]
+    pub(super) fn between_services(self) -> Self {
+        Self {
+            is_between_services: true,
+            ..self
+        }
     }
 
     /// The same service over a connection of its own, which carries one request at a time at less cost than the pool.
@@ -55,7 +67,7 @@ impl ServiceEndpoint {
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
-            [url] => Connection::to(url).map(Arc::new),
+            [url] => Connection::to(url, self.is_between_services).map(Arc::new),
             _ => None,
         };
         Self {
@@ -163,7 +175,10 @@ impl ServiceEndpoint {
     ) -> Result<reqwest::Response, Error> {
         let unsent = |why: String| Error::unreachable(url, why);
         let message = request.to_http::<reqwest::Body>(url);
-        let message = message.map_err(|error| unsent(error.to_string()))?;
+        let mut message = message.map_err(|error| unsent(error.to_string()))?;
+        if self.is_between_services {
+            context::write(message.headers_mut());
+        }
         let mut message = reqwest::Request::try_from(message).map_err(|error| unsent(root_cause(&error)))?;
         *message.timeout_mut() = timeout;
         self.http.execute(message).await.map_err(|error| {

@@ -35,7 +35,7 @@ impl Request {
             path: path.into(),
             headers: Vec::new(),
             body: Bytes::new(),
-            timeout: limits::READ_TIMEOUT,
+            timeout: limits::HTTP_READ_TIMEOUT,
         }
     }
 
@@ -82,7 +82,7 @@ impl Request {
         self.header("content-type", "application/json")
     }
 
-    /// Sets the limit on the whole exchange; [`limits::READ_TIMEOUT`] unless set.
+    /// Sets the limit on the whole exchange; [`limits::HTTP_READ_TIMEOUT`] unless set.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -3,6 +3,7 @@
 
 mod catalog;
 mod connection;
+mod context;
 mod endpoint;
 mod error;
 mod events;
@@ -14,6 +15,7 @@ mod shop;
 mod sse;
 
 pub use catalog::{CatalogClient, Freshness};
+pub use context::CallContext;
 pub use endpoint::{ServiceEndpoint, http_client};
 pub use error::Error;
 pub use events::{EventStream, LedgerEvent, ShopEvent};

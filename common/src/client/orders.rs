@@ -14,7 +14,7 @@ use crate::wire::{BatchProblem, BatchReceipt, OrderBatch, OrderResult, OrderResu
 use crate::{Deadline, OrderId, Seq};
 
 /// Added to the last order's deadline, so that the service's own `deadline-exceeded` arrives in time.
-const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
+const ORDER_ANSWER_MARGIN: Duration = Duration::from_millis(250);
 
 /// The client of one order service or of its copies.
 #[derive(Debug, Clone)]
@@ -27,6 +27,7 @@ pub struct OrderClient {
 impl OrderClient {
     /// A client of the order service at that endpoint.
     pub fn new(endpoint: ServiceEndpoint) -> Self {
+        let endpoint = endpoint.between_services();
         Self {
             batches: endpoint.with_own_connection(),
             endpoint,
@@ -42,7 +43,7 @@ impl OrderClient {
     /// After an error that is not [definite](super::Error::is_definite), the orders may have been decided.
     pub async fn place(&self, orders: &OrderBatch, deadline: Deadline) -> super::Result<PlacedBatch> {
         let request = Request::new(Method::POST, "/orders").fast_json(orders);
-        let request = request.timeout(deadline.remaining() + DEADLINE_MARGIN);
+        let request = request.timeout(deadline.remaining() + ORDER_ANSWER_MARGIN);
         let response = self.batches.send_once(&request).await?;
         response.parse_with(|_| PlacedBatch::parse(&response.body))
     }

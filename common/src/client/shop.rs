@@ -14,7 +14,7 @@ use crate::wire::{BuyBody, OrderLines, StockChange};
 use crate::{Deadline, ItemNumber, OrderId, Seq, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
-const DEADLINE_MARGIN: Duration = Duration::from_millis(500);
+const SHOP_ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
 /// A session at one shop: it keeps the highest `seq` of its responses and sends it as
 /// `Bookstore-Seq`, so that it gets no older state.
@@ -102,7 +102,7 @@ impl ShopClient {
             .header_if(headers::IDEMPOTENCY_KEY, key)
             .header(headers::DEADLINE, deadline.to_string())
             .json(&BuyBody::from(lines))
-            .timeout(deadline.remaining() + DEADLINE_MARGIN);
+            .timeout(deadline.remaining() + SHOP_ANSWER_MARGIN);
         self.observe(self.endpoint.send_once(&request).await)
     }
 
@@ -118,7 +118,7 @@ impl ShopClient {
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
             .bearer(self.token.as_deref())
             .json(&change)
-            .timeout(limits::DEADLINE_DEFAULT + DEADLINE_MARGIN);
+            .timeout(limits::DEADLINE_DEFAULT + SHOP_ANSWER_MARGIN);
         self.observe(self.endpoint.send_once(&request).await)
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{BuyBody, OrderLine, OrderLines, Receipt, present};
+use super::{BuyBody, OrderLine, OrderLines, Receipt, objects, present, present_objects};
 use crate::parse::{Error, schema_of};
 use crate::{Deadline, ItemNumber, OrderId, Problem, Quantity, Seq};
 
@@ -36,7 +36,11 @@ struct OrderJson {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     quantity: Option<Quantity>,
     /// The lines of an order of several.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present_objects"
+    )]
     lines: Option<Vec<OrderLine>>,
     /// Whether the client chose the id, so that it may send the order again. If absent, whether there is an id.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
@@ -83,6 +87,7 @@ impl TryFrom<OrderJson> for Order {
 #[serde(deny_unknown_fields)]
 pub struct OrderBatch {
     /// At most 1,024 lines in all.
+    #[serde(deserialize_with = "objects")]
     pub orders: Vec<Order>,
 }
 
@@ -157,7 +162,11 @@ struct SaleJson {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     quantity: Option<Quantity>,
     /// The lines of an order of several.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present_objects"
+    )]
     lines: Option<Vec<OrderLine>>,
     /// Whether the client chose the id, so that it may send a second copy.
     #[serde(default)]
@@ -208,5 +217,6 @@ impl TryFrom<SaleJson> for Sale {
 #[serde(deny_unknown_fields)]
 pub struct SaleBatch {
     /// At most 1,024 lines in all.
+    #[serde(deserialize_with = "objects")]
     pub sales: Vec<Sale>,
 }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::present;
+use super::{present, present_objects};
 use crate::parse::Error;
 use crate::{InlineVec, ItemNumber, Quantity, limits};
 
@@ -64,7 +64,11 @@ pub struct BuyBody {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub quantity: Option<Quantity>,
     /// The lines of an order of several books, 1…20, each of another book.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "present_objects"
+    )]
     pub lines: Option<Vec<OrderLine>>,
 }
 

@@ -40,7 +40,7 @@ use common::client;
 pub use handle::Handle;
 pub use mix::Mix;
 pub use number::ms;
-pub use outcome::{ByVerb, Outcomes, Verb};
+pub use outcome::{ByOperation, OperationKind, Outcomes};
 pub use pace::Think;
 pub use popularity::Popularity;
 pub use report::{Latency, OperationStats, Report, Verdict};

@@ -2,22 +2,22 @@
 
 use std::str::FromStr;
 
-use super::outcome::{ByVerb, Verb};
+use super::outcome::{ByOperation, OperationKind};
 
 /// The largest weight, in thousandths.
 const WEIGHT_MAX: u32 = 1_000_000_000;
 
-/// The relative frequency of each verb, as integer weights.
+/// The relative frequency of each kind of operation, as integer weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mix {
     /// Its name in reports.
     pub name: &'static str,
     /// The weights.
-    pub weights: ByVerb<u32>,
+    pub weights: ByOperation<u32>,
 }
 
 impl Mix {
-    /// The mix of the original client: every verb is equally likely.
+    /// The mix of the original client: every kind of operation is equally likely.
     pub const RANDOM: Self = Self::of("random", 1, 1, 1);
     /// Modelled on TPC-W's browsing mix: 95 % of the interactions browse.
     pub const BROWSING: Self = Self::of("browsing", 740, 240, 7);
@@ -29,7 +29,7 @@ impl Mix {
     pub const NAMED: [Self; 4] = [Self::RANDOM, Self::BROWSING, Self::SHOPPING, Self::ORDERING];
 
     const fn of(name: &'static str, search: u32, lookup: u32, buy: u32) -> Self {
-        let weights = ByVerb { search, lookup, buy };
+        let weights = ByOperation { search, lookup, buy };
         Self { name, weights }
     }
 
@@ -39,21 +39,21 @@ impl Mix {
         weights.into_iter().map(|(_, weight)| u64::from(*weight)).sum()
     }
 
-    /// The share of a verb in all operations, 0 to 1.
-    pub fn share(&self, verb: Verb) -> f64 {
-        f64::from(self.weights[verb]) / self.sum().max(1) as f64
+    /// The share of a kind in all operations, 0 to 1.
+    pub fn share(&self, kind: OperationKind) -> f64 {
+        f64::from(self.weights[kind]) / self.sum().max(1) as f64
     }
 
-    /// The verb that a number below the sum selects.
-    pub(super) fn choose(&self, mut point: u64) -> Verb {
-        for verb in [Verb::Search, Verb::Lookup] {
-            let weight = u64::from(self.weights[verb]);
+    /// The kind that a number below the sum selects.
+    pub(super) fn choose(&self, mut point: u64) -> OperationKind {
+        for kind in [OperationKind::Search, OperationKind::Lookup] {
+            let weight = u64::from(self.weights[kind]);
             if point < weight {
-                return verb;
+                return kind;
             }
             point -= weight;
         }
-        Verb::Buy
+        OperationKind::Buy
     }
 }
 
@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn the_named_mixes_browse_as_often_as_they_say() {
         for (mix, buys) in [(Mix::BROWSING, 0.0071), (Mix::SHOPPING, 0.0121), (Mix::ORDERING, 0.1)] {
-            assert!((mix.share(Verb::Buy) - buys).abs() < 0.0001, "{mix:?}");
+            assert!((mix.share(OperationKind::Buy) - buys).abs() < 0.0001, "{mix:?}");
         }
     }
 }

@@ -6,9 +6,9 @@ use common::client::{Error, Resolution, Response};
 use common::wire::{OrderStatus, Receipt};
 use serde::Serialize;
 
-/// An operation of a shopper.
+/// A kind of operation of a shopper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Verb {
+pub enum OperationKind {
     /// Search a topic.
     Search,
     /// Look a book up.
@@ -17,14 +17,14 @@ pub enum Verb {
     Buy,
 }
 
-impl Verb {
-    /// All verbs, in the order of reports.
+impl OperationKind {
+    /// All kinds, in the order of reports.
     pub const ALL: [Self; 3] = [Self::Search, Self::Lookup, Self::Buy];
 }
 
-/// A value for each verb.
+/// A value for each kind of operation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct ByVerb<T> {
+pub struct ByOperation<T> {
     /// Of searches of a topic.
     pub search: T,
     /// Of lookups of a book.
@@ -33,40 +33,40 @@ pub struct ByVerb<T> {
     pub buy: T,
 }
 
-impl<T> ByVerb<T> {
-    /// Calls `value` for each verb.
-    pub fn new(mut value: impl FnMut(Verb) -> T) -> Self {
+impl<T> ByOperation<T> {
+    /// Calls `value` for each kind.
+    pub fn new(mut value: impl FnMut(OperationKind) -> T) -> Self {
         Self {
-            search: value(Verb::Search),
-            lookup: value(Verb::Lookup),
-            buy: value(Verb::Buy),
+            search: value(OperationKind::Search),
+            lookup: value(OperationKind::Lookup),
+            buy: value(OperationKind::Buy),
         }
     }
 
-    /// The verbs' names in reports, each with its value.
+    /// The kinds' names in reports, each with its value.
     pub fn named(&self) -> [(&'static str, &T); 3] {
         [("search", &self.search), ("lookup", &self.lookup), ("buy", &self.buy)]
     }
 }
 
-impl<T> Index<Verb> for ByVerb<T> {
+impl<T> Index<OperationKind> for ByOperation<T> {
     type Output = T;
 
-    fn index(&self, verb: Verb) -> &T {
-        match verb {
-            Verb::Search => &self.search,
-            Verb::Lookup => &self.lookup,
-            Verb::Buy => &self.buy,
+    fn index(&self, kind: OperationKind) -> &T {
+        match kind {
+            OperationKind::Search => &self.search,
+            OperationKind::Lookup => &self.lookup,
+            OperationKind::Buy => &self.buy,
         }
     }
 }
 
-impl<T> IndexMut<Verb> for ByVerb<T> {
-    fn index_mut(&mut self, verb: Verb) -> &mut T {
-        match verb {
-            Verb::Search => &mut self.search,
-            Verb::Lookup => &mut self.lookup,
-            Verb::Buy => &mut self.buy,
+impl<T> IndexMut<OperationKind> for ByOperation<T> {
+    fn index_mut(&mut self, kind: OperationKind) -> &mut T {
+        match kind {
+            OperationKind::Search => &mut self.search,
+            OperationKind::Lookup => &mut self.lookup,
+            OperationKind::Buy => &mut self.buy,
         }
     }
 }
@@ -97,7 +97,7 @@ impl Outcome {
     }
 }
 
-/// The number of operations by outcome; successful reads are counted with their verb.
+/// The number of operations by outcome; successful reads are counted with their kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Outcomes {
     /// Purchases that were sold.

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::Settings;
 use super::mix::Mix;
-use super::outcome::Verb;
+use super::outcome::OperationKind;
 use super::popularity::{Popularity, Ranks};
 use super::sample::BookSample;
 
@@ -42,11 +42,11 @@ fn serialize_text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Resul
 }
 
 impl Operation {
-    pub(super) fn verb(&self) -> Verb {
+    pub(super) fn kind(&self) -> OperationKind {
         match self {
-            Self::Search { .. } => Verb::Search,
-            Self::Lookup { .. } => Verb::Lookup,
-            Self::Buy { .. } => Verb::Buy,
+            Self::Search { .. } => OperationKind::Search,
+            Self::Lookup { .. } => OperationKind::Lookup,
+            Self::Buy { .. } => OperationKind::Buy,
         }
     }
 }
@@ -175,11 +175,11 @@ impl Iterator for Plan<'_> {
         let mix = self.plans.mix;
         let point = self.below(mix.sum());
         Some(match mix.choose(point) {
-            Verb::Search => Operation::Search {
+            OperationKind::Search => Operation::Search {
                 topic: self.topic()?.clone(),
             },
-            Verb::Lookup => Operation::Lookup { item: self.book()? },
-            Verb::Buy => Operation::Buy {
+            OperationKind::Lookup => Operation::Lookup { item: self.book()? },
+            OperationKind::Buy => Operation::Buy {
                 item: self.book()?,
                 quantity: self.plans.quantity,
             },
@@ -229,9 +229,9 @@ mod tests {
     fn verbs_topics_and_books_are_as_likely_as_the_mix_says() {
         let sample = four_books();
         let operations: Vec<_> = plans(7, &sample).of(0).take(30_000).collect();
-        for verb in Verb::ALL {
-            let count = operations.iter().filter(|operation| operation.verb() == verb).count();
-            assert!((9_500..10_500).contains(&count), "{verb:?}: {count}");
+        for kind in OperationKind::ALL {
+            let count = operations.iter().filter(|operation| operation.kind() == kind).count();
+            assert!((9_500..10_500).contains(&count), "{kind:?}: {count}");
         }
         for book in &sample.books {
             let buy = Operation::Buy {
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn popularity_changes_the_books_and_not_the_verbs() {
+    fn popularity_changes_the_books_and_not_the_kinds() {
         let sample = four_books();
         let settings = Settings {
             seed: 1,
@@ -276,8 +276,8 @@ mod tests {
         };
         let popular = Plans::new(&settings, Arc::new(sample.clone()));
         let popular: Vec<_> = popular.of(0).take(1_000).collect();
-        let verbs = |plan: &[Operation]| plan.iter().map(Operation::verb).collect::<Vec<_>>();
-        assert_eq!(verbs(&popular), verbs(&plan(1, 0, &sample)));
+        let kinds = |plan: &[Operation]| plan.iter().map(Operation::kind).collect::<Vec<_>>();
+        assert_eq!(kinds(&popular), kinds(&plan(1, 0, &sample)));
         let wanted = |item| {
             let first =
                 |operation: &&Operation| matches!(operation, Operation::Lookup { item: of } if of.get() == item);

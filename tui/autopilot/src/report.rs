@@ -8,7 +8,7 @@ use serde::Serialize;
 use strum::Display;
 
 use super::faults::FaultsReport;
-use super::outcome::{ByVerb, Outcomes};
+use super::outcome::{ByOperation, Outcomes};
 use super::series::Overview;
 use super::workload::Workload;
 
@@ -30,7 +30,7 @@ pub struct Report {
     pub(super) requests: u64,
     /// Operations a second.
     pub(super) rate: f64,
-    pub(super) operations: ByVerb<OperationStats>,
+    pub(super) operations: ByOperation<OperationStats>,
     pub(super) outcomes: Outcomes,
     pub(super) stock: Vec<StockLine>,
     pub(super) workload: Workload,
@@ -55,7 +55,7 @@ impl Report {
     }
 }
 
-/// The numbers of one verb.
+/// The numbers of one kind of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct OperationStats {
     /// Operations that ended.

@@ -10,8 +10,8 @@ use common::wire::Receipt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::audit::{Findings, History, Key, OperationOutcome, Run, StockObservation, Watermark};
-use super::outcome::{Outcome, Verb};
+use super::audit::{ChangeOutcome, Findings, History, OrderKey, RunId, StockObservation, Watermark};
+use super::outcome::{OperationKind, Outcome};
 use super::report::Report;
 use super::settings::SHOPPERS_MAX;
 use super::stock::Stocks;
@@ -43,8 +43,8 @@ pub(super) struct Shared {
     /// Cancelled when the audit must end too.
     pub(super) abort: CancellationToken,
     claimed: AtomicU64,
-    /// The mark of this run's orders.
-    pub(super) run: Run,
+    /// What the ids of this run's orders begin with.
+    pub(super) run_id: RunId,
     pub(super) watermark: Watermark,
     history: Mutex<History>,
     /// The start of the run; times in the history count from here.
@@ -92,7 +92,7 @@ impl Shared {
             budget_exhausted: CancellationToken::new(),
             abort: CancellationToken::new(),
             claimed: AtomicU64::new(0),
-            run: Run::draw(),
+            run_id: RunId::draw(),
             watermark: Watermark::new(SHOPPERS_MAX),
             history: Mutex::new(History::new(tempfile::tempfile())),
             clock: Instant::now(),
@@ -125,7 +125,7 @@ impl Shared {
 
     /// Must be called before an operation of this key is sent. Returns the time, in microseconds since the start of the
     /// run.
-    pub(super) fn begin_operation(&self, key: Key) -> u64 {
+    pub(super) fn begin_change(&self, key: OrderKey) -> u64 {
         // Without the shopkeeper's token the ledger cannot be read, and the history would never be replayed.
         if self.shop.is_shopkeeper() {
             self.watermark.begin(key.shopper, self.shop.last_seq());
@@ -134,20 +134,26 @@ impl Shared {
         self.now_us()
     }
 
-    /// Must be called after [`Self::begin_operation`], before another operation of the same shopper.
-    pub(super) fn end_operation(&self, key: Key, outcome: OperationOutcome) {
+    /// Must be called after [`Self::begin_change`], before another operation of the same shopper.
+    pub(super) fn end_change(&self, key: OrderKey, outcome: ChangeOutcome) {
         if self.shop.is_shopkeeper() {
             self.history().record(key, outcome);
             self.watermark.end(key.shopper);
         }
     }
 
-    pub(super) fn record(&self, verb: Verb, outcome: Outcome, latency: Duration, last_error: Option<ClientError>) {
+    pub(super) fn record(
+        &self,
+        kind: OperationKind,
+        outcome: Outcome,
+        latency: Duration,
+        last_error: Option<ClientError>,
+    ) {
         let last_error = last_error
             .filter(|_| outcome != Outcome::SoldOut)
             .map(|error| text::sanitize(&error.to_string()).into_owned());
         let mut stats = self.stats();
-        stats.tally.record(verb, outcome, latency);
+        stats.tally.record(kind, outcome, latency);
         stats.last_error = last_error;
     }
 

@@ -10,7 +10,7 @@ use common::client::Error as ClientError;
 use common::text;
 use tokio::task::JoinSet;
 
-use super::audit::{Audited, Auditor, follow_feed};
+use super::audit::{Audited, Auditor, follow_events};
 use super::plan::Plans;
 use super::report::{self, Report, StockLine};
 use super::run_state::{Progress, Shared, elapsed};
@@ -50,7 +50,7 @@ pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
     shared.phase.send_replace(Progress::Running);
     let mut auditor = Auditor::new(Arc::clone(shared), &sample);
     let mut background = JoinSet::new();
-    background.spawn(follow_feed(Arc::clone(shared)));
+    background.spawn(follow_events(Arc::clone(shared)));
     if let Some(copies) = shared.settings.restock {
         background.spawn(shopkeeper::run(Arc::clone(shared), copies));
     }

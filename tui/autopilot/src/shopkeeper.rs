@@ -7,7 +7,7 @@ use common::client::{Resolution, send_until_decided};
 use common::wire::{Book, StockChange};
 use common::{Deadline, ItemNumber, Quantity, limits};
 
-use super::audit::{Key, OperationKind, OperationOutcome, OperationRecord, Requested, SHOPKEEPER, StockObservation};
+use super::audit::{ChangeKind, ChangeOutcome, ChangeRecord, OrderKey, Requested, SHOPKEEPER, StockObservation};
 use super::run_state::Shared;
 
 /// Between two rounds of restocking.
@@ -26,7 +26,7 @@ pub(super) async fn run(shared: Arc<Shared>, copies: u32) {
             if shared.stopping.is_cancelled() {
                 return;
             }
-            let key = Key {
+            let key = OrderKey {
                 shopper: SHOPKEEPER,
                 number,
             };
@@ -36,13 +36,13 @@ pub(super) async fn run(shared: Arc<Shared>, copies: u32) {
     }
 }
 
-async fn restock(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
-    let invoked_us = shared.begin_operation(key);
-    let order = shared.run.order(key);
+async fn restock(shared: &Shared, key: OrderKey, item: ItemNumber, copies: u32) {
+    let invoked_us = shared.begin_change(key);
+    let order = shared.run_id.order(key);
     let change = StockChange::By(i64::from(copies));
     let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
     let resolution = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
-    let unknown = OperationOutcome::Unknown(Requested {
+    let unknown = ChangeOutcome::Unknown(Requested {
         item,
         quantity: Quantity::ONE,
     });
@@ -50,21 +50,21 @@ async fn restock(shared: &Shared, key: Key, item: ItemNumber, copies: u32) {
         Resolution::Decided(answer) => match answer.parse::<Book>() {
             Ok(Book { item, seq, stock, .. }) => {
                 shared.observe(&[StockObservation { item, seq, stock }]);
-                OperationOutcome::Acknowledged(OperationRecord {
+                ChangeOutcome::Acknowledged(ChangeRecord {
                     seq,
                     invoked_us,
                     answered_us: shared.now_us(),
                     key,
                     item,
-                    kind: OperationKind::Restocked(copies),
+                    kind: ChangeKind::Restocked(copies),
                     stock: Some(stock),
                 })
             }
             Err(_) if answer.is_success() => unknown,
-            Err(_) => OperationOutcome::Refused,
+            Err(_) => ChangeOutcome::Refused,
         },
-        Resolution::NotApplied(_) => OperationOutcome::Refused,
+        Resolution::NotApplied(_) => ChangeOutcome::Refused,
         Resolution::Unknown(_) => unknown,
     };
-    shared.end_operation(key, outcome);
+    shared.end_change(key, outcome);
 }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use idempotency_check::Decided;
 
 use super::audit::{
-    Check, Key, LastSeen, OperationKind, OperationOutcome, OperationRecord, Requested, SHOPKEEPER, StockObservation,
+    ChangeKind, ChangeOutcome, ChangeRecord, Check, LastSeen, OrderKey, Requested, SHOPKEEPER, StockObservation,
 };
 use super::outcome::{Outcome, of_failed_read, of_purchase};
 use super::pace::Pace;
@@ -45,7 +45,7 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             let (Some(due), true) = (due, shared.claim_operation()) else {
                 break;
             };
-            let verb = operation.verb();
+            let kind = operation.kind();
             let performed = match operation {
                 // An operation in flight may still succeed, so it is awaited.
                 Operation::Buy { item, quantity } => Some(shopper.buy(item, quantity).await),
@@ -56,14 +56,14 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
                 },
             };
             let Some((outcome, last_error)) = performed else { break };
-            shared.record(verb, outcome, due.elapsed(), last_error);
+            shared.record(kind, outcome, due.elapsed(), last_error);
             shopper.is_store_available = outcome != Outcome::Unavailable;
         }
     }
     shopper.check_idempotency().await;
 }
 
-/// A page of books.
+/// What the audit needs of a page of books.
 #[derive(Debug, Deserialize)]
 struct StockObservations {
     books: Vec<StockObservation>,
@@ -210,32 +210,32 @@ impl<'a> Shopper<'a> {
     /// Performs a purchase with a new idempotency key.
     async fn buy(&mut self, item: ItemNumber, quantity: Quantity) -> (Outcome, Option<Error>) {
         let shared = self.shared;
-        let key = Key {
+        let key = OrderKey {
             shopper: u16::try_from(self.number).unwrap_or(SHOPKEEPER),
             number: self.orders,
         };
         self.orders = self.orders.wrapping_add(1);
         let requested = Requested { item, quantity };
-        let invoked_us = shared.begin_operation(key);
+        let invoked_us = shared.begin_change(key);
         let (outcome, receipt, last_error) = match self.send_purchase(key, requested).await {
             Some(resolution) => of_purchase(resolution),
             None => (Outcome::Unknown, None, None),
         };
         shared.shop.observe_seq(self.shop.last_seq());
         let audited = match (&receipt, outcome) {
-            (Some(receipt), Outcome::Sold) => OperationOutcome::Acknowledged(OperationRecord {
+            (Some(receipt), Outcome::Sold) => ChangeOutcome::Acknowledged(ChangeRecord {
                 seq: receipt.seq,
                 invoked_us,
                 answered_us: shared.now_us(),
                 key,
                 item: receipt.lines[0].item,
-                kind: OperationKind::Sold(receipt.lines[0].quantity, receipt.lines[0].cost),
+                kind: ChangeKind::Sold(receipt.lines[0].quantity, receipt.lines[0].cost),
                 stock: receipt.lines[0].stock,
             }),
-            (_, Outcome::Unknown) => OperationOutcome::Unknown(requested),
-            _ => OperationOutcome::Refused,
+            (_, Outcome::Unknown) => ChangeOutcome::Unknown(requested),
+            _ => ChangeOutcome::Refused,
         };
-        shared.end_operation(key, audited);
+        shared.end_change(key, audited);
         if let Some(receipt) = &receipt {
             self.observe_receipt(receipt);
         }
@@ -254,8 +254,8 @@ impl<'a> Shopper<'a> {
     }
 
     /// Sends a purchase until it is decided; `None` if the run is stopped first.
-    async fn send_purchase(&self, key: Key, requested: Requested) -> Option<Resolution> {
-        let order = self.shared.run.order(key);
+    async fn send_purchase(&self, key: OrderKey, requested: Requested) -> Option<Resolution> {
+        let order = self.shared.run_id.order(key);
         let deadline = Deadline::after(self.shared.settings.order_timeout);
         let Requested { item, quantity } = requested;
         let purchase = send_until_decided(deadline, || {

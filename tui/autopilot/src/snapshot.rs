@@ -5,7 +5,7 @@ use std::time::Duration;
 use strum::Display;
 
 use super::Settings;
-use super::outcome::{ByVerb, Outcomes};
+use super::outcome::{ByOperation, Outcomes};
 use super::report::{OperationStats, Verdict};
 use super::stock::BookStock;
 use super::tally::Second;
@@ -46,8 +46,8 @@ pub struct Snapshot {
     pub elapsed: Duration,
     /// Operations that ended.
     pub requests: u64,
-    /// Operations that ended, by verb.
-    pub operations: ByVerb<OperationStats>,
+    /// Operations that ended, by kind.
+    pub operations: ByOperation<OperationStats>,
     /// The number of operations by outcome.
     pub outcomes: Outcomes,
     /// Whole seconds, oldest first.

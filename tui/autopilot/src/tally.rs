@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
-use super::outcome::{ByVerb, Outcome, Outcomes, Verb};
+use super::outcome::{ByOperation, OperationKind, Outcome, Outcomes};
 use super::report::{Latency, OperationStats};
 
 /// The number of seconds kept for the charts.
@@ -31,7 +31,7 @@ pub struct Second {
 }
 
 #[derive(Debug)]
-struct VerbTally {
+struct OperationTally {
     requests: u64,
     ok: u64,
     latency: Histogram<u64>,
@@ -39,7 +39,7 @@ struct VerbTally {
 
 #[derive(Debug)]
 pub(super) struct Tally {
-    verbs: ByVerb<VerbTally>,
+    by_operation: ByOperation<OperationTally>,
     pub(super) outcomes: Outcomes,
     pub(super) series: VecDeque<Second>,
     current: Second,
@@ -48,13 +48,13 @@ pub(super) struct Tally {
 
 impl Default for Tally {
     fn default() -> Self {
-        let verb = |_| VerbTally {
+        let empty = |_| OperationTally {
             requests: 0,
             ok: 0,
             latency: histogram(),
         };
         Self {
-            verbs: ByVerb::new(verb),
+            by_operation: ByOperation::new(empty),
             outcomes: Outcomes::default(),
             series: VecDeque::with_capacity(SERIES_SECONDS_MAX as usize),
             current: Second::default(),
@@ -64,9 +64,9 @@ impl Default for Tally {
 }
 
 impl Tally {
-    pub(super) fn operations(&self) -> ByVerb<OperationStats> {
-        ByVerb::new(|verb| {
-            let VerbTally { requests, ok, latency } = &self.verbs[verb];
+    pub(super) fn operations(&self) -> ByOperation<OperationStats> {
+        ByOperation::new(|kind| {
+            let OperationTally { requests, ok, latency } = &self.by_operation[kind];
             OperationStats {
                 requests: *requests,
                 ok: *ok,
@@ -77,12 +77,16 @@ impl Tally {
     }
 
     pub(super) fn requests(&self) -> u64 {
-        self.verbs.named().into_iter().map(|(_, verb)| verb.requests).sum()
+        self.by_operation
+            .named()
+            .into_iter()
+            .map(|(_, operation)| operation.requests)
+            .sum()
     }
 
-    pub(super) fn record(&mut self, verb: Verb, outcome: Outcome, latency: Duration) {
+    pub(super) fn record(&mut self, kind: OperationKind, outcome: Outcome, latency: Duration) {
         let latency_us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX).max(1);
-        let counted = &mut self.verbs[verb];
+        let counted = &mut self.by_operation[kind];
         counted.requests += 1;
         counted.ok += u64::from(outcome.is_ok());
         if outcome.is_answered() {
@@ -130,9 +134,9 @@ mod tests {
     fn a_second_counts_the_operations_that_ended_in_it_and_the_ring_drops_the_oldest() {
         let mut tally = Tally::default();
         for _ in 0..3 {
-            tally.record(Verb::Buy, Outcome::Sold, Duration::from_millis(2));
+            tally.record(OperationKind::Buy, Outcome::Sold, Duration::from_millis(2));
         }
-        tally.record(Verb::Search, Outcome::Unavailable, Duration::from_secs(5));
+        tally.record(OperationKind::Search, Outcome::Unavailable, Duration::from_secs(5));
         tally.end_second();
         let second = *tally.series.back().unwrap();
         assert_eq!((second.requests, second.sold, second.failed), (4, 3, 1));
@@ -150,7 +154,7 @@ mod tests {
     #[test]
     fn a_latency_beyond_the_range_is_clipped_not_lost() {
         let mut tally = Tally::default();
-        tally.record(Verb::Buy, Outcome::SoldOut, Duration::from_secs(3_600));
+        tally.record(OperationKind::Buy, Outcome::SoldOut, Duration::from_secs(3_600));
         let buy = tally.operations().buy;
         assert_eq!((buy.requests, buy.ok, tally.requests()), (1, 0, 1));
         assert!(buy.latency_us.max.abs_diff(LATENCY_US_MAX) < 100_000, "{buy:?}");

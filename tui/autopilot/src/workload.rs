@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::outcome::ByVerb;
+use super::outcome::ByOperation;
 use super::pace::{Pace, Think};
 use super::report::OperationStats;
 use super::settings::Settings;
@@ -24,10 +24,10 @@ pub(super) struct Workload {
     restock: Option<u32>,
     warm_up_s: f64,
     ramp_s: f64,
-    pub(super) shares: ByVerb<Share>,
+    pub(super) shares: ByOperation<Share>,
 }
 
-/// The share of one verb, 0 to 1.
+/// The share of one kind of operation, 0 to 1.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub(super) struct Share {
     /// The share that the mix declares.
@@ -36,12 +36,12 @@ pub(super) struct Share {
 }
 
 impl Workload {
-    pub(super) fn of(settings: &Settings, operations: &ByVerb<OperationStats>) -> Self {
+    pub(super) fn of(settings: &Settings, operations: &ByOperation<OperationStats>) -> Self {
         let named = operations.named().into_iter();
         let all: u64 = named.map(|(_, operation)| operation.requests).sum();
-        let share = |verb| Share {
-            declared: rounded(settings.mix.share(verb)),
-            measured: rounded(operations[verb].requests as f64 / all.max(1) as f64),
+        let share = |kind| Share {
+            declared: rounded(settings.mix.share(kind)),
+            measured: rounded(operations[kind].requests as f64 / all.max(1) as f64),
         };
         let (pace, rate, think) = match settings.pace() {
             Pace::Closed(think) => ("closed", None, think),
@@ -56,7 +56,7 @@ impl Workload {
             restock: settings.restock,
             warm_up_s: settings.warm_up.as_secs_f64(),
             ramp_s: settings.ramp.as_secs_f64(),
-            shares: ByVerb::new(share),
+            shares: ByOperation::new(share),
         }
     }
 }

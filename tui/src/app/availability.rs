@@ -8,41 +8,72 @@ impl Command {
     /// Why the command cannot run now; `None` if it can.
     pub(crate) fn disabled_reason(self, app: &App) -> Option<String> {
         let run = app.autopilot.status;
-        let only_shop = || (app.screen != Screen::Shop).then(|| "only in the shop (1)".to_owned());
-        let only_with_book =
-            || only_shop().or_else(|| app.visible_book().is_none().then(|| "choose a book first".to_owned()));
+        let only_shop =
+            || (app.screen != Screen::Shop).then(|| format!("only in {}", app.screen_and_key(Screen::Shop)));
+        let no_book = || app.visible_book().is_none().then(|| "choose a book first".to_owned());
         let only_autopilot = || match &app.autopilot.available {
-            _ if app.screen != Screen::Autopilot => Some("only at the autopilot (3)".to_owned()),
-            Ok(()) => None,
-            Err(why) => Some(why.clone()),
+            _ if app.screen != Screen::Autopilot => Some(format!("only in {}", app.screen_and_key(Screen::Autopilot))),
+            available => available.clone().err(),
         };
         match self {
             Self::Go(Screen::Autopilot) => app.autopilot.available.clone().err(),
-            Self::StartStop => only_autopilot().or_else(|| run.stopping.then(|| "it is being stopped".to_owned())),
+            Self::Start => only_autopilot().or_else(|| run.stopping.then(|| "it is being stopped".to_owned())),
             Self::Pause => only_autopilot().or_else(|| (!run.running).then(|| "no run is active".to_owned())),
             Self::Fewer | Self::More => only_autopilot(),
-            _ if self.is_for_charts() && app.screen == Screen::Autopilot => {
-                (!run.has_run).then(|| "there is no chart yet".to_owned())
-            }
             Self::Find => only_shop(),
             Self::Sort | Self::Reverse => {
                 only_shop().or_else(|| app.shop.rows.is_empty().then(|| "there is nothing to sort".to_owned()))
             }
-            Self::Buy => only_with_book().or_else(|| app.buying_disabled_reason()).or_else(|| {
-                let book = app.visible_book()?;
-                (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
-            }),
+            Self::Buy => only_shop()
+                .or_else(no_book)
+                .or_else(|| app.buying_disabled_reason())
+                .or_else(|| {
+                    let book = app.visible_book()?;
+                    (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
+                }),
             Self::Copy => handler(app.screen)
                 .copy_text(app)
                 .is_none()
                 .then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.store_closed.is_some() => Some("the shop's store is closed".to_owned()),
-            Self::Reconnect if app.connection.is_live() => Some("it is connected".to_owned()),
-            _ if self.is_for_charts() && app.screen != Screen::Shop => {
-                Some("only in the shop (1) and at the autopilot (3)".to_owned())
-            }
-            Self::Longer | Self::Shorter | Self::Whole | Self::Expand => only_with_book(),
-            _ => None,
+            Self::Reconnect => app.connection.is_live().then(|| "it is connected".to_owned()),
+            Self::Freeze | Self::Longer | Self::Shorter | Self::All | Self::Expand => match app.screen {
+                Screen::Autopilot => (!run.has_run).then(|| "there is no chart yet".to_owned()),
+                Screen::Shop if self == Self::Freeze => None,
+                Screen::Shop => no_book(),
+                Screen::Orders | Screen::Services => {
+                    let [shop, autopilot] = [Screen::Shop, Screen::Autopilot].map(|screen| app.screen_and_key(screen));
+                    Some(format!("only in {shop} and {autopilot}"))
+                }
+            },
+            Self::Go(Screen::Shop | Screen::Orders | Screen::Services)
+            | Self::Up
+            | Self::Down
+            | Self::Left
+            | Self::Right
+            | Self::First
+            | Self::Last
+            | Self::PageUp
+            | Self::PageDown
+            | Self::NextPane
+            | Self::PaneBefore
+            | Self::Open
+            | Self::Close
+            | Self::Commands
+            | Self::Help
+            | Self::Messages
+            | Self::Refresh
+            | Self::Back
+            | Self::Suspend
+            | Self::Redraw
+            | Self::Quit => None,
         }
+    }
+}
+
+impl App {
+    /// A screen as sentences name it, with the key that opens it: `Orders (2)`.
+    pub(super) fn screen_and_key(&self, screen: Screen) -> String {
+        format!("{} ({})", screen.name(), self.keymap.first_key(Command::Go(screen)))
     }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Books {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum StockChange {
+pub(crate) enum StockVisibility {
     /// The book is in no list.
     Unlisted,
     /// The event is older than the book, or the screen is frozen.
@@ -94,25 +94,25 @@ impl Books {
         };
     }
 
-    pub(crate) fn apply(&mut self, event: StockEvent, now: Duration) -> StockChange {
+    pub(crate) fn apply(&mut self, event: StockEvent, now: Duration) -> StockVisibility {
         let Some(book) = self.known.get_mut(&event.item) else {
             if self.early.len() < EARLY_EVENTS_MAX {
                 self.early.insert(event.item, event);
             }
-            return StockChange::Unlisted;
+            return StockVisibility::Unlisted;
         };
         if event.seq <= book.seq {
-            return StockChange::Hidden;
+            return StockVisibility::Hidden;
         }
         if let Some(frozen) = &mut self.frozen {
             frozen.insert(event.item, event);
-            return StockChange::Hidden;
+            return StockVisibility::Hidden;
         }
         let before = book.stock.get();
         (book.stock, book.seq) = (event.stock, event.seq);
         self.record(event.item, Some(before), event.stock.get(), now);
         // Title or cost may have changed, or the book may have been withdrawn.
-        StockChange::Visible {
+        StockVisibility::Visible {
             reload: event.change == 0 || event.stock.get() == 0,
         }
     }
@@ -204,13 +204,13 @@ mod tests {
     fn a_page_never_replaces_a_newer_stock() {
         let mut books = Books::default();
         let item = book(0, 0).item;
-        assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Unlisted);
+        assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockVisibility::Unlisted);
         books.upsert(&book(10, 5), Duration::ZERO);
         assert_eq!(books.stock(item), Some(9));
         books.apply(moved(8, 8), Duration::ZERO);
         books.upsert(&book(10, 5), Duration::ZERO);
         assert_eq!(books.stock(item), Some(8));
-        assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockChange::Hidden);
+        assert_eq!(books.apply(moved(9, 7), Duration::ZERO), StockVisibility::Hidden);
         assert_eq!(books.get(item).unwrap().title, "A\u{fffd}[2J");
     }
 

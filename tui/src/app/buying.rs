@@ -11,18 +11,18 @@ use super::orders::{OrderState, Purchase};
 use super::overlay::Overlay;
 use super::remote_data::LoadState;
 use super::state::App;
-use crate::command::Command;
+use crate::command::{Command, Screen};
 use crate::effect::{Effect, Request};
 use crate::input::{Key, KeyEvent};
-use crate::journal::PlacedOrder;
+use crate::journal::SentOrder;
 
 /// A key that repeats within this time counts as held down: most terminals do not report key repeat.
-const HELD_WITHIN: Duration = Duration::from_secs(1);
+const KEY_HELD_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl App {
     /// Opens the dialog for the selected book; `by` is the key that was pressed for it, if any.
     pub(super) fn open_dialog(&mut self, by: Option<Key>) {
-        let (Some(item), Some(order)) = (self.shop.selected(), self.orders.spare_id.take()) else {
+        let (Some(item), Some(order)) = (self.shop.selected(), self.orders.next_order_id.take()) else {
             return;
         };
         let dialog = BuyDialog {
@@ -83,7 +83,7 @@ impl App {
             return Vec::new();
         };
         if let Some((ignored_key, last)) = dialog.ignored_key {
-            if ignored_key == key.key && now.saturating_sub(last) < HELD_WITHIN {
+            if ignored_key == key.key && now.saturating_sub(last) < KEY_HELD_TIMEOUT {
                 dialog.ignored_key = Some((ignored_key, now));
                 return Vec::new();
             }
@@ -94,10 +94,13 @@ impl App {
         }
         if dialog.confirmed {
             let order = dialog.order;
-            let is_final = self.orders.find(order).is_none_or(|purchase| purchase.state.is_final());
+            let is_pending = self
+                .orders
+                .find(order)
+                .is_some_and(|purchase| purchase.state.is_pending());
             return match key.key {
                 Key::Esc | Key::Char('q') => self.close_dialog(),
-                Key::Enter | Key::Char(' ') if is_final && !key.repeat => self.close_dialog(),
+                Key::Enter | Key::Char(' ') if !is_pending && !key.repeat => self.close_dialog(),
                 _ => Vec::new(),
             };
         }
@@ -149,9 +152,10 @@ impl App {
             return Vec::new();
         };
         let purchase = self.orders.find(dialog.order);
-        if purchase.is_some_and(|purchase| !purchase.state.is_final()) {
-            let text = "The order is still undecided; Orders (2) shows its outcome";
-            self.notify(Severity::Info, text);
+        if purchase.is_some_and(|purchase| purchase.state.is_pending()) {
+            let orders = self.screen_and_key(Screen::Orders);
+            let text = format!("The order is still pending; {orders} shows its outcome");
+            self.notify(Severity::Info, &text);
         }
         Vec::new()
     }
@@ -171,7 +175,7 @@ impl App {
             return Vec::new();
         };
         let timeout_ms = u64::try_from(limits::DEADLINE_DEFAULT.as_millis()).unwrap_or(u64::MAX);
-        let placed = PlacedOrder {
+        let sent = SentOrder {
             order: dialog.order,
             item: dialog.item,
             title: book.title.to_string(),
@@ -187,7 +191,7 @@ impl App {
             dialog.ignored_key = by.map(|key| (key, now.elapsed));
         }
         let sending = OrderState::Sending { since: now.elapsed };
-        self.orders.push(Purchase::new(placed.clone(), sending));
-        vec![Effect::Send(Request::Buy { placed, resend: false })]
+        self.orders.push(Purchase::new(sent.clone(), sending));
+        vec![Effect::Send(Request::Buy { sent, resend: false })]
     }
 }

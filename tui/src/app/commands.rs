@@ -36,23 +36,23 @@ impl App {
             }
             Command::Left | Command::Right => {}
             Command::NextPane => self.shop.focus = self.shop.focus.next(),
-            Command::PreviousPane => self.shop.focus = self.shop.focus.previous(),
+            Command::PaneBefore => self.shop.focus = self.shop.focus.previous(),
             Command::Open if handler.can_open(self) => handler.open(self),
             Command::Open => {}
             Command::Close => return self.close(),
             Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
             Command::Back => return self.close(),
             Command::Find => self.shop.start_search(),
-            Command::Palette => self.overlays.push(Overlay::Palette(Picker::default())),
+            Command::Commands => self.overlays.push(Overlay::Palette(Picker::default())),
             Command::Help => self.overlays.push(Overlay::Help { scroll: 0 }),
-            Command::Log => self.overlays.push(Overlay::Log { scroll: 0 }),
+            Command::Messages => self.overlays.push(Overlay::Log { scroll: 0 }),
             Command::Buy => self.open_dialog(by),
             Command::Copy => return self.copy(),
             Command::Refresh => return handler.refresh(self),
             Command::Reconnect => return vec![Effect::Reconnect],
             Command::Sort => self.with_shop(ShopScreen::sort_by_next_column),
             Command::Reverse => self.with_shop(ShopScreen::reverse_sort),
-            Command::StartStop | Command::Pause | Command::Fewer | Command::More => {
+            Command::Start | Command::Pause | Command::Fewer | Command::More => {
                 return vec![Effect::AutopilotCommand(command)];
             }
             _ if command.is_for_charts() && self.screen == Screen::Autopilot => {
@@ -61,7 +61,7 @@ impl App {
             Command::Freeze => self.books.set_frozen(!self.books.is_frozen(), self.now.elapsed),
             Command::Longer => self.shop.chart_range = (self.shop.chart_range + 1).min(CHART_RANGES_S.len() - 1),
             Command::Shorter => self.shop.chart_range = self.shop.chart_range.saturating_sub(1),
-            Command::Whole => self.shop.chart_range = CHART_RANGES_S.len() - 1,
+            Command::All => self.shop.chart_range = CHART_RANGES_S.len() - 1,
             Command::Expand => self.overlays.push(Overlay::Chart),
             Command::Redraw => return vec![Effect::Redraw],
             Command::Suspend => return vec![Effect::Suspend],
@@ -122,7 +122,7 @@ impl App {
 fn verb(command: Command) -> String {
     match command {
         Command::Go(screen) => format!("go to {}", screen.name()),
-        Command::Longer | Command::Shorter | Command::Whole => "change the chart".to_owned(),
+        Command::Longer | Command::Shorter | Command::All => "change the chart".to_owned(),
         _ => command.info().label.to_owned(),
     }
 }

@@ -21,8 +21,8 @@ pub(crate) enum StreamState {
 
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
-    /// What the header calls the store.
-    pub(crate) store_name: String,
+    /// What the header calls the shop: its address or its store.
+    pub(crate) shop_name: String,
     /// The shop's address; empty while the store is still being opened.
     pub(crate) url: String,
     pub(crate) stream: StreamState,
@@ -42,7 +42,7 @@ pub(crate) struct Connection {
 impl Default for Connection {
     fn default() -> Self {
         Self {
-            store_name: String::new(),
+            shop_name: String::new(),
             url: String::new(),
             live_from: Seq::ZERO,
             stream: StreamState::Connecting { attempt: 1 },

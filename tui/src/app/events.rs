@@ -6,7 +6,7 @@ use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{Book, Hello, StockEvent};
 use common::{Code, ItemNumber};
 
-use super::books::StockChange;
+use super::books::StockVisibility;
 use super::connection::StreamState;
 use super::notices::Severity;
 use super::remote_data::SPINNER_FRAME;
@@ -30,8 +30,8 @@ impl App {
         effects
     }
 
-    pub(super) fn handle_opened(&mut self, store_name: &str, url: String) {
-        (self.connection.store_name, self.connection.url) = (sanitized(&store_name), url);
+    pub(super) fn handle_opened(&mut self, shop_name: &str, url: String) {
+        (self.connection.shop_name, self.connection.url) = (sanitized(&shop_name), url);
         self.autopilot.available = Ok(());
     }
 
@@ -85,14 +85,14 @@ impl App {
         self.dirty |= self.screen == Screen::Services;
         let item = event.item;
         match self.books.apply(event, self.now.elapsed) {
-            StockChange::Unlisted => {
+            StockVisibility::Unlisted => {
                 if !self.shop.is_loading_books() {
                     self.books.clear_early_events();
                 }
             }
             // The dialog shows the newest stock even while the screen is frozen.
-            StockChange::Hidden => self.dirty |= !self.overlays.is_empty(),
-            StockChange::Visible { reload } => {
+            StockVisibility::Hidden => self.dirty |= !self.overlays.is_empty(),
+            StockVisibility::Visible { reload } => {
                 self.dirty = true;
                 if reload {
                     return vec![Effect::Send(Request::Book(item))];
@@ -142,7 +142,7 @@ impl App {
         effects
     }
 
-    /// Looks up every undecided order.
+    /// Looks up every pending order.
     pub(super) fn check_orders_now(&mut self) -> Vec<Effect> {
         self.with_orders(|orders, shared| {
             orders.schedule_checks(shared);

@@ -54,7 +54,7 @@ impl App {
                 fixed("Esc", "close", Some(Command::Close)),
                 fixed(self.keymap.keys(Command::Longer), "longer", Some(Command::Longer)),
                 fixed(self.keymap.keys(Command::Shorter), "shorter", Some(Command::Shorter)),
-                fixed(self.keymap.keys(Command::Whole), "all", Some(Command::Whole)),
+                fixed(self.keymap.keys(Command::All), "all", Some(Command::All)),
                 fixed(self.keymap.keys(Command::Freeze), "freeze", Some(Command::Freeze)),
             ],
             None if self.is_editing_search() => vec![
@@ -74,15 +74,9 @@ impl App {
             .copied()
             .filter(|command| self.is_hint_useful(*command))
             .chain(reconnect)
-            .chain([Command::Palette, Command::Help, Command::Back])
+            .chain([Command::Commands, Command::Help, Command::Back])
             .map(|command| Hint {
-                keys: self
-                    .keymap
-                    .keys(command)
-                    .split(' ')
-                    .next()
-                    .unwrap_or_default()
-                    .to_owned(),
+                keys: self.keymap.first_key(command).to_owned(),
                 label: self.hint_label(command).to_owned(),
                 target: Some(Target::Command(command)),
                 enabled: command.disabled_reason(self).is_none(),
@@ -104,7 +98,7 @@ impl App {
         match command {
             Command::Back if self.is_at_home() => "quit",
             Command::Freeze if self.is_frozen() => "unfreeze",
-            Command::StartStop if self.autopilot.status.running => "stop",
+            Command::Start if self.autopilot.status.running => "stop",
             Command::Pause if self.autopilot.status.paused => "resume",
             _ => command.info().label,
         }

@@ -45,7 +45,7 @@ impl App {
                 Some(
                     command @ (Command::Longer
                     | Command::Shorter
-                    | Command::Whole
+                    | Command::All
                     | Command::Freeze
                     | Command::Up
                     | Command::Down),
@@ -114,7 +114,7 @@ impl App {
         let page = usize::from(self.size.1.saturating_sub(8)).max(1);
         let toggle = match self.overlays.last() {
             Some(Overlay::Help { .. }) => Command::Help,
-            _ => Command::Log,
+            _ => Command::Messages,
         };
         match self.keymap.command(key) {
             Some(Command::Close | Command::Back) => {

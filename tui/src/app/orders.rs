@@ -6,11 +6,11 @@ use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
 use super::remote_data::{RemoteData, retry_delay};
-use crate::journal::PlacedOrder;
+use crate::journal::SentOrder;
 
 /// The most orders in memory; older ones stay in the journal.
 pub(super) const ORDERS_MAX: usize = 2_000;
-/// The first and the longest delay before an undecided order is looked up again.
+/// The first and the longest delay before a pending order is looked up again.
 const CHECK_MIN: Duration = Duration::from_millis(250);
 const CHECK_MAX: Duration = Duration::from_secs(8);
 
@@ -22,14 +22,14 @@ pub(crate) struct Orders {
     /// Whether the receipt replaces the list, where only one fits.
     pub(crate) open: bool,
     pub(crate) journal: RemoteData<()>,
-    /// The id of the next order; the caller of [`super::update`] puts a fresh one here when it was taken.
-    pub(crate) spare_id: Option<OrderId>,
+    /// The caller of [`super::update`] puts a fresh id here when the last one was taken: `update` draws none.
+    pub(crate) next_order_id: Option<OrderId>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Purchase {
     /// The order as it was sent.
-    pub(crate) placed: PlacedOrder,
+    pub(crate) sent: SentOrder,
     pub(crate) state: OrderState,
     /// Whether a request with a lost answer may have placed the order.
     pub(super) may_have_applied: bool,
@@ -63,8 +63,9 @@ pub(crate) enum OrderState {
 }
 
 impl OrderState {
-    pub(crate) fn is_final(&self) -> bool {
-        !matches!(self, Self::Sending { .. } | Self::Unknown { .. })
+    /// Whether the order is not decided yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        matches!(self, Self::Sending { .. } | Self::Unknown { .. })
     }
 
     pub(super) fn from_receipt(receipt: Receipt) -> Self {
@@ -83,9 +84,9 @@ impl OrderState {
 }
 
 impl Purchase {
-    pub(crate) fn new(placed: PlacedOrder, state: OrderState) -> Self {
+    pub(crate) fn new(sent: SentOrder, state: OrderState) -> Self {
         Self {
-            placed,
+            sent,
             state,
             may_have_applied: false,
             checks: 0,
@@ -101,22 +102,21 @@ impl Purchase {
     }
 
     pub(super) fn deadline_passed(&self, now: Timestamp, margin_ms: u64) -> bool {
-        Deadline::from_millis(self.placed.deadline.as_millis().saturating_add(margin_ms)).has_passed_at(now)
+        Deadline::from_millis(self.sent.deadline.as_millis().saturating_add(margin_ms)).has_passed_at(now)
     }
 }
 
 impl Orders {
     pub(crate) fn find(&self, order: OrderId) -> Option<&Purchase> {
-        self.list.iter().find(|purchase| purchase.placed.order == order)
+        self.list.iter().find(|purchase| purchase.sent.order == order)
     }
 
     pub(super) fn find_mut(&mut self, order: OrderId) -> Option<&mut Purchase> {
-        self.list.iter_mut().find(|purchase| purchase.placed.order == order)
+        self.list.iter_mut().find(|purchase| purchase.sent.order == order)
     }
 
-    /// The number of undecided orders.
-    pub(crate) fn unsettled(&self) -> usize {
-        self.list.iter().filter(|purchase| !purchase.state.is_final()).count()
+    pub(crate) fn pending_count(&self) -> usize {
+        self.list.iter().filter(|purchase| purchase.state.is_pending()).count()
     }
 
     pub(super) fn is_waiting(&self) -> bool {

@@ -7,33 +7,33 @@ use common::OrderId;
 
 use super::orders::{OrderState, Purchase};
 use super::sanitize::sanitized;
-use crate::journal::{CloseReason, Closed, JournalContents, PlacedOrder, Record};
+use crate::journal::{JournalContents, NotSold, NotSoldReason, Record, SentOrder};
 
-/// The orders, oldest first. One without a final record may have been sent.
+/// The orders, oldest first. One without a decision on record may have been sent.
 pub(super) fn replay(contents: JournalContents) -> Vec<Purchase> {
     let mut orders: Vec<Purchase> = Vec::new();
     let mut index: HashMap<OrderId, usize> = HashMap::new();
     for record in contents.records {
         let (order, state) = match record {
-            Record::Placed(placed) => {
-                if let Entry::Vacant(entry) = index.entry(placed.order) {
+            Record::Sent(sent) => {
+                if let Entry::Vacant(entry) = index.entry(sent.order) {
                     entry.insert(orders.len());
-                    let placed = PlacedOrder {
-                        title: sanitized(&placed.title),
-                        ..placed
+                    let sent = SentOrder {
+                        title: sanitized(&sent.title),
+                        ..sent
                     };
                     let state = OrderState::Unknown {
                         why: "an earlier session ended before the answer came".to_owned(),
                     };
                     orders.push(Purchase {
                         may_have_applied: true,
-                        ..Purchase::new(placed, state)
+                        ..Purchase::new(sent, state)
                     });
                 }
                 continue;
             }
-            Record::Settled { receipt } => (receipt.order, OrderState::from_receipt(receipt)),
-            Record::Closed(closed) => (closed.order, closed_state(&closed)),
+            Record::Sold { receipt } => (receipt.order, OrderState::from_receipt(receipt)),
+            Record::NotSold(not_sold) => (not_sold.order, not_sold_state(&not_sold)),
         };
         if let Some(purchase) = index.get(&order).and_then(|at| orders.get_mut(*at)) {
             purchase.state = state;
@@ -42,11 +42,11 @@ pub(super) fn replay(contents: JournalContents) -> Vec<Purchase> {
     orders
 }
 
-fn closed_state(closed: &Closed) -> OrderState {
-    let why = sanitized(&closed.detail);
-    match closed.reason {
-        CloseReason::SoldOut => OrderState::SoldOut { stock: closed.stock },
-        CloseReason::Refused => OrderState::Refused { why },
-        CloseReason::NotPlaced => OrderState::NotPlaced { why },
+fn not_sold_state(not_sold: &NotSold) -> OrderState {
+    let why = sanitized(&not_sold.detail);
+    match not_sold.reason {
+        NotSoldReason::SoldOut => OrderState::SoldOut { stock: not_sold.stock },
+        NotSoldReason::Refused => OrderState::Refused { why },
+        NotSoldReason::NotPlaced => OrderState::NotPlaced { why },
     }
 }

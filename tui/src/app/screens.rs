@@ -10,9 +10,9 @@ use crate::command::Screen;
 
 pub(super) fn handler(screen: Screen) -> &'static dyn ScreenHandler {
     match screen {
-        Screen::Shop => &shop::Shop,
-        Screen::Orders => &orders::OrdersScreen,
-        Screen::Autopilot => &autopilot::Autopilot,
-        Screen::Services => &services::ServicesScreen,
+        Screen::Shop => &shop::ShopHandler,
+        Screen::Orders => &orders::OrdersHandler,
+        Screen::Autopilot => &autopilot::AutopilotHandler,
+        Screen::Services => &services::ServicesHandler,
     }
 }

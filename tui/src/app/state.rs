@@ -59,7 +59,7 @@ impl App {
             home_screen: screen,
             overlays: Vec::new(),
             connection: Connection {
-                store_name: "opening the store".to_owned(),
+                shop_name: "opening the store".to_owned(),
                 ..Connection::default()
             },
             books: Books::default(),

@@ -14,7 +14,7 @@ use super::interactive;
 use super::output::{self, Output};
 use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli};
-use crate::connect::{self, StoreConnection};
+use crate::connect::{self, ShopConnection};
 use crate::format;
 use crate::runtime::{self, ExitReason};
 use crate::terminal::Signals;
@@ -61,7 +61,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
         services = Services::start() => services?,
         _ = signals.next() => return Ok(Exit::Interrupted),
     };
-    let connection = StoreConnection::new(&services.url(), Some(services.token()))?;
+    let connection = ShopConnection::new(&services.url(), Some(services.token()))?;
     let ended = headless(&connection.shop, args.settings.clone(), signals, Some(&mut services)).await;
     services.stop().await;
     print_report(ended?, args, cli)

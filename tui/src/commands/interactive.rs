@@ -10,7 +10,7 @@ use tokio::sync::{oneshot, watch};
 use super::exit::{Error, Exit};
 use crate::app::Screen;
 use crate::cli::{Cli, ShopArgs};
-use crate::connect::{self, StoreConnection};
+use crate::connect::{self, ShopConnection};
 use crate::runtime::{self, ExitReason, Opened, Options};
 use crate::theme::Appearance;
 use crate::ui::autopilot::pane::AutopilotPane;
@@ -42,7 +42,7 @@ pub(super) async fn run(
     settings: Settings,
     watched: watch::Sender<WatchedRun>,
     exit_when: Option<BoxFuture<'static, ()>>,
-) -> Result<(Result<ExitReason, runtime::Error>, Option<StoreConnection>), Error> {
+) -> Result<(Result<ExitReason, runtime::Error>, Option<ShopConnection>), Error> {
     // The same for every store.
     let data_folder = etcetera::choose_base_strategy()
         .map_err(|_| Error::Usage("no home folder is known; set HOME so that orders can be saved".to_owned()))?
@@ -72,14 +72,14 @@ pub(super) async fn run(
 /// Connects, and sends the connection to the task that closes it.
 async fn open(
     args: ShopArgs,
-    connected: oneshot::Sender<StoreConnection>,
+    connected: oneshot::Sender<ShopConnection>,
     settings: Settings,
     watched: watch::Sender<WatchedRun>,
     starts_run: bool,
 ) -> Result<Opened, connect::Error> {
     let connection = connect::connect(&args).await?;
     let shop = connection.shop.clone();
-    let (store_name, notice) = (connection.name.clone(), connection.notice.clone());
+    let (shop_name, notice) = (connection.name.clone(), connection.notice.clone());
     let store_closed = connection.store_closed();
     // Fails only if the screen has closed meanwhile.
     let _ = connected.send(connection);
@@ -92,7 +92,7 @@ async fn open(
     }
     Ok(Opened {
         shop,
-        store_name,
+        shop_name,
         store_closed,
         notice,
         autopilot: Box::new(AutopilotPane::new(controller)),

@@ -24,7 +24,7 @@ use output::Output;
 
 use crate::cli::{Cli, Command, OfflineCommand, OnlineCommand};
 use crate::config;
-use crate::connect::{self, StoreConnection};
+use crate::connect::{self, ShopConnection};
 use crate::terminal::Signals;
 
 /// Parses the command line and runs it to its end; prints an error to standard error.
@@ -93,7 +93,7 @@ async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
 }
 
 async fn run_connected(
-    connection: &StoreConnection,
+    connection: &ShopConnection,
     command: &OnlineCommand,
     cli: &Cli,
     mut signals: Signals,

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::exit::{Error, Exit};
-use crate::terminal::is_lost;
+use crate::terminal::is_eio;
 
 /// How answers are printed.
 #[derive(Debug, Clone, Copy)]
@@ -83,7 +83,7 @@ fn not_done(answer: &Response) -> Exit {
 /// A reader or a terminal that is gone does not change the result of the request.
 fn ignore_lost_reader(written: Result<(), Error>) -> Result<(), Error> {
     match written {
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_lost(&error) => Ok(()),
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_eio(&error) => Ok(()),
         written => written,
     }
 }

@@ -28,12 +28,17 @@ pub(super) async fn buy(shop: &ShopClient, args: &BuyArgs, out: &Output, mut sig
     match resolution {
         Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer(&answer, receipt),
         Resolution::NotApplied(Err(error)) => Err(error.into()),
-        Resolution::Unknown(last) => reconcile(shop, order, last.ok(), out).await,
+        Resolution::Unknown(last) => look_up_outcome(shop, order, last.ok(), out).await,
     }
 }
 
 /// Asks for the order once more after the deadline: if it was decided, the decision can be read now.
-async fn reconcile(shop: &ShopClient, order: OrderId, last: Option<Response>, out: &Output) -> Result<Exit, Error> {
+async fn look_up_outcome(
+    shop: &ShopClient,
+    order: OrderId,
+    last: Option<Response>,
+    out: &Output,
+) -> Result<Exit, Error> {
     let error = match shop.find_order(order).await {
         Ok(answer) => match answer.parse::<Receipt>() {
             Ok(found) => {
@@ -48,7 +53,7 @@ async fn reconcile(shop: &ShopClient, order: OrderId, last: Option<Response>, ou
         Err(error) => error,
     };
     let sentence = match error.code() {
-        Some(Code::UnknownOrder) => "the order was not decided in time and the store does not know it",
+        Some(Code::UnknownOrder) => "the order was not decided in time and the shop does not know it",
         _ => "whether the book was bought is unknown; repeat the command with the same --key",
     };
     if out.is_json() {

@@ -155,10 +155,10 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
             let result = parse(shop.lookup(item).await);
             Event::BookLoaded { item, result }
         }
-        Request::Buy { placed, resend } => {
-            let (order, deadline) = (placed.order, placed.deadline);
-            let lines = OrderLines::one(placed.item, placed.quantity);
-            if !resend && let Err(reason) = append(journal, Record::Placed(placed)).await {
+        Request::Buy { sent, resend } => {
+            let (order, deadline) = (sent.order, sent.deadline);
+            let lines = OrderLines::one(sent.item, sent.quantity);
+            if !resend && let Err(reason) = append(journal, Record::Sent(sent)).await {
                 return Event::BuyNotRecorded { order, reason };
             }
             let result = parse(shop.buy(lines, Some(order), deadline).await);

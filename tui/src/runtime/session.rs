@@ -69,7 +69,7 @@ impl<S: TerminalBackend> Session<S> {
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
         self.handle(Event::ShopOpened {
             url: opened.shop.url().to_owned(),
-            store_name: opened.store_name,
+            shop_name: opened.shop_name,
         })?;
         if let Some(notice) = opened.notice {
             self.handle(Event::Notice(notice))?;
@@ -156,7 +156,7 @@ impl<S: TerminalBackend> Session<S> {
 
     /// Applies an event and carries out its effects.
     fn handle(&mut self, event: Event) -> Result<(), Error> {
-        self.app.orders.spare_id.get_or_insert_with(OrderId::generate);
+        self.app.orders.next_order_id.get_or_insert_with(OrderId::generate);
         let now = self.now();
         let mut changes_autopilot = false;
         for effect in update(&mut self.app, Message { now, event }) {

@@ -104,7 +104,7 @@ impl TestSession {
         let endpoint = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
         let opened = Opened {
             shop: ShopClient::new(endpoint, None),
-            store_name: "nowhere".into(),
+            shop_name: "nowhere".into(),
             store_closed: None,
             notice: None,
             autopilot: Box::new(NoRun),

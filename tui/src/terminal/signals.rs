@@ -60,7 +60,7 @@ impl Signals {
 }
 
 /// Waits until the terminal hangs up; without a controlling terminal no signal reports it.
-pub(crate) async fn gone() {
+pub(crate) async fn wait_for_hangup() {
     // Dropping this future closes the kept end, which ends the thread.
     let Ok((_kept, others)) = UnixStream::pair() else {
         return pending().await;
@@ -79,8 +79,8 @@ pub(crate) async fn gone() {
     let _ = ended.await;
 }
 
-/// Whether the error is that of reading or writing a terminal that hung up.
-pub(crate) fn is_lost(error: &io::Error) -> bool {
+/// Whether the error is EIO, which reads and writes of a terminal that hung up return.
+pub(crate) fn is_eio(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 

@@ -21,11 +21,11 @@ fn shop_without_journal() -> Fixture {
 fn y_confirms_and_the_order_is_sent_once() {
     let mut shop = Fixture::at_books();
     shop.confirm_order();
-    let [Effect::Send(Request::Buy { placed, resend: false })] = &shop.effects[..] else {
+    let [Effect::Send(Request::Buy { sent, resend: false })] = &shop.effects[..] else {
         panic!("{:?}", shop.effects)
     };
-    assert_eq!((placed.item, placed.store), (number(1), Some(STORE.parse().unwrap())));
-    assert_eq!(placed.deadline.as_millis(), placed.at.as_millis() + 5_000);
+    assert_eq!((sent.item, sent.store), (number(1), Some(STORE.parse().unwrap())));
+    assert_eq!(sent.deadline.as_millis(), sent.at.as_millis() + 5_000);
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl Fixture {
     /// A shop that has just started, on a screen of this size, before any answer.
     pub(crate) fn opened(columns: u16, rows: u16) -> Self {
         let mut app = App::new(Screen::Shop);
-        app.connection.store_name = "own store".to_owned();
+        app.connection.shop_name = "own store".to_owned();
         app.connection.url = URL.to_owned();
         app.autopilot.available = Err("not part of this shop".to_owned());
         let mut shop = Self {
@@ -91,7 +91,7 @@ impl Fixture {
 
     pub(crate) fn send(&mut self, event: Event) {
         self.keys += 1;
-        self.app.orders.spare_id.get_or_insert_with(|| order(self.keys));
+        self.app.orders.next_order_id.get_or_insert_with(|| order(self.keys));
         let now = self.now();
         let effects = update(&mut self.app, Message { now, event });
         self.effects.extend(effects);
@@ -193,7 +193,7 @@ impl Fixture {
         self.effects
             .iter()
             .filter_map(|effect| match effect {
-                Effect::Send(Request::Buy { placed, resend }) => Some((placed.order, *resend)),
+                Effect::Send(Request::Buy { sent, resend }) => Some((sent.order, *resend)),
                 _ => None,
             })
             .collect()

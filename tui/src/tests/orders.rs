@@ -8,7 +8,7 @@ use super::catalog::{STORE, lost, number, order, problem, receipt, sold_out};
 use super::fixture::Fixture;
 use crate::app::OrderState;
 use crate::effect::{Effect, Request};
-use crate::journal::{CloseReason, JournalContents, PlacedOrder, Record};
+use crate::journal::{JournalContents, NotSoldReason, Record, SentOrder};
 use crate::message::Event;
 
 fn state(shop: &Fixture, order: OrderId) -> &OrderState {
@@ -31,9 +31,9 @@ fn shop_with_lost_answer() -> (Fixture, OrderId) {
     (shop, id)
 }
 
-/// A shop that has read an undecided order of an earlier session, placed in this store.
+/// A shop that has read a pending order of an earlier session, placed in this store.
 fn shop_with_earlier_order(store: &str) -> Fixture {
-    let placed = PlacedOrder {
+    let sent = SentOrder {
         order: order(77),
         item: number(2),
         title: "RPCs for Dummies".into(),
@@ -47,7 +47,7 @@ fn shop_with_earlier_order(store: &str) -> Fixture {
     let mut shop = Fixture::opened(100, 30);
     shop.effects.clear();
     shop.send(Event::JournalLoaded(Ok(JournalContents {
-        records: vec![Record::Placed(placed)],
+        records: vec![Record::Sent(sent)],
         skipped: 0,
     })));
     shop
@@ -72,7 +72,7 @@ fn a_receipt_is_recorded_once_and_updates_the_stock() {
     let sold = receipt(id, 1, 1, 41);
     shop.effects.clear();
     shop.answer_buy(id, Ok(sold.clone()));
-    let record = Record::Settled { receipt: sold.clone() };
+    let record = Record::Sold { receipt: sold.clone() };
     assert_eq!(shop.effects, [Effect::AppendJournal(record)]);
     assert_eq!(shop.app.books.stock(number(1)), Some(399));
     shop.effects.clear();
@@ -88,10 +88,10 @@ fn sold_out_is_an_outcome_and_not_an_error() {
     shop.answer_buy(id, Err(sold_out()));
     let stock = Some(Stock::ZERO);
     assert_eq!(state(&shop, id), &OrderState::SoldOut { stock });
-    let [Effect::AppendJournal(Record::Closed(closed))] = &shop.effects[..] else {
+    let [Effect::AppendJournal(Record::NotSold(closed))] = &shop.effects[..] else {
         panic!("{:?}", shop.effects)
     };
-    assert_eq!(closed.reason, CloseReason::SoldOut);
+    assert_eq!(closed.reason, NotSoldReason::SoldOut);
     shop.assert_shows("None were left when its turn came.");
 }
 
@@ -149,7 +149,7 @@ fn a_refusal_that_changed_nothing_ends_an_order_unless_an_earlier_request_was_lo
 }
 
 #[test]
-fn an_unknown_order_is_final_only_after_its_deadline() {
+fn an_unknown_order_counts_as_not_placed_only_after_its_deadline() {
     let (mut shop, id) = shop_with_lost_answer();
     shop.press("Esc");
     shop.pass(300);
@@ -161,7 +161,7 @@ fn an_unknown_order_is_final_only_after_its_deadline() {
 }
 
 #[test]
-fn an_undecided_order_of_an_earlier_session_is_looked_up_and_never_sent() {
+fn a_pending_order_of_an_earlier_session_is_looked_up_and_never_sent() {
     let mut shop = shop_with_earlier_order(STORE);
     shop.pass(10_000);
     assert!(lookups(&shop).is_empty(), "the store is not known yet");

@@ -56,9 +56,9 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         if active || wide {
             name += &format!(" {}", screen.name());
         }
-        let unsettled = canvas.app.orders.unsettled();
-        if screen == Screen::Orders && unsettled > 0 {
-            name += &format!(" {}{unsettled}", canvas.glyphs().unknown);
+        let pending = canvas.app.orders.pending_count();
+        if screen == Screen::Orders && pending > 0 {
+            name += &format!(" {}{pending}", canvas.glyphs().unknown);
         }
         let style = match screen {
             _ if active => palette.accent,
@@ -78,7 +78,7 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
 fn breadcrumbs(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let app = canvas.app;
-    let mut names = vec![app.connection.store_name.clone()];
+    let mut names = vec![app.connection.shop_name.clone()];
     if app.screen == Screen::Shop {
         let search = app.shop.search.as_ref().filter(|search| !search.text().is_empty());
         match (search, app.shop.selected_topic()) {

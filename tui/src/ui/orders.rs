@@ -38,7 +38,7 @@ fn total(purchase: &Purchase) -> String {
     match &purchase.state {
         OrderState::Sold(receipt) => format::amount(receipt.total.cents()),
         OrderState::Sending { .. } | OrderState::Unknown { .. } => {
-            format::amount(purchase.placed.cost.times(purchase.placed.quantity).cents())
+            format::amount(purchase.sent.cost.times(purchase.sent.quantity).cents())
         }
         _ => format::amount(0_u32),
     }
@@ -85,17 +85,17 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         let selected = index == app.orders.selected;
         let style = canvas.row_style(selected, false);
         let (sign, word, colour) = state(canvas, &purchase.state);
-        let placed = &purchase.placed;
+        let sent = &purchase.sent;
         let when = if dated {
-            format::date_time(placed.at)
+            format::date_time(sent.at)
         } else {
-            format::time_of_day(placed.at)
+            format::time_of_day(sent.at)
         };
         let cells = [
             (when, palette.dim),
             (format!("{sign} {word}"), colour),
-            (placed.title.clone(), style),
-            (placed.quantity.to_string(), style),
+            (sent.title.clone(), style),
+            (sent.quantity.to_string(), style),
             (total(purchase), style),
         ]
         .map(|(text, style)| Line::from(Span::styled(text, style)));
@@ -111,8 +111,8 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let Some(purchase) = app.orders.list.get(app.orders.selected) else {
         return;
     };
-    let (placed, width) = (&purchase.placed, usize::from(inner.width));
-    let mut lines: Vec<_> = canvas.wrapped(&placed.title, width, 2, palette.strong).collect();
+    let (sent, width) = (&purchase.sent, usize::from(inner.width));
+    let mut lines: Vec<_> = canvas.wrapped(&sent.title, width, 2, palette.strong).collect();
     lines.push(Line::default());
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
@@ -122,14 +122,14 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     };
     let cost = receipt
         .and_then(|receipt| receipt.lines.first()?.cost)
-        .unwrap_or(placed.cost);
+        .unwrap_or(sent.cost);
     let date_time = |at| format!("{} UTC", format::date_time(at));
     let mut fields = vec![
-        ("Copies", placed.quantity.to_string(), palette.text),
+        ("Copies", sent.quantity.to_string(), palette.text),
         ("Cost", format::amount(cost.cents()), palette.text),
         ("Total", total(purchase), palette.strong),
-        ("Book", placed.item.to_string(), palette.text),
-        ("Placed", date_time(placed.at), palette.text),
+        ("Book", sent.item.to_string(), palette.text),
+        ("Placed", date_time(sent.at), palette.text),
     ];
     if let Some(receipt) = receipt {
         fields.push(("Decided", date_time(receipt.at), palette.text));
@@ -140,7 +140,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     }
     lines.push(Line::default());
     lines.push(Line::styled("Order", palette.dim));
-    lines.extend(canvas.wrapped(&placed.order.to_string(), width, 2, palette.text));
+    lines.extend(canvas.wrapped(&sent.order.to_string(), width, 2, palette.text));
     canvas.lines(inner, &lines);
 }
 

@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader};
 use rustix::process::{Pid, Signal, kill_process};
 use testing::ReservedAddress;
 
-use crate::front_end::{FrontEnd, Reply, WAIT_MAX, bookstore, command, exit_and_output, spawn};
+use crate::front_end::{FrontEnd, Reply, WAIT_TIMEOUT, bookstore, command, exit_and_output, spawn};
 use crate::test_shop;
 
 const KEY: &str = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
@@ -244,7 +244,7 @@ fn an_interrupted_buy_names_its_order() {
         Reply::HangUp
     });
     let program = spawn(&format!("buy 2 --key {KEY} --url {}", store.url()));
-    first_request.recv_timeout(WAIT_MAX).unwrap();
+    first_request.recv_timeout(WAIT_TIMEOUT).unwrap();
     kill_process(Pid::from_child(&program), Signal::INT).unwrap();
     let (exit, _, err) = exit_and_output(&program.wait_with_output().unwrap());
     assert!(exit == 130 && err.contains(KEY), "{exit}: {err}");

@@ -1,7 +1,7 @@
-//! Tests of the audit: a run of the autopilot against the real three services, each time with one line of them wrong,
-//! must report a violation.
+//! Tests of the audit with seeded bugs: a run of the autopilot against the real three services, each time with one wrong
+//! line, must report a violation.
 //!
-//! `cargo test -p tui --features fault-injection --test bookstore fault_injection`
+//! `cargo defects`
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -13,17 +13,16 @@ use testing::{Process, ReservedAddress};
 use crate::front_end::{exit_and_output, serve_all, spawn};
 
 const ANY_PORT: &str = "127.0.0.1:0";
-/// Enough shoppers and requests to meet each fault.
+/// Enough shoppers and requests to meet each bug.
 const RUN: &str = "--requests 3000 --mix 1:1:2 --restock 10";
 
-/// Starts a shop with that fault, over a store in that folder.
-fn open(folder: &Path, listen: &str, fault: &str) -> Process {
+/// Starts a shop with that seeded bug, over a store in that folder.
+fn open(folder: &Path, listen: &str, bug: &str) -> Process {
     let books = folder.join("books.csv");
     std::fs::write(&books, "1,First,60,2.50,a\n2,Second,60,4.00,b\n3,Third,60,9.99,b\n").unwrap();
     let mut shop = serve_all(folder, listen);
     shop.arg("--books").arg(books);
-    shop.env("BOOKSTORE_FAULT", fault)
-        .env("BOOKSTORE_ADMIN_TOKEN", "secret");
+    shop.env("BOOKSTORE_FAULT", bug).env("BOOKSTORE_ADMIN_TOKEN", "secret");
     Process::start(&mut shop, 3).unwrap()
 }
 
@@ -42,18 +41,18 @@ fn wait_for_audit(run: Child) -> (i32, Value) {
 }
 
 /// Expects the audit to report a violation of one of those checks.
-fn assert_caught(fault: &str, (exit, audit): (i32, Value), checks: &[&str]) {
+fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) {
     let verdict = audit["verdict"].as_str();
-    assert_eq!((exit, verdict), (4, Some("violated")), "{fault}: {audit:#}");
+    assert_eq!((exit, verdict), (4, Some("violated")), "{bug}: {audit:#}");
     let mut violations = audit["violations"].as_array().unwrap().iter();
     let found = violations.find(|found| checks.iter().any(|check| found["check"] == *check));
-    let found = found.unwrap_or_else(|| panic!("{fault}: {audit:#}"));
+    let found = found.unwrap_or_else(|| panic!("{bug}: {audit:#}"));
     // Shown with --nocapture: what an engineer would read.
-    eprintln!("{fault}: {found:#}");
+    eprintln!("{bug}: {found:#}");
 }
 
 #[test]
-fn a_shop_without_a_fault_is_clean() {
+fn a_shop_without_a_bug_is_clean() {
     let folder = tempfile::tempdir().unwrap();
     let shop = open(folder.path(), ANY_PORT, "");
     let (exit, audit) = wait_for_audit(start_autopilot(&shop, RUN));
@@ -64,8 +63,8 @@ fn a_shop_without_a_fault_is_clean() {
 }
 
 #[test]
-fn every_fault_is_caught() {
-    for (fault, checks) in [
+fn every_seeded_bug_is_caught() {
+    for (bug, checks) in [
         ("lost-update", &["stock_adds_up"][..]),
         ("double-apply", &["one_answer_per_key", "acknowledged_sales"]),
         ("stale-cache", &["reads_go_forward"]),
@@ -77,25 +76,25 @@ fn every_fault_is_caught() {
         ("reordered-feed", &["feed_in_order"]),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let shop = open(folder.path(), ANY_PORT, fault);
-        assert_caught(fault, wait_for_audit(start_autopilot(&shop, RUN)), checks);
+        let shop = open(folder.path(), ANY_PORT, bug);
+        assert_caught(bug, wait_for_audit(start_autopilot(&shop, RUN)), checks);
     }
 }
 
 #[test]
 fn a_sale_acknowledged_before_it_is_durable_is_caught_after_a_kill() {
-    let fault = "acknowledged-before-durable";
+    let bug = "acknowledged-before-durable";
     let folder = tempfile::tempdir().unwrap();
     // The port stays the same over the kill.
     let address = ReservedAddress::new().unwrap();
-    let shop = open(folder.path(), &address.to_string(), fault);
+    let shop = open(folder.path(), &address.to_string(), bug);
     let mut run = start_autopilot(&shop, "--duration 4s --think 5ms --restock 40");
     let mut progress = BufReader::new(run.stderr.take().unwrap()).lines().map(Result::unwrap);
     progress.find(|line| line.contains("/s  sold ")).unwrap();
     drop(shop);
-    let _again = open(folder.path(), &address.to_string(), fault);
+    let _again = open(folder.path(), &address.to_string(), bug);
     let rest = std::thread::spawn(move || progress.for_each(drop));
     let audit = wait_for_audit(run);
     rest.join().unwrap();
-    assert_caught(fault, audit, &["acknowledged_sales", "ledger_in_order"]);
+    assert_caught(bug, audit, &["acknowledged_sales", "ledger_in_order"]);
 }

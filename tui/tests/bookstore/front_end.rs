@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Long enough for a loaded machine; a test that waits this long has failed.
-pub(crate) const WAIT_MAX: Duration = Duration::from_secs(60);
+pub(crate) const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A recorded request.
 #[derive(Debug, Clone)]
@@ -89,8 +89,8 @@ impl FrontEnd {
         let start = Instant::now();
         while self.requests.lock().unwrap().len() < count {
             assert!(
-                start.elapsed() < WAIT_MAX,
-                "fewer than {count} requests within {WAIT_MAX:?}"
+                start.elapsed() < WAIT_TIMEOUT,
+                "fewer than {count} requests within {WAIT_TIMEOUT:?}"
             );
             std::thread::yield_now();
         }

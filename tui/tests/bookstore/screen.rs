@@ -14,7 +14,7 @@ use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system}
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::front_end::{WAIT_MAX, command};
+use crate::front_end::{WAIT_TIMEOUT, command};
 
 /// Columns and rows.
 pub(crate) const DEFAULT_SIZE: (u16, u16) = (100, 30);
@@ -206,7 +206,7 @@ impl Screen {
 
     fn wait_until(&self, what: &str, wanted: impl Fn(&Seen) -> bool) {
         let (seen, changed) = &*self.seen;
-        let waited = changed.wait_timeout_while(seen.lock().unwrap(), WAIT_MAX, |seen| !wanted(seen));
+        let waited = changed.wait_timeout_while(seen.lock().unwrap(), WAIT_TIMEOUT, |seen| !wanted(seen));
         let (seen, waited) = waited.unwrap();
         let screen = seen.parser.screen().contents();
         assert!(!waited.timed_out(), "never saw {what} on:\n{screen}");
@@ -246,8 +246,8 @@ impl Screen {
                 break status.exit_code();
             }
             assert!(
-                start.elapsed() < WAIT_MAX,
-                "the program did not end within {WAIT_MAX:?}"
+                start.elapsed() < WAIT_TIMEOUT,
+                "the program did not end within {WAIT_TIMEOUT:?}"
             );
             thread::park_timeout(Duration::from_millis(5));
         };

@@ -109,7 +109,7 @@ fn a_lost_answer_is_resolved_with_the_same_key() {
 }
 
 #[test]
-fn after_a_kill_an_unsettled_order_is_looked_up_and_not_sent_again() {
+fn after_a_kill_a_pending_order_is_looked_up_and_not_sent_again() {
     let (home, shop) = (Home::new(), shop(9, Fault::NeverAnswersSales));
     let mut screen = open_at(&home, &shop);
     screen.wait_for_text("A Book");

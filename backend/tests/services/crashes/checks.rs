@@ -15,8 +15,8 @@ pub(super) fn are_available() -> bool {
     found
 }
 
-/// A PostgreSQL store whose role may not send notices, so that catalogs must poll for each other's entries.
-pub(super) fn postgres_without_notices() -> Option<StoreFixture> {
+/// A PostgreSQL store whose role may not send notifications, so that catalogs must poll for each other's entries.
+pub(super) fn postgres_without_notifications() -> Option<StoreFixture> {
     let mut fixture = StoreFixture::postgres_on_own_server()?;
     let (server, schema) = (fixture.server.clone()?, fixture.schema());
     server.sql(&format!(

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::client::Client;
 
-const ENTRIES_WAIT_MAX: Duration = Duration::from_secs(60);
+const ENTRIES_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The delay that several catalogs over one database promise. It is reported, not asserted: the machine may be busy.
 const DELAY_GOAL: Duration = Duration::from_millis(200);
@@ -41,7 +41,7 @@ impl FeedRecorder {
     pub(super) async fn finish_at(self, count: usize) -> Vec<String> {
         let mut entries = self.entries.subscribe();
         let enough = entries.wait_for(|entries| entries.len() >= count);
-        if tokio::time::timeout(ENTRIES_WAIT_MAX, enough).await.is_err() {
+        if tokio::time::timeout(ENTRIES_TIMEOUT, enough).await.is_err() {
             panic!("{} of {count} entries arrived", self.count());
         }
         self.recording.abort();

@@ -103,13 +103,13 @@ async fn confirmed_state(client: &Client, path: &str) -> (usize, Vec<String>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_of_each_over_one_database_agree() {
     if let (true, Some(fixture)) = (checks::are_available(), StoreFixture::postgres_on_own_server()) {
-        println!("with notices: {}", two_of_each_agree(fixture).await);
+        println!("with notifications: {}", two_of_each_agree(fixture).await);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_of_each_agree_without_notices_from_the_database() {
-    if let (true, Some(fixture)) = (checks::are_available(), checks::postgres_without_notices()) {
+async fn two_of_each_agree_without_notifications_from_the_database() {
+    if let (true, Some(fixture)) = (checks::are_available(), checks::postgres_without_notifications()) {
         println!("by polling: {}", two_of_each_agree(fixture).await);
     }
 }

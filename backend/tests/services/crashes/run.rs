@@ -25,7 +25,7 @@ const PURCHASES: std::ops::RangeInclusive<usize> = 20..=80;
 /// The longest time between the last of them and the kill.
 const KILL_DELAY_MAX: Duration = Duration::from_millis(40);
 /// The limit for the purchases before a kill, recovery from the last kill included.
-const PURCHASES_WAIT_MAX: Duration = Duration::from_secs(90);
+const PURCHASES_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// Those of `backend/checks/forge.py`.
 const FORGERIES: [&str; 8] = ["delete", "double", "line", "half", "price", "title", "stock", "rename"];
@@ -103,7 +103,7 @@ impl Run {
         let enough = self.sold() + purchases;
         let selling = sold.wait_for(|&sold| sold >= enough);
         tokio::select! {
-            done = tokio::time::timeout(PURCHASES_WAIT_MAX, selling) => assert!(done.is_ok(), "purchases have stopped"),
+            done = tokio::time::timeout(PURCHASES_TIMEOUT, selling) => assert!(done.is_ok(), "purchases have stopped"),
             ended = self.clients.join_next() => panic!("a client ended: {ended:?}"),
         }
     }

@@ -9,7 +9,7 @@ use crate::client::Client;
 use crate::fixture::StoreFixture;
 
 /// The limit of a restart, a database's recovery included.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(super) const SERVICES: [&str; 3] = ["catalog", "order", "frontend"];
 
@@ -67,7 +67,7 @@ impl Service {
         let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
         let start = Instant::now();
         while self.process.is_none() {
-            assert!(start.elapsed() < START_MAX, "{arguments:?} does not start again");
+            assert!(start.elapsed() < START_TIMEOUT, "{arguments:?} does not start again");
             self.process = bookstored::try_start(&arguments).ok();
         }
     }

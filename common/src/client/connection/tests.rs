@@ -12,7 +12,7 @@ const URL: &str = "http://shop/topics";
 /// connection.
 fn serve(responses: Vec<Vec<&'static str>>) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         for response in responses {
@@ -99,11 +99,11 @@ async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
 #[tokio::test]
 async fn a_refused_connection_is_unreachable_and_another_protocol_is_malformed() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let connection = Connection::to(&format!("http://{gone}")).unwrap();
+    let connection = Connection::to(&format!("http://{gone}"), false).unwrap();
     assert!(matches!(get(&connection).await, Err(Error::Unreachable { .. })));
     let connection = serve(vec![vec!["220 ready to send mail\r\n"]]);
     assert!(matches!(get(&connection).await, Err(Error::Malformed { .. })));
-    assert!(Connection::to("https://shop").is_none());
+    assert!(Connection::to("https://shop", false).is_none());
 }
 
 #[tokio::test]
@@ -121,7 +121,7 @@ async fn the_time_limit_includes_the_wait_for_the_connection_and_for_the_respons
 #[tokio::test]
 async fn a_response_above_the_size_limit_is_malformed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         assert_ne!(stream.read(&mut [0; 4_096]).unwrap(), 0);
@@ -136,7 +136,7 @@ async fn a_response_above_the_size_limit_is_malformed() {
 async fn a_request_is_written_with_its_header_fields_and_none_can_be_smuggled_in() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/books", listener.local_addr().unwrap());
-    let connection = Connection::to(&base).unwrap();
+    let connection = Connection::to(&base, true).unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, address) = listener.accept().unwrap();
         let mut request = Vec::new();
@@ -163,6 +163,7 @@ async fn a_request_is_written_with_its_header_fields_and_none_can_be_smuggled_in
         "a: b".to_owned(),
         "content-type: application/json".to_owned(),
         "content-length: 1".to_owned(),
+        "bookstore-hops: 1".to_owned(),
     ] {
         assert!(text.contains(&format!("\r\n{field}\r\n")), "{text}");
     }

@@ -1,4 +1,4 @@
-//! Reads the ledger during a run and replays it up to the entry before which every acknowledged operation is known;
+//! Reads the ledger during a run and replays it up to the entry before which every acknowledged change is known;
 //! after the run, to its end.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -45,7 +45,7 @@ impl Auditor {
     /// Starts from the books as they were read before the run.
     pub(crate) fn new(shared: Arc<Shared>, sample: &BookSample) -> Self {
         Self {
-            replay: Replay::new(shared.run, sample),
+            replay: Replay::new(shared.run_id, sample),
             ahead: VecDeque::new(),
             last_read: sample.head,
             shared,
@@ -122,9 +122,9 @@ impl Auditor {
     pub(crate) fn partial(&self, note: Option<String>) -> Audited {
         let mut findings = self.shared.stats().findings.clone();
         findings.merge(self.replay.findings.clone());
-        findings.count(Check::RefusalsStand, self.shared.history().refusals());
+        findings.count(Check::RefusedNeverSold, self.shared.history().refusals());
         let is_skipped = |check: &Check| match check {
-            Check::FeedInOrder => !findings.checked.contains_key(check),
+            Check::EventsInOrder => !findings.checked.contains_key(check),
             check => note.is_some() && check.needs_ledger(),
         };
         let skipped: Vec<_> = Check::VARIANTS.iter().copied().filter(is_skipped).collect();

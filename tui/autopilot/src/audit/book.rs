@@ -3,7 +3,7 @@
 use common::{Entry, ItemNumber, Kind, Seq, Stock};
 use rules::BookState;
 
-use super::operation::describe_entry;
+use super::change::describe_entry;
 use super::{Check, Findings};
 
 #[derive(Debug, Clone)]

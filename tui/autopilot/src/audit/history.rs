@@ -1,4 +1,4 @@
-//! The operations of a run that the audit needs. They go to a file; memory is bounded by the operations in flight, plus
+//! The changes of a run that the audit needs. They go to a file; memory is bounded by the changes in flight, plus
 //! one bit per order.
 //!
 //! Operations are returned in the ledger's order, each as soon as no earlier one can be acknowledged any more.
@@ -12,18 +12,18 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::{ItemNumber, Quantity, Seq};
 
-use super::key::Key;
-use super::operation::{BYTES, OperationRecord};
+use super::change::{BYTES, ChangeRecord};
+use super::key::OrderKey;
 
 /// The size of the records that are written at once, in bytes.
 const BUFFER_BYTES: usize = 1_024 * BYTES;
 /// The most orders of unknown outcome that are kept.
 const UNKNOWN_MAX: usize = 1_000_000;
-/// The value of a shopper without an operation in flight.
+/// The value of a shopper without a change in flight.
 const IDLE: u64 = u64::MAX;
 
 /// The lower bound of entries that can still be acknowledged: for each shopper the last entry that the run had seen
-/// when the operation in flight was sent.
+/// when the change in flight was sent.
 #[derive(Debug)]
 pub(crate) struct Watermark(Box<[AtomicU64]>);
 
@@ -39,17 +39,17 @@ impl Watermark {
         }
     }
 
-    /// Must be called before an operation is sent; `seen` is the last entry seen before.
+    /// Must be called before a change is sent; `seen` is the last entry seen before.
     pub(crate) fn begin(&self, shopper: u16, seen: Seq) {
         self.set(shopper, seen.0);
     }
 
-    /// Must be called when the operation's outcome is in the history.
+    /// Must be called when the change's outcome is in the history.
     pub(crate) fn end(&self, shopper: u16) {
         self.set(shopper, IDLE);
     }
 
-    /// The entry up to which all acknowledged operations are in the history. The caller reads `seen` before the call.
+    /// The entry up to which all acknowledged changes are in the history. The caller reads `seen` before the call.
     pub(super) fn get(&self, seen: Seq) -> Seq {
         let oldest = self.0.iter().map(|slot| slot.load(Ordering::SeqCst)).min();
         seen.min(Seq(oldest.unwrap_or(IDLE)))
@@ -63,8 +63,8 @@ pub(crate) struct Requested {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum OperationOutcome {
-    Acknowledged(OperationRecord),
+pub(crate) enum ChangeOutcome {
+    Acknowledged(ChangeRecord),
     Refused,
     Unknown(Requested),
 }
@@ -82,7 +82,7 @@ pub(crate) struct History {
     refusals: u64,
     /// For each shopper the number of orders sent.
     sent: HashMap<u16, u32>,
-    unknown: HashMap<Key, Requested>,
+    unknown: HashMap<OrderKey, Requested>,
     /// The first error that made the history incomplete.
     error: Option<String>,
 }
@@ -110,31 +110,31 @@ impl History {
         self.error.as_deref()
     }
 
-    pub(crate) fn sent(&mut self, key: Key) {
+    pub(crate) fn sent(&mut self, key: OrderKey) {
         let sent = self.sent.entry(key.shopper).or_default();
         *sent = (*sent).max(key.number.saturating_add(1));
     }
 
-    pub(crate) fn record(&mut self, key: Key, outcome: OperationOutcome) {
+    pub(crate) fn record(&mut self, key: OrderKey, outcome: ChangeOutcome) {
         match outcome {
-            OperationOutcome::Acknowledged(operation) => {
+            ChangeOutcome::Acknowledged(change) => {
                 self.pending
-                    .push(Reverse((operation.seq, self.written + self.buffer.len())));
-                operation.write(&mut self.buffer);
+                    .push(Reverse((change.seq, self.written + self.buffer.len())));
+                change.write(&mut self.buffer);
                 if self.buffer.len() >= BUFFER_BYTES
                     && let Err(error) = self.flush()
                 {
                     self.error.get_or_insert(format!("its file cannot be written: {error}"));
                 }
             }
-            OperationOutcome::Refused => {
+            ChangeOutcome::Refused => {
                 self.refused.entry(key.shopper).or_default().insert(key.number);
                 self.refusals += 1;
             }
-            OperationOutcome::Unknown(requested) if self.unknown.len() < UNKNOWN_MAX => {
+            ChangeOutcome::Unknown(requested) if self.unknown.len() < UNKNOWN_MAX => {
                 self.unknown.insert(key, requested);
             }
-            OperationOutcome::Unknown(_) => {
+            ChangeOutcome::Unknown(_) => {
                 self.error.get_or_insert("too many orders have no outcome".to_owned());
             }
         }
@@ -144,22 +144,22 @@ impl History {
         self.refusals
     }
 
-    pub(super) fn was_refused(&self, key: Key) -> bool {
+    pub(super) fn was_refused(&self, key: OrderKey) -> bool {
         let refused = self.refused.get(&key.shopper);
         refused.is_some_and(|refused| refused.contains(key.number))
     }
 
-    pub(super) fn was_sent(&self, key: Key) -> bool {
+    pub(super) fn was_sent(&self, key: OrderKey) -> bool {
         self.sent.get(&key.shopper).is_some_and(|sent| key.number < *sent)
     }
 
     /// Removes and returns an order of unknown outcome, because an entry decides it.
-    pub(super) fn take_unknown(&mut self, key: Key) -> Option<Requested> {
+    pub(super) fn take_unknown(&mut self, key: OrderKey) -> Option<Requested> {
         self.unknown.remove(&key)
     }
 
-    /// The next operation that was acknowledged as an entry up to `seq`.
-    pub(super) fn next_until(&mut self, seq: Seq) -> Option<OperationRecord> {
+    /// The next change that was acknowledged as an entry up to `seq`.
+    pub(super) fn next_until(&mut self, seq: Seq) -> Option<ChangeRecord> {
         let Reverse((first, offset)) = *self.pending.peek()?;
         if first > seq {
             return None;
@@ -175,13 +175,13 @@ impl History {
         None
     }
 
-    fn read(&self, offset: usize) -> io::Result<Option<OperationRecord>> {
+    fn read(&self, offset: usize) -> io::Result<Option<ChangeRecord>> {
         if let Some(offset) = offset.checked_sub(self.written) {
-            return Ok(self.buffer.get(offset..).and_then(OperationRecord::read));
+            return Ok(self.buffer.get(offset..).and_then(ChangeRecord::read));
         }
         let mut bytes = [0; BYTES];
         self.open_file()?.read_exact_at(&mut bytes, offset as u64)?;
-        Ok(OperationRecord::read(&bytes))
+        Ok(ChangeRecord::read(&bytes))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -217,33 +217,33 @@ impl BitSet {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::operation::OperationKind;
+    use super::super::change::ChangeKind;
     use super::*;
 
-    pub(in super::super) fn record(seq: u64, number: u32) -> OperationRecord {
-        OperationRecord {
+    pub(in super::super) fn record(seq: u64, number: u32) -> ChangeRecord {
+        ChangeRecord {
             seq: Seq(seq),
             invoked_us: seq * 10,
             answered_us: seq * 10 + 5,
-            key: Key { shopper: 0, number },
+            key: OrderKey { shopper: 0, number },
             item: ItemNumber::try_from(1).unwrap(),
-            kind: OperationKind::Sold(Quantity::ONE, None),
+            kind: ChangeKind::Sold(Quantity::ONE, None),
             stock: None,
         }
     }
 
     #[test]
-    fn operations_are_returned_in_ledger_order_from_memory_and_from_the_file() {
+    fn changes_are_returned_in_ledger_order_from_memory_and_from_the_file() {
         let mut history = History::new(tempfile::tempfile());
-        let operations = 2_560;
+        let changes = 2_560;
         // Neighbours are swapped, as with concurrent requests.
-        for number in 0..operations {
-            let operation = record(u64::from(number ^ 7) + 1, number);
-            history.record(operation.key, OperationOutcome::Acknowledged(operation));
+        for number in 0..changes {
+            let change = record(u64::from(number ^ 7) + 1, number);
+            history.record(change.key, ChangeOutcome::Acknowledged(change));
         }
         assert_eq!(history.written, 2 * BUFFER_BYTES);
         assert_eq!(history.next_until(Seq(0)), None);
-        for seq in 1..=u64::from(operations) {
+        for seq in 1..=u64::from(changes) {
             let found = history.next_until(Seq(seq)).unwrap();
             assert_eq!((found.seq, u64::from(found.key.number ^ 7) + 1), (Seq(seq), seq));
             assert_eq!(history.next_until(Seq(seq)), None);
@@ -252,7 +252,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn the_watermark_is_the_oldest_entry_seen_before_an_operation_in_flight() {
+    fn the_watermark_is_the_oldest_entry_seen_before_a_change_in_flight() {
         let watermark = Watermark::new(2);
         assert_eq!(watermark.get(Seq(9)), Seq(9));
         watermark.begin(1, Seq(5));
@@ -265,16 +265,16 @@ pub(super) mod tests {
     #[test]
     fn an_order_of_unknown_outcome_is_decided_once_and_a_refusal_is_kept() {
         let mut history = History::new(tempfile::tempfile());
-        let key = Key { shopper: 2, number: 70 };
+        let key = OrderKey { shopper: 2, number: 70 };
         history.sent(key);
         assert!(history.was_sent(key) && !history.was_refused(key));
-        history.record(key, OperationOutcome::Refused);
-        assert!(history.was_refused(key) && !history.was_sent(Key { number: 71, ..key }));
+        history.record(key, ChangeOutcome::Refused);
+        assert!(history.was_refused(key) && !history.was_sent(OrderKey { number: 71, ..key }));
         let requested = Requested {
             item: ItemNumber::try_from(1).unwrap(),
             quantity: Quantity::ONE,
         };
-        history.record(key, OperationOutcome::Unknown(requested));
+        history.record(key, ChangeOutcome::Unknown(requested));
         assert_eq!(
             (history.take_unknown(key), history.take_unknown(key)),
             (Some(requested), None)

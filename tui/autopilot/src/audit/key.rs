@@ -7,23 +7,23 @@ use uuid::Uuid;
 
 pub(crate) const SHOPKEEPER: u16 = u16::MAX;
 
-/// Marks the orders of one run: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a
+/// The id of a run, with which its orders' ids begin: a UUID of version 8 (RFC 9562) that begins with the run's first millisecond, as a
 /// version 7 does, and 26 random bits.
 ///
 /// The last 48 bits of the number are 0; those of an order's id are the shopper and the order's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run(u128);
+pub(crate) struct RunId(u128);
 
 /// One order of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Key {
+pub(crate) struct OrderKey {
     pub(crate) shopper: u16,
     /// The number of the shopper's order, counted from 0.
     pub(crate) number: u32,
 }
 
-impl Run {
-    /// Creates a mark that no other run has.
+impl RunId {
+    /// Draws an id that no other run has.
     pub(crate) fn draw() -> Self {
         let millis = u128::from(Timestamp::now().as_millis() & 0xFFFF_FFFF_FFFF);
         let random = rand::random::<u128>() & (0xFFF << 64 | 0x3FFF << 48);
@@ -31,16 +31,16 @@ impl Run {
         Self(millis << 80 | version | variant | random)
     }
 
-    pub(crate) fn order(self, key: Key) -> OrderId {
+    pub(crate) fn order(self, key: OrderKey) -> OrderId {
         let key = u128::from(key.shopper) << 32 | u128::from(key.number);
         Uuid::from_u128(self.0 | key).into()
     }
 
     /// The key that an order id encodes, if the order belongs to this run.
-    pub(crate) fn key(self, order: OrderId) -> Option<Key> {
+    pub(crate) fn key(self, order: OrderId) -> Option<OrderKey> {
         let (high, low) = order.as_u64_pair();
         let key = (u128::from(high) << 64 | u128::from(low)) ^ self.0;
-        Some(Key {
+        Some(OrderKey {
             shopper: u16::try_from(key >> 32).ok()?,
             number: u32::try_from(key & u128::from(u32::MAX)).ok()?,
         })
@@ -53,19 +53,19 @@ mod tests {
 
     #[test]
     fn a_run_recognizes_only_its_own_orders() {
-        let run = Run::draw();
+        let run_id = RunId::draw();
         for key in [
-            Key { shopper: 0, number: 0 },
-            Key {
+            OrderKey { shopper: 0, number: 0 },
+            OrderKey {
                 shopper: SHOPKEEPER,
                 number: u32::MAX,
             },
         ] {
-            let order = run.order(key);
-            assert_eq!(run.key(order), Some(key));
+            let order = run_id.order(key);
+            assert_eq!(run_id.key(order), Some(key));
             let text = order.to_string();
             assert_eq!((text.get(14..15), text.parse()), (Some("8"), Ok(order)));
         }
-        assert_eq!(run.key(OrderId::generate()), None);
+        assert_eq!(run_id.key(OrderId::generate()), None);
     }
 }

@@ -5,21 +5,21 @@
 
 mod auditor;
 mod book;
-mod feed;
+mod change;
+mod events;
 mod history;
 mod key;
 mod last_seen;
-mod operation;
 mod replay;
 
 use std::collections::BTreeMap;
 
 pub(super) use auditor::{Audited, Auditor};
-pub(super) use feed::follow as follow_feed;
-pub(super) use history::{History, OperationOutcome, Requested, Watermark};
-pub(super) use key::{Key, Run, SHOPKEEPER};
+pub(super) use change::{ChangeKind, ChangeRecord};
+pub(super) use events::follow as follow_events;
+pub(super) use history::{ChangeOutcome, History, Requested, Watermark};
+pub(super) use key::{OrderKey, RunId, SHOPKEEPER};
 pub(super) use last_seen::{LastSeen, StockObservation};
-pub(super) use operation::{OperationKind, OperationRecord};
 
 use strum::{IntoStaticStr, VariantArray};
 
@@ -37,9 +37,11 @@ pub(super) enum Check {
     /// Every acknowledged restock is in the ledger exactly once and as acknowledged.
     AcknowledgedRestocks,
     /// Every order of this run in the ledger was sent, with the same content.
-    AskedFor,
+    #[strum(serialize = "asked_for")]
+    OrdersRequested,
     /// No refused order was sold.
-    RefusalsStand,
+    #[strum(serialize = "refusals_stand")]
+    RefusedNeverSold,
     /// Every sale has the price in force.
     Prices,
     /// The stock at the start plus all changes gives every later stock and the stock at the end.
@@ -47,23 +49,25 @@ pub(super) enum Check {
     /// No entry takes a stock below 0.
     StockNeverNegative,
     /// Every refusal fits the stock at that point of the ledger.
-    RefusalsRight,
+    #[strum(serialize = "refusals_right")]
+    RefusalsJustified,
     /// The ledger's entries are in order and without gaps.
     LedgerInOrder,
-    /// An operation that was answered before another was sent precedes it in the ledger.
+    /// A change that was answered before another was sent precedes it in the ledger.
     RealTimeOrder,
     /// The same key always gets the same answer.
     OneAnswerPerKey,
     /// No shopper sees an older state of a book than before, own purchases included.
     ReadsGoForward,
     /// The events are in order, and each stock is the one before it plus the change.
-    FeedInOrder,
+    #[strum(serialize = "feed_in_order")]
+    EventsInOrder,
 }
 
 impl Check {
     /// Whether it needs the ledger, or else only the answers.
     fn needs_ledger(self) -> bool {
-        !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::FeedInOrder)
+        !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::EventsInOrder)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Replays the ledger: checks every entry against the rules of a ledger and against the answers that the shoppers
 //! received. One pass, in order; no clock and no network.
 //!
-//! The ledger is one order of all operations. If every answer agrees with it, and it respects real time (an operation
+//! The ledger is one order of all changes. If every answer agrees with it, and it respects real time (a change
 //! that was answered before another was invoked precedes it), the purchases are linearizable (Herlihy and Wing 1990).
 
 use std::collections::HashMap;
@@ -11,33 +11,33 @@ use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
 use rules::{LedgerReplay, Rule};
 
 use super::book::AuditedBook;
+use super::change::{ChangeKind, ChangeRecord, describe_entry};
 use super::history::History;
-use super::key::{Key, Run};
-use super::operation::{OperationKind, OperationRecord, describe_entry};
+use super::key::{OrderKey, RunId};
 use super::{Check, Findings};
 use crate::sample::BookSample;
 
 #[derive(Debug)]
 pub(super) struct Replay {
-    run: Run,
+    run_id: RunId,
     ledger: LedgerReplay,
     books: HashMap<ItemNumber, AuditedBook>,
-    /// Of the operations so far, the one that was invoked last.
-    latest: Option<OperationRecord>,
+    /// Of the changes so far, the one that was invoked last.
+    latest: Option<ChangeRecord>,
     others: u64,
     pub(super) findings: Findings,
 }
 
 impl Replay {
     /// Starts from the books as they were read before the run.
-    pub(super) fn new(run: Run, sample: &BookSample) -> Self {
+    pub(super) fn new(run_id: RunId, sample: &BookSample) -> Self {
         let audited = |book: &Book| {
             let Book { item, stock, seq, .. } = book;
             let last_change = format!("the sample at the start: item {item} with {stock} as of entry {seq}");
             (*item, AuditedBook::new(*item, last_change))
         };
         Self {
-            run,
+            run_id,
             ledger: LedgerReplay::from_sample(sample.head, sample.books.iter().map(|book| (book.item, book.into()))),
             books: sample.books.iter().map(audited).collect(),
             latest: None,
@@ -62,8 +62,8 @@ impl Replay {
 
     /// Replays an entry. Everything that was acknowledged up to it is in the history.
     pub(super) fn apply(&mut self, entry: &Entry, history: &mut History) {
-        let operation = self.take_operations(entry, history);
-        self.check_owner(entry, operation.as_ref(), history);
+        let change = self.take_changes(entry, history);
+        self.check_owner(entry, change.as_ref(), history);
         self.check_rules(entry);
     }
 
@@ -78,7 +78,7 @@ impl Replay {
             self.findings.count(Check::StockNeverNegative, 1);
             match kind {
                 Kind::Sold => self.findings.count(Check::Prices, 1),
-                Kind::Refused => self.findings.count(Check::RefusalsRight, 1),
+                Kind::Refused => self.findings.count(Check::RefusalsJustified, 1),
                 Kind::Restocked | Kind::Set | Kind::Withdrawn => {}
             }
         }
@@ -87,7 +87,7 @@ impl Replay {
                 Rule::Sequence | Rule::Group => Check::LedgerInOrder,
                 Rule::StockNotNegative => Check::StockNeverNegative,
                 Rule::Price => Check::Prices,
-                Rule::Refusal => Check::RefusalsRight,
+                Rule::Refusal => Check::RefusalsJustified,
                 Rule::StockAddsUp
                 | Rule::Fields
                 | Rule::BookExists
@@ -118,108 +118,111 @@ impl Replay {
         }
     }
 
-    /// Takes the acknowledged operations up to an entry and returns the one that the entry records. Any other is
+    /// Takes the acknowledged changes up to an entry and returns the one that the entry records. Any other is
     /// missing.
-    fn take_operations(&mut self, entry: &Entry, history: &mut History) -> Option<OperationRecord> {
+    fn take_changes(&mut self, entry: &Entry, history: &mut History) -> Option<ChangeRecord> {
         let mut found = None;
-        while let Some(operation) = history.next_until(entry.seq) {
-            self.check_real_time(&operation);
-            let order = self.run.order(operation.key);
-            if operation.seq == entry.seq && entry.order == Some(order) && found.is_none() {
-                found = Some(operation);
+        while let Some(change) = history.next_until(entry.seq) {
+            self.check_real_time(&change);
+            let order = self.run_id.order(change.key);
+            if change.seq == entry.seq && entry.order == Some(order) && found.is_none() {
+                found = Some(change);
             } else {
-                let contradiction = (operation.seq == entry.seq).then(|| describe_entry(entry));
-                self.missing(&operation, contradiction);
+                let contradiction = (change.seq == entry.seq).then(|| describe_entry(entry));
+                self.missing(&change, contradiction);
             }
         }
         found
     }
 
-    /// An operation without its entry; `contradiction` describes the entry in its place.
-    fn missing(&mut self, operation: &OperationRecord, contradiction: Option<String>) {
-        let check = check_of(operation);
+    /// A change without its entry; `contradiction` describes the entry in its place.
+    fn missing(&mut self, change: &ChangeRecord, contradiction: Option<String>) {
+        let check = check_of(change);
         self.findings.count(check, 1);
-        let order = self.run.order(operation.key);
+        let order = self.run_id.order(change.key);
         let detail = format!(
             "order {order} was acknowledged and is not in the ledger as entry {}",
-            operation.seq
+            change.seq
         );
-        let history = [operation.describe()].into_iter().chain(contradiction).collect();
+        let history = [change.describe()].into_iter().chain(contradiction).collect();
         self.findings.add(check, detail, history);
     }
 
-    fn check_real_time(&mut self, operation: &OperationRecord) {
+    fn check_real_time(&mut self, change: &ChangeRecord) {
         self.findings.count(Check::RealTimeOrder, 1);
         match self.latest {
-            Some(latest) if operation.answered_us < latest.invoked_us => {
+            Some(latest) if change.answered_us < latest.invoked_us => {
                 let detail = format!(
                     "entry {} was answered before entry {} was requested, but stands after it",
-                    operation.seq, latest.seq
+                    change.seq, latest.seq
                 );
-                let history = vec![latest.describe(), operation.describe()];
+                let history = vec![latest.describe(), change.describe()];
                 self.findings.add(Check::RealTimeOrder, detail, history);
             }
-            Some(latest) if operation.invoked_us <= latest.invoked_us => {}
-            _ => self.latest = Some(*operation),
+            Some(latest) if change.invoked_us <= latest.invoked_us => {}
+            _ => self.latest = Some(*change),
         }
     }
 
     /// Checks whether the entry belongs to this run, and if so, whether request and answer agree with it.
-    fn check_owner(&mut self, entry: &Entry, operation: Option<&OperationRecord>, history: &mut History) {
-        let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run.key(order)?))) else {
+    fn check_owner(&mut self, entry: &Entry, change: Option<&ChangeRecord>, history: &mut History) {
+        let Some((order, key)) = entry.order.and_then(|order| Some((order, self.run_id.key(order)?))) else {
             self.others += 1;
             return;
         };
-        self.findings.count(Check::AskedFor, 1);
-        match operation {
-            Some(operation) => self.check_operation(entry, operation),
+        self.findings.count(Check::OrdersRequested, 1);
+        match change {
+            Some(change) => self.check_change(entry, change),
             None => self.check_unacknowledged(entry, order, key, history),
         }
     }
 
     /// Compares an entry with the answer that acknowledged it.
-    fn check_operation(&mut self, entry: &Entry, operation: &OperationRecord) {
-        let check = check_of(operation);
+    fn check_change(&mut self, entry: &Entry, change: &ChangeRecord) {
+        let check = check_of(change);
         self.findings.count(check, 1);
-        let is_same = match operation.kind {
-            OperationKind::Sold(quantity, cost) => {
+        let is_same = match change.kind {
+            ChangeKind::Sold(quantity, cost) => {
                 entry.kind == Kind::Sold && entry.quantity == Some(quantity) && entry.unit_cost == cost
             }
-            OperationKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
+            ChangeKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
         };
-        let is_same_stock = operation.stock.is_none() || entry.stock_after == operation.stock;
-        if !is_same || entry.item != operation.item || !is_same_stock {
+        let is_same_stock = change.stock.is_none() || entry.stock_after == change.stock;
+        if !is_same || entry.item != change.item || !is_same_stock {
             let detail = format!("entry {} is not what was acknowledged", entry.seq);
             self.findings
-                .add(check, detail, vec![operation.describe(), describe_entry(entry)]);
+                .add(check, detail, vec![change.describe(), describe_entry(entry)]);
         }
     }
 
-    /// Checks an entry with this run's mark that no answer acknowledged.
-    fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: Key, history: &mut History) {
+    /// Checks an entry with this run's id that no answer acknowledged.
+    fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: OrderKey, history: &mut History) {
         let sender = key.describe();
         let mut wrong = |check, why: &str| {
             let detail = format!("entry {} is {} for {sender} ({order}), {why}", entry.seq, entry.kind);
             self.findings.add(check, detail, vec![describe_entry(entry)]);
         };
         if !history.was_sent(key) {
-            return wrong(Check::AskedFor, "which never requested it");
+            return wrong(Check::OrdersRequested, "which never requested it");
         }
         if history.was_refused(key) {
             if entry.kind != Kind::Refused {
-                wrong(Check::RefusalsStand, "which got a refusal");
+                wrong(Check::RefusedNeverSold, "which got a refusal");
             }
             return;
         }
         match history.take_unknown(key) {
             Some(requested) if key.shopper == super::SHOPKEEPER || entry.kind == Kind::Refused => {
                 if entry.item != requested.item {
-                    wrong(Check::AskedFor, &format!("which requested item {}", requested.item));
+                    wrong(
+                        Check::OrdersRequested,
+                        &format!("which requested item {}", requested.item),
+                    );
                 }
             }
             Some(requested) if (entry.item, entry.quantity) != (requested.item, Some(requested.quantity)) => {
                 wrong(
-                    Check::AskedFor,
+                    Check::OrdersRequested,
                     &format!("which requested {} of item {}", requested.quantity, requested.item),
                 );
             }
@@ -240,11 +243,11 @@ impl Replay {
         self.findings.add(Check::LedgerInOrder, detail, Vec::new());
     }
 
-    /// Ends the replay: operations that were acknowledged beyond the ledger's end are missing.
+    /// Ends the replay: changes that were acknowledged beyond the ledger's end are missing.
     pub(super) fn close(&mut self, history: &mut History) {
-        while let Some(operation) = history.next_until(Seq(u64::MAX)) {
-            self.check_real_time(&operation);
-            self.missing(&operation, None);
+        while let Some(change) = history.next_until(Seq(u64::MAX)) {
+            self.check_real_time(&change);
+            self.missing(&change, None);
         }
         for (item, book) in &self.books {
             if let Some((stock, seq)) = book.end {
@@ -256,10 +259,10 @@ impl Replay {
     }
 }
 
-fn check_of(operation: &OperationRecord) -> Check {
-    match operation.kind {
-        OperationKind::Sold(..) => Check::AcknowledgedSales,
-        OperationKind::Restocked(_) => Check::AcknowledgedRestocks,
+fn check_of(change: &ChangeRecord) -> Check {
+    match change.kind {
+        ChangeKind::Sold(..) => Check::AcknowledgedSales,
+        ChangeKind::Restocked(_) => Check::AcknowledgedRestocks,
     }
 }
 

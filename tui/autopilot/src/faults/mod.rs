@@ -19,7 +19,7 @@ use schedule::Schedule;
 /// The time without faults at the start, in which the undisturbed rate is measured.
 const BASELINE: Duration = Duration::from_secs(5);
 /// How long to wait for the next sale after a fault.
-const RECOVERY_MAX: Duration = Duration::from_secs(30);
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two checks for the next sale.
 const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
@@ -67,7 +67,7 @@ async fn sleep_while_running(run: &Handle, time: Duration) -> bool {
 async fn recovery(run: &Handle) -> Option<Duration> {
     let (before, begin) = (run.sold(), Instant::now());
     while run.sold() == before {
-        if begin.elapsed() > RECOVERY_MAX || !sleep_while_running(run, POLL_INTERVAL).await {
+        if begin.elapsed() > RECOVERY_TIMEOUT || !sleep_while_running(run, POLL_INTERVAL).await {
             return None;
         }
     }

@@ -15,7 +15,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 /// The size of the copy buffer, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// How long the response to a duplicated request is read.
-const DUPLICATE_MAX: Duration = Duration::from_secs(10);
+const DUPLICATE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The server behind a proxy.
 #[derive(Debug, Clone)]
@@ -244,7 +244,9 @@ async fn send_duplicate(target: Target, request: Vec<u8>) -> io::Result<()> {
         server.write_all(&request).await?;
         server.read(&mut vec![0; CHUNK_BYTES]).await.map(drop)
     };
-    tokio::time::timeout(DUPLICATE_MAX, exchange).await.unwrap_or(Ok(()))
+    tokio::time::timeout(DUPLICATE_TIMEOUT, exchange)
+        .await
+        .unwrap_or(Ok(()))
 }
 
 #[cfg(test)]

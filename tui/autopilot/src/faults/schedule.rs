@@ -45,7 +45,7 @@ pub(super) enum Role {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(const_into_str)]
 pub(super) enum Link {
-    #[strum(serialize = "customers→frontend")]
+    #[strum(serialize = "shoppers→frontend")]
     ShoppersToFrontend,
     #[strum(serialize = "frontend→order")]
     FrontendToOrder,

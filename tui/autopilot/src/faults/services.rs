@@ -22,9 +22,9 @@ const TOPICS: u32 = 4;
 /// The stock of each book.
 const COPIES: u32 = 1_000;
 /// How long a service may take to print its address; a long ledger takes time to read.
-const START_MAX: Duration = Duration::from_secs(60);
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a service may take to exit after a signal.
-const EXIT_MAX: Duration = Duration::from_secs(10);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(10);
 const DELAY: Duration = Duration::from_millis(50);
 const GRACE: &str = "1s";
 
@@ -178,7 +178,7 @@ impl Services {
     async fn stop_service(&mut self, role: Role, signal: Signal) {
         self.signal(role, signal);
         let child = &mut self.service(role).child;
-        if tokio::time::timeout(EXIT_MAX, child.wait()).await.is_err() {
+        if tokio::time::timeout(EXIT_TIMEOUT, child.wait()).await.is_err() {
             let _ = child.kill().await;
         }
     }
@@ -229,7 +229,7 @@ impl Launcher {
         let output = child.stdout.take().ok_or(Error::Silent(role.into_str()))?;
         let mut line = String::new();
         let mut output = BufReader::new(output);
-        let reading = tokio::time::timeout(START_MAX, output.read_line(&mut line)).await;
+        let reading = tokio::time::timeout(START_TIMEOUT, output.read_line(&mut line)).await;
         reading.map_err(|_| Error::Silent(role.into_str()))??;
         let address = line.trim().rsplit_once("http://");
         let address = address.and_then(|(_, address)| address.parse().ok());

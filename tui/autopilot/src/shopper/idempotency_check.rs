@@ -4,13 +4,13 @@ use common::OrderId;
 use common::wire::Receipt;
 
 use super::Shopper;
-use crate::audit::{Check, Key, Requested};
+use crate::audit::{Check, OrderKey, Requested};
 use common::client::Resolution;
 
 /// A purchase that was decided, with what is needed to repeat its request.
 #[derive(Debug)]
 pub(super) struct Decided {
-    pub(super) key: Key,
+    pub(super) key: OrderKey,
     pub(super) requested: Requested,
     /// The receipt; `None` if the purchase was refused.
     pub(super) receipt: Option<Receipt>,
@@ -20,7 +20,7 @@ impl Shopper<'_> {
     /// Repeats the requests of the last sale and the last refusal with their keys, and compares the answers.
     pub(super) async fn check_idempotency(&mut self) {
         for decided in std::mem::take(&mut self.decided).into_iter().flatten() {
-            let order = self.shared.run.order(decided.key);
+            let order = self.shared.run_id.order(decided.key);
             let again = tokio::select! {
                 again = self.send_purchase(decided.key, decided.requested) => again,
                 () = self.shared.abort.cancelled() => None,

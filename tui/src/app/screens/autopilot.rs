@@ -5,12 +5,12 @@ use crate::app::state::App;
 use crate::command::Command;
 use crate::effect::Effect;
 
-pub(in crate::app) struct Autopilot;
+pub(in crate::app) struct AutopilotHandler;
 
-impl ScreenHandler for Autopilot {
+impl ScreenHandler for AutopilotHandler {
     fn hints(&self, _: &App) -> &'static [Command] {
         &[
-            Command::StartStop,
+            Command::Start,
             Command::Pause,
             Command::Fewer,
             Command::More,
@@ -18,7 +18,7 @@ impl ScreenHandler for Autopilot {
             Command::Expand,
             Command::Longer,
             Command::Shorter,
-            Command::Whole,
+            Command::All,
         ]
     }
 

@@ -7,9 +7,9 @@ use crate::app::state::App;
 use crate::command::Command;
 use crate::effect::Effect;
 
-pub(in crate::app) struct OrdersScreen;
+pub(in crate::app) struct OrdersHandler;
 
-impl ScreenHandler for OrdersScreen {
+impl ScreenHandler for OrdersHandler {
     fn hints(&self, _: &App) -> &'static [Command] {
         &[Command::Copy, Command::Refresh, Command::Open]
     }
@@ -37,14 +37,14 @@ impl ScreenHandler for OrdersScreen {
     }
 
     fn refresh(&self, app: &mut App) -> Vec<Effect> {
-        if app.orders.unsettled() == 0 {
-            app.notify(Severity::Info, "Every order is settled");
+        if app.orders.pending_count() == 0 {
+            app.notify(Severity::Info, "No order is pending");
         }
         app.check_orders_now()
     }
 
     fn copy_text(&self, app: &App) -> Option<String> {
         let purchase = app.orders.list.get(app.orders.selected)?;
-        Some(purchase.placed.order.to_string())
+        Some(purchase.sent.order.to_string())
     }
 }

@@ -7,9 +7,9 @@ use crate::app::state::App;
 use crate::command::Command;
 use crate::effect::Effect;
 
-pub(in crate::app) struct ServicesScreen;
+pub(in crate::app) struct ServicesHandler;
 
-impl ScreenHandler for ServicesScreen {
+impl ScreenHandler for ServicesHandler {
     fn hints(&self, _: &App) -> &'static [Command] {
         &[Command::Refresh, Command::Copy]
     }

@@ -6,9 +6,9 @@ use crate::app::state::App;
 use crate::command::Command;
 use crate::effect::Effect;
 
-pub(in crate::app) struct Shop;
+pub(in crate::app) struct ShopHandler;
 
-impl ScreenHandler for Shop {
+impl ScreenHandler for ShopHandler {
     fn hints(&self, app: &App) -> &'static [Command] {
         if app.shop.focus == Focus::Topics {
             return &[Command::Open, Command::Find, Command::Buy, Command::Refresh];

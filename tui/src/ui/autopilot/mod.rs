@@ -5,7 +5,7 @@ mod chart;
 mod charts;
 pub(crate) mod pane;
 
-use autopilot::{BookStock, Phase, Snapshot, Verb, ms};
+use autopilot::{BookStock, OperationKind, Phase, Snapshot, ms};
 use common::text::sanitize;
 use ratatui::Frame;
 use ratatui::layout::{Constraint, Layout, Rect};
@@ -152,7 +152,7 @@ impl RunView<'_> {
             Line::styled(head, self.palette.dim),
         ];
         let mix = &self.snapshot.settings.mix;
-        let shares = Verb::ALL.map(|verb| mix.share(verb) * 100.0);
+        let shares = OperationKind::ALL.map(|kind| mix.share(kind) * 100.0);
         for ((name, stats), share) in self.snapshot.operations.named().into_iter().zip(shares) {
             lines.push(Line::raw(format!(
                 "{name:8}{share:>5.0}%{:>10}{:>9}{:>7}{:>7}",

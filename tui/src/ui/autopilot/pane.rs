@@ -71,14 +71,14 @@ impl ScreenView for AutopilotPane {
 
     fn run(&mut self, command: Command) {
         match command {
-            Command::StartStop => self.controller.start_or_stop(),
+            Command::Start => self.controller.start_or_stop(),
             Command::Pause => self.controller.pause_or_resume(),
             Command::Fewer => self.controller.fewer_shoppers(),
             Command::More => self.controller.more_shoppers(),
             Command::Freeze => self.freeze_or_resume(),
             Command::Longer => self.charts.longer(),
             Command::Shorter => self.charts.shorter(),
-            Command::Whole => self.charts.whole(),
+            Command::All => self.charts.whole(),
             Command::Expand => self.charts.expand(),
             Command::Close => self.charts.expanded = None,
             _ => return,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use autopilot::{ByVerb, Latency, Mix, OperationStats, Outcomes, Second, Settings};
+use autopilot::{ByOperation, Latency, Mix, OperationStats, Outcomes, Second, Settings};
 use common::{ItemNumber, Seq, Stock};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -53,7 +53,7 @@ fn snapshot() -> Snapshot {
         shoppers: 8,
         elapsed: Duration::from_secs(90),
         requests: 90_000,
-        operations: ByVerb::new(|_| operation),
+        operations: ByOperation::new(|_| operation),
         outcomes: Outcomes {
             sold: 1_100,
             sold_out: 27_900,

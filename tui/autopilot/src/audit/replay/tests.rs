@@ -3,7 +3,7 @@
 use common::{GroupLine, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
-use super::super::{OperationOutcome, Requested, SHOPKEEPER};
+use super::super::{ChangeOutcome, Requested, SHOPKEEPER};
 use super::*;
 
 const COST: &str = "2.50";
@@ -16,12 +16,12 @@ fn stock(copies: u64) -> Stock {
     Stock::try_from(copies).unwrap()
 }
 
-fn order(number: u32) -> Key {
-    Key { shopper: 0, number }
+fn order(number: u32) -> OrderKey {
+    OrderKey { shopper: 0, number }
 }
 
-fn shopkeeper(number: u32) -> Key {
-    Key {
+fn shopkeeper(number: u32) -> OrderKey {
+    OrderKey {
         shopper: SHOPKEEPER,
         number,
     }
@@ -51,9 +51,9 @@ fn sale(seq: u64, stock_after: u64) -> Entry {
 }
 
 /// Order `number` was acknowledged as sold by entry `seq`.
-fn sold(seq: u64, number: u32, left: u64) -> OperationRecord {
-    OperationRecord {
-        kind: OperationKind::Sold(Quantity::ONE, Some(COST.parse().unwrap())),
+fn sold(seq: u64, number: u32, left: u64) -> ChangeRecord {
+    ChangeRecord {
+        kind: ChangeKind::Sold(Quantity::ONE, Some(COST.parse().unwrap())),
         stock: Some(stock(left)),
         ..record(seq, number)
     }
@@ -61,11 +61,11 @@ fn sold(seq: u64, number: u32, left: u64) -> OperationRecord {
 
 /// What happens in a run.
 enum Step {
-    Acknowledged(OperationRecord),
-    Refused(Key),
-    Unknown(Key),
+    Acknowledged(ChangeRecord),
+    Refused(OrderKey),
+    Unknown(OrderKey),
     /// An entry of this run.
-    Own(Key, Entry),
+    Own(OrderKey, Entry),
     /// An entry of another client.
     Other(Entry),
     /// The stock that is read after the run, and the entry it is read as of.
@@ -76,7 +76,7 @@ use Step::{Acknowledged, End, Other, Own, Refused, Unknown};
 
 /// Performs the steps and ends the replay.
 fn replay(steps: Vec<Step>) -> Replay {
-    let run = Run::draw();
+    let run_id = RunId::draw();
     let sample = BookSample {
         topics: vec!["all".into()],
         books: vec![Book {
@@ -90,7 +90,7 @@ fn replay(steps: Vec<Step>) -> Replay {
         }],
         head: Seq(1),
     };
-    let mut replay = Replay::new(run, &sample);
+    let mut replay = Replay::new(run_id, &sample);
     let mut history = History::new(tempfile::tempfile());
     let end = |history: &mut History, key, outcome| {
         history.sent(key);
@@ -102,23 +102,23 @@ fn replay(steps: Vec<Step>) -> Replay {
     };
     for step in steps {
         let (order, entry) = match step {
-            Acknowledged(operation) => {
-                end(&mut history, operation.key, OperationOutcome::Acknowledged(operation));
+            Acknowledged(change) => {
+                end(&mut history, change.key, ChangeOutcome::Acknowledged(change));
                 continue;
             }
             Refused(key) => {
-                end(&mut history, key, OperationOutcome::Refused);
+                end(&mut history, key, ChangeOutcome::Refused);
                 continue;
             }
             Unknown(key) => {
-                end(&mut history, key, OperationOutcome::Unknown(requested));
+                end(&mut history, key, ChangeOutcome::Unknown(requested));
                 continue;
             }
             End(copies, seq) => {
                 replay.record_end(item(), stock(copies), Seq(seq));
                 continue;
             }
-            Own(key, entry) => (run.order(key), entry),
+            Own(key, entry) => (run_id.order(key), entry),
             Other(entry) => (OrderId::generate(), entry),
         };
         let order = Some(order);
@@ -134,9 +134,9 @@ fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
         Acknowledged(sold(2, 0, 9)),
         Unknown(order(1)),
         Refused(order(2)),
-        Acknowledged(OperationRecord {
+        Acknowledged(ChangeRecord {
             key: shopkeeper(0),
-            kind: OperationKind::Restocked(5),
+            kind: ChangeKind::Restocked(5),
             ..sold(5, 0, 5)
         }),
         End(4, 6),
@@ -156,7 +156,7 @@ fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
 #[test]
 fn each_way_in_which_a_ledger_can_be_wrong_is_found() {
     let real_time = |seq, number, left, invoked_us| {
-        Acknowledged(OperationRecord {
+        Acknowledged(ChangeRecord {
             invoked_us,
             answered_us: invoked_us + 5,
             ..sold(seq, number, left)

@@ -1,5 +1,5 @@
-//! How an order reaches its final state: by the answer to its purchase, or by lookups with its own key until it is
-//! decided. A second order never replaces it.
+//! How a pending order is decided: by the answer to its purchase, or by lookups with its own key. A second order never
+//! replaces it.
 
 use common::client::Error;
 use common::wire::{OrderStatus, Receipt, StockEvent};
@@ -12,7 +12,7 @@ use super::sanitize::sanitized;
 use super::shared::Shared;
 use crate::effect::{Effect, Request};
 use crate::format;
-use crate::journal::{CloseReason, Closed, JournalContents, Record};
+use crate::journal::{JournalContents, NotSold, NotSoldReason, Record};
 
 /// How long after its deadline an order that the shop does not know counts as never placed: clocks may differ a little.
 const CLOCK_MARGIN_MS: u64 = 2_000;
@@ -37,13 +37,13 @@ impl Orders {
             );
         }
         let mut older = replay(contents);
-        older.retain(|purchase| self.find(purchase.placed.order).is_none());
+        older.retain(|purchase| self.find(purchase.sent.order).is_none());
         self.list.extend(older.into_iter().rev());
         self.list.truncate(ORDERS_MAX);
         self.journal.succeed((), shared.elapsed());
     }
 
-    /// Makes the lookup of every undecided order due now.
+    /// Makes the lookup of every pending order due now.
     pub(super) fn schedule_checks(&mut self, shared: &Shared<'_>) {
         // Until the shop has named its store, "unknown order" could mean "not in this store".
         if shared.connection.store.is_none() {
@@ -66,18 +66,18 @@ impl Orders {
                 continue;
             }
             purchase.next_check_at = None;
-            if purchase.placed.store.is_some() && store.is_some() && purchase.placed.store != store {
+            if purchase.sent.store.is_some() && store.is_some() && purchase.sent.store != store {
                 purchase.state = OrderState::Unknown {
                     why: "it was placed in another store".to_owned(),
                 };
                 continue;
             }
             purchase.check_in_flight = true;
-            let order = purchase.placed.order;
+            let order = purchase.sent.order;
             // Only while the user waits in its dialog may the order be sent again; later a sale would be a surprise.
             let request = if in_dialog == Some(order) && !purchase.deadline_passed(now.wall, 0) {
                 Request::Buy {
-                    placed: purchase.placed.clone(),
+                    sent: purchase.sent.clone(),
                     resend: true,
                 }
             } else {
@@ -131,9 +131,9 @@ impl Orders {
         let Some(purchase) = self.find(order) else {
             return Vec::new();
         };
-        let is_same_store = match (purchase.placed.store, shared.connection.store) {
+        let is_same_store = match (purchase.sent.store, shared.connection.store) {
             (Some(placed), Some(connected)) => placed == connected,
-            _ => purchase.placed.shop == shared.connection.url,
+            _ => purchase.sent.shop == shared.connection.url,
         };
         let is_overdue = purchase.deadline_passed(shared.now.wall, CLOCK_MARGIN_MS);
         let unknown = |why: &str| OrderState::Unknown { why: why.to_owned() };
@@ -156,17 +156,17 @@ impl Orders {
         self.set_state(order, state, shared)
     }
 
-    /// Changes the state of an undecided order, notifies the user, and records a final state.
+    /// Changes the state of a pending order, notifies the user, and records a decision.
     fn set_state(&mut self, order: OrderId, state: OrderState, shared: &mut Shared<'_>) -> Vec<Effect> {
-        let Some(purchase) = self.find_mut(order).filter(|purchase| !purchase.state.is_final()) else {
+        let Some(purchase) = self.find_mut(order).filter(|purchase| purchase.state.is_pending()) else {
             return Vec::new();
         };
         let before = std::mem::replace(&mut purchase.state, state.clone());
         (purchase.next_check_at, purchase.check_in_flight) = (None, false);
-        let copies = format!("{} × {}", purchase.placed.quantity, purchase.placed.title);
+        let copies = format!("{} × {}", purchase.sent.quantity, purchase.sent.title);
         let at = shared.now.wall;
-        let closed = |reason, detail: String, stock| {
-            Some(Record::Closed(Closed {
+        let not_sold = |reason, detail: String, stock| {
+            Some(Record::NotSold(NotSold {
                 order,
                 reason,
                 detail,
@@ -178,25 +178,25 @@ impl Orders {
             OrderState::Sold(receipt) => (
                 Severity::Success,
                 format!("Bought {copies} for {}", format::amount(receipt.total.cents())),
-                Some(Record::Settled { receipt: *receipt }),
+                Some(Record::Sold { receipt: *receipt }),
             ),
             OrderState::SoldOut { stock } => {
                 let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
                 (
                     Severity::Info,
                     format!("Sold out{left}: {copies} was not bought"),
-                    closed(CloseReason::SoldOut, String::new(), stock),
+                    not_sold(NotSoldReason::SoldOut, String::new(), stock),
                 )
             }
             OrderState::Refused { why } => (
                 Severity::Error,
                 format!("Refused: {copies}: {why}"),
-                closed(CloseReason::Refused, why, None),
+                not_sold(NotSoldReason::Refused, why, None),
             ),
             OrderState::NotPlaced { why } => (
                 Severity::Error,
                 format!("Nothing was bought: {copies}: {why}"),
-                closed(CloseReason::NotPlaced, why, None),
+                not_sold(NotSoldReason::NotPlaced, why, None),
             ),
             OrderState::Unknown { .. } => {
                 purchase.may_have_applied = true;

@@ -2,13 +2,13 @@
 
 use common::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
 
-use super::key::Key;
+use super::key::OrderKey;
 
 /// The size of a record in the history's file, in bytes.
 pub(super) const BYTES: usize = 56;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OperationKind {
+pub(crate) enum ChangeKind {
     /// A sale of copies at a cost.
     Sold(Quantity, Option<Cost>),
     /// A restock of copies.
@@ -17,16 +17,16 @@ pub(crate) enum OperationKind {
 
 /// An acknowledged change of a stock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct OperationRecord {
+pub(crate) struct ChangeRecord {
     /// The ledger entry that the answer named.
     pub(crate) seq: Seq,
     /// When it was sent, in microseconds since the start of the run.
     pub(crate) invoked_us: u64,
     /// When it was answered, in microseconds since the start of the run.
     pub(crate) answered_us: u64,
-    pub(crate) key: Key,
+    pub(crate) key: OrderKey,
     pub(crate) item: ItemNumber,
-    pub(crate) kind: OperationKind,
+    pub(crate) kind: ChangeKind,
     /// The stock after it, if the answer stated it.
     pub(crate) stock: Option<Stock>,
 }
@@ -34,11 +34,11 @@ pub(crate) struct OperationRecord {
 /// Encodes an absent cost or stock; no valid one is as large.
 const ABSENT: u32 = u32::MAX;
 
-impl OperationRecord {
+impl ChangeRecord {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
         let (tag, copies, cost) = match self.kind {
-            OperationKind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
-            OperationKind::Restocked(copies) => (1, copies, ABSENT),
+            ChangeKind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
+            ChangeKind::Restocked(copies) => (1, copies, ABSENT),
         };
         let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
         for word in [
@@ -67,14 +67,14 @@ impl OperationRecord {
         let (cost, stock) = pair(5)?;
         // An absent cost or stock is out of range.
         let kind = match shopper_and_tag & 1 {
-            0 => OperationKind::Sold(Quantity::try_from(copies).ok()?, Cost::try_from(cost).ok()),
-            _ => OperationKind::Restocked(u32::try_from(copies).ok()?),
+            0 => ChangeKind::Sold(Quantity::try_from(copies).ok()?, Cost::try_from(cost).ok()),
+            _ => ChangeKind::Restocked(u32::try_from(copies).ok()?),
         };
         Some(Self {
             seq: Seq(word(0)?),
             invoked_us: word(1)?,
             answered_us: word(2)?,
-            key: Key {
+            key: OrderKey {
                 shopper: u16::try_from(shopper_and_tag >> 1).ok()?,
                 number: u32::try_from(number).ok()?,
             },
@@ -87,9 +87,9 @@ impl OperationRecord {
     pub(super) fn describe(&self) -> String {
         let ms = |us: u64| format!("{}.{:03} ms", us / 1_000, us % 1_000);
         let what = match self.kind {
-            OperationKind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
-            OperationKind::Sold(quantity, None) => format!("buys {quantity} of item {}", self.item),
-            OperationKind::Restocked(copies) => format!("adds {copies} to item {}", self.item),
+            ChangeKind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
+            ChangeKind::Sold(quantity, None) => format!("buys {quantity} of item {}", self.item),
+            ChangeKind::Restocked(copies) => format!("adds {copies} to item {}", self.item),
         };
         let stock = self.stock.map_or_else(String::new, |stock| format!(", stock {stock}"));
         format!(
@@ -102,7 +102,7 @@ impl OperationRecord {
     }
 }
 
-impl Key {
+impl OrderKey {
     pub(super) fn describe(self) -> String {
         if self.shopper == super::SHOPKEEPER {
             format!("the shopkeeper's change {}", self.number)
@@ -137,17 +137,17 @@ mod tests {
 
     #[test]
     fn a_record_is_parsed_as_it_was_written() {
-        let sold = OperationRecord {
+        let sold = ChangeRecord {
             seq: Seq(7),
             invoked_us: 1,
             answered_us: u64::MAX,
-            key: Key { shopper: 3, number: 9 },
+            key: OrderKey { shopper: 3, number: 9 },
             item: ItemNumber::try_from(4_000_000_000).unwrap(),
-            kind: OperationKind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
+            kind: ChangeKind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
             stock: Some(Stock::ZERO),
         };
-        let restocked = OperationRecord {
-            kind: OperationKind::Restocked(500),
+        let restocked = ChangeRecord {
+            kind: ChangeKind::Restocked(500),
             stock: None,
             ..sold
         };
@@ -155,8 +155,8 @@ mod tests {
         for record in [sold, restocked] {
             bytes.clear();
             record.write(&mut bytes);
-            assert_eq!((bytes.len(), OperationRecord::read(&bytes)), (BYTES, Some(record)));
+            assert_eq!((bytes.len(), ChangeRecord::read(&bytes)), (BYTES, Some(record)));
         }
-        assert_eq!(OperationRecord::read(&bytes[1..]), None);
+        assert_eq!(ChangeRecord::read(&bytes[1..]), None);
     }
 }

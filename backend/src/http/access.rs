@@ -1,0 +1,193 @@
+//! Which requests a service answers: rules for hosts, for pages of other origins, and for the rate of each client.
+//!
+//! A browser sends requests to a service on loopback on behalf of any page. A page of another origin is recognized by
+//! `Origin` and `Sec-Fetch-Site`; a page whose own host name was made to resolve to this machine (DNS rebinding), by
+//! `Host`.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use common::{Code, limits};
+use http::header::{HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
+use http::{HeaderMap, Method, StatusCode, Version};
+use ipnet::IpNet;
+
+use super::authority::{AllowedHost, AllowedOrigin, Authority, Origin};
+use super::client_address::TrustedProxies;
+use super::rate_limit::{RateLimit, RateLimiter};
+use super::request::Head;
+use super::{ApiError, Response, Route, headers};
+
+/// The rules of one service.
+#[derive(Debug, Default)]
+pub(crate) struct AccessRules {
+    /// `None` accepts every host.
+    hosts: Option<Vec<AllowedHost>>,
+    origins: Vec<AllowedOrigin>,
+    rate_limiter: Option<RateLimiter>,
+    proxies: TrustedProxies,
+}
+
+impl AccessRules {
+    /// The rules of a service that listens at `address`. Only on loopback are hosts restricted: to the names of loopback,
+    /// the address itself and `hosts`.
+    pub(crate) fn new(address: SocketAddr, hosts: &[AllowedHost], origins: &[AllowedOrigin]) -> Self {
+        let own = match address.ip() {
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
+        };
+        let loopback = ["localhost", "127.0.0.1", "[::1]", &own];
+        let loopback = loopback.into_iter().filter_map(|host| host.parse().ok());
+        let is_restricted = address.ip().to_canonical().is_loopback();
+        Self {
+            hosts: is_restricted.then(|| loopback.chain(hosts.iter().cloned()).collect()),
+            origins: origins.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// Limits the rate of each client.
+    #[must_use]
+    pub(crate) fn with_rate_limit(mut self, limit: Option<RateLimit>, proxies: &[IpNet]) -> Self {
+        self.rate_limiter = limit.map(RateLimiter::new);
+        self.proxies = TrustedProxies(proxies.to_vec());
+        self
+    }
+
+    /// The response to a request that its route must not see. `route` is `None` if no route has its path and method.
+    pub(super) fn refusal(&self, head: &Head, route: Option<&Route>) -> Option<Response> {
+        // Names a host to connect to instead of one of this service; no route has the method.
+        if head.method == Method::CONNECT {
+            return None;
+        }
+        match self.check(head, route) {
+            Ok(()) if is_chunked_or_plain(&head.headers) => None,
+            Ok(()) => Some(Response::empty(StatusCode::NOT_IMPLEMENTED).with_connection_close()),
+            Err(Refusal::Malformed(error)) => Some(Response::from(error).with_connection_close()),
+            Err(Refusal::Denied(error)) => Some(error.into()),
+        }
+    }
+
+    fn check(&self, head: &Head, route: Option<&Route>) -> Result<(), Refusal> {
+        let authority = self.authority(head)?;
+        check_hops(head)?;
+        if route.is_none_or(Route::is_rate_limited) {
+            self.check_rate(head)?;
+        }
+        if route.is_some_and(Route::is_change) {
+            self.check_origin(head, authority)?;
+        }
+        Ok(())
+    }
+
+    /// The authority that the request is for.
+    fn authority<'a>(&self, head: &'a Head) -> Result<Option<Authority<'a>>, Refusal> {
+        let mut fields = head.headers.get_all(HOST).iter();
+        let host = match (fields.next(), fields.next()) {
+            (Some(host), None) => Some(parse_authority(host.to_str().unwrap_or_default())?),
+            (None, _) if head.version < Version::HTTP_11 => None,
+            _ => return Err(malformed_host()),
+        };
+        // A target with an authority of its own replaces `Host` (RFC 9112, 3.2.2), which must be valid nevertheless.
+        let target = head.uri.authority();
+        let target = target.map(|target| parse_authority(target.as_str())).transpose()?;
+        for authority in host.into_iter().chain(target) {
+            self.check_host(authority)?;
+        }
+        Ok(target.or(host))
+    }
+
+    fn check_host(&self, authority: Authority<'_>) -> Result<(), Refusal> {
+        let is_allowed = |hosts: &Vec<AllowedHost>| hosts.iter().any(|host| host.allows(authority));
+        if self.hosts.as_ref().is_none_or(is_allowed) {
+            return Ok(());
+        }
+        let detail = format!(
+            "This service is not {}. Use localhost, or start it with --allowed-host.",
+            authority.host
+        );
+        Err(Refusal::Denied(ApiError::new(Code::Misdirected, detail)))
+    }
+
+    fn check_rate(&self, head: &Head) -> Result<(), Refusal> {
+        let Some(limiter) = &self.rate_limiter else {
+            return Ok(());
+        };
+        let client = self.proxies.client_address(head.peer, &head.headers);
+        if limiter.admit(client, Instant::now()) {
+            return Ok(());
+        }
+        let detail = "This address sends more requests a second than are allowed here.";
+        Err(Refusal::Denied(ApiError::new(Code::TooManyRequests, detail)))
+    }
+
+    /// Refuses a change that a page of another origin asks for. Programs other than browsers send neither field.
+    fn check_origin(&self, head: &Head, authority: Option<Authority<'_>>) -> Result<(), Refusal> {
+        let is_allowed = |origin: &Origin<'_>| self.origins.iter().any(|allowed| allowed.allows(origin));
+        let mut has_allowed_origin = false;
+        for origin in values(&head.headers, &ORIGIN) {
+            match Origin::parse(origin) {
+                Some(origin) if is_allowed(&origin) => has_allowed_origin = true,
+                Some(origin) if authority.is_some_and(|authority| origin.is_at(authority)) => {}
+                _ => return Err(forbidden_origin()),
+            }
+        }
+        let mut sites = values(&head.headers, &headers::FETCH_SITE);
+        if has_allowed_origin || sites.all(|site| matches!(site, "same-origin" | "none")) {
+            return Ok(());
+        }
+        Err(forbidden_origin())
+    }
+}
+
+/// Why a request is refused.
+enum Refusal {
+    /// The connection is closed, because the client's idea of the message may differ from the server's.
+    Malformed(ApiError),
+    Denied(ApiError),
+}
+
+fn parse_authority(text: &str) -> Result<Authority<'_>, Refusal> {
+    Authority::parse(text).ok_or_else(malformed_host)
+}
+
+fn malformed_host() -> Refusal {
+    Refusal::Malformed(ApiError::invalid("Host: expected one host, with or without a port."))
+}
+
+fn forbidden_origin() -> Refusal {
+    let detail = "A page of another origin may not change anything here. Start the service with --allowed-origin to \
+                  allow its pages.";
+    Refusal::Denied(ApiError::new(Code::ForbiddenOrigin, detail))
+}
+
+/// Refuses a request that has come through so many services that some of them must point at each other.
+fn check_hops(head: &Head) -> Result<(), Refusal> {
+    match head.hops() {
+        Some(hops) if hops <= limits::HOPS_MAX => Ok(()),
+        Some(_) => {
+            let detail = "The request came through too many services: check that --catalog-url and --order-url of \
+                          each service name another one.";
+            Err(Refusal::Denied(ApiError::new(Code::LoopDetected, detail)))
+        }
+        None => {
+            let detail = "Bookstore-Hops: expected a whole number.";
+            Err(Refusal::Denied(ApiError::new(Code::InvalidRequest, detail)))
+        }
+    }
+}
+
+/// Whether hyper decodes the transfer encoding. It takes any list that ends with `chunked` for `chunked` alone.
+fn is_chunked_or_plain(headers: &HeaderMap) -> bool {
+    let mut encodings = values(headers, &TRANSFER_ENCODING);
+    let is_known = encodings
+        .next()
+        .is_none_or(|encoding| encoding.eq_ignore_ascii_case("chunked"));
+    is_known && encodings.next().is_none()
+}
+
+/// The lines of a field; one that is not ASCII is empty.
+fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter();
+    lines.map(|line| line.to_str().unwrap_or_default())
+}

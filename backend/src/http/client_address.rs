@@ -1,0 +1,134 @@
+//! The address of a request's client: the connection's, or what trusted proxies forward.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use http::HeaderMap;
+use http::header::FORWARDED;
+use ipnet::IpNet;
+
+use super::authority::Authority;
+use super::headers;
+
+/// The proxies whose `X-Forwarded-For` and `Forwarded` fields count.
+#[derive(Debug, Clone, Default)]
+pub(super) struct TrustedProxies(pub(super) Vec<IpNet>);
+
+impl TrustedProxies {
+    /// The last address on the way from the client that no trusted proxy has. Each proxy appends the address it was
+    /// reached from, so everything to the left of an untrusted address may be invented. Where both fields are present
+    /// `X-Forwarded-For` counts: most proxies write only that one and pass the other one on as the client sent it.
+    pub(super) fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+        let peer = peer.to_canonical();
+        if !self.contains(peer) {
+            return peer;
+        }
+        match headers.contains_key(&headers::FORWARDED_FOR) {
+            true => self.first_untrusted(peer, lists(headers, headers::FORWARDED_FOR.as_str()), parse_address),
+            false => self.first_untrusted(peer, lists(headers, FORWARDED.as_str()), parse_forwarded),
+        }
+    }
+
+    /// `hops` come last first. An unreadable one ends the search: what is before it is not known to be true.
+    fn first_untrusted<'a>(
+        &self,
+        peer: IpAddr,
+        hops: impl Iterator<Item = &'a str>,
+        parse: fn(&str) -> Option<IpAddr>,
+    ) -> IpAddr {
+        let mut client = peer;
+        for hop in hops {
+            let Some(address) = parse(hop) else { break };
+            client = address.to_canonical();
+            if !self.contains(client) {
+                break;
+            }
+        }
+        client
+    }
+
+    fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(&address))
+    }
+}
+
+/// The elements of a list that may be spread over several lines, the last one first.
+fn lists<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
+    let lines = headers.get_all(name).iter().rev();
+    lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(str::trim))
+}
+
+/// An address with or without a port.
+fn parse_address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let host = Authority::parse(text)?.host;
+    match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().ok().map(IpAddr::V6),
+        None => host.parse().ok(),
+    }
+}
+
+/// The `for` parameter of one element of `Forwarded` (RFC 7239).
+fn parse_forwarded(element: &str) -> Option<IpAddr> {
+    let mut pairs = element.split(';').filter_map(|pair| pair.trim().split_once('='));
+    let (_, node) = pairs.find(|(name, _)| name.eq_ignore_ascii_case("for"))?;
+    parse_address(node.trim_matches('"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderName, HeaderValue};
+
+    use super::*;
+
+    fn client_of(peer: &str, fields: &[(&'static str, &'static str)]) -> String {
+        let proxies = TrustedProxies(vec!["127.0.0.1/32".parse().unwrap(), "10.0.0.0/8".parse().unwrap()]);
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        proxies.client_address(peer.parse().unwrap(), &headers).to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_forward_an_address() {
+        let forwarded_for = ("x-forwarded-for", "198.51.100.7");
+        assert_eq!(client_of("192.0.2.1", &[forwarded_for]), "192.0.2.1");
+        assert_eq!(client_of("127.0.0.1", &[forwarded_for]), "198.51.100.7");
+        assert_eq!(client_of("::ffff:127.0.0.1", &[forwarded_for]), "198.51.100.7");
+        assert_eq!(client_of("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn the_last_address_that_is_no_trusted_proxy_counts() {
+        for (value, client) in [
+            ("198.51.100.7, 10.1.2.3", "198.51.100.7"),
+            ("203.0.113.9, 198.51.100.7,10.1.2.3", "198.51.100.7"),
+            ("10.0.0.1, 10.0.0.2", "10.0.0.1"),
+            ("198.51.100.7, unknown, 10.0.0.2", "10.0.0.2"),
+            ("198.51.100.7:4711", "198.51.100.7"),
+            ("[2001:db8::1]:4711", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("", "127.0.0.1"),
+        ] {
+            assert_eq!(client_of("127.0.0.1", &[("x-forwarded-for", value)]), client, "{value}");
+        }
+        let two_lines = [("x-forwarded-for", "198.51.100.7"), ("x-forwarded-for", "10.0.0.2")];
+        assert_eq!(client_of("127.0.0.1", &two_lines), "198.51.100.7");
+    }
+
+    #[test]
+    fn forwarded_counts_where_the_older_field_is_missing() {
+        for (value, client) in [
+            ("for=198.51.100.7", "198.51.100.7"),
+            ("For=\"198.51.100.7:80\";proto=https, for=10.0.0.2", "198.51.100.7"),
+            ("proto=https;for=\"[2001:db8::1]:4711\"", "2001:db8::1"),
+            ("for=_hidden", "127.0.0.1"),
+        ] {
+            assert_eq!(client_of("127.0.0.1", &[("forwarded", value)]), client, "{value}");
+        }
+        let both = [("forwarded", "for=203.0.113.9"), ("x-forwarded-for", "198.51.100.7")];
+        assert_eq!(client_of("127.0.0.1", &both), "198.51.100.7");
+    }
+}

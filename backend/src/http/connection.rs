@@ -1,0 +1,209 @@
+//! One connection: hyper's HTTP/1, and the responses to messages that hyper gives up on without one.
+
+use std::convert::Infallible;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use common::limits;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::Service;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
+use tokio::time::Sleep;
+
+use super::response::WarpResponse;
+use super::timer::ConnectionTimer;
+
+/// The beginning of an HTTP/2 connection (RFC 9113, 3.4).
+const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+/// How long a client may take to read the response to a malformed message and to close its side.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Serves a connection until it ends; when `stopped`'s sender is dropped, until the request in hand is answered.
+pub(super) async fn serve_connection<S>(stream: TcpStream, service: S, stopped: oneshot::Receiver<Infallible>)
+where
+    S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
+{
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection closed at once");
+        return;
+    }
+    let mut connection = http1::Builder::new()
+        .timer(ConnectionTimer::default())
+        .header_read_timeout(limits::HEADER_TIMEOUT)
+        .max_header_size(limits::HEAD_BYTES_MAX)
+        // A client that has sent its last request may close its side before it reads the response.
+        .half_close(true)
+        // One buffer for head and body: responses are small, and a vectored write of two parts costs more than the copy.
+        .writev(false)
+        .serve_connection(TokioIo::new(Transport::new(stream)), service);
+    let served = tokio::select! {
+        biased;
+        served = &mut connection => served,
+        _ = stopped => {
+            Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "a connection ended early");
+        let http1::Parts { io, read_buf, .. } = connection.into_parts();
+        let closing = io.into_inner().close(&error, &read_buf);
+        // The client is gone if this fails.
+        let _ = tokio::time::timeout(LINGER, closing).await;
+    }
+}
+
+/// The status of a message that hyper has ended the connection for without a response; `None` if it gave one, or there is
+/// no message.
+fn missing_status(error: &hyper::Error, received: &[u8]) -> Option<StatusCode> {
+    if received.trim_ascii_start().is_empty() {
+        return None;
+    }
+    if error.is_timeout() {
+        return Some(StatusCode::REQUEST_TIMEOUT);
+    }
+    if error.is_incomplete_message() {
+        return Some(StatusCode::BAD_REQUEST);
+    }
+    let is_http2 = error.is_parse() && received.starts_with(HTTP2_PREFACE);
+    is_http2.then_some(StatusCode::HTTP_VERSION_NOT_SUPPORTED)
+}
+
+/// A stream whose writes fail if the client reads nothing for too long.
+struct Transport {
+    stream: TcpStream,
+    /// Fires if the write that is blocked makes no progress; `None` while none is.
+    blocked_until: Option<Pin<Box<Sleep>>>,
+}
+
+impl Transport {
+    fn new(stream: TcpStream) -> Self {
+        Self {
+            stream,
+            blocked_until: None,
+        }
+    }
+
+    /// Writes the response that is missing. Then reads what the client still sends, because closing a connection with
+    /// unread bytes resets it, and the client may lose the response.
+    async fn close(mut self, error: &hyper::Error, received: &Bytes) -> io::Result<()> {
+        // After a part of another response, the client would take this one for the rest of it.
+        if self.blocked_until.is_none()
+            && let Some(status) = missing_status(error, received)
+        {
+            let response = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+            self.stream.write_all(response.as_bytes()).await?;
+        }
+        if error.is_parse() || error.is_timeout() || error.is_incomplete_message() {
+            self.stream.shutdown().await?;
+            let mut unread = self
+                .stream
+                .take(u64::try_from(limits::DISCARD_BYTES_MAX).unwrap_or_default());
+            tokio::io::copy(&mut unread, &mut tokio::io::sink()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if written.is_ready() {
+            self.blocked_until = None;
+            return written;
+        }
+        let limit = || Box::pin(tokio::time::sleep(limits::WRITE_TIMEOUT));
+        let blocked_until = self.blocked_until.get_or_insert_with(limit);
+        blocked_until
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+    use warp::Reply as _;
+
+    use super::*;
+
+    const REQUEST: &str = "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n";
+
+    /// Both ends of a connection: the client's and the server's.
+    async fn connect() -> (TcpStream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        (client, listener.accept().await.unwrap().0)
+    }
+
+    /// Sends bytes and then nothing, and reads until the server closes.
+    async fn exchange(sent: &str) -> String {
+        let (mut client, stream) = connect().await;
+        let service = hyper::service::service_fn(|_: Request<Incoming>| async {
+            Ok::<_, Infallible>(WarpResponse::new(Bytes::from_static(b"body").into()))
+        });
+        let (_stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(serve_connection(stream, service, stopped));
+        client.write_all(sent.as_bytes()).await.unwrap();
+        let mut received = String::new();
+        client.read_to_string(&mut received).await.unwrap();
+        drop(client);
+        serving.await.unwrap();
+        received
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_that_is_too_slow_gets_408() {
+        let timed_out = "HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        assert_eq!(exchange("GET / HTTP/1.1\r\nhost").await, timed_out);
+        let answers = exchange(&format!("{REQUEST}GET")).await;
+        assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
+        assert!(answers.ends_with(&format!("body{timed_out}")), "{answers}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_connection_is_closed_silently() {
+        for sent in ["", "\r\n"] {
+            assert_eq!(exchange(sent).await, "", "{sent:?}");
+        }
+        let answer = exchange(REQUEST).await;
+        assert!(answer.ends_with("\r\n\r\nbody"), "{answer}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_stops_reading_an_endless_response_is_disconnected() {
+        let (mut client, stream) = connect().await;
+        let service = hyper::service::service_fn(|_: Request<Incoming>| async {
+            let chunks = futures::stream::repeat(Ok::<_, Infallible>(Bytes::from_static(&[0; 65_536])));
+            Ok::<_, Infallible>(warp::reply::stream(chunks).into_response())
+        });
+        let (_stop, stopped) = oneshot::channel();
+        client.write_all(REQUEST.as_bytes()).await.unwrap();
+        let start = tokio::time::Instant::now();
+        serve_connection(stream, service, stopped).await;
+        assert!(start.elapsed() >= limits::WRITE_TIMEOUT);
+    }
+}

@@ -1,0 +1,129 @@
+//! What a request hands on: its id, its trace and the number of services that it came through.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use testing::WAIT_TIMEOUT;
+
+use crate::bookstored::{ANY_PORT, start};
+use crate::client::Client;
+use crate::fixture::start_shop;
+
+const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+#[tokio::test]
+async fn every_answer_has_an_id_and_is_not_sniffed() {
+    let (shop, _) = start_shop();
+    for service in ["frontend", "catalog", "order"] {
+        let client = Client::of(&shop.process, service);
+        for (method, path) in [
+            ("GET", "/livez"),
+            ("GET", "/nothing"),
+            ("DELETE", "/livez"),
+            ("HEAD", "/metrics"),
+        ] {
+            let first = client.send(method, path, &[], "").await;
+            let second = client.send(method, path, &[], "").await;
+            assert_eq!(
+                first.header("x-content-type-options"),
+                Some("nosniff"),
+                "{service}: {path}"
+            );
+            assert!(first.header("x-request-id").is_some(), "{service}: {path}");
+            assert_ne!(first.header("x-request-id"), second.header("x-request-id"));
+            let given = client.send(method, path, &[("x-request-id", "mine-1")], "").await;
+            assert_eq!(given.header("x-request-id"), Some("mine-1"), "{service}: {path}");
+        }
+        let long = "x".repeat(129);
+        for invalid in ["", "a b", &long] {
+            let reply = client.send("GET", "/livez", &[("x-request-id", invalid)], "").await;
+            assert_ne!(reply.header("x-request-id"), Some(invalid));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_through_more_than_three_services_is_a_loop() {
+    let (shop, _) = start_shop();
+    for service in ["frontend", "catalog", "order"] {
+        let client = Client::of(&shop.process, service);
+        for (hops, expected) in [
+            ("0", "200"),
+            ("3", "200"),
+            ("4", "508 loop-detected"),
+            ("x", "400 invalid-request"),
+        ] {
+            let reply = client.send("GET", "/livez", &[("bookstore-hops", hops)], "").await;
+            assert_eq!(reply.summary(), expected, "{service}: {hops}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_to_other_services_carry_id_and_trace_and_count_the_services() {
+    let (url, heads) = start_recorder();
+    let frontend = start(&[
+        "frontend",
+        "--listen",
+        ANY_PORT,
+        "--catalog-url",
+        &url,
+        "--order-url",
+        &url,
+    ]);
+    let client = Client::of(&frontend, "frontend");
+    let fields = [
+        ("x-request-id", "mine-2"),
+        ("traceparent", TRACE),
+        ("bookstore-hops", "1"),
+    ];
+    let reply = client.send("GET", "/search?item=1", &fields, "").await;
+    assert_eq!(reply.summary(), "503 unavailable");
+    let start = Instant::now();
+    let received = |target: &str| loop {
+        let head = heads.recv_timeout(WAIT_TIMEOUT.saturating_sub(start.elapsed()));
+        let head = head.unwrap_or_else(|_| panic!("no request {target}"));
+        if head.starts_with(target) {
+            return head;
+        }
+    };
+    let lookup = received("GET /lookup/1 ");
+    for field in [
+        "x-request-id: mine-2",
+        &format!("traceparent: {TRACE}"),
+        "bookstore-hops: 2",
+    ] {
+        assert!(
+            lookup.contains(&format!("\r\n{field}\r\n")),
+            "{field} is not in {lookup}"
+        );
+    }
+    let own = received("GET /ledger?");
+    assert!(own.contains("\r\nbookstore-hops: 1\r\n"), "{own}");
+}
+
+/// A service that refuses every request and reports its head.
+fn start_recorder() -> (String, mpsc::Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, heads) = mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let sender = sender.clone();
+            std::thread::spawn(move || sender.send(refuse(stream.unwrap())));
+        }
+    });
+    (url, heads)
+}
+
+fn refuse(mut stream: TcpStream) -> String {
+    let mut head = Vec::new();
+    let mut byte = [0];
+    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+        head.extend_from_slice(&byte);
+    }
+    let _ = stream.write_all(b"HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
+    String::from_utf8_lossy(&head).into_owned()
+}
