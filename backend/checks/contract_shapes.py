@@ -6,10 +6,11 @@ UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 MONEY = re.compile(r"\d+\.\d\d")
 CODES = {
-    "invalid-request": 400, "unauthorized": 401, "unknown-item": 404, "unknown-order": 404, "not-found": 404,
-    "method-not-allowed": 405, "sold-out": 409, "precondition-failed": 412, "payload-too-large": 413,
-    "unsupported-media-type": 415, "key-reused": 422, "too-many-requests": 429, "internal": 500, "unavailable": 503,
-    "deadline-exceeded": 504, "storage-full": 507,
+    "invalid-request": 400, "unauthorized": 401, "forbidden-origin": 403, "unknown-item": 404, "unknown-order": 404,
+    "not-found": 404, "method-not-allowed": 405, "request-timeout": 408, "sold-out": 409, "precondition-failed": 412,
+    "payload-too-large": 413, "unsupported-media-type": 415, "misdirected": 421, "key-reused": 422,
+    "too-many-requests": 429, "internal": 500, "unavailable": 503, "deadline-exceeded": 504, "storage-full": 507,
+    "loop-detected": 508,
 }
 
 

@@ -116,7 +116,7 @@ pub struct AccessSettings {
     /// A host name that a service on loopback answers to, besides localhost; several with commas or several flags
     #[arg(long, env = "BOOKSTORE_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
     pub(crate) allowed_host: Vec<AllowedHost>,
-    /// Another origin whose pages may buy and change, like https://shop.example; several as above
+    /// Another origin whose pages may buy and change, like `https://shop.example`; several as above
     #[arg(long, env = "BOOKSTORE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) allowed_origin: Vec<AllowedOrigin>,
 }

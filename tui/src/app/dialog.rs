@@ -13,7 +13,7 @@ pub(crate) struct BuyDialog {
     pub(crate) item: ItemNumber,
     pub(crate) quantity: Quantity,
     pub(crate) field: DialogField,
-    /// Whether the order was confirmed. Its state is in [`super::Orders`].
+    /// Whether the order was confirmed. Its state is in `Orders`.
     pub(crate) confirmed: bool,
     /// Why the last confirmation was refused.
     pub(crate) error: Option<String>,
