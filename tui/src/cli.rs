@@ -109,7 +109,7 @@ pub(crate) enum OnlineCommand {
         #[arg(value_name = "N")]
         item: ItemNumber,
     },
-    /// Buy a book; if an answer is lost, the same order is sent again, never a second one
+    /// Buy books as one order; if an answer is lost, the same order is sent again, never a second one
     Buy(BuyArgs),
     /// Show the receipt of an order
     Order {

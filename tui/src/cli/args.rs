@@ -6,8 +6,8 @@ use std::time::Duration;
 use autopilot::Settings;
 use clap::{Args, ValueHint, value_parser};
 use common::time::parse_duration;
-use common::wire::StockChange;
-use common::{ItemNumber, OrderId, Quantity, Stock, limits};
+use common::wire::{OrderLine, OrderLines, StockChange};
+use common::{ItemNumber, OrderId, Quantity, Stock, limits, parse};
 
 /// Arguments of `autopilot`.
 #[derive(Debug, Clone, Args)]
@@ -44,18 +44,29 @@ pub(crate) struct SearchArgs {
 /// Arguments of `buy`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct BuyArgs {
-    /// The book's item number
-    #[arg(value_name = "N")]
-    pub(crate) item: ItemNumber,
-    /// Number of copies, 1 to 100
+    /// The books' item numbers, each with its number of copies; several are one order, sold whole or not at all
+    #[arg(value_name = "N[:Q]", required = true, value_parser = parse_line)]
+    lines: Vec<(ItemNumber, Option<Quantity>)>,
+    /// Number of copies, 1 to 100, of each book that names none
     #[arg(long, value_name = "Q", default_value_t)]
-    pub(crate) quantity: Quantity,
+    quantity: Quantity,
     /// The order's id; generated if absent
     #[arg(long, value_name = "UUID")]
     pub(crate) key: Option<OrderId>,
     /// How long the order may take, retries included
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_deadline)]
     pub(crate) within: Duration,
+}
+
+impl BuyArgs {
+    /// # Errors
+    /// If there are too many lines, or if a book is there twice.
+    pub(crate) fn lines(&self) -> Result<OrderLines, parse::Error> {
+        OrderLines::new(self.lines.iter().map(|&(item, quantity)| OrderLine {
+            item,
+            quantity: quantity.unwrap_or(self.quantity),
+        }))
+    }
 }
 
 /// Arguments of `restock`.
@@ -80,6 +91,14 @@ impl RestockArgs {
             Some(stock) => StockChange::To(stock),
             None => StockChange::By(self.by.unwrap_or(0)),
         }
+    }
+}
+
+/// Parses `N` or `N:Q`.
+fn parse_line(text: &str) -> Result<(ItemNumber, Option<Quantity>), parse::Error> {
+    match text.split_once(':') {
+        Some((item, quantity)) => Ok((item.parse()?, Some(quantity.parse()?))),
+        None => Ok((text.parse()?, None)),
     }
 }
 

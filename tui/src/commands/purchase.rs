@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::client::{Error as ClientError, Resolution, Response, ShopClient, send_until_decided};
-use common::wire::{Book, OrderLines, OrderStatus, Receipt};
+use common::wire::{Book, OrderStatus, Receipt};
 use common::{Code, Deadline, OrderId, Problem, Reason, limits};
 
 use super::browse;
@@ -15,9 +15,10 @@ use crate::terminal::Signals;
 
 /// The order id is generated before anything is sent, so that an interrupted or unknown order can be named.
 pub(super) async fn buy(shop: &ShopClient, args: &BuyArgs, out: &Output, mut signals: Signals) -> Result<Exit, Error> {
+    let lines = args.lines().map_err(|error| Error::Usage(error.to_string()))?;
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
-    let send = || shop.buy(OrderLines::one(args.item, args.quantity), Some(order), deadline);
+    let send = || shop.buy(lines.clone(), Some(order), deadline);
     let resolution = tokio::select! {
         resolution = send_until_decided(deadline, send) => resolution,
         _ = signals.next() => {

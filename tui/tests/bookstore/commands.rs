@@ -68,6 +68,10 @@ fn wrong_usage_is_exit_2() {
     for arguments in [
         "--url http://127.0.0.1:1 nonsense",
         "--url http://127.0.0.1:1 buy 0",
+        "--url http://127.0.0.1:1 buy",
+        "--url http://127.0.0.1:1 buy 2:0",
+        "--url http://127.0.0.1:1 buy 2:1:1",
+        "--url http://127.0.0.1:1 buy 2 4 2:3",
         "--url 127.0.0.1:1 topics",
     ] {
         assert_eq!(exit_and_output(&bookstore(arguments)).0, 2, "{arguments}");
@@ -141,6 +145,25 @@ fn a_lost_answer_makes_the_order_be_sent_again_with_the_same_key() {
         assert_eq!(request.line, "POST /buy");
         assert_eq!(request.header("idempotency-key"), Some(key.as_str()));
         assert_eq!(request.body, r#"{"item":2,"quantity":3}"#);
+    }
+}
+
+#[test]
+fn several_books_are_bought_as_one_order() {
+    let sold = format!(
+        r#"{{"order":"{KEY}","status":"sold","lines":[{{"item":2,"title":"RPCs for Dummies","quantity":1,"cost":"40.00","total":"40.00","stock":499,"seq":5}},{{"item":4,"title":"Cooking","quantity":3,"cost":"25.00","total":"75.00","stock":7,"seq":6}}],"total":"115.00","seq":6,"at":"2026-01-31T12:00:00.000000Z"}}"#
+    );
+    let store = FrontEnd::always(200, &sold);
+    let (exit, out, err) = exit_and_output(&store.bookstore("buy 4 2:1 --quantity 3"));
+    assert_eq!(exit, 0, "{err}");
+    for shown in ["Sold\n", "RPCs for Dummies", "Cooking", "75.00", "115.00", KEY] {
+        assert!(out.contains(shown), "{shown} is not in {out}");
+    }
+    let (exit, out, _) = exit_and_output(&store.bookstore("--json buy 2 4:3"));
+    assert_eq!((exit, out.trim_end()), (0, sold.as_str()));
+    for request in store.requests() {
+        let lines = r#"{"lines":[{"item":2,"quantity":1},{"item":4,"quantity":3}]}"#;
+        assert_eq!((request.line.as_str(), request.body.as_str()), ("POST /buy", lines));
     }
 }
 
