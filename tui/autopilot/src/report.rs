@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use common::ItemNumber;
-use hdrhistogram::Histogram;
 use serde::Serialize;
 use strum::Display;
 
 use super::faults::FaultsReport;
+use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
 use super::series::Overview;
 use super::workload::Workload;
@@ -52,49 +52,6 @@ impl Report {
     /// The audit's verdict.
     pub fn verdict(&self) -> Verdict {
         self.audit.verdict
-    }
-}
-
-/// The numbers of one kind of operation.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct OperationStats {
-    /// Operations that ended.
-    pub requests: u64,
-    /// Operations that succeeded.
-    pub ok: u64,
-    /// The other operations.
-    pub failed: u64,
-    /// Latencies; that of a purchase includes its repetitions.
-    pub latency_us: Latency,
-}
-
-/// Latencies in microseconds; 0 without an answer.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Latency {
-    /// The median.
-    pub p50: u64,
-    /// The 95th percentile.
-    pub p95: u64,
-    /// The 99th percentile.
-    pub p99: u64,
-    /// The 99.9th percentile.
-    pub p999: u64,
-    /// The maximum.
-    pub max: u64,
-}
-
-impl Latency {
-    pub(super) fn of(histogram: &Histogram<u64>) -> Self {
-        if histogram.is_empty() {
-            return Self::default();
-        }
-        Self {
-            p50: histogram.value_at_quantile(0.5),
-            p95: histogram.value_at_quantile(0.95),
-            p99: histogram.value_at_quantile(0.99),
-            p999: histogram.value_at_quantile(0.999),
-            max: histogram.max(),
-        }
     }
 }
 

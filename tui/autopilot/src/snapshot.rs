@@ -5,8 +5,9 @@ use std::time::Duration;
 use strum::Display;
 
 use super::Settings;
+use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
-use super::report::{OperationStats, Verdict};
+use super::report::Verdict;
 use super::stock::BookStock;
 use super::tally::Second;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::operation_stats::{Latency, OperationStats};
 use super::outcome::{ByOperation, OperationKind, Outcome, Outcomes};
-use super::report::{Latency, OperationStats};
 
 /// The number of seconds kept for the charts.
 pub const SERIES_SECONDS_MAX: u32 = 600;

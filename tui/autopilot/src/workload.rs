@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
+use super::operation_stats::OperationStats;
 use super::outcome::ByOperation;
 use super::pace::{Pace, Think};
-use super::report::OperationStats;
 use super::settings::Settings;
 
 /// The requested workload.

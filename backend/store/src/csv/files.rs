@@ -14,6 +14,8 @@ use crate::Error;
 /// The catalog file for people.
 const CATALOG: &str = "catalog.csv";
 const CATALOG_NEW: &str = "catalog.csv.new";
+/// The copy that format 1 keeps of the catalog file.
+pub(super) const FORMAT_1_COPY: &str = ".catalog.csv";
 /// What a blob's file name begins and ends with.
 const BLOB_NAME: (&str, &str) = (".", ".note");
 
@@ -110,9 +112,7 @@ impl Files<'_> {
     /// The names of files that only a store with a ledger contains.
     pub(super) fn leftovers(&self) -> Result<Vec<String>, Error> {
         let mut names = self.names()?;
-        names.retain(|name| {
-            name == super::upgrade::STORE_COPY || Self::is_blob(name) || Segment::first_of(name).is_some()
-        });
+        names.retain(|name| name == FORMAT_1_COPY || Self::is_blob(name) || Segment::first_of(name).is_some());
         Ok(names)
     }
 

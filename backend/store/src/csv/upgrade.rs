@@ -10,7 +10,7 @@ use common::wire::Book;
 use common::{ItemNumber, Seq};
 
 use super::disk::Disk;
-use super::files::Files;
+use super::files::{FORMAT_1_COPY, Files};
 use super::inspection::{ACTIVE, ACTIVE_NEW, FolderInspection, compare};
 use super::line::{self, Digest, Line, Marker};
 use super::open;
@@ -18,8 +18,6 @@ use super::replay::Replay;
 use super::segment::{self, Segment};
 use crate::{EditPolicy, Error, catalog_file, format_1};
 
-/// The copy that format 1 keeps of the catalog file.
-pub(super) const STORE_COPY: &str = ".catalog.csv";
 /// New content has these names until the ledger names it.
 const CATALOG_NEW: &str = "catalog.csv.new";
 const STORE_COPY_NEW: &str = ".catalog.csv.new";
@@ -65,7 +63,7 @@ fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<B
         return Ok(Vec::new());
     }
     let content = find_content(files, new)?;
-    let rows = catalog_file::parse(&content, &files.folder.join(STORE_COPY))?;
+    let rows = catalog_file::parse(&content, &files.folder.join(FORMAT_1_COPY))?;
     let written: Vec<Book> = rows.into_iter().map(|row| row.into_book(seq)).collect();
     let mut replay = Replay::from(seq, written.clone());
     replay.run(files.disk, &found.segments(), found.scan.head)?;
@@ -89,7 +87,7 @@ fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<B
 
 /// Finds the content with a digest: a crash of format 1 leaves it under one of four names.
 fn find_content(files: &Files<'_>, digest: Digest) -> Result<Vec<u8>, Error> {
-    for name in [STORE_COPY, "catalog.csv", STORE_COPY_NEW, CATALOG_NEW] {
+    for name in [FORMAT_1_COPY, "catalog.csv", STORE_COPY_NEW, CATALOG_NEW] {
         if let Some(content) = files.read(name)?.filter(|content| Digest::of(Some(content)) == digest) {
             return Ok(content);
         }
@@ -102,7 +100,7 @@ fn find_content(files: &Files<'_>, digest: Digest) -> Result<Vec<u8>, Error> {
 
 fn damaged_copy(files: &Files<'_>, why: String) -> Error {
     Error::Damaged {
-        path: files.folder.join(STORE_COPY),
+        path: files.folder.join(FORMAT_1_COPY),
         line: 1,
         why,
         remedy: "restore both from a backup of the store's folder".to_owned(),
@@ -112,7 +110,7 @@ fn damaged_copy(files: &Files<'_>, why: String) -> Error {
 /// Removes what only format 1 uses from a folder that is upgraded.
 pub(super) fn remove_old_files(files: &Files<'_>) -> Result<(), Error> {
     let names = files.names()?;
-    if !names.iter().any(|name| name == STORE_COPY) {
+    if !names.iter().any(|name| name == FORMAT_1_COPY) {
         return Ok(());
     }
     let is_old = |name: &&String| [STORE_COPY_NEW, INSTALL_NEW].contains(&name.as_str()) || Files::is_blob(name);
@@ -120,7 +118,7 @@ pub(super) fn remove_old_files(files: &Files<'_>) -> Result<(), Error> {
         files.remove(&files.folder.join(name))?;
     }
     // Last, because it shows that the others may be there.
-    files.remove(&files.folder.join(STORE_COPY))?;
+    files.remove(&files.folder.join(FORMAT_1_COPY))?;
     files.sync_folder()
 }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod commit;
+mod meta;
 mod notify;
 mod session;
 mod statements;
@@ -177,7 +178,7 @@ impl Store for PostgresStore {
                 .map_err(self.error())?;
             let head = head_of(&mut *transaction).await.map_err(self.error())?;
             let head = sql::seq_of(head).map_err(|why| damaged(&self.address, why))?;
-            let restoring = session::get(&mut transaction, sql::RESTORING).await;
+            let restoring = meta::get(&mut transaction, sql::RESTORING).await;
             if restoring.map_err(self.error())?.as_deref() == Some(sql::YES) {
                 return Err(Error::RestoreIncomplete {
                     store: self.address.to_string(),
@@ -235,7 +236,7 @@ impl Store for PostgresStore {
         self.connection.write(|_, _| Ok(()))?;
         let restoring = self.run(READ_TIMEOUT, async {
             let mut reader = self.readers.acquire().await.map_err(self.error())?;
-            session::get(&mut reader, sql::RESTORING).await.map_err(self.error())
+            meta::get(&mut reader, sql::RESTORING).await.map_err(self.error())
         })?;
         match restoring.as_deref() {
             Some(sql::YES) => self.write(at, &[], Purpose::EndRestore(books)),

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
 use super::tx_error::{TxError, error, is_connection_lost};
 use super::write::{Purpose, Transaction};
-use super::{Address, books_of, damaged, head_of, statements};
+use super::{Address, books_of, damaged, head_of, meta, statements};
 use crate::sql::{self, Batch, Found, Migration, Upgrade};
 use crate::{Error, format_1};
 
@@ -91,7 +91,7 @@ pub(super) async fn migrate(
         has_tables: !tables.is_empty(),
         has_meta,
         version: match has_meta {
-            true => get(connection, "schema").await.map_err(&failed)?,
+            true => meta::get(connection, "schema").await.map_err(&failed)?,
             false => None,
         },
     };
@@ -100,19 +100,19 @@ pub(super) async fn migrate(
             execute_idempotent(connection, &statement).await.map_err(&failed)?;
         }
         let id = StoreId::generate().to_string();
-        put(connection, statements::PUT_IF_ABSENT, "store", &id)
+        meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
             .await
             .map_err(&failed)?;
         if version == sql::FORMAT_2 {
             upgrade(connection, address).await?;
         }
-        put(connection, sql::statements::PUT, "schema", &version.to_string())
+        meta::put(connection, sql::statements::PUT, "schema", &version.to_string())
             .await
             .map_err(&failed)?;
     }
-    let id = get(connection, "store").await.map_err(&failed)?;
+    let id = meta::get(connection, "store").await.map_err(&failed)?;
     let id = id.and_then(|id| id.parse().ok());
-    let upgrade = get(connection, sql::UPGRADE).await.map_err(&failed)?;
+    let upgrade = meta::get(connection, sql::UPGRADE).await.map_err(&failed)?;
     Ok((
         id.ok_or_else(|| damaged(address, "the store's id is missing".to_owned()))?,
         Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?,
@@ -125,7 +125,7 @@ async fn upgrade(connection: &mut PgConnection, address: &Address) -> Result<(),
     for _ in 0..MIGRATION_TRIES_MAX {
         let head = head_of(&mut *connection).await.map_err(&failed)?;
         let head = sql::seq_of(head).map_err(|why| damaged(address, why))?;
-        if head == Seq::ZERO || get(connection, sql::UPGRADE).await.map_err(&failed)?.is_some() {
+        if head == Seq::ZERO || meta::get(connection, sql::UPGRADE).await.map_err(&failed)?.is_some() {
             return Ok(());
         }
         let books = books_of(connection, address).await?;
@@ -183,21 +183,4 @@ pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sq
             Ok(false)
         }
     }
-}
-
-pub(super) async fn get(connection: &mut PgConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(sql::statements::GET)
-        .bind(key)
-        .fetch_optional(connection)
-        .await
-}
-
-pub(super) async fn put(
-    connection: &mut PgConnection,
-    statement: &'static str,
-    key: &str,
-    value: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(statement).bind(key).bind(value).execute(connection).await?;
-    Ok(())
 }

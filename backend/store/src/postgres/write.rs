@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::tx_error::{Stage, TxError};
-use super::{Address, session, statements};
+use super::{Address, meta, statements};
 use crate::Error;
 use crate::sql::{self, Batch, BookColumns, EntryColumns, Upgrade};
 
@@ -113,12 +113,12 @@ impl<'a> Transaction<'a> {
     }
 
     async fn restoring(&self, connection: &mut PgConnection) -> Result<Option<String>, TxError> {
-        let restoring = session::get(connection, sql::RESTORING).await;
+        let restoring = meta::get(connection, sql::RESTORING).await;
         restoring.map_err(|error| self.error(&error))
     }
 
     async fn put(&self, connection: &mut PgConnection, key: &str, value: &str) -> Result<(), TxError> {
-        let put = session::put(connection, sql::statements::PUT, key, value).await;
+        let put = meta::put(connection, sql::statements::PUT, key, value).await;
         put.map_err(|error| self.error(&error))
     }
 

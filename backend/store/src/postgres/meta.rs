@@ -1,0 +1,22 @@
+//! Values by key in the table `meta`.
+
+use sqlx::PgConnection;
+
+use crate::sql;
+
+pub(super) async fn get(connection: &mut PgConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(sql::statements::GET)
+        .bind(key)
+        .fetch_optional(connection)
+        .await
+}
+
+pub(super) async fn put(
+    connection: &mut PgConnection,
+    statement: &'static str,
+    key: &str,
+    value: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(statement).bind(key).bind(value).execute(connection).await?;
+    Ok(())
+}
