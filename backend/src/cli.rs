@@ -26,7 +26,7 @@ pub struct Cli {
 pub enum Command {
     /// Run services until they are stopped.
     #[command(flatten)]
-    Serve(Services),
+    Serve(Box<Services>),
     /// Work on a store that no catalog has open.
     #[command(flatten)]
     Store(commands::Command),

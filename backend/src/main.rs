@@ -36,7 +36,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             if let Some(threads) = services.threads() {
                 builder.worker_threads(threads);
             }
-            builder.enable_all().build()?.block_on(daemon::run(services))?;
+            builder.enable_all().build()?.block_on(daemon::run(*services))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -82,7 +82,7 @@ codes! {
 
 impl Code {
     /// Whether the code says that this request changed nothing. After `internal` and `deadline-exceeded` it is unknown.
-    pub fn is_definite(self) -> bool {
+    pub fn is_not_applied(self) -> bool {
         !matches!(self, Self::Internal | Self::DeadlineExceeded)
     }
 }

@@ -11,7 +11,7 @@ use super::ledger::Ledger;
 use crate::store::Store;
 
 /// How long one wait for an append lasts.
-const WAIT_MAX: Duration = Duration::from_secs(2);
+const APPEND_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The delay after a wait that failed.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
@@ -20,7 +20,7 @@ pub(super) async fn follow(store: Arc<dyn Store>, head: watch::Receiver<Seq>, le
     // The thread owns the sender.
     while head.has_changed().is_ok() {
         let (store, known) = (Arc::clone(&store), *head.borrow());
-        let waited = tokio::task::spawn_blocking(move || store.wait_for_append(known, WAIT_MAX)).await;
+        let waited = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT)).await;
         match waited {
             Ok(Ok(found)) if found > *head.borrow() => {
                 // A full queue needs no retry: its jobs find the new head by a conflict.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
-use common::client::{Error, OrderClient, PlacedBatch, PlacedOrder};
+use common::client::{Error, OrderClient, PlacedBatch, RawOrderResult};
 use common::wire::{BatchProblem, Order, OrderBatch, OrderLines};
 use common::{Code, Deadline, OrderId, Problem, Seq};
 
@@ -17,12 +17,12 @@ use crate::purchase::{BATCH_LIMITS, unknown_outcome};
 mod tests;
 
 /// The timeout even of a late purchase: the catalog may have decided it earlier.
-const TIMEOUT_MIN: Duration = Duration::from_secs(1);
+const PLACE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// How long after the deadline the order service's own 504 may arrive.
 const RESPONSE_SLACK: Duration = Duration::from_millis(250);
 
 /// The result of an order, and the last entry that the order service knew then.
-pub(super) type Placed = (PlacedOrder, Option<Seq>);
+pub(super) type Placed = (RawOrderResult, Option<Seq>);
 
 pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Placed> {
     let place_batch = move |batch| {
@@ -50,7 +50,7 @@ where
     Fut: Future<Output = Result<PlacedBatch, Error>>,
 {
     let last = batch.iter().filter_map(|order| order.deadline).max();
-    let timeout = last.map(Deadline::remaining).unwrap_or_default().max(TIMEOUT_MIN);
+    let timeout = last.map(Deadline::remaining).unwrap_or_default().max(PLACE_TIMEOUT_MIN);
     let ids: Vec<Option<OrderId>> = batch.iter().map(|order| order.id).collect();
     match send(OrderBatch { orders: batch }, Deadline::after(timeout)).await {
         Ok(PlacedBatch { results, head }) => results.into_iter().map(|result| (result, Some(head))).collect(),
@@ -61,15 +61,15 @@ where
     }
 }
 
-fn failure(error: &Error, order: Option<OrderId>) -> PlacedOrder {
-    let problem = if error.is_definite() {
+fn failure(error: &Error, order: Option<OrderId>) -> RawOrderResult {
+    let problem = if error.is_not_applied() {
         let detail = "The shop cannot sell now; nothing was bought. Try again.";
         Problem::new(Code::Unavailable, detail)
     } else {
         unknown_outcome(order)
     };
     let replayed = false;
-    PlacedOrder::Problem(BatchProblem { problem, replayed })
+    RawOrderResult::Problem(BatchProblem { problem, replayed })
 }
 
 impl Frontend {
@@ -86,7 +86,7 @@ impl Frontend {
             keyed: Some(key.is_some()),
             deadline: Some(deadline),
         };
-        let timeout = deadline.remaining().max(TIMEOUT_MIN) + RESPONSE_SLACK;
+        let timeout = deadline.remaining().max(PLACE_TIMEOUT_MIN) + RESPONSE_SLACK;
         let called = tokio::time::timeout(timeout, self.batcher.call(order)).await;
         let unavailable = match called {
             Ok(Ok((placed, head))) => return Ok(self.placed(placed, head)),
@@ -97,13 +97,13 @@ impl Frontend {
         Err(ApiError::new(Code::Unavailable, unavailable))
     }
 
-    fn placed(&self, placed: PlacedOrder, head: Option<Seq>) -> Response {
+    fn placed(&self, placed: RawOrderResult, head: Option<Seq>) -> Response {
         self.observe_seq(head);
         let response = match placed {
-            PlacedOrder::Sold(receipt) => Response::json_bytes(receipt),
-            PlacedOrder::Replayed(receipt) => Response::json(&receipt).with_replayed(true),
+            RawOrderResult::Sold(receipt) => Response::json_bytes(receipt),
+            RawOrderResult::Replayed(receipt) => Response::json(&receipt).with_replayed(true),
             // With the head: a client that asks for a recorded refusal then finds it through any front-end.
-            PlacedOrder::Problem(BatchProblem { problem, replayed }) => {
+            RawOrderResult::Problem(BatchProblem { problem, replayed }) => {
                 return Response::from(problem).with_seq(head).with_replayed(replayed);
             }
         };

@@ -102,7 +102,7 @@ impl Frontend {
         let deadline = Deadline::clamped(deadline);
         let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
         match &changed {
-            Err(error) if !error.is_definite() => {
+            Err(error) if !error.is_not_applied() => {
                 tracing::warn!(%error, "the outcome of a stock change is unknown");
                 let detail = "There was no decision in time. Send the same key again to learn the outcome.";
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());

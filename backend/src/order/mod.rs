@@ -21,7 +21,7 @@ pub(crate) use routes::routes;
 use crate::purchase::{BATCH_LIMITS, unknown_outcome};
 
 /// The timeout even of a late purchase: the catalog may have decided it earlier.
-const TIMEOUT_MIN: Duration = Duration::from_millis(500);
+const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// A running order service.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ fn sale(order: &Order) -> Sale {
 }
 
 fn timeout(deadline: Deadline) -> Duration {
-    deadline.remaining().max(TIMEOUT_MIN)
+    deadline.remaining().max(SALE_TIMEOUT_MIN)
 }
 
 fn not_batched(error: batcher::Error, order: OrderId) -> OrderResult {

@@ -15,7 +15,7 @@ use common::wire::{
 };
 use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
-use super::{TIMEOUT_MIN, failed, timeout, unknown};
+use super::{SALE_TIMEOUT_MIN, failed, timeout, unknown};
 
 #[cfg(test)]
 mod tests;
@@ -25,7 +25,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Delays between attempts.
 const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_secs(1));
 
-const _: () = assert!(TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
+const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
 /// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog with its deadline.
 pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<OrderResult>
@@ -50,7 +50,7 @@ where
                 let decided = open.drain(..).zip(decisions);
                 results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));
             }
-            Err(error) if error.is_definite() && !is_resent => {
+            Err(error) if error.is_not_applied() && !is_resent => {
                 results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
             }
             lost => {

@@ -75,7 +75,7 @@ impl Server {
         Some(server)
     }
 
-    /// Starts the server's process after [`Self::kill`], and waits until it accepts connections.
+    /// Starts the server's process after [`Self::quit`], and waits until it accepts connections.
     ///
     /// # Panics
     /// If it does not start in time.
@@ -145,8 +145,8 @@ impl Server {
             .success()
     }
 
-    /// Stops the server at once, without a checkpoint: the next start recovers from the write-ahead log.
-    pub fn kill(&self) {
+    /// Stops the server at once (SIGQUIT), without a checkpoint: the next start recovers from the write-ahead log.
+    pub fn quit(&self) {
         let process = self.process.lock().unwrap().take();
         if let Some(mut process) = process {
             // The shell reads the end of its input and sends SIGQUIT.
@@ -159,7 +159,7 @@ impl Server {
     pub fn kill_postmaster(&self) {
         let pid_file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         send_kill(pid_file.lines().next().unwrap());
-        self.kill();
+        self.quit();
     }
 
     /// Sends SIGKILL to one process that serves a connection, if there is one: the server ends all other connections and
@@ -250,7 +250,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.kill();
+        self.quit();
     }
 }
 

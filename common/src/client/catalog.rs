@@ -91,7 +91,7 @@ impl CatalogClient {
         self.endpoint.send_once(&request).await
     }
 
-    /// A batch of sales, sent at most once. After an error that is not [definite](super::Error::is_definite), they may
+    /// A batch of sales, sent at most once. After an error without [`is_not_applied`](super::Error::is_not_applied), they may
     /// have been decided.
     pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions> {
         let request = Request::new(Method::POST, "/sales").fast_json(sales);

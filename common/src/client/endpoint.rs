@@ -112,7 +112,7 @@ impl ServiceEndpoint {
     /// # Errors
     /// Of the last copy asked.
     pub async fn send_once(&self, request: &Request) -> Result<Response, Error> {
-        self.send(request, Error::is_definite).await
+        self.send(request, Error::is_not_applied).await
     }
 
     async fn send(&self, request: &Request, may_send_again: fn(&Error) -> bool) -> Result<Response, Error> {

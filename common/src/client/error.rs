@@ -59,11 +59,11 @@ impl Error {
     }
 
     /// Whether this request certainly changed nothing.
-    pub fn is_definite(&self) -> bool {
+    pub fn is_not_applied(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
             Self::Lost { .. } | Self::Malformed { .. } => false,
-            Self::Problem(problem) => problem.code.is_definite(),
+            Self::Problem(problem) => problem.code.is_not_applied(),
         }
     }
 }

@@ -20,7 +20,7 @@ pub use endpoint::{ServiceEndpoint, http_client};
 pub use error::Error;
 pub use events::{EventStream, LedgerEvent, ShopEvent};
 pub use message::{Request, Response};
-pub use orders::{OrderClient, PlacedBatch, PlacedOrder};
+pub use orders::{OrderClient, PlacedBatch, RawOrderResult};
 pub use reconnect::{ReconnectingStream, StreamItem};
 pub use reqwest::Method;
 pub use resend::{Resolution, send_until_decided};

@@ -40,7 +40,7 @@ impl OrderClient {
     }
 
     /// Places a batch of orders, sent at most once.
-    /// After an error that is not [definite](super::Error::is_definite), the orders may have been decided.
+    /// After an error without [`is_not_applied`](super::Error::is_not_applied), the orders may have been decided.
     pub async fn place(&self, orders: &OrderBatch, deadline: Deadline) -> super::Result<PlacedBatch> {
         let request = Request::new(Method::POST, "/orders").fast_json(orders);
         let request = request.timeout(deadline.remaining() + ORDER_ANSWER_MARGIN);
@@ -58,14 +58,14 @@ impl OrderClient {
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlacedBatch {
     /// One for each order.
-    pub results: Vec<PlacedOrder>,
+    pub results: Vec<RawOrderResult>,
     /// The ledger's head after the batch.
     pub head: Seq,
 }
 
 /// The result of one order.
 #[derive(Debug, Clone, PartialEq)]
-pub enum PlacedOrder {
+pub enum RawOrderResult {
     /// Sold: the receipt's bytes, which are passed on to the client without being parsed.
     Sold(Bytes),
     /// Sold before: the same receipt.
@@ -92,7 +92,7 @@ impl PlacedBatch {
                 OrderResultLines { results, head }
             }
         };
-        let results = results.into_iter().map(|result| PlacedOrder::parse(result, body));
+        let results = results.into_iter().map(|result| RawOrderResult::parse(result, body));
         let results = results.collect::<Result<_, _>>()?;
         Ok(Self { results, head })
     }
@@ -102,7 +102,7 @@ impl PlacedBatch {
 static SOLD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""status":"sold""#));
 static REPLAYED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(br#""replayed":"#));
 
-impl PlacedOrder {
+impl RawOrderResult {
     fn parse(result: &[u8], body: &Bytes) -> Result<Self, String> {
         if SOLD.find(result).is_some() && REPLAYED.find(result).is_none() {
             return Ok(Self::Sold(body.slice_ref(result)));
@@ -138,9 +138,9 @@ mod tests {
             let batch = PlacedBatch::parse(&body.clone().into()).unwrap();
             assert_eq!(batch.head, Seq(6));
             let [
-                PlacedOrder::Sold(json),
-                PlacedOrder::Replayed(replayed),
-                PlacedOrder::Problem(refused),
+                RawOrderResult::Sold(json),
+                RawOrderResult::Replayed(replayed),
+                RawOrderResult::Problem(refused),
             ] = &batch.results[..]
             else {
                 assert!(batch.results.is_empty() && !body.contains("order"), "{batch:?}");

@@ -50,14 +50,14 @@ where
 fn resolve(result: Result<Response, Error>) -> Resolution {
     let response = match result {
         Ok(response) => response,
-        Err(error) if error.is_definite() => return Resolution::NotApplied(Err(error)),
+        Err(error) if error.is_not_applied() => return Resolution::NotApplied(Err(error)),
         Err(error) => return Resolution::Unknown(Err(error)),
     };
     match response.parse::<Value>() {
         Ok(_) => Resolution::Decided(response),
         Err(Error::Problem(problem)) => match problem.code {
             Code::SoldOut | Code::UnknownItem | Code::KeyReused => Resolution::Decided(response),
-            code if code.is_definite() => Resolution::NotApplied(Ok(response)),
+            code if code.is_not_applied() => Resolution::NotApplied(Ok(response)),
             _ => Resolution::Unknown(Ok(response)),
         },
         Err(_) if matches!(response.status, 400..=499 | 503 | 507) => Resolution::NotApplied(Ok(response)),

@@ -95,7 +95,7 @@ impl ShopClient {
     }
 
     /// `POST /buy`. Sent at most once by this call.
-    /// After an error that is not [definite](super::Error::is_definite), ask again with the same key, or use
+    /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key, or use
     /// [`Self::find_order`].
     pub async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Deadline) -> Result {
         let request = Request::new(Method::POST, "/buy")
@@ -112,7 +112,7 @@ impl ShopClient {
     }
 
     /// `PUT /stock/{item}`, for the shopkeeper.
-    /// After an error that is not [definite](super::Error::is_definite), ask again with the same key.
+    /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key.
     pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
         let request = Request::new(Method::PUT, format!("/stock/{item}"))
             .header(headers::IDEMPOTENCY_KEY, key.to_string())

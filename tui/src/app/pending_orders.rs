@@ -114,7 +114,7 @@ impl Orders {
                 OrderState::Refused { why: sanitized(&error) }
             }
             // This request changed nothing, but an earlier one with the same key may have.
-            Err(error) if error.is_definite() && !purchase.may_have_applied => {
+            Err(error) if error.is_not_applied() && !purchase.may_have_applied => {
                 OrderState::NotPlaced { why: sanitized(&error) }
             }
             Err(error) => OrderState::Unknown { why: sanitized(&error) },

@@ -20,7 +20,7 @@ fn order(deadline: Deadline) -> Order {
 
 fn codes(placed: &[Placed]) -> Vec<(Code, Option<OrderId>)> {
     let code = |(placed, _): &Placed| match placed {
-        PlacedOrder::Problem(BatchProblem { problem, .. }) => (problem.code, problem.order),
+        RawOrderResult::Problem(BatchProblem { problem, .. }) => (problem.code, problem.order),
         placed => panic!("{placed:?} is a receipt"),
     };
     placed.iter().map(code).collect()
@@ -35,7 +35,7 @@ async fn a_batch_is_sent_once_with_its_last_deadline() {
         assert_eq!(sent.orders, expected);
         assert!(deadline > soon && deadline <= Deadline::after(Duration::from_secs(9)));
         Ok(PlacedBatch {
-            results: vec![PlacedOrder::Sold("{}".into()), PlacedOrder::Sold("{}".into())],
+            results: vec![RawOrderResult::Sold("{}".into()), RawOrderResult::Sold("{}".into())],
             head: Seq(7),
         })
     });
@@ -78,7 +78,7 @@ async fn a_late_purchase_waits_only_if_its_key_may_have_been_decided() {
         let response = frontend.buy(one(), key, late).await;
         let status = response.unwrap_or_else(Response::from).status();
         assert_eq!(status, Code::DeadlineExceeded.status());
-        assert_eq!(start.elapsed() >= TIMEOUT_MIN, waits);
-        assert!(start.elapsed() <= TIMEOUT_MIN + RESPONSE_SLACK + Duration::from_millis(1));
+        assert_eq!(start.elapsed() >= PLACE_TIMEOUT_MIN, waits);
+        assert!(start.elapsed() <= PLACE_TIMEOUT_MIN + RESPONSE_SLACK + Duration::from_millis(1));
     }
 }

@@ -8,7 +8,7 @@ use sqlx::PgConnection;
 
 use super::tx_error::{Stage, TxError};
 use super::write::{Purpose, Transaction};
-use super::{PostgresStore, READ_TIMEOUT, damaged, head_of, read, session};
+use super::{PostgresStore, QUERY_TIMEOUT, damaged, head_of, read, session};
 use crate::Error;
 use crate::sql::{self, Batch};
 
@@ -16,9 +16,9 @@ const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// For a transaction that may have a whole catalog.
 const CATALOG_TIMEOUT: Duration = Duration::from_secs(600);
 /// How long a lost server is waited for while nothing can be durable.
-const ABSENCE_MAX: Duration = Duration::from_secs(2);
+const ABSENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long it is waited for to learn whether it committed.
-const IN_DOUBT_MAX: Duration = Duration::from_secs(30);
+const IN_DOUBT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts after a serialization failure.
 const RERUNS_MAX: u32 = 8;
 
@@ -63,7 +63,7 @@ impl PostgresStore {
                 TxError::HeadMoved => match self.resolve(&transaction.batch, attempts.in_doubt).await? {
                     Some(outcome) => return outcome,
                     // The server was lost again before it answered.
-                    None if attempts.absence() < IN_DOUBT_MAX => {}
+                    None if attempts.absence() < IN_DOUBT_TIMEOUT => {}
                     None => return Err(self.unknown_outcome("it was lost before it could be asked")),
                 },
                 TxError::SerializationFailure(_) if attempts.reruns < RERUNS_MAX => attempts.reruns += 1,
@@ -72,8 +72,8 @@ impl PostgresStore {
                     attempts.in_doubt |= stage == Stage::Committing;
                     let (absence, in_doubt) = (attempts.absence(), attempts.in_doubt);
                     match in_doubt {
-                        false if absence >= ABSENCE_MAX => return Err(self.unavailable(why)),
-                        true if absence >= IN_DOUBT_MAX => return Err(self.unknown_outcome(&why)),
+                        false if absence >= ABSENCE_TIMEOUT => return Err(self.unavailable(why)),
+                        true if absence >= IN_DOUBT_TIMEOUT => return Err(self.unknown_outcome(&why)),
                         _ => tracing::warn!(why, in_doubt, "the database was lost; retrying"),
                     }
                 }
@@ -112,7 +112,7 @@ impl PostgresStore {
     /// Finds the outcome after [`TxError::HeadMoved`]: either an earlier attempt of this batch is durable, or another process
     /// appended. Returns `None` if the batch is in doubt and the server does not answer.
     async fn resolve(&self, batch: &Batch<'_>, in_doubt: bool) -> Result<Option<Result<(), Error>>, Error> {
-        let stored = tokio::time::timeout(READ_TIMEOUT, async {
+        let stored = tokio::time::timeout(QUERY_TIMEOUT, async {
             let limit = batch.entries.len().max(1);
             let entries = read(&self.readers, &self.address, batch.head, limit).await?;
             let head = head_of(&self.readers).await.map_err(self.error())?;

@@ -34,7 +34,7 @@ use super::sql::{self, Blocking, BookRow, EntryRow, Upgrade};
 use super::{Error, Inspection, Store, StoreState, WriterGuard};
 
 /// For a page of entries or a single row.
-const READ_TIMEOUT: Duration = Duration::from_secs(10);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 /// More entries may take longer.
 const PAGE_MAX: usize = 20_000;
 /// For the whole catalog.
@@ -127,7 +127,7 @@ impl PostgresStore {
     }
 
     fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let timeout = if limit > PAGE_MAX { LOAD_TIMEOUT } else { READ_TIMEOUT };
+        let timeout = if limit > PAGE_MAX { LOAD_TIMEOUT } else { QUERY_TIMEOUT };
         self.run(timeout, read(&self.readers, &self.address, after, limit))
     }
 }
@@ -196,7 +196,7 @@ impl Store for PostgresStore {
     }
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
-        let found = self.run(READ_TIMEOUT, async {
+        let found = self.run(QUERY_TIMEOUT, async {
             let rows: Vec<EntryRow> = sqlx::query_as(sql::statements::FIND.as_str())
                 .bind(sql::order_column(order))
                 .fetch_all(&self.readers)
@@ -211,7 +211,7 @@ impl Store for PostgresStore {
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
         if entries.is_empty() {
             self.connection.write(|_, _| Ok(()))?;
-            let last = self.run(READ_TIMEOUT, async {
+            let last = self.run(QUERY_TIMEOUT, async {
                 head_of(&self.readers).await.map_err(self.error())
             })?;
             return if last == sql::seq_column(head) {
@@ -234,7 +234,7 @@ impl Store for PostgresStore {
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
         // The books change with every batch, but not during a restore.
         self.connection.write(|_, _| Ok(()))?;
-        let restoring = self.run(READ_TIMEOUT, async {
+        let restoring = self.run(QUERY_TIMEOUT, async {
             let mut reader = self.readers.acquire().await.map_err(self.error())?;
             meta::get(&mut reader, sql::RESTORING).await.map_err(self.error())
         })?;
@@ -246,7 +246,7 @@ impl Store for PostgresStore {
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.connection.write(|_, _| Ok(()))?;
-        self.run(READ_TIMEOUT, async {
+        self.run(QUERY_TIMEOUT, async {
             let put = sqlx::query(sql::statements::PUT_BLOB).bind(name).bind(content);
             put.execute(&self.readers)
                 .await
@@ -256,7 +256,7 @@ impl Store for PostgresStore {
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.run(READ_TIMEOUT, async {
+        self.run(QUERY_TIMEOUT, async {
             let get = sqlx::query_scalar(sql::statements::GET_BLOB).bind(name);
             get.fetch_optional(&self.readers).await.map_err(self.error())
         })
@@ -276,7 +276,7 @@ impl Store for PostgresStore {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if must_read || left.is_zero() {
                     // Listening began before this read, so no append falls between them.
-                    let head = tokio::time::timeout(READ_TIMEOUT, head_of(&self.readers)).await;
+                    let head = tokio::time::timeout(QUERY_TIMEOUT, head_of(&self.readers)).await;
                     let head = head.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(self.error())?;
                     let head = sql::seq_of(head).map_err(|why| damaged(&self.address, why))?;
                     self.observed.store(head.0, Ordering::Relaxed);

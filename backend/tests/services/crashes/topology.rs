@@ -153,7 +153,7 @@ impl Topology {
             }
             (KillTarget::Postmaster, Some(server)) => server.kill_postmaster(),
             (KillTarget::DatabaseConnection, Some(server)) => assert!(server.kill_backend()),
-            (KillTarget::DatabaseServer, Some(server)) => server.kill(),
+            (KillTarget::DatabaseServer, Some(server)) => server.quit(),
             (_, None) => unreachable!("there is no server"),
         }
     }

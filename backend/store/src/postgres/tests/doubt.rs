@@ -95,7 +95,7 @@ fn a_crash_of_the_server_loses_nothing() {
         shop.sell_through(&store, 7);
         let head = shop.head;
         let entries = shop.sell(3);
-        server.kill();
+        server.quit();
         std::thread::scope(|scope| {
             let appending = scope.spawn(|| {
                 loop {
