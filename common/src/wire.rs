@@ -9,6 +9,7 @@ mod lines;
 mod order_lines;
 mod receipt;
 mod stock;
+mod store_health;
 mod stream;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use lines::OrderResultLines;
 pub use order_lines::{BuyBody, OrderLine, OrderLines};
 pub use receipt::{OrderStatus, Receipt, ReceiptLine, ReceiptPage};
 pub use stock::{StockBody, StockChange};
+pub use store_health::StoreHealth;
 pub use stream::{Hello, Resync, StockEvent, UpstreamStatus};
 
 use crate::{ArcStr, Cost, Entry, ItemNumber, Quantity, Seq, Stock};

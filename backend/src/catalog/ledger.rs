@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
 
+use common::wire::StoreHealth;
 use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -33,6 +34,7 @@ const CHECKPOINT_ENTRIES: u64 = 250_000;
 pub(super) struct Ledger {
     queue: mpsc::Sender<Job>,
     failure: watch::Receiver<Option<String>>,
+    health: watch::Receiver<StoreHealth>,
 }
 
 impl Ledger {
@@ -44,12 +46,14 @@ impl Ledger {
     ) -> Result<Self, store::Error> {
         let (queue, jobs) = mpsc::channel(QUEUE_MAX.get());
         let (failed, failure) = watch::channel(None);
+        let (health_sender, health) = watch::channel(StoreHealth::Ok);
         let last_checkpoint = *head.borrow();
         let mut writer = Writer {
             store,
             state,
             head,
             last_checkpoint,
+            health: health_sender,
         };
         let run = move || {
             let mut closed = Vec::new();
@@ -65,12 +69,17 @@ impl Ledger {
             .name("ledger".to_owned())
             .spawn(run)
             .map_err(store::Error::io("start a thread for", "ledger".as_ref()))?;
-        Ok(Self { queue, failure })
+        Ok(Self { queue, failure, health })
     }
 
     /// The error that closed the store, once there is one.
     pub(super) fn failure(&self) -> watch::Receiver<Option<String>> {
         self.failure.clone()
+    }
+
+    /// The condition of the store as the last append found it.
+    pub(super) fn store_health(&self) -> StoreHealth {
+        *self.health.borrow()
     }
 
     /// Hands in a job and waits for its reply. The job is done even if the caller is dropped.
@@ -103,6 +112,7 @@ struct Writer {
     state: Arc<RwLock<State>>,
     head: watch::Sender<Seq>,
     last_checkpoint: Seq,
+    health: watch::Sender<StoreHealth>,
 }
 
 impl Writer {
@@ -140,6 +150,7 @@ impl Writer {
         for conflicts in 0..ATTEMPTS_MAX {
             let caught_up = match self.decide_and_append(&mut jobs) {
                 Ok(entries) => {
+                    self.health.send_replace(StoreHealth::Ok);
                     self.publish(entries);
                     let state = self.read_state();
                     jobs.into_iter().for_each(|job| job.answer(&state));
@@ -155,6 +166,9 @@ impl Writer {
                 }
                 Err(error) if error.is_transient() => {
                     tracing::warn!(%error, "nothing was written");
+                    if let Some(health) = health(&error) {
+                        self.health.send_replace(health);
+                    }
                     for job in jobs {
                         job.reject(match &error {
                             store::Error::Full { .. } => Error::Full(error.to_string()),
@@ -242,6 +256,15 @@ impl Writer {
 
     fn write_state(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The condition of the store that an error shows, if it is about the store.
+fn health(error: &store::Error) -> Option<StoreHealth> {
+    match error {
+        store::Error::Full { .. } => Some(StoreHealth::Full),
+        store::Error::Unavailable { .. } => Some(StoreHealth::Unreachable),
+        _ => None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use common::client::Freshness;
-use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, Topics};
+use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
 use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, StoreId};
 use tokio::sync::watch;
 
@@ -53,6 +53,11 @@ impl Catalog {
     /// The error that closed the store for good, once there is one.
     pub fn store_closed(&self) -> watch::Receiver<Option<String>> {
         self.ledger.failure()
+    }
+
+    /// The condition of the store as the last append found it.
+    pub fn store_health(&self) -> StoreHealth {
+        self.ledger.store_health()
     }
 
     /// Does the jobs that wait, writes a checkpoint and ends the ledger's thread.
