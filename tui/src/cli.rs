@@ -227,6 +227,8 @@ mod tests {
             "bookstore autopilot --rate 0",
             "bookstore autopilot --rate 5 --think 1s",
             "bookstore autopilot --restock 0",
+            "bookstore autopilot --basket 0..3",
+            "bookstore autopilot --basket 21",
         ] {
             assert!(parse(line).is_err(), "{line:?} was accepted");
         }

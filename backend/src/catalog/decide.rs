@@ -131,9 +131,13 @@ impl<'a, D: DurableState> Batch<'a, D> {
             let refused = lines.iter().filter_map(CheckedLine::refused);
             return Ok(Verdict::Refused(refused.collect()));
         }
-        let entries = lines.into_iter().map(|line| match is_sold {
-            true => self.sold(sale.id, line),
-            false => self.refused(sale.id, line),
+        let entries = lines.into_iter().map(|line| {
+            #[cfg(feature = "fault-injection")]
+            let is_sold = is_sold || crate::fault_injection::sells_alone(line.left.is_some());
+            match is_sold {
+                true => self.sold(sale.id, line),
+                false => self.refused(sale.id, line),
+            }
         });
         let entries: InlineVec<Entry> = entries.collect();
         Ok(self.record(entries))

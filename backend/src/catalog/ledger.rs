@@ -194,12 +194,14 @@ impl Writer {
         };
         let entries = decide(jobs, &durable, Timestamp::now())?;
         #[cfg(feature = "fault-injection")]
-        let entries = crate::fault_injection::drop_last_group(entries);
+        let entries = crate::fault_injection::lose(entries);
         #[cfg(feature = "fault-injection")]
         if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
             return Ok(entries);
         }
         self.store.append(head, &entries)?;
+        #[cfg(feature = "fault-injection")]
+        crate::fault_injection::kill_between_lines();
         Ok(entries)
     }
 
