@@ -42,7 +42,7 @@ pub(super) enum Check {
     /// No refused order was sold.
     #[strum(serialize = "refusals_stand")]
     RefusedNeverSold,
-    /// Every order of several lines is in the ledger with all of them, sold or refused together, and so is its receipt.
+    /// Every order has all its lines in the ledger, sold or refused together, and in its receipt.
     OrdersWhole,
     /// Every order has the price and the title in force.
     Prices,
@@ -127,7 +127,8 @@ impl Findings {
         violations.any(|violation| violation.check == check.into_str())
     }
 
-    /// The audit's result. `made` checks were made and `skipped` ones could not be; `others` counts the entries of other clients.
+    /// The audit's result. `made` checks were made, `skipped` ones could not be; `others` counts the entries of other
+    /// clients.
     fn into_audit(self, made: &[Check], skipped: &[Check], others: u64) -> Audit {
         let count = |check: &Check| (check.into_str(), self.checked.get(check).copied().unwrap_or(0));
         let verdict = match (self.found, skipped.is_empty()) {
