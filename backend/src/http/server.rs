@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use http::Request;
 use hyper::body::{Body as _, Incoming};
-use hyper::service::{Service as _, service_fn};
-use hyper_util::service::TowerToHyperService;
+use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower_service::Service as _;
 
 use super::connection::serve_connection;
 use super::request::Head;
@@ -78,7 +78,7 @@ pub(crate) async fn run(
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (parts, body) = request.into_parts();
                     let filter = routes.filter(&rules, Head::new(parts, peer.ip(), !body.is_end_stream()));
-                    TowerToHyperService::new(warp::service(filter)).call(Request::new(body))
+                    warp::service(filter).call(Request::new(body))
                 });
                 let connection = serve_connection(stream, service, stopped);
                 let handle = connections.spawn(async move {
