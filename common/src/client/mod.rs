@@ -15,7 +15,7 @@ mod shop;
 mod sse;
 
 pub use catalog::{CatalogClient, Freshness};
-pub use context::CallContext;
+pub use context::{CallCause, caused_by};
 pub use endpoint::{ServiceEndpoint, http_client};
 pub use error::Error;
 pub use events::{EventStream, LedgerEvent, ShopEvent};
