@@ -69,6 +69,10 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
             let detail = "The book is not in a state that `If-Match` names; nothing was changed. Read it again.";
             (Problem::new(Code::PreconditionFailed, detail).with_item(item), false)
         }
+        Verdict::TooManyRefusals => {
+            let detail = "Too many changes are being refused; this one was not decided, and nothing was changed. Try again.";
+            (Problem::new(Code::Unavailable, detail), false)
+        }
         Verdict::OutOfRange => {
             let detail = format!("A stock is at most {} copies; this would be more.", limits::STOCK_MAX);
             (Problem::new(Code::InvalidRequest, detail).with_item(item), false)
