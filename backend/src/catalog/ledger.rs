@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::wire::StoreHealth;
-use common::{Entry, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
+use common::{Entry, Incident, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bootstrap;
@@ -56,6 +56,7 @@ impl Ledger {
             last_checkpoint,
             health: health_sender,
             refusals: RefusalLimit::default(),
+            writing: Incident::new("nothing can be written"),
         };
         let run = move || {
             let mut closed = Vec::new();
@@ -116,6 +117,7 @@ struct Writer {
     last_checkpoint: Seq,
     health: watch::Sender<StoreHealth>,
     refusals: RefusalLimit,
+    writing: Incident,
 }
 
 impl Writer {
@@ -154,6 +156,7 @@ impl Writer {
             let caught_up = match self.decide_and_append(&mut jobs) {
                 Ok(entries) => {
                     self.health.send_replace(StoreHealth::Ok);
+                    self.writing.recovered();
                     self.publish(entries);
                     let state = self.read_state();
                     jobs.into_iter().for_each(|job| job.answer(&state));
@@ -168,7 +171,7 @@ impl Writer {
                     thread::park_timeout(delay);
                 }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "nothing was written");
+                    self.writing.failed(&error);
                     if let Some(health) = health(&error) {
                         self.health.send_replace(health);
                     }

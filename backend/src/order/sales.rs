@@ -67,7 +67,7 @@ where
             lost => {
                 // This attempt or an earlier one may have had its effect.
                 if let Err(error) = lost {
-                    tracing::warn!(%error, "a batch of sales is sent again");
+                    tracing::debug!(%error, "a batch of sales is sent again");
                 }
                 for (_, sale) in &mut open {
                     sale.resent = true;
@@ -99,7 +99,7 @@ fn not_sold(error: &Error) -> OrderResult {
             (**problem).clone()
         }
         error => {
-            tracing::warn!(%error, "the catalog refused a batch of sales");
+            tracing::debug!(%error, "the catalog refused a batch of sales");
             let detail = "The catalog cannot sell now; nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }

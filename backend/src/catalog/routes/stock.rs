@@ -23,7 +23,7 @@ use crate::http::{ApiResult, Request, Response};
             content_type = "application/problem+json"),
         (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) -> ApiResult {
-    request.authorize(context.token.as_deref())?;
+    request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
     let key = request.idempotency_key()?;
