@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{self, Catalog, InitialCatalog};
 use crate::cli::Services;
-use crate::descriptors;
+use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
 use crate::http::{AccessRules, Routes, Stop, bind, install_metrics, run_server};
@@ -245,19 +245,27 @@ impl Service {
     }
 
     fn open_order(args: &OrderArgs, grace: &Grace) -> Result<Self, Error> {
-        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
+        let share = Share::of(args.server.services_in_process);
+        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url, share)?);
         let listener = bind(args.server.listen)?;
-        Self::start(&args.server, &RateLimitSettings::default(), listener, None, grace, |_| {
-            order::routes(&Arc::new(Orders::new(catalog)))
-        })
+        Self::start(
+            &args.server,
+            &RateLimitSettings::default(),
+            listener,
+            None,
+            grace,
+            |_| order::routes(&Arc::new(Orders::new(catalog))),
+        )
     }
 
     fn open_frontend(args: &FrontendArgs, token: Token, grace: &Grace) -> Result<Self, Error> {
-        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
-        let orders = OrderClient::new(endpoint(&args.order_url)?);
+        let share = Share::of(args.server.services_in_process);
+        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url, share)?);
+        let orders = OrderClient::new(endpoint(&args.order_url, share)?);
         let listener = bind(args.server.listen)?;
         Self::start(&args.server, &args.rate_limit, listener, None, grace, |stopping| {
-            frontend::routes(&Arc::new(Frontend::new(catalog, orders, token, stopping)))
+            let frontend = Frontend::new(catalog, orders, token, stopping);
+            frontend::routes(&Arc::new(frontend.with_subscribers_max(share.subscribers)))
         })
     }
 
@@ -274,7 +282,7 @@ impl Service {
         let (hosts, origins) = (&settings.access.allowed_host, &settings.access.allowed_origin);
         let rules =
             AccessRules::new(address, hosts, origins).with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);
-        let connections_max = descriptors::connections_max(settings.services_in_process);
+        let connections_max = Share::of(settings.services_in_process).connections;
         let stop = Stop {
             stopping: stopping.clone(),
             grace: settings.grace,
@@ -321,9 +329,9 @@ fn check_clock(now: SystemTime) -> Result<(), Error> {
     }
 }
 
-fn endpoint(urls: &str) -> Result<ServiceEndpoint, Error> {
+fn endpoint(urls: &str, share: Share) -> Result<ServiceEndpoint, Error> {
     let parsed = ServiceEndpoint::parse(client::http_client()?, urls);
-    Ok(parsed.map_err(settings::Error)?)
+    Ok(parsed.map_err(settings::Error)?.with_calls_max(share.calls))
 }
 
 #[cfg(test)]

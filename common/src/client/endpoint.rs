@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
 use super::connection::Connection;
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
@@ -37,6 +40,8 @@ pub struct ServiceEndpoint {
     connection: Option<Arc<Connection>>,
     /// Log the failures of each copy, where the caller is a service too.
     incidents: Arc<[Incident]>,
+    /// Limits the requests in flight, and with them the descriptors in use.
+    calls: Arc<Semaphore>,
 }
 
 impl ServiceEndpoint {
@@ -53,7 +58,17 @@ impl ServiceEndpoint {
             is_between_services: false,
             connection: None,
             incidents: Arc::default(),
+            calls: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         })
+    }
+
+    /// Limits the requests in flight; more wait. An own connection is not counted, and neither are streams.
+    #[must_use]
+    pub fn with_calls_max(self, calls: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(calls)),
+            ..self
+        }
     }
 
     /// The same service for a caller that is a service too.
@@ -142,13 +157,26 @@ impl ServiceEndpoint {
         let url = format!("{}{}", self.base(copy), request.path());
         let result = match &self.connection {
             Some(connection) => connection.send(&url, request).await,
-            None => match self.execute(&url, request, Some(request.time_limit())).await {
-                Ok(response) => Response::receive(&url, response.into()).await,
-                Err(error) => Err(error),
-            },
+            None => self.call(&url, request).await,
         };
-        self.log_failure(copy, result.as_ref().map_or_else(|error| Some(error.clone()), Response::failure));
+        self.log_failure(
+            copy,
+            result
+                .as_ref()
+                .map_or_else(|error| Some(error.clone()), Response::failure),
+        );
         result
+    }
+
+    async fn call(&self, url: &str, request: &Request) -> Result<Response, Error> {
+        let started = Instant::now();
+        let permit = tokio::time::timeout(request.time_limit(), self.calls.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(Error::unreachable(url, "too many calls are in flight"));
+        };
+        let left = request.time_limit().saturating_sub(started.elapsed());
+        let response = self.execute(url, request, Some(left)).await?;
+        Response::receive(url, response.into()).await
     }
 
     /// Logs that a copy fails, or does not any more.
