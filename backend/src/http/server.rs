@@ -26,6 +26,9 @@ const BACKLOG: u32 = 4_096;
 /// The delay after the system refused a connection, for example because no descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
+/// The time for streams and requests that are about to end when the grace is ended early.
+const GRACE_MIN: Duration = Duration::from_millis(250);
+
 /// Listens at an address; port 0 takes a free one. Must run within a runtime.
 ///
 /// # Errors
@@ -66,6 +69,15 @@ pub(crate) struct Stop {
     pub(crate) grace_ended: CancellationToken,
 }
 
+impl Stop {
+    async fn grace_over(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(self.grace) => {}
+            () = self.grace_ended.cancelled() => tokio::time::sleep(GRACE_MIN.min(self.grace)).await,
+        }
+    }
+}
+
 /// Serves one service on a listener until it is stopped. Connections beyond `connections_max` wait to be accepted.
 pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
     let service = TowerToHyperService::new(warp::service(routes.into_filter(rules)));
@@ -100,8 +112,7 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
     drop(stop_senders);
     let is_drained = tokio::select! {
         () = async { while connections.join_next().await.is_some() {} } => true,
-        () = tokio::time::sleep(stop.grace) => false,
-        () = stop.grace_ended.cancelled() => false,
+        () = stop.grace_over() => false,
     };
     if !is_drained {
         tracing::warn!(

@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use super::Freshness;
 use super::error::{Error, root_cause};
 use crate::wire::FastJson;
-use crate::{Code, Seq, headers, limits};
+use crate::{Seq, headers, limits};
 
 /// The `User-Agent` of every request.
 pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSION"));
@@ -170,16 +170,10 @@ impl Response {
         Err(self.error())
     }
 
-    /// The error of a response that shows a failure of the service, which one of the request or of the stock does not.
+    /// The error of a response that no bookstore gives. A problem is none: the service that has it logs it.
     pub(super) fn failure(&self) -> Option<Error> {
-        if self.status < 400 {
-            return None;
-        }
-        let error = self.error();
-        let is_failure = error
-            .code()
-            .is_none_or(|code| matches!(code, Code::Internal | Code::Unavailable));
-        is_failure.then_some(error)
+        let error = (self.status >= 400).then(|| self.error());
+        error.filter(|error| error.code().is_none())
     }
 
     /// The error of a response whose status is not 2xx: its problem, or that it has none.
