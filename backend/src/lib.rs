@@ -18,5 +18,6 @@ mod order;
 mod purchase;
 pub mod service;
 pub mod settings;
+mod token;
 
 pub use store;

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::client::{self, CatalogClient, OrderClient, ServiceEndpoint};
 use tokio::net::TcpListener;
@@ -12,15 +13,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{self, Catalog, InitialCatalog};
 use crate::cli::Services;
-use crate::descriptors;
+use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{AccessRules, Routes, bind, install_metrics, run_server};
+use crate::http::{AccessRules, Routes, Stop, bind, install_metrics, run_server};
 use crate::order::{self, Orders};
 use crate::settings::{
     self, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, RateLimitSettings, ServerSettings,
 };
 use crate::store::{self, EditPolicy};
+use crate::token::Token;
 
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +42,31 @@ pub enum Error {
     /// The program stopped while the store was being opened.
     #[error("the program stopped while the store was being opened")]
     Cancelled,
+    /// The system's clock cannot be right, and HTTP cannot express its time.
+    #[error("the system's clock is before the year 1970; set it")]
+    Clock,
+}
+
+impl Error {
+    /// Whether a setting is wrong, so that another start would fail as well.
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Settings(_) => true,
+            Self::Listen(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
+            Self::Store(_) | Self::Client(_) | Self::Cancelled | Self::Clock => false,
+        }
+    }
+}
+
+/// Ends the grace period of the services of a process.
+#[derive(Debug, Clone, Default)]
+pub struct Grace(CancellationToken);
+
+impl Grace {
+    /// Abandons requests in hand. Stores are still closed in order.
+    pub fn end(&self) {
+        self.0.cancel();
+    }
 }
 
 /// The services that run in this process: the whole shop, with the same HTTP between them, or one of them.
@@ -48,6 +75,9 @@ pub struct RunningServices {
     /// Each after those it needs.
     services: Vec<Service>,
     discovery_file: Option<PathBuf>,
+    /// The shopkeeper's, of the services that have one.
+    token: Option<Token>,
+    grace: Grace,
 }
 
 impl RunningServices {
@@ -56,16 +86,25 @@ impl RunningServices {
     /// # Errors
     /// See [`Error`].
     pub async fn open(services: Services) -> Result<Self, Error> {
-        install_metrics();
-        let service = match services {
+        prepare()?;
+        let grace = Grace::default();
+        let (service, token) = match services {
             Services::All(settings) => return Self::open_all(&settings).await,
-            Services::Catalog(args) => Service::open_catalog(&args).await?,
-            Services::Order(args) => Service::open_order(&args)?,
-            Services::Frontend(args) => Service::open_frontend(&args)?,
+            Services::Catalog(args) => {
+                let token = args.catalog.token.read()?;
+                (Service::open_catalog(&args, token.clone(), &grace).await?, Some(token))
+            }
+            Services::Order(args) => (Service::open_order(&args, &grace)?, None),
+            Services::Frontend(args) => {
+                let token = args.token.read()?;
+                (Service::open_frontend(&args, token.clone(), &grace)?, Some(token))
+            }
         };
         Ok(Self {
             services: vec![service],
             discovery_file: None,
+            token,
+            grace,
         })
     }
 
@@ -74,36 +113,39 @@ impl RunningServices {
     /// # Errors
     /// See [`Error`].
     pub async fn open_all(settings: &AllInOneSettings) -> Result<Self, Error> {
-        install_metrics();
+        prepare()?;
+        let grace = Grace::default();
         let server = |listen| ServerSettings {
             listen,
             services_in_process: 3,
             ..settings.server.clone()
         };
-        let (token, lock) = (
-            settings.catalog.token.read()?,
-            settings.catalog.store.url()?.lock_path(),
-        );
-        let catalog = Service::open_catalog(&CatalogArgs {
+        // Once for both: a pipe can be read only once.
+        let token = settings.catalog.token.read()?;
+        let lock = settings.catalog.store.url()?.lock_path();
+        let catalog = CatalogArgs {
             catalog: settings.catalog.clone(),
             server: server(settings.catalog_listen),
-        })
-        .await?;
+        };
+        let catalog = Service::open_catalog(&catalog, token.clone(), &grace).await?;
         let catalog_url = CatalogUrl {
             catalog_url: catalog.url(),
         };
-        let order = Service::open_order(&OrderArgs {
+        let order = OrderArgs {
             server: server(settings.order_listen),
             catalog: catalog_url.clone(),
-        })?;
-        let frontend = Service::open_frontend(&FrontendArgs {
+        };
+        let order = Service::open_order(&order, &grace)?;
+        let frontend = FrontendArgs {
             server: server(settings.server.listen),
             catalog: catalog_url,
             order_url: order.url(),
             rate_limit: settings.rate_limit.clone(),
             token: settings.catalog.token.clone(),
-        })?;
-        let shop = RunningShop::new(frontend.url(), token.filter(|_| settings.share_token).as_deref());
+        };
+        let frontend = Service::open_frontend(&frontend, token.clone(), &grace)?;
+        let shared_token = token.get().filter(|_| settings.share_token);
+        let shop = RunningShop::new(frontend.url(), shared_token.as_deref());
         // A store without a lock is shared: other programs open it themselves.
         let discovery_file = lock.and_then(|lock| {
             let published = shop.publish(&lock).inspect_err(|error| {
@@ -114,6 +156,8 @@ impl RunningServices {
         Ok(Self {
             services: vec![catalog, order, frontend],
             discovery_file,
+            token: Some(token),
+            grace,
         })
     }
 
@@ -133,8 +177,28 @@ impl RunningServices {
         Some(catalog.store_closed())
     }
 
+    /// Reads token files again.
+    pub fn reload(&self) {
+        if let Some(token) = &self.token {
+            token.reload();
+        }
+    }
+
+    /// The services are not ready from now on, and go on all the same.
+    pub fn begin_stop(&self) {
+        for service in &self.services {
+            service.stop_begun.cancel();
+        }
+    }
+
+    /// How the time for requests in hand is ended while [`Self::stop`] waits for them.
+    pub fn grace(&self) -> Grace {
+        self.grace.clone()
+    }
+
     /// Stops the services, each before those it needs.
     pub async fn stop(self) {
+        self.begin_stop();
         if let Some(file) = &self.discovery_file {
             // A file that stays does no harm: it counts only while the lock is held.
             let _ = std::fs::remove_file(file);
@@ -149,15 +213,16 @@ impl RunningServices {
 struct Service {
     name: &'static str,
     address: SocketAddr,
+    stop_begun: CancellationToken,
     stopping: CancellationToken,
     serving: JoinHandle<()>,
     catalog: Option<Arc<Catalog>>,
 }
 
 impl Service {
-    async fn open_catalog(args: &CatalogArgs) -> Result<Self, Error> {
+    async fn open_catalog(args: &CatalogArgs, token: Token, grace: &Grace) -> Result<Self, Error> {
         let settings = &args.catalog;
-        let (token, url) = (settings.token.read()?, settings.store.url()?);
+        let url = settings.store.url()?;
         let edit = match settings.discard_edit {
             true => EditPolicy::Discard,
             false => EditPolicy::Refuse,
@@ -174,25 +239,33 @@ impl Service {
             &RateLimitSettings::default(),
             listener,
             Some(kept),
+            grace,
             |stopping| catalog::routes(&catalog, token, stopping),
         )
     }
 
-    fn open_order(args: &OrderArgs) -> Result<Self, Error> {
-        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
+    fn open_order(args: &OrderArgs, grace: &Grace) -> Result<Self, Error> {
+        let share = Share::of(args.server.services_in_process);
+        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url, share)?);
         let listener = bind(args.server.listen)?;
-        Self::start(&args.server, &RateLimitSettings::default(), listener, None, |_| {
-            order::routes(&Arc::new(Orders::new(catalog)))
-        })
+        Self::start(
+            &args.server,
+            &RateLimitSettings::default(),
+            listener,
+            None,
+            grace,
+            |_| order::routes(&Arc::new(Orders::new(catalog))),
+        )
     }
 
-    fn open_frontend(args: &FrontendArgs) -> Result<Self, Error> {
-        let token = args.token.read()?;
-        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url)?);
-        let orders = OrderClient::new(endpoint(&args.order_url)?);
+    fn open_frontend(args: &FrontendArgs, token: Token, grace: &Grace) -> Result<Self, Error> {
+        let share = Share::of(args.server.services_in_process);
+        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url, share)?);
+        let orders = OrderClient::new(endpoint(&args.order_url, share)?);
         let listener = bind(args.server.listen)?;
-        Self::start(&args.server, &args.rate_limit, listener, None, |stopping| {
-            frontend::routes(&Arc::new(Frontend::new(catalog, orders, token, stopping)))
+        Self::start(&args.server, &args.rate_limit, listener, None, grace, |stopping| {
+            let frontend = Frontend::new(catalog, orders, token, stopping);
+            frontend::routes(&Arc::new(frontend.with_subscribers_max(share.subscribers)))
         })
     }
 
@@ -201,6 +274,7 @@ impl Service {
         rate_limit: &RateLimitSettings,
         listener: TcpListener,
         catalog: Option<Arc<Catalog>>,
+        grace: &Grace,
         routes: impl FnOnce(CancellationToken) -> Routes,
     ) -> Result<Self, Error> {
         let (address, stopping) = (listener.local_addr()?, CancellationToken::new());
@@ -208,18 +282,17 @@ impl Service {
         let (hosts, origins) = (&settings.access.allowed_host, &settings.access.allowed_origin);
         let rules =
             AccessRules::new(address, hosts, origins).with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);
-        let connections_max = descriptors::connections_max(settings.services_in_process);
+        let connections_max = Share::of(settings.services_in_process).connections;
+        let stop = Stop {
+            stopping: stopping.clone(),
+            grace: settings.grace,
+            grace_ended: grace.0.clone(),
+        };
         Ok(Self {
             name: routes.service_name(),
             address,
-            serving: tokio::spawn(run_server(
-                listener,
-                routes,
-                rules,
-                connections_max,
-                settings.grace,
-                stopping.clone(),
-            )),
+            stop_begun: routes.stop_begun(),
+            serving: tokio::spawn(run_server(listener, routes, rules, connections_max, stop)),
             stopping,
             catalog,
         })
@@ -242,7 +315,35 @@ impl Service {
     }
 }
 
-fn endpoint(urls: &str) -> Result<ServiceEndpoint, Error> {
+/// What every start needs.
+fn prepare() -> Result<(), Error> {
+    check_clock(SystemTime::now())?;
+    install_metrics();
+    Ok(())
+}
+
+fn check_clock(now: SystemTime) -> Result<(), Error> {
+    match now < UNIX_EPOCH {
+        true => Err(Error::Clock),
+        false => Ok(()),
+    }
+}
+
+fn endpoint(urls: &str, share: Share) -> Result<ServiceEndpoint, Error> {
     let parsed = ServiceEndpoint::parse(client::http_client()?, urls);
-    Ok(parsed.map_err(settings::Error)?)
+    Ok(parsed.map_err(settings::Error)?.with_calls_max(share.calls))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_clock_before_1970_is_refused_at_the_start() {
+        check_clock(UNIX_EPOCH).unwrap();
+        let refused = check_clock(UNIX_EPOCH - Duration::from_secs(1));
+        assert!(matches!(refused, Err(Error::Clock)));
+    }
 }

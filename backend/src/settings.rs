@@ -2,7 +2,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
@@ -11,9 +10,8 @@ use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
 use crate::store;
+pub use crate::token::AdminToken;
 
-/// The environment variable that holds the shopkeeper's token.
-const TOKEN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
 const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
 const CATALOG_ADDRESS: &str = "127.0.0.1:8081";
 const ORDER_ADDRESS: &str = "127.0.0.1:8082";
@@ -41,55 +39,6 @@ impl StoreArg {
     pub fn url(&self) -> Result<store::Url, Error> {
         let url = self.store.clone().or_else(store::Url::user_default);
         url.ok_or_else(|| Error("no data folder is known; say where the store is with --store".to_owned()))
-    }
-}
-
-/// The shopkeeper's token.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AdminToken {
-    /// A file with the shopkeeper's token; the variable BOOKSTORE_ADMIN_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
-    admin_token_file: Option<PathBuf>,
-    #[arg(skip)]
-    token: Option<Arc<str>>,
-}
-
-impl AdminToken {
-    /// A token that no file or variable holds.
-    pub fn new(token: &str) -> Self {
-        Self {
-            admin_token_file: None,
-            token: Some(token.into()),
-        }
-    }
-
-    /// The token, from its file or else from the environment variable.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or its text cannot be a token.
-    pub fn read(&self) -> Result<Option<Arc<str>>, Error> {
-        if self.token.is_some() {
-            return Ok(self.token.clone());
-        }
-        let (token, source) = match &self.admin_token_file {
-            Some(path) => {
-                let source = path.display().to_string();
-                let token = std::fs::read_to_string(path)
-                    .map_err(|error| Error(format!("cannot read the shopkeeper's token from {source}: {error}")))?;
-                (token, source)
-            }
-            None => match std::env::var(TOKEN_VARIABLE) {
-                Ok(token) => (token, TOKEN_VARIABLE.to_owned()),
-                Err(std::env::VarError::NotPresent) => return Ok(None),
-                Err(error) => return Err(Error(format!("{TOKEN_VARIABLE}: {error}"))),
-            },
-        };
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let why = format!("{source}: expected one word of visible ASCII characters as the shopkeeper's token");
-            return Err(Error(why));
-        }
-        Ok(Some(Arc::from(token)))
     }
 }
 
@@ -148,6 +97,9 @@ pub struct ServerSettings {
     /// How long open requests may take after a stop, like 10s
     #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace: Duration,
+    /// How long it goes on after a stop has begun, not ready any more, so that load balancers leave it first
+    #[arg(long, env = "BOOKSTORE_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub drain_delay: Duration,
     /// Which requests it accepts.
     #[command(flatten)]
     pub access: AccessSettings,
@@ -201,6 +153,7 @@ impl AllInOneSettings {
             server: ServerSettings {
                 listen,
                 grace,
+                drain_delay: Duration::ZERO,
                 access: AccessSettings::default(),
                 services_in_process: 3,
             },

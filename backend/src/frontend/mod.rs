@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::batcher::Batcher;
 use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse, ServiceEndpoint};
 use common::wire::{Health, Order, StockChange};
-use common::{Code, Deadline, IfMatch, ItemNumber, OrderId, Problem, Seq, limits};
+use common::{Code, Deadline, IfMatch, Incident, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
@@ -26,6 +26,7 @@ use live::Live;
 pub(crate) use routes::routes;
 
 use crate::http::{ApiError, ApiResult, HttpService, Readiness, Response};
+use crate::token::Token;
 
 /// A running front-end.
 #[derive(Debug)]
@@ -35,20 +36,16 @@ pub(crate) struct Frontend {
     batcher: Batcher<Order, buying::Placed>,
     live: Arc<Live>,
     subscribers: Arc<Semaphore>,
+    caching: Incident,
     /// The newest ledger entry in any response.
     head: AtomicU64,
-    token: Option<Arc<str>>,
+    token: Token,
     stopping: CancellationToken,
 }
 
 impl Frontend {
     /// Over a catalog and an order service; `token` is the shopkeeper's. Must run within a runtime.
-    pub(crate) fn new(
-        catalog: CatalogClient,
-        orders: OrderClient,
-        token: Option<Arc<str>>,
-        stopping: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(catalog: CatalogClient, orders: OrderClient, token: Token, stopping: CancellationToken) -> Self {
         let live = Arc::new(Live::new());
         tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
         Self {
@@ -57,9 +54,18 @@ impl Frontend {
             orders,
             live,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
+            caching: Incident::new("responses of the catalog cannot be cached"),
             head: AtomicU64::new(0),
             token,
             stopping,
+        }
+    }
+
+    /// Limits the event streams.
+    pub(crate) fn with_subscribers_max(self, subscribers: usize) -> Self {
+        Self {
+            subscribers: Arc::new(Semaphore::new(subscribers)),
+            ..self
         }
     }
 
@@ -75,7 +81,7 @@ impl Frontend {
     }
 
     fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
-        let response = response.map_err(|error| unavailable(&error))?;
+        let response = response.map_err(|_| unavailable())?;
         let (seq, replayed) = (response.seq, response.replayed);
         self.observe_seq(seq);
         let relayed = if response.is_success() {
@@ -83,7 +89,7 @@ impl Frontend {
         } else {
             match response.error() {
                 client::Error::Problem(problem) => Response::from(*problem),
-                error => return Err(unavailable(&error)),
+                _ => return Err(unavailable()),
             }
         };
         Ok(relayed.with_seq(seq).with_replayed(replayed))
@@ -103,7 +109,7 @@ impl Frontend {
         let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
         match &changed {
             Err(error) if !error.is_not_applied() => {
-                tracing::warn!(%error, "the outcome of a stock change is unknown");
+                tracing::debug!(%error, "the outcome of a stock change is unknown");
                 let detail = "There was no decision in time. Send the same key again to learn the outcome.";
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
@@ -114,9 +120,8 @@ impl Frontend {
     }
 }
 
-/// 503: the request changed nothing.
-fn unavailable(error: &client::Error) -> ApiError {
-    tracing::warn!(%error, "a service behind this one did not answer");
+/// 503: the request changed nothing. The client of the service logs the cause.
+fn unavailable() -> ApiError {
     ApiError::new(Code::Unavailable, "A service of the shop cannot be reached; try again.")
 }
 

@@ -55,9 +55,7 @@ impl Frontend {
                 page.map(|page| cache.insert_page(query, page, seq))
             }
         };
-        if let Err(error) = inserted {
-            tracing::warn!(%error, "a response of the catalog cannot be cached");
-        }
+        self.caching.observe(&inserted);
     }
 }
 

@@ -183,7 +183,7 @@ async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json")))]
 async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
-    request.authorize(frontend.token.as_deref())?;
+    request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
@@ -201,7 +201,7 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     responses((status = 200, description = "One page", body = LedgerPage),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
 async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
-    request.authorize(frontend.token.as_deref())?;
+    request.authorize(frontend.token.get().as_deref())?;
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     let path = format!("/ledger?after={after}&limit={limit}");
@@ -222,7 +222,12 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let unreachable = endpoint("http://127.0.0.1:9");
         let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
-        let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
+        let frontend = Arc::new(Frontend::new(
+            catalog,
+            orders,
+            crate::token::Token::fixed(None),
+            CancellationToken::new(),
+        ));
         assert_described(&routes(&frontend));
     }
 }

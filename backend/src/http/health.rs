@@ -7,6 +7,7 @@ use bytes::Bytes;
 use common::wire::Health;
 use common::{Code, Problem, Seq};
 use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use super::latency_histogram::LatencyHistogram;
@@ -40,6 +41,7 @@ struct Probes {
     started: Instant,
     latencies: Arc<LatencyHistogram>,
     document: Bytes,
+    stop_begun: CancellationToken,
 }
 
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
@@ -47,12 +49,14 @@ pub(super) fn routes(
     service: &Arc<dyn HttpService>,
     latencies: &Arc<LatencyHistogram>,
     document: &OpenApi,
+    stop_begun: &CancellationToken,
 ) -> [Route; 4] {
     let probes = Arc::new(Probes {
         service: Arc::clone(service),
         started: Instant::now(),
         latencies: Arc::clone(latencies),
         document: serde_json::to_vec(document).unwrap_or_default().into(),
+        stop_begun: stop_begun.clone(),
     });
     [
         Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness).without_rate_limit(),
@@ -83,7 +87,10 @@ async fn check_liveness(probes: Arc<Probes>, _: Request) -> ApiResult {
     (status = 200, description = "It is ready", body = Health),
     (status = 503, description = "Something is missing", body = Problem, content_type = "application/problem+json")))]
 async fn check_readiness(probes: Arc<Probes>, _: Request) -> ApiResult {
-    let found = probes.service.check_readiness().await;
+    let mut found = probes.service.check_readiness().await;
+    if probes.stop_begun.is_cancelled() {
+        found.missing.push("a new start, because a stop has begun".to_owned());
+    }
     if found.missing.is_empty() {
         return Ok(Response::json(&health(&probes, found)));
     }

@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use common::client::{CallCause, caused_by};
-use common::{Code, limits};
+use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
 use http::Method;
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use warp::{Filter, Rejection};
@@ -127,10 +128,13 @@ impl Route {
     }
 }
 
+static PANICS: LazyLock<Incident> = LazyLock::new(|| Incident::new("a handler panicked"));
+
 /// The routes of one service.
 pub(crate) struct Routes {
     service: Arc<dyn HttpService>,
     endpoints: Vec<Endpoint>,
+    stop_begun: CancellationToken,
     #[cfg(test)]
     pub(super) document: OpenApi,
 }
@@ -150,7 +154,8 @@ impl Routes {
             routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
         });
         let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
-        routes.extend(health::routes(&service, &latencies, &document));
+        let stop_begun = CancellationToken::new();
+        routes.extend(health::routes(&service, &latencies, &document, &stop_begun));
         let endpoint = |route: Route| Endpoint {
             metrics: RouteMetrics::new(
                 service.name(),
@@ -162,6 +167,7 @@ impl Routes {
         Self {
             endpoints: routes.into_iter().map(endpoint).collect(),
             service,
+            stop_begun,
             #[cfg(test)]
             document,
         }
@@ -169,6 +175,11 @@ impl Routes {
 
     pub(crate) fn service_name(&self) -> &'static str {
         self.service.name()
+    }
+
+    /// Cancelled when a stop begins: from then on the service is not ready.
+    pub(crate) fn stop_begun(&self) -> CancellationToken {
+        self.stop_begun.clone()
     }
 
     /// Method and template of every route.
@@ -269,7 +280,7 @@ async fn handle(route: &Route, request: Request) -> ApiResult {
     let head = Arc::clone(&request.head);
     let handled = caused_by(Arc::clone(&head) as Arc<dyn CallCause>, (route.handler)(request));
     AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(?route, request_id = ?head.request_id, "a handler panicked");
+        PANICS.failed(format_args!("{route:?}, request {:?}", head.request_id));
         let detail = "An internal error occurred; it has been logged.";
         Err(ApiError::new(Code::Internal, detail))
     })

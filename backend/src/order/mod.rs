@@ -117,9 +117,7 @@ fn failed(problem: Problem) -> OrderResult {
 fn read_problem(error: client::Error) -> Problem {
     match error {
         client::Error::Problem(problem) => *problem,
-        error => {
-            tracing::warn!(%error, "the catalog cannot be reached");
-            Problem::new(Code::Unavailable, "The catalog cannot be reached; try again.")
-        }
+        // The client of the catalog logs the cause.
+        _ => Problem::new(Code::Unavailable, "The catalog cannot be reached; try again."),
     }
 }

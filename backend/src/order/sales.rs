@@ -47,8 +47,19 @@ where
                 decisions, head: seq, ..
             }) if decisions.len() == open.len() => {
                 head.fetch_max(seq.0, Ordering::Relaxed);
-                let decided = open.drain(..).zip(decisions);
-                results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));
+                let decided: Vec<_> = open.drain(..).zip(decisions).collect();
+                for ((index, sale), decision) in decided {
+                    // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
+                    if decision.outcome == Outcome::Unavailable && sale.resent {
+                        open.push((index, sale));
+                    } else {
+                        results.push((index, result(&sale, decision)));
+                    }
+                }
+                expire(&mut open, &mut results, |_| true);
+                if !open.is_empty() {
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
             }
             Err(error) if error.is_not_applied() && !is_resent => {
                 results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
@@ -56,7 +67,7 @@ where
             lost => {
                 // This attempt or an earlier one may have had its effect.
                 if let Err(error) = lost {
-                    tracing::warn!(%error, "a batch of sales is sent again");
+                    tracing::debug!(%error, "a batch of sales is sent again");
                 }
                 for (_, sale) in &mut open {
                     sale.resent = true;
@@ -88,7 +99,7 @@ fn not_sold(error: &Error) -> OrderResult {
             (**problem).clone()
         }
         error => {
-            tracing::warn!(%error, "the catalog refused a batch of sales");
+            tracing::debug!(%error, "the catalog refused a batch of sales");
             let detail = "The catalog cannot sell now; nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
@@ -120,6 +131,11 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
             Problem::new(Code::KeyReused, detail)
         }
         Outcome::Expired => return unknown(order),
+        Outcome::Unavailable => {
+            let detail =
+                "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
+            Problem::new(Code::Unavailable, detail)
+        }
     };
     OrderResult::Problem(BatchProblem { problem, replayed })
 }

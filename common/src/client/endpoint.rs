@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
 use super::connection::Connection;
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
 use super::{Freshness, Request, Response, context};
-use crate::{Code, limits};
+use crate::{Code, Incident, limits};
 
 /// Builds the HTTP client, of which a process needs one.
 ///
@@ -35,6 +38,10 @@ pub struct ServiceEndpoint {
     is_between_services: bool,
     /// Used instead of `http` if there is one.
     connection: Option<Arc<Connection>>,
+    /// Log the failures of each copy, where the caller is a service too.
+    incidents: Arc<[Incident]>,
+    /// Limits the requests in flight, and with them the descriptors in use.
+    calls: Arc<Semaphore>,
 }
 
 impl ServiceEndpoint {
@@ -50,14 +57,27 @@ impl ServiceEndpoint {
             preferred: Arc::default(),
             is_between_services: false,
             connection: None,
+            incidents: Arc::default(),
+            calls: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         })
+    }
+
+    /// Limits the requests in flight; more wait. An own connection is not counted, and neither are streams.
+    #[must_use]
+    pub fn with_calls_max(self, calls: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(calls)),
+            ..self
+        }
     }
 
     /// The same service for a caller that is a service too.
     #[must_use]
     pub(super) fn between_services(self) -> Self {
+        let incident = |url: &String| Incident::new(format!("calls to {url} fail"));
         Self {
             is_between_services: true,
+            incidents: self.urls.iter().map(incident).collect(),
             ..self
         }
     }
@@ -136,11 +156,37 @@ impl ServiceEndpoint {
 
     async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.base(copy), request.path());
-        if let Some(connection) = &self.connection {
-            return connection.send(&url, request).await;
+        let result = match &self.connection {
+            Some(connection) => connection.send(&url, request).await,
+            None => self.call(&url, request).await,
+        };
+        self.log_failure(
+            copy,
+            result
+                .as_ref()
+                .map_or_else(|error| Some(error.clone()), Response::failure),
+        );
+        result
+    }
+
+    async fn call(&self, url: &str, request: &Request) -> Result<Response, Error> {
+        let started = Instant::now();
+        let permit = tokio::time::timeout(request.time_limit(), self.calls.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(Error::unreachable(url, "too many calls are in flight"));
+        };
+        let left = request.time_limit().saturating_sub(started.elapsed());
+        let response = self.execute(url, request, Some(left)).await?;
+        Response::receive(url, response.into()).await
+    }
+
+    /// Logs that a copy fails, or does not any more.
+    fn log_failure(&self, copy: usize, failure: Option<Error>) {
+        match (self.incidents.get(copy), failure) {
+            (Some(incident), Some(error)) => incident.failed(error),
+            (Some(incident), None) => incident.recovered(),
+            (None, _) => {}
         }
-        let response = self.execute(&url, request, Some(request.time_limit())).await?;
-        Response::receive(&url, response.into()).await
     }
 
     /// Opens a stream at the first copy that responds with success. The stream itself has no time limit.
@@ -153,9 +199,13 @@ impl ServiceEndpoint {
             match opening.unwrap_or_else(|_| Err(Error::lost(&url, "no answer in time"))) {
                 Ok(response) => {
                     self.preferred.store(copy, Ordering::Relaxed);
+                    self.log_failure(copy, None);
                     return Ok(response);
                 }
-                Err(failed) => error = failed,
+                Err(failed) => {
+                    self.log_failure(copy, Some(failed.clone()));
+                    error = failed;
+                }
             }
         }
         Err(error)
@@ -210,6 +260,12 @@ fn parse_base(url: &str) -> Result<String, String> {
     if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
         return Err(invalid(""));
     }
+    if parsed.port() == Some(0) {
+        return Err(invalid(" (nothing can listen at port 0)"));
+    }
+    if parsed.query().is_some() || parsed.fragment().is_some() {
+        return Err(invalid(" (it has a query or a fragment)"));
+    }
     Ok(parsed.as_str().trim_end_matches('/').to_owned())
 }
 
@@ -234,7 +290,17 @@ mod tests {
     fn an_address_is_http_with_a_host() {
         let base = parse_base("http://127.0.0.1:8080/");
         assert_eq!(base.as_deref(), Ok("http://127.0.0.1:8080"));
-        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://"] {
+        for url in [
+            "",
+            "8080",
+            "127.0.0.1:8080",
+            "ftp://x",
+            "http://",
+            "http://127.0.0.1:0",
+            "http://127.0.0.1:80800",
+            "http://x?a=b",
+            "http://x/#a",
+        ] {
             assert!(parse_base(url).is_err(), "{url:?} was accepted");
         }
     }

@@ -170,6 +170,12 @@ impl Response {
         Err(self.error())
     }
 
+    /// The error of a response that no bookstore gives. A problem is none: the service that has it logs it.
+    pub(super) fn failure(&self) -> Option<Error> {
+        let error = (self.status >= 400).then(|| self.error());
+        error.filter(|error| error.code().is_none())
+    }
+
     /// The error of a response whose status is not 2xx: its problem, or that it has none.
     pub fn error(&self) -> Error {
         match serde_json::from_slice(&self.body) {
