@@ -76,16 +76,16 @@ mod tests {
         type Change = fn(&mut Receipt);
         let changes: [(&str, Change); 6] = [
             ("other lines", |receipt| {
-                receipt.lines[1].quantity = 2.try_into().unwrap()
+                receipt.lines[1].quantity = 2.try_into().unwrap();
             }),
             ("other lines", |receipt| drop(receipt.lines.pop())),
             ("consecutive", |receipt| receipt.lines[0].seq = Seq(5)),
             ("consecutive", |receipt| receipt.seq = Seq(10)),
             ("a total of 2.00 instead of 2.01", |receipt| {
-                receipt.lines[1].cost = "2.01".parse().ok()
+                receipt.lines[1].cost = "2.01".parse().ok();
             }),
             ("a total of 3.01 instead of 3.00", |receipt| {
-                receipt.total = "3.01".parse().unwrap()
+                receipt.total = "3.01".parse().unwrap();
             }),
         ];
         for (words, change) in changes {
