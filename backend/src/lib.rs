@@ -14,8 +14,10 @@ mod fault_injection;
 mod fixture;
 pub mod frontend;
 mod http;
+mod neighbours;
 mod order;
 mod purchase;
+mod relay;
 pub mod service;
 pub mod settings;
 

@@ -1,12 +1,14 @@
 //! Settings of services and commands: clap fills them from flags and environment variables.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use common::client::parse_neighbours;
 use common::time::parse_duration;
+use common::wire::ServiceKind;
 use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
@@ -14,6 +16,8 @@ use crate::store;
 
 /// The environment variable that holds the shopkeeper's token.
 const TOKEN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
+/// The environment variable that holds the service token.
+const SERVICE_TOKEN_VARIABLE: &str = "BOOKSTORE_SERVICE_TOKEN";
 const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
 const CATALOG_ADDRESS: &str = "127.0.0.1:8081";
 const ORDER_ADDRESS: &str = "127.0.0.1:8082";
@@ -71,25 +75,79 @@ impl AdminToken {
         if self.token.is_some() {
             return Ok(self.token.clone());
         }
-        let (token, source) = match &self.admin_token_file {
-            Some(path) => {
-                let source = path.display().to_string();
-                let token = std::fs::read_to_string(path)
-                    .map_err(|error| Error(format!("cannot read the shopkeeper's token from {source}: {error}")))?;
-                (token, source)
-            }
-            None => match std::env::var(TOKEN_VARIABLE) {
-                Ok(token) => (token, TOKEN_VARIABLE.to_owned()),
-                Err(std::env::VarError::NotPresent) => return Ok(None),
-                Err(error) => return Err(Error(format!("{TOKEN_VARIABLE}: {error}"))),
-            },
-        };
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let why = format!("{source}: expected one word of visible ASCII characters as the shopkeeper's token");
-            return Err(Error(why));
+        read_token("the shopkeeper's token", self.admin_token_file.as_deref(), TOKEN_VARIABLE)
+    }
+}
+
+/// The token by which the services recognize each other.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServiceToken {
+    /// A file with the token by which catalog and order service recognize the other services; the variable
+    /// BOOKSTORE_SERVICE_TOKEN may hold the token itself
+    #[arg(long, value_name = "FILE")]
+    service_token_file: Option<PathBuf>,
+}
+
+impl ServiceToken {
+    /// The token, from its file or else from the environment variable.
+    ///
+    /// # Errors
+    /// As for [`AdminToken::read`].
+    pub fn read(&self) -> Result<Option<Arc<str>>, Error> {
+        read_token("the service token", self.service_token_file.as_deref(), SERVICE_TOKEN_VARIABLE)
+    }
+
+    fn is_given(&self) -> bool {
+        self.service_token_file.is_some() || std::env::var_os(SERVICE_TOKEN_VARIABLE).is_some()
+    }
+}
+
+fn read_token(name: &str, file: Option<&Path>, variable: &str) -> Result<Option<Arc<str>>, Error> {
+    let (token, source) = match file {
+        Some(path) => {
+            let source = path.display().to_string();
+            let token = std::fs::read_to_string(path)
+                .map_err(|error| Error(format!("cannot read {name} from {source}: {error}")))?;
+            (token, source)
         }
-        Ok(Some(Arc::from(token)))
+        None => match std::env::var(variable) {
+            Ok(token) => (token, variable.to_owned()),
+            Err(std::env::VarError::NotPresent) => return Ok(None),
+            Err(error) => return Err(Error(format!("{variable}: {error}"))),
+        },
+    };
+    let token = token.trim();
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let why = format!("{source}: expected one word of visible ASCII characters as {name}");
+        return Err(Error(why));
+    }
+    Ok(Some(Arc::from(token)))
+}
+
+/// Which callers catalog and order service answer.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CallerSettings {
+    /// The service token, without which a caller is refused.
+    #[command(flatten)]
+    pub token: ServiceToken,
+    /// Let catalog and order service listen beyond loopback without a service token: every caller is answered
+    #[arg(long)]
+    pub allow_unauthenticated: bool,
+}
+
+impl CallerSettings {
+    /// Checks that a catalog or an order service which listens at `address` does not answer every caller unintentionally.
+    ///
+    /// # Errors
+    /// Says what to do.
+    pub(crate) fn check(&self, service: ServiceKind, address: SocketAddr) -> Result<(), Error> {
+        if address.ip().to_canonical().is_loopback() || self.allow_unauthenticated || self.token.is_given() {
+            return Ok(());
+        }
+        Err(Error(format!(
+            "the {service} service would answer every caller that reaches {address}: set a service token with \
+             --service-token-file or {SERVICE_TOKEN_VARIABLE}, or allow every caller with --allow-unauthenticated"
+        )))
     }
 }
 
@@ -164,6 +222,19 @@ pub struct CatalogUrl {
     pub catalog_url: String,
 }
 
+impl CatalogUrl {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        check_url("--catalog-url", &self.catalog_url)
+    }
+}
+
+fn check_url(flag: &str, list: &str) -> Result<(), Error> {
+    match parse_neighbours(list) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(Error(format!("{flag}: {why}"))),
+    }
+}
+
 /// `bookstored all`.
 #[derive(Debug, Clone, Args)]
 #[command(mut_arg("listen", |arg| arg.help("Where the front-end listens; port 0 takes a free one")))]
@@ -177,6 +248,9 @@ pub struct AllInOneSettings {
     /// How fast the front-end's clients may send requests.
     #[command(flatten)]
     pub rate_limit: RateLimitSettings,
+    /// Which callers catalog and order service answer.
+    #[command(flatten)]
+    pub callers: CallerSettings,
     /// Where the catalog listens
     #[arg(long, env = "BOOKSTORE_CATALOG_LISTEN", value_name = "ADDRESS", default_value = CATALOG_ADDRESS)]
     pub catalog_listen: SocketAddr,
@@ -205,6 +279,7 @@ impl AllInOneSettings {
                 services_in_process: 3,
             },
             rate_limit: RateLimitSettings::default(),
+            callers: CallerSettings::default(),
             catalog_listen: listen,
             order_listen: listen,
             share_token: false,
@@ -222,6 +297,9 @@ pub struct CatalogArgs {
     /// Its server.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Which callers it answers.
+    #[command(flatten)]
+    pub callers: CallerSettings,
 }
 
 /// `bookstored order`.
@@ -231,6 +309,9 @@ pub struct OrderArgs {
     /// Its server.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Which callers it answers.
+    #[command(flatten)]
+    pub callers: CallerSettings,
     /// The catalog that it uses.
     #[command(flatten)]
     pub catalog: CatalogUrl,
@@ -251,7 +332,16 @@ pub struct FrontendArgs {
     /// How fast its clients may send requests.
     #[command(flatten)]
     pub rate_limit: RateLimitSettings,
+    /// The token that it sends to catalog and order service.
+    #[command(flatten)]
+    pub service_token: ServiceToken,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,
+}
+
+impl FrontendArgs {
+    pub(crate) fn check_order_url(&self) -> Result<(), Error> {
+        check_url("--order-url", &self.order_url)
+    }
 }

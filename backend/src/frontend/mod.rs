@@ -14,18 +14,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
-use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse, ServiceEndpoint};
-use common::wire::{Health, Order, StockChange};
+use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse};
+use common::wire::{Book, Order, ServiceKind, StockChange};
 use common::{Code, Deadline, IfMatch, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use live::Live;
 pub(crate) use routes::routes;
 
-use crate::http::{ApiError, ApiResult, HttpService, Readiness, Response};
+use crate::http::{ApiResult, HttpService, KnownStore, Needs, Response};
+use crate::neighbours::Neighbours;
+use crate::relay::client_problem;
 
 /// A running front-end.
 #[derive(Debug)]
@@ -34,6 +37,7 @@ pub(crate) struct Frontend {
     orders: OrderClient,
     batcher: Batcher<Order, buying::Placed>,
     live: Arc<Live>,
+    neighbours: Arc<Neighbours>,
     subscribers: Arc<Semaphore>,
     /// The newest ledger entry in any response.
     head: AtomicU64,
@@ -51,11 +55,14 @@ impl Frontend {
     ) -> Self {
         let live = Arc::new(Live::new());
         tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
+        let neighbours = Arc::new(Neighbours::new(catalog.endpoint(), Some(orders.endpoint())));
+        Arc::clone(&neighbours).watch(stopping.clone(), |_| {});
         Self {
             batcher: buying::batcher(orders.clone(), Arc::clone(&live)),
             catalog,
             orders,
             live,
+            neighbours,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
             head: AtomicU64::new(0),
             token,
@@ -65,7 +72,7 @@ impl Frontend {
 
     /// The newest ledger entry that the front-end knows.
     pub(crate) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Relaxed)).max(self.live.head())
+        Seq(self.head.load(Ordering::Relaxed)).max(self.live.head().unwrap_or(Seq::ZERO))
     }
 
     fn observe_seq(&self, seq: Option<Seq>) {
@@ -74,17 +81,15 @@ impl Frontend {
         }
     }
 
+    /// Passes on a response whose body is [known](checked) to be what the client asked for.
     fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
-        let response = response.map_err(|error| unavailable(&error))?;
+        let response = response.map_err(client_problem)?;
         let (seq, replayed) = (response.seq, response.replayed);
         self.observe_seq(seq);
         let relayed = if response.is_success() {
             Response::json_bytes(response.body).with_etag(response.etag)
         } else {
-            match response.error() {
-                client::Error::Problem(problem) => Response::from(*problem),
-                error => return Err(unavailable(&error)),
-            }
+            Response::from(client_problem(response.error()))
         };
         Ok(relayed.with_seq(seq).with_replayed(replayed))
     }
@@ -101,6 +106,7 @@ impl Frontend {
     ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
+        let changed = changed.and_then(checked::<Book>);
         match &changed {
             Err(error) if !error.is_not_applied() => {
                 tracing::warn!(%error, "the outcome of a stock change is unknown");
@@ -114,48 +120,33 @@ impl Frontend {
     }
 }
 
-/// 503: the request changed nothing.
-fn unavailable(error: &client::Error) -> ApiError {
-    tracing::warn!(%error, "a service behind this one did not answer");
-    ApiError::new(Code::Unavailable, "A service of the shop cannot be reached; try again.")
+/// Makes sure that the body of a success is a `T`: another program may answer at the address.
+fn checked<T: DeserializeOwned>(response: ClientResponse) -> Result<ClientResponse, client::Error> {
+    if response.is_success() {
+        response.parse::<T>()?;
+    }
+    Ok(response)
 }
 
 impl HttpService for Frontend {
-    fn name(&self) -> &'static str {
-        "frontend"
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Frontend
     }
 
     fn newest_seq(&self) -> Option<Seq> {
         Some(self.head()).filter(|&head| head > Seq::ZERO)
     }
 
-    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        let check = async {
-            let orders = upstream_health("the order service", self.orders.endpoint());
-            let catalog = upstream_health("the catalog", self.catalog.endpoint());
-            let (orders, catalog) = tokio::join!(orders, catalog);
-            let mut readiness = Readiness {
-                // The head of its events: what its clients see.
-                head: Some(self.live.head()),
-                ..Readiness::default()
-            };
-            for health in [orders, catalog] {
-                match health {
-                    Ok(health) => readiness.services.push(health),
-                    Err(missing) => readiness.missing.push(missing),
-                }
-            }
-            readiness
-        };
-        check.boxed()
+    fn known_store(&self) -> KnownStore {
+        // The head of its events: what its clients see.
+        KnownStore {
+            id: self.live.store(),
+            head: self.live.head(),
+            health: None,
+        }
     }
-}
 
-/// The health of a service that this one needs, or what is missing.
-async fn upstream_health(name: &str, endpoint: &ServiceEndpoint) -> Result<Health, String> {
-    let response = endpoint.ready().await.map_err(|error| format!("{name}: {error}"))?;
-    response.parse().map_err(|error| match error {
-        client::Error::Problem(problem) => format!("{name} at {} is not ready ({})", endpoint.url(), problem.detail),
-        _ => format!("{name} at {} is not ready", endpoint.url()),
-    })
+    fn check_needs(&self) -> BoxFuture<'_, Needs> {
+        async { self.neighbours.check().await.needs.clone() }.boxed()
+    }
 }

@@ -7,11 +7,13 @@ use common::wire::{
     Book, BookPage, BuyBody, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent, Topics,
 };
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use utoipa::OpenApi;
 
 use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
-use super::{Frontend, subscriber};
+use super::{Frontend, checked, subscriber};
 use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
 
 #[derive(OpenApi)]
@@ -45,7 +47,7 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
         Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
         Route::new::<__path_list_entries, _, _, _>(frontend, list_entries),
     ];
-    Routes::new(frontend, routes, Document::openapi())
+    Routes::new(frontend, frontend.stopping.clone(), routes, Document::openapi())
 }
 
 /// All topics, in alphabetical order without regard to case and accents.
@@ -140,7 +142,8 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    frontend.relay(frontend.orders.find_order(order, request.freshness()?).await)
+    let receipt = frontend.orders.find_order(order, request.freshness()?).await;
+    frontend.relay(receipt.and_then(checked::<Receipt>))
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -206,7 +209,17 @@ async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     let path = format!("/ledger?after={after}&limit={limit}");
     let catalog = frontend.catalog.endpoint();
-    frontend.relay(catalog.get(&path, request.freshness()?).await)
+    let page = catalog.get(&path, request.freshness()?).await;
+    frontend.relay(page.and_then(checked::<UnreadLedgerPage>))
+}
+
+/// A [`LedgerPage`] whose entries are not parsed, only checked to be JSON: a page has up to a thousand.
+#[derive(Deserialize)]
+struct UnreadLedgerPage {
+    #[expect(dead_code, reason = "the whole page is passed on as it was received")]
+    entries: Vec<IgnoredAny>,
+    #[expect(dead_code, reason = "as above")]
+    head: Seq,
 }
 
 #[cfg(test)]

@@ -9,10 +9,12 @@ use std::time::Instant;
 
 use bytes::Buf;
 use common::client::CallContext;
+use common::wire::ServiceKind;
 use common::{Code, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
 use http::{HeaderValue, Method};
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use warp::{Filter, Rejection};
@@ -36,7 +38,7 @@ pub(crate) struct Route {
     answers_head: bool,
     is_change: bool,
     is_probe: bool,
-    is_rate_limited: bool,
+    is_for_monitors: bool,
     handler: Handler,
 }
 
@@ -72,7 +74,7 @@ impl Route {
             template: P::path().into(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             is_probe: false,
-            is_rate_limited: true,
+            is_for_monitors: false,
             handler: Arc::new(move |request| handler(Arc::clone(&service), request).boxed()),
         }
     }
@@ -90,9 +92,9 @@ impl Route {
         self
     }
 
-    /// Leaves the route out of the rate limit, so that a monitor is never refused.
-    pub(super) fn without_rate_limit(mut self) -> Self {
-        self.is_rate_limited = false;
+    /// Exempts the route from the rate limit and from the service token.
+    pub(super) fn for_monitors(mut self) -> Self {
+        self.is_for_monitors = true;
         self
     }
 
@@ -107,8 +109,8 @@ impl Route {
         self.is_change
     }
 
-    pub(super) fn is_rate_limited(&self) -> bool {
-        self.is_rate_limited
+    pub(super) fn is_for_monitors(&self) -> bool {
+        self.is_for_monitors
     }
 
     fn allows(&self, method: &Method) -> bool {
@@ -143,17 +145,26 @@ struct Endpoint {
 
 impl Routes {
     /// The routes that `document` describes, the busiest first, and those that every service has.
-    pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
+    /// `stopping` is cancelled when the service begins to stop.
+    pub(crate) fn new<S: HttpService>(
+        service: &Arc<S>,
+        stopping: CancellationToken,
+        mut routes: Vec<Route>,
+        mut document: OpenApi,
+    ) -> Self {
         document.merge(health::Document::openapi());
+        if service.kind() != ServiceKind::Frontend {
+            document::describe_service_token(&mut document);
+        }
         document::describe_refusals(&mut document, |path, method| {
             let mut routes = routes.iter();
             routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
         });
         let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
-        routes.extend(health::routes(&service, &latencies, &document));
+        routes.extend(health::routes(&service, &latencies, stopping, &document));
         let endpoint = |route: Route| Endpoint {
             metrics: RouteMetrics::new(
-                service.name(),
+                service.kind().as_str(),
                 format!("{route:?}"),
                 (!route.is_probe).then(|| Arc::clone(&latencies)),
             ),
@@ -168,7 +179,7 @@ impl Routes {
     }
 
     pub(crate) fn service_name(&self) -> &'static str {
-        self.service.name()
+        self.service.kind().as_str()
     }
 
     /// Method and template of every route.
@@ -214,6 +225,7 @@ impl Routes {
                 let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
                 let request = Request {
                     template: Arc::clone(&route.template),
+                    is_from_service: rules.has_service_token(&head.headers),
                     head: Arc::clone(&head),
                     body,
                 };

@@ -8,6 +8,7 @@ use crate::headers;
 static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
 static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRACEPARENT);
+static SERVICE_TOKEN: HeaderName = HeaderName::from_static(headers::SERVICE_TOKEN);
 
 tokio::task_local! {
     static CONTEXT: CallContext;
@@ -42,9 +43,23 @@ impl CallContext {
     }
 }
 
-/// Adds the fields that every call between services carries.
-pub(super) fn write(headers: &mut HeaderMap) {
-    if CONTEXT.try_with(|context| context.write(headers)).is_err() {
-        CallContext::default().write(headers);
+/// Who sends the requests.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Caller {
+    /// Whether it is a service: its calls carry their context, so that a loop of services is noticed.
+    pub(super) is_service: bool,
+    /// The token by which other services recognize it.
+    pub(super) service_token: Option<HeaderValue>,
+}
+
+impl Caller {
+    /// Adds the fields that every one of its requests carries.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        if self.is_service && CONTEXT.try_with(|context| context.write(headers)).is_err() {
+            CallContext::default().write(headers);
+        }
+        if let Some(token) = &self.service_token {
+            headers.insert(&SERVICE_TOKEN, token.clone());
+        }
     }
 }

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use http::HeaderValue;
+use reqwest::Url;
+
 use super::connection::Connection;
+use super::context::Caller;
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
-use super::{Freshness, Request, Response, context};
+use super::{Freshness, Request, Response};
 use crate::{Code, limits};
 
 /// Builds the HTTP client, of which a process needs one.
@@ -31,35 +35,65 @@ pub struct ServiceEndpoint {
     http: reqwest::Client,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
-    /// Whether the caller is a service too: its calls carry their context, so that a loop of services is noticed.
-    is_between_services: bool,
+    caller: Caller,
     /// Used instead of `http` if there is one.
     connection: Option<Arc<Connection>>,
 }
 
 impl ServiceEndpoint {
-    /// Parses a comma-separated list of base addresses like `http://127.0.0.1:8081`.
+    /// Parses a comma-separated list of a shop's base addresses like `http://127.0.0.1:8080`; they may have a path.
     ///
     /// # Errors
     /// Names the address that is not valid.
     pub fn parse(http: reqwest::Client, list: &str) -> Result<Self, String> {
-        let urls = list.split(',').map(|url| parse_base(url.trim()));
-        Ok(Self {
+        let urls = list.split(',').map(|url| Ok(parse_url(url.trim())?.1));
+        Ok(Self::new(http, urls.collect::<Result<_, String>>()?))
+    }
+
+    /// Parses a comma-separated list of the base addresses of a service, for another service: they have no path. User
+    /// information in them is dropped.
+    ///
+    /// # Errors
+    /// Names the address that is not valid, without its user information.
+    pub fn parse_neighbours(http: reqwest::Client, list: &str) -> Result<Self, String> {
+        Ok(Self::new(http, parse_neighbours(list)?))
+    }
+
+    fn new(http: reqwest::Client, urls: Arc<[String]>) -> Self {
+        Self {
             http,
-            urls: urls.collect::<Result<_, _>>()?,
+            urls,
             preferred: Arc::default(),
-            is_between_services: false,
+            caller: Caller::default(),
             connection: None,
-        })
+        }
+    }
+
+    /// The same service with the token by which it recognizes other services.
+    ///
+    /// # Errors
+    /// If the token cannot be the value of a header field.
+    pub fn with_service_token(self, token: Option<&str>) -> Result<Self, http::header::InvalidHeaderValue> {
+        let mut service_token = token.map(HeaderValue::from_str).transpose()?;
+        if let Some(token) = &mut service_token {
+            // Keeps it out of logs.
+            token.set_sensitive(true);
+        }
+        let caller = Caller {
+            service_token,
+            ..self.caller
+        };
+        Ok(Self { caller, ..self })
     }
 
     /// The same service for a caller that is a service too.
     #[must_use]
     pub(super) fn between_services(self) -> Self {
-        Self {
-            is_between_services: true,
-            ..self
-        }
+        let caller = Caller {
+            is_service: true,
+            ..self.caller
+        };
+        Self { caller, ..self }
     }
 
     /// The same service over a connection of its own, which carries one request at a time at less cost than the pool.
@@ -67,7 +101,7 @@ impl ServiceEndpoint {
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
-            [url] => Connection::to(url, self.is_between_services).map(Arc::new),
+            [url] => Connection::to(url, self.caller.clone()).map(Arc::new),
             _ => None,
         };
         Self {
@@ -81,6 +115,11 @@ impl ServiceEndpoint {
         self.base(self.preferred.load(Ordering::Relaxed))
     }
 
+    /// The addresses of all copies, in the order of the list.
+    pub(super) fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
     /// Sends a `GET` request; `path` is percent-encoded already.
     ///
     /// # Errors
@@ -88,14 +127,6 @@ impl ServiceEndpoint {
     pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
         let request = Request::get(path).freshness(fresh);
         self.send_idempotent(&request).await
-    }
-
-    /// `GET /readyz`: the problem `unavailable` if the service runs but is not ready.
-    ///
-    /// # Errors
-    /// Those of [`Self::send_idempotent`].
-    pub async fn ready(&self) -> Result<Response, Error> {
-        self.get("/readyz", Freshness::default()).await
     }
 
     /// Sends a request that may be sent again: if a copy is unreachable or not ready, or loses the response, the next
@@ -133,7 +164,7 @@ impl ServiceEndpoint {
         result
     }
 
-    async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
+    pub(super) async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.base(copy), request.path());
         if let Some(connection) = &self.connection {
             return connection.send(&url, request).await;
@@ -176,9 +207,7 @@ impl ServiceEndpoint {
         let unsent = |why: String| Error::unreachable(url, why);
         let message = request.to_http::<reqwest::Body>(url);
         let mut message = message.map_err(|error| unsent(error.to_string()))?;
-        if self.is_between_services {
-            context::write(message.headers_mut());
-        }
+        self.caller.write(message.headers_mut());
         let mut message = reqwest::Request::try_from(message).map_err(|error| unsent(root_cause(&error)))?;
         *message.timeout_mut() = timeout;
         self.http.execute(message).await.map_err(|error| {
@@ -202,13 +231,47 @@ impl ServiceEndpoint {
     }
 }
 
-fn parse_base(url: &str) -> Result<String, String> {
-    let invalid = |why: &str| format!("{url:?} is not a valid address{why}; expected one like http://127.0.0.1:8080");
-    let parsed = reqwest::Url::parse(url).map_err(|error| invalid(&format!(" ({error})")))?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(invalid(""));
+/// Checks a list for [`ServiceEndpoint::parse_neighbours`].
+///
+/// # Errors
+/// Names the address that is not valid, without its user information.
+pub fn parse_neighbours(list: &str) -> Result<Arc<[String]>, String> {
+    let urls = list.split(',').map(|text| {
+        let (url, base) = parse_url(text.trim())?;
+        match url.path() {
+            "/" => Ok(base),
+            _ => Err(invalid(text.trim(), "it has a path")),
+        }
+    });
+    urls.collect()
+}
+
+/// The address, and the text that paths are appended to, both without user information.
+fn parse_url(text: &str) -> Result<(Url, String), String> {
+    if text.is_empty() {
+        return Err("an address in the list is empty; expected one like http://127.0.0.1:8080".to_owned());
     }
-    Ok(parsed.as_str().trim_end_matches('/').to_owned())
+    let mut url = Url::parse(text).map_err(|error| invalid(text, &error.to_string()))?;
+    let why = match (url.scheme(), url.host_str(), url.query(), url.fragment()) {
+        ("http" | "https", Some(_), None, None) => None,
+        ("http" | "https", Some(_), Some(_), _) => Some("it has a query"),
+        ("http" | "https", Some(_), None, Some(_)) => Some("it has a fragment"),
+        ("http" | "https", None, ..) => Some("it has no host"),
+        _ => Some("it begins with neither http:// nor https://"),
+    };
+    if let Some(why) = why {
+        return Err(invalid(text, why));
+    }
+    // These fail only for addresses without a host.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    let base = url.as_str().trim_end_matches('/').to_owned();
+    Ok((url, base))
+}
+
+fn invalid(text: &str, why: &str) -> String {
+    // What comes before the last `@` may be a password.
+    let shown = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
+    format!("{shown:?} is not a valid address ({why}); expected one like http://127.0.0.1:8080")
 }
 
 /// Percent-encodes one segment of a path or one value of a query.
@@ -230,10 +293,45 @@ mod tests {
 
     #[test]
     fn an_address_is_http_with_a_host() {
-        let base = parse_base("http://127.0.0.1:8080/");
-        assert_eq!(base.as_deref(), Ok("http://127.0.0.1:8080"));
-        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://"] {
-            assert!(parse_base(url).is_err(), "{url:?} was accepted");
+        let shop = |url| ServiceEndpoint::parse(http_client().unwrap(), url).map(|shop| shop.url().to_owned());
+        for (url, base) in [
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://shop.example/books/", "https://shop.example/books"),
+        ] {
+            assert_eq!(shop(url).as_deref(), Ok(base));
+        }
+        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://", "http://x?a", "http://x#a"] {
+            assert!(shop(url).is_err(), "{url:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_neighbours_address_has_no_path_and_every_entry_of_a_list_is_one() {
+        let urls = parse_neighbours("http://a:1, https://b/").unwrap();
+        assert_eq!(*urls, ["http://a:1", "https://b"]);
+        for list in [
+            "",
+            "http://a,",
+            ",http://a",
+            "http://a,,http://b",
+            "http://a/shop",
+            "http://a?x=1",
+            "http://a/#x",
+            "ftp://a",
+            "unix:/run/catalog",
+            "a:8081",
+        ] {
+            assert!(parse_neighbours(list).is_err(), "{list:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn user_information_in_an_address_is_shown_nowhere() {
+        let urls = parse_neighbours("http://user:pass@a:1,http://user@b").unwrap();
+        assert_eq!(*urls, ["http://a:1", "http://b"]);
+        for list in ["http://user:pass@a/path", "user:pass@a:1", "http://user:pass@a:port", "ftp://user:p@ss@a"] {
+            let message = parse_neighbours(list).unwrap_err();
+            assert!(!message.contains("pass") && !message.contains("p@ss") && !message.contains("user"), "{message}");
         }
     }
 

@@ -41,7 +41,7 @@ pub(crate) fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: 
     let context = Arc::new(Context {
         catalog: Arc::clone(catalog),
         token,
-        stopping,
+        stopping: stopping.clone(),
     });
     let routes = vec![
         Route::new::<ledger::__path_sell_books, _, _, _>(&context, ledger::sell_books).with_batch_body(),
@@ -54,7 +54,7 @@ pub(crate) fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: 
         Route::new::<stock::__path_update_stock, _, _, _>(&context, stock::update_stock),
         Route::new::<ledger::__path_follow_feed, _, _, _>(&context, ledger::follow_feed),
     ];
-    Routes::new(catalog, routes, Document::openapi())
+    Routes::new(catalog, stopping, routes, Document::openapi())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ const URL: &str = "http://shop/topics";
 /// connection.
 fn serve(responses: Vec<Vec<&'static str>>) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
+    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), Caller::default()).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         for response in responses {
@@ -121,7 +121,7 @@ async fn the_time_limit_includes_the_wait_for_the_connection_and_for_the_respons
 #[tokio::test]
 async fn a_response_above_the_size_limit_is_malformed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
+    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), Caller::default()).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         assert_ne!(stream.read(&mut [0; 4_096]).unwrap(), 0);
