@@ -1,6 +1,7 @@
 //! The command line of `bookstored`.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -56,6 +57,17 @@ pub enum Services {
 }
 
 impl Services {
+    /// How long they go on after a stop has begun.
+    pub(crate) fn drain_delay(&self) -> Duration {
+        let server = match self {
+            Self::All(settings) => &settings.server,
+            Self::Catalog(args) => &args.server,
+            Self::Order(args) => &args.server,
+            Self::Frontend(args) => &args.server,
+        };
+        server.drain_delay
+    }
+
     /// The number of worker threads; `None` for one per processor.
     ///
     /// A catalog or an order service receives one batch after the other: more threads only wake each other.

@@ -20,5 +20,6 @@ mod purchase;
 mod relay;
 pub mod service;
 pub mod settings;
+mod token;
 
 pub use store;

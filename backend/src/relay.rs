@@ -6,10 +6,8 @@ use common::{Code, Problem, client};
 pub(crate) fn client_problem(error: client::Error) -> Problem {
     match error {
         client::Error::Problem(problem) if concerns_client(problem.code) => *problem,
-        error => {
-            tracing::warn!(%error, "a service behind this one cannot be used");
-            Problem::new(Code::Unavailable, "A service of the shop cannot be reached; try again.")
-        }
+        // The client of the service, or what watches over the neighbours, has logged the cause.
+        _ => Problem::new(Code::Unavailable, "A service of the shop cannot be reached; try again."),
     }
 }
 

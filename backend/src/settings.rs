@@ -1,23 +1,18 @@
 //! Settings of services and commands: clap fills them from flags and environment variables.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use common::client::parse_neighbours;
 use common::time::parse_duration;
 use common::wire::ServiceKind;
 use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
 use crate::store;
+pub use crate::token::{AdminToken, ServiceToken};
 
-/// The environment variable that holds the shopkeeper's token.
-const TOKEN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
-/// The environment variable that holds the service token.
-const SERVICE_TOKEN_VARIABLE: &str = "BOOKSTORE_SERVICE_TOKEN";
 const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
 const CATALOG_ADDRESS: &str = "127.0.0.1:8081";
 const ORDER_ADDRESS: &str = "127.0.0.1:8082";
@@ -48,82 +43,6 @@ impl StoreArg {
     }
 }
 
-/// The shopkeeper's token.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AdminToken {
-    /// A file with the shopkeeper's token; the variable BOOKSTORE_ADMIN_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
-    admin_token_file: Option<PathBuf>,
-    #[arg(skip)]
-    token: Option<Arc<str>>,
-}
-
-impl AdminToken {
-    /// A token that no file or variable holds.
-    pub fn new(token: &str) -> Self {
-        Self {
-            admin_token_file: None,
-            token: Some(token.into()),
-        }
-    }
-
-    /// The token, from its file or else from the environment variable.
-    ///
-    /// # Errors
-    /// If the file cannot be read, or its text cannot be a token.
-    pub fn read(&self) -> Result<Option<Arc<str>>, Error> {
-        if self.token.is_some() {
-            return Ok(self.token.clone());
-        }
-        read_token("the shopkeeper's token", self.admin_token_file.as_deref(), TOKEN_VARIABLE)
-    }
-}
-
-/// The token by which the services recognize each other.
-#[derive(Debug, Clone, Default, Args)]
-pub struct ServiceToken {
-    /// A file with the token by which catalog and order service recognize the other services; the variable
-    /// BOOKSTORE_SERVICE_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
-    service_token_file: Option<PathBuf>,
-}
-
-impl ServiceToken {
-    /// The token, from its file or else from the environment variable.
-    ///
-    /// # Errors
-    /// As for [`AdminToken::read`].
-    pub fn read(&self) -> Result<Option<Arc<str>>, Error> {
-        read_token("the service token", self.service_token_file.as_deref(), SERVICE_TOKEN_VARIABLE)
-    }
-
-    fn is_given(&self) -> bool {
-        self.service_token_file.is_some() || std::env::var_os(SERVICE_TOKEN_VARIABLE).is_some()
-    }
-}
-
-fn read_token(name: &str, file: Option<&Path>, variable: &str) -> Result<Option<Arc<str>>, Error> {
-    let (token, source) = match file {
-        Some(path) => {
-            let source = path.display().to_string();
-            let token = std::fs::read_to_string(path)
-                .map_err(|error| Error(format!("cannot read {name} from {source}: {error}")))?;
-            (token, source)
-        }
-        None => match std::env::var(variable) {
-            Ok(token) => (token, variable.to_owned()),
-            Err(std::env::VarError::NotPresent) => return Ok(None),
-            Err(error) => return Err(Error(format!("{variable}: {error}"))),
-        },
-    };
-    let token = token.trim();
-    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        let why = format!("{source}: expected one word of visible ASCII characters as {name}");
-        return Err(Error(why));
-    }
-    Ok(Some(Arc::from(token)))
-}
-
 /// Which callers catalog and order service answer.
 #[derive(Debug, Clone, Default, Args)]
 pub struct CallerSettings {
@@ -146,7 +65,7 @@ impl CallerSettings {
         }
         Err(Error(format!(
             "the {service} service would answer every caller that reaches {address}: set a service token with \
-             --service-token-file or {SERVICE_TOKEN_VARIABLE}, or allow every caller with --allow-unauthenticated"
+             --service-token-file or BOOKSTORE_SERVICE_TOKEN, or allow every caller with --allow-unauthenticated"
         )))
     }
 }
@@ -206,6 +125,9 @@ pub struct ServerSettings {
     /// How long open requests may take after a stop, like 10s
     #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace: Duration,
+    /// How long it goes on after a stop has begun, not ready any more, so that load balancers leave it first
+    #[arg(long, env = "BOOKSTORE_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub drain_delay: Duration,
     /// Which requests it accepts.
     #[command(flatten)]
     pub access: AccessSettings,
@@ -220,19 +142,6 @@ pub struct CatalogUrl {
     /// The catalog's address; of several, separated by commas, the first that is ready is used
     #[arg(long, env = "BOOKSTORE_CATALOG_URL", value_name = "URL", default_value = CATALOG_URL)]
     pub catalog_url: String,
-}
-
-impl CatalogUrl {
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        check_url("--catalog-url", &self.catalog_url)
-    }
-}
-
-fn check_url(flag: &str, list: &str) -> Result<(), Error> {
-    match parse_neighbours(list) {
-        Ok(_) => Ok(()),
-        Err(why) => Err(Error(format!("{flag}: {why}"))),
-    }
 }
 
 /// `bookstored all`.
@@ -275,6 +184,7 @@ impl AllInOneSettings {
             server: ServerSettings {
                 listen,
                 grace,
+                drain_delay: Duration::ZERO,
                 access: AccessSettings::default(),
                 services_in_process: 3,
             },
@@ -338,10 +248,4 @@ pub struct FrontendArgs {
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,
-}
-
-impl FrontendArgs {
-    pub(crate) fn check_order_url(&self) -> Result<(), Error> {
-        check_url("--order-url", &self.order_url)
-    }
 }

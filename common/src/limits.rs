@@ -39,6 +39,14 @@ pub const LEDGER_PAGE_MAX: usize = 1_000;
 /// The most lines of the sales or orders in one batch between services.
 pub const BATCH_LINES_MAX: usize = 1_024;
 
+/// The most refusals that a catalog records in a second, in ledger entries; more are answered 503 and not recorded.
+pub const RECORDED_REFUSALS_MAX: usize = 1_000;
+
+/// The shortest token in a token file, in characters.
+pub const TOKEN_BYTES_MIN: usize = 16;
+/// The largest token file, in bytes.
+pub const TOKEN_FILE_BYTES_MAX: u64 = 4_096;
+
 /// The time for a purchase unless the client sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 /// The longest time for a purchase.

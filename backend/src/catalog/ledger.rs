@@ -3,10 +3,10 @@
 use std::num::NonZeroUsize;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::wire::StoreHealth;
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
+use common::{Entry, Incident, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bootstrap;
@@ -14,6 +14,7 @@ use super::decide::{CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::error::Error;
 use super::job::{Job, Reply, decide};
+use super::refusal_limit::RefusalLimit;
 use super::state::State;
 use crate::store::{self, Store};
 
@@ -54,6 +55,8 @@ impl Ledger {
             head,
             last_checkpoint,
             health: health_sender,
+            refusals: RefusalLimit::default(),
+            writing: Incident::new("nothing can be written"),
         };
         let run = move || {
             let mut closed = Vec::new();
@@ -113,6 +116,8 @@ struct Writer {
     head: watch::Sender<Seq>,
     last_checkpoint: Seq,
     health: watch::Sender<StoreHealth>,
+    refusals: RefusalLimit,
+    writing: Incident,
 }
 
 impl Writer {
@@ -151,6 +156,7 @@ impl Writer {
             let caught_up = match self.decide_and_append(&mut jobs) {
                 Ok(entries) => {
                     self.health.send_replace(StoreHealth::Ok);
+                    self.writing.recovered();
                     self.publish(entries);
                     let state = self.read_state();
                     jobs.into_iter().for_each(|job| job.answer(&state));
@@ -165,7 +171,7 @@ impl Writer {
                     thread::park_timeout(delay);
                 }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "nothing was written");
+                    self.writing.failed(&error);
                     if let Some(health) = health(&error) {
                         self.health.send_replace(health);
                     }
@@ -185,14 +191,15 @@ impl Writer {
         Ok(())
     }
 
-    fn decide_and_append(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
         let head = *self.head.borrow();
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
             head,
         };
-        let entries = decide(jobs, &durable, Timestamp::now())?;
+        let now = Instant::now();
+        let entries = decide(jobs, &durable, Timestamp::now(), self.refusals.remaining(now))?;
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::drop_last_group(entries);
         #[cfg(feature = "fault-injection")]
@@ -200,6 +207,8 @@ impl Writer {
             return Ok(entries);
         }
         self.store.append(head, &entries)?;
+        let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
+        self.refusals.count(now, refused.count());
         Ok(entries)
     }
 

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use common::batcher::Batcher;
 use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse};
 use common::wire::{Book, Order, ServiceKind, StockChange};
-use common::{Code, Deadline, IfMatch, ItemNumber, OrderId, Problem, Seq, limits};
+use common::{Code, Deadline, IfMatch, Incident, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,7 @@ pub(crate) use routes::routes;
 use crate::http::{ApiResult, HttpService, KnownStore, Needs, Response};
 use crate::neighbours::Neighbours;
 use crate::relay::client_problem;
+use crate::token::Token;
 
 /// A running front-end.
 #[derive(Debug)]
@@ -39,9 +40,11 @@ pub(crate) struct Frontend {
     live: Arc<Live>,
     neighbours: Arc<Neighbours>,
     subscribers: Arc<Semaphore>,
+    /// Answers of other services that are none of theirs.
+    foreign_answers: Incident,
     /// The newest ledger entry in any response.
     head: AtomicU64,
-    token: Option<Arc<str>>,
+    token: Token,
     stopping: CancellationToken,
 }
 
@@ -50,7 +53,7 @@ impl Frontend {
     pub(crate) fn new(
         catalog: CatalogClient,
         orders: OrderClient,
-        token: Option<Arc<str>>,
+        token: Token,
         stopping: CancellationToken,
     ) -> Self {
         let live = Arc::new(Live::new());
@@ -64,6 +67,7 @@ impl Frontend {
             live,
             neighbours,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
+            foreign_answers: Incident::new("answers do not come from a service of the bookstore"),
             head: AtomicU64::new(0),
             token,
             stopping,
@@ -81,8 +85,23 @@ impl Frontend {
         }
     }
 
-    /// Passes on a response whose body is [known](checked) to be what the client asked for.
-    fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
+    /// Makes sure that the body of a success is a `T`: another program may answer at a service's address.
+    fn check<T: DeserializeOwned>(&self, response: client::Result) -> client::Result {
+        let response = response?;
+        if response.is_success() {
+            self.parse::<T>(&response)?;
+        }
+        Ok(response)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, response: &ClientResponse) -> client::Result<T> {
+        let parsed = response.parse();
+        self.foreign_answers.observe(&parsed);
+        parsed
+    }
+
+    /// Passes on a response whose body was [checked](Self::check).
+    fn relay(&self, response: client::Result) -> ApiResult {
         let response = response.map_err(client_problem)?;
         let (seq, replayed) = (response.seq, response.replayed);
         self.observe_seq(seq);
@@ -106,10 +125,10 @@ impl Frontend {
     ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
-        let changed = changed.and_then(checked::<Book>);
+        let changed = self.check::<Book>(changed);
         match &changed {
             Err(error) if !error.is_not_applied() => {
-                tracing::warn!(%error, "the outcome of a stock change is unknown");
+                tracing::debug!(%error, "the outcome of a stock change is unknown");
                 let detail = "There was no decision in time. Send the same key again to learn the outcome.";
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
@@ -120,12 +139,6 @@ impl Frontend {
     }
 }
 
-/// Makes sure that the body of a success is a `T`: another program may answer at the address.
-fn checked<T: DeserializeOwned>(response: ClientResponse) -> Result<ClientResponse, client::Error> {
-    if response.is_success() {
-        response.parse::<T>()?;
-    }
-    Ok(response)
 }
 
 impl HttpService for Frontend {

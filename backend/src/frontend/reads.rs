@@ -23,7 +23,7 @@ impl Frontend {
         if let Some(response) = self.cached(key, fresh) {
             return Ok(response);
         }
-        let read = request.await.and_then(|response| self.insert(key, response));
+        let read = self.insert(key, request.await);
         if let Err(error) = &read
             && let Some(hit) = self.live.cache().get(key, fresh)
         {
@@ -36,26 +36,27 @@ impl Frontend {
     }
 
     /// Caches a response. An error if its body is not what the key names.
-    fn insert(&self, key: CacheKey<'_>, response: client::Response) -> client::Result {
+    fn insert(&self, key: CacheKey<'_>, response: client::Result) -> client::Result {
+        let response = response?;
         if !response.is_success() {
             return Ok(response);
         }
         let cache = self.live.cache();
         match key {
             CacheKey::Topics => {
-                response.parse::<Topics>()?;
+                self.parse::<Topics>(&response)?;
                 if let Some(seq) = response.seq {
                     cache.insert_topics(response.body.clone(), seq);
                 }
             }
             CacheKey::Book(_) => {
-                let book: Book = response.parse()?;
+                let book: Book = self.parse(&response)?;
                 if let Some(seq) = response.seq {
                     cache.insert_book(book, seq);
                 }
             }
             CacheKey::Page(query) => {
-                let page: BookPage = response.parse()?;
+                let page: BookPage = self.parse(&response)?;
                 if let Some(seq) = response.seq {
                     cache.insert_page(query, page, seq);
                 }

@@ -13,7 +13,7 @@ use utoipa::OpenApi;
 
 use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
-use super::{Frontend, checked, subscriber};
+use super::{Frontend, subscriber};
 use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
 
 #[derive(OpenApi)]
@@ -47,7 +47,7 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
         Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
         Route::new::<__path_list_entries, _, _, _>(frontend, list_entries),
     ];
-    Routes::new(frontend, frontend.stopping.clone(), routes, Document::openapi())
+    Routes::new(frontend, routes, Document::openapi())
 }
 
 /// All topics, in alphabetical order without regard to case and accents.
@@ -143,7 +143,7 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let receipt = frontend.orders.find_order(order, request.freshness()?).await;
-    frontend.relay(receipt.and_then(checked::<Receipt>))
+    frontend.relay(frontend.check::<Receipt>(receipt))
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -186,7 +186,7 @@ async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json")))]
 async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
-    request.authorize(frontend.token.as_deref())?;
+    request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
@@ -204,13 +204,13 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     responses((status = 200, description = "One page", body = LedgerPage),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
 async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
-    request.authorize(frontend.token.as_deref())?;
+    request.authorize(frontend.token.get().as_deref())?;
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     let path = format!("/ledger?after={after}&limit={limit}");
     let catalog = frontend.catalog.endpoint();
     let page = catalog.get(&path, request.freshness()?).await;
-    frontend.relay(page.and_then(checked::<UnreadLedgerPage>))
+    frontend.relay(frontend.check::<UnreadLedgerPage>(page))
 }
 
 /// A [`LedgerPage`] whose entries are not parsed, only checked to be JSON: a page has up to a thousand.
@@ -235,7 +235,7 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let unreachable = endpoint("http://127.0.0.1:9");
         let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
-        let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
+        let frontend = Arc::new(Frontend::new(catalog, orders, Token::fixed(None), CancellationToken::new()));
         assert_described(&routes(&frontend));
     }
 }

@@ -6,7 +6,6 @@
 //! `Host`.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
 use common::{Code, limits};
@@ -19,6 +18,7 @@ use super::client_address::TrustedProxies;
 use super::rate_limit::{RateLimit, RateLimiter};
 use super::request::{Head, is_equal_secret};
 use super::{ApiError, Response, Route, headers};
+use crate::token::Token;
 
 /// The rules of one service.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub(crate) struct AccessRules {
     /// `None` accepts every host.
     hosts: Option<Vec<AllowedHost>>,
     origins: Vec<AllowedOrigin>,
-    service_token: Option<Arc<str>>,
+    service_token: Option<Token>,
     /// Whether requests without the token are refused.
     needs_service_token: bool,
     rate_limiter: Option<RateLimiter>,
@@ -61,15 +61,15 @@ impl AccessRules {
 
     /// Recognizes other services by a token; `is_needed` refuses requests without it on all routes but the monitors'.
     #[must_use]
-    pub(crate) fn with_service_token(mut self, token: Option<Arc<str>>, is_needed: bool) -> Self {
-        self.needs_service_token = is_needed && token.is_some();
-        self.service_token = token;
+    pub(crate) fn with_service_token(mut self, token: Token, is_needed: bool) -> Self {
+        self.needs_service_token = is_needed;
+        self.service_token = Some(token);
         self
     }
 
     /// Whether a request has the service token; every request has it if none is configured.
     pub(super) fn has_service_token(&self, headers: &HeaderMap) -> bool {
-        let Some(token) = &self.service_token else {
+        let Some(token) = self.service_token.as_ref().and_then(Token::get) else {
             return true;
         };
         let mut given = headers.get_all(&headers::SERVICE_TOKEN).iter();

@@ -94,23 +94,23 @@ struct Probes {
     service: Arc<dyn HttpService>,
     started: Instant,
     latencies: Arc<LatencyHistogram>,
-    stopping: CancellationToken,
     document: Bytes,
+    stop_begun: CancellationToken,
 }
 
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
 pub(super) fn routes(
     service: &Arc<dyn HttpService>,
     latencies: &Arc<LatencyHistogram>,
-    stopping: CancellationToken,
     document: &OpenApi,
+    stop_begun: &CancellationToken,
 ) -> [Route; 4] {
     let probes = Arc::new(Probes {
         service: Arc::clone(service),
         started: Instant::now(),
         latencies: Arc::clone(latencies),
-        stopping,
         document: serde_json::to_vec(document).unwrap_or_default().into(),
+        stop_begun: stop_begun.clone(),
     });
     [
         Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness).for_monitors(),
@@ -157,8 +157,8 @@ async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
         degraded,
         mut missing,
     } = probes.service.check_needs().await;
-    if probes.stopping.is_cancelled() {
-        missing.push(MissingNeed::own("service", "it is stopping"));
+    if probes.stop_begun.is_cancelled() {
+        missing.push(MissingNeed::own("service", "a stop has begun"));
     }
     let shows_addresses = request.is_from_service;
     if !shows_addresses {

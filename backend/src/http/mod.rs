@@ -31,7 +31,7 @@ pub(crate) use rate_limit::RateLimit;
 pub(crate) use request::Request;
 pub(crate) use response::{ApiError, ApiResult, Response};
 pub(crate) use route::{Route, Routes};
-pub(crate) use server::{bind, run as run_server};
+pub(crate) use server::{Stop, bind, run as run_server};
 
 /// Asserts that a service answers exactly the operations that its OpenAPI document describes, each under an id of its own.
 #[cfg(test)]

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
 use bytes::Buf;
 use common::client::CallContext;
 use common::wire::ServiceKind;
-use common::{Code, limits};
+use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
 use http::{HeaderValue, Method};
@@ -129,10 +129,13 @@ impl Route {
     }
 }
 
+static PANICS: LazyLock<Incident> = LazyLock::new(|| Incident::new("a handler panicked"));
+
 /// The routes of one service.
 pub(crate) struct Routes {
     service: Arc<dyn HttpService>,
     endpoints: Vec<Endpoint>,
+    stop_begun: CancellationToken,
     #[cfg(test)]
     pub(super) document: OpenApi,
 }
@@ -145,13 +148,7 @@ struct Endpoint {
 
 impl Routes {
     /// The routes that `document` describes, the busiest first, and those that every service has.
-    /// `stopping` is cancelled when the service begins to stop.
-    pub(crate) fn new<S: HttpService>(
-        service: &Arc<S>,
-        stopping: CancellationToken,
-        mut routes: Vec<Route>,
-        mut document: OpenApi,
-    ) -> Self {
+    pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
         document.merge(health::Document::openapi());
         if service.kind() != ServiceKind::Frontend {
             document::describe_service_token(&mut document);
@@ -161,7 +158,8 @@ impl Routes {
             routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
         });
         let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
-        routes.extend(health::routes(&service, &latencies, stopping, &document));
+        let stop_begun = CancellationToken::new();
+        routes.extend(health::routes(&service, &latencies, &document, &stop_begun));
         let endpoint = |route: Route| Endpoint {
             metrics: RouteMetrics::new(
                 service.kind().as_str(),
@@ -173,6 +171,7 @@ impl Routes {
         Self {
             endpoints: routes.into_iter().map(endpoint).collect(),
             service,
+            stop_begun,
             #[cfg(test)]
             document,
         }
@@ -180,6 +179,11 @@ impl Routes {
 
     pub(crate) fn service_name(&self) -> &'static str {
         self.service.kind().as_str()
+    }
+
+    /// Cancelled when a stop begins: from then on the service is not ready.
+    pub(crate) fn stop_begun(&self) -> CancellationToken {
+        self.stop_begun.clone()
     }
 
     /// Method and template of every route.
@@ -286,7 +290,7 @@ async fn handle(route: &Route, request: Request, request_id: &HeaderValue) -> Ap
     };
     let handled = context.scope((route.handler)(request));
     AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(?route, ?request_id, "a handler panicked");
+        PANICS.failed(format_args!("{route:?}, request {request_id:?}"));
         let detail = "An internal error occurred; it has been logged.";
         Err(ApiError::new(Code::Internal, detail))
     })

@@ -7,6 +7,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::Incident;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::service::Service;
@@ -54,24 +55,34 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// Serves one service on a listener until `stopping` is cancelled: then accepting and event streams end, and connections
-/// close as they become idle, or after `grace`. Connections beyond `connections_max` wait to be accepted.
+/// How a server stops.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    /// Ends accepting and event streams; connections close as they become idle.
+    pub(crate) stopping: CancellationToken,
+    /// How long requests in hand may take after that.
+    pub(crate) grace: Duration,
+    /// Ends that time early.
+    pub(crate) grace_ended: CancellationToken,
+}
+
+/// Serves one service on a listener until it is stopped. Connections beyond `connections_max` wait to be accepted.
 pub(crate) async fn run(
     listener: TcpListener,
     routes: Routes,
     rules: AccessRules,
     connections_max: usize,
-    grace: Duration,
-    stopping: CancellationToken,
+    stop: Stop,
 ) {
     let service = TowerToHyperService::new(warp::service(routes.into_filter(rules)));
     let permits = Arc::new(Semaphore::new(connections_max));
+    let accepting = Incident::new("connections cannot be accepted");
     let mut connections = JoinSet::new();
     // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
     let mut stop_senders = HashMap::new();
     loop {
         tokio::select! {
-            accepted = accept(&listener, &permits, &stopping) => {
+            accepted = accept(&listener, &permits, &stop.stopping, &accepting) => {
                 let Some((stream, peer, permit)) = accepted else { break };
                 let (stop_sender, stopped) = oneshot::channel::<Infallible>();
                 let service = WithHead {
@@ -93,8 +104,12 @@ pub(crate) async fn run(
     }
     drop(listener);
     drop(stop_senders);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, drained).await.is_err() {
+    let is_drained = tokio::select! {
+        () = async { while connections.join_next().await.is_some() {} } => true,
+        () = tokio::time::sleep(stop.grace) => false,
+        () = stop.grace_ended.cancelled() => false,
+    };
+    if !is_drained {
         tracing::warn!(
             connections = connections.len(),
             "the grace period is over; open connections are closed"
@@ -126,6 +141,7 @@ async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
     stopping: &CancellationToken,
+    accepting: &Incident,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     loop {
         let permit = tokio::select! {
@@ -137,9 +153,12 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => return Some((stream, peer, permit)),
+            Ok((stream, peer)) => {
+                accepting.recovered();
+                return Some((stream, peer, permit));
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
+                accepting.failed(error);
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

@@ -26,6 +26,16 @@ pub(super) enum Fault {
     Clock(ClockDifference),
 }
 
+impl Fault {
+    /// Whether the client of the service logs it.
+    pub(super) fn is_logged_by_client(&self) -> bool {
+        matches!(
+            self,
+            Self::NoAnswer(client::Error::Unreachable { .. } | client::Error::Lost { .. })
+        )
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -181,6 +181,9 @@ impl CopyHistory {
     fn log(&mut self, copy: &Copy) {
         let Copy { kind, url, found } = copy;
         let fault = found.as_ref().err();
+        if fault.is_some_and(Fault::is_logged_by_client) {
+            return;
+        }
         let logged = fault.map(discriminant);
         if std::mem::replace(&mut self.logged, logged) == logged {
             return;

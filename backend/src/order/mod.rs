@@ -33,7 +33,6 @@ pub(crate) struct Orders {
     batcher: Batcher<Sale, OrderResult>,
     position: Arc<LedgerPosition>,
     neighbours: Arc<Neighbours>,
-    stopping: CancellationToken,
 }
 
 impl Orders {
@@ -42,7 +41,7 @@ impl Orders {
         let position = Arc::<LedgerPosition>::default();
         let neighbours = Arc::new(Neighbours::new(catalog.endpoint(), None));
         let watched = Arc::clone(&position);
-        Arc::clone(&neighbours).watch(stopping.clone(), move |report| watched.observe_report(report));
+        Arc::clone(&neighbours).watch(stopping, move |report| watched.observe_report(report));
         let (seller, observed) = (catalog.clone(), Arc::clone(&position));
         let batcher = Batcher::new(
             BATCH_LIMITS,
@@ -61,7 +60,6 @@ impl Orders {
             batcher,
             position,
             neighbours,
-            stopping,
         }
     }
 

@@ -40,7 +40,7 @@ pub(crate) fn routes(orders: &Arc<Orders>) -> Routes {
         Route::new::<__path_list_orders, _, _, _>(orders, list_orders),
         Route::new::<__path_buy_book_by_get, _, _, _>(orders, buy_book_by_get).without_head(),
     ];
-    Routes::new(orders, orders.stopping.clone(), routes, document)
+    Routes::new(orders, routes, document)
 }
 
 impl HttpService for Orders {

@@ -45,8 +45,19 @@ where
         match sell(SaleBatch { sales }, attempt).await {
             Ok(Decisions { decisions, head, store }) if decisions.len() == open.len() => {
                 position.observe(store, head);
-                let decided = open.drain(..).zip(decisions);
-                results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));
+                let decided: Vec<_> = open.drain(..).zip(decisions).collect();
+                for ((index, sale), decision) in decided {
+                    // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
+                    if decision.outcome == Outcome::Unavailable && sale.resent {
+                        open.push((index, sale));
+                    } else {
+                        results.push((index, result(&sale, decision)));
+                    }
+                }
+                expire(&mut open, &mut results, |_| true);
+                if !open.is_empty() {
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
             }
             Err(error) if error.is_not_applied() && !is_resent => {
                 results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
@@ -54,7 +65,7 @@ where
             lost => {
                 // This attempt or an earlier one may have had its effect.
                 if let Err(error) = lost {
-                    tracing::warn!(%error, "a batch of sales is sent again");
+                    tracing::debug!(%error, "a batch of sales is sent again");
                 }
                 for (_, sale) in &mut open {
                     sale.resent = true;
@@ -86,7 +97,7 @@ fn not_sold(error: &Error) -> OrderResult {
             (**problem).clone()
         }
         error => {
-            tracing::warn!(%error, "the catalog refused a batch of sales");
+            tracing::debug!(%error, "the catalog refused a batch of sales");
             let detail = "The catalog cannot sell now; nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
@@ -118,6 +129,10 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
             Problem::new(Code::KeyReused, detail)
         }
         Outcome::Expired => return unknown(order),
+        Outcome::Unavailable => {
+            let detail = "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
+            Problem::new(Code::Unavailable, detail)
+        }
     };
     OrderResult::Problem(BatchProblem { problem, replayed })
 }

@@ -72,7 +72,7 @@ fn a_failed_start_says_why_and_what_to_do() {
         ),
         (
             &["order", "--listen", ANY_PORT, "--catalog-url", "nonsense"],
-            1,
+            2,
             &["nonsense", "http://127.0.0.1:8080"],
         ),
         (&["catalog", "--store", "tape:x"], 2, &["tape:x", "csv:DIR"]),
@@ -117,6 +117,6 @@ fn variables_of_other_roles_are_ignored_and_flags_win_over_variables() {
     let store = StoreFixture::csv();
     let file = store.file("token", "  \n");
     let (code, _, stderr) = run(&["frontend", "--listen", ANY_PORT, "--admin-token-file", &file]);
-    assert_eq!(code, 1, "{stderr}");
+    assert_eq!(code, 2, "{stderr}");
     assert_contains(&stderr, &["token"]);
 }

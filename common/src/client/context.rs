@@ -1,5 +1,8 @@
 //! What a call to another service carries over from the request that causes it.
 
+use std::fmt;
+use std::sync::Arc;
+
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::futures::TaskLocalFuture;
 
@@ -43,13 +46,23 @@ impl CallContext {
     }
 }
 
+/// The token in force, which may change while a service runs.
+pub type TokenSource = Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>;
+
 /// Who sends the requests.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Caller {
     /// Whether it is a service: its calls carry their context, so that a loop of services is noticed.
     pub(super) is_service: bool,
     /// The token by which other services recognize it.
-    pub(super) service_token: Option<HeaderValue>,
+    pub(super) service_token: Option<TokenSource>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the token.
+        f.debug_struct("Caller").field("is_service", &self.is_service).finish_non_exhaustive()
+    }
 }
 
 impl Caller {
@@ -58,8 +71,11 @@ impl Caller {
         if self.is_service && CONTEXT.try_with(|context| context.write(headers)).is_err() {
             CallContext::default().write(headers);
         }
-        if let Some(token) = &self.service_token {
-            headers.insert(&SERVICE_TOKEN, token.clone());
+        let token = self.service_token.as_ref().and_then(|source| source());
+        // A token is visible ASCII, which every header field may contain.
+        if let Some(mut value) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
+            value.set_sensitive(true);
+            headers.insert(&SERVICE_TOKEN, value);
         }
     }
 }

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::HeaderValue;
 use reqwest::Url;
 
 use super::connection::Connection;
-use super::context::Caller;
+use super::context::{Caller, TokenSource};
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
 use super::{Freshness, Request, Response};
-use crate::{Code, limits};
+use crate::{Code, Incident, limits};
 
 /// Builds the HTTP client, of which a process needs one.
 ///
@@ -38,6 +37,8 @@ pub struct ServiceEndpoint {
     caller: Caller,
     /// Used instead of `http` if there is one.
     connection: Option<Arc<Connection>>,
+    /// Log the failures of each copy, where the caller is a service too.
+    incidents: Arc<[Incident]>,
 }
 
 impl ServiceEndpoint {
@@ -66,34 +67,33 @@ impl ServiceEndpoint {
             preferred: Arc::default(),
             caller: Caller::default(),
             connection: None,
+            incidents: Arc::default(),
         }
     }
 
-    /// The same service with the token by which it recognizes other services.
-    ///
-    /// # Errors
-    /// If the token cannot be the value of a header field.
-    pub fn with_service_token(self, token: Option<&str>) -> Result<Self, http::header::InvalidHeaderValue> {
-        let mut service_token = token.map(HeaderValue::from_str).transpose()?;
-        if let Some(token) = &mut service_token {
-            // Keeps it out of logs.
-            token.set_sensitive(true);
-        }
+    /// The same service with the source of the token by which it recognizes other services.
+    #[must_use]
+    pub fn with_service_token(self, service_token: TokenSource) -> Self {
         let caller = Caller {
-            service_token,
+            service_token: Some(service_token),
             ..self.caller
         };
-        Ok(Self { caller, ..self })
+        Self { caller, ..self }
     }
 
     /// The same service for a caller that is a service too.
     #[must_use]
     pub(super) fn between_services(self) -> Self {
+        let incident = |url: &String| Incident::new(format!("calls to {url} fail"));
         let caller = Caller {
             is_service: true,
             ..self.caller
         };
-        Self { caller, ..self }
+        Self {
+            caller,
+            incidents: self.urls.iter().map(incident).collect(),
+            ..self
+        }
     }
 
     /// The same service over a connection of its own, which carries one request at a time at less cost than the pool.
@@ -166,11 +166,24 @@ impl ServiceEndpoint {
 
     pub(super) async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.base(copy), request.path());
-        if let Some(connection) = &self.connection {
-            return connection.send(&url, request).await;
+        let result = match &self.connection {
+            Some(connection) => connection.send(&url, request).await,
+            None => match self.execute(&url, request, Some(request.time_limit())).await {
+                Ok(response) => Response::receive(&url, response.into()).await,
+                Err(error) => Err(error),
+            },
+        };
+        self.log_failure(copy, result.as_ref().map_or_else(|error| Some(error.clone()), Response::failure));
+        result
+    }
+
+    /// Logs that a copy fails, or does not any more.
+    fn log_failure(&self, copy: usize, failure: Option<Error>) {
+        match (self.incidents.get(copy), failure) {
+            (Some(incident), Some(error)) => incident.failed(error),
+            (Some(incident), None) => incident.recovered(),
+            (None, _) => {}
         }
-        let response = self.execute(&url, request, Some(request.time_limit())).await?;
-        Response::receive(&url, response.into()).await
     }
 
     /// Opens a stream at the first copy that responds with success. The stream itself has no time limit.
@@ -182,9 +195,13 @@ impl ServiceEndpoint {
             match opening.unwrap_or_else(|_| Err(Error::lost(&url, "no answer in time"))) {
                 Ok(response) => {
                     self.preferred.store(copy, Ordering::Relaxed);
+                    self.log_failure(copy, None);
                     return Ok(response);
                 }
-                Err(failed) => error = failed,
+                Err(failed) => {
+                    self.log_failure(copy, Some(failed.clone()));
+                    error = failed;
+                }
             }
         }
         Err(error)
@@ -231,11 +248,7 @@ impl ServiceEndpoint {
     }
 }
 
-/// Checks a list for [`ServiceEndpoint::parse_neighbours`].
-///
-/// # Errors
-/// Names the address that is not valid, without its user information.
-pub fn parse_neighbours(list: &str) -> Result<Arc<[String]>, String> {
+fn parse_neighbours(list: &str) -> Result<Arc<[String]>, String> {
     let urls = list.split(',').map(|text| {
         let (url, base) = parse_url(text.trim())?;
         match url.path() {
@@ -259,6 +272,7 @@ fn parse_url(text: &str) -> Result<(Url, String), String> {
         ("http" | "https", None, ..) => Some("it has no host"),
         _ => Some("it begins with neither http:// nor https://"),
     };
+    let why = why.or((url.port() == Some(0)).then_some("nothing can listen at port 0"));
     if let Some(why) = why {
         return Err(invalid(text, why));
     }
@@ -300,7 +314,7 @@ mod tests {
         ] {
             assert_eq!(shop(url).as_deref(), Ok(base));
         }
-        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://", "http://x?a", "http://x#a"] {
+        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://", "http://x:0", "http://x:80800", "http://x?a", "http://x/#a"] {
             assert!(shop(url).is_err(), "{url:?} was accepted");
         }
     }

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Freshness;
 use super::error::{Error, root_cause};
 use crate::wire::FastJson;
-use crate::{Seq, headers, limits};
+use crate::{Code, Seq, headers, limits};
 
 /// The `User-Agent` of every request.
 pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSION"));
@@ -180,6 +180,16 @@ impl Response {
             return Err(Error::malformed(&self.url, "the body is not JSON"));
         }
         parse(&self.body).map_err(|why| Error::malformed(&self.url, why))
+    }
+
+    /// The error of a response that shows a failure of the service, which one of the request or of the stock does not.
+    pub(super) fn failure(&self) -> Option<Error> {
+        if self.status < 400 {
+            return None;
+        }
+        let error = self.error();
+        let is_failure = error.code().is_none_or(|code| matches!(code, Code::Internal | Code::Unavailable));
+        is_failure.then_some(error)
     }
 
     /// The error of a response whose status is not 2xx: its problem, or that it has none.

@@ -16,8 +16,8 @@ mod shop;
 mod sse;
 
 pub use catalog::{CatalogClient, Freshness};
-pub use context::CallContext;
-pub use endpoint::{ServiceEndpoint, http_client, parse_neighbours};
+pub use context::{CallContext, TokenSource};
+pub use endpoint::{ServiceEndpoint, http_client};
 pub use error::Error;
 pub use events::{EventStream, LedgerEvent, ShopEvent};
 pub use message::{Request, Response};

@@ -12,12 +12,13 @@ use tokio_util::sync::CancellationToken;
 use crate::catalog::{Catalog, Error};
 use crate::http::{ApiError, HttpService, KnownStore, MissingNeed, Needs, Request};
 use crate::neighbours::condition;
+use crate::token::Token;
 
 /// What the handlers work on.
 pub(super) struct Context {
     pub(super) catalog: Arc<Catalog>,
     /// The shopkeeper's; without one the shopkeeper's routes answer 401.
-    pub(super) token: Option<Arc<str>>,
+    pub(super) token: Token,
     /// Ends the feeds.
     pub(super) stopping: CancellationToken,
 }
@@ -75,10 +76,8 @@ impl From<Error> for ApiError {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
             Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
-            Error::Store(error) => {
-                tracing::error!(%error, "the store could not be read");
-                Self::new(Code::Internal, "The store could not be read.")
-            }
+            // The catalog has logged it.
+            Error::Store(_) => Self::new(Code::Internal, "The store could not be read."),
         }
     }
 }

@@ -14,6 +14,7 @@ use utoipa::OpenApi;
 use self::context::Context;
 use super::Catalog;
 use crate::http::{Route, Routes};
+use crate::token::Token;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,11 +38,11 @@ use crate::http::{Route, Routes};
 struct Document;
 
 /// The routes of a catalog; `token` is the shopkeeper's.
-pub(crate) fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: CancellationToken) -> Routes {
+pub(crate) fn routes(catalog: &Arc<Catalog>, token: Token, stopping: CancellationToken) -> Routes {
     let context = Arc::new(Context {
         catalog: Arc::clone(catalog),
         token,
-        stopping: stopping.clone(),
+        stopping,
     });
     let routes = vec![
         Route::new::<ledger::__path_sell_books, _, _, _>(&context, ledger::sell_books).with_batch_body(),
@@ -54,7 +55,7 @@ pub(crate) fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: 
         Route::new::<stock::__path_update_stock, _, _, _>(&context, stock::update_stock),
         Route::new::<ledger::__path_follow_feed, _, _, _>(&context, ledger::follow_feed),
     ];
-    Routes::new(catalog, stopping, routes, Document::openapi())
+    Routes::new(catalog, routes, Document::openapi())
 }
 
 #[cfg(test)]
@@ -69,7 +70,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
         let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
-        assert_described(&routes(&catalog, None, CancellationToken::new()));
+        assert_described(&routes(&catalog, Token::fixed(None), CancellationToken::new()));
         catalog.close().await;
     }
 }

@@ -65,7 +65,7 @@ async fn orders_of_a_lost_batch_have_an_unknown_outcome_and_those_of_a_refused_b
 fn frontend_over(listener: &std::net::TcpListener) -> Frontend {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (catalog, orders) = (CatalogClient::new(endpoint(&url)), OrderClient::new(endpoint(&url)));
-    Frontend::new(catalog, orders, None, CancellationToken::new())
+    Frontend::new(catalog, orders, Token::fixed(None), CancellationToken::new())
 }
 
 #[tokio::test(start_paused = true)]

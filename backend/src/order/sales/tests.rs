@@ -130,6 +130,40 @@ async fn a_late_sale_is_sent_only_if_its_key_may_have_been_decided() {
     assert_eq!(calls, [[keyed]]);
 }
 
+fn undecided(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
+    let decide = |sale: &Sale| Decision {
+        order: sale.id,
+        outcome: Outcome::Unavailable,
+        replayed: false,
+        entries: InlineVec::new(),
+        refused: InlineVec::new(),
+    };
+    Ok(Decisions {
+        decisions: sales.iter().map(decide).collect(),
+        head: Seq(9),
+        store: StoreId::generate(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_that_the_limit_of_refusals_left_undecided_is_unavailable() {
+    let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
+    let (results, calls, _) = sell(batch, |_, batch| undecided(batch)).await;
+    assert_eq!((code(&results[0]), calls.len()), (Some(Code::Unavailable), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_first_copy_may_be_sold() {
+    let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
+    let respond = |call, batch: &SaleBatch| match call {
+        0 => LOST(),
+        1 => undecided(batch),
+        _ => sold(batch),
+    };
+    let (results, calls, _) = sell(batch, respond).await;
+    assert_eq!((code(&results[0]), calls.len()), (None, 3));
+}
+
 /// The result of a sale of three lines, of which one is unknown if `is_unknown`, and one sold out.
 fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
     let numbers = if is_unknown { [2, 4, 9] } else { [2, 3, 4] };
