@@ -87,7 +87,7 @@ impl Frontend {
 
     /// Makes sure that the body of a success is a `T`: another program may answer at a service's address.
     fn check<T: DeserializeOwned>(&self, response: client::Result) -> client::Result {
-        let response = response?;
+        let response = check_problem(response)?;
         if response.is_success() {
             self.parse::<T>(&response)?;
         }
@@ -139,6 +139,16 @@ impl Frontend {
     }
 }
 
+/// An error if the response is neither a success nor a problem: a proxy, or another program, has answered.
+fn check_problem(response: client::Result) -> client::Result {
+    let response = response?;
+    if response.is_success() {
+        return Ok(response);
+    }
+    match response.error() {
+        client::Error::Problem(_) => Ok(response),
+        error => Err(error),
+    }
 }
 
 impl HttpService for Frontend {

@@ -4,8 +4,8 @@
 use common::client::{self, Freshness};
 use common::wire::{Book, BookPage, Topics};
 
-use super::Frontend;
 use super::cache::{CacheKey, Hit};
+use super::{Frontend, check_problem};
 use crate::http::{ApiResult, Response};
 
 impl Frontend {
@@ -37,7 +37,7 @@ impl Frontend {
 
     /// Caches a response. An error if its body is not what the key names.
     fn insert(&self, key: CacheKey<'_>, response: client::Result) -> client::Result {
-        let response = response?;
+        let response = check_problem(response)?;
         if !response.is_success() {
             return Ok(response);
         }
