@@ -21,13 +21,13 @@ use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Ro
     info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
     paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_entries),
     components(schemas(Problem, StockEvent, Hello)),
-    modifiers(&Token),
+    modifiers(&TokenScheme),
 )]
 struct Document;
 
-struct Token;
+struct TokenScheme;
 
-impl utoipa::Modify for Token {
+impl utoipa::Modify for TokenScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
@@ -230,6 +230,7 @@ mod tests {
     use super::*;
     use crate::fixture::endpoint;
     use crate::http::assert_described;
+    use crate::token::Token;
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {

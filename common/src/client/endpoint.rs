@@ -164,7 +164,19 @@ impl ServiceEndpoint {
         result
     }
 
-    pub(super) async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
+    /// Sends a request over the pool, whatever else is in flight.
+    pub(super) async fn send_unlimited(&self, copy: usize, request: &Request) -> Result<Response, Error> {
+        let url = format!("{}{}", self.base(copy), request.path());
+        let sent = self.execute(&url, request, Some(request.time_limit())).await;
+        let result = match sent {
+            Ok(response) => Response::receive(&url, response.into()).await,
+            Err(error) => Err(error),
+        };
+        self.log_failure(copy, result.as_ref().err().cloned());
+        result
+    }
+
+    async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.base(copy), request.path());
         let result = match &self.connection {
             Some(connection) => connection.send(&url, request).await,

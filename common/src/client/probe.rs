@@ -30,7 +30,7 @@ impl ServiceEndpoint {
     async fn probe_copy(&self, copy: usize) -> Probe {
         let request = Request::get("/livez").timeout(limits::PROBE_TIMEOUT);
         let (asked_at, started) = (Timestamp::now(), Instant::now());
-        let answer = self.send_to(copy, &request).await;
+        let answer = self.send_unlimited(copy, &request).await;
         let round_trip = started.elapsed();
         Probe {
             url: self.urls().get(copy).cloned().unwrap_or_default(),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::client::{Error, ShopEvent, StreamItem};
+use common::client::{ShopEvent, StreamItem};
 use common::wire::{Activity, BookPage, Lack, Neighbour, Readiness, ReadyStatus, ServiceKind, UpstreamStatus};
 use common::Seq;
 use ratatui::buffer::Buffer;

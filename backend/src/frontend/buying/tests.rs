@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::fixture::{endpoint, item};
+use crate::token::Token;
 
 fn one() -> OrderLines {
     OrderLines::one(item(2), Quantity::ONE)
