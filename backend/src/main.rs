@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use backend::cli::{Cli, Command};
+use backend::cli::{Cli, Command, message};
 use backend::{daemon, service, settings};
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::filter::Targets;
@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(usage) => usage.format(&mut Cli::command()).exit(),
         Err(error) => {
             // Standard error may be closed; the exit code reports the failure too.
-            let _ = writeln!(io::stderr(), "bookstored: {error:#}");
+            let _ = writeln!(io::stderr(), "bookstored: {}", message(&error));
             let is_usage = error.downcast_ref().is_some_and(service::Error::is_usage);
             match is_usage || error.is::<settings::Error>() {
                 true => ExitCode::from(2),

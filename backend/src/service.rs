@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{self, Catalog, InitialCatalog};
 use crate::cli::Services;
-use crate::descriptors;
+use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
 use crate::http::{AccessRules, Routes, Stop, bind, install_metrics, run_server};
@@ -267,7 +267,8 @@ impl Service {
 
     fn open_order(args: &OrderArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
         args.callers.check(ServiceKind::Order, args.server.listen)?;
-        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens)?);
+        let share = Share::of(args.server.services_in_process);
+        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens, share)?);
         let listener = bind(args.server.listen)?;
         let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
         Self::start(&args.server, rules, listener, None, grace, |stopping| {
@@ -276,15 +277,17 @@ impl Service {
     }
 
     fn open_frontend(args: &FrontendArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
-        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens)?);
-        let orders = OrderClient::new(neighbour("--order-url", &args.order_url, tokens)?);
+        let share = Share::of(args.server.services_in_process);
+        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens, share)?);
+        let orders = OrderClient::new(neighbour("--order-url", &args.order_url, tokens, share)?);
         let listener = bind(args.server.listen)?;
         let rules = rules(&args.server, &listener)?
             .with_service_token(tokens.service.clone(), false)
             .with_rate_limit(args.rate_limit.rate_limit, &args.rate_limit.trusted_proxy);
         let shopkeeper = tokens.shopkeeper.clone();
         Self::start(&args.server, rules, listener, None, grace, |stopping| {
-            frontend::routes(&Arc::new(Frontend::new(catalog, orders, shopkeeper, stopping)))
+            let frontend = Frontend::new(catalog, orders, shopkeeper, stopping);
+            frontend::routes(&Arc::new(frontend.with_subscribers_max(share.subscribers)))
         })
     }
 
@@ -298,7 +301,7 @@ impl Service {
     ) -> Result<Self, Error> {
         let (address, stopping) = (listener.local_addr()?, CancellationToken::new());
         let routes = routes(stopping.clone());
-        let connections_max = descriptors::connections_max(settings.services_in_process);
+        let connections_max = Share::of(settings.services_in_process).connections;
         let stop = Stop {
             stopping: stopping.clone(),
             grace: settings.grace,
@@ -352,9 +355,10 @@ fn rules(settings: &ServerSettings, listener: &TcpListener) -> Result<AccessRule
 }
 
 /// The service at the addresses that a flag names.
-fn neighbour(flag: &str, urls: &str, tokens: &Tokens) -> Result<ServiceEndpoint, Error> {
+fn neighbour(flag: &str, urls: &str, tokens: &Tokens, share: Share) -> Result<ServiceEndpoint, Error> {
     let parsed = ServiceEndpoint::parse_neighbours(client::http_client()?, urls);
     let endpoint = parsed.map_err(|why| settings::Error(format!("{flag}: {why}")))?;
+    let endpoint = endpoint.with_calls_max(share.calls);
     Ok(endpoint.with_service_token(tokens.service.source()))
 }
 

@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn an_id_is_made_by_a_clock_before_1970_too() {
-        let versions = [UNIX_EPOCH - Duration::from_secs(1), SystemTime::now()].map(|now| new_uuid(now).get_version_num());
+        let versions =
+            [UNIX_EPOCH - Duration::from_secs(1), SystemTime::now()].map(|now| new_uuid(now).get_version_num());
         assert_eq!(versions, [4, 7]);
     }
 

@@ -50,12 +50,7 @@ pub(crate) struct Frontend {
 
 impl Frontend {
     /// Over a catalog and an order service; `token` is the shopkeeper's. Must run within a runtime.
-    pub(crate) fn new(
-        catalog: CatalogClient,
-        orders: OrderClient,
-        token: Token,
-        stopping: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(catalog: CatalogClient, orders: OrderClient, token: Token, stopping: CancellationToken) -> Self {
         let live = Arc::new(Live::new());
         tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
         let neighbours = Arc::new(Neighbours::new(catalog.endpoint(), Some(orders.endpoint())));
@@ -71,6 +66,14 @@ impl Frontend {
             head: AtomicU64::new(0),
             token,
             stopping,
+        }
+    }
+
+    /// Limits the event streams.
+    pub(crate) fn with_subscribers_max(self, subscribers: usize) -> Self {
+        Self {
+            subscribers: Arc::new(Semaphore::new(subscribers)),
+            ..self
         }
     }
 

@@ -236,7 +236,12 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let unreachable = endpoint("http://127.0.0.1:9");
         let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
-        let frontend = Arc::new(Frontend::new(catalog, orders, Token::fixed(None), CancellationToken::new()));
+        let frontend = Arc::new(Frontend::new(
+            catalog,
+            orders,
+            crate::token::Token::fixed(None),
+            CancellationToken::new(),
+        ));
         assert_described(&routes(&frontend));
     }
 }

@@ -67,13 +67,7 @@ pub(crate) struct Stop {
 }
 
 /// Serves one service on a listener until it is stopped. Connections beyond `connections_max` wait to be accepted.
-pub(crate) async fn run(
-    listener: TcpListener,
-    routes: Routes,
-    rules: AccessRules,
-    connections_max: usize,
-    stop: Stop,
-) {
+pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
     let service = TowerToHyperService::new(warp::service(routes.into_filter(rules)));
     let permits = Arc::new(Semaphore::new(connections_max));
     let accepting = Incident::new("connections cannot be accepted");

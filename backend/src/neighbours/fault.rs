@@ -29,10 +29,7 @@ pub(super) enum Fault {
 impl Fault {
     /// Whether the client of the service logs it.
     pub(super) fn is_logged_by_client(&self) -> bool {
-        matches!(
-            self,
-            Self::NoAnswer(client::Error::Unreachable { .. } | client::Error::Lost { .. })
-        )
+        matches!(self, Self::NoAnswer(_))
     }
 }
 

@@ -130,7 +130,8 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
         }
         Outcome::Expired => return unknown(order),
         Outcome::Unavailable => {
-            let detail = "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
+            let detail =
+                "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
     };

@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use reqwest::Url;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::context::{Caller, TokenSource};
@@ -39,6 +41,8 @@ pub struct ServiceEndpoint {
     connection: Option<Arc<Connection>>,
     /// Log the failures of each copy, where the caller is a service too.
     incidents: Arc<[Incident]>,
+    /// Limits the requests in flight, and with them the descriptors in use.
+    calls: Arc<Semaphore>,
 }
 
 impl ServiceEndpoint {
@@ -68,6 +72,7 @@ impl ServiceEndpoint {
             caller: Caller::default(),
             connection: None,
             incidents: Arc::default(),
+            calls: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
         }
     }
 
@@ -79,6 +84,15 @@ impl ServiceEndpoint {
             ..self.caller
         };
         Self { caller, ..self }
+    }
+
+    /// Limits the requests in flight; more wait. An own connection is not counted, and neither are streams.
+    #[must_use]
+    pub fn with_calls_max(self, calls: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(calls)),
+            ..self
+        }
     }
 
     /// The same service for a caller that is a service too.
@@ -164,33 +178,39 @@ impl ServiceEndpoint {
         result
     }
 
-    /// Sends a request over the pool, whatever else is in flight.
-    pub(super) async fn send_unlimited(&self, copy: usize, request: &Request) -> Result<Response, Error> {
-        let url = format!("{}{}", self.base(copy), request.path());
-        let sent = self.execute(&url, request, Some(request.time_limit())).await;
-        let result = match sent {
-            Ok(response) => Response::receive(&url, response.into()).await,
-            Err(error) => Err(error),
-        };
-        self.log_failure(copy, result.as_ref().err().cloned());
-        result
-    }
-
     async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.base(copy), request.path());
         let result = match &self.connection {
             Some(connection) => connection.send(&url, request).await,
-            None => match self.execute(&url, request, Some(request.time_limit())).await {
-                Ok(response) => Response::receive(&url, response.into()).await,
-                Err(error) => Err(error),
-            },
+            None => self.call(&url, request).await,
         };
-        self.log_failure(copy, result.as_ref().map_or_else(|error| Some(error.clone()), Response::failure));
+        self.log_failure(
+            copy,
+            result
+                .as_ref()
+                .map_or_else(|error| Some(error.clone()), Response::failure),
+        );
         result
     }
 
+    async fn call(&self, url: &str, request: &Request) -> Result<Response, Error> {
+        let started = Instant::now();
+        let permit = tokio::time::timeout(request.time_limit(), self.calls.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(Error::unreachable(url, "too many calls are in flight"));
+        };
+        let left = request.time_limit().saturating_sub(started.elapsed());
+        self.exchange(url, request, left).await
+    }
+
+    /// Sends a request over the pool, whatever else is in flight.
+    pub(super) async fn exchange(&self, url: &str, request: &Request, timeout: Duration) -> Result<Response, Error> {
+        let response = self.execute(url, request, Some(timeout)).await?;
+        Response::receive(url, response.into()).await
+    }
+
     /// Logs that a copy fails, or does not any more.
-    fn log_failure(&self, copy: usize, failure: Option<Error>) {
+    pub(super) fn log_failure(&self, copy: usize, failure: Option<Error>) {
         match (self.incidents.get(copy), failure) {
             (Some(incident), Some(error)) => incident.failed(error),
             (Some(incident), None) => incident.recovered(),

@@ -188,7 +188,9 @@ impl Response {
             return None;
         }
         let error = self.error();
-        let is_failure = error.code().is_none_or(|code| matches!(code, Code::Internal | Code::Unavailable));
+        let is_failure = error
+            .code()
+            .is_none_or(|code| matches!(code, Code::Internal | Code::Unavailable));
         is_failure.then_some(error)
     }
 

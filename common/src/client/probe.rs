@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::{Error, Request, ServiceEndpoint};
-use crate::wire::Liveness;
+use crate::wire::{Liveness, StoreHealth};
 use crate::{Timestamp, limits};
 
 /// The answer of one copy of a service to `GET /livez`.
@@ -28,15 +28,23 @@ impl ServiceEndpoint {
     }
 
     async fn probe_copy(&self, copy: usize) -> Probe {
-        let request = Request::get("/livez").timeout(limits::PROBE_TIMEOUT);
+        let url = self.urls().get(copy).cloned().unwrap_or_default();
+        let livez = format!("{url}/livez");
         let (asked_at, started) = (Timestamp::now(), Instant::now());
-        let answer = self.send_unlimited(copy, &request).await;
+        let answer = self.exchange(&livez, &Request::get("/livez"), limits::PROBE_TIMEOUT).await;
         let round_trip = started.elapsed();
+        let answer: Result<Liveness, Error> = answer.and_then(|response| response.parse());
+        match &answer {
+            Err(error) => self.log_failure(copy, Some(error.clone())),
+            // One that is up may fail all the same while its store does.
+            Ok(liveness) if liveness.state.is_none_or(|state| state == StoreHealth::Ok) => self.log_failure(copy, None),
+            Ok(_) => {}
+        }
         Probe {
-            url: self.urls().get(copy).cloned().unwrap_or_default(),
+            url,
             asked_at,
             round_trip,
-            answer: answer.and_then(|response| response.parse()),
+            answer,
         }
     }
 }

@@ -70,7 +70,8 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
             (Problem::new(Code::PreconditionFailed, detail).with_item(item), false)
         }
         Verdict::TooManyRefusals => {
-            let detail = "Too many changes are being refused; this one was not decided, and nothing was changed. Try again.";
+            let detail =
+                "Too many changes are being refused; this one was not decided, and nothing was changed. Try again.";
             (Problem::new(Code::Unavailable, detail), false)
         }
         Verdict::OutOfRange => {
