@@ -20,8 +20,7 @@ use crate::frontend::{self, Frontend};
 use crate::http::{AccessRules, Routes, Stop, bind, install_metrics, run_server};
 use crate::order::{self, Orders};
 use crate::settings::{
-    self, AdminToken, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, ServerSettings,
-    ServiceToken,
+    self, AdminToken, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, ServerSettings, ServiceToken,
 };
 use crate::store::{self, EditPolicy};
 use crate::token::Token;

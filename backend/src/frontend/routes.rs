@@ -230,7 +230,6 @@ mod tests {
     use super::*;
     use crate::fixture::endpoint;
     use crate::http::assert_described;
-    use crate::token::Token;
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {

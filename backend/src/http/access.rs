@@ -73,7 +73,9 @@ impl AccessRules {
             return true;
         };
         let mut given = headers.get_all(&headers::SERVICE_TOKEN).iter();
-        let is_right = given.next().is_some_and(|given| is_equal_secret(given.as_bytes(), token.as_bytes()));
+        let is_right = given
+            .next()
+            .is_some_and(|given| is_equal_secret(given.as_bytes(), token.as_bytes()));
         is_right && given.next().is_none()
     }
 

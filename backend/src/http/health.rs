@@ -167,7 +167,11 @@ async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
     let lacks = |needs: Vec<MissingNeed>| needs.into_iter().map(|need| need.into_lack(shows_addresses)).collect();
     let is_ready = missing.is_empty();
     let response = Response::json(&Readiness {
-        status: if is_ready { ReadyStatus::Ready } else { ReadyStatus::NotReady },
+        status: if is_ready {
+            ReadyStatus::Ready
+        } else {
+            ReadyStatus::NotReady
+        },
         service: probes.service.kind(),
         version: VERSION.to_owned(),
         head: probes.service.known_store().head,
@@ -176,7 +180,11 @@ async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
         missing: lacks(missing),
         activity: probes.activity(),
     });
-    Ok(if is_ready { response } else { response.into_unavailable() })
+    Ok(if is_ready {
+        response
+    } else {
+        response.into_unavailable()
+    })
 }
 
 /// Metrics in the text format of Prometheus.

@@ -66,7 +66,11 @@ mod tests {
             (3_600_000, 10, true),
         ] {
             let difference = measured(ahead_ms, round_trip_ms);
-            assert_eq!(difference.is_too_large(), expected, "{ahead_ms} ms in {round_trip_ms} ms");
+            assert_eq!(
+                difference.is_too_large(),
+                expected,
+                "{ahead_ms} ms in {round_trip_ms} ms"
+            );
         }
         let text = measured(-3_600_000, 10).to_string();
         assert_eq!(text, "its clock is 3600.0 s behind this service's");
@@ -76,7 +80,11 @@ mod tests {
     fn times_at_the_ends_of_their_range_do_not_overflow() {
         for at in [i64::MIN, i64::MAX] {
             let at = Timestamp::from_micros(at);
-            assert!(ClockDifference::measure(at, Timestamp::from_micros(0), Duration::MAX).to_string().contains("its clock"));
+            assert!(
+                ClockDifference::measure(at, Timestamp::from_micros(0), Duration::MAX)
+                    .to_string()
+                    .contains("its clock")
+            );
             assert!(ClockDifference::measure(at, Timestamp::now(), Duration::ZERO).is_too_large());
         }
     }

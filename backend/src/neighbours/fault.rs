@@ -40,7 +40,11 @@ impl fmt::Display for Fault {
                 client::Error::Unreachable { why, .. } => write!(f, "it cannot be reached: {why}"),
                 client::Error::Lost { why, .. } => write!(f, "it does not answer: {why}"),
                 client::Error::Problem(_) | client::Error::Malformed { .. } => {
-                    write!(f, "it does not answer like a service of the bookstore: {}", error.cause())
+                    write!(
+                        f,
+                        "it does not answer like a service of the bookstore: {}",
+                        error.cause()
+                    )
                 }
             },
             Self::OtherKind(ServiceKind::Catalog) => f.write_str("it is a catalog"),

@@ -130,7 +130,11 @@ impl History {
         let mut groups: Vec<Vec<Copy>> = Vec::with_capacity(answers.len());
         for (kind, probes) in answers {
             let histories = histories.by_ref();
-            groups.push(zip(probes, histories).map(|(probe, history)| history.judge(kind, probe)).collect());
+            groups.push(
+                zip(probes, histories)
+                    .map(|(probe, history)| history.judge(kind, probe))
+                    .collect(),
+            );
         }
         let ledger = refuse_other_stores(&mut groups);
         for (copy, history) in zip(groups.iter().flatten(), &mut self.copies) {
@@ -222,7 +226,11 @@ fn add(needs: &mut Needs, group: Vec<Copy>) {
             }),
             Err(fault) => {
                 let need = MissingNeed::neighbour(kind, url, fault.to_string());
-                let list = if is_met { &mut needs.degraded } else { &mut needs.missing };
+                let list = if is_met {
+                    &mut needs.degraded
+                } else {
+                    &mut needs.missing
+                };
                 list.push(need);
             }
         }

@@ -18,7 +18,10 @@ async fn a_page_or_another_programs_json_is_never_passed_on_as_a_success() {
         ("text/html", "<html><body>Welcome</body></html>"),
         ("application/json", "<html><body>Welcome</body></html>"),
         ("application/json", r#"{"welcome":true}"#),
-        ("text/html", r#"{"topics":[],"books":[],"entries":[],"results":[],"head":1}"#),
+        (
+            "text/html",
+            r#"{"topics":[],"books":[],"entries":[],"results":[],"head":1}"#,
+        ),
     ] {
         let url = start_fake(move |_| response(200, media_type, body));
         let frontend = start_before(&url);
@@ -41,7 +44,10 @@ async fn a_page_or_another_programs_json_is_never_passed_on_as_a_success() {
         let bought = client.buy(1, 1, None).await;
         assert_eq!(bought.summary(), "504 deadline-exceeded", "{body}");
         let ready = client.get("/readyz").await;
-        assert_eq!((ready.status, &ready.json()["status"]), (503, &Value::from("not-ready")));
+        assert_eq!(
+            (ready.status, &ready.json()["status"]),
+            (503, &Value::from("not-ready"))
+        );
     }
 }
 

@@ -31,7 +31,12 @@ fn names(value: &Value) -> Vec<&str> {
 
 #[track_caller]
 fn assert_not_ready(reply: &Reply, expected: &[&str]) {
-    assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")), "{}", reply.body);
+    assert_eq!(
+        (reply.status, reply.header("retry-after")),
+        (503, Some("1")),
+        "{}",
+        reply.body
+    );
     let json = reply.json();
     assert_eq!(json["status"], "not-ready");
     let missing = json["missing"].as_array().unwrap();
@@ -49,18 +54,32 @@ async fn each_service_says_that_it_is_up_and_ready_and_what_it_knows() {
         let client = Client::of(&shop.process, service);
         let live = client.get("/livez").await.json();
         assert_eq!((&live["status"], &live["service"]), (&"ok".into(), &service.into()));
-        assert_eq!((&live["version"], &live["head"]), (&env!("CARGO_PKG_VERSION").into(), &5.into()));
+        assert_eq!(
+            (&live["version"], &live["head"]),
+            (&env!("CARGO_PKG_VERSION").into(), &5.into())
+        );
         let at: Timestamp = live["at"].as_str().unwrap().parse().unwrap();
-        assert!((Timestamp::now().as_micros() - at.as_micros()).abs() < 60_000_000, "{live}");
+        assert!(
+            (Timestamp::now().as_micros() - at.as_micros()).abs() < 60_000_000,
+            "{live}"
+        );
         let state = if service == "catalog" { "ok".into() } else { Value::Null };
         assert_eq!(live["state"], state, "{live}");
         stores.push(live["store"].clone());
         let ready = client.get("/readyz").await.json();
-        assert_eq!((&ready["status"], &ready["service"]), (&"ready".into(), &service.into()));
-        assert_eq!((&ready["head"], &ready["degraded"]), (&5.into(), &Value::Array(Vec::new())));
+        assert_eq!(
+            (&ready["status"], &ready["service"]),
+            (&"ready".into(), &service.into())
+        );
+        assert_eq!(
+            (&ready["head"], &ready["degraded"]),
+            (&5.into(), &Value::Array(Vec::new()))
+        );
         assert!(ready["missing"].is_null(), "{ready}");
         let neighbours = ready["neighbours"].as_array().unwrap().iter();
-        let neighbours: Vec<_> = neighbours.map(|neighbour| (&neighbour["service"], &neighbour["url"])).collect();
+        let neighbours: Vec<_> = neighbours
+            .map(|neighbour| (&neighbour["service"], &neighbour["url"]))
+            .collect();
         let expected: &[&str] = match service {
             "frontend" => &["catalog", "order"],
             "order" => &["catalog"],
@@ -71,7 +90,10 @@ async fn each_service_says_that_it_is_up_and_ready_and_what_it_knows() {
         let expected: Vec<_> = expected.iter().map(|(kind, url)| (kind, url)).collect();
         assert_eq!(neighbours, expected);
     }
-    assert!(stores[0].is_string() && stores[1] == stores[0] && stores[2] == stores[0], "{stores:?}");
+    assert!(
+        stores[0].is_string() && stores[1] == stores[0] && stores[2] == stores[0],
+        "{stores:?}"
+    );
 }
 
 #[tokio::test]
@@ -142,7 +164,10 @@ async fn of_all_wirings_of_three_services_only_the_right_one_is_ready_and_none_o
                         assert_eq!(status == 200, is_right, "{service}: {wiring:?}");
                     }
                     let after = descriptors(process.id());
-                    assert!(after < before + DESCRIPTORS_MAX, "{service}: {wiring:?}: {before}, then {after}");
+                    assert!(
+                        after < before + DESCRIPTORS_MAX,
+                        "{service}: {wiring:?}: {before}, then {after}"
+                    );
                 }
             }
         }

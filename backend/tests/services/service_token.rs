@@ -37,7 +37,11 @@ async fn catalog_and_order_service_answer_only_to_services_with_the_token() {
             assert_eq!(reply.summary(), REFUSED, "{method} {path} {fields:?}");
         }
         if path != "/feed" {
-            assert_eq!(client.send(method, path, &[SERVICE], body).await.status, 200, "{method} {path}");
+            assert_eq!(
+                client.send(method, path, &[SERVICE], body).await.status,
+                200,
+                "{method} {path}"
+            );
         }
     }
     assert_eq!(catalog.get("/nothing").await.summary(), REFUSED);
@@ -82,7 +86,11 @@ async fn health_needs_no_token_and_shows_addresses_only_with_it() {
             (ready.status == 200).then_some(ready)
         });
         let ready = ready.await;
-        assert!(!ready.body.contains("127.0.0.1") && !ready.body.contains("url"), "{}", ready.body);
+        assert!(
+            !ready.body.contains("127.0.0.1") && !ready.body.contains("url"),
+            "{}",
+            ready.body
+        );
         let with_token = client.send("GET", "/readyz", &[SERVICE], "").await;
         assert_contains(&with_token.body, &[shop.url("catalog")]);
         assert_eq!(client.get("/livez").await.json()["authorized"], false);
@@ -131,7 +139,10 @@ fn listening_beyond_loopback_without_a_token_must_be_allowed() {
     for arguments in [&catalog[..], &order, &all[0], &all[1]] {
         assert_wrong_usage(arguments);
         let (_, _, message) = run(arguments);
-        assert_contains(&message, &["0.0.0.0:0", "--service-token-file", "--allow-unauthenticated"]);
+        assert_contains(
+            &message,
+            &["0.0.0.0:0", "--service-token-file", "--allow-unauthenticated"],
+        );
         for allowed in [&["--allow-unauthenticated"][..], &["--service-token-file", &file]] {
             drop(start(&[arguments, allowed].concat()));
         }

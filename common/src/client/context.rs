@@ -61,7 +61,9 @@ pub(super) struct Caller {
 impl fmt::Debug for Caller {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the token.
-        f.debug_struct("Caller").field("is_service", &self.is_service).finish_non_exhaustive()
+        f.debug_struct("Caller")
+            .field("is_service", &self.is_service)
+            .finish_non_exhaustive()
     }
 }
 

@@ -316,7 +316,9 @@ fn parse_url(text: &str) -> Result<(Url, String), String> {
 
 fn invalid(text: &str, why: &str) -> String {
     // What comes before the last `@` may be a password.
-    let shown = text.rsplit_once('@').map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
+    let shown = text
+        .rsplit_once('@')
+        .map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
     format!("{shown:?} is not a valid address ({why}); expected one like http://127.0.0.1:8080")
 }
 
@@ -346,7 +348,17 @@ mod tests {
         ] {
             assert_eq!(shop(url).as_deref(), Ok(base));
         }
-        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://", "http://x:0", "http://x:80800", "http://x?a", "http://x/#a"] {
+        for url in [
+            "",
+            "8080",
+            "127.0.0.1:8080",
+            "ftp://x",
+            "http://",
+            "http://x:0",
+            "http://x:80800",
+            "http://x?a",
+            "http://x/#a",
+        ] {
             assert!(shop(url).is_err(), "{url:?} was accepted");
         }
     }
@@ -375,9 +387,17 @@ mod tests {
     fn user_information_in_an_address_is_shown_nowhere() {
         let urls = parse_neighbours("http://user:pass@a:1,http://user@b").unwrap();
         assert_eq!(*urls, ["http://a:1", "http://b"]);
-        for list in ["http://user:pass@a/path", "user:pass@a:1", "http://user:pass@a:port", "ftp://user:p@ss@a"] {
+        for list in [
+            "http://user:pass@a/path",
+            "user:pass@a:1",
+            "http://user:pass@a:port",
+            "ftp://user:p@ss@a",
+        ] {
             let message = parse_neighbours(list).unwrap_err();
-            assert!(!message.contains("pass") && !message.contains("p@ss") && !message.contains("user"), "{message}");
+            assert!(
+                !message.contains("pass") && !message.contains("p@ss") && !message.contains("user"),
+                "{message}"
+            );
         }
     }
 

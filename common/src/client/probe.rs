@@ -31,7 +31,9 @@ impl ServiceEndpoint {
         let url = self.urls().get(copy).cloned().unwrap_or_default();
         let livez = format!("{url}/livez");
         let (asked_at, started) = (Timestamp::now(), Instant::now());
-        let answer = self.exchange(&livez, &Request::get("/livez"), limits::PROBE_TIMEOUT).await;
+        let answer = self
+            .exchange(&livez, &Request::get("/livez"), limits::PROBE_TIMEOUT)
+            .await;
         let round_trip = started.elapsed();
         let answer: Result<Liveness, Error> = answer.and_then(|response| response.parse());
         match &answer {

@@ -154,7 +154,9 @@ mod tests {
         assert_eq!(serde_json::to_string(&liveness).unwrap(), json);
         let without_activity = json.replace(r#","uptime_s":0,"requests":0"#, "");
         assert_eq!(serde_json::from_str::<Liveness>(&without_activity).unwrap(), liveness);
-        let catalog = json.replace("order", "catalog").replace("}", r#","state":"read-only"}"#);
+        let catalog = json
+            .replace("order", "catalog")
+            .replace("}", r#","state":"read-only"}"#);
         let catalog: Liveness = serde_json::from_str(&catalog).unwrap();
         assert_eq!(catalog.state, Some(StoreHealth::ReadOnly));
         for (field, wrong) in [("order", "shop"), ("ok", "up")] {

@@ -82,7 +82,9 @@ impl Services {
     /// A front-end's report with the rates since the one before.
     fn report(&self, readiness: Readiness, now: Duration) -> Report {
         let lacks = readiness.missing.iter().chain(&readiness.degraded);
-        let lacks = lacks.take(LINES_MAX).map(|Lack { what, why }| sanitized(&format!("{what}: {why}")));
+        let lacks = lacks
+            .take(LINES_MAX)
+            .map(|Lack { what, why }| sanitized(&format!("{what}: {why}")));
         let lacks = lacks.collect();
         let own = Neighbour {
             url: None,
@@ -95,7 +97,10 @@ impl Services {
             ReadyStatus::Ready => ServiceState::Ready,
             ReadyStatus::NotReady => ServiceState::NotReady,
         };
-        let neighbours = readiness.neighbours.into_iter().map(|neighbour| (neighbour, ServiceState::Up));
+        let neighbours = readiness
+            .neighbours
+            .into_iter()
+            .map(|neighbour| (neighbour, ServiceState::Up));
         let services = std::iter::once((own, own_state)).chain(neighbours).take(LINES_MAX);
         Report {
             services: services.map(|(found, state)| self.service(found, state, now)).collect(),

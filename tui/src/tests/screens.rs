@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use common::Seq;
 use common::client::{ShopEvent, StreamItem};
 use common::wire::{Activity, BookPage, Lack, Neighbour, Readiness, ReadyStatus, ServiceKind, UpstreamStatus};
-use common::Seq;
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
