@@ -53,7 +53,7 @@ impl Head {
 pub(crate) struct Request {
     pub(super) template: Arc<str>,
     pub(super) head: Arc<Head>,
-    /// Whether it has the service token, or none is configured.
+    /// Whether a monitor's request has the service token, or none is configured.
     pub(super) is_from_service: bool,
     pub(super) body: Result<Bytes, ApiError>,
 }

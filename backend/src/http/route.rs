@@ -229,7 +229,7 @@ impl Routes {
                 let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
                 let request = Request {
                     template: Arc::clone(&route.template),
-                    is_from_service: rules.has_service_token(&head.headers),
+                    is_from_service: route.is_for_monitors && rules.has_service_token(&head.headers),
                     head: Arc::clone(&head),
                     body,
                 };

@@ -98,7 +98,7 @@ fn columns(width: u16) -> [(HorizontalAlignment, usize); 9] {
         _ => (NUMBER_COLUMNS + 4, NUMBER_COLUMNS + 4),
     };
     let [number, optional] = [(Right, number), (Right, optional)];
-    let [service, state, version] = [(Left, 9), (Left, 11), (Left, 8)];
+    let [service, state, version] = [(Left, 9), (Left, 12), (Left, 7)];
     [
         service, state, version, number, optional, number, optional, number, optional,
     ]
