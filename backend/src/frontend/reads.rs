@@ -15,15 +15,16 @@ impl Frontend {
         hit.age_s.is_none().then(|| response(hit))
     }
 
-    /// Reads from the cache or else from the catalog: `request` is sent only then.
-    pub(super) async fn read<F>(&self, key: CacheKey<'_>, fresh: Freshness, request: F) -> ApiResult
+    /// Reads from the cache or else from the catalog: `request` is called only then.
+    pub(super) async fn read<F>(&self, key: CacheKey<'_>, fresh: Freshness, request: impl FnOnce() -> F) -> ApiResult
     where
         F: Future<Output = Result<client::Response, client::Error>>,
     {
         if let Some(response) = self.cached(key, fresh) {
             return Ok(response);
         }
-        let read = self.insert(key, request.await);
+        // On the heap: most reads are answered from the cache, and need no room for a request.
+        let read = self.insert(key, Box::pin(request()).await);
         if let Err(error) = &read
             && let Some(hit) = self.live.cache().get(key, fresh)
         {

@@ -57,7 +57,7 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let fresh = request.freshness()?;
-    let topics = frontend.catalog.topics(fresh);
+    let topics = || frontend.catalog.topics(fresh);
     frontend.read(CacheKey::Topics, fresh, topics).await
 }
 
@@ -94,15 +94,15 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     let (catalog, page, after) = (&frontend.catalog, CacheKey::Page(&key), after.as_deref());
     match selector {
         Selector::Item(item) => {
-            let book = catalog.lookup(item, fresh);
+            let book = || catalog.lookup(item, fresh);
             frontend.read(CacheKey::Book(item), fresh, book).await
         }
         Selector::Topic(topic) => {
-            let books = catalog.search_topic(&topic, limit, after, fresh);
+            let books = || catalog.search_topic(&topic, limit, after, fresh);
             frontend.read(page, fresh, books).await
         }
         Selector::Words(words) => {
-            let books = catalog.search_words(&words, limit, after, fresh);
+            let books = || catalog.search_words(&words, limit, after, fresh);
             frontend.read(page, fresh, books).await
         }
     }

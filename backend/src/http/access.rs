@@ -86,7 +86,7 @@ impl AccessRules {
             return None;
         }
         match self.check(head, route) {
-            Ok(()) if is_chunked_or_plain(&head.headers) => None,
+            Ok(()) if !head.has_body || is_chunked_or_plain(&head.headers) => None,
             Ok(()) => Some(Response::empty(StatusCode::NOT_IMPLEMENTED).with_connection_close()),
             Err(Refusal::Malformed(error)) => Some(Response::from(error).with_connection_close()),
             Err(Refusal::Denied(error)) => Some(error.into()),
@@ -198,7 +198,7 @@ fn forbidden_origin() -> Refusal {
 
 /// Refuses a request that has come through so many services that some of them must point at each other.
 fn check_hops(head: &Head) -> Result<(), Refusal> {
-    match head.hops() {
+    match head.hops {
         Some(hops) if hops <= limits::HOPS_MAX => Ok(()),
         Some(_) => {
             let detail = "The request came through too many services: check that --catalog-url and --order-url of \

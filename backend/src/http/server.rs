@@ -3,14 +3,14 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::Incident;
 use http::Request;
-use hyper::body::Incoming;
-use hyper::service::Service;
+use hyper::body::{Body as _, Incoming};
+use hyper::service::{Service as _, service_fn};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -68,7 +68,7 @@ pub(crate) struct Stop {
 
 /// Serves one service on a listener until it is stopped. Connections beyond `connections_max` wait to be accepted.
 pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
-    let service = TowerToHyperService::new(warp::service(routes.into_filter(rules)));
+    let (routes, rules) = (Arc::new(routes), Arc::new(rules));
     let permits = Arc::new(Semaphore::new(connections_max));
     let accepting = Incident::new("connections cannot be accepted");
     let mut connections = JoinSet::new();
@@ -79,10 +79,12 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
             accepted = accept(&listener, &permits, &stop.stopping, &accepting) => {
                 let Some((stream, peer, permit)) = accepted else { break };
                 let (stop_sender, stopped) = oneshot::channel::<Infallible>();
-                let service = WithHead {
-                    service: service.clone(),
-                    peer: peer.ip(),
-                };
+                let (routes, rules) = (Arc::clone(&routes), Arc::clone(&rules));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (parts, body) = request.into_parts();
+                    let filter = routes.filter(&rules, Head::new(parts, peer.ip(), !body.is_end_stream()));
+                    TowerToHyperService::new(warp::service(filter)).call(Request::new(body))
+                });
                 let connection = serve_connection(stream, service, stopped);
                 let handle = connections.spawn(async move {
                     connection.await;
@@ -109,25 +111,6 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
             "the grace period is over; open connections are closed"
         );
         connections.shutdown().await;
-    }
-}
-
-/// Moves the head of each request into an extension, where the dispatcher's filter finds it: warp's filters would copy it.
-struct WithHead<S> {
-    service: S,
-    peer: IpAddr,
-}
-
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithHead<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        let (head, body) = request.into_parts();
-        let mut request = Request::new(body);
-        request.extensions_mut().insert(Arc::new(Head::new(head, self.peer)));
-        self.service.call(request)
     }
 }
 

@@ -14,36 +14,24 @@ static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRACEPARENT);
 static SERVICE_TOKEN: HeaderName = HeaderName::from_static(headers::SERVICE_TOKEN);
 
 tokio::task_local! {
-    static CONTEXT: CallContext;
+    static CAUSE: Arc<dyn CallCause>;
 }
 
-/// What every call that a request causes carries over. A batch, which is sent for several requests at once, is not caused
-/// by one of them.
-#[derive(Debug, Clone, Default)]
-pub struct CallContext {
+/// The request that causes a call. A batch, which is sent for several requests at once, is not caused by one of them.
+pub trait CallCause: Send + Sync {
     /// The request's `X-Request-Id`.
-    pub request_id: Option<HeaderValue>,
+    fn request_id(&self) -> &HeaderValue;
+
     /// The request's `traceparent`.
-    pub traceparent: Option<HeaderValue>,
+    fn traceparent(&self) -> Option<&HeaderValue>;
+
     /// How many services the request came through.
-    pub hops: u32,
+    fn hops(&self) -> u32;
 }
 
-impl CallContext {
-    /// Runs a future; the calls that it makes itself, not those of tasks that it spawns, carry this context.
-    pub fn scope<F: Future>(self, future: F) -> TaskLocalFuture<Self, F> {
-        CONTEXT.scope(self, future)
-    }
-
-    fn write(&self, headers: &mut HeaderMap) {
-        headers.insert(&HOPS, HeaderValue::from(self.hops.saturating_add(1)));
-        if let Some(id) = &self.request_id {
-            headers.insert(&REQUEST_ID, id.clone());
-        }
-        if let Some(traceparent) = &self.traceparent {
-            headers.insert(&TRACEPARENT, traceparent.clone());
-        }
-    }
+/// Runs a future; the calls that it makes itself, not those of tasks that it spawns, carry over what `cause` has.
+pub fn caused_by<F: Future>(cause: Arc<dyn CallCause>, future: F) -> TaskLocalFuture<Arc<dyn CallCause>, F> {
+    CAUSE.scope(cause, future)
 }
 
 /// The token in force, which may change while a service runs.
@@ -70,8 +58,8 @@ impl fmt::Debug for Caller {
 impl Caller {
     /// Adds the fields that every one of its requests carries.
     pub(super) fn write(&self, headers: &mut HeaderMap) {
-        if self.is_service && CONTEXT.try_with(|context| context.write(headers)).is_err() {
-            CallContext::default().write(headers);
+        if self.is_service {
+            write_cause(headers);
         }
         let token = self.service_token.as_ref().and_then(|source| source());
         // A token is visible ASCII, which every header field may contain.
@@ -80,4 +68,16 @@ impl Caller {
             headers.insert(&SERVICE_TOKEN, value);
         }
     }
+}
+
+/// Adds what the request that causes the call carries on.
+fn write_cause(headers: &mut HeaderMap) {
+    let hops = CAUSE.try_with(|cause| {
+        headers.insert(&REQUEST_ID, cause.request_id().clone());
+        if let Some(traceparent) = cause.traceparent() {
+            headers.insert(&TRACEPARENT, traceparent.clone());
+        }
+        cause.hops()
+    });
+    headers.insert(&HOPS, HeaderValue::from(hops.unwrap_or_default().saturating_add(1)));
 }

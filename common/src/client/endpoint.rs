@@ -163,7 +163,8 @@ impl ServiceEndpoint {
     async fn send(&self, request: &Request, may_send_again: fn(&Error) -> bool) -> Result<Response, Error> {
         let mut result = Err(Error::unreachable("", "no address"));
         for copy in self.copies() {
-            result = self.send_to(copy, request).await;
+            // On the heap: the future of a call is large, and is moved wherever a caller's future is.
+            result = Box::pin(self.send_to(copy, request)).await;
             let try_next = match &result {
                 Ok(response) => {
                     self.preferred.store(copy, Ordering::Relaxed);
@@ -223,7 +224,8 @@ impl ServiceEndpoint {
         let mut error = Error::unreachable("", "no address");
         for copy in self.copies() {
             let url = format!("{}{}", self.base(copy), request.path());
-            let opening = tokio::time::timeout(request.time_limit(), self.open_stream_at(&url, request)).await;
+            let opening =
+                tokio::time::timeout(request.time_limit(), Box::pin(self.open_stream_at(&url, request))).await;
             match opening.unwrap_or_else(|_| Err(Error::lost(&url, "no answer in time"))) {
                 Ok(response) => {
                     self.preferred.store(copy, Ordering::Relaxed);

@@ -16,7 +16,7 @@ mod shop;
 mod sse;
 
 pub use catalog::{CatalogClient, Freshness};
-pub use context::{CallContext, TokenSource};
+pub use context::{CallCause, TokenSource, caused_by};
 pub use endpoint::{ServiceEndpoint, http_client};
 pub use error::Error;
 pub use events::{EventStream, LedgerEvent, ShopEvent};
