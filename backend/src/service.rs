@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::client::{self, CatalogClient, OrderClient, ServiceEndpoint};
+use common::wire::ServiceKind;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -19,7 +20,7 @@ use crate::frontend::{self, Frontend};
 use crate::http::{AccessRules, Routes, Stop, bind, install_metrics, run_server};
 use crate::order::{self, Orders};
 use crate::settings::{
-    self, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, RateLimitSettings, ServerSettings,
+    self, AdminToken, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, ServerSettings, ServiceToken,
 };
 use crate::store::{self, EditPolicy};
 use crate::token::Token;
@@ -75,9 +76,25 @@ pub struct RunningServices {
     /// Each after those it needs.
     services: Vec<Service>,
     discovery_file: Option<PathBuf>,
-    /// The shopkeeper's, of the services that have one.
-    token: Option<Token>,
+    tokens: Tokens,
     grace: Grace,
+}
+
+/// The tokens of a process, each read once: a pipe can be read only once.
+#[derive(Debug, Clone)]
+struct Tokens {
+    shopkeeper: Token,
+    /// By which catalog and order service recognize the other services.
+    service: Token,
+}
+
+impl Tokens {
+    fn read(shopkeeper: Option<&AdminToken>, service: &ServiceToken) -> Result<Self, Error> {
+        Ok(Self {
+            shopkeeper: shopkeeper.map_or_else(|| Ok(Token::fixed(None)), AdminToken::read)?,
+            service: service.read()?,
+        })
+    }
 }
 
 impl RunningServices {
@@ -88,22 +105,25 @@ impl RunningServices {
     pub async fn open(services: Services) -> Result<Self, Error> {
         prepare()?;
         let grace = Grace::default();
-        let (service, token) = match services {
+        let (service, tokens) = match services {
             Services::All(settings) => return Self::open_all(&settings).await,
             Services::Catalog(args) => {
-                let token = args.catalog.token.read()?;
-                (Service::open_catalog(&args, token.clone(), &grace).await?, Some(token))
+                let tokens = Tokens::read(Some(&args.catalog.token), &args.callers.token)?;
+                (Service::open_catalog(&args, &tokens, &grace).await?, tokens)
             }
-            Services::Order(args) => (Service::open_order(&args, &grace)?, None),
+            Services::Order(args) => {
+                let tokens = Tokens::read(None, &args.callers.token)?;
+                (Service::open_order(&args, &tokens, &grace)?, tokens)
+            }
             Services::Frontend(args) => {
-                let token = args.token.read()?;
-                (Service::open_frontend(&args, token.clone(), &grace)?, Some(token))
+                let tokens = Tokens::read(Some(&args.token), &args.service_token)?;
+                (Service::open_frontend(&args, &tokens, &grace)?, tokens)
             }
         };
         Ok(Self {
             services: vec![service],
             discovery_file: None,
-            token,
+            tokens,
             grace,
         })
     }
@@ -120,31 +140,35 @@ impl RunningServices {
             services_in_process: 3,
             ..settings.server.clone()
         };
-        // Once for both: a pipe can be read only once.
-        let token = settings.catalog.token.read()?;
+        let tokens = Tokens::read(Some(&settings.catalog.token), &settings.callers.token)?;
+        // Before the catalog opens its store.
+        settings.callers.check(ServiceKind::Order, settings.order_listen)?;
         let lock = settings.catalog.store.url()?.lock_path();
         let catalog = CatalogArgs {
             catalog: settings.catalog.clone(),
             server: server(settings.catalog_listen),
+            callers: settings.callers.clone(),
         };
-        let catalog = Service::open_catalog(&catalog, token.clone(), &grace).await?;
+        let catalog = Service::open_catalog(&catalog, &tokens, &grace).await?;
         let catalog_url = CatalogUrl {
             catalog_url: catalog.url(),
         };
         let order = OrderArgs {
             server: server(settings.order_listen),
+            callers: settings.callers.clone(),
             catalog: catalog_url.clone(),
         };
-        let order = Service::open_order(&order, &grace)?;
+        let order = Service::open_order(&order, &tokens, &grace)?;
         let frontend = FrontendArgs {
             server: server(settings.server.listen),
             catalog: catalog_url,
             order_url: order.url(),
             rate_limit: settings.rate_limit.clone(),
+            service_token: settings.callers.token.clone(),
             token: settings.catalog.token.clone(),
         };
-        let frontend = Service::open_frontend(&frontend, token.clone(), &grace)?;
-        let shared_token = token.get().filter(|_| settings.share_token);
+        let frontend = Service::open_frontend(&frontend, &tokens, &grace)?;
+        let shared_token = tokens.shopkeeper.get().filter(|_| settings.share_token);
         let shop = RunningShop::new(frontend.url(), shared_token.as_deref());
         // A store without a lock is shared: other programs open it themselves.
         let discovery_file = lock.and_then(|lock| {
@@ -156,7 +180,7 @@ impl RunningServices {
         Ok(Self {
             services: vec![catalog, order, frontend],
             discovery_file,
-            token: Some(token),
+            tokens,
             grace,
         })
     }
@@ -179,9 +203,8 @@ impl RunningServices {
 
     /// Reads token files again.
     pub fn reload(&self) {
-        if let Some(token) = &self.token {
-            token.reload();
-        }
+        self.tokens.shopkeeper.reload();
+        self.tokens.service.reload();
     }
 
     /// The services are not ready from now on, and go on all the same.
@@ -220,7 +243,8 @@ struct Service {
 }
 
 impl Service {
-    async fn open_catalog(args: &CatalogArgs, token: Token, grace: &Grace) -> Result<Self, Error> {
+    async fn open_catalog(args: &CatalogArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
+        args.callers.check(ServiceKind::Catalog, args.server.listen)?;
         let settings = &args.catalog;
         let url = settings.store.url()?;
         let edit = match settings.discard_edit {
@@ -233,45 +257,42 @@ impl Service {
         let listener = bind(args.server.listen)?;
         let opening = tokio::task::spawn_blocking(move || Catalog::open(store::open(&url, edit)?, &books));
         let catalog = Arc::new(opening.await.map_err(|_| Error::Cancelled)??);
-        let (server, kept) = (&args.server, Arc::clone(&catalog));
-        Self::start(
-            server,
-            &RateLimitSettings::default(),
-            listener,
-            Some(kept),
-            grace,
-            |stopping| catalog::routes(&catalog, token, stopping),
-        )
+        let (kept, shopkeeper) = (Arc::clone(&catalog), tokens.shopkeeper.clone());
+        let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
+        Self::start(&args.server, rules, listener, Some(kept), grace, |stopping| {
+            catalog::routes(&catalog, shopkeeper, stopping)
+        })
     }
 
-    fn open_order(args: &OrderArgs, grace: &Grace) -> Result<Self, Error> {
+    fn open_order(args: &OrderArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
+        args.callers.check(ServiceKind::Order, args.server.listen)?;
         let share = Share::of(args.server.services_in_process);
-        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url, share)?);
+        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens, share)?);
         let listener = bind(args.server.listen)?;
-        Self::start(
-            &args.server,
-            &RateLimitSettings::default(),
-            listener,
-            None,
-            grace,
-            |_| order::routes(&Arc::new(Orders::new(catalog))),
-        )
+        let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
+        Self::start(&args.server, rules, listener, None, grace, |stopping| {
+            order::routes(&Arc::new(Orders::new(catalog, stopping)))
+        })
     }
 
-    fn open_frontend(args: &FrontendArgs, token: Token, grace: &Grace) -> Result<Self, Error> {
+    fn open_frontend(args: &FrontendArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
         let share = Share::of(args.server.services_in_process);
-        let catalog = CatalogClient::new(endpoint(&args.catalog.catalog_url, share)?);
-        let orders = OrderClient::new(endpoint(&args.order_url, share)?);
+        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens, share)?);
+        let orders = OrderClient::new(neighbour("--order-url", &args.order_url, tokens, share)?);
         let listener = bind(args.server.listen)?;
-        Self::start(&args.server, &args.rate_limit, listener, None, grace, |stopping| {
-            let frontend = Frontend::new(catalog, orders, token, stopping);
+        let rules = rules(&args.server, &listener)?
+            .with_service_token(tokens.service.clone(), false)
+            .with_rate_limit(args.rate_limit.rate_limit, &args.rate_limit.trusted_proxy);
+        let shopkeeper = tokens.shopkeeper.clone();
+        Self::start(&args.server, rules, listener, None, grace, |stopping| {
+            let frontend = Frontend::new(catalog, orders, shopkeeper, stopping);
             frontend::routes(&Arc::new(frontend.with_subscribers_max(share.subscribers)))
         })
     }
 
     fn start(
         settings: &ServerSettings,
-        rate_limit: &RateLimitSettings,
+        rules: AccessRules,
         listener: TcpListener,
         catalog: Option<Arc<Catalog>>,
         grace: &Grace,
@@ -279,9 +300,6 @@ impl Service {
     ) -> Result<Self, Error> {
         let (address, stopping) = (listener.local_addr()?, CancellationToken::new());
         let routes = routes(stopping.clone());
-        let (hosts, origins) = (&settings.access.allowed_host, &settings.access.allowed_origin);
-        let rules =
-            AccessRules::new(address, hosts, origins).with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);
         let connections_max = Share::of(settings.services_in_process).connections;
         let stop = Stop {
             stopping: stopping.clone(),
@@ -329,9 +347,18 @@ fn check_clock(now: SystemTime) -> Result<(), Error> {
     }
 }
 
-fn endpoint(urls: &str, share: Share) -> Result<ServiceEndpoint, Error> {
-    let parsed = ServiceEndpoint::parse(client::http_client()?, urls);
-    Ok(parsed.map_err(settings::Error)?.with_calls_max(share.calls))
+/// Which requests a service at a listener's address accepts.
+fn rules(settings: &ServerSettings, listener: &TcpListener) -> Result<AccessRules, Error> {
+    let (hosts, origins) = (&settings.access.allowed_host, &settings.access.allowed_origin);
+    Ok(AccessRules::new(listener.local_addr()?, hosts, origins))
+}
+
+/// The service at the addresses that a flag names.
+fn neighbour(flag: &str, urls: &str, tokens: &Tokens, share: Share) -> Result<ServiceEndpoint, Error> {
+    let parsed = ServiceEndpoint::parse_neighbours(client::http_client()?, urls);
+    let endpoint = parsed.map_err(|why| settings::Error(format!("{flag}: {why}")))?;
+    let endpoint = endpoint.with_calls_max(share.calls);
+    Ok(endpoint.with_service_token(tokens.service.source()))
 }
 
 #[cfg(test)]

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use clap::Args;
 use common::time::parse_duration;
+use common::wire::ServiceKind;
 use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
 use crate::store;
-pub use crate::token::AdminToken;
+pub use crate::token::{AdminToken, ServiceToken};
 
 const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
 const CATALOG_ADDRESS: &str = "127.0.0.1:8081";
@@ -39,6 +40,33 @@ impl StoreArg {
     pub fn url(&self) -> Result<store::Url, Error> {
         let url = self.store.clone().or_else(store::Url::user_default);
         url.ok_or_else(|| Error("no data folder is known; say where the store is with --store".to_owned()))
+    }
+}
+
+/// Which callers catalog and order service answer.
+#[derive(Debug, Clone, Default, Args)]
+pub struct CallerSettings {
+    /// The service token, without which a caller is refused.
+    #[command(flatten)]
+    pub token: ServiceToken,
+    /// Let catalog and order service listen beyond loopback without a service token: every caller is answered
+    #[arg(long)]
+    pub allow_unauthenticated: bool,
+}
+
+impl CallerSettings {
+    /// Checks that a catalog or an order service which listens at `address` does not answer every caller unintentionally.
+    ///
+    /// # Errors
+    /// Says what to do.
+    pub(crate) fn check(&self, service: ServiceKind, address: SocketAddr) -> Result<(), Error> {
+        if address.ip().to_canonical().is_loopback() || self.allow_unauthenticated || self.token.is_given() {
+            return Ok(());
+        }
+        Err(Error(format!(
+            "the {service} service would answer every caller that reaches {address}: set a service token with \
+             --service-token-file or BOOKSTORE_SERVICE_TOKEN, or allow every caller with --allow-unauthenticated"
+        )))
     }
 }
 
@@ -129,6 +157,9 @@ pub struct AllInOneSettings {
     /// How fast the front-end's clients may send requests.
     #[command(flatten)]
     pub rate_limit: RateLimitSettings,
+    /// Which callers catalog and order service answer.
+    #[command(flatten)]
+    pub callers: CallerSettings,
     /// Where the catalog listens
     #[arg(long, env = "BOOKSTORE_CATALOG_LISTEN", value_name = "ADDRESS", default_value = CATALOG_ADDRESS)]
     pub catalog_listen: SocketAddr,
@@ -158,6 +189,7 @@ impl AllInOneSettings {
                 services_in_process: 3,
             },
             rate_limit: RateLimitSettings::default(),
+            callers: CallerSettings::default(),
             catalog_listen: listen,
             order_listen: listen,
             share_token: false,
@@ -175,6 +207,9 @@ pub struct CatalogArgs {
     /// Its server.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Which callers it answers.
+    #[command(flatten)]
+    pub callers: CallerSettings,
 }
 
 /// `bookstored order`.
@@ -184,6 +219,9 @@ pub struct OrderArgs {
     /// Its server.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Which callers it answers.
+    #[command(flatten)]
+    pub callers: CallerSettings,
     /// The catalog that it uses.
     #[command(flatten)]
     pub catalog: CatalogUrl,
@@ -204,6 +242,9 @@ pub struct FrontendArgs {
     /// How fast its clients may send requests.
     #[command(flatten)]
     pub rate_limit: RateLimitSettings,
+    /// The token that it sends to catalog and order service.
+    #[command(flatten)]
+    pub service_token: ServiceToken,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use clap::Args;
+use common::client::TokenSource;
 use common::limits;
 
 use crate::settings::Error;
 
 /// The environment variable that holds the shopkeeper's token.
-const VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
+const ADMIN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
+/// The environment variable that holds the service token.
+const SERVICE_VARIABLE: &str = "BOOKSTORE_SERVICE_TOKEN";
 /// The permission of users who are neither the owner nor of the group.
 const READABLE_BY_OTHERS: u32 = 0o004;
 
@@ -45,20 +48,47 @@ impl AdminToken {
         }
         match &self.admin_token_file {
             Some(path) => Token::from_file("the shopkeeper's token", path),
-            None => Ok(Token::fixed(from_variable()?)),
+            None => Ok(Token::fixed(from_variable(ADMIN_VARIABLE)?)),
         }
     }
 }
 
-fn from_variable() -> Result<Option<Arc<str>>, Error> {
-    let token = match std::env::var(VARIABLE) {
+/// The token by which catalog and order service recognize the other services.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServiceToken {
+    /// A file with the token that services send to catalog and order service, which refuse other callers; the variable
+    /// BOOKSTORE_SERVICE_TOKEN may hold the token itself
+    #[arg(long, value_name = "FILE")]
+    service_token_file: Option<PathBuf>,
+}
+
+impl ServiceToken {
+    /// Whether there is one.
+    pub(crate) fn is_given(&self) -> bool {
+        self.service_token_file.is_some() || std::env::var_os(SERVICE_VARIABLE).is_some()
+    }
+
+    /// The token, from its file or else from the environment variable.
+    ///
+    /// # Errors
+    /// As of the shopkeeper's token.
+    pub(crate) fn read(&self) -> Result<Token, Error> {
+        match &self.service_token_file {
+            Some(path) => Token::from_file("the service token", path),
+            None => Ok(Token::fixed(from_variable(SERVICE_VARIABLE)?)),
+        }
+    }
+}
+
+fn from_variable(variable: &str) -> Result<Option<Arc<str>>, Error> {
+    let token = match std::env::var(variable) {
         Ok(token) => token,
         Err(std::env::VarError::NotPresent) => return Ok(None),
-        Err(error) => return Err(Error(format!("{VARIABLE}: {error}"))),
+        Err(error) => return Err(Error(format!("{variable}: {error}"))),
     };
-    let token = parse(&token).map_err(|why| Error(format!("{VARIABLE}: {why}")))?;
+    let token = parse(&token).map_err(|why| Error(format!("{variable}: {why}")))?;
     if token.len() < limits::TOKEN_BYTES_MIN {
-        tracing::warn!("{VARIABLE} can be guessed; {}", advice("a token"));
+        tracing::warn!("{variable} can be guessed; {}", advice("a token"));
     }
     Ok(Some(token))
 }
@@ -100,6 +130,12 @@ impl Token {
             file: Some(path.to_owned()),
             value: RwLock::new(Some(value)),
         })))
+    }
+
+    /// The token in force, for a client that sends it.
+    pub(crate) fn source(&self) -> TokenSource {
+        let token = self.clone();
+        Arc::new(move || token.get())
     }
 
     /// The token in force.

@@ -73,6 +73,16 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The limit on asking another service whether it is up.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the services that another one needs are asked while all of them are usable.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often while one of them is not.
+pub const PROBE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The largest difference of two services' clocks.
+pub const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
+/// A larger difference counts when it was measured so many times in a row.
+pub const CLOCK_MEASUREMENTS: u32 = 3;
 /// How many services a request may come through.
 pub const HOPS_MAX: u32 = 3;
 /// The largest head of a request, in bytes.

@@ -2,10 +2,10 @@
 //! be reached.
 
 use common::client::{self, Freshness};
-use common::wire::{Book, BookPage};
+use common::wire::{Book, BookPage, Topics};
 
-use super::Frontend;
 use super::cache::{CacheKey, Hit};
+use super::{Frontend, check_problem};
 use crate::http::{ApiResult, Response};
 
 impl Frontend {
@@ -24,38 +24,46 @@ impl Frontend {
             return Ok(response);
         }
         // On the heap: most reads are answered from the cache, and need no room for a request.
-        let read = Box::pin(request()).await;
-        match &read {
-            Ok(response) => self.insert(key, response),
-            Err(error) => {
-                if let Some(hit) = self.live.cache().get(key, fresh) {
-                    tracing::debug!(%error, "the catalog cannot be reached; the response comes from the cache");
-                    return Ok(response(hit));
-                }
-            }
+        let read = self.insert(key, Box::pin(request()).await);
+        if let Err(error) = &read
+            && let Some(hit) = self.live.cache().get(key, fresh)
+        {
+            tracing::debug!(%error, "the catalog cannot be reached; the response comes from the cache");
+            return Ok(response(hit));
         }
         let is_found = read.as_ref().is_ok_and(client::Response::is_success);
         let response = self.relay(read)?;
         Ok(if is_found { response.with_cache_miss() } else { response })
     }
 
-    fn insert(&self, key: CacheKey<'_>, response: &client::Response) {
-        let (true, Some(seq)) = (response.is_success(), response.seq) else {
-            return;
-        };
+    /// Caches a response. An error if its body is not what the key names.
+    fn insert(&self, key: CacheKey<'_>, response: client::Result) -> client::Result {
+        let response = check_problem(response)?;
+        if !response.is_success() {
+            return Ok(response);
+        }
         let cache = self.live.cache();
-        let inserted = match key {
+        match key {
             CacheKey::Topics => {
-                cache.insert_topics(response.body.clone(), seq);
-                Ok(())
+                self.parse::<Topics>(&response)?;
+                if let Some(seq) = response.seq {
+                    cache.insert_topics(response.body.clone(), seq);
+                }
             }
-            CacheKey::Book(_) => response.parse::<Book>().map(|book| cache.insert_book(book, seq)),
+            CacheKey::Book(_) => {
+                let book: Book = self.parse(&response)?;
+                if let Some(seq) = response.seq {
+                    cache.insert_book(book, seq);
+                }
+            }
             CacheKey::Page(query) => {
-                let page = response.parse::<BookPage>();
-                page.map(|page| cache.insert_page(query, page, seq))
+                let page: BookPage = self.parse(&response)?;
+                if let Some(seq) = response.seq {
+                    cache.insert_page(query, page, seq);
+                }
             }
-        };
-        self.caching.observe(&inserted);
+        }
+        Ok(response)
     }
 }
 

@@ -7,6 +7,8 @@ use common::wire::{
     Book, BookPage, BuyBody, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent, Topics,
 };
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use utoipa::OpenApi;
 
 use super::cache::CacheKey;
@@ -19,13 +21,13 @@ use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Ro
     info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
     paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_entries),
     components(schemas(Problem, StockEvent, Hello)),
-    modifiers(&Token),
+    modifiers(&TokenScheme),
 )]
 struct Document;
 
-struct Token;
+struct TokenScheme;
 
-impl utoipa::Modify for Token {
+impl utoipa::Modify for TokenScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
@@ -140,7 +142,8 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    frontend.relay(frontend.orders.find_order(order, request.freshness()?).await)
+    let receipt = frontend.orders.find_order(order, request.freshness()?).await;
+    frontend.relay(frontend.check::<Receipt>(receipt))
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -206,7 +209,17 @@ async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     let path = format!("/ledger?after={after}&limit={limit}");
     let catalog = frontend.catalog.endpoint();
-    frontend.relay(catalog.get(&path, request.freshness()?).await)
+    let page = catalog.get(&path, request.freshness()?).await;
+    frontend.relay(frontend.check::<UnreadLedgerPage>(page))
+}
+
+/// A [`LedgerPage`] whose entries are not parsed, only checked to be JSON: a page has up to a thousand.
+#[derive(Deserialize)]
+struct UnreadLedgerPage {
+    #[expect(dead_code, reason = "the whole page is passed on as it was received")]
+    entries: Vec<IgnoredAny>,
+    #[expect(dead_code, reason = "as above")]
+    head: Seq,
 }
 
 #[cfg(test)]

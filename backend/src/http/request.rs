@@ -75,6 +75,8 @@ impl CallCause for Head {
 pub(crate) struct Request {
     pub(super) template: Arc<str>,
     pub(super) head: Arc<Head>,
+    /// Whether a monitor's request has the service token, or none is configured.
+    pub(super) is_from_service: bool,
     pub(super) body: Result<Bytes, ApiError>,
 }
 
@@ -253,7 +255,7 @@ impl Request {
             return Err(ApiError::new(Code::Unauthorized, detail));
         };
         let given = self.bearer_token().unwrap_or_default();
-        if bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
+        if is_equal_secret(given.as_bytes(), token.as_bytes()) {
             return Ok(());
         }
         let detail = "Send the shopkeeper's token as `Authorization: Bearer TOKEN`.";
@@ -270,6 +272,11 @@ impl Request {
         let value = self.head.headers.get(name)?;
         Some(value.to_str().unwrap_or_default())
     }
+}
+
+/// Compares secrets of the same length in constant time.
+pub(super) fn is_equal_secret(given: &[u8], expected: &[u8]) -> bool {
+    given.ct_eq(expected).into()
 }
 
 fn parse<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, ApiError> {

@@ -76,6 +76,12 @@ impl Response {
         Self(response).with(CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
+    /// The same body with 503, for a document that says itself what is missing.
+    pub(super) fn into_unavailable(mut self) -> Self {
+        *self.0.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        self.with(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// Closes the connection after the response.
     pub(super) fn with_connection_close(self) -> Self {
         self.with(CONNECTION, HeaderValue::from_static("close"))

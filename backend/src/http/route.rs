@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use common::client::{CallCause, caused_by};
+use common::wire::ServiceKind;
 use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
@@ -37,7 +38,7 @@ pub(crate) struct Route {
     answers_head: bool,
     is_change: bool,
     is_probe: bool,
-    is_rate_limited: bool,
+    is_for_monitors: bool,
     handler: Handler,
 }
 
@@ -73,7 +74,7 @@ impl Route {
             template: P::path().into(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             is_probe: false,
-            is_rate_limited: true,
+            is_for_monitors: false,
             handler: Arc::new(move |request| handler(Arc::clone(&service), request).boxed()),
         }
     }
@@ -91,9 +92,9 @@ impl Route {
         self
     }
 
-    /// Leaves the route out of the rate limit, so that a monitor is never refused.
-    pub(super) fn without_rate_limit(mut self) -> Self {
-        self.is_rate_limited = false;
+    /// Exempts the route from the rate limit and from the service token.
+    pub(super) fn for_monitors(mut self) -> Self {
+        self.is_for_monitors = true;
         self
     }
 
@@ -108,8 +109,8 @@ impl Route {
         self.is_change
     }
 
-    pub(super) fn is_rate_limited(&self) -> bool {
-        self.is_rate_limited
+    pub(super) fn is_for_monitors(&self) -> bool {
+        self.is_for_monitors
     }
 
     fn allows(&self, method: &Method) -> bool {
@@ -149,6 +150,9 @@ impl Routes {
     /// The routes that `document` describes, the busiest first, and those that every service has.
     pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
         document.merge(health::Document::openapi());
+        if service.kind() != ServiceKind::Frontend {
+            document::describe_service_token(&mut document);
+        }
         document::describe_refusals(&mut document, |path, method| {
             let mut routes = routes.iter();
             routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
@@ -158,7 +162,7 @@ impl Routes {
         routes.extend(health::routes(&service, &latencies, &document, &stop_begun));
         let endpoint = |route: Route| Endpoint {
             metrics: RouteMetrics::new(
-                service.name(),
+                service.kind().as_str(),
                 format!("{route:?}"),
                 (!route.is_probe).then(|| Arc::clone(&latencies)),
             ),
@@ -174,7 +178,7 @@ impl Routes {
     }
 
     pub(crate) fn service_name(&self) -> &'static str {
-        self.service.name()
+        self.service.kind().as_str()
     }
 
     /// Cancelled when a stop begins: from then on the service is not ready.
@@ -224,6 +228,7 @@ impl Routes {
                 };
                 let request = Request {
                     template: Arc::clone(&route.template),
+                    is_from_service: route.is_for_monitors && rules.has_service_token(&head.headers),
                     head: Arc::clone(&head),
                     body,
                 };

@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::backoff::Backoff;
@@ -15,6 +14,7 @@ use common::wire::{
 };
 use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
+use super::ledger_position::LedgerPosition;
 use super::{SALE_TIMEOUT_MIN, failed, timeout, unknown};
 
 #[cfg(test)]
@@ -28,7 +28,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
 /// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog with its deadline.
-pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<OrderResult>
+pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, position: Arc<LedgerPosition>) -> Vec<OrderResult>
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<Decisions, Error>>,
@@ -43,10 +43,8 @@ where
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(Decisions {
-                decisions, head: seq, ..
-            }) if decisions.len() == open.len() => {
-                head.fetch_max(seq.0, Ordering::Relaxed);
+            Ok(Decisions { decisions, head, store }) if decisions.len() == open.len() => {
+                position.observe(store, head);
                 let decided: Vec<_> = open.drain(..).zip(decisions).collect();
                 for ((index, sale), decision) in decided {
                     // Not decided. Of a sale that is sent again, an earlier copy may still be sold.

@@ -122,6 +122,9 @@ fn prepare(mut command: Command, arguments: &[&str]) -> Command {
         .stdin(Stdio::null());
     for variable in [
         "BOOKSTORE_STORE",
+        "BOOKSTORE_CATALOG_URL",
+        "BOOKSTORE_ORDER_URL",
+        "BOOKSTORE_SERVICE_TOKEN",
         "BOOKSTORE_LISTEN",
         "BOOKSTORE_BOOKS",
         "BOOKSTORE_GRACE",

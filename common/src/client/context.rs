@@ -1,5 +1,6 @@
 //! What a call to another service carries over from the request that causes it.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -10,6 +11,7 @@ use crate::headers;
 static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
 static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
 static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRACEPARENT);
+static SERVICE_TOKEN: HeaderName = HeaderName::from_static(headers::SERVICE_TOKEN);
 
 tokio::task_local! {
     static CAUSE: Arc<dyn CallCause>;
@@ -32,8 +34,44 @@ pub fn caused_by<F: Future>(cause: Arc<dyn CallCause>, future: F) -> TaskLocalFu
     CAUSE.scope(cause, future)
 }
 
-/// Adds the fields that every call between services carries.
-pub(super) fn write(headers: &mut HeaderMap) {
+/// The token in force, which may change while a service runs.
+pub type TokenSource = Arc<dyn Fn() -> Option<Arc<str>> + Send + Sync>;
+
+/// Who sends the requests.
+#[derive(Clone, Default)]
+pub(super) struct Caller {
+    /// Whether it is a service: its calls carry their context, so that a loop of services is noticed.
+    pub(super) is_service: bool,
+    /// The token by which other services recognize it.
+    pub(super) service_token: Option<TokenSource>,
+}
+
+impl fmt::Debug for Caller {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Without the token.
+        f.debug_struct("Caller")
+            .field("is_service", &self.is_service)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Caller {
+    /// Adds the fields that every one of its requests carries.
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        if self.is_service {
+            write_cause(headers);
+        }
+        let token = self.service_token.as_ref().and_then(|source| source());
+        // A token is visible ASCII, which every header field may contain.
+        if let Some(mut value) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
+            value.set_sensitive(true);
+            headers.insert(&SERVICE_TOKEN, value);
+        }
+    }
+}
+
+/// Adds what the request that causes the call carries on.
+fn write_cause(headers: &mut HeaderMap) {
     let hops = CAUSE.try_with(|cause| {
         headers.insert(&REQUEST_ID, cause.request_id().clone());
         if let Some(traceparent) = cause.traceparent() {

@@ -50,15 +50,15 @@ async fn sell(
     batch: Vec<Sale>,
     respond: impl Fn(usize, &SaleBatch) -> Result<Decisions, Error>,
 ) -> (Vec<OrderResult>, Vec<Vec<Sale>>, u64) {
-    let (calls, head) = (Mutex::new(Vec::new()), Arc::<AtomicU64>::default());
+    let (calls, position) = (Mutex::new(Vec::new()), Arc::<LedgerPosition>::default());
     let catalog = |batch: SaleBatch, _: Deadline| {
         let mut calls = calls.lock().unwrap();
         let response = respond(calls.len(), &batch);
         calls.push(batch.sales);
         std::future::ready(response)
     };
-    let results = sell_batch(catalog, batch, Arc::clone(&head)).await;
-    (results, calls.into_inner().unwrap(), head.load(Ordering::Relaxed))
+    let results = sell_batch(catalog, batch, Arc::clone(&position)).await;
+    (results, calls.into_inner().unwrap(), position.head().0)
 }
 
 /// The problem's code; `None` of a receipt.
