@@ -1,6 +1,7 @@
 //! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
 
 use std::num::NonZeroUsize;
+use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::Duration;
@@ -150,7 +151,11 @@ impl Writer {
         for conflicts in 0..ATTEMPTS_MAX {
             let caught_up = match self.decide_and_append(&mut jobs) {
                 Ok(entries) => {
-                    self.health.send_replace(StoreHealth::Ok);
+                    // Without entries nothing needed room.
+                    let has_room = !entries.is_empty() || *self.health.borrow() != StoreHealth::Full;
+                    if has_room {
+                        self.health.send_replace(StoreHealth::Ok);
+                    }
                     self.publish(entries);
                     let state = self.read_state();
                     jobs.into_iter().for_each(|job| job.answer(&state));
@@ -169,13 +174,13 @@ impl Writer {
                     if let Some(health) = health(&error) {
                         self.health.send_replace(health);
                     }
-                    for job in jobs {
-                        job.reject(match &error {
-                            store::Error::Full { .. } => Error::Full(error.to_string()),
-                            store::Error::Conflict => Error::CONTENDED,
-                            _ => Error::UNAVAILABLE,
-                        });
+                    if matches!(error, store::Error::Full { .. }) {
+                        jobs = self.reject_without_room(jobs, &error)?;
+                        if !jobs.is_empty() {
+                            continue;
+                        }
                     }
+                    jobs.into_iter().for_each(|job| job.reject(rejection(&error)));
                     return Ok(());
                 }
                 Err(error) => return Err(error),
@@ -185,14 +190,33 @@ impl Writer {
         Ok(())
     }
 
-    fn decide_and_append(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
-        let head = *self.head.borrow();
+    /// Rejects the jobs that need room on a full disk. Returns the others, which record nothing on the durable state.
+    fn reject_without_room(&self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
+        let mut others = Vec::new();
+        for mut job in jobs {
+            match self.decide(slice::from_mut(&mut job)) {
+                Ok(entries) if entries.is_empty() => others.push(job),
+                Ok(_) => job.reject(rejection(full)),
+                Err(error) if error.is_transient() => job.reject(rejection(&error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Decides jobs on the durable state.
+    fn decide(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
-            head,
+            head: *self.head.borrow(),
         };
-        let entries = decide(jobs, &durable, Timestamp::now())?;
+        decide(jobs, &durable, Timestamp::now())
+    }
+
+    fn decide_and_append(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+        let head = *self.head.borrow();
+        let entries = self.decide(jobs)?;
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::drop_last_group(entries);
         #[cfg(feature = "fault-injection")]
@@ -256,6 +280,15 @@ impl Writer {
 
     fn write_state(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer to a job whose batch failed with a transient error.
+fn rejection(error: &store::Error) -> Error {
+    match error {
+        store::Error::Full { .. } => Error::Full(error.to_string()),
+        store::Error::Conflict => Error::CONTENDED,
+        _ => Error::UNAVAILABLE,
     }
 }
 

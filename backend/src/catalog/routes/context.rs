@@ -50,6 +50,10 @@ impl From<Error> for ApiError {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
             Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
+            Error::Store(error) if error.is_transient() => {
+                tracing::warn!(%error, "the store could not be read");
+                Self::new(Code::Unavailable, "The store cannot be read at the moment; try again.")
+            }
             Error::Store(error) => {
                 tracing::error!(%error, "the store could not be read");
                 Self::new(Code::Internal, "The store could not be read.")
