@@ -1,13 +1,18 @@
 //! Runs services from their start to their clean stop.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
 use anyhow::{Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Services;
-use crate::service::RunningServices;
+use crate::service::{self, RunningServices};
+use crate::store;
+
+/// How often an upgrade that waits for room on the disk is tried again.
+const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 
 type StoreClosed = Option<watch::Receiver<Option<String>>>;
 
@@ -18,7 +23,23 @@ type StoreClosed = Option<watch::Receiver<Option<String>>>;
 pub async fn run(services: Services) -> Result<()> {
     // Before anything is opened: a signal must not leave a store without its checkpoint.
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    let running = RunningServices::open(services).await?;
+    let mut waits_for_room = false;
+    let running = loop {
+        match RunningServices::open(services.clone()).await {
+            Err(service::Error::Store(error @ store::Error::UpgradeNeedsRoom { .. })) => {
+                if !waits_for_room {
+                    tracing::error!("{error}");
+                    waits_for_room = true;
+                }
+            }
+            opened => break opened?,
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ROOM_INTERVAL) => {}
+            _ = interrupt.recv() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+        }
+    };
     for (name, url) in running.addresses() {
         writeln!(io::stdout(), "listening {name} {url}")?;
     }

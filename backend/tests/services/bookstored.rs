@@ -101,7 +101,7 @@ pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
 }
 
@@ -116,6 +116,7 @@ fn prepare(mut command: Command, arguments: &[&str]) -> Command {
         "BOOKSTORE_LISTEN",
         "BOOKSTORE_BOOKS",
         "BOOKSTORE_GRACE",
+        "BOOKSTORE_INIT",
         "BOOKSTORE_ALLOWED_HOST",
         "BOOKSTORE_ALLOWED_ORIGIN",
         "BOOKSTORE_RATE_LIMIT",
