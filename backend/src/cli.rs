@@ -44,7 +44,7 @@ impl Command {
 }
 
 /// The services that a process runs.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Services {
     /// Run the whole shop in one process
     All(AllInOneSettings),

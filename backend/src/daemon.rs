@@ -9,7 +9,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Services;
-use crate::service::RunningServices;
+use crate::service::{self, RunningServices};
+use crate::store;
+
+/// How often an upgrade that waits for room on the disk is tried again.
+const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 
 type StoreClosed = Option<watch::Receiver<Option<String>>>;
 
@@ -22,7 +26,9 @@ pub async fn run(services: Services) -> Result<()> {
     // Before anything is opened: a signal must not leave a store without its checkpoint.
     let mut signals = Signals::listen()?;
     let drain_delay = services.drain_delay();
-    let running = RunningServices::open(services).await?;
+    let Some(running) = open(services, &mut signals).await? else {
+        return Ok(());
+    };
     for (name, url) in running.addresses() {
         writeln!(io::stdout(), "listening {name} {url}")?;
     }
@@ -37,6 +43,26 @@ pub async fn run(services: Services) -> Result<()> {
     match store_closed.and_then(|why| why.borrow().clone()) {
         Some(why) => bail!(why),
         None => Ok(()),
+    }
+}
+
+/// Opens the services; an upgrade of the store waits for room on the disk. `None` if a signal ended the wait.
+async fn open(services: Services, signals: &mut Signals) -> Result<Option<RunningServices>> {
+    let mut waits_for_room = false;
+    loop {
+        match RunningServices::open(services.clone()).await {
+            Err(service::Error::Store(error @ store::Error::UpgradeNeedsRoom { .. })) => {
+                if !waits_for_room {
+                    tracing::error!("{error}");
+                    waits_for_room = true;
+                }
+            }
+            opened => return Ok(Some(opened?)),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(ROOM_INTERVAL) => {}
+            () = signals.wait_for_stop(|| {}) => return Ok(None),
+        }
     }
 }
 

@@ -255,7 +255,13 @@ impl Service {
         let books = books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
         // Bound first: a port in use is reported before a million books are read.
         let listener = bind(args.server.listen)?;
-        let opening = tokio::task::spawn_blocking(move || Catalog::open(store::open(&url, edit)?, &books));
+        let init = settings.init;
+        let opening = tokio::task::spawn_blocking(move || {
+            if init {
+                store::init(&url)?;
+            }
+            Catalog::open(store::open(&url, edit)?, &books)
+        });
         let catalog = Arc::new(opening.await.map_err(|_| Error::Cancelled)??);
         let (kept, shopkeeper) = (Arc::clone(&catalog), tokens.shopkeeper.clone());
         let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);

@@ -82,6 +82,9 @@ pub struct CatalogSettings {
     /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
     #[arg(long)]
     pub discard_edit: bool,
+    /// If the ledger is missing but other parts of a store are there, move those aside and begin a new store
+    #[arg(long, env = "BOOKSTORE_INIT")]
+    pub init: bool,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,

@@ -1,6 +1,7 @@
 //! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
 
 use std::num::NonZeroUsize;
+use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -155,8 +156,12 @@ impl Writer {
         for conflicts in 0..ATTEMPTS_MAX {
             let caught_up = match self.decide_and_append(&mut jobs) {
                 Ok(entries) => {
-                    self.health.send_replace(StoreHealth::Ok);
                     self.writing.recovered();
+                    // Without entries nothing needed room.
+                    let has_room = !entries.is_empty() || *self.health.borrow() != StoreHealth::Full;
+                    if has_room {
+                        self.health.send_replace(StoreHealth::Ok);
+                    }
                     self.publish(entries);
                     let state = self.read_state();
                     jobs.into_iter().for_each(|job| job.answer(&state));
@@ -175,13 +180,13 @@ impl Writer {
                     if let Some(health) = health(&error) {
                         self.health.send_replace(health);
                     }
-                    for job in jobs {
-                        job.reject(match &error {
-                            store::Error::Full { .. } => Error::Full(error.to_string()),
-                            store::Error::Conflict => Error::CONTENDED,
-                            _ => Error::UNAVAILABLE,
-                        });
+                    if matches!(error, store::Error::Full { .. }) {
+                        jobs = self.reject_without_room(jobs, &error)?;
+                        if !jobs.is_empty() {
+                            continue;
+                        }
                     }
+                    jobs.into_iter().for_each(|job| job.reject(rejection(&error)));
                     return Ok(());
                 }
                 Err(error) => return Err(error),
@@ -191,15 +196,38 @@ impl Writer {
         Ok(())
     }
 
-    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
-        let head = *self.head.borrow();
+    /// Rejects the jobs that need room on a full disk. Returns the others, which record nothing on the durable state.
+    fn reject_without_room(&mut self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
+        let mut others = Vec::new();
+        for mut job in jobs {
+            match self.decide(slice::from_mut(&mut job)) {
+                Ok(entries) if entries.is_empty() => others.push(job),
+                Ok(_) => job.reject(rejection(full)),
+                Err(error) if error.is_transient() => job.reject(rejection(&error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Decides jobs on the durable state.
+    fn decide(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
-            head,
+            head: *self.head.borrow(),
         };
-        let now = Instant::now();
-        let entries = decide(jobs, &durable, Timestamp::now(), self.refusals.remaining(now))?;
+        decide(
+            jobs,
+            &durable,
+            Timestamp::now(),
+            self.refusals.remaining(Instant::now()),
+        )
+    }
+
+    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+        let head = *self.head.borrow();
+        let entries = self.decide(jobs)?;
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::lose(entries);
         #[cfg(feature = "fault-injection")]
@@ -210,7 +238,7 @@ impl Writer {
         #[cfg(feature = "fault-injection")]
         crate::fault_injection::kill_between_lines();
         let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
-        self.refusals.count(now, refused.count());
+        self.refusals.count(Instant::now(), refused.count());
         Ok(entries)
     }
 
@@ -267,6 +295,15 @@ impl Writer {
 
     fn write_state(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer to a job whose batch failed with a transient error.
+fn rejection(error: &store::Error) -> Error {
+    match error {
+        store::Error::Full { .. } => Error::Full(error.to_string()),
+        store::Error::Conflict => Error::CONTENDED,
+        _ => Error::UNAVAILABLE,
     }
 }
 

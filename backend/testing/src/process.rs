@@ -92,12 +92,20 @@ impl Process {
         let _ = self.child.kill();
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Panics
+    /// If the system cannot tell.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Whether it has not ended.
     ///
     /// # Panics
     /// If the system cannot tell.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.exit_status().is_none()
     }
 }
 

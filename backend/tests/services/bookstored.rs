@@ -110,7 +110,7 @@ pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
 }
 
@@ -129,6 +129,7 @@ fn prepare(mut command: Command, arguments: &[&str]) -> Command {
         "BOOKSTORE_BOOKS",
         "BOOKSTORE_GRACE",
         "BOOKSTORE_DRAIN_DELAY",
+        "BOOKSTORE_INIT",
         "BOOKSTORE_ALLOWED_HOST",
         "BOOKSTORE_ALLOWED_ORIGIN",
         "BOOKSTORE_RATE_LIMIT",

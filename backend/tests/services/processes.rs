@@ -2,8 +2,8 @@
 
 use testing::{ReservedAddress, eventually};
 
-use crate::bookstored::{ANY_PORT, all_arguments, assert_contains, run, start};
-use crate::client::{Client, key};
+use crate::bookstored::{ANY_PORT, assert_contains, run, start};
+use crate::client::Client;
 use crate::fixture::{Shop, StoreFixture, start_shop};
 
 #[tokio::test]
@@ -83,20 +83,6 @@ fn a_failed_start_says_why_and_what_to_do() {
         assert_eq!(code, expected, "{arguments:?}: {stderr}");
         assert_contains(&stderr, words);
     }
-}
-
-#[tokio::test]
-async fn a_store_that_lost_its_ledger_does_not_sell_a_key_twice() {
-    let (Shop { process, store }, client) = start_shop();
-    assert_eq!(client.buy(1, 5, Some(&key())).await.status, 200);
-    drop(process);
-    std::fs::remove_file(store.path("store").join("ledger.csv")).unwrap();
-    let (code, _, stderr) = run(&all_arguments(&store.url));
-    assert_eq!(code, 1, "{stderr}");
-    assert_contains(
-        &stderr,
-        &["ledger.csv is missing", ".books.note", "backup", "new store"],
-    );
 }
 
 #[test]

@@ -77,6 +77,9 @@ impl From<Error> for ApiError {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
             Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
             // The catalog has logged it.
+            Error::Store(error) if error.is_transient() => {
+                Self::new(Code::Unavailable, "The store cannot be read at the moment; try again.")
+            }
             Error::Store(_) => Self::new(Code::Internal, "The store could not be read."),
         }
     }
