@@ -151,7 +151,7 @@ async fn a_malformed_basket_is_refused_and_uses_up_no_key() {
 
 #[tokio::test]
 async fn a_page_of_the_ledger_and_the_feed_end_with_a_whole_order() {
-    let (Shop { process, .. }, client) = start_shop();
+    let (Shop { process, store: _store }, client) = start_shop();
     buy(&client, r#"{"item":1},{"item":2},{"item":3}"#, &key()).await;
     client.buy(4, 1, None).await;
     let seqs = |page: &Value| -> Vec<u64> {
@@ -190,7 +190,7 @@ async fn a_page_of_the_ledger_and_the_feed_end_with_a_whole_order() {
 
 #[tokio::test]
 async fn the_lines_of_a_batch_between_the_services_are_limited() {
-    let (Shop { process, .. }, _) = start_shop();
+    let (Shop { process, store: _store }, _) = start_shop();
     let lines: Vec<_> = (1..=20).map(|item| json!({"item": item})).collect();
     let order = |deadline| {
         let lines = lines.clone();
