@@ -235,3 +235,42 @@ def listening_beyond_loopback_without_a_token_must_be_allowed(w, case):
     expect("--service-token-file" in message and "--allow-unauthenticated" in message, message)
     with Process(w, *arguments, "--allow-unauthenticated") as allowed:
         ok(allowed.services["frontend" if name == "all" else name].get("/livez"))
+
+
+# --- Rates and other flags --------------------------------------------------------------------------------------------
+
+
+@check
+def each_client_of_a_front_end_has_its_rate(w):
+    urls = [f"--catalog-url={w.processes.urls['catalog']}", f"--order-url={w.processes.urls['order']}"]
+    with Process(w, "frontend", "--listen=127.0.0.1:0", *urls, "--rate-limit=2/s",
+                 "--trusted-proxy=127.0.0.1,10.0.0.0/8") as limited:
+        service = limited.services["frontend"]
+        one, other = ([("X-Forwarded-For", address)] for address in ("198.51.100.1, 10.0.0.1", "198.51.100.2"))
+        answers = [service.get("/topics", headers=one) for _ in range(20)]
+        refused(next(answer for answer in answers if answer.status != 200), "too-many-requests")
+        ok(service.get("/topics", headers=other))
+        for _ in range(10):
+            ok(service.get("/livez", headers=one))
+            expect(service.get("/readyz", headers=one).status != 429, "/readyz counts")
+
+
+@check(cases=["--rate-limit=100", "--rate-limit=0/s", "--trusted-proxy=10.0.0.0/33", "--allowed-host=http://shop.example",
+              "--allowed-origin=shop.example", "--allowed-origin=https://shop.example/page"])
+def a_bad_flag_is_wrong_usage(w, flag):
+    equal(exit_code(w, "frontend", "--listen=127.0.0.1:0", flag)[0], 2, "exit code")
+
+
+@check
+def hosts_and_origins_can_be_allowed(w):
+    store = f"--store=csv:{w.folder / f'allowed-{uuid.uuid4()}'}"
+    with Process(w, "all", "--listen=127.0.0.1:0", "--catalog-listen=127.0.0.1:0", "--order-listen=127.0.0.1:0", store,
+                 "--allowed-host=shop.example,other.example", "--allowed-origin=https://shop.example") as shop:
+        for service in shop.services.values():
+            for host in ("shop.example", "Other.example:8443", "localhost"):
+                ok(service.get("/livez", headers=[("Host", host)]))
+            refused(service.get("/livez", headers=[("Host", "evil.test")]), "misdirected")
+        page = [("Origin", "https://shop.example"), ("Sec-Fetch-Site", "cross-site")]
+        ok(shop.services["frontend"].post("/buy", {"item": 1}, headers=page))
+        refused(shop.services["frontend"].post("/buy", {"item": 1}, headers=[("Origin", "http://shop.example")]),
+                "forbidden-origin")
