@@ -49,7 +49,7 @@ impl Reader {
         match self.catalog.ledger_page(self.position, limits::LEDGER_PAGE_MAX).await {
             Ok(page) => Some(self.write(&page.entries)),
             Err(error) => {
-                tracing::error!(%error, "a feed ended");
+                tracing::debug!(%error, "a feed ended");
                 None
             }
         }

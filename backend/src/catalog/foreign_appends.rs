@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Seq;
+use common::{Incident, Seq};
 use tokio::sync::watch;
 
 use super::job::Job;
@@ -17,19 +17,21 @@ const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// Lets the ledger's thread confirm the head, and so catch up, whenever another catalog has appended. Ends with the thread.
 pub(super) async fn follow(store: Arc<dyn Store>, head: watch::Receiver<Seq>, ledger: Ledger) {
+    let following = Incident::new("other catalogs cannot be followed");
     // The thread owns the sender.
     while head.has_changed().is_ok() {
         let (store, known) = (Arc::clone(&store), *head.borrow());
         let waited = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT)).await;
         match waited {
             Ok(Ok(found)) if found > *head.borrow() => {
+                following.recovered();
                 // A full queue needs no retry: its jobs find the new head by a conflict.
                 let _ = ledger.call(Job::ConfirmHead).await;
             }
             // Nothing new, or this catalog's own entries.
-            Ok(Ok(_)) => {}
+            Ok(Ok(_)) => following.recovered(),
             Ok(Err(error)) => {
-                tracing::warn!(%error, "cannot follow other catalogs; trying again");
+                following.failed(&error);
                 tokio::time::sleep(RETRY_DELAY).await;
             }
             Err(_) => return,

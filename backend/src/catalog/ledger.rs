@@ -4,10 +4,10 @@ use std::num::NonZeroUsize;
 use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::wire::StoreHealth;
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
+use common::{Entry, Incident, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::bootstrap;
@@ -15,6 +15,7 @@ use super::decide::{CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::error::Error;
 use super::job::{Job, Reply, decide};
+use super::refusal_limit::RefusalLimit;
 use super::state::State;
 use crate::store::{self, Store};
 
@@ -55,6 +56,8 @@ impl Ledger {
             head,
             last_checkpoint,
             health: health_sender,
+            refusals: RefusalLimit::default(),
+            writing: Incident::new("nothing can be written"),
         };
         let run = move || {
             let mut closed = Vec::new();
@@ -114,6 +117,8 @@ struct Writer {
     head: watch::Sender<Seq>,
     last_checkpoint: Seq,
     health: watch::Sender<StoreHealth>,
+    refusals: RefusalLimit,
+    writing: Incident,
 }
 
 impl Writer {
@@ -151,6 +156,7 @@ impl Writer {
         for conflicts in 0..ATTEMPTS_MAX {
             let caught_up = match self.decide_and_append(&mut jobs) {
                 Ok(entries) => {
+                    self.writing.recovered();
                     // Without entries nothing needed room.
                     let has_room = !entries.is_empty() || *self.health.borrow() != StoreHealth::Full;
                     if has_room {
@@ -170,7 +176,7 @@ impl Writer {
                     thread::park_timeout(delay);
                 }
                 Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "nothing was written");
+                    self.writing.failed(&error);
                     if let Some(health) = health(&error) {
                         self.health.send_replace(health);
                     }
@@ -191,7 +197,7 @@ impl Writer {
     }
 
     /// Rejects the jobs that need room on a full disk. Returns the others, which record nothing on the durable state.
-    fn reject_without_room(&self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
+    fn reject_without_room(&mut self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
         let mut others = Vec::new();
         for mut job in jobs {
             match self.decide(slice::from_mut(&mut job)) {
@@ -205,25 +211,34 @@ impl Writer {
     }
 
     /// Decides jobs on the durable state.
-    fn decide(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+    fn decide(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
             head: *self.head.borrow(),
         };
-        decide(jobs, &durable, Timestamp::now())
+        decide(
+            jobs,
+            &durable,
+            Timestamp::now(),
+            self.refusals.remaining(Instant::now()),
+        )
     }
 
-    fn decide_and_append(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
         let head = *self.head.borrow();
         let entries = self.decide(jobs)?;
         #[cfg(feature = "fault-injection")]
-        let entries = crate::fault_injection::drop_last_group(entries);
+        let entries = crate::fault_injection::lose(entries);
         #[cfg(feature = "fault-injection")]
         if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
             return Ok(entries);
         }
         self.store.append(head, &entries)?;
+        #[cfg(feature = "fault-injection")]
+        crate::fault_injection::kill_between_lines();
+        let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
+        self.refusals.count(Instant::now(), refused.count());
         Ok(entries)
     }
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use common::client::Freshness;
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, StoreId};
+use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Seq, StoreId};
 use tokio::sync::watch;
 
 use super::decide::StockUpdate;
@@ -25,6 +25,7 @@ pub struct Catalog {
     state: Arc<RwLock<State>>,
     head: watch::Receiver<Seq>,
     ledger: Ledger,
+    reading: Incident,
 }
 
 impl Catalog {
@@ -47,6 +48,7 @@ impl Catalog {
             state,
             head,
             ledger,
+            reading: Incident::new("the store cannot be read"),
         })
     }
 
@@ -214,7 +216,10 @@ impl Catalog {
     ) -> Result<T, Error> {
         let store = Arc::clone(&self.store);
         match tokio::task::spawn_blocking(move || read(&*store)).await {
-            Ok(result) => Ok(result?),
+            Ok(result) => {
+                self.reading.observe(&result);
+                Ok(result?)
+            }
             Err(_) => Err(Error::STOPPING),
         }
     }

@@ -61,12 +61,20 @@ impl Process {
         self.url(name).trim_start_matches("http://")
     }
 
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Sends SIGINT, which means a clean stop.
     ///
     /// # Panics
     /// If the process has ended.
     pub fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.signal(Signal::INT);
     }
 
     /// Sends SIGTERM and waits until the process ends.

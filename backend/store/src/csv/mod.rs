@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId};
+use common::{Entry, Incident, OrderId, Seq, StoreId};
 
 use self::disk::{Disk, Real};
 use self::files::Files;
@@ -57,6 +57,7 @@ pub struct CsvStore {
     opened_state: Mutex<Option<StoreState>>,
     manual_edit: Option<Vec<CatalogRow>>,
     old_titles: OldTitles,
+    sealing: Incident,
     _lock: Option<Lock>,
 }
 
@@ -195,6 +196,7 @@ impl CsvStore {
             writer: guard(writer),
             opened_state: Mutex::new(Some(state).filter(|_| !is_restore)),
             manual_edit,
+            sealing: Incident::new("no new file of the ledger can be started"),
             _lock: lock,
         })
     }

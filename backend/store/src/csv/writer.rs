@@ -141,9 +141,7 @@ impl CsvStore {
             view.segments.extend(segments);
             Ok(())
         });
-        if let Err(error) = sealing {
-            tracing::error!(%error, "no new file of the ledger could be started");
-        }
+        self.sealing.observe(&sealing);
     }
 
     /// Names a new catalog file in the ledger, then writes it.

@@ -57,6 +57,7 @@ impl PostgresStore {
         };
         loop {
             let Err(error) = self.attempt(connection, &mut transaction).await else {
+                self.outage.recovered();
                 return Ok(());
             };
             match error {
@@ -74,7 +75,8 @@ impl PostgresStore {
                     match in_doubt {
                         false if absence >= ABSENCE_TIMEOUT => return Err(self.unavailable(why)),
                         true if absence >= IN_DOUBT_TIMEOUT => return Err(self.unknown_outcome(&why)),
-                        _ => tracing::warn!(why, in_doubt, "the database was lost; retrying"),
+                        true => self.outage.failed(format_args!("{why}; a batch is in doubt")),
+                        false => self.outage.failed(why),
                     }
                 }
                 // This attempt was rolled back, but an earlier one may be durable.

@@ -21,7 +21,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId};
+use common::{Entry, Incident, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
 use sqlx::{Connection as _, PgConnection, PgPool};
 use uuid::Uuid;
@@ -59,6 +59,7 @@ pub struct PostgresStore {
     observed: AtomicU64,
     upgrade: Upgrade,
     blocking: Blocking,
+    outage: Incident,
 }
 
 impl PostgresStore {
@@ -104,6 +105,7 @@ impl PostgresStore {
             observed: AtomicU64::new(0),
             upgrade,
             blocking,
+            outage: Incident::new("the database cannot be written; trying again"),
         })
     }
 
