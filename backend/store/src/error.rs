@@ -126,6 +126,15 @@ pub enum Error {
         /// The system's or the database's message.
         why: String,
     },
+    /// The database accepts no writes: a standby, or a server that its administrator set read-only. Nothing was changed, and
+    /// a later call may succeed.
+    #[error("{store} accepts no writes: {why}; nothing was changed")]
+    ReadOnly {
+        /// The store's URL without its password.
+        store: String,
+        /// The database's message.
+        why: String,
+    },
     /// An earlier error closed the store.
     #[error("the store is closed after an error")]
     Closed,
@@ -150,6 +159,7 @@ impl Error {
                 | Self::Full { .. }
                 | Self::CatalogFile(_)
                 | Self::Unavailable { .. }
+                | Self::ReadOnly { .. }
         )
     }
 
