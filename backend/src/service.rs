@@ -166,8 +166,13 @@ impl Service {
         let books = books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
         // Bound first: a port in use is reported before a million books are read.
         let listener = bind(args.server.listen)?;
-        let opening = tokio::task::spawn_blocking(move || Catalog::open(store::open(&url, edit)?, &books));
-        let catalog = Arc::new(opening.await.map_err(|_| Error::Cancelled)??);
+        let catalog = if url.is_remote() {
+            Catalog::open_in_background(move || store::open(&url, edit), books)?
+        } else {
+            let opening = tokio::task::spawn_blocking(move || Catalog::open(store::open(&url, edit)?, &books));
+            opening.await.map_err(|_| Error::Cancelled)??
+        };
+        let catalog = Arc::new(catalog);
         let (server, kept) = (&args.server, Arc::clone(&catalog));
         Self::start(
             server,

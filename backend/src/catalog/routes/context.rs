@@ -32,13 +32,13 @@ impl HttpService for Catalog {
     }
 
     fn newest_seq(&self) -> Option<Seq> {
-        Some(self.head())
+        self.head()
     }
 
     fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        // A catalog whose store failed ends the process, so a running one is ready.
         let readiness = Readiness {
-            head: Some(self.head()),
+            head: self.head(),
+            missing: self.store_problem().into_iter().collect(),
             ..Readiness::default()
         };
         std::future::ready(readiness).boxed()
@@ -49,6 +49,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
+            Error::Unavailable(why) => Self::new(Code::Unavailable, why),
             Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
             Error::Store(error) => {
                 tracing::error!(%error, "the store could not be read");
