@@ -1,6 +1,7 @@
 mod doubt;
 mod proxy;
 mod shared;
+mod standby;
 mod upgrade;
 
 use std::sync::Arc;
