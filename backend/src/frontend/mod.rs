@@ -11,7 +11,6 @@ mod stock_events;
 mod subscriber;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
 use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse, ServiceEndpoint};
@@ -35,8 +34,6 @@ pub(crate) struct Frontend {
     batcher: Batcher<Order, buying::Placed>,
     live: Arc<Live>,
     subscribers: Arc<Semaphore>,
-    /// The newest ledger entry in any response.
-    head: AtomicU64,
     token: Option<Arc<str>>,
     stopping: CancellationToken,
 }
@@ -57,7 +54,6 @@ impl Frontend {
             orders,
             live,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
-            head: AtomicU64::new(0),
             token,
             stopping,
         }
@@ -65,12 +61,12 @@ impl Frontend {
 
     /// The newest ledger entry that the front-end knows.
     pub(crate) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Relaxed)).max(self.live.head())
+        self.live.newest_seq()
     }
 
     fn observe_seq(&self, seq: Option<Seq>) {
         if let Some(seq) = seq {
-            self.head.fetch_max(seq.0, Ordering::Relaxed);
+            self.live.observe_seq(seq);
         }
     }
 

@@ -68,9 +68,7 @@ impl PostgresStore {
         let found = self.run(QUERY_TIMEOUT, async {
             read_history(&mut *self.reader().await?, &self.address).await
         })?;
-        let known = self.history();
-        let is_same = known.entry_at(head).is_none_or(|last| found.last == Some(last));
-        match found.head() == sql::seq_column(head) && is_same && found.store == known.store {
+        match found.head() == sql::seq_column(head) && found.continues(&self.history()) {
             true => Ok(()),
             false => Err(Error::Conflict),
         }

@@ -41,15 +41,24 @@ impl History {
         self.last.map_or(0, |last| last.seq)
     }
 
+    /// Whether it is the known history, or a continuation of it as far as the last entries show.
+    pub(super) fn continues(&self, known: &Self) -> bool {
+        let is_same_length = self.head() == known.head();
+        self.store == known.store && self.head() >= known.head() && (!is_same_length || self.last == known.last)
+    }
+
     /// The last entry, if it has that number.
     pub(super) fn entry_at(&self, head: Seq) -> Option<EntryKey> {
         self.last.filter(|last| last.seq == sql::seq_column(head))
     }
 }
 
+/// The store's id; number, time and order of the last entry.
+type Row = (String, Option<i64>, Option<i64>, Option<Uuid>);
+
 /// The history in the database.
 pub(super) async fn read_history(connection: &mut PgConnection, address: &Address) -> Result<History, Error> {
-    let row: Option<(String, Option<i64>, Option<i64>, Option<Uuid>)> = sqlx::query_as(statements::END)
+    let row: Option<Row> = sqlx::query_as(statements::END)
         .fetch_optional(connection)
         .await
         .map_err(error("read", address))?;

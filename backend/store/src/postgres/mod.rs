@@ -236,7 +236,8 @@ impl Store for PostgresStore {
             }
             let books = books_of(&mut transaction, &self.address).await?;
             let state = sql::store_state(history.store, head, books).map_err(|why| damaged(&self.address, why))?;
-            *self.lock_history() = history;
+            // The last entry is not confirmed yet.
+            self.lock_history().store = history.store;
             Ok(state)
         })
     }
@@ -329,15 +330,16 @@ impl Store for PostgresStore {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if must_read || left.is_zero() {
                     // Listening began before this read, so no append falls between them.
+                    let known = self.history();
                     let reading = async { read_history(&mut *self.reader().await?, &self.address).await };
                     let history = session::limited(&self.address, QUERY_TIMEOUT, reading).await?;
                     let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
                     self.observed.store(head.0, Ordering::Relaxed);
-                    if head < after || history.store != self.history().store {
+                    if head < after || !history.continues(&known) {
                         return Err(Error::Conflict);
                     }
-                    let known = after.max(Seq(self.appended.load(Ordering::Relaxed)));
-                    if head > known || left.is_zero() {
+                    let after = after.max(Seq(self.appended.load(Ordering::Relaxed)));
+                    if head > after || left.is_zero() {
                         return Ok(head);
                     }
                 }

@@ -128,15 +128,19 @@ pub(super) async fn migrate(
     };
     let pending = sql::pending(&MIGRATIONS, &found, create, &address.to_string())?;
     if !pending.is_empty() {
-        limited(address, CATALOG_TIMEOUT, run(pending, connection, address, warnings)).await?;
+        // In a fresh database another process may have written entries meanwhile, but none of format 1.
+        let is_old = found.version.is_some();
+        let migrating = run_migrations(pending, is_old, connection, address, warnings);
+        limited(address, CATALOG_TIMEOUT, migrating).await?;
     }
     let upgrade = meta::get(connection, sql::UPGRADE).await.map_err(&failed)?;
     let upgrade = Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?;
     Ok((read_history(connection, address).await?, upgrade))
 }
 
-async fn run(
+async fn run_migrations(
     pending: Vec<Migration>,
+    is_old: bool,
     connection: &mut PgConnection,
     address: &Address,
     warnings: &Warnings,
@@ -150,7 +154,7 @@ async fn run(
         meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
             .await
             .map_err(&failed)?;
-        if version == sql::FORMAT_2 {
+        if version == sql::FORMAT_2 && is_old {
             upgrade(connection, address, warnings).await?;
         }
         meta::put(connection, sql::statements::PUT, "schema", &version.to_string())
