@@ -166,6 +166,40 @@ async fn a_start_waits_for_an_absent_standby_and_names_it() {
     wait_until_ready(&catalog).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
+    let Some((fixture, server)) = fixture() else { return };
+    let one = start_each(&fixture.url, ANY_PORT);
+    one.catalog.wait_until_ready("catalog");
+    let other = start_catalog(&fixture.url);
+    other.wait_until_ready("catalog");
+    let (client, reader, key) = (
+        Client::of(&one.frontend, "frontend"),
+        Client::of(&other, "catalog"),
+        key(),
+    );
+    wait_until_ready(&client).await;
+    require_standby(&server, "*");
+    let buying = tokio::spawn({
+        let key = key.clone();
+        async move { client.buy(1, 1, Some(&key)).await.summary() }
+    });
+    tokio::task::block_in_place(|| {
+        // The sale is in the database, for everyone to read, but not on the standby.
+        let waiting = server.waiting_commit();
+        server.sql(&format!("SELECT pg_cancel_backend({waiting})"));
+    });
+    let order = format!("/ledger/orders/{key}");
+    assert_eq!(reader.get(&order).await.summary(), "503 unavailable");
+    assert_eq!(buying.await.unwrap(), "504 deadline-exceeded");
+    assert_eq!(reader.get("/lookup/1").await.json()["stock"], 400);
+    require_standby(&server, "");
+    eventually("the sale is shown", || async {
+        (reader.get(&order).await.status == 200).then_some(())
+    })
+    .await;
+}
+
 /// Takes the database back to an earlier entry, as a failover to an asynchronous standby does: sales of the book 1.
 fn take_back(fixture: &StoreFixture, server: &Server, to: u64, copies: u64) {
     let schema = fixture.schema();

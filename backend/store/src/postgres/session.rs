@@ -112,35 +112,47 @@ pub(super) async fn migrate(
     warnings: &Warnings,
     create: bool,
 ) -> Result<(History, Upgrade), Error> {
-    let failed = error("create the tables of", address);
+    let finding = find_tables(connection, address);
+    let (found, has_entries) = limited(address, QUERY_TIMEOUT, finding).await?;
+    let pending = sql::pending(&MIGRATIONS, &found, create, &address.to_string())?;
+    if !pending.is_empty() {
+        let migrating = run_migrations(pending, has_entries, connection, address, warnings);
+        limited(address, CATALOG_TIMEOUT, migrating).await?;
+    }
+    let reading = async {
+        let upgrade = meta::get(connection, sql::UPGRADE).await;
+        let upgrade = upgrade.map_err(error("read", address))?;
+        let upgrade = Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?;
+        Ok((read_history(connection, address).await?, upgrade))
+    };
+    limited(address, QUERY_TIMEOUT, reading).await
+}
+
+/// What the database contains, and whether its ledger had entries before its version was read: then they are of that
+/// version, however many other processes migrate meanwhile.
+async fn find_tables(connection: &mut PgConnection, address: &Address) -> Result<(Found, bool), Error> {
+    let failed = error("read", address);
     let tables: Vec<String> = sqlx::query_scalar(statements::TABLES)
         .fetch_all(&mut *connection)
         .await
         .map_err(&failed)?;
-    let has_meta = tables.iter().any(|table| table == "meta");
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    let has_entries = has("meta") && has("ledger") && head_of(&mut *connection).await.map_err(&failed)? > 0;
+    let version = match has("meta") {
+        true => meta::get(connection, "schema").await.map_err(&failed)?,
+        false => None,
+    };
     let found = Found {
         has_tables: !tables.is_empty(),
-        has_meta,
-        version: match has_meta {
-            true => meta::get(connection, "schema").await.map_err(&failed)?,
-            false => None,
-        },
+        has_meta: has("meta"),
+        version,
     };
-    let pending = sql::pending(&MIGRATIONS, &found, create, &address.to_string())?;
-    if !pending.is_empty() {
-        // In a fresh database another process may have written entries meanwhile, but none of format 1.
-        let is_old = found.version.is_some();
-        let migrating = run_migrations(pending, is_old, connection, address, warnings);
-        limited(address, CATALOG_TIMEOUT, migrating).await?;
-    }
-    let upgrade = meta::get(connection, sql::UPGRADE).await.map_err(&failed)?;
-    let upgrade = Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?;
-    Ok((read_history(connection, address).await?, upgrade))
+    Ok((found, has_entries))
 }
 
 async fn run_migrations(
     pending: Vec<Migration>,
-    is_old: bool,
+    has_entries: bool,
     connection: &mut PgConnection,
     address: &Address,
     warnings: &Warnings,
@@ -154,7 +166,7 @@ async fn run_migrations(
         meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
             .await
             .map_err(&failed)?;
-        if version == sql::FORMAT_2 && is_old {
+        if version == sql::FORMAT_2 && has_entries {
             upgrade(connection, address, warnings).await?;
         }
         meta::put(connection, sql::statements::PUT, "schema", &version.to_string())

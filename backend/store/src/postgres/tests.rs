@@ -1,4 +1,5 @@
 mod doubt;
+mod history;
 mod proxy;
 mod shared;
 mod standby;
