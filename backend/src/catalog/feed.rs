@@ -62,7 +62,7 @@ impl Reader {
         match page {
             Ok(page) => Some(self.write(&page.entries)),
             Err(error) => {
-                tracing::warn!(%error, "a feed ended");
+                tracing::debug!(%error, "a feed ended");
                 None
             }
         }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::Incident;
 use common::backoff::Backoff;
 use common::wire::StoreHealth;
 use tokio::sync::SetOnce;
@@ -27,7 +28,7 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
     if !store.is_shared() {
         return;
     }
-    let mut backoff = RETRY;
+    let (mut backoff, following) = (RETRY, Incident::new("other catalogs cannot be followed"));
     // The thread owns the sender.
     while end.has_changed().is_ok() {
         let (store, known) = (Arc::clone(store), end.borrow().head);
@@ -39,7 +40,7 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
             Err(store::Error::Conflict) => true,
             Err(error) => {
                 if !status.record(&error) {
-                    tracing::warn!(%error, "cannot follow other catalogs; trying again");
+                    following.failed(&error);
                 }
                 tokio::time::sleep(backoff.next_delay()).await;
                 continue;
@@ -53,6 +54,7 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
                 continue;
             }
         }
+        following.recovered();
         backoff.reset();
     }
 }

@@ -14,6 +14,7 @@ mod filter;
 mod foreign_appends;
 mod job;
 mod ledger;
+mod refusal_limit;
 mod routes;
 pub mod search_index;
 mod seed;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::backoff::Backoff;
 use common::client::Freshness;
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, StoreId};
+use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Seq, StoreId};
 use tokio::sync::{SetOnce, mpsc, watch};
 
 use super::decide::StockUpdate;
@@ -32,6 +32,7 @@ pub struct Catalog {
     loaded: Arc<SetOnce<Loaded>>,
     status: Arc<StoreStatus>,
     ledger: Ledger,
+    reading: Incident,
 }
 
 impl Catalog {
@@ -76,7 +77,12 @@ impl Catalog {
         let ledger = Ledger::start(Arc::clone(&status), open)?;
         let follow = foreign_appends::follow(Arc::clone(&loaded), ledger.clone(), Arc::clone(&status));
         tokio::spawn(follow);
-        Ok(Self { loaded, status, ledger })
+        Ok(Self {
+            loaded,
+            status,
+            ledger,
+            reading: Incident::new("the store cannot be read"),
+        })
     }
 
     /// The error that closed the store for good, once there is one.
@@ -272,7 +278,10 @@ impl Catalog {
     ) -> Result<T, Error> {
         let store = Arc::clone(&self.loaded()?.store);
         match tokio::task::spawn_blocking(move || read(&*store)).await {
-            Ok(result) => Ok(result?),
+            Ok(result) => {
+                self.reading.observe(&result);
+                Ok(result?)
+            }
             Err(_) => Err(Error::STOPPING),
         }
     }

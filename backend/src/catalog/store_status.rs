@@ -1,9 +1,9 @@
-//! The condition of the store as it was last found, and why. It is logged when it changes.
+//! The condition of the store as it was last found, and why.
 
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use common::Incident;
 use common::wire::StoreHealth;
 
 use super::error::Error;
@@ -14,14 +14,15 @@ const APPEND_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Shared by those who use the store, who record what they find, and those who report it.
 #[derive(Debug)]
-pub(super) struct StoreStatus(Mutex<Condition>);
+pub(super) struct StoreStatus {
+    condition: Mutex<Condition>,
+    outage: Incident,
+}
 
 #[derive(Debug)]
 struct Condition {
     health: StoreHealth,
     why: String,
-    /// When it was first found unhealthy, if that was logged.
-    logged_at: Option<Instant>,
     /// When the append that runs began.
     append_began: Option<Instant>,
 }
@@ -29,12 +30,14 @@ struct Condition {
 impl StoreStatus {
     /// Of a store that is not open yet.
     pub(super) fn opening() -> Self {
-        Self(Mutex::new(Condition {
-            health: StoreHealth::Unreachable,
-            why: "it is not open yet".to_owned(),
-            logged_at: None,
-            append_began: None,
-        }))
+        Self {
+            condition: Mutex::new(Condition {
+                health: StoreHealth::Unreachable,
+                why: "it is not open yet".to_owned(),
+                append_began: None,
+            }),
+            outage: Incident::new("the store does not serve"),
+        }
     }
 
     pub(super) fn health(&self) -> StoreHealth {
@@ -54,33 +57,25 @@ impl StoreStatus {
     }
 
     pub(super) fn set_ok(&self) {
-        let mut condition = self.lock();
-        condition.health = StoreHealth::Ok;
-        if let Some(logged_at) = condition.logged_at.take() {
-            tracing::info!(after_s = logged_at.elapsed().as_secs(), "the store serves again");
-        }
+        self.lock().health = StoreHealth::Ok;
+        self.outage.recovered();
     }
 
     pub(super) fn set(&self, health: StoreHealth, why: String) {
-        self.change(health, &why.clone(), why);
+        self.outage.failed(&why);
+        let mut condition = self.lock();
+        (condition.health, condition.why) = (health, why);
     }
 
     /// Records what an error shows about the store; returns whether it is about the store.
     pub(super) fn record(&self, error: &store::Error) -> bool {
-        let found = condition_of(error);
-        if let Some((health, why)) = &found {
-            self.change(*health, error, why.clone());
-        }
-        found.is_some()
-    }
-
-    fn change(&self, health: StoreHealth, logged: &dyn fmt::Display, why: String) {
+        let Some((health, why)) = condition_of(error) else {
+            return false;
+        };
+        self.outage.failed(error);
         let mut condition = self.lock();
-        if condition.health != health || condition.logged_at.is_none() {
-            tracing::warn!("{}: {logged}", summary(health));
-            condition.logged_at.get_or_insert_with(Instant::now);
-        }
         (condition.health, condition.why) = (health, why);
+        true
     }
 
     pub(super) fn begin_append(&self) {
@@ -103,7 +98,7 @@ impl StoreStatus {
     }
 
     fn lock(&self) -> MutexGuard<'_, Condition> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.condition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,7 +122,8 @@ impl Error {
         match condition_of(error) {
             Some((StoreHealth::Full, _)) => Self::Full(error.to_string()),
             Some((health, why)) => unavailable(health, &why),
-            None => Self::CONTENDED,
+            None if matches!(error, store::Error::Conflict) => Self::CONTENDED,
+            None => Self::UNAVAILABLE,
         }
     }
 }

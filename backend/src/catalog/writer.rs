@@ -1,16 +1,18 @@
 //! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
 
+use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::wire::StoreHealth;
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
+use common::{Entry, Incident, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decide::{CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::job::{Job, decide};
+use super::refusal_limit::RefusalLimit;
 use super::seed::{self, InitialCatalog};
 use super::state::{LedgerEnd, State};
 use super::store_status::StoreStatus;
@@ -43,6 +45,9 @@ pub(super) struct Writer {
     end: watch::Sender<LedgerEnd>,
     status: Arc<StoreStatus>,
     last_checkpoint: Seq,
+    refusals: RefusalLimit,
+    /// Failures that are not about the condition of the store.
+    writing: Incident,
 }
 
 impl Writer {
@@ -63,6 +68,8 @@ impl Writer {
             state: Arc::new(RwLock::new(state)),
             end,
             status: Arc::clone(status),
+            refusals: RefusalLimit::default(),
+            writing: Incident::new("nothing can be written"),
         })
     }
 
@@ -113,6 +120,7 @@ impl Writer {
             };
             match appended {
                 Ok(Some(entries)) => {
+                    self.writing.recovered();
                     self.publish(entries);
                     let state = self.read_state();
                     jobs.into_iter().for_each(|job| job.answer(&state));
@@ -124,9 +132,12 @@ impl Writer {
                 }
                 Err(error) if error.is_transient() => {
                     if !self.status.record(&error) {
-                        tracing::warn!(%error, "nothing was written");
+                        self.writing.failed(&error);
                     }
-                    jobs = reject(jobs, &error);
+                    match error {
+                        store::Error::Full { .. } => jobs = self.reject_without_room(jobs, &error)?,
+                        _ => jobs.drain(..).for_each(|job| job.reject(Error::of_transient(&error))),
+                    }
                 }
                 Err(error) => return Err(error),
             }
@@ -135,16 +146,40 @@ impl Writer {
         Ok(())
     }
 
-    fn decide_and_append(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
-        let head = self.end.borrow().head;
+    /// Rejects the jobs that need room on a full disk. Returns the others, which record nothing on the durable state.
+    fn reject_without_room(&mut self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
+        let mut others = Vec::new();
+        for mut job in jobs {
+            match self.decide(slice::from_mut(&mut job)) {
+                Ok(entries) if entries.is_empty() => others.push(job),
+                Ok(_) => job.reject(Error::of_transient(full)),
+                Err(error) if error.is_transient() => job.reject(Error::of_transient(&error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Decides jobs on the durable state.
+    fn decide(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
-            head,
+            head: self.end.borrow().head,
         };
-        let entries = decide(jobs, &durable, Timestamp::now())?;
+        decide(
+            jobs,
+            &durable,
+            Timestamp::now(),
+            self.refusals.remaining(Instant::now()),
+        )
+    }
+
+    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+        let head = self.end.borrow().head;
+        let entries = self.decide(jobs)?;
         #[cfg(feature = "fault-injection")]
-        let entries = crate::fault_injection::drop_last_group(entries);
+        let entries = crate::fault_injection::lose(entries);
         #[cfg(feature = "fault-injection")]
         if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
             return Ok(entries);
@@ -155,6 +190,10 @@ impl Writer {
         let appended = self.store.append(head, &entries);
         self.status.end_append();
         appended?;
+        #[cfg(feature = "fault-injection")]
+        crate::fault_injection::kill_between_lines();
+        let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
+        self.refusals.count(Instant::now(), refused.count());
         match self.status.health() {
             StoreHealth::Ok => {}
             _ if !entries.is_empty() => self.status.set_ok(),
@@ -273,17 +312,6 @@ impl Writer {
     fn write_state(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Rejects the jobs of a batch that was not appended; returns those that need no room on a full disk.
-fn reject(jobs: Vec<Job>, error: &store::Error) -> Vec<Job> {
-    let is_full = matches!(error, store::Error::Full { .. });
-    let needs_no_room = |job: &Job| is_full && matches!(job, Job::ConfirmHead(_));
-    let (kept, rejected): (Vec<_>, Vec<_>) = jobs.into_iter().partition(needs_no_room);
-    rejected
-        .into_iter()
-        .for_each(|job| job.reject(Error::of_transient(error)));
-    kept
 }
 
 /// The durable state on which a batch is decided.

@@ -88,13 +88,20 @@ impl Live {
         &self.cache
     }
 
-    pub(super) fn head(&self) -> Seq {
-        self.applied.borrow().unwrap_or(Seq::ZERO)
+    /// The last entry that was applied; `None` until the feed is connected for the first time.
+    pub(super) fn head(&self) -> Option<Seq> {
+        *self.applied.borrow()
+    }
+
+    /// The store of the feed.
+    pub(super) fn store(&self) -> Option<StoreId> {
+        self.state().store
     }
 
     /// The newest entry that the front-end knows.
     pub(super) fn newest_seq(&self) -> Seq {
-        Seq(self.observed.load(Ordering::Relaxed)).max(self.head())
+        let observed = Seq(self.observed.load(Ordering::Relaxed));
+        self.head().map_or(observed, |head| head.max(observed))
     }
 
     /// Records the entry in a response.
@@ -119,7 +126,7 @@ impl Live {
     /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
     /// front-end, then sees the change even if it sends no `Bookstore-Seq`.
     pub(super) async fn wait_briefly(&self, seq: Seq) {
-        if self.head() < seq && self.state().live {
+        if self.head() < Some(seq) && self.state().live {
             let _ = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(seq)).await;
         }
     }
@@ -167,7 +174,7 @@ impl Live {
 
     /// Publishes the pending changes.
     fn flush(&self, state: &mut FeedState) {
-        let head = self.head();
+        let head = self.head().unwrap_or(Seq::ZERO);
         if state.published == head {
             return;
         }

@@ -11,8 +11,10 @@ pub mod csv;
 mod error;
 mod format_1;
 mod lock;
+mod lost;
 #[cfg(feature = "sql")]
 pub mod postgres;
+mod private_file;
 #[cfg(feature = "sql")]
 mod sql;
 #[cfg(feature = "sql")]
@@ -190,6 +192,21 @@ pub fn open(url: &Url, edit: EditPolicy) -> Result<Box<dyn Store>, Error> {
         Url::Sqlite(file) => Ok(Box::new(sqlite::SqliteStore::open(file)?)),
         #[cfg(feature = "sql")]
         Url::Postgres(address) => Ok(Box::new(postgres::PostgresStore::open(address)?)),
+    }
+}
+
+/// If the ledger of the store at a URL is missing, moves what is left of the store into a new folder, so that [`open`] creates
+/// a new store. Does nothing if the ledger is there or nothing is left.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Io`].
+pub fn init(url: &Url) -> Result<(), Error> {
+    match url {
+        Url::Csv(folder) => csv::CsvStore::init(folder),
+        #[cfg(feature = "sql")]
+        Url::Sqlite(file) => sqlite::SqliteStore::init(file),
+        #[cfg(feature = "sql")]
+        Url::Postgres(_) => Ok(()),
     }
 }
 

@@ -52,7 +52,6 @@ impl Url {
 }
 
 /// A file's path with a suffix after its name.
-#[cfg(feature = "sql")]
 pub(super) fn beside(file: &std::path::Path, suffix: &str) -> PathBuf {
     let mut path = std::ffi::OsString::from(file);
     path.push(suffix);

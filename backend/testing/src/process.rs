@@ -89,12 +89,20 @@ impl Process {
         Ok(response.starts_with("HTTP/1.1 200"))
     }
 
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Sends SIGINT, which means a clean stop.
     ///
     /// # Panics
     /// If the process has ended.
     pub fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.signal(Signal::INT);
     }
 
     /// Sends SIGTERM and waits until the process ends.
@@ -112,12 +120,20 @@ impl Process {
         let _ = self.child.kill();
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Panics
+    /// If the system cannot tell.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Whether it has not ended.
     ///
     /// # Panics
     /// If the system cannot tell.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.exit_status().is_none()
     }
 }
 

@@ -1,6 +1,8 @@
 //! Running `bookstored`.
 
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use testing::Process;
@@ -26,6 +28,13 @@ pub(crate) fn start_with_limit(limit: &str, arguments: &[&str]) -> Process {
     shell.args(["-c", &script, env!("CARGO_BIN_EXE_bookstored")]);
     let started = start_command(prepare(shell, arguments), arguments);
     started.unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
+}
+
+/// Like [`start`], with the log of level `info` in a file.
+pub(crate) fn start_logged(arguments: &[&str], log: &Path) -> Process {
+    let mut command = command(arguments);
+    command.env("BOOKSTORE_LOG", "info").stderr(File::create(log).unwrap());
+    Process::start(&mut command, 1).unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
 }
 
 fn start_command(mut command: Command, arguments: &[&str]) -> io::Result<Process> {
@@ -103,7 +112,7 @@ pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
 }
 
@@ -115,9 +124,14 @@ fn prepare(mut command: Command, arguments: &[&str]) -> Command {
         .stdin(Stdio::null());
     for variable in [
         "BOOKSTORE_STORE",
+        "BOOKSTORE_CATALOG_URL",
+        "BOOKSTORE_ORDER_URL",
+        "BOOKSTORE_SERVICE_TOKEN",
         "BOOKSTORE_LISTEN",
         "BOOKSTORE_BOOKS",
         "BOOKSTORE_GRACE",
+        "BOOKSTORE_DRAIN_DELAY",
+        "BOOKSTORE_INIT",
         "BOOKSTORE_ALLOWED_HOST",
         "BOOKSTORE_ALLOWED_ORIGIN",
         "BOOKSTORE_RATE_LIMIT",

@@ -94,7 +94,7 @@ async fn a_lost_database_is_named_to_clients_and_logged_once() {
     let log = std::fs::read_to_string(log).unwrap();
     let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN backend")).collect();
     assert_eq!(lines.len(), 1, "{log}");
-    assert_contains(lines[0], &["cannot be reached", "postgres://shop@"]);
+    assert_contains(lines[0], &["does not serve", "postgres://shop@"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
-use common::{Entry, Seq};
+use common::{Entry, Incident, Seq};
 use sqlx::PgConnection;
 
 use super::history::{EntryKey, read_history};
@@ -23,7 +23,8 @@ const RERUNS_MAX: u32 = 8;
 
 /// What the attempts for one batch have in common.
 #[derive(Debug)]
-struct Attempts {
+struct Attempts<'a> {
+    doubt: &'a Incident,
     backoff: Backoff,
     reruns: u32,
     /// Whether one of them may be durable, on this server at least.
@@ -32,11 +33,10 @@ struct Attempts {
     lost_at: Option<Instant>,
 }
 
-impl Attempts {
+impl Attempts<'_> {
     fn doubt(&mut self, why: &dyn fmt::Display) {
-        if !std::mem::replace(&mut self.in_doubt, true) {
-            tracing::warn!(%why, "a commit is in doubt; it is answered once its outcome is known");
-        }
+        self.in_doubt = true;
+        self.doubt.failed(why);
     }
 
     /// Whether the batch may be attempted again.
@@ -85,6 +85,7 @@ impl PostgresStore {
         let mut transaction = Transaction::new(&self.address, batch, purpose, self.history());
         transaction.origin_id = self.notifies.then_some(self.origin_id);
         let mut attempts = Attempts {
+            doubt: &self.doubt,
             backoff: Backoff::new(Duration::from_millis(10), Duration::from_secs(1)),
             reruns: 0,
             in_doubt: false,
@@ -92,7 +93,7 @@ impl PostgresStore {
         };
         loop {
             let is_stored = match self.attempt(connection, &mut transaction).await {
-                Ok(warned) if self.is_certain(warned) => return Ok(()),
+                Ok(warned) if self.is_certain(warned) => break,
                 Ok(warned) => {
                     if warned {
                         attempts.doubt(&"the wait for a synchronous standby was cancelled");
@@ -112,7 +113,7 @@ impl PostgresStore {
             };
             if is_stored {
                 match self.write_confirmation(connection, last).await {
-                    Ok(()) => return Ok(()),
+                    Ok(()) => break,
                     // A failover took the batch: the next attempt finds what has its place.
                     Err(Error::Conflict) => {}
                     Err(error) if error.is_transient() => attempts.doubt(&error),
@@ -121,6 +122,8 @@ impl PostgresStore {
             }
             tokio::time::sleep(attempts.backoff.next_delay()).await;
         }
+        self.doubt.recovered();
+        Ok(())
     }
 
     async fn attempt(

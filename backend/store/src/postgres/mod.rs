@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId};
+use common::{Entry, Incident, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
@@ -72,6 +72,7 @@ pub struct PostgresStore {
     observed: AtomicU64,
     upgrade: Upgrade,
     blocking: Blocking,
+    doubt: Incident,
 }
 
 impl PostgresStore {
@@ -129,6 +130,7 @@ impl PostgresStore {
             observed: AtomicU64::new(0),
             upgrade,
             blocking,
+            doubt: Incident::new("a commit is in doubt; it is answered once its outcome is known"),
         })
     }
 
