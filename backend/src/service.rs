@@ -247,6 +247,7 @@ impl Service {
         args.callers.check(ServiceKind::Catalog, args.server.listen)?;
         let settings = &args.catalog;
         let url = settings.store.url()?;
+        let is_remote = url.is_remote();
         let edit = match settings.discard_edit {
             true => EditPolicy::Discard,
             false => EditPolicy::Refuse,
@@ -256,13 +257,19 @@ impl Service {
         // Bound first: a port in use is reported before a million books are read.
         let listener = bind(args.server.listen)?;
         let init = settings.init;
-        let opening = tokio::task::spawn_blocking(move || {
+        let opening = move || {
             if init {
                 store::init(&url)?;
             }
-            Catalog::open(store::open(&url, edit)?, &books)
-        });
-        let catalog = Arc::new(opening.await.map_err(|_| Error::Cancelled)??);
+            store::open(&url, edit)
+        };
+        let catalog = if is_remote {
+            Catalog::open_in_background(opening, books)?
+        } else {
+            let opening = tokio::task::spawn_blocking(move || Catalog::open(opening()?, &books));
+            opening.await.map_err(|_| Error::Cancelled)??
+        };
+        let catalog = Arc::new(catalog);
         let (kept, shopkeeper) = (Arc::clone(&catalog), tokens.shopkeeper.clone());
         let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
         Self::start(&args.server, rules, listener, Some(kept), grace, |stopping| {

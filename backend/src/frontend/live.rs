@@ -1,5 +1,6 @@
 //! Live stock changes: read from the catalog's feed, applied to the cache, coalesced and published to all subscribers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub(super) struct Live {
     applied: watch::Sender<Option<Seq>>,
     subscribers: broadcast::Sender<Published>,
     cache: Cache,
+    /// The newest entry in any response, of the history that the feed follows.
+    observed: AtomicU64,
 }
 
 impl Live {
@@ -76,6 +79,7 @@ impl Live {
             applied: watch::Sender::new(None),
             subscribers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
             cache: Cache::default(),
+            observed: AtomicU64::new(0),
         }
     }
 
@@ -92,6 +96,17 @@ impl Live {
     /// The store of the feed.
     pub(super) fn store(&self) -> Option<StoreId> {
         self.state().store
+    }
+
+    /// The newest entry that the front-end knows.
+    pub(super) fn newest_seq(&self) -> Seq {
+        let observed = Seq(self.observed.load(Ordering::Relaxed));
+        self.head().map_or(observed, |head| head.max(observed))
+    }
+
+    /// Records the entry in a response.
+    pub(super) fn observe_seq(&self, seq: Seq) {
+        self.observed.fetch_max(seq.0, Ordering::Relaxed);
     }
 
     /// Waits until that entry is applied, and every entry that existed when the feed was connected.
@@ -191,6 +206,7 @@ impl Live {
                 self.publish(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
             }
             self.cache.reset(start);
+            self.observed.store(start.0, Ordering::Relaxed);
             self.applied.send_replace(Some(start));
         }
         state.feed_start = hello.seq;

@@ -11,7 +11,6 @@ mod stock_events;
 mod subscriber;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
 use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse};
@@ -42,8 +41,6 @@ pub(crate) struct Frontend {
     subscribers: Arc<Semaphore>,
     /// Answers of other services that are none of theirs.
     foreign_answers: Incident,
-    /// The newest ledger entry in any response.
-    head: AtomicU64,
     token: Token,
     stopping: CancellationToken,
 }
@@ -63,7 +60,6 @@ impl Frontend {
             neighbours,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
             foreign_answers: Incident::new("answers do not come from a service of the bookstore"),
-            head: AtomicU64::new(0),
             token,
             stopping,
         }
@@ -79,12 +75,12 @@ impl Frontend {
 
     /// The newest ledger entry that the front-end knows.
     pub(crate) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Relaxed)).max(self.live.head().unwrap_or(Seq::ZERO))
+        self.live.newest_seq()
     }
 
     fn observe_seq(&self, seq: Option<Seq>) {
         if let Some(seq) = seq {
-            self.head.fetch_max(seq.0, Ordering::Relaxed);
+            self.live.observe_seq(seq);
         }
     }
 

@@ -62,7 +62,7 @@ impl fmt::Display for Fault {
 }
 
 /// A sentence without a full stop for the condition of a catalog's store.
-pub(crate) fn condition(health: StoreHealth) -> &'static str {
+fn condition(health: StoreHealth) -> &'static str {
     match health {
         StoreHealth::Ok => "its store works",
         StoreHealth::Full => "its store has no room left: nothing can be sold",

@@ -22,7 +22,6 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::ClockDifference;
 use self::fault::Fault;
-pub(crate) use self::fault::condition;
 use crate::http::{MissingNeed, Needs};
 
 /// The services that a service needs.

@@ -147,6 +147,15 @@ pub enum Error {
         /// The system's or the database's message.
         why: String,
     },
+    /// The database accepts no writes: a standby, or a server that its administrator set read-only. Nothing was changed, and
+    /// a later call may succeed.
+    #[error("{store} accepts no writes: {why}; nothing was changed")]
+    ReadOnly {
+        /// The store's URL without its password.
+        store: String,
+        /// The database's message.
+        why: String,
+    },
     /// An earlier error closed the store.
     #[error("the store is closed after an error")]
     Closed,
@@ -181,7 +190,8 @@ impl Error {
             | Self::PartialGroup(_)
             | Self::Full { .. }
             | Self::CatalogFile(_)
-            | Self::Unavailable { .. } => true,
+            | Self::Unavailable { .. }
+            | Self::ReadOnly { .. } => true,
             // Only opening a file needs one, and no store opens a file where it could not stop half-way.
             Self::Io { source, .. } => {
                 matches!(Errno::from_io_error(source), Some(Errno::MFILE | Errno::NFILE))

@@ -85,9 +85,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// the call confirms that `head` is the last entry.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::PartialGroup`], [`Error::CatalogFile`] for a
-    /// description that no catalog file can hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the
-    /// database cannot be reached; see [`Store`] for the rest.
+    /// [`Error::Conflict`] if the last entry is not `head`, or not the one that was appended or
+    /// [confirmed](Self::confirm) before, [`Error::PartialGroup`], [`Error::CatalogFile`] for a description that no catalog
+    /// file can hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the database cannot be reached,
+    /// [`Error::ReadOnly`]; see [`Store`] for the rest.
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
     /// Copies entries of another store, durably and unchanged. The first call needs a store without entries, later calls
@@ -137,11 +138,29 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Makes sure that the entry `last`, which was read, and all before it will last, and that the next append follows this
+    /// very entry. Until then a failover of a shared store may take what other processes appended.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the ledger does not have the entry any more; see [`Store`] for the rest.
+    fn confirm(&self, _last: &Entry) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Gives the ledger another id because entries were lost, unless its id is no longer `old`: one process replaces it,
+    /// and the others find the new one with [`load`](Self::load). Only a shared store can lose entries and stay open.
+    ///
+    /// # Errors
+    /// See [`Store`].
+    fn replace_id(&self, _old: StoreId) -> Result<(), Error> {
+        Err(Error::Closed)
+    }
+
     /// Waits at most `timeout` until another process appends after `after`, and returns the last entry. This process's own
     /// appends do not end the wait. A store that is not shared waits for the whole timeout and returns `after`.
     ///
     /// # Errors
-    /// See [`Error`]. The caller may call again after any error.
+    /// [`Error::Conflict`] if the ledger ends before `after` or has another id; see [`Error`] for the rest. The caller may call again after any error.
     #[expect(clippy::disallowed_methods, reason = "every method of this trait blocks")]
     fn wait_for_append(&self, after: Seq, timeout: Duration) -> Result<Seq, Error> {
         std::thread::sleep(timeout);

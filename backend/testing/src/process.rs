@@ -1,9 +1,14 @@
 //! A server program that says on standard output where it listens.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::WAIT_TIMEOUT;
+use crate::wait::POLL_INTERVAL;
 
 /// A running program, killed when this is dropped.
 #[derive(Debug)]
@@ -59,6 +64,29 @@ impl Process {
     /// If the process runs no such service.
     pub fn address(&self, name: &str) -> &str {
         self.url(name).trim_start_matches("http://")
+    }
+
+    /// Waits until the service of that name is ready: over a database it listens before.
+    ///
+    /// # Panics
+    /// After [`WAIT_TIMEOUT`].
+    pub fn wait_until_ready(&self, name: &str) {
+        let start = Instant::now();
+        while !self.is_ready(name).unwrap_or_default() {
+            assert!(
+                start.elapsed() < WAIT_TIMEOUT,
+                "the {name} is not ready within {WAIT_TIMEOUT:?}"
+            );
+            std::thread::park_timeout(POLL_INTERVAL);
+        }
+    }
+
+    fn is_ready(&self, name: &str) -> io::Result<bool> {
+        let mut connection = TcpStream::connect(self.address(name))?;
+        connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut response = String::new();
+        connection.read_to_string(&mut response)?;
+        Ok(response.starts_with("HTTP/1.1 200"))
     }
 
     /// Sends a signal.

@@ -42,9 +42,11 @@ fn start_command(mut command: Command, arguments: &[&str]) -> io::Result<Process
     Process::start(command.stderr(Stdio::null()), services)
 }
 
-/// Starts all services over a store in one process.
+/// Starts all services over a store in one process, and waits until the store is open.
 pub(crate) fn start_all(store: &str) -> Process {
-    start(&all_arguments(store))
+    let process = start(&all_arguments(store));
+    process.wait_until_ready("catalog");
+    process
 }
 
 /// The arguments of all services in one process, on free ports.

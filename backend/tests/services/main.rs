@@ -7,6 +7,7 @@ mod client;
 mod commands;
 mod connections;
 mod crashes;
+mod database;
 mod events;
 mod failure_logs;
 mod fake;

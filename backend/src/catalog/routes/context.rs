@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use common::client::Freshness;
-use common::wire::{ServiceKind, StoreHealth};
+use common::wire::ServiceKind;
 use common::{Code, ItemNumber, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Error};
 use crate::http::{ApiError, HttpService, KnownStore, MissingNeed, Needs, Request};
-use crate::neighbours::condition;
 use crate::token::Token;
 
 /// What the handlers work on.
@@ -36,13 +35,13 @@ impl HttpService for Catalog {
     }
 
     fn newest_seq(&self) -> Option<Seq> {
-        Some(self.head())
+        self.head()
     }
 
     fn known_store(&self) -> KnownStore {
         KnownStore {
-            id: Some(self.store_id()),
-            head: Some(self.head()),
+            id: self.store_id(),
+            head: self.head(),
             health: Some(self.store_health()),
         }
     }
@@ -55,12 +54,12 @@ impl HttpService for Catalog {
                 confirm_head: true,
             };
             let confirmed = tokio::time::timeout(limits::PROBE_TIMEOUT, self.ensure_fresh(confirm)).await;
-            let why = match (self.store_health(), confirmed) {
-                (StoreHealth::Ok, Ok(Err(Error::Store(error)))) => error.to_string(),
+            let why = match (self.store_problem(), confirmed) {
+                (Some(problem), _) => problem,
+                (None, Ok(Err(Error::Store(error)))) => error.to_string(),
                 // A full queue of jobs is no fault of the store.
-                (StoreHealth::Ok, Ok(_)) => return Needs::default(),
-                (StoreHealth::Ok, Err(_)) => "it does not answer in time".to_owned(),
-                (health, _) => condition(health).to_owned(),
+                (None, Ok(_)) => return Needs::default(),
+                (None, Err(_)) => "it does not answer in time".to_owned(),
             };
             Needs {
                 missing: vec![MissingNeed::own("store", why)],
@@ -75,6 +74,7 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
+            Error::Unavailable(why) => Self::new(Code::Unavailable, why),
             Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
             // The catalog has logged it.
             Error::Store(error) if error.is_transient() => {
