@@ -1,6 +1,6 @@
 //! One book with ten copies, and each way in which its ledger can be wrong.
 
-use common::{GroupLine, Quantity, Reason, Timestamp};
+use common::{Description, GroupLine, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
 use super::super::{ChangeOutcome, Requested, SHOPKEEPER};
@@ -79,15 +79,14 @@ fn replay(steps: Vec<Step>) -> Replay {
     let run_id = RunId::draw();
     let sample = BookSample {
         topics: vec!["all".into()],
-        books: vec![Book {
-            item: item(),
-            title: "RPCs for Dummies".into(),
-            author: None,
-            topic: "all".into(),
-            cost: COST.parse().unwrap(),
-            stock: stock(10),
-            seq: Seq(1),
-        }],
+        books: vec![Book::new(
+            item(),
+            "RPCs for Dummies".into(),
+            Description::new("all"),
+            COST.parse().unwrap(),
+            stock(10),
+            Seq(1),
+        )],
         head: Seq(1),
     };
     let mut replay = Replay::new(run_id, &sample);
