@@ -9,14 +9,8 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 use super::tx_error::{TxError, error, is_connection_lost};
 use super::write::{Purpose, Transaction};
 use super::{Address, books_of, damaged, head_of, meta, statements};
-use crate::sql::{self, Batch, Found, Migration, Upgrade};
+use crate::sql::{self, Batch, Engine, Found, Upgrade};
 use crate::{Error, format_1};
-
-const MIGRATIONS: [&str; 3] = [
-    include_str!("0001_ledger.sql"),
-    include_str!("0002_notes.sql"),
-    include_str!("0003_groups.sql"),
-];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Connections for reading, including the one that listens.
@@ -95,18 +89,19 @@ pub(super) async fn migrate(
             false => None,
         },
     };
-    for Migration { version, statements } in sql::pending(&MIGRATIONS, &found, create, &address.to_string())? {
-        for statement in statements {
+    for migration in sql::pending(Engine::Postgres, &found, create, &address.to_string())? {
+        for statement in migration.statements {
             execute_idempotent(connection, &statement).await.map_err(&failed)?;
         }
         let id = StoreId::generate().to_string();
         meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
             .await
             .map_err(&failed)?;
-        if version == sql::FORMAT_2 {
+        if migration.describes_books {
             upgrade(connection, address).await?;
         }
-        meta::put(connection, sql::statements::PUT, "schema", &version.to_string())
+        let version = migration.version.to_string();
+        meta::put(connection, sql::statements::PUT, "schema", &version)
             .await
             .map_err(&failed)?;
     }
