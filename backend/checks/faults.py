@@ -20,6 +20,7 @@ The kernel injects the faults (`strace -e inject`), counted per thread and per f
     done      every request was answered, and the program stopped with exit 0
     507       sales were refused with 507 while reads continued, and the program stopped with exit 0
     stopped   the program ended with exit 1 and a reason; waiting requests got no answer
+    waited    an upgrade waited for room, and a signal ended the program with exit 0
     killed    by the fault itself
 
 Then the program starts without faults. What was acknowledged must be there once, what was refused must not, and the
@@ -229,7 +230,7 @@ class Matrix:
             outcome = "stopped"
         else:
             assert code == 0, f"exit {code}: {errors}"
-            outcome = "507" if 507 in shop.statuses else "done"
+            outcome = "waited" if shop.waited else "507" if 507 in shop.statuses else "done"
         self.verify(work, acks, changes)
         shutil.rmtree(work)
         return outcome

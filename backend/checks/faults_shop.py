@@ -13,7 +13,7 @@ import urllib.request
 import uuid
 from pathlib import Path
 
-ANSWER_S, END_S, FULL_PAUSE_S = 20.0, 20.0, 1.1
+ANSWER_S, END_S, FULL_PAUSE_S, ROOM_S = 20.0, 20.0, 1.1, 3.0
 TOKEN = "a-token-for-checks"
 CSV_FILES = ["lock", "ledger.csv", "ledger.csv.new", "catalog.csv", "catalog.csv.new", ".books.note", ".books.note.new",
              "ledger-00000000000000000001.csv", ".catalog.csv", ".tags.note"]
@@ -30,7 +30,7 @@ class Shop:
     """One process, optionally under strace from its start (`traced`)."""
 
     def __init__(self, setup, work, traced=None):
-        self.work, self.url, self.statuses = work, None, []
+        self.work, self.url, self.statuses, self.waited = work, None, [], False
         arguments = ["all", *(f"--{role}listen=127.0.0.1:0" for role in ("", "catalog-", "order-"))]
         command = [setup.bookstored, *arguments, "--store", setup.url(work), "--books", setup.books]
         environment = {**os.environ, "BOOKSTORE_ADMIN_TOKEN": TOKEN, "BOOKSTORE_LOG": "error"}
@@ -39,8 +39,8 @@ class Shop:
             self.process = subprocess.Popen((traced or []) + command, stdout=output, stderr=errors, env=environment)
 
     def listens(self):
-        """Waits for its address. Returns False if it ended before."""
-        ends_at = time.monotonic() + END_S
+        """Waits for its address. Returns False if it ended before, also because it waited for room in vain."""
+        ends_at, room_at = time.monotonic() + END_S, None
         while time.monotonic() < ends_at:
             found = re.search(r"^listening frontend (\S+)$", self.output.read_text(), re.M)
             if found:
@@ -48,6 +48,11 @@ class Shop:
                 return True
             if self.process.poll() is not None:
                 return False
+            if not self.waited and "waits for room" in self.errors.read_text():
+                room_at = room_at or time.monotonic() + ROOM_S
+                if time.monotonic() > room_at:
+                    self.waited = True
+                    self.stop()
             time.sleep(0.01)
         raise TimeoutError("it neither listens nor ends")
 

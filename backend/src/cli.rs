@@ -1,6 +1,7 @@
 //! The command line of `bookstored`.
 
 use std::num::NonZeroUsize;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -43,7 +44,7 @@ impl Command {
 }
 
 /// The services that a process runs.
-#[derive(Debug, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 pub enum Services {
     /// Run the whole shop in one process
     All(AllInOneSettings),
@@ -56,6 +57,17 @@ pub enum Services {
 }
 
 impl Services {
+    /// How long they go on after a stop has begun.
+    pub(crate) fn drain_delay(&self) -> Duration {
+        let server = match self {
+            Self::All(settings) => &settings.server,
+            Self::Catalog(args) => &args.server,
+            Self::Order(args) => &args.server,
+            Self::Frontend(args) => &args.server,
+        };
+        server.drain_delay
+    }
+
     /// The number of worker threads; `None` for one per processor.
     ///
     /// A catalog or an order service receives one batch after the other: more threads only wake each other.
@@ -70,11 +82,36 @@ impl Services {
     }
 }
 
+/// An error with its causes, each named once: most errors contain the text of their cause already.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut message = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !message.contains(&cause) {
+            message.push_str(": ");
+            message.push_str(&cause);
+        }
+    }
+    message
+}
+
 #[cfg(test)]
 mod tests {
+    use std::io;
+
     use clap::CommandFactory;
 
     use super::*;
+
+    #[test]
+    fn a_cause_is_named_once() {
+        let refused = || io::Error::from(io::ErrorKind::PermissionDenied);
+        let error = crate::store::Error::io("open", "ledger.csv".as_ref())(refused());
+        let error = anyhow::Error::from(error).context("the catalog does not start");
+        assert_eq!(
+            message(&error),
+            "the catalog does not start: cannot open ledger.csv: permission denied"
+        );
+    }
 
     #[test]
     fn the_command_line_is_well_defined() {

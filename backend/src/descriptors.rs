@@ -6,17 +6,41 @@ use rustix::process::{Resource, getrlimit, setrlimit};
 
 /// Descriptors reserved for the store, the runtime and the standard streams.
 const RESERVE: u64 = 256;
+/// The services that one process calls at most: the front-end calls two, the order service one.
+const CALLED_MAX: u64 = 3;
 
-/// How many connections one of `services` services in this process may hold at once, after raising the soft limit to the
-/// hard one. A quarter of what the reserve leaves is for calls to other services.
-pub(crate) fn connections_max(services: u64) -> usize {
-    share(limit(), services)
+/// What one service of the process may have open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Share {
+    /// Connections of clients.
+    pub(crate) connections: usize,
+    /// Those of them that may be event streams, so that other clients are served too.
+    pub(crate) subscribers: usize,
+    /// Calls of each service that it uses.
+    pub(crate) calls: usize,
 }
 
-fn share(limit: u64, services: u64) -> usize {
-    let reserve = RESERVE.min(limit / 2);
-    let share = (limit - reserve) / 4 * 3 / services.max(1);
-    usize::try_from(share).map_or(limits::CONNECTIONS_MAX, |share| share.clamp(1, limits::CONNECTIONS_MAX))
+impl Share {
+    /// The share of each of `services` services in this process, after raising the soft limit to the hard one.
+    pub(crate) fn of(services: u64) -> Self {
+        Self::of_limit(limit(), services)
+    }
+
+    /// A quarter of what the reserve leaves is for calls.
+    fn of_limit(limit: u64, services: u64) -> Self {
+        let quarter = (limit - RESERVE.min(limit / 2)) / 4;
+        let bounded = |count: u64| {
+            usize::try_from(count)
+                .unwrap_or(usize::MAX)
+                .clamp(1, limits::CONNECTIONS_MAX)
+        };
+        let connections = bounded(quarter * 3 / services.max(1));
+        Self {
+            connections,
+            subscribers: limits::SUBSCRIBERS_MAX.min(connections - connections / 5),
+            calls: bounded(quarter / CALLED_MAX),
+        }
+    }
 }
 
 /// The limit in force, raised as far as the system allows.
@@ -40,11 +64,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_share_leaves_the_reserve_and_a_quarter_of_the_rest() {
-        assert_eq!(share(1_024, 3), 192);
-        assert_eq!(share(1_024, 1), 576);
-        assert_eq!(share(64, 3), 8);
-        assert_eq!(share(0, 1), 1);
-        assert_eq!(share(u64::MAX, 3), limits::CONNECTIONS_MAX);
+    fn all_shares_together_leave_the_reserve() {
+        let share = |limit, services| Share::of_limit(limit, services);
+        let expected = Share {
+            connections: 192,
+            subscribers: 154,
+            calls: 64,
+        };
+        assert_eq!(share(1_024, 3), expected);
+        assert_eq!(share(1_024, 1).connections, 576);
+        assert_eq!(share(64, 3).connections, 8);
+        assert_eq!(share(0, 1).connections, 1);
+        let most = share(u64::MAX, 3);
+        assert_eq!((most.connections, most.subscribers), (limits::CONNECTIONS_MAX, 16_000));
+        for limit in (300..100_000).step_by(97) {
+            let Share { connections, calls, .. } = share(limit, 3);
+            let used = 3 * (connections + calls) as u64;
+            assert!(used + RESERVE.min(limit / 2) <= limit, "{used} of {limit}");
+        }
     }
 }

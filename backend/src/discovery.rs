@@ -30,9 +30,9 @@ impl RunningShop {
         }
     }
 
-    /// The file for a store with that lock.
+    /// The file for a store with that lock. Its name begins with the lock's: several stores may share a folder.
     fn path(lock: &Path) -> PathBuf {
-        lock.with_file_name("shop.json")
+        lock.with_added_extension("json")
     }
 
     /// Writes the file beside the lock and returns its path.
@@ -41,7 +41,7 @@ impl RunningShop {
     /// The system's error.
     pub fn publish(&self, lock: &Path) -> io::Result<PathBuf> {
         let path = Self::path(lock);
-        let fresh = path.with_extension("json.new");
+        let fresh = path.with_added_extension("new");
         // The mode applies only to a new file.
         match fs::remove_file(&fresh) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -85,5 +85,21 @@ mod tests {
         let path = shop.publish(&lock).unwrap();
         assert_eq!(fs::metadata(path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(RunningShop::read(&lock).unwrap(), Some(shop));
+    }
+
+    #[test]
+    fn stores_in_one_folder_have_files_of_their_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let stores = ["lock", "a.db.lock", "b.db.lock"].map(|lock| {
+            let (lock, shop) = (
+                folder.path().join(lock),
+                RunningShop::new(format!("http://{lock}"), None),
+            );
+            shop.publish(&lock).unwrap();
+            (lock, shop)
+        });
+        for (lock, shop) in stores {
+            assert_eq!(RunningShop::read(&lock).unwrap(), Some(shop));
+        }
     }
 }

@@ -1,14 +1,14 @@
-//! Ten seeded bugs, each one wrong line, for testing audits.
+//! Seeded bugs, each one wrong line, for testing audits.
 //!
 //! Only in a build with the feature `fault-injection`, which nothing enables by default. The variable `BOOKSTORE_FAULT` then
 //! selects one; without it the shop is correct.
 
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use clap::ValueEnum;
 use common::wire::{Decision, Outcome, RefusedLine};
-use common::{Cost, Entry, InlineVec, Kind, Reason, Stock};
+use common::{Cost, Entry, GroupLine, InlineVec, Kind, Reason, Stock};
 
 /// A seeded bug; its name is that of the variant, as in `lost-update`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -33,6 +33,14 @@ pub(crate) enum Fault {
     MissingOrder,
     /// The front-end receives the ledger out of order.
     ReorderedFeed,
+    /// The last line of some orders is acknowledged and lost.
+    LostLine,
+    /// The lines of an order are written in two steps, and the process is killed between them.
+    HalfOrder,
+    /// The lines of an order that can be sold are sold, and the others refused.
+    HalfSold,
+    /// The last line of an order has another price in the receipt than in the ledger.
+    MispricedLine,
 }
 
 /// Whether this bug is selected.
@@ -59,16 +67,65 @@ pub(crate) fn oversell() -> Option<Stock> {
     is_active(Fault::NegativeQuantity).then_some(Stock::ZERO)
 }
 
+/// Whether a line is sold although another line of its order cannot be.
+pub(crate) fn sells_alone(is_in_stock: bool) -> bool {
+    is_active(Fault::HalfSold) && is_in_stock
+}
+
 /// Charges a cent too much.
 pub(crate) fn overcharge(entry: &mut Entry) {
     if is_active(Fault::WrongPrice) && entry.kind == Kind::Sold {
-        let dearer = |cost: Cost| Cost::try_from(u64::from(cost.cents()) + 1).ok();
-        entry.unit_cost = entry.unit_cost.and_then(dearer).or(entry.unit_cost);
+        add_a_cent(entry);
     }
 }
 
-/// Loses the last order or change of a batch; losing another would leave a gap.
-pub(crate) fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
+fn add_a_cent(entry: &mut Entry) {
+    let dearer = |cost: Cost| Cost::try_from(u64::from(cost.cents()) + 1).ok();
+    entry.unit_cost = entry.unit_cost.and_then(dearer).or(entry.unit_cost);
+}
+
+/// Loses entries at the end of a batch; losing others would leave a gap.
+pub(crate) fn lose(entries: Vec<Entry>) -> Vec<Entry> {
+    shorten_last_order(drop_last_group(entries))
+}
+
+/// Loses lines of the last order of a batch, if it is a sale of several. The store accepts whole groups only, so the rest
+/// is numbered as one.
+fn shorten_last_order(mut entries: Vec<Entry>) -> Vec<Entry> {
+    let Some(last) = entries
+        .last()
+        .filter(|last| last.kind == Kind::Sold && last.line.count() > 1)
+    else {
+        return entries;
+    };
+    let lines = usize::from(last.line.count());
+    let kept = if is_active(Fault::LostLine) && every_eighth_time() {
+        lines - 1
+    } else if is_active(Fault::HalfOrder) && every_eighth_time() {
+        KILL_AFTER_APPEND.store(true, Ordering::Relaxed);
+        lines / 2
+    } else {
+        return entries;
+    };
+    let first = entries.len().saturating_sub(lines);
+    entries.truncate(first + kept);
+    for (entry, line) in entries.iter_mut().skip(first).zip(GroupLine::of_group(kept)) {
+        entry.line = line;
+    }
+    entries
+}
+
+static KILL_AFTER_APPEND: AtomicBool = AtomicBool::new(false);
+
+/// Ends the process, as SIGKILL does, if an order was written by half.
+pub(crate) fn kill_between_lines() {
+    if KILL_AFTER_APPEND.load(Ordering::Relaxed) {
+        std::process::abort();
+    }
+}
+
+/// Loses the last order or change of a batch.
+fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     let is_lost = |entry: &Entry| match entry.kind {
         Kind::Restocked => is_active(Fault::RestockLost),
         Kind::Sold => is_active(Fault::MissingOrder) && every_eighth_time(),
@@ -81,8 +138,14 @@ pub(crate) fn drop_last_group(mut entries: Vec<Entry>) -> Vec<Entry> {
     entries
 }
 
-/// Reports a sale as refused.
-pub(crate) fn misreport(decision: Decision) -> Decision {
+/// Reports a sale as refused, or the last line of one with another price.
+pub(crate) fn misreport(mut decision: Decision) -> Decision {
+    if is_active(Fault::MispricedLine)
+        && decision.outcome == Outcome::Sold
+        && let [_, .., last] = &mut decision.entries[..]
+    {
+        add_a_cent(last);
+    }
     if !is_active(Fault::RefusedThenSold) || decision.outcome != Outcome::Sold || !every_eighth_time() {
         return decision;
     }

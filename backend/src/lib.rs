@@ -14,9 +14,12 @@ mod fault_injection;
 mod fixture;
 pub mod frontend;
 mod http;
+mod neighbours;
 mod order;
 mod purchase;
+mod relay;
 pub mod service;
 pub mod settings;
+mod token;
 
 pub use store;

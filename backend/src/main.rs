@@ -4,8 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Result;
-use backend::cli::{Cli, Command};
-use backend::daemon;
+use backend::cli::{Cli, Command, message};
+use backend::{daemon, service, settings};
 use clap::{CommandFactory, Parser};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
@@ -22,8 +22,12 @@ fn main() -> ExitCode {
         Ok(usage) => usage.format(&mut Cli::command()).exit(),
         Err(error) => {
             // Standard error may be closed; the exit code reports the failure too.
-            let _ = writeln!(io::stderr(), "bookstored: {error:#}");
-            ExitCode::FAILURE
+            let _ = writeln!(io::stderr(), "bookstored: {}", message(&error));
+            let is_usage = error.downcast_ref().is_some_and(service::Error::is_usage);
+            match is_usage || error.is::<settings::Error>() {
+                true => ExitCode::from(2),
+                false => ExitCode::FAILURE,
+            }
         }
     }
 }

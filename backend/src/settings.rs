@@ -2,18 +2,17 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use common::time::parse_duration;
+use common::wire::ServiceKind;
 use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
 use crate::store;
+pub use crate::token::{AdminToken, ServiceToken};
 
-/// The environment variable that holds the shopkeeper's token.
-const TOKEN_VARIABLE: &str = "BOOKSTORE_ADMIN_TOKEN";
 const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
 const CATALOG_ADDRESS: &str = "127.0.0.1:8081";
 const ORDER_ADDRESS: &str = "127.0.0.1:8082";
@@ -44,52 +43,30 @@ impl StoreArg {
     }
 }
 
-/// The shopkeeper's token.
+/// Which callers catalog and order service answer.
 #[derive(Debug, Clone, Default, Args)]
-pub struct AdminToken {
-    /// A file with the shopkeeper's token; the variable BOOKSTORE_ADMIN_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
-    admin_token_file: Option<PathBuf>,
-    #[arg(skip)]
-    token: Option<Arc<str>>,
+pub struct CallerSettings {
+    /// The service token, without which a caller is refused.
+    #[command(flatten)]
+    pub token: ServiceToken,
+    /// Let catalog and order service listen beyond loopback without a service token: every caller is answered
+    #[arg(long)]
+    pub allow_unauthenticated: bool,
 }
 
-impl AdminToken {
-    /// A token that no file or variable holds.
-    pub fn new(token: &str) -> Self {
-        Self {
-            admin_token_file: None,
-            token: Some(token.into()),
-        }
-    }
-
-    /// The token, from its file or else from the environment variable.
+impl CallerSettings {
+    /// Checks that a catalog or an order service which listens at `address` does not answer every caller unintentionally.
     ///
     /// # Errors
-    /// If the file cannot be read, or its text cannot be a token.
-    pub fn read(&self) -> Result<Option<Arc<str>>, Error> {
-        if self.token.is_some() {
-            return Ok(self.token.clone());
+    /// Says what to do.
+    pub(crate) fn check(&self, service: ServiceKind, address: SocketAddr) -> Result<(), Error> {
+        if address.ip().to_canonical().is_loopback() || self.allow_unauthenticated || self.token.is_given() {
+            return Ok(());
         }
-        let (token, source) = match &self.admin_token_file {
-            Some(path) => {
-                let source = path.display().to_string();
-                let token = std::fs::read_to_string(path)
-                    .map_err(|error| Error(format!("cannot read the shopkeeper's token from {source}: {error}")))?;
-                (token, source)
-            }
-            None => match std::env::var(TOKEN_VARIABLE) {
-                Ok(token) => (token, TOKEN_VARIABLE.to_owned()),
-                Err(std::env::VarError::NotPresent) => return Ok(None),
-                Err(error) => return Err(Error(format!("{TOKEN_VARIABLE}: {error}"))),
-            },
-        };
-        let token = token.trim();
-        if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let why = format!("{source}: expected one word of visible ASCII characters as the shopkeeper's token");
-            return Err(Error(why));
-        }
-        Ok(Some(Arc::from(token)))
+        Err(Error(format!(
+            "the {service} service would answer every caller that reaches {address}: set a service token with \
+             --service-token-file or BOOKSTORE_SERVICE_TOKEN, or allow every caller with --allow-unauthenticated"
+        )))
     }
 }
 
@@ -105,6 +82,9 @@ pub struct CatalogSettings {
     /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
     #[arg(long)]
     pub discard_edit: bool,
+    /// If the ledger is missing but other parts of a store are there, move those aside and begin a new store
+    #[arg(long, env = "BOOKSTORE_INIT")]
+    pub init: bool,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,
@@ -148,6 +128,9 @@ pub struct ServerSettings {
     /// How long open requests may take after a stop, like 10s
     #[arg(long, env = "BOOKSTORE_GRACE", value_name = "TIME", default_value = "10s", value_parser = parse_duration)]
     pub grace: Duration,
+    /// How long it goes on after a stop has begun, not ready any more, so that load balancers leave it first
+    #[arg(long, env = "BOOKSTORE_DRAIN_DELAY", value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
+    pub drain_delay: Duration,
     /// Which requests it accepts.
     #[command(flatten)]
     pub access: AccessSettings,
@@ -177,6 +160,9 @@ pub struct AllInOneSettings {
     /// How fast the front-end's clients may send requests.
     #[command(flatten)]
     pub rate_limit: RateLimitSettings,
+    /// Which callers catalog and order service answer.
+    #[command(flatten)]
+    pub callers: CallerSettings,
     /// Where the catalog listens
     #[arg(long, env = "BOOKSTORE_CATALOG_LISTEN", value_name = "ADDRESS", default_value = CATALOG_ADDRESS)]
     pub catalog_listen: SocketAddr,
@@ -201,10 +187,12 @@ impl AllInOneSettings {
             server: ServerSettings {
                 listen,
                 grace,
+                drain_delay: Duration::ZERO,
                 access: AccessSettings::default(),
                 services_in_process: 3,
             },
             rate_limit: RateLimitSettings::default(),
+            callers: CallerSettings::default(),
             catalog_listen: listen,
             order_listen: listen,
             share_token: false,
@@ -222,6 +210,9 @@ pub struct CatalogArgs {
     /// Its server.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Which callers it answers.
+    #[command(flatten)]
+    pub callers: CallerSettings,
 }
 
 /// `bookstored order`.
@@ -231,6 +222,9 @@ pub struct OrderArgs {
     /// Its server.
     #[command(flatten)]
     pub server: ServerSettings,
+    /// Which callers it answers.
+    #[command(flatten)]
+    pub callers: CallerSettings,
     /// The catalog that it uses.
     #[command(flatten)]
     pub catalog: CatalogUrl,
@@ -251,6 +245,9 @@ pub struct FrontendArgs {
     /// How fast its clients may send requests.
     #[command(flatten)]
     pub rate_limit: RateLimitSettings,
+    /// The token that it sends to catalog and order service.
+    #[command(flatten)]
+    pub service_token: ServiceToken,
     /// The shopkeeper's token.
     #[command(flatten)]
     pub token: AdminToken,

@@ -22,3 +22,5 @@ pub const HOPS: &str = "bookstore-hops";
 pub const REQUEST_ID: &str = "x-request-id";
 /// The position in a distributed trace (W3C Trace Context), which calls to other services repeat.
 pub const TRACEPARENT: &str = "traceparent";
+/// The token by which catalog and order service recognize the other services.
+pub const SERVICE_TOKEN: &str = "bookstore-service-token";

@@ -1,5 +1,5 @@
 //! What the bookstore's programs share: books, orders, ledger entries, money, wire types, problems, the typed HTTP client,
-//! the batcher and the backoff.
+//! the batcher, the backoff and the log of repeated failures.
 //!
 //! Only [`client`] does input and output. Nothing here decides about stock or stores anything.
 
@@ -10,6 +10,7 @@ pub mod client;
 pub mod entry;
 pub mod headers;
 pub mod if_match;
+pub mod incident;
 pub mod item;
 pub mod limits;
 pub mod money;
@@ -25,6 +26,7 @@ pub use arcstr::ArcStr;
 pub use book::Description;
 pub use entry::{Entry, GroupLine, Kind, Reason};
 pub use if_match::IfMatch;
+pub use incident::Incident;
 pub use item::{ItemNumber, Quantity, Stock};
 pub use money::Cost;
 pub use order::OrderId;

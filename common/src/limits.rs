@@ -39,6 +39,14 @@ pub const LEDGER_PAGE_MAX: usize = 1_000;
 /// The most lines of the sales or orders in one batch between services.
 pub const BATCH_LINES_MAX: usize = 1_024;
 
+/// The most refusals that a catalog records in a second, in ledger entries; more are answered 503 and not recorded.
+pub const RECORDED_REFUSALS_MAX: usize = 1_000;
+
+/// The shortest token in a token file, in characters.
+pub const TOKEN_BYTES_MIN: usize = 16;
+/// The largest token file, in bytes.
+pub const TOKEN_FILE_BYTES_MAX: u64 = 4_096;
+
 /// The time for a purchase unless the client sets a deadline.
 pub const DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
 /// The longest time for a purchase.
@@ -65,6 +73,16 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// The limit on asking another service whether it is up.
+pub const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the services that another one needs are asked while all of them are usable.
+pub const PROBE_INTERVAL: Duration = Duration::from_secs(5);
+/// How often while one of them is not.
+pub const PROBE_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// The largest difference of two services' clocks.
+pub const CLOCK_DIFFERENCE_MAX: Duration = Duration::from_secs(1);
+/// A larger difference counts when it was measured so many times in a row.
+pub const CLOCK_MEASUREMENTS: u32 = 3;
 /// How many services a request may come through.
 pub const HOPS_MAX: u32 = 3;
 /// The largest head of a request, in bytes.

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::parse::Error;
+use crate::time;
 
 const EXPECTED: Error = Error("a UUID, like 0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e");
 
@@ -20,7 +22,7 @@ pub struct OrderId(Uuid);
 impl OrderId {
     /// A new id, which sorts after older ones (UUID version 7, RFC 9562).
     pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+        Self(time::new_uuid(SystemTime::now()))
     }
 
     /// Appends its text.

@@ -40,8 +40,8 @@ macro_rules! codes {
 codes! {
     /// The request is not well formed.
     InvalidRequest = "invalid-request", 400, "The request is not valid";
-    /// The shopkeeper's token is missing or wrong.
-    Unauthorized = "unauthorized", 401, "The shopkeeper's token is needed";
+    /// The shopkeeper's token or the service token is missing or wrong.
+    Unauthorized = "unauthorized", 401, "A token is needed";
     /// A page of another origin asks for a change.
     ForbiddenOrigin = "forbidden-origin", 403, "Pages of other origins may not change anything";
     /// No book has that number.

@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::parse::{Error, parse_digits};
+use crate::time;
 
 /// An entry's position in the ledger, from 1 without gaps; 0 is the position before the first entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
@@ -56,7 +58,7 @@ pub struct StoreId(Uuid);
 impl StoreId {
     /// The id for a new store.
     pub fn generate() -> Self {
-        Self(Uuid::now_v7())
+        Self(time::new_uuid(SystemTime::now()))
     }
 }
 

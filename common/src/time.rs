@@ -8,6 +8,7 @@ use jiff::fmt::StdFmtWrite;
 use jiff::fmt::temporal::DateTimePrinter;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::limits;
 use crate::parse::{self, Error, parse_digits};
@@ -160,6 +161,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, Error> {
     Duration::try_from(signed).map_err(|_| EXPECTED)
 }
 
+/// A new UUID that sorts by its time (version 7), or a random one (version 4) by a clock before 1970, which version 7
+/// cannot express.
+pub(crate) fn new_uuid(now: SystemTime) -> Uuid {
+    match now < UNIX_EPOCH {
+        true => Uuid::new_v4(),
+        false => Uuid::now_v7(),
+    }
+}
+
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
@@ -242,6 +252,13 @@ mod tests {
         for text in ["", "-1s", "soon", "10 parsecs"] {
             assert!(parse_duration(text).is_err(), "{text:?} was accepted");
         }
+    }
+
+    #[test]
+    fn an_id_is_made_by_a_clock_before_1970_too() {
+        let versions =
+            [UNIX_EPOCH - Duration::from_secs(1), SystemTime::now()].map(|now| new_uuid(now).get_version_num());
+        assert_eq!(versions, [4, 7]);
     }
 
     #[test]

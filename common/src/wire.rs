@@ -5,6 +5,7 @@
 mod batches;
 mod decisions;
 mod fast_json;
+mod health;
 mod lines;
 mod order_lines;
 mod receipt;
@@ -23,6 +24,7 @@ use utoipa::ToSchema;
 pub use batches::{BatchProblem, BatchReceipt, Order, OrderBatch, OrderResult, OrderResults, Sale, SaleBatch};
 pub use decisions::{DecidedOrder, Decision, Decisions, Outcome, RefusedLine};
 pub use fast_json::{FastJson, JsonReader};
+pub use health::{Activity, Lack, LiveStatus, Liveness, Neighbour, Readiness, ReadyStatus, ServiceKind};
 pub use lines::OrderResultLines;
 pub use order_lines::{BuyBody, OrderLine, OrderLines};
 pub use receipt::{OrderStatus, Receipt, ReceiptLine, ReceiptPage};
@@ -90,38 +92,6 @@ pub struct LedgerPage {
     pub entries: Vec<Entry>,
     /// The ledger's last entry.
     pub head: Seq,
-}
-
-/// The health of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Health {
-    /// `ok`, or one word for what is wrong.
-    pub status: String,
-    /// `catalog`, `order` or `frontend`.
-    pub service: String,
-    /// The program's version.
-    pub version: String,
-    /// Seconds since its start.
-    pub uptime_s: u64,
-    /// What it waits for; empty if it is ready.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Requests answered since its start, without those for its health.
-    #[serde(default)]
-    pub requests: u64,
-    /// The median latency in microseconds, rounded up to a bucket.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p50_us: Option<u64>,
-    /// The 99th percentile of the latency in microseconds, rounded up to a bucket.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub p99_us: Option<u64>,
-    /// The newest ledger entry that it knows; absent if it follows no ledger.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<Seq>,
-    /// The health of the services it depends on.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schema(no_recursion)]
-    pub services: Vec<Health>,
 }
 
 /// Deserializes a list of JSON objects: serde alone would also read a struct from an array of its fields.

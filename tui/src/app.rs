@@ -41,6 +41,7 @@ pub(crate) use notices::Severity;
 pub(crate) use orders::{OrderState, Purchase};
 pub(crate) use overlay::{Overlay, Picker};
 pub(crate) use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
+pub(crate) use services::ServiceState;
 pub(crate) use shop::{Column, Focus};
 pub(crate) use state::App;
 

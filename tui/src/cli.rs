@@ -24,7 +24,7 @@ use crate::config::Config;
     after_help = "Configuration: bookstore/config.toml in the user's configuration folder ($XDG_CONFIG_HOME); flags and \
                   environment variables override it.\n\
                   Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
-                  4 audit violation · 129 terminal closed · 130 interrupted"
+                  4 audit violation · 129 terminal closed · 130 interrupted · 143 terminated"
 )]
 pub(crate) struct Cli {
     /// The shop, and the output format.
@@ -227,6 +227,8 @@ mod tests {
             "bookstore autopilot --rate 0",
             "bookstore autopilot --rate 5 --think 1s",
             "bookstore autopilot --restock 0",
+            "bookstore autopilot --basket 0..3",
+            "bookstore autopilot --basket 21",
         ] {
             assert!(parse(line).is_err(), "{line:?} was accepted");
         }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use common::client::{Error, ShopEvent, StreamItem};
-use common::wire::{Book, BookPage, Health, Receipt, Topics};
+use common::wire::{Book, BookPage, Readiness, Receipt, Topics};
 use common::{ItemNumber, OrderId, Seq, Timestamp};
 
 use crate::app::autopilot::RunStatus;
@@ -66,7 +66,7 @@ pub(crate) enum Event {
         order: OrderId,
         result: Result<Receipt, Error>,
     },
-    HealthLoaded(Result<Health, Error>),
+    HealthLoaded(Result<Readiness, Error>),
     AutopilotChanged(RunStatus),
     /// The local store is closed for good.
     StoreClosed(String),

@@ -79,7 +79,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitReason, Error> {
 
 async fn run_on_terminal(options: Options) -> Result<ExitReason, Error> {
     // Before raw mode: a signal that ends the program would leave the terminal in it.
-    let signals = Signals::listen()?.with_hangup()?.with_continued()?;
+    let signals = Signals::listen()?.with_continued()?;
     let terminal = TerminalGuard::acquire(options.mouse)?;
     let (sender, input) = mpsc::channel(QUEUED_EVENTS_MAX);
     let reader = tokio::spawn(read_input(sender));

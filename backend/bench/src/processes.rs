@@ -93,7 +93,8 @@ impl Program {
             let frontend = start(&[&["frontend", "--listen", ANY_PORT], &neighbours[..]].concat())?;
             vec![catalog, order, frontend]
         };
-        let last = processes.last().context("no process")?;
+        let (first, last) = processes.first().zip(processes.last()).context("no process")?;
+        first.wait_until_ready("catalog");
         Ok(Self {
             address: last.address("frontend").parse()?,
             processes,

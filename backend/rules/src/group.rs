@@ -1,6 +1,6 @@
 //! The rules of consecutive entries: they count without a gap, and the lines of a group follow each other.
 
-use common::{Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Timestamp};
+use common::{Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Timestamp, limits};
 
 use crate::Violation;
 
@@ -82,8 +82,12 @@ pub fn check_sequence(end: &LedgerEnd, entry: &Entry) -> Option<Violation> {
         }
     };
     let has_reason = is_reason(entry) || end.open.is_some_and(|open| open.has_reason);
+    // Only an order has a quantity; a change of many books may have more lines.
+    let is_too_long = entry.quantity.is_some() && usize::from(line.count()) > limits::ORDER_LINES_MAX;
     if !continues {
         Some(Violation::BrokenGroup { line })
+    } else if is_too_long && line.is_first() {
+        Some(Violation::TooManyLines { count: line.count() })
     } else if entry.kind == Kind::Refused && line.is_last() && !has_reason {
         Some(Violation::RefusedWithoutReason)
     } else {

@@ -1,5 +1,6 @@
 //! What can be wrong with a ledger, each case with the values that show it.
 
+use common::money::Total;
 use common::{ArcStr, Cost, GroupLine, OrderId, Quantity, Seq, Stock};
 
 /// The group to which a violation belongs.
@@ -7,7 +8,7 @@ use common::{ArcStr, Cost, GroupLine, OrderId, Quantity, Seq, Stock};
 pub enum Rule {
     /// Entries count from 1 without a gap.
     Sequence,
-    /// The lines of an order or a change follow each other, and none is missing.
+    /// The lines of an order or a change follow each other, none is missing, and all are sold or none.
     Group,
     /// An entry has the fields of its kind.
     Fields,
@@ -25,6 +26,8 @@ pub enum Rule {
     Refusal,
     /// An order is decided once.
     DecidedOnce,
+    /// A receipt has the lines of its order, and its totals add up.
+    Receipt,
     /// The catalog's books are those that follow from the ledger.
     Catalog,
 }
@@ -49,6 +52,15 @@ pub enum Violation {
     UnfinishedGroup {
         /// The last entry's line.
         line: GroupLine,
+    },
+    /// An order has more lines than an order can have.
+    #[error(
+        "an order has {count} lines, but at most {} are possible",
+        common::limits::ORDER_LINES_MAX
+    )]
+    TooManyLines {
+        /// Lines of the group.
+        count: u16,
     },
     /// An order was refused because of its other lines, but none of them is the reason.
     #[error("no line of the refused order could not be sold")]
@@ -155,6 +167,20 @@ pub enum Violation {
         /// The entry that decided it.
         first: Seq,
     },
+    /// A receipt has other books or quantities than its order.
+    #[error("the receipt has other lines than the order")]
+    OtherLines,
+    /// The lines of a receipt do not follow each other in the ledger.
+    #[error("the lines of the receipt are not consecutive entries")]
+    ScatteredLines,
+    /// A receipt or one of its lines has a wrong total.
+    #[error("the receipt states a total of {stated} instead of {expected}")]
+    WrongTotal {
+        /// The total that it states.
+        stated: Total,
+        /// The total that its lines, or cost and quantity, give.
+        expected: Total,
+    },
     /// The ledger has a book that the catalog lacks.
     #[error("the ledger has this book, the catalog does not")]
     MissingInCatalog,
@@ -206,7 +232,7 @@ impl Violation {
             Self::NegativeStock { .. } => Rule::StockNotNegative,
             Self::StockMismatch { .. } | Self::QuantityMismatch { .. } => Rule::StockAddsUp,
             Self::PriceMismatch { .. } => Rule::Price,
-            Self::BrokenGroup { .. } | Self::UnfinishedGroup { .. } => Rule::Group,
+            Self::BrokenGroup { .. } | Self::UnfinishedGroup { .. } | Self::TooManyLines { .. } => Rule::Group,
             Self::TitleMismatch { .. } | Self::MissingDescription => Rule::Title,
             Self::KnownBook
             | Self::RefusalChangesStock { .. }
@@ -221,6 +247,7 @@ impl Violation {
             | Self::UnexpectedReason
             | Self::UnexpectedTitle => Rule::Fields,
             Self::DecidedTwice { .. } => Rule::DecidedOnce,
+            Self::OtherLines | Self::ScatteredLines | Self::WrongTotal { .. } => Rule::Receipt,
             Self::MissingInCatalog
             | Self::MissingInLedger
             | Self::CatalogStock { .. }

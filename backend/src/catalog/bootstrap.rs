@@ -17,6 +17,9 @@ const PAGE_ENTRIES: usize = 10_000;
 pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
     let mut state = State::new(loaded);
     state.decisions = index_decisions(store, DecisionIndex::default(), &state)?;
+    if let Some(last) = state.decisions.last_group().last() {
+        store.confirm(last)?;
+    }
     Ok(state)
 }
 
@@ -59,8 +62,9 @@ pub(super) fn find(
     ranges: Vec<RangeInclusive<Seq>>,
 ) -> Result<InlineVec<Entry>, store::Error> {
     for range in ranges {
-        let found = store.find(order, range)?;
-        if !found.is_empty() {
+        let found = store.find(order, range.clone())?;
+        // Another catalog's entry beyond the range is not confirmed yet.
+        if found.first().is_some_and(|first| range.contains(&first.seq)) {
             return Ok(found.into());
         }
     }

@@ -76,6 +76,8 @@ pub enum Verdict {
     PreconditionFailed,
     /// The stock would exceed its maximum.
     OutOfRange,
+    /// Refused, but too many refusals were recorded lately for another one: neither applied nor recorded.
+    TooManyRefusals,
 }
 
 /// A batch that is being decided.
@@ -88,6 +90,8 @@ pub struct Batch<'a, D> {
     /// The indexes in `entries` of the first lines of the ids that the batch decided.
     recorded: AHashMap<OrderId, usize>,
     entries: Vec<Entry>,
+    /// How many further entries may be refusals.
+    refusals_left: usize,
 }
 
 impl<'a, D: DurableState> Batch<'a, D> {
@@ -99,7 +103,14 @@ impl<'a, D: DurableState> Batch<'a, D> {
             changed: AHashMap::new(),
             recorded: AHashMap::new(),
             entries: Vec::new(),
+            refusals_left: usize::MAX,
         }
+    }
+
+    /// Limits the refusals that the batch records, in entries.
+    #[must_use]
+    pub fn with_refusals_max(self, refusals_left: usize) -> Self {
+        Self { refusals_left, ..self }
     }
 
     /// The entries to append, numbered from the head of the durable state.
@@ -131,9 +142,16 @@ impl<'a, D: DurableState> Batch<'a, D> {
             let refused = lines.iter().filter_map(CheckedLine::refused);
             return Ok(Verdict::Refused(refused.collect()));
         }
-        let entries = lines.into_iter().map(|line| match is_sold {
-            true => self.sold(sale.id, line),
-            false => self.refused(sale.id, line),
+        if !is_sold && !self.take_refusals(lines.len()) {
+            return Ok(Verdict::TooManyRefusals);
+        }
+        let entries = lines.into_iter().map(|line| {
+            #[cfg(feature = "fault-injection")]
+            let is_sold = is_sold || crate::fault_injection::sells_alone(line.left.is_some());
+            match is_sold {
+                true => self.sold(sale.id, line),
+                false => self.refused(sale.id, line),
+            }
         });
         let entries: InlineVec<Entry> = entries.collect();
         Ok(self.record(entries))
@@ -241,11 +259,21 @@ impl<'a, D: DurableState> Batch<'a, D> {
             let stock = book.map(|book| book.stock);
             return Verdict::Refused(InlineVec::from_buf([RefusedLine { item, reason, stock }]));
         }
+        if !self.take_refusals(1) {
+            return Verdict::TooManyRefusals;
+        }
         let entry = Entry {
             reason: Some(reason),
             ..self.entry(Kind::Refused, id, item, book)
         };
         self.record(InlineVec::from_buf([entry]))
+    }
+
+    /// Whether so many more refusals may be recorded; counts them if so.
+    fn take_refusals(&mut self, entries: usize) -> bool {
+        let left = self.refusals_left.checked_sub(entries);
+        self.refusals_left = left.unwrap_or(self.refusals_left);
+        left.is_some()
     }
 
     /// An entry that changes nothing.

@@ -115,6 +115,13 @@ impl DecisionIndex {
         Some(page)
     }
 
+    /// The newest group; empty if there are no entries.
+    pub fn last_group(&self) -> Vec<Entry> {
+        let lines = self.entries.back().map_or(0, |last| last.line.count().into());
+        let others = self.entries.len().saturating_sub(lines);
+        self.entries.iter().skip(others).cloned().collect()
+    }
+
     /// Looks an order up.
     pub fn lookup(&self, order: OrderId) -> Lookup {
         if let Some(entries) = self.by_order.get(&order).and_then(|&first| self.group(first)) {

@@ -3,30 +3,41 @@
 use std::sync::Arc;
 
 use common::wire::{FastJson, Hello};
-use common::{Entry, Seq, limits};
+use common::{Entry, Seq, StoreId, limits};
 use futures::Stream;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::error::Error;
 use super::service::Catalog;
+use super::state::LedgerEnd;
 use crate::http::{Frame, FrameStream, write_event_with};
 
 /// A subscriber's position.
 struct Reader {
     catalog: Arc<Catalog>,
-    said_hello: bool,
+    end: watch::Receiver<LedgerEnd>,
+    /// The store that the `hello` named; the feed ends when the history becomes another one.
+    store: Option<StoreId>,
     position: Seq,
 }
 
 /// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on. A position
 /// beyond the head is lowered to the head, which the client can see in the `hello`.
-pub(super) fn open(catalog: &Arc<Catalog>, after: Option<Seq>, stopping: CancellationToken) -> FrameStream {
-    let head = catalog.head();
+pub(super) fn open(
+    catalog: &Arc<Catalog>,
+    after: Option<Seq>,
+    stopping: CancellationToken,
+) -> Result<FrameStream, Error> {
+    let end = catalog.watch_end()?;
+    let head = end.borrow().head;
     let reader = Reader {
         catalog: Arc::clone(catalog),
-        said_hello: false,
+        end,
+        store: None,
         position: after.unwrap_or(head).min(head),
     };
-    FrameStream::new(frames(reader), stopping)
+    Ok(FrameStream::new(frames(reader), stopping))
 }
 
 fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
@@ -35,21 +46,23 @@ fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
 
 impl Reader {
     async fn next(&mut self) -> Option<Frame> {
-        if !self.said_hello {
-            self.said_hello = true;
-            let hello = Hello {
-                seq: self.catalog.head(),
-                store: self.catalog.store_id(),
-            };
-            return Some(Frame::event("hello", None, &hello));
-        }
-        let mut head = self.catalog.watch_head();
+        let Some(store) = self.store else {
+            let LedgerEnd { store, head } = *self.end.borrow();
+            self.store = Some(store);
+            return Some(Frame::event("hello", None, &Hello { seq: head, store }));
+        };
+        let position = self.position;
         // Fails when the ledger's thread has ended; no entry follows then.
-        head.wait_for(|&head| head > self.position).await.ok()?;
-        match self.catalog.ledger_page(self.position, limits::LEDGER_PAGE_MAX).await {
+        let end = self.end.wait_for(|end| end.head > position || end.store != store);
+        end.await.ok()?;
+        let page = self.catalog.ledger_page(position, limits::LEDGER_PAGE_MAX).await;
+        if self.end.borrow().store != store {
+            return None;
+        }
+        match page {
             Ok(page) => Some(self.write(&page.entries)),
             Err(error) => {
-                tracing::error!(%error, "a feed ended");
+                tracing::debug!(%error, "a feed ended");
                 None
             }
         }

@@ -1,38 +1,60 @@
-//! Keeps up with other catalogs on a shared store.
+//! Keeps up with other catalogs on a shared store, and watches whether the store answers.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Seq;
-use tokio::sync::watch;
+use common::Incident;
+use common::backoff::Backoff;
+use common::wire::StoreHealth;
+use tokio::sync::SetOnce;
 
 use super::job::Job;
 use super::ledger::Ledger;
-use crate::store::Store;
+use super::store_status::StoreStatus;
+use super::writer::Loaded;
+use crate::store;
 
 /// How long one wait for an append lasts.
 const APPEND_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
-/// The delay after a wait that failed.
-const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Delays after a wait that failed.
+const RETRY: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+/// How long a confirmation is waited for. It is done even later.
+const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Lets the ledger's thread confirm the head, and so catch up, whenever another catalog has appended. Ends with the thread.
-pub(super) async fn follow(store: Arc<dyn Store>, head: watch::Receiver<Seq>, ledger: Ledger) {
+/// Lets the ledger's thread confirm the head, and so catch up, whenever another catalog has appended, and after every
+/// failure of the store. Ends with the thread.
+pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status: Arc<StoreStatus>) {
+    let Loaded { store, end, .. } = loaded.wait().await;
+    if !store.is_shared() {
+        return;
+    }
+    let (mut backoff, following) = (RETRY, Incident::new("other catalogs cannot be followed"));
     // The thread owns the sender.
-    while head.has_changed().is_ok() {
-        let (store, known) = (Arc::clone(&store), *head.borrow());
-        let waited = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT)).await;
-        match waited {
-            Ok(Ok(found)) if found > *head.borrow() => {
-                // A full queue needs no retry: its jobs find the new head by a conflict.
-                let _ = ledger.call(Job::ConfirmHead).await;
+    while end.has_changed().is_ok() {
+        let (store, known) = (Arc::clone(store), end.borrow().head);
+        let waiting = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT));
+        let Ok(waited) = waiting.await else { return };
+        status.is_stalled();
+        let must_confirm = match waited {
+            Ok(found) => found > end.borrow().head || status.health() != StoreHealth::Ok,
+            Err(store::Error::Conflict) => true,
+            Err(error) => {
+                if !status.record(&error) {
+                    following.failed(&error);
+                }
+                tokio::time::sleep(backoff.next_delay()).await;
+                continue;
             }
-            // Nothing new, or this catalog's own entries.
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "cannot follow other catalogs; trying again");
-                tokio::time::sleep(RETRY_DELAY).await;
+        };
+        if must_confirm {
+            // A full queue needs no retry: its jobs find the new head by a conflict.
+            let confirming = tokio::time::timeout(CONFIRM_TIMEOUT, ledger.call(Job::ConfirmHead));
+            if !matches!(confirming.await, Ok(Ok(()))) {
+                tokio::time::sleep(backoff.next_delay()).await;
+                continue;
             }
-            Err(_) => return,
         }
+        following.recovered();
+        backoff.reset();
     }
 }

@@ -112,9 +112,14 @@ impl Job {
     }
 }
 
-/// Decides jobs together, at one moment; the entries are to be appended.
-pub(super) fn decide<D: DurableState>(jobs: &mut [Job], durable: &D, now: Timestamp) -> Result<Vec<Entry>, D::Error> {
-    let mut batch = Batch::new(durable, now);
+/// Decides jobs together, at one moment; the entries, of which at most `refusals_max` are refusals, are to be appended.
+pub(super) fn decide<D: DurableState>(
+    jobs: &mut [Job],
+    durable: &D,
+    now: Timestamp,
+    refusals_max: usize,
+) -> Result<Vec<Entry>, D::Error> {
+    let mut batch = Batch::new(durable, now).with_refusals_max(refusals_max);
     for job in jobs {
         job.decide(&mut batch)?;
     }
@@ -138,6 +143,7 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
         }
         Verdict::Refused(lines) => decision.refused = lines,
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
+        Verdict::TooManyRefusals => decision.outcome = Outcome::Unavailable,
         // A sale has no precondition, and is refused before it could take a stock out of its range.
         Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }

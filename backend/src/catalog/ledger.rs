@@ -1,75 +1,63 @@
-//! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
+//! The ledger's thread, as the catalog sees it: jobs go in, replies come back.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use common::wire::StoreHealth;
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::bootstrap;
-use super::decide::{CurrentBook, DurableState};
-use super::decision_index::Lookup;
 use super::error::Error;
-use super::job::{Job, Reply, decide};
-use super::state::State;
-use crate::store::{self, Store};
+use super::job::{Job, Reply};
+use super::store_status::StoreStatus;
+use super::writer::Writer;
+use crate::store;
 
 /// Jobs that may wait; each is a batch of sales of up to 1,024 lines, or one stock update. One more is refused.
 const QUEUE_MAX: NonZeroUsize = NonZeroUsize::new(512).unwrap();
-/// Jobs that share one append.
-const BATCH_MAX: usize = 64;
-/// Attempts to append one batch. If another catalog appends first every time, the jobs are rejected.
-const ATTEMPTS_MAX: u32 = 8;
-/// The longest delay after the first conflict; it doubles with each further one.
-const CONFLICT_DELAY: Duration = Duration::from_millis(2);
-/// A checkpoint is written after so many entries, so that a start after a crash stays quick; after more where there are
-/// many books, because their checkpoint costs more.
-const CHECKPOINT_ENTRIES: u64 = 250_000;
+/// How often a stop looks whether the store still answers.
+const STALL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Hands jobs to the thread.
 #[derive(Debug, Clone)]
 pub(super) struct Ledger {
     queue: mpsc::Sender<Job>,
     failure: watch::Receiver<Option<String>>,
-    health: watch::Receiver<StoreHealth>,
+    status: Arc<StoreStatus>,
 }
 
 impl Ledger {
-    /// Starts the thread. It publishes durable entries to `state` first, then their head to `head`.
+    /// Starts the thread. `open` makes its writer; `None` if the catalog stops first.
     pub(super) fn start(
-        store: Arc<dyn Store>,
-        state: Arc<RwLock<State>>,
-        head: watch::Sender<Seq>,
+        status: Arc<StoreStatus>,
+        open: impl FnOnce(&mut mpsc::Receiver<Job>) -> Result<Option<Writer>, store::Error> + Send + 'static,
     ) -> Result<Self, store::Error> {
-        let (queue, jobs) = mpsc::channel(QUEUE_MAX.get());
+        let (queue, mut jobs) = mpsc::channel(QUEUE_MAX.get());
         let (failed, failure) = watch::channel(None);
-        let (health_sender, health) = watch::channel(StoreHealth::Ok);
-        let last_checkpoint = *head.borrow();
-        let mut writer = Writer {
-            store,
-            state,
-            head,
-            last_checkpoint,
-            health: health_sender,
-        };
         let run = move || {
+            let fail = |error: store::Error, what: &str| {
+                tracing::error!(%error, "{what}");
+                failed.send_replace(Some(format!("{what}: {error}")));
+            };
             let mut closed = Vec::new();
-            if let Err(error) = writer.run(jobs, &mut closed) {
-                tracing::error!(%error, "the ledger is closed");
-                failed.send_replace(Some(format!("the ledger is closed: {error}")));
+            match open(&mut jobs) {
+                Ok(Some(mut writer)) => {
+                    if let Err(error) = writer.run(jobs, &mut closed) {
+                        fail(error, "the ledger is closed");
+                    }
+                    // Releases the store before `close` returns.
+                    drop(writer);
+                }
+                Ok(None) => {}
+                Err(error) => fail(error, "the store cannot be opened"),
             }
-            // Releases the store before `close` returns.
-            drop(writer);
             drop(closed);
         };
         thread::Builder::new()
             .name("ledger".to_owned())
             .spawn(run)
             .map_err(store::Error::io("start a thread for", "ledger".as_ref()))?;
-        Ok(Self { queue, failure, health })
+        Ok(Self { queue, failure, status })
     }
 
     /// The error that closed the store, once there is one.
@@ -77,13 +65,11 @@ impl Ledger {
         self.failure.clone()
     }
 
-    /// The condition of the store as the last append found it.
-    pub(super) fn store_health(&self) -> StoreHealth {
-        *self.health.borrow()
-    }
-
     /// Hands in a job and waits for its reply. The job is done even if the caller is dropped.
     pub(super) async fn call<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        if self.status.is_stalled() {
+            return Err(self.status.unavailable());
+        }
         let (reply, answer) = oneshot::channel();
         self.queue.try_send(job(reply)).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => Error::QUEUE_FULL,
@@ -96,206 +82,33 @@ impl Ledger {
         }
     }
 
-    /// Waits until the thread has done the jobs handed in before, written a checkpoint and ended.
+    /// Ends a thread that still tries to open its store, without waiting for it.
+    pub(super) fn stop_opening(&self) {
+        let (close, _) = oneshot::channel();
+        // The thread may have ended by itself.
+        let _ = self.queue.try_send(Job::Close(close));
+    }
+
+    /// Waits until the thread has done the jobs handed in before, written a checkpoint and ended; not for a store that does
+    /// not answer, whose jobs stay unanswered.
     pub(super) async fn close(&self) {
-        let (close, closed) = oneshot::channel();
-        // A thread that a failure ended needs no closing.
-        if self.queue.send(Job::Close(close)).await.is_ok() {
-            let _ = closed.await;
-        }
-    }
-}
-
-/// The thread's own state.
-struct Writer {
-    store: Arc<dyn Store>,
-    state: Arc<RwLock<State>>,
-    head: watch::Sender<Seq>,
-    last_checkpoint: Seq,
-    health: watch::Sender<StoreHealth>,
-}
-
-impl Writer {
-    /// Runs until the queue is closed or the store fails. Gives the senders of the `Close` jobs back in `closed`.
-    fn run(
-        &mut self,
-        mut queue: mpsc::Receiver<Job>,
-        closed: &mut Vec<oneshot::Sender<()>>,
-    ) -> Result<(), store::Error> {
-        let mut received = Vec::with_capacity(BATCH_MAX);
-        while queue.blocking_recv_many(&mut received, BATCH_MAX) > 0 {
-            let mut jobs = Vec::with_capacity(received.len());
-            for job in received.drain(..) {
-                match job {
-                    Job::Close(sender) => {
-                        // What is queued already is still done.
-                        queue.close();
-                        closed.push(sender);
-                    }
-                    job => jobs.push(job),
-                }
-            }
-            self.execute(jobs)?;
-            self.checkpoint_if_due()?;
-        }
-        self.checkpoint()
-    }
-
-    /// Decides and appends a batch and answers its jobs. After a conflict the whole batch is decided again, a limited
-    /// number of times. An error means that the store is closed: no job is answered.
-    fn execute(&mut self, mut jobs: Vec<Job>) -> Result<(), store::Error> {
-        if jobs.is_empty() {
-            return Ok(());
-        }
-        for conflicts in 0..ATTEMPTS_MAX {
-            let caught_up = match self.decide_and_append(&mut jobs) {
-                Ok(entries) => {
-                    self.health.send_replace(StoreHealth::Ok);
-                    self.publish(entries);
-                    let state = self.read_state();
-                    jobs.into_iter().for_each(|job| job.answer(&state));
-                    return Ok(());
-                }
-                Err(store::Error::Conflict) => self.catch_up(),
-                Err(error) => Err(error),
-            };
-            match caught_up {
-                Ok(()) => {
-                    let delay = CONFLICT_DELAY.saturating_mul(1 << conflicts).mul_f64(rand::random());
-                    thread::park_timeout(delay);
-                }
-                Err(error) if error.is_transient() => {
-                    tracing::warn!(%error, "nothing was written");
-                    if let Some(health) = health(&error) {
-                        self.health.send_replace(health);
-                    }
-                    for job in jobs {
-                        job.reject(match &error {
-                            store::Error::Full { .. } => Error::Full(error.to_string()),
-                            store::Error::Conflict => Error::CONTENDED,
-                            _ => Error::UNAVAILABLE,
-                        });
-                    }
-                    return Ok(());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        jobs.into_iter().for_each(|job| job.reject(Error::CONTENDED));
-        Ok(())
-    }
-
-    fn decide_and_append(&self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
-        let head = *self.head.borrow();
-        let durable = Durable {
-            state: &self.state,
-            store: &*self.store,
-            head,
-        };
-        let entries = decide(jobs, &durable, Timestamp::now())?;
-        #[cfg(feature = "fault-injection")]
-        let entries = crate::fault_injection::drop_last_group(entries);
-        #[cfg(feature = "fault-injection")]
-        if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
-            return Ok(entries);
-        }
-        self.store.append(head, &entries)?;
-        Ok(entries)
-    }
-
-    /// Shows durable entries to the readers.
-    fn publish(&self, entries: Vec<Entry>) {
-        let Some(last) = entries.last().map(|entry| entry.seq) else {
-            return;
-        };
-        self.write_state().apply(entries);
-        self.head.send_replace(last);
-    }
-
-    /// Applies what other catalogs appended.
-    fn catch_up(&self) -> Result<(), store::Error> {
-        loop {
-            let head = *self.head.borrow();
-            let entries = bootstrap::next_page(&*self.store, head)?;
-            if entries.is_empty() {
-                return Ok(());
-            }
-            self.publish(entries);
-        }
-    }
-
-    fn checkpoint_if_due(&mut self) -> Result<(), store::Error> {
-        let (books, head) = {
-            let state = self.read_state();
-            (state.search_index.book_count() as u64, state.head)
-        };
-        if head.distance_from(self.last_checkpoint) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
-            return Ok(());
-        }
-        self.checkpoint()
-    }
-
-    fn checkpoint(&mut self) -> Result<(), store::Error> {
-        let (books, head, filters) = {
-            let mut state = self.write_state();
-            (state.books(), state.head, state.decisions.take_filter_snapshots())
-        };
-        bootstrap::save_filters(&*self.store, filters);
-        match self.store.checkpoint(&books, head) {
-            // The ledger rebuilds what a checkpoint holds: without one the next start only takes longer.
-            Err(error) if error.is_transient() => tracing::warn!(%error, "no checkpoint was written"),
-            written => written?,
-        }
-        self.last_checkpoint = head;
-        Ok(())
-    }
-
-    fn read_state(&self) -> RwLockReadGuard<'_, State> {
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write_state(&self) -> RwLockWriteGuard<'_, State> {
-        self.state.write().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// The condition of the store that an error shows, if it is about the store.
-fn health(error: &store::Error) -> Option<StoreHealth> {
-    match error {
-        store::Error::Full { .. } => Some(StoreHealth::Full),
-        store::Error::Unavailable { .. } => Some(StoreHealth::Unreachable),
-        _ => None,
-    }
-}
-
-/// The durable state on which a batch is decided.
-struct Durable<'a> {
-    state: &'a RwLock<State>,
-    store: &'a dyn Store,
-    head: Seq,
-}
-
-impl DurableState for Durable<'_> {
-    type Error = store::Error;
-
-    fn head(&self) -> Seq {
-        self.head
-    }
-
-    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
-        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.current_book(item)
-    }
-
-    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, store::Error> {
-        let ranges = {
-            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
-            match state.decisions.lookup(order) {
-                Lookup::Found(entries) => return Ok(entries),
-                Lookup::Absent => return Ok(InlineVec::new()),
-                Lookup::MaybeIn(ranges) => ranges,
+        let (close, mut closed) = oneshot::channel();
+        let send = self.queue.send(Job::Close(close));
+        let close = async {
+            // A thread that a failure ended needs no closing.
+            if send.await.is_ok() {
+                let _ = (&mut closed).await;
             }
         };
-        bootstrap::find(self.store, order, ranges)
+        let stall = async {
+            while !self.status.is_stalled() {
+                tokio::time::sleep(STALL_INTERVAL).await;
+            }
+            tracing::warn!("stopping while a commit is not answered; whether its orders are in the ledger is unknown");
+        };
+        tokio::select! {
+            () = close => {}
+            () = stall => {}
+        }
     }
 }

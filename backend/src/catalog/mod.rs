@@ -1,6 +1,6 @@
 //! The catalog service: books, topics, search, stock, and the ledger, which is the only commit point of the bookstore.
 //!
-//! One thread writes (module `ledger`): it decides a batch on durable state, appends it, publishes it to the readers and only
+//! One thread writes (module `writer`): it decides a batch on durable state, appends it, publishes it to the readers and only
 //! then answers. A read waits for the store only where it asks for a confirmed state, an old entry, or an order that memory
 //! does not hold.
 
@@ -14,11 +14,14 @@ mod filter;
 mod foreign_appends;
 mod job;
 mod ledger;
+mod refusal_limit;
 mod routes;
 pub mod search_index;
 mod seed;
 mod service;
 pub mod state;
+mod store_status;
+mod writer;
 
 pub use catalog_diff::CatalogDiff;
 pub use decide::{StockUpdate, Verdict};

@@ -1,30 +1,38 @@
 //! The catalog as its routes and the other parts of the program see it.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
+use std::thread;
+use std::time::{Duration, Instant};
 
+use common::backoff::Backoff;
 use common::client::Freshness;
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, StoreId};
-use tokio::sync::watch;
+use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Seq, StoreId};
+use tokio::sync::{SetOnce, mpsc, watch};
 
 use super::decide::StockUpdate;
 use super::decision_index::Lookup;
 use super::error::Error;
-use super::job::{Job, Pending, StockDecision};
+use super::job::{Job, Pending, Reply, StockDecision};
 use super::ledger::Ledger;
 use super::search_index::WordCursor;
-use super::seed::{self, InitialCatalog};
-use super::state::{AsOf, State};
+use super::seed::InitialCatalog;
+use super::state::{AsOf, LedgerEnd, State};
+use super::store_status::StoreStatus;
+use super::writer::{Loaded, Writer};
 use super::{bootstrap, foreign_appends};
 use crate::store::{self, Store};
 
-/// A running catalog.
+/// How often a stop is looked for while the store is away.
+const CLOSE_INTERVAL: Duration = Duration::from_millis(100);
+
+/// A running catalog. It may run before its store can be opened, and answers [`Error::Unavailable`] until then.
 #[derive(Debug)]
 pub struct Catalog {
-    store: Arc<dyn Store>,
-    state: Arc<RwLock<State>>,
-    head: watch::Receiver<Seq>,
+    loaded: Arc<SetOnce<Loaded>>,
+    status: Arc<StoreStatus>,
     ledger: Ledger,
+    reading: Incident,
 }
 
 impl Catalog {
@@ -33,20 +41,47 @@ impl Catalog {
     /// # Errors
     /// Those of the store, and of the catalog file.
     pub fn open(store: Box<dyn Store>, initial: &InitialCatalog) -> Result<Self, store::Error> {
-        let store: Arc<dyn Store> = store.into();
-        let state = bootstrap::bootstrap(&*store, seed::load_or_seed(&*store, initial)?)?;
-        let (published, head) = watch::channel(state.head);
-        let state = Arc::new(RwLock::new(state));
-        let ledger = Ledger::start(Arc::clone(&store), Arc::clone(&state), published)?;
-        if store.is_shared() {
-            let follow = foreign_appends::follow(Arc::clone(&store), head.clone(), ledger.clone());
-            tokio::spawn(follow);
-        }
+        let status = Arc::new(StoreStatus::opening());
+        let writer = Writer::load(store, initial, &status)?;
+        let loaded = Arc::new(SetOnce::new_with(Some(writer.loaded())));
+        Self::start(loaded, status, |_| Ok(Some(writer)))
+    }
+
+    /// Starts a catalog over a store that may be away: `open` is tried until it succeeds, or fails for good, which
+    /// [`store_closed`](Self::store_closed) reports. Must run within a runtime.
+    ///
+    /// # Errors
+    /// [`store::Error::Io`] if the thread cannot be started.
+    pub fn open_in_background(
+        open: impl Fn() -> Result<Box<dyn Store>, store::Error> + Send + 'static,
+        initial: InitialCatalog,
+    ) -> Result<Self, store::Error> {
+        let (loaded, status) = (Arc::new(SetOnce::new()), Arc::new(StoreStatus::opening()));
+        let (opened, condition) = (Arc::clone(&loaded), Arc::clone(&status));
+        Self::start(loaded, status, move |jobs| {
+            let load = || Writer::load(open()?, &initial, &condition);
+            let writer = open_until_closed(load, &condition, jobs)?;
+            if let Some(writer) = &writer {
+                // It is set here only.
+                let _ = opened.set(writer.loaded());
+            }
+            Ok(writer)
+        })
+    }
+
+    fn start(
+        loaded: Arc<SetOnce<Loaded>>,
+        status: Arc<StoreStatus>,
+        open: impl FnOnce(&mut mpsc::Receiver<Job>) -> Result<Option<Writer>, store::Error> + Send + 'static,
+    ) -> Result<Self, store::Error> {
+        let ledger = Ledger::start(Arc::clone(&status), open)?;
+        let follow = foreign_appends::follow(Arc::clone(&loaded), ledger.clone(), Arc::clone(&status));
+        tokio::spawn(follow);
         Ok(Self {
-            store,
-            state,
-            head,
+            loaded,
+            status,
             ledger,
+            reading: Incident::new("the store cannot be read"),
         })
     }
 
@@ -55,77 +90,101 @@ impl Catalog {
         self.ledger.failure()
     }
 
-    /// The condition of the store as the last append found it.
+    /// The condition of the store as it was last found.
     pub fn store_health(&self) -> StoreHealth {
-        self.ledger.store_health()
+        self.status.health()
+    }
+
+    /// Why the store does not serve; `None` while it does.
+    pub fn store_problem(&self) -> Option<String> {
+        self.status.problem()
     }
 
     /// Does the jobs that wait, writes a checkpoint and ends the ledger's thread.
     pub async fn close(&self) {
-        self.ledger.close().await;
-    }
-
-    /// The last durable entry that this catalog knows.
-    pub fn head(&self) -> Seq {
-        *self.head.borrow()
-    }
-
-    /// Changes with every entry that becomes durable; ends with the ledger's thread.
-    pub(super) fn watch_head(&self) -> watch::Receiver<Seq> {
-        self.head.clone()
-    }
-
-    /// The id of the store.
-    pub fn store_id(&self) -> StoreId {
-        self.state().store
-    }
-
-    /// All topics.
-    pub fn topics(&self) -> AsOf<Topics> {
-        let (index, head) = {
-            let state = self.state();
-            (Arc::clone(&state.search_index), state.head)
-        };
-        let topics = index.topics();
-        AsOf {
-            value: Topics { topics },
-            head,
+        match self.loaded.get() {
+            Some(_) => self.ledger.close().await,
+            None => self.ledger.stop_opening(),
         }
     }
 
+    /// The last durable entry that this catalog knows; `None` until the store is open.
+    pub fn head(&self) -> Option<Seq> {
+        Some(self.loaded.get()?.end.borrow().head)
+    }
+
+    /// The id of the store; `None` until the store is open.
+    pub fn store_id(&self) -> Option<StoreId> {
+        Some(self.loaded.get()?.end.borrow().store)
+    }
+
+    /// Changes with every entry that becomes durable; ends with the ledger's thread.
+    pub(super) fn watch_end(&self) -> Result<watch::Receiver<LedgerEnd>, Error> {
+        Ok(self.loaded()?.end.clone())
+    }
+
+    fn loaded(&self) -> Result<&Loaded, Error> {
+        self.loaded.get().ok_or_else(|| self.status.unavailable())
+    }
+
+    /// All topics.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] until the store is open; so for every read.
+    pub fn topics(&self) -> Result<AsOf<Topics>, Error> {
+        let (index, head) = {
+            let state = self.state()?;
+            (Arc::clone(&state.search_index), state.head)
+        };
+        let topics = index.topics();
+        Ok(AsOf {
+            value: Topics { topics },
+            head,
+        })
+    }
+
     /// One page of a topic, by item number.
-    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> AsOf<BookPage> {
-        let index = Arc::clone(&self.state().search_index);
+    ///
+    /// # Errors
+    /// As in [`Self::topics`].
+    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> Result<AsOf<BookPage>, Error> {
+        let index = Arc::clone(&self.state()?.search_index);
         let found = index.find_topic(topic, after, limit);
         self.page(&found.books, found.next.map(|item| item.to_string()))
     }
 
     /// One page of the books in which every word of the query is the prefix of a word.
+    ///
+    /// # Errors
+    /// As in [`Self::topics`].
     pub async fn search_words(
         self: &Arc<Self>,
         query: String,
         after: Option<WordCursor>,
         limit: usize,
-    ) -> AsOf<BookPage> {
+    ) -> Result<AsOf<BookPage>, Error> {
         let catalog = Arc::clone(self);
         let search = move || {
-            let index = Arc::clone(&catalog.state().search_index);
+            let index = Arc::clone(&catalog.state()?.search_index);
             let found = index.find_words(&query, after, limit);
             catalog.page(&found.books, found.next.map(|(rank, item)| format!("{rank}-{item}")))
         };
         // Only a runtime that shuts down loses a blocking task.
         tokio::task::spawn_blocking(search)
             .await
-            .unwrap_or_else(|_| self.page(&[], None))
+            .unwrap_or(Err(Error::STOPPING))
     }
 
     /// One book.
-    pub fn book(&self, item: ItemNumber) -> AsOf<Option<Book>> {
-        let state = self.state();
-        AsOf {
+    ///
+    /// # Errors
+    /// As in [`Self::topics`].
+    pub fn book(&self, item: ItemNumber) -> Result<AsOf<Option<Book>>, Error> {
+        let state = self.state()?;
+        Ok(AsOf {
             value: state.book(item),
             head: state.head,
-        }
+        })
     }
 
     /// Sells a batch; the decisions are in the order of the sales.
@@ -133,7 +192,7 @@ impl Catalog {
     /// # Errors
     /// If nothing was changed. If the outcome is unknown, this never returns.
     pub async fn sell(&self, sales: Vec<Sale>) -> Result<Decisions, Error> {
-        self.ledger.call(|reply| Job::Sell(Pending::new(sales, reply))).await
+        self.call(|reply| Job::Sell(Pending::new(sales, reply))).await
     }
 
     /// Decides a stock update.
@@ -141,9 +200,12 @@ impl Catalog {
     /// # Errors
     /// As in [`Self::sell`].
     pub async fn update_stock(&self, update: StockUpdate) -> Result<StockDecision, Error> {
-        self.ledger
-            .call(|reply| Job::UpdateStock(Pending::new(update, reply)))
-            .await
+        self.call(|reply| Job::UpdateStock(Pending::new(update, reply))).await
+    }
+
+    async fn call<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
+        self.loaded()?;
+        self.ledger.call(job).await
     }
 
     /// Makes sure that the next read is as fresh as requested: confirms the head with the store if the caller wants that,
@@ -152,8 +214,8 @@ impl Catalog {
     /// # Errors
     /// As in [`Self::sell`].
     pub async fn ensure_fresh(&self, fresh: Freshness) -> Result<(), Error> {
-        if fresh.confirm_head || fresh.min_seq.is_some_and(|min| min > self.head()) {
-            self.ledger.call(Job::ConfirmHead).await?;
+        if fresh.confirm_head || fresh.min_seq > self.head() {
+            self.call(Job::ConfirmHead).await?;
         }
         Ok(())
     }
@@ -164,13 +226,15 @@ impl Catalog {
     /// Those of the store.
     pub async fn ledger_page(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
         let (in_memory, head) = {
-            let state = self.state();
+            let state = self.state()?;
             (state.decisions.entries_after(after, limit), state.head)
         };
-        let entries = match in_memory {
+        let mut entries = match in_memory {
             Some(entries) => entries,
             None => self.read_store(move |store| store.read(after, limit)).await?,
         };
+        // What another catalog has appended since is not confirmed yet.
+        entries.retain(|entry| entry.seq <= head);
         Ok(LedgerPage { entries, head })
     }
 
@@ -184,13 +248,13 @@ impl Catalog {
         if !found.value.is_empty() {
             return Ok(found);
         }
-        self.ledger.call(Job::ConfirmHead).await?;
+        self.call(Job::ConfirmHead).await?;
         self.lookup_order(order).await
     }
 
     async fn lookup_order(&self, order: OrderId) -> Result<AsOf<InlineVec<Entry>>, Error> {
         let (in_memory, head) = {
-            let state = self.state();
+            let state = self.state()?;
             let in_memory = match state.decisions.lookup(order) {
                 Lookup::Found(entries) => Ok(entries),
                 Lookup::Absent => Ok(InlineVec::new()),
@@ -212,25 +276,52 @@ impl Catalog {
         &self,
         read: impl FnOnce(&dyn Store) -> Result<T, store::Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let store = Arc::clone(&self.store);
+        let store = Arc::clone(&self.loaded()?.store);
         match tokio::task::spawn_blocking(move || read(&*store)).await {
-            Ok(result) => Ok(result?),
+            Ok(result) => {
+                self.reading.observe(&result);
+                Ok(result?)
+            }
             Err(_) => Err(Error::STOPPING),
         }
     }
 
-    fn page(&self, found: &[ItemNumber], next: Option<String>) -> AsOf<BookPage> {
-        let state = self.state();
+    fn page(&self, found: &[ItemNumber], next: Option<String>) -> Result<AsOf<BookPage>, Error> {
+        let state = self.state()?;
         let books = found.iter().filter_map(|&item| state.book(item)).collect();
-        AsOf {
+        Ok(AsOf {
             value: BookPage { books, next },
             head: state.head,
-        }
+        })
     }
 
     /// Never held across an `.await`, nor while the disk is at work.
-    fn state(&self) -> RwLockReadGuard<'_, State> {
+    fn state(&self) -> Result<RwLockReadGuard<'_, State>, Error> {
         // A panic cannot leave an entry half applied, so a poisoned lock is safe to use.
-        self.state.read().unwrap_or_else(PoisonError::into_inner)
+        Ok(self.loaded()?.state.read().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Tries to load the store until it succeeds, fails for good, or the catalog stops.
+fn open_until_closed(
+    load: impl Fn() -> Result<Writer, store::Error>,
+    status: &StoreStatus,
+    jobs: &mut mpsc::Receiver<Job>,
+) -> Result<Option<Writer>, store::Error> {
+    let mut backoff = Backoff::RECONNECT;
+    loop {
+        match load() {
+            Err(error @ store::Error::CatalogFile(_)) => return Err(error),
+            Err(error) if error.is_transient() => status.record(&error),
+            loaded => return loaded.map(Some),
+        };
+        let retry_at = Instant::now() + backoff.next_delay();
+        while Instant::now() < retry_at {
+            // No other job comes before the store is open.
+            if jobs.try_recv().is_ok() {
+                return Ok(None);
+            }
+            thread::park_timeout(CLOSE_INTERVAL);
+        }
     }
 }

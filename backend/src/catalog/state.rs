@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use common::wire::Book;
 use common::{Entry, ItemNumber, Kind, Seq, Stock, StoreId};
-use rules::{BookState, LedgerEnd};
+use rules::BookState;
 
 use super::decide::CurrentBook;
 use super::decision_index::DecisionIndex;
@@ -19,6 +19,15 @@ pub struct AsOf<T> {
     pub value: T,
     /// The head of the ledger at that time.
     pub head: Seq,
+}
+
+/// Where a ledger ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LedgerEnd {
+    /// The store's id; another one means another history.
+    pub(super) store: StoreId,
+    /// The last entry.
+    pub(super) head: Seq,
 }
 
 /// The catalog as of one entry.
@@ -49,6 +58,14 @@ impl State {
             search_index: Arc::new(SearchIndex::new(books)),
             decisions: DecisionIndex::default(),
             stocks,
+        }
+    }
+
+    /// Where its ledger ends.
+    pub(super) fn end(&self) -> LedgerEnd {
+        LedgerEnd {
+            store: self.store,
+            head: self.head,
         }
     }
 
@@ -90,7 +107,7 @@ impl State {
 
     /// The rules of the ledger that the entries would break if they were applied now.
     fn check(&self, entries: &[Entry]) -> Vec<rules::Violation> {
-        let mut end = LedgerEnd::at(self.head);
+        let mut end = rules::LedgerEnd::at(self.head);
         let mut books = BTreeMap::new();
         let mut violations = Vec::new();
         for entry in entries {

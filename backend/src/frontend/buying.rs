@@ -55,7 +55,7 @@ where
     match send(OrderBatch { orders: batch }, Deadline::after(timeout)).await {
         Ok(PlacedBatch { results, head }) => results.into_iter().map(|result| (result, Some(head))).collect(),
         Err(error) => {
-            tracing::warn!(%error, "a batch of orders was not placed");
+            tracing::debug!(%error, "a batch of orders was not placed");
             ids.into_iter().map(|id| (failure(&error, id), None)).collect()
         }
     }

@@ -1,5 +1,6 @@
 //! Live stock changes: read from the catalog's feed, applied to the cache, coalesced and published to all subscribers.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -67,6 +68,8 @@ pub(super) struct Live {
     applied: watch::Sender<Option<Seq>>,
     subscribers: broadcast::Sender<Published>,
     cache: Cache,
+    /// The newest entry in any response, of the history that the feed follows.
+    observed: AtomicU64,
 }
 
 impl Live {
@@ -76,6 +79,7 @@ impl Live {
             applied: watch::Sender::new(None),
             subscribers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
             cache: Cache::default(),
+            observed: AtomicU64::new(0),
         }
     }
 
@@ -84,8 +88,25 @@ impl Live {
         &self.cache
     }
 
-    pub(super) fn head(&self) -> Seq {
-        self.applied.borrow().unwrap_or(Seq::ZERO)
+    /// The last entry that was applied; `None` until the feed is connected for the first time.
+    pub(super) fn head(&self) -> Option<Seq> {
+        *self.applied.borrow()
+    }
+
+    /// The store of the feed.
+    pub(super) fn store(&self) -> Option<StoreId> {
+        self.state().store
+    }
+
+    /// The newest entry that the front-end knows.
+    pub(super) fn newest_seq(&self) -> Seq {
+        let observed = Seq(self.observed.load(Ordering::Relaxed));
+        self.head().map_or(observed, |head| head.max(observed))
+    }
+
+    /// Records the entry in a response.
+    pub(super) fn observe_seq(&self, seq: Seq) {
+        self.observed.fetch_max(seq.0, Ordering::Relaxed);
     }
 
     /// Waits until that entry is applied, and every entry that existed when the feed was connected.
@@ -105,7 +126,7 @@ impl Live {
     /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
     /// front-end, then sees the change even if it sends no `Bookstore-Seq`.
     pub(super) async fn wait_briefly(&self, seq: Seq) {
-        if self.head() < seq && self.state().live {
+        if self.head() < Some(seq) && self.state().live {
             let _ = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(seq)).await;
         }
     }
@@ -153,7 +174,7 @@ impl Live {
 
     /// Publishes the pending changes.
     fn flush(&self, state: &mut FeedState) {
-        let head = self.head();
+        let head = self.head().unwrap_or(Seq::ZERO);
         if state.published == head {
             return;
         }
@@ -185,6 +206,7 @@ impl Live {
                 self.publish(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
             }
             self.cache.reset(start);
+            self.observed.store(start.0, Ordering::Relaxed);
             self.applied.send_replace(Some(start));
         }
         state.feed_start = hello.seq;

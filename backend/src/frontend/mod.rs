@@ -11,21 +11,24 @@ mod stock_events;
 mod subscriber;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::batcher::Batcher;
-use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse, ServiceEndpoint};
-use common::wire::{Health, Order, StockChange};
-use common::{Code, Deadline, IfMatch, ItemNumber, OrderId, Problem, Seq, limits};
+use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse};
+use common::wire::{Book, Order, ServiceKind, StockChange};
+use common::{Code, Deadline, IfMatch, Incident, ItemNumber, OrderId, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use live::Live;
 pub(crate) use routes::routes;
 
-use crate::http::{ApiError, ApiResult, HttpService, Readiness, Response};
+use crate::http::{ApiResult, HttpService, KnownStore, Needs, Response};
+use crate::neighbours::Neighbours;
+use crate::relay::client_problem;
+use crate::token::Token;
 
 /// A running front-end.
 #[derive(Debug)]
@@ -34,57 +37,77 @@ pub(crate) struct Frontend {
     orders: OrderClient,
     batcher: Batcher<Order, buying::Placed>,
     live: Arc<Live>,
+    neighbours: Arc<Neighbours>,
     subscribers: Arc<Semaphore>,
-    /// The newest ledger entry in any response.
-    head: AtomicU64,
-    token: Option<Arc<str>>,
+    /// Answers of other services that are none of theirs.
+    foreign_answers: Incident,
+    token: Token,
     stopping: CancellationToken,
 }
 
 impl Frontend {
     /// Over a catalog and an order service; `token` is the shopkeeper's. Must run within a runtime.
-    pub(crate) fn new(
-        catalog: CatalogClient,
-        orders: OrderClient,
-        token: Option<Arc<str>>,
-        stopping: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(catalog: CatalogClient, orders: OrderClient, token: Token, stopping: CancellationToken) -> Self {
         let live = Arc::new(Live::new());
         tokio::spawn(live::follow(Arc::clone(&live), catalog.clone(), stopping.clone()));
+        let neighbours = Arc::new(Neighbours::new(catalog.endpoint(), Some(orders.endpoint())));
+        Arc::clone(&neighbours).watch(stopping.clone(), |_| {});
         Self {
             batcher: buying::batcher(orders.clone(), Arc::clone(&live)),
             catalog,
             orders,
             live,
+            neighbours,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
-            head: AtomicU64::new(0),
+            foreign_answers: Incident::new("answers do not come from a service of the bookstore"),
             token,
             stopping,
         }
     }
 
+    /// Limits the event streams.
+    pub(crate) fn with_subscribers_max(self, subscribers: usize) -> Self {
+        Self {
+            subscribers: Arc::new(Semaphore::new(subscribers)),
+            ..self
+        }
+    }
+
     /// The newest ledger entry that the front-end knows.
     pub(crate) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Relaxed)).max(self.live.head())
+        self.live.newest_seq()
     }
 
     fn observe_seq(&self, seq: Option<Seq>) {
         if let Some(seq) = seq {
-            self.head.fetch_max(seq.0, Ordering::Relaxed);
+            self.live.observe_seq(seq);
         }
     }
 
-    fn relay(&self, response: Result<ClientResponse, client::Error>) -> ApiResult {
-        let response = response.map_err(|error| unavailable(&error))?;
+    /// Makes sure that the body of a success is a `T`: another program may answer at a service's address.
+    fn check<T: DeserializeOwned>(&self, response: client::Result) -> client::Result {
+        let response = check_problem(response)?;
+        if response.is_success() {
+            self.parse::<T>(&response)?;
+        }
+        Ok(response)
+    }
+
+    fn parse<T: DeserializeOwned>(&self, response: &ClientResponse) -> client::Result<T> {
+        let parsed = response.parse();
+        self.foreign_answers.observe(&parsed);
+        parsed
+    }
+
+    /// Passes on a response whose body was [checked](Self::check).
+    fn relay(&self, response: client::Result) -> ApiResult {
+        let response = response.map_err(client_problem)?;
         let (seq, replayed) = (response.seq, response.replayed);
         self.observe_seq(seq);
         let relayed = if response.is_success() {
             Response::json_bytes(response.body).with_etag(response.etag)
         } else {
-            match response.error() {
-                client::Error::Problem(problem) => Response::from(*problem),
-                error => return Err(unavailable(&error)),
-            }
+            Response::from(client_problem(response.error()))
         };
         Ok(relayed.with_seq(seq).with_replayed(replayed))
     }
@@ -101,9 +124,10 @@ impl Frontend {
     ) -> ApiResult {
         let deadline = Deadline::clamped(deadline);
         let changed = self.catalog.update(item, change, key, if_match, deadline, token).await;
+        let changed = self.check::<Book>(changed);
         match &changed {
             Err(error) if !error.is_not_applied() => {
-                tracing::warn!(%error, "the outcome of a stock change is unknown");
+                tracing::debug!(%error, "the outcome of a stock change is unknown");
                 let detail = "There was no decision in time. Send the same key again to learn the outcome.";
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
@@ -114,48 +138,37 @@ impl Frontend {
     }
 }
 
-/// 503: the request changed nothing.
-fn unavailable(error: &client::Error) -> ApiError {
-    tracing::warn!(%error, "a service behind this one did not answer");
-    ApiError::new(Code::Unavailable, "A service of the shop cannot be reached; try again.")
+/// An error if the response is neither a success nor a problem: a proxy, or another program, has answered.
+fn check_problem(response: client::Result) -> client::Result {
+    let response = response?;
+    if response.is_success() {
+        return Ok(response);
+    }
+    match response.error() {
+        client::Error::Problem(_) => Ok(response),
+        error => Err(error),
+    }
 }
 
 impl HttpService for Frontend {
-    fn name(&self) -> &'static str {
-        "frontend"
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Frontend
     }
 
     fn newest_seq(&self) -> Option<Seq> {
         Some(self.head()).filter(|&head| head > Seq::ZERO)
     }
 
-    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        let check = async {
-            let orders = upstream_health("the order service", self.orders.endpoint());
-            let catalog = upstream_health("the catalog", self.catalog.endpoint());
-            let (orders, catalog) = tokio::join!(orders, catalog);
-            let mut readiness = Readiness {
-                // The head of its events: what its clients see.
-                head: Some(self.live.head()),
-                ..Readiness::default()
-            };
-            for health in [orders, catalog] {
-                match health {
-                    Ok(health) => readiness.services.push(health),
-                    Err(missing) => readiness.missing.push(missing),
-                }
-            }
-            readiness
-        };
-        check.boxed()
+    fn known_store(&self) -> KnownStore {
+        // The head of its events: what its clients see.
+        KnownStore {
+            id: self.live.store(),
+            head: self.live.head(),
+            health: None,
+        }
     }
-}
 
-/// The health of a service that this one needs, or what is missing.
-async fn upstream_health(name: &str, endpoint: &ServiceEndpoint) -> Result<Health, String> {
-    let response = endpoint.ready().await.map_err(|error| format!("{name}: {error}"))?;
-    response.parse().map_err(|error| match error {
-        client::Error::Problem(problem) => format!("{name} at {} is not ready ({})", endpoint.url(), problem.detail),
-        _ => format!("{name} at {} is not ready", endpoint.url()),
-    })
+    fn check_needs(&self) -> BoxFuture<'_, Needs> {
+        async { self.neighbours.check().await.needs.clone() }.boxed()
+    }
 }

@@ -7,6 +7,8 @@ use common::wire::{
     Book, BookPage, BuyBody, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent, Topics,
 };
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 use utoipa::OpenApi;
 
 use super::cache::CacheKey;
@@ -19,13 +21,13 @@ use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Ro
     info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
     paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_entries),
     components(schemas(Problem, StockEvent, Hello)),
-    modifiers(&Token),
+    modifiers(&TokenScheme),
 )]
 struct Document;
 
-struct Token;
+struct TokenScheme;
 
-impl utoipa::Modify for Token {
+impl utoipa::Modify for TokenScheme {
     fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
         use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
@@ -55,7 +57,7 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let fresh = request.freshness()?;
-    let topics = frontend.catalog.topics(fresh);
+    let topics = || frontend.catalog.topics(fresh);
     frontend.read(CacheKey::Topics, fresh, topics).await
 }
 
@@ -92,15 +94,15 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     let (catalog, page, after) = (&frontend.catalog, CacheKey::Page(&key), after.as_deref());
     match selector {
         Selector::Item(item) => {
-            let book = catalog.lookup(item, fresh);
+            let book = || catalog.lookup(item, fresh);
             frontend.read(CacheKey::Book(item), fresh, book).await
         }
         Selector::Topic(topic) => {
-            let books = catalog.search_topic(&topic, limit, after, fresh);
+            let books = || catalog.search_topic(&topic, limit, after, fresh);
             frontend.read(page, fresh, books).await
         }
         Selector::Words(words) => {
-            let books = catalog.search_words(&words, limit, after, fresh);
+            let books = || catalog.search_words(&words, limit, after, fresh);
             frontend.read(page, fresh, books).await
         }
     }
@@ -140,7 +142,8 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    frontend.relay(frontend.orders.find_order(order, request.freshness()?).await)
+    let receipt = frontend.orders.find_order(order, request.freshness()?).await;
+    frontend.relay(frontend.check::<Receipt>(receipt))
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -183,7 +186,7 @@ async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
         (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
             content_type = "application/problem+json")))]
 async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
-    request.authorize(frontend.token.as_deref())?;
+    request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
@@ -201,12 +204,22 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     responses((status = 200, description = "One page", body = LedgerPage),
         (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
 async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
-    request.authorize(frontend.token.as_deref())?;
+    request.authorize(frontend.token.get().as_deref())?;
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     let path = format!("/ledger?after={after}&limit={limit}");
     let catalog = frontend.catalog.endpoint();
-    frontend.relay(catalog.get(&path, request.freshness()?).await)
+    let page = catalog.get(&path, request.freshness()?).await;
+    frontend.relay(frontend.check::<UnreadLedgerPage>(page))
+}
+
+/// A [`LedgerPage`] whose entries are not parsed, only checked to be JSON: a page has up to a thousand.
+#[derive(Deserialize)]
+struct UnreadLedgerPage {
+    #[expect(dead_code, reason = "the whole page is passed on as it was received")]
+    entries: Vec<IgnoredAny>,
+    #[expect(dead_code, reason = "as above")]
+    head: Seq,
 }
 
 #[cfg(test)]
@@ -222,7 +235,12 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let unreachable = endpoint("http://127.0.0.1:9");
         let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
-        let frontend = Arc::new(Frontend::new(catalog, orders, None, CancellationToken::new()));
+        let frontend = Arc::new(Frontend::new(
+            catalog,
+            orders,
+            crate::token::Token::fixed(None),
+            CancellationToken::new(),
+        ));
         assert_described(&routes(&frontend));
     }
 }

@@ -1,4 +1,5 @@
-//! Which requests a service answers: rules for hosts, for pages of other origins, and for the rate of each client.
+//! Which requests a service answers: rules for hosts, for callers without the service token, for pages of other origins,
+//! and for the rate of each client.
 //!
 //! A browser sends requests to a service on loopback on behalf of any page. A page of another origin is recognized by
 //! `Origin` and `Sec-Fetch-Site`; a page whose own host name was made to resolve to this machine (DNS rebinding), by
@@ -15,8 +16,9 @@ use ipnet::IpNet;
 use super::authority::{AllowedHost, AllowedOrigin, Authority, Origin};
 use super::client_address::TrustedProxies;
 use super::rate_limit::{RateLimit, RateLimiter};
-use super::request::Head;
+use super::request::{Head, is_equal_secret};
 use super::{ApiError, Response, Route, headers};
+use crate::token::Token;
 
 /// The rules of one service.
 #[derive(Debug, Default)]
@@ -24,6 +26,9 @@ pub(crate) struct AccessRules {
     /// `None` accepts every host.
     hosts: Option<Vec<AllowedHost>>,
     origins: Vec<AllowedOrigin>,
+    service_token: Option<Token>,
+    /// Whether requests without the token are refused.
+    needs_service_token: bool,
     rate_limiter: Option<RateLimiter>,
     proxies: TrustedProxies,
 }
@@ -54,6 +59,26 @@ impl AccessRules {
         self
     }
 
+    /// Recognizes other services by a token; `is_needed` refuses requests without it on all routes but the monitors'.
+    #[must_use]
+    pub(crate) fn with_service_token(mut self, token: Token, is_needed: bool) -> Self {
+        self.needs_service_token = is_needed;
+        self.service_token = Some(token);
+        self
+    }
+
+    /// Whether a request has the service token; every request has it if none is configured.
+    pub(super) fn has_service_token(&self, headers: &HeaderMap) -> bool {
+        let Some(token) = self.service_token.as_ref().and_then(Token::get) else {
+            return true;
+        };
+        let mut given = headers.get_all(&headers::SERVICE_TOKEN).iter();
+        let is_right = given
+            .next()
+            .is_some_and(|given| is_equal_secret(given.as_bytes(), token.as_bytes()));
+        is_right && given.next().is_none()
+    }
+
     /// The response to a request that its route must not see. `route` is `None` if no route has its path and method.
     pub(super) fn refusal(&self, head: &Head, route: Option<&Route>) -> Option<Response> {
         // Names a host to connect to instead of one of this service; no route has the method.
@@ -61,7 +86,7 @@ impl AccessRules {
             return None;
         }
         match self.check(head, route) {
-            Ok(()) if is_chunked_or_plain(&head.headers) => None,
+            Ok(()) if !head.has_body || is_chunked_or_plain(&head.headers) => None,
             Ok(()) => Some(Response::empty(StatusCode::NOT_IMPLEMENTED).with_connection_close()),
             Err(Refusal::Malformed(error)) => Some(Response::from(error).with_connection_close()),
             Err(Refusal::Denied(error)) => Some(error.into()),
@@ -71,8 +96,9 @@ impl AccessRules {
     fn check(&self, head: &Head, route: Option<&Route>) -> Result<(), Refusal> {
         let authority = self.authority(head)?;
         check_hops(head)?;
-        if route.is_none_or(Route::is_rate_limited) {
+        if !route.is_some_and(Route::is_for_monitors) {
             self.check_rate(head)?;
+            self.check_service_token(head)?;
         }
         if route.is_some_and(Route::is_change) {
             self.check_origin(head, authority)?;
@@ -121,6 +147,15 @@ impl AccessRules {
         Err(Refusal::Denied(ApiError::new(Code::TooManyRequests, detail)))
     }
 
+    fn check_service_token(&self, head: &Head) -> Result<(), Refusal> {
+        if !self.needs_service_token || self.has_service_token(&head.headers) {
+            return Ok(());
+        }
+        let detail = "This service answers only to the other services: send the service token as \
+                      `Bookstore-Service-Token`.";
+        Err(Refusal::Denied(ApiError::new(Code::Unauthorized, detail)))
+    }
+
     /// Refuses a change that a page of another origin asks for. Programs other than browsers send neither field.
     fn check_origin(&self, head: &Head, authority: Option<Authority<'_>>) -> Result<(), Refusal> {
         let is_allowed = |origin: &Origin<'_>| self.origins.iter().any(|allowed| allowed.allows(origin));
@@ -163,7 +198,7 @@ fn forbidden_origin() -> Refusal {
 
 /// Refuses a request that has come through so many services that some of them must point at each other.
 fn check_hops(head: &Head) -> Result<(), Refusal> {
-    match head.hops() {
+    match head.hops {
         Some(hops) if hops <= limits::HOPS_MAX => Ok(()),
         Some(_) => {
             let detail = "The request came through too many services: check that --catalog-url and --order-url of \

@@ -17,9 +17,6 @@ where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
-    if !headers.contains_key(CONTENT_LENGTH) && !headers.contains_key(TRANSFER_ENCODING) {
-        return Ok(Bytes::new());
-    }
     let reading = read_chunks(limit_bytes, length(headers), chunks);
     match tokio::time::timeout(limits::BODY_TIMEOUT, reading).await {
         Ok(body) => body,

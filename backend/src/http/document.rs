@@ -3,6 +3,7 @@
 use common::Code;
 use http::Method;
 use utoipa::openapi::path::Operation;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, Response, ResponseBuilder};
 
 /// Those of every operation.
@@ -31,6 +32,25 @@ pub(super) fn describe_refusals(document: &mut OpenApi, is_change: impl Fn(&str,
             if is_change(path, &method) {
                 describe(operation, &CHANGES);
             }
+        }
+    }
+}
+
+/// Adds what a caller without the service token gets.
+pub(super) fn describe_service_token(document: &mut OpenApi) {
+    let token = ApiKey::Header(ApiKeyValue::with_description(
+        "Bookstore-Service-Token",
+        "Needed on all routes but `/livez` and `/readyz`, if the service was started with one",
+    ));
+    let components = document.components.get_or_insert_default();
+    components.add_security_scheme("service-token", SecurityScheme::ApiKey(token));
+    for (path, item) in &mut document.paths.paths {
+        if matches!(path.as_str(), "/livez" | "/readyz") {
+            continue;
+        }
+        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.delete];
+        for operation in operations.into_iter().flatten() {
+            describe(operation, &[Code::Unauthorized]);
         }
     }
 }

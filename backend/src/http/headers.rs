@@ -1,7 +1,7 @@
-//! The bookstore's own header fields as parsed names: every purchase looks some of them up.
+//! The bookstore's own header fields as parsed names, because every purchase looks some of them up; and short values.
 
 use common::headers;
-use http::HeaderName;
+use http::{HeaderName, HeaderValue};
 
 pub(super) static ACCEL_BUFFERING: HeaderName = HeaderName::from_static(headers::ACCEL_BUFFERING);
 pub(super) static CACHE_STATUS: HeaderName = HeaderName::from_static(headers::CACHE_STATUS);
@@ -15,5 +15,21 @@ pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers:
 pub(super) static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_REPLAYED);
 pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
+pub(super) static SERVICE_TOKEN: HeaderName = HeaderName::from_static(headers::SERVICE_TOKEN);
 pub(super) static SEQ: HeaderName = HeaderName::from_static(headers::SEQ);
 pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRACEPARENT);
+
+/// The longest value that [`value`] makes, in bytes.
+const VALUE_BYTES_MAX: usize = 64;
+
+/// A short value made of parts, without a string in between: every response has one. `None` if it is too long or not valid
+/// in a header field.
+pub(super) fn value<const N: usize>(parts: [&str; N]) -> Option<HeaderValue> {
+    let (mut bytes, mut length) = ([0; VALUE_BYTES_MAX], 0);
+    for part in parts {
+        let end = length + part.len();
+        bytes.get_mut(length..end)?.copy_from_slice(part.as_bytes());
+        length = end;
+    }
+    HeaderValue::from_bytes(bytes.get(..length)?).ok()
+}

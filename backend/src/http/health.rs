@@ -4,35 +4,90 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use common::wire::Health;
-use common::{Code, Problem, Seq};
+use common::wire::{Activity, Lack, LiveStatus, Liveness, Neighbour, Readiness, ReadyStatus, ServiceKind, StoreHealth};
+use common::{Problem, Seq, StoreId, Timestamp};
 use futures::future::BoxFuture;
+use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use super::latency_histogram::LatencyHistogram;
-use super::{ApiError, ApiResult, Request, Response, Route};
+use super::{ApiResult, Request, Response, Route};
+
+/// The program's version.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A service, as far as its routes need it.
 pub(crate) trait HttpService: Send + Sync + 'static {
-    /// `catalog`, `order` or `frontend`.
-    fn name(&self) -> &'static str;
+    /// Which service it is.
+    fn kind(&self) -> ServiceKind;
 
     /// The newest ledger entry that it knows. Every response that names no entry of its own carries it.
     fn newest_seq(&self) -> Option<Seq>;
 
-    /// Checks now what it needs, so that an idle service costs nothing.
-    fn check_readiness(&self) -> BoxFuture<'_, Readiness>;
+    /// What it knows of its store, without a request to another service.
+    fn known_store(&self) -> KnownStore;
+
+    /// Checks now what it needs.
+    fn check_needs(&self) -> BoxFuture<'_, Needs>;
 }
 
-/// The result of a readiness check.
+/// What a service knows of its store.
 #[derive(Debug, Default)]
-pub(crate) struct Readiness {
-    /// One sentence for each missing need; empty when the service is ready.
-    pub(crate) missing: Vec<String>,
-    /// The newest ledger entry that the service has or knows.
+pub(crate) struct KnownStore {
+    pub(crate) id: Option<StoreId>,
+    /// The newest entry that the service knows of this store's ledger.
     pub(crate) head: Option<Seq>,
-    /// The health of each upstream service that responded.
-    pub(crate) services: Vec<Health>,
+    /// A catalog's.
+    pub(crate) health: Option<StoreHealth>,
+}
+
+/// What a service needs, and whether it is there.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Needs {
+    /// The services that it can use, with their addresses.
+    pub(crate) neighbours: Vec<Neighbour>,
+    /// What it can do without.
+    pub(crate) degraded: Vec<MissingNeed>,
+    /// What it cannot do without; empty when the service is ready.
+    pub(crate) missing: Vec<MissingNeed>,
+}
+
+/// Something that a service needs and that is not there.
+#[derive(Debug, Clone)]
+pub(crate) struct MissingNeed {
+    what: &'static str,
+    /// The address of a service.
+    url: Option<String>,
+    /// The cause, without an address.
+    why: String,
+}
+
+impl MissingNeed {
+    /// A service.
+    pub(crate) fn neighbour(kind: ServiceKind, url: String, why: String) -> Self {
+        Self {
+            what: kind.as_str(),
+            url: Some(url),
+            why,
+        }
+    }
+
+    /// Something that the service has itself.
+    pub(crate) fn own(what: &'static str, why: impl Into<String>) -> Self {
+        Self {
+            what,
+            url: None,
+            why: why.into(),
+        }
+    }
+
+    fn into_lack(self, shows_addresses: bool) -> Lack {
+        let what = match self.url {
+            Some(url) if shows_addresses => format!("{} at {url}", self.what),
+            _ => self.what.to_owned(),
+        };
+        Lack { what, why: self.why }
+    }
 }
 
 struct Probes {
@@ -40,6 +95,7 @@ struct Probes {
     started: Instant,
     latencies: Arc<LatencyHistogram>,
     document: Bytes,
+    stop_begun: CancellationToken,
 }
 
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
@@ -47,16 +103,18 @@ pub(super) fn routes(
     service: &Arc<dyn HttpService>,
     latencies: &Arc<LatencyHistogram>,
     document: &OpenApi,
+    stop_begun: &CancellationToken,
 ) -> [Route; 4] {
     let probes = Arc::new(Probes {
         service: Arc::clone(service),
         started: Instant::now(),
         latencies: Arc::clone(latencies),
         document: serde_json::to_vec(document).unwrap_or_default().into(),
+        stop_begun: stop_begun.clone(),
     });
     [
-        Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness).without_rate_limit(),
-        Route::new::<__path_check_readiness, _, _, _>(&probes, check_readiness).without_rate_limit(),
+        Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness).for_monitors(),
+        Route::new::<__path_check_readiness, _, _, _>(&probes, check_readiness).for_monitors(),
         Route::new::<__path_get_metrics, _, _, _>(&probes, get_metrics),
         Route::new::<__path_get_openapi, _, _, _>(&probes, get_openapi),
     ]
@@ -71,25 +129,62 @@ pub(super) fn routes(
 )]
 pub(super) struct Document;
 
-/// Whether the service is up.
+/// Whether the service is up. Makes no request to another service.
 #[utoipa::path(get, path = "/livez", tag = "health",
-    responses((status = 200, description = "It is up", body = Health)))]
-async fn check_liveness(probes: Arc<Probes>, _: Request) -> ApiResult {
-    Ok(Response::json(&health(&probes, Readiness::default())))
+    responses((status = 200, description = "It is up", body = Liveness)))]
+async fn check_liveness(probes: Arc<Probes>, request: Request) -> ApiResult {
+    let KnownStore { id, head, health } = probes.service.known_store();
+    Ok(Response::json(&Liveness {
+        status: LiveStatus::Ok,
+        service: probes.service.kind(),
+        version: VERSION.to_owned(),
+        at: Timestamp::now(),
+        store: id,
+        head,
+        state: health,
+        authorized: (!request.is_from_service).then_some(false),
+        activity: probes.activity(),
+    }))
 }
 
-/// Whether the service is ready, and what is missing if not.
+/// Whether the service has what it needs, and what is missing if not. Asks the services that it needs whether they are up.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
-    (status = 200, description = "It is ready", body = Health),
-    (status = 503, description = "Something is missing", body = Problem, content_type = "application/problem+json")))]
-async fn check_readiness(probes: Arc<Probes>, _: Request) -> ApiResult {
-    let found = probes.service.check_readiness().await;
-    if found.missing.is_empty() {
-        return Ok(Response::json(&health(&probes, found)));
+    (status = 200, description = "It is ready", body = Readiness),
+    (status = 503, description = "Something is missing", body = Readiness)))]
+async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
+    let Needs {
+        mut neighbours,
+        degraded,
+        mut missing,
+    } = probes.service.check_needs().await;
+    if probes.stop_begun.is_cancelled() {
+        missing.push(MissingNeed::own("service", "a stop has begun"));
     }
-    let (service, missing) = (probes.service.name(), found.missing.join("; "));
-    let detail = format!("The {service} service waits for: {missing}.");
-    Err(ApiError::new(Code::Unavailable, detail))
+    let shows_addresses = request.is_from_service;
+    if !shows_addresses {
+        neighbours.iter_mut().for_each(|neighbour| neighbour.url = None);
+    }
+    let lacks = |needs: Vec<MissingNeed>| needs.into_iter().map(|need| need.into_lack(shows_addresses)).collect();
+    let is_ready = missing.is_empty();
+    let response = Response::json(&Readiness {
+        status: if is_ready {
+            ReadyStatus::Ready
+        } else {
+            ReadyStatus::NotReady
+        },
+        service: probes.service.kind(),
+        version: VERSION.to_owned(),
+        head: probes.service.known_store().head,
+        neighbours,
+        degraded: lacks(degraded),
+        missing: lacks(missing),
+        activity: probes.activity(),
+    });
+    Ok(if is_ready {
+        response
+    } else {
+        response.into_unavailable()
+    })
 }
 
 /// Metrics in the text format of Prometheus.
@@ -106,17 +201,13 @@ async fn get_openapi(probes: Arc<Probes>, _: Request) -> ApiResult {
     Ok(Response::json_bytes(probes.document.clone()))
 }
 
-fn health(probes: &Probes, found: Readiness) -> Health {
-    Health {
-        status: "ok".to_owned(),
-        service: probes.service.name().to_owned(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        uptime_s: probes.started.elapsed().as_secs(),
-        missing: found.missing,
-        requests: probes.latencies.requests(),
-        p50_us: probes.latencies.quantile_us(50),
-        p99_us: probes.latencies.quantile_us(99),
-        head: found.head,
-        services: found.services,
+impl Probes {
+    fn activity(&self) -> Activity {
+        Activity {
+            uptime_s: self.started.elapsed().as_secs(),
+            requests: self.latencies.requests(),
+            p50_us: self.latencies.quantile_us(50),
+            p99_us: self.latencies.quantile_us(99),
+        }
     }
 }

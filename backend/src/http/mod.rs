@@ -25,13 +25,13 @@ mod timer;
 pub(crate) use access::AccessRules;
 pub(crate) use authority::{AllowedHost, AllowedOrigin};
 pub(crate) use event_stream::{Frame, FrameStream, write_event, write_event_with};
-pub(crate) use health::{HttpService, Readiness};
+pub(crate) use health::{HttpService, KnownStore, MissingNeed, Needs};
 pub(crate) use metrics::install as install_metrics;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use request::Request;
 pub(crate) use response::{ApiError, ApiResult, Response};
 pub(crate) use route::{Route, Routes};
-pub(crate) use server::{bind, run as run_server};
+pub(crate) use server::{Stop, bind, run as run_server};
 
 /// Asserts that a service answers exactly the operations that its OpenAPI document describes, each under an id of its own.
 #[cfg(test)]

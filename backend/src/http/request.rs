@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::client::Freshness;
+use common::client::{CallCause, Freshness};
 use common::wire::FastJson;
 use common::{Code, Deadline, IfMatch, OrderId, Seq};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
-use super::{ApiError, headers};
+use super::{ApiError, headers, request_id};
 
 /// The head of a request, and the address that its connection comes from.
 #[derive(Debug)]
@@ -26,25 +26,47 @@ pub(super) struct Head {
     pub(super) version: Version,
     pub(super) headers: HeaderMap,
     pub(super) peer: IpAddr,
+    /// Whether a body follows that is not empty.
+    pub(super) has_body: bool,
+    /// The client's `X-Request-Id`, or a new one.
+    pub(super) request_id: HeaderValue,
+    /// How many services the request came through; `None` if the field is not valid.
+    pub(super) hops: Option<u32>,
 }
 
 impl Head {
-    pub(super) fn new(parts: Parts, peer: IpAddr) -> Self {
+    pub(super) fn new(parts: Parts, peer: IpAddr, has_body: bool) -> Self {
         Self {
+            request_id: request_id::of(&parts.headers),
+            hops: hops(&parts.headers),
             method: parts.method,
             uri: parts.uri,
             version: parts.version,
             headers: parts.headers,
             peer,
+            has_body,
         }
     }
+}
 
-    /// How many services the request came through; `None` if the field is not valid.
-    pub(super) fn hops(&self) -> Option<u32> {
-        match self.headers.get(&headers::HOPS) {
-            Some(hops) => hops.to_str().ok()?.parse().ok(),
-            None => Some(0),
-        }
+fn hops(headers: &HeaderMap) -> Option<u32> {
+    match headers.get(&headers::HOPS) {
+        Some(hops) => hops.to_str().ok()?.parse().ok(),
+        None => Some(0),
+    }
+}
+
+impl CallCause for Head {
+    fn request_id(&self) -> &HeaderValue {
+        &self.request_id
+    }
+
+    fn traceparent(&self) -> Option<&HeaderValue> {
+        self.headers.get(&headers::TRACEPARENT)
+    }
+
+    fn hops(&self) -> u32 {
+        self.hops.unwrap_or_default()
     }
 }
 
@@ -53,6 +75,8 @@ impl Head {
 pub(crate) struct Request {
     pub(super) template: Arc<str>,
     pub(super) head: Arc<Head>,
+    /// Whether a monitor's request has the service token, or none is configured.
+    pub(super) is_from_service: bool,
     pub(super) body: Result<Bytes, ApiError>,
 }
 
@@ -166,6 +190,9 @@ impl Request {
 
     /// A compressed body is refused; it would be read as if it were not compressed.
     pub(super) fn check_content_encoding(&self) -> Result<(), ApiError> {
+        if !self.head.has_body {
+            return Ok(());
+        }
         let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
         if self.head.headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
             return Ok(());
@@ -228,7 +255,7 @@ impl Request {
             return Err(ApiError::new(Code::Unauthorized, detail));
         };
         let given = self.bearer_token().unwrap_or_default();
-        if bool::from(given.as_bytes().ct_eq(token.as_bytes())) {
+        if is_equal_secret(given.as_bytes(), token.as_bytes()) {
             return Ok(());
         }
         let detail = "Send the shopkeeper's token as `Authorization: Bearer TOKEN`.";
@@ -245,6 +272,11 @@ impl Request {
         let value = self.head.headers.get(name)?;
         Some(value.to_str().unwrap_or_default())
     }
+}
+
+/// Compares secrets of the same length in constant time.
+pub(super) fn is_equal_secret(given: &[u8], expected: &[u8]) -> bool {
+    given.ct_eq(expected).into()
 }
 
 fn parse<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, ApiError> {

@@ -9,9 +9,6 @@ use super::headers;
 
 /// The longest id that is taken from a client, in bytes.
 const BYTES_MAX: usize = 128;
-/// Hexadecimal digits, a hyphen, and the decimal digits of a `u64`.
-const NEW_BYTES_MAX: usize = PREFIX_BYTES + 20;
-const PREFIX_BYTES: usize = 9;
 
 /// Tells the processes apart; a counter tells the requests of one process apart.
 static PREFIX: LazyLock<String> = LazyLock::new(|| format!("{:08x}-", rand::random::<u32>()));
@@ -30,10 +27,7 @@ fn is_valid(id: &[u8]) -> bool {
 fn new() -> HeaderValue {
     let mut decimal = itoa::Buffer::new();
     let number = decimal.format(NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut id = [0; NEW_BYTES_MAX];
-    let parts = PREFIX.bytes().chain(number.bytes());
-    let length = id.iter_mut().zip(parts).map(|(byte, part)| *byte = part).count();
-    HeaderValue::from_bytes(id.get(..length).unwrap_or_default()).unwrap_or(HeaderValue::from_static("-"))
+    headers::value([PREFIX.as_str(), number]).unwrap_or(HeaderValue::from_static("-"))
 }
 
 #[cfg(test)]
@@ -57,6 +51,6 @@ mod tests {
         let (first, second) = (of(&HeaderMap::new()), of(&HeaderMap::new()));
         assert_ne!(first, second);
         assert!(is_valid(first.as_bytes()), "{first:?}");
-        assert!(first.as_bytes().starts_with(PREFIX.as_bytes()) && first.len() > PREFIX_BYTES);
+        assert!(first.as_bytes().starts_with(PREFIX.as_bytes()) && first.len() > PREFIX.len());
     }
 }

@@ -3,16 +3,17 @@
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
 use common::{ArcStr, Code, Problem, Seq};
+use http::StatusCode;
 use http::header::{
     AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, IntoHeaderName, RETRY_AFTER,
     WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use warp::reply::Reply;
 
 use super::event_stream::FrameStream;
 use super::headers;
+use super::request::Head;
 
 /// The web framework's response.
 pub(super) type WarpResponse = warp::reply::Response;
@@ -75,6 +76,12 @@ impl Response {
         Self(response).with(CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 
+    /// The same body with 503, for a document that says itself what is missing.
+    pub(super) fn into_unavailable(mut self) -> Self {
+        *self.0.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        self.with(RETRY_AFTER, HeaderValue::from_static("1"))
+    }
+
     /// Closes the connection after the response.
     pub(super) fn with_connection_close(self) -> Self {
         self.with(CONNECTION, HeaderValue::from_static("close"))
@@ -95,17 +102,19 @@ impl Response {
 
     /// Sets `Bookstore-Seq`: the entry of the state it was read from; without one it is the newest entry known.
     pub(crate) fn with_seq(self, seq: Option<Seq>) -> Self {
-        match seq {
-            Some(seq) => self.with(&headers::SEQ, HeaderValue::from(seq.0)),
+        let number = |seq: Seq| headers::value([itoa::Buffer::new().format(seq.0)]);
+        match seq.and_then(number) {
+            Some(number) => self.with(&headers::SEQ, number),
             None => self,
         }
     }
 
     /// Sets the entity tag: the entry of the last change.
     pub(crate) fn with_etag(self, seq: impl Into<Option<Seq>>) -> Self {
-        match seq.into() {
-            Some(seq) => self
-                .with_text(ETAG, format!("\"{seq}\""))
+        let tag = |seq: Seq| headers::value(["\"", itoa::Buffer::new().format(seq.0), "\""]);
+        match seq.into().and_then(tag) {
+            Some(tag) => self
+                .with(ETAG, tag)
                 .with(CACHE_CONTROL, HeaderValue::from_static("no-cache")),
             None => self,
         }
@@ -144,25 +153,20 @@ impl Response {
         self.0.status().as_u16()
     }
 
-    /// The whole response to a request with these header fields.
-    pub(super) fn finish(
-        self,
-        request: &HeaderMap,
-        request_id: HeaderValue,
-        newest_seq: impl FnOnce() -> Option<Seq>,
-    ) -> WarpResponse {
+    /// The whole response to a request.
+    pub(super) fn finish(self, request: &Head, newest_seq: impl FnOnce() -> Option<Seq>) -> WarpResponse {
         let response = if self.0.headers().contains_key(&headers::SEQ) {
             self
         } else {
             self.with_seq(newest_seq())
         };
         let Self(mut response) = response
-            .with(&headers::REQUEST_ID, request_id)
+            .with(&headers::REQUEST_ID, request.request_id.clone())
             // A browser must not take what it asked for as a script or a page for one.
             .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        let mut lists = request.get_all(IF_NONE_MATCH).iter();
-        if request.contains_key(IF_NONE_MATCH)
+        if request.headers.contains_key(IF_NONE_MATCH)
             && let Some(etag) = response.headers().get(ETAG)
+            && let mut lists = request.headers.get_all(IF_NONE_MATCH).iter()
             && lists.any(|list| matches(list.to_str().unwrap_or_default(), etag))
         {
             *response.status_mut() = StatusCode::NOT_MODIFIED;

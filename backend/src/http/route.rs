@@ -4,15 +4,17 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
-use bytes::Buf;
-use common::client::CallContext;
-use common::{Code, limits};
+use bytes::{Buf, Bytes};
+use common::client::{CallCause, caused_by};
+use common::wire::ServiceKind;
+use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
-use http::{HeaderValue, Method};
+use http::Method;
+use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
 use warp::{Filter, Rejection};
@@ -22,7 +24,7 @@ use super::health::{self, HttpService};
 use super::metrics::RouteMetrics;
 use super::request::Head;
 use super::response::WarpResponse;
-use super::{ApiError, ApiResult, Request, Response, body, document, headers, request_id};
+use super::{ApiError, ApiResult, Request, Response, body, document};
 
 type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, ApiResult> + Send + Sync>;
 
@@ -36,7 +38,7 @@ pub(crate) struct Route {
     answers_head: bool,
     is_change: bool,
     is_probe: bool,
-    is_rate_limited: bool,
+    is_for_monitors: bool,
     handler: Handler,
 }
 
@@ -72,7 +74,7 @@ impl Route {
             template: P::path().into(),
             body_bytes_max: limits::BODY_BYTES_MAX,
             is_probe: false,
-            is_rate_limited: true,
+            is_for_monitors: false,
             handler: Arc::new(move |request| handler(Arc::clone(&service), request).boxed()),
         }
     }
@@ -90,9 +92,9 @@ impl Route {
         self
     }
 
-    /// Leaves the route out of the rate limit, so that a monitor is never refused.
-    pub(super) fn without_rate_limit(mut self) -> Self {
-        self.is_rate_limited = false;
+    /// Exempts the route from the rate limit and from the service token.
+    pub(super) fn for_monitors(mut self) -> Self {
+        self.is_for_monitors = true;
         self
     }
 
@@ -107,8 +109,8 @@ impl Route {
         self.is_change
     }
 
-    pub(super) fn is_rate_limited(&self) -> bool {
-        self.is_rate_limited
+    pub(super) fn is_for_monitors(&self) -> bool {
+        self.is_for_monitors
     }
 
     fn allows(&self, method: &Method) -> bool {
@@ -127,10 +129,13 @@ impl Route {
     }
 }
 
+static PANICS: LazyLock<Incident> = LazyLock::new(|| Incident::new("a handler panicked"));
+
 /// The routes of one service.
 pub(crate) struct Routes {
     service: Arc<dyn HttpService>,
     endpoints: Vec<Endpoint>,
+    stop_begun: CancellationToken,
     #[cfg(test)]
     pub(super) document: OpenApi,
 }
@@ -145,15 +150,19 @@ impl Routes {
     /// The routes that `document` describes, the busiest first, and those that every service has.
     pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
         document.merge(health::Document::openapi());
+        if service.kind() != ServiceKind::Frontend {
+            document::describe_service_token(&mut document);
+        }
         document::describe_refusals(&mut document, |path, method| {
             let mut routes = routes.iter();
             routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
         });
         let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
-        routes.extend(health::routes(&service, &latencies, &document));
+        let stop_begun = CancellationToken::new();
+        routes.extend(health::routes(&service, &latencies, &document, &stop_begun));
         let endpoint = |route: Route| Endpoint {
             metrics: RouteMetrics::new(
-                service.name(),
+                service.kind().as_str(),
                 format!("{route:?}"),
                 (!route.is_probe).then(|| Arc::clone(&latencies)),
             ),
@@ -162,13 +171,19 @@ impl Routes {
         Self {
             endpoints: routes.into_iter().map(endpoint).collect(),
             service,
+            stop_begun,
             #[cfg(test)]
             document,
         }
     }
 
     pub(crate) fn service_name(&self) -> &'static str {
-        self.service.name()
+        self.service.kind().as_str()
+    }
+
+    /// Cancelled when a stop begins: from then on the service is not ready.
+    pub(crate) fn stop_begun(&self) -> CancellationToken {
+        self.stop_begun.clone()
     }
 
     /// Method and template of every route.
@@ -180,20 +195,17 @@ impl Routes {
             .collect()
     }
 
-    pub(super) fn into_filter(
-        self,
-        rules: AccessRules,
-    ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + 'static {
-        let shared = Arc::new((self, rules));
-        warp::ext::get()
-            .and(warp::body::stream())
-            .then(move |head: Arc<Head>, chunks| {
-                let shared = Arc::clone(&shared);
-                async move {
-                    let (routes, rules) = &*shared;
-                    routes.dispatch(rules, head, chunks).await
-                }
-            })
+    /// The filter for one request, whose head it carries: warp's own filters would copy the head.
+    pub(super) fn filter(
+        self: &Arc<Self>,
+        rules: &Arc<AccessRules>,
+        head: Head,
+    ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + use<> {
+        let (routes, rules, head) = (Arc::clone(self), Arc::clone(rules), Arc::new(head));
+        warp::body::stream().then(move |chunks| {
+            let (routes, rules, head) = (Arc::clone(&routes), Arc::clone(&rules), Arc::clone(&head));
+            async move { routes.dispatch(&rules, head, chunks).await }
+        })
     }
 
     async fn dispatch<S, B, E>(&self, rules: &AccessRules, head: Arc<Head>, chunks: S) -> WarpResponse
@@ -202,7 +214,6 @@ impl Routes {
         B: Buf,
     {
         let started = Instant::now();
-        let request_id = request_id::of(&head.headers);
         let path = head.uri.path();
         let mut endpoints = self.endpoints.iter();
         let found = endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(path));
@@ -211,16 +222,20 @@ impl Routes {
             (Some(refusal), _) => refusal,
             (None, None) => self.no_route(&head),
             (None, Some(route)) => {
-                let body = body::read(&head.headers, route.body_bytes_max, chunks).await;
+                let body = match head.has_body {
+                    true => body::read(&head.headers, route.body_bytes_max, chunks).await,
+                    false => Ok(Bytes::new()),
+                };
                 let request = Request {
                     template: Arc::clone(&route.template),
+                    is_from_service: route.is_for_monitors && rules.has_service_token(&head.headers),
                     head: Arc::clone(&head),
                     body,
                 };
-                answer(route, request, &request_id).await
+                answer(route, request).await
             }
         };
-        let response = response.finish(&head.headers, request_id, || self.service.newest_seq());
+        let response = response.finish(&head, || self.service.newest_seq());
         if let Some(Endpoint { metrics, .. }) = found {
             metrics.record(response.status().as_u16(), started.elapsed());
         }
@@ -248,7 +263,7 @@ impl Routes {
     }
 }
 
-async fn answer(route: &Route, mut request: Request, request_id: &HeaderValue) -> Response {
+async fn answer(route: &Route, mut request: Request) -> Response {
     // The rest of a body that was not read is not the next request.
     let is_body_lost = request.body.is_err();
     let mut checked = request.check_content_encoding();
@@ -256,7 +271,7 @@ async fn answer(route: &Route, mut request: Request, request_id: &HeaderValue) -
         checked = request.check_change();
     }
     let answered = match checked {
-        Ok(()) => handle(route, request, request_id).await,
+        Ok(()) => handle(route, request).await,
         Err(error) => Err(error),
     };
     let response = answered.unwrap_or_else(Response::from);
@@ -266,15 +281,11 @@ async fn answer(route: &Route, mut request: Request, request_id: &HeaderValue) -
     }
 }
 
-async fn handle(route: &Route, request: Request, request_id: &HeaderValue) -> ApiResult {
-    let context = CallContext {
-        request_id: Some(request_id.clone()),
-        traceparent: request.head.headers.get(&headers::TRACEPARENT).cloned(),
-        hops: request.head.hops().unwrap_or_default(),
-    };
-    let handled = context.scope((route.handler)(request));
+async fn handle(route: &Route, request: Request) -> ApiResult {
+    let head = Arc::clone(&request.head);
+    let handled = caused_by(Arc::clone(&head) as Arc<dyn CallCause>, (route.handler)(request));
     AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| {
-        tracing::error!(?route, ?request_id, "a handler panicked");
+        PANICS.failed(format_args!("{route:?}, request {:?}", head.request_id));
         let detail = "An internal error occurred; it has been logged.";
         Err(ApiError::new(Code::Internal, detail))
     })

@@ -3,18 +3,19 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use common::Incident;
 use http::Request;
-use hyper::body::Incoming;
-use hyper::service::Service;
-use hyper_util::service::TowerToHyperService;
+use hyper::body::{Body as _, Incoming};
+use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tower_service::Service as _;
 
 use super::connection::serve_connection;
 use super::request::Head;
@@ -24,6 +25,9 @@ use super::{AccessRules, Routes};
 const BACKLOG: u32 = 4_096;
 /// The delay after the system refused a connection, for example because no descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// The time for streams and requests that are about to end when the grace is ended early.
+const GRACE_MIN: Duration = Duration::from_millis(250);
 
 /// Listens at an address; port 0 takes a free one. Must run within a runtime.
 ///
@@ -54,30 +58,45 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     })
 }
 
-/// Serves one service on a listener until `stopping` is cancelled: then accepting and event streams end, and connections
-/// close as they become idle, or after `grace`. Connections beyond `connections_max` wait to be accepted.
-pub(crate) async fn run(
-    listener: TcpListener,
-    routes: Routes,
-    rules: AccessRules,
-    connections_max: usize,
-    grace: Duration,
-    stopping: CancellationToken,
-) {
-    let service = TowerToHyperService::new(warp::service(routes.into_filter(rules)));
+/// How a server stops.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop {
+    /// Ends accepting and event streams; connections close as they become idle.
+    pub(crate) stopping: CancellationToken,
+    /// How long requests in hand may take after that.
+    pub(crate) grace: Duration,
+    /// Ends that time early.
+    pub(crate) grace_ended: CancellationToken,
+}
+
+impl Stop {
+    async fn grace_over(&self) {
+        tokio::select! {
+            () = tokio::time::sleep(self.grace) => {}
+            () = self.grace_ended.cancelled() => tokio::time::sleep(GRACE_MIN.min(self.grace)).await,
+        }
+    }
+}
+
+/// Serves one service on a listener until it is stopped. Connections beyond `connections_max` wait to be accepted.
+pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
+    let (routes, rules) = (Arc::new(routes), Arc::new(rules));
     let permits = Arc::new(Semaphore::new(connections_max));
+    let accepting = Incident::new("connections cannot be accepted");
     let mut connections = JoinSet::new();
     // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
     let mut stop_senders = HashMap::new();
     loop {
         tokio::select! {
-            accepted = accept(&listener, &permits, &stopping) => {
+            accepted = accept(&listener, &permits, &stop.stopping, &accepting) => {
                 let Some((stream, peer, permit)) = accepted else { break };
                 let (stop_sender, stopped) = oneshot::channel::<Infallible>();
-                let service = WithHead {
-                    service: service.clone(),
-                    peer: peer.ip(),
-                };
+                let (routes, rules) = (Arc::clone(&routes), Arc::clone(&rules));
+                let service = service_fn(move |request: Request<Incoming>| {
+                    let (parts, body) = request.into_parts();
+                    let filter = routes.filter(&rules, Head::new(parts, peer.ip(), !body.is_end_stream()));
+                    warp::service(filter).call(Request::new(body))
+                });
                 let connection = serve_connection(stream, service, stopped);
                 let handle = connections.spawn(async move {
                     connection.await;
@@ -93,8 +112,11 @@ pub(crate) async fn run(
     }
     drop(listener);
     drop(stop_senders);
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(grace, drained).await.is_err() {
+    let is_drained = tokio::select! {
+        () = async { while connections.join_next().await.is_some() {} } => true,
+        () = stop.grace_over() => false,
+    };
+    if !is_drained {
         tracing::warn!(
             connections = connections.len(),
             "the grace period is over; open connections are closed"
@@ -103,29 +125,11 @@ pub(crate) async fn run(
     }
 }
 
-/// Moves the head of each request into an extension, where the dispatcher's filter finds it: warp's filters would copy it.
-struct WithHead<S> {
-    service: S,
-    peer: IpAddr,
-}
-
-impl<S: Service<Request<Incoming>>> Service<Request<Incoming>> for WithHead<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn call(&self, request: Request<Incoming>) -> S::Future {
-        let (head, body) = request.into_parts();
-        let mut request = Request::new(body);
-        request.extensions_mut().insert(Arc::new(Head::new(head, self.peer)));
-        self.service.call(request)
-    }
-}
-
 async fn accept(
     listener: &TcpListener,
     permits: &Arc<Semaphore>,
     stopping: &CancellationToken,
+    accepting: &Incident,
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     loop {
         let permit = tokio::select! {
@@ -137,9 +141,12 @@ async fn accept(
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((stream, peer)) => return Some((stream, peer, permit)),
+            Ok((stream, peer)) => {
+                accepting.recovered();
+                return Some((stream, peer, permit));
+            }
             Err(error) => {
-                tracing::warn!(%error, "a connection was not accepted");
+                accepting.failed(error);
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }

@@ -3,21 +3,24 @@
 //! It sends a purchase again if the response was lost, and marks the copy `resent`, so that the catalog records even a
 //! refusal and every copy gets the same response.
 
+mod ledger_position;
 mod receipts;
 mod routes;
 mod sales;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::batcher::{self, Batcher};
-use common::client::{self, CatalogClient};
+use common::client::CatalogClient;
 use common::wire::{BatchProblem, Order, OrderResult, Sale};
 use common::{Code, Deadline, OrderId, Problem, Seq};
+use tokio_util::sync::CancellationToken;
 
+use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
 
+use crate::neighbours::Neighbours;
 use crate::purchase::{BATCH_LIMITS, unknown_outcome};
 
 /// The timeout even of a late purchase: the catalog may have decided it earlier.
@@ -28,14 +31,18 @@ const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 pub(crate) struct Orders {
     catalog: CatalogClient,
     batcher: Batcher<Sale, OrderResult>,
-    head: Arc<AtomicU64>,
+    position: Arc<LedgerPosition>,
+    neighbours: Arc<Neighbours>,
 }
 
 impl Orders {
     /// Over a catalog. Must run within a runtime.
-    pub(crate) fn new(catalog: CatalogClient) -> Self {
-        let head = Arc::<AtomicU64>::default();
-        let (seller, observed) = (catalog.clone(), Arc::clone(&head));
+    pub(crate) fn new(catalog: CatalogClient, stopping: CancellationToken) -> Self {
+        let position = Arc::<LedgerPosition>::default();
+        let neighbours = Arc::new(Neighbours::new(catalog.endpoint(), None));
+        let watched = Arc::clone(&position);
+        Arc::clone(&neighbours).watch(stopping, move |report| watched.observe_report(report));
+        let (seller, observed) = (catalog.clone(), Arc::clone(&position));
         let batcher = Batcher::new(
             BATCH_LIMITS,
             |sale: &Sale| sale.lines.len(),
@@ -48,12 +55,17 @@ impl Orders {
                 sales::sell_batch(sell, batch, Arc::clone(&observed))
             },
         );
-        Self { catalog, batcher, head }
+        Self {
+            catalog,
+            batcher,
+            position,
+            neighbours,
+        }
     }
 
     /// The newest ledger entry that the service knows.
     pub(crate) fn head(&self) -> Seq {
-        Seq(self.head.load(Ordering::Relaxed))
+        self.position.head()
     }
 
     /// Places orders that arrived together; one result for each, in order.
@@ -70,12 +82,6 @@ impl Orders {
                     .collect()
             }
             Err(_) => ids.into_iter().map(unknown).collect(),
-        }
-    }
-
-    fn observe_seq(&self, seq: Option<Seq>) {
-        if let Some(seq) = seq {
-            self.head.fetch_max(seq.0, Ordering::Relaxed);
         }
     }
 }
@@ -111,15 +117,4 @@ fn unknown(order: OrderId) -> OrderResult {
 fn failed(problem: Problem) -> OrderResult {
     let replayed = false;
     OrderResult::Problem(BatchProblem { problem, replayed })
-}
-
-/// The problem of a read that failed at the catalog.
-fn read_problem(error: client::Error) -> Problem {
-    match error {
-        client::Error::Problem(problem) => *problem,
-        error => {
-            tracing::warn!(%error, "the catalog cannot be reached");
-            Problem::new(Code::Unavailable, "The catalog cannot be reached; try again.")
-        }
-    }
 }

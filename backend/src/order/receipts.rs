@@ -5,7 +5,8 @@ use common::entry::groups;
 use common::wire::{DecidedOrder, Receipt, ReceiptPage};
 use common::{Code, OrderId, Problem, Seq, limits};
 
-use super::{Orders, read_problem};
+use super::Orders;
+use crate::relay::client_problem;
 
 /// Ledger pages read for one page of receipts; then the page ends early, with a cursor.
 const LEDGER_PAGES_MAX: usize = 10;
@@ -13,9 +14,10 @@ const LEDGER_PAGES_MAX: usize = 10;
 impl Orders {
     /// The receipt of one order.
     pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
-        let response = self.catalog.find_order(order, fresh).await.map_err(read_problem)?;
-        self.observe_seq(response.seq);
-        let DecidedOrder(entries) = response.parse().map_err(read_problem)?;
+        let response = self.catalog.find_order(order, fresh).await;
+        let response = response.map_err(client_problem)?;
+        self.position.observe_seq(response.seq);
+        let DecidedOrder(entries) = response.parse().map_err(client_problem)?;
         Receipt::from_entries(&entries).ok_or_else(|| {
             Problem::new(Code::UnknownOrder, "That id is a stock change, not an order.").with_order(Some(order))
         })
@@ -27,8 +29,8 @@ impl Orders {
         let (mut after, mut more) = (after, true);
         for _ in 0..LEDGER_PAGES_MAX {
             let page = self.catalog.ledger(after, limits::LEDGER_PAGE_MAX).await;
-            let page = page.map_err(read_problem)?;
-            self.observe_seq(Some(page.head));
+            let page = page.map_err(client_problem)?;
+            self.position.observe_seq(Some(page.head));
             for group in groups(&page.entries) {
                 if orders.len() == limit {
                     break;

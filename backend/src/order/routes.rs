@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::wire::{
     BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
-    ReceiptPage,
+    ReceiptPage, ServiceKind,
 };
 use common::{Code, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
@@ -12,7 +12,7 @@ use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
 use super::Orders;
-use crate::http::{ApiError, ApiResult, HttpService, Readiness, Request, Response, Route, Routes};
+use crate::http::{ApiError, ApiResult, HttpService, KnownStore, Needs, Request, Response, Route, Routes};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -44,26 +44,27 @@ pub(crate) fn routes(orders: &Arc<Orders>) -> Routes {
 }
 
 impl HttpService for Orders {
-    fn name(&self) -> &'static str {
-        "order"
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Order
     }
 
     fn newest_seq(&self) -> Option<Seq> {
         Some(self.head()).filter(|&head| head > Seq::ZERO)
     }
 
-    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
+    fn known_store(&self) -> KnownStore {
+        KnownStore {
+            id: self.position.store(),
+            head: self.newest_seq(),
+            health: None,
+        }
+    }
+
+    fn check_needs(&self) -> BoxFuture<'_, Needs> {
         let check = async {
-            let catalog = self.catalog.endpoint();
-            let missing = match catalog.ready().await {
-                Ok(response) if response.is_success() => Vec::new(),
-                Ok(_) => vec![format!("the catalog at {} is not ready", catalog.url())],
-                Err(error) => vec![format!("the catalog: {error}")],
-            };
-            Readiness {
-                missing,
-                ..Readiness::default()
-            }
+            let report = self.neighbours.check().await;
+            self.position.observe_report(&report);
+            report.needs.clone()
         };
         check.boxed()
     }
@@ -153,6 +154,7 @@ async fn buy(orders: &Orders, request: &Request, item: ItemNumber, quantity: Qua
 #[cfg(test)]
 mod tests {
     use common::client::CatalogClient;
+    use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::fixture::endpoint;
@@ -161,7 +163,7 @@ mod tests {
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
         let unreachable = CatalogClient::new(endpoint("http://127.0.0.1:9"));
-        let orders = Arc::new(Orders::new(unreachable));
+        let orders = Arc::new(Orders::new(unreachable, CancellationToken::new()));
         assert_described(&routes(&orders));
     }
 }

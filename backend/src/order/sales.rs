@@ -3,7 +3,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use common::backoff::Backoff;
@@ -15,6 +14,7 @@ use common::wire::{
 };
 use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
+use super::ledger_position::LedgerPosition;
 use super::{SALE_TIMEOUT_MIN, failed, timeout, unknown};
 
 #[cfg(test)]
@@ -28,7 +28,7 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
 /// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog with its deadline.
-pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, head: Arc<AtomicU64>) -> Vec<OrderResult>
+pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, position: Arc<LedgerPosition>) -> Vec<OrderResult>
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<Decisions, Error>>,
@@ -43,12 +43,21 @@ where
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(Decisions {
-                decisions, head: seq, ..
-            }) if decisions.len() == open.len() => {
-                head.fetch_max(seq.0, Ordering::Relaxed);
-                let decided = open.drain(..).zip(decisions);
-                results.extend(decided.map(|((index, sale), decision)| (index, result(&sale, decision))));
+            Ok(Decisions { decisions, head, store }) if decisions.len() == open.len() => {
+                position.observe(store, head);
+                let decided: Vec<_> = open.drain(..).zip(decisions).collect();
+                for ((index, sale), decision) in decided {
+                    // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
+                    if decision.outcome == Outcome::Unavailable && sale.resent {
+                        open.push((index, sale));
+                    } else {
+                        results.push((index, result(&sale, decision)));
+                    }
+                }
+                expire(&mut open, &mut results, |_| true);
+                if !open.is_empty() {
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
             }
             Err(error) if error.is_not_applied() && !is_resent => {
                 results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
@@ -56,7 +65,7 @@ where
             lost => {
                 // This attempt or an earlier one may have had its effect.
                 if let Err(error) = lost {
-                    tracing::warn!(%error, "a batch of sales is sent again");
+                    tracing::debug!(%error, "a batch of sales is sent again");
                 }
                 for (_, sale) in &mut open {
                     sale.resent = true;
@@ -88,7 +97,7 @@ fn not_sold(error: &Error) -> OrderResult {
             (**problem).clone()
         }
         error => {
-            tracing::warn!(%error, "the catalog refused a batch of sales");
+            tracing::debug!(%error, "the catalog refused a batch of sales");
             let detail = "The catalog cannot sell now; nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
@@ -120,6 +129,11 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
             Problem::new(Code::KeyReused, detail)
         }
         Outcome::Expired => return unknown(order),
+        Outcome::Unavailable => {
+            let detail =
+                "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
+            Problem::new(Code::Unavailable, detail)
+        }
     };
     OrderResult::Problem(BatchProblem { problem, replayed })
 }

@@ -16,11 +16,13 @@ mod small_disk;
 use std::ops::RangeInclusive;
 
 use common::{Entry, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+#[cfg(test)]
+pub(crate) use testing::SmallDisk;
 
 pub(crate) use self::shop::entry;
 pub use self::shop::{ReferenceShop, book, described, four_books};
 #[cfg(test)]
-pub(crate) use self::small_disk::{SmallDisk, a_full_disk_refuses_a_batch_whole_until_there_is_room};
+pub(crate) use self::small_disk::a_full_disk_refuses_a_batch_whole_until_there_is_room;
 use super::{Error, Store};
 
 /// A location for one store, which keeps its content while no store is open.

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use crate::catalog_file;
 
 /// One book whose catalog file and ledger disagree.
@@ -41,13 +43,32 @@ pub enum Error {
     Missing(String),
     /// Parts of a store exist without its ledger. A fresh ledger would lose every order.
     #[error(
-        "{} is missing, but {found} shows that a store was here; restore it from a backup, or move what is left to another folder to begin a new store", ledger.display()
+        "{} is missing, but a store was here (found: {found}); restore it from a backup, or begin a new store with `bookstored all --init` or `catalog --init`, which moves what is left aside", ledger.display()
     )]
     LedgerMissing {
         /// The file that is missing.
         ledger: PathBuf,
         /// The names of the remaining files.
         found: String,
+    },
+    /// A file of the ledger is not the one of this name any more. What is written to a file without a name is lost with the
+    /// process.
+    #[error(
+        "{} was removed, renamed or replaced while it was in use, so the store closes; put the file back or restore a backup", _0.display()
+    )]
+    NameLost(PathBuf),
+    /// The lock file is a symbolic link, or no file. Writing to it could change a file of another program.
+    #[error("{} is not a regular file; remove it, or use another --store", _0.display())]
+    NotRegularFile(PathBuf),
+    /// The disk is too full for the upgrade to this version's format; nothing was changed.
+    #[error(
+        "the upgrade of {store} to ledger format 2 waits for room on the disk{}", bytes.map(|bytes| format!(": it needs {bytes} bytes")).unwrap_or_default()
+    )]
+    UpgradeNeedsRoom {
+        /// The store's URL.
+        store: String,
+        /// How much, if that is known.
+        bytes: Option<u64>,
     },
     /// A [`restore`](crate::Store::restore) was interrupted.
     #[error(
@@ -126,6 +147,15 @@ pub enum Error {
         /// The system's or the database's message.
         why: String,
     },
+    /// The database accepts no writes: a standby, or a server that its administrator set read-only. Nothing was changed, and
+    /// a later call may succeed.
+    #[error("{store} accepts no writes: {why}; nothing was changed")]
+    ReadOnly {
+        /// The store's URL without its password.
+        store: String,
+        /// The database's message.
+        why: String,
+    },
     /// An earlier error closed the store.
     #[error("the store is closed after an error")]
     Closed,
@@ -141,16 +171,33 @@ impl Error {
         }
     }
 
+    /// The error of a failed write, which is [`Full`](Self::Full) if the disk is.
+    pub(crate) fn of_write(path: &Path, source: io::Error) -> Self {
+        use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+        match source.kind() {
+            StorageFull | QuotaExceeded | FileTooLarge => Self::Full {
+                path: path.to_owned(),
+                source,
+            },
+            _ => Self::io("write", path)(source),
+        }
+    }
+
     /// Whether nothing was changed and the store stays open.
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Conflict
-                | Self::PartialGroup(_)
-                | Self::Full { .. }
-                | Self::CatalogFile(_)
-                | Self::Unavailable { .. }
-        )
+            | Self::PartialGroup(_)
+            | Self::Full { .. }
+            | Self::CatalogFile(_)
+            | Self::Unavailable { .. }
+            | Self::ReadOnly { .. } => true,
+            // Only opening a file needs one, and no store opens a file where it could not stop half-way.
+            Self::Io { source, .. } => {
+                matches!(Errno::from_io_error(source), Some(Errno::MFILE | Errno::NFILE))
+            }
+            _ => false,
+        }
     }
 
     /// Whether the error is about the content of the store, not about access to it.

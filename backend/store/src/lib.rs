@@ -11,8 +11,10 @@ pub mod csv;
 mod error;
 mod format_1;
 mod lock;
+mod lost;
 #[cfg(feature = "sql")]
 pub mod postgres;
+mod private_file;
 #[cfg(feature = "sql")]
 mod sql;
 #[cfg(feature = "sql")]
@@ -83,9 +85,10 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// the call confirms that `head` is the last entry.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the last entry is not `head`, [`Error::PartialGroup`], [`Error::CatalogFile`] for a
-    /// description that no catalog file can hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the
-    /// database cannot be reached; see [`Store`] for the rest.
+    /// [`Error::Conflict`] if the last entry is not `head`, or not the one that was appended or
+    /// [confirmed](Self::confirm) before, [`Error::PartialGroup`], [`Error::CatalogFile`] for a description that no catalog
+    /// file can hold, [`Error::Full`] if the disk is full, [`Error::Unavailable`] if the database cannot be reached,
+    /// [`Error::ReadOnly`]; see [`Store`] for the rest.
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error>;
 
     /// Copies entries of another store, durably and unchanged. The first call needs a store without entries, later calls
@@ -135,11 +138,29 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Makes sure that the entry `last`, which was read, and all before it will last, and that the next append follows this
+    /// very entry. Until then a failover of a shared store may take what other processes appended.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] if the ledger does not have the entry any more; see [`Store`] for the rest.
+    fn confirm(&self, _last: &Entry) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Gives the ledger another id because entries were lost, unless its id is no longer `old`: one process replaces it,
+    /// and the others find the new one with [`load`](Self::load). Only a shared store can lose entries and stay open.
+    ///
+    /// # Errors
+    /// See [`Store`].
+    fn replace_id(&self, _old: StoreId) -> Result<(), Error> {
+        Err(Error::Closed)
+    }
+
     /// Waits at most `timeout` until another process appends after `after`, and returns the last entry. This process's own
     /// appends do not end the wait. A store that is not shared waits for the whole timeout and returns `after`.
     ///
     /// # Errors
-    /// See [`Error`]. The caller may call again after any error.
+    /// [`Error::Conflict`] if the ledger ends before `after` or has another id; see [`Error`] for the rest. The caller may call again after any error.
     #[expect(clippy::disallowed_methods, reason = "every method of this trait blocks")]
     fn wait_for_append(&self, after: Seq, timeout: Duration) -> Result<Seq, Error> {
         std::thread::sleep(timeout);
@@ -171,6 +192,21 @@ pub fn open(url: &Url, edit: EditPolicy) -> Result<Box<dyn Store>, Error> {
         Url::Sqlite(file) => Ok(Box::new(sqlite::SqliteStore::open(file)?)),
         #[cfg(feature = "sql")]
         Url::Postgres(address) => Ok(Box::new(postgres::PostgresStore::open(address)?)),
+    }
+}
+
+/// If the ledger of the store at a URL is missing, moves what is left of the store into a new folder, so that [`open`] creates
+/// a new store. Does nothing if the ledger is there or nothing is left.
+///
+/// # Errors
+/// [`Error::Locked`], [`Error::Io`].
+pub fn init(url: &Url) -> Result<(), Error> {
+    match url {
+        Url::Csv(folder) => csv::CsvStore::init(folder),
+        #[cfg(feature = "sql")]
+        Url::Sqlite(file) => sqlite::SqliteStore::init(file),
+        #[cfg(feature = "sql")]
+        Url::Postgres(_) => Ok(()),
     }
 }
 

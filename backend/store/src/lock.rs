@@ -1,15 +1,24 @@
 //! The lock that keeps a second process out of a store. The system holds it (flock), so a killed process leaves none behind.
+//!
+//! The file has two lines: the process that holds the lock, and the id of the store once its ledger is durable. The id shows
+//! a later start that a ledger was here.
 
 use std::fs::{File, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::path::Path;
+use std::io::{self, Read as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 
-use crate::Error;
+use common::StoreId;
+use rustix::io::Errno;
+
+use crate::{Error, private_file};
 
 /// A held lock, released on drop and at the end of the process.
 #[derive(Debug)]
 pub(super) struct Lock {
     file: File,
+    path: PathBuf,
+    store: Option<StoreId>,
 }
 
 impl Drop for Lock {
@@ -22,41 +31,125 @@ impl Drop for Lock {
 impl Lock {
     /// Locks the lock file of a store and writes this process's id to it.
     pub(super) fn acquire(path: &Path, store: &Path) -> Result<Self, Error> {
-        let mut file = File::options()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(Error::io("open", path))?;
+        let file = match private_file::options().open(path) {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+                return Err(Error::NotRegularFile(path.to_owned()));
+            }
+            file => file.map_err(Error::io("open", path))?,
+        };
+        if !file.metadata().map_err(Error::io("open", path))?.is_file() {
+            return Err(Error::NotRegularFile(path.to_owned()));
+        }
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(Error::Locked {
                     path: store.to_owned(),
-                    holder: holder(&mut file),
+                    holder: read(&file).0,
                 });
             }
-            Err(TryLockError::Error(source)) => {
-                return Err(Error::Io {
-                    operation: "lock",
-                    path: path.to_owned(),
-                    source,
-                });
-            }
+            Err(TryLockError::Error(source)) => return Err(Error::io("lock", path)(source)),
         }
-        // The id is informative only: a full disk must not prevent opening.
-        let _ = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| writeln!(file, "{}", std::process::id()));
-        Ok(Self { file })
+        let lock = Self {
+            store: read(&file).1,
+            file,
+            path: path.to_owned(),
+        };
+        // The process's id is informative only: a full disk must not prevent opening.
+        let _ = lock.write();
+        Ok(lock)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How the file shows that a ledger was here.
+    pub(super) fn trace(&self) -> Option<String> {
+        let name = self.path.file_name().unwrap_or_default().display();
+        self.store.map(|store| format!("{name} (of the store {store})"))
+    }
+
+    /// Writes the store's id to the file; the ledger is durable.
+    pub(super) fn note_store(&mut self, store: StoreId) {
+        if self.store == Some(store) {
+            return;
+        }
+        self.store = Some(store);
+        if let Err(error) = self.write() {
+            tracing::warn!(%error, path = %self.path.display(), "the lock file does not name the store");
+        }
+    }
+
+    /// Removes the store's id from the file.
+    pub(super) fn forget_store(&mut self) -> Result<(), Error> {
+        self.store = None;
+        self.write().map_err(Error::io("write", &self.path))
+    }
+
+    /// Writes both lines. The first has a fixed width, so the second changes only if the id does, and an existing file needs
+    /// no room.
+    fn write(&self) -> io::Result<()> {
+        let mut content = format!("{:<10}\n", std::process::id());
+        if let Some(store) = self.store {
+            content.push_str(&format!("{store}\n"));
+        }
+        self.file.write_all_at(content.as_bytes(), 0)?;
+        self.file.set_len(content.len() as u64)
     }
 }
 
-fn holder(file: &mut File) -> Option<u32> {
-    const DIGITS_MAX: u64 = 16;
+/// The process and the store that a lock file names.
+fn read(file: &File) -> (Option<u32>, Option<StoreId>) {
+    const BYTES_MAX: u64 = 64;
     let mut text = String::new();
-    file.take(DIGITS_MAX).read_to_string(&mut text).ok()?;
-    text.trim().parse().ok()
+    if file.take(BYTES_MAX).read_to_string(&mut text).is_err() {
+        return (None, None);
+    }
+    let mut lines = text.lines();
+    let holder = lines.next().and_then(|line| line.trim().parse().ok());
+    (holder, lines.next().and_then(|line| line.parse().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_lock_names_its_process_and_then_the_store_whatever_it_held_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, id) = (folder.path().join("lock"), StoreId::generate());
+        for before in ["", "7\n", "1234567890\n", &"x".repeat(500)] {
+            fs::write(&path, before).unwrap();
+            let mut lock = Lock::acquire(&path, folder.path()).unwrap();
+            assert_eq!(lock.trace(), None);
+            lock.note_store(id);
+            drop(lock);
+            let content = fs::read_to_string(&path).unwrap();
+            assert_eq!(content, format!("{:<10}\n{id}\n", std::process::id()));
+            let mut lock = Lock::acquire(&path, folder.path()).unwrap();
+            assert!(lock.trace().is_some_and(|trace| trace.contains(&id.to_string())));
+            lock.forget_store().unwrap();
+            drop(lock);
+            assert_eq!(Lock::acquire(&path, folder.path()).unwrap().trace(), None);
+        }
+    }
+
+    #[test]
+    fn a_lock_that_is_no_regular_file_is_refused_and_its_target_is_not_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, target) = (folder.path().join("lock"), folder.path().join("target"));
+        fs::write(&target, "another program's").unwrap();
+        for target in [&target, Path::new("/dev/null"), &folder.path().join("none")] {
+            symlink(target, &path).unwrap();
+            let refused = Lock::acquire(&path, folder.path());
+            assert!(matches!(refused, Err(Error::NotRegularFile(_))), "{refused:?}");
+            fs::remove_file(&path).unwrap();
+        }
+        assert_eq!(fs::read_to_string(&target).unwrap(), "another program's");
+        assert!(!folder.path().join("none").exists());
+    }
 }

@@ -28,6 +28,17 @@ impl Url {
         Some(Self::Csv(folders.data_dir().join("bookstore").join("store")))
     }
 
+    /// Whether the store is a server's, which may be away for a time.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            Self::Csv(_) => false,
+            #[cfg(feature = "sql")]
+            Self::Sqlite(_) => false,
+            #[cfg(feature = "sql")]
+            Self::Postgres(_) => true,
+        }
+    }
+
     /// The path of the store's lock file; a running shop leaves its address beside it. A shared store has none.
     pub fn lock_path(&self) -> Option<PathBuf> {
         match self {
@@ -41,7 +52,6 @@ impl Url {
 }
 
 /// A file's path with a suffix after its name.
-#[cfg(feature = "sql")]
 pub(super) fn beside(file: &std::path::Path, suffix: &str) -> PathBuf {
     let mut path = std::ffi::OsString::from(file);
     path.push(suffix);

@@ -7,9 +7,11 @@ pub mod postgres;
 pub mod proc;
 mod process;
 mod requirement;
+mod small_disk;
 mod wait;
 
 pub use address::ReservedAddress;
 pub use process::Process;
 pub use requirement::{MAY_SKIP, may_skip, skip_or_fail};
+pub use small_disk::SmallDisk;
 pub use wait::{WAIT_TIMEOUT, eventually};

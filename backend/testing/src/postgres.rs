@@ -1,5 +1,7 @@
 //! A real PostgreSQL server for tests: private, temporary, never run as root.
 
+mod standby;
+
 use std::fs;
 use std::net::SocketAddr;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
@@ -50,19 +52,7 @@ impl Server {
             crate::skip_or_fail("postgresql", remedy);
             return None;
         };
-        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
-        let account = account();
-        if let Some((user, group)) = account {
-            chown(folder.path(), Some(user), Some(group)).unwrap();
-        }
-        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-        let server = Self {
-            folder,
-            bin_dir,
-            account,
-            process: Mutex::new(None),
-            schemas: AtomicU32::new(0),
-        };
+        let server = Self::in_new_folder(bin_dir, account());
         let initialized = server
             .command("initdb")
             .args(["--username=shop", "--auth=trust", "--no-sync"])
@@ -73,6 +63,21 @@ impl Server {
         assert!(initialized.success(), "initdb failed");
         server.restart(settings);
         Some(server)
+    }
+
+    fn in_new_folder(bin_dir: PathBuf, account: Option<(u32, u32)>) -> Self {
+        let folder = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+        if let Some((user, group)) = account {
+            chown(folder.path(), Some(user), Some(group)).unwrap();
+        }
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        Self {
+            folder,
+            bin_dir,
+            account,
+            process: Mutex::new(None),
+            schemas: AtomicU32::new(0),
+        }
     }
 
     /// Starts the server's process after [`Self::quit`], and waits until it accepts connections.
@@ -158,7 +163,7 @@ impl Server {
     /// Sends SIGKILL to the postmaster, the parent of all server processes, and waits until the others have ended.
     pub fn kill_postmaster(&self) {
         let pid_file = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
-        send_kill(pid_file.lines().next().unwrap());
+        send_signal(pid_file.lines().next().unwrap(), Signal::KILL);
         self.quit();
     }
 
@@ -169,7 +174,7 @@ impl Server {
                    ORDER BY random() LIMIT 1";
         let found = self.sql(any);
         if !found.is_empty() {
-            send_kill(&found);
+            send_signal(&found, Signal::KILL);
         }
         !found.is_empty()
     }
@@ -254,9 +259,10 @@ impl Drop for Server {
     }
 }
 
-fn send_kill(pid: &str) {
+/// Sends a signal to a process of a server.
+fn send_signal(pid: &str, signal: Signal) {
     // The process may have ended by itself.
-    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), Signal::KILL);
+    let _ = kill_process(Pid::from_raw(pid.parse().unwrap()).unwrap(), signal);
 }
 
 /// Whether a server is installed.
@@ -267,7 +273,7 @@ pub fn is_installed() -> bool {
 /// The folder of the server's programs: on `PATH`, else the newest of Debian's versions.
 fn bin_dir() -> Option<PathBuf> {
     let has_all = |folder: &PathBuf| {
-        ["initdb", "postgres", "psql", "pg_isready"]
+        ["initdb", "postgres", "psql", "pg_isready", "pg_basebackup"]
             .iter()
             .all(|program| folder.join(program).exists())
     };

@@ -1,9 +1,14 @@
 //! A server program that says on standard output where it listens.
 
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
+
+use crate::WAIT_TIMEOUT;
+use crate::wait::POLL_INTERVAL;
 
 /// A running program, killed when this is dropped.
 #[derive(Debug)]
@@ -61,12 +66,43 @@ impl Process {
         self.url(name).trim_start_matches("http://")
     }
 
+    /// Waits until the service of that name is ready: over a database it listens before.
+    ///
+    /// # Panics
+    /// After [`WAIT_TIMEOUT`].
+    pub fn wait_until_ready(&self, name: &str) {
+        let start = Instant::now();
+        while !self.is_ready(name).unwrap_or_default() {
+            assert!(
+                start.elapsed() < WAIT_TIMEOUT,
+                "the {name} is not ready within {WAIT_TIMEOUT:?}"
+            );
+            std::thread::park_timeout(POLL_INTERVAL);
+        }
+    }
+
+    fn is_ready(&self, name: &str) -> io::Result<bool> {
+        let mut connection = TcpStream::connect(self.address(name))?;
+        connection.write_all(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")?;
+        let mut response = String::new();
+        connection.read_to_string(&mut response)?;
+        Ok(response.starts_with("HTTP/1.1 200"))
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Panics
+    /// If the process has ended.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
     /// Sends SIGINT, which means a clean stop.
     ///
     /// # Panics
     /// If the process has ended.
     pub fn interrupt(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::INT).unwrap();
+        self.signal(Signal::INT);
     }
 
     /// Sends SIGTERM and waits until the process ends.
@@ -84,12 +120,20 @@ impl Process {
         let _ = self.child.kill();
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Panics
+    /// If the system cannot tell.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Whether it has not ended.
     ///
     /// # Panics
     /// If the system cannot tell.
     pub fn is_running(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_none()
+        self.exit_status().is_none()
     }
 }
 

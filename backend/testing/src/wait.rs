@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// How long [`eventually`] waits.
 pub const WAIT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two checks of the condition.
-const POLL_INTERVAL: Duration = Duration::from_millis(5);
+pub(crate) const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Polls `check` until it returns a value.
 ///

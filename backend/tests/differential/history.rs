@@ -292,5 +292,6 @@ pub(super) fn name_of(verdict: &Verdict) -> &'static str {
         Verdict::Expired => "expired",
         Verdict::PreconditionFailed => "precondition failed",
         Verdict::OutOfRange => "out of range",
+        Verdict::TooManyRefusals => "too many refusals",
     }
 }

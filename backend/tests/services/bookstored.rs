@@ -1,6 +1,8 @@
 //! Running `bookstored`.
 
+use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use testing::Process;
@@ -28,14 +30,23 @@ pub(crate) fn start_with_limit(limit: &str, arguments: &[&str]) -> Process {
     started.unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
 }
 
+/// Like [`start`], with the log of level `info` in a file.
+pub(crate) fn start_logged(arguments: &[&str], log: &Path) -> Process {
+    let mut command = command(arguments);
+    command.env("BOOKSTORE_LOG", "info").stderr(File::create(log).unwrap());
+    Process::start(&mut command, 1).unwrap_or_else(|error| panic!("bookstored {arguments:?}: {error}"))
+}
+
 fn start_command(mut command: Command, arguments: &[&str]) -> io::Result<Process> {
     let services = if arguments.first() == Some(&"all") { 3 } else { 1 };
     Process::start(command.stderr(Stdio::null()), services)
 }
 
-/// Starts all services over a store in one process.
+/// Starts all services over a store in one process, and waits until the store is open.
 pub(crate) fn start_all(store: &str) -> Process {
-    start(&all_arguments(store))
+    let process = start(&all_arguments(store));
+    process.wait_until_ready("catalog");
+    process
 }
 
 /// The arguments of all services in one process, on free ports.
@@ -101,7 +112,7 @@ pub(crate) fn assert_contains(text: &str, expected: &[&str]) {
     }
 }
 
-fn command(arguments: &[&str]) -> Command {
+pub(crate) fn command(arguments: &[&str]) -> Command {
     prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
 }
 
@@ -113,9 +124,14 @@ fn prepare(mut command: Command, arguments: &[&str]) -> Command {
         .stdin(Stdio::null());
     for variable in [
         "BOOKSTORE_STORE",
+        "BOOKSTORE_CATALOG_URL",
+        "BOOKSTORE_ORDER_URL",
+        "BOOKSTORE_SERVICE_TOKEN",
         "BOOKSTORE_LISTEN",
         "BOOKSTORE_BOOKS",
         "BOOKSTORE_GRACE",
+        "BOOKSTORE_DRAIN_DELAY",
+        "BOOKSTORE_INIT",
         "BOOKSTORE_ALLOWED_HOST",
         "BOOKSTORE_ALLOWED_ORIGIN",
         "BOOKSTORE_RATE_LIMIT",

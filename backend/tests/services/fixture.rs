@@ -31,6 +31,11 @@ impl StoreFixture {
         Self::new(folder, url, None)
     }
 
+    /// A CSV and a SQLite store.
+    pub(crate) fn each_of_files() -> [Self; 2] {
+        [Self::csv(), Self::sqlite()]
+    }
+
     /// On the server that the tests share. `None` if PostgreSQL may be missing and is.
     pub(crate) fn postgres() -> Option<Self> {
         Some(Self::on(Server::shared()?))
@@ -51,7 +56,7 @@ impl StoreFixture {
 
     /// One of each engine; without PostgreSQL if that may be missing and is.
     pub(crate) fn each() -> Vec<Self> {
-        let files = [Self::csv(), Self::sqlite()].into_iter();
+        let files = Self::each_of_files().into_iter();
         files.chain(Self::postgres()).collect()
     }
 
@@ -64,6 +69,15 @@ impl StoreFixture {
     pub(crate) fn schema(&self) -> &str {
         let (_, rest) = self.url.split_once("application_name=").unwrap();
         rest.split('&').next().unwrap()
+    }
+
+    /// The file of a CSV or SQLite store that has the ledger.
+    pub(crate) fn ledger_file(&self) -> PathBuf {
+        self.path(if self.engine() == "csv" {
+            "store/ledger.csv"
+        } else {
+            "store.db"
+        })
     }
 
     /// A path beside the store; `store` is a CSV store's folder, `store.db` a SQLite store's file.

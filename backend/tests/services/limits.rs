@@ -154,7 +154,10 @@ async fn unknown_paths_and_methods_have_different_answers() {
         assert_eq!((head.status, head.body.as_str()), (200, ""));
         assert!(head.header("content-length").is_some_and(|length| length != "0"));
         assert_eq!(client.get("/livez").await.json()["service"], service);
-        assert_eq!(client.get("/readyz").await.json()["status"], "ok");
+        eventually("the service is ready", || async {
+            (client.get("/readyz").await.json()["status"] == "ready").then_some(())
+        })
+        .await;
         let metrics = client.get("/metrics").await.body;
         assert!(metrics.contains("bookstore_http_requests_total"));
         assert_eq!(client.get("/openapi.json").await.json()["openapi"], "3.1.0");

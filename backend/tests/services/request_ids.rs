@@ -1,7 +1,5 @@
 //! What a request hands on: its id, its trace and the number of services that it came through.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::time::Instant;
 
@@ -9,6 +7,7 @@ use testing::WAIT_TIMEOUT;
 
 use crate::bookstored::{ANY_PORT, start};
 use crate::client::Client;
+use crate::fake::{response, start_fake};
 use crate::fixture::start_shop;
 
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
@@ -106,24 +105,10 @@ async fn calls_to_other_services_carry_id_and_trace_and_count_the_services() {
 
 /// A service that refuses every request and reports its head.
 fn start_recorder() -> (String, mpsc::Receiver<String>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
     let (sender, heads) = mpsc::channel();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let sender = sender.clone();
-            std::thread::spawn(move || sender.send(refuse(stream.unwrap())));
-        }
+    let url = start_fake(move |head| {
+        let _ = sender.send(head.to_owned());
+        response(503, "text/plain", "")
     });
     (url, heads)
-}
-
-fn refuse(mut stream: TcpStream) -> String {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
-        head.extend_from_slice(&byte);
-    }
-    let _ = stream.write_all(b"HTTP/1.1 503 x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-    String::from_utf8_lossy(&head).into_owned()
 }

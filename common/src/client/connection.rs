@@ -18,8 +18,9 @@ use tokio::net::TcpStream;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::context::Caller;
 use super::error::{Error, root_cause};
-use super::{Request, Response, context, message};
+use super::{Request, Response, message};
 use crate::limits;
 
 /// The connection to one address, opened when it is needed.
@@ -28,7 +29,7 @@ pub(super) struct Connection {
     /// Host and port.
     address: String,
     host: HeaderValue,
-    is_between_services: bool,
+    caller: Caller,
     open: Mutex<Option<OpenConnection>>,
 }
 
@@ -43,14 +44,14 @@ struct OpenConnection {
 
 impl Connection {
     /// A connection to a base address; `None` if the address is not `http://`.
-    pub(super) fn to(base: &str, is_between_services: bool) -> Option<Self> {
+    pub(super) fn to(base: &str, caller: Caller) -> Option<Self> {
         let url = reqwest::Url::parse(base).ok().filter(|url| url.scheme() == "http")?;
         let host = url.host_str()?;
         let address = format!("{host}:{}", url.port_or_known_default()?);
         Some(Self {
             host: HeaderValue::from_str(if url.port().is_some() { &address } else { host }).ok()?,
             address,
-            is_between_services,
+            caller,
             open: Mutex::new(None),
         })
     }
@@ -64,9 +65,7 @@ impl Connection {
         let headers = message.headers_mut();
         headers.insert(HOST, self.host.clone());
         headers.insert(USER_AGENT, HeaderValue::from_static(message::USER_AGENT));
-        if self.is_between_services {
-            context::write(headers);
-        }
+        self.caller.write(headers);
         let (mut slot, mut connection) = timeout_at(deadline, self.acquire())
             .await
             .unwrap_or_else(|_| Err("no connection in time".to_owned()))

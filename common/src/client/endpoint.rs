@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use reqwest::Url;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
 use super::connection::Connection;
+use super::context::{Caller, TokenSource};
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
-use super::{Freshness, Request, Response, context};
-use crate::{Code, limits};
+use super::{Freshness, Request, Response};
+use crate::{Code, Incident, limits};
 
 /// Builds the HTTP client, of which a process needs one.
 ///
@@ -31,33 +36,76 @@ pub struct ServiceEndpoint {
     http: reqwest::Client,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
-    /// Whether the caller is a service too: its calls carry their context, so that a loop of services is noticed.
-    is_between_services: bool,
+    caller: Caller,
     /// Used instead of `http` if there is one.
     connection: Option<Arc<Connection>>,
+    /// Log the failures of each copy, where the caller is a service too.
+    incidents: Arc<[Incident]>,
+    /// Limits the requests in flight, and with them the descriptors in use.
+    calls: Arc<Semaphore>,
 }
 
 impl ServiceEndpoint {
-    /// Parses a comma-separated list of base addresses like `http://127.0.0.1:8081`.
+    /// Parses a comma-separated list of a shop's base addresses like `http://127.0.0.1:8080`; they may have a path.
     ///
     /// # Errors
     /// Names the address that is not valid.
     pub fn parse(http: reqwest::Client, list: &str) -> Result<Self, String> {
-        let urls = list.split(',').map(|url| parse_base(url.trim()));
-        Ok(Self {
+        let urls = list.split(',').map(|url| Ok(parse_url(url.trim())?.1));
+        Ok(Self::new(http, urls.collect::<Result<_, String>>()?))
+    }
+
+    /// Parses a comma-separated list of the base addresses of a service, for another service: they have no path. User
+    /// information in them is dropped.
+    ///
+    /// # Errors
+    /// Names the address that is not valid, without its user information.
+    pub fn parse_neighbours(http: reqwest::Client, list: &str) -> Result<Self, String> {
+        Ok(Self::new(http, parse_neighbours(list)?))
+    }
+
+    fn new(http: reqwest::Client, urls: Arc<[String]>) -> Self {
+        Self {
             http,
-            urls: urls.collect::<Result<_, _>>()?,
+            urls,
             preferred: Arc::default(),
-            is_between_services: false,
+            caller: Caller::default(),
             connection: None,
-        })
+            incidents: Arc::default(),
+            calls: Arc::new(Semaphore::new(Semaphore::MAX_PERMITS)),
+        }
+    }
+
+    /// The same service with the source of the token by which it recognizes other services.
+    #[must_use]
+    pub fn with_service_token(self, service_token: TokenSource) -> Self {
+        let caller = Caller {
+            service_token: Some(service_token),
+            ..self.caller
+        };
+        Self { caller, ..self }
+    }
+
+    /// Limits the requests in flight; more wait. An own connection is not counted, and neither are streams.
+    #[must_use]
+    pub fn with_calls_max(self, calls: usize) -> Self {
+        Self {
+            calls: Arc::new(Semaphore::new(calls)),
+            ..self
+        }
     }
 
     /// The same service for a caller that is a service too.
     #[must_use]
     pub(super) fn between_services(self) -> Self {
+        let incident = |url: &String| Incident::new(format!("calls to {url} fail"));
+        let caller = Caller {
+            is_service: true,
+            ..self.caller
+        };
         Self {
-            is_between_services: true,
+            caller,
+            incidents: self.urls.iter().map(incident).collect(),
             ..self
         }
     }
@@ -67,7 +115,7 @@ impl ServiceEndpoint {
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
-            [url] => Connection::to(url, self.is_between_services).map(Arc::new),
+            [url] => Connection::to(url, self.caller.clone()).map(Arc::new),
             _ => None,
         };
         Self {
@@ -81,6 +129,11 @@ impl ServiceEndpoint {
         self.base(self.preferred.load(Ordering::Relaxed))
     }
 
+    /// The addresses of all copies, in the order of the list.
+    pub(super) fn urls(&self) -> &[String] {
+        &self.urls
+    }
+
     /// Sends a `GET` request; `path` is percent-encoded already.
     ///
     /// # Errors
@@ -88,14 +141,6 @@ impl ServiceEndpoint {
     pub async fn get(&self, path: &str, fresh: Freshness) -> Result<Response, Error> {
         let request = Request::get(path).freshness(fresh);
         self.send_idempotent(&request).await
-    }
-
-    /// `GET /readyz`: the problem `unavailable` if the service runs but is not ready.
-    ///
-    /// # Errors
-    /// Those of [`Self::send_idempotent`].
-    pub async fn ready(&self) -> Result<Response, Error> {
-        self.get("/readyz", Freshness::default()).await
     }
 
     /// Sends a request that may be sent again: if a copy is unreachable or not ready, or loses the response, the next
@@ -118,7 +163,8 @@ impl ServiceEndpoint {
     async fn send(&self, request: &Request, may_send_again: fn(&Error) -> bool) -> Result<Response, Error> {
         let mut result = Err(Error::unreachable("", "no address"));
         for copy in self.copies() {
-            result = self.send_to(copy, request).await;
+            // On the heap: the future of a call is large, and is moved wherever a caller's future is.
+            result = Box::pin(self.send_to(copy, request)).await;
             let try_next = match &result {
                 Ok(response) => {
                     self.preferred.store(copy, Ordering::Relaxed);
@@ -135,11 +181,42 @@ impl ServiceEndpoint {
 
     async fn send_to(&self, copy: usize, request: &Request) -> Result<Response, Error> {
         let url = format!("{}{}", self.base(copy), request.path());
-        if let Some(connection) = &self.connection {
-            return connection.send(&url, request).await;
+        let result = match &self.connection {
+            Some(connection) => connection.send(&url, request).await,
+            None => self.call(&url, request).await,
+        };
+        self.log_failure(
+            copy,
+            result
+                .as_ref()
+                .map_or_else(|error| Some(error.clone()), Response::failure),
+        );
+        result
+    }
+
+    async fn call(&self, url: &str, request: &Request) -> Result<Response, Error> {
+        let started = Instant::now();
+        let permit = tokio::time::timeout(request.time_limit(), self.calls.acquire()).await;
+        let Ok(Ok(_permit)) = permit else {
+            return Err(Error::unreachable(url, "too many calls are in flight"));
+        };
+        let left = request.time_limit().saturating_sub(started.elapsed());
+        self.exchange(url, request, left).await
+    }
+
+    /// Sends a request over the pool, whatever else is in flight.
+    pub(super) async fn exchange(&self, url: &str, request: &Request, timeout: Duration) -> Result<Response, Error> {
+        let response = self.execute(url, request, Some(timeout)).await?;
+        Response::receive(url, response.into()).await
+    }
+
+    /// Logs that a copy fails, or does not any more.
+    pub(super) fn log_failure(&self, copy: usize, failure: Option<Error>) {
+        match (self.incidents.get(copy), failure) {
+            (Some(incident), Some(error)) => incident.failed(error),
+            (Some(incident), None) => incident.recovered(),
+            (None, _) => {}
         }
-        let response = self.execute(&url, request, Some(request.time_limit())).await?;
-        Response::receive(&url, response.into()).await
     }
 
     /// Opens a stream at the first copy that responds with success. The stream itself has no time limit.
@@ -147,13 +224,18 @@ impl ServiceEndpoint {
         let mut error = Error::unreachable("", "no address");
         for copy in self.copies() {
             let url = format!("{}{}", self.base(copy), request.path());
-            let opening = tokio::time::timeout(request.time_limit(), self.open_stream_at(&url, request)).await;
+            let opening =
+                tokio::time::timeout(request.time_limit(), Box::pin(self.open_stream_at(&url, request))).await;
             match opening.unwrap_or_else(|_| Err(Error::lost(&url, "no answer in time"))) {
                 Ok(response) => {
                     self.preferred.store(copy, Ordering::Relaxed);
+                    self.log_failure(copy, None);
                     return Ok(response);
                 }
-                Err(failed) => error = failed,
+                Err(failed) => {
+                    self.log_failure(copy, Some(failed.clone()));
+                    error = failed;
+                }
             }
         }
         Err(error)
@@ -176,9 +258,7 @@ impl ServiceEndpoint {
         let unsent = |why: String| Error::unreachable(url, why);
         let message = request.to_http::<reqwest::Body>(url);
         let mut message = message.map_err(|error| unsent(error.to_string()))?;
-        if self.is_between_services {
-            context::write(message.headers_mut());
-        }
+        self.caller.write(message.headers_mut());
         let mut message = reqwest::Request::try_from(message).map_err(|error| unsent(root_cause(&error)))?;
         *message.timeout_mut() = timeout;
         self.http.execute(message).await.map_err(|error| {
@@ -202,13 +282,46 @@ impl ServiceEndpoint {
     }
 }
 
-fn parse_base(url: &str) -> Result<String, String> {
-    let invalid = |why: &str| format!("{url:?} is not a valid address{why}; expected one like http://127.0.0.1:8080");
-    let parsed = reqwest::Url::parse(url).map_err(|error| invalid(&format!(" ({error})")))?;
-    if !matches!(parsed.scheme(), "http" | "https") || parsed.host_str().is_none() {
-        return Err(invalid(""));
+fn parse_neighbours(list: &str) -> Result<Arc<[String]>, String> {
+    let urls = list.split(',').map(|text| {
+        let (url, base) = parse_url(text.trim())?;
+        match url.path() {
+            "/" => Ok(base),
+            _ => Err(invalid(text.trim(), "it has a path")),
+        }
+    });
+    urls.collect()
+}
+
+/// The address, and the text that paths are appended to, both without user information.
+fn parse_url(text: &str) -> Result<(Url, String), String> {
+    if text.is_empty() {
+        return Err("an address in the list is empty; expected one like http://127.0.0.1:8080".to_owned());
     }
-    Ok(parsed.as_str().trim_end_matches('/').to_owned())
+    let mut url = Url::parse(text).map_err(|error| invalid(text, &error.to_string()))?;
+    let why = match (url.scheme(), url.host_str(), url.query(), url.fragment()) {
+        ("http" | "https", Some(_), None, None) => None,
+        ("http" | "https", Some(_), Some(_), _) => Some("it has a query"),
+        ("http" | "https", Some(_), None, Some(_)) => Some("it has a fragment"),
+        ("http" | "https", None, ..) => Some("it has no host"),
+        _ => Some("it begins with neither http:// nor https://"),
+    };
+    let why = why.or((url.port() == Some(0)).then_some("nothing can listen at port 0"));
+    if let Some(why) = why {
+        return Err(invalid(text, why));
+    }
+    // These fail only for addresses without a host.
+    let _ = url.set_username("").and_then(|()| url.set_password(None));
+    let base = url.as_str().trim_end_matches('/').to_owned();
+    Ok((url, base))
+}
+
+fn invalid(text: &str, why: &str) -> String {
+    // What comes before the last `@` may be a password.
+    let shown = text
+        .rsplit_once('@')
+        .map_or_else(|| text.to_owned(), |(_, rest)| format!("…@{rest}"));
+    format!("{shown:?} is not a valid address ({why}); expected one like http://127.0.0.1:8080")
 }
 
 /// Percent-encodes one segment of a path or one value of a query.
@@ -230,10 +343,63 @@ mod tests {
 
     #[test]
     fn an_address_is_http_with_a_host() {
-        let base = parse_base("http://127.0.0.1:8080/");
-        assert_eq!(base.as_deref(), Ok("http://127.0.0.1:8080"));
-        for url in ["", "8080", "127.0.0.1:8080", "ftp://x", "http://"] {
-            assert!(parse_base(url).is_err(), "{url:?} was accepted");
+        let shop = |url| ServiceEndpoint::parse(http_client().unwrap(), url).map(|shop| shop.url().to_owned());
+        for (url, base) in [
+            ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+            ("https://shop.example/books/", "https://shop.example/books"),
+        ] {
+            assert_eq!(shop(url).as_deref(), Ok(base));
+        }
+        for url in [
+            "",
+            "8080",
+            "127.0.0.1:8080",
+            "ftp://x",
+            "http://",
+            "http://x:0",
+            "http://x:80800",
+            "http://x?a",
+            "http://x/#a",
+        ] {
+            assert!(shop(url).is_err(), "{url:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn a_neighbours_address_has_no_path_and_every_entry_of_a_list_is_one() {
+        let urls = parse_neighbours("http://a:1, https://b/").unwrap();
+        assert_eq!(*urls, ["http://a:1", "https://b"]);
+        for list in [
+            "",
+            "http://a,",
+            ",http://a",
+            "http://a,,http://b",
+            "http://a/shop",
+            "http://a?x=1",
+            "http://a/#x",
+            "ftp://a",
+            "unix:/run/catalog",
+            "a:8081",
+        ] {
+            assert!(parse_neighbours(list).is_err(), "{list:?} was accepted");
+        }
+    }
+
+    #[test]
+    fn user_information_in_an_address_is_shown_nowhere() {
+        let urls = parse_neighbours("http://user:pass@a:1,http://user@b").unwrap();
+        assert_eq!(*urls, ["http://a:1", "http://b"]);
+        for list in [
+            "http://user:pass@a/path",
+            "user:pass@a:1",
+            "http://user:pass@a:port",
+            "ftp://user:p@ss@a",
+        ] {
+            let message = parse_neighbours(list).unwrap_err();
+            assert!(
+                !message.contains("pass") && !message.contains("p@ss") && !message.contains("user"),
+                "{message}"
+            );
         }
     }
 

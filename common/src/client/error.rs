@@ -58,6 +58,14 @@ impl Error {
         }
     }
 
+    /// The cause without an address: for a problem, its title.
+    pub fn cause(&self) -> &str {
+        match self {
+            Self::Unreachable { why, .. } | Self::Lost { why, .. } | Self::Malformed { why, .. } => why,
+            Self::Problem(problem) => &problem.title,
+        }
+    }
+
     /// Whether this request certainly changed nothing.
     pub fn is_not_applied(&self) -> bool {
         match self {

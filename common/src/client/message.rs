@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Body;
 use serde::de::DeserializeOwned;
@@ -119,6 +120,8 @@ pub struct Response {
     pub replayed: bool,
     /// The body, at most [`limits::RESPONSE_BYTES_MAX`].
     pub body: Bytes,
+    /// Whether the body is declared as JSON, or not declared at all.
+    pub(super) is_json: bool,
     pub(super) url: String,
 }
 
@@ -142,6 +145,7 @@ impl Response {
             etag: field(&head.headers, "etag").and_then(|tag| tag.trim_matches('"').parse().ok()),
             replayed: field(&head.headers, headers::IDEMPOTENCY_REPLAYED) == Some("true"),
             body,
+            is_json: head.headers.get(CONTENT_TYPE).is_none_or(is_json),
             url: url.to_owned(),
         })
     }
@@ -165,9 +169,23 @@ impl Response {
 
     pub(super) fn parse_with<'a, T>(&'a self, parse: impl FnOnce(&'a [u8]) -> Result<T, String>) -> Result<T, Error> {
         if self.is_success() {
-            return parse(&self.body).map_err(|why| Error::malformed(&self.url, why));
+            return self.parse_body(parse);
         }
         Err(self.error())
+    }
+
+    /// Parses the body whatever the status is.
+    pub(super) fn parse_body<'a, T>(&'a self, parse: impl FnOnce(&'a [u8]) -> Result<T, String>) -> Result<T, Error> {
+        if !self.is_json {
+            return Err(Error::malformed(&self.url, "the body is not JSON"));
+        }
+        parse(&self.body).map_err(|why| Error::malformed(&self.url, why))
+    }
+
+    /// The error of a response that no bookstore gives. A problem is none: the service that has it logs it.
+    pub(super) fn failure(&self) -> Option<Error> {
+        let error = (self.status >= 400).then(|| self.error());
+        error.filter(|error| error.code().is_none())
     }
 
     /// The error of a response whose status is not 2xx: its problem, or that it has none.
@@ -181,6 +199,12 @@ impl Response {
             }
         }
     }
+}
+
+fn is_json(content_type: &HeaderValue) -> bool {
+    let content_type = content_type.to_str().unwrap_or_default();
+    let media_type = content_type.split(';').next().unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
 }
 
 fn field<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -80,6 +80,7 @@ mod tests {
             etag: None,
             replayed: false,
             body: body.into(),
+            is_json: true,
             url: "http://shop".to_owned(),
         })
     }

@@ -8,10 +8,11 @@ use futures::FutureExt;
 
 use super::endpoint::{encode, page};
 use super::events::{EventStream, ShopEvent, parse_shop_event};
+use super::message::parse_json;
 use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
-use crate::wire::{BuyBody, OrderLines, StockChange};
-use crate::{Deadline, ItemNumber, OrderId, Seq, headers, limits};
+use crate::wire::{BuyBody, OrderLines, Readiness, StockChange};
+use crate::{Code, Deadline, ItemNumber, OrderId, Seq, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const SHOP_ANSWER_MARGIN: Duration = Duration::from_millis(500);
@@ -127,9 +128,14 @@ impl ShopClient {
         self.get(format!("/ledger?after={after}&limit={limit}")).await
     }
 
-    /// `GET /readyz`: a response whether it is ready or not.
-    pub async fn ready(&self) -> Result {
-        self.get("/readyz").await
+    /// `GET /readyz`: what the front-end says of itself, ready or not.
+    pub async fn readiness(&self) -> Result<Readiness> {
+        let response = self.get("/readyz").await?;
+        if response.status == Code::Unavailable.status() {
+            // With the same document; or a problem, from a proxy.
+            return response.parse_body(parse_json).map_err(|_| response.error());
+        }
+        response.parse()
     }
 
     /// `GET /metrics`: Prometheus text.

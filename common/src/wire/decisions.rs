@@ -8,7 +8,7 @@ use crate::{Entry, InlineVec, ItemNumber, OrderId, Reason, Seq, Stock, StoreId};
 
 words! {
     /// The catalog's decision on a sale.
-    pub enum Outcome("sold, refused, key-reused or expired") {
+    pub enum Outcome("sold, refused, key-reused, expired or unavailable") {
         /// Sold, and durable.
         Sold = "sold",
         /// Refused; final if there are entries, otherwise not recorded.
@@ -17,6 +17,8 @@ words! {
         KeyReused = "key-reused",
         /// The deadline had passed: neither applied nor recorded.
         Expired = "expired",
+        /// To be refused, but too many refusals were recorded within the last second: neither applied nor recorded.
+        Unavailable = "unavailable",
     }
 }
 

@@ -39,6 +39,7 @@ impl Report {
                     h2 { "Operations" }
                     (self.operations_table())
                     p { (self.outcomes) }
+                    @if let Some(baskets) = self.baskets { p { (baskets) } }
                     (self.audit.markup())
                     @if let Some(faults) = &self.faults { (faults.markup()) }
                     h2 { "Stock" }

@@ -6,8 +6,10 @@
 
 mod audit;
 pub mod axis;
+mod basket;
 pub mod controller;
 pub mod faults;
+mod fnv;
 mod handle;
 mod html_report;
 mod mix;
@@ -38,6 +40,7 @@ use std::sync::Arc;
 
 use common::client;
 
+pub use basket::{Basket, BasketCounts};
 pub use handle::Handle;
 pub use mix::Mix;
 pub use number::ms;

@@ -2,6 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
+use common::Code;
 use common::client::{Error, Resolution, Response};
 use common::wire::{OrderStatus, Receipt};
 use serde::Serialize;
@@ -152,6 +153,16 @@ pub(super) fn of_purchase(resolution: Resolution) -> (Outcome, Option<Receipt>, 
             (Outcome::Unknown, None, error)
         }
     }
+}
+
+/// Whether an order of several lines was refused because there was too little stock of exactly one.
+pub(super) fn is_refused_for_one_line(error: Option<&Error>) -> bool {
+    matches!(error, Some(Error::Problem(problem)) if problem.code == Code::SoldOut && problem.lines.len() == 1)
+}
+
+/// Whether a purchase was rejected because its key had named another order.
+pub(super) fn is_key_reused(error: Option<&Error>) -> bool {
+    matches!(error, Some(Error::Problem(problem)) if problem.code == Code::KeyReused)
 }
 
 /// Separates a store that cannot answer (unavailable) from one that refuses the request (error).

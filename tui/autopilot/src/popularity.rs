@@ -1,6 +1,9 @@
 //! The distribution of purchases over books.
 
+use std::ops::Range;
 use std::str::FromStr;
+
+use common::InlineVec;
 
 /// The distribution of lookups and purchases over books.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -43,16 +46,19 @@ impl std::fmt::Display for Popularity {
     }
 }
 
-/// The cumulative distribution: for each rank the exclusive upper bound of the 64-bit numbers that select this rank or
-/// an earlier one.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Ranks(Vec<u64>);
+/// The distribution over the ranks of the books: each rank is selected by a range of numbers below a total.
+#[derive(Debug, Clone)]
+pub(super) enum Ranks {
+    /// So many ranks, each selected by one number.
+    Uniform(usize),
+    /// For each rank the exclusive upper bound of the 64-bit numbers that select this rank or an earlier one.
+    Zipf(Vec<u64>),
+}
 
 impl Ranks {
-    /// The distribution over `books` ranks; `None` if it is uniform.
-    pub(super) fn of(popularity: Popularity, books: usize) -> Option<Self> {
+    pub(super) fn of(popularity: Popularity, books: usize) -> Self {
         let Popularity::Zipf(exponent) = popularity else {
-            return None;
+            return Self::Uniform(books);
         };
         let weight = |rank: u32| match exponent {
             // The usual one needs nothing but a division, which is the same on every machine.
@@ -73,18 +79,80 @@ impl Ranks {
             let end = (sum / total * u64::MAX as f64) as u64;
             end
         });
-        Some(Self(ends.collect()))
+        Self::Zipf(ends.collect())
     }
 
-    /// The rank that a random number selects, counted from 0.
-    pub(super) fn choose(&self, draw: u64) -> usize {
-        let rank = self.0.partition_point(|end| *end <= draw);
-        rank.min(self.0.len().saturating_sub(1))
+    fn len(&self) -> usize {
+        match self {
+            Self::Uniform(ranks) => *ranks,
+            Self::Zipf(ends) => ends.len(),
+        }
+    }
+
+    /// The total of the numbers that select a rank.
+    fn total(&self) -> u128 {
+        match self {
+            Self::Uniform(ranks) => *ranks as u128,
+            Self::Zipf(_) => 1 << 64,
+        }
+    }
+
+    /// The numbers that select a rank.
+    fn range(&self, rank: usize) -> Range<u128> {
+        match self {
+            Self::Uniform(_) => rank as u128..rank as u128 + 1,
+            Self::Zipf(ends) => {
+                let end = |rank: usize| ends.get(rank).map_or(0, |end| u128::from(*end));
+                let start = rank.checked_sub(1).map_or(0, end);
+                // The last rank is also selected by what rounding leaves.
+                start..if rank + 1 == ends.len() {
+                    self.total()
+                } else {
+                    end(rank)
+                }
+            }
+        }
+    }
+
+    /// The rank that a number selects, counted from 0.
+    fn choose(&self, number: u64) -> usize {
+        let rank = match self {
+            Self::Uniform(_) => usize::try_from(number).unwrap_or(usize::MAX),
+            Self::Zipf(ends) => ends.partition_point(|end| *end <= number),
+        };
+        rank.min(self.len().saturating_sub(1))
+    }
+
+    /// So many different ranks, or all if there are fewer. `below` draws a number below a bound, one for each rank. A rank
+    /// is as likely as among those that are left.
+    pub(super) fn sample(&self, count: usize, mut below: impl FnMut(u128) -> u64) -> InlineVec<usize> {
+        let mut chosen = InlineVec::new();
+        while chosen.len() < count.min(self.len()) {
+            let width = |rank: &usize| {
+                let Range { start, end } = self.range(*rank);
+                end - start
+            };
+            let left = self.total() - chosen.iter().map(width).sum::<u128>();
+            let mut number = u128::from(below(left));
+            // Skips the numbers of the ranks that are chosen.
+            for rank in &chosen {
+                if self.range(*rank).start <= number {
+                    number += width(rank);
+                }
+            }
+            let rank = self.choose(u64::try_from(number).unwrap_or(u64::MAX));
+            let place = chosen.partition_point(|other| *other < rank);
+            chosen.insert(place, rank);
+        }
+        chosen
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
+
     use super::*;
 
     #[test]
@@ -99,7 +167,7 @@ mod tests {
 
     #[test]
     fn under_zipf_the_second_book_is_half_as_likely_as_the_first() {
-        let ranks = Ranks::of(Popularity::Zipf(1.0), 4).unwrap();
+        let ranks = Ranks::of(Popularity::Zipf(1.0), 4);
         let mut wanted = [0_u32; 4];
         for step in 0..25_000_u64 {
             wanted[ranks.choose(step * (u64::MAX / 25_000))] += 1;
@@ -113,5 +181,26 @@ mod tests {
             "{wanted:?}"
         );
         assert_eq!((ranks.choose(0), ranks.choose(u64::MAX)), (0, 3));
+    }
+    #[test]
+    fn ranks_are_drawn_without_repetition_and_in_proportion_to_what_is_left() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut below = |bound: u128| u64::try_from((u128::from(rng.next_u64()) * bound) >> 64).unwrap();
+        for popularity in [Popularity::Uniform, Popularity::Zipf(1.0), Popularity::Zipf(5.0)] {
+            for books in [1, 2, 20, 10_000] {
+                let ranks = Ranks::of(popularity, books);
+                for count in [1, 2, 20] {
+                    let sample = ranks.sample(count, &mut below);
+                    assert_eq!(sample.len(), count.min(books), "{popularity} {books} {count}");
+                    assert!(sample.is_sorted_by(|a, b| a < b) && sample.iter().all(|rank| *rank < books));
+                }
+            }
+        }
+        // Of 12 : 6 : 4 : 3, the pair of the first two is drawn with 12/25 · 6/13 + 6/25 · 12/19.
+        let ranks = Ranks::of(Popularity::Zipf(1.0), 4);
+        let pairs = (0..25_000)
+            .filter(|_| ranks.sample(2, &mut below)[..] == [0, 1])
+            .count();
+        assert!((9_000..9_660).contains(&pairs), "{pairs}");
     }
 }

@@ -6,6 +6,7 @@ use common::ItemNumber;
 use serde::Serialize;
 use strum::Display;
 
+use super::basket::BasketCounts;
 use super::faults::FaultsReport;
 use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
@@ -32,6 +33,9 @@ pub struct Report {
     pub(super) rate: f64,
     pub(super) operations: ByOperation<OperationStats>,
     pub(super) outcomes: Outcomes,
+    /// The lines of the purchases; absent where every order is of one book.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) baskets: Option<BasketStats>,
     pub(super) stock: Vec<StockLine>,
     pub(super) workload: Workload,
     /// The injected faults, if there were any.
@@ -52,6 +56,26 @@ impl Report {
     /// The audit's verdict.
     pub fn verdict(&self) -> Verdict {
         self.audit.verdict
+    }
+}
+
+/// The lines of the purchases that ended.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub(super) struct BasketStats {
+    pub(super) lines: u64,
+    /// The mean number of lines.
+    pub(super) lines_per_order: f64,
+    /// Purchases of several lines that were refused because of exactly one.
+    pub(super) refused_for_one_line: u64,
+}
+
+impl From<BasketCounts> for BasketStats {
+    fn from(counts: BasketCounts) -> Self {
+        Self {
+            lines: counts.lines,
+            lines_per_order: counts.lines_per_order(),
+            refused_for_one_line: counts.refused_for_one_line,
+        }
     }
 }
 

@@ -11,7 +11,8 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::audit::{ChangeOutcome, Findings, History, OrderKey, RunId, StockObservation, Watermark};
-use super::outcome::{OperationKind, Outcome};
+use super::outcome::{Outcome, is_refused_for_one_line};
+use super::plan::Operation;
 use super::report::Report;
 use super::settings::SHOPPERS_MAX;
 use super::stock::Stocks;
@@ -144,16 +145,20 @@ impl Shared {
 
     pub(super) fn record(
         &self,
-        kind: OperationKind,
+        operation: &Operation,
         outcome: Outcome,
         latency: Duration,
         last_error: Option<ClientError>,
     ) {
+        let is_refused_for_one_line = is_refused_for_one_line(last_error.as_ref());
         let last_error = last_error
             .filter(|_| outcome != Outcome::SoldOut)
             .map(|error| text::sanitize(&error.to_string()).into_owned());
         let mut stats = self.stats();
-        stats.tally.record(kind, outcome, latency);
+        stats.tally.record(operation.kind(), outcome, latency);
+        if let Operation::Buy(lines) = operation {
+            stats.tally.record_basket(lines.len(), is_refused_for_one_line);
+        }
         stats.last_error = last_error;
     }
 

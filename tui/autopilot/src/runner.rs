@@ -180,6 +180,7 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
         rate: number::rate(requests, elapsed),
         operations,
         outcomes: stats.tally.outcomes,
+        baskets: settings.basket.is_several().then(|| stats.tally.baskets.into()),
         stock: stock.collect(),
         workload: Workload::of(settings, &operations),
         faults: None,

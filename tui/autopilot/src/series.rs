@@ -12,6 +12,8 @@ use super::{Error, Settings};
 const POINTS_MAX: usize = 1_200;
 
 const HEAD: &str = "second,requests,sold,failed,p50_us,p95_us,p99_us";
+/// Columns after those where purchases can have several lines.
+const BASKET_HEAD: &str = ",lines_per_order,refused_for_one_line";
 
 /// The time series of a whole run, in points of one or more seconds.
 #[derive(Debug, Clone, Default)]
@@ -47,7 +49,10 @@ impl Overview {
 }
 
 fn join(a: Second, b: Second) -> Second {
+    let mut baskets = a.baskets;
+    baskets += b.baskets;
     Second {
+        baskets,
         requests: a.requests + b.requests,
         sold: a.sold + b.sold,
         failed: a.failed + b.failed,
@@ -62,18 +67,20 @@ fn join(a: Second, b: Second) -> Second {
 pub(super) struct Series {
     overview: Overview,
     file: Option<(PathBuf, BufWriter<File>)>,
+    has_baskets: bool,
     seconds: u64,
 }
 
 impl Series {
     /// Creates the CSV file if the settings name one.
     pub(super) async fn create(settings: &Settings) -> Result<Self, Error> {
+        let has_baskets = settings.basket.is_several();
         let file = match settings.csv.clone() {
             None => None,
             Some(path) => Some(
-                write_file(path, |path| {
+                write_file(path, move |path| {
                     let mut file = BufWriter::new(File::create(path)?);
-                    writeln!(file, "{HEAD}")?;
+                    writeln!(file, "{HEAD}{}", if has_baskets { BASKET_HEAD } else { "" })?;
                     Ok((path.to_owned(), file))
                 })
                 .await?,
@@ -82,6 +89,7 @@ impl Series {
         Ok(Self {
             overview: Overview::default(),
             file,
+            has_baskets,
             seconds: 0,
         })
     }
@@ -97,8 +105,13 @@ impl Series {
             p50_us,
             p95_us,
             p99_us,
+            baskets,
         } = second;
-        let line = format!("{},{requests},{sold},{failed},{p50_us},{p95_us},{p99_us}", self.seconds);
+        let mut line = format!("{},{requests},{sold},{failed},{p50_us},{p95_us},{p99_us}", self.seconds);
+        if self.has_baskets {
+            let refused = baskets.refused_for_one_line;
+            line += &format!(",{:.2},{refused}", baskets.lines_per_order());
+        }
         self.write(|file| writeln!(file, "{line}"));
     }
 

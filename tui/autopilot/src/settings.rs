@@ -8,6 +8,7 @@ use clap::{Args, ValueHint, value_parser};
 use common::time::parse_duration;
 use common::{Quantity, limits};
 
+use super::basket::Basket;
 use super::mix::Mix;
 use super::pace::{Pace, Think};
 use super::popularity::Popularity;
@@ -57,7 +58,10 @@ pub struct Settings {
     /// Start the shoppers one after another over this time
     #[arg(long, value_name = "TIME", default_value = "0s", value_parser = parse_duration)]
     pub ramp: Duration,
-    /// Copies in each order, 1 to 100
+    /// Books in each order, 1 to 20: a number, or a range like 1..5
+    #[arg(long, value_name = "LINES", default_value_t = Basket::ONE)]
+    pub basket: Basket,
+    /// Copies of each book in an order, 1 to 100
     #[arg(long, value_name = "Q", default_value_t)]
     pub quantity: Quantity,
     /// Add this many copies to each book whose stock is below half of that (shopkeeper) [default: 1000 with --faults]
@@ -97,6 +101,7 @@ impl Default for Settings {
             rate: None,
             warm_up: Duration::ZERO,
             ramp: Duration::ZERO,
+            basket: Basket::ONE,
             quantity: Quantity::ONE,
             restock: None,
             plan: None,

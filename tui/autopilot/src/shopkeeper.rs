@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::client::{Resolution, send_until_decided};
-use common::wire::{Book, StockChange};
-use common::{Deadline, ItemNumber, Quantity, limits};
+use common::wire::{Book, OrderLines, StockChange};
+use common::{Deadline, InlineVec, ItemNumber, Quantity, limits};
 
-use super::audit::{ChangeKind, ChangeOutcome, ChangeRecord, OrderKey, Requested, SHOPKEEPER, StockObservation};
+use super::audit::{ChangeKind, ChangeOutcome, ChangeRecord, OrderKey, SHOPKEEPER, StockObservation};
 use super::run_state::Shared;
 
 /// Between two rounds of restocking.
@@ -42,15 +42,12 @@ async fn restock(shared: &Shared, key: OrderKey, item: ItemNumber, copies: u32) 
     let change = StockChange::By(i64::from(copies));
     let deadline = Deadline::after(limits::DEADLINE_DEFAULT);
     let resolution = send_until_decided(deadline, || shared.shop.restock(item, change, order)).await;
-    let unknown = ChangeOutcome::Unknown(Requested {
-        item,
-        quantity: Quantity::ONE,
-    });
+    let unknown = ChangeOutcome::Unknown(OrderLines::one(item, Quantity::ONE));
     let outcome = match resolution {
         Resolution::Decided(answer) => match answer.parse::<Book>() {
             Ok(Book { item, seq, stock, .. }) => {
                 shared.observe(&[StockObservation { item, seq, stock }]);
-                ChangeOutcome::Acknowledged(ChangeRecord {
+                ChangeOutcome::Acknowledged(InlineVec::from_buf([ChangeRecord {
                     seq,
                     invoked_us,
                     answered_us: shared.now_us(),
@@ -58,7 +55,7 @@ async fn restock(shared: &Shared, key: OrderKey, item: ItemNumber, copies: u32) 
                     item,
                     kind: ChangeKind::Restocked(copies),
                     stock: Some(stock),
-                })
+                }]))
             }
             Err(_) if answer.is_success() => unknown,
             Err(_) => ChangeOutcome::Refused,

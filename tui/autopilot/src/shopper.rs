@@ -2,31 +2,28 @@
 //! the audit.
 
 mod idempotency_check;
+mod purchase;
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
-use common::client::{Error, Resolution, Response, ShopClient, send_until_decided};
+use common::client::{Error, Response, ShopClient};
 use common::limits::PAGE_BOOKS_DEFAULT;
-use common::wire::{OrderLines, Receipt};
-use common::{Deadline, ItemNumber, Quantity, Seq};
+use common::{ItemNumber, Seq};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use tokio::sync::watch;
 
 use idempotency_check::Decided;
 
-use super::audit::{
-    ChangeKind, ChangeOutcome, ChangeRecord, Check, LastSeen, OrderKey, Requested, SHOPKEEPER, StockObservation,
-};
-use super::outcome::{Outcome, of_failed_read, of_purchase};
+use super::audit::{Check, LastSeen, StockObservation};
+use super::outcome::{Outcome, of_failed_read};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
 use super::run_state::{Control, Shared};
 
-/// How long a purchase in flight may take after the run was stopped.
-const STOP_GRACE: Duration = Duration::from_secs(2);
 /// The first random stream for think times; the streams below are for plans.
 const THINK_STREAM: u64 = 1 << 32;
 
@@ -45,22 +42,27 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             let (Some(due), true) = (due, shared.claim_operation()) else {
                 break;
             };
-            let kind = operation.kind();
-            let performed = match operation {
-                // An operation in flight may still succeed, so it is awaited.
-                Operation::Buy { item, quantity } => Some(shopper.buy(item, quantity).await),
-                read => tokio::select! {
-                    biased;
-                    performed = shopper.read(&read) => Some(performed),
-                    () = stopped.as_mut() => None,
-                },
+            let performed = match &operation {
+                // A purchase in flight may still succeed, so it is awaited.
+                Operation::Buy(lines) => Some(shopper.buy(lines).await),
+                Operation::Search { topic } => unless(stopped.as_mut(), shopper.search(topic)).await,
+                Operation::Lookup { item } => unless(stopped.as_mut(), shopper.lookup(*item)).await,
             };
             let Some((outcome, last_error)) = performed else { break };
-            shared.record(kind, outcome, due.elapsed(), last_error);
+            shared.record(&operation, outcome, due.elapsed(), last_error);
             shopper.is_store_available = outcome != Outcome::Unavailable;
         }
     }
     shopper.check_idempotency().await;
+}
+
+/// Performs an operation; `None` if the run is stopped first.
+async fn unless<T>(stopped: Pin<&mut impl Future<Output = ()>>, operation: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        performed = operation => Some(performed),
+        () = stopped => None,
+    }
 }
 
 /// What the audit needs of a page of books.
@@ -167,21 +169,27 @@ impl<'a> Shopper<'a> {
         Some(Instant::now())
     }
 
-    /// Performs a search or a lookup.
-    async fn read(&mut self, operation: &Operation) -> (Outcome, Option<Error>) {
+    async fn search(&mut self, topic: &str) -> (Outcome, Option<Error>) {
         let seen = self.shop.last_seq();
-        let (answer, found) = match operation {
-            Operation::Search { topic } => {
-                let answer = self.shop.search_topic(topic, None, PAGE_BOOKS_DEFAULT).await;
-                let found = parse::<StockObservations>(&answer).map(|page| page.books);
-                (answer, found)
-            }
-            Operation::Lookup { item } | Operation::Buy { item, .. } => {
-                let answer = self.shop.lookup(*item).await;
-                let found = parse::<StockObservation>(&answer).map(|book| vec![book]);
-                (answer, found)
-            }
-        };
+        let answer = self.shop.search_topic(topic, None, PAGE_BOOKS_DEFAULT).await;
+        let found = parse::<StockObservations>(&answer).map(|page| page.books);
+        self.observe(seen, answer, found)
+    }
+
+    async fn lookup(&mut self, item: ItemNumber) -> (Outcome, Option<Error>) {
+        let seen = self.shop.last_seq();
+        let answer = self.shop.lookup(item).await;
+        let found = parse::<StockObservation>(&answer).map(|book| vec![book]);
+        self.observe(seen, answer, found)
+    }
+
+    /// Takes account of the books in an answer; `seen` is the last entry seen before the request.
+    fn observe(
+        &mut self,
+        seen: Seq,
+        answer: Result<Response, Error>,
+        found: Result<Vec<StockObservation>, Error>,
+    ) -> (Outcome, Option<Error>) {
         self.shared.shop.observe_seq(self.shop.last_seq());
         match found {
             Ok(books) => {
@@ -205,81 +213,6 @@ impl<'a> Shopper<'a> {
             let detail = format!("shopper {}: {detail}", self.number);
             findings.add(Check::ReadsGoForward, detail, Vec::new());
         }
-    }
-
-    /// Performs a purchase with a new idempotency key.
-    async fn buy(&mut self, item: ItemNumber, quantity: Quantity) -> (Outcome, Option<Error>) {
-        let shared = self.shared;
-        let key = OrderKey {
-            shopper: u16::try_from(self.number).unwrap_or(SHOPKEEPER),
-            number: self.orders,
-        };
-        self.orders = self.orders.wrapping_add(1);
-        let requested = Requested { item, quantity };
-        let invoked_us = shared.begin_change(key);
-        let (outcome, receipt, last_error) = match self.send_purchase(key, requested).await {
-            Some(resolution) => of_purchase(resolution),
-            None => (Outcome::Unknown, None, None),
-        };
-        shared.shop.observe_seq(self.shop.last_seq());
-        let audited = match (&receipt, outcome) {
-            (Some(receipt), Outcome::Sold) => ChangeOutcome::Acknowledged(ChangeRecord {
-                seq: receipt.seq,
-                invoked_us,
-                answered_us: shared.now_us(),
-                key,
-                item: receipt.lines[0].item,
-                kind: ChangeKind::Sold(receipt.lines[0].quantity, receipt.lines[0].cost),
-                stock: receipt.lines[0].stock,
-            }),
-            (_, Outcome::Unknown) => ChangeOutcome::Unknown(requested),
-            _ => ChangeOutcome::Refused,
-        };
-        shared.end_change(key, audited);
-        if let Some(receipt) = &receipt {
-            self.observe_receipt(receipt);
-        }
-        let [sold, refused] = &mut self.decided;
-        let slot = match outcome {
-            Outcome::Sold => sold,
-            Outcome::SoldOut => refused,
-            _ => return (outcome, last_error),
-        };
-        *slot = Some(Decided {
-            key,
-            requested,
-            receipt,
-        });
-        (outcome, last_error)
-    }
-
-    /// Sends a purchase until it is decided; `None` if the run is stopped first.
-    async fn send_purchase(&self, key: OrderKey, requested: Requested) -> Option<Resolution> {
-        let order = self.shared.run_id.order(key);
-        let deadline = Deadline::after(self.shared.settings.order_timeout);
-        let Requested { item, quantity } = requested;
-        let purchase = send_until_decided(deadline, || {
-            self.shop.buy(OrderLines::one(item, quantity), Some(order), deadline)
-        });
-        tokio::select! {
-            biased;
-            resolution = purchase => Some(resolution),
-            () = async {
-                self.shared.stopping.cancelled().await;
-                tokio::time::sleep(STOP_GRACE).await;
-            } => None,
-        }
-    }
-
-    fn observe_receipt(&mut self, receipt: &Receipt) {
-        self.shared.sold(receipt);
-        let line = &receipt.lines[0];
-        let observation = line.stock.map(|stock| StockObservation {
-            item: line.item,
-            seq: receipt.seq,
-            stock,
-        });
-        self.check_freshness(observation.as_slice(), receipt.seq, None);
     }
 }
 

@@ -6,7 +6,7 @@ use common::text::sanitize;
 
 use super::number::ms;
 use super::outcome::Outcomes;
-use super::report::{Audit, Report};
+use super::report::{Audit, BasketStats, Report};
 use super::table::Table;
 
 /// The most books in the text.
@@ -17,11 +17,13 @@ impl Report {
     pub fn summary(&self) -> String {
         let faults = self.faults.as_ref();
         let faults = faults.map(|faults| format!("\n{}{}\n", faults.kinds_table(), faults.sentence()));
+        let baskets = self.baskets.map(|baskets| format!("\n{baskets}"));
         format!(
-            "{}\n\n{}\n{}\n\n{}{}{}{}",
+            "{}\n\n{}\n{}{}\n\n{}{}{}{}",
             self.headline(),
             self.operations_table(),
             self.outcomes,
+            baskets.unwrap_or_default(),
             self.stock_table(BOOKS_MAX),
             self.omitted_books(BOOKS_MAX),
             faults.unwrap_or_default(),
@@ -100,6 +102,16 @@ impl Display for Outcomes {
             f,
             "sold {}   sold out {}   unavailable {}   unknown {}   error {}",
             self.sold, self.sold_out, self.unavailable, self.unknown, self.error
+        )
+    }
+}
+
+impl Display for BasketStats {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "lines {} ({:.2} an order)   orders refused for one short line {}",
+            self.lines, self.lines_per_order, self.refused_for_one_line
         )
     }
 }

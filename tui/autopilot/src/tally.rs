@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::basket::BasketCounts;
 use super::operation_stats::{Latency, OperationStats};
 use super::outcome::{ByOperation, OperationKind, Outcome, Outcomes};
 
@@ -28,6 +29,8 @@ pub struct Second {
     pub p95_us: u64,
     /// The 99th percentile in microseconds.
     pub p99_us: u64,
+    /// Purchases that ended in this second.
+    pub baskets: BasketCounts,
 }
 
 #[derive(Debug)]
@@ -41,6 +44,7 @@ struct OperationTally {
 pub(super) struct Tally {
     by_operation: ByOperation<OperationTally>,
     pub(super) outcomes: Outcomes,
+    pub(super) baskets: BasketCounts,
     pub(super) series: VecDeque<Second>,
     current: Second,
     current_latency: Histogram<u64>,
@@ -56,6 +60,7 @@ impl Default for Tally {
         Self {
             by_operation: ByOperation::new(empty),
             outcomes: Outcomes::default(),
+            baskets: BasketCounts::default(),
             series: VecDeque::with_capacity(SERIES_SECONDS_MAX as usize),
             current: Second::default(),
             current_latency: histogram(),
@@ -99,6 +104,13 @@ impl Tally {
         self.current.failed += u64::from(!outcome.is_ok());
     }
 
+    /// Counts the lines of a purchase that ended.
+    pub(super) fn record_basket(&mut self, lines: usize, is_refused_for_one_line: bool) {
+        for counts in [&mut self.baskets, &mut self.current.baskets] {
+            counts.count(lines, is_refused_for_one_line);
+        }
+    }
+
     pub(super) fn end_second(&mut self) -> Second {
         let Latency { p50, p95, p99, .. } = Latency::of(&self.current_latency);
         let second = Second {
@@ -137,9 +149,11 @@ mod tests {
             tally.record(OperationKind::Buy, Outcome::Sold, Duration::from_millis(2));
         }
         tally.record(OperationKind::Search, Outcome::Unavailable, Duration::from_secs(5));
+        tally.record_basket(3, true);
         tally.end_second();
         let second = *tally.series.back().unwrap();
         assert_eq!((second.requests, second.sold, second.failed), (4, 3, 1));
+        assert_eq!((second.baskets.lines, second.baskets.refused_for_one_line), (3, 1));
         assert!(
             (1_990..=2_010).contains(&second.p99_us),
             "an answer that never came has no latency"

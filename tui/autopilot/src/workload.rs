@@ -17,7 +17,10 @@ pub(super) struct Workload {
     #[serde(skip_serializing_if = "Option::is_none")]
     rate: Option<f64>,
     think: String,
-    /// Copies in each order.
+    /// Books in each order, a number or a range; absent where every order is of one book.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) basket: Option<String>,
+    /// Copies of each book in an order.
     quantity: u32,
     /// Copies added by each restock; absent without restocking.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,6 +55,7 @@ impl Workload {
             pace,
             rate,
             think: think.to_string(),
+            basket: settings.basket.is_several().then(|| settings.basket.to_string()),
             quantity: settings.quantity.get(),
             restock: settings.restock,
             warm_up_s: settings.warm_up.as_secs_f64(),

@@ -1,9 +1,10 @@
-//! The state of the services' screen: the rows of the front-end's `/readyz`.
+//! The state of the services' screen: the front-end's `/readyz`.
 
 use std::time::Duration;
 
+use common::Seq;
 use common::client::Error;
-use common::wire::Health;
+use common::wire::{Activity, Lack, Neighbour, Readiness, ReadyStatus, ServiceKind};
 
 use super::remote_data::{LoadState, RemoteData};
 use super::sanitize::sanitized;
@@ -11,23 +12,46 @@ use crate::effect::{Effect, Request};
 
 /// The time between two requests while the screen is shown.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-const SERVICES_MAX: usize = 16;
+/// The most services, and the most sentences, that are kept of a report.
+const LINES_MAX: usize = 16;
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Services {
-    /// The services, the front-end first; its error text while it is not ready.
-    pub(crate) health: RemoteData<Result<Vec<Service>, String>>,
+    pub(crate) health: RemoteData<Report>,
     /// When to ask again; `None` for at once.
     pub(crate) poll_at: Option<Duration>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Report {
+    /// The front-end, and the services that it can use.
+    pub(crate) services: Vec<Service>,
+    /// A sentence for each service that it cannot use.
+    pub(crate) lacks: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Service {
-    pub(crate) health: Health,
+    pub(crate) service: ServiceKind,
+    pub(crate) state: ServiceState,
+    pub(crate) version: String,
+    pub(crate) head: Option<Seq>,
+    pub(crate) activity: Activity,
     /// Requests per second since the report before; `None` for the first report.
     pub(crate) rate: Option<f64>,
+    /// The address, if the front-end shows it.
+    url: Option<String>,
     /// When the report arrived.
-    pub(crate) at: Duration,
+    at: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ServiceState {
+    /// It says so of itself.
+    Ready,
+    NotReady,
+    /// It answers to the front-end, which can use it.
+    Up,
 }
 
 impl Services {
@@ -41,13 +65,12 @@ impl Services {
         vec![Effect::Send(Request::Health)]
     }
 
-    pub(super) fn handle_health(&mut self, result: Result<Health, Error>, now: Duration) {
+    pub(super) fn handle_health(&mut self, result: Result<Readiness, Error>, now: Duration) {
         match result {
-            Ok(health) => {
-                let services = self.services(&health, now);
-                self.health.succeed(Ok(services), now);
+            Ok(readiness) => {
+                let report = self.report(readiness, now);
+                self.health.succeed(report, now);
             }
-            Err(Error::Problem(problem)) => self.health.succeed(Err(sanitized(&problem.detail)), now),
             Err(error) => self.health.fail(&error, now),
         }
         self.poll_at = Some(match self.health.state {
@@ -56,30 +79,54 @@ impl Services {
         });
     }
 
-    /// The services that a report names, with their rates since the report before.
-    fn services(&self, report: &Health, now: Duration) -> Vec<Service> {
-        let before = match &self.health.value {
-            Some(Ok(services)) => services.as_slice(),
-            _ => &[],
+    /// A front-end's report with the rates since the one before.
+    fn report(&self, readiness: Readiness, now: Duration) -> Report {
+        let lacks = readiness.missing.iter().chain(&readiness.degraded);
+        let lacks = lacks
+            .take(LINES_MAX)
+            .map(|Lack { what, why }| sanitized(&format!("{what}: {why}")));
+        let lacks = lacks.collect();
+        let own = Neighbour {
+            url: None,
+            service: readiness.service,
+            version: readiness.version,
+            head: readiness.head,
+            activity: readiness.activity,
         };
-        let reported = std::iter::once(report).chain(&report.services).take(SERVICES_MAX);
-        reported
-            .map(|health| {
-                let health = without_dependencies(health);
-                let before = before.iter().find(|known| known.health.service == health.service);
-                Service {
-                    rate: before.and_then(|before| rate(before, &health, now)),
-                    health,
-                    at: now,
-                }
-            })
-            .collect()
+        let own_state = match readiness.status {
+            ReadyStatus::Ready => ServiceState::Ready,
+            ReadyStatus::NotReady => ServiceState::NotReady,
+        };
+        let neighbours = readiness
+            .neighbours
+            .into_iter()
+            .map(|neighbour| (neighbour, ServiceState::Up));
+        let services = std::iter::once((own, own_state)).chain(neighbours).take(LINES_MAX);
+        Report {
+            services: services.map(|(found, state)| self.service(found, state, now)).collect(),
+            lacks,
+        }
+    }
+
+    fn service(&self, found: Neighbour, state: ServiceState, now: Duration) -> Service {
+        let before = self.health.value.iter().flat_map(|report| &report.services);
+        let mut before = before.filter(|before| before.service == found.service && before.url == found.url);
+        Service {
+            rate: before.next().and_then(|before| rate(before, &found.activity, now)),
+            service: found.service,
+            state,
+            version: sanitized(&found.version),
+            head: found.head,
+            activity: found.activity,
+            url: found.url,
+            at: now,
+        }
     }
 }
 
-fn rate(before: &Service, health: &Health, now: Duration) -> Option<f64> {
+fn rate(before: &Service, activity: &Activity, now: Duration) -> Option<f64> {
     // A restarted service counts from zero.
-    let requests = health.requests.checked_sub(before.health.requests)?;
+    let requests = activity.requests.checked_sub(before.activity.requests)?;
     let passed = now.checked_sub(before.at).filter(|passed| !passed.is_zero())?;
     // More than four billion requests between two reports are not real.
     u32::try_from(requests)
@@ -87,53 +134,73 @@ fn rate(before: &Service, health: &Health, now: Duration) -> Option<f64> {
         .map(|requests| f64::from(requests) / passed.as_secs_f64())
 }
 
-/// The health of one service alone, with sanitized texts.
-fn without_dependencies(health: &Health) -> Health {
-    Health {
-        status: sanitized(&health.status),
-        service: sanitized(&health.service),
-        version: sanitized(&health.version),
-        missing: health.missing.iter().map(sanitized).collect(),
-        services: Vec::new(),
-        ..*health
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn activity(requests: u64) -> Activity {
+        Activity {
+            requests,
+            ..Activity::default()
+        }
+    }
+
+    /// The report of a front-end with an order service, after so many requests to each.
+    fn readiness(requests: u64, order: u64) -> Readiness {
+        Readiness {
+            status: ReadyStatus::Ready,
+            service: ServiceKind::Frontend,
+            version: "1".into(),
+            head: None,
+            neighbours: vec![Neighbour {
+                url: None,
+                service: ServiceKind::Order,
+                version: "1".into(),
+                head: None,
+                activity: activity(order),
+            }],
+            degraded: Vec::new(),
+            missing: Vec::new(),
+            activity: activity(requests),
+        }
+    }
+
     #[test]
     fn the_rate_is_the_requests_between_two_reports() {
-        let health = |service: &str, requests| Health {
-            status: "ok".into(),
-            service: service.into(),
-            version: "1".into(),
-            uptime_s: 1,
-            missing: Vec::new(),
-            requests,
-            p50_us: None,
-            p99_us: None,
-            head: None,
-            services: Vec::new(),
-        };
-        let with = |requests, order| Health {
-            services: vec![health("order", order)],
-            ..health("frontend", requests)
-        };
         let mut services = Services::default();
-        let mut rates = |report: &Health, at_s| {
-            services.handle_health(Ok(report.clone()), Duration::from_secs(at_s));
-            let Some(Ok(services)) = &services.health.value else {
+        let mut rates = |readiness, at_s| {
+            services.handle_health(Ok(readiness), Duration::from_secs(at_s));
+            let Some(report) = &services.health.value else {
                 panic!("the report was not accepted")
             };
-            services.iter().map(|service| service.rate).collect::<Vec<_>>()
+            report.services.iter().map(|service| service.rate).collect::<Vec<_>>()
         };
-        assert_eq!(rates(&with(100, 50), 10), [None, None]);
+        assert_eq!(rates(readiness(100, 50), 10), [None, None]);
         assert_eq!(
-            rates(&with(150, 3), 12),
+            rates(readiness(150, 3), 12),
             [Some(25.0), None],
             "the order service was restarted"
         );
+    }
+
+    #[test]
+    fn what_is_missing_is_told_first_and_without_control_characters() {
+        let lack = |what: &str| Lack {
+            what: what.into(),
+            why: "it is\u{1b}[2J away".into(),
+        };
+        let readiness = Readiness {
+            status: ReadyStatus::NotReady,
+            degraded: vec![lack("order")],
+            missing: vec![lack("catalog")],
+            ..readiness(1, 1)
+        };
+        let mut services = Services::default();
+        services.handle_health(Ok(readiness), Duration::ZERO);
+        let report = services.health.value.unwrap();
+        assert_eq!(report.services[0].state, ServiceState::NotReady);
+        assert!(report.lacks[0].starts_with("catalog: it is"), "{:?}", report.lacks);
+        assert!(report.lacks[1].starts_with("order: "), "{:?}", report.lacks);
+        assert!(!report.lacks.concat().contains('\u{1b}'));
     }
 }

@@ -17,7 +17,7 @@ use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, ShopConnection};
 use crate::format;
 use crate::runtime::{self, ExitReason};
-use crate::terminal::Signals;
+use crate::terminal::{Signal, Signals};
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
 use autopilot::{Handle, Phase, Report, Settings, Snapshot, Verdict};
@@ -44,7 +44,7 @@ pub(super) async fn run_headless(
 ) -> Result<Exit, Error> {
     tokio::select! {
         checked = connect::check_autopilot(shop, &args.settings) => checked?,
-        _ = signals.next() => return Ok(Exit::Interrupted),
+        signal = signals.next() => return Ok(Exit::of_signal(signal)),
     }
     let ended = headless(shop, args.settings.clone(), signals, None).await?;
     print_report(ended, args, cli)
@@ -59,7 +59,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
     }
     let mut services = tokio::select! {
         services = Services::start() => services?,
-        _ = signals.next() => return Ok(Exit::Interrupted),
+        signal = signals.next() => return Ok(Exit::of_signal(signal)),
     };
     let connection = ShopConnection::new(&services.url(), Some(services.token()))?;
     let ended = headless(&connection.shop, args.settings.clone(), signals, Some(&mut services)).await;
@@ -69,7 +69,6 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
 
 /// Shows a run on a screen until it ends or the user leaves.
 pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, signals: Signals) -> Result<Exit, Error> {
-    let signals = signals.with_hangup()?;
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
     let ended = run_ended(runs.clone()).boxed();
@@ -104,8 +103,7 @@ async fn end_run(
     let report = if run.snapshot().phase == Phase::Ended {
         run.ended().await?
     } else if exit == Exit::HungUp {
-        run.abort();
-        run.ended().await?
+        abort(&run).await?
     } else {
         stop(&run, signals).await?
     };
@@ -163,7 +161,14 @@ async fn print_progress(run: &Handle, mut signals: Signals) -> Result<Ended, Err
                     output::print_notice(&progress_line(&snapshot));
                 }
             }
-            _ = signals.next() => return Ok((Exit::Interrupted, stop(run, signals).await?)),
+            signal = signals.next() => {
+                let report = match signal {
+                    // There is no terminal at which the audit could be skipped.
+                    Signal::HungUp => abort(run).await?,
+                    _ => stop(run, signals).await?,
+                };
+                return Ok((Exit::of_signal(signal), report));
+            }
         }
     }
 }
@@ -173,12 +178,15 @@ async fn stop(run: &Handle, mut signals: Signals) -> Result<Arc<Report>, Error> 
     output::print_notice("stopping; interrupt again to skip the audit");
     let report = tokio::select! {
         report = run.stop() => report,
-        _ = signals.next() => {
-            run.abort();
-            run.ended().await
-        }
+        _ = signals.next() => return abort(run).await,
     };
     Ok(report?)
+}
+
+/// Stops the run without its audit.
+async fn abort(run: &Handle) -> Result<Arc<Report>, Error> {
+    run.abort();
+    Ok(run.ended().await?)
 }
 
 fn progress_line(snapshot: &Snapshot) -> String {

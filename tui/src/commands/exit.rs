@@ -4,6 +4,7 @@ use std::io;
 
 use common::client;
 
+use crate::terminal::Signal;
 use crate::{config, connect, runtime};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,7 @@ pub(crate) enum Exit {
     Unavailable,
     Violation,
     Interrupted,
+    Terminated,
     HungUp,
 }
 
@@ -30,6 +32,17 @@ impl Exit {
             Self::Violation => 4,
             Self::HungUp => 129,
             Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The exit of a command that a signal ended.
+    pub(crate) fn of_signal(signal: Signal) -> Self {
+        match signal {
+            Signal::HungUp => Self::HungUp,
+            Signal::Terminated => Self::Terminated,
+            // A command does not listen for its continuation.
+            Signal::Interrupted | Signal::Continued => Self::Interrupted,
         }
     }
 

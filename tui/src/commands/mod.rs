@@ -112,6 +112,6 @@ async fn run_connected(
     };
     tokio::select! {
         result = work => result,
-        _ = signals.next() => Ok(Exit::Interrupted),
+        signal = signals.next() => Ok(Exit::of_signal(signal)),
     }
 }

@@ -21,9 +21,9 @@ pub(super) async fn buy(shop: &ShopClient, args: &BuyArgs, out: &Output, mut sig
     let send = || shop.buy(lines.clone(), Some(order), deadline);
     let resolution = tokio::select! {
         resolution = send_until_decided(deadline, send) => resolution,
-        _ = signals.next() => {
+        signal = signals.next() => {
             output::print_error(&format!("interrupted; whether the book was bought is unknown\n  order  {order}"));
-            return Ok(Exit::Interrupted);
+            return Ok(Exit::of_signal(signal));
         }
     };
     match resolution {

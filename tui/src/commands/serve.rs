@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-use backend::cli::{Cli, Command};
+use backend::cli::{Cli, Command, message};
 use backend::daemon;
 use clap::Parser;
 
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
     match served {
         Ok(()) => Exit::Done,
         Err(error) => {
-            print_error(&format!("{error:#}"));
+            print_error(&message(&error));
             Exit::Unavailable
         }
     }

@@ -168,7 +168,7 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
             let result = parse(shop.find_order(order).await);
             Event::OrderLoaded { order, result }
         }
-        Request::Health => Event::HealthLoaded(parse(shop.ready().await)),
+        Request::Health => Event::HealthLoaded(shop.readiness().await),
     }
 }
 

@@ -118,7 +118,7 @@ impl<S: TerminalBackend> Session<S> {
                 Some(event) = events.recv() => self.handle(event)?,
                 () = tokio::time::sleep_until(wake) => self.on_wake()?,
                 signal = signals.next() => match signal {
-                    Signal::Exit => return Ok(ExitReason::Interrupted),
+                    Signal::Interrupted | Signal::Terminated => return Ok(ExitReason::Interrupted),
                     Signal::HungUp => return Ok(ExitReason::HungUp),
                     Signal::Continued => self.resume()?,
                 },

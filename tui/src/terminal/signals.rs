@@ -14,8 +14,10 @@ use tokio::sync::oneshot;
 /// A signal to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// The program must exit: SIGINT or SIGTERM.
-    Exit,
+    /// SIGINT: the user interrupts the program.
+    Interrupted,
+    /// SIGTERM: the program must exit.
+    Terminated,
     /// The terminal hung up: SIGHUP.
     HungUp,
     /// The program was stopped and continues: SIGCONT.
@@ -27,17 +29,16 @@ pub(crate) enum Signal {
 pub(crate) struct Signals(Vec<(Signal, Stream)>);
 
 impl Signals {
-    /// Listens for SIGINT and SIGTERM.
+    /// Listens for SIGINT and SIGTERM, and for SIGHUP unless the program was started to ignore it, as by `nohup`.
     pub(crate) fn listen() -> io::Result<Self> {
-        let kinds = [SignalKind::interrupt(), SignalKind::terminate()];
-        let streams = kinds.map(|kind| Ok((Signal::Exit, signal(kind)?)));
-        streams.into_iter().collect::<io::Result<_>>().map(Self)
-    }
-
-    /// Listens for SIGHUP, too. Only a program with a screen does: others may have been started with `nohup`.
-    pub(crate) fn with_hangup(mut self) -> io::Result<Self> {
-        self.0.push((Signal::HungUp, signal(SignalKind::hangup())?));
-        Ok(self)
+        let mut streams = vec![
+            (Signal::Interrupted, signal(SignalKind::interrupt())?),
+            (Signal::Terminated, signal(SignalKind::terminate())?),
+        ];
+        if !is_hangup_ignored() {
+            streams.push((Signal::HungUp, signal(SignalKind::hangup())?));
+        }
+        Ok(Self(streams))
     }
 
     /// Listens for SIGCONT, too.
@@ -57,6 +58,15 @@ impl Signals {
         })
         .await
     }
+}
+
+/// Whether SIGHUP has no effect on this process, as far as the system tells.
+fn is_hangup_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // Bit 0 is signal 1.
+    ignored.is_some_and(|mask| mask & 1 != 0)
 }
 
 /// Waits until the terminal hangs up; without a controlling terminal no signal reports it.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use common::client::{Error, ShopEvent, StreamItem};
-use common::wire::{BookPage, Health, UpstreamStatus};
-use common::{Code, Problem, Seq};
+use common::Seq;
+use common::client::{ShopEvent, StreamItem};
+use common::wire::{Activity, BookPage, Lack, Neighbour, Readiness, ReadyStatus, ServiceKind, UpstreamStatus};
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
@@ -142,37 +142,51 @@ fn services() {
     in_all_sizes("services", |shop| {
         shop.press("4");
         for requests in [18_000, 19_187] {
-            shop.send(Event::HealthLoaded(Ok(health(requests))));
+            shop.send(Event::HealthLoaded(Ok(readiness(requests))));
             shop.elapsed += Duration::from_secs(2);
         }
     });
     in_all_sizes("services_not_ready", |shop| {
         shop.press("4");
-        let problem = Problem::new(
-            Code::Unavailable,
-            "The frontend service waits for: the catalog at http://127.0.0.1:8081.",
-        );
-        shop.send(Event::HealthLoaded(Err(Error::Problem(Box::new(problem)))));
+        let missing = vec![Lack {
+            what: "catalog at http://127.0.0.1:8081".into(),
+            why: "it cannot be reached: Connection refused (os error 111)".into(),
+        }];
+        let mut readiness = Readiness {
+            status: ReadyStatus::NotReady,
+            missing,
+            ..readiness(19_187)
+        };
+        readiness.neighbours.remove(0);
+        shop.send(Event::HealthLoaded(Ok(readiness)));
         shop.stream(StreamItem::Event(ShopEvent::Upstream(UpstreamStatus { live: false })));
     });
 }
 
-fn health(requests: u64) -> Health {
-    let one = |service: &str, requests| Health {
-        status: "ok".into(),
-        service: service.into(),
-        version: "0.1.0".into(),
+/// What a front-end says of itself after so many requests.
+fn readiness(requests: u64) -> Readiness {
+    let activity = |requests| Activity {
         uptime_s: 7_500,
-        missing: Vec::new(),
         requests,
         p50_us: Some(250),
         p99_us: Some(50_000),
-        head: (service != "order").then_some(Seq(40)),
-        services: Vec::new(),
     };
-    Health {
-        services: vec![one("order", 953), one("catalog", 77)],
-        ..one("frontend", requests)
+    let neighbour = |service, requests| Neighbour {
+        url: None,
+        service,
+        version: "0.1.0".into(),
+        head: Some(Seq(40)),
+        activity: activity(requests),
+    };
+    Readiness {
+        status: ReadyStatus::Ready,
+        service: ServiceKind::Frontend,
+        version: "0.1.0".into(),
+        head: Some(Seq(40)),
+        neighbours: vec![neighbour(ServiceKind::Catalog, 77), neighbour(ServiceKind::Order, 953)],
+        degraded: Vec::new(),
+        missing: Vec::new(),
+        activity: activity(requests),
     }
 }
 

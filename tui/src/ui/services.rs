@@ -7,7 +7,7 @@ use ratatui::layout::{Constraint, Layout, Rect};
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
-use crate::app::{Chip, StreamState};
+use crate::app::{Chip, ServiceState, StreamState};
 use crate::format;
 
 /// The widest uptime, rate or latency.
@@ -15,16 +15,19 @@ const NUMBER_COLUMNS: usize = 9;
 const LABEL_COLUMNS: usize = 10;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let health = canvas.app.services.health.value.as_ref();
-    let services = health.and_then(|health| health.as_ref().ok()).map_or(0, Vec::len);
-    let rows = format::cells(services).saturating_add(3).max(6);
+    let rows = canvas.app.services.health.value.as_ref().map_or(0, |report| {
+        let width = usize::from(area.width.saturating_sub(4));
+        let lacks = report.lacks.iter().map(|lack| lack_lines(canvas, lack, width).len());
+        report.services.len() + lacks.sum::<usize>()
+    });
+    let rows = format::cells(rows).saturating_add(3).max(6);
     let [services, store, _] =
         Layout::vertical([Constraint::Length(rows), Constraint::Length(7), Constraint::Min(0)]).areas(area);
     draw_services(canvas, services);
     draw_store(canvas, store);
 }
 
-/// Health, version, uptime, requests, latency and ledger head of each service.
+/// State, version, uptime, requests, latency and ledger head of each service, and what the front-end cannot use.
 fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
@@ -33,22 +36,15 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     if canvas.placeholder(inner, &app.services.health, None) {
         return;
     }
-    let services = match app.services.health.value.as_ref() {
-        Some(Ok(services)) => services,
-        Some(Err(missing)) => {
-            let sign = canvas.glyphs().reconnecting;
-            canvas.text(inner, &format!("{sign} up, not ready"), palette.warn);
-            canvas.paragraph(skip_rows(inner, 1), missing, palette.text);
-            return;
-        }
-        None => return,
+    let Some(report) = &app.services.health.value else {
+        return;
     };
     let columns = columns(inner.width);
     let (_, requests) = columns[4];
     let p99 = if requests > 0 { "p99 up to" } else { "p99" };
     let names = [
         "Service",
-        "Health",
+        "State",
         "Version",
         "Up",
         "Requests",
@@ -61,29 +57,37 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     canvas.text(inner, &head.to_string(), palette.dim);
     let none = || "-".to_owned();
     let latency = |micros: Option<u64>| micros.map_or_else(none, format::latency);
-    for (row, service) in skip_rows(inner, 1).rows().zip(services) {
-        let health = &service.health;
-        let ready = health.status == "ok" && health.missing.is_empty();
-        let state = if ready {
-            format!("{} ready", canvas.glyphs().live)
-        } else {
-            format!("{} {}", canvas.glyphs().reconnecting, health.status)
+    for (row, service) in skip_rows(inner, 1).rows().zip(&report.services) {
+        let (sign, state, style) = match service.state {
+            ServiceState::Ready => (canvas.glyphs().live, "ready", palette.text),
+            ServiceState::NotReady => (canvas.glyphs().reconnecting, "not ready", palette.warn),
+            ServiceState::Up => (canvas.glyphs().live, "up", palette.text),
         };
+        let activity = &service.activity;
         let cells = [
-            health.service.clone(),
-            state,
-            health.version.clone(),
-            format::duration(Duration::from_secs(health.uptime_s)),
-            format::thousands(health.requests),
+            service.service.to_string(),
+            format!("{sign} {state}"),
+            service.version.clone(),
+            format::duration(Duration::from_secs(activity.uptime_s)),
+            format::thousands(activity.requests),
             service.rate.map_or_else(none, |rate| format!("{rate:.1}/s")),
-            latency(health.p50_us),
-            latency(health.p99_us),
-            health.head.map_or_else(none, |head| format::thousands(head.0)),
+            latency(activity.p50_us),
+            latency(activity.p99_us),
+            service.head.map_or_else(none, |head| format::thousands(head.0)),
         ];
-        let style = if ready { palette.text } else { palette.warn };
         let line = canvas.table_row(Span::default(), &columns, 0, cells.map(Line::from));
         canvas.text(row, &line.to_string(), style);
     }
+    let rest = skip_rows(inner, format::cells(report.services.len()).saturating_add(1));
+    let width = usize::from(inner.width);
+    let lacks = report.lacks.iter().flat_map(|lack| lack_lines(canvas, lack, width));
+    let lacks: Vec<_> = lacks.collect();
+    canvas.lines(rest, &lacks);
+}
+
+/// A sentence about a service that cannot be used.
+fn lack_lines(canvas: &Canvas<'_>, lack: &str, width: usize) -> Vec<Line<'static>> {
+    canvas.wrapped(lack, width, 2, canvas.palette().warn).collect()
 }
 
 /// The columns of the table. A narrow screen has three of the six numbers: uptime, rate and p99.
@@ -94,9 +98,9 @@ fn columns(width: u16) -> [(HorizontalAlignment, usize); 9] {
         _ => (NUMBER_COLUMNS + 4, NUMBER_COLUMNS + 4),
     };
     let [number, optional] = [(Right, number), (Right, optional)];
-    let [service, health, version] = [(Left, 10), (Left, 10), (Left, 8)];
+    let [service, state, version] = [(Left, 9), (Left, 12), (Left, 7)];
     [
-        service, health, version, number, optional, number, optional, number, optional,
+        service, state, version, number, optional, number, optional, number, optional,
     ]
 }
 

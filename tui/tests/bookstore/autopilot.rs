@@ -106,6 +106,71 @@ fn a_wrong_store_is_a_violation() {
 }
 
 #[test]
+fn baskets_are_bought_whole_and_reported() {
+    let store = shop(30, Fault::None);
+    let (exit, report) = run(
+        &store,
+        "--seed 1 --requests 300 --basket 1..5 --quantity 2 --token secret",
+    );
+    assert_eq!((exit, &report["audit"]["verdict"]), (0, &json!("clean")), "{report:#}");
+    assert_eq!(report["workload"]["basket"], "1..5");
+    // The shop has two books, so that a basket of 2 to 5 has two lines.
+    let baskets = &report["baskets"];
+    let lines_per_order = baskets["lines_per_order"].as_f64().unwrap();
+    assert!((1.6..2.0).contains(&lines_per_order), "{baskets}");
+    assert!(report["outcomes"]["sold_out"].as_u64().unwrap() > baskets["refused_for_one_line"].as_u64().unwrap());
+    assert!(
+        report["audit"]["checks"]["orders_whole"].as_u64().unwrap() > 0,
+        "{report:#}"
+    );
+    for line in report["stock"].as_array().unwrap() {
+        assert_eq!(
+            line["start"].as_u64().unwrap() - line["sold"].as_u64().unwrap(),
+            line["end"],
+            "{line}"
+        );
+    }
+    let bodies = store
+        .requests()
+        .into_iter()
+        .filter(|request| request.line == "POST /buy");
+    let (single, several): (Vec<_>, Vec<_>) = bodies
+        .map(|request| serde_json::from_str::<Value>(&request.body).unwrap())
+        .partition(|body| body["item"].is_u64());
+    assert!(!single.is_empty() && several.iter().all(|body| body["lines"].as_array().unwrap().len() == 2));
+}
+
+#[test]
+fn an_order_refused_for_one_short_line_is_counted() {
+    let mut shop = Shop::new("A Book", 1_000, Fault::None);
+    shop.set_stock(2, 0);
+    let (_, report) = run(
+        &shop.serve(),
+        "--seed 1 --requests 100 --basket 2 --mix 0:0:1 --token secret",
+    );
+    assert_eq!(report["outcomes"]["sold_out"], 100);
+    let expected = json!({"lines": 200, "lines_per_order": 2.0, "refused_for_one_line": 100});
+    assert_eq!(report["baskets"], expected);
+}
+
+#[test]
+fn a_basket_of_which_a_part_is_wrong_is_a_violation_that_names_the_order() {
+    for (fault, words) in [
+        (Fault::ForgetsLines, "but was acknowledged as line 1 of 2"),
+        (Fault::WrongTotal, "the receipt states a total of 5.01 instead of 5.00"),
+    ] {
+        let (exit, report) = run(&shop(50, fault), "--seed 1 --requests 60 --basket 2 --token secret");
+        assert_eq!((exit, &report["audit"]["verdict"]), (4, &json!("violated")));
+        let violations = report["audit"]["violations"].as_array().unwrap();
+        let of_order = |found: &&Value| {
+            let detail = found["detail"].as_str().unwrap();
+            found["check"] == "orders_whole" && detail.contains(words) && detail.contains("order 0")
+        };
+        assert!(violations.iter().any(|found| of_order(&found)), "{violations:#?}");
+    }
+}
+
+#[test]
 fn an_order_whose_answer_is_lost_is_sent_again_with_the_same_key() {
     let (exit, report) = run(&shop(50, Fault::LosesAnswers), "--seed 1 --requests 200 --token secret");
     assert_eq!(exit, 0);
@@ -119,28 +184,40 @@ fn an_order_whose_answer_is_lost_is_sent_again_with_the_same_key() {
 fn the_plan_does_not_depend_on_answers_and_requests_are_its_prefix() {
     let folder = tempfile::tempdir().unwrap();
     let mut plans = Vec::new();
-    for (name, stock) in [("full", 1_000), ("empty", 0)] {
+    for (name, stock, basket) in [
+        ("full", 1_000, "1"),
+        ("empty", 0, "1"),
+        ("full", 1_000, "1..2"),
+        ("empty", 0, "1..2"),
+    ] {
         let path = folder.path().join(name);
         let store = shop(stock, Fault::None);
-        run(&store, &format!("--seed 7 --requests 60 --plan {}", path.display()));
+        let arguments = format!("--seed 7 --requests 60 --basket {basket} --plan {}", path.display());
+        run(&store, &arguments);
         let plan = std::fs::read_to_string(&path).unwrap();
-        let sent = store.requests().into_iter().map(|request| request.line);
-        let sent: Vec<_> = sent.filter(|line| line != "GET /events").collect();
+        let mut sent = store.requests();
+        sent.retain(|request| request.line != "GET /events");
         // The first three requests check the store and read its books; those after the plan belong to the audit.
         let sent = &sent[3..63];
         for (line, sent) in plan.lines().zip(sent) {
-            let planned: Value = serde_json::from_str(line).unwrap();
+            let mut planned: Value = serde_json::from_str(line).unwrap();
             let expected = match planned["operation"].as_str().unwrap() {
                 "search" => "GET /search?topic=all&limit=50".to_owned(),
                 "lookup" => format!("GET /search?item={}", planned["item"]),
                 _ => "POST /buy".to_owned(),
             };
-            assert_eq!(sent, &expected);
+            assert_eq!(sent.line, expected);
+            if expected == "POST /buy" {
+                let fields = planned.as_object_mut().unwrap();
+                fields.retain(|name, _| ["item", "quantity", "lines"].contains(&name.as_str()));
+                assert_eq!(serde_json::from_str::<Value>(&sent.body).unwrap(), planned);
+            }
         }
         plans.push(plan);
     }
     assert_eq!(plans[0].lines().count(), 10_000);
-    assert_eq!(plans[0], plans[1]);
+    assert_eq!((&plans[0], &plans[2]), (&plans[1], &plans[3]));
+    assert_ne!(plans[0], plans[2]);
 }
 
 #[test]
@@ -242,9 +319,37 @@ fn the_csv_has_a_line_a_second_and_the_html_report_is_self_contained() {
     assert!(lines.next().unwrap().starts_with("1,"), "{csv}");
     let page = std::fs::read_to_string(html).unwrap();
     assert!(page.starts_with("<!doctype html>") && page.contains("<polyline") && page.trim_end().ends_with("</html>"));
+    assert!(!page.contains("an order)"), "only a run with baskets counts lines");
     for outside in ["src=", "href=", "url(", "@import", "http://", "https://"] {
         assert!(!page.contains(outside), "the page asks for {outside}");
     }
+}
+
+#[test]
+fn text_csv_and_html_show_the_lines_of_baskets() {
+    let folder = tempfile::tempdir().unwrap();
+    let (csv, html) = (folder.path().join("series.csv"), folder.path().join("report.html"));
+    let store = shop(1_000_000, Fault::None);
+    let arguments = format!(
+        "autopilot --headless --basket 2 --mix 0:0:1 --duration 1200ms --think 5ms --csv {} --html {}",
+        csv.display(),
+        html.display()
+    );
+    let (exit, text, err) = exit_and_output(&store.bookstore(&arguments));
+    assert_eq!(exit, 0, "{err}");
+    let words = "(2.00 an order)   orders refused for one short line 0";
+    assert!(text.contains(words), "{text}");
+    assert!(std::fs::read_to_string(html).unwrap().contains(words));
+    let csv = std::fs::read_to_string(csv).unwrap();
+    let mut lines = csv.lines();
+    assert!(
+        lines
+            .next()
+            .unwrap()
+            .ends_with(",p99_us,lines_per_order,refused_for_one_line"),
+        "{csv}"
+    );
+    assert!(lines.next().unwrap().ends_with(",2.00,0"), "{csv}");
 }
 
 #[test]
@@ -268,7 +373,7 @@ fn wrong_usage_is_exit_2_and_says_why() {
 #[test]
 fn a_store_with_injected_faults_passes_the_audit() {
     let (exit, out, err) = exit_and_output(&bookstore(
-        "autopilot --json --faults --seed 3 --duration 12s --rate 200",
+        "autopilot --json --faults --seed 3 --duration 12s --rate 200 --basket 1..3",
     ));
     assert_eq!(exit, 0, "{out}{err}");
     let report: Value = serde_json::from_str(&out).unwrap();

@@ -238,16 +238,16 @@ const EVENTS: &str = "event: hello\ndata: {\"seq\":9,\"store\":\"0190b6d5-7f3c-7
     event: stock\nid: 10\ndata: {\"seq\":10,\"item\":2,\"stock\":498,\"change\":-1,\"at\":\"2026-01-31T12:00:00.000000Z\"}\n\n";
 
 #[test]
-fn watch_prints_events_resumes_after_a_lost_connection_and_exits_with_130() {
+fn watch_prints_events_resumes_after_a_lost_connection_and_exits_by_the_signal_that_ends_it() {
     let store = FrontEnd::new(|_, _| Reply::EndedStream(EVENTS.to_owned()));
-    for signal in [Signal::INT, Signal::TERM] {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let mut program = spawn(&format!("watch --after 7 --json --url {}", store.url()));
         let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
         let first: Vec<_> = lines.by_ref().take(4).map(Result::unwrap).collect();
         let data: Vec<_> = EVENTS.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
         assert_eq!(first, [data[0], data[1], data[0], data[1]]);
         kill_process(Pid::from_child(&program), signal).unwrap();
-        assert_eq!(program.wait().unwrap().code(), Some(130));
+        assert_eq!(program.wait().unwrap().code(), Some(code));
     }
     let resumed: Vec<_> = store
         .requests()

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Child;
 
 use serde_json::Value;
-use testing::{Process, ReservedAddress};
+use testing::{Process, ReservedAddress, eventually};
 
 use crate::front_end::{exit_and_output, serve_all, spawn};
 
@@ -40,8 +40,8 @@ fn wait_for_audit(run: Child) -> (i32, Value) {
     (exit, report["audit"].clone())
 }
 
-/// Expects the audit to report a violation of one of those checks.
-fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) {
+/// Expects the audit to report a violation of one of those checks, and returns what it says.
+fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) -> String {
     let verdict = audit["verdict"].as_str();
     assert_eq!((exit, verdict), (4, Some("violated")), "{bug}: {audit:#}");
     let mut violations = audit["violations"].as_array().unwrap().iter();
@@ -49,17 +49,36 @@ fn assert_caught(bug: &str, (exit, audit): (i32, Value), checks: &[&str]) {
     let found = found.unwrap_or_else(|| panic!("{bug}: {audit:#}"));
     // Shown with --nocapture: what an engineer would read.
     eprintln!("{bug}: {found:#}");
+    found["detail"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn a_shop_without_a_bug_is_clean() {
-    let folder = tempfile::tempdir().unwrap();
-    let shop = open(folder.path(), ANY_PORT, "");
-    let (exit, audit) = wait_for_audit(start_autopilot(&shop, RUN));
-    assert_eq!((exit, audit["verdict"].as_str()), (0, Some("clean")), "{audit:#}");
-    let checks = audit["checks"].as_object().unwrap();
-    let all_made = checks.values().all(|made| made.as_u64().unwrap() > 0);
-    assert!(all_made, "{checks:?}");
+    for basket in ["1", "1..3"] {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = open(folder.path(), ANY_PORT, "");
+        let (exit, audit) = wait_for_audit(start_autopilot(&shop, &format!("{RUN} --basket {basket}")));
+        assert_eq!((exit, audit["verdict"].as_str()), (0, Some("clean")), "{audit:#}");
+        let checks = audit["checks"].as_object().unwrap();
+        let all_made = checks.values().all(|made| made.as_u64().unwrap() > 0);
+        assert!(all_made, "{checks:?}");
+        assert_eq!(checks.contains_key("orders_whole"), basket != "1");
+    }
+}
+
+#[test]
+fn every_seeded_bug_of_baskets_is_caught_and_its_order_named() {
+    for (bug, check, words) in [
+        ("lost-line", "orders_whole", "but was acknowledged as line 1 of"),
+        ("half-sold", "orders_whole", "does not continue what is before it"),
+        ("mispriced-line", "acknowledged_sales", "is not what was acknowledged"),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let shop = open(folder.path(), ANY_PORT, bug);
+        let audit = wait_for_audit(start_autopilot(&shop, &format!("{RUN} --basket 2..3")));
+        let detail = assert_caught(bug, audit, &[check]);
+        assert!(detail.contains(words) && detail.contains("order 0"), "{bug}: {detail}");
+    }
 }
 
 #[test]
@@ -97,4 +116,25 @@ fn a_sale_acknowledged_before_it_is_durable_is_caught_after_a_kill() {
     let audit = wait_for_audit(run);
     rest.join().unwrap();
     assert_caught(bug, audit, &["acknowledged_sales", "ledger_in_order"]);
+}
+
+#[tokio::test]
+async fn half_an_order_is_caught_after_a_kill_between_its_lines() {
+    let bug = "half-order";
+    let folder = tempfile::tempdir().unwrap();
+    // The port stays the same over the kill.
+    let address = ReservedAddress::new().unwrap();
+    let mut shop = open(folder.path(), &address.to_string(), bug);
+    let run = start_autopilot(&shop, "--duration 4s --think 5ms --restock 40 --basket 2..3");
+    eventually("the shop kills itself", || {
+        let has_ended = !shop.is_running();
+        async move { has_ended.then_some(()) }
+    })
+    .await;
+    let _again = open(folder.path(), &address.to_string(), "");
+    let detail = assert_caught(bug, wait_for_audit(run), &["orders_whole"]);
+    assert!(
+        detail.contains("lines, as line 1 of 1") && detail.contains("(0"),
+        "{detail}"
+    );
 }

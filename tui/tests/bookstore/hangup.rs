@@ -10,6 +10,8 @@ use crate::test_shop::correct_shop;
 
 /// 128 + SIGHUP.
 const HUNG_UP: u32 = 129;
+/// 128 + SIGTERM.
+const TERMINATED: u32 = 143;
 
 /// How the terminal goes away.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -141,4 +143,27 @@ fn without_a_terminal_as_input_the_autopilot_prints_its_progress() {
     screen.wait_for_text("50 requests in");
     assert_eq!(screen.exit_code(), 0);
     assert!(!screen.written().contains('\u{1b}'));
+}
+
+#[test]
+fn a_hang_up_of_a_command_closes_its_store_in_order() {
+    for (ignored, exit) in [(false, HUNG_UP), (true, TERMINATED)] {
+        let home = Home::new();
+        let mut shell = CommandBuilder::new("sh");
+        let ignore = if ignored { "trap '' HUP;" } else { "" };
+        shell.args([
+            "-c",
+            &format!("{ignore} exec {} watch", env!("CARGO_BIN_EXE_bookstore")),
+        ]);
+        let mut screen = Screen::run(&home, DEFAULT_SIZE, shell);
+        screen.wait_for_text("opened the store");
+        screen.signal(Signal::HUP);
+        // A program that ignores the signal ends by another one.
+        if ignored {
+            screen.signal(Signal::TERM);
+        }
+        assert_eq!(screen.exit_code(), exit);
+        assert!(checkpoint(&home).contains("RPCs for Dummies"));
+        assert_eq!(stock(&home, 1), 400, "the store is closed");
+    }
 }

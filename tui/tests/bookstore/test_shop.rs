@@ -17,6 +17,10 @@ pub(crate) enum Fault {
     MiscountsStock,
     /// The ledger records a sale with another quantity.
     WrongQuantity,
+    /// The receipt of an order of several lines has a cent too much in its total.
+    WrongTotal,
+    /// The last line of an order of several is acknowledged and forgotten.
+    ForgetsLines,
     /// The answers to the first sale and to every fifth after it are lost.
     LosesAnswers,
     /// Sales are not answered.
@@ -65,6 +69,13 @@ impl Shop {
         }
     }
 
+    /// Sets the stock of a book, as if it had been so from the beginning.
+    pub(crate) fn set_stock(&mut self, item: usize, stock: i64) {
+        self.stock[item - 1] = stock;
+        let set = &mut self.entries[item - 1];
+        (set["change"], set["stock_after"]) = (json!(stock), json!(stock));
+    }
+
     pub(crate) fn serve(self) -> FrontEnd {
         let shop = Mutex::new(self);
         FrontEnd::new(move |_, request| shop.lock().unwrap().answer(request))
@@ -111,30 +122,46 @@ impl Shop {
             return Reply::Body(200, receipt.to_string());
         }
         let wanted: Value = serde_json::from_str(&request.body).unwrap();
-        let (item, quantity) = (wanted["item"].as_u64().unwrap(), wanted["quantity"].as_i64().unwrap());
-        let stock = &mut self.stock[usize::try_from(item).unwrap() - 1];
+        let lines = wanted["lines"].as_array().cloned().unwrap_or_else(|| vec![wanted]);
         if self.fault == Fault::SoldOut {
-            *stock = 0;
+            self.stock = [0; 2];
         }
-        if *stock < quantity {
+        let short: Vec<Value> = lines.iter().filter_map(|line| self.short_line(line)).collect();
+        if let Some(line) = short.first() {
             let mut problem = problem(409, "sold-out");
-            (problem["item"], problem["stock"], problem["order"]) = (json!(item), json!(*stock), json!(key));
+            problem["order"] = json!(key);
+            match lines.len() {
+                1 => (problem["item"], problem["stock"]) = (line["item"].clone(), line["stock"].clone()),
+                _ => problem["lines"] = json!(short),
+            }
             return Reply::Body(409, problem.to_string());
         }
-        *stock -= quantity;
         let sales = self.receipts.len() + 1;
-        let forgotten = self.fault == Fault::ForgetsSales && sales.is_multiple_of(3);
-        let seq = self.entries.len() + usize::from(!forgotten);
-        let receipt = json!({"order": key, "status": "sold", "item": item, "title": self.title, "quantity": quantity,
-            "cost": "2.50", "total": "2.50", "stock": *stock, "seq": seq, "at": TIME});
-        if !forgotten {
-            let recorded = quantity + i64::from(self.fault == Fault::WrongQuantity);
-            self.entries.push(
-                json!({"seq": seq, "at": TIME, "kind": "sold", "item": item, "quantity": recorded,
-                "change": -quantity, "stock_after": *stock, "order": key, "unit_cost": "2.50",
-                "title": self.title}),
+        let is_forgotten = self.fault == Fault::ForgetsSales && sales.is_multiple_of(3);
+        let first = self.entries.len() + usize::from(!is_forgotten);
+        let kept = lines.len() - usize::from(self.fault == Fault::ForgetsLines && lines.len() > 1);
+        let mut sold = Vec::new();
+        for (index, line) in lines.iter().enumerate() {
+            let (item, quantity) = (line["item"].as_u64().unwrap(), line["quantity"].as_i64().unwrap());
+            let stock = &mut self.stock[usize::try_from(item).unwrap() - 1];
+            *stock -= quantity;
+            let (seq, total) = (first + index, quantity * 250);
+            sold.push(
+                json!({"item": item, "title": self.title, "quantity": quantity, "cost": "2.50",
+                "total": money(total), "stock": *stock, "seq": seq}),
             );
+            if is_forgotten || index >= kept {
+                continue;
+            }
+            let recorded = quantity + i64::from(self.fault == Fault::WrongQuantity);
+            let mut entry = json!({"seq": seq, "at": TIME, "kind": "sold", "item": item, "quantity": recorded,
+                "change": -quantity, "stock_after": *stock, "order": key, "unit_cost": "2.50", "title": self.title});
+            if kept > 1 {
+                (entry["line"], entry["lines"]) = (json!(index + 1), json!(kept));
+            }
+            self.entries.push(entry);
         }
+        let receipt = receipt(key, sold, i64::from(self.fault == Fault::WrongTotal));
         self.receipts.insert(key.to_owned(), receipt.clone());
         match self.fault {
             Fault::LosesAnswers if sales % 5 == 1 => Reply::HangUp,
@@ -142,4 +169,29 @@ impl Shop {
             _ => Reply::Body(200, receipt.to_string()),
         }
     }
+    /// The line of a refusal, if there is too little stock.
+    fn short_line(&self, line: &Value) -> Option<Value> {
+        let (item, wanted) = (line["item"].as_u64().unwrap(), line["quantity"].as_i64().unwrap());
+        let stock = self.stock[usize::try_from(item).unwrap() - 1];
+        (stock < wanted).then(|| json!({"item": item, "stock": stock, "wanted": wanted}))
+    }
+}
+
+fn money(cents: i64) -> String {
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
+/// The receipt of sold lines. `error` is added to the total of several, in cents.
+fn receipt(key: &str, mut sold: Vec<Value>, error: i64) -> Value {
+    let seq = sold.last().unwrap()["seq"].clone();
+    let mut receipt = match sold.len() {
+        1 => sold.pop().unwrap(),
+        _ => {
+            let cents = |line: &Value| line["quantity"].as_i64().unwrap() * 250;
+            json!({"total": money(sold.iter().map(cents).sum::<i64>() + error), "lines": sold})
+        }
+    };
+    (receipt["order"], receipt["status"]) = (json!(key), json!("sold"));
+    (receipt["seq"], receipt["at"]) = (seq, json!(TIME));
+    receipt
 }

@@ -187,6 +187,8 @@ fn answer(verdict: Verdict) -> Answer {
             replayed: false,
         },
         Verdict::Expired => Answer::TooLate,
-        Verdict::KeyReused | Verdict::PreconditionFailed | Verdict::OutOfRange => Answer::Impossible,
+        Verdict::KeyReused | Verdict::PreconditionFailed | Verdict::OutOfRange | Verdict::TooManyRefusals => {
+            Answer::Impossible
+        }
     }
 }

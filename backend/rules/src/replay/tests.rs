@@ -169,7 +169,18 @@ fn a_history_of_the_format_without_descriptions_is_sound_and_described_by_its_up
 #[test]
 fn every_change_of_a_line_is_found() {
     type Change = fn(&mut Vec<Entry>);
-    let changes: [(u64, Rule, Change); 10] = [
+    let changes: [(u64, Rule, Change); 12] = [
+        (3, Rule::Group, |entries| {
+            entries[2].line = GroupLine::new(1, 21).unwrap();
+        }),
+        // One line is sold, the other refused.
+        (4, Rule::Group, |entries| {
+            entries[3] = of_second_book(Entry {
+                line: entries[3].line,
+                order: entries[3].order,
+                ..entry(4, Kind::Refused, 0, 5)
+            });
+        }),
         (4, Rule::Group, |entries| {
             entries.remove(3);
             entries[3].seq = Seq(4);

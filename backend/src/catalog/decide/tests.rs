@@ -7,6 +7,8 @@ use common::wire::OrderLines;
 
 use super::*;
 
+mod refusals;
+
 /// Two books, number 1 with a stock and number 2 with one copy, and the entries so far.
 struct Fixture {
     stock: Stock,

@@ -15,7 +15,7 @@ use crate::http::{ApiError, ApiResult, Request, Response};
     (status = 200, description = "The topics", body = Topics)))]
 pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiResult {
     context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.topics();
+    let AsOf { value, head } = context.catalog.topics()?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
@@ -34,7 +34,7 @@ pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> Api
         .map(|after| after.parse().map_err(|_| bad_cursor()))
         .transpose()?;
     context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.search_topic(&topic, after, limit);
+    let AsOf { value, head } = context.catalog.search_topic(&topic, after, limit)?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
@@ -64,7 +64,7 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
         .map(|after| parse_word_cursor(&after).ok_or_else(bad_cursor))
         .transpose()?;
     context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.search_words(query, after, limit).await;
+    let AsOf { value, head } = context.catalog.search_words(query, after, limit).await?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
@@ -76,7 +76,7 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
 pub(super) async fn lookup_book(context: Arc<Context>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.book(item);
+    let AsOf { value, head } = context.catalog.book(item)?;
     match value {
         Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(book.seq)),
         None => Ok(Response::from(unknown_item(item)).with_seq(Some(head))),

@@ -2,19 +2,22 @@
 
 use std::sync::Arc;
 
-use common::{Code, ItemNumber, Problem, Seq};
+use common::client::Freshness;
+use common::wire::ServiceKind;
+use common::{Code, ItemNumber, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{Catalog, Error};
-use crate::http::{ApiError, HttpService, Readiness, Request};
+use crate::http::{ApiError, HttpService, KnownStore, MissingNeed, Needs, Request};
+use crate::token::Token;
 
 /// What the handlers work on.
 pub(super) struct Context {
     pub(super) catalog: Arc<Catalog>,
     /// The shopkeeper's; without one the shopkeeper's routes answer 401.
-    pub(super) token: Option<Arc<str>>,
+    pub(super) token: Token,
     /// Ends the feeds.
     pub(super) stopping: CancellationToken,
 }
@@ -27,21 +30,43 @@ impl Context {
 }
 
 impl HttpService for Catalog {
-    fn name(&self) -> &'static str {
-        "catalog"
+    fn kind(&self) -> ServiceKind {
+        ServiceKind::Catalog
     }
 
     fn newest_seq(&self) -> Option<Seq> {
-        Some(self.head())
+        self.head()
     }
 
-    fn check_readiness(&self) -> BoxFuture<'_, Readiness> {
-        // A catalog whose store failed ends the process, so a running one is ready.
-        let readiness = Readiness {
-            head: Some(self.head()),
-            ..Readiness::default()
+    fn known_store(&self) -> KnownStore {
+        KnownStore {
+            id: self.store_id(),
+            head: self.head(),
+            health: Some(self.store_health()),
+        }
+    }
+
+    fn check_needs(&self) -> BoxFuture<'_, Needs> {
+        let check = async {
+            // The store may have failed since the last append.
+            let confirm = Freshness {
+                min_seq: None,
+                confirm_head: true,
+            };
+            let confirmed = tokio::time::timeout(limits::PROBE_TIMEOUT, self.ensure_fresh(confirm)).await;
+            let why = match (self.store_problem(), confirmed) {
+                (Some(problem), _) => problem,
+                (None, Ok(Err(Error::Store(error)))) => error.to_string(),
+                // A full queue of jobs is no fault of the store.
+                (None, Ok(_)) => return Needs::default(),
+                (None, Err(_)) => "it does not answer in time".to_owned(),
+            };
+            Needs {
+                missing: vec![MissingNeed::own("store", why)],
+                ..Needs::default()
+            }
         };
-        std::future::ready(readiness).boxed()
+        check.boxed()
     }
 }
 
@@ -49,11 +74,13 @@ impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
+            Error::Unavailable(why) => Self::new(Code::Unavailable, why),
             Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
-            Error::Store(error) => {
-                tracing::error!(%error, "the store could not be read");
-                Self::new(Code::Internal, "The store could not be read.")
+            // The catalog has logged it.
+            Error::Store(error) if error.is_transient() => {
+                Self::new(Code::Unavailable, "The store cannot be read at the moment; try again.")
             }
+            Error::Store(_) => Self::new(Code::Internal, "The store could not be read."),
         }
     }
 }

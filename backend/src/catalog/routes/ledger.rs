@@ -62,6 +62,6 @@ pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiRe
         body = Entry, content_type = "text/event-stream")))]
 pub(super) async fn follow_feed(context: Arc<Context>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;
-    let frames = feed::open(&context.catalog, after, context.stopping.clone());
+    let frames = feed::open(&context.catalog, after, context.stopping.clone())?;
     Ok(Response::events(frames))
 }

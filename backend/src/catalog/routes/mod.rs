@@ -14,6 +14,7 @@ use utoipa::OpenApi;
 use self::context::Context;
 use super::Catalog;
 use crate::http::{Route, Routes};
+use crate::token::Token;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -37,7 +38,7 @@ use crate::http::{Route, Routes};
 struct Document;
 
 /// The routes of a catalog; `token` is the shopkeeper's.
-pub(crate) fn routes(catalog: &Arc<Catalog>, token: Option<Arc<str>>, stopping: CancellationToken) -> Routes {
+pub(crate) fn routes(catalog: &Arc<Catalog>, token: Token, stopping: CancellationToken) -> Routes {
     let context = Arc::new(Context {
         catalog: Arc::clone(catalog),
         token,
@@ -69,7 +70,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
         let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
-        assert_described(&routes(&catalog, None, CancellationToken::new()));
+        assert_described(&routes(&catalog, Token::fixed(None), CancellationToken::new()));
         catalog.close().await;
     }
 }

@@ -23,7 +23,7 @@ use crate::http::{ApiResult, Request, Response};
             content_type = "application/problem+json"),
         (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) -> ApiResult {
-    request.authorize(context.token.as_deref())?;
+    request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
     let key = request.idempotency_key()?;
@@ -68,6 +68,11 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
         Verdict::PreconditionFailed => {
             let detail = "The book is not in a state that `If-Match` names; nothing was changed. Read it again.";
             (Problem::new(Code::PreconditionFailed, detail).with_item(item), false)
+        }
+        Verdict::TooManyRefusals => {
+            let detail =
+                "Too many changes are being refused; this one was not decided, and nothing was changed. Try again.";
+            (Problem::new(Code::Unavailable, detail), false)
         }
         Verdict::OutOfRange => {
             let detail = format!("A stock is at most {} copies; this would be more.", limits::STOCK_MAX);

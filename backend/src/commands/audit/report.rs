@@ -39,8 +39,9 @@ impl Finding {
 
     /// A rule that an entry breaks.
     pub(super) fn of(entry: &Entry, violation: &rules::Violation) -> Self {
-        match violation.rule() {
-            rules::Rule::Sequence | rules::Rule::Group => Self::at(entry.seq, violation.to_string()),
+        match (violation.rule(), entry.order) {
+            (rules::Rule::Group, Some(order)) => Self::at(entry.seq, format!("order {order}: {violation}")),
+            (rules::Rule::Sequence | rules::Rule::Group, _) => Self::at(entry.seq, violation.to_string()),
             _ => Self::of_book(entry.seq, entry.item, violation),
         }
     }

@@ -4,6 +4,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::fixture::{endpoint, item};
+use crate::token::Token;
 
 fn one() -> OrderLines {
     OrderLines::one(item(2), Quantity::ONE)
@@ -65,7 +66,7 @@ async fn orders_of_a_lost_batch_have_an_unknown_outcome_and_those_of_a_refused_b
 fn frontend_over(listener: &std::net::TcpListener) -> Frontend {
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (catalog, orders) = (CatalogClient::new(endpoint(&url)), OrderClient::new(endpoint(&url)));
-    Frontend::new(catalog, orders, None, CancellationToken::new())
+    Frontend::new(catalog, orders, Token::fixed(None), CancellationToken::new())
 }
 
 #[tokio::test(start_paused = true)]

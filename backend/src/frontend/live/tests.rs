@@ -173,7 +173,7 @@ async fn an_order_is_applied_when_its_last_line_has_arrived_and_resumed_after_as
     let mut stream = shop.subscribe(None).await.stream;
     for expected in [upstream_event(false), upstream_event(true)] {
         assert_eq!(stream.recv().await.unwrap().frame, expected);
-        assert_eq!(shop.live.head(), Seq(4));
+        assert_eq!(shop.live.head(), Some(Seq(4)));
     }
     let published = stream.recv().await.unwrap();
     let mut expected = Vec::new();

@@ -50,15 +50,15 @@ async fn sell(
     batch: Vec<Sale>,
     respond: impl Fn(usize, &SaleBatch) -> Result<Decisions, Error>,
 ) -> (Vec<OrderResult>, Vec<Vec<Sale>>, u64) {
-    let (calls, head) = (Mutex::new(Vec::new()), Arc::<AtomicU64>::default());
+    let (calls, position) = (Mutex::new(Vec::new()), Arc::<LedgerPosition>::default());
     let catalog = |batch: SaleBatch, _: Deadline| {
         let mut calls = calls.lock().unwrap();
         let response = respond(calls.len(), &batch);
         calls.push(batch.sales);
         std::future::ready(response)
     };
-    let results = sell_batch(catalog, batch, Arc::clone(&head)).await;
-    (results, calls.into_inner().unwrap(), head.load(Ordering::Relaxed))
+    let results = sell_batch(catalog, batch, Arc::clone(&position)).await;
+    (results, calls.into_inner().unwrap(), position.head().0)
 }
 
 /// The problem's code; `None` of a receipt.
@@ -128,6 +128,40 @@ async fn a_late_sale_is_sent_only_if_its_key_may_have_been_decided() {
         [Some(Code::DeadlineExceeded), None]
     );
     assert_eq!(calls, [[keyed]]);
+}
+
+fn undecided(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
+    let decide = |sale: &Sale| Decision {
+        order: sale.id,
+        outcome: Outcome::Unavailable,
+        replayed: false,
+        entries: InlineVec::new(),
+        refused: InlineVec::new(),
+    };
+    Ok(Decisions {
+        decisions: sales.iter().map(decide).collect(),
+        head: Seq(9),
+        store: StoreId::generate(),
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_that_the_limit_of_refusals_left_undecided_is_unavailable() {
+    let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
+    let (results, calls, _) = sell(batch, |_, batch| undecided(batch)).await;
+    assert_eq!((code(&results[0]), calls.len()), (Some(Code::Unavailable), 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_first_copy_may_be_sold() {
+    let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
+    let respond = |call, batch: &SaleBatch| match call {
+        0 => LOST(),
+        1 => undecided(batch),
+        _ => sold(batch),
+    };
+    let (results, calls, _) = sell(batch, respond).await;
+    assert_eq!((code(&results[0]), calls.len()), (None, 3));
 }
 
 /// The result of a sale of three lines, of which one is unknown if `is_unknown`, and one sold out.

@@ -1,57 +1,11 @@
-//! A small file system that a test fills up.
+//! A store on a small file system that a test fills up.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Duration;
+
+use testing::SmallDisk;
 
 use super::ReferenceShop;
 use crate::{Error, Store};
-
-/// A file system of two megabytes, half of which a ballast file occupies.
-#[derive(Debug)]
-pub(crate) struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    /// Mounts one. Returns `None` if that is not permitted and tests may be skipped without it.
-    ///
-    /// # Panics
-    /// If it cannot be mounted and such tests may not be skipped.
-    pub(crate) fn mount() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs"])
-            .arg(folder.path())
-            .stderr(Stdio::null())
-            .status();
-        if !mounted.is_ok_and(|status| status.success()) {
-            testing::skip_or_fail("small-disk", "run as root where a tmpfs can be mounted");
-            return None;
-        }
-        let disk = Self(folder);
-        fs::write(disk.ballast(), vec![1; 1024 * 1024]).unwrap();
-        Some(disk)
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn ballast(&self) -> PathBuf {
-        self.0.path().join("ballast")
-    }
-
-    fn make_room(&self) {
-        fs::remove_file(self.ballast()).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // A lazy unmount works while files are open.
-        let _ = Command::new("umount").arg("--lazy").arg(self.0.path()).status();
-    }
-}
 
 /// Sells until the disk is full, checks that the last batch was refused whole, makes room, and continues.
 pub(crate) fn a_full_disk_refuses_a_batch_whole_until_there_is_room(

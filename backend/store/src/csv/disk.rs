@@ -8,7 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Files and folders. Content is durable only after [`File::sync`], a new or changed name only after
+use crate::private_file::{self, FileId};
+
+/// The files of a store's folder. Content is durable only after [`File::sync`], a new or changed name only after
 /// [`Disk::sync_folder`].
 pub(super) trait Disk: fmt::Debug + Send + Sync {
     /// Opens a file for reading.
@@ -22,14 +24,17 @@ pub(super) trait Disk: fmt::Debug + Send + Sync {
     fn remove(&self, path: &Path) -> io::Result<()>;
     /// The names in a folder, in any order.
     fn names(&self, folder: &Path) -> io::Result<Vec<String>>;
-    /// Makes the names in a folder durable.
-    fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+    /// The file with this name; `None` if there is none.
+    fn id_at(&self, path: &Path) -> io::Result<Option<FileId>>;
+    /// Makes the names in the store's folder durable.
+    fn sync_folder(&self) -> io::Result<()>;
     /// A monotonic clock.
     fn now(&self) -> Instant;
 }
 
 /// An open file, which a rename does not affect.
 pub(super) trait File: fmt::Debug + Send + Sync {
+    fn id(&self) -> io::Result<FileId>;
     /// In bytes.
     fn length(&self) -> io::Result<u64>;
     /// Reads at least one byte, or none at the end.
@@ -44,7 +49,18 @@ pub(super) trait File: fmt::Debug + Send + Sync {
 
 /// The operating system's file system.
 #[derive(Debug)]
-pub(super) struct Real;
+pub(super) struct Real {
+    /// Kept open: a process without a free descriptor must not fail to sync names that it has changed.
+    folder: fs::File,
+}
+
+impl Real {
+    /// Opens the folder of a store.
+    pub(super) fn open(folder: &Path) -> io::Result<Self> {
+        let folder = fs::File::open(folder)?;
+        Ok(Self { folder })
+    }
+}
 
 impl Disk for Real {
     fn open(&self, path: &Path) -> io::Result<Arc<dyn File>> {
@@ -56,14 +72,7 @@ impl Disk for Real {
     }
 
     fn create(&self, path: &Path) -> io::Result<Arc<dyn File>> {
-        Ok(Arc::new(
-            fs::File::options()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .open(path)?,
-        ))
+        Ok(Arc::new(private_file::options().truncate(true).open(path)?))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -81,8 +90,12 @@ impl Disk for Real {
             .collect()
     }
 
-    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        fs::File::open(folder)?.sync_all()
+    fn id_at(&self, path: &Path) -> io::Result<Option<FileId>> {
+        FileId::at(path)
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        self.folder.sync_all()
     }
 
     fn now(&self) -> Instant {
@@ -91,6 +104,10 @@ impl Disk for Real {
 }
 
 impl File for fs::File {
+    fn id(&self) -> io::Result<FileId> {
+        Ok(FileId::of(&self.metadata()?))
+    }
+
     fn length(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
     }
@@ -151,9 +168,4 @@ pub(super) fn remove_if_exists(disk: &dyn Disk, path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result,
     }
-}
-
-pub(super) fn is_full(error: &io::Error) -> bool {
-    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
-    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
 }

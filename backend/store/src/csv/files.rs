@@ -1,13 +1,13 @@
 //! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them follow from the
 //! ledger.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::Timestamp;
 
 use super::disk::{self, Disk, File};
+use super::inspection::{ACTIVE, ACTIVE_NEW};
 use super::segment::Segment;
 use crate::Error;
 
@@ -65,7 +65,7 @@ impl Files<'_> {
             Ok(file) => Ok(file),
             Err(source) => {
                 self.remove(path)?;
-                Err(write_error(path.to_owned(), source))
+                Err(Error::of_write(path, source))
             }
         }
     }
@@ -82,7 +82,7 @@ impl Files<'_> {
         written.map_err(|source| {
             // A leftover is replaced by the next blob.
             let _ = disk::remove_if_exists(self.disk, &new);
-            write_error(new, source)
+            Error::of_write(&new, source)
         })
     }
 
@@ -109,6 +109,13 @@ impl Files<'_> {
         name.starts_with(start) && name.ends_with(end)
     }
 
+    /// Whether a file is one of a store, by its name.
+    pub(super) fn is_own(name: &str) -> bool {
+        let of_ledger = name == ACTIVE || name == ACTIVE_NEW || Segment::first_of(name).is_some();
+        let of_catalog = name.strip_prefix('.').unwrap_or(name).starts_with(CATALOG);
+        of_ledger || of_catalog || Self::is_blob(name.strip_suffix(".new").unwrap_or(name))
+    }
+
     /// The names of files that only a store with a ledger contains.
     pub(super) fn leftovers(&self) -> Result<Vec<String>, Error> {
         let mut names = self.names()?;
@@ -131,17 +138,6 @@ impl Files<'_> {
 
     /// Makes the names in the folder durable.
     pub(super) fn sync_folder(&self) -> Result<(), Error> {
-        self.disk
-            .sync_folder(self.folder)
-            .map_err(Error::io("sync", self.folder))
-    }
-}
-
-/// The error of a failed write, which is transient only if the disk is full.
-pub(super) fn write_error(path: PathBuf, source: io::Error) -> Error {
-    if disk::is_full(&source) {
-        Error::Full { path, source }
-    } else {
-        Error::io("write", &path)(source)
+        self.disk.sync_folder().map_err(Error::io("sync", self.folder))
     }
 }

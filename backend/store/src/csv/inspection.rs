@@ -204,7 +204,7 @@ pub(super) fn replay(
 }
 
 /// The sealed segments and the active one.
-fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
+pub(super) fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
     let mut sealed = segment::sealed(disk, folder)?;
     let file = match disk.open(&path) {

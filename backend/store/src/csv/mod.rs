@@ -21,14 +21,14 @@ mod tests;
 mod upgrade;
 mod writer;
 
+#[cfg(any(test, feature = "conformance"))]
 use std::fs;
 use std::ops::{ControlFlow, RangeInclusive};
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId};
+use common::{Entry, Incident, OrderId, Seq, StoreId};
 
 use self::disk::{Disk, Real};
 use self::files::Files;
@@ -39,8 +39,9 @@ use self::writer::Writer;
 use super::catalog_file::{self, CatalogRow};
 use super::format_1::OldTitles;
 use super::lock::Lock;
-use super::{EditPolicy, Error, Inspection, Store, StoreState, WriterGuard};
+use super::{EditPolicy, Error, Inspection, Store, StoreState, WriterGuard, lost, private_file};
 
+const LOCK: &str = "lock";
 /// A segment that is larger than this is sealed, and a new one is started.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -57,6 +58,7 @@ pub struct CsvStore {
     opened_state: Mutex<Option<StoreState>>,
     manual_edit: Option<Vec<CatalogRow>>,
     old_titles: OldTitles,
+    sealing: Incident,
     _lock: Option<Lock>,
 }
 
@@ -74,22 +76,26 @@ impl CsvStore {
     /// # Errors
     /// [`Error::Locked`], [`Error::Damaged`], [`Error::Edited`], [`Error::Full`], [`Error::Io`].
     pub fn open(folder: &Path, edit: EditPolicy) -> Result<Self, Error> {
-        let is_new = !folder.exists();
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(Error::io("make", folder))?;
-        if let Some(parent) = folder.parent().filter(|_| is_new) {
-            let parent = if parent.as_os_str().is_empty() {
-                Path::new(".")
-            } else {
-                parent
-            };
-            Real.sync_folder(parent).map_err(Error::io("sync", parent))?;
+        private_file::make_folder(folder)?;
+        let lock = Lock::acquire(&folder.join(LOCK), folder)?;
+        Self::open_on(real(folder)?, folder, edit, SEGMENT_BYTES_MAX, Some(lock))
+    }
+
+    /// Moves what is left of a store without a ledger into a folder `lost-TIME` of its folder.
+    pub(crate) fn init(folder: &Path) -> Result<(), Error> {
+        if !folder.is_dir() {
+            return Ok(());
         }
-        let lock = Lock::acquire(&folder.join("lock"), folder)?;
-        Self::open_on(Arc::new(Real), folder, edit, SEGMENT_BYTES_MAX, Some(lock))
+        let mut lock = Lock::acquire(&folder.join(LOCK), folder)?;
+        let disk = real(folder)?;
+        let files = Files { disk: &*disk, folder };
+        let has_ledger = inspection::find_segments(&*disk, folder)?.is_some();
+        if has_ledger || lost::refuse(folder, files.leftovers()?, Some(&lock)).is_ok() {
+            return Ok(());
+        }
+        let names = files.names()?.into_iter().filter(|name| Files::is_own(name));
+        let paths: Vec<PathBuf> = names.map(|name| folder.join(name)).collect();
+        lost::move_aside(&paths, &folder.join("lost"), &mut lock)
     }
 
     /// Opens a store with segments of 2,000 bytes, without a lock.
@@ -99,7 +105,7 @@ impl CsvStore {
     #[cfg(any(test, feature = "conformance"))]
     pub fn open_with_small_segments(folder: &Path) -> Result<Self, Error> {
         fs::create_dir_all(folder).map_err(Error::io("make", folder))?;
-        Self::open_on(Arc::new(Real), folder, EditPolicy::Refuse, 2_000, None)
+        Self::open_on(real(folder)?, folder, EditPolicy::Refuse, 2_000, None)
     }
 
     /// Opens and locks the store in a folder for inspection; changes no file of it.
@@ -111,9 +117,11 @@ impl CsvStore {
         if !folder.is_dir() {
             return Err(Error::Missing(shown(folder)));
         }
-        let lock = Lock::acquire(&folder.join("lock"), folder)?;
-        let Some(found) = inspection::inspect_folder(&Real, folder)? else {
-            open::refuse_leftovers(&Files { disk: &Real, folder })?;
+        let lock = Lock::acquire(&folder.join(LOCK), folder)?;
+        let disk = real(folder)?;
+        let Some(found) = inspection::inspect_folder(&*disk, folder)? else {
+            let files = Files { disk: &*disk, folder };
+            lost::refuse(&folder.join(inspection::ACTIVE), files.leftovers()?, Some(&lock))?;
             return Err(Error::Missing(shown(folder)));
         };
         if found.scan.format == Format::One {
@@ -123,7 +131,7 @@ impl CsvStore {
         let (remarks, edits) = (found.remarks(), found.edits(&replayed)?);
         let opened = Opened::new(found, replayed.state);
         let store = Self::new(
-            Arc::new(Real),
+            Arc::clone(&disk),
             folder,
             SEGMENT_BYTES_MAX,
             Some(lock),
@@ -142,9 +150,12 @@ impl CsvStore {
         folder: &Path,
         edit: EditPolicy,
         segment_bytes_max: u64,
-        lock: Option<Lock>,
+        mut lock: Option<Lock>,
     ) -> Result<Self, Error> {
-        let opened = open::open(&*disk, folder, edit)?;
+        let opened = open::open(&*disk, folder, edit, lock.as_ref())?;
+        if let Some(lock) = &mut lock {
+            lock.note_store(opened.state.store);
+        }
         let wants_checkpoint = opened.is_upgraded && opened.manual_edit.is_none() && !opened.writer.marker.is_restore;
         let upgraded = wants_checkpoint.then(|| opened.state.clone());
         let store = Self::new(disk, folder, segment_bytes_max, lock, opened, WriterGuard::new)?;
@@ -186,6 +197,7 @@ impl CsvStore {
             writer: guard(writer),
             opened_state: Mutex::new(Some(state).filter(|_| !is_restore)),
             manual_edit,
+            sealing: Incident::new("no new file of the ledger can be started"),
             _lock: lock,
         })
     }
@@ -209,6 +221,10 @@ impl CsvStore {
         })?;
         Ok(entries)
     }
+}
+
+fn real(folder: &Path) -> Result<Arc<dyn Disk>, Error> {
+    Ok(Arc::new(Real::open(folder).map_err(Error::io("open", folder))?))
 }
 
 fn encode(files: &Files<'_>, books: &[Book]) -> Result<Vec<u8>, Error> {

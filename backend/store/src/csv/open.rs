@@ -8,7 +8,7 @@ use std::sync::Arc;
 use common::{Seq, StoreId, Timestamp};
 
 use super::disk::{Disk, File};
-use super::files::{Files, write_error};
+use super::files::Files;
 use super::inspection::{ACTIVE, ACTIVE_NEW, CatalogStatus, FolderInspection, compare, inspect_folder};
 use super::line::{self, Digest, Format, Marker};
 use super::recovery::Scan;
@@ -16,7 +16,8 @@ use super::segment::Segment;
 use super::writer::Writer;
 use super::{encode, upgrade};
 use crate::catalog_file::CatalogRow;
-use crate::{EditPolicy, Error, StoreState};
+use crate::lock::Lock;
+use crate::{EditPolicy, Error, StoreState, lost};
 
 /// A store that is ready to serve.
 #[derive(Debug)]
@@ -52,12 +53,12 @@ impl Opened {
 }
 
 /// Opens the store in a folder, or creates it, or upgrades it; the caller holds the lock.
-pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<Opened, Error> {
+pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy, lock: Option<&Lock>) -> Result<Opened, Error> {
     let files = Files { disk, folder };
     let mut found = match inspect_folder(disk, folder)? {
         Some(found) => found,
         None => {
-            refuse_leftovers(&files)?;
+            lost::refuse(&folder.join(ACTIVE), files.leftovers()?, lock)?;
             create(&files)?;
             inspect_again(&files)?
         }
@@ -143,19 +144,6 @@ fn inspect_again<'a>(files: &Files<'a>) -> Result<FolderInspection<'a>, Error> {
     inspect_folder(files.disk, files.folder)?.ok_or_else(missing)
 }
 
-/// Refuses to create a store beside files of an earlier one.
-pub(super) fn refuse_leftovers(files: &Files<'_>) -> Result<(), Error> {
-    let mut found = files.leftovers()?;
-    if found.is_empty() {
-        return Ok(());
-    }
-    found.sort_unstable();
-    Err(Error::LedgerMissing {
-        ledger: files.folder.join(ACTIVE),
-        found: found.join(", "),
-    })
-}
-
 /// Creates a ledger without entries, with a new store id.
 fn create(files: &Files<'_>) -> Result<(), Error> {
     let current = Digest::of(files.catalog()?.as_deref());
@@ -219,7 +207,7 @@ pub(super) fn is_durable(scan: &Scan, catalog: Option<&[u8]>) -> bool {
 }
 
 /// Copies the valid part of the active segment into a fresh, synced file. Its pages may be in the system's cache only: after a
-/// failed sync the system does not write them again.
+/// failed sync the system does not write them again. Without room for a copy the last batch is written again in place.
 pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
     if let Some((line, why)) = &scan.torn {
         let path = active.path.display();
@@ -228,17 +216,31 @@ pub(super) fn rewrite(files: &Files<'_>, active: &Segment, scan: &Scan) -> Resul
     let path = files.folder.join(ACTIVE_NEW);
     let copy = || {
         let new = files.disk.create(&path)?;
-        active.copy_to(&*new)?;
+        active.copy_to(&*new, 0)?;
         new.sync()?;
+        files.disk.rename(&path, &active.path)?;
         Ok(new)
     };
-    let file = match copy() {
-        Ok(file) => file,
-        Err(source) => {
-            files.remove(&path)?;
-            return Err(write_error(path, source));
+    copy().or_else(|source| {
+        files.remove(&path)?;
+        match Error::of_write(&path, source) {
+            Error::Full { .. } => rewrite_in_place(files, active, scan),
+            error => Err(error),
         }
+    })
+}
+
+/// Cuts the active segment after its valid part and writes the last batch over itself, which needs no room.
+fn rewrite_in_place(files: &Files<'_>, active: &Segment, scan: &Scan) -> Result<Arc<dyn File>, Error> {
+    let path = &active.path;
+    let file = files.disk.open_to_write(path).map_err(Error::io("open", path))?;
+    let rewrite = || {
+        file.truncate(active.length)?;
+        active.copy_to(&*file, scan.last_batch)?;
+        file.sync()
     };
-    files.rename(&path, &active.path)?;
+    rewrite().map_err(|source| Error::of_write(path, source))?;
+    let path = path.display();
+    tracing::warn!(%path, "the disk is full: the last batch was written again in place, and nothing can be sold until there is room");
     Ok(file)
 }

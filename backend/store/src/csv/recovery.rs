@@ -23,6 +23,8 @@ pub(super) struct Scan {
     pub(super) head: Seq,
     /// The length of the valid part in bytes.
     pub(super) length: u64,
+    /// Where its last batch begins in bytes. What is before was synced before that batch was written.
+    pub(super) last_batch: u64,
     /// The newest marker.
     pub(super) marker: Marker,
     /// Whether the newest marker is the last line and refers to the last entry.
@@ -72,6 +74,8 @@ struct Scanner<'a> {
     segment: &'a Segment,
     line: u64,
     scan: Scan,
+    /// The batch of the last line.
+    last_batch: Seq,
     batch: Option<Batch>,
     group: Option<OpenGroup>,
     torn: Option<Torn>,
@@ -122,6 +126,7 @@ impl<'a> Scanner<'a> {
             first,
             head,
             length: end_of(raw),
+            last_batch: raw.offset,
             marker,
             ends_in_marker: marker.seq == head,
             is_new: true,
@@ -131,6 +136,7 @@ impl<'a> Scanner<'a> {
             segment,
             line: 2,
             scan,
+            last_batch: first,
             batch: None,
             group: None,
             torn: None,
@@ -174,6 +180,9 @@ impl<'a> Scanner<'a> {
             .filter(|open| open.first == batch && !open.has_marker);
         if open.is_none() && (batch != expected || self.lacks_marker()) {
             return Err(format!("expected the batch {expected}, found a line of {batch}"));
+        }
+        if batch != self.last_batch {
+            (self.last_batch, self.scan.last_batch) = (batch, raw.offset);
         }
         if line.is_marker() {
             if self.group.is_some() {
@@ -288,6 +297,7 @@ impl<'a> Scanner<'a> {
             (scan.head, scan.length) = (end.head, end.offset);
             scan.torn = Some((end.line, "the batch has no end".to_owned()));
         }
+        scan.last_batch = scan.last_batch.min(scan.length);
         scan
     }
 }

@@ -201,10 +201,10 @@ impl Segment {
         }
     }
 
-    /// Copies the durable part to an empty file.
-    pub(super) fn copy_to(&self, to: &dyn File) -> io::Result<()> {
+    /// Copies the durable part from an offset on to the same place of another file, or of itself.
+    pub(super) fn copy_to(&self, to: &dyn File, mut offset: u64) -> io::Result<()> {
         let from = self.file.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        let (mut buffer, mut offset) = (self.buffer(COPY_BYTES, 0), 0);
+        let mut buffer = self.buffer(COPY_BYTES, offset);
         while offset < self.length {
             let wanted = usize::try_from(self.length - offset)
                 .unwrap_or(usize::MAX)

@@ -13,6 +13,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
 use super::disk::{Disk, File};
+use crate::private_file::FileId;
 
 const SECTOR_BYTES: usize = 64;
 
@@ -240,7 +241,11 @@ impl Disk for Simulated {
             .collect())
     }
 
-    fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
+    fn id_at(&self, path: &Path) -> io::Result<Option<FileId>> {
+        Ok(self.state().names.get(path).copied().map(id))
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
         let mut state = self.step()?;
         state.safe_names = state.names.clone();
         state.renames.clear();
@@ -252,7 +257,18 @@ impl Disk for Simulated {
     }
 }
 
+fn id(inode: usize) -> FileId {
+    FileId {
+        device: 0,
+        inode: inode as u64,
+    }
+}
+
 impl File for Open {
+    fn id(&self) -> io::Result<FileId> {
+        Ok(id(self.inode))
+    }
+
     fn length(&self) -> io::Result<u64> {
         Ok(self.disk.state().contents[self.inode].now.len() as u64)
     }

@@ -4,6 +4,7 @@ mod faults;
 mod groups;
 mod images;
 mod life;
+mod lost;
 mod power;
 mod upgrade;
 
@@ -42,6 +43,18 @@ impl Folder {
 
     fn path(&self, name: &str) -> PathBuf {
         self.0.path().join(name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.disk().names(self.0.path()).unwrap()
+    }
+
+    fn sealed(&self) -> Vec<Segment> {
+        segment::sealed(&self.disk(), self.0.path()).unwrap()
+    }
+
+    fn disk(&self) -> Real {
+        Real::open(self.0.path()).unwrap()
     }
 }
 
@@ -99,45 +112,6 @@ fn a_new_folder_is_accessible_to_its_owner_only() {
 }
 
 #[test]
-fn a_store_without_its_ledger_is_refused_and_not_changed() {
-    let folder = Folder::new();
-    let store = CsvStore::open_with_small_segments(folder.0.path()).unwrap();
-    let mut shop = ReferenceShop::filled(&store);
-    shop.sell_through(&store, 60);
-    store.checkpoint(&shop.books, shop.head).unwrap();
-    drop(store);
-    fs::remove_file(folder.path("ledger.csv")).unwrap();
-    let names = || {
-        let mut names = Real.names(folder.0.path()).unwrap();
-        names.retain(|name| name != "lock");
-        names.sort_unstable();
-        names
-    };
-    let leftovers = names();
-    assert!(
-        leftovers.iter().any(|name| name.starts_with("ledger-")),
-        "{leftovers:?}"
-    );
-    for left in &leftovers {
-        let missing = match folder.store() {
-            Err(Error::LedgerMissing { ledger, found }) => (ledger, found),
-            other => panic!("{left}: {other:?}"),
-        };
-        assert_eq!(missing.0, folder.path("ledger.csv"));
-        assert!(
-            missing.1.contains(left.as_str()) || left == "catalog.csv",
-            "{missing:?}"
-        );
-        let inspected = CsvStore::inspect(folder.0.path());
-        assert!(matches!(inspected, Err(Error::LedgerMissing { .. })), "{left}");
-        assert!(names().contains(left));
-        if names().iter().any(|name| name != left && name != "catalog.csv") {
-            fs::remove_file(folder.path(left)).unwrap();
-        }
-    }
-}
-
-#[test]
 fn a_books_blob_that_is_lost_damaged_or_old_costs_only_time() {
     let folder = Folder::new();
     let mut shop = ReferenceShop::empty();
@@ -175,7 +149,7 @@ fn a_start_reads_no_entry_before_the_checkpoint() {
     store.checkpoint(&shop.books, shop.head).unwrap();
     shop.sell_through(&store, 3);
     drop(store);
-    let first = segment::sealed(&Real, folder.0.path()).unwrap().remove(0);
+    let first = folder.sealed().remove(0);
     let mut text = fs::read(&first.path).unwrap();
     let middle = text.len() / 2;
     text[middle] ^= 1;

@@ -16,6 +16,7 @@ use super::line::{self, Digest, Line, Marker};
 use super::open;
 use super::replay::Replay;
 use super::segment::{self, Segment};
+use super::shown;
 use crate::{EditPolicy, Error, catalog_file, format_1};
 
 /// New content has these names until the ledger names it.
@@ -45,7 +46,13 @@ pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(
     }
     line::push_marker(&mut content, &marker, batch);
     let new = files.folder.join(ACTIVE_NEW);
-    files.write_new(&new, &content)?;
+    files.write_new(&new, &content).map_err(|error| match error {
+        Error::Full { .. } => Error::UpgradeNeedsRoom {
+            store: shown(files.folder),
+            bytes: Some(content.len() as u64),
+        },
+        error => error,
+    })?;
     let Segment { first, path, .. } = &found.active;
     // A segment without entries would have the same name as the next one.
     if head >= *first {

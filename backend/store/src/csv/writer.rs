@@ -5,7 +5,6 @@ use std::sync::PoisonError;
 use common::wire::Book;
 use common::{Entry, Seq, Timestamp};
 
-use super::files::write_error;
 use super::line::{self, Digest, Marker};
 use super::segment::Segment;
 use super::{CsvStore, books_blob, encode, open};
@@ -70,7 +69,7 @@ impl CsvStore {
                 return Err(Error::Conflict);
             }
             let Some(last) = entries.last() else {
-                return Ok(());
+                return self.check_name(&writer.active);
             };
             self.with_room(writer, full_disk, |writer| {
                 let batch = writer.encode(entries);
@@ -95,7 +94,7 @@ impl CsvStore {
         let Segment { path, length, file, .. } = &mut writer.active;
         let file = file.as_ref().ok_or(Error::Closed)?;
         if let Err(source) = file.write_at(&writer.buffer, *length) {
-            let error = write_error(path.clone(), source);
+            let error = Error::of_write(path, source);
             if error.is_transient() {
                 file.truncate(*length)
                     .and_then(|()| file.sync())
@@ -104,6 +103,8 @@ impl CsvStore {
             return Err(error);
         }
         file.sync().map_err(Error::io("sync", path))?;
+        self.check_name(&writer.active)?;
+        let Segment { length, .. } = &mut writer.active;
         *length = length.saturating_add(writer.buffer.len() as u64);
         writer.head = head;
         writer.buffer.shrink_to(BUFFER_BYTES_KEPT);
@@ -113,6 +114,17 @@ impl CsvStore {
             last.length = *length;
         }
         Ok(())
+    }
+
+    /// Checks that the active segment still has its name.
+    fn check_name(&self, active: &Segment) -> Result<(), Error> {
+        let Segment { path, file, .. } = active;
+        let id = file.as_ref().ok_or(Error::Closed)?.id();
+        let id = id.map_err(Error::io("find", path))?;
+        match self.disk.id_at(path).map_err(Error::io("find", path))? {
+            Some(found) if found == id => Ok(()),
+            _ => Err(Error::NameLost(path.clone())),
+        }
     }
 
     /// Starts a new segment if the active one is large enough. The last batch is durable either way, so an error is not
@@ -129,9 +141,7 @@ impl CsvStore {
             view.segments.extend(sealed.into_iter().chain([next]));
             Ok(())
         });
-        if let Err(error) = sealing {
-            tracing::error!(%error, "no new file of the ledger could be started");
-        }
+        self.sealing.observe(&sealing);
     }
 
     /// Names a new catalog file in the ledger, then writes it.
@@ -139,6 +149,7 @@ impl CsvStore {
         let files = self.files();
         let content = encode(&files, books)?;
         self.writer.write(|writer, full_disk| {
+            self.check_name(&writer.active)?;
             let current = files.catalog()?;
             let replaced = Digest::of(current.as_deref());
             let is_old = writer.marker.seq >= at && writer.is_published && writer.kept_edit.is_none();

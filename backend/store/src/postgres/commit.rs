@@ -1,146 +1,204 @@
 //! Committing a batch: attempts until its outcome is known.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
-use common::{Entry, Seq};
+use common::{Entry, Incident, Seq};
 use sqlx::PgConnection;
 
+use super::history::{EntryKey, read_history};
 use super::tx_error::{Stage, TxError};
 use super::write::{Purpose, Transaction};
-use super::{PostgresStore, QUERY_TIMEOUT, damaged, head_of, read, session};
+use super::{Address, CATALOG_TIMEOUT, PostgresStore, QUERY_TIMEOUT, damaged, read, session};
 use crate::Error;
 use crate::sql::{self, Batch};
 
-const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// For a transaction that may have a whole catalog.
-const CATALOG_TIMEOUT: Duration = Duration::from_secs(600);
+/// For the transaction of a batch.
+pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a lost server is waited for while nothing can be durable.
 const ABSENCE_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long it is waited for to learn whether it committed.
-const IN_DOUBT_TIMEOUT: Duration = Duration::from_secs(30);
 /// Attempts after a serialization failure.
 const RERUNS_MAX: u32 = 8;
 
 /// What the attempts for one batch have in common.
 #[derive(Debug)]
-struct Attempts {
+struct Attempts<'a> {
+    doubt: &'a Incident,
     backoff: Backoff,
     reruns: u32,
-    /// Whether one of them may be durable.
+    /// Whether one of them may be durable, on this server at least.
     in_doubt: bool,
     /// When the server was first lost.
     lost_at: Option<Instant>,
 }
 
-impl Attempts {
-    fn absence(&mut self) -> Duration {
-        self.lost_at.get_or_insert_with(Instant::now).elapsed()
+impl Attempts<'_> {
+    fn doubt(&mut self, why: &dyn fmt::Display) {
+        self.in_doubt = true;
+        self.doubt.failed(why);
+    }
+
+    /// Whether the batch may be attempted again.
+    fn check(&mut self, error: TxError, address: &Address) -> Result<(), Error> {
+        match error {
+            TxError::ConnectionLost { error, stage } => {
+                let absence = self.lost_at.get_or_insert_with(Instant::now).elapsed();
+                if stage == Stage::Committing {
+                    self.doubt(&error);
+                }
+                match self.in_doubt || absence < ABSENCE_TIMEOUT {
+                    true => Ok(()),
+                    false => Err(error),
+                }
+            }
+            TxError::SerializationFailure(_) if self.in_doubt || self.reruns < RERUNS_MAX => {
+                self.reruns = self.reruns.saturating_add(1);
+                Ok(())
+            }
+            // This attempt was rolled back, but an earlier one may be durable.
+            TxError::Blocked(_) | TxError::DiskFull if self.in_doubt => Ok(()),
+            TxError::Failed(error) if self.in_doubt => Err(unknown_outcome(address, &error.to_string())),
+            error => Err(error.into_error(address)),
+        }
+    }
+}
+
+fn unknown_outcome(address: &Address, why: &str) -> Error {
+    Error::Database {
+        operation: "find out what was appended to",
+        store: address.to_string(),
+        why: why.to_owned(),
     }
 }
 
 impl PostgresStore {
-    /// Makes a batch durable: retries until the outcome is known, within the limits above.
+    /// Makes a batch durable. Once it may be durable this waits, without limit, until its outcome is known: it is stored and
+    /// a later write has reached the standby too, or another entry has its place.
     async fn commit(
         &self,
         connection: &mut Option<PgConnection>,
         batch: Batch<'_>,
         purpose: Purpose<'_>,
     ) -> Result<(), Error> {
-        let mut transaction = Transaction::new(&self.address, batch, purpose);
+        let last = batch.entries.last().map(EntryKey::from);
+        let mut transaction = Transaction::new(&self.address, batch, purpose, self.history());
         transaction.origin_id = self.notifies.then_some(self.origin_id);
         let mut attempts = Attempts {
-            backoff: Backoff::new(Duration::from_millis(10), Duration::from_millis(500)),
+            doubt: &self.doubt,
+            backoff: Backoff::new(Duration::from_millis(10), Duration::from_secs(1)),
             reruns: 0,
             in_doubt: false,
             lost_at: None,
         };
         loop {
-            let Err(error) = self.attempt(connection, &mut transaction).await else {
-                return Ok(());
-            };
-            match error {
-                TxError::HeadMoved => match self.resolve(&transaction.batch, attempts.in_doubt).await? {
-                    Some(outcome) => return outcome,
-                    // The server was lost again before it answered.
-                    None if attempts.absence() < IN_DOUBT_TIMEOUT => {}
-                    None => return Err(self.unknown_outcome("it was lost before it could be asked")),
-                },
-                TxError::SerializationFailure(_) if attempts.reruns < RERUNS_MAX => attempts.reruns += 1,
-                TxError::ConnectionLost { why, stage } => {
-                    *connection = None;
-                    attempts.in_doubt |= stage == Stage::Committing;
-                    let (absence, in_doubt) = (attempts.absence(), attempts.in_doubt);
-                    match in_doubt {
-                        false if absence >= ABSENCE_TIMEOUT => return Err(self.unavailable(why)),
-                        true if absence >= IN_DOUBT_TIMEOUT => return Err(self.unknown_outcome(&why)),
-                        _ => tracing::warn!(why, in_doubt, "the database was lost; retrying"),
+            let is_stored = match self.attempt(connection, &mut transaction).await {
+                Ok(warned) if self.is_certain(warned) => break,
+                Ok(warned) => {
+                    if warned {
+                        attempts.doubt(&"the wait for a synchronous standby was cancelled");
                     }
+                    attempts.in_doubt = true;
+                    true
                 }
-                // This attempt was rolled back, but an earlier one may be durable.
-                TxError::SerializationFailure(why) if attempts.in_doubt => return Err(self.unknown_outcome(&why)),
-                TxError::DiskFull if attempts.in_doubt => return Err(self.unknown_outcome("its disk is full")),
-                TxError::Failed(error) if attempts.in_doubt => return Err(self.unknown_outcome(&error.to_string())),
-                error => return Err(error.into_error(&self.address)),
+                Err(error @ (TxError::HeadMoved | TxError::Duplicate)) => {
+                    let is_duplicate = matches!(error, TxError::Duplicate);
+                    self.find_batch(connection, &transaction.batch, is_duplicate, attempts.in_doubt)
+                        .await?
+                }
+                Err(error) => {
+                    attempts.check(error, &self.address)?;
+                    false
+                }
+            };
+            if is_stored {
+                match self.write_confirmation(connection, last).await {
+                    Ok(()) => break,
+                    // A failover took the batch: the next attempt finds what has its place.
+                    Err(Error::Conflict) => {}
+                    Err(error) if error.is_transient() => attempts.doubt(&error),
+                    Err(error) => return Err(unknown_outcome(&self.address, &error.to_string())),
+                }
             }
             tokio::time::sleep(attempts.backoff.next_delay()).await;
         }
+        self.doubt.recovered();
+        Ok(())
     }
 
-    async fn attempt(&self, slot: &mut Option<PgConnection>, transaction: &mut Transaction<'_>) -> Result<(), TxError> {
+    async fn attempt(
+        &self,
+        slot: &mut Option<PgConnection>,
+        transaction: &mut Transaction<'_>,
+    ) -> Result<bool, TxError> {
         transaction.stage = Stage::BeforeCommit;
-        let connection = match slot.take() {
-            Some(connection) => connection,
-            None => session::connect(&self.address)
-                .await
-                .map_err(|error| TxError::ConnectionLost {
-                    why: error.to_string(),
-                    stage: Stage::BeforeCommit,
-                })?,
-        };
         let timeout = match transaction.purpose {
             Purpose::Append if transaction.batch.described.is_empty() => BATCH_TIMEOUT,
             _ => CATALOG_TIMEOUT,
         };
-        let run = transaction.run(slot.insert(connection));
-        match tokio::time::timeout(timeout, run).await {
+        let connection = self.connected(slot).await;
+        let connection = connection.map_err(|error| TxError::lost(error, Stage::BeforeCommit))?;
+        let run = transaction.run(connection, &self.warnings);
+        let result = match tokio::time::timeout(timeout, run).await {
             Ok(result) => result,
-            Err(_) => Err(TxError::timed_out(transaction.stage)),
-        }
-    }
-
-    /// Finds the outcome after [`TxError::HeadMoved`]: either an earlier attempt of this batch is durable, or another process
-    /// appended. Returns `None` if the batch is in doubt and the server does not answer.
-    async fn resolve(&self, batch: &Batch<'_>, in_doubt: bool) -> Result<Option<Result<(), Error>>, Error> {
-        let stored = tokio::time::timeout(QUERY_TIMEOUT, async {
-            let limit = batch.entries.len().max(1);
-            let entries = read(&self.readers, &self.address, batch.head, limit).await?;
-            let head = head_of(&self.readers).await.map_err(self.error())?;
-            Ok::<_, Error>((entries, head))
-        });
-        let (entries, head) = match stored.await {
-            Ok(Ok(stored)) => stored,
-            Ok(Err(Error::Unavailable { .. })) | Err(_) if in_doubt => return Ok(None),
-            // Every attempt was rolled back, so the cause does not matter.
-            Ok(Err(Error::Unavailable { .. })) | Err(_) => return Ok(Some(Err(Error::Conflict))),
-            Ok(Err(error)) => return Err(error),
+            Err(_) => {
+                let error = self.unavailable(format!("no answer within {} s", timeout.as_secs()));
+                Err(TxError::lost(error, transaction.stage))
+            }
         };
-        Ok(Some(match (in_doubt, entries == batch.entries) {
-            (true, true) if !entries.is_empty() => Ok(()),
-            (true, _) if batch.entries.is_empty() => Err(self.unknown_outcome("another process has appended since")),
-            _ if head != sql::seq_column(batch.head) => Err(Error::Conflict),
-            _ => Err(damaged(
-                &self.address,
-                "an order of the batch is in the ledger already".to_owned(),
-            )),
-        }))
+        if matches!(result, Err(TxError::ConnectionLost { .. })) {
+            *slot = None;
+        }
+        result
     }
 
-    fn unknown_outcome(&self, why: &str) -> Error {
-        Error::Database {
-            operation: "find out what was appended to",
-            store: self.address.to_string(),
-            why: why.to_owned(),
+    /// The connection for writing, opened if necessary.
+    pub(super) async fn connected<'a>(
+        &self,
+        slot: &'a mut Option<PgConnection>,
+    ) -> Result<&'a mut PgConnection, Error> {
+        let connection = match slot.take() {
+            Some(connection) => connection,
+            None => session::connect(&self.address, &self.warnings).await?,
+        };
+        Ok(slot.insert(connection))
+    }
+
+    /// Whether a batch that could not be inserted is stored by an earlier attempt; an error if it certainly is not.
+    async fn find_batch(
+        &self,
+        slot: &mut Option<PgConnection>,
+        batch: &Batch<'_>,
+        is_duplicate: bool,
+        in_doubt: bool,
+    ) -> Result<bool, Error> {
+        let found = session::limited(&self.address, QUERY_TIMEOUT, async {
+            let connection = self.connected(slot).await?;
+            let limit = batch.entries.len().max(1);
+            let entries = read(&mut *connection, &self.address, batch.head, limit).await?;
+            Ok((entries, read_history(connection, &self.address).await?))
+        });
+        let (entries, history) = match found.await {
+            Ok(found) => found,
+            Err(error) => {
+                *slot = None;
+                return match in_doubt && error.is_transient() {
+                    true => Ok(false),
+                    false => Err(error),
+                };
+            }
+        };
+        match in_doubt {
+            true if batch.entries.is_empty() => {
+                let why = "another process has appended since";
+                Err(unknown_outcome(&self.address, why))
+            }
+            true if entries == batch.entries => Ok(true),
+            _ if is_duplicate && history.head() == sql::seq_column(batch.head) => {
+                let why = "an order of the batch is in the ledger already";
+                Err(damaged(&self.address, why.to_owned()))
+            }
+            _ => Err(Error::Conflict),
         }
     }
 

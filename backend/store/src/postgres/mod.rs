@@ -5,7 +5,10 @@
 
 mod address;
 mod commit;
+mod confirm;
+mod history;
 mod meta;
+mod notices;
 mod notify;
 mod session;
 mod statements;
@@ -17,16 +20,19 @@ mod tests;
 
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId};
+use common::{Entry, Incident, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
-use sqlx::{Connection as _, PgConnection, PgPool};
+use sqlx::pool::PoolConnection;
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
 use uuid::Uuid;
 
 pub use self::address::Address;
+use self::history::{EntryKey, History, read_history};
+use self::notices::Warnings;
 use self::notify::NotificationListener;
 use self::tx_error::error;
 use self::write::Purpose;
@@ -39,12 +45,19 @@ const QUERY_TIMEOUT: Duration = Duration::from_secs(10);
 const PAGE_MAX: usize = 20_000;
 /// For the whole catalog.
 const LOAD_TIMEOUT: Duration = Duration::from_secs(300);
+/// For a transaction that may have a whole catalog.
+const CATALOG_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// A store in a PostgreSQL database.
 #[derive(Debug)]
 pub struct PostgresStore {
     address: Address,
-    id: StoreId,
+    /// What this process knows of the ledger, which the next append continues.
+    history: Mutex<History>,
+    warnings: Warnings,
+    /// Takes what it finds for durable, as a store without confirmations would.
+    #[cfg(test)]
+    believes_everything: bool,
     /// Whether appends notify other processes.
     notifies: bool,
     /// The connection for writing; none while it is lost.
@@ -59,6 +72,7 @@ pub struct PostgresStore {
     observed: AtomicU64,
     upgrade: Upgrade,
     blocking: Blocking,
+    doubt: Incident,
 }
 
 impl PostgresStore {
@@ -84,17 +98,29 @@ impl PostgresStore {
             path: address.to_string().into(),
             source,
         })?;
-        let (connection, (id, upgrade), notifies, readers) = blocking.run(async {
-            let mut connection = session::connect(address).await?;
-            let store = session::migrate(&mut connection, address, create).await?;
-            let notifies = session::can_notify(&mut connection).await;
-            let notifies = notifies.map_err(error("open", address))? && notifications;
-            Ok::<_, Error>((connection, store, notifies, session::readers(address)))
+        let warnings = Warnings::new();
+        let (connection, (history, upgrade), notifies, readers) = blocking.run(async {
+            let mut connection = session::connect(address, &warnings).await?;
+            let store = session::migrate(&mut connection, address, &warnings, create).await?;
+            let can_notify = async {
+                let can_notify = session::can_notify(&mut connection).await;
+                can_notify.map_err(error("open", address))
+            };
+            let can_notify = session::limited(address, QUERY_TIMEOUT, can_notify).await?;
+            Ok::<_, Error>((
+                connection,
+                store,
+                can_notify && notifications,
+                session::readers(address),
+            ))
         })?;
         let origin_id = Uuid::new_v4();
         Ok(Self {
             address: address.clone(),
-            id,
+            history: Mutex::new(history),
+            warnings,
+            #[cfg(test)]
+            believes_everything: false,
             notifies,
             connection: WriterGuard::new(Some(connection)),
             readers,
@@ -104,15 +130,38 @@ impl PostgresStore {
             observed: AtomicU64::new(0),
             upgrade,
             blocking,
+            doubt: Incident::new("a commit is in doubt; it is answered once its outcome is known"),
         })
     }
 
     /// Blocks on an operation that may be repeated, at most for `timeout`.
     fn run<T>(&self, timeout: Duration, operation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let result = self
-            .blocking
-            .run(async { tokio::time::timeout(timeout, operation).await });
-        result.unwrap_or_else(|_| Err(self.unavailable("no answer in time".to_owned())))
+        self.blocking.run(session::limited(&self.address, timeout, operation))
+    }
+
+    /// A connection for reading.
+    async fn reader(&self) -> Result<PoolConnection<Postgres>, Error> {
+        match self.readers.acquire().await {
+            // The pool hides why it cannot connect.
+            Err(sqlx::Error::PoolTimedOut) => Err(match self.address.options().connect().await {
+                Err(cause) => error("open", &self.address)(cause),
+                Ok(_) => self.unavailable("no connection is free".to_owned()),
+            }),
+            acquired => acquired.map_err(self.error()),
+        }
+    }
+
+    fn history(&self) -> History {
+        *self.lock_history()
+    }
+
+    /// Sets the entry that the next append follows.
+    fn set_last(&self, last: EntryKey) {
+        self.lock_history().last = Some(last);
+    }
+
+    fn lock_history(&self) -> MutexGuard<'_, History> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unavailable(&self, why: String) -> Error {
@@ -128,7 +177,9 @@ impl PostgresStore {
 
     fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
         let timeout = if limit > PAGE_MAX { LOAD_TIMEOUT } else { QUERY_TIMEOUT };
-        self.run(timeout, read(&self.readers, &self.address, after, limit))
+        self.run(timeout, async {
+            read(&mut *self.reader().await?, &self.address, after, limit).await
+        })
     }
 }
 
@@ -171,13 +222,13 @@ async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Ve
 impl Store for PostgresStore {
     fn load(&self) -> Result<StoreState, Error> {
         self.run(LOAD_TIMEOUT, async {
-            let mut reader = self.readers.acquire().await.map_err(self.error())?;
+            let mut reader = self.reader().await?;
             let mut transaction = reader
                 .begin_with(statements::BEGIN_SNAPSHOT)
                 .await
                 .map_err(self.error())?;
-            let head = head_of(&mut *transaction).await.map_err(self.error())?;
-            let head = sql::seq_of(head).map_err(|why| damaged(&self.address, why))?;
+            let history = read_history(&mut transaction, &self.address).await?;
+            let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
             let restoring = meta::get(&mut transaction, sql::RESTORING).await;
             if restoring.map_err(self.error())?.as_deref() == Some(sql::YES) {
                 return Err(Error::RestoreIncomplete {
@@ -186,7 +237,10 @@ impl Store for PostgresStore {
                 });
             }
             let books = books_of(&mut transaction, &self.address).await?;
-            sql::store_state(self.id, head, books).map_err(|why| damaged(&self.address, why))
+            let state = sql::store_state(history.store, head, books).map_err(|why| damaged(&self.address, why))?;
+            // The last entry is not confirmed yet.
+            self.lock_history().store = history.store;
+            Ok(state)
         })
     }
 
@@ -199,7 +253,7 @@ impl Store for PostgresStore {
         let found = self.run(QUERY_TIMEOUT, async {
             let rows: Vec<EntryRow> = sqlx::query_as(sql::statements::FIND.as_str())
                 .bind(sql::order_column(order))
-                .fetch_all(&self.readers)
+                .fetch_all(&mut *self.reader().await?)
                 .await
                 .map_err(self.error())?;
             sql::entries_of(order, rows).map_err(|why| damaged(&self.address, why))
@@ -209,22 +263,23 @@ impl Store for PostgresStore {
     }
 
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        if entries.is_empty() {
-            self.connection.write(|_, _| Ok(()))?;
-            let last = self.run(QUERY_TIMEOUT, async {
-                head_of(&self.readers).await.map_err(self.error())
-            })?;
-            return if last == sql::seq_column(head) {
-                Ok(())
-            } else {
-                Err(Error::Conflict)
-            };
-        }
+        let Some(last) = entries.last() else {
+            return self.confirm_head(head);
+        };
         // Set before the commit, because `wait_for_append` may see the entries before this call returns.
-        let last = entries.last().map_or(head, |entry| entry.seq);
-        self.appended.store(last.0, Ordering::Relaxed);
+        self.appended.store(last.seq.0, Ordering::Relaxed);
         self.write(head, entries, Purpose::Append)
-            .inspect_err(|_| self.appended.store(head.0, Ordering::Relaxed))
+            .inspect_err(|_| self.appended.store(head.0, Ordering::Relaxed))?;
+        self.set_last(EntryKey::from(last));
+        Ok(())
+    }
+
+    fn confirm(&self, last: &Entry) -> Result<(), Error> {
+        self.confirm_entry(last)
+    }
+
+    fn replace_id(&self, old: StoreId) -> Result<(), Error> {
+        self.write_new_id(old)
     }
 
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
@@ -235,7 +290,7 @@ impl Store for PostgresStore {
         // The books change with every batch, but not during a restore.
         self.connection.write(|_, _| Ok(()))?;
         let restoring = self.run(QUERY_TIMEOUT, async {
-            let mut reader = self.readers.acquire().await.map_err(self.error())?;
+            let mut reader = self.reader().await?;
             meta::get(&mut reader, sql::RESTORING).await.map_err(self.error())
         })?;
         match restoring.as_deref() {
@@ -248,7 +303,7 @@ impl Store for PostgresStore {
         self.connection.write(|_, _| Ok(()))?;
         self.run(QUERY_TIMEOUT, async {
             let put = sqlx::query(sql::statements::PUT_BLOB).bind(name).bind(content);
-            put.execute(&self.readers)
+            put.execute(&mut *self.reader().await?)
                 .await
                 .map_err(error("write", &self.address))?;
             Ok(())
@@ -258,7 +313,8 @@ impl Store for PostgresStore {
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
         self.run(QUERY_TIMEOUT, async {
             let get = sqlx::query_scalar(sql::statements::GET_BLOB).bind(name);
-            get.fetch_optional(&self.readers).await.map_err(self.error())
+            let content = get.fetch_optional(&mut *self.reader().await?).await;
+            content.map_err(self.error())
         })
     }
 
@@ -276,12 +332,16 @@ impl Store for PostgresStore {
                 let left = deadline.saturating_duration_since(Instant::now());
                 if must_read || left.is_zero() {
                     // Listening began before this read, so no append falls between them.
-                    let head = tokio::time::timeout(QUERY_TIMEOUT, head_of(&self.readers)).await;
-                    let head = head.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(self.error())?;
-                    let head = sql::seq_of(head).map_err(|why| damaged(&self.address, why))?;
+                    let known = self.history();
+                    let reading = async { read_history(&mut *self.reader().await?, &self.address).await };
+                    let history = session::limited(&self.address, QUERY_TIMEOUT, reading).await?;
+                    let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
                     self.observed.store(head.0, Ordering::Relaxed);
-                    let known = after.max(Seq(self.appended.load(Ordering::Relaxed)));
-                    if head > known || left.is_zero() {
+                    if head < after || !history.continues(&known) {
+                        return Err(Error::Conflict);
+                    }
+                    let after = after.max(Seq(self.appended.load(Ordering::Relaxed)));
+                    if head > after || left.is_zero() {
                         return Ok(head);
                     }
                 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use sqlx::PgPool;
 use sqlx::postgres::PgListener;
+use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use super::{statements, tx_error};
@@ -13,6 +13,8 @@ use crate::sql;
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// The poll interval with notifications, in case one is lost.
 const SLOW_POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// The limit of one try to listen.
+const LISTEN_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long after a failure listening is not tried again.
 const LISTEN_RETRY_DELAY: Duration = Duration::from_secs(1);
 
@@ -48,7 +50,8 @@ impl NotificationListener {
         if self.poll_only || failed_recently {
             return true;
         }
-        match listen(pool, &self.origin_id).await {
+        let listening = tokio::time::timeout(LISTEN_TIMEOUT, listen(pool, &self.origin_id));
+        match listening.await.unwrap_or(Err(sqlx::Error::PoolTimedOut)) {
             Ok(listener) => {
                 self.listener = Some(listener);
                 self.failed_at = None;
@@ -56,10 +59,10 @@ impl NotificationListener {
             Err(error) => {
                 self.poll_only = !tx_error::is_connection_lost(&error);
                 self.failed_at = Some(Instant::now());
-                tracing::info!(
-                    why = sql::message(&error),
-                    "no notifications from the database; the ledger is polled"
-                );
+                if self.poll_only {
+                    let why = sql::message(&error);
+                    tracing::info!(why, "no notifications from the database; the ledger is polled");
+                }
             }
         }
         true
@@ -110,7 +113,7 @@ async fn listen(pool: &PgPool, origin_id: &str) -> Result<PgListener, sqlx::Erro
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);
     listener.listen(statements::CHANNEL).await?;
-    let notify = sqlx::query(statements::NOTIFY).bind(origin_id);
+    let notify = sqlx::raw_sql(AssertSqlSafe(statements::notify(origin_id)));
     notify.execute(&mut listener).await?;
     Ok(listener)
 }

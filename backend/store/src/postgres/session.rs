@@ -6,40 +6,41 @@ use common::{Entry, Seq, StoreId};
 use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
+use super::history::{History, read_history};
+use super::notices::Warnings;
 use super::tx_error::{TxError, error, is_connection_lost};
 use super::write::{Purpose, Transaction};
-use super::{Address, books_of, damaged, head_of, meta, statements};
-use crate::sql::{self, Batch, Engine, Found, Upgrade};
+use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, books_of, damaged, head_of, meta, statements};
+use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade};
 use crate::{Error, format_1};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// The wait for a connection for reading.
+const READER_TIMEOUT: Duration = Duration::from_secs(2);
 /// Connections for reading, including the one that listens.
 const READERS_MAX: u32 = 5;
 /// Tries of a migration's step that collides with another process's.
 const MIGRATION_TRIES_MAX: u32 = 20;
 const MIGRATION_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Opens a connection for writing and refuses a server that may lose commits.
-pub(super) async fn connect(address: &Address) -> Result<PgConnection, Error> {
-    let failed = error("open", address);
-    let refused = |why: &str| Error::Database {
-        operation: "open",
-        store: address.to_string(),
-        why: why.to_owned(),
-    };
+/// Opens a connection for writing and refuses a server that may lose commits or accepts no writes.
+pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<PgConnection, Error> {
     let options = address.options();
-    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, options.connect());
-    let mut connection = match connecting.await {
-        Ok(connected) => connected.map_err(&failed)?,
-        Err(_) => {
-            return Err(Error::Unavailable {
-                store: address.to_string(),
-                why: "no answer in time".to_owned(),
-            });
-        }
-    };
-    for setting in [statements::SYNCHRONOUS_COMMIT, statements::IDLE_TIMEOUT] {
-        match sqlx::raw_sql(setting).execute(&mut connection).await {
+    let connecting = async { options.connect().await.map_err(error("open", address)) };
+    let mut connection = limited(address, CONNECT_TIMEOUT, connecting).await?;
+    limited(address, QUERY_TIMEOUT, prepare(&mut connection, address, warnings)).await?;
+    Ok(connection)
+}
+
+async fn prepare(connection: &mut PgConnection, address: &Address, warnings: &Warnings) -> Result<(), Error> {
+    let failed = error("open", address);
+    for setting in [
+        statements::SYNCHRONOUS_COMMIT,
+        statements::IDLE_TIMEOUT,
+        statements::LOCK_TIMEOUT,
+        statements::CLIENT_MIN_MESSAGES,
+    ] {
+        match sqlx::raw_sql(setting).execute(&mut *connection).await {
             Err(sqlx::Error::Database(unknown)) if unknown.code().as_deref() == Some("42704") => {
                 tracing::debug!(setting, "the server does not know the setting");
             }
@@ -49,47 +50,109 @@ pub(super) async fn connect(address: &Address) -> Result<PgConnection, Error> {
         }
     }
     let fsync: Option<String> = sqlx::query_scalar(statements::FSYNC)
-        .fetch_optional(&mut connection)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(&failed)?;
     if fsync.as_deref() == Some("off") {
-        return Err(refused(
-            "the server runs with fsync=off and may lose committed data; turn fsync on",
-        ));
+        return Err(Error::Database {
+            operation: "open",
+            store: address.to_string(),
+            why: "the server runs with fsync=off and may lose committed data; turn fsync on".to_owned(),
+        });
     }
-    Ok(connection)
+    let is_read_only: String = sqlx::query_scalar(statements::READ_ONLY)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(&failed)?;
+    if is_read_only == "on" {
+        return Err(Error::ReadOnly {
+            store: address.to_string(),
+            why: "the server is a standby or set read-only".to_owned(),
+        });
+    }
+    let warning = sqlx::raw_sql(statements::WARN).execute(connection);
+    warnings.prove(warning).await.map_err(failed)?;
+    Ok(())
+}
+
+/// The result of an operation, or that it took too long.
+pub(super) async fn limited<T>(
+    address: &Address,
+    timeout: Duration,
+    operation: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(timeout, operation).await {
+        Ok(result) => result,
+        Err(_) => Err(Error::Unavailable {
+            store: address.to_string(),
+            why: format!("no answer within {} s", timeout.as_secs()),
+        }),
+    }
 }
 
 /// A pool for reading that connects on demand.
 pub(super) fn readers(address: &Address) -> PgPool {
     PgPoolOptions::new()
         .max_connections(READERS_MAX)
-        .acquire_timeout(CONNECT_TIMEOUT)
+        .acquire_timeout(READER_TIMEOUT)
         .connect_lazy_with(address.options())
 }
 
-/// Migrates the tables and returns the store's id and what is known of its upgrade; without `create` the tables must exist
+/// Migrates the tables and returns the history and what is known of its upgrade; without `create` the tables must exist
 /// and be up to date. Several processes may migrate at once.
 pub(super) async fn migrate(
     connection: &mut PgConnection,
     address: &Address,
+    warnings: &Warnings,
     create: bool,
-) -> Result<(StoreId, Upgrade), Error> {
-    let failed = error("create the tables of", address);
+) -> Result<(History, Upgrade), Error> {
+    let finding = find_tables(connection, address);
+    let (found, has_entries) = limited(address, QUERY_TIMEOUT, finding).await?;
+    let pending = sql::pending(Engine::Postgres, &found, create, &address.to_string())?;
+    if !pending.is_empty() {
+        let migrating = run_migrations(pending, has_entries, connection, address, warnings);
+        limited(address, CATALOG_TIMEOUT, migrating).await?;
+    }
+    let reading = async {
+        let upgrade = meta::get(connection, sql::UPGRADE).await;
+        let upgrade = upgrade.map_err(error("read", address))?;
+        let upgrade = Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?;
+        Ok((read_history(connection, address).await?, upgrade))
+    };
+    limited(address, QUERY_TIMEOUT, reading).await
+}
+
+/// What the database contains, and whether its ledger had entries before its version was read: then they are of that
+/// version, however many other processes migrate meanwhile.
+async fn find_tables(connection: &mut PgConnection, address: &Address) -> Result<(Found, bool), Error> {
+    let failed = error("read", address);
     let tables: Vec<String> = sqlx::query_scalar(statements::TABLES)
         .fetch_all(&mut *connection)
         .await
         .map_err(&failed)?;
-    let has_meta = tables.iter().any(|table| table == "meta");
+    let has = |name: &str| tables.iter().any(|table| table == name);
+    let has_entries = has("meta") && has("ledger") && head_of(&mut *connection).await.map_err(&failed)? > 0;
+    let version = match has("meta") {
+        true => meta::get(connection, "schema").await.map_err(&failed)?,
+        false => None,
+    };
     let found = Found {
         has_tables: !tables.is_empty(),
-        has_meta,
-        version: match has_meta {
-            true => meta::get(connection, "schema").await.map_err(&failed)?,
-            false => None,
-        },
+        has_meta: has("meta"),
+        version,
     };
-    for migration in sql::pending(Engine::Postgres, &found, create, &address.to_string())? {
+    Ok((found, has_entries))
+}
+
+async fn run_migrations(
+    pending: Vec<Migration>,
+    has_entries: bool,
+    connection: &mut PgConnection,
+    address: &Address,
+    warnings: &Warnings,
+) -> Result<(), Error> {
+    let failed = error("create the tables of", address);
+    for migration in pending {
         for statement in migration.statements {
             execute_idempotent(connection, &statement).await.map_err(&failed)?;
         }
@@ -97,25 +160,19 @@ pub(super) async fn migrate(
         meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
             .await
             .map_err(&failed)?;
-        if migration.describes_books {
-            upgrade(connection, address).await?;
+        if migration.describes_books && has_entries {
+            upgrade(connection, address, warnings).await?;
         }
         let version = migration.version.to_string();
         meta::put(connection, sql::statements::PUT, "schema", &version)
             .await
             .map_err(&failed)?;
     }
-    let id = meta::get(connection, "store").await.map_err(&failed)?;
-    let id = id.and_then(|id| id.parse().ok());
-    let upgrade = meta::get(connection, sql::UPGRADE).await.map_err(&failed)?;
-    Ok((
-        id.ok_or_else(|| damaged(address, "the store's id is missing".to_owned()))?,
-        Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(address, why))?,
-    ))
+    Ok(())
 }
 
 /// Appends entries that describe the books, unless another process has.
-async fn upgrade(connection: &mut PgConnection, address: &Address) -> Result<(), Error> {
+async fn upgrade(connection: &mut PgConnection, address: &Address, warnings: &Warnings) -> Result<(), Error> {
     let failed = error("upgrade", address);
     for _ in 0..MIGRATION_TRIES_MAX {
         let head = head_of(&mut *connection).await.map_err(&failed)?;
@@ -125,9 +182,11 @@ async fn upgrade(connection: &mut PgConnection, address: &Address) -> Result<(),
         }
         let books = books_of(connection, address).await?;
         let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
-        let mut transaction = Transaction::new(address, Batch::new(head, &entries)?, Purpose::Upgrade);
-        match transaction.run(connection).await {
-            Ok(()) => {
+        let history = read_history(connection, address).await?;
+        let mut transaction = Transaction::new(address, Batch::new(head, &entries)?, Purpose::Upgrade, history);
+        // A catalog confirms the last entry when it opens the store.
+        match transaction.run(connection, warnings).await {
+            Ok(_) => {
                 tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
                 return Ok(());
             }
@@ -167,7 +226,7 @@ fn is_collision(code: Option<&str>) -> bool {
 
 /// Whether the engine supports `NOTIFY`; otherwise every process polls.
 pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match sqlx::query(statements::NOTIFY).bind("").execute(connection).await {
+    match sqlx::raw_sql(statements::TRY_NOTIFY).execute(&mut *connection).await {
         Ok(_) => Ok(true),
         Err(error) if is_connection_lost(&error) => Err(error),
         Err(error) => {
@@ -175,6 +234,7 @@ pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sq
                 why = sql::message(&error),
                 "the database does not support notifications; the ledger is polled"
             );
+            sqlx::raw_sql(statements::ROLLBACK).execute(connection).await?;
             Ok(false)
         }
     }

@@ -12,6 +12,14 @@ use crate::sql::{BOOK_COLUMNS, ENTRY_COLUMNS};
 pub(super) const SYNCHRONOUS_COMMIT: &str = "SET synchronous_commit = 'on'";
 /// A stopped process must not hold locks that others wait for.
 pub(super) const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '10s'";
+/// A start or a batch must not wait silently behind a lock: the transaction that holds it may wait for a standby.
+pub(super) const LOCK_TIMEOUT: &str = "SET lock_timeout = '2s'";
+/// A role or a database may have set it so high that no warning is sent.
+pub(super) const CLIENT_MIN_MESSAGES: &str = "SET client_min_messages = 'warning'";
+/// Makes the server warn that there is no transaction.
+pub(super) const WARN: &str = "COMMIT";
+/// `on` on a standby, and where an administrator set it.
+pub(super) const READ_ONLY: &str = "SHOW transaction_read_only";
 /// Returns no row in an engine without this setting.
 pub(super) const FSYNC: &str = "SELECT setting FROM pg_settings WHERE name = 'fsync'";
 
@@ -25,15 +33,36 @@ pub(super) const BEGIN_SNAPSHOT: &str = "BEGIN TRANSACTION ISOLATION LEVEL REPEA
 pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
-/// Takes an array for each column, then the batch and the head; inserts nothing if the last entry is not that head.
+/// Takes an array for each column, then the batch, the head, the store's id, and the number, time and order of the entry
+/// before the batch, whose time is null if it is not known. Inserts nothing if the last entry is not that head, or the
+/// history is another one.
 pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
-    let columns = names(ENTRY_COLUMNS);
-    let (arrays, batch, head) = (arrays(ENTRY_COLUMNS), ENTRY_COLUMNS.len() + 1, ENTRY_COLUMNS.len() + 2);
+    let (columns, arrays, next) = (names(ENTRY_COLUMNS), arrays(ENTRY_COLUMNS), ENTRY_COLUMNS.len() + 1);
+    let [batch, head, store, seq, at, order] = std::array::from_fn(|index| next + index);
     format!(
         "INSERT INTO ledger ({columns}, batch) SELECT {columns}, ${batch}::BIGINT FROM unnest({arrays}) AS e ({columns}) \
-         WHERE (SELECT coalesce(max(seq), 0) FROM ledger) = ${head}::BIGINT"
+         WHERE (SELECT coalesce(max(seq), 0) FROM ledger) = ${head}::BIGINT \
+         AND EXISTS (SELECT 1 FROM meta WHERE key = 'store' AND value = ${store}::TEXT) AND {}",
+        has_entry(seq, at, order)
     )
 });
+/// Takes a new value, and number, time and order of an entry. A small write that waits for the standby; writes nothing if
+/// the entry is not there.
+pub(super) static CONFIRM: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "INSERT INTO meta (key, value) SELECT 'confirmed', $1::TEXT WHERE {} \
+         ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+        has_entry(2, 3, 4)
+    )
+});
+/// The store's id, and the last entry's number, time and order.
+pub(super) const END: &str = "SELECT meta.value, last.seq, last.at_micros, last.ord FROM meta \
+     LEFT JOIN (SELECT seq, at_micros, ord FROM ledger ORDER BY seq DESC LIMIT 1) AS last ON TRUE WHERE meta.key = 'store'";
+/// Takes the new id and the old one.
+pub(super) const REPLACE_ID: &str = "UPDATE meta SET value = $1 WHERE key = 'store' AND value = $2";
+/// Counts how often the id was replaced.
+pub(super) const COUNT_EPOCH: &str = "INSERT INTO meta (key, value) VALUES ('epoch', '1') \
+     ON CONFLICT (key) DO UPDATE SET value = (meta.value::BIGINT + 1)::TEXT";
 /// Skips a book whose stock and change do not lead to the new stock.
 pub(super) const UPDATE_BOOKS: &str = "UPDATE books SET stock = s.stock, seq = s.seq \
      FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[]) AS s (item, change, stock, seq) \
@@ -45,14 +74,27 @@ pub(super) static UPSERT_BOOKS: LazyLock<String> = LazyLock::new(|| {
 });
 pub(super) const DELETE_BOOKS: &str = "DELETE FROM books WHERE item = ANY ($1::BIGINT[])";
 
-/// Delivered when the transaction commits to every session that listens, with the sender's id.
-pub(super) const NOTIFY: &str = "SELECT pg_notify('bookstore', $1)";
+/// Fails in an engine without notifications; delivers none.
+pub(super) const TRY_NOTIFY: &str = "BEGIN; SELECT pg_notify('bookstore', ''); ROLLBACK";
 /// One channel for the whole database, so stores in different schemas wake each other for nothing.
 pub(super) const CHANNEL: &str = "bookstore";
+
+/// Notifies without a wait for the standby, which a notification does not need.
+pub(super) fn notify(origin_id: &str) -> String {
+    format!("BEGIN; SET LOCAL synchronous_commit = 'local'; SELECT pg_notify('bookstore', '{origin_id}'); COMMIT")
+}
 
 /// Notifies and commits in one message, which saves a round trip for each batch.
 pub(super) fn notify_and_commit(origin_id: Uuid) -> String {
     format!("SELECT pg_notify('bookstore', '{origin_id}'); COMMIT")
+}
+
+/// Whether the ledger has the entry with that number, time and order, which are parameters; true if the time is null.
+fn has_entry(seq: usize, at: usize, order: usize) -> String {
+    format!(
+        "(${at}::BIGINT IS NULL OR EXISTS (SELECT 1 FROM ledger \
+         WHERE seq = ${seq}::BIGINT AND at_micros = ${at}::BIGINT AND ord IS NOT DISTINCT FROM ${order}::UUID))"
+    )
 }
 
 /// `$1::BIGINT[], $2::TEXT[], …`, one parameter for each column.

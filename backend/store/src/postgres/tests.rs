@@ -1,6 +1,8 @@
 mod doubt;
+mod history;
 mod proxy;
 mod shared;
+mod standby;
 mod upgrade;
 
 use std::sync::Arc;
@@ -93,7 +95,7 @@ fn every_commit_is_synced() {
     let setting = |address: &Address| {
         let blocking = Blocking::new().unwrap();
         blocking.run(async {
-            let mut connection = session::connect(address).await.unwrap();
+            let mut connection = session::connect(address, &Warnings::new()).await.unwrap();
             let setting = sqlx::query_scalar("SHOW synchronous_commit")
                 .fetch_one(&mut connection)
                 .await;

@@ -1,5 +1,7 @@
 //! Why a transaction was not acknowledged, classified by what the caller can do.
 
+use std::borrow::Cow;
+
 use super::Address;
 use crate::Error;
 use crate::sql;
@@ -18,21 +20,31 @@ pub(super) enum Stage {
 pub(super) enum TxError {
     /// The batch does not follow the last entry any more: another process appended, or an earlier attempt of this one.
     HeadMoved,
+    /// An entry with such a number, or a line of such an order, exists.
+    Duplicate,
     /// Rolled back because of concurrent transactions (40001 and the like); it may run again.
     SerializationFailure(String),
-    /// The connection or the server was lost, or the server cannot serve now.
-    ConnectionLost { why: String, stage: Stage },
+    /// The connection or the server was lost, or the server cannot serve now: an [`Error::Unavailable`] or
+    /// [`Error::ReadOnly`].
+    ConnectionLost { error: Error, stage: Stage },
+    /// Rolled back because another transaction held a lock for too long.
+    Blocked(Error),
     /// Rolled back because the disk is full.
     DiskFull,
     /// Any other error.
     Failed(Error),
 }
 
-/// Errors after which a new connection may succeed: the server is shutting down, starting, read-only, or out of connections
+/// Errors after which a new connection may succeed: the server is shutting down, starting, or out of connections
 /// (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
 fn is_connection_code(code: &str) -> bool {
-    matches!(code, "25006" | "25P03" | "53200" | "53300") || ["08", "57"].iter().any(|class| code.starts_with(class))
+    matches!(code, "25P03" | "53200" | "53300") || ["08", "57"].iter().any(|class| code.starts_with(class))
 }
+
+/// The server is a standby, or set read-only.
+const READ_ONLY: &str = "25006";
+/// `lock_timeout` has passed.
+const LOCK_NOT_AVAILABLE: &str = "55P03";
 
 /// Whether an error is about the connection and not about the statement.
 pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
@@ -45,52 +57,63 @@ pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
 
 /// For `map_err` around an operation that changes nothing if it fails.
 pub(super) fn error(operation: &'static str, address: &Address) -> impl Fn(sqlx::Error) -> Error {
-    let store = address.to_string();
-    move |error| {
-        let (store, why) = (store.clone(), sql::message(&error));
-        match is_connection_lost(&error) {
-            true => Error::Unavailable { store, why },
-            false => Error::Database { operation, store, why },
-        }
+    let address = address.clone();
+    move |error| classify(operation, &address, &error)
+}
+
+fn classify(operation: &'static str, address: &Address, error: &sqlx::Error) -> Error {
+    let (store, why) = (address.to_string(), sql::message(error));
+    match code(error).as_deref() {
+        Some(READ_ONLY) => Error::ReadOnly { store, why },
+        Some(LOCK_NOT_AVAILABLE) => Error::Unavailable {
+            store,
+            why: "another transaction holds a lock; its commit may wait for a synchronous standby".to_owned(),
+        },
+        _ if is_connection_lost(error) => Error::Unavailable { store, why },
+        _ => Error::Database { operation, store, why },
     }
+}
+
+fn code(error: &sqlx::Error) -> Option<Cow<'_, str>> {
+    error.as_database_error().and_then(sqlx::error::DatabaseError::code)
 }
 
 impl TxError {
     /// Classifies an error of a transaction.
     pub(super) fn new(error: &sqlx::Error, stage: Stage, address: &Address) -> Self {
-        let why = sql::message(error);
-        let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        match (code.as_deref(), stage) {
-            (Some("23505"), _) => Self::HeadMoved,
-            (Some("40001" | "40P01" | "55P03"), _) => Self::SerializationFailure(why),
+        let failed = || classify("append to", address, error);
+        match (code(error).as_deref(), stage) {
+            (Some("23505"), _) => Self::Duplicate,
+            (Some("40001" | "40P01"), _) => Self::SerializationFailure(sql::message(error)),
+            (Some(LOCK_NOT_AVAILABLE), _) => Self::Blocked(failed()),
             (Some("53100"), _) => Self::DiskFull,
             // After any other error during a commit (40003 above all) the outcome is unknown.
-            (_, Stage::Committing) | (Some("40003"), _) => Self::ConnectionLost { why, stage },
-            _ if is_connection_lost(error) => Self::ConnectionLost { why, stage },
-            _ => Self::Failed(Error::Database {
-                operation: "append to",
-                store: address.to_string(),
-                why,
-            }),
+            (_, Stage::Committing) | (Some("40003"), _) => Self::lost(failed(), stage),
+            _ if is_connection_lost(error) => Self::lost(failed(), stage),
+            (Some(READ_ONLY), _) => Self::lost(failed(), stage),
+            _ => Self::Failed(failed()),
         }
+    }
+
+    /// The connection is not used any more because of an error.
+    pub(super) fn lost(error: Error, stage: Stage) -> Self {
+        let error = match error {
+            Error::Database { store, why, .. } => Error::Unavailable { store, why },
+            error => error,
+        };
+        Self::ConnectionLost { error, stage }
     }
 
     /// The error of a transaction that is not attempted again.
     pub(super) fn into_error(self, address: &Address) -> Error {
         match self {
-            Self::HeadMoved => Error::Conflict,
-            Self::SerializationFailure(why) | Self::ConnectionLost { why, .. } => Error::Unavailable {
+            Self::HeadMoved | Self::Duplicate => Error::Conflict,
+            Self::SerializationFailure(why) => Error::Unavailable {
                 store: address.to_string(),
                 why,
             },
             Self::DiskFull => Error::full(address.to_string()),
-            Self::Failed(error) => error,
+            Self::ConnectionLost { error, .. } | Self::Blocked(error) | Self::Failed(error) => error,
         }
-    }
-
-    /// The server did not answer in time.
-    pub(super) fn timed_out(stage: Stage) -> Self {
-        let why = "no answer in time".to_owned();
-        Self::ConnectionLost { why, stage }
     }
 }

@@ -5,6 +5,8 @@ use common::wire::Book;
 use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
+use super::history::History;
+use super::notices::Warnings;
 use super::tx_error::{Stage, TxError};
 use super::{Address, meta, statements};
 use crate::Error;
@@ -31,6 +33,8 @@ pub(super) struct Transaction<'a> {
     address: &'a Address,
     pub(super) batch: Batch<'a>,
     pub(super) purpose: Purpose<'a>,
+    /// What the batch must continue.
+    history: History,
     /// The payload of the notification, if the engine supports any.
     pub(super) origin_id: Option<Uuid>,
     /// How far the last attempt got; read after a timeout.
@@ -38,18 +42,20 @@ pub(super) struct Transaction<'a> {
 }
 
 impl<'a> Transaction<'a> {
-    pub(super) fn new(address: &'a Address, batch: Batch<'a>, purpose: Purpose<'a>) -> Self {
+    pub(super) fn new(address: &'a Address, batch: Batch<'a>, purpose: Purpose<'a>, history: History) -> Self {
         Self {
             address,
             batch,
             purpose,
+            history,
             origin_id: None,
             stage: Stage::BeforeCommit,
         }
     }
 
-    /// Runs one attempt. After every error but [`TxError::ConnectionLost`] the connection remains usable.
-    pub(super) async fn run(&mut self, connection: &mut PgConnection) -> Result<(), TxError> {
+    /// Runs one attempt; returns whether the server warned about the commit. After every error but
+    /// [`TxError::ConnectionLost`] the connection remains usable.
+    pub(super) async fn run(&mut self, connection: &mut PgConnection, warnings: &Warnings) -> Result<bool, TxError> {
         self.stage = Stage::BeforeCommit;
         sqlx::raw_sql(statements::BEGIN)
             .execute(&mut *connection)
@@ -68,11 +74,10 @@ impl<'a> Transaction<'a> {
         let commit = self
             .origin_id
             .map_or_else(|| statements::COMMIT.to_owned(), statements::notify_and_commit);
-        sqlx::raw_sql(AssertSqlSafe(commit))
-            .execute(connection)
-            .await
-            .map_err(|error| TxError::new(&error, Stage::Committing, self.address))?;
-        Ok(())
+        let committing = sqlx::raw_sql(AssertSqlSafe(commit)).execute(connection);
+        let (committed, warned) = warnings.observe(committing).await;
+        committed.map_err(|error| TxError::new(&error, Stage::Committing, self.address))?;
+        Ok(warned)
     }
 
     async fn work(&self, connection: &mut PgConnection) -> Result<(), TxError> {
@@ -139,10 +144,18 @@ impl<'a> Transaction<'a> {
     async fn insert_entries(&self, connection: &mut PgConnection) -> Result<(), TxError> {
         let batch = sql::seq_column(self.batch.head.next());
         let mut head = sql::seq_column(self.batch.head);
+        let store = self.history.store.to_string();
+        let before = self.history.entry_at(self.batch.head);
         for entries in self.batch.entries.chunks(ROWS_MAX) {
             let rows: Vec<EntryColumns<'_>> = entries.iter().map(EntryColumns::from).collect();
             let query = sqlx::query(statements::INSERT_ENTRIES.as_str());
-            let query = EntryColumns::bind_to(&rows, query).bind(batch).bind(head);
+            let query = EntryColumns::bind_to(&rows, query)
+                .bind(batch)
+                .bind(head)
+                .bind(&store)
+                .bind(before.map(|entry| entry.seq))
+                .bind(before.map(|entry| entry.at_micros))
+                .bind(before.and_then(|entry| entry.order));
             if self.execute(&mut *connection, query).await? != rows.len() as u64 {
                 return Err(TxError::HeadMoved);
             }

@@ -20,7 +20,9 @@ use sqlx::{Connection as _, SqliteConnection, SqlitePool};
 
 use self::write::TxError;
 use super::lock::Lock;
+use super::private_file::NamedFile;
 use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Upgrade, statements};
+use super::url::beside;
 use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
 
 /// Checks every page and that every index entry leads to its row; returns the first faults, or `ok`.
@@ -36,6 +38,8 @@ pub struct SqliteStore {
     readers: SqlitePool,
     upgrade: Upgrade,
     blocking: Blocking,
+    /// The database and its write-ahead log.
+    named: [NamedFile; 2],
     _lock: Lock,
 }
 
@@ -72,15 +76,19 @@ impl SqliteStore {
         }
     }
 
+    /// Moves what is left of a store without its database aside.
+    pub(crate) fn init(file: &Path) -> Result<(), Error> {
+        open::init(&std::path::absolute(file).map_err(Error::io("open", file))?)
+    }
+
     fn open_with(file: &Path, create: bool) -> Result<Self, Error> {
-        if !create && !file.exists() {
-            return Err(Error::Missing(shown(file)));
-        }
         let blocking = Blocking::new().map_err(Error::io("start a thread for", file))?;
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
-        let lock = open::prepare(&file)?;
+        let mut lock = open::prepare(&file, create)?;
         let opened = blocking.run(open::connect(&file, create))?;
+        lock.note_store(opened.id);
         Ok(Self {
+            named: [NamedFile::find(file.clone())?, NamedFile::find(beside(&file, "-wal"))?],
             id: opened.id,
             writer: WriterGuard::new(Writer {
                 connection: Some(opened.writer),
@@ -95,7 +103,15 @@ impl SqliteStore {
     }
 
     fn error(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> Error {
-        error(operation, &self.file)
+        move |failed| match write::is_unavailable(&failed) {
+            true => write::unavailable(&failed, &self.file),
+            false => error(operation, &self.file)(failed),
+        }
+    }
+
+    /// Checks that the files still have their names.
+    fn check_names(&self) -> Result<(), Error> {
+        self.named.iter().try_for_each(NamedFile::check)
     }
 
     fn damaged(&self, why: String) -> Error {
@@ -114,16 +130,19 @@ impl SqliteStore {
         let connection = connection.as_mut().ok_or(Error::Closed)?;
         let run = async {
             let result = write::transact(connection, work).await;
-            if result.as_ref().is_err_and(TxError::is_full) {
-                // The answer to a full disk is that nothing was changed, so the rollback is verified.
-                let stored = head_of(&mut *connection).await.map_err(self.error("append to"))?;
+            if result.as_ref().is_err_and(TxError::is_transient) {
+                // The answer is that nothing was changed, so the rollback is verified.
+                let stored = head_of(&mut *connection)
+                    .await
+                    .map_err(error("append to", &self.file))?;
                 if stored != sql::seq_column(*head) {
-                    return Err(self.damaged(format!("after a full disk the last entry is {stored}, not {head}")));
+                    return Err(self.damaged(format!("after a rollback the last entry is {stored}, not {head}")));
                 }
             }
             result.map_err(|error| error.into_error("append to", &self.file))
         };
         full_disk.attempt(Instant::now(), &self.file, || self.blocking.run(run))?;
+        self.check_names()?;
         *head = last;
         Ok(())
     }
@@ -244,7 +263,7 @@ impl Store for SqliteStore {
     fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
         if entries.is_empty() {
             return self.writer.write(|writer, _| match head == writer.head {
-                true => Ok(()),
+                true => self.check_names(),
                 false => Err(Error::Conflict),
             });
         }
@@ -263,6 +282,7 @@ impl Store for SqliteStore {
 
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
         self.writer.write(|writer, full_disk| {
+            self.check_names()?;
             let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
             let restoring = self.blocking.run(open::get(connection, sql::RESTORING));
             if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) && writer.head == at {

@@ -2,11 +2,12 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{Entry, Seq, StoreId};
+use futures::future::try_join_all;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection, SqlitePool};
 
@@ -15,7 +16,7 @@ use super::{books_of, damaged, error, head_of, shown};
 use crate::lock::Lock;
 use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade, statements};
 use crate::url::beside;
-use crate::{Error, format_1};
+use crate::{Error, format_1, lost, private_file};
 
 const TABLE_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const META_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'";
@@ -40,74 +41,116 @@ pub(super) struct Opened {
     pub(super) readers: SqlitePool,
 }
 
-/// Takes the lock, creates folder and file, and makes durable what SQLite will read.
-pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
-    let folder = file.parent().unwrap_or(Path::new("/"));
-    if !folder.exists() {
-        fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(folder)
-            .map_err(Error::io("make", folder))?;
-        sync(folder.parent().unwrap_or(Path::new("/")))?;
+/// What SQLite has beside the file while a store is open, and leaves there when its process is killed.
+const LOG_FILES: [&str; 2] = ["-wal", "-shm"];
+
+/// Takes the lock, creates folder and file, and makes durable what SQLite will read. Without `create` nothing is created.
+pub(super) fn prepare(file: &Path, create: bool) -> Result<Lock, Error> {
+    let folder = folder_of(file);
+    if create {
+        private_file::make_folder(folder)?;
+    } else if !folder.is_dir() {
+        return Err(Error::Missing(shown(file)));
     }
-    let lock = Lock::acquire(&beside(file, ".lock"), file)?;
-    if !file.exists() {
-        refuse_leftovers(file)?;
+    let lock = Lock::acquire(&lock_path(file), file)?;
+    if !has_content(file)? {
+        lost::refuse(file, leftovers(file), Some(&lock))?;
+        if !create {
+            return Err(Error::Missing(shown(file)));
+        }
         // SQLite creates its other files with the same permissions.
-        File::options()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(file)
-            .map_err(Error::io("make", file))?;
-        sync(folder)?;
+        private_file::options().open(file).map_err(Error::io("make", file))?;
+        private_file::sync_folder(folder)?;
     }
-    rewrite_wal(file, folder)?;
+    rewrite_log(file, folder)?;
     Ok(lock)
 }
 
-/// Refuses to create a store beside the write-ahead log of an earlier one.
-fn refuse_leftovers(file: &Path) -> Result<(), Error> {
-    let wal = beside(file, "-wal");
-    match fs::metadata(&wal) {
-        Ok(metadata) if metadata.len() > 0 => Err(Error::LedgerMissing {
-            ledger: file.to_owned(),
-            found: wal.display().to_string(),
-        }),
-        _ => Ok(()),
+/// Moves what is left of a store without a database into a folder `FILE.lost-TIME`.
+pub(super) fn init(file: &Path) -> Result<(), Error> {
+    if !folder_of(file).is_dir() {
+        return Ok(());
+    }
+    let mut lock = Lock::acquire(&lock_path(file), file)?;
+    if has_content(file)? || lost::refuse(file, leftovers(file), Some(&lock)).is_ok() {
+        return Ok(());
+    }
+    let files = ["", "-wal", "-shm", "-journal"].map(|suffix| beside(file, suffix));
+    let there: Vec<PathBuf> = files.into_iter().filter(|path| path.exists()).collect();
+    lost::move_aside(&there, &beside(file, ".lost"), &mut lock)
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().unwrap_or(Path::new("/"))
+}
+
+fn lock_path(file: &Path) -> PathBuf {
+    beside(file, ".lock")
+}
+
+/// Whether the database file has content. An empty one is what a crash leaves before SQLite has written the first page; SQLite
+/// would remove the log beside it.
+fn has_content(file: &Path) -> Result<bool, Error> {
+    match fs::metadata(file) {
+        Ok(metadata) => Ok(metadata.len() > 0),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(Error::io("open", file)(error)),
     }
 }
 
+/// The files that are only there after a database was.
+fn leftovers(file: &Path) -> Vec<String> {
+    let paths = LOG_FILES.map(|suffix| beside(file, suffix));
+    let there = paths.into_iter().filter(|path| path.exists());
+    there.map(|path| path.display().to_string()).collect()
+}
+
 /// Copies the write-ahead log into a fresh, synced file. Its pages may be in the system's cache only: after a failed sync
-/// the system does not write them again, while SQLite takes them for durable.
-fn rewrite_wal(file: &Path, folder: &Path) -> Result<(), Error> {
-    let (wal, new) = (beside(file, "-wal"), beside(file, "-wal.new"));
-    match fs::metadata(&wal) {
+/// the system does not write them again, while SQLite takes them for durable. Without room for a copy they are written again
+/// in place.
+fn rewrite_log(file: &Path, folder: &Path) -> Result<(), Error> {
+    let (log, new) = (beside(file, "-wal"), beside(file, "-wal.new"));
+    match fs::metadata(&log) {
         Ok(metadata) if metadata.len() > 0 => {}
         _ => return Ok(()),
     }
     let copy = || {
-        // A copy has the same permissions.
-        fs::copy(&wal, &new)?;
-        File::open(&new)?.sync_all()?;
-        fs::rename(&new, &wal)
+        let mut from = File::open(&log)?;
+        let mut to = private_file::options().truncate(true).open(&new)?;
+        io::copy(&mut from, &mut to)?;
+        to.sync_all()?;
+        fs::rename(&new, &log)
     };
-    match copy() {
-        Ok(()) => sync(folder),
-        Err(source) if source.kind() == io::ErrorKind::StorageFull => {
-            let _ = fs::remove_file(&new);
-            Err(Error::Full { path: new, source })
+    match copy().map_err(|source| Error::of_write(&new, source)) {
+        Ok(()) => private_file::sync_folder(folder),
+        Err(Error::Full { .. }) => {
+            fs::remove_file(&new).map_err(Error::io("remove", &new))?;
+            rewrite_in_place(&log)
         }
-        Err(source) => Err(Error::io("copy", &wal)(source)),
+        Err(error) => Err(error),
     }
 }
 
-fn sync(folder: &Path) -> Result<(), Error> {
-    File::open(folder)
-        .and_then(|open| open.sync_all())
-        .map_err(Error::io("sync", folder))
+/// Writes a file over itself, which needs no room, and syncs it.
+fn rewrite_in_place(path: &Path) -> Result<(), Error> {
+    const CHUNK_BYTES: usize = 1024 * 1024;
+    let rewrite = || -> io::Result<()> {
+        let file = File::options().read(true).write(true).open(path)?;
+        let (mut chunk, mut offset) = (vec![0; CHUNK_BYTES], 0);
+        loop {
+            let length = file.read_at(&mut chunk, offset)?;
+            let read = chunk.get(..length).unwrap_or_default();
+            if read.is_empty() {
+                return file.sync_all();
+            }
+            file.write_all_at(read, offset)?;
+            offset += length as u64;
+        }
+    };
+    rewrite().map_err(|source| Error::of_write(path, source))?;
+    let path = path.display();
+    tracing::warn!(%path, "the disk is full: the log was written again in place, and nothing can be sold until there is room");
+    Ok(())
 }
 
 /// Connects and migrates the tables; without `create` the tables must exist and be up to date.
@@ -116,6 +159,8 @@ pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> 
         .filename(file)
         .busy_timeout(BUSY_TIMEOUT)
         .pragma("cache_size", CACHE_KIB)
+        // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging();
     let write_options = options
         .clone()
@@ -125,7 +170,10 @@ pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> 
         .pragma("fullfsync", "1")
         .pragma("checkpoint_fullfsync", "1")
         .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string());
-    let failed = error("open", file);
+    let failed = |failed: sqlx::Error| match write::is_full_index(&failed) {
+        true => Error::full(file),
+        false => error("open", file)(failed),
+    };
     let mut writer = write_options.connect().await.map_err(&failed)?;
     let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
         .fetch_one(&mut writer)
@@ -156,6 +204,9 @@ pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> 
         .idle_timeout(None)
         .max_lifetime(None)
         .connect_lazy_with(options.read_only(true));
+    // All are opened now, and kept: later no descriptor may be left.
+    let connections = try_join_all((0..READERS_MAX).map(|_| readers.acquire())).await;
+    drop(connections.map_err(&failed)?);
     Ok(Opened {
         id: id.ok_or_else(|| damaged(file, "the store's id is missing".to_owned()))?,
         head: sql::seq_of(head).map_err(|why| damaged(file, why))?,
@@ -180,7 +231,13 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Re
     };
     for migration in sql::pending(Engine::Sqlite, &found, create, &shown(file))? {
         let applied = write::transact(writer, async |writer| apply(writer, &migration, file).await).await;
-        applied.map_err(|error| error.into_error(operation, file))?;
+        applied.map_err(|error| match error.into_error(operation, file) {
+            Error::Full { .. } if migration.describes_books && found.version.is_some() => Error::UpgradeNeedsRoom {
+                store: shown(file),
+                bytes: None,
+            },
+            error => error,
+        })?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
 mod damage;
+mod lost;
 mod power;
 mod upgrade;
 
@@ -39,15 +40,6 @@ impl Folder {
             connection.close().await.unwrap();
         });
     }
-}
-
-#[test]
-fn a_write_ahead_log_without_its_database_is_refused() {
-    let folder = Folder::new();
-    fs::write(folder.0.path().join("books.db-wal"), "the last entries").unwrap();
-    let refused = folder.store().unwrap_err();
-    assert!(matches!(refused, Error::LedgerMissing { .. }), "{refused}");
-    assert!(!folder.file().exists());
 }
 
 impl Fixture for Folder {

@@ -19,11 +19,29 @@ const ROWS_STEP: usize = 32;
 const FULL: i32 = 13;
 /// SQLITE_BUSY (<https://sqlite.org/rescode.html#busy>).
 const BUSY: i32 = 5;
+/// SQLITE_CANTOPEN (<https://sqlite.org/rescode.html#cantopen>): no descriptor is left.
+const CANTOPEN: i32 = 14;
+
+/// SQLITE_IOERR_SHMSIZE (<https://sqlite.org/rescode.html#ioerr_shmsize>): no room for the index of the write-ahead log.
+const IOERR_SHMSIZE: i32 = 4874;
 
 /// The primary result code of an error.
 pub(super) fn code(error: &sqlx::Error) -> Option<i32> {
-    let extended: i32 = error.as_database_error()?.code()?.parse().ok()?;
-    Some(extended & 0xff)
+    Some(extended_code(error)? & 0xff)
+}
+
+fn extended_code(error: &sqlx::Error) -> Option<i32> {
+    error.as_database_error()?.code()?.parse().ok()
+}
+
+/// Whether the disk is too full to open a database whose log has no index yet.
+pub(super) fn is_full_index(error: &sqlx::Error) -> bool {
+    extended_code(error) == Some(IOERR_SHMSIZE)
+}
+
+/// Whether an operation that needs another file, or the pool, failed before it began.
+pub(super) fn is_unavailable(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::PoolTimedOut) || code(error) == Some(CANTOPEN)
 }
 
 /// Why a transaction was rolled back.
@@ -58,22 +76,28 @@ impl TxError {
         code(error)
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.code() == Some(FULL)
+    /// Whether SQLite has rolled the transaction back and a later one may succeed.
+    pub(super) fn is_transient(&self) -> bool {
+        matches!(self.code(), Some(FULL | CANTOPEN))
     }
 
     pub(super) fn into_error(self, operation: &'static str, file: &Path) -> Error {
         let code = self.code();
         match self {
-            Self::Begin(busy) if code == Some(BUSY) => Error::Unavailable {
-                store: shown(file),
-                why: sql::message(&busy),
-            },
+            Self::Begin(failed) if code == Some(BUSY) => unavailable(&failed, file),
+            Self::Begin(failed) | Self::Sql(failed) if code == Some(CANTOPEN) => unavailable(&failed, file),
             Self::Begin(_) | Self::Sql(_) if code == Some(FULL) => Error::full(file),
             Self::Begin(failed) | Self::Sql(failed) => error(operation, file)(failed),
             Self::StockMismatch => damaged(file, "the stock of a book does not follow from its entries".to_owned()),
             Self::Store(error) => error,
         }
+    }
+}
+
+pub(super) fn unavailable(error: &sqlx::Error, file: &Path) -> Error {
+    Error::Unavailable {
+        store: shown(file),
+        why: sql::message(error),
     }
 }
 

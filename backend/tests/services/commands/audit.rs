@@ -5,6 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::bookstored::assert_contains;
+use crate::client::{Client, key};
 use crate::fixture::StoreFixture;
 
 /// A store with the four books and 20 sales.
@@ -144,6 +145,46 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
         fixture.sql("DELETE FROM ledger WHERE seq = 24").await;
         assert_contains(&violations(&fixture), &["the entry 24 changed the book 2"]);
     }
+}
+
+#[tokio::test]
+async fn a_line_of_an_order_edited_by_hand_is_found() {
+    // The order of books 1 and 2 is the entries 5 and 6. A change of a database, how it is undone, what an audit finds.
+    const CASES: &str = "
+        seq = 5 | lines = 1 | lines = 2 | entry 6: order ORDER: line 2 of 2 does not continue what is before it
+        seq = 6 | lines = 3 | lines = 2 | entry 6: order ORDER: line 2 of 3 does not continue what is before it
+        seq = 6 | kind = 'refused', reason = 'sold-out' | kind = 'sold', reason = NULL \
+            | entry 6: order ORDER: line 2 of 2 does not continue what is before it
+        seq = 6 | title = 'Another' | title = 'RPCs for Dummies' \
+            | entry 6, book 2: the entry has the title \"Another\", but the title in force is \"RPCs for Dummies\"";
+    let in_csv = basket(StoreFixture::csv()).await.0;
+    edit(&in_csv, 6, "title=Another", true);
+    assert_contains(
+        &violations(&in_csv),
+        &["entry 6, book 2: the entry has the title \"Another\""],
+    );
+    for fixture in StoreFixture::each().into_iter().skip(1) {
+        let (fixture, order) = basket(fixture).await;
+        for [row, wrong, right, expected] in rows(CASES) {
+            fixture.sql(&format!("UPDATE ledger SET {wrong} WHERE {row}")).await;
+            assert_contains(&violations(&fixture), &[&expected.replace("ORDER", &order)]);
+            fixture.sql(&format!("UPDATE ledger SET {right} WHERE {row}")).await;
+        }
+        assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+    }
+}
+
+/// A store with the four books and one order of books 1 and 2, and the order's id.
+async fn basket(fixture: StoreFixture) -> (StoreFixture, String) {
+    let fixture = fixture.with_four_books();
+    let services = fixture.start_all();
+    let client = Client::of(&services, "frontend");
+    let (order, body) = (key(), r#"{"lines":[{"item":1},{"item":2}]}"#);
+    let reply = client.send("POST", "/buy", &[("idempotency-key", &order)], body).await;
+    assert_eq!(reply.status, 200, "{}", reply.body);
+    assert!(services.stop().success());
+    assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+    (fixture, order)
 }
 
 #[tokio::test]

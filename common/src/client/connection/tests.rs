@@ -1,5 +1,6 @@
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::*;
@@ -12,7 +13,7 @@ const URL: &str = "http://shop/topics";
 /// connection.
 fn serve(responses: Vec<Vec<&'static str>>) -> Connection {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
+    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), Caller::default()).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         for response in responses {
@@ -99,11 +100,11 @@ async fn a_connection_that_the_server_closed_while_idle_is_replaced() {
 #[tokio::test]
 async fn a_refused_connection_is_unreachable_and_another_protocol_is_malformed() {
     let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let connection = Connection::to(&format!("http://{gone}"), false).unwrap();
+    let connection = Connection::to(&format!("http://{gone}"), Caller::default()).unwrap();
     assert!(matches!(get(&connection).await, Err(Error::Unreachable { .. })));
     let connection = serve(vec![vec!["220 ready to send mail\r\n"]]);
     assert!(matches!(get(&connection).await, Err(Error::Malformed { .. })));
-    assert!(Connection::to("https://shop", false).is_none());
+    assert!(Connection::to("https://shop", Caller::default()).is_none());
 }
 
 #[tokio::test]
@@ -121,7 +122,7 @@ async fn the_time_limit_includes_the_wait_for_the_connection_and_for_the_respons
 #[tokio::test]
 async fn a_response_above_the_size_limit_is_malformed() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), false).unwrap();
+    let connection = Connection::to(&format!("http://{}", listener.local_addr().unwrap()), Caller::default()).unwrap();
     std::thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         assert_ne!(stream.read(&mut [0; 4_096]).unwrap(), 0);
@@ -136,7 +137,11 @@ async fn a_response_above_the_size_limit_is_malformed() {
 async fn a_request_is_written_with_its_header_fields_and_none_can_be_smuggled_in() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/books", listener.local_addr().unwrap());
-    let connection = Connection::to(&base, true).unwrap();
+    let caller = Caller {
+        is_service: true,
+        service_token: Some(Arc::new(|| Some("a-service-token".into()))),
+    };
+    let connection = Connection::to(&base, caller).unwrap();
     let server = std::thread::spawn(move || {
         let (mut stream, address) = listener.accept().unwrap();
         let mut request = Vec::new();
@@ -164,7 +169,19 @@ async fn a_request_is_written_with_its_header_fields_and_none_can_be_smuggled_in
         "content-type: application/json".to_owned(),
         "content-length: 1".to_owned(),
         "bookstore-hops: 1".to_owned(),
+        "bookstore-service-token: a-service-token".to_owned(),
     ] {
         assert!(text.contains(&format!("\r\n{field}\r\n")), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_success_whose_body_is_declared_as_something_else_is_no_json() {
+    let connection = serve(vec![
+        vec!["HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: 2\r\n\r\n{}"],
+        vec!["HTTP/1.1 200 OK\r\ncontent-type: Application/JSON; charset=utf-8\r\ncontent-length: 2\r\n\r\n{}"],
+    ]);
+    let html = get(&connection).await.unwrap().parse::<serde_json::Value>();
+    assert!(matches!(html, Err(Error::Malformed { .. })), "{html:?}");
+    assert!(get(&connection).await.unwrap().parse::<serde_json::Value>().is_ok());
 }

@@ -127,12 +127,15 @@ impl Auditor {
             Check::EventsInOrder => !findings.checked.contains_key(check),
             check => note.is_some() && check.needs_ledger(),
         };
-        let skipped: Vec<_> = Check::VARIANTS.iter().copied().filter(is_skipped).collect();
+        let has_baskets = self.shared.settings.basket.is_several();
+        let is_reported = |check: &Check| has_baskets || check.is_for_every_order() || findings.has_violated(*check);
+        let reported = Check::VARIANTS.iter().copied().filter(is_reported);
+        let (skipped, made): (Vec<_>, Vec<_>) = reported.partition(is_skipped);
         let restocked = match note {
             Some(_) => BTreeMap::new(),
             None => self.replay.restocked().collect(),
         };
-        let mut audit = findings.into_audit(&skipped, self.replay.others());
+        let mut audit = findings.into_audit(&made, &skipped, self.replay.others());
         audit.note = note;
         Audited {
             audit,

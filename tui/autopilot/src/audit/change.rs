@@ -1,21 +1,40 @@
 //! An acknowledged change of a stock, and its binary form in the history's file.
 
-use common::{Cost, Entry, ItemNumber, Quantity, Seq, Stock};
+use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, Quantity, Seq, Stock};
 
 use super::key::OrderKey;
+use crate::fnv::Fnv1a;
 
 /// The size of a record in the history's file, in bytes.
 pub(super) const BYTES: usize = 56;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
-    /// A sale of copies at a cost.
-    Sold(Quantity, Option<Cost>),
+    /// A line of an order.
+    Sold(SoldLine),
     /// A restock of copies.
     Restocked(u32),
 }
 
-/// An acknowledged change of a stock.
+/// A line of a receipt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SoldLine {
+    /// Of an order of at most [`common::limits::ORDER_LINES_MAX`] lines.
+    pub(crate) line: GroupLine,
+    pub(crate) quantity: Quantity,
+    pub(crate) cost: Option<Cost>,
+    /// See [`title_digest`].
+    pub(crate) title: u32,
+}
+
+/// A number that tells titles apart.
+pub(crate) fn title_digest(title: Option<&ArcStr>) -> u32 {
+    let mut digest = Fnv1a::default();
+    digest.add(title.map_or(b"", |title| title.as_bytes()));
+    u32::try_from(digest.finish() >> 32).unwrap_or(0)
+}
+
+/// An acknowledged change of a stock: a restock or a line of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ChangeRecord {
     /// The ledger entry that the answer named.
@@ -34,21 +53,30 @@ pub(crate) struct ChangeRecord {
 /// Encodes an absent cost or stock; no valid one is as large.
 const ABSENT: u32 = u32::MAX;
 
+/// The bits of a line's number and of the number of lines in a record.
+const LINE_BITS: u32 = 5;
+
 impl ChangeRecord {
     pub(super) fn write(&self, out: &mut Vec<u8>) {
-        let (tag, copies, cost) = match self.kind {
-            ChangeKind::Sold(quantity, cost) => (0, quantity.get(), cost.map_or(ABSENT, Cost::cents)),
-            ChangeKind::Restocked(copies) => (1, copies, ABSENT),
+        let (tag, copies, title, cost, line) = match self.kind {
+            ChangeKind::Sold(SoldLine {
+                line,
+                quantity,
+                cost,
+                title,
+            }) => (0, quantity.get(), title, cost.map_or(ABSENT, Cost::cents), line),
+            ChangeKind::Restocked(copies) => (1, copies, 0, ABSENT, GroupLine::ONLY),
         };
         let pair = |high: u32, low: u32| u64::from(high) << 32 | u64::from(low);
+        let lines = u32::from(line.count()) << LINE_BITS | u32::from(line.number());
         for word in [
             self.seq.0,
             self.invoked_us,
             self.answered_us,
-            pair(u32::from(self.key.shopper) << 1 | tag, self.key.number),
+            pair(lines << 17 | u32::from(self.key.shopper) << 1 | tag, self.key.number),
             self.item.get(),
             pair(cost, self.stock.map_or(ABSENT, Stock::get)),
-            copies.into(),
+            pair(title, copies),
         ] {
             out.extend_from_slice(&word.to_le_bytes());
         }
@@ -62,12 +90,18 @@ impl ChangeRecord {
             ))
         };
         let pair = |index: usize| Some((word(index)? >> 32, word(index)? & u64::from(u32::MAX)));
-        let (shopper_and_tag, number) = pair(3)?;
-        let (item, copies) = (word(4)?, word(6)?);
+        let (owner, number) = pair(3)?;
         let (cost, stock) = pair(5)?;
+        let (title, copies) = pair(6)?;
+        let lines = u16::try_from(owner >> 17).ok()?;
         // An absent cost or stock is out of range.
-        let kind = match shopper_and_tag & 1 {
-            0 => ChangeKind::Sold(Quantity::try_from(copies).ok()?, Cost::try_from(cost).ok()),
+        let kind = match owner & 1 {
+            0 => ChangeKind::Sold(SoldLine {
+                line: GroupLine::new(lines & ((1 << LINE_BITS) - 1), lines >> LINE_BITS)?,
+                quantity: Quantity::try_from(copies).ok()?,
+                cost: Cost::try_from(cost).ok(),
+                title: u32::try_from(title).ok()?,
+            }),
             _ => ChangeKind::Restocked(u32::try_from(copies).ok()?),
         };
         Some(Self {
@@ -75,10 +109,10 @@ impl ChangeRecord {
             invoked_us: word(1)?,
             answered_us: word(2)?,
             key: OrderKey {
-                shopper: u16::try_from(shopper_and_tag >> 1).ok()?,
+                shopper: u16::try_from(owner >> 1 & u64::from(u16::MAX)).ok()?,
                 number: u32::try_from(number).ok()?,
             },
-            item: ItemNumber::try_from(item).ok()?,
+            item: ItemNumber::try_from(word(4)?).ok()?,
             kind,
             stock: Stock::try_from(stock).ok(),
         })
@@ -86,10 +120,15 @@ impl ChangeRecord {
 
     pub(super) fn describe(&self) -> String {
         let ms = |us: u64| format!("{}.{:03} ms", us / 1_000, us % 1_000);
+        let item = self.item;
         let what = match self.kind {
-            ChangeKind::Sold(quantity, Some(cost)) => format!("buys {quantity} of item {} at {cost}", self.item),
-            ChangeKind::Sold(quantity, None) => format!("buys {quantity} of item {}", self.item),
-            ChangeKind::Restocked(copies) => format!("adds {copies} to item {}", self.item),
+            ChangeKind::Sold(SoldLine {
+                quantity, cost, line, ..
+            }) => {
+                let cost = cost.map_or_else(String::new, |cost| format!(" at {cost}"));
+                format!("buys {quantity} of item {item}{cost}{}", in_order(line))
+            }
+            ChangeKind::Restocked(copies) => format!("adds {copies} to item {item}"),
         };
         let stock = self.stock.map_or_else(String::new, |stock| format!(", stock {stock}"));
         format!(
@@ -126,9 +165,22 @@ pub(super) fn describe_entry(entry: &Entry) -> String {
         line += &format!(", cost {cost}");
     }
     if let Some(order) = entry.order {
-        line += &format!(", order {order}");
+        line += &format!(", order {order}{}", in_order(entry.line));
     }
     line
+}
+
+/// Describes the position of an entry in its order.
+pub(super) fn describe_line(line: GroupLine) -> String {
+    format!("line {} of {}", line.number(), line.count())
+}
+
+/// Describes the position in an order of several lines.
+fn in_order(line: GroupLine) -> String {
+    match line {
+        GroupLine::ONLY => String::new(),
+        line => format!(" ({})", describe_line(line)),
+    }
 }
 
 #[cfg(test)]
@@ -136,14 +188,29 @@ mod tests {
     use super::*;
 
     #[test]
+    fn titles_and_their_absence_have_different_digests() {
+        let digests = [None, Some("RPCs for Dummies"), Some("RPCs for dummies")];
+        let digests = digests.map(|title| title_digest(title.map(ArcStr::from).as_ref()));
+        assert!(digests[0] != digests[1] && digests[1] != digests[2]);
+    }
+
+    #[test]
     fn a_record_is_parsed_as_it_was_written() {
         let sold = ChangeRecord {
             seq: Seq(7),
             invoked_us: 1,
             answered_us: u64::MAX,
-            key: OrderKey { shopper: 3, number: 9 },
+            key: OrderKey {
+                shopper: u16::MAX,
+                number: u32::MAX,
+            },
             item: ItemNumber::try_from(4_000_000_000).unwrap(),
-            kind: ChangeKind::Sold(Quantity::ONE, Some("40".parse().unwrap())),
+            kind: ChangeKind::Sold(SoldLine {
+                line: GroupLine::new(19, 20).unwrap(),
+                quantity: Quantity::ONE,
+                cost: Some("40".parse().unwrap()),
+                title: title_digest(Some(&"RPCs for Dummies".into())),
+            }),
             stock: Some(Stock::ZERO),
         };
         let restocked = ChangeRecord {

@@ -10,7 +10,8 @@ use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{ItemNumber, Quantity, Seq};
+use common::wire::OrderLines;
+use common::{InlineVec, Seq};
 
 use super::change::{BYTES, ChangeRecord};
 use super::key::OrderKey;
@@ -56,17 +57,13 @@ impl Watermark {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Requested {
-    pub(crate) item: ItemNumber,
-    pub(crate) quantity: Quantity,
-}
-
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) enum ChangeOutcome {
-    Acknowledged(ChangeRecord),
+    /// A restock, or the lines of an order.
+    Acknowledged(InlineVec<ChangeRecord>),
     Refused,
-    Unknown(Requested),
+    /// What was requested.
+    Unknown(OrderLines),
 }
 
 #[derive(Debug)]
@@ -82,7 +79,7 @@ pub(crate) struct History {
     refusals: u64,
     /// For each shopper the number of orders sent.
     sent: HashMap<u16, u32>,
-    unknown: HashMap<OrderKey, Requested>,
+    unknown: HashMap<OrderKey, OrderLines>,
     /// The first error that made the history incomplete.
     error: Option<String>,
 }
@@ -117,10 +114,12 @@ impl History {
 
     pub(crate) fn record(&mut self, key: OrderKey, outcome: ChangeOutcome) {
         match outcome {
-            ChangeOutcome::Acknowledged(change) => {
-                self.pending
-                    .push(Reverse((change.seq, self.written + self.buffer.len())));
-                change.write(&mut self.buffer);
+            ChangeOutcome::Acknowledged(changes) => {
+                for change in changes {
+                    self.pending
+                        .push(Reverse((change.seq, self.written + self.buffer.len())));
+                    change.write(&mut self.buffer);
+                }
                 if self.buffer.len() >= BUFFER_BYTES
                     && let Err(error) = self.flush()
                 {
@@ -154,7 +153,7 @@ impl History {
     }
 
     /// Removes and returns an order of unknown outcome, because an entry decides it.
-    pub(super) fn take_unknown(&mut self, key: OrderKey) -> Option<Requested> {
+    pub(super) fn take_unknown(&mut self, key: OrderKey) -> Option<OrderLines> {
         self.unknown.remove(&key)
     }
 
@@ -217,7 +216,9 @@ impl BitSet {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::super::change::ChangeKind;
+    use common::{GroupLine, ItemNumber, Quantity};
+
+    use super::super::change::{ChangeKind, SoldLine, title_digest};
     use super::*;
 
     pub(in super::super) fn record(seq: u64, number: u32) -> ChangeRecord {
@@ -227,7 +228,12 @@ pub(super) mod tests {
             answered_us: seq * 10 + 5,
             key: OrderKey { shopper: 0, number },
             item: ItemNumber::try_from(1).unwrap(),
-            kind: ChangeKind::Sold(Quantity::ONE, None),
+            kind: ChangeKind::Sold(SoldLine {
+                line: GroupLine::ONLY,
+                quantity: Quantity::ONE,
+                cost: None,
+                title: title_digest(None),
+            }),
             stock: None,
         }
     }
@@ -239,7 +245,7 @@ pub(super) mod tests {
         // Neighbours are swapped, as with concurrent requests.
         for number in 0..changes {
             let change = record(u64::from(number ^ 7) + 1, number);
-            history.record(change.key, ChangeOutcome::Acknowledged(change));
+            history.record(change.key, ChangeOutcome::Acknowledged([change].into()));
         }
         assert_eq!(history.written, 2 * BUFFER_BYTES);
         assert_eq!(history.next_until(Seq(0)), None);
@@ -270,11 +276,8 @@ pub(super) mod tests {
         assert!(history.was_sent(key) && !history.was_refused(key));
         history.record(key, ChangeOutcome::Refused);
         assert!(history.was_refused(key) && !history.was_sent(OrderKey { number: 71, ..key }));
-        let requested = Requested {
-            item: ItemNumber::try_from(1).unwrap(),
-            quantity: Quantity::ONE,
-        };
-        history.record(key, ChangeOutcome::Unknown(requested));
+        let requested = OrderLines::one(ItemNumber::try_from(1).unwrap(), Quantity::ONE);
+        history.record(key, ChangeOutcome::Unknown(requested.clone()));
         assert_eq!(
             (history.take_unknown(key), history.take_unknown(key)),
             (Some(requested), None)

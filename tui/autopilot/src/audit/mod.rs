@@ -15,9 +15,9 @@ mod replay;
 use std::collections::BTreeMap;
 
 pub(super) use auditor::{Audited, Auditor};
-pub(super) use change::{ChangeKind, ChangeRecord};
+pub(super) use change::{ChangeKind, ChangeRecord, SoldLine, title_digest};
 pub(super) use events::follow as follow_events;
-pub(super) use history::{ChangeOutcome, History, Requested, Watermark};
+pub(super) use history::{ChangeOutcome, History, Watermark};
 pub(super) use key::{OrderKey, RunId, SHOPKEEPER};
 pub(super) use last_seen::{LastSeen, StockObservation};
 
@@ -42,7 +42,9 @@ pub(super) enum Check {
     /// No refused order was sold.
     #[strum(serialize = "refusals_stand")]
     RefusedNeverSold,
-    /// Every sale has the price in force.
+    /// Every order has all its lines in the ledger, sold or refused together, and in its receipt.
+    OrdersWhole,
+    /// Every order has the price and the title in force.
     Prices,
     /// The stock at the start plus all changes gives every later stock and the stock at the end.
     StockAddsUp,
@@ -65,6 +67,11 @@ pub(super) enum Check {
 }
 
 impl Check {
+    /// Whether it is reported in any case, or else only where purchases have several lines or a violation is found.
+    fn is_for_every_order(self) -> bool {
+        self != Self::OrdersWhole
+    }
+
     /// Whether it needs the ledger, or else only the answers.
     fn needs_ledger(self) -> bool {
         !matches!(self, Self::OneAnswerPerKey | Self::ReadsGoForward | Self::EventsInOrder)
@@ -114,9 +121,15 @@ impl Findings {
         }
     }
 
-    /// The audit's result. `skipped` checks could not be made; `others` counts the entries of other clients.
-    fn into_audit(self, skipped: &[Check], others: u64) -> Audit {
-        let made = Check::VARIANTS.iter().filter(|check| !skipped.contains(check));
+    /// Whether the check has found a violation.
+    fn has_violated(&self, check: Check) -> bool {
+        let mut violations = self.violations.iter();
+        violations.any(|violation| violation.check == check.into_str())
+    }
+
+    /// The audit's result. `made` checks were made, `skipped` ones could not be; `others` counts the entries of other
+    /// clients.
+    fn into_audit(self, made: &[Check], skipped: &[Check], others: u64) -> Audit {
         let count = |check: &Check| (check.into_str(), self.checked.get(check).copied().unwrap_or(0));
         let verdict = match (self.found, skipped.is_empty()) {
             (1.., _) => Verdict::Violated,
@@ -125,7 +138,7 @@ impl Findings {
         };
         Audit {
             verdict,
-            checks: made.map(count).collect(),
+            checks: made.iter().map(count).collect(),
             skipped: skipped.iter().map(Check::into_str).collect(),
             others,
             note: None,

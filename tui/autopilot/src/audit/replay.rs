@@ -6,12 +6,12 @@
 
 use std::collections::HashMap;
 
-use common::wire::Book;
+use common::wire::{Book, OrderLine, OrderLines};
 use common::{Entry, ItemNumber, Kind, OrderId, Seq, Stock};
 use rules::{LedgerReplay, Rule};
 
 use super::book::AuditedBook;
-use super::change::{ChangeKind, ChangeRecord, describe_entry};
+use super::change::{ChangeKind, ChangeRecord, describe_entry, describe_line, title_digest};
 use super::history::History;
 use super::key::{OrderKey, RunId};
 use super::{Check, Findings};
@@ -22,6 +22,10 @@ pub(super) struct Replay {
     run_id: RunId,
     ledger: LedgerReplay,
     books: HashMap<ItemNumber, AuditedBook>,
+    /// The entry before the next one.
+    previous: Option<Entry>,
+    /// The order of unknown outcome whose lines are being replayed, as it was requested.
+    unacknowledged: Option<(OrderKey, OrderLines)>,
     /// Of the changes so far, the one that was invoked last.
     latest: Option<ChangeRecord>,
     others: u64,
@@ -40,6 +44,8 @@ impl Replay {
             run_id,
             ledger: LedgerReplay::from_sample(sample.head, sample.books.iter().map(|book| (book.item, book.into()))),
             books: sample.books.iter().map(audited).collect(),
+            previous: None,
+            unacknowledged: None,
             latest: None,
             others: 0,
             findings: Findings::default(),
@@ -65,12 +71,16 @@ impl Replay {
         let change = self.take_changes(entry, history);
         self.check_owner(entry, change.as_ref(), history);
         self.check_rules(entry);
+        self.previous = Some(entry.clone());
     }
 
     /// Checks an entry against the rules of a ledger, and applies it.
     fn check_rules(&mut self, entry: &Entry) {
         let Entry { item, seq, kind, .. } = *entry;
         self.findings.count(Check::LedgerInOrder, 1);
+        if entry.line.count() > 1 && entry.line.is_last() {
+            self.findings.count(Check::OrdersWhole, 1);
+        }
         // The books were read a little after the ledger's head was: they may contain this entry.
         let is_checked = self.ledger.book(item).is_some_and(|book| book.seq < seq);
         if is_checked {
@@ -84,22 +94,27 @@ impl Replay {
         }
         for violation in self.ledger.apply(entry) {
             let check = match violation.rule() {
-                Rule::Sequence | Rule::Group => Check::LedgerInOrder,
+                Rule::Sequence => Check::LedgerInOrder,
+                Rule::Group | Rule::Receipt => Check::OrdersWhole,
                 Rule::StockNotNegative => Check::StockNeverNegative,
-                Rule::Price => Check::Prices,
+                Rule::Price | Rule::Title => Check::Prices,
                 Rule::Refusal => Check::RefusalsJustified,
-                Rule::StockAddsUp
-                | Rule::Fields
-                | Rule::BookExists
-                | Rule::Title
-                | Rule::DecidedOnce
-                | Rule::Catalog => Check::StockAddsUp,
+                Rule::StockAddsUp | Rule::Fields | Rule::BookExists | Rule::DecidedOnce | Rule::Catalog => {
+                    Check::StockAddsUp
+                }
             };
-            let history = match self.books.get(&item) {
-                Some(book) => book.history(entry),
-                None => vec![describe_entry(entry)],
+            let history = match (self.books.get(&item), &self.previous) {
+                (_, Some(previous)) if check == Check::OrdersWhole => {
+                    vec![describe_entry(previous), describe_entry(entry)]
+                }
+                (Some(book), _) => book.history(entry),
+                (None, _) => vec![describe_entry(entry)],
             };
-            let detail = format!("item {item}: entry {seq}: {violation}");
+            let of_order = match entry.order.filter(|_| entry.line.count() > 1) {
+                Some(order) => format!("order {order}: "),
+                None => String::new(),
+            };
+            let detail = format!("{of_order}item {item}: entry {seq}: {violation}");
             self.findings.add(check, detail, history);
         }
         let Some(state) = self.ledger.book(item) else {
@@ -181,23 +196,40 @@ impl Replay {
     fn check_change(&mut self, entry: &Entry, change: &ChangeRecord) {
         let check = check_of(change);
         self.findings.count(check, 1);
+        let order = self.run_id.order(change.key);
+        let mut wrong = |check, why: &str| {
+            let detail = format!("entry {} of order {order} {why}", entry.seq);
+            self.findings
+                .add(check, detail, vec![change.describe(), describe_entry(entry)]);
+        };
         let is_same = match change.kind {
-            ChangeKind::Sold(quantity, cost) => {
-                entry.kind == Kind::Sold && entry.quantity == Some(quantity) && entry.unit_cost == cost
+            ChangeKind::Sold(sold) => {
+                if entry.line != sold.line {
+                    let [is, acknowledged] = [entry.line, sold.line].map(describe_line);
+                    wrong(
+                        Check::OrdersWhole,
+                        &format!("is {is}, but was acknowledged as {acknowledged}"),
+                    );
+                }
+                if title_digest(entry.title.as_ref()) != sold.title {
+                    wrong(check, "has another title than its receipt");
+                }
+                entry.kind == Kind::Sold && entry.quantity == Some(sold.quantity) && entry.unit_cost == sold.cost
             }
             ChangeKind::Restocked(copies) => entry.kind == Kind::Restocked && entry.change == i64::from(copies),
         };
         let is_same_stock = change.stock.is_none() || entry.stock_after == change.stock;
         if !is_same || entry.item != change.item || !is_same_stock {
-            let detail = format!("entry {} is not what was acknowledged", entry.seq);
-            self.findings
-                .add(check, detail, vec![change.describe(), describe_entry(entry)]);
+            wrong(check, "is not what was acknowledged");
         }
     }
 
     /// Checks an entry with this run's id that no answer acknowledged.
     fn check_unacknowledged(&mut self, entry: &Entry, order: OrderId, key: OrderKey, history: &mut History) {
         let sender = key.describe();
+        if entry.line.is_first() {
+            self.unacknowledged = history.take_unknown(key).map(|lines| (key, lines));
+        }
         let mut wrong = |check, why: &str| {
             let detail = format!("entry {} is {} for {sender} ({order}), {why}", entry.seq, entry.kind);
             self.findings.add(check, detail, vec![describe_entry(entry)]);
@@ -211,23 +243,26 @@ impl Replay {
             }
             return;
         }
-        match history.take_unknown(key) {
-            Some(requested) if key.shopper == super::SHOPKEEPER || entry.kind == Kind::Refused => {
-                if entry.item != requested.item {
-                    wrong(
-                        Check::OrdersRequested,
-                        &format!("which requested item {}", requested.item),
-                    );
-                }
-            }
-            Some(requested) if (entry.item, entry.quantity) != (requested.item, Some(requested.quantity)) => {
-                wrong(
-                    Check::OrdersRequested,
-                    &format!("which requested {} of item {}", requested.quantity, requested.item),
-                );
-            }
-            Some(_) => {}
-            None => wrong(Check::AcknowledgedSales, "which another entry has decided already"),
+        let requested = self.unacknowledged.as_ref().filter(|(open, _)| *open == key);
+        let Some((_, lines)) = requested else {
+            return wrong(Check::AcknowledgedSales, "which another entry has decided already");
+        };
+        if usize::from(entry.line.count()) != lines.len() {
+            let why = format!(
+                "which requested {} lines, as {}",
+                lines.len(),
+                describe_line(entry.line)
+            );
+            return wrong(Check::OrdersWhole, &why);
+        }
+        let requested = lines.get(usize::from(entry.line.number()) - 1);
+        // A restock has no quantity.
+        let is_requested = |line: &OrderLine| {
+            line.item == entry.item && (key.shopper == super::SHOPKEEPER || entry.quantity == Some(line.quantity))
+        };
+        if let Some(line) = requested.filter(|line| !is_requested(line)) {
+            let why = format!("which requested {} of item {}", line.quantity, line.item);
+            wrong(Check::OrdersRequested, &why);
         }
     }
 
@@ -248,6 +283,10 @@ impl Replay {
         while let Some(change) = history.next_until(Seq(u64::MAX)) {
             self.check_real_time(&change);
             self.missing(&change, None);
+        }
+        if let Some(violation) = self.ledger.check_complete() {
+            let last = self.previous.iter().map(describe_entry).collect();
+            self.findings.add(Check::OrdersWhole, violation.to_string(), last);
         }
         for (item, book) in &self.books {
             if let Some((stock, seq)) = book.end {

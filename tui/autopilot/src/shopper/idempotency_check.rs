@@ -1,17 +1,17 @@
 //! Checks idempotency: a request repeated with the same key must get the same answer.
 
 use common::OrderId;
-use common::wire::Receipt;
+use common::wire::{OrderLines, Receipt, ReceiptLine};
 
 use super::Shopper;
-use crate::audit::{Check, OrderKey, Requested};
+use crate::audit::{Check, OrderKey};
 use common::client::Resolution;
 
 /// A purchase that was decided, with what is needed to repeat its request.
 #[derive(Debug)]
 pub(super) struct Decided {
     pub(super) key: OrderKey,
-    pub(super) requested: Requested,
+    pub(super) lines: OrderLines,
     /// The receipt; `None` if the purchase was refused.
     pub(super) receipt: Option<Receipt>,
 }
@@ -22,7 +22,7 @@ impl Shopper<'_> {
         for decided in std::mem::take(&mut self.decided).into_iter().flatten() {
             let order = self.shared.run_id.order(decided.key);
             let again = tokio::select! {
-                again = self.send_purchase(decided.key, decided.requested) => again,
+                again = self.send_purchase(decided.key, &decided.lines) => again,
                 () = self.shared.abort.cancelled() => None,
             };
             let Some(Resolution::Decided(answer)) = again else {
@@ -45,11 +45,14 @@ fn describe(receipt: Option<&Receipt>, order: OrderId) -> String {
     let Some(receipt) = receipt else {
         return format!("order {order} is refused");
     };
-    let line = &receipt.lines[0];
-    let cost = line.cost.map_or("no cost".to_owned(), |cost| cost.to_string());
-    let stock = line.stock.map_or("nothing".to_owned(), |stock| stock.to_string());
-    format!(
-        "order {} is {} as entry {}: {} of item {} at {cost}, {stock} left",
-        receipt.order, receipt.status, receipt.seq, line.quantity, line.item
-    )
+    let line = |line: &ReceiptLine| {
+        let cost = line.cost.map_or("no cost".to_owned(), |cost| cost.to_string());
+        let stock = line.stock.map_or("nothing".to_owned(), |stock| stock.to_string());
+        format!(
+            "entry {}: {} of item {} at {cost}, {stock} left",
+            line.seq, line.quantity, line.item
+        )
+    };
+    let lines: Vec<_> = receipt.lines.iter().map(line).collect();
+    format!("order {} is {} as {}", receipt.order, receipt.status, lines.join("; "))
 }

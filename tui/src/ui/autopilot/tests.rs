@@ -19,6 +19,7 @@ fn snapshot() -> Snapshot {
             p50_us: 800 + second % 5 * 40,
             p95_us: 2_100 + second % 7 * 150,
             p99_us: 4_000 + second % 11 * 300,
+            ..Second::default()
         })
         .collect();
     let operation = OperationStats {

@@ -235,7 +235,15 @@ fn a_stock_that_does_not_follow_from_the_entries_stops_the_start() {
 #[test]
 fn a_missing_file_of_the_ledger_stops_the_start() {
     let folder = Folder::new();
-    let open = || CsvStore::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 1_000, None);
+    let open = || {
+        CsvStore::open_on(
+            Arc::new(folder.disk()),
+            folder.0.path(),
+            EditPolicy::Refuse,
+            1_000,
+            None,
+        )
+    };
     let store = open().unwrap();
     let mut shop = ReferenceShop::filled(&store);
     for _ in 0..20 {
@@ -243,7 +251,7 @@ fn a_missing_file_of_the_ledger_stops_the_start() {
     }
     shop.sell_through(&store, 1);
     drop(store);
-    let sealed = segment::sealed(&Real, folder.0.path()).unwrap();
+    let sealed = folder.sealed();
     assert!(sealed.len() > 5);
     for segment in &sealed {
         let aside = folder.path("aside");
@@ -267,7 +275,16 @@ fn a_missing_file_of_the_ledger_stops_the_start() {
 #[test]
 fn damage_in_an_old_file_is_found_when_it_is_read() {
     let folder = Folder::new();
-    let open = || CsvStore::open_on(Arc::new(Real), folder.0.path(), EditPolicy::Refuse, 20_000, None).unwrap();
+    let open = || {
+        CsvStore::open_on(
+            Arc::new(folder.disk()),
+            folder.0.path(),
+            EditPolicy::Refuse,
+            20_000,
+            None,
+        )
+        .unwrap()
+    };
     let store = open();
     let mut shop = ReferenceShop::filled(&store);
     for _ in 0..3 {
@@ -275,7 +292,7 @@ fn damage_in_an_old_file_is_found_when_it_is_read() {
     }
     store.checkpoint(&shop.books, shop.head).unwrap();
     drop(store);
-    let first = segment::sealed(&Real, folder.0.path()).unwrap().remove(0).path;
+    let first = folder.sealed().remove(0).path;
     let mut bad = lines(&fs::read(&first).unwrap());
     flip(&mut bad, 10);
     fs::write(&first, bad.concat()).unwrap();

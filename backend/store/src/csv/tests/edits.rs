@@ -31,7 +31,7 @@ fn differences(folder: &Folder) -> Vec<Difference> {
 }
 
 fn copies(folder: &Folder) -> Vec<String> {
-    let names = Real.names(folder.0.path()).unwrap();
+    let names = folder.names();
     let copies = names.iter().filter(|name| name.starts_with("catalog.csv.edited-"));
     copies
         .map(|name| fs::read_to_string(folder.path(name)).unwrap())
@@ -182,7 +182,7 @@ fn an_import_that_stopped_before_its_checkpoint_is_not_an_edit_any_more() {
 fn books_beside_an_empty_ledger_are_offered_for_the_first_import() {
     let folder = Folder::new();
     assert_eq!(folder.store().unwrap().seed_rows().unwrap(), None);
-    fs::remove_file(folder.path("ledger.csv")).unwrap();
+    let folder = Folder::new();
     fs::write(folder.path("catalog.csv"), "1,A,1,1\n").unwrap();
     assert!(matches!(
         folder.store().unwrap().seed_rows(),

@@ -63,12 +63,7 @@ fn a_checkpoint_without_room_is_written_later() {
     // With or without a restart, what the ledger names already is not taken for an edit.
     disk.restart_machine();
     disk.leave_room(Some(0));
-    let full = disk.clone();
-    let opened = open_on(&full, SEGMENT_BYTES_MAX);
-    assert!(
-        matches!(opened, Err(Error::Full { .. })),
-        "the tail is written again first"
-    );
+    shop.assert_matches(&open(&disk));
     disk.leave_room(None);
     disk.pass(FULL_DISK_DELAY);
     store.checkpoint(&shop.books, shop.head).unwrap();
@@ -111,6 +106,71 @@ fn what_a_failed_sync_left_in_the_cache_is_durable_before_it_is_served() {
     shop.assert_matches(&open(&disk));
     disk.restart_machine();
     shop.assert_matches(&open(&disk));
+}
+
+/// A full disk with the shop, and a last batch that a failed sync left in the system's cache.
+fn full_after_a_failed_sync(seed: u64) -> (Simulated, ReferenceShop) {
+    let disk = Simulated::new(seed);
+    let store = open(&disk);
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 3);
+    let (head, entries) = (shop.head, shop.sell_baskets(&[2, 1]));
+    disk.fail_next_sync();
+    assert!(store.append(head, &entries).is_err());
+    disk.restart_process();
+    disk.leave_room(Some(0));
+    (disk, shop)
+}
+
+#[test]
+fn a_start_on_a_full_disk_makes_the_last_batch_durable_before_it_is_served() {
+    for seed in 0..20 {
+        let (disk, mut shop) = full_after_a_failed_sync(seed);
+        let store = open(&disk);
+        shop.assert_matches(&store);
+        store.append(shop.head, &[]).unwrap();
+        let refused = store.append(shop.head, &shop.clone().sell(1));
+        assert!(matches!(refused, Err(Error::Full { .. })), "{refused:?}");
+        disk.restart_machine();
+        let store = open(&disk);
+        shop.assert_matches(&store);
+        shop.sell_through(&store, 1);
+    }
+}
+
+#[test]
+fn a_start_on_a_full_disk_may_be_interrupted_at_any_step() {
+    for steps in 0..20 {
+        let (disk, shop) = full_after_a_failed_sync(steps);
+        disk.stop_after(steps);
+        let is_open = open_on(&disk, SEGMENT_BYTES_MAX).is_ok();
+        assert!(is_open || steps < 15, "a start takes a handful of steps");
+        disk.restart_machine();
+        let head = open(&disk).load().unwrap().head;
+        assert!(head == shop.head || !is_open, "{steps}");
+    }
+}
+
+#[test]
+fn a_torn_tail_is_cut_on_a_full_disk_too() {
+    for seed in 0..40 {
+        let disk = Simulated::new(seed);
+        let store = open(&disk);
+        let mut shop = ReferenceShop::filled(&store);
+        shop.sell_through(&store, 3);
+        let entries = shop.clone().sell_baskets(&[4, 4]);
+        disk.stop_after(0);
+        assert!(store.append(shop.head, &entries).is_err());
+        disk.restart_process();
+        disk.leave_room(Some(0));
+        let head = open(&disk).load().unwrap().head;
+        entries
+            .chunks(4)
+            .filter(|order| order[0].seq <= head)
+            .for_each(|order| shop.apply(order));
+        disk.restart_machine();
+        shop.assert_matches(&open(&disk));
+    }
 }
 
 /// Runs work with the disk stopping after each number of steps, in the process or with the machine.

@@ -20,10 +20,12 @@ enum Act {
     Fail(usize),
     /// The process restarts, the machine does not.
     Reopen,
+    /// The same on a full disk.
+    ReopenFull,
 }
 
 /// The largest batch has six pages, and the last sales fill the segment.
-const HISTORY: [Act; 15] = [
+const HISTORY: [Act; 17] = [
     Act::Open,
     Act::Import,
     Act::Checkpoint,
@@ -34,6 +36,8 @@ const HISTORY: [Act; 15] = [
     Act::Sell(2),
     Act::Fail(3),
     Act::Reopen,
+    Act::Fail(1),
+    Act::ReopenFull,
     Act::Sell(150),
     Act::Import,
     Act::Sell(70),
@@ -71,8 +75,11 @@ impl Run {
 
     /// Returns whether the operation succeeded.
     fn act(&mut self, act: Act) -> bool {
-        if matches!(act, Act::Open | Act::Reopen) {
-            return self.open_again();
+        if matches!(act, Act::Open | Act::Reopen | Act::ReopenFull) {
+            self.disk.leave_room(matches!(act, Act::ReopenFull).then_some(0));
+            let is_open = self.open_again();
+            self.disk.leave_room(None);
+            return is_open;
         }
         let (store, mut shop) = (self.store.as_ref().unwrap(), self.life.acknowledged.clone());
         let entries = match act {
@@ -89,7 +96,7 @@ impl Run {
                 self.disk.fail_next_sync();
                 shop.sell(count)
             }
-            Act::Checkpoint | Act::Open | Act::Reopen => return self.life.checkpoint(store),
+            Act::Checkpoint | Act::Open | Act::Reopen | Act::ReopenFull => return self.life.checkpoint(store),
         };
         self.life.append(store, &entries)
     }

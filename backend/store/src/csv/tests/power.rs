@@ -61,6 +61,9 @@ fn run_seed(seed: u64) {
         if chance.random_bool(0.8) {
             disk.stop_after(chance.random_range(0..60));
         }
+        if chance.random_bool(0.3) {
+            disk.leave_room(Some(chance.random_range(0..500)));
+        }
         if let Ok(store) = open_on(&disk, SEGMENT_BYTES_MAX) {
             life = life.recover(&store);
             assert_eq!(*id.get_or_insert(store.id), store.id);

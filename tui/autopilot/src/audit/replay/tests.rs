@@ -1,15 +1,23 @@
-//! One book with ten copies, and each way in which its ledger can be wrong.
+//! Two books with ten copies each, and each way in which their ledger can be wrong.
 
-use common::{Description, GroupLine, Quantity, Reason, Timestamp};
+use common::{ArcStr, Description, GroupLine, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
-use super::super::{ChangeOutcome, Requested, SHOPKEEPER};
+use super::super::{ChangeOutcome, SHOPKEEPER, SoldLine};
 use super::*;
 
 const COST: &str = "2.50";
 
 fn item() -> ItemNumber {
     ItemNumber::try_from(1).unwrap()
+}
+
+fn second() -> ItemNumber {
+    ItemNumber::try_from(2).unwrap()
+}
+
+fn title() -> ArcStr {
+    "RPCs for Dummies".into()
 }
 
 fn stock(copies: u64) -> Stock {
@@ -40,7 +48,7 @@ fn entry(seq: u64, kind: Kind, change: i64, stock_after: u64) -> Entry {
         order: None,
         unit_cost: Some(COST.parse().unwrap()),
         reason: (kind == Kind::Refused).then_some(Reason::SoldOut),
-        title: matches!(kind, Kind::Sold | Kind::Refused).then(|| "RPCs for Dummies".into()),
+        title: matches!(kind, Kind::Sold | Kind::Refused).then(title),
         description: None,
     }
 }
@@ -53,17 +61,63 @@ fn sale(seq: u64, stock_after: u64) -> Entry {
 /// Order `number` was acknowledged as sold by entry `seq`.
 fn sold(seq: u64, number: u32, left: u64) -> ChangeRecord {
     ChangeRecord {
-        kind: ChangeKind::Sold(Quantity::ONE, Some(COST.parse().unwrap())),
+        kind: ChangeKind::Sold(SoldLine {
+            line: GroupLine::ONLY,
+            quantity: Quantity::ONE,
+            cost: Some(COST.parse().unwrap()),
+            title: title_digest(Some(&title())),
+        }),
         stock: Some(stock(left)),
         ..record(seq, number)
     }
 }
 
+fn line(number: u16, count: u16) -> GroupLine {
+    GroupLine::new(number, count).unwrap()
+}
+
+/// The entries of an order of a copy of each book, from `seq` on, as the first of each.
+fn basket(seq: u64) -> [Entry; 2] {
+    let first = Entry {
+        line: line(1, 2),
+        ..sale(seq, 9)
+    };
+    let other = Entry {
+        item: second(),
+        line: line(2, 2),
+        ..sale(seq + 1, 9)
+    };
+    [first, other]
+}
+
+/// The receipt of these entries as order 0, in the order's records.
+fn receipt(entries: &[Entry]) -> Vec<ChangeRecord> {
+    let records = entries.iter().map(|entry| ChangeRecord {
+        item: entry.item,
+        kind: ChangeKind::Sold(SoldLine {
+            line: entry.line,
+            quantity: entry.quantity.unwrap(),
+            cost: entry.unit_cost,
+            title: title_digest(entry.title.as_ref()),
+        }),
+        stock: entry.stock_after,
+        // All lines are sent and answered at once.
+        invoked_us: 10,
+        answered_us: 15,
+        ..record(entry.seq.0, 0)
+    });
+    records.collect()
+}
+
 /// What happens in a run.
 enum Step {
     Acknowledged(ChangeRecord),
+    /// An order of a copy of each book was acknowledged with these lines.
+    AcknowledgedLines(Vec<ChangeRecord>),
     Refused(OrderKey),
     Unknown(OrderKey),
+    /// Nothing is known of an order of a copy of each book.
+    UnknownLines(OrderKey),
     /// An entry of this run.
     Own(OrderKey, Entry),
     /// An entry of another client.
@@ -72,21 +126,19 @@ enum Step {
     End(u64, u64),
 }
 
-use Step::{Acknowledged, End, Other, Own, Refused, Unknown};
+use Step::{Acknowledged, AcknowledgedLines, End, Other, Own, Refused, Unknown, UnknownLines};
 
 /// Performs the steps and ends the replay.
 fn replay(steps: Vec<Step>) -> Replay {
     let run_id = RunId::draw();
     let sample = BookSample {
         topics: vec!["all".into()],
-        books: vec![Book::new(
-            item(),
-            "RPCs for Dummies".into(),
-            Description::new("all"),
-            COST.parse().unwrap(),
-            stock(10),
-            Seq(1),
-        )],
+        books: [item(), second()]
+            .map(|item| {
+                let description = Description::new("all");
+                Book::new(item, title(), description, COST.parse().unwrap(), stock(10), Seq(1))
+            })
+            .into(),
         head: Seq(1),
     };
     let mut replay = Replay::new(run_id, &sample);
@@ -95,14 +147,15 @@ fn replay(steps: Vec<Step>) -> Replay {
         history.sent(key);
         history.record(key, outcome);
     };
-    let requested = Requested {
-        item: item(),
-        quantity: Quantity::ONE,
-    };
+    let quantity = Quantity::ONE;
     for step in steps {
         let (order, entry) = match step {
             Acknowledged(change) => {
-                end(&mut history, change.key, ChangeOutcome::Acknowledged(change));
+                end(&mut history, change.key, ChangeOutcome::Acknowledged([change].into()));
+                continue;
+            }
+            AcknowledgedLines(lines) => {
+                end(&mut history, lines[0].key, ChangeOutcome::Acknowledged(lines.into()));
                 continue;
             }
             Refused(key) => {
@@ -110,7 +163,17 @@ fn replay(steps: Vec<Step>) -> Replay {
                 continue;
             }
             Unknown(key) => {
-                end(&mut history, key, ChangeOutcome::Unknown(requested));
+                let lines = OrderLines::one(item(), quantity);
+                end(&mut history, key, ChangeOutcome::Unknown(lines));
+                continue;
+            }
+            UnknownLines(key) => {
+                let lines = [item(), second()].map(|item| OrderLine { item, quantity });
+                end(
+                    &mut history,
+                    key,
+                    ChangeOutcome::Unknown(OrderLines::new(lines).unwrap()),
+                );
                 continue;
             }
             End(copies, seq) => {
@@ -149,7 +212,35 @@ fn a_correct_ledger_with_orders_of_other_clients_is_clean() {
         Own(order(1), sale(6, 4)),
     ]);
     assert_eq!(replay.findings.violations, []);
-    assert_eq!((replay.others(), replay.restocked().next()), (1, Some((item(), 5))));
+    let restocked = replay.restocked().find(|(restocked, _)| *restocked == item());
+    assert_eq!((replay.others(), restocked), (1, Some((item(), 5))));
+}
+
+#[test]
+fn a_correct_ledger_of_baskets_is_clean_and_its_orders_are_counted() {
+    let [first, other] = basket(2);
+    let again = Entry {
+        seq: Seq(4),
+        stock_after: Some(stock(8)),
+        ..first.clone()
+    };
+    let other_again = Entry {
+        seq: Seq(5),
+        stock_after: Some(stock(8)),
+        ..other.clone()
+    };
+    let replay = replay(vec![
+        AcknowledgedLines(receipt(&[first.clone(), other.clone()])),
+        UnknownLines(order(1)),
+        Own(order(0), first),
+        Own(order(0), other),
+        Own(order(1), again),
+        Own(order(1), other_again),
+        End(8, 4),
+    ]);
+    assert_eq!(replay.findings.violations, []);
+    let checked = |check| replay.findings.checked[&check];
+    assert_eq!((checked(Check::OrdersWhole), checked(Check::AcknowledgedSales)), (2, 2));
 }
 
 #[test]
@@ -218,5 +309,90 @@ fn each_way_in_which_a_ledger_can_be_wrong_is_found() {
         let found: Vec<_> = violations.iter().map(|violation| violation.check).collect();
         assert_eq!(found, [check], "{violations:?}");
         assert!(violations.iter().all(|violation| !violation.detail.is_empty()));
+    }
+}
+
+#[test]
+fn each_way_in_which_an_order_of_several_lines_can_be_wrong_is_found() {
+    let [first, other] = basket(2);
+    let own = |entry: &Entry| Own(order(0), entry.clone());
+    let acknowledged = || AcknowledgedLines(receipt(&basket(2)));
+    let only = Entry {
+        line: GroupLine::ONLY,
+        ..first.clone()
+    };
+    let refused = Entry {
+        line: line(2, 2),
+        item: second(),
+        quantity: Quantity::try_from(11).ok(),
+        ..entry(3, Kind::Refused, 0, 10)
+    };
+    let dear = Entry {
+        unit_cost: Some("2.51".parse().unwrap()),
+        ..other.clone()
+    };
+    let renamed = Entry {
+        title: Some("Another".into()),
+        ..other.clone()
+    };
+    let two_copies = Entry {
+        quantity: Quantity::try_from(2).ok(),
+        change: -2,
+        stock_after: Some(stock(8)),
+        ..other.clone()
+    };
+    for (checks, steps) in [
+        // A line is lost: of an order that was acknowledged, of one that was not.
+        (
+            &["orders_whole", "acknowledged_sales"][..],
+            vec![acknowledged(), own(&only)],
+        ),
+        (&["orders_whole"], vec![UnknownLines(order(0)), own(&only)]),
+        // The ledger ends within an order.
+        (
+            &["acknowledged_sales", "orders_whole"],
+            vec![acknowledged(), own(&first)],
+        ),
+        (&["orders_whole"], vec![UnknownLines(order(0)), own(&first)]),
+        // One line is sold, the other refused.
+        (
+            &["acknowledged_sales", "orders_whole"],
+            vec![acknowledged(), own(&first), own(&refused)],
+        ),
+        // A line has another price than the receipt, another title, another quantity.
+        (
+            &["acknowledged_sales", "prices"],
+            vec![acknowledged(), own(&first), own(&dear)],
+        ),
+        (
+            &["acknowledged_sales", "prices"],
+            vec![acknowledged(), own(&first), own(&renamed)],
+        ),
+        (
+            &["acknowledged_sales"],
+            vec![acknowledged(), own(&first), own(&two_copies)],
+        ),
+        (
+            &["asked_for"],
+            vec![UnknownLines(order(0)), own(&first), own(&two_copies)],
+        ),
+        // A receipt states another price than the ledger.
+        (
+            &["acknowledged_sales"],
+            vec![
+                AcknowledgedLines(receipt(&[first.clone(), dear])),
+                own(&first),
+                own(&other),
+            ],
+        ),
+    ] {
+        let violations = replay(steps).findings.violations;
+        let found: Vec<_> = violations.iter().map(|violation| violation.check).collect();
+        assert_eq!(found, checks, "{violations:?}");
+        assert!(
+            violations
+                .iter()
+                .all(|violation| violation.detail.contains("order") || !violation.history.is_empty())
+        );
     }
 }

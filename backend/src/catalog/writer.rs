@@ -1,0 +1,347 @@
+//! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
+
+use std::slice;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use common::wire::StoreHealth;
+use common::{Entry, Incident, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use super::decide::{CurrentBook, DurableState};
+use super::decision_index::Lookup;
+use super::job::{Job, decide};
+use super::refusal_limit::RefusalLimit;
+use super::seed::{self, InitialCatalog};
+use super::state::{LedgerEnd, State};
+use super::store_status::StoreStatus;
+use super::{Error, bootstrap};
+use crate::store::{self, Store};
+
+/// Jobs that share one append.
+const BATCH_MAX: usize = 64;
+/// Attempts to append one batch. If another catalog appends first every time, the jobs are rejected.
+const ATTEMPTS_MAX: u32 = 8;
+/// The longest delay after the first conflict; it doubles with each further one.
+const CONFLICT_DELAY: Duration = Duration::from_millis(2);
+/// A checkpoint is written after so many entries, so that a start after a crash stays quick; after more where there are
+/// many books, because their checkpoint costs more.
+const CHECKPOINT_ENTRIES: u64 = 250_000;
+
+/// What the readers of an open store use.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) store: Arc<dyn Store>,
+    pub(super) state: Arc<RwLock<State>>,
+    pub(super) end: watch::Receiver<LedgerEnd>,
+}
+
+/// The thread's own state.
+#[derive(Debug)]
+pub(super) struct Writer {
+    store: Arc<dyn Store>,
+    state: Arc<RwLock<State>>,
+    end: watch::Sender<LedgerEnd>,
+    status: Arc<StoreStatus>,
+    last_checkpoint: Seq,
+    refusals: RefusalLimit,
+    /// Failures that are not about the condition of the store.
+    writing: Incident,
+}
+
+impl Writer {
+    /// Loads an open store; a fresh one is seeded from `initial` first.
+    pub(super) fn load(
+        store: Box<dyn Store>,
+        initial: &InitialCatalog,
+        status: &Arc<StoreStatus>,
+    ) -> Result<Self, store::Error> {
+        let store: Arc<dyn Store> = store.into();
+        let loaded = seed::load_or_seed(&*store, initial)?;
+        let state = bootstrap::bootstrap(&*store, loaded)?;
+        let end = watch::Sender::new(state.end());
+        status.set_ok();
+        Ok(Self {
+            store,
+            last_checkpoint: state.head,
+            state: Arc::new(RwLock::new(state)),
+            end,
+            status: Arc::clone(status),
+            refusals: RefusalLimit::default(),
+            writing: Incident::new("nothing can be written"),
+        })
+    }
+
+    /// What the readers need.
+    pub(super) fn loaded(&self) -> Loaded {
+        Loaded {
+            store: Arc::clone(&self.store),
+            state: Arc::clone(&self.state),
+            end: self.end.subscribe(),
+        }
+    }
+
+    /// Runs until the queue is closed or the store fails. Gives the senders of the `Close` jobs back in `closed`.
+    pub(super) fn run(
+        &mut self,
+        mut queue: mpsc::Receiver<Job>,
+        closed: &mut Vec<oneshot::Sender<()>>,
+    ) -> Result<(), store::Error> {
+        let mut received = Vec::with_capacity(BATCH_MAX);
+        while queue.blocking_recv_many(&mut received, BATCH_MAX) > 0 {
+            let mut jobs = Vec::with_capacity(received.len());
+            for job in received.drain(..) {
+                match job {
+                    Job::Close(sender) => {
+                        // What is queued already is still done.
+                        queue.close();
+                        closed.push(sender);
+                    }
+                    job => jobs.push(job),
+                }
+            }
+            self.execute(jobs)?;
+            self.checkpoint_if_due()?;
+        }
+        self.checkpoint()
+    }
+
+    /// Decides and appends a batch and answers its jobs. After a conflict the whole batch is decided again, a limited
+    /// number of times. An error means that the store is closed: no job is answered.
+    fn execute(&mut self, mut jobs: Vec<Job>) -> Result<(), store::Error> {
+        for conflicts in 0..ATTEMPTS_MAX {
+            if jobs.is_empty() {
+                return Ok(());
+            }
+            let appended = match self.decide_and_append(&mut jobs) {
+                Err(store::Error::Conflict) => self.catch_up().map(|()| None),
+                appended => appended.map(Some),
+            };
+            match appended {
+                Ok(Some(entries)) => {
+                    self.writing.recovered();
+                    self.publish(entries);
+                    let state = self.read_state();
+                    jobs.into_iter().for_each(|job| job.answer(&state));
+                    return Ok(());
+                }
+                Ok(None) => {
+                    let delay = CONFLICT_DELAY.saturating_mul(1 << conflicts).mul_f64(rand::random());
+                    thread::park_timeout(delay);
+                }
+                Err(error) if error.is_transient() => {
+                    if !self.status.record(&error) {
+                        self.writing.failed(&error);
+                    }
+                    match error {
+                        store::Error::Full { .. } => jobs = self.reject_without_room(jobs, &error)?,
+                        _ => jobs.drain(..).for_each(|job| job.reject(Error::of_transient(&error))),
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        jobs.into_iter().for_each(|job| job.reject(Error::CONTENDED));
+        Ok(())
+    }
+
+    /// Rejects the jobs that need room on a full disk. Returns the others, which record nothing on the durable state.
+    fn reject_without_room(&mut self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
+        let mut others = Vec::new();
+        for mut job in jobs {
+            match self.decide(slice::from_mut(&mut job)) {
+                Ok(entries) if entries.is_empty() => others.push(job),
+                Ok(_) => job.reject(Error::of_transient(full)),
+                Err(error) if error.is_transient() => job.reject(Error::of_transient(&error)),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(others)
+    }
+
+    /// Decides jobs on the durable state.
+    fn decide(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+        let durable = Durable {
+            state: &self.state,
+            store: &*self.store,
+            head: self.end.borrow().head,
+        };
+        decide(
+            jobs,
+            &durable,
+            Timestamp::now(),
+            self.refusals.remaining(Instant::now()),
+        )
+    }
+
+    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+        let head = self.end.borrow().head;
+        let entries = self.decide(jobs)?;
+        #[cfg(feature = "fault-injection")]
+        let entries = crate::fault_injection::lose(entries);
+        #[cfg(feature = "fault-injection")]
+        if crate::fault_injection::is_active(crate::fault_injection::Fault::AcknowledgedBeforeDurable) {
+            return Ok(entries);
+        }
+        if self.store.is_shared() {
+            self.status.begin_append();
+        }
+        let appended = self.store.append(head, &entries);
+        self.status.end_append();
+        appended?;
+        #[cfg(feature = "fault-injection")]
+        crate::fault_injection::kill_between_lines();
+        let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
+        self.refusals.count(Instant::now(), refused.count());
+        match self.status.health() {
+            StoreHealth::Ok => {}
+            _ if !entries.is_empty() => self.status.set_ok(),
+            // A write shows whether the database accepts writes again.
+            _ if self.store.is_shared() => self.confirm_last()?,
+            _ => {}
+        }
+        Ok(entries)
+    }
+
+    /// Shows durable entries to the readers.
+    fn publish(&self, entries: Vec<Entry>) {
+        if entries.is_empty() {
+            return;
+        }
+        let mut state = self.write_state();
+        state.apply(entries);
+        let end = state.end();
+        drop(state);
+        self.end.send_replace(end);
+    }
+
+    /// Applies what other catalogs appended, once it is certain to last. Where the ledger does not continue what this
+    /// catalog knows, everything is loaded afresh.
+    fn catch_up(&mut self) -> Result<(), store::Error> {
+        let mut is_changed = false;
+        loop {
+            let (known, before) = {
+                let state = self.read_state();
+                let known = state.decisions.last_group();
+                let before = known
+                    .first()
+                    .map_or(state.head, |first| Seq(first.seq.0.saturating_sub(1)));
+                (known, before)
+            };
+            let mut page = bootstrap::next_page(&*self.store, before)?;
+            if !page.starts_with(&known) {
+                return self.replace_history();
+            }
+            page.drain(..known.len());
+            let Some(last) = page.last() else {
+                // A conflict without another entry: another catalog replaced the history.
+                return if is_changed { Ok(()) } else { self.load_afresh() };
+            };
+            match self.store.confirm(last) {
+                Err(store::Error::Conflict) => return Ok(()),
+                confirmed => confirmed?,
+            }
+            self.publish(page);
+            is_changed = true;
+        }
+    }
+
+    /// The database lacks entries that this catalog knows, or has others in their places. Gives the ledger another id,
+    /// unless another catalog has, so that nothing of the lost history is taken for a part of this one.
+    fn replace_history(&mut self) -> Result<(), store::Error> {
+        let LedgerEnd { store, head } = *self.end.borrow();
+        let why = format!("it does not have all {head} entries that this catalog knows; everything is read afresh");
+        self.status.set(StoreHealth::LostEntries, why);
+        self.store.replace_id(store)?;
+        self.load_afresh()
+    }
+
+    fn load_afresh(&mut self) -> Result<(), store::Error> {
+        let state = bootstrap::bootstrap(&*self.store, self.store.load()?)?;
+        let (end, known) = (state.end(), *self.end.borrow());
+        self.last_checkpoint = end.head;
+        *self.write_state() = state;
+        if known.store != end.store {
+            tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "another history was loaded");
+        }
+        self.end.send_replace(end);
+        self.status.set_ok();
+        Ok(())
+    }
+
+    fn confirm_last(&self) -> Result<(), store::Error> {
+        let last = self.read_state().decisions.last_group().pop();
+        if let Some(last) = last {
+            self.store.confirm(&last)?;
+            self.status.set_ok();
+        }
+        Ok(())
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<(), store::Error> {
+        let (books, head) = {
+            let state = self.read_state();
+            (state.search_index.book_count() as u64, state.head)
+        };
+        if head.distance_from(self.last_checkpoint) < CHECKPOINT_ENTRIES.max(books.saturating_mul(4)) {
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), store::Error> {
+        let (books, head, filters) = {
+            let mut state = self.write_state();
+            (state.books(), state.head, state.decisions.take_filter_snapshots())
+        };
+        bootstrap::save_filters(&*self.store, filters);
+        match self.store.checkpoint(&books, head) {
+            // The ledger rebuilds what a checkpoint holds: without one the next start only takes longer.
+            Err(error) if error.is_transient() => tracing::warn!(%error, "no checkpoint was written"),
+            written => written?,
+        }
+        self.last_checkpoint = head;
+        Ok(())
+    }
+
+    fn read_state(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_state(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The durable state on which a batch is decided.
+struct Durable<'a> {
+    state: &'a RwLock<State>,
+    store: &'a dyn Store,
+    head: Seq,
+}
+
+impl DurableState for Durable<'_> {
+    type Error = store::Error;
+
+    fn head(&self) -> Seq {
+        self.head
+    }
+
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+        state.current_book(item)
+    }
+
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, store::Error> {
+        let ranges = {
+            let state = self.state.read().unwrap_or_else(PoisonError::into_inner);
+            match state.decisions.lookup(order) {
+                Lookup::Found(entries) => return Ok(entries),
+                Lookup::Absent => return Ok(InlineVec::new()),
+                Lookup::MaybeIn(ranges) => ranges,
+            }
+        };
+        bootstrap::find(self.store, order, ranges)
+    }
+}

@@ -1,0 +1,41 @@
+//! What is left of a store whose ledger is missing. It is moved aside, never removed.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::Timestamp;
+
+use crate::lock::Lock;
+use crate::url::beside;
+use crate::{Error, private_file};
+
+/// Refuses to create a store where `found`, or the lock file, shows that there was one.
+pub(crate) fn refuse(ledger: &Path, mut found: Vec<String>, lock: Option<&Lock>) -> Result<(), Error> {
+    found.extend(lock.and_then(Lock::trace));
+    if found.is_empty() {
+        return Ok(());
+    }
+    found.sort_unstable();
+    Err(Error::LedgerMissing {
+        ledger: ledger.to_owned(),
+        found: found.join(", "),
+    })
+}
+
+/// Moves files, and a copy of the lock file, into a new folder: `prefix` and the time. Then the lock file names no store any
+/// more. A crash leaves enough for the next start to be refused again.
+pub(crate) fn move_aside(files: &[PathBuf], prefix: &Path, lock: &mut Lock) -> Result<(), Error> {
+    let at = Timestamp::now().to_string().replace(':', "-");
+    let folder = beside(prefix, &format!("-{at}"));
+    private_file::make_folder(&folder)?;
+    let place = |file: &Path| folder.join(file.file_name().unwrap_or_default());
+    fs::copy(lock.path(), place(lock.path())).map_err(Error::io("copy", lock.path()))?;
+    for file in files {
+        fs::rename(file, place(file)).map_err(Error::io("move", file))?;
+    }
+    private_file::sync_folder(&folder)?;
+    private_file::sync_folder(folder.parent().unwrap_or(Path::new("/")))?;
+    let folder = folder.display();
+    tracing::warn!(%folder, files = files.len(), "the ledger is missing: what is left was moved aside, and a new store begins");
+    lock.forget_store()
+}

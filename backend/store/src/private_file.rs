@@ -1,0 +1,95 @@
+//! Files that only their owner can read, and their identity while a store uses them.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+
+use crate::Error;
+
+/// Options for creating or opening a file that is private whatever the umask is. A symbolic link is refused, because its
+/// target may be another program's file.
+pub(crate) fn options() -> OpenOptions {
+    let mut options = File::options();
+    options
+        .read(true)
+        .write(true)
+        .create(true)
+        .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed());
+    options
+}
+
+/// Makes a private folder and those that it is in, unless it exists, and syncs the name of a new one.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), Error> {
+    if folder.exists() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(Error::io("make", folder))?;
+    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty());
+    sync_folder(parent.unwrap_or(Path::new(".")))
+}
+
+/// Makes the names in a folder durable.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder)
+        .and_then(|open| open.sync_all())
+        .map_err(Error::io("sync", folder))
+}
+
+/// What tells a file from any other of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FileId {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+impl FileId {
+    pub(crate) fn of(metadata: &Metadata) -> Self {
+        Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+        }
+    }
+
+    /// The file with this name; `None` if there is none.
+    pub(crate) fn at(path: &Path) -> io::Result<Option<Self>> {
+        match fs::metadata(path) {
+            Ok(metadata) => Ok(Some(Self::of(&metadata))),
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// A file in use that must keep its name: what is written to a file without one is lost with the process.
+#[cfg(feature = "sql")]
+#[derive(Debug)]
+pub(crate) struct NamedFile {
+    path: PathBuf,
+    id: Option<FileId>,
+}
+
+#[cfg(feature = "sql")]
+impl NamedFile {
+    /// The file that has the name now.
+    pub(crate) fn find(path: PathBuf) -> Result<Self, Error> {
+        let id = FileId::at(&path).map_err(Error::io("find", &path))?;
+        Ok(Self { path, id })
+    }
+
+    /// Checks that the name still leads to the file.
+    ///
+    /// # Errors
+    /// [`Error::NameLost`], [`Error::Io`].
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        let found = FileId::at(&self.path).map_err(Error::io("find", &self.path))?;
+        match found.is_some() && found == self.id {
+            true => Ok(()),
+            false => Err(Error::NameLost(self.path.clone())),
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A catalog whose database is away, read-only, without its standby, or without entries that the catalog knows.
+
+use std::time::Duration;
+
+use common::client::{EventStream, ServiceEndpoint, ShopClient, ShopEvent};
+use testing::postgres::Server;
+use testing::{Process, eventually};
+
+use crate::bookstored::{ANY_PORT, all_arguments, assert_contains, start, start_each, start_with_limit};
+use crate::client::{Client, key};
+use crate::fixture::StoreFixture;
+
+const NO_CACHE: [(&str, &str); 1] = [("cache-control", "no-cache")];
+
+fn fixture() -> Option<(StoreFixture, std::sync::Arc<Server>)> {
+    let fixture = StoreFixture::postgres_on_own_server()?;
+    let server = fixture.server.clone().unwrap();
+    Some((fixture, server))
+}
+
+fn start_catalog(store: &str) -> Process {
+    start(&["catalog", "--store", store, "--listen", ANY_PORT])
+}
+
+async fn wait_until_ready(client: &Client) {
+    eventually("the service is ready", || async {
+        (client.get("/readyz").await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// Waits until the service is not ready, and returns what it says.
+async fn not_ready(client: &Client) -> String {
+    eventually("the service is not ready", || async {
+        let reply = client.get("/readyz").await;
+        (reply.status == 503).then_some(reply.body)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_catalog_listens_before_its_database_runs_and_opens_it_later() {
+    let Some((fixture, server)) = fixture() else { return };
+    server.quit();
+    let shop = start(&all_arguments(&fixture.url));
+    let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
+    assert_contains(
+        &not_ready(&catalog).await,
+        &["database cannot be reached", "No such file"],
+    );
+    let read = catalog.get("/topics").await;
+    assert_eq!(read.summary(), "503 unavailable");
+    assert_contains(&read.body, &["database cannot be reached", "No such file"]);
+    assert!(read.header("retry-after").is_some());
+    assert_eq!(client.buy(1, 1, None).await.summary(), "503 unavailable");
+    server.restart(&[]);
+    wait_until_ready(&catalog).await;
+    eventually("the shop sells", || async {
+        (client.buy(1, 1, None).await.status == 200).then_some(())
+    })
+    .await;
+    assert!(shop.stop().success());
+}
+
+#[tokio::test]
+async fn a_catalog_whose_database_never_runs_stops_at_once() {
+    let Some((fixture, server)) = fixture() else { return };
+    server.quit();
+    let catalog = start_catalog(&fixture.url);
+    let started = std::time::Instant::now();
+    assert!(catalog.stop().success());
+    assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_database_is_named_to_clients_and_logged_once() {
+    let Some((fixture, server)) = fixture() else { return };
+    let log = fixture.path("log");
+    let redirect = format!("exec 2>{}", log.display());
+    let arguments = ["catalog", "--store", &fixture.url, "--listen", ANY_PORT];
+    let process = start_with_limit(&redirect, &arguments);
+    let catalog = Client::of(&process, "catalog");
+    wait_until_ready(&catalog).await;
+    server.quit();
+    for _ in 0..10 {
+        let read = catalog.send("GET", "/topics", &NO_CACHE, "").await;
+        assert_eq!(read.summary(), "503 unavailable");
+        assert_contains(&read.body, &["database cannot be reached"]);
+    }
+    assert_contains(&not_ready(&catalog).await, &["No such file"]);
+    server.restart(&[]);
+    wait_until_ready(&catalog).await;
+    assert!(process.stop().success());
+    let log = std::fs::read_to_string(log).unwrap();
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("WARN backend")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert_contains(lines[0], &["does not serve", "postgres://shop@"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_only_database_is_named_and_sells_again_later() {
+    let Some((fixture, server)) = fixture() else { return };
+    let shop = fixture.start_all();
+    let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
+    wait_until_ready(&client).await;
+    let set = |value: &str| {
+        server.sql(&format!(
+            "BEGIN READ WRITE; ALTER DATABASE postgres SET default_transaction_read_only = {value}; COMMIT"
+        ));
+        server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'shop%'");
+    };
+    set("on");
+    assert_eq!(client.buy(1, 1, None).await.summary(), "503 unavailable");
+    assert_contains(&not_ready(&catalog).await, &["accepts no writes"]);
+    assert_eq!(client.stock(1).await, 400);
+    set("off");
+    wait_until_ready(&catalog).await;
+    assert_eq!(client.buy(1, 1, None).await.status, 200);
+}
+
+/// With a standby that is required and away, a commit is not answered.
+fn require_standby(server: &Server, names: &str) {
+    server.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"));
+    server.sql("SELECT pg_reload_conf()");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_waits_for_an_absent_standby_and_is_answered_once_it_is_back() {
+    let Some((fixture, server)) = fixture() else { return };
+    let mut shop = fixture.start_all();
+    let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
+    wait_until_ready(&client).await;
+    require_standby(&server, "*");
+    let key = key();
+    assert_eq!(client.buy(1, 1, Some(&key)).await.summary(), "504 deadline-exceeded");
+    assert_contains(&not_ready(&catalog).await, &["synchronous standby"]);
+    assert_eq!(client.buy(2, 1, None).await.summary(), "503 unavailable");
+    assert_eq!(client.stock(1).await, 400, "a sale that may be lost is not shown");
+    assert!(shop.is_running());
+    require_standby(&server, "");
+    wait_until_ready(&catalog).await;
+    let sold = client.buy(1, 1, Some(&key)).await;
+    assert_eq!((sold.status, sold.header("idempotency-replayed")), (200, Some("true")));
+    assert_eq!(client.stock(1).await, 399);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_start_waits_for_an_absent_standby_and_names_it() {
+    let Some((fixture, server)) = fixture() else { return };
+    let shop = fixture.start_all();
+    wait_until_ready(&Client::of(&shop, "frontend")).await;
+    drop(shop);
+    require_standby(&server, "*");
+    let shop = start_catalog(&fixture.url);
+    let catalog = Client::of(&shop, "catalog");
+    eventually("the standby is named", || async {
+        catalog
+            .get("/topics")
+            .await
+            .body
+            .contains("no answer within")
+            .then_some(())
+    })
+    .await;
+    require_standby(&server, "");
+    wait_until_ready(&catalog).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
+    let Some((fixture, server)) = fixture() else { return };
+    let one = start_each(&fixture.url, ANY_PORT);
+    one.catalog.wait_until_ready("catalog");
+    let other = start_catalog(&fixture.url);
+    other.wait_until_ready("catalog");
+    let (client, reader, key) = (
+        Client::of(&one.frontend, "frontend"),
+        Client::of(&other, "catalog"),
+        key(),
+    );
+    wait_until_ready(&client).await;
+    require_standby(&server, "*");
+    let buying = tokio::spawn({
+        let key = key.clone();
+        async move { client.buy(1, 1, Some(&key)).await.summary() }
+    });
+    tokio::task::block_in_place(|| {
+        // The sale is in the database, for everyone to read, but not on the standby.
+        let waiting = server.waiting_commit();
+        server.sql(&format!("SELECT pg_cancel_backend({waiting})"));
+    });
+    let order = format!("/ledger/orders/{key}");
+    assert_eq!(reader.get(&order).await.summary(), "503 unavailable");
+    assert_eq!(buying.await.unwrap(), "504 deadline-exceeded");
+    assert_eq!(reader.get("/lookup/1").await.json()["stock"], 400);
+    require_standby(&server, "");
+    eventually("the sale is shown", || async {
+        (reader.get(&order).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+/// Takes the database back to an earlier entry, as a failover to an asynchronous standby does: sales of the book 1.
+fn take_back(fixture: &StoreFixture, server: &Server, to: u64, copies: u64) {
+    let schema = fixture.schema();
+    server.sql(&format!(
+        "SET search_path TO {schema}; BEGIN; DELETE FROM ledger WHERE seq > {to}; \
+         UPDATE books SET stock = stock + {copies}, seq = {to} WHERE item = 1; COMMIT"
+    ));
+}
+
+async fn events(shop: &Process) -> EventStream<ShopEvent> {
+    let http = common::client::http_client().unwrap();
+    let shop = ShopClient::new(ServiceEndpoint::parse(http, shop.url("frontend")).unwrap(), None);
+    shop.events(None).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn entries_that_the_database_lost_are_forgotten_and_the_store_gets_another_id() {
+    let Some((fixture, server)) = fixture() else { return };
+    let shop = fixture.start_all();
+    let client = Client::of(&shop, "frontend");
+    wait_until_ready(&client).await;
+    let keys = [key(), key(), key()];
+    for key in &keys {
+        assert_eq!(client.buy(1, 1, Some(key)).await.status, 200);
+    }
+    assert_eq!(client.stock(1).await, 397);
+    let mut stream = events(&shop).await;
+    let before = stream.hello();
+    take_back(&fixture, &server, 5, 2);
+    while !matches!(stream.next().await.unwrap(), ShopEvent::Resync(_)) {}
+    let after = events(&shop).await.hello();
+    assert_ne!(after.store, before.store);
+    assert_eq!(client.stock(1).await, 399);
+    assert_eq!(
+        client.get(&format!("/orders/{}", keys[2])).await.summary(),
+        "404 unknown-order"
+    );
+    assert_eq!(client.get(&format!("/orders/{}", keys[0])).await.status, 200);
+    let sold = client.buy(1, 1, Some(&keys[2])).await;
+    assert_eq!((sold.status, sold.header("idempotency-replayed")), (200, None));
+    assert_eq!((sold.json()["seq"].clone(), client.stock(1).await), (6.into(), 398));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_catalogs_never_join_two_histories() {
+    let Some((fixture, server)) = fixture() else { return };
+    let one = start_each(&fixture.url, ANY_PORT);
+    one.catalog.wait_until_ready("catalog");
+    let other = start_each(&fixture.url, ANY_PORT);
+    let clients = [&one, &other].map(|services| Client::of(&services.frontend, "frontend"));
+    for client in &clients {
+        wait_until_ready(client).await;
+    }
+    for _ in 0..3 {
+        assert_eq!(clients[0].buy(1, 1, None).await.status, 200);
+    }
+    take_back(&fixture, &server, 5, 2);
+    // Each sells at once, whether or not it has noticed.
+    for client in clients.iter().cycle().take(6) {
+        eventually("it sells", || async {
+            (client.buy(1, 1, None).await.status == 200).then_some(())
+        })
+        .await;
+    }
+    let mut states = Vec::new();
+    for client in &clients {
+        let reply = client.send("GET", "/search?item=1", &NO_CACHE, "").await;
+        states.push((
+            reply.header("bookstore-seq").unwrap().to_owned(),
+            reply.json()["stock"].as_i64(),
+        ));
+    }
+    assert_eq!(states, vec![("11".to_owned(), Some(393)); 2]);
+    let stores = [
+        events(&one.frontend).await.hello().store,
+        events(&other.frontend).await.hello().store,
+    ];
+    assert_eq!(stores[0], stores[1]);
+}

@@ -1,0 +1,84 @@
+//! SIGHUP, and the phases of a stop.
+
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use rustix::process::Signal;
+use testing::{Process, eventually};
+
+use crate::bookstored::{all_arguments, start};
+use crate::client::{Client, Reply};
+use crate::fixture::StoreFixture;
+
+fn start_with(store: &StoreFixture, flags: &[&str]) -> (Process, Client) {
+    let process = start(&[&all_arguments(&store.url), flags].concat());
+    let client = Client::of(&process, "frontend");
+    (process, client)
+}
+
+async fn restock(client: &Client, token: &str) -> Reply {
+    let token = format!("Bearer {token}");
+    let authorization = [("authorization", token.as_str())];
+    client.send("PUT", "/stock/1", &authorization, r#"{"change":1}"#).await
+}
+
+#[tokio::test]
+async fn a_hangup_reads_the_token_again_and_the_services_go_on() {
+    let store = StoreFixture::csv();
+    let file = store.file("token", "the-first-long-token\n");
+    let (shop, client) = start_with(&store, &["--admin-token-file", &file]);
+    assert_eq!(restock(&client, "the-first-long-token").await.status, 200);
+    store.file("token", "the-second-long-token\n");
+    shop.signal(Signal::HUP);
+    eventually("the new token is in force", || async {
+        (restock(&client, "the-second-long-token").await.status == 200).then_some(())
+    })
+    .await;
+    assert_eq!(restock(&client, "the-first-long-token").await.status, 401);
+    // A file without a token changes nothing.
+    store.file("token", "short");
+    shop.signal(Signal::HUP);
+    assert_eq!(client.buy(1, 1, None).await.status, 200);
+    assert_eq!(restock(&client, "the-second-long-token").await.status, 200);
+    assert!(shop.stop().success());
+    assert_eq!(store.stock_in_catalog_file(1), 402);
+}
+
+#[tokio::test]
+async fn a_service_that_is_about_to_stop_is_not_ready_and_still_serves() {
+    let store = StoreFixture::csv();
+    let (shop, client) = start_with(&store, &["--drain-delay", "300s"]);
+    assert_eq!(client.get("/readyz").await.status, 200);
+    shop.interrupt();
+    let not_ready = eventually("the front-end is not ready", || async {
+        // Over a connection of its own, as a load balancer's.
+        let reply = Client::of(&shop, "frontend").get("/readyz").await;
+        (reply.status == 503).then_some(reply)
+    })
+    .await;
+    assert!(not_ready.body.contains("stop"), "{}", not_ready.body);
+    assert_eq!(client.buy(1, 1, None).await.status, 200);
+    // The second signal ends the delay.
+    assert!(shop.stop().success());
+    assert_eq!(store.stock_in_catalog_file(1), 399);
+}
+
+#[tokio::test]
+async fn a_second_signal_abandons_open_requests_and_still_writes_a_checkpoint() {
+    let store = StoreFixture::csv();
+    let (mut shop, client) = start_with(&store, &["--grace", "300s"]);
+    assert_eq!(client.buy(1, 1, None).await.status, 200);
+    let mut open = TcpStream::connect(shop.address("frontend")).unwrap();
+    open.write_all(b"POST /buy HTTP/1.1\r\nhost: localhost\r\ncontent-length: 10\r\n\r\n{")
+        .unwrap();
+    // The server has read the request once the connection's successor is served.
+    assert_eq!(Client::of(&shop, "frontend").get("/livez").await.status, 200);
+    shop.interrupt();
+    eventually("no connection is accepted", || async {
+        TcpStream::connect(shop.address("frontend")).is_err().then_some(())
+    })
+    .await;
+    assert!(shop.is_running());
+    assert!(shop.stop().success());
+    assert_eq!(store.stock_in_catalog_file(1), 399);
+}

@@ -1,0 +1,47 @@
+//! Asking the copies of a service whether they are up.
+
+use std::time::{Duration, Instant};
+
+use futures::future::join_all;
+
+use super::{Error, Request, ServiceEndpoint};
+use crate::wire::Liveness;
+use crate::{Timestamp, limits};
+
+/// The answer of one copy of a service to `GET /livez`.
+#[derive(Debug, Clone)]
+pub struct Probe {
+    /// The copy's address.
+    pub url: String,
+    /// When it was asked, by this machine's clock.
+    pub asked_at: Timestamp,
+    /// The time until the whole answer was there.
+    pub round_trip: Duration,
+    /// The answer.
+    pub answer: Result<Liveness, Error>,
+}
+
+impl ServiceEndpoint {
+    /// Asks all copies at the same time; the answers are in the order of the list.
+    pub async fn probe(&self) -> Vec<Probe> {
+        join_all((0..self.urls().len()).map(|copy| self.probe_copy(copy))).await
+    }
+
+    async fn probe_copy(&self, copy: usize) -> Probe {
+        let url = self.urls().get(copy).cloned().unwrap_or_default();
+        let livez = format!("{url}/livez");
+        let (asked_at, started) = (Timestamp::now(), Instant::now());
+        let answer = self
+            .exchange(&livez, &Request::get("/livez"), limits::PROBE_TIMEOUT)
+            .await;
+        let round_trip = started.elapsed();
+        let answer: Result<Liveness, Error> = answer.and_then(|response| response.parse());
+        self.log_failure(copy, answer.as_ref().err().cloned());
+        Probe {
+            url,
+            asked_at,
+            round_trip,
+            answer,
+        }
+    }
+}
