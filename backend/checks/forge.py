@@ -13,11 +13,12 @@ import io
 import sqlite3
 import sys
 import uuid
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from ledger_readers import EPOCH, FORMAT_2, SQL_BOOK, SQL_ENTRY, Unreadable, crc32c, open_store, psql
+from ledger_readers import (DESCRIPTION, EPOCH, FORMAT_2, SQL_BOOK, SQL_ENTRY, Unreadable, crc32c, fields_of,
+                            open_store, psql)
 from ledger_rules import Violations
 
 
@@ -105,26 +106,26 @@ def write_csv(folder, store):
         for entry in store.entries:
             fields = replace(entry, **({"line": None, "lines": None} if entry.lines == 1 else {}))
             line = io.StringIO()
-            csv.writer(line, lineterminator="").writerow(astuple(fields))
+            csv.writer(line, lineterminator="").writerow(fields_of(fields))
             file.write(f"{line.getvalue()},{crc32c(line.getvalue().encode()):08x}\n")
     with (folder / "catalog.csv").open("w", encoding="utf-8", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(["item", "name", "stock", "cost", "topic", "author"])
-        rows.writerows([b.item, b.title, b.stock, b.cost, b.topic, b.author] for b in store.books.values())
+        rows.writerow(["item", "name", "stock", "cost", *DESCRIPTION])
+        rows.writerows([b.item, b.title, b.stock, b.cost, *b.description] for b in store.books.values())
 
 
 def sql_rows(store, as_order):
     """Returns the rows of both tables, absent values as None."""
     for entry in store.entries:
-        seq, at, kind, item, line, lines, quantity, change, after, order, cost, *texts, batch = astuple(entry)
+        seq, at, kind, item, line, lines, quantity, change, after, order, cost, *texts, batch = fields_of(entry)
         since = datetime.fromisoformat(at) - EPOCH
         micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
         order, cents = as_order(order) if order else None, cents_of(cost) if cost else None
         yield "ledger", (seq, micros, kind, item, line, lines, quantity, change, after, order, cents,
                          *(text or None for text in texts), batch)
     for book in store.books.values():
-        item, title, topic, author, cost, stock, seq = astuple(book)
-        yield "books", (item, title, topic, author or None, cents_of(cost), stock, seq)
+        item, title, *description, cost, stock, seq = fields_of(book)
+        yield "books", (item, title, *(text or None for text in description), cents_of(cost), stock, seq)
 
 
 def cents_of(cost):

@@ -8,19 +8,21 @@ import io
 import sqlite3
 import subprocess
 import uuid
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+# The texts that describe a book, besides its title. A segment of an older version lacks the last ones.
+DESCRIPTION = ("topic", "author")
 FORMAT_1 = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c"
-FORMAT_2 = ("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,"
-            "crc32c")
+*OLDER_2, FORMAT_2 = (",".join(("seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title",
+                                *DESCRIPTION[:count], "batch,crc32c")) for count in range(1, len(DESCRIPTION) + 1))
 KINDS = {"sold", "refused", "restocked", "set", "withdrawn"}
 MARKER = "checkpoint"
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 SQL_ENTRY = ("seq, at_micros, kind, item, line, lines, quantity, change, stock_after, ord, unit_cost_cents, reason,"
-             " title, topic, author, batch")
-SQL_BOOK = "item, title, topic, author, cost_cents, stock, seq"
+             f" title, {', '.join(DESCRIPTION)}, batch")
+SQL_BOOK = f"item, title, {', '.join(DESCRIPTION)}, cost_cents, stock, seq"
 SQL_LEDGER = f"SELECT {SQL_ENTRY} FROM ledger ORDER BY seq"
 SQL_BOOKS = f"SELECT {SQL_BOOK} FROM books ORDER BY item"
 
@@ -31,7 +33,10 @@ class Unreadable(Exception):
 
 @dataclass
 class Entry:
-    """One ledger entry. Absent numbers are None, absent texts are empty; an entry of format 1 is line 1 of 1."""
+    """One ledger entry. Absent numbers are None, absent texts are empty; an entry of format 1 is line 1 of 1.
+
+    `description` has a text for each name in DESCRIPTION.
+    """
 
     seq: int
     at: str
@@ -46,8 +51,7 @@ class Entry:
     unit_cost: str
     reason: str
     title: str
-    topic: str
-    author: str
+    description: tuple
     batch: int
 
 
@@ -57,11 +61,16 @@ class Book:
 
     item: int
     title: str
-    topic: str
-    author: str
+    description: tuple
     cost: str
     stock: int
     seq: int | None
+
+
+def fields_of(record):
+    """The fields of an entry or a book, those of its description among them."""
+    for field in astuple(record):
+        yield from field if isinstance(field, tuple) else (field,)
 
 
 def open_store(url):
@@ -118,7 +127,8 @@ def parse_line(line, columns, skip_crc):
         raise ValueError(f"unknown kind {row['kind']!r}")
     if (row["line"] == "") != (row["lines"] == ""):
         raise ValueError("line without lines")
-    row |= {"line": row["line"] or "1", "lines": row["lines"] or "1"}
+    row |= {"line": row["line"] or "1", "lines": row["lines"] or "1",
+            "description": tuple(row.pop(name) for name in DESCRIPTION)}
     return Entry(**row | {name: number(row[name]) for name in ("quantity", "stock_after")}
                  | {name: int(row[name]) for name in ("seq", "item", "line", "lines", "change", "batch")})
 
@@ -147,7 +157,7 @@ class CsvStore:
         for path in self.files():
             with path.open("rb") as file:
                 header = file.readline().decode("latin-1").rstrip("\r\n")
-                if header not in (FORMAT_1, FORMAT_2) and header:
+                if header not in (FORMAT_1, *OLDER_2, FORMAT_2) and header:
                     raise Unreadable(f"{path}: unknown header {header!r}")
                 for number_, line in enumerate(file, 2):
                     yield f"{path.name}:{number_}", line, header.split(",")
@@ -175,8 +185,8 @@ class CsvStore:
         path = self.folder / "catalog.csv"
         try:
             with path.open(encoding="utf-8", newline="") as file:
-                return [Book(int(row["item"]), row["name"], row["topic"], row.get("author") or "", row["cost"],
-                             int(row["stock"]), None) for row in csv.DictReader(file, strict=True)]
+                return [Book(int(row["item"]), row["name"], tuple(row.get(name) or "" for name in DESCRIPTION),
+                             row["cost"], int(row["stock"]), None) for row in csv.DictReader(file, strict=True)]
         except (KeyError, TypeError, ValueError, csv.Error) as error:
             raise Unreadable(f"{path}: {error!r}") from error
 
@@ -204,15 +214,17 @@ class SqlStore:
     tail = None
 
     def entries(self, wrong, skip_crc=False):
-        for seq, micros, kind, *numbers, order, cents, reason, title, topic, author, batch in self.ledger_rows():
+        for row in self.ledger_rows():
+            (seq, micros, kind, *numbers), (order, cents, *texts), batch = row[:9], row[9:-1], row[-1]
             place = f"entry {seq}"
             wrong.unless(kind in KINDS, f"{place}: unknown kind {kind!r}")
-            yield place, Entry(seq, time_of(micros), kind, *numbers, order, cost_of(cents), reason or "", title or "",
-                               topic or "", author or "", batch)
+            reason, title, *description = (text or "" for text in texts)
+            yield place, Entry(seq, time_of(micros), kind, *numbers, order, cost_of(cents), reason, title,
+                               tuple(description), batch)
 
     def books(self):
-        return [Book(item, title, topic, author or "", cost_of(cents), stock, seq)
-                for item, title, topic, author, cents, stock, seq in self.book_rows()]
+        return [Book(item, title, tuple(text or "" for text in description), cost_of(cents), stock, seq)
+                for item, title, *description, cents, stock, seq in self.book_rows()]
 
 
 class SqliteStore(SqlStore):
@@ -225,9 +237,9 @@ class SqliteStore(SqlStore):
         self.integrity = [row[0] for row in self.database.execute("PRAGMA integrity_check")]
 
     def ledger_rows(self):
-        for *before, order, cents, reason, title, topic, author, batch in self.database.execute(SQL_LEDGER):
-            order = "" if order is None else str(uuid.UUID(bytes=order))
-            yield *before, order, cents, reason, title, topic, author, batch
+        for row in self.database.execute(SQL_LEDGER):
+            order = "" if row[9] is None else str(uuid.UUID(bytes=row[9]))
+            yield *row[:9], order, *row[10:]
 
     def entries(self, wrong, skip_crc=False):
         wrong.unless(self.integrity == ["ok"], f"integrity_check: {self.integrity}")

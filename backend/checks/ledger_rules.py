@@ -4,7 +4,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from ledger_readers import Book
+from ledger_readers import DESCRIPTION, Book
 
 ITEM_MAX, ORDER_MAX, GROUP_MAX = 2**53 - 1, 20, 1000
 UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -41,7 +41,7 @@ class Ledger:
         self.head, self.batch = entry.seq, entry.batch
         self.kinds[entry.kind] += 1
         check_form(place, entry, wrong)
-        self.is_described = self.is_described or entry.topic != ""
+        self.is_described = self.is_described or any(entry.description)
         self.take_group(place, entry, wrong)
         self.check_book(place, entry, wrong)
         self.take_stock(place, entry, wrong)
@@ -76,10 +76,10 @@ class Ledger:
     def check_book(self, place, entry, wrong):
         """Checks the entry's title, cost and reason against its book, and takes the book's description from it."""
         book = self.books.get(entry.item)
-        if entry.kind == "set" and (entry.topic or not self.is_described and (book is None or not entry.order)):
+        if entry.kind == "set" and (any(entry.description) or not self.is_described and (book is None or not entry.order)):
             # It creates or changes a book, in format 1 without a description.
-            old = book or Book(entry.item, "", "", "", "", 0, None)
-            self.books[entry.item] = replace(old, title=entry.title, topic=entry.topic, author=entry.author,
+            old = book or Book(entry.item, "", ("",) * len(DESCRIPTION), "", 0, None)
+            self.books[entry.item] = replace(old, title=entry.title, description=entry.description,
                                              cost=entry.unit_cost or old.cost)
             return
         known = book is not None
@@ -135,7 +135,7 @@ class Ledger:
         for item in sorted(stored.keys() | self.books.keys()):
             kept, expected = stored.get(item), self.books.get(item)
             if kept and expected:
-                wrong.unless(expected.topic, f"books: no entry describes item {item}")
+                wrong.unless(any(expected.description), f"books: no entry describes item {item}")
                 kept.seq = kept.seq or expected.seq
             wrong.unless(kept == expected, f"books: item {item}: stored {kept}, the ledger gives {expected}")
 
@@ -158,11 +158,12 @@ def check_form(place, entry, wrong):
     if entry.kind == "refused":
         wrong.unless(entry.change == 0, f"{place}: refused, but the stock changed by {entry.change}")
     if entry.kind == "set":
-        wrong.unless(bool(entry.title) == bool(entry.topic) and (entry.topic or not entry.author),
-                     f"{place}: half a description: {entry.title!r}, {entry.topic!r}, {entry.author!r}")
-        wrong.unless(not entry.topic or entry.unit_cost, f"{place}: a description without a cost")
+        topic = entry.description[0]
+        wrong.unless(bool(entry.title) == bool(topic) == any(entry.description),
+                     f"{place}: half a description: {entry.title!r}, {entry.description}")
+        wrong.unless(not topic or entry.unit_cost, f"{place}: a description without a cost")
     else:
-        wrong.unless(not entry.topic and not entry.author, f"{place}: {entry.kind} with a topic or an author")
+        wrong.unless(not any(entry.description), f"{place}: {entry.kind} with a description")
 
 
 def check_group(place, group, wrong):

@@ -2,7 +2,7 @@
 
 use common::client::{ServiceEndpoint, http_client};
 use common::wire::Book;
-use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+use common::{ArcStr, Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
 pub(crate) fn item(number: u64) -> ItemNumber {
     ItemNumber::try_from(number).unwrap()
@@ -34,15 +34,15 @@ fn title(number: u64) -> ArcStr {
 
 /// A book at 40.00.
 pub(crate) fn book(number: u64, stock: u64, seq: u64) -> Book {
-    Book {
-        item: item(number),
-        title: title(number),
-        author: None,
-        topic: "t".into(),
-        cost: Cost::try_from(4_000).unwrap(),
-        stock: Stock::try_from(stock).unwrap(),
-        seq: Seq(seq),
-    }
+    let (cost, stock) = (Cost::try_from(4_000).unwrap(), Stock::try_from(stock).unwrap());
+    Book::new(
+        item(number),
+        title(number),
+        Description::new("t"),
+        cost,
+        stock,
+        Seq(seq),
+    )
 }
 
 /// A service at that address.

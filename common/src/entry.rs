@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use crate::parse::{schema_of, words};
 use crate::wire::Book;
-use crate::{ArcStr, Cost, ItemNumber, OrderId, Quantity, Seq, Stock, Timestamp, limits};
+use crate::{ArcStr, Cost, Description, ItemNumber, OrderId, Quantity, Seq, Stock, Timestamp, limits};
 
 words! {
     /// The kind of an entry.
@@ -93,15 +93,6 @@ impl Default for GroupLine {
     }
 }
 
-/// What a book is about, apart from its title and cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Description {
-    /// Its topic.
-    pub topic: ArcStr,
-    /// Its author, if known.
-    pub author: Option<ArcStr>,
-}
-
 /// An entry of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "EntryJson", into = "EntryJson")]
@@ -138,16 +129,9 @@ pub struct Entry {
 impl Entry {
     /// The book as an entry with a description leaves it.
     pub fn described(&self) -> Option<Book> {
-        let Description { topic, author } = self.description.as_deref()?;
-        Some(Book {
-            item: self.item,
-            title: self.title.clone()?,
-            author: author.clone(),
-            topic: topic.clone(),
-            cost: self.unit_cost?,
-            stock: self.stock_after?,
-            seq: self.seq,
-        })
+        let description = self.description.as_deref()?.clone();
+        let (title, cost, stock) = (self.title.clone()?, self.unit_cost?, self.stock_after?);
+        Some(Book::new(self.item, title, description, cost, stock, self.seq))
     }
 }
 
@@ -210,10 +194,8 @@ schema_of!(Entry: EntryJson);
 impl From<Entry> for EntryJson {
     fn from(entry: Entry) -> Self {
         let is_single = entry.line == GroupLine::ONLY;
-        let (topic, author) = match entry.description {
-            Some(description) => (Some(description.topic), description.author),
-            None => (None, None),
-        };
+        let description = entry.description.as_deref();
+        let [topic, author] = description.map(Description::texts).unwrap_or_default();
         Self {
             seq: entry.seq,
             at: entry.at,
@@ -228,8 +210,8 @@ impl From<Entry> for EntryJson {
             unit_cost: entry.unit_cost,
             reason: entry.reason,
             title: entry.title,
-            topic,
-            author,
+            topic: topic.cloned(),
+            author: author.cloned(),
         }
     }
 }
@@ -242,11 +224,7 @@ impl TryFrom<EntryJson> for Entry {
             (None, None) => Some(GroupLine::ONLY),
             (number, count) => GroupLine::new(number.unwrap_or_default(), count.unwrap_or_default()),
         };
-        let description = match (json.topic, json.author) {
-            (Some(topic), author) => Some(Box::new(Description { topic, author })),
-            (None, None) => None,
-            (None, Some(_)) => return Err("expected a topic where there is an author"),
-        };
+        let description = Description::from_texts([json.topic, json.author])?;
         Ok(Self {
             seq: json.seq,
             at: json.at,
@@ -260,7 +238,7 @@ impl TryFrom<EntryJson> for Entry {
             unit_cost: json.unit_cost,
             reason: json.reason,
             title: json.title,
-            description,
+            description: description.map(Box::new),
         })
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod backoff;
 pub mod batcher;
+pub mod book;
 pub mod client;
 pub mod entry;
 pub mod headers;
@@ -22,7 +23,8 @@ pub mod time;
 pub mod wire;
 
 pub use arcstr::ArcStr;
-pub use entry::{Description, Entry, GroupLine, Kind, Reason};
+pub use book::Description;
+pub use entry::{Entry, GroupLine, Kind, Reason};
 pub use if_match::IfMatch;
 pub use incident::Incident;
 pub use item::{ItemNumber, Quantity, Stock};

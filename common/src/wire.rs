@@ -32,30 +32,8 @@ pub use stock::{StockBody, StockChange};
 pub use store_health::StoreHealth;
 pub use stream::{Hello, Resync, StockEvent, UpstreamStatus};
 
-use crate::{ArcStr, Cost, Entry, ItemNumber, Quantity, Seq, Stock};
-
-/// A book with its stock.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Book {
-    /// Its item number.
-    pub item: ItemNumber,
-    /// Its title; the column `name` of a catalog file.
-    #[schema(value_type = String)]
-    pub title: ArcStr,
-    /// Its author, if known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>)]
-    pub author: Option<ArcStr>,
-    /// Its topic.
-    #[schema(value_type = String)]
-    pub topic: ArcStr,
-    /// The cost of one copy.
-    pub cost: Cost,
-    /// The copies in stock.
-    pub stock: Stock,
-    /// The entry of its last change.
-    pub seq: Seq,
-}
+pub use crate::book::Book;
+use crate::{Entry, ItemNumber, Quantity, Seq};
 
 /// A topic and the number of its books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -170,23 +148,6 @@ where
 mod tests {
     use super::*;
     use crate::Problem;
-
-    #[test]
-    fn a_book_is_written_with_its_fields_in_order_and_without_absent_ones() {
-        let book = Book {
-            item: ItemNumber::try_from(2).unwrap(),
-            title: "RPCs for Dummies".into(),
-            author: None,
-            topic: "distributed systems".into(),
-            cost: "40".parse().unwrap(),
-            stock: Stock::try_from(500).unwrap(),
-            seq: Seq(4),
-        };
-        assert_eq!(
-            serde_json::to_string(&book).unwrap(),
-            r#"{"item":2,"title":"RPCs for Dummies","topic":"distributed systems","cost":"40.00","stock":500,"seq":4}"#
-        );
-    }
 
     #[test]
     fn a_problem_in_a_batch_is_recognized_by_its_fields() {

@@ -16,7 +16,7 @@ pub struct BookState {
     pub seq: Seq,
     /// The title in force; absent if the ledger did not state it yet.
     pub title: Option<ArcStr>,
-    /// Topic and author; absent with the title.
+    /// What describes it; absent with the title.
     pub description: Option<Box<Description>>,
 }
 
@@ -27,10 +27,7 @@ impl From<&Book> for BookState {
             cost: Some(book.cost),
             seq: book.seq,
             title: Some(book.title.clone()),
-            description: Some(Box::new(Description {
-                topic: book.topic.clone(),
-                author: book.author.clone(),
-            })),
+            description: Some(Box::new(book.description())),
         }
     }
 }
@@ -89,21 +86,14 @@ impl BookState {
     }
 
     fn check_description(&self, book: &Book) -> Option<Violation> {
-        let described = self.description.as_deref();
-        let columns = [
-            ("title", self.title.as_ref(), Some(&book.title)),
-            (
-                "topic",
-                described.map(|description| &description.topic),
-                Some(&book.topic),
-            ),
-            (
-                "author",
-                described.and_then(|description| description.author.as_ref()),
-                book.author.as_ref(),
-            ),
-        ];
-        let (column, ledger, catalog) = columns.into_iter().find(|(_, ledger, catalog)| ledger != catalog)?;
+        let catalog = book.description();
+        let ledger = self.description.as_deref().map(Description::texts).unwrap_or_default();
+        let title = ("title", (self.title.as_ref(), Some(&book.title)));
+        let described = Description::COLUMNS
+            .into_iter()
+            .zip(ledger.into_iter().zip(catalog.texts()));
+        let mut columns = std::iter::once(title).chain(described);
+        let (column, (ledger, catalog)) = columns.find(|(_, (ledger, catalog))| ledger != catalog)?;
         Some(Violation::CatalogDescription {
             column,
             catalog: catalog.cloned(),
@@ -241,5 +231,46 @@ fn check_title(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
             (!is_known).then_some(Violation::MissingDescription)
         }
         Kind::Set | Kind::Restocked | Kind::Withdrawn => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_the_catalog_that_the_ledger_does_not_state_is_found() {
+        let book = Book::new(
+            "2".parse().unwrap(),
+            "Title".into(),
+            Description::new("topic"),
+            Cost::default(),
+            Stock::ZERO,
+            Seq(4),
+        );
+        let ledger = BookState::from(&book);
+        assert_eq!(BookState::check_book(Some(&ledger), &book), None);
+        for column in Description::COLUMNS {
+            let mut texts = book.description().texts().map(Option::<&ArcStr>::cloned);
+            let (_, text) = Description::COLUMNS
+                .iter()
+                .zip(&mut texts)
+                .find(|(name, _)| **name == column)
+                .unwrap();
+            *text = Some("another".into());
+            let description = Description::from_texts(texts).unwrap().unwrap();
+            let changed = Book::new(
+                book.item,
+                book.title.clone(),
+                description,
+                book.cost,
+                book.stock,
+                book.seq,
+            );
+            match BookState::check_book(Some(&ledger), &changed) {
+                Some(Violation::CatalogDescription { column: found, .. }) => assert_eq!(found, column),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

@@ -203,7 +203,7 @@ pub enum Violation {
         /// The ledger's.
         ledger: Option<Cost>,
     },
-    /// Catalog and ledger differ in a title, topic or author.
+    /// Catalog and ledger differ in the title or a text of the description.
     #[error("the catalog has the {column} {}, the ledger {}", quoted(catalog.as_ref()), quoted(ledger.as_ref()))]
     CatalogDescription {
         /// The column's name.

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use common::text::normalize_name;
 use common::wire::Book;
-use common::{Description, Entry, GroupLine, ItemNumber, Kind, Seq, Stock, Timestamp};
+use common::{Entry, GroupLine, ItemNumber, Kind, Seq, Stock, Timestamp};
 
 use crate::store::catalog_file::CatalogRow;
 
@@ -39,7 +39,9 @@ impl CatalogDiff {
         let shared: HashMap<ItemNumber, &Book> = shared.into_iter().map(|book| (book.item, book)).collect();
         for row in rows {
             let before = shared.get(&row.item).copied();
-            let book = in_nfc(row.into_book(before.map_or(Seq::ZERO, |before| before.seq)));
+            let book = row.into_book(before.map_or(Seq::ZERO, |before| before.seq));
+            // Text is stored in NFC.
+            let book = book.map_texts(normalize_name);
             if before != Some(&book) {
                 diff.entries.push(set(before, book, at));
             }
@@ -50,16 +52,6 @@ impl CatalogDiff {
             entry.seq = seq;
         }
         diff
-    }
-}
-
-/// Text is stored in NFC.
-fn in_nfc(book: Book) -> Book {
-    Book {
-        title: normalize_name(book.title),
-        author: book.author.map(normalize_name),
-        topic: normalize_name(book.topic),
-        ..book
     }
 }
 
@@ -78,12 +70,9 @@ fn set(before: Option<&Book>, book: Book, at: Timestamp) -> Entry {
     if is_described {
         return entry;
     }
-    let Book {
-        title, topic, author, ..
-    } = book;
     Entry {
-        title: Some(title),
-        description: Some(Box::new(Description { topic, author })),
+        description: Some(Box::new(book.description())),
+        title: Some(book.title),
         ..entry
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use common::text::fold;
 use common::wire::{Book, TopicCount};
-use common::{ArcStr, Cost, ItemNumber, Seq, Stock};
+use common::{ArcStr, Cost, Description, ItemNumber, Seq, Stock};
 
 use self::blocks::Blocks;
 use self::postings::Postings;
@@ -29,31 +29,19 @@ pub struct BookMeta {
     pub item: ItemNumber,
     /// The title.
     pub title: ArcStr,
-    /// The author, where known.
-    pub author: Option<ArcStr>,
-    /// The topic.
-    pub topic: ArcStr,
+    /// What describes it.
+    pub description: Description,
     /// The price of one copy.
     pub cost: Cost,
 }
 
 impl From<Book> for BookMeta {
     fn from(book: Book) -> Self {
-        let Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock: _,
-            seq: _,
-        } = book;
         Self {
-            item,
-            title,
-            author,
-            topic,
-            cost,
+            item: book.item,
+            description: book.description(),
+            title: book.title,
+            cost: book.cost,
         }
     }
 }
@@ -64,19 +52,10 @@ impl BookMeta {
         let Self {
             item,
             title,
-            author,
-            topic,
+            description,
             cost,
         } = self.clone();
-        Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock,
-            seq,
-        }
+        Book::new(item, title, description, cost, stock, seq)
     }
 }
 
@@ -141,8 +120,8 @@ impl SearchIndex {
         let mut topics = BTreeMap::<String, (ArcStr, Vec<ItemNumber>)>::new();
         let mut words = WordsByField::default();
         for book in &books {
-            let topic = topics.entry(fold(&book.topic));
-            let (_, items) = topic.or_insert_with(|| (book.topic.clone(), Vec::new()));
+            let topic = topics.entry(fold(&book.description.topic));
+            let (_, items) = topic.or_insert_with(|| (book.description.topic.clone(), Vec::new()));
             items.push(book.item);
             words.insert(book);
         }
@@ -238,7 +217,7 @@ impl SearchIndex {
     /// Changes words and topics for a book whose description changed, or was added or removed; `books` has it already.
     fn reindex(&mut self, item: ItemNumber, before: Option<&BookMeta>, after: Option<&BookMeta>) {
         self.reindex_words(item, before, after);
-        let topic = |book: &BookMeta| (fold(&book.topic), book.topic.clone());
+        let topic = |book: &BookMeta| (fold(&book.description.topic), book.description.topic.clone());
         let (before, after) = (before.map(topic), after.map(topic));
         if before == after {
             return;
@@ -257,7 +236,7 @@ impl SearchIndex {
                 let (_, first) = self.get(books.first()?)?;
                 Some(Topic {
                     folded: known.map_or_else(|| folded.as_str().into(), |topic| Arc::clone(&topic.folded)),
-                    spelling: first.topic.clone(),
+                    spelling: first.description.topic.clone(),
                     books,
                 })
             });

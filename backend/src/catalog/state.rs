@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::wire::Book;
-use common::{ArcStr, Entry, ItemNumber, Kind, Seq, Stock, StoreId};
+use common::{Entry, ItemNumber, Kind, Seq, Stock, StoreId};
 use rules::BookState;
 
 use super::decide::CurrentBook;
@@ -129,10 +129,7 @@ impl State {
         };
         share(title, &meta.title);
         if let Some(description) = &mut entry.description {
-            share(&mut description.topic, &meta.topic);
-            if let (Some(author), Some(known)) = (&mut description.author, &meta.author) {
-                share(author, known);
-            }
+            share(&mut **description, &meta.description);
         }
     }
 
@@ -165,15 +162,15 @@ impl State {
     }
 }
 
-fn share(text: &mut ArcStr, known: &ArcStr) {
-    if text == known {
-        text.clone_from(known);
+fn share<T: Clone + PartialEq>(value: &mut T, known: &T) {
+    if value == known {
+        value.clone_from(known);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use common::Timestamp;
+    use common::{ArcStr, Timestamp};
 
     use super::*;
     use crate::catalog::CatalogDiff;

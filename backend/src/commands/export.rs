@@ -12,7 +12,7 @@ use super::source::inspect;
 use super::transfer::transfer;
 use crate::settings::StoreArg;
 use crate::store;
-use crate::store::catalog_file::{CatalogRow, CatalogWriter};
+use crate::store::catalog_file::{CatalogRow, CatalogWriter, columns_of};
 
 /// Rows between two updates of the progress bar.
 const PROGRESS_ROWS: usize = 1_000;
@@ -53,8 +53,7 @@ impl Export {
 }
 
 fn write(out: &mut dyn std::io::Write, books: &[Book], target: &Target, progress: &Progress) -> Result<()> {
-    let with_author = books.iter().any(|book| book.author.is_some());
-    let mut writer = CatalogWriter::begin(out, with_author, target.path())?;
+    let mut writer = CatalogWriter::begin(out, columns_of(books), target.path())?;
     for books in books.chunks(PROGRESS_ROWS) {
         for book in books {
             writer.write(&CatalogRow::from(book))?;

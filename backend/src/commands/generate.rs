@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use anyhow::Result;
 use clap::Args;
-use common::{ArcStr, Cost, ItemNumber, Stock};
+use common::{ArcStr, Cost, Description, ItemNumber, Stock};
 use rand::{Rng, RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -56,7 +56,7 @@ impl Generate {
     pub(super) fn run(self) -> Result<ExitCode> {
         let progress = Progress::counting("generating books", self.books.into());
         self.file.write(|out| {
-            let mut writer = CatalogWriter::begin(out, true, self.file.path())?;
+            let mut writer = CatalogWriter::begin(out, usize::MAX, self.file.path())?;
             let mut generator = Generator::new(self.seed, self.topics);
             for number in 1..=self.books {
                 writer.write(&generator.book(number)?)?;
@@ -119,8 +119,10 @@ impl Generator {
             title: title(number).into(),
             stock: Stock::try_from(stock)?,
             cost: Cost::try_from(cents)?,
-            topic: topic_name(topic).into(),
-            author: author.map(ArcStr::from),
+            description: Description {
+                topic: topic_name(topic).into(),
+                author: author.map(ArcStr::from),
+            },
         })
     }
 }
@@ -162,7 +164,7 @@ mod tests {
         assert_eq!(titles.len(), books.len());
         let mut counts = HashMap::new();
         for book in &books {
-            *counts.entry(book.topic.as_str()).or_insert(0) += 1;
+            *counts.entry(book.description.topic.as_str()).or_insert(0) += 1;
         }
         assert_eq!(counts.len(), 30);
         assert!(counts["novels"] > counts["history"] && counts["history"] > counts["novels 2"]);

@@ -13,9 +13,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str;
 
+use common::book::Columns;
 use common::limits;
 use common::wire::Book;
-use common::{ArcStr, Cost, ItemNumber, Seq, Stock};
+use common::{ArcStr, Cost, Description, ItemNumber, Seq, Stock};
 
 use self::normalize::Normalized;
 pub use self::writer::CatalogWriter;
@@ -23,9 +24,15 @@ pub use self::writer::CatalogWriter;
 /// The four books of the original store, for a fresh store without a file.
 pub const DEFAULT: &str = include_str!("../../../data/catalog.csv");
 
-const COLUMNS: [&str; 6] = ["item", "name", "stock", "cost", "topic", "author"];
-/// The last column is optional.
-const COLUMNS_MIN: usize = 5;
+/// The columns before those of the description.
+const FIXED_COLUMNS: [&str; 4] = ["item", "name", "stock", "cost"];
+/// Of a description's columns only the first one, the topic, must be there.
+const COLUMNS_MIN: usize = FIXED_COLUMNS.len() + 1;
+const COLUMNS_MAX: usize = FIXED_COLUMNS.len() + Description::COLUMNS.len();
+
+fn columns() -> impl Iterator<Item = &'static str> {
+    FIXED_COLUMNS.into_iter().chain(Description::COLUMNS)
+}
 
 /// Why a catalog file was not read or written.
 #[derive(Debug, thiserror::Error)]
@@ -65,22 +72,16 @@ pub struct CatalogRow {
     pub stock: Stock,
     /// The price of one copy.
     pub cost: Cost,
-    /// The topic, for search and grouping.
-    pub topic: ArcStr,
-    /// The column `author`, if it is there and not empty.
-    pub author: Option<ArcStr>,
+    /// The other columns, as far as they are there and not empty.
+    pub description: Description,
 }
 
 impl CatalogRow {
     /// Checks that the row would be read back equal; names the bad column.
     fn check(&self) -> Result<(), (usize, String)> {
-        let names = [
-            (1, Some(&self.title)),
-            (4, Some(&self.topic)),
-            (5, self.author.as_ref()),
-        ];
-        names
-            .into_iter()
+        let described = (FIXED_COLUMNS.len()..).zip(self.description.texts());
+        std::iter::once((1, Some(&self.title)))
+            .chain(described)
             .filter_map(|(column, name)| Some((column, name?)))
             .try_for_each(|(column, name)| check_name(name).map_err(|expected| (column, expected)))
     }
@@ -92,39 +93,20 @@ impl CatalogRow {
             title,
             stock,
             cost,
-            topic,
-            author,
+            description,
         } = self;
-        Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock,
-            seq,
-        }
+        Book::new(item, title, description, cost, stock, seq)
     }
 }
 
 impl From<&Book> for CatalogRow {
     fn from(book: &Book) -> Self {
-        let Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock,
-            seq: _,
-        } = book.clone();
         Self {
-            item,
-            title,
-            stock,
-            cost,
-            topic,
-            author,
+            item: book.item,
+            title: book.title.clone(),
+            stock: book.stock,
+            cost: book.cost,
+            description: book.description(),
         }
     }
 }
@@ -156,7 +138,7 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
         .terminator(::csv::Terminator::Any(b'\n'))
         .from_reader(normalized.text.as_slice());
     let mut record = ::csv::ByteRecord::new();
-    let mut columns_max = COLUMNS.len();
+    let mut columns_max = COLUMNS_MAX;
     let mut rows = Vec::with_capacity(normalized.lines.len());
     let mut lines_of = HashMap::with_capacity(normalized.lines.len());
     for (index, &line) in normalized.lines.iter().enumerate() {
@@ -195,16 +177,21 @@ pub fn parse(text: &[u8], path: &Path) -> Result<Vec<CatalogRow>, Error> {
     Ok(rows)
 }
 
-/// Writes a catalog file: header, LF, quotes as in RFC 4180, the column `author` only if a book has one.
-/// `path` is for messages only.
+/// Writes a catalog file: header, LF, quotes as in RFC 4180; see [`columns_of`]. `path` is for messages only.
 ///
 /// # Errors
 /// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
 pub fn write(out: impl io::Write, books: &[Book], path: &Path) -> Result<(), Error> {
-    let with_author = books.iter().any(|book| book.author.is_some());
-    let mut writer = CatalogWriter::begin(out, with_author, path)?;
+    let mut writer = CatalogWriter::begin(out, columns_of(books), path)?;
     books.iter().try_for_each(|book| writer.write(&book.into()))?;
     writer.finish()
+}
+
+/// The number of columns of a file with these books: up to the last one in which a book has a text.
+pub fn columns_of(books: &[Book]) -> usize {
+    let last_text = |book: &Book| book.description().texts().iter().rposition(Option::is_some);
+    let last = books.iter().filter_map(last_text).max().unwrap_or_default();
+    COLUMNS_MIN + last
 }
 
 /// Checks that a catalog file can hold a book; `path` and `line` are for messages.
@@ -226,8 +213,8 @@ struct LineError {
 
 impl LineError {
     fn in_file(self, path: &Path) -> Error {
-        let column = COLUMNS
-            .get(self.column)
+        let column = columns()
+            .nth(self.column)
             .map_or_else(|| format!("column {}", self.column + 1), ToString::to_string);
         Error::Line {
             path: path.to_owned(),
@@ -239,10 +226,10 @@ impl LineError {
 }
 
 fn is_header(record: &::csv::ByteRecord) -> bool {
-    (COLUMNS_MIN..=COLUMNS.len()).contains(&record.len())
+    (COLUMNS_MIN..=COLUMNS_MAX).contains(&record.len())
         && record
             .iter()
-            .zip(COLUMNS)
+            .zip(columns())
             .all(|(field, column)| field.eq_ignore_ascii_case(column.as_bytes()))
 }
 
@@ -250,7 +237,7 @@ fn parse_row(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRo
     if !(COLUMNS_MIN..=columns_max).contains(&record.len()) {
         let expected = format!(
             "expected the columns {}, found {}; a name with a comma stands in double quotes",
-            COLUMNS.get(..columns_max).unwrap_or(&COLUMNS).join(","),
+            columns().take(columns_max).collect::<Vec<_>>().join(","),
             record.len(),
         );
         return Err((record.len().min(columns_max), expected));
@@ -264,17 +251,22 @@ fn parse_row(record: &::csv::ByteRecord, columns_max: usize) -> Result<CatalogRo
         check_name(name).map_err(|expected| (column, expected))?;
         Ok(ArcStr::from(name))
     };
-    let author = match field(5)? {
-        "" => None,
-        _ => Some(name(5)?),
+    let description = || {
+        let mut texts = Columns::default();
+        for (column, text) in (FIXED_COLUMNS.len()..).zip(&mut texts) {
+            if !field(column)?.is_empty() {
+                *text = Some(name(column)?);
+            }
+        }
+        let description = Description::from_texts(texts).ok().flatten();
+        description.ok_or_else(|| (FIXED_COLUMNS.len(), EMPTY.to_owned()))
     };
     Ok(CatalogRow {
         item: number(0, field(0)?)?,
         title: name(1)?,
         stock: number(2, field(2)?)?,
         cost: number(3, field(3)?)?,
-        topic: name(4)?,
-        author,
+        description: description()?,
     })
 }
 
@@ -283,10 +275,12 @@ fn number<N: str::FromStr<Err: ToString>>(column: usize, text: &str) -> Result<N
         .map_err(|error: N::Err| (column, format!("{}, found {:?}", error.to_string(), excerpt(text))))
 }
 
-/// The rules for a title, topic or author: not empty, bounded, trimmed, without control characters.
+const EMPTY: &str = "expected a text, found nothing";
+
+/// The rules for a title and the texts of a description: not empty, bounded, trimmed, without control characters.
 fn check_name(name: &str) -> Result<(), String> {
     if name.is_empty() {
-        return Err("expected a text, found nothing".to_owned());
+        return Err(EMPTY.to_owned());
     }
     if name.len() > limits::NAME_BYTES_MAX {
         return Err(format!(

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::sync::OnceLock;
 
-use common::entry::Description;
 use common::wire::Book;
 use common::{ArcStr, Entry, GroupLine, ItemNumber, Kind, Reason, Seq, Timestamp};
 
@@ -26,29 +25,20 @@ pub(crate) fn upgrade_entries(head: Seq, books: &[Book]) -> impl Iterator<Item =
 
 /// The entry that describes a book and changes nothing, in the place of the one that changed it last.
 pub(crate) fn describe(book: &Book, at: Timestamp) -> Entry {
-    let Book {
-        item,
-        title,
-        author,
-        topic,
-        cost,
-        stock,
-        seq,
-    } = book.clone();
     Entry {
-        seq,
+        seq: book.seq,
         at,
         kind: Kind::Set,
-        item,
+        item: book.item,
         line: GroupLine::ONLY,
         quantity: None,
         change: 0,
-        stock_after: Some(stock),
+        stock_after: Some(book.stock),
         order: None,
-        unit_cost: Some(cost),
+        unit_cost: Some(book.cost),
         reason: None,
-        title: Some(title),
-        description: Some(Box::new(Description { topic, author })),
+        title: Some(book.title.clone()),
+        description: Some(Box::new(book.description())),
     }
 }
 

@@ -9,6 +9,8 @@ mod reader;
 mod tests;
 mod values;
 
+use std::sync::LazyLock;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -20,7 +22,8 @@ use super::{
     BuyBody, Decision, Decisions, Order, OrderBatch, OrderLine, OrderLines, Receipt, ReceiptLine, RefusedLine, Sale,
     SaleBatch,
 };
-use crate::{ArcStr, Description, Entry, GroupLine, InlineVec, Quantity};
+use crate::book::Columns;
+use crate::{Description, Entry, GroupLine, InlineVec, Quantity};
 
 /// A value that is written and read without a lookup of field names.
 pub trait FastJson: Serialize + DeserializeOwned {
@@ -264,23 +267,27 @@ fn write_list<T: FastJson>(name: &str, items: &[T], json: &mut Vec<u8>) {
     write_items(items, json);
 }
 
-/// `topic` and `author`, both absent without a description.
+/// `,"name":` for each column of a description.
+static COLUMN_NAMES: LazyLock<Columns<String>> =
+    LazyLock::new(|| Description::COLUMNS.map(|column| format!(",\"{column}\":")));
+
+/// A field for each column, all absent without a description.
 impl Field for Option<Box<Description>> {
     fn write_field(&self, _: &str, json: &mut Vec<u8>) {
         if let Some(description) = self {
-            description.topic.write_field(",\"topic\":", json);
-            description.author.write_field(",\"author\":", json);
+            for (name, text) in COLUMN_NAMES.iter().zip(description.texts()) {
+                if let Some(text) = text {
+                    text.write_field(name, json);
+                }
+            }
         }
     }
 
     fn read_field(_: &str, json: &mut JsonReader<'_>) -> Option<Self> {
-        let topic: Option<ArcStr> = Field::read_field(",\"topic\":", json)?;
-        match topic {
-            None => Some(None),
-            Some(topic) => {
-                let author = Field::read_field(",\"author\":", json)?;
-                Some(Some(Box::new(Description { topic, author })))
-            }
+        let mut texts = Columns::default();
+        for (name, text) in COLUMN_NAMES.iter().zip(&mut texts) {
+            *text = Field::read_field(name, json)?;
         }
+        Some(Description::from_texts(texts).ok()?.map(Box::new))
     }
 }

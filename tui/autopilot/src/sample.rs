@@ -72,19 +72,15 @@ async fn read_topic(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use common::{Cost, Stock};
+    use common::{Cost, Description, Stock};
 
     use super::*;
 
     pub(crate) fn four_books() -> BookSample {
-        let book = |(item, title, stock): (u64, &str, u64)| Book {
-            item: ItemNumber::try_from(item).unwrap(),
-            title: title.into(),
-            author: None,
-            topic: "graduate school".into(),
-            cost: Cost::default(),
-            stock: Stock::try_from(stock).unwrap(),
-            seq: Seq(item),
+        let book = |(item, title, stock): (u64, &str, u64)| {
+            let description = Description::new("graduate school");
+            let (number, stock) = (ItemNumber::try_from(item).unwrap(), Stock::try_from(stock).unwrap());
+            Book::new(number, title.into(), description, Cost::default(), stock, Seq(item))
         };
         BookSample {
             topics: vec!["distributed systems".into(), "graduate school".into()],

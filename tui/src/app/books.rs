@@ -160,34 +160,24 @@ impl Books {
     }
 }
 
-/// Built field by field, so that a new text column cannot reach the screen unsanitized.
 fn sanitized_book(book: &Book) -> Book {
-    Book {
-        item: book.item,
-        title: sanitized(&book.title).into(),
-        author: book.author.as_ref().map(|author| sanitized(author).into()),
-        topic: sanitized(&book.topic).into(),
-        cost: book.cost,
-        stock: book.stock,
-        seq: book.seq,
-    }
+    book.clone().map_texts(|text| sanitized(&text).into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use common::{Seq, Stock, Timestamp};
+    use common::{Description, Seq, Stock, Timestamp};
 
     fn book(stock: u64, seq: u64) -> Book {
-        Book {
-            item: ItemNumber::try_from(1).unwrap(),
-            title: "A\u{1b}[2J".into(),
-            author: None,
-            topic: "t".into(),
-            cost: "1".parse().unwrap(),
-            stock: Stock::try_from(stock).unwrap(),
-            seq: Seq(seq),
-        }
+        Book::new(
+            ItemNumber::try_from(1).unwrap(),
+            "A\u{1b}[2J".into(),
+            Description::new("t"),
+            "1".parse().unwrap(),
+            Stock::try_from(stock).unwrap(),
+            Seq(seq),
+        )
     }
 
     fn moved(stock: u64, seq: u64) -> StockEvent {

@@ -126,16 +126,18 @@ impl Listing {
 mod tests {
     use super::*;
     use common::wire::Book;
+    use common::{Description, Stock};
 
     fn page(items: std::ops::Range<u64>, next: Option<&str>) -> BookPage {
-        let books = items.map(|item| Book {
-            item: ItemNumber::try_from(item).unwrap(),
-            title: "".into(),
-            author: None,
-            topic: "".into(),
-            cost: "1".parse().unwrap(),
-            stock: common::Stock::ZERO,
-            seq: Seq(1),
+        let books = items.map(|item| {
+            Book::new(
+                ItemNumber::try_from(item).unwrap(),
+                "".into(),
+                Description::new(""),
+                "1".parse().unwrap(),
+                Stock::ZERO,
+                Seq(1),
+            )
         });
         BookPage {
             books: books.collect(),

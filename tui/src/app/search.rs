@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use common::ItemNumber;
 use common::text::fold;
+use common::wire::Book;
 
 use super::books::Books;
 use super::listing::Listing;
@@ -98,9 +99,19 @@ impl ShopScreen {
 
 fn matches(search: &Search, in_topic: &[ItemNumber], books: &Books) -> (Vec<ItemNumber>, usize) {
     let mut rows = ranked(search.text(), in_topic.iter().copied(), |item, line| {
-        if let Some(book) = books.get(*item) {
-            let author = book.author.as_deref().unwrap_or_default();
-            let _ = write!(line, "{} {author} {item}", book.title);
+        // The topic is that of all rows.
+        if let Some(Book {
+            item,
+            title,
+            author,
+            topic: _,
+            cost: _,
+            stock: _,
+            seq: _,
+        }) = books.get(*item)
+        {
+            let author = author.as_deref().unwrap_or_default();
+            let _ = write!(line, "{title} {author} {item}");
         }
     });
     let local_matches = rows.len();

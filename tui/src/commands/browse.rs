@@ -77,13 +77,22 @@ fn books(page: &BookPage) -> String {
         ("STOCK", Align::Right),
     ];
     let rows = page.books.iter().map(|book| {
+        let Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock,
+            seq: _,
+        } = book;
         [
-            book.item.to_string(),
-            book.title.to_string(),
-            book.author.as_ref().map_or("-".to_owned(), ToString::to_string),
-            book.topic.to_string(),
-            book.cost.to_string(),
-            book.stock.to_string(),
+            item.to_string(),
+            title.to_string(),
+            author.as_ref().map_or("-".to_owned(), ToString::to_string),
+            topic.to_string(),
+            cost.to_string(),
+            stock.to_string(),
         ]
     });
     let mut text = table(columns, rows);
@@ -100,14 +109,23 @@ pub(super) async fn lookup(shop: &ShopClient, item: ItemNumber, out: &Output) ->
 
 /// A book as names and values.
 pub(super) fn book(book: &Book) -> String {
-    let mut lines = vec![("item", book.item.to_string()), ("title", book.title.to_string())];
-    if let Some(author) = &book.author {
+    let Book {
+        item,
+        title,
+        author,
+        topic,
+        cost,
+        stock,
+        seq: _,
+    } = book;
+    let mut lines = vec![("item", item.to_string()), ("title", title.to_string())];
+    if let Some(author) = author {
         lines.push(("author", author.to_string()));
     }
     lines.extend([
-        ("topic", book.topic.to_string()),
-        ("cost", book.cost.to_string()),
-        ("stock", book.stock.to_string()),
+        ("topic", topic.to_string()),
+        ("cost", cost.to_string()),
+        ("stock", stock.to_string()),
     ]);
     pairs(&lines)
 }

@@ -2,7 +2,7 @@
 
 use common::client::Error;
 use common::wire::{Book, BookPage, OrderStatus, Receipt, ReceiptLine, TopicCount, Topics};
-use common::{Code, Cost, ItemNumber, OrderId, Problem, Quantity, Seq, Stock, Timestamp};
+use common::{Code, Cost, Description, ItemNumber, OrderId, Problem, Quantity, Seq, Stock, Timestamp};
 
 use crate::effect::Query;
 
@@ -67,15 +67,12 @@ pub(crate) fn receipt(order: OrderId, item: u64, quantity: u64, seq: u64) -> Rec
 }
 
 pub(crate) fn book(item: u64, title: &str, author: Option<&str>, topic: &str, cents: u64, stock: u64) -> Book {
-    Book {
-        item: number(item),
-        title: title.into(),
+    let description = Description {
         author: author.map(Into::into),
-        topic: topic.into(),
-        cost: Cost::try_from(cents).unwrap(),
-        stock: Stock::try_from(stock).unwrap(),
-        seq: Seq(item),
-    }
+        ..Description::new(topic)
+    };
+    let (cost, stock) = (Cost::try_from(cents).unwrap(), Stock::try_from(stock).unwrap());
+    Book::new(number(item), title.into(), description, cost, stock, Seq(item))
 }
 
 pub(crate) fn catalog() -> Vec<Book> {

@@ -42,26 +42,35 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 
 fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
-    let mut lines: Vec<_> = canvas.wrapped(&book.title, width, 3, palette.strong).collect();
-    if let Some(author) = &book.author {
+    let Book {
+        item,
+        title,
+        author,
+        topic,
+        cost,
+        stock,
+        seq: _,
+    } = book;
+    let mut lines: Vec<_> = canvas.wrapped(title, width, 3, palette.strong).collect();
+    if let Some(author) = author {
         let author = format::truncate(&format!("by {author}"), width, cut).into_owned();
         lines.push(Line::styled(author, palette.text));
     }
     lines.push(Line::default());
     for (name, value) in [
-        ("Topic", book.topic.to_string()),
-        ("Number", book.item.to_string()),
-        ("Cost", format::amount(book.cost.cents())),
+        ("Topic", topic.to_string()),
+        ("Number", item.to_string()),
+        ("Cost", format::amount(cost.cents())),
     ] {
         lines.push(canvas.field(name, LABEL_COLUMNS, Span::styled(value, palette.text)));
     }
-    let stock = book.stock.get();
-    let peak = canvas.stock_peak(book.item, stock);
+    let stock = stock.get();
+    let peak = canvas.stock_peak(*item, stock);
     let mut number = match stock {
         0 => "none left".to_owned(),
         _ => format::thousands(stock),
     };
-    let change = canvas.stock_change(book.item);
+    let change = canvas.stock_change(*item);
     if let Some((_, sign)) = change {
         number += &format!(" {sign}");
     }

@@ -16,7 +16,7 @@ use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::Book;
-use common::{Description, Entry, InlineVec, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
+use common::{Entry, InlineVec, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use shop::{BATCH, books, entries, item, sales, sold};
@@ -97,10 +97,7 @@ fn csv_store() -> (tempfile::TempDir, Box<dyn Store>, Seq) {
         stock_after: Some(book.stock),
         order: None,
         title: Some(book.title.clone()),
-        description: Some(Box::new(Description {
-            topic: book.topic.clone(),
-            author: None,
-        })),
+        description: Some(Box::new(book.description())),
         ..sold(book.seq, book.item)
     };
     let first: Vec<Entry> = books.iter().map(set).collect();

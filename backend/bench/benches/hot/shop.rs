@@ -1,7 +1,7 @@
 //! What is bought and sold in the benchmarks.
 
 use common::wire::{Book, OrderLines, Sale};
-use common::{Deadline, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+use common::{Deadline, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
 
 /// Purchases and entries that arrive together.
 pub(crate) const BATCH: u64 = 256;
@@ -15,14 +15,10 @@ pub(crate) fn item(number: u64) -> ItemNumber {
 
 /// So many books.
 pub(crate) fn books(count: u64) -> Vec<Book> {
-    let book = |number| Book {
-        item: item(number),
-        title: TITLE.into(),
-        author: None,
-        topic: "graduate school".into(),
-        cost: "75".parse().unwrap(),
-        stock: Stock::try_from(STOCK).unwrap(),
-        seq: Seq(number + 1),
+    let book = |number| {
+        let description = Description::new("graduate school");
+        let (cost, stock) = ("75".parse().unwrap(), Stock::try_from(STOCK).unwrap());
+        Book::new(item(number), TITLE.into(), description, cost, stock, Seq(number + 1))
     };
     (0..count).map(book).collect()
 }

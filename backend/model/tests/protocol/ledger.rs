@@ -40,10 +40,7 @@ impl Ledger {
             unit_cost: Some(Cost::default()),
             reason: None,
             title: Some("Title".into()),
-            description: Some(Box::new(Description {
-                topic: "topic".into(),
-                author: None,
-            })),
+            description: Some(Box::new(Description::new("topic"))),
         };
         Self(Arc::new((1..).zip(books).map(set).collect()))
     }

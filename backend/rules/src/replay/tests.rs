@@ -24,10 +24,7 @@ fn title() -> Option<ArcStr> {
 
 fn entry(seq: u64, kind: Kind, change: i64, after: u64) -> Entry {
     let is_ordered = !matches!(kind, Kind::Set | Kind::Withdrawn);
-    let description = Description {
-        topic: "topic".into(),
-        author: None,
-    };
+    let description = Description::new("topic");
     Entry {
         seq: Seq(seq),
         at: Timestamp::from_micros(0),

@@ -13,8 +13,10 @@ fn book(number: u64, title: &str, author: &str, topic: &str) -> BookMeta {
     BookMeta {
         item: item(number),
         title: title.into(),
-        author: (!author.is_empty()).then(|| author.into()),
-        topic: topic.into(),
+        description: Description {
+            author: (!author.is_empty()).then(|| author.into()),
+            ..Description::new(topic)
+        },
         cost: Cost::default(),
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use common::ItemNumber;
 use common::text::{for_each_index_word, query_words};
+use common::{Description, ItemNumber};
 
 use super::blocks::Blocks;
 use super::postings::Postings;
@@ -79,10 +79,11 @@ impl WordsByField {
 
 impl BookMeta {
     fn for_each_word(&self, mut visit: impl FnMut(&str, Field)) {
+        let Description { topic, author } = &self.description;
         for (field, text) in [
             (Field::Title, Some(&self.title)),
-            (Field::Author, self.author.as_ref()),
-            (Field::Topic, Some(&self.topic)),
+            (Field::Author, author.as_ref()),
+            (Field::Topic, Some(topic)),
         ] {
             text.into_iter()
                 .for_each(|text| for_each_index_word(text, |word| visit(word, field)));

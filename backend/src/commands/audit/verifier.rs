@@ -106,10 +106,7 @@ mod tests {
             change: 5,
             quantity: None,
             order: None,
-            description: Some(Box::new(Description {
-                topic: "t".into(),
-                author: None,
-            })),
+            description: Some(Box::new(Description::new("t"))),
             ..sold(1, 1, 5)
         };
         let mut verifier = Verifier::new(Seq(3));

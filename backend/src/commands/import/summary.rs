@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use common::wire::Book;
-use common::{ArcStr, Entry, ItemNumber, Kind, Seq, text};
+use common::{ArcStr, Description, Entry, ItemNumber, Kind, Seq, text};
 use serde_json::Value;
 
 use crate::catalog::CatalogDiff;
@@ -132,21 +132,35 @@ fn differences(old: &Book, new: &Book) -> Vec<String> {
         }
     };
     let name = |name: &str| format!("{:?}", text::sanitize(name));
-    let author = |author: &Option<ArcStr>| author.as_deref().map_or_else(|| "none".to_owned(), name);
-    // Destructured, so that a new column of a book cannot be forgotten here.
-    let Book {
-        item: _,
-        title,
-        author: new_author,
-        topic,
-        cost,
-        stock,
-        seq: _,
-    } = new;
-    compare("name", &name(&old.title), &name(title));
-    compare("stock", &old.stock, stock);
-    compare("cost", &old.cost, cost);
-    compare("topic", &name(&old.topic), &name(topic));
-    compare("author", &author(&old.author), &author(new_author));
+    compare("name", &name(&old.title), &name(&new.title));
+    compare("stock", &old.stock, &new.stock);
+    compare("cost", &old.cost, &new.cost);
+    let (old, new) = (old.description(), new.description());
+    for (column, (old, new)) in Description::COLUMNS
+        .into_iter()
+        .zip(old.texts().into_iter().zip(new.texts()))
+    {
+        let text = |text: Option<&ArcStr>| text.map_or_else(|| "none".to_owned(), |text| name(text));
+        compare(column, &text(old), &text(new));
+    }
     differences
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::book;
+
+    #[test]
+    fn a_difference_in_any_text_is_listed() {
+        let old = book(1, 5, 1);
+        let texts = Description::COLUMNS.map(|column| Some(column.into()));
+        let description = Description::from_texts(texts).unwrap().unwrap();
+        let new = Book::new(old.item, "Title".into(), description, old.cost, old.stock, old.seq);
+        let listed = differences(&old, &new);
+        assert_eq!(listed.len(), 1 + Description::COLUMNS.len());
+        for (column, line) in std::iter::once("name").chain(Description::COLUMNS).zip(listed) {
+            assert!(line.starts_with(&format!("{column} ")), "{line}");
+        }
+    }
 }

@@ -1,3 +1,5 @@
+use common::Description;
+
 use super::*;
 use crate::fixture::{book, item, sold};
 
@@ -46,6 +48,31 @@ fn a_sale_changes_the_book_and_every_page_that_lists_it() {
     let shown: BookPage = serde_json::from_slice(&hit.json).unwrap();
     assert_eq!(shown, page(vec![book(1, 5, 1), book(2, 8, 3)], Some("2")));
     assert_eq!((hit.etag, hit.seq), (Seq(3), Seq(3)));
+}
+
+#[test]
+fn a_sale_changes_only_stock_and_seq_in_the_json() {
+    let texts = Description::COLUMNS.map(|column| Some(column.into()));
+    let description = Description::from_texts(texts).unwrap().unwrap();
+    let before = book(1, 5, 1);
+    let before = Book::new(
+        before.item,
+        before.title,
+        description,
+        before.cost,
+        before.stock,
+        before.seq,
+    );
+    let cache = cache();
+    cache.insert_book(before.clone(), Seq(2));
+    cache.apply(&[sold(3, 1, 4)]);
+    let hit = cache.get(CacheKey::Book(item(1)), ANY).unwrap();
+    let after = Book {
+        stock: Stock::try_from(4).unwrap(),
+        seq: Seq(3),
+        ..before
+    };
+    assert_eq!(hit.json, serde_json::to_vec(&after).unwrap());
 }
 
 #[test]

@@ -3,7 +3,9 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{COLUMNS, COLUMNS_MIN, CatalogRow, Error, LineError};
+use common::ArcStr;
+
+use super::{COLUMNS_MAX, COLUMNS_MIN, CatalogRow, Error, LineError};
 
 /// A catalog file that is being written.
 #[derive(Debug)]
@@ -17,18 +19,18 @@ pub struct CatalogWriter<W: Write> {
 }
 
 impl<W: Write> CatalogWriter<W> {
-    /// Writes the header.
+    /// Writes the header, with all columns unless `columns` is fewer.
     ///
     /// # Errors
     /// [`Error::Io`].
-    pub fn begin(out: W, with_author: bool, path: &Path) -> Result<Self, Error> {
+    pub fn begin(out: W, columns: usize, path: &Path) -> Result<Self, Error> {
         let mut writer = Self {
             out: ::csv::WriterBuilder::new().from_writer(out),
             path: path.to_owned(),
-            columns: if with_author { COLUMNS.len() } else { COLUMNS_MIN },
+            columns: columns.clamp(COLUMNS_MIN, COLUMNS_MAX),
             line: 1,
         };
-        let header = writer.out.write_record(COLUMNS.iter().take(writer.columns));
+        let header = writer.out.write_record(super::columns().take(writer.columns));
         header.map_err(|error| writer.failed(error))?;
         Ok(writer)
     }
@@ -48,13 +50,12 @@ impl<W: Write> CatalogWriter<W> {
             title,
             stock,
             cost,
-            topic,
-            author,
+            description,
         } = row;
         let (item, stock, cost) = (item.to_string(), stock.to_string(), cost.to_string());
-        let author = author.as_deref().unwrap_or_default();
-        let fields: [&str; COLUMNS.len()] = [&item, title, &stock, &cost, topic, author];
-        let written = self.out.write_record(fields.iter().take(self.columns));
+        let described = description.texts().map(|text| text.map_or("", ArcStr::as_str));
+        let fields = [&item, title.as_str(), &stock, &cost].into_iter().chain(described);
+        let written = self.out.write_record(fields.take(self.columns));
         written.map_err(|error| self.failed(error))
     }
 

@@ -4,7 +4,7 @@ use std::iter;
 
 use common::entry::groups;
 use common::wire::Book;
-use common::{Entry, Seq};
+use common::{Description, Entry, Seq};
 
 use super::{Fixture, ReferenceShop, assert_survives, book, filled, four_books};
 use crate::Error;
@@ -38,12 +38,13 @@ pub(super) fn any_title_survives(fixture: &dyn Fixture) {
     let books: Vec<Book> = (1..)
         .zip(titles)
         .map(|(item, title)| {
-            let author = (item % 2 == 0).then(|| title.into());
-            Book {
-                topic: title.into(),
-                author,
-                ..book(item, title, 10)
-            }
+            let book = book(item, title, 10);
+            let described = match item % 2 {
+                0 => Description::from_texts(Description::COLUMNS.map(|_| Some(title.into()))),
+                _ => Ok(Some(Description::new(title))),
+            };
+            let description = described.unwrap().unwrap();
+            Book::new(book.item, book.title, description, book.cost, book.stock, book.seq)
         })
         .collect();
     shop.import_through(&*store, &books);

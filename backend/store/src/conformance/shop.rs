@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use common::wire::Book;
-use common::{Cost, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
+use common::{Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
 use crate::{Store, catalog_file, format_1};
 
@@ -183,15 +183,13 @@ pub fn four_books() -> Vec<Book> {
 
 /// A book with a number, a title and a stock; the rest is the same for all.
 pub fn book(item: u32, title: &str, stock: u32) -> Book {
-    Book {
-        item: ItemNumber::try_from(u64::from(item)).unwrap(),
-        title: title.into(),
-        author: None,
-        topic: "distributed systems".into(),
-        cost: Cost::try_from(4_000).unwrap(),
-        stock: Stock::try_from(u64::from(stock)).unwrap(),
-        seq: Seq::ZERO,
-    }
+    let item = ItemNumber::try_from(u64::from(item)).unwrap();
+    let description = Description::new("distributed systems");
+    let (cost, stock) = (
+        Cost::try_from(4_000).unwrap(),
+        Stock::try_from(u64::from(stock)).unwrap(),
+    );
+    Book::new(item, title.into(), description, cost, stock, Seq::ZERO)
 }
 
 /// An entry of an import that describes a book.

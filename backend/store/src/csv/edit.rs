@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use common::ItemNumber;
 use common::wire::Book;
+use common::{Description, ItemNumber};
 
 use crate::Difference;
 use crate::catalog_file::CatalogRow;
@@ -64,23 +64,25 @@ fn by_item(books: &[Book]) -> BTreeMap<ItemNumber, &Book> {
 }
 
 /// The name and the value of each column that can be edited.
-fn columns(row: &CatalogRow) -> [(&'static str, String); 5] {
+fn columns(row: &CatalogRow) -> Vec<(&'static str, String)> {
     let CatalogRow {
         item: _,
         title,
         stock,
         cost,
-        topic,
-        author,
+        description,
     } = row;
-    let author = author
-        .as_ref()
-        .map_or_else(|| "none".to_owned(), |author| format!("{author:?}"));
-    [
+    let fixed = [
         ("name", format!("{title:?}")),
         ("stock", stock.to_string()),
         ("cost", cost.to_string()),
-        ("topic", format!("{topic:?}")),
-        ("author", author),
-    ]
+    ];
+    let texts = description.texts().map(|text| match text {
+        Some(text) => format!("{text:?}"),
+        None => "none".to_owned(),
+    });
+    fixed
+        .into_iter()
+        .chain(Description::COLUMNS.into_iter().zip(texts))
+        .collect()
 }

@@ -1,29 +1,34 @@
 //! A line of the ledger: an entry, or a marker.
 //!
 //! A line ends in the CRC-32C (RFC 3720, appendix B.4) of the bytes before its last comma, as 8 lower-case hex digits.
-//! Only title, topic and author may need quotes (RFC 4180). No column contains a line break.
+//! Only the title and the texts of a description may need quotes (RFC 4180). No column contains a line break.
 
 mod marker;
 
 use std::str::{self, FromStr};
 
-use common::entry::Description;
-use common::{ArcStr, Cost, Entry, GroupLine, Kind, Seq, Stock};
+use common::book::Columns;
+use common::{ArcStr, Cost, Description, Entry, GroupLine, Kind, Seq, Stock, limits};
 
 pub(super) use self::marker::{Digest, Marker, push_marker};
 
-/// The first line of a segment.
-pub(super) const HEADER: &[u8] =
-    b"seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title,topic,author,batch,crc32c\n";
 /// The first line of a segment of format 1.
-pub(super) const HEADER_1: &[u8] =
-    b"seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c\n";
+const HEADER_1: &str = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c";
+/// The first line of a segment of format 2, without the columns of the description and the last two.
+const HEADER_2: &str = "seq,at,kind,item,line,lines,quantity,change,stock_after,order,unit_cost,reason,title";
 
+/// The first column of the description.
+const DESCRIPTION: usize = 13;
+const BATCH: usize = DESCRIPTION + Description::COLUMNS.len();
 /// The columns before the checksum.
-const COLUMNS: usize = 16;
+const COLUMNS: usize = BATCH + 1;
+/// A line of an older version has fewer columns of the description, at least the first.
+const COLUMNS_MIN: usize = DESCRIPTION + 2;
 const COLUMNS_1: usize = 11;
 /// The comma and the eight digits after the checked part.
 const CHECK_BYTES: usize = 9;
+/// No line is longer: a title and the texts of a description, each quoted, all of quotes, and 512 bytes for the rest.
+pub(super) const LINE_BYTES_MAX: usize = (1 + Description::COLUMNS.len()) * (2 * limits::NAME_BYTES_MAX + 3) + 512;
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -36,10 +41,51 @@ pub(super) enum Error {
     Column(&'static str),
 }
 
+/// The format of a segment's lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Format {
+    /// Without groups, titles and descriptions.
+    One,
+    /// Format 2 with fewer columns of the description, as an older version wrote it.
+    OldTwo,
+    Two,
+}
+
+impl Format {
+    /// The format with this header.
+    pub(super) fn of_header(line: &[u8]) -> Option<Self> {
+        if line == HEADER_1.as_bytes() {
+            return Some(Self::One);
+        }
+        let is_header = |columns: &usize| line == header(*columns).as_bytes();
+        match (1..=Description::COLUMNS.len()).find(is_header)? {
+            columns if columns == Description::COLUMNS.len() => Some(Self::Two),
+            _ => Some(Self::OldTwo),
+        }
+    }
+}
+
+/// The first line of a segment of format 2 whose descriptions have so many columns.
+fn header(description_columns: usize) -> String {
+    let columns = [HEADER_2].into_iter();
+    let described = Description::COLUMNS.into_iter().take(description_columns);
+    columns
+        .chain(described)
+        .chain(["batch", "crc32c"])
+        .collect::<Vec<_>>()
+        .join(",")
+}
+
+/// Appends the first line of a segment.
+pub(super) fn push_header(buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(header(Description::COLUMNS.len()).as_bytes());
+    buffer.push(b'\n');
+}
+
 /// A line with a valid checksum; its columns are not parsed yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
-    /// A column that a line of format 1 lacks is empty.
+    /// A column that a line of an older version lacks is empty.
     columns: [&'a [u8]; COLUMNS],
     is_format_1: bool,
 }
@@ -69,11 +115,9 @@ pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
     push_word(buffer, entry.reason.map(common::Reason::as_str).unwrap_or_default());
     push_text(buffer, entry.title.as_deref());
     let description = entry.description.as_deref();
-    push_text(buffer, description.map(|description| description.topic.as_str()));
-    push_text(
-        buffer,
-        description.and_then(|description| description.author.as_deref()),
-    );
+    for text in description.map(Description::texts).unwrap_or_default() {
+        push_text(buffer, text.map(ArcStr::as_str));
+    }
     push_number(buffer, Some(batch.0));
     finish(buffer, start);
 }
@@ -151,11 +195,15 @@ impl<'a> Line<'a> {
             count += 1;
         }
         match (rest, count) {
-            (None, COLUMNS) => Ok(Self {
-                columns,
-                is_format_1: false,
-            }),
+            (None, COLUMNS_MIN..=COLUMNS) => {
+                columns.swap(count - 1, BATCH);
+                Ok(Self {
+                    columns,
+                    is_format_1: false,
+                })
+            }
             (None, COLUMNS_1) => {
+                let no = &checked[..0];
                 let [
                     seq,
                     at,
@@ -170,11 +218,12 @@ impl<'a> Line<'a> {
                     batch,
                     ..,
                 ] = columns;
-                let no = &checked[..0];
+                columns = [no; COLUMNS];
+                columns[..4].copy_from_slice(&[seq, at, kind, item]);
+                columns[6..12].copy_from_slice(&[quantity, change, stock, order, cost, reason]);
+                columns[BATCH] = batch;
                 Ok(Self {
-                    columns: [
-                        seq, at, kind, item, no, no, quantity, change, stock, order, cost, reason, no, no, no, batch,
-                    ],
+                    columns,
                     is_format_1: true,
                 })
             }
@@ -189,7 +238,7 @@ impl<'a> Line<'a> {
 
     /// The first entry of its batch.
     pub(super) fn batch(&self) -> Result<Seq, Error> {
-        self.column(15, "batch")
+        self.column(BATCH, "batch")
     }
 
     pub(super) fn kind(&self) -> Result<Kind, Error> {
@@ -206,8 +255,11 @@ impl<'a> Line<'a> {
     }
 
     pub(super) fn entry(&self) -> Result<Entry, Error> {
-        let topic = self.optional_text(13, "topic")?;
-        let author = self.optional_text(14, "author")?;
+        let mut texts = Columns::default();
+        for ((column, name), text) in (DESCRIPTION..).zip(Description::COLUMNS).zip(&mut texts) {
+            *text = self.optional_text(column, name)?;
+        }
+        let description = Description::from_texts(texts).map_err(|_| Error::Column("topic"))?;
         Ok(Entry {
             seq: self.seq()?,
             at: self.column(1, "at")?,
@@ -221,7 +273,7 @@ impl<'a> Line<'a> {
             unit_cost: self.optional::<Cost>(10, "unit_cost")?,
             reason: self.optional(11, "reason")?,
             title: self.optional_text(12, "title")?,
-            description: topic.map(|topic| Box::new(Description { topic, author })),
+            description: description.map(Box::new),
         })
     }
 

@@ -32,8 +32,9 @@ use common::{Entry, Incident, OrderId, Seq, StoreId};
 
 use self::disk::{Disk, Real};
 use self::files::Files;
+use self::line::Format;
 use self::open::Opened;
-use self::segment::{Format, Segment};
+use self::segment::Segment;
 use self::writer::Writer;
 use super::catalog_file::{self, CatalogRow};
 use super::format_1::OldTitles;

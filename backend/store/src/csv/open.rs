@@ -10,9 +10,9 @@ use common::{Seq, StoreId, Timestamp};
 use super::disk::{Disk, File};
 use super::files::Files;
 use super::inspection::{ACTIVE, ACTIVE_NEW, CatalogStatus, FolderInspection, compare, inspect_folder};
-use super::line::{self, Digest, Marker};
+use super::line::{self, Digest, Format, Marker};
 use super::recovery::Scan;
-use super::segment::{Format, Segment};
+use super::segment::Segment;
 use super::writer::Writer;
 use super::{encode, upgrade};
 use crate::catalog_file::CatalogRow;
@@ -107,6 +107,12 @@ pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy, lock: Optio
     files.remove(&folder.join(ACTIVE_NEW))?;
     files.sync_folder()?;
     upgrade::remove_old_files(&files)?;
+    if found.scan.format == Format::OldTwo {
+        let Scan { marker, head, .. } = found.scan;
+        let (sealed, active) = seal(&files, &found.active, &marker, head)?;
+        found.sealed.extend(sealed);
+        found.active = active;
+    }
     let catalog = found.catalog.take();
     let mut opened = Opened::new(found, replayed.state);
     match (content, &edited, catalog) {
@@ -156,32 +162,40 @@ fn create(files: &Files<'_>) -> Result<(), Error> {
 
 /// Writes a segment's header and marker under a temporary name; returns the file and its length.
 fn write_new_segment(files: &Files<'_>, marker: &Marker, first: Seq) -> Result<(Arc<dyn File>, u64), Error> {
-    let mut start = line::HEADER.to_vec();
+    let mut start = Vec::new();
+    line::push_header(&mut start);
     line::push_marker(&mut start, marker, first);
     let file = files.write_new(&files.folder.join(ACTIVE_NEW), &start)?;
     Ok((file, start.len() as u64))
 }
 
-/// Renames the active segment to its final name and starts the next one after `head`; returns both.
-pub(super) fn seal(files: &Files<'_>, grown: &Segment, marker: &Marker, head: Seq) -> Result<[Segment; 2], Error> {
+/// Renames the active segment to its final name and starts the next one after `head`; returns both. A segment without
+/// entries, which would have the same name as the next one, is replaced.
+pub(super) fn seal(
+    files: &Files<'_>,
+    active: &Segment,
+    marker: &Marker,
+    head: Seq,
+) -> Result<(Option<Segment>, Segment), Error> {
     let first = head.next();
     let (file, length) = write_new_segment(files, marker, first)?;
-    let path = files.folder.join(Segment::sealed_name(grown.first));
-    files.rename(&grown.path, &path)?;
-    files.rename(&files.folder.join(ACTIVE_NEW), &grown.path)?;
-    files.sync_folder()?;
-    let sealed = Segment {
-        path,
+    let sealed = (active.first < first).then(|| Segment {
+        path: files.folder.join(Segment::sealed_name(active.first)),
         file: None,
-        ..grown.clone()
-    };
-    let active = Segment {
+        ..active.clone()
+    });
+    if let Some(sealed) = &sealed {
+        files.rename(&active.path, &sealed.path)?;
+    }
+    files.rename(&files.folder.join(ACTIVE_NEW), &active.path)?;
+    files.sync_folder()?;
+    let next = Segment {
         first,
-        path: grown.path.clone(),
+        path: active.path.clone(),
         length,
         file: Some(file),
     };
-    Ok([sealed, active])
+    Ok((sealed, next))
 }
 
 /// Whether the whole active segment is certainly durable: it is new, and was synced before it got its name, or the catalog

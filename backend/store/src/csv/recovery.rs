@@ -9,8 +9,8 @@ use std::ops::ControlFlow;
 use common::{GroupLine, Seq};
 
 use super::disk::Disk;
-use super::line::{self, Line, Marker};
-use super::segment::{self, Format, NOT_A_HEADER, RawLine, Segment};
+use super::line::{self, Format, Line, Marker};
+use super::segment::{self, NOT_A_HEADER, RawLine, Segment};
 use crate::Error;
 
 /// The result of scanning the active segment.

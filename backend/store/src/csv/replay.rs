@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use common::wire::Book;
-use common::{ArcStr, Entry, ItemNumber, Kind, Seq, Stock};
+use common::{ArcStr, Cost, Description, Entry, ItemNumber, Kind, Seq, Stock};
 
 use super::disk::Disk;
 use super::segment::{self, Segment};
@@ -103,13 +103,13 @@ impl Replay {
 
 /// A book of format 1, whose title the ledger names later.
 fn undescribed(item: ItemNumber) -> Book {
-    Book {
+    let description = Description::new(ArcStr::new());
+    Book::new(
         item,
-        title: ArcStr::new(),
-        author: None,
-        topic: ArcStr::new(),
-        cost: common::Cost::default(),
-        stock: Stock::ZERO,
-        seq: Seq::ZERO,
-    }
+        ArcStr::new(),
+        description,
+        Cost::default(),
+        Stock::ZERO,
+        Seq::ZERO,
+    )
 }

@@ -12,15 +12,15 @@ use std::sync::Arc;
 use common::Seq;
 
 use super::disk::{Disk, File};
-use super::line::{HEADER, HEADER_1, Line};
+use super::line::{Format, LINE_BYTES_MAX, Line};
 use crate::Error;
 
 const CHUNK_BYTES: usize = 64 * 1024;
 const COPY_BYTES: usize = 1024 * 1024;
 /// The binary search ends at a range of this size, which is then scanned.
 const SCAN_BYTES: u64 = 4 * 1024;
-/// Most lines are short. The larger one contains a whole line wherever it begins: no line is longer than half of it.
-const PROBES_BYTES: [usize; 2] = [1024, 16 * 1024];
+/// Most lines are short. The larger one contains a whole line wherever it begins.
+const PROBES_BYTES: [usize; 2] = [1024, (2 * LINE_BYTES_MAX).next_power_of_two()];
 
 /// The way out of a damaged ledger. Truncating it would lose acknowledged sales, so no program does.
 pub(super) const REMEDY: &str =
@@ -52,21 +52,8 @@ pub(super) struct RawLine<'a> {
 impl RawLine<'_> {
     /// The format that a header names; `None` for any other line.
     pub(super) fn format(&self) -> Option<Format> {
-        let is = |header: &[u8]| header.strip_suffix(b"\n") == Some(self.bytes);
-        match self.is_whole && self.offset == 0 {
-            true if is(HEADER) => Some(Format::Two),
-            true if is(HEADER_1) => Some(Format::One),
-            _ => None,
-        }
+        (self.is_whole && self.offset == 0).then(|| Format::of_header(self.bytes))?
     }
-}
-
-/// The format of a segment's lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
-    /// Without groups, titles and descriptions.
-    One,
-    Two,
 }
 
 impl Segment {
@@ -326,7 +313,7 @@ pub(super) fn each_entry(
 /// The last entry of format 1; 0 if there is none.
 pub(super) fn format_1_until(disk: &dyn Disk, segments: &[Segment]) -> Result<Seq, Error> {
     for segment in segments {
-        if segment.format(disk)? == Format::Two {
+        if segment.format(disk)? != Format::One {
             return Ok(Seq(segment.first.0.saturating_sub(1)));
         }
     }

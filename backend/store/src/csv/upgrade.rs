@@ -38,7 +38,8 @@ pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(
         ..marker
     };
     let batch = head.next();
-    let mut content = line::HEADER.to_vec();
+    let mut content = Vec::new();
+    line::push_header(&mut content);
     line::push_marker(&mut content, &marker, batch);
     for entry in format_1::upgrade_entries(head, &books) {
         line::push_entry(&mut content, &entry, batch);

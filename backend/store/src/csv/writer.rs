@@ -134,11 +134,11 @@ impl CsvStore {
             if writer.active.length <= self.segment_bytes_max {
                 return Ok(());
             }
-            let segments = open::seal(&self.files(), &writer.active, &writer.marker, writer.head)?;
-            writer.active = segments[1].clone();
+            let (sealed, next) = open::seal(&self.files(), &writer.active, &writer.marker, writer.head)?;
+            writer.active = next.clone();
             let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
             view.segments.pop();
-            view.segments.extend(segments);
+            view.segments.extend(sealed.into_iter().chain([next]));
             Ok(())
         });
         self.sealing.observe(&sealing);

@@ -11,14 +11,8 @@ use super::notices::Warnings;
 use super::tx_error::{TxError, error, is_connection_lost};
 use super::write::{Purpose, Transaction};
 use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, books_of, damaged, head_of, meta, statements};
-use crate::sql::{self, Batch, Found, Migration, Upgrade};
+use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade};
 use crate::{Error, format_1};
-
-const MIGRATIONS: [&str; 3] = [
-    include_str!("0001_ledger.sql"),
-    include_str!("0002_notes.sql"),
-    include_str!("0003_groups.sql"),
-];
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The wait for a connection for reading.
@@ -114,7 +108,7 @@ pub(super) async fn migrate(
 ) -> Result<(History, Upgrade), Error> {
     let finding = find_tables(connection, address);
     let (found, has_entries) = limited(address, QUERY_TIMEOUT, finding).await?;
-    let pending = sql::pending(&MIGRATIONS, &found, create, &address.to_string())?;
+    let pending = sql::pending(Engine::Postgres, &found, create, &address.to_string())?;
     if !pending.is_empty() {
         let migrating = run_migrations(pending, has_entries, connection, address, warnings);
         limited(address, CATALOG_TIMEOUT, migrating).await?;
@@ -158,18 +152,19 @@ async fn run_migrations(
     warnings: &Warnings,
 ) -> Result<(), Error> {
     let failed = error("create the tables of", address);
-    for Migration { version, statements } in pending {
-        for statement in statements {
+    for migration in pending {
+        for statement in migration.statements {
             execute_idempotent(connection, &statement).await.map_err(&failed)?;
         }
         let id = StoreId::generate().to_string();
         meta::put(connection, statements::PUT_IF_ABSENT, "store", &id)
             .await
             .map_err(&failed)?;
-        if version == sql::FORMAT_2 && has_entries {
+        if migration.describes_books && has_entries {
             upgrade(connection, address, warnings).await?;
         }
-        meta::put(connection, sql::statements::PUT, "schema", &version.to_string())
+        let version = migration.version.to_string();
+        meta::put(connection, sql::statements::PUT, "schema", &version)
             .await
             .map_err(&failed)?;
     }

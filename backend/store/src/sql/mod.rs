@@ -11,7 +11,7 @@ mod upgrade;
 
 pub(super) use self::batch::Batch;
 pub(super) use self::blocking::Blocking;
-pub(super) use self::migration::{FORMAT_2, Found, Migration, pending};
+pub(super) use self::migration::{Engine, Found, Migration, pending};
 pub(super) use self::row::{
     BOOK_COLUMNS, BookColumns, BookRow, ENTRY_COLUMNS, EntryColumns, EntryRow, book, entries, entries_of, limit_column,
     order_column, seq_column, seq_of, store_state,

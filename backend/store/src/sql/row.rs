@@ -3,9 +3,10 @@
 //! A column is declared once here; the statements are made from the declarations. A field that is added to [`Book`] or
 //! [`Entry`] does not compile until it is converted here.
 
-use common::entry::Description;
 use common::wire::Book;
-use common::{ArcStr, Cost, Entry, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp};
+use common::{
+    ArcStr, Cost, Description, Entry, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
+};
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
 use sqlx::query_builder::Separated;
@@ -106,7 +107,8 @@ impl<'a> From<&'a Entry> for EntryColumns<'a> {
             ref title,
             ref description,
         } = entry;
-        let description = description.as_deref();
+        let texts = description.as_deref().map(Description::texts).unwrap_or_default();
+        let [topic, author] = texts.map(|text| text.map(ArcStr::as_str));
         Self {
             seq: seq_column(seq),
             at_micros: at.as_micros(),
@@ -121,8 +123,8 @@ impl<'a> From<&'a Entry> for EntryColumns<'a> {
             unit_cost_cents: unit_cost.map(|cost| cost.cents().into()),
             reason: reason.map(Reason::as_str),
             title: title.as_deref(),
-            topic: description.map(|description| description.topic.as_str()),
-            author: description.and_then(|description| description.author.as_deref()),
+            topic,
+            author,
         }
     }
 }
@@ -200,6 +202,7 @@ pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
         author,
     ) = row;
     let bad = |column: &str| format!("the entry {seq} has a bad {column}");
+    let texts = [topic, author].map(|text| text.map(ArcStr::from));
     Ok(Entry {
         seq: seq_of(seq)?,
         at: Timestamp::from_micros(at_micros),
@@ -221,12 +224,7 @@ pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
             .map(|reason| reason.parse().map_err(|_| bad("reason")))
             .transpose()?,
         title: title.map(ArcStr::from),
-        description: topic.map(|topic| {
-            Box::new(Description {
-                topic: topic.into(),
-                author: author.map(ArcStr::from),
-            })
-        }),
+        description: Description::from_texts(texts).map_err(|_| bad("topic"))?.map(Box::new),
     })
 }
 

@@ -14,15 +14,9 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection, SqlitePool};
 use super::write::{self, TxError};
 use super::{books_of, damaged, error, head_of, shown};
 use crate::lock::Lock;
-use crate::sql::{self, Batch, Found, Migration, Upgrade, statements};
+use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade, statements};
 use crate::url::beside;
 use crate::{Error, format_1, lost, private_file};
-
-const MIGRATIONS: [&str; 3] = [
-    include_str!("0001_ledger.sql"),
-    include_str!("0002_notes.sql"),
-    include_str!("0003_groups.sql"),
-];
 
 const TABLE_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 const META_COUNT: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'meta'";
@@ -235,15 +229,13 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Re
             false => None,
         },
     };
-    for migration in sql::pending(&MIGRATIONS, &found, create, &shown(file))? {
+    for migration in sql::pending(Engine::Sqlite, &found, create, &shown(file))? {
         let applied = write::transact(writer, async |writer| apply(writer, &migration, file).await).await;
         applied.map_err(|error| match error.into_error(operation, file) {
-            Error::Full { .. } if migration.version == sql::FORMAT_2 && found.version.is_some() => {
-                Error::UpgradeNeedsRoom {
-                    store: shown(file),
-                    bytes: None,
-                }
-            }
+            Error::Full { .. } if migration.describes_books && found.version.is_some() => Error::UpgradeNeedsRoom {
+                store: shown(file),
+                bytes: None,
+            },
             error => error,
         })?;
     }
@@ -260,7 +252,7 @@ async fn apply(writer: &mut SqliteConnection, migration: &Migration, file: &Path
     if get(writer, "store").await?.is_none() {
         put(writer, "store", &StoreId::generate().to_string()).await?;
     }
-    if migration.version == sql::FORMAT_2 {
+    if migration.describes_books {
         upgrade(writer, file).await?;
     }
     put(writer, "schema", &migration.version.to_string()).await?;

@@ -9,7 +9,7 @@ use super::{damaged, error, shown};
 use crate::Error;
 use crate::sql::{self, BOOK_COLUMNS, Batch, BookColumns, ENTRY_COLUMNS, EntryColumns, statements};
 
-/// Rows of one statement. An entry has 16 columns, and SQLite accepts 32,766 parameters.
+/// Rows of one statement. SQLite accepts 32,766 parameters, and an entry has far fewer than 64 columns.
 const ROWS_MAX: usize = 512;
 /// A batch is split into statements whose row count is a multiple of this, and one for the rest: there are few different
 /// statements, and each is prepared once.

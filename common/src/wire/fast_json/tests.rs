@@ -1,4 +1,5 @@
 use std::fmt::Debug;
+use std::iter;
 
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -9,7 +10,7 @@ use crate::wire::{
     SaleBatch,
 };
 use crate::{
-    Cost, Deadline, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp, limits,
+    ArcStr, Cost, Deadline, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp, limits,
 };
 
 fn order_ids() -> impl Strategy<Value = OrderId> {
@@ -41,8 +42,14 @@ fn items() -> impl Strategy<Value = ItemNumber> {
 }
 
 prop_compose! {
-    fn descriptions()(topic in texts(), author in prop::option::of(texts())) -> Box<Description> {
-        Box::new(Description { topic, author })
+    fn descriptions()(
+        topic in texts(), others in prop::collection::vec(prop::option::of(texts()), Description::COLUMNS.len() - 1),
+    ) -> Box<Description> {
+        let mut texts = Columns::default();
+        for (text, value) in texts.iter_mut().zip(iter::once(Some(topic)).chain(others)) {
+            *text = value;
+        }
+        Box::new(Description::from_texts(texts).unwrap().unwrap())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Write as _;
 use std::str::FromStr;
 
-use common::{Seq, StoreId, Timestamp};
+use common::{Description, Seq, StoreId, Timestamp};
 
 use super::{Error, Line, finish};
 
@@ -80,7 +80,8 @@ pub(in crate::csv) fn push_marker(buffer: &mut Vec<u8>, marker: &Marker, batch: 
         true => push(buffer, RESTORE),
         false => push(buffer, format_args!("{}-{}", marker.replaced, marker.new)),
     }
-    buffer.extend_from_slice(b",,,");
+    // No title and no description.
+    buffer.extend_from_slice(&[b','; 1 + Description::COLUMNS.len()]);
     push(buffer, batch);
     finish(buffer, start);
 }

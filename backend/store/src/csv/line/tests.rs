@@ -22,8 +22,8 @@ fn sold() -> Entry {
 
 fn described(title: &str, author: Option<&str>) -> Entry {
     let description = Description {
-        topic: title.into(),
         author: author.map(Into::into),
+        ..Description::new(title)
     };
     Entry {
         kind: Kind::Set,

@@ -203,3 +203,60 @@ fn stores_of_format_1_without_books_are_upgraded() {
         Err(Error::RestoreIncomplete { head: Seq(5), .. })
     ));
 }
+
+/// A ledger as an older version wrote it, which did not know the last column of a description yet. The texts have no comma.
+fn without_last_column(ledger: &str) -> String {
+    let lines = ledger.lines().map(|line| {
+        let mut columns: Vec<&str> = line.split(',').collect();
+        let last = columns.len() - 3;
+        columns.remove(last);
+        if line.starts_with("seq,") {
+            return columns.join(",") + "\n";
+        }
+        columns.pop();
+        let checked = columns.join(",");
+        format!("{checked},{:08x}\n", crc32c::crc32c(checked.as_bytes()))
+    });
+    lines.collect()
+}
+
+#[test]
+fn a_segment_without_the_last_column_is_read_and_sealed() {
+    let folder = Folder::new();
+    let store = folder.store().unwrap();
+    let mut shop = ReferenceShop::filled(&store);
+    shop.sell_through(&store, 4);
+    drop(store);
+    let ledger = folder.path("ledger.csv");
+    let older = without_last_column(&fs::read_to_string(&ledger).unwrap());
+    fs::write(&ledger, &older).unwrap();
+    let found = CsvStore::inspect(folder.0.path()).unwrap();
+    assert_eq!((&found.state.books, found.remarks), (&shop.books, Vec::new()));
+    drop(found.store);
+    let store = folder.store().unwrap();
+    shop.assert_matches(&store);
+    assert_eq!(
+        fs::read_to_string(folder.path(&Segment::sealed_name(Seq(1)))).unwrap(),
+        older
+    );
+    let mut wanted = shop.books.clone();
+    wanted[0].author = Some("An author".into());
+    shop.import_through(&store, &wanted);
+    drop(store);
+    shop.assert_matches(&folder.store().unwrap());
+}
+
+#[test]
+fn a_segment_without_the_last_column_and_without_entries_is_replaced() {
+    let folder = Folder::new();
+    drop(folder.store().unwrap());
+    let ledger = folder.path("ledger.csv");
+    let current = fs::read_to_string(&ledger).unwrap();
+    fs::write(&ledger, without_last_column(&current)).unwrap();
+    let store = folder.store().unwrap();
+    assert_eq!(fs::read_to_string(&ledger).unwrap(), current);
+    assert_eq!(names(&folder), ["ledger.csv"]);
+    let shop = ReferenceShop::filled(&store);
+    drop(store);
+    shop.assert_matches(&folder.store().unwrap());
+}

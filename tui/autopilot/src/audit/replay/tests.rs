@@ -1,6 +1,6 @@
 //! Two books with ten copies each, and each way in which their ledger can be wrong.
 
-use common::{ArcStr, GroupLine, Quantity, Reason, Timestamp};
+use common::{ArcStr, Description, GroupLine, Quantity, Reason, Timestamp};
 
 use super::super::history::tests::record;
 use super::super::{ChangeOutcome, SHOPKEEPER, SoldLine};
@@ -134,14 +134,9 @@ fn replay(steps: Vec<Step>) -> Replay {
     let sample = BookSample {
         topics: vec!["all".into()],
         books: [item(), second()]
-            .map(|item| Book {
-                item,
-                title: title(),
-                author: None,
-                topic: "all".into(),
-                cost: COST.parse().unwrap(),
-                stock: stock(10),
-                seq: Seq(1),
+            .map(|item| {
+                let description = Description::new("all");
+                Book::new(item, title(), description, COST.parse().unwrap(), stock(10), Seq(1))
             })
             .into(),
         head: Seq(1),
