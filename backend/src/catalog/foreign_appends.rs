@@ -6,10 +6,11 @@ use std::time::Duration;
 use common::Incident;
 use common::backoff::Backoff;
 use common::wire::StoreHealth;
-use tokio::sync::SetOnce;
+use tokio::sync::{SetOnce, watch};
 
 use super::job::Job;
 use super::ledger::Ledger;
+use super::state::LedgerEnd;
 use super::store_status::StoreStatus;
 use super::writer::Loaded;
 use crate::store;
@@ -18,6 +19,8 @@ use crate::store;
 const APPEND_WAIT_TIMEOUT: Duration = Duration::from_secs(2);
 /// Delays after a wait that failed.
 const RETRY: Backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(2));
+/// How often a store of files is confirmed.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(1);
 /// How long a confirmation is waited for. It is done even later.
 const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -26,7 +29,10 @@ const CONFIRM_TIMEOUT: Duration = Duration::from_secs(2);
 pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status: Arc<StoreStatus>) {
     let Loaded { store, end, .. } = loaded.wait().await;
     if !store.is_shared() {
-        return;
+        // The task must not keep the store open.
+        let end = end.clone();
+        drop(loaded);
+        return recheck(end, ledger).await;
     }
     let (mut backoff, following) = (RETRY, Incident::new("other catalogs cannot be followed"));
     // The thread owns the sender.
@@ -56,5 +62,15 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
         }
         following.recovered();
         backoff.reset();
+    }
+}
+
+/// Lets the ledger's thread confirm the head of a store of files while nothing is sold: it finds out that the ledger lost its
+/// name, or that there is room again. Ends with the thread.
+async fn recheck(end: watch::Receiver<LedgerEnd>, ledger: Ledger) {
+    while end.has_changed().is_ok() {
+        tokio::time::sleep(RECHECK_INTERVAL).await;
+        // A full queue needs no retry.
+        let _ = ledger.call(Job::ConfirmHead).await;
     }
 }

@@ -25,6 +25,8 @@ const BATCH_MAX: usize = 64;
 const ATTEMPTS_MAX: u32 = 8;
 /// The longest delay after the first conflict; it doubles with each further one.
 const CONFLICT_DELAY: Duration = Duration::from_millis(2);
+/// What is written to find out whether a full disk has room again: more than is left in the last block of a file.
+const ROOM: &[u8] = &[0; 16 * 1024];
 /// A checkpoint is written after so many entries, so that a start after a crash stays quick; after more where there are
 /// many books, because their checkpoint costs more.
 const CHECKPOINT_ENTRIES: u64 = 250_000;
@@ -199,6 +201,8 @@ impl Writer {
             _ if !entries.is_empty() => self.status.set_ok(),
             // A write shows whether the database accepts writes again.
             _ if self.store.is_shared() => self.confirm_last()?,
+            // So does a blob whether the disk has room again.
+            _ if self.store.put_blob("room", ROOM).is_ok() => self.status.set_ok(),
             _ => {}
         }
         Ok(entries)

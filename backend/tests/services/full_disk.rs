@@ -62,11 +62,13 @@ async fn reads_are_answered_while_sales_are_refused_for_lack_of_room() {
             assert_eq!((unknown.status, read.status), (404, 200));
             assert_eq!(client.buy(2, 1, Some(&sold)).await.body, receipt.body);
         }
+        assert_eq!(client.get("/readyz").await.status, 503);
         disk.make_room();
-        eventually("there is room again", || async {
-            (client.buy(1, 1, Some(&key())).await.status == 200).then_some(())
+        eventually("it is ready again, without a sale", || async {
+            (client.get("/readyz").await.status == 200).then_some(())
         })
         .await;
+        assert_eq!(client.buy(1, 1, Some(&key())).await.status, 200);
         assert!(shop.stop().success());
     }
 }

@@ -77,6 +77,16 @@ async fn a_ledger_that_is_removed_under_a_running_shop_stops_it() {
 }
 
 #[tokio::test]
+async fn a_ledger_that_is_removed_stops_a_shop_that_sells_nothing() {
+    for store in StoreFixture::each_of_files() {
+        let mut shop = store.start_all();
+        fs::remove_file(store.ledger_file()).unwrap();
+        let status = eventually("the shop ends", || std::future::ready(shop.exit_status())).await;
+        assert_eq!(status.code(), Some(1));
+    }
+}
+
+#[tokio::test]
 async fn a_clean_stop_reports_that_the_ledger_is_gone() {
     for store in StoreFixture::each_of_files() {
         let shop = store.start_all();
