@@ -6,8 +6,8 @@
 
 With --bookstored it starts the three services twice, on a fresh store with the four default books and on one with books
 in many scripts, and checks each store at the end. Given addresses, the services run on a fresh store with the four
-default books; the checks that need the other books are left out. Prints a line per check, `ok` or `FAIL` with the
-reason, and the totals. Exit: 0 all passed, 1 some failed, 2 wrong usage or a service does not answer.
+default books; the checks that need the other books or services of their own are left out. Prints a line per check, `ok`
+or `FAIL` with the reason, and the totals. Exit: 0 all passed, 1 some failed, 2 wrong usage or a service does not answer.
 
 Not covered, because it needs faults inside the services: 429, 500, 507, a lost catalog (`event: source`) and a reader
 of events that is too slow. The services' own tests cover them.
@@ -27,13 +27,18 @@ from services import TOKEN, Services
 import contract_frontend  # noqa: F401
 import contract_buying  # noqa: F401
 import contract_conditions  # noqa: F401
+import contract_health  # noqa: F401
 import contract_internal  # noqa: F401
+import contract_messages  # noqa: F401
+import contract_wirings  # noqa: F401
 import contract_baskets  # noqa: F401
 import contract_groups  # noqa: F401
 import contract_ledger  # noqa: F401
 import contract_shelf
 
 SHELF = "shelf: "
+# Checks that need the program.
+OWN_SERVICES = (SHELF, "wirings: ")
 
 
 def check_running(arguments):
@@ -41,7 +46,7 @@ def check_running(arguments):
     world = World(arguments.frontend, arguments.catalog, arguments.order, arguments.token)
     for service in world.services.values():
         service.get("/livez")
-    return run_checks(world, [entry for entry in CHECKS if not entry[0].startswith(SHELF)], arguments.only)
+    return run_checks(world, [entry for entry in CHECKS if not entry[0].startswith(OWN_SERVICES)], arguments.only)
 
 
 def check_fresh(arguments, name, checks):

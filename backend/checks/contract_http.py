@@ -40,6 +40,11 @@ class Answer:
         return self.document.get("code") if isinstance(self.document, dict) else None
 
     @property
+    def is_readiness(self):
+        """Whether it is the document of a service that is not ready, which is no problem."""
+        return self.route == "/readyz" and self.status == 503
+
+    @property
     def replayed(self):
         return self.headers.get("Idempotency-Replayed") == "true"
 
@@ -59,10 +64,10 @@ class Watch:
             seen.status not in (200, 304, 409, 412, 422) or seen.route in HEALTH
             or re.fullmatch(r"\d+", seen.headers.get("Bookstore-Seq", ""))),
         "every failure is problem+json with type, title, status, code and detail": lambda seen: (
-            seen.status < 400 or seen.method == "HEAD"
+            seen.status < 400 or seen.method == "HEAD" or seen.is_readiness
             or (seen.media_type == "application/problem+json" and is_problem(seen.document, seen.status))),
         "every code has its status": lambda seen: (
-            seen.status < 400 or seen.method == "HEAD" or CODES.get(seen.code) == seen.status),
+            seen.status < 400 or seen.method == "HEAD" or seen.is_readiness or CODES.get(seen.code) == seen.status),
         "every success is JSON": lambda seen: (
             seen.status != 200 or seen.method == "HEAD" or seen.route in HEALTH
             or (seen.media_type == "application/json" and seen.document is not None)),
@@ -72,6 +77,11 @@ class Watch:
             seen.status != 401 or seen.headers.get("WWW-Authenticate", "").startswith("Bearer")),
         "a 429 and a 503 carry Retry-After": lambda seen: (
             seen.status not in (429, 503) or seen.headers.get("Retry-After")),
+        "every answer has one id of its own": lambda seen: (
+            len(seen.headers.get_all("X-Request-Id", [])) == 1
+            and re.fullmatch(r"[!-~]{1,128}", seen.headers["X-Request-Id"])),
+        "no answer may be taken for another type": lambda seen: (
+            seen.headers.get("X-Content-Type-Options") == "nosniff"),
     }
 
     def __init__(self):
@@ -120,6 +130,7 @@ class Service:
              chunked=False):
         """Sends a request. A dict or list is sent as JSON; `token=True` is the shopkeeper's token."""
         fields = list(headers)
+        has_host = any(name == "Host" for name, _ in fields)
         if isinstance(body, (dict, list)):
             body = json.dumps(body)
         body = body.encode() if isinstance(body, str) else body
@@ -134,12 +145,20 @@ class Service:
         if chunked:
             fields.append(("Transfer-Encoding", "chunked"))
         connection = http.client.HTTPConnection(self.host, self.port, timeout=TIMEOUT_S)
-        connection.putrequest(method, path, skip_accept_encoding=True)
+        connection.putrequest(method, path, skip_host=has_host, skip_accept_encoding=True)
         for name, value in fields:
             connection.putheader(name, value)
         pieces = [body[at:at + 1000] for at in range(0, len(body), 1000)] if chunked else body
         connection.endheaders(pieces, encode_chunked=chunked)
         return connection
+
+    def exchange(self, message, shutdown=False, timeout=TIMEOUT_S):
+        """Sends bytes, then ends the sending side if `shutdown`; returns all that is received until the service closes."""
+        with socket.create_connection((self.host, self.port), timeout) as connection:
+            connection.sendall(message)
+            if shutdown:
+                connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def bytes_after_head(self, path):
         """Returns the bytes after the header of an answer to HEAD, which http.client does not read."""

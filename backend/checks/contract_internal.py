@@ -29,12 +29,6 @@ UNKNOWN_ROUTES = ["catalog GET /nothing", "catalog GET /lookup", "order GET /", 
 
 
 @check(cases=OPERATIONS)
-def a_service_is_up_and_ready(w, name):
-    ok(w.services[name].get("/livez"))
-    ok(w.services[name].get("/readyz"))
-
-
-@check(cases=OPERATIONS)
 def a_service_exposes_prometheus_metrics(w, name):
     answer = ok(w.services[name].get("/metrics"))
     equal(answer.headers["Content-Type"].partition(";")[0], "text/plain", "media type")

@@ -187,12 +187,16 @@ def a_quiet_stream_carries_a_comment_every_five_seconds(w):
 
 @check
 def a_stream_too_far_behind_gets_resync(w):
+    stock = w.stock(3)
+    w.set_stock(3, 2 * BEHIND_MAX)
     head = w.head()
     deadline = int(time.time() * 1000) + 25_000
     for _ in range(BEHIND_MAX // 1000 + 1):
-        sales = [{"order": new_key(), "item": 999, "quantity": 1, "keyed": True, "resent": False, "deadline": deadline}
+        # Sales, because at most a thousand refusals a second are recorded.
+        sales = [{"order": new_key(), "item": 3, "quantity": 1, "keyed": True, "resent": False, "deadline": deadline}
                  for _ in range(1000)]
         ok(w.catalog.post("/sales", {"sales": sales}))
+    w.set_stock(3, stock)
     w.frontend.get("/search?item=1", headers=[("Bookstore-Seq", str(w.head()))])
     with w.frontend.events(f"/events?after={head}") as stream:
         stream.expect("hello")

@@ -51,6 +51,8 @@ struct History {
 struct CopyHistory {
     /// In how many answers in a row the clock was too far away.
     skewed_answers: u32,
+    /// The fault that was found last.
+    last: Option<Discriminant<Fault>>,
     /// The fault that was logged last.
     logged: Option<Discriminant<Fault>>,
 }
@@ -180,15 +182,17 @@ impl CopyHistory {
         Copy { kind, url, found }
     }
 
-    /// Logs a fault when it begins, changes its kind or ends.
+    /// Logs a fault when it begins, changes its kind or ends; each once it is found twice in a row, because services that
+    /// start at the same time are not usable at once.
     fn log(&mut self, copy: &Copy) {
         let Copy { kind, url, found } = copy;
         let fault = found.as_ref().err();
         if fault.is_some_and(Fault::is_logged_by_client) {
             return;
         }
-        let logged = fault.map(discriminant);
-        if std::mem::replace(&mut self.logged, logged) == logged {
+        let found = fault.map(discriminant);
+        let is_confirmed = std::mem::replace(&mut self.last, found) == found;
+        if !is_confirmed || std::mem::replace(&mut self.logged, found) == found {
             return;
         }
         match fault {

@@ -151,7 +151,8 @@ async fn a_malformed_basket_is_refused_and_uses_up_no_key() {
 
 #[tokio::test]
 async fn a_page_of_the_ledger_and_the_feed_end_with_a_whole_order() {
-    let (Shop { process, .. }, client) = start_shop();
+    let (shop, client) = start_shop();
+    let process = &shop.process;
     buy(&client, r#"{"item":1},{"item":2},{"item":3}"#, &key()).await;
     client.buy(4, 1, None).await;
     let seqs = |page: &Value| -> Vec<u64> {
@@ -173,7 +174,7 @@ async fn a_page_of_the_ledger_and_the_feed_end_with_a_whole_order() {
         .json();
     assert_eq!(seqs(&whole), [5, 6, 7, 8]);
     assert!(whole["entries"][3].get("line").is_none());
-    let mut feed = Client::of(&process, "catalog")
+    let mut feed = Client::of(process, "catalog")
         .request("GET", "/feed?after=4")
         .send()
         .await
@@ -190,14 +191,15 @@ async fn a_page_of_the_ledger_and_the_feed_end_with_a_whole_order() {
 
 #[tokio::test]
 async fn the_lines_of_a_batch_between_the_services_are_limited() {
-    let (Shop { process, .. }, _) = start_shop();
+    let (shop, _) = start_shop();
+    let process = &shop.process;
     let lines: Vec<_> = (1..=20).map(|item| json!({"item": item})).collect();
     let order = |deadline| {
         let lines = lines.clone();
         json!({"order": key(), "lines": lines, "deadline": deadline})
     };
     for (service, path, name) in [("catalog", "/sales", "sales"), ("order", "/orders", "orders")] {
-        let client = Client::of(&process, service);
+        let client = Client::of(process, service);
         let batch: Vec<_> = (0..52).map(|_| order(u64::MAX)).collect();
         let reply = client.post(path, &json!({name: batch}).to_string()).await;
         assert_eq!(reply.summary(), "400 invalid-request", "{service}");

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 
 use super::{Error, Request, ServiceEndpoint};
-use crate::wire::{Liveness, StoreHealth};
+use crate::wire::Liveness;
 use crate::{Timestamp, limits};
 
 /// The answer of one copy of a service to `GET /livez`.
@@ -36,12 +36,7 @@ impl ServiceEndpoint {
             .await;
         let round_trip = started.elapsed();
         let answer: Result<Liveness, Error> = answer.and_then(|response| response.parse());
-        match &answer {
-            Err(error) => self.log_failure(copy, Some(error.clone())),
-            // One that is up may fail all the same while its store does.
-            Ok(liveness) if liveness.state.is_none_or(|state| state == StoreHealth::Ok) => self.log_failure(copy, None),
-            Ok(_) => {}
-        }
+        self.log_failure(copy, answer.as_ref().err().cloned());
         Probe {
             url,
             asked_at,
