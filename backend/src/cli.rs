@@ -34,11 +34,12 @@ pub enum Command {
 }
 
 impl Command {
-    /// What is logged unless `BOOKSTORE_LOG` is set. A command on a store prints its result and logs only problems.
-    pub fn log_level(&self) -> &'static str {
+    /// What is logged unless `BOOKSTORE_LOG` is set. A command on a store prints its result and logs only problems. The
+    /// store reports what a notice of its database means, so that the driver's own line would repeat it.
+    pub fn log_filter(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info",
-            Self::Store(_) => "warn",
+            Self::Serve(_) => "info,sqlx::postgres::notice=error",
+            Self::Store(_) => "warn,sqlx::postgres::notice=error",
         }
     }
 }

@@ -13,7 +13,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    log_to_standard_error(cli.command.log_level());
+    log_to_standard_error(cli.command.log_filter());
     let error = match run(cli) {
         Ok(code) => return code,
         Err(error) => error,
@@ -47,9 +47,9 @@ fn run(cli: Cli) -> Result<ExitCode> {
 }
 
 /// `BOOKSTORE_LOG` filters, as in `debug` or `backend::catalog=debug`.
-fn log_to_standard_error(level: &str) {
+fn log_to_standard_error(default_filter: &str) {
     let filter = std::env::var("BOOKSTORE_LOG").ok();
-    let filter = filter.as_deref().unwrap_or(level).parse::<Targets>();
+    let filter = filter.as_deref().unwrap_or(default_filter).parse::<Targets>();
     let use_colours = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let format = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
