@@ -51,7 +51,7 @@ fn another_process_may_append_while_the_outcome_is_unknown() {
         let entries = shop.sell(2);
         proxy.cut(Cut::AfterCommit, 1);
         let appending = scope.spawn(move || store.append(head, &entries));
-        while other.wait_for_append(shop.head, Duration::from_millis(50)).unwrap() < shop.head {}
+        while other.wait_for_append(head, Duration::from_millis(50)).unwrap() < shop.head {}
         shop.sell_through(&other, 3);
         appending.join().unwrap().unwrap();
     });
