@@ -296,7 +296,13 @@ impl Store for CsvStore {
     }
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        self.files().put_blob(name, content)
+        let mut written = Ok(());
+        // Without a blob a start only takes longer: a failure does not close the store.
+        self.writer.write(|_, full_disk| {
+            written = full_disk.attempt(self.disk.now(), &self.folder, || self.files().put_blob(name, content));
+            Ok(())
+        })?;
+        written
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
