@@ -2,10 +2,17 @@
 
 use common::client::{ServiceEndpoint, http_client};
 use common::wire::Book;
-use common::{ArcStr, Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Quantity, Seq, Stock, Timestamp};
+use common::{
+    ArcStr, Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Position, Quantity, Seq, Stock, Timestamp,
+};
 
 pub(crate) fn item(number: u64) -> ItemNumber {
     ItemNumber::try_from(number).unwrap()
+}
+
+/// A position in a history that was never replaced.
+pub(crate) fn at(seq: u64) -> Position {
+    Seq(seq).into()
 }
 
 /// The sale of one copy at 40.00, which left that stock.

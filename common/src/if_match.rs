@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::Seq;
+use crate::Position;
 use crate::parse::Error;
 
 /// The states of a book in which a change may be done: `*`, or entity tags, each the entry of the book's last change. A weak
@@ -12,9 +12,9 @@ use crate::parse::Error;
 pub struct IfMatch(String);
 
 impl IfMatch {
-    /// Whether it names the state of a book that the entry `seq` changed last.
-    pub fn accepts(&self, seq: Seq) -> bool {
-        let tag = format!("\"{seq}\"");
+    /// Whether it names the state of a book that the entry at this position changed last.
+    pub fn accepts(&self, position: Position) -> bool {
+        let tag = format!("\"{position}\"");
         self.0 == "*" || split_tags(&self.0).is_some_and(|tags| tags.contains(&&*tag))
     }
 }
@@ -74,7 +74,11 @@ mod tests {
             ("w/\"5\"", None),
         ] {
             let parsed = text.parse::<IfMatch>();
-            assert_eq!(parsed.ok().map(|states| states.accepts(Seq(5))), expected, "{text}");
+            let position = "5".parse().unwrap();
+            assert_eq!(parsed.ok().map(|states| states.accepts(position)), expected, "{text}");
         }
+        let states: IfMatch = "\"5\", \"4.1\"".parse().unwrap();
+        let accepted = ["5.1", "4.1", "4"].map(|position| states.accepts(position.parse().unwrap()));
+        assert_eq!(accepted, [false, true, false], "another history's tags match nothing");
     }
 }

@@ -33,7 +33,7 @@ pub use store_health::StoreHealth;
 pub use stream::{Hello, Resync, StockEvent, UpstreamStatus};
 
 pub use crate::book::Book;
-use crate::{Entry, ItemNumber, Quantity, Seq};
+use crate::{Entry, Epoch, ItemNumber, Position, Quantity, Seq};
 
 /// A topic and the number of its books.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,6 +92,19 @@ pub struct LedgerPage {
     pub entries: Vec<Entry>,
     /// The ledger's last entry.
     pub head: Seq,
+    /// How often the store's history was replaced; left out if never.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
+}
+
+impl LedgerPage {
+    /// The ledger's last entry, and its history.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.head,
+        }
+    }
 }
 
 /// Deserializes a list of JSON objects: serde alone would also read a struct from an array of its fields.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use common::{ItemNumber, OrderId, Seq};
+use common::{ItemNumber, OrderId, Position};
 
 pub(crate) use args::{AutopilotArgs, BuyArgs, RestockArgs, SearchArgs};
 pub(crate) use display::DisplayArgs;
@@ -121,7 +121,7 @@ pub(crate) enum OnlineCommand {
     Watch {
         /// Start after this ledger entry instead of now
         #[arg(long, value_name = "SEQ")]
-        after: Option<Seq>,
+        after: Option<Position>,
     },
     /// Change the stock of a book (shopkeeper)
     Restock(RestockArgs),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use common::Position;
 use common::client::{ShopClient, ShopEvent, StreamItem};
 use tokio::sync::{Notify, mpsc};
 
@@ -19,7 +20,7 @@ pub(crate) async fn forward_events(shop: ShopClient, events: mpsc::Sender<Event>
             }
             () = events.closed() => return,
         };
-        update_last_seq(&shop, &item);
+        update_last_seq(&shop, &item, stream.position());
         if events.send(Event::Stream(item)).await.is_err() {
             return;
         }
@@ -27,19 +28,17 @@ pub(crate) async fn forward_events(shop: ShopClient, events: mpsc::Sender<Event>
 }
 
 /// Keeps the client's newest `seq` up to date.
-fn update_last_seq(shop: &ShopClient, item: &StreamItem<ShopEvent>) {
+fn update_last_seq(shop: &ShopClient, item: &StreamItem<ShopEvent>, position: Option<Position>) {
     match item {
         StreamItem::Connected {
             hello, store_changed, ..
         } => {
             if *store_changed {
-                shop.reset_last_seq();
+                shop.reset_last_seq(hello.position());
             }
-            shop.observe_seq(hello.seq);
+            shop.observe_seq(hello.position());
         }
-        StreamItem::Event(ShopEvent::Stock(event)) => shop.observe_seq(event.seq),
-        StreamItem::Event(ShopEvent::Resync(resync)) => shop.observe_seq(resync.seq),
-        StreamItem::Event(ShopEvent::Upstream(_)) | StreamItem::Connecting { .. } | StreamItem::Disconnected { .. } => {
-        }
+        StreamItem::Event(_) => shop.observe_seq(position.unwrap_or_default()),
+        StreamItem::Connecting { .. } | StreamItem::Disconnected { .. } => {}
     }
 }

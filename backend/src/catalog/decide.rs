@@ -4,8 +4,8 @@
 use ahash::AHashMap;
 use common::wire::{OrderLine, RefusedLine, Sale, StockChange};
 use common::{
-    ArcStr, Cost, Deadline, Entry, GroupLine, IfMatch, InlineVec, ItemNumber, Kind, OrderId, Reason, Seq, Stock,
-    Timestamp,
+    ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, IfMatch, InlineVec, ItemNumber, Kind, OrderId, Position, Reason, Seq,
+    Stock, Timestamp,
 };
 
 /// The part of a book that a decision needs.
@@ -28,6 +28,9 @@ pub trait DurableState {
 
     /// The last entry.
     fn head(&self) -> Seq;
+
+    /// How often the history was replaced.
+    fn epoch(&self) -> Epoch;
 
     /// A book; `None` if no book has the number.
     fn book(&self, item: ItemNumber) -> Option<CurrentBook>;
@@ -182,7 +185,11 @@ impl<'a, D: DurableState> Batch<'a, D> {
         let Some(book) = self.book(update.item) else {
             return Ok(self.refuse_update(update, Reason::UnknownItem, None));
         };
-        if update.if_match.as_ref().is_some_and(|states| !states.accepts(book.seq)) {
+        let position = Position {
+            epoch: self.durable.epoch(),
+            seq: book.seq,
+        };
+        if update.if_match.as_ref().is_some_and(|states| !states.accepts(position)) {
             return Ok(Verdict::PreconditionFailed);
         }
         let (kind, change, stock) = match update.change {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use common::wire::{FastJson, Hello};
-use common::{Entry, Seq, StoreId, limits};
-use futures::Stream;
+use common::{Entry, Position, StoreId, limits};
+use futures::StreamExt;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -18,44 +18,45 @@ struct Reader {
     catalog: Arc<Catalog>,
     end: watch::Receiver<LedgerEnd>,
     /// The store that the `hello` named; the feed ends when the history becomes another one.
-    store: Option<StoreId>,
-    position: Seq,
+    store: StoreId,
+    position: Position,
 }
 
-/// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on. A position
-/// beyond the head is lowered to the head, which the client can see in the `hello`.
+/// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on, and also for a
+/// position beyond the head or in another history, which the client can see in the `hello`.
 pub(super) fn open(
     catalog: &Arc<Catalog>,
-    after: Option<Seq>,
+    after: Option<Position>,
     stopping: CancellationToken,
 ) -> Result<FrameStream, Error> {
     let end = catalog.watch_end()?;
-    let head = end.borrow().head;
+    let LedgerEnd { store, head } = *end.borrow();
+    let hello = Hello {
+        seq: head.seq,
+        store,
+        epoch: head.epoch,
+    };
     let reader = Reader {
         catalog: Arc::clone(catalog),
         end,
-        store: None,
-        position: after.unwrap_or(head).min(head),
+        store,
+        position: head.start_of_stream(after),
     };
-    Ok(FrameStream::new(frames(reader), stopping))
-}
-
-fn frames(reader: Reader) -> impl Stream<Item = Frame> + Send {
-    futures::stream::unfold(reader, |mut reader| async move { Some((reader.next().await?, reader)) })
+    let next = |mut reader: Reader| async move { Some((reader.next().await?, reader)) };
+    let first = futures::stream::iter([Frame::event("hello", None, &hello)]);
+    Ok(FrameStream::new(
+        first.chain(futures::stream::unfold(reader, next)),
+        stopping,
+    ))
 }
 
 impl Reader {
     async fn next(&mut self) -> Option<Frame> {
-        let Some(store) = self.store else {
-            let LedgerEnd { store, head } = *self.end.borrow();
-            self.store = Some(store);
-            return Some(Frame::event("hello", None, &Hello { seq: head, store }));
-        };
-        let position = self.position;
+        let (store, position) = (self.store, self.position);
         // Fails when the ledger's thread has ended; no entry follows then.
         let end = self.end.wait_for(|end| end.head > position || end.store != store);
         end.await.ok()?;
-        let page = self.catalog.ledger_page(position, limits::LEDGER_PAGE_MAX).await;
+        let page = self.catalog.ledger_page(position.seq, limits::LEDGER_PAGE_MAX).await;
         if self.end.borrow().store != store {
             return None;
         }
@@ -72,9 +73,10 @@ impl Reader {
         let mut frame = Vec::with_capacity(entries.len().saturating_mul(256));
         for entry in entries {
             // A reader resumes after a whole group, so only its end has an id.
-            let id = entry.line.is_last().then_some(entry.seq.0);
+            let position = self.position.at(entry.seq);
+            let id = entry.line.is_last().then_some(position);
             write_event_with(&mut frame, "entry", id, |frame| entry.write_json(frame));
-            self.position = entry.seq;
+            self.position = position;
         }
         Frame::new(frame)
     }

@@ -37,12 +37,12 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
     let (mut backoff, following) = (RETRY, Incident::new("other catalogs cannot be followed"));
     // The thread owns the sender.
     while end.has_changed().is_ok() {
-        let (store, known) = (Arc::clone(store), end.borrow().head);
+        let (store, known) = (Arc::clone(store), end.borrow().head.seq);
         let waiting = tokio::task::spawn_blocking(move || store.wait_for_append(known, APPEND_WAIT_TIMEOUT));
         let Ok(waited) = waiting.await else { return };
         status.is_stalled();
         let must_confirm = match waited {
-            Ok(found) => found > end.borrow().head || status.health() != StoreHealth::Ok,
+            Ok(found) => found > end.borrow().head.seq || status.health() != StoreHealth::Ok,
             Err(store::Error::Conflict) => true,
             Err(error) => {
                 if !status.record(&error) {

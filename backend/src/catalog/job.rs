@@ -2,7 +2,7 @@
 //! answered with decisions and a stock update only with a book.
 
 use common::wire::{Book, Decision, Decisions, Outcome, Sale};
-use common::{Entry, InlineVec, Kind, Seq, Timestamp};
+use common::{Entry, InlineVec, Kind, Position, Timestamp};
 use tokio::sync::oneshot;
 
 use super::decide::{Batch, DurableState, StockUpdate, Verdict};
@@ -17,7 +17,7 @@ pub struct StockDecision {
     /// The book right after the entry, if one was recorded.
     pub book: Option<Book>,
     /// The head of the ledger.
-    pub head: Seq,
+    pub head: Position,
 }
 
 /// Where the reply to a job goes. Dropped unsent if the outcome is unknown.
@@ -77,8 +77,14 @@ impl Job {
             }) => {
                 let decided = request.iter().zip(verdict);
                 let decisions = decided.map(|(sale, verdict)| decision(sale, verdict)).collect();
-                let (head, store) = (state.head, state.store);
-                let _ = reply.send(Ok(Decisions { decisions, head, store }));
+                let Position { epoch, seq: head } = state.position();
+                let store = state.store;
+                let _ = reply.send(Ok(Decisions {
+                    decisions,
+                    head,
+                    epoch,
+                    store,
+                }));
             }
             Self::UpdateStock(Pending {
                 request,
@@ -90,7 +96,7 @@ impl Job {
                     _ => None,
                 };
                 let book = recorded.and_then(|entry| Some(book_after(state.book(request.item)?, entry)));
-                let head = state.head;
+                let head = state.position();
                 let _ = reply.send(Ok(StockDecision { verdict, book, head }));
             }
             Self::ConfirmHead(reply) => {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use common::backoff::Backoff;
 use common::client::Freshness;
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
-use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Seq, StoreId};
+use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId};
 use tokio::sync::{SetOnce, mpsc, watch};
 
 use super::decide::StockUpdate;
@@ -109,7 +109,7 @@ impl Catalog {
     }
 
     /// The last durable entry that this catalog knows; `None` until the store is open.
-    pub fn head(&self) -> Option<Seq> {
+    pub fn head(&self) -> Option<Position> {
         Some(self.loaded.get()?.end.borrow().head)
     }
 
@@ -134,7 +134,7 @@ impl Catalog {
     pub fn topics(&self) -> Result<AsOf<Topics>, Error> {
         let (index, head) = {
             let state = self.state()?;
-            (Arc::clone(&state.search_index), state.head)
+            (Arc::clone(&state.search_index), state.position())
         };
         let topics = index.topics();
         Ok(AsOf {
@@ -183,7 +183,7 @@ impl Catalog {
         let state = self.state()?;
         Ok(AsOf {
             value: state.book(item),
-            head: state.head,
+            head: state.position(),
         })
     }
 
@@ -214,7 +214,11 @@ impl Catalog {
     /// # Errors
     /// As in [`Self::sell`].
     pub async fn ensure_fresh(&self, fresh: Freshness) -> Result<(), Error> {
-        if fresh.confirm_head || fresh.min_seq > self.head() {
+        let is_known = match (fresh.min_seq, self.head()) {
+            (Some(wanted), Some(head)) => head.satisfies(wanted),
+            (wanted, _) => wanted.is_none(),
+        };
+        if fresh.confirm_head || !is_known {
             self.call(Job::ConfirmHead).await?;
         }
         Ok(())
@@ -227,15 +231,19 @@ impl Catalog {
     pub async fn ledger_page(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
         let (in_memory, head) = {
             let state = self.state()?;
-            (state.decisions.entries_after(after, limit), state.head)
+            (state.decisions.entries_after(after, limit), state.position())
         };
         let mut entries = match in_memory {
             Some(entries) => entries,
             None => self.read_store(move |store| store.read(after, limit)).await?,
         };
         // What another catalog has appended since is not confirmed yet.
-        entries.retain(|entry| entry.seq <= head);
-        Ok(LedgerPage { entries, head })
+        entries.retain(|entry| entry.seq <= head.seq);
+        Ok(LedgerPage {
+            entries,
+            head: head.seq,
+            epoch: head.epoch,
+        })
     }
 
     /// The entries that decided an order, one for each line. Before this returns none it waits for the batch in flight, which
@@ -260,7 +268,7 @@ impl Catalog {
                 Lookup::Absent => Ok(InlineVec::new()),
                 Lookup::MaybeIn(ranges) => Err(ranges),
             };
-            (in_memory, state.head)
+            (in_memory, state.position())
         };
         let value = match in_memory {
             Ok(entries) => entries,
@@ -291,7 +299,7 @@ impl Catalog {
         let books = found.iter().filter_map(|&item| state.book(item)).collect();
         Ok(AsOf {
             value: BookPage { books, next },
-            head: state.head,
+            head: state.position(),
         })
     }
 

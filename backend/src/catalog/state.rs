@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use common::wire::Book;
-use common::{Entry, ItemNumber, Kind, Seq, Stock, StoreId};
+use common::{Entry, Epoch, ItemNumber, Kind, Position, Seq, Stock, StoreId};
 use rules::BookState;
 
 use super::decide::CurrentBook;
@@ -18,7 +18,7 @@ pub struct AsOf<T> {
     /// What was read.
     pub value: T,
     /// The head of the ledger at that time.
-    pub head: Seq,
+    pub head: Position,
 }
 
 /// Where a ledger ends.
@@ -27,7 +27,7 @@ pub(super) struct LedgerEnd {
     /// The store's id; another one means another history.
     pub(super) store: StoreId,
     /// The last entry.
-    pub(super) head: Seq,
+    pub(super) head: Position,
 }
 
 /// The catalog as of one entry.
@@ -35,6 +35,8 @@ pub(super) struct LedgerEnd {
 pub struct State {
     /// The id of the store whose ledger this is.
     pub store: StoreId,
+    /// How often its history was replaced.
+    epoch: Epoch,
     /// The last entry that was applied.
     pub head: Seq,
     /// The books without their stocks.
@@ -48,12 +50,18 @@ pub struct State {
 impl State {
     /// The state that a store holds, without its decisions.
     pub fn new(loaded: StoreState) -> Self {
-        let StoreState { store, head, mut books } = loaded;
+        let StoreState {
+            store,
+            epoch,
+            head,
+            mut books,
+        } = loaded;
         books.sort_unstable_by_key(|book| book.item);
         let stocks = books.iter().map(|book| (book.stock, book.seq)).collect();
         let books = books.into_iter().map(BookMeta::from).collect();
         Self {
             store,
+            epoch,
             head,
             search_index: Arc::new(SearchIndex::new(books)),
             decisions: DecisionIndex::default(),
@@ -65,7 +73,15 @@ impl State {
     pub(super) fn end(&self) -> LedgerEnd {
         LedgerEnd {
             store: self.store,
-            head: self.head,
+            head: self.position(),
+        }
+    }
+
+    /// The last entry that was applied, and its history.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.head,
         }
     }
 
@@ -187,6 +203,7 @@ mod tests {
     fn books_are_added_described_anew_and_withdrawn_by_entries_alone() {
         let mut state = State::new(StoreState {
             store: StoreId::generate(),
+            epoch: Epoch::FIRST,
             head: Seq::ZERO,
             books: Vec::new(),
         });

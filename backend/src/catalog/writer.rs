@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::wire::StoreHealth;
-use common::{Entry, Incident, InlineVec, ItemNumber, Kind, OrderId, Seq, Timestamp};
+use common::{Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decide::{CurrentBook, DurableState};
@@ -167,7 +167,7 @@ impl Writer {
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
-            head: self.end.borrow().head,
+            end: self.end.borrow().head,
         };
         decide(
             jobs,
@@ -178,7 +178,7 @@ impl Writer {
     }
 
     fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
-        let head = self.end.borrow().head;
+        let head = self.end.borrow().head.seq;
         let entries = self.decide(jobs)?;
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::lose(entries);
@@ -255,7 +255,7 @@ impl Writer {
     /// unless another catalog has, so that nothing of the lost history is taken for a part of this one.
     fn replace_history(&mut self) -> Result<(), store::Error> {
         let LedgerEnd { store, head } = *self.end.borrow();
-        let why = format!("it does not have all {head} entries that this catalog knows; everything is read afresh");
+        let why = format!("it does not have all {} entries that this catalog knows; everything is read afresh", head.seq);
         self.status.set(StoreHealth::LostEntries, why);
         self.store.replace_id(store)?;
         self.load_afresh()
@@ -264,7 +264,7 @@ impl Writer {
     fn load_afresh(&mut self) -> Result<(), store::Error> {
         let state = bootstrap::bootstrap(&*self.store, self.store.load()?)?;
         let (end, known) = (state.end(), *self.end.borrow());
-        self.last_checkpoint = end.head;
+        self.last_checkpoint = end.head.seq;
         *self.write_state() = state;
         if known.store != end.store {
             tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "another history was loaded");
@@ -322,14 +322,18 @@ impl Writer {
 struct Durable<'a> {
     state: &'a RwLock<State>,
     store: &'a dyn Store,
-    head: Seq,
+    end: Position,
 }
 
 impl DurableState for Durable<'_> {
     type Error = store::Error;
 
     fn head(&self) -> Seq {
-        self.head
+        self.end.seq
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.end.epoch
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {

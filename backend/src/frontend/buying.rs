@@ -6,7 +6,7 @@ use std::time::Duration;
 use common::batcher::{self, Batcher};
 use common::client::{Error, OrderClient, PlacedBatch, RawOrderResult};
 use common::wire::{BatchProblem, Order, OrderBatch, OrderLines};
-use common::{Code, Deadline, OrderId, Problem, Seq};
+use common::{Code, Deadline, OrderId, Position, Problem};
 
 use super::Frontend;
 use super::live::Live;
@@ -22,7 +22,7 @@ const PLACE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 const RESPONSE_SLACK: Duration = Duration::from_millis(250);
 
 /// The result of an order, and the last entry that the order service knew then.
-pub(super) type Placed = (RawOrderResult, Option<Seq>);
+pub(super) type Placed = (RawOrderResult, Option<Position>);
 
 pub(super) fn batcher(orders: OrderClient, live: Arc<Live>) -> Batcher<Order, Placed> {
     let place_batch = move |batch| {
@@ -97,7 +97,7 @@ impl Frontend {
         Err(ApiError::new(Code::Unavailable, unavailable))
     }
 
-    fn placed(&self, placed: RawOrderResult, head: Option<Seq>) -> Response {
+    fn placed(&self, placed: RawOrderResult, head: Option<Position>) -> Response {
         self.observe_seq(head);
         let response = match placed {
             RawOrderResult::Sold(receipt) => Response::json_bytes(receipt),

@@ -15,7 +15,7 @@ use ahash::AHashMap;
 use bytes::{Bytes, BytesMut};
 use common::client::Freshness;
 use common::wire::{Book, BookPage};
-use common::{Entry, ItemNumber, Kind, Seq, Stock};
+use common::{Entry, ItemNumber, Kind, Position, Seq, Stock};
 
 use book::CachedBook;
 
@@ -45,9 +45,9 @@ pub struct Hit {
     /// The document.
     pub json: Bytes,
     /// The entry of its last change.
-    pub etag: Seq,
+    pub etag: Position,
     /// The entry of the state it was read from.
-    pub seq: Seq,
+    pub seq: Position,
     /// Seconds since the catalog's feed was lost; `None` while it is live.
     pub age_s: Option<u64>,
 }
@@ -74,7 +74,7 @@ struct PageItems {
 #[derive(Debug, Default)]
 struct CacheState {
     /// The last entry that was applied.
-    position: Seq,
+    position: Position,
     /// When the feed was lost; `None` while it is live.
     lost_at: Option<Instant>,
     /// Whether the feed has begun: nothing is cached before.
@@ -96,11 +96,11 @@ pub struct Cache(RwLock<CacheState>);
 
 impl Cache {
     /// Empties the cache; the feed continues after `position`.
-    pub fn reset(&self, position: Seq) {
+    pub fn reset(&self, position: Position) {
         *self.write() = CacheState {
             position,
             has_feed: true,
-            changes_since: position,
+            changes_since: position.seq,
             ..CacheState::default()
         };
     }
@@ -131,12 +131,12 @@ impl Cache {
         }
         let (json, etag) = match key {
             CacheKey::Topics => (
-                state.topics.as_ref()?.visible_at(state.position)?.clone(),
+                state.topics.as_ref()?.visible_at(state.position.seq)?.clone(),
                 state.position,
             ),
             CacheKey::Book(item) => {
                 let book = state.book(item)?;
-                (Bytes::copy_from_slice(&book.json), book.seq)
+                (Bytes::copy_from_slice(&book.json), state.position.at(book.seq))
             }
             CacheKey::Page(query) => (state.page(query)?, state.position),
         };
@@ -148,15 +148,18 @@ impl Cache {
         })
     }
 
-    /// Caches a book that was read from the state after `seq`.
-    pub fn insert_book(&self, book: Book, seq: Seq) {
-        self.write().insert_book(book, seq);
+    /// Caches a book that was read from the state at that position.
+    pub fn insert_book(&self, book: Book, position: Position) {
+        let mut state = self.write();
+        if state.may_insert(position) {
+            state.insert_book(book, position.seq);
+        }
     }
 
-    /// Caches a page and its books, read from the state after `seq`.
-    pub fn insert_page(&self, query: &str, page: BookPage, seq: Seq) {
-        let mut state = self.write();
-        if !state.may_insert(seq) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
+    /// Caches a page and its books, read from the state at that position.
+    pub fn insert_page(&self, query: &str, page: BookPage, position: Position) {
+        let (mut state, seq) = (self.write(), position.seq);
+        if !state.may_insert(position) || page.next.as_deref().is_some_and(|next| next.contains(['"', '\\'])) {
             return;
         }
         if state.pages.get(query).is_none_or(|cached| cached.visible_from > seq) {
@@ -173,11 +176,11 @@ impl Cache {
         }
     }
 
-    /// Caches the topics that were read from the state after `seq`.
-    pub fn insert_topics(&self, json: Bytes, seq: Seq) {
+    /// Caches the topics that were read from the state at that position.
+    pub fn insert_topics(&self, json: Bytes, position: Position) {
         let mut state = self.write();
-        if state.may_insert(seq) {
-            let (value, visible_from) = (json, seq);
+        if state.may_insert(position) {
+            let (value, visible_from) = (json, position.seq);
             state.topics = Some(Cached { value, visible_from });
         }
     }
@@ -193,16 +196,16 @@ impl Cache {
 
 impl CacheState {
     fn is_fresh(&self, fresh: Freshness) -> bool {
-        self.has_feed && !fresh.confirm_head && fresh.min_seq.is_none_or(|min_seq| min_seq <= self.position)
+        self.has_feed && !fresh.confirm_head && fresh.min_seq.is_none_or(|min_seq| self.position.satisfies(min_seq))
     }
 
     fn book(&self, item: ItemNumber) -> Option<&CachedBook> {
-        self.books.get(&item)?.visible_at(self.position)
+        self.books.get(&item)?.visible_at(self.position.seq)
     }
 
     /// The JSON of a page, unless one of its books is not cached.
     fn page(&self, query: &str) -> Option<Bytes> {
-        let page = self.pages.get(query)?.visible_at(self.position)?;
+        let page = self.pages.get(query)?.visible_at(self.position.seq)?;
         let mut json = BytesMut::with_capacity(page.items.len() * 200 + 64);
         json.extend_from_slice(b"{\"books\":[");
         for (index, &item) in page.items.iter().enumerate() {
@@ -223,7 +226,7 @@ impl CacheState {
     }
 
     fn apply(&mut self, entry: &Entry) {
-        self.position = entry.seq;
+        self.position.seq = entry.seq;
         #[cfg(feature = "fault-injection")]
         if crate::fault_injection::is_active(crate::fault_injection::Fault::StaleCache) {
             return;
@@ -264,14 +267,14 @@ impl CacheState {
     }
 
     /// Whether a response from that state can still be brought up to date.
-    fn may_insert(&self, seq: Seq) -> bool {
-        self.has_feed && seq >= self.catalog_changed && seq >= self.changes_since
+    fn may_insert(&self, Position { epoch, seq }: Position) -> bool {
+        self.has_feed && epoch == self.position.epoch && seq >= self.catalog_changed && seq >= self.changes_since
     }
 
     fn insert_book(&mut self, mut book: Book, seq: Seq) {
         // The feed keeps a cached book up to date; only a hidden one is replaced.
         let is_visible = |cached: &Cached<_>| cached.visible_from <= seq;
-        if !self.may_insert(seq) || self.books.get(&book.item).is_some_and(is_visible) {
+        if self.books.get(&book.item).is_some_and(is_visible) {
             return;
         }
         if let Some(&(changed, stock)) = self.changes.get(&book.item)

@@ -1,13 +1,12 @@
 //! Live stock changes: read from the catalog's feed, applied to the cache, coalesced and published to all subscribers.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::backoff::Backoff;
 use common::client::{CatalogClient, ReconnectingStream, StreamItem};
 use common::wire::{Hello, Resync, UpstreamStatus};
-use common::{Entry, Seq, StoreId, limits};
+use common::{Entry, LatestPosition, Position, Seq, StoreId, limits};
 use futures::FutureExt;
 use tokio::sync::{broadcast, watch};
 use tokio::time::Instant;
@@ -35,7 +34,7 @@ pub(super) struct Published {
     /// Serialized once for all.
     pub(super) frame: Frame,
     /// The last entry in it: a subscriber that has it skips the frame. `None` concerns every subscriber.
-    pub(super) last_seq: Option<Seq>,
+    pub(super) last_seq: Option<Position>,
 }
 
 /// Where a subscriber begins.
@@ -52,10 +51,10 @@ pub(super) struct Subscription {
 struct FeedState {
     store: Option<StoreId>,
     /// The last entry that was published.
-    published: Seq,
+    published: Position,
     live: bool,
     /// The head when the feed was connected: entries up to here are older than the connection.
-    feed_start: Seq,
+    feed_start: Position,
     replay: ReplayBuffer,
     coalescer: Coalescer,
 }
@@ -65,11 +64,11 @@ struct FeedState {
 pub(super) struct Live {
     state: Mutex<FeedState>,
     /// The last entry that was applied; `None` until the feed is connected for the first time.
-    applied: watch::Sender<Option<Seq>>,
+    applied: watch::Sender<Option<Position>>,
     subscribers: broadcast::Sender<Published>,
     cache: Cache,
-    /// The newest entry in any response, of the history that the feed follows.
-    observed: AtomicU64,
+    /// The newest entry in any response since the feed's history began.
+    observed: LatestPosition,
 }
 
 impl Live {
@@ -79,7 +78,7 @@ impl Live {
             applied: watch::Sender::new(None),
             subscribers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
             cache: Cache::default(),
-            observed: AtomicU64::new(0),
+            observed: LatestPosition::default(),
         }
     }
 
@@ -89,7 +88,7 @@ impl Live {
     }
 
     /// The last entry that was applied; `None` until the feed is connected for the first time.
-    pub(super) fn head(&self) -> Option<Seq> {
+    pub(super) fn head(&self) -> Option<Position> {
         *self.applied.borrow()
     }
 
@@ -99,51 +98,53 @@ impl Live {
     }
 
     /// The newest entry that the front-end knows.
-    pub(super) fn newest_seq(&self) -> Seq {
-        let observed = Seq(self.observed.load(Ordering::Relaxed));
+    pub(super) fn newest_seq(&self) -> Position {
+        let observed = self.observed.get();
         self.head().map_or(observed, |head| head.max(observed))
     }
 
     /// Records the entry in a response.
-    pub(super) fn observe_seq(&self, seq: Seq) {
-        self.observed.fetch_max(seq.0, Ordering::Relaxed);
+    pub(super) fn observe_seq(&self, position: Position) {
+        self.observed.observe(position);
     }
 
     /// Waits until that entry is applied, and every entry that existed when the feed was connected.
-    pub(super) async fn wait_for_seq(&self, seq: Seq) {
-        self.wait_until_applied(seq).await;
+    pub(super) async fn wait_for_seq(&self, position: Position) {
+        self.wait_until_applied(position).await;
         let feed_start = self.state().feed_start;
         self.wait_until_applied(feed_start).await;
     }
 
-    async fn wait_until_applied(&self, seq: Seq) {
+    async fn wait_until_applied(&self, position: Position) {
         let mut applied = self.applied.subscribe();
-        let is_applied = |applied: &Option<Seq>| applied.is_some_and(|applied| applied >= seq);
+        let is_applied = |applied: &Option<Position>| applied.is_some_and(|applied| applied >= position);
         // `self` holds the sender, so the wait cannot fail.
         let _ = applied.wait_for(is_applied).await;
     }
 
     /// Waits briefly for an entry, while the feed is live: a client that reads what it just changed, through this
     /// front-end, then sees the change even if it sends no `Bookstore-Seq`.
-    pub(super) async fn wait_briefly(&self, seq: Seq) {
-        if self.head() < Some(seq) && self.state().live {
-            let _ = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(seq)).await;
+    pub(super) async fn wait_briefly(&self, position: Position) {
+        if self.head() < Some(position) && self.state().live {
+            let _ = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(position)).await;
         }
     }
 
     /// Subscribes to the events after `after`, or to future ones. `None` until the feed is connected for the first time.
-    pub(super) fn subscribe(&self, after: Option<Seq>) -> Option<Subscription> {
+    pub(super) fn subscribe(&self, after: Option<Position>) -> Option<Subscription> {
         let mut state = self.state();
         // Pending changes are published first, so that `hello` is as new as the feed.
         self.flush(&mut state);
+        let Position { epoch, seq } = state.published;
         let hello = Hello {
-            seq: state.published,
+            seq,
             store: state.store?,
+            epoch,
         };
         let missed = match after {
             None => Some(Vec::new()),
-            Some(after) if after > state.published => None,
-            Some(after) => state.replay.between(after, state.published),
+            Some(after) if after.epoch != epoch || after.seq > seq => None,
+            Some(after) => state.replay.between(after.seq, seq),
         };
         // Under the lock: no event is lost or comes twice between `missed` and the stream.
         Some(Subscription {
@@ -169,12 +170,13 @@ impl Live {
             state.replay.add(event);
             state.coalescer.add(event);
         }
-        self.applied.send_replace(Some(last.seq));
+        let head = state.published.at(last.seq);
+        self.applied.send_replace(Some(head));
     }
 
     /// Publishes the pending changes.
     fn flush(&self, state: &mut FeedState) {
-        let head = self.head().unwrap_or(Seq::ZERO);
+        let head = self.head().unwrap_or_default();
         if state.published == head {
             return;
         }
@@ -183,33 +185,34 @@ impl Live {
         if !events.is_empty() {
             let mut frame = Vec::with_capacity(events.len().saturating_mul(160));
             for event in &events {
-                event.write_to(&mut frame);
+                event.write_to(&mut frame, head);
             }
             self.publish(Frame::new(frame), Some(head));
         }
     }
 
     /// The feed is connected. After a change of the store, or to an older copy of it, every subscriber must resync.
-    fn on_hello(&self, hello: &Hello, after: Seq) {
+    fn on_hello(&self, hello: &Hello, after: Option<Position>) {
         let mut state = self.state();
-        let continues = state.store == Some(hello.store) && hello.seq >= state.published;
+        let head = hello.position();
+        let continues = state.store == Some(hello.store) && head >= state.published;
         if !continues {
             let is_first = state.store.is_none();
-            let start = after.min(hello.seq);
+            let start = head.start_of_stream(after);
             *state = FeedState {
                 store: Some(hello.store),
                 published: start,
-                replay: ReplayBuffer::starting_after(start),
+                replay: ReplayBuffer::starting_after(start.seq),
                 ..FeedState::default()
             };
             if !is_first {
-                self.publish(Frame::event("resync", None, &Resync { seq: hello.seq }), None);
+                self.publish(resync(head), None);
             }
             self.cache.reset(start);
-            self.observed.store(start.0, Ordering::Relaxed);
+            self.observed.reset(start);
             self.applied.send_replace(Some(start));
         }
-        state.feed_start = hello.seq;
+        state.feed_start = head;
         self.set_live(&mut state, true);
     }
 
@@ -226,10 +229,15 @@ impl Live {
         }
     }
 
-    fn publish(&self, frame: Frame, last_seq: Option<Seq>) {
+    fn publish(&self, frame: Frame, last_seq: Option<Position>) {
         // Fails without subscribers.
         let _ = self.subscribers.send(Published { frame, last_seq });
     }
+}
+
+/// Tells subscribers to read everything afresh: events up to `head` were left out.
+pub(super) fn resync(head: Position) -> Frame {
+    Frame::event("resync", Some(head), &Resync { seq: head.seq })
 }
 
 /// Tells subscribers whether the front-end has its catalog: the event `source` of the contract.
@@ -261,14 +269,14 @@ pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: Ca
             let after = match after {
                 Some(after) => after,
                 None => {
-                    let head = catalog.ledger(Seq::ZERO, 1).await?.head;
-                    let oldest = Seq(head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
+                    let head = catalog.ledger(Seq::ZERO, 1).await?.position();
+                    let oldest = Seq(head.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
                     if oldest == Seq::ZERO {
-                        oldest
+                        head.at(oldest)
                     } else {
                         // The end of the group: a page ends with one.
                         let page = catalog.ledger(oldest, 1).await?;
-                        page.entries.last().map_or(oldest, |last| last.seq)
+                        head.at(page.entries.last().map_or(oldest, |last| last.seq))
                     }
                 }
             };
@@ -316,9 +324,8 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
         }
         match next {
             Some(StreamItem::Connected { hello, after, .. }) => {
-                let after = after.unwrap_or(hello.seq);
                 live.on_hello(&hello, after);
-                if hello.seq < after {
+                if after.is_some_and(|after| !hello.position().satisfies(after)) {
                     // The store lost entries: the next connection begins at its head.
                     feed.reconnect();
                 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use common::batcher::Batcher;
 use common::client::{self, CatalogClient, OrderClient, Response as ClientResponse};
 use common::wire::{Book, Order, ServiceKind, StockChange};
-use common::{Code, Deadline, IfMatch, Incident, ItemNumber, OrderId, Problem, Seq, limits};
+use common::{Code, Deadline, IfMatch, Incident, ItemNumber, OrderId, Position, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
@@ -74,13 +74,13 @@ impl Frontend {
     }
 
     /// The newest ledger entry that the front-end knows.
-    pub(crate) fn head(&self) -> Seq {
+    pub(crate) fn head(&self) -> Position {
         self.live.newest_seq()
     }
 
-    fn observe_seq(&self, seq: Option<Seq>) {
-        if let Some(seq) = seq {
-            self.live.observe_seq(seq);
+    fn observe_seq(&self, position: Option<Position>) {
+        if let Some(position) = position {
+            self.live.observe_seq(position);
         }
     }
 
@@ -131,7 +131,9 @@ impl Frontend {
                 let detail = "There was no decision in time. Send the same key again to learn the outcome.";
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
-            Ok(ClientResponse { etag: Some(seq), .. }) => self.live.wait_briefly(*seq).await,
+            Ok(ClientResponse {
+                etag: Some(changed), ..
+            }) => self.live.wait_briefly(*changed).await,
             _ => {}
         }
         self.relay(changed)
@@ -155,8 +157,8 @@ impl HttpService for Frontend {
         ServiceKind::Frontend
     }
 
-    fn newest_seq(&self) -> Option<Seq> {
-        Some(self.head()).filter(|&head| head > Seq::ZERO)
+    fn newest_seq(&self) -> Option<Position> {
+        Some(self.head()).filter(|head| head.seq > Seq::ZERO)
     }
 
     fn known_store(&self) -> KnownStore {

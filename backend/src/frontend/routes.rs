@@ -148,8 +148,8 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
 #[utoipa::path(get, path = "/events", tag = "shop",
-    params(("after" = Option<Seq>, Query, description = "From after this entry; else only what comes"),
-        ("Last-Event-ID" = Option<Seq>, Header, description = "The same, as a reader that reconnects sends it")),
+    params(("after" = Option<String>, Query, description = "From after the event with this id; else only what comes"),
+        ("Last-Event-ID" = Option<String>, Header, description = "The same, as a reader that reconnects sends it")),
     responses((status = 200, description = "The stream", body = StockEvent, content_type = "text/event-stream"),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
         (status = 429, description = "`too-many-requests`: too many streams are open", body = Problem,

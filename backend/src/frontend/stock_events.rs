@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use common::wire::StockEvent;
-use common::{Entry, ItemNumber, Seq, Stock, limits};
+use common::{Entry, ItemNumber, Position, Seq, Stock, limits};
 
 use crate::http::write_event;
 
@@ -11,8 +11,8 @@ use crate::http::write_event;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct NumberedEvent {
     pub(super) event: StockEvent,
-    /// `None` unless the entry is the last line of its group.
-    id: Option<u64>,
+    /// Whether the entry is the last line of its group.
+    has_id: bool,
 }
 
 impl NumberedEvent {
@@ -25,13 +25,14 @@ impl NumberedEvent {
             change: entry.change,
             at: entry.at,
         };
-        let id = entry.line.is_last().then_some(entry.seq.0);
-        entry.kind.changes_book().then_some(Self { event, id })
+        let has_id = entry.line.is_last();
+        entry.kind.changes_book().then_some(Self { event, has_id })
     }
 
-    /// Appends it to a frame.
-    pub(super) fn write_to(&self, frame: &mut Vec<u8>) {
-        write_event(frame, "stock", self.id, &self.event);
+    /// Appends it to a frame; `head` is a position in the same history.
+    pub(super) fn write_to(&self, frame: &mut Vec<u8>, head: Position) {
+        let id = self.has_id.then_some(head.at(self.event.seq));
+        write_event(frame, "stock", id, &self.event);
     }
 }
 
@@ -107,8 +108,8 @@ mod tests {
             change,
             at: Timestamp::from_micros(0),
         };
-        let id = Some(seq);
-        NumberedEvent { event, id }
+        let has_id = true;
+        NumberedEvent { event, has_id }
     }
 
     #[test]

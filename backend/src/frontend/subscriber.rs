@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Seq;
+use common::Position;
 use common::wire::{Resync, UpstreamStatus};
 use futures::{Stream, StreamExt};
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 
-use super::live::{Live, Published, Subscription};
+use super::live::{Live, Published, Subscription, resync};
 use crate::http::{Frame, write_event};
 
 /// How long to wait for events that the subscriber has seen already, for example through another front-end.
@@ -17,7 +17,7 @@ const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(1);
 struct Subscriber {
     live: Arc<Live>,
     stream: broadcast::Receiver<Published>,
-    position: Seq,
+    position: Position,
     /// One of [`common::limits::SUBSCRIBERS_MAX`].
     _permit: OwnedSemaphorePermit,
 }
@@ -26,11 +26,12 @@ struct Subscriber {
 /// `head` is the last entry that the front-end knows: the stream begins no earlier.
 pub(super) async fn subscribe(
     live: &Arc<Live>,
-    after: Option<Seq>,
-    head: Seq,
+    after: Option<Position>,
+    head: Position,
     permit: OwnedSemaphorePermit,
 ) -> Option<impl Stream<Item = Frame> + Send + use<>> {
-    let expected = after.unwrap_or(Seq::ZERO).max(head);
+    let after_in_history = after.filter(|after| after.epoch == head.epoch);
+    let expected = after_in_history.map_or(head, |after| after.max(head));
     // A subscriber that is still ahead after the timeout gets a resync.
     let _ = tokio::time::timeout(CATCH_UP_TIMEOUT, live.wait_for_seq(expected)).await;
     let Subscription {
@@ -42,8 +43,10 @@ pub(super) async fn subscribe(
     let mut first = Vec::new();
     write_event(&mut first, "hello", None, &hello);
     match missed {
-        Some(missed) => missed.iter().for_each(|event| event.write_to(&mut first)),
-        None => write_event(&mut first, "resync", None, &Resync { seq: hello.seq }),
+        Some(missed) => missed
+            .iter()
+            .for_each(|event| event.write_to(&mut first, hello.position())),
+        None => write_event(&mut first, "resync", Some(hello.position()), &Resync { seq: hello.seq }),
     }
     if !is_live {
         write_event(&mut first, "source", None, &UpstreamStatus { live: false });
@@ -51,7 +54,7 @@ pub(super) async fn subscribe(
     let subscriber = Subscriber {
         live: Arc::clone(live),
         stream,
-        position: hello.seq,
+        position: hello.position(),
         _permit: permit,
     };
     let next = |mut subscriber: Subscriber| async move { Some((subscriber.next().await?, subscriber)) };
@@ -71,8 +74,8 @@ impl Subscriber {
                     // It missed events: it reads everything afresh and continues from here.
                     let Subscription { hello, stream, .. } = self.live.subscribe(None)?;
                     self.stream = stream;
-                    self.position = hello.seq;
-                    return Some(Frame::event("resync", None, &Resync { seq: hello.seq }));
+                    self.position = hello.position();
+                    return Some(resync(self.position));
                 }
                 Err(broadcast::error::RecvError::Closed) => return None,
             }

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::task::Poll;
 
 use bytes::Bytes;
-use common::limits;
+use common::{Epoch, Position, limits};
 use futures::stream::BoxStream;
 use futures::{Stream, StreamExt};
 use serde::Serialize;
@@ -22,7 +22,7 @@ impl Frame {
         Self(events.into())
     }
 
-    pub(crate) fn event(name: &str, id: Option<u64>, data: &impl Serialize) -> Self {
+    pub(crate) fn event(name: &str, id: Option<Position>, data: &impl Serialize) -> Self {
         let mut frame = Vec::with_capacity(160);
         write_event(&mut frame, name, id, data);
         Self(frame.into())
@@ -35,7 +35,7 @@ impl Frame {
 }
 
 /// Appends one event to a buffer.
-pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<u64>, data: &impl Serialize) {
+pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<Position>, data: &impl Serialize) {
     // Compact JSON has no line break that would end the field; serializing the wire types cannot fail.
     write_event_with(frame, name, id, |frame| {
         let _ = serde_json::to_writer(frame, data);
@@ -46,14 +46,18 @@ pub(crate) fn write_event(frame: &mut Vec<u8>, name: &str, id: Option<u64>, data
 pub(crate) fn write_event_with(
     frame: &mut Vec<u8>,
     name: &str,
-    id: Option<u64>,
+    id: Option<Position>,
     write_data: impl FnOnce(&mut Vec<u8>),
 ) {
     frame.extend_from_slice(b"event: ");
     frame.extend_from_slice(name.as_bytes());
     if let Some(id) = id {
         frame.extend_from_slice(b"\nid: ");
-        frame.extend_from_slice(itoa::Buffer::new().format(id).as_bytes());
+        frame.extend_from_slice(itoa::Buffer::new().format(id.seq.0).as_bytes());
+        if let Epoch(epoch @ 1..) = id.epoch {
+            frame.push(b'.');
+            frame.extend_from_slice(itoa::Buffer::new().format(epoch).as_bytes());
+        }
     }
     frame.extend_from_slice(b"\ndata: ");
     write_data(frame);

@@ -1,6 +1,6 @@
 //! The bookstore's own header fields as parsed names, because every purchase looks some of them up; and short values.
 
-use common::headers;
+use common::{Epoch, Position, headers};
 use http::{HeaderName, HeaderValue};
 
 pub(super) static ACCEL_BUFFERING: HeaderName = HeaderName::from_static(headers::ACCEL_BUFFERING);
@@ -21,6 +21,16 @@ pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRA
 
 /// The longest value that [`value`] makes, in bytes.
 const VALUE_BYTES_MAX: usize = 64;
+
+/// A position between two quotes, which may be empty.
+pub(super) fn position(quote: &str, position: Position) -> Option<HeaderValue> {
+    let (mut seq, mut epoch) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let seq = seq.format(position.seq.0);
+    match position.epoch {
+        Epoch::FIRST => value([quote, seq, quote]),
+        Epoch(number) => value([quote, seq, ".", epoch.format(number), quote]),
+    }
+}
 
 /// A short value made of parts, without a string in between: every response has one. `None` if it is too long or not valid
 /// in a header field.

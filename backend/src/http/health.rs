@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use common::wire::{Activity, Lack, LiveStatus, Liveness, Neighbour, Readiness, ReadyStatus, ServiceKind, StoreHealth};
-use common::{Problem, Seq, StoreId, Timestamp};
+use common::{Position, Problem, StoreId, Timestamp};
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
@@ -22,7 +22,7 @@ pub(crate) trait HttpService: Send + Sync + 'static {
     fn kind(&self) -> ServiceKind;
 
     /// The newest ledger entry that it knows. Every response that names no entry of its own carries it.
-    fn newest_seq(&self) -> Option<Seq>;
+    fn newest_seq(&self) -> Option<Position>;
 
     /// What it knows of its store, without a request to another service.
     fn known_store(&self) -> KnownStore;
@@ -36,7 +36,7 @@ pub(crate) trait HttpService: Send + Sync + 'static {
 pub(crate) struct KnownStore {
     pub(crate) id: Option<StoreId>,
     /// The newest entry that the service knows of this store's ledger.
-    pub(crate) head: Option<Seq>,
+    pub(crate) head: Option<Position>,
     /// A catalog's.
     pub(crate) health: Option<StoreHealth>,
 }
@@ -140,7 +140,8 @@ async fn check_liveness(probes: Arc<Probes>, request: Request) -> ApiResult {
         version: VERSION.to_owned(),
         at: Timestamp::now(),
         store: id,
-        head,
+        head: head.map(|head| head.seq),
+        epoch: head.map(|head| head.epoch).unwrap_or_default(),
         state: health,
         authorized: (!request.is_from_service).then_some(false),
         activity: probes.activity(),
@@ -174,7 +175,7 @@ async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
         },
         service: probes.service.kind(),
         version: VERSION.to_owned(),
-        head: probes.service.known_store().head,
+        head: probes.service.known_store().head.map(|head| head.seq),
         neighbours,
         degraded: lacks(degraded),
         missing: lacks(missing),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::client::{CallCause, Freshness};
 use common::wire::FastJson;
-use common::{Code, Deadline, IfMatch, OrderId, Seq};
+use common::{Code, Deadline, IfMatch, OrderId, Position};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
@@ -240,7 +240,7 @@ impl Request {
 
     /// The entry after which an event stream resumes. `Last-Event-ID` comes before `after` in the query: a browser that
     /// reconnects keeps the address and adds the header.
-    pub(crate) fn last_event_id(&self) -> Result<Option<Seq>, ApiError> {
+    pub(crate) fn last_event_id(&self) -> Result<Option<Position>, ApiError> {
         match self.header(&headers::LAST_EVENT_ID) {
             Some(id) => parse("Last-Event-ID", id).map(Some),
             None => self.parse_query_param("after"),

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
-use common::{ArcStr, Code, Problem, Seq};
+use common::{ArcStr, Code, Position, Problem};
 use http::StatusCode;
 use http::header::{
     AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, IntoHeaderName, RETRY_AFTER,
@@ -101,18 +101,16 @@ impl Response {
     }
 
     /// Sets `Bookstore-Seq`: the entry of the state it was read from; without one it is the newest entry known.
-    pub(crate) fn with_seq(self, seq: Option<Seq>) -> Self {
-        let number = |seq: Seq| headers::value([itoa::Buffer::new().format(seq.0)]);
-        match seq.and_then(number) {
-            Some(number) => self.with(&headers::SEQ, number),
+    pub(crate) fn with_seq(self, position: Option<Position>) -> Self {
+        match position.and_then(|position| headers::position("", position)) {
+            Some(value) => self.with(&headers::SEQ, value),
             None => self,
         }
     }
 
     /// Sets the entity tag: the entry of the last change.
-    pub(crate) fn with_etag(self, seq: impl Into<Option<Seq>>) -> Self {
-        let tag = |seq: Seq| headers::value(["\"", itoa::Buffer::new().format(seq.0), "\""]);
-        match seq.into().and_then(tag) {
+    pub(crate) fn with_etag(self, position: impl Into<Option<Position>>) -> Self {
+        match position.into().and_then(|position| headers::position("\"", position)) {
             Some(tag) => self
                 .with(ETAG, tag)
                 .with(CACHE_CONTROL, HeaderValue::from_static("no-cache")),
@@ -154,7 +152,7 @@ impl Response {
     }
 
     /// The whole response to a request.
-    pub(super) fn finish(self, request: &Head, newest_seq: impl FnOnce() -> Option<Seq>) -> WarpResponse {
+    pub(super) fn finish(self, request: &Head, newest_seq: impl FnOnce() -> Option<Position>) -> WarpResponse {
         let response = if self.0.headers().contains_key(&headers::SEQ) {
             self
         } else {

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use common::client::{Probe, ServiceEndpoint};
 use common::wire::{Liveness, Neighbour, ServiceKind, StoreHealth};
-use common::{Seq, StoreId, limits};
+use common::{Position, StoreId, limits};
 use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -63,7 +63,7 @@ pub(crate) struct Report {
     /// The usable neighbours, and what is missing.
     pub(crate) needs: Needs,
     /// The store of the catalog that is used, and the last entry that it knew.
-    pub(crate) ledger: Option<(StoreId, Option<Seq>)>,
+    pub(crate) ledger: Option<(StoreId, Option<Position>)>,
     /// Whether to ask again soon.
     is_suspicious: bool,
 }
@@ -203,10 +203,11 @@ impl CopyHistory {
 }
 
 /// Makes faults of the copies with another store than the first usable catalog; returns its store and head.
-fn refuse_other_stores(groups: &mut [Vec<Copy>]) -> Option<(StoreId, Option<Seq>)> {
+fn refuse_other_stores(groups: &mut [Vec<Copy>]) -> Option<(StoreId, Option<Position>)> {
     let mut usable = groups.iter().flatten().filter_map(|copy| copy.found.as_ref().ok());
     let catalog = usable.find(|found| found.service == ServiceKind::Catalog)?;
-    let (store, head) = (catalog.store?, catalog.head);
+    let epoch = catalog.epoch;
+    let (store, head) = (catalog.store?, catalog.head.map(|seq| Position { epoch, seq }));
     for copy in groups.iter_mut().flatten() {
         if copy.found.as_ref().is_ok_and(|found| found.store != Some(store)) {
             copy.found = Err(Fault::OtherStore);

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use common::client::Error;
 use common::wire::{Activity, LiveStatus};
-use common::{Code, Problem, Timestamp};
+use common::{Code, Epoch, Problem, Seq, Timestamp};
 
 use super::*;
 
@@ -15,6 +15,7 @@ fn up(service: ServiceKind, store: StoreId) -> Liveness {
         at: Timestamp::from_micros(1_000_000),
         store: Some(store),
         head: Some(Seq(7)),
+        epoch: Epoch(1),
         state: (service == ServiceKind::Catalog).then_some(StoreHealth::Ok),
         authorized: None,
         activity: Activity::default(),
@@ -92,7 +93,7 @@ fn a_service_is_ready_with_a_catalog_and_an_order_service_over_one_store() {
             ("http://order-0", ServiceKind::Order)
         ]
     );
-    assert_eq!(report.ledger, Some((store, Some(Seq(7)))));
+    assert_eq!(report.ledger, Some((store, "7.1".parse().ok())));
     assert!(!report.is_suspicious);
 }
 

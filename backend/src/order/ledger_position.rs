@@ -2,18 +2,18 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use common::{Seq, StoreId};
+use common::{Position, StoreId};
 
 use crate::neighbours::Report;
 
 /// The store, and the newest entry known of its ledger.
 #[derive(Debug, Default)]
-pub(super) struct LedgerPosition(Mutex<Position>);
+pub(super) struct LedgerPosition(Mutex<Known>);
 
 #[derive(Debug, Clone, Copy, Default)]
-struct Position {
+struct Known {
     store: Option<StoreId>,
-    head: Seq,
+    head: Position,
 }
 
 impl LedgerPosition {
@@ -22,39 +22,35 @@ impl LedgerPosition {
         self.lock().store
     }
 
-    /// The newest entry; [`Seq::ZERO`] if none is known.
-    pub(super) fn head(&self) -> Seq {
+    /// The newest entry of the latest history; the position 0 if none is known.
+    pub(super) fn head(&self) -> Position {
         self.lock().head
     }
 
     /// Takes account of an answer. Entries of another store than before say nothing about this one's.
-    pub(super) fn observe(&self, store: StoreId, head: Seq) {
-        let mut position = self.lock();
-        if position.store != Some(store) {
-            *position = Position {
-                store: Some(store),
-                head: Seq::ZERO,
-            };
-        }
-        position.head = position.head.max(head);
+    pub(super) fn observe(&self, store: StoreId, head: Position) {
+        let mut known = self.lock();
+        known.head = match known.store == Some(store) {
+            true => known.head.max(head),
+            false => head,
+        };
+        known.store = Some(store);
     }
 
     /// Takes account of an answer that names no store.
-    pub(super) fn observe_seq(&self, seq: Option<Seq>) {
-        if let Some(seq) = seq {
-            let mut position = self.lock();
-            position.head = position.head.max(seq);
-        }
+    pub(super) fn observe_seq(&self, head: Option<Position>) {
+        let mut known = self.lock();
+        known.head = known.head.max(head.unwrap_or_default());
     }
 
     /// Takes account of what the neighbours said.
     pub(super) fn observe_report(&self, report: &Report) {
         if let Some((store, head)) = report.ledger {
-            self.observe(store, head.unwrap_or(Seq::ZERO));
+            self.observe(store, head.unwrap_or_default());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Position> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -64,17 +60,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_only_grows_until_the_store_is_another_one() {
-        let position = LedgerPosition::default();
-        position.observe_seq(Some(Seq(3)));
-        assert_eq!((position.store(), position.head()), (None, Seq(3)));
+    fn the_head_only_grows_until_the_store_or_its_history_is_another_one() {
+        let ledger = LedgerPosition::default();
+        let position = |text: &str| text.parse::<Position>().unwrap();
+        ledger.observe_seq(Some(position("3")));
+        assert_eq!((ledger.store(), ledger.head()), (None, position("3")));
         let (first, second) = (StoreId::generate(), StoreId::generate());
-        for (store, head, expected) in [(first, 9, 9), (first, 7, 9), (second, 2, 2)] {
-            position.observe(store, Seq(head));
-            assert_eq!((position.store(), position.head()), (Some(store), Seq(expected)));
+        for (store, head, expected) in [(first, "9", "9"), (first, "7", "9"), (second, "2", "2")] {
+            ledger.observe(store, position(head));
+            assert_eq!((ledger.store(), ledger.head()), (Some(store), position(expected)));
         }
-        position.observe_seq(Some(Seq(4)));
-        position.observe_seq(None);
-        assert_eq!((position.store(), position.head()), (Some(second), Seq(4)));
+        // Some answers name the history alone.
+        for (head, expected) in [("4", "4"), ("3.1", "3.1"), ("5", "3.1")] {
+            ledger.observe_seq(Some(position(head)));
+            assert_eq!((ledger.store(), ledger.head()), (Some(second), position(expected)));
+        }
+        ledger.observe_seq(None);
+        assert_eq!(ledger.head(), position("3.1"));
     }
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::batcher::{self, Batcher};
 use common::client::CatalogClient;
 use common::wire::{BatchProblem, Order, OrderResult, Sale};
-use common::{Code, Deadline, OrderId, Problem, Seq};
+use common::{Code, Deadline, OrderId, Position, Problem};
 use tokio_util::sync::CancellationToken;
 
 use ledger_position::LedgerPosition;
@@ -64,7 +64,7 @@ impl Orders {
     }
 
     /// The newest ledger entry that the service knows.
-    pub(crate) fn head(&self) -> Seq {
+    pub(crate) fn head(&self) -> Position {
         self.position.head()
     }
 

@@ -30,7 +30,7 @@ impl Orders {
         for _ in 0..LEDGER_PAGES_MAX {
             let page = self.catalog.ledger(after, limits::LEDGER_PAGE_MAX).await;
             let page = page.map_err(client_problem)?;
-            self.position.observe_seq(Some(page.head));
+            self.position.observe_seq(Some(page.position()));
             for group in groups(&page.entries) {
                 if orders.len() == limit {
                     break;

@@ -6,7 +6,7 @@ use common::wire::{
     BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
     ReceiptPage, ServiceKind,
 };
-use common::{Code, ItemNumber, OrderId, Problem, Quantity, Seq, limits};
+use common::{Code, ItemNumber, OrderId, Position, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use utoipa::OpenApi;
@@ -48,8 +48,8 @@ impl HttpService for Orders {
         ServiceKind::Order
     }
 
-    fn newest_seq(&self) -> Option<Seq> {
-        Some(self.head()).filter(|&head| head > Seq::ZERO)
+    fn newest_seq(&self) -> Option<Position> {
+        Some(self.head()).filter(|head| head.seq > Seq::ZERO)
     }
 
     fn known_store(&self) -> KnownStore {
@@ -107,8 +107,13 @@ async fn place_orders(orders: Arc<Orders>, mut request: Request) -> ApiResult {
         return Err(ApiError::invalid(detail));
     }
     let results = orders.place(&batch.orders).await;
-    let head = orders.head();
-    Ok(Response::json_bytes(OrderResults { results, head }.to_json_lines()).with_seq(Some(head)))
+    let position = orders.head();
+    let results = OrderResults {
+        results,
+        head: position.seq,
+        epoch: position.epoch,
+    };
+    Ok(Response::json_bytes(results.to_json_lines()).with_seq(Some(position)))
 }
 
 /// One order's receipt.

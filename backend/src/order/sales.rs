@@ -43,9 +43,9 @@ where
         let is_resent = sales.iter().any(|sale| sale.resent);
         let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
         match sell(SaleBatch { sales }, attempt).await {
-            Ok(Decisions { decisions, head, store }) if decisions.len() == open.len() => {
-                position.observe(store, head);
-                let decided: Vec<_> = open.drain(..).zip(decisions).collect();
+            Ok(decided) if decided.decisions.len() == open.len() => {
+                position.observe(decided.store, decided.position());
+                let decided: Vec<_> = open.drain(..).zip(decided.decisions).collect();
                 for ((index, sale), decision) in decided {
                     // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
                     if decision.outcome == Outcome::Unavailable && sale.resent {

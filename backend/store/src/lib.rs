@@ -27,7 +27,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use common::wire::Book;
-use common::{Entry, OrderId, Seq, StoreId};
+use common::{Entry, Epoch, OrderId, Seq, StoreId};
 
 use self::catalog_file::CatalogRow;
 pub use self::error::{Difference, Error};
@@ -39,6 +39,8 @@ use self::writer_guard::{FullDiskBackoff, WriterGuard};
 pub struct StoreState {
     /// The id of the ledger, made when the store was created.
     pub store: StoreId,
+    /// How often the id was [replaced](Store::replace_id).
+    pub epoch: Epoch,
     /// The last entry; [`Seq::ZERO`] in a fresh store.
     pub head: Seq,
     /// Every book with the stock that follows from the ledger, by item number.
@@ -147,7 +149,7 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
-    /// Gives the ledger another id because entries were lost, unless its id is no longer `old`: one process replaces it,
+    /// Gives the ledger another id and the next epoch because entries were lost, unless its id is no longer `old`: one process replaces it,
     /// and the others find the new one with [`load`](Self::load). Only a shared store can lose entries and stay open.
     ///
     /// # Errors

@@ -14,7 +14,7 @@ use std::fmt;
 
 use backend::catalog::Verdict;
 use backend::catalog::decide::{Batch, CurrentBook, DurableState};
-use common::{Entry, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
+use common::{Entry, Epoch, InlineVec, ItemNumber, OrderId, Seq, Timestamp};
 use proptest::test_runner::{Config, TestCaseError, TestError, TestRunner};
 use store::conformance::ALL_SEQS;
 use store::{EditPolicy, Error, Store, StoreState, csv, postgres, sqlite};
@@ -58,6 +58,10 @@ impl DurableState for Snapshot<'_> {
 
     fn head(&self) -> Seq {
         self.loaded.head
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::FIRST
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {

@@ -1,8 +1,7 @@
-//! A catalog whose database is away, read-only, without its standby, or without entries that the catalog knows.
+//! A catalog whose database is away, read-only, or without its standby.
 
 use std::time::Duration;
 
-use common::client::{EventStream, ServiceEndpoint, ShopClient, ShopEvent};
 use testing::postgres::Server;
 use testing::{Process, eventually};
 
@@ -10,9 +9,9 @@ use crate::bookstored::{ANY_PORT, all_arguments, assert_contains, start, start_e
 use crate::client::{Client, key};
 use crate::fixture::StoreFixture;
 
-const NO_CACHE: [(&str, &str); 1] = [("cache-control", "no-cache")];
+pub(crate) const NO_CACHE: [(&str, &str); 1] = [("cache-control", "no-cache")];
 
-fn fixture() -> Option<(StoreFixture, std::sync::Arc<Server>)> {
+pub(crate) fn fixture() -> Option<(StoreFixture, std::sync::Arc<Server>)> {
     let fixture = StoreFixture::postgres_on_own_server()?;
     let server = fixture.server.clone().unwrap();
     Some((fixture, server))
@@ -22,7 +21,7 @@ fn start_catalog(store: &str) -> Process {
     start(&["catalog", "--store", store, "--listen", ANY_PORT])
 }
 
-async fn wait_until_ready(client: &Client) {
+pub(crate) async fn wait_until_ready(client: &Client) {
     eventually("the service is ready", || async {
         (client.get("/readyz").await.status == 200).then_some(())
     })
@@ -201,84 +200,4 @@ async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
         (reader.get(&order).await.status == 200).then_some(())
     })
     .await;
-}
-
-/// Takes the database back to an earlier entry, as a failover to an asynchronous standby does: sales of the book 1.
-fn take_back(fixture: &StoreFixture, server: &Server, to: u64, copies: u64) {
-    let schema = fixture.schema();
-    server.sql(&format!(
-        "SET search_path TO {schema}; BEGIN; DELETE FROM ledger WHERE seq > {to}; \
-         UPDATE books SET stock = stock + {copies}, seq = {to} WHERE item = 1; COMMIT"
-    ));
-}
-
-async fn events(shop: &Process) -> EventStream<ShopEvent> {
-    let http = common::client::http_client().unwrap();
-    let shop = ShopClient::new(ServiceEndpoint::parse(http, shop.url("frontend")).unwrap(), None);
-    shop.events(None).await.unwrap()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn entries_that_the_database_lost_are_forgotten_and_the_store_gets_another_id() {
-    let Some((fixture, server)) = fixture() else { return };
-    let shop = fixture.start_all();
-    let client = Client::of(&shop, "frontend");
-    wait_until_ready(&client).await;
-    let keys = [key(), key(), key()];
-    for key in &keys {
-        assert_eq!(client.buy(1, 1, Some(key)).await.status, 200);
-    }
-    assert_eq!(client.stock(1).await, 397);
-    let mut stream = events(&shop).await;
-    let before = stream.hello();
-    take_back(&fixture, &server, 5, 2);
-    while !matches!(stream.next().await.unwrap(), ShopEvent::Resync(_)) {}
-    let after = events(&shop).await.hello();
-    assert_ne!(after.store, before.store);
-    assert_eq!(client.stock(1).await, 399);
-    assert_eq!(
-        client.get(&format!("/orders/{}", keys[2])).await.summary(),
-        "404 unknown-order"
-    );
-    assert_eq!(client.get(&format!("/orders/{}", keys[0])).await.status, 200);
-    let sold = client.buy(1, 1, Some(&keys[2])).await;
-    assert_eq!((sold.status, sold.header("idempotency-replayed")), (200, None));
-    assert_eq!((sold.json()["seq"].clone(), client.stock(1).await), (6.into(), 398));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_catalogs_never_join_two_histories() {
-    let Some((fixture, server)) = fixture() else { return };
-    let one = start_each(&fixture.url, ANY_PORT);
-    one.catalog.wait_until_ready("catalog");
-    let other = start_each(&fixture.url, ANY_PORT);
-    let clients = [&one, &other].map(|services| Client::of(&services.frontend, "frontend"));
-    for client in &clients {
-        wait_until_ready(client).await;
-    }
-    for _ in 0..3 {
-        assert_eq!(clients[0].buy(1, 1, None).await.status, 200);
-    }
-    take_back(&fixture, &server, 5, 2);
-    // Each sells at once, whether or not it has noticed.
-    for client in clients.iter().cycle().take(6) {
-        eventually("it sells", || async {
-            (client.buy(1, 1, None).await.status == 200).then_some(())
-        })
-        .await;
-    }
-    let mut states = Vec::new();
-    for client in &clients {
-        let reply = client.send("GET", "/search?item=1", &NO_CACHE, "").await;
-        states.push((
-            reply.header("bookstore-seq").unwrap().to_owned(),
-            reply.json()["stock"].as_i64(),
-        ));
-    }
-    assert_eq!(states, vec![("11".to_owned(), Some(393)); 2]);
-    let stores = [
-        events(&one.frontend).await.hello().store,
-        events(&other.frontend).await.hello().store,
-    ];
-    assert_eq!(stores[0], stores[1]);
 }

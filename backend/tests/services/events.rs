@@ -40,7 +40,7 @@ async fn a_reader_that_resumes_misses_nothing_and_gets_nothing_twice() {
     for _ in 0..10 {
         client.buy(1, 1, None).await;
     }
-    let mut events = reader(&shop.process).events(Some(Seq(9))).await.unwrap();
+    let mut events = reader(&shop.process).events(Some(Seq(9).into())).await.unwrap();
     let (mut seq, mut sum) = (Seq(9), 0);
     while seq < Seq(14) {
         let event = next_stock(&mut events).await;
@@ -54,7 +54,7 @@ async fn a_reader_that_resumes_misses_nothing_and_gets_nothing_twice() {
 #[tokio::test]
 async fn a_reader_ahead_of_the_head_gets_resync_and_a_malformed_position_is_refused() {
     let (shop, client) = start_shop();
-    let mut events = reader(&shop.process).events(Some(Seq(99))).await.unwrap();
+    let mut events = reader(&shop.process).events(Some(Seq(99).into())).await.unwrap();
     assert_eq!(events.hello().seq, Seq(4));
     assert!(matches!(events.next().await.unwrap(), ShopEvent::Resync(resync) if resync.seq == Seq(4)));
     let malformed = client.get("/events?after=x").await;

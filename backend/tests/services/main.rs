@@ -21,6 +21,7 @@ mod processes;
 mod rate_limit;
 mod readiness;
 mod refusals;
+mod replaced_history;
 mod request_ids;
 mod service_token;
 mod shopkeeper;

@@ -6,7 +6,7 @@ use super::endpoint::{encode, page};
 use super::events::parse_entry;
 use super::{EventStream, Method, Request, Result, ServiceEndpoint};
 use crate::wire::{Decisions, LedgerPage, SaleBatch, StockChange};
-use crate::{Deadline, Entry, IfMatch, ItemNumber, OrderId, Seq, headers};
+use crate::{Deadline, Entry, IfMatch, ItemNumber, OrderId, Position, Seq, headers};
 
 /// The client of one catalog or of its copies.
 #[derive(Debug, Clone)]
@@ -20,13 +20,13 @@ pub struct CatalogClient {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Freshness {
     /// Not older than this entry.
-    pub min_seq: Option<Seq>,
+    pub min_seq: Option<Position>,
     /// Not older than the request: the catalog confirms its head at the store first.
     pub confirm_head: bool,
 }
 
-impl From<Seq> for Freshness {
-    fn from(min_seq: Seq) -> Self {
+impl From<Position> for Freshness {
+    fn from(min_seq: Position) -> Self {
         Self {
             min_seq: Some(min_seq),
             confirm_head: false,
@@ -111,7 +111,7 @@ impl CatalogClient {
     }
 
     /// Opens the feed of the entries after one; without one, of those from now on.
-    pub async fn feed(&self, after: Option<Seq>) -> Result<EventStream<Entry>> {
+    pub async fn feed(&self, after: Option<Position>) -> Result<EventStream<Entry>> {
         let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
         EventStream::open(&self.endpoint, Request::get(path), after, parse_entry).await
     }

@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::sse::{FrameSplitter, RawEvent};
 use super::{Error, Request, ServiceEndpoint};
 use crate::wire::{FastJson, Hello, Resync, StockEvent, UpstreamStatus};
-use crate::{Entry, Seq, limits};
+use crate::{Entry, Position, limits, parse};
 
 /// One event of a front-end's stream.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,32 +23,6 @@ pub enum ShopEvent {
     Upstream(UpstreamStatus),
 }
 
-/// An event that a stream can resume after.
-pub trait LedgerEvent {
-    /// The ledger entry to resume after once this event was received; `position` is the one before it.
-    fn advance(&self, position: Seq) -> Seq;
-}
-
-impl LedgerEvent for ShopEvent {
-    fn advance(&self, position: Seq) -> Seq {
-        match self {
-            Self::Stock(event) => position.max(event.seq),
-            Self::Resync(resync) => resync.seq,
-            Self::Upstream(_) => position,
-        }
-    }
-}
-
-impl LedgerEvent for Entry {
-    /// A stream resumes after the last whole group.
-    fn advance(&self, position: Seq) -> Seq {
-        match self.line.is_last() {
-            true => position.max(self.seq),
-            false => position,
-        }
-    }
-}
-
 /// Reads an event's type and data; `None` for a type that this version does not know.
 pub(super) type Parse<E> = fn(&str, &str) -> Result<Option<E>, String>;
 
@@ -56,8 +30,9 @@ pub(super) type Parse<E> = fn(&str, &str) -> Result<Option<E>, String>;
 pub struct EventStream<E> {
     frames: Frames,
     parse: Parse<E>,
-    after: Option<Seq>,
+    after: Option<Position>,
     hello: Hello,
+    position: Position,
 }
 
 impl<E> EventStream<E> {
@@ -65,7 +40,7 @@ impl<E> EventStream<E> {
     pub(super) async fn open(
         endpoint: &ServiceEndpoint,
         request: Request,
-        after: Option<Seq>,
+        after: Option<Position>,
         parse: Parse<E>,
     ) -> Result<Self, Error> {
         let request = request.header("accept", "text/event-stream");
@@ -80,7 +55,7 @@ impl<E> EventStream<E> {
     pub(super) async fn from_chunks(
         url: String,
         chunks: BoxStream<'static, Result<Bytes, String>>,
-        after: Option<Seq>,
+        after: Option<Position>,
         parse: Parse<E>,
     ) -> Result<Self, Error> {
         let mut frames = Frames {
@@ -88,11 +63,12 @@ impl<E> EventStream<E> {
             chunks,
             splitter: FrameSplitter::default(),
         };
-        let hello = frames.next_event(parse_hello).await?;
+        let (hello, _) = frames.next_event(parse_hello).await?;
         Ok(Self {
             frames,
             parse,
             after,
+            position: hello.position().start_of_stream(after),
             hello,
         })
     }
@@ -103,8 +79,14 @@ impl<E> EventStream<E> {
     }
 
     /// The entry that the request asked to resume after; `None` for the events from now on.
-    pub fn after(&self) -> Option<Seq> {
+    pub fn after(&self) -> Option<Position> {
         self.after
+    }
+
+    /// Where another stream continues this one: the id of the last event that had one. A change of several books is
+    /// resumed after as a whole, so only its last event has an id.
+    pub fn position(&self) -> Position {
+        self.position
     }
 
     /// The next event. Dropping the future loses nothing.
@@ -113,7 +95,9 @@ impl<E> EventStream<E> {
     /// [`Error::Lost`] if the stream ends, breaks or is silent for too long, [`Error::Malformed`] if it cannot be read.
     /// No event follows an error.
     pub async fn next(&mut self) -> Result<E, Error> {
-        self.frames.next_event(self.parse).await
+        let (event, id) = self.frames.next_event(self.parse).await?;
+        self.position = id.unwrap_or(self.position);
+        Ok(event)
     }
 }
 
@@ -125,14 +109,18 @@ struct Frames {
 }
 
 impl Frames {
-    async fn next_event<E>(&mut self, parse: Parse<E>) -> Result<E, Error> {
+    /// The next event and its id.
+    async fn next_event<E>(&mut self, parse: Parse<E>) -> Result<(E, Option<Position>), Error> {
         loop {
             while let Some(frame) = self.splitter.next_frame() {
                 let event = RawEvent::parse(&frame).map_err(|error| Error::malformed(&self.url, error.to_string()))?;
                 // Without data it is a heartbeat comment or a field of no interest.
                 let Some(data) = event.data else { continue };
-                if let Some(event) = parse(event.name, &data).map_err(|why| Error::malformed(&self.url, why))? {
-                    return Ok(event);
+                let malformed = |why: String| Error::malformed(&self.url, why);
+                let id = event.id.map(str::parse).transpose();
+                let id = id.map_err(|error: parse::Error| malformed(format!("the id of an event: {error}")))?;
+                if let Some(event) = parse(event.name, &data).map_err(malformed)? {
+                    return Ok((event, id));
                 }
             }
             let lost = |why: &str| Error::lost(&self.url, why);

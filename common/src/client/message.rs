@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use super::Freshness;
 use super::error::{Error, root_cause};
 use crate::wire::FastJson;
-use crate::{Seq, headers, limits};
+use crate::{Position, headers, limits};
 
 /// The `User-Agent` of every request.
 pub(super) const USER_AGENT: &str = concat!("bookstore/", env!("CARGO_PKG_VERSION"));
@@ -112,10 +112,10 @@ impl Request {
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The `seq` of the state that it was read from.
-    pub seq: Option<Seq>,
-    /// The `seq` of the last change of what it shows.
-    pub etag: Option<Seq>,
+    /// `Bookstore-Seq`: the state that it was read from.
+    pub seq: Option<Position>,
+    /// `ETag`: the last change of what it shows.
+    pub etag: Option<Position>,
     /// Whether it repeats an earlier decision.
     pub replayed: bool,
     /// The body, at most [`limits::RESPONSE_BYTES_MAX`].

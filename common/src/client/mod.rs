@@ -19,7 +19,7 @@ pub use catalog::{CatalogClient, Freshness};
 pub use context::{CallCause, TokenSource, caused_by};
 pub use endpoint::{ServiceEndpoint, http_client};
 pub use error::Error;
-pub use events::{EventStream, LedgerEvent, ShopEvent};
+pub use events::{EventStream, ShopEvent};
 pub use message::{Request, Response};
 pub use orders::{OrderClient, PlacedBatch, RawOrderResult};
 pub use probe::Probe;

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use super::message::parse_json;
 use super::{Freshness, Method, Request, ServiceEndpoint};
 use crate::wire::{BatchProblem, BatchReceipt, OrderBatch, OrderResult, OrderResultLines, Receipt};
-use crate::{Deadline, OrderId, Seq};
+use crate::{Deadline, Epoch, OrderId, Position, Seq};
 
 /// Added to the last order's deadline, so that the service's own `deadline-exceeded` arrives in time.
 const ORDER_ANSWER_MARGIN: Duration = Duration::from_millis(250);
@@ -60,7 +60,7 @@ pub struct PlacedBatch {
     /// One for each order.
     pub results: Vec<RawOrderResult>,
     /// The ledger's head after the batch.
-    pub head: Seq,
+    pub head: Position,
 }
 
 /// The result of one order.
@@ -79,6 +79,8 @@ struct RawResults<'a> {
     #[serde(borrow)]
     results: Vec<&'a RawValue>,
     head: Seq,
+    #[serde(default)]
+    epoch: Epoch,
 }
 
 impl PlacedBatch {
@@ -87,8 +89,13 @@ impl PlacedBatch {
             Some(lines) => lines,
             // Another JSON writer's format.
             None => {
-                let RawResults { results, head } = parse_json(body)?;
+                let RawResults {
+                    results,
+                    head: seq,
+                    epoch,
+                } = parse_json(body)?;
                 let results = results.into_iter().map(|result| result.get().as_bytes()).collect();
+                let head = Position { epoch, seq };
                 OrderResultLines { results, head }
             }
         };
@@ -130,13 +137,13 @@ mod tests {
             .replace(r#""seq":5"#, r#""seq":3"#)
             .replace("}", r#","replayed":true}"#);
         let problem = r#"{"type":"about:blank","title":"Sold out","status":409,"code":"sold-out","detail":"None is left.","item":2,"stock":0}"#;
-        let body = format!(r#"{{"results":[{receipt},{again},{problem}],"head":6}}"#);
+        let body = format!(r#"{{"results":[{receipt},{again},{problem}],"head":6,"epoch":1}}"#);
         let lines = serde_json::from_str::<OrderResults>(&body).unwrap().to_json_lines();
         let lines = String::from_utf8(lines).unwrap();
         assert_ne!(lines, body);
-        for body in [body, lines, String::from("{\"results\":[\n\n],\"head\":6}")] {
+        for body in [body, lines, String::from("{\"results\":[\n\n],\"head\":6,\"epoch\":1}")] {
             let batch = PlacedBatch::parse(&body.clone().into()).unwrap();
-            assert_eq!(batch.head, Seq(6));
+            assert_eq!(batch.head, "6.1".parse().unwrap());
             let [
                 RawOrderResult::Sold(json),
                 RawOrderResult::Replayed(replayed),

@@ -8,10 +8,10 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-use super::{Error, EventStream, LedgerEvent};
+use super::{Error, EventStream};
 use crate::backoff::Backoff;
 use crate::wire::Hello;
-use crate::{Code, Seq, StoreId};
+use crate::{Code, Position, StoreId};
 
 /// A connection that was open for this long worked: the next delay is short again.
 const STABLE_AFTER: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ pub enum StreamItem<E> {
         /// The store, and the last entry of its ledger now.
         hello: Hello,
         /// The events after this entry follow; `None` for the events from now on.
-        after: Option<Seq>,
+        after: Option<Position>,
         /// Whether this is another store than that of the last connection.
         store_changed: bool,
     },
@@ -46,14 +46,14 @@ pub enum StreamItem<E> {
     },
 }
 
-type Open<E> = Box<dyn FnMut(Option<Seq>) -> BoxFuture<'static, Result<EventStream<E>, Error>> + Send>;
+type Open<E> = Box<dyn FnMut(Option<Position>) -> BoxFuture<'static, Result<EventStream<E>, Error>> + Send>;
 
 /// An event stream that never ends. It connects, reconnects and waits only while [`next`](Self::next) is awaited.
 pub struct ReconnectingStream<E> {
     open: Open<E>,
     backoff: Backoff,
     attempt: u32,
-    position: Option<Seq>,
+    position: Option<Position>,
     store: Option<StoreId>,
     state: State<E>,
 }
@@ -65,12 +65,12 @@ enum State<E> {
     Open { since: Instant, stream: EventStream<E> },
 }
 
-impl<E: LedgerEvent> ReconnectingStream<E> {
+impl<E> ReconnectingStream<E> {
     /// A stream of the events after `after`, or of those from now on. `open` makes one connection that resumes after the
     /// entry it is given.
-    pub fn new<F>(after: Option<Seq>, backoff: Backoff, open: F) -> Self
+    pub fn new<F>(after: Option<Position>, backoff: Backoff, open: F) -> Self
     where
-        F: FnMut(Option<Seq>) -> BoxFuture<'static, Result<EventStream<E>, Error>> + Send + 'static,
+        F: FnMut(Option<Position>) -> BoxFuture<'static, Result<EventStream<E>, Error>> + Send + 'static,
     {
         Self {
             open: Box::new(open),
@@ -104,7 +104,12 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
                     let since = *since;
                     return match stream.next().await {
                         Ok(event) => {
-                            self.position = self.position.map(|position| event.advance(position));
+                            let position = stream.position();
+                            self.position = Some(position);
+                            if position.epoch != stream.hello().epoch {
+                                // The history was replaced: the next `hello` names the new one's store.
+                                self.reconnect();
+                            }
                             StreamItem::Event(event)
                         }
                         Err(error) => self.disconnected(Some(since), error),
@@ -114,8 +119,8 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
         }
     }
 
-    /// The entry after which the next connection resumes.
-    pub fn position(&self) -> Option<Seq> {
+    /// Where the next connection resumes.
+    pub fn position(&self) -> Option<Position> {
         self.position
     }
 
@@ -131,7 +136,7 @@ impl<E: LedgerEvent> ReconnectingStream<E> {
         let (hello, after) = (stream.hello(), stream.after());
         let last_store = self.store.replace(hello.store);
         let store_changed = last_store.is_some_and(|store| store != hello.store);
-        self.position = Some(after.map_or(hello.seq, |after| after.min(hello.seq)));
+        self.position = Some(stream.position());
         let since = Instant::now();
         self.state = State::Open { since, stream };
         StreamItem::Connected {

@@ -1,7 +1,6 @@
 //! The client of a front-end, for the terminal, the one-shot commands and the autopilot.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -12,20 +11,19 @@ use super::message::parse_json;
 use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
 use crate::wire::{BuyBody, OrderLines, Readiness, StockChange};
-use crate::{Code, Deadline, ItemNumber, OrderId, Seq, headers, limits};
+use crate::{Code, Deadline, ItemNumber, LatestPosition, OrderId, Position, Seq, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const SHOP_ANSWER_MARGIN: Duration = Duration::from_millis(500);
 
-/// A session at one shop: it keeps the highest `seq` of its responses and sends it as
-/// `Bookstore-Seq`, so that it gets no older state.
+/// A session at one shop: it keeps the highest `Bookstore-Seq` of its responses and sends it, so that it gets no older state.
 ///
 /// Every call returns the response as it was received, problems included; [`parse`](super::Response::parse) reads it.
 #[derive(Debug, Clone)]
 pub struct ShopClient {
     endpoint: ServiceEndpoint,
     token: Option<Arc<str>>,
-    last_seq: Arc<AtomicU64>,
+    last_seq: Arc<LatestPosition>,
 }
 
 impl ShopClient {
@@ -58,19 +56,19 @@ impl ShopClient {
         }
     }
 
-    /// The highest `seq` received.
-    pub fn last_seq(&self) -> Seq {
-        Seq(self.last_seq.load(Ordering::Relaxed))
+    /// The highest `Bookstore-Seq` received, of the latest history.
+    pub fn last_seq(&self) -> Position {
+        self.last_seq.get()
     }
 
-    /// Takes account of a `seq` received elsewhere, for example on the event stream.
-    pub fn observe_seq(&self, seq: Seq) {
-        self.last_seq.fetch_max(seq.0, Ordering::Relaxed);
+    /// Takes account of a position received elsewhere, for example on the event stream.
+    pub fn observe_seq(&self, position: Position) {
+        self.last_seq.observe(position);
     }
 
-    /// Forgets the highest `seq`, for another store behind the same address.
-    pub fn reset_last_seq(&self) {
-        self.last_seq.store(0, Ordering::Relaxed);
+    /// Forgets all positions but this one, for another store behind the same address.
+    pub fn reset_last_seq(&self, position: Position) {
+        self.last_seq.reset(position);
     }
 
     /// `GET /topics`.
@@ -144,13 +142,13 @@ impl ShopClient {
     }
 
     /// `GET /events`: the events after that entry, or from now on, over one connection.
-    pub async fn events(&self, after: Option<Seq>) -> Result<EventStream<ShopEvent>> {
+    pub async fn events(&self, after: Option<Position>) -> Result<EventStream<ShopEvent>> {
         let request = Request::get("/events").header_if(headers::LAST_EVENT_ID, after);
         EventStream::open(&self.endpoint, request, after, parse_shop_event).await
     }
 
     /// The same over one connection after the other.
-    pub fn follow_events(&self, after: Option<Seq>) -> ReconnectingStream<ShopEvent> {
+    pub fn follow_events(&self, after: Option<Position>) -> ReconnectingStream<ShopEvent> {
         let shop = self.clone();
         ReconnectingStream::new(after, Backoff::RECONNECT, move |after| {
             let shop = shop.clone();
@@ -161,7 +159,7 @@ impl ShopClient {
     async fn get(&self, path: impl Into<String>) -> Result {
         let last_seq = self.last_seq();
         let request = Request::get(path)
-            .header_if(headers::SEQ, (last_seq > Seq::ZERO).then_some(last_seq))
+            .header_if(headers::SEQ, (last_seq > Position::default()).then_some(last_seq))
             .bearer(self.token.as_deref());
         self.observe(self.endpoint.send_idempotent(&request).await)
     }

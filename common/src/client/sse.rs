@@ -49,6 +49,8 @@ pub(super) struct RawEvent<'a> {
     pub(super) name: &'a str,
     /// `None` for a comment and for other fields alone, which are not an event.
     pub(super) data: Option<Cow<'a, str>>,
+    /// Where a reader that reconnects resumes.
+    pub(super) id: Option<&'a str>,
 }
 
 impl<'a> RawEvent<'a> {
@@ -75,6 +77,7 @@ impl<'a> RawEvent<'a> {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "event" => self.name = value,
+            "id" => self.id = Some(value),
             "data" => {
                 self.data = Some(match self.data.take() {
                     None => Cow::Borrowed(value),
@@ -105,6 +108,7 @@ mod tests {
         RawEvent {
             name,
             data: Some(data.into()),
+            id: None,
         }
     }
 
@@ -120,7 +124,7 @@ mod tests {
             }
             assert_eq!(parse(&frames), [
                 RawEvent::default(),
-                event("hello", "{\"seq\":7}"),
+                RawEvent { id: Some("7"), ..event("hello", "{\"seq\":7}") },
                 event("", "first\nsecond: line"),
                 event("stock", "x"),
                 RawEvent::default(),

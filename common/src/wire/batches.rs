@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{BuyBody, OrderLine, OrderLines, Receipt, objects, present, present_objects};
 use crate::parse::{Error, schema_of};
-use crate::{Deadline, ItemNumber, OrderId, Problem, Quantity, Seq};
+use crate::{Deadline, Epoch, ItemNumber, OrderId, Problem, Quantity, Seq};
 
 /// An order that a front-end sends to the order service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +130,9 @@ pub struct OrderResults {
     pub results: Vec<OrderResult>,
     /// The ledger's head after the batch.
     pub head: Seq,
+    /// How often the store's history was replaced; left out if never.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
 }
 
 /// A sale that the order service requests from the catalog.

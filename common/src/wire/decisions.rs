@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::parse::{schema_of, words};
-use crate::{Entry, InlineVec, ItemNumber, OrderId, Reason, Seq, Stock, StoreId};
+use crate::{Entry, Epoch, InlineVec, ItemNumber, OrderId, Position, Reason, Seq, Stock, StoreId};
 
 words! {
     /// The catalog's decision on a sale.
@@ -113,8 +113,21 @@ pub struct Decisions {
     pub decisions: Vec<Decision>,
     /// The ledger's head after the batch.
     pub head: Seq,
+    /// How often the store's history was replaced; left out if never.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
     /// The store whose ledger it is.
     pub store: StoreId,
+}
+
+impl Decisions {
+    /// The ledger's head after the batch, and its history.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.head,
+        }
+    }
 }
 
 /// The entries that decided an order or a shopkeeper's change, one for each line.

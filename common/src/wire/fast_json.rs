@@ -23,7 +23,7 @@ use super::{
     SaleBatch,
 };
 use crate::book::Columns;
-use crate::{Description, Entry, GroupLine, InlineVec, Quantity};
+use crate::{Description, Entry, Epoch, GroupLine, InlineVec, Quantity, Seq};
 
 /// A value that is written and read without a lookup of field names.
 pub trait FastJson: Serialize + DeserializeOwned {
@@ -139,7 +139,12 @@ fields!(Decision {
     entries,
     refused
 });
-fields!(Decisions { decisions, head, store });
+fields!(Decisions {
+    decisions,
+    head,
+    epoch,
+    store
+});
 fields!(Entry {
     seq,
     at,
@@ -204,6 +209,19 @@ impl Field for GroupLine {
             Some(number) => Self::new(number, Field::read_field(",\"lines\":", json)?),
             None => Some(Self::ONLY),
         }
+    }
+}
+
+/// Absent if it is the first.
+impl Field for Epoch {
+    fn write_field(&self, name: &str, json: &mut Vec<u8>) {
+        if !self.is_first() {
+            Seq(self.0).write_field(name, json);
+        }
+    }
+
+    fn read_field(name: &str, json: &mut JsonReader<'_>) -> Option<Self> {
+        Some(Option::read_field(name, json)?.map_or(Self::FIRST, |Seq(epoch)| Self(epoch)))
     }
 }
 

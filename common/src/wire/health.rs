@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::StoreHealth;
 use crate::parse::words;
-use crate::{Seq, StoreId, Timestamp};
+use crate::{Epoch, Seq, StoreId, Timestamp};
 
 words! {
     /// The three services.
@@ -54,6 +54,9 @@ pub struct Liveness {
     /// The newest entry that it knows of that store's ledger.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Seq>,
+    /// How often the store's history was replaced; left out if never.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
     /// The last known condition of a catalog's store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<StoreHealth>,
@@ -146,6 +149,7 @@ mod tests {
             at: Timestamp::from_micros(0),
             store: None,
             head: Some(Seq(7)),
+            epoch: Epoch::FIRST,
             state: None,
             authorized: None,
             activity: Activity::default(),
@@ -157,8 +161,8 @@ mod tests {
         let catalog = json
             .replace("order", "catalog")
             .replace("}", r#","state":"read-only"}"#);
-        let catalog: Liveness = serde_json::from_str(&catalog).unwrap();
-        assert_eq!(catalog.state, Some(StoreHealth::ReadOnly));
+        let catalog: Liveness = serde_json::from_str(&catalog.replace("}", r#","epoch":1}"#)).unwrap();
+        assert_eq!((catalog.state, catalog.epoch), (Some(StoreHealth::ReadOnly), Epoch(1)));
         for (field, wrong) in [("order", "shop"), ("ok", "up")] {
             assert!(serde_json::from_str::<Liveness>(&json.replace(field, wrong)).is_err());
         }

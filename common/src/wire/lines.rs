@@ -2,7 +2,7 @@
 //! them.
 
 use super::{BatchReceipt, FastJson, OrderResult, OrderResults};
-use crate::Seq;
+use crate::{Epoch, Position};
 
 impl OrderResults {
     /// JSON with each result on a line of its own.
@@ -26,6 +26,10 @@ impl OrderResults {
         json.extend_from_slice(b"\n");
         json.extend_from_slice(OrderResultLines::LAST);
         json.extend_from_slice(self.head.to_string().as_bytes());
+        if !self.epoch.is_first() {
+            json.extend_from_slice(OrderResultLines::EPOCH.as_bytes());
+            json.extend_from_slice(self.epoch.0.to_string().as_bytes());
+        }
         json.push(b'}');
         json
     }
@@ -37,12 +41,13 @@ pub struct OrderResultLines<'a> {
     /// The JSON of each result.
     pub results: Vec<&'a [u8]>,
     /// The ledger's head after the batch.
-    pub head: Seq,
+    pub head: Position,
 }
 
 impl<'a> OrderResultLines<'a> {
     const FIRST: &'static [u8] = b"{\"results\":[";
     const LAST: &'static [u8] = b"],\"head\":";
+    const EPOCH: &'static str = ",\"epoch\":";
 
     /// Splits such a text; `None` if it has another form. A string in JSON has no line break, so a line ends where a result
     /// does.
@@ -61,7 +66,13 @@ impl<'a> OrderResultLines<'a> {
             results.push(result);
             start = end + 1;
         }
-        let head = str::from_utf8(head).ok()?.parse().ok()?;
+        let head = str::from_utf8(head).ok()?;
+        let (seq, epoch) = match head.split_once(Self::EPOCH) {
+            Some((seq, epoch)) => (seq, Epoch(epoch.parse().ok()?)),
+            None => (head, Epoch::FIRST),
+        };
+        let seq = seq.parse().ok()?;
+        let head = Position { epoch, seq };
         Some(Self { results, head })
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{ItemNumber, Seq, Stock, StoreId, Timestamp};
+use crate::{Epoch, ItemNumber, Position, Seq, Stock, StoreId, Timestamp};
 
 /// The first event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -12,6 +12,19 @@ pub struct Hello {
     pub seq: Seq,
     /// The store.
     pub store: StoreId,
+    /// How often the store's history was replaced; left out if never.
+    #[serde(default, skip_serializing_if = "Epoch::is_first")]
+    pub epoch: Epoch,
+}
+
+impl Hello {
+    /// The ledger's last entry, and its history.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.seq,
+        }
+    }
 }
 
 /// A change of a book's stock.

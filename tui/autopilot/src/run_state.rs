@@ -129,7 +129,7 @@ impl Shared {
     pub(super) fn begin_change(&self, key: OrderKey) -> u64 {
         // Without the shopkeeper's token the ledger cannot be read, and the history would never be replayed.
         if self.shop.is_shopkeeper() {
-            self.watermark.begin(key.shopper, self.shop.last_seq());
+            self.watermark.begin(key.shopper, self.shop.last_seq().seq);
             self.history().sent(key);
         }
         self.now_us()

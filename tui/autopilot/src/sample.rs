@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::client::{Error, ShopClient};
 use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{Book, BookPage, Topics};
-use common::{ItemNumber, Seq};
+use common::{ItemNumber, Position};
 
 /// The most topics in a sample.
 const TOPICS_MAX: usize = 1_000;
@@ -21,7 +21,7 @@ pub(super) struct BookSample {
     /// By item number.
     pub(super) books: Vec<Book>,
     /// An entry that was the ledger's head when reading began, or shortly before.
-    pub(super) head: Seq,
+    pub(super) head: Position,
 }
 
 impl BookSample {
@@ -72,7 +72,7 @@ async fn read_topic(
 
 #[cfg(test)]
 pub(super) mod tests {
-    use common::{Cost, Description, Stock};
+    use common::{Cost, Description, Seq, Stock};
 
     use super::*;
 
@@ -92,7 +92,7 @@ pub(super) mod tests {
             ]
             .map(book)
             .into(),
-            head: Seq(4),
+            head: Seq(4).into(),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::backoff::Backoff;
 use common::client::{Error, Response, ShopClient};
 use common::limits::PAGE_BOOKS_DEFAULT;
-use common::{ItemNumber, Seq};
+use common::{ItemNumber, Position};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 use tokio::sync::watch;
@@ -186,7 +186,7 @@ impl<'a> Shopper<'a> {
     /// Takes account of the books in an answer; `seen` is the last entry seen before the request.
     fn observe(
         &mut self,
-        seen: Seq,
+        seen: Position,
         answer: Result<Response, Error>,
         found: Result<Vec<StockObservation>, Error>,
     ) -> (Outcome, Option<Error>) {
@@ -202,7 +202,7 @@ impl<'a> Shopper<'a> {
     }
 
     /// Checks that the books in an answer are not older than those seen before.
-    fn check_freshness(&mut self, books: &[StockObservation], seen: Seq, seq: Option<Seq>) {
+    fn check_freshness(&mut self, books: &[StockObservation], seen: Position, seq: Option<Position>) {
         let older = seq.filter(|seq| *seq < seen);
         let older = older.map(|seq| format!("what was read as of entry {seen} was answered as of entry {seq}"));
         let stale = books.iter().filter_map(|book| self.last_seen.observe(*book).err());

@@ -1,18 +1,18 @@
 //! `bookstore watch`: prints stock changes as they happen, and reconnects until a signal ends it.
 
-use common::Seq;
+use common::Position;
 use common::client::{ShopClient, ShopEvent, StreamItem};
 use common::wire::StockEvent;
 
 use super::exit::{Error, Exit};
 use super::output::{self, Output};
 
-pub(super) async fn run(shop: &ShopClient, after: Option<Seq>, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn run(shop: &ShopClient, after: Option<Position>, out: &Output) -> Result<Exit, Error> {
     let mut stream = shop.follow_events(after);
     loop {
         match stream.next().await {
             StreamItem::Connecting { .. } => {}
-            StreamItem::Connected { hello, .. } => print(out, &hello, || format!("live at {}", hello.seq))?,
+            StreamItem::Connected { hello, .. } => print(out, &hello, || format!("live at {}", hello.position()))?,
             StreamItem::Event(ShopEvent::Stock(change)) => print(out, &change, || stock_line(&change))?,
             StreamItem::Event(ShopEvent::Resync(resync)) => {
                 print(out, &resync, || format!("changes up to {} were left out", resync.seq))?;

@@ -148,7 +148,8 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
                 Query::Topic(topic) => shop.search_topic(topic, after, limit).await,
                 Query::Search(words) => shop.search_words(words, after, limit).await,
             };
-            let result = response.and_then(|response| Ok((response.parse()?, response.seq)));
+            let result =
+                response.and_then(|response| Ok((response.parse()?, response.seq.map(|position| position.seq))));
             Event::PageLoaded { generation, result }
         }
         Request::Book(item) => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{BookPage, Hello, Receipt, StockEvent};
-use common::{OrderId, Seq, Stock, Timestamp};
+use common::{Epoch, OrderId, Seq, Stock, Timestamp};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -70,7 +70,11 @@ impl Fixture {
     pub(crate) fn connect_to(&mut self, store: &str, seq: u64) {
         let store = store.parse().unwrap();
         self.stream(StreamItem::Connected {
-            hello: Hello { seq: Seq(seq), store },
+            hello: Hello {
+                seq: Seq(seq),
+                store,
+                epoch: Epoch::FIRST,
+            },
             after: None,
             store_changed: false,
         });

@@ -17,9 +17,9 @@ const STRIDE: u64 = 7_919;
 /// A cache of so many books.
 fn cache(count: u64) -> Cache {
     let cache = Cache::default();
-    cache.reset(Seq(count));
+    cache.reset(Seq(count).into());
     for book in books(count) {
-        cache.insert_book(book, Seq(count));
+        cache.insert_book(book, Seq(count).into());
     }
     cache
 }
@@ -42,7 +42,7 @@ fn read_a_page(bencher: Bencher<'_, '_>, count: u64) {
         books: books(count),
         next: None,
     };
-    cache.insert_page("topic=graduate+school", page, Seq(count));
+    cache.insert_page("topic=graduate+school", page, Seq(count).into());
     bencher.counter(ItemsCount::new(count)).bench(|| {
         cache
             .get(CacheKey::Page(black_box("topic=graduate+school")), Freshness::default())

@@ -3,7 +3,7 @@
 use common::wire::{
     BatchReceipt, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
-use common::{InlineVec, Seq, StoreId};
+use common::{Epoch, InlineVec, Seq, StoreId};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use serde::Serialize;
@@ -48,6 +48,7 @@ impl Body for Decisions {
         Self {
             decisions: entries(Seq(4)).into_iter().map(decision).collect(),
             head: Seq(4 + BATCH),
+            epoch: Epoch::FIRST,
             store: StoreId::generate(),
         }
     }
@@ -63,6 +64,7 @@ impl Body for OrderResults {
         Self {
             results: entries(Seq(4)).iter().map(placed).collect(),
             head: Seq(4 + BATCH),
+            epoch: Epoch::FIRST,
         }
     }
 }

@@ -16,7 +16,7 @@ use backend::catalog::{Catalog, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::Book;
-use common::{Entry, InlineVec, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
+use common::{Entry, Epoch, InlineVec, ItemNumber, Kind, OrderId, Seq, StoreId, Timestamp};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use shop::{BATCH, books, entries, item, sales, sold};
@@ -32,6 +32,7 @@ fn main() {
 fn state() -> State {
     let loaded = StoreState {
         store: StoreId::generate(),
+        epoch: Epoch::FIRST,
         head: Seq(4),
         books: books(4),
     };
@@ -47,6 +48,10 @@ impl DurableState for Known {
 
     fn head(&self) -> Seq {
         self.0.head
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::FIRST
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {

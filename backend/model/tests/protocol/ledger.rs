@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use backend::catalog::decide::{CurrentBook, DurableState};
-use common::{Cost, Description, Entry, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
+use common::{Cost, Description, Entry, Epoch, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Seq, Stock, Timestamp};
 use uuid::Uuid;
 
 /// The time of every entry. The real time has no effect later and would only multiply the states.
@@ -113,6 +113,10 @@ impl DurableState for Prefix<'_> {
 
     fn head(&self) -> Seq {
         Seq(self.0.len() as u64)
+    }
+
+    fn epoch(&self) -> Epoch {
+        Epoch::FIRST
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {

@@ -12,6 +12,7 @@ mod refusals;
 /// Two books, number 1 with a stock and number 2 with one copy, and the entries so far.
 struct Fixture {
     stock: Stock,
+    epoch: Epoch,
     entries: Vec<Entry>,
 }
 
@@ -20,6 +21,10 @@ impl DurableState for Fixture {
 
     fn head(&self) -> Seq {
         Seq(self.entries.len() as u64)
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.epoch
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
@@ -47,6 +52,7 @@ const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
 fn shop(stock: u64) -> Fixture {
     Fixture {
         stock: Stock::try_from(stock).unwrap(),
+        epoch: Epoch::FIRST,
         entries: Vec::new(),
     }
 }
@@ -258,16 +264,26 @@ fn a_basket_with_one_line_too_many_changes_no_stock() {
 
 #[test]
 fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
-    let mut shop = shop(3);
+    let mut shop = Fixture {
+        epoch: Epoch(1),
+        ..shop(3)
+    };
     let mut batch = Batch::new(&shop, NOW);
-    let only_at = |seq| format!("\"{seq}\"").parse().ok();
+    let only_at = |tag| format!("\"{tag}\"").parse().ok();
+    for other_history in ["0", "0.2"] {
+        let update = StockUpdate {
+            if_match: only_at(other_history),
+            ..change(1)
+        };
+        assert_eq!(batch.update_stock(&update).unwrap(), Verdict::PreconditionFailed);
+    }
     let first = StockUpdate {
-        if_match: only_at(0),
+        if_match: only_at("0.1"),
         ..change(1)
     };
     assert_eq!(entry(batch.update_stock(&first).unwrap()).seq, Seq(1));
     let stale = StockUpdate {
-        if_match: only_at(0),
+        if_match: only_at("0.1"),
         ..change(1)
     };
     assert_eq!(batch.update_stock(&stale).unwrap(), Verdict::PreconditionFailed);
@@ -277,7 +293,7 @@ fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
     };
     assert_eq!(batch.update_stock(&late).unwrap(), Verdict::Expired);
     let current = StockUpdate {
-        if_match: only_at(1),
+        if_match: only_at("1.1"),
         ..stale
     };
     assert_eq!(

@@ -78,7 +78,7 @@ pub(super) async fn lookup_book(context: Arc<Context>, request: Request) -> ApiR
     context.ensure_fresh(&request).await?;
     let AsOf { value, head } = context.catalog.book(item)?;
     match value {
-        Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(book.seq)),
+        Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(head.at(book.seq))),
         None => Ok(Response::from(unknown_item(item)).with_seq(Some(head))),
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use common::client::Freshness;
 use common::wire::ServiceKind;
-use common::{Code, ItemNumber, Problem, Seq, limits};
+use common::{Code, ItemNumber, Position, Problem, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
@@ -34,7 +34,7 @@ impl HttpService for Catalog {
         ServiceKind::Catalog
     }
 
-    fn newest_seq(&self) -> Option<Seq> {
+    fn newest_seq(&self) -> Option<Position> {
         self.head()
     }
 

@@ -21,7 +21,7 @@ pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> A
         return Err(ApiError::invalid(detail));
     }
     let decisions = context.catalog.sell(sales).await?;
-    let head = decisions.head;
+    let head = decisions.position();
     Ok(Response::json_bytes(decisions.to_json()).with_seq(Some(head)))
 }
 
@@ -35,7 +35,7 @@ pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> Api
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
     context.ensure_fresh(&request).await?;
     let page = context.catalog.ledger_page(after, limit).await?;
-    let head = page.head;
+    let head = page.position();
     Ok(Response::json(&page).with_seq(Some(head)))
 }
 
@@ -57,7 +57,7 @@ pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiRe
 
 /// Every entry as it becomes durable, as server-sent events: `hello` first, then `entry`.
 #[utoipa::path(get, path = "/feed", tag = "catalog",
-    params(("after" = Option<Seq>, Query, description = "From now on unless given")),
+    params(("after" = Option<String>, Query, description = "An event's id; from now on unless given")),
     responses((status = 200, description = "`hello`, then an `entry` for each entry; the last line of an order has its `seq` as its id",
         body = Entry, content_type = "text/event-stream")))]
 pub(super) async fn follow_feed(context: Arc<Context>, request: Request) -> ApiResult {

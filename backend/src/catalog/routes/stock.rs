@@ -44,7 +44,7 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
                 .and_then(|entry| Some((entry.reason?, entry.stock_after)));
             let problem = match (reason, book) {
                 (None, Some(book)) => {
-                    let response = Response::json(&book).with_seq(Some(head)).with_etag(book.seq);
+                    let response = Response::json(&book).with_seq(Some(head)).with_etag(head.at(book.seq));
                     return Ok(response.with_replayed(replayed));
                 }
                 (None, None) => unknown_item(item),

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::error::ErrorKind;
-use common::{Seq, StoreId, Timestamp};
+use common::{Epoch, Seq, StoreId, Timestamp};
 
 use self::summary::Summary;
 use super::output::tell;
@@ -59,6 +59,7 @@ impl Import {
             Some(store) => store.load()?,
             None => StoreState {
                 store: StoreId::generate(),
+                epoch: Epoch::FIRST,
                 head: Seq::ZERO,
                 books: Vec::new(),
             },

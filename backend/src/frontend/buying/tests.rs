@@ -3,7 +3,7 @@ use common::client::CatalogClient;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
-use crate::fixture::{endpoint, item};
+use crate::fixture::{at, endpoint, item};
 use crate::token::Token;
 
 fn one() -> OrderLines {
@@ -37,11 +37,11 @@ async fn a_batch_is_sent_once_with_its_last_deadline() {
         assert!(deadline > soon && deadline <= Deadline::after(Duration::from_secs(9)));
         Ok(PlacedBatch {
             results: vec![RawOrderResult::Sold("{}".into()), RawOrderResult::Sold("{}".into())],
-            head: Seq(7),
+            head: at(7),
         })
     });
     let heads: Vec<_> = placed.await.into_iter().map(|(_, head)| head).collect();
-    assert_eq!(heads, [Some(Seq(7)), Some(Seq(7))]);
+    assert_eq!(heads, [Some(at(7)), Some(at(7))]);
 }
 
 #[tokio::test(start_paused = true)]

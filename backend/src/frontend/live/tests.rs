@@ -6,7 +6,7 @@ use common::wire::{Book, StockEvent};
 use common::{Stock, Timestamp};
 
 use super::*;
-use crate::fixture::{self, book, item};
+use crate::fixture::{self, at, book, item};
 use crate::frontend::cache::CacheKey;
 
 /// A feed of items at given times; pending after the last one.
@@ -58,8 +58,8 @@ impl Shop {
 
     /// Subscribes once the feed is connected.
     async fn subscribe(&self, after: Option<u64>) -> Subscription {
-        self.live.wait_for_seq(Seq::ZERO).await;
-        self.live.subscribe(after.map(Seq)).unwrap()
+        self.live.wait_for_seq(at(0)).await;
+        self.live.subscribe(after.map(at)).unwrap()
     }
 }
 
@@ -69,10 +69,14 @@ impl Drop for Shop {
     }
 }
 
+fn hello(Position { epoch, seq }: Position, store: StoreId) -> Hello {
+    Hello { seq, store, epoch }
+}
+
 fn connected(seq: u64, store: StoreId, after: u64) -> StreamItem<Entry> {
     StreamItem::Connected {
-        hello: Hello { seq: Seq(seq), store },
-        after: Some(Seq(after)),
+        hello: hello(at(seq), store),
+        after: Some(at(after)),
         store_changed: false,
     }
 }
@@ -100,7 +104,7 @@ fn stock_frame(seq: u64, stock: u64, change: i64) -> Frame {
         change,
         at: Timestamp::from_micros(0),
     };
-    Frame::event("stock", Some(seq), &event)
+    Frame::event("stock", Some(at(seq)), &event)
 }
 
 #[tokio::test(start_paused = true)]
@@ -173,11 +177,11 @@ async fn an_order_is_applied_when_its_last_line_has_arrived_and_resumed_after_as
     let mut stream = shop.subscribe(None).await.stream;
     for expected in [upstream_event(false), upstream_event(true)] {
         assert_eq!(stream.recv().await.unwrap().frame, expected);
-        assert_eq!(shop.live.head(), Some(Seq(4)));
+        assert_eq!(shop.live.head(), Some(at(4)));
     }
     let published = stream.recv().await.unwrap();
     let mut expected = Vec::new();
-    for (seq, number, id) in [(5, 2, None), (6, 3, Some(6))] {
+    for (seq, number, id) in [(5, 2, None), (6, 3, Some(at(6)))] {
         let event = StockEvent {
             seq: Seq(seq),
             item: item(number),
@@ -189,7 +193,7 @@ async fn an_order_is_applied_when_its_last_line_has_arrived_and_resumed_after_as
     }
     assert_eq!(
         (published.frame, published.last_seq),
-        (Frame::new(expected), Some(Seq(6)))
+        (Frame::new(expected), Some(at(6)))
     );
 }
 
@@ -204,8 +208,7 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
         ];
         let shop = Shop::start(items);
         let mut stream = shop.subscribe(None).await.stream;
-        let resync = Frame::event("resync", None, &Resync { seq: Seq(seq) });
-        for expected in [upstream_event(false), resync, upstream_event(true)] {
+        for expected in [upstream_event(false), resync(at(seq)), upstream_event(true)] {
             assert_eq!(stream.recv().await.unwrap().frame, expected);
         }
         assert_eq!(shop.reconnects.load(Ordering::Relaxed), reconnects);
@@ -217,16 +220,16 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
 async fn a_wait_for_an_own_change_ends_when_it_is_applied_or_soon() {
     let items = vec![(0, connected(4, StoreId::generate(), 4)), (10, sold(5, 9))];
     let shop = Shop::start(items);
-    shop.live.wait_for_seq(Seq(4)).await;
-    shop.live.cache().insert_book(book(2, 10, 2), Seq(4));
+    shop.live.wait_for_seq(at(4)).await;
+    shop.live.cache().insert_book(book(2, 10, 2), at(4));
     let start = Instant::now();
-    shop.live.wait_briefly(Seq(5)).await;
+    shop.live.wait_briefly(at(5)).await;
     assert_eq!(start.elapsed().as_millis(), 10);
-    let hit = shop.live.cache().get(CacheKey::Book(item(2)), Freshness::from(Seq(5)));
+    let hit = shop.live.cache().get(CacheKey::Book(item(2)), Freshness::from(at(5)));
     assert_eq!(
         serde_json::from_slice::<Book>(&hit.unwrap().json).unwrap().stock.get(),
         9
     );
-    shop.live.wait_briefly(Seq(6)).await;
+    shop.live.wait_briefly(at(6)).await;
     assert_eq!(start.elapsed(), Duration::from_millis(10) + OWN_CHANGE_TIMEOUT);
 }

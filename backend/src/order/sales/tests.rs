@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use common::wire::OrderLines;
-use common::{Entry, GroupLine, InlineVec, ItemNumber, OrderId, Quantity, Seq, Stock, StoreId};
+use common::{Entry, Epoch, GroupLine, InlineVec, ItemNumber, OrderId, Quantity, Seq, Stock, StoreId};
 
 use super::*;
 use crate::fixture;
@@ -37,6 +37,7 @@ fn sold(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
     Ok(Decisions {
         decisions: sales.iter().enumerate().map(decide).collect(),
         head: Seq(9),
+        epoch: Epoch::FIRST,
         store: StoreId::generate(),
     })
 }
@@ -58,7 +59,7 @@ async fn sell(
         std::future::ready(response)
     };
     let results = sell_batch(catalog, batch, Arc::clone(&position)).await;
-    (results, calls.into_inner().unwrap(), position.head().0)
+    (results, calls.into_inner().unwrap(), position.head().seq.0)
 }
 
 /// The problem's code; `None` of a receipt.
@@ -141,6 +142,7 @@ fn undecided(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
     Ok(Decisions {
         decisions: sales.iter().map(decide).collect(),
         head: Seq(9),
+        epoch: Epoch::FIRST,
         store: StoreId::generate(),
     })
 }

@@ -5,8 +5,8 @@ use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 
-use common::Seq;
 use common::wire::Book;
+use common::{Epoch, Seq};
 
 use super::disk::Disk;
 use super::files::Files;
@@ -96,6 +96,7 @@ impl FolderInspection<'_> {
         };
         let state = StoreState {
             store: marker.store,
+            epoch: Epoch::FIRST,
             head,
             books: state,
         };

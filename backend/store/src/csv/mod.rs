@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use common::wire::Book;
-use common::{Entry, Incident, OrderId, Seq, StoreId};
+use common::{Entry, Epoch, Incident, OrderId, Seq, StoreId};
 
 use self::disk::{Disk, Real};
 use self::files::Files;
@@ -253,8 +253,12 @@ impl Store for CsvStore {
             let files = self.files();
             let blob = books_blob::get(&files, marker)?;
             let (books, _) = inspection::replay(&files, &self.view().segments, marker, blob, None, head)?;
-            let store = self.id;
-            Ok(StoreState { store, head, books })
+            Ok(StoreState {
+                store: self.id,
+                epoch: Epoch::FIRST,
+                head,
+                books,
+            })
         })
     }
 

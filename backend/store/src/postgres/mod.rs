@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::wire::Book;
-use common::{Entry, Incident, OrderId, Seq, StoreId};
+use common::{Entry, Epoch, Incident, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
@@ -236,11 +236,14 @@ impl Store for PostgresStore {
                     head,
                 });
             }
+            let epoch = meta::get(&mut transaction, "epoch").await.map_err(self.error())?;
+            let epoch = epoch.map_or(Ok(Epoch::FIRST), |epoch| epoch.parse().map(Epoch));
+            let epoch = epoch.map_err(|_| damaged(&self.address, "the epoch is not a number".to_owned()))?;
             let books = books_of(&mut transaction, &self.address).await?;
             let state = sql::store_state(history.store, head, books).map_err(|why| damaged(&self.address, why))?;
             // The last entry is not confirmed yet.
             self.lock_history().store = history.store;
-            Ok(state)
+            Ok(StoreState { epoch, ..state })
         })
     }
 

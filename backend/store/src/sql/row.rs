@@ -5,7 +5,7 @@
 
 use common::wire::Book;
 use common::{
-    ArcStr, Cost, Description, Entry, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
+    ArcStr, Cost, Description, Entry, Epoch, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
 };
 use sqlx::postgres::PgArguments;
 use sqlx::query::Query;
@@ -273,7 +273,12 @@ pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, Str
 /// A book that an entry after `head` changed.
 pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result<StoreState, String> {
     match books.iter().find(|book| book.seq > head) {
-        None => Ok(StoreState { store, head, books }),
+        None => Ok(StoreState {
+            store,
+            epoch: Epoch::FIRST,
+            head,
+            books,
+        }),
         Some(Book { item, seq, .. }) => Err(format!(
             "the entry {seq} changed the book {item}, but the last entry is {head}"
         )),

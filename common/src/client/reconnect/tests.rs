@@ -8,7 +8,7 @@ use futures::{FutureExt, StreamExt};
 use super::*;
 use crate::client::events::parse_shop_event;
 use crate::client::{ServiceEndpoint, ShopClient, ShopEvent, http_client};
-use crate::{Problem, limits};
+use crate::{Problem, Seq, limits};
 
 const STORE: &str = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
 const OTHER_STORE: &str = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4f";
@@ -26,7 +26,7 @@ fn stock(seq: u64) -> String {
 }
 
 fn resync(seq: u64) -> String {
-    format!("event: resync\ndata: {{\"seq\":{seq}}}\n\n")
+    format!("event: resync\nid: {seq}\ndata: {{\"seq\":{seq}}}\n\n")
 }
 
 /// A stream over these connections, each the text that it receives, and the positions that they were opened with.
@@ -35,10 +35,10 @@ fn resync(seq: u64) -> String {
 fn scripted(
     after: Option<u64>,
     connections: Vec<Vec<String>>,
-) -> (ReconnectingStream<ShopEvent>, Arc<Mutex<Vec<Option<Seq>>>>) {
+) -> (ReconnectingStream<ShopEvent>, Arc<Mutex<Vec<Option<Position>>>>) {
     let opened_after = Arc::new(Mutex::new(Vec::new()));
     let (log, mut connections) = (Arc::clone(&opened_after), connections.into_iter());
-    let stream = ReconnectingStream::new(after.map(Seq), Backoff::RECONNECT, move |after| {
+    let stream = ReconnectingStream::new(after.map(|seq| Seq(seq).into()), Backoff::RECONNECT, move |after| {
         log.lock().unwrap().push(after);
         let texts = connections.next();
         async move {
@@ -99,7 +99,10 @@ async fn every_step_is_reported_and_a_new_connection_resumes_after_the_last_even
         connected at 9 after 6 | stock 7 | resync 3 | disconnected, next is 3 | connecting 3 | \
         connected at 9 after 3, another store";
     assert_items(&mut stream, expected).await;
-    assert_eq!(*opened_after.lock().unwrap(), [None, Some(Seq(6)), Some(Seq(3))]);
+    assert_eq!(
+        *opened_after.lock().unwrap(),
+        [None, Some(Seq(6).into()), Some(Seq(3).into())]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,10 +168,10 @@ async fn a_dropped_wait_for_the_next_item_loses_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_position_that_the_server_does_not_accept_is_dropped() {
     let mut refusal = Some(Problem::new(Code::InvalidRequest, "no such position"));
-    let mut stream = ReconnectingStream::<ShopEvent>::new(Some(Seq(7)), Backoff::RECONNECT, move |after| {
+    let mut stream = ReconnectingStream::<ShopEvent>::new(Some(Seq(7).into()), Backoff::RECONNECT, move |after| {
         let refusal = refusal.take();
         async move {
-            assert_eq!(after, refusal.is_some().then_some(Seq(7)));
+            assert_eq!(after, refusal.is_some().then_some(Seq(7).into()));
             let error = refusal.map(|problem| Error::Problem(Box::new(problem)));
             Err(error.unwrap_or_else(|| Error::unreachable("http://shop", "refused")))
         }
@@ -177,6 +180,23 @@ async fn a_position_that_the_server_does_not_accept_is_dropped() {
     assert_items(&mut stream, "connecting 1 | disconnected, next is 2").await;
     assert_eq!(stream.position(), None);
     assert_items(&mut stream, "connecting 2 | disconnected, next is 3").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_another_history_began_the_stream_asks_for_its_store() {
+    let again = format!("event: hello\ndata: {{\"seq\":4,\"store\":\"{OTHER_STORE}\",\"epoch\":1}}\n\n");
+    let other_history = "event: resync\nid: 3.1\ndata: {\"seq\":3}\n\n".to_owned();
+    let (mut stream, opened_after) = scripted(
+        Some(5),
+        vec![
+            vec![hello(9, STORE), stock(6), other_history, SILENCE.to_owned()],
+            vec![again, SILENCE.to_owned()],
+        ],
+    );
+    let expected = "connecting 1 | connected at 9 after 5 | stock 6 | resync 3 | connecting 2 | \
+        connected at 4 after 3.1, another store";
+    assert_items(&mut stream, expected).await;
+    assert_eq!(*opened_after.lock().unwrap(), [Some(Seq(5).into()), "3.1".parse().ok()]);
 }
 
 /// Answers one request with a stream of these events; returns its `Last-Event-ID`.

@@ -10,7 +10,8 @@ use crate::wire::{
     SaleBatch,
 };
 use crate::{
-    ArcStr, Cost, Deadline, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp, limits,
+    ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
+    limits,
 };
 
 fn order_ids() -> impl Strategy<Value = OrderId> {
@@ -114,7 +115,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn batches_of_decisions()(head: u64, store: u128, decisions in prop::collection::vec(
+    fn batches_of_decisions()(head: u64, epoch in 0..2_u64, store: u128, decisions in prop::collection::vec(
         (order_ids(), select(&Outcome::ALL[..]), any::<bool>(), prop::collection::vec(entries(), 0..4),
             prop::collection::vec(refused_lines(), 0..3)),
         0..4,
@@ -123,7 +124,7 @@ prop_compose! {
             Decision { order, outcome, replayed, entries: entries.into(), refused: refused.into() }
         };
         let store: StoreId = uuid::Uuid::from_u128(store).to_string().parse().unwrap();
-        Decisions { decisions: decisions.into_iter().map(decision).collect(), head: Seq(head), store }
+        Decisions { decisions: decisions.into_iter().map(decision).collect(), head: Seq(head), epoch: Epoch(epoch), store }
     }
 }
 
@@ -202,10 +203,11 @@ proptest! {
     }
 
     #[test]
-    fn receipts_agree(receipt in receipts(), replayed: bool, place: Index, byte: u8) {
+    fn receipts_agree(receipt in receipts(), replayed: bool, epoch in 0..2_u64, place: Index, byte: u8) {
         assert_agrees(&receipt, place, byte);
         let head = receipt.seq;
-        let results = OrderResults { results: vec![OrderResult::Receipt(BatchReceipt { receipt, replayed })], head };
+        let results = vec![OrderResult::Receipt(BatchReceipt { receipt, replayed })];
+        let results = OrderResults { results, head, epoch: Epoch(epoch) };
         let lines = String::from_utf8(results.to_json_lines()).unwrap();
         assert_eq!(lines.replace('\n', ""), serde_json::to_string(&results).unwrap());
     }

@@ -47,7 +47,7 @@ impl Auditor {
         Self {
             replay: Replay::new(shared.run_id, sample),
             ahead: VecDeque::new(),
-            last_read: sample.head,
+            last_read: sample.head.seq,
             shared,
         }
     }
@@ -61,7 +61,7 @@ impl Auditor {
         let following = async {
             loop {
                 tokio::time::sleep(POLL_INTERVAL).await;
-                let seen = self.shared.shop.last_seq();
+                let seen = self.shared.shop.last_seq().seq;
                 // A later read repeats one that fails, and the last one retries.
                 let _ = self.replay_until(self.shared.watermark.get(seen), 1).await;
                 self.shared.stats().violations = self.replay.findings.violations();
@@ -152,7 +152,7 @@ impl Auditor {
         let shop = self.shared.shop.clone();
         let after = self.replay.last();
         let head = with_retries(ATTEMPTS_MAX, || page(&shop, after, 1)).await?.head;
-        let until = head.max(shop.last_seq());
+        let until = head.max(shop.last_seq().seq);
         if !self.replay_until(until, ATTEMPTS_MAX).await? {
             self.replay.ends_early(until);
         }

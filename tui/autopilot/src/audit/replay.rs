@@ -42,7 +42,10 @@ impl Replay {
         };
         Self {
             run_id,
-            ledger: LedgerReplay::from_sample(sample.head, sample.books.iter().map(|book| (book.item, book.into()))),
+            ledger: LedgerReplay::from_sample(
+                sample.head.seq,
+                sample.books.iter().map(|book| (book.item, book.into())),
+            ),
             books: sample.books.iter().map(audited).collect(),
             previous: None,
             unacknowledged: None,

@@ -106,7 +106,7 @@ impl Shopper<'_> {
             })
         };
         let observations: InlineVec<_> = receipt.lines.iter().filter_map(observation).collect();
-        self.check_freshness(&observations, receipt.seq, None);
+        self.check_freshness(&observations, receipt.seq.into(), None);
     }
 }
 

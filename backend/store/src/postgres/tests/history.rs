@@ -1,5 +1,7 @@
 //! Histories that differ, and what waits for nothing.
 
+use common::Epoch;
+
 use super::*;
 
 /// Takes the ledger back to the first four entries, as a failover that lost commits does.
@@ -54,8 +56,9 @@ fn of_several_processes_that_replace_the_id_one_does() {
     assert!(matches!(stores[0].append(shop.head, &entries), Err(Error::Conflict)));
     let waited = stores[1].wait_for_append(shop.head, Duration::ZERO);
     assert!(matches!(waited, Err(Error::Conflict)), "{waited:?}");
-    let [one, other] = stores.each_ref().map(|store| store.load().unwrap().store);
-    assert!(one == other && one != old);
+    let [one, other] = stores.each_ref().map(|store| store.load().unwrap());
+    assert!(one == other && one.store != old);
+    assert_eq!(one.epoch, Epoch(1));
     assert_eq!(schema.sql("SELECT value FROM meta WHERE key = 'epoch'"), "1");
     stores[0].append(shop.head, &entries).unwrap();
 }

@@ -139,7 +139,7 @@ fn replay(steps: Vec<Step>) -> Replay {
                 Book::new(item, title(), description, COST.parse().unwrap(), stock(10), Seq(1))
             })
             .into(),
-        head: Seq(1),
+        head: Seq(1).into(),
     };
     let mut replay = Replay::new(run_id, &sample);
     let mut history = History::new(tempfile::tempfile());
