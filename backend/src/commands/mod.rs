@@ -43,8 +43,8 @@ pub enum Command {
     ///
     /// Replays the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
     /// a sale takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
-    /// store's books are those that the ledger gives. Changes nothing. Exit code 1 and the first violation if anything
-    /// is wrong.
+    /// store's books are those that the ledger gives. Changes nothing. Exit code 4 and the first violations if anything is
+    /// wrong, 1 if the store cannot be read.
     Audit(Audit),
     /// Generate a catalog file of any size
     Generate(Generate),

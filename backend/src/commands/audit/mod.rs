@@ -18,22 +18,27 @@ use super::output::tell;
 use super::progress::Progress;
 use crate::store::{self, Difference, Inspection, Store};
 
+/// The exit code of an audit that found a violation; one that could not be made ends with 1, as every failure does.
+const VIOLATED: u8 = 4;
 /// Entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
 
 impl Audit {
     pub(super) fn run(self) -> Result<ExitCode> {
         let url = self.store.url()?;
-        let report = audit(&url)?;
+        let audited = audit(&url);
         if self.json {
-            tell(&report.json(&url).to_string())?;
-        } else {
+            let json = match &audited {
+                Ok(report) => report.json(&url),
+                Err(error) => report::incomplete(&url, error),
+            };
+            tell(&json.to_string())?;
+        } else if let Ok(report) = &audited {
             tell(&report.text(&url))?;
         }
-        Ok(if report.is_clean() {
-            ExitCode::SUCCESS
-        } else {
-            ExitCode::FAILURE
+        Ok(match audited?.is_clean() {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::from(VIOLATED),
         })
     }
 }

@@ -21,7 +21,7 @@ async fn sold(fixture: StoreFixture) -> StoreFixture {
 /// What an audit says that must find something.
 fn violations(fixture: &StoreFixture) -> String {
     let (code, stdout, stderr) = fixture.run(&["audit"]);
-    assert_eq!((code, stderr.as_str()), (1, ""), "{stdout}");
+    assert_eq!((code, stderr.as_str()), (4, ""), "{stdout}");
     assert!(stdout.starts_with("violated"), "{stdout}");
     stdout
 }
@@ -138,7 +138,8 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
                 .await;
         }
         fixture.sql("UPDATE books SET stock = stock + 1 WHERE item = 2").await;
-        let stdout = fixture.run(&["audit", "--json"]).1;
+        let (code, stdout, _) = fixture.run(&["audit", "--json"]);
+        assert_eq!(code, 4);
         let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!(report["verdict"], "violated", "{stdout}");
         assert_eq!(report["violations"][0]["item"], 2, "{stdout}");
@@ -215,4 +216,17 @@ async fn a_torn_tail_is_no_violation_and_stays_as_it_is() {
     assert_eq!(files(&fixture), before);
     fixture.sell(1).await;
     assert!(!fixture.succeed(&["audit"]).contains("note"));
+}
+
+#[test]
+fn an_audit_that_cannot_be_made_says_why_and_finds_no_violation() {
+    for fixture in StoreFixture::each_of_files() {
+        let (code, stdout, stderr) = fixture.run(&["audit"]);
+        assert_eq!((code, stdout.as_str()), (1, ""));
+        let (code, json, same) = fixture.run(&["audit", "--json"]);
+        assert_eq!((code, &same), (1, &stderr));
+        let report: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(report["verdict"], "incomplete", "{json}");
+        assert_contains(&stderr, &[report["why"].as_str().unwrap()]);
+    }
 }
