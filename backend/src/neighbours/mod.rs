@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use common::client::{Probe, ServiceEndpoint};
 use common::wire::{Liveness, Neighbour, ServiceKind, StoreHealth};
-use common::{Position, StoreId, limits};
+use common::{Incident, Position, StoreId, limits};
 use futures::future::join_all;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
@@ -47,14 +47,14 @@ struct History {
     last: Option<(Instant, Arc<Report>)>,
 }
 
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 struct CopyHistory {
     /// In how many answers in a row the clock was too far away.
     skewed_answers: u32,
     /// The fault that was found last.
     last: Option<Discriminant<Fault>>,
-    /// The fault that was logged last.
-    logged: Option<Discriminant<Fault>>,
+    /// Logs its faults; made for the first one.
+    incident: Option<Incident>,
 }
 
 /// The result of asking all neighbours.
@@ -182,22 +182,23 @@ impl CopyHistory {
         Copy { kind, url, found }
     }
 
-    /// Logs a fault when it begins, changes its kind or ends; each once it is found twice in a row, because services that
-    /// start at the same time are not usable at once.
+    /// Logs a fault that is found twice in a row, because services that start at the same time are not usable at once, and
+    /// its end.
     fn log(&mut self, copy: &Copy) {
         let Copy { kind, url, found } = copy;
-        let fault = found.as_ref().err();
-        if fault.is_some_and(Fault::is_logged_by_client) {
-            return;
-        }
-        let found = fault.map(discriminant);
-        let is_confirmed = std::mem::replace(&mut self.last, found) == found;
-        if !is_confirmed || std::mem::replace(&mut self.logged, found) == found {
-            return;
-        }
-        match fault {
-            Some(why) => tracing::warn!(url, %why, "the {kind} service cannot be used"),
-            None => tracing::info!(url, "the {kind} service can be used again"),
+        match found {
+            Ok(_) => {
+                self.last = None;
+                self.incident.iter().for_each(Incident::recovered);
+            }
+            Err(fault) if fault.is_logged_by_client() => {}
+            Err(fault) => {
+                let found = Some(discriminant(fault));
+                if std::mem::replace(&mut self.last, found) == found {
+                    let incident = || Incident::new(format!("the {kind} service at {url} cannot be used"));
+                    self.incident.get_or_insert_with(incident).failed(fault);
+                }
+            }
         }
     }
 }

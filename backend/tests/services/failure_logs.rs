@@ -63,3 +63,36 @@ async fn a_dead_catalog_costs_a_few_lines_however_many_requests_fail() {
         assert!(refused.contains(&format!("calls to {url} fail")), "{refused}");
     }
 }
+
+#[tokio::test]
+async fn a_wrong_neighbour_is_logged_when_it_is_found_and_when_it_is_gone() {
+    let store = StoreFixture::csv();
+    let reserved = ReservedAddress::new().unwrap();
+    let (address, url) = (reserved.to_string(), reserved.url());
+    let wrong = start(&["order", "--listen", &address, "--catalog-url", &url]);
+    let log = store.path("order.log");
+    let order = start_logged(&["order", "--listen", ANY_PORT, "--catalog-url", &url], &log);
+    let what = format!("the catalog service at {url} cannot be used");
+    let logged = async |text: &str| {
+        eventually("the line is logged", || async {
+            let _ = Client::of(&order, "order").get("/readyz").await;
+            lines(&log).into_iter().find(|line| line.contains(text))
+        })
+        .await
+    };
+    let began = logged(&what).await;
+    assert!(
+        began.contains("WARN") && began.contains("it is an order service"),
+        "{began}"
+    );
+    assert!(wrong.stop().success());
+    let _catalog = start(&["catalog", "--store", &store.url, "--listen", &address]);
+    let over = logged(&format!("over: {what}")).await;
+    assert!(over.contains("INFO") && over.contains("after="), "{over}");
+    let lines = lines(&log);
+    assert_eq!(
+        lines.iter().filter(|line| line.contains(&what)).count(),
+        2,
+        "{lines:#?}"
+    );
+}
