@@ -4,8 +4,8 @@
 use ahash::AHashMap;
 use common::wire::{OrderLine, RefusedLine, Sale, StockChange};
 use common::{
-    ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, IfMatch, InlineVec, ItemNumber, Kind, OrderId, Position, Reason, Seq,
-    Stock, Timestamp,
+    ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, IfMatch, InlineVec, ItemNumber, Kind, OrderId, Position, Reason,
+    Seq, Stock, Timestamp,
 };
 
 /// The part of a book that a decision needs.
@@ -81,6 +81,8 @@ pub enum Verdict {
     OutOfRange,
     /// Refused, but too many refusals were recorded lately for another one: neither applied nor recorded.
     TooManyRefusals,
+    /// To be recorded, but the store has no room left: neither applied nor recorded.
+    NoRoom,
 }
 
 /// A batch that is being decided.
@@ -95,6 +97,7 @@ pub struct Batch<'a, D> {
     entries: Vec<Entry>,
     /// How many further entries may be refusals.
     refusals_left: usize,
+    has_room: bool,
 }
 
 impl<'a, D: DurableState> Batch<'a, D> {
@@ -107,6 +110,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
             recorded: AHashMap::new(),
             entries: Vec::new(),
             refusals_left: usize::MAX,
+            has_room: true,
         }
     }
 
@@ -114,6 +118,12 @@ impl<'a, D: DurableState> Batch<'a, D> {
     #[must_use]
     pub fn with_refusals_max(self, refusals_left: usize) -> Self {
         Self { refusals_left, ..self }
+    }
+
+    /// Decides only what records nothing, if the store has no room left.
+    #[must_use]
+    pub fn with_room(self, has_room: bool) -> Self {
+        Self { has_room, ..self }
     }
 
     /// The entries to append, numbered from the head of the durable state.
@@ -304,6 +314,9 @@ impl<'a, D: DurableState> Batch<'a, D> {
 
     /// Numbers the entries of a group and makes them visible to the rest of the batch.
     fn record(&mut self, mut entries: InlineVec<Entry>) -> Verdict {
+        if !self.has_room {
+            return Verdict::NoRoom;
+        }
         let first = self.entries.len();
         let lines = GroupLine::of_group(entries.len());
         for (entry, line) in entries.iter_mut().zip(lines) {

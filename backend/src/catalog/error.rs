@@ -12,8 +12,8 @@ pub enum Error {
     #[error("{0}")]
     Unavailable(String),
     /// Nothing was changed: the store has no room left.
-    #[error("{0}")]
-    Full(String),
+    #[error("The store has no room left; nothing was changed.")]
+    Full,
     /// The store could not be read.
     #[error(transparent)]
     Store(store::Error),

@@ -2,7 +2,7 @@
 //! answered with decisions and a stock update only with a book.
 
 use common::wire::{Book, Decision, Decisions, Outcome, Sale};
-use common::{Entry, InlineVec, Kind, Position, Timestamp};
+use common::{Entry, InlineVec, Kind, Position};
 use tokio::sync::oneshot;
 
 use super::decide::{Batch, DurableState, StockUpdate, Verdict};
@@ -70,6 +70,9 @@ impl Job {
     /// Answers the job from the state that contains its entries. A caller that is gone does not change the decision.
     pub(super) fn answer(self, state: &State) {
         match self {
+            Self::Sell(Pending { verdict, reply, .. }) if is_out_of_room(&verdict) => {
+                let _ = reply.send(Err(Error::Full));
+            }
             Self::Sell(Pending {
                 request,
                 verdict,
@@ -118,18 +121,17 @@ impl Job {
     }
 }
 
-/// Decides jobs together, at one moment; the entries, of which at most `refusals_max` are refusals, are to be appended.
-pub(super) fn decide<D: DurableState>(
-    jobs: &mut [Job],
-    durable: &D,
-    now: Timestamp,
-    refusals_max: usize,
-) -> Result<Vec<Entry>, D::Error> {
-    let mut batch = Batch::new(durable, now).with_refusals_max(refusals_max);
+/// Decides jobs together, at one moment; the entries are to be appended.
+pub(super) fn decide<D: DurableState>(jobs: &mut [Job], mut batch: Batch<'_, D>) -> Result<Vec<Entry>, D::Error> {
     for job in jobs {
         job.decide(&mut batch)?;
     }
     Ok(batch.into_entries())
+}
+
+/// Whether no sale of a job could be decided for lack of room.
+fn is_out_of_room(verdicts: &[Verdict]) -> bool {
+    !verdicts.is_empty() && verdicts.iter().all(|verdict| *verdict == Verdict::NoRoom)
 }
 
 fn decision(sale: &Sale, verdict: Verdict) -> Decision {
@@ -150,6 +152,7 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
         Verdict::Refused(lines) => decision.refused = lines,
         Verdict::KeyReused => decision.outcome = Outcome::KeyReused,
         Verdict::TooManyRefusals => decision.outcome = Outcome::Unavailable,
+        Verdict::NoRoom => decision.outcome = Outcome::StorageFull,
         // A sale has no precondition, and is refused before it could take a stock out of its range.
         Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => decision.outcome = Outcome::Expired,
     }

@@ -120,7 +120,7 @@ impl Error {
     /// For each request of a batch that changed nothing because of a transient error.
     pub(super) fn of_transient(error: &store::Error) -> Self {
         match condition_of(error) {
-            Some((StoreHealth::Full, _)) => Self::Full(error.to_string()),
+            Some((StoreHealth::Full, _)) => Self::Full,
             Some((health, why)) => unavailable(health, &why),
             None if matches!(error, store::Error::Conflict) => Self::CONTENDED,
             None => Self::UNAVAILABLE,

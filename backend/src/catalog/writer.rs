@@ -1,6 +1,5 @@
 //! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
 
-use std::slice;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -9,7 +8,7 @@ use common::wire::StoreHealth;
 use common::{Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::decide::{CurrentBook, DurableState};
+use super::decide::{Batch, CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::job::{Job, decide};
 use super::refusal_limit::RefusalLimit;
@@ -110,13 +109,15 @@ impl Writer {
     }
 
     /// Decides and appends a batch and answers its jobs. After a conflict the whole batch is decided again, a limited
-    /// number of times. An error means that the store is closed: no job is answered.
+    /// number of times, and on a full disk once more without what needs room. An error means that the store is closed: no
+    /// job is answered.
     fn execute(&mut self, mut jobs: Vec<Job>) -> Result<(), store::Error> {
+        let mut has_room = true;
         for conflicts in 0..ATTEMPTS_MAX {
             if jobs.is_empty() {
                 return Ok(());
             }
-            let appended = match self.decide_and_append(&mut jobs) {
+            let appended = match self.decide_and_append(&mut jobs, has_room) {
                 Err(store::Error::Conflict) => self.catch_up().map(|()| None),
                 appended => appended.map(Some),
             };
@@ -137,7 +138,7 @@ impl Writer {
                         self.writing.failed(&error);
                     }
                     match error {
-                        store::Error::Full { .. } => jobs = self.reject_without_room(jobs, &error)?,
+                        store::Error::Full { .. } => has_room = false,
                         _ => jobs.drain(..).for_each(|job| job.reject(Error::of_transient(&error))),
                     }
                 }
@@ -148,38 +149,17 @@ impl Writer {
         Ok(())
     }
 
-    /// Rejects the jobs that need room on a full disk. Returns the others, which record nothing on the durable state.
-    fn reject_without_room(&mut self, jobs: Vec<Job>, full: &store::Error) -> Result<Vec<Job>, store::Error> {
-        let mut others = Vec::new();
-        for mut job in jobs {
-            match self.decide(slice::from_mut(&mut job)) {
-                Ok(entries) if entries.is_empty() => others.push(job),
-                Ok(_) => job.reject(Error::of_transient(full)),
-                Err(error) if error.is_transient() => job.reject(Error::of_transient(&error)),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(others)
-    }
-
-    /// Decides jobs on the durable state.
-    fn decide(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
+    fn decide_and_append(&mut self, jobs: &mut [Job], has_room: bool) -> Result<Vec<Entry>, store::Error> {
+        let end = self.end.borrow().head;
         let durable = Durable {
             state: &self.state,
             store: &*self.store,
-            end: self.end.borrow().head,
+            end,
         };
-        decide(
-            jobs,
-            &durable,
-            Timestamp::now(),
-            self.refusals.remaining(Instant::now()),
-        )
-    }
-
-    fn decide_and_append(&mut self, jobs: &mut [Job]) -> Result<Vec<Entry>, store::Error> {
-        let head = self.end.borrow().head.seq;
-        let entries = self.decide(jobs)?;
+        let batch = Batch::new(&durable, Timestamp::now())
+            .with_refusals_max(self.refusals.remaining(Instant::now()))
+            .with_room(has_room);
+        let entries = decide(jobs, batch)?;
         #[cfg(feature = "fault-injection")]
         let entries = crate::fault_injection::lose(entries);
         #[cfg(feature = "fault-injection")]
@@ -189,7 +169,7 @@ impl Writer {
         if self.store.is_shared() {
             self.status.begin_append();
         }
-        let appended = self.store.append(head, &entries);
+        let appended = self.store.append(end.seq, &entries);
         self.status.end_append();
         appended?;
         #[cfg(feature = "fault-injection")]
@@ -255,7 +235,10 @@ impl Writer {
     /// unless another catalog has, so that nothing of the lost history is taken for a part of this one.
     fn replace_history(&mut self) -> Result<(), store::Error> {
         let LedgerEnd { store, head } = *self.end.borrow();
-        let why = format!("it does not have all {} entries that this catalog knows; everything is read afresh", head.seq);
+        let why = format!(
+            "it does not have all {} entries that this catalog knows; everything is read afresh",
+            head.seq
+        );
         self.status.set(StoreHealth::LostEntries, why);
         self.store.replace_id(store)?;
         self.load_afresh()

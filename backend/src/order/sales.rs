@@ -48,7 +48,8 @@ where
                 let decided: Vec<_> = open.drain(..).zip(decided.decisions).collect();
                 for ((index, sale), decision) in decided {
                     // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
-                    if decision.outcome == Outcome::Unavailable && sale.resent {
+                    let is_undecided = matches!(decision.outcome, Outcome::Unavailable | Outcome::StorageFull);
+                    if is_undecided && sale.resent {
                         open.push((index, sale));
                     } else {
                         results.push((index, result(&sale, decision)));
@@ -134,6 +135,7 @@ fn result(sale: &Sale, decision: Decision) -> OrderResult {
                 "Too many purchases are being refused; this one was not decided, and nothing was bought. Try again.";
             Problem::new(Code::Unavailable, detail)
         }
+        Outcome::StorageFull => Problem::new(Code::StorageFull, "The store has no room left; nothing was bought."),
     };
     OrderResult::Problem(BatchProblem { problem, replayed })
 }

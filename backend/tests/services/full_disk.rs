@@ -26,6 +26,23 @@ async fn assert_reads(client: &Client) {
     }
 }
 
+/// In a batch of the order service, an order that was sold before is answered beside those that need room.
+async fn assert_one_batch(orders: &Client, sold: &str) {
+    let again = format!(r#"{{"order":"{sold}","item":2,"quantity":1,"keyed":true}}"#);
+    let batch = format!(r#"{{"orders":[{{"item":1}},{again},{{"item":1}},{{"item":99}}]}}"#);
+    let reply = orders.post("/orders", &batch).await.json();
+    let results = reply["results"].as_array().unwrap();
+    let codes: Vec<_> = results.iter().map(|result| result["code"].as_str()).collect();
+    assert_eq!(
+        codes,
+        [Some("storage-full"), None, Some("storage-full"), Some("unknown-item")]
+    );
+    assert_eq!(
+        (&results[1]["order"], &results[1]["replayed"]),
+        (&sold.into(), &true.into())
+    );
+}
+
 /// Buys until the disk is full.
 async fn sell_until_full(client: &Client) {
     for _ in 0..10_000 {
@@ -62,6 +79,7 @@ async fn reads_are_answered_while_sales_are_refused_for_lack_of_room() {
             assert_eq!((unknown.status, read.status), (404, 200));
             assert_eq!(client.buy(2, 1, Some(&sold)).await.body, receipt.body);
         }
+        assert_one_batch(&Client::of(&shop, "order"), &sold).await;
         assert_eq!(client.get("/readyz").await.status, 503);
         disk.make_room();
         eventually("it is ready again, without a sale", || async {

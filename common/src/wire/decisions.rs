@@ -8,7 +8,7 @@ use crate::{Entry, Epoch, InlineVec, ItemNumber, OrderId, Position, Reason, Seq,
 
 words! {
     /// The catalog's decision on a sale.
-    pub enum Outcome("sold, refused, key-reused, expired or unavailable") {
+    pub enum Outcome("sold, refused, key-reused, expired, unavailable or storage-full") {
         /// Sold, and durable.
         Sold = "sold",
         /// Refused; final if there are entries, otherwise not recorded.
@@ -19,6 +19,8 @@ words! {
         Expired = "expired",
         /// To be refused, but too many refusals were recorded within the last second: neither applied nor recorded.
         Unavailable = "unavailable",
+        /// To be recorded, but the store has no room left: neither applied nor recorded.
+        StorageFull = "storage-full",
     }
 }
 

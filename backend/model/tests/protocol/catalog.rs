@@ -187,8 +187,10 @@ fn answer(verdict: Verdict) -> Answer {
             replayed: false,
         },
         Verdict::Expired => Answer::TooLate,
-        Verdict::KeyReused | Verdict::PreconditionFailed | Verdict::OutOfRange | Verdict::TooManyRefusals => {
-            Answer::Impossible
-        }
+        Verdict::KeyReused
+        | Verdict::PreconditionFailed
+        | Verdict::OutOfRange
+        | Verdict::TooManyRefusals
+        | Verdict::NoRoom => Answer::Impossible,
     }
 }

@@ -75,7 +75,7 @@ impl From<Error> for ApiError {
         match error {
             Error::Busy(why) => Self::new(Code::Unavailable, why),
             Error::Unavailable(why) => Self::new(Code::Unavailable, why),
-            Error::Full(_) => Self::new(Code::StorageFull, "The store has no room left; nothing was changed."),
+            Error::Full => Self::new(Code::StorageFull, error.to_string()),
             // The catalog has logged it.
             Error::Store(error) if error.is_transient() => {
                 Self::new(Code::Unavailable, "The store cannot be read at the moment; try again.")

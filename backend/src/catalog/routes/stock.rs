@@ -6,7 +6,7 @@ use common::wire::{Book, StockBody, StockChange};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Reason, Stock, limits};
 
 use super::context::{Context, unknown_item};
-use crate::catalog::{StockDecision, StockUpdate, Verdict};
+use crate::catalog::{Error, StockDecision, StockUpdate, Verdict};
 use crate::http::{ApiResult, Request, Response};
 
 /// Sets or changes a stock; for the shopkeeper.
@@ -74,6 +74,7 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
                 "Too many changes are being refused; this one was not decided, and nothing was changed. Try again.";
             (Problem::new(Code::Unavailable, detail), false)
         }
+        Verdict::NoRoom => return Err(Error::Full.into()),
         Verdict::OutOfRange => {
             let detail = format!("A stock is at most {} copies; this would be more.", limits::STOCK_MAX);
             (Problem::new(Code::InvalidRequest, detail).with_item(item), false)

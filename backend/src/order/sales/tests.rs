@@ -131,10 +131,10 @@ async fn a_late_sale_is_sent_only_if_its_key_may_have_been_decided() {
     assert_eq!(calls, [[keyed]]);
 }
 
-fn undecided(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
+fn undecided(SaleBatch { sales }: &SaleBatch, outcome: Outcome) -> Result<Decisions, Error> {
     let decide = |sale: &Sale| Decision {
         order: sale.id,
-        outcome: Outcome::Unavailable,
+        outcome,
         replayed: false,
         entries: InlineVec::new(),
         refused: InlineVec::new(),
@@ -148,22 +148,29 @@ fn undecided(SaleBatch { sales }: &SaleBatch) -> Result<Decisions, Error> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_sale_that_the_limit_of_refusals_left_undecided_is_unavailable() {
-    let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
-    let (results, calls, _) = sell(batch, |_, batch| undecided(batch)).await;
-    assert_eq!((code(&results[0]), calls.len()), (Some(Code::Unavailable), 1));
+async fn a_sale_that_was_left_undecided_is_not_sent_again() {
+    for (outcome, expected) in [
+        (Outcome::Unavailable, Code::Unavailable),
+        (Outcome::StorageFull, Code::StorageFull),
+    ] {
+        let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
+        let (results, calls, _) = sell(batch, |_, batch| undecided(batch, outcome)).await;
+        assert_eq!((code(&results[0]), calls.len()), (Some(expected), 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_sale_left_undecided_after_a_lost_response_is_sent_again_because_the_first_copy_may_be_sold() {
-    let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
-    let respond = |call, batch: &SaleBatch| match call {
-        0 => LOST(),
-        1 => undecided(batch),
-        _ => sold(batch),
-    };
-    let (results, calls, _) = sell(batch, respond).await;
-    assert_eq!((code(&results[0]), calls.len()), (None, 3));
+    for outcome in [Outcome::Unavailable, Outcome::StorageFull] {
+        let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
+        let respond = |call, batch: &SaleBatch| match call {
+            0 => LOST(),
+            1 => undecided(batch, outcome),
+            _ => sold(batch),
+        };
+        let (results, calls, _) = sell(batch, respond).await;
+        assert_eq!((code(&results[0]), calls.len()), (None, 3));
+    }
 }
 
 /// The result of a sale of three lines, of which one is unknown if `is_unknown`, and one sold out.

@@ -1,4 +1,4 @@
-//! The limit on refusals that a batch records.
+//! What a batch records only within limits: refusals, and anything on a full disk.
 
 use super::*;
 
@@ -57,4 +57,28 @@ fn a_refusal_that_is_not_recorded_is_not_limited() {
         ..sale(1, 4)
     };
     assert!(matches!(batch.sell(&unkeyed).unwrap(), Verdict::Refused(_)));
+}
+
+#[test]
+fn without_room_only_what_records_nothing_is_decided() {
+    let mut shop = shop(3);
+    let (sold, refused) = (sale(1, 1), sale(1, 4));
+    let mut batch = Batch::new(&shop, NOW);
+    let recorded = [batch.sell(&sold).unwrap(), batch.sell(&refused).unwrap()];
+    shop.entries = batch.into_entries();
+    let mut full = Batch::new(&shop, NOW).with_room(false);
+    for needs_room in [sale(1, 3), sale(1, 9), basket([(1, 1), (2, 1)])] {
+        assert_eq!(full.sell(&needs_room).unwrap(), Verdict::NoRoom);
+    }
+    assert_eq!(full.update_stock(&change(1)).unwrap(), Verdict::NoRoom);
+    for (again, recorded) in [&sold, &refused].into_iter().zip(recorded) {
+        let (entries, replayed) = (entries(recorded), true);
+        assert_eq!(full.sell(again).unwrap(), Verdict::Recorded { entries, replayed });
+    }
+    let unkeyed = Sale {
+        keyed: false,
+        ..sale(1, 9)
+    };
+    assert!(matches!(full.sell(&unkeyed).unwrap(), Verdict::Refused(_)));
+    assert_eq!(full.into_entries(), []);
 }
