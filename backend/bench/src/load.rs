@@ -36,9 +36,13 @@ pub(crate) struct Outcome {
     pub(crate) latency_us: Histogram<u64>,
 }
 
-/// A number for each request, so that no two purchases share a key.
-static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+/// A client that sends one request at a time.
+pub(crate) trait Client: Send + 'static {
+    /// Sends a request and reads its answer.
+    fn request(&mut self) -> impl Future<Output = Result<()>> + Send;
+}
 
+/// Sends an operation over so many connections to the bookstore or the bare handler.
 pub(crate) async fn run(
     address: SocketAddr,
     operation: Operation,
@@ -46,18 +50,26 @@ pub(crate) async fn run(
     pace: Pace,
     time: Duration,
 ) -> Result<Outcome> {
-    let open_connections = connect_all(address, connections).await?;
+    let open = move || async move {
+        let mut connection = Connection::open(address).await?;
+        connection.send(Operation::Lookup).await?;
+        Ok(Shopper { connection, operation })
+    };
+    run_clients(connect_all(connections, open).await?, pace, time).await
+}
+
+pub(crate) async fn run_clients<C: Client>(clients: Vec<C>, pace: Pace, time: Duration) -> Result<Outcome> {
     let mut tasks = JoinSet::new();
-    let begin = Instant::now();
-    for (index, connection) in (0_u32..).zip(open_connections) {
+    let (begin, count) = (Instant::now(), clients.len() as f64);
+    for (index, client) in (0_u32..).zip(clients) {
         let due = match pace {
             Pace::Closed => None,
             Pace::Open(rate) => {
-                let every = Duration::from_secs_f64(f64::from(connections) / rate);
-                Some((begin + every.mul_f64(f64::from(index) / f64::from(connections)), every))
+                let every = Duration::from_secs_f64(count / rate);
+                Some((begin + every.mul_f64(f64::from(index) / count), every))
             }
         };
-        tasks.spawn(run_connection(connection, operation, due, begin + time));
+        tasks.spawn(run_client(client, due, begin + time));
     }
     let mut latency_us = histogram()?;
     while let Some(done) = tasks.join_next().await {
@@ -71,26 +83,27 @@ pub(crate) fn histogram() -> Result<Histogram<u64>> {
     Ok(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?)
 }
 
-/// Opens connections, each of which has got an answer. A few at a time, because the kernel retries those that overflow the
-/// listener's queue only after a second.
-async fn connect_all(address: SocketAddr, connections: u32) -> Result<Vec<Connection>> {
+/// Opens connections with `open`, which waits for a first answer. A few at a time, because the kernel retries those that
+/// overflow the listener's queue only after a second.
+pub(crate) async fn connect_all<C, F>(connections: u32, open: impl Fn() -> F) -> Result<Vec<C>>
+where
+    C: Client,
+    F: Future<Output = Result<C>> + Send + 'static,
+{
     let connecting = Arc::new(Semaphore::new(CONNECTING_MAX));
     let mut opening = JoinSet::new();
     for _ in 0..connections {
-        let connecting = Arc::clone(&connecting);
+        let (connecting, connection) = (Arc::clone(&connecting), open());
         opening.spawn(async move {
             let _permit = connecting.acquire().await?;
-            let mut connection = Connection::open(address).await?;
-            connection.send(Operation::Lookup).await?;
-            Ok(connection)
+            connection.await
         });
     }
     opening.join_all().await.into_iter().collect()
 }
 
-async fn run_connection(
-    mut connection: Connection,
-    operation: Operation,
+async fn run_client(
+    mut client: impl Client,
     mut due: Option<(Instant, Duration)>,
     end: Instant,
 ) -> Result<Histogram<u64>> {
@@ -105,10 +118,28 @@ async fn run_connection(
         if from >= end {
             return Ok(latency_us);
         }
-        connection.send(operation).await?;
+        client.request().await?;
         let took = u64::try_from(from.elapsed().as_micros()).unwrap_or(u64::MAX);
         latency_us.saturating_record(took.max(1));
     }
+}
+
+/// A connection that repeats one operation.
+struct Shopper {
+    connection: Connection,
+    operation: Operation,
+}
+
+impl Client for Shopper {
+    async fn request(&mut self) -> Result<()> {
+        self.connection.send(self.operation).await
+    }
+}
+
+/// The next number of a request, so that no two purchases share a key.
+pub(crate) fn next_number() -> u64 {
+    static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+    NEXT_NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 
 /// One connection, with one request on it at a time.
@@ -131,9 +162,13 @@ impl Connection {
     }
 
     pub(crate) async fn send(&mut self, operation: Operation) -> Result<()> {
-        let number = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
-        let request = operation.request(self.address, number);
-        self.stream.write_all(request.as_bytes()).await?;
+        let request = operation.request(self.address, next_number());
+        self.exchange(request.as_bytes()).await
+    }
+
+    /// Sends a request and reads its answer, a success.
+    pub(crate) async fn exchange(&mut self, request: &[u8]) -> Result<()> {
+        self.stream.write_all(request).await?;
         read_answer(&mut self.stream, &mut self.answer).await
     }
 }

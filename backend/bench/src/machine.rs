@@ -62,7 +62,8 @@ impl Machine {
     }
 }
 
-fn sync_us() -> Result<u128> {
+/// The median time to append a block to a file and sync it, in microseconds.
+pub(crate) fn sync_us() -> Result<u128> {
     let folder = tempfile::tempdir()?;
     let mut file = File::create(folder.path().join("file"))?;
     let mut took = Vec::with_capacity(SYNCS);

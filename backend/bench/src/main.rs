@@ -1,13 +1,17 @@
 //! Measures the bookstore against a bare handler, other stores and other programs: rounds of both in turn, on the same
 //! machine, with the same load generator. Also measures the start of a large catalog.
 
+mod appends;
 mod event_readers;
 mod goal;
 mod idle;
 mod latency;
+mod ledger;
 mod load;
+mod lone;
 mod machine;
 mod million;
+mod mix;
 mod operation;
 mod pgbench;
 mod processes;

@@ -72,6 +72,13 @@ pub(crate) async fn measure(settings: &Settings, report: &mut Report) -> Result<
     }
     let what = "durable buy on PostgreSQL ÷ plain SQL on the same server, 4 hot rows, 64 connections";
     report.goal("pgbench", what, ratio(&ours.rates, &steps), Bound::AtLeast(5.0));
+    let what = "durable buy on PostgreSQL ÷ plain SQL in one statement, 4 hot rows, 64 connections";
+    report.goal(
+        "pgbench-one",
+        what,
+        ratio(&ours.rates, &one_statement),
+        Bound::AtLeast(8.0),
+    );
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::operation::Operation;
 const ANY_PORT: &str = "127.0.0.1:0";
 
 /// The four books, with so many copies that they never sell out while they are measured.
-const BOOKS: &str = "item,name,stock,cost,topic\n\
+pub(crate) const BOOKS: &str = "item,name,stock,cost,topic\n\
     1,How to get a good grade in 677 in 20 minutes a day,1000000000,30,distributed systems\n\
     2,RPCs for Dummies,1000000000,40,distributed systems\n\
     3,Xen and the Art of Surviving Graduate School,1000000000,75,graduate school\n\

@@ -34,13 +34,18 @@ impl Row {
 
     fn goal(self) -> Option<f64> {
         match (self.operation, self.connections, self.in_one_process) {
-            (Operation::Lookup | Operation::Search | Operation::Topics, 64, false) => Some(0.90),
+            (Operation::Lookup | Operation::Search | Operation::Topics, 64, false) => Some(0.95),
             (Operation::Buy, 64, false) => Some(0.50),
             (Operation::Buy, 256, false) => Some(0.75),
-            (Operation::Buy, 64, true) => Some(0.55),
-            (Operation::Buy, 256, true) => Some(0.80),
+            (Operation::Buy, 64, true) => Some(0.60),
+            (Operation::Buy, 256, true) => Some(0.75),
             _ => None,
         }
+    }
+
+    /// How much more CPU time than the bare handler it may take.
+    fn cpu_goal(self) -> Option<f64> {
+        (self.operation == Operation::Buy && self.connections == 256 && self.in_one_process).then_some(1.4)
     }
 
     pub(crate) async fn measure(self, settings: &Settings, report: &mut Report) -> Result<()> {
@@ -62,6 +67,14 @@ impl Row {
         let names = vec![what.clone(), self.connections.to_string()];
         let cells = [names, ours.against(&bare.rates), ours.latencies(), ours.costs()];
         report.row(&HEADING, cells.concat());
+        if let Some(goal) = self.cpu_goal() {
+            let what = format!(
+                "CPU time of a {what} ÷ bare handler's, {} connections",
+                self.connections
+            );
+            let name = format!("{}-cpu", self.name());
+            report.goal(&name, &what, ours.cpu_us() / bare.cpu_us(), Bound::AtMost(goal, ""));
+        }
         if let Some(goal) = self.goal() {
             let durable = if self.operation == Operation::Buy {
                 "durable "

@@ -54,11 +54,25 @@ impl Samples {
         quantiles(&self.latency_us)
     }
 
+    pub(crate) fn p50_us(&self) -> f64 {
+        self.latency_us.value_at_quantile(0.5) as f64
+    }
+
+    /// CPU time per answer, in microseconds.
+    pub(crate) fn cpu_us(&self) -> f64 {
+        median(&self.cpu_us)
+    }
+
+    /// Context switches per answer.
+    pub(crate) fn switches(&self) -> f64 {
+        median(&self.switches)
+    }
+
     /// Cells of a table: CPU time in microseconds and context switches per answer, peak memory in MiB.
     pub(crate) fn costs(&self) -> Vec<String> {
         vec![
-            format!("{:.1}", median(&self.cpu_us)),
-            format!("{:.2}", median(&self.switches)),
+            format!("{:.1}", self.cpu_us()),
+            format!("{:.2}", self.switches()),
             self.memory_mib.to_string(),
         ]
     }

@@ -13,7 +13,7 @@ use crate::report::{Report, print_line};
 use crate::rows::{self, Row};
 use crate::sample::Settings;
 use crate::stores::Engine;
-use crate::{idle, latency, million, pgbench, redis, subscribers, syscalls, tool, wrk};
+use crate::{appends, idle, latency, ledger, lone, million, mix, pgbench, redis, subscribers, syscalls, tool, wrk};
 
 /// Measures all parts, or those that are named.
 #[derive(Debug, Args)]
@@ -46,7 +46,13 @@ enum Part {
     Row(Row),
     Store(Engine),
     Redis(u32),
+    Append(appends::Engine),
     Pgbench,
+    /// In one process, or in three.
+    Lone(bool),
+    Mix,
+    /// Sales in a batch.
+    Ledger(u32),
     Million,
     Subscribers,
     Idle,
@@ -71,6 +77,10 @@ impl Part {
         }
         parts.extend([Engine::Sqlite, Engine::Postgres].map(Self::Store));
         parts.extend([64, 256].map(Self::Redis));
+        parts.extend([appends::Engine::Etcd, appends::Engine::JetStream].map(Self::Append));
+        parts.extend([false, true].map(Self::Lone));
+        parts.push(Self::Mix);
+        parts.extend(ledger::BATCHES.map(Self::Ledger));
         parts.extend([Self::Pgbench, Self::Million, Self::Subscribers, Self::Idle]);
         parts.extend([Operation::Lookup, Operation::Buy].map(Self::Latency));
         parts.extend([Self::Wrk, Self::Syscalls]);
@@ -82,6 +92,10 @@ impl Part {
             Self::Row(row) => row.name(),
             Self::Store(store) => store.name().to_owned(),
             Self::Redis(connections) => format!("redis-{connections}"),
+            Self::Append(engine) => engine.to_string(),
+            Self::Lone(in_one_process) => format!("lone-{}", if in_one_process { "one" } else { "three" }),
+            Self::Mix => "mix".to_owned(),
+            Self::Ledger(batch) => format!("ledger-{batch}"),
             Self::Pgbench => "pgbench".to_owned(),
             Self::Million => "million".to_owned(),
             Self::Subscribers => "subscribers".to_owned(),
@@ -92,12 +106,13 @@ impl Part {
         }
     }
 
-    fn programs(self) -> &'static [&'static str] {
+    fn programs(self) -> Vec<&'static str> {
         match self {
-            Self::Redis(_) => &["redis-server", "redis-benchmark", "redis-cli"],
-            Self::Wrk => &["wrk"],
-            Self::Syscalls => &["perf"],
-            _ => &[],
+            Self::Redis(_) => vec!["redis-server", "redis-benchmark", "redis-cli"],
+            Self::Append(engine) => vec![engine.program()],
+            Self::Wrk => vec!["wrk"],
+            Self::Syscalls => vec!["perf"],
+            _ => vec![],
         }
     }
 
@@ -113,6 +128,10 @@ impl Part {
             Self::Row(row) => row.measure(settings, report).await,
             Self::Store(store) => store.measure(settings, report).await,
             Self::Redis(connections) => redis::measure(connections, settings, report).await,
+            Self::Append(engine) => engine.measure(settings, report).await,
+            Self::Lone(in_one_process) => lone::measure(in_one_process, settings, report).await,
+            Self::Mix => mix::measure(settings, report).await,
+            Self::Ledger(batch) => ledger::measure(batch, settings, report).await,
             Self::Pgbench => pgbench::measure(settings, report).await,
             Self::Million => million::measure(arguments.books, settings, report).await,
             Self::Subscribers => subscribers::measure(arguments.subscribers, settings, report).await,
@@ -154,7 +173,11 @@ pub(crate) async fn measure(arguments: &Arguments, binaries: &Path, out: &Path) 
     let mut failed = 0;
     for (index, &part) in parts.iter().enumerate() {
         print_line(&format!("[{}/{}] {}", index + 1, parts.len(), part.name()));
-        if let Some(program) = part.programs().iter().find(|program| tool::find(program).is_none()) {
+        if let Some(program) = part
+            .programs()
+            .into_iter()
+            .find(|program| tool::find(program).is_none())
+        {
             report.skip(&part.name(), &format!("{program} is not installed"));
         } else if let Err(why) = part.measure(arguments, &settings, &mut report).await {
             failed += 1;

@@ -5,7 +5,7 @@ use testing::postgres::{self, Server};
 
 use crate::goal::Bound;
 use crate::operation::Operation;
-use crate::processes::{Setup, Store};
+use crate::processes::{Program, Setup, Store};
 use crate::report::{Heading, Report};
 use crate::sample::{Settings, ratio};
 
@@ -85,6 +85,25 @@ impl Engine {
             ratio(&engine.rates, &csv.rates),
             Bound::AtLeast(goal),
         );
+        if self == Self::Sqlite {
+            against_bare(settings, report).await?;
+        }
         Ok(())
     }
+}
+
+async fn against_bare(settings: &Settings, report: &mut Report) -> Result<()> {
+    let setup = Setup {
+        store: Store::Sqlite,
+        ..Setup::default()
+    };
+    let start = |ours| match ours {
+        true => settings.bookstore(&setup),
+        false => Program::bare(&settings.binaries),
+    };
+    let [sqlite, bare] = settings.compare(Operation::Buy, CONNECTIONS, start).await?;
+    let what = "durable buy on SQLite, three processes ÷ bare handler, 256 connections";
+    let ratio = ratio(&sqlite.rates, &bare.rates);
+    report.goal("sqlite-bare", what, ratio, Bound::AtLeast(0.5));
+    Ok(())
 }
