@@ -13,10 +13,11 @@ pub struct Error(pub(crate) &'static str);
 
 /// Parses a whole number: digits alone, without sign, blanks or exponent.
 pub(crate) fn parse_digits(text: &str) -> Option<u64> {
-    if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-        return None;
-    }
-    text.parse().ok()
+    let add = |number: u64, byte: u8| {
+        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
+        number.checked_mul(10)?.checked_add(digit.into())
+    };
+    text.bytes().try_fold(0, add).filter(|_| !text.is_empty())
 }
 
 /// Deserializes a value that is a string in JSON.
