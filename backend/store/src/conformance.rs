@@ -48,13 +48,14 @@ macro_rules! checks {
     ($($check:path),* $(,)?) => { [$((stringify!($check), $check as Check)),*] };
 }
 
-const CHECKS: [(&str, Check); 23] = checks![
+const CHECKS: [(&str, Check); 24] = checks![
     a_fresh_store_is_empty_and_keeps_its_id,
     entries_are_in_order_and_outlive_the_process,
     a_batch_is_appended_whole_or_not_at_all,
     another_head_is_a_conflict_without_entries_too,
     an_order_is_found_by_its_id_and_no_other_is,
     groups::groups_are_read_and_found_whole,
+    groups::orders_are_listed_by_the_entries_they_begin_with,
     groups::a_part_of_a_group_is_refused,
     groups::the_largest_numbers_and_groups_survive,
     a_large_batch_is_appended_like_any_other,

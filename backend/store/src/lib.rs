@@ -19,6 +19,7 @@ mod private_file;
 mod sql;
 #[cfg(feature = "sql")]
 pub mod sqlite;
+mod texts;
 mod url;
 mod writer_guard;
 
@@ -33,6 +34,9 @@ use self::catalog_file::CatalogRow;
 pub use self::error::{Difference, Error};
 pub use self::url::Url;
 use self::writer_guard::{FullDiskBackoff, WriterGuard};
+
+/// Entries read at once where only their orders are wanted.
+const PAGE_ENTRIES: usize = 10_000;
 
 /// The content of a store at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,24 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// # Errors
     /// See [`Error`].
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
+
+    /// Visits the order id of each entry in a range that is the first one with it, in order.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn each_order(&self, range: RangeInclusive<Seq>, visit: &mut dyn FnMut(OrderId)) -> Result<(), Error> {
+        let mut last = Seq(range.start().0.saturating_sub(1));
+        while last < *range.end() {
+            let page = self.read(last, PAGE_ENTRIES)?;
+            let Some(newest) = page.last() else { return Ok(()) };
+            last = newest.seq;
+            let firsts = page
+                .iter()
+                .filter(|entry| entry.line.is_first() && range.contains(&entry.seq));
+            firsts.filter_map(|entry| entry.order).for_each(&mut *visit);
+        }
+        Ok(())
+    }
 
     /// Finds the entries with this order id, in order, if the first of them is in the range `among`. A store with an index
     /// may also find them outside the range.

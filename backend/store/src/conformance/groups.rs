@@ -48,6 +48,22 @@ pub(super) fn groups_are_read_and_found_whole(fixture: &dyn Fixture) {
     }
 }
 
+pub(super) fn orders_are_listed_by_the_entries_they_begin_with(fixture: &dyn Fixture) {
+    let store = fixture.open().unwrap();
+    let shop = baskets(&*store);
+    // 31 to 40 begin within an order, and end within one.
+    for range in [Seq(1)..=shop.head, Seq(31)..=Seq(40), Seq(200)..=Seq(u64::MAX)] {
+        let firsts = shop.entries.iter().filter(|entry| range.contains(&entry.seq));
+        let expected: Vec<_> = firsts
+            .filter(|entry| entry.line.is_first())
+            .filter_map(|entry| entry.order)
+            .collect();
+        let mut orders = Vec::new();
+        store.each_order(range, &mut |order| orders.push(order)).unwrap();
+        assert_eq!(orders, expected);
+    }
+}
+
 pub(super) fn a_part_of_a_group_is_refused(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();
     let mut shop = baskets(&*store);

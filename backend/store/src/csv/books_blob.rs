@@ -3,12 +3,11 @@
 //!
 //! A book is a line as in the ledger: the entry that would describe it as it is.
 
-use std::collections::HashSet;
-
 use common::wire::Book;
 
 use super::files::Files;
 use super::line::{self, Line, Marker};
+use crate::texts::SharedTexts;
 use crate::{Error, format_1};
 
 const NAME: &str = "books";
@@ -36,15 +35,9 @@ fn header(marker: &Marker) -> Vec<u8> {
 }
 
 fn parse(lines: &[u8]) -> Option<Vec<Book>> {
-    let (mut books, mut topics) = (Vec::new(), HashSet::new());
+    let (mut books, mut texts) = (Vec::new(), SharedTexts::default());
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let mut book = Line::parse(line).ok()?.entry().ok()?.described()?;
-        // Many books share a topic.
-        match topics.get(&book.topic) {
-            Some(topic) => book.topic.clone_from(topic),
-            None => drop(topics.insert(book.topic.clone())),
-        }
-        books.push(book);
+        books.push(Line::parse(line).ok()?.book(&mut texts).ok()??);
     }
     Some(books)
 }

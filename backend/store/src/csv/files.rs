@@ -1,16 +1,21 @@
 //! The files beside the ledger: `catalog.csv` for the shopkeeper to read and edit, and blobs. All of them follow from the
 //! ledger.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use common::Timestamp;
 
 use super::disk::{self, Disk, File};
-use super::inspection::{ACTIVE, ACTIVE_NEW};
+use super::line::Digest;
 use super::segment::Segment;
 use crate::Error;
 
+/// The active segment.
+pub(super) const ACTIVE: &str = "ledger.csv";
+/// The next active segment, until it is complete.
+pub(super) const ACTIVE_NEW: &str = "ledger.csv.new";
 /// The catalog file for people.
 const CATALOG: &str = "catalog.csv";
 const CATALOG_NEW: &str = "catalog.csv.new";
@@ -35,6 +40,16 @@ impl Files<'_> {
     /// The content of the catalog file.
     pub(super) fn catalog(&self) -> Result<Option<Vec<u8>>, Error> {
         self.read(CATALOG)
+    }
+
+    /// The digest of the catalog file.
+    pub(super) fn catalog_digest(&self) -> Result<Digest, Error> {
+        let path = self.catalog_path();
+        let digest = match self.disk.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Digest(None)),
+            file => file.and_then(|file| Digest::of_file(&*file)),
+        };
+        digest.map_err(Error::io("read", &path))
     }
 
     pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {

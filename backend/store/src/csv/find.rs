@@ -7,8 +7,10 @@ use memchr::memmem;
 
 use super::disk::Disk;
 use super::line::Line;
-use super::segment::{Segment, each_entry};
+use super::segment::Segment;
+use super::segments::each_entry;
 use crate::Error;
+use crate::texts::SharedTexts;
 
 /// Finds the lines of an order whose first one is in a range, in the newest segments first.
 pub(super) fn find(
@@ -36,10 +38,10 @@ pub(super) fn find(
 
 /// The lines of the group that begins with an entry.
 fn group(disk: &dyn Disk, segments: &[Segment], head: Seq, first: &Entry) -> Result<Vec<Entry>, Error> {
-    let mut lines = Vec::with_capacity(first.line.count().into());
+    let (mut lines, mut texts) = (Vec::with_capacity(first.line.count().into()), SharedTexts::default());
     let before = Seq(first.seq.0.saturating_sub(1));
     each_entry(disk, segments, before, head, |line| {
-        let entry = line.entry().map_err(|why| why.to_string())?;
+        let entry = line.entry(&mut texts).map_err(|why| why.to_string())?;
         let is_last = entry.line.is_last();
         lines.push(entry);
         Ok(match is_last {
@@ -62,7 +64,7 @@ impl Segment {
         let file = self.open(disk)?;
         let from = self.locate(&*file, *among.start())?.start;
         let end = self.locate(&*file, *among.end())?.end;
-        let mut found = None;
+        let (mut found, mut texts) = (None, SharedTexts::default());
         self.each_block(&*file, from, |offset, block| {
             if offset > end {
                 return Ok(ControlFlow::Break(()));
@@ -75,7 +77,7 @@ impl Segment {
                 };
                 let entry = Line::parse(rest.get(..end).unwrap_or_default()).and_then(|line| match line.is_marker() {
                     true => Ok(None),
-                    false => line.entry().map(Some),
+                    false => line.entry(&mut texts).map(Some),
                 });
                 let entry = entry
                     .map_err(|why| self.damaged(&*file, offset.saturating_add(start as u64), &why))?

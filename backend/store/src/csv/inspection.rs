@@ -1,6 +1,5 @@
 //! The content of a store's folder as it is found, before anything changes.
 
-use std::collections::HashMap;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -9,18 +8,13 @@ use common::wire::Book;
 use common::{Epoch, Seq};
 
 use super::disk::Disk;
-use super::files::Files;
+use super::files::{ACTIVE, ACTIVE_NEW, Files};
 use super::line::{Digest, Marker};
 use super::recovery::{self, Scan};
-use super::replay::Replay;
-use super::segment::{self, Segment};
-use super::{books_blob, edit, encode, upgrade};
+use super::segment::Segment;
+use super::{books_blob, edit, encode, replay, segments};
 use crate::catalog_file::{self, CatalogRow};
 use crate::{Difference, Error, StoreState};
-
-/// The active segment.
-pub(super) const ACTIVE: &str = "ledger.csv";
-pub(super) const ACTIVE_NEW: &str = "ledger.csv.new";
 
 /// The content of a folder, not yet changed.
 #[derive(Debug)]
@@ -29,8 +23,8 @@ pub(super) struct FolderInspection<'a> {
     pub(super) sealed: Vec<Segment>,
     pub(super) active: Segment,
     pub(super) scan: Scan,
-    /// The current content of `catalog.csv`.
-    pub(super) catalog: Option<Vec<u8>>,
+    /// The current `catalog.csv`.
+    pub(super) digest: Digest,
 }
 
 /// What the ledger leads to.
@@ -62,13 +56,13 @@ pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result
     let scan = recovery::scan(disk, &active)?;
     active.first = scan.first;
     active.length = scan.length;
-    let catalog = files.catalog()?;
+    let digest = files.catalog_digest()?;
     let inspection = FolderInspection {
         files,
         sealed,
         active,
         scan,
-        catalog,
+        digest,
     };
     check_chain(disk, &inspection.segments())?;
     Ok(Some(inspection))
@@ -89,7 +83,7 @@ impl FolderInspection<'_> {
         let (state, written) = match marker.is_restore {
             false => {
                 let until = wants_written.then_some(marker.seq);
-                replay(&self.files, &self.segments(), &marker, blob, until, head)?
+                replay::books_at(&self.files, &self.segments(), &marker, blob, until, head)?
             }
             // The books are not there yet.
             true => (Vec::new(), None),
@@ -109,12 +103,11 @@ impl FolderInspection<'_> {
 
     fn status(&self, has_blob: bool) -> CatalogStatus {
         let Marker { seq, new, replaced, .. } = self.scan.marker;
-        let digest = Digest::of(self.catalog.as_deref());
-        match digest {
-            _ if seq == Seq::ZERO || digest == new => CatalogStatus::Current,
+        match self.digest {
+            digest if seq == Seq::ZERO || digest == new => CatalogStatus::Current,
             Digest(None) => CatalogStatus::Outdated,
             // The blob is saved after the file is.
-            _ if digest == replaced && !has_blob => CatalogStatus::Outdated,
+            digest if digest == replaced && !has_blob => CatalogStatus::Outdated,
             _ => CatalogStatus::Edited,
         }
     }
@@ -130,11 +123,12 @@ impl FolderInspection<'_> {
 
     /// The differences between the catalog file and the books that were written to it.
     pub(super) fn edits(&self, replayed: &Replayed) -> Result<Vec<Difference>, Error> {
-        match (&self.catalog, &replayed.written) {
+        let current = self.files.catalog()?;
+        match (current, &replayed.written) {
             (Some(current), Some(written))
-                if replayed.catalog != CatalogStatus::Outdated && encode(&self.files, written)? != *current =>
+                if replayed.catalog != CatalogStatus::Outdated && encode(&self.files, written)? != current =>
             {
-                Ok(compare(&self.files, current, written, written).1)
+                Ok(compare(&self.files, &current, written, written).1)
             }
             _ => Ok(Vec::new()),
         }
@@ -164,50 +158,10 @@ pub(super) fn compare(
     }
 }
 
-/// The books as of `head` and, if wanted, as of the newest marker. They continue from those of the marker's `blob`.
-pub(super) fn replay(
-    files: &Files<'_>,
-    segments: &[Segment],
-    marker: &Marker,
-    blob: Option<Vec<Book>>,
-    wants_written: Option<Seq>,
-    head: Seq,
-) -> Result<(Vec<Book>, Option<Vec<Book>>), Error> {
-    let disk = files.disk;
-    let incomplete = |why: String| match segments.last() {
-        Some(last) => last
-            .open(disk)
-            .map_or_else(|error| error, |file| last.damaged(&*file, u64::MAX, &why)),
-        None => Error::Closed,
-    };
-    let blob = match blob {
-        Some(books) if marker.seq == head => {
-            let written = wants_written.map(|_| books.clone());
-            return Ok((books, written));
-        }
-        blob => blob,
-    };
-    let has_blob = blob.is_some();
-    let from = if has_blob { marker.seq } else { Seq::ZERO };
-    let mut replay = Replay::from(from, blob.unwrap_or_default());
-    let mut written = None;
-    if let Some(until) = wants_written {
-        replay.run(disk, segments, until)?;
-        let known = match has_blob {
-            true => HashMap::new(),
-            false => upgrade::books(disk, segments)?,
-        };
-        written = Some(replay.clone().books(&known).map_err(incomplete)?);
-    }
-    replay.run(disk, segments, head)?;
-    let books = replay.books(&HashMap::new()).map_err(incomplete)?;
-    Ok((books, written))
-}
-
 /// The sealed segments and the active one.
 pub(super) fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
-    let mut sealed = segment::sealed(disk, folder)?;
+    let mut sealed = segments::sealed(disk, folder)?;
     let file = match disk.open(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             // Either a crash came between the two renames of `seal`, or there is no store, or its active segment is lost.
@@ -235,7 +189,7 @@ fn check_chain(disk: &dyn Disk, segments: &[Segment]) -> Result<(), Error> {
     for segment in segments {
         let last_before = Seq(segment.first.0.saturating_sub(1));
         let before = Seq(last_before.0.saturating_sub(1));
-        segment::each_entry(disk, segments, before, last_before, |_| Ok(ControlFlow::Break(())))?;
+        segments::each_entry(disk, segments, before, last_before, |_| Ok(ControlFlow::Break(())))?;
     }
     Ok(())
 }

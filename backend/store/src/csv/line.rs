@@ -4,13 +4,18 @@
 //! Only the title and the texts of a description may need quotes (RFC 4180). No column contains a line break.
 
 mod marker;
+mod write;
 
+use std::borrow::Cow;
 use std::str::{self, FromStr};
 
 use common::book::Columns;
-use common::{ArcStr, Cost, Description, Entry, GroupLine, Kind, Seq, Stock, limits};
+use common::wire::Book;
+use common::{Cost, Description, Entry, GroupLine, Kind, OrderId, Seq, limits};
 
 pub(super) use self::marker::{Digest, Marker, push_marker};
+pub(super) use self::write::{needs_marker, push_entry, push_header};
+use crate::texts::SharedTexts;
 
 /// The first line of a segment of format 1.
 const HEADER_1: &str = "seq,at,kind,item,quantity,change,stock_after,order,unit_cost,reason,batch,crc32c";
@@ -76,87 +81,12 @@ fn header(description_columns: usize) -> String {
         .join(",")
 }
 
-/// Appends the first line of a segment.
-pub(super) fn push_header(buffer: &mut Vec<u8>) {
-    buffer.extend_from_slice(header(Description::COLUMNS.len()).as_bytes());
-    buffer.push(b'\n');
-}
-
 /// A line with a valid checksum; its columns are not parsed yet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line<'a> {
     /// A column that a line of an older version lacks is empty.
     columns: [&'a [u8]; COLUMNS],
     is_format_1: bool,
-}
-
-/// Appends an entry's line.
-pub(super) fn push_entry(buffer: &mut Vec<u8>, entry: &Entry, batch: Seq) {
-    let start = buffer.len();
-    push_number(buffer, Some(entry.seq.0));
-    entry.at.write_to(buffer);
-    buffer.push(b',');
-    push_word(buffer, entry.kind.as_str());
-    push_number(buffer, Some(entry.item.get()));
-    let line = Some(entry.line).filter(|&line| line != GroupLine::ONLY);
-    push_number(buffer, line.map(GroupLine::number));
-    push_number(buffer, line.map(GroupLine::count));
-    push_number(buffer, entry.quantity.map(common::Quantity::get));
-    push_number(buffer, Some(entry.change));
-    push_number(buffer, entry.stock_after.map(Stock::get));
-    if let Some(order) = entry.order {
-        order.write_to(buffer);
-    }
-    buffer.push(b',');
-    if let Some(cost) = entry.unit_cost {
-        cost.write_to(buffer);
-    }
-    buffer.push(b',');
-    push_word(buffer, entry.reason.map(common::Reason::as_str).unwrap_or_default());
-    push_text(buffer, entry.title.as_deref());
-    let description = entry.description.as_deref();
-    for text in description.map(Description::texts).unwrap_or_default() {
-        push_text(buffer, text.map(ArcStr::as_str));
-    }
-    push_number(buffer, Some(batch.0));
-    finish(buffer, start);
-}
-
-fn push_word(buffer: &mut Vec<u8>, word: &str) {
-    buffer.extend_from_slice(word.as_bytes());
-    buffer.push(b',');
-}
-
-fn push_number(buffer: &mut Vec<u8>, number: Option<impl itoa::Integer>) {
-    if let Some(number) = number {
-        buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    }
-    buffer.push(b',');
-}
-
-fn push_text(buffer: &mut Vec<u8>, text: Option<&str>) {
-    let text = text.unwrap_or_default().as_bytes();
-    if memchr::memchr2(b',', b'"', text).is_none() {
-        buffer.extend_from_slice(text);
-    } else {
-        buffer.push(b'"');
-        for part in text.split_inclusive(|&byte| byte == b'"') {
-            buffer.extend_from_slice(part);
-            if part.ends_with(b"\"") {
-                buffer.push(b'"');
-            }
-        }
-        buffer.push(b'"');
-    }
-    buffer.push(b',');
-}
-
-/// Replaces the trailing comma by the checksum and the line break.
-fn finish(buffer: &mut Vec<u8>, start: usize) {
-    buffer.pop();
-    let sum = check(buffer.get(start..).unwrap_or_default());
-    buffer.extend_from_slice(&sum);
-    buffer.push(b'\n');
 }
 
 /// The length of the first column of a text. In a quoted column a comma counts only after an even number of quotes.
@@ -254,12 +184,13 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn entry(&self) -> Result<Entry, Error> {
-        let mut texts = Columns::default();
-        for ((column, name), text) in (DESCRIPTION..).zip(Description::COLUMNS).zip(&mut texts) {
-            *text = self.optional_text(column, name)?;
-        }
-        let description = Description::from_texts(texts).map_err(|_| Error::Column("topic"))?;
+    pub(super) fn entry(&self, texts: &mut SharedTexts) -> Result<Entry, Error> {
+        let description = self.description(texts)?;
+        let title = self.title()?.map(|title| match description {
+            // The titles of orders repeat.
+            None => texts.get(&title),
+            Some(_) => (&*title).into(),
+        });
         Ok(Entry {
             seq: self.seq()?,
             at: self.column(1, "at")?,
@@ -272,9 +203,41 @@ impl<'a> Line<'a> {
             order: self.optional(9, "order")?,
             unit_cost: self.optional::<Cost>(10, "unit_cost")?,
             reason: self.optional(11, "reason")?,
-            title: self.optional_text(12, "title")?,
+            title,
             description: description.map(Box::new),
         })
+    }
+
+    /// The book as an entry with a description leaves it; `None` for other entries.
+    pub(super) fn book(&self, texts: &mut SharedTexts) -> Result<Option<Book>, Error> {
+        let Some(description) = self.description(texts)? else {
+            return Ok(None);
+        };
+        let title = self.title()?.ok_or(Error::Column("title"))?;
+        let title = (&*title).into();
+        let cost = self.column(10, "unit_cost")?;
+        let (item, stock) = (self.column(3, "item")?, self.column(8, "stock_after")?);
+        Ok(Some(Book::new(item, title, description, cost, stock, self.seq()?)))
+    }
+
+    fn title(&self) -> Result<Option<Cow<'a, str>>, Error> {
+        self.optional_text(12, "title")
+    }
+
+    fn description(&self, texts: &mut SharedTexts) -> Result<Option<Description>, Error> {
+        let mut columns = Columns::default();
+        for ((column, name), text) in (DESCRIPTION..).zip(Description::COLUMNS).zip(&mut columns) {
+            *text = self.optional_text(column, name)?.map(|text| texts.get(&text));
+        }
+        Description::from_texts(columns).map_err(|_| Error::Column("topic"))
+    }
+
+    /// The order's id, if this is its first line.
+    pub(super) fn first_of_order(&self) -> Result<Option<OrderId>, Error> {
+        match self.group_line()?.is_first() {
+            true => self.optional(9, "order"),
+            false => Ok(None),
+        }
     }
 
     /// The column `order`, to compare lines of one group.
@@ -307,7 +270,7 @@ impl<'a> Line<'a> {
     }
 
     /// A column that may be quoted.
-    fn optional_text(&self, column: usize, name: &'static str) -> Result<Option<ArcStr>, Error> {
+    fn optional_text(&self, column: usize, name: &'static str) -> Result<Option<Cow<'a, str>>, Error> {
         match self.text(column, name)? {
             "" => Ok(None),
             text => match text.strip_prefix('"') {
@@ -319,11 +282,6 @@ impl<'a> Line<'a> {
             },
         }
     }
-}
-
-/// Whether an entry belongs to an import; see [`Line::needs_marker`].
-pub(super) fn needs_marker(entry: &Entry) -> bool {
-    matches!(entry.kind, Kind::Set | Kind::Withdrawn) && entry.order.is_none()
 }
 
 /// The comma and the checksum that end a line.

@@ -3,6 +3,7 @@
 //!
 //! It must never retry a failed sync, never truncate durable lines, and never overwrite a manual edit without permission.
 
+mod active;
 mod books_blob;
 mod disk;
 mod edit;
@@ -14,8 +15,10 @@ mod open;
 mod recovery;
 mod replay;
 mod segment;
+mod segments;
 #[cfg(test)]
 mod simulated;
+mod store;
 #[cfg(test)]
 mod tests;
 mod upgrade;
@@ -23,12 +26,11 @@ mod writer;
 
 #[cfg(any(test, feature = "conformance"))]
 use std::fs;
-use std::ops::{ControlFlow, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use common::wire::Book;
-use common::{Entry, Epoch, Incident, OrderId, Seq, StoreId};
+use common::{Entry, Incident, Seq, StoreId};
 
 use self::disk::{Disk, Real};
 use self::files::Files;
@@ -121,7 +123,7 @@ impl CsvStore {
         let disk = real(folder)?;
         let Some(found) = inspection::inspect_folder(&*disk, folder)? else {
             let files = Files { disk: &*disk, folder };
-            lost::refuse(&folder.join(inspection::ACTIVE), files.leftovers()?, Some(&lock))?;
+            lost::refuse(&folder.join(files::ACTIVE), files.leftovers()?, Some(&lock))?;
             return Err(Error::Missing(shown(folder)));
         };
         if found.scan.format == Format::One {
@@ -185,7 +187,7 @@ impl CsvStore {
         } = opened;
         let is_restore = writer.marker.is_restore;
         Ok(Self {
-            old_titles: OldTitles::new(segment::format_1_until(&*disk, &segments)?),
+            old_titles: OldTitles::new(segments::format_1_until(&*disk, &segments)?),
             disk,
             folder: folder.to_owned(),
             id: state.store,
@@ -216,7 +218,7 @@ impl CsvStore {
     /// Adds what entries of format 1 lack.
     fn with_titles(&self, mut entries: Vec<Entry>, segments: &[Segment]) -> Result<Vec<Entry>, Error> {
         self.old_titles.add_to(&mut entries, || {
-            let books = upgrade::books(&*self.disk, segments)?;
+            let books = replay::upgraded_books(&*self.disk, segments)?;
             Ok(books.into_iter().map(|(item, book)| (item, book.title)).collect())
         })?;
         Ok(entries)
@@ -235,94 +237,4 @@ fn encode(files: &Files<'_>, books: &[Book]) -> Result<Vec<u8>, Error> {
 
 fn shown(folder: &Path) -> String {
     super::Url::Csv(folder.to_owned()).to_string()
-}
-
-impl Store for CsvStore {
-    fn load(&self) -> Result<StoreState, Error> {
-        // Without a write in between, the files and the ledger are as of the same moment.
-        self.writer.read(|writer| {
-            let (head, marker) = (writer.head, &writer.marker);
-            if marker.is_restore {
-                let store = shown(&self.folder);
-                return Err(Error::RestoreIncomplete { store, head });
-            }
-            let opened = self.opened_state.lock().map_err(|_| Error::Closed)?.take();
-            if let Some(opened) = opened.filter(|opened| opened.head == head) {
-                return Ok(opened);
-            }
-            let files = self.files();
-            let blob = books_blob::get(&files, marker)?;
-            let (books, _) = inspection::replay(&files, &self.view().segments, marker, blob, None, head)?;
-            Ok(StoreState {
-                store: self.id,
-                epoch: Epoch::FIRST,
-                head,
-                books,
-            })
-        })
-    }
-
-    fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let ReadView { head, segments } = self.view();
-        let mut entries = Vec::new();
-        if limit == 0 {
-            return Ok(entries);
-        }
-        segment::each_entry(&*self.disk, &segments, after, head, |line| {
-            let entry = line.entry().map_err(|why| why.to_string())?;
-            let is_last = entry.line.is_last();
-            entries.push(entry);
-            Ok(if entries.len() < limit || !is_last {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            })
-        })?;
-        self.with_titles(entries, &segments)
-    }
-
-    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
-        let ReadView { head, segments } = self.view();
-        let entries = find::find(&*self.disk, &segments, head, order, &among)?;
-        self.with_titles(entries, &segments)
-    }
-
-    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_batch(head, entries, false)
-    }
-
-    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_batch(head, entries, true)
-    }
-
-    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
-        self.replace_catalog(books, at)
-    }
-
-    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
-        let mut written = Ok(());
-        // Without a blob a start only takes longer: a failure does not close the store.
-        self.writer.write(|_, full_disk| {
-            written = full_disk.attempt(self.disk.now(), &self.folder, || self.files().put_blob(name, content));
-            Ok(())
-        })?;
-        written
-    }
-
-    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        self.files().get_blob(name)
-    }
-
-    fn seed_rows(&self) -> Result<Option<Vec<CatalogRow>>, Error> {
-        let is_empty = self.view().head == Seq::ZERO;
-        let files = self.files();
-        let current = if is_empty { files.catalog()? } else { None };
-        Ok(current
-            .map(|current| catalog_file::parse(&current, &files.catalog_path()))
-            .transpose()?)
-    }
-
-    fn manual_edit(&self) -> Option<Vec<CatalogRow>> {
-        self.manual_edit.clone()
-    }
 }

@@ -7,8 +7,52 @@ use common::wire::Book;
 use common::{ArcStr, Cost, Description, Entry, ItemNumber, Kind, Seq, Stock};
 
 use super::disk::Disk;
-use super::segment::{self, Segment};
+use super::files::Files;
+use super::line::{self, Line, Marker};
+use super::segment::Segment;
+use super::segments;
 use crate::Error;
+use crate::texts::SharedTexts;
+
+/// The books as of `head` and, if wanted, as of the newest marker. They continue from those of the marker's `blob`.
+pub(super) fn books_at(
+    files: &Files<'_>,
+    segments: &[Segment],
+    marker: &Marker,
+    blob: Option<Vec<Book>>,
+    wants_written: Option<Seq>,
+    head: Seq,
+) -> Result<(Vec<Book>, Option<Vec<Book>>), Error> {
+    let disk = files.disk;
+    let incomplete = |why: String| match segments.last() {
+        Some(last) => last
+            .open(disk)
+            .map_or_else(|error| error, |file| last.damaged(&*file, u64::MAX, &why)),
+        None => Error::Closed,
+    };
+    let blob = match blob {
+        Some(books) if marker.seq == head => {
+            let written = wants_written.map(|_| books.clone());
+            return Ok((books, written));
+        }
+        blob => blob,
+    };
+    let has_blob = blob.is_some();
+    let from = if has_blob { marker.seq } else { Seq::ZERO };
+    let mut replay = Replay::from(from, blob.unwrap_or_default());
+    let mut written = None;
+    if let Some(until) = wants_written {
+        replay.run(disk, segments, until)?;
+        let known = match has_blob {
+            true => HashMap::new(),
+            false => upgraded_books(disk, segments)?,
+        };
+        written = Some(replay.clone().books(&known).map_err(incomplete)?);
+    }
+    replay.run(disk, segments, head)?;
+    let books = replay.books(&HashMap::new()).map_err(incomplete)?;
+    Ok((books, written))
+}
 
 /// Books as of an entry.
 #[derive(Debug, Clone)]
@@ -30,8 +74,9 @@ impl Replay {
 
     /// Applies the entries up to `until`.
     pub(super) fn run(&mut self, disk: &dyn Disk, segments: &[Segment], until: Seq) -> Result<(), Error> {
-        segment::each_entry(disk, segments, self.at, until, |line| {
-            let entry = line.entry().map_err(|why| why.to_string())?;
+        let mut texts = SharedTexts::default();
+        segments::each_entry(disk, segments, self.at, until, |line| {
+            let entry = line.entry(&mut texts).map_err(|why| why.to_string())?;
             self.apply(&entry)?;
             Ok(ControlFlow::Continue(()))
         })?;
@@ -112,4 +157,32 @@ fn undescribed(item: ItemNumber) -> Book {
         Stock::ZERO,
         Seq::ZERO,
     )
+}
+
+/// The books as the upgrade described them; none if there was no upgrade.
+pub(super) fn upgraded_books(disk: &dyn Disk, segments: &[Segment]) -> Result<HashMap<ItemNumber, Book>, Error> {
+    let (until, mut books) = (segments::format_1_until(disk, segments)?, HashMap::new());
+    let upgrade = segments.iter().find(|segment| segment.first == until.next());
+    let Some(upgrade) = upgrade.filter(|_| until > Seq::ZERO) else {
+        return Ok(books);
+    };
+    // Its entries stand between the file's first two markers.
+    let (file, mut markers, mut texts) = (upgrade.open(disk)?, 0, SharedTexts::default());
+    upgrade.each_line(&*file, 0, |raw| {
+        if raw.format().is_some() {
+            return Ok(ControlFlow::Continue(()));
+        }
+        let refuse = |why: line::Error| upgrade.damaged(&*file, raw.offset, &why);
+        let line = Line::parse(raw.bytes).map_err(refuse)?;
+        if line.is_marker() {
+            markers += 1;
+        } else if let Some(book) = line.book(&mut texts).map_err(refuse)? {
+            books.insert(book.item, book);
+        }
+        Ok(match markers {
+            0 | 1 => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        })
+    })?;
+    Ok(books)
 }

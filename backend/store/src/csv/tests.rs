@@ -10,6 +10,8 @@ mod upgrade;
 
 use std::time::Duration;
 
+use common::OrderId;
+
 use super::simulated::Simulated;
 use super::*;
 use crate::conformance::{self, Fixture, ReferenceShop, SmallDisk, book, four_books};
@@ -50,7 +52,7 @@ impl Folder {
     }
 
     fn sealed(&self) -> Vec<Segment> {
-        segment::sealed(&self.disk(), self.0.path()).unwrap()
+        segments::sealed(&self.disk(), self.0.path()).unwrap()
     }
 
     fn disk(&self) -> Real {

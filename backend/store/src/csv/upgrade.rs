@@ -4,19 +4,16 @@
 //! That file is complete and durable before it gets its name, so a crash leaves a store of format 1 or one of format 2.
 
 use std::collections::HashMap;
-use std::ops::ControlFlow;
 
+use common::Seq;
 use common::wire::Book;
-use common::{ItemNumber, Seq};
 
-use super::disk::Disk;
-use super::files::{FORMAT_1_COPY, Files};
-use super::inspection::{ACTIVE, ACTIVE_NEW, FolderInspection, compare};
-use super::line::{self, Digest, Line, Marker};
-use super::open;
+use super::files::{ACTIVE, ACTIVE_NEW, FORMAT_1_COPY, Files};
+use super::inspection::{FolderInspection, compare};
+use super::line::{self, Digest, Marker};
 use super::replay::Replay;
-use super::segment::{self, Segment};
-use super::shown;
+use super::segment::Segment;
+use super::{active, shown};
 use crate::{EditPolicy, Error, catalog_file, format_1};
 
 /// New content has these names until the ledger names it.
@@ -29,8 +26,8 @@ const INSTALL_NEW: &str = "catalog.csv.copy.new";
 pub(super) fn run(mut found: FolderInspection<'_>, edit: EditPolicy) -> Result<(), Error> {
     let (files, marker, head) = (found.files, found.scan.marker, found.scan.head);
     let books = books_at_head(&found, edit)?;
-    if found.scan.torn.is_some() || !open::is_durable(&found.scan, found.catalog.as_deref()) {
-        found.active.file = Some(open::rewrite(&files, &found.active, &found.scan)?);
+    if found.scan.torn.is_some() || !active::is_durable(&found.scan, found.digest) {
+        found.active.file = Some(active::rewrite(&files, &found.active, &found.scan)?);
         files.sync_folder()?;
     }
     let marker = Marker {
@@ -76,15 +73,13 @@ fn books_at_head(found: &FolderInspection<'_>, edit: EditPolicy) -> Result<Vec<B
     let mut replay = Replay::from(seq, written.clone());
     replay.run(files.disk, &found.segments(), found.scan.head)?;
     let books = replay.books(&HashMap::new()).map_err(|why| damaged_copy(files, why))?;
-    let digest = Digest::of(found.catalog.as_deref());
     let is_prepared = || Ok::<_, Error>(files.read(CATALOG_NEW)?.as_deref() == Some(&content[..]));
-    if let Some(edited) = found
-        .catalog
-        .as_deref()
-        .filter(|_| edit == EditPolicy::Refuse && digest != new)
-        && !(digest == replaced && is_prepared()?)
+    if edit == EditPolicy::Refuse
+        && found.digest != new
+        && let Some(edited) = files.catalog()?
+        && !(found.digest == replaced && is_prepared()?)
     {
-        let differences = compare(files, edited, &written, &books).1;
+        let differences = compare(files, &edited, &written, &books).1;
         if !differences.is_empty() {
             let path = files.catalog_path();
             return Err(Error::Edited { path, differences });
@@ -128,32 +123,4 @@ pub(super) fn remove_old_files(files: &Files<'_>) -> Result<(), Error> {
     // Last, because it shows that the others may be there.
     files.remove(&files.folder.join(FORMAT_1_COPY))?;
     files.sync_folder()
-}
-
-/// The books as the upgrade described them; none if there was no upgrade.
-pub(super) fn books(disk: &dyn Disk, segments: &[Segment]) -> Result<HashMap<ItemNumber, Book>, Error> {
-    let (until, mut books) = (segment::format_1_until(disk, segments)?, HashMap::new());
-    let upgrade = segments.iter().find(|segment| segment.first == until.next());
-    let Some(upgrade) = upgrade.filter(|_| until > Seq::ZERO) else {
-        return Ok(books);
-    };
-    // Its entries stand between the file's first two markers.
-    let (file, mut markers) = (upgrade.open(disk)?, 0);
-    upgrade.each_line(&*file, 0, |raw| {
-        if raw.format().is_some() {
-            return Ok(ControlFlow::Continue(()));
-        }
-        let refuse = |why: line::Error| upgrade.damaged(&*file, raw.offset, &why);
-        let line = Line::parse(raw.bytes).map_err(refuse)?;
-        if line.is_marker() {
-            markers += 1;
-        } else if let Some(book) = line.entry().map_err(refuse)?.described() {
-            books.insert(book.item, book);
-        }
-        Ok(match markers {
-            0 | 1 => ControlFlow::Continue(()),
-            _ => ControlFlow::Break(()),
-        })
-    })?;
-    Ok(books)
 }

@@ -7,7 +7,7 @@ use common::{Entry, Seq, Timestamp};
 
 use super::line::{self, Digest, Marker};
 use super::segment::Segment;
-use super::{CsvStore, books_blob, encode, open};
+use super::{CsvStore, active, books_blob, encode};
 use crate::batch::check_batch;
 use crate::{Error, FullDiskBackoff, catalog_file};
 
@@ -134,7 +134,7 @@ impl CsvStore {
             if writer.active.length <= self.segment_bytes_max {
                 return Ok(());
             }
-            let (sealed, next) = open::seal(&self.files(), &writer.active, &writer.marker, writer.head)?;
+            let (sealed, next) = active::seal(&self.files(), &writer.active, &writer.marker, writer.head)?;
             writer.active = next.clone();
             let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
             view.segments.pop();
@@ -147,11 +147,9 @@ impl CsvStore {
     /// Names a new catalog file in the ledger, then writes it.
     pub(super) fn replace_catalog(&self, books: &[Book], at: Seq) -> Result<(), Error> {
         let files = self.files();
-        let content = encode(&files, books)?;
         self.writer.write(|writer, full_disk| {
             self.check_name(&writer.active)?;
-            let current = files.catalog()?;
-            let replaced = Digest::of(current.as_deref());
+            let replaced = files.catalog_digest()?;
             let is_old = writer.marker.seq >= at && writer.is_published && writer.kept_edit.is_none();
             if at != writer.head || (is_old && !writer.marker.is_restore) {
                 return Ok(());
@@ -162,6 +160,7 @@ impl CsvStore {
                 );
                 return Ok(());
             }
+            let content = encode(&files, books)?;
             let marker = Marker {
                 is_restore: false,
                 seq: at,
@@ -172,11 +171,11 @@ impl CsvStore {
             };
             self.with_room(writer, full_disk, |writer| {
                 let path = files.catalog_path();
-                if let Some(current) = &current
-                    && (writer.marker.seq == Seq::ZERO || writer.kept_edit.is_some())
-                    && catalog_file::parse(current, &path).ok() != Some(catalog_file::parse(&content, &path)?)
+                if (writer.marker.seq == Seq::ZERO || writer.kept_edit.is_some())
+                    && let Some(current) = files.catalog()?
+                    && catalog_file::parse(&current, &path).ok() != Some(catalog_file::parse(&content, &path)?)
                 {
-                    files.save_edit(current)?;
+                    files.save_edit(&current)?;
                 }
                 writer.buffer.clear();
                 line::push_marker(&mut writer.buffer, &marker, at.next());

@@ -1,17 +1,22 @@
 //! A marker, which names the catalog file.
 
 use std::fmt;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::str::FromStr;
 
 use common::{Description, Seq, StoreId, Timestamp};
+use sha2::{Digest as _, Sha256};
 
-use super::{Error, Line, finish};
+use super::super::disk::File;
+use super::write::finish;
+use super::{Error, Line};
 
 /// The column `kind`.
 const KIND: &[u8] = b"checkpoint";
 /// The column `reason` during a restore.
 const RESTORE: &str = "restore";
+/// How much of a file is read at once.
+const PART_BYTES: usize = 64 * 1024;
 
 /// Names the catalog file that is valid from here on. It is a line of the ledger, so that it is ordered with the entries.
 ///
@@ -37,12 +42,27 @@ pub(in crate::csv) struct Digest(pub(in crate::csv) Option<u64>);
 
 impl Digest {
     pub(in crate::csv) fn of(content: Option<&[u8]>) -> Self {
-        use sha2::Digest as _;
-        Self(content.and_then(|content| {
-            let hash = sha2::Sha256::digest(content);
-            hash.first_chunk().copied().map(u64::from_be_bytes)
-        }))
+        Self(content.and_then(|content| start_of(&Sha256::digest(content))))
     }
+
+    /// The digest of a file's content, which is read in parts.
+    pub(in crate::csv) fn of_file(file: &dyn File) -> io::Result<Self> {
+        let (mut hash, mut part, mut offset) = (Sha256::new(), vec![0; PART_BYTES], 0_u64);
+        loop {
+            let filled = file.read_at(&mut part, offset)?;
+            match part.get(..filled) {
+                None | Some([]) => return Ok(Self(start_of(&hash.finalize()))),
+                Some(read) => {
+                    hash.update(read);
+                    offset = offset.saturating_add(read.len() as u64);
+                }
+            }
+        }
+    }
+}
+
+fn start_of(hash: &[u8]) -> Option<u64> {
+    hash.first_chunk().copied().map(u64::from_be_bytes)
 }
 
 impl fmt::Display for Digest {

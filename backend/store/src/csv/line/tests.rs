@@ -63,7 +63,10 @@ fn a_line_of_format_1_is_read() {
     let bytes = format!("{checked},{:08x}", crc32c::crc32c(checked.as_bytes()));
     let line = Line::parse(bytes.as_bytes()).unwrap();
     let entry = Entry { title: None, ..sold() };
-    assert_eq!((line.entry().unwrap(), line.batch().unwrap()), (entry, Seq(4)));
+    assert_eq!(
+        (line.entry(&mut SharedTexts::default()).unwrap(), line.batch().unwrap()),
+        (entry, Seq(4))
+    );
 }
 
 #[test]
@@ -90,7 +93,10 @@ fn an_entry_is_read_back_equal() {
     for entry in [sold(), refused, withdrawn, basket] {
         let bytes = written(&entry, Seq(3));
         let line = Line::parse(&bytes).unwrap();
-        assert_eq!((line.entry().unwrap(), line.batch().unwrap()), (entry, Seq(3)));
+        assert_eq!(
+            (line.entry(&mut SharedTexts::default()).unwrap(), line.batch().unwrap()),
+            (entry, Seq(3))
+        );
     }
 }
 
@@ -137,13 +143,13 @@ proptest! {
     fn any_text_is_read_back_equal(title in "[ -~é戰]{1,20}|[\",a]{1,9}", author in proptest::option::of("[\", ab]{1,9}")) {
         let entry = described(&title, author.as_deref());
         let bytes = written(&entry, Seq(1));
-        prop_assert_eq!(Line::parse(&bytes).unwrap().entry().unwrap(), entry);
+        prop_assert_eq!(Line::parse(&bytes).unwrap().entry(&mut SharedTexts::default()).unwrap(), entry);
     }
 
     #[test]
     fn any_order_id_is_read_back_equal(bits: u128) {
         let entry = Entry { order: Some(OrderId::from(uuid::Uuid::from_u128(bits))), ..sold() };
         let bytes = written(&entry, Seq(1));
-        prop_assert_eq!(Line::parse(&bytes).unwrap().entry().unwrap(), entry);
+        prop_assert_eq!(Line::parse(&bytes).unwrap().entry(&mut SharedTexts::default()).unwrap(), entry);
     }
 }

@@ -25,12 +25,12 @@ fn a_tail_torn_within_an_order_is_cut_before_its_first_line() {
     let start = all[..first].concat().len();
     for cut in start..=whole.len() {
         let lines = whole[start..cut].iter().filter(|&&byte| byte == b'\n').count();
-        assert_cut_to(&folder, &whole[..cut], &shop, before + kept(lines));
+        assert_cut_to(&whole[..cut], &shop, before + kept(lines));
     }
     for line in first..all.len() {
         let mut torn = all.clone();
         flip(&mut torn, line);
-        assert_cut_to(&folder, &torn.concat(), &shop, before + kept(line - first));
+        assert_cut_to(&torn.concat(), &shop, before + kept(line - first));
     }
 }
 

@@ -1,0 +1,111 @@
+//! The contract of a store, kept by files.
+
+use std::ops::{ControlFlow, RangeInclusive};
+
+use common::wire::Book;
+use common::{Entry, Epoch, OrderId, Seq};
+
+use super::{CsvStore, ReadView, books_blob, find, replay, segments, shown};
+use crate::catalog_file::{self, CatalogRow};
+use crate::texts::SharedTexts;
+use crate::{Error, Store, StoreState};
+
+impl Store for CsvStore {
+    fn load(&self) -> Result<StoreState, Error> {
+        // Without a write in between, the files and the ledger are as of the same moment.
+        self.writer.read(|writer| {
+            let (head, marker) = (writer.head, &writer.marker);
+            if marker.is_restore {
+                let store = shown(&self.folder);
+                return Err(Error::RestoreIncomplete { store, head });
+            }
+            let opened = self.opened_state.lock().map_err(|_| Error::Closed)?.take();
+            if let Some(opened) = opened.filter(|opened| opened.head == head) {
+                return Ok(opened);
+            }
+            let files = self.files();
+            let blob = books_blob::get(&files, marker)?;
+            let (books, _) = replay::books_at(&files, &self.view().segments, marker, blob, None, head)?;
+            Ok(StoreState {
+                store: self.id,
+                epoch: Epoch::FIRST,
+                head,
+                books,
+            })
+        })
+    }
+
+    fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
+        let ReadView { head, segments } = self.view();
+        let (mut entries, mut texts) = (Vec::new(), SharedTexts::default());
+        if limit == 0 {
+            return Ok(entries);
+        }
+        segments::each_entry(&*self.disk, &segments, after, head, |line| {
+            let entry = line.entry(&mut texts).map_err(|why| why.to_string())?;
+            let is_last = entry.line.is_last();
+            entries.push(entry);
+            Ok(if entries.len() < limit || !is_last {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
+        })?;
+        self.with_titles(entries, &segments)
+    }
+
+    fn each_order(&self, range: RangeInclusive<Seq>, visit: &mut dyn FnMut(OrderId)) -> Result<(), Error> {
+        let ReadView { head, segments } = self.view();
+        let (before, last) = (Seq(range.start().0.saturating_sub(1)), head.min(*range.end()));
+        segments::each_entry(&*self.disk, &segments, before, last, |line| {
+            let first = line.first_of_order().map_err(|why| why.to_string())?;
+            first.into_iter().for_each(&mut *visit);
+            Ok(ControlFlow::Continue(()))
+        })
+    }
+
+    fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
+        let ReadView { head, segments } = self.view();
+        let entries = find::find(&*self.disk, &segments, head, order, &among)?;
+        self.with_titles(entries, &segments)
+    }
+
+    fn append(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.append_batch(head, entries, false)
+    }
+
+    fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
+        self.append_batch(head, entries, true)
+    }
+
+    fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
+        self.replace_catalog(books, at)
+    }
+
+    fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
+        let mut written = Ok(());
+        // Without a blob a start only takes longer: a failure does not close the store.
+        self.writer.write(|_, full_disk| {
+            written = full_disk.attempt(self.disk.now(), &self.folder, || self.files().put_blob(name, content));
+            Ok(())
+        })?;
+        written
+    }
+
+    fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
+        self.files().get_blob(name)
+    }
+
+    fn seed_rows(&self) -> Result<Option<Vec<CatalogRow>>, Error> {
+        let is_empty = self.view().head == Seq::ZERO;
+        let files = self.files();
+        let current = if is_empty { files.catalog()? } else { None };
+        Ok(current
+            .map(|current| catalog_file::parse(&current, &files.catalog_path()))
+            .transpose()?)
+    }
+
+    fn manual_edit(&self) -> Option<Vec<CatalogRow>> {
+        self.manual_edit.clone()
+    }
+}

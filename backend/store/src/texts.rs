@@ -1,0 +1,23 @@
+//! Texts that many books or entries share, such as topics.
+
+use std::collections::HashSet;
+
+use ahash::RandomState;
+use common::ArcStr;
+
+/// Each text once, while books or entries are read.
+#[derive(Debug, Default)]
+pub(crate) struct SharedTexts(HashSet<ArcStr, RandomState>);
+
+impl SharedTexts {
+    pub(crate) fn get(&mut self, text: &str) -> ArcStr {
+        match self.0.get(text) {
+            Some(known) => known.clone(),
+            None => {
+                let text = ArcStr::from(text);
+                self.0.insert(text.clone());
+                text
+            }
+        }
+    }
+}
