@@ -1,53 +1,74 @@
 //! Builds the catalog's state from its store: the books, the newest entries, and which orders are decided.
 //!
-//! Only the newest entries are read. For each million older ones the store keeps a snapshot of the filter of their orders; a
-//! million whose snapshot is missing is read too.
+//! Only the newest entries are read whole. For each million older ones the store keeps a snapshot of the filter of their
+//! orders; of a million whose snapshot is missing, or that is not complete yet, the ids of the orders are read.
 
 use std::ops::RangeInclusive;
 
 use common::{Entry, InlineVec, OrderId, Seq};
 
-use super::decision_index::{DecisionIndex, FilterSnapshot};
+use super::decision_index::{DecisionIndex, FilterSnapshot, OldEntries};
 use super::state::State;
 use crate::store::{self, Store, StoreState};
 
 /// Entries read at once.
 const PAGE_ENTRIES: usize = 10_000;
 
-pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
-    let mut state = State::new(loaded);
-    state.decisions = index_decisions(store, DecisionIndex::default(), &state)?;
+/// Builds the state of a loaded store. `known` are its first entries, as far as they need not be read.
+pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState, known: Vec<Entry>) -> Result<State, store::Error> {
+    let state = State::load(loaded, |books| {
+        let mut index = DecisionIndex::default();
+        index_entries(&mut index, known, books);
+        index_decisions(store, index, books)
+    })?;
     if let Some(last) = state.decisions.last_group().last() {
         store.confirm(last)?;
     }
     Ok(state)
 }
 
+/// Indexes the next entries, which share the texts of `state`.
+fn index_entries(index: &mut DecisionIndex, entries: Vec<Entry>, state: &State) {
+    // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
+    for mut entry in entries.into_iter().take_while(|entry| entry.seq <= state.head) {
+        state.share_texts(&mut entry);
+        index.push(entry);
+    }
+}
+
 /// Indexes the entries up to the head of `state`, whose texts they share.
 fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -> Result<DecisionIndex, store::Error> {
     let head = state.head;
-    while let Some((name, last)) = index.next_snapshot(head) {
-        let is_restored = match store.get_blob(&name)? {
-            Some(snapshot) => restore_filter(store, &mut index, last, &snapshot)?,
-            None => false,
-        };
-        if !is_restored {
-            tracing::info!(name, "no snapshot of a million old orders; reading them again");
-            break;
-        }
+    while let Some(old) = index.next_old_entries(head) {
+        index_old(store, &mut index, old)?;
     }
+    index.reserve_until(head);
     while index.last() < head {
         let page = store.read(index.last(), PAGE_ENTRIES)?;
         if page.is_empty() {
             break;
         }
-        // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
-        for mut entry in page.into_iter().take_while(|entry| entry.seq <= head) {
-            state.share_texts(&mut entry);
-            index.push(entry);
-        }
+        index_entries(&mut index, page, state);
     }
     Ok(index)
+}
+
+/// Indexes entries that are not kept whole: from their snapshot, or else from the ledger.
+fn index_old(store: &dyn Store, index: &mut DecisionIndex, old: OldEntries) -> Result<(), store::Error> {
+    let OldEntries { snapshot, range } = old;
+    if let Some(name) = snapshot {
+        let content = store.get_blob(&name)?;
+        if let Some(content) = content
+            && restore_filter(store, index, range.clone(), &content)?
+        {
+            return Ok(());
+        }
+        tracing::info!(name, "no snapshot of a million old orders; reading them again");
+    }
+    if let Some(orders) = index.begin_block(range.clone()) {
+        store.each_order(range, &mut |order| orders.add(order))?;
+    }
+    Ok(())
 }
 
 /// The next entries after one; at most a page.
@@ -89,12 +110,12 @@ pub(super) fn save_filters(store: &dyn Store, snapshots: Vec<FilterSnapshot>) {
 fn restore_filter(
     store: &dyn Store,
     index: &mut DecisionIndex,
-    last: Seq,
+    range: RangeInclusive<Seq>,
     snapshot: &[u8],
 ) -> Result<bool, store::Error> {
-    let expected = fingerprint(store, last)?;
+    let expected = fingerprint(store, *range.end())?;
     let content = snapshot.strip_prefix(expected.as_slice());
-    Ok(content.is_some_and(|content| index.restore_filter(last, content)))
+    Ok(content.is_some_and(|content| index.restore_filter(range, content)))
 }
 
 /// Tells an entry from any other with the same number.
@@ -191,7 +212,7 @@ mod tests {
         let loaded = store.load().unwrap();
         let head = loaded.head;
         shop.sell_through(&store, 1);
-        let mut state = bootstrap(&store, loaded).unwrap();
+        let mut state = bootstrap(&store, loaded, Vec::new()).unwrap();
         assert_eq!(state.head, head);
         assert_eq!(state.decisions.entries_after(head, 10), Some(Vec::new()));
         // Applied once, it is there once.

@@ -6,8 +6,10 @@
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
 
-use ahash::AHashMap;
+use ahash::RandomState;
 use common::{Entry, InlineVec, OrderId, Seq};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry as Slot;
 
 use super::filter::Filter;
 
@@ -27,10 +29,14 @@ pub enum Lookup {
 pub struct DecisionIndex {
     capacity: Capacity,
     entries: VecDeque<Entry>,
-    /// The first lines of the orders in `entries`.
-    by_order: AHashMap<OrderId, Seq>,
+    /// The first lines of the orders in `entries`. An order's id is in its entry alone, which halves the memory.
+    by_order: HashTable<ShortSeq>,
+    hasher: RandomState,
     blocks: Vec<Block>,
 }
+
+/// The lower half of a `seq`, which tells entries in memory from each other.
+type ShortSeq = u32;
 
 /// The sizes of an index; tests use small ones.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +71,14 @@ struct Block {
     is_saved: bool,
 }
 
+/// Entries that a start need not keep whole: those of a block, or the last ones of them.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct OldEntries {
+    /// The name of the blob with the filter of the block's orders, if all of it is old.
+    pub(super) snapshot: Option<String>,
+    pub(super) range: RangeInclusive<Seq>,
+}
+
 /// The filter of a complete block, to be saved with the store so that the next start need not read the block.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FilterSnapshot {
@@ -81,9 +95,17 @@ impl DecisionIndex {
         Self {
             capacity,
             entries: VecDeque::new(),
-            by_order: AHashMap::new(),
+            by_order: HashTable::new(),
+            hasher: RandomState::new(),
             blocks: Vec::new(),
         }
+    }
+
+    /// Makes room for the entries that follow up to `head`.
+    pub(super) fn reserve_until(&mut self, head: Seq) {
+        let entries = usize::try_from(head.distance_from(self.last())).unwrap_or(usize::MAX);
+        let entries = entries.min(self.capacity.entries_max);
+        self.entries.reserve(entries);
     }
 
     /// Adds the next entry.
@@ -91,10 +113,22 @@ impl DecisionIndex {
         if self.entries.len() >= self.capacity.entries_max {
             self.evict_oldest_group();
         }
-        if let Some(order) = entry.order.filter(|_| entry.line.is_first()) {
-            self.by_order.insert(order, entry.seq);
-        }
+        let order = entry.order.filter(|_| entry.line.is_first());
+        let first = short(entry.seq);
         self.entries.push_back(entry);
+        if order.is_some() {
+            let (entries, hasher) = (&self.entries, &self.hasher);
+            let known = |&first: &ShortSeq| order_at(entries, first);
+            let slot = self.by_order.entry(
+                hasher.hash_one(order),
+                |first| known(first) == order,
+                |first| hasher.hash_one(known(first)),
+            );
+            match slot {
+                Slot::Occupied(mut slot) => *slot.get_mut() = first,
+                Slot::Vacant(slot) => drop(slot.insert(first)),
+            }
+        }
     }
 
     /// At most `limit` entries after `after`, and those that complete the last group; `None` if the first of them is no
@@ -124,7 +158,9 @@ impl DecisionIndex {
 
     /// Looks an order up.
     pub fn lookup(&self, order: OrderId) -> Lookup {
-        if let Some(entries) = self.by_order.get(&order).and_then(|&first| self.group(first)) {
+        let is_first = |&first: &ShortSeq| order_at(&self.entries, first) == Some(order);
+        let first = self.by_order.find(self.hasher.hash_one(Some(order)), is_first);
+        if let Some(entries) = first.and_then(|&first| self.group(first)) {
             return Lookup::Found(entries);
         }
         let newest_first = self.blocks.iter().rev();
@@ -158,26 +194,40 @@ impl DecisionIndex {
             .collect()
     }
 
-    /// The name and the last entry of the next snapshot to restore at a start with a ledger up to `head`; `None` once the
-    /// remaining entries have to be read.
-    pub fn next_snapshot(&self, head: Seq) -> Option<(String, Seq)> {
-        let block = self.blocks.len() as u64;
-        let last = (block + 1).saturating_mul(self.capacity.block_len);
-        let is_old = last.saturating_add(self.capacity.entries_max as u64) <= head.0;
-        (is_old && self.entries.is_empty()).then(|| (snapshot_name(block), Seq(last)))
+    /// The next entries that a start with a ledger up to `head` need not keep whole; `None` if the rest are the newest.
+    pub(super) fn next_old_entries(&self, head: Seq) -> Option<OldEntries> {
+        let Capacity { entries_max, block_len } = self.capacity;
+        let first = self.last().next();
+        let block = (first.0 - 1) / block_len;
+        let end = (block + 1).saturating_mul(block_len);
+        let last = end.min(head.0.saturating_sub(entries_max as u64));
+        (first.0 <= last && self.entries.is_empty()).then(|| OldEntries {
+            snapshot: (last == end).then(|| snapshot_name(block)),
+            range: first..=Seq(last),
+        })
     }
 
-    /// Restores a filter instead of its block's entries; `false` if the content has the wrong length.
-    pub fn restore_filter(&mut self, last: Seq, content: &[u8]) -> bool {
+    /// Restores the filter of the orders in a complete block; `false` if the content has the wrong length.
+    pub(super) fn restore_filter(&mut self, range: RangeInclusive<Seq>, content: &[u8]) -> bool {
         let Some(orders) = Filter::from_bytes(content) else {
             return false;
         };
         self.blocks.push(Block {
-            range: Seq(last.0.saturating_sub(self.capacity.block_len)).next()..=last,
+            range,
             orders,
             is_saved: true,
         });
         true
+    }
+
+    /// Adds old entries by the orders whose first lines are among them, and returns where those are added.
+    pub(super) fn begin_block(&mut self, range: RangeInclusive<Seq>) -> Option<&mut Filter> {
+        self.blocks.push(Block {
+            range,
+            orders: Filter::default(),
+            is_saved: false,
+        });
+        self.blocks.last_mut().map(|block| &mut block.orders)
     }
 
     /// The last entry that was added, or that a restored filter covers.
@@ -189,37 +239,41 @@ impl DecisionIndex {
     }
 
     /// The lines of the group that begins with an entry.
-    fn group(&self, first: Seq) -> Option<InlineVec<Entry>> {
-        let oldest = self.entries.front()?.seq;
-        let idx = usize::try_from(first.distance_from(oldest)).ok()?;
+    fn group(&self, first: ShortSeq) -> Option<InlineVec<Entry>> {
+        let idx = position(&self.entries, first)?;
         let count = self.entries.get(idx)?.line.count();
         Some(self.entries.iter().skip(idx).take(count.into()).cloned().collect())
     }
 
     /// Moves the order of the oldest entries into a filter.
     fn evict_oldest_group(&mut self) {
-        while let Some(oldest) = self.entries.pop_front() {
-            self.evict(&oldest);
-            if oldest.line.is_last() {
+        while let Some(oldest) = self.entries.front() {
+            let (seq, line, order) = (oldest.seq, oldest.line, oldest.order);
+            self.evict(seq, order.filter(|_| line.is_first()));
+            self.entries.pop_front();
+            if line.is_last() {
                 return;
             }
         }
     }
 
-    /// Adds an entry to the last block.
-    fn evict(&mut self, entry: &Entry) {
+    /// Adds an entry to the last block, with the order whose first line it is.
+    fn evict(&mut self, seq: Seq, order: Option<OrderId>) {
         let block_len = self.capacity.block_len;
         if self.blocks.last().is_none_or(|block| block.is_complete(block_len)) {
             self.blocks.push(Block {
-                range: entry.seq..=entry.seq,
+                range: seq..=seq,
                 orders: Filter::default(),
                 is_saved: false,
             });
         }
         let Some(block) = self.blocks.last_mut() else { return };
-        block.range = *block.range.start()..=entry.seq;
-        if let Some(order) = entry.order.filter(|_| entry.line.is_first()) {
-            self.by_order.remove(&order);
+        block.range = *block.range.start()..=seq;
+        if let Some(order) = order {
+            let is_it = |&first: &ShortSeq| first == short(seq);
+            if let Ok(slot) = self.by_order.find_entry(self.hasher.hash_one(Some(order)), is_it) {
+                slot.remove();
+            }
             block.orders.add(order);
         }
     }
@@ -231,132 +285,23 @@ impl Block {
     }
 }
 
+#[expect(clippy::cast_possible_truncation, reason = "the upper half is cut off")]
+fn short(seq: Seq) -> ShortSeq {
+    seq.0 as ShortSeq
+}
+
+/// The position of an entry among those in memory, which are far fewer than short numbers.
+fn position(entries: &VecDeque<Entry>, seq: ShortSeq) -> Option<usize> {
+    Some(seq.wrapping_sub(short(entries.front()?.seq)) as usize)
+}
+
+fn order_at(entries: &VecDeque<Entry>, first: ShortSeq) -> Option<OrderId> {
+    entries.get(position(entries, first)?)?.order
+}
+
 fn snapshot_name(block: u64) -> String {
     format!("orders-{block}")
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use common::{GroupLine, ItemNumber, Kind, Timestamp};
-
-    const ENTRIES_MAX: usize = 1_000_000;
-    const BLOCK: u64 = 1_000_000;
-
-    fn entry(seq: u64) -> Entry {
-        Entry {
-            seq: Seq(seq),
-            at: Timestamp::from_micros(0),
-            kind: Kind::Sold,
-            item: ItemNumber::try_from(1).unwrap(),
-            line: GroupLine::ONLY,
-            quantity: None,
-            change: -1,
-            stock_after: None,
-            order: Some(id(seq)),
-            unit_cost: None,
-            reason: None,
-            title: None,
-            description: None,
-        }
-    }
-
-    /// An order of so many lines from `first` on.
-    fn order(first: u64, count: usize) -> Vec<Entry> {
-        let lines = (first..).zip(GroupLine::of_group(count));
-        let of_order = |(seq, line)| Entry {
-            line,
-            order: Some(id(first)),
-            ..entry(seq)
-        };
-        lines.map(of_order).collect()
-    }
-
-    fn id(n: u64) -> OrderId {
-        OrderId::from(uuid::Uuid::from_u128(u128::from(n)))
-    }
-
-    #[test]
-    fn pages_come_from_memory_as_far_as_it_reaches() {
-        let mut index = DecisionIndex::default();
-        assert_eq!(index.entries_after(Seq::ZERO, 9), Some(vec![]));
-        (5..=9).for_each(|seq| index.push(entry(seq)));
-        assert_eq!(index.entries_after(Seq(3), 9), None);
-        let page = index.entries_after(Seq(6), 2).unwrap();
-        assert_eq!(page.iter().map(|entry| entry.seq.0).collect::<Vec<_>>(), [7, 8]);
-        assert_eq!(index.entries_after(Seq(9), 9), Some(vec![]));
-    }
-
-    #[test]
-    fn an_order_is_found_evicted_and_read_whole() {
-        let mut index = DecisionIndex::new(Capacity {
-            entries_max: 6,
-            block_len: 4,
-        });
-        let orders = [order(1, 1), order(2, 2), order(4, 3), order(7, 1)];
-        orders.iter().flatten().for_each(|entry| index.push(entry.clone()));
-        assert_eq!(index.lookup(id(2)), Lookup::Found(orders[1].clone().into()));
-        assert_eq!(index.entries_after(Seq(1), 1), Some(orders[1].clone()));
-        assert_eq!(index.entries_after(Seq(3), 4).unwrap().len(), 4);
-        // The block ends within the order 4, which belongs to it.
-        (8..=12).for_each(|seq| index.push(entry(seq)));
-        for (first, block) in [(1, 1..=4), (2, 1..=4), (4, 1..=4)] {
-            let range = Seq(*block.start())..=Seq(*block.end());
-            assert_eq!(index.lookup(id(first)), Lookup::MaybeIn(vec![range]), "{first}");
-        }
-        assert_eq!(index.lookup(id(7)), Lookup::Found(orders[3].clone().into()));
-        assert_eq!(index.entries_after(Seq(6), 1), Some(orders[3].clone()));
-        assert_eq!(index.take_filter_snapshots()[0].last, Seq(4));
-    }
-
-    #[test]
-    fn an_old_order_is_always_found_and_a_new_one_is_seldom_a_false_positive() {
-        let mut index = DecisionIndex::default();
-        let known = 2 * BLOCK + 50_000;
-        (1..=known).for_each(|seq| index.push(entry(seq)));
-        let oldest_kept = known - ENTRIES_MAX as u64 + 1;
-        for seq in (1..oldest_kept).step_by(7) {
-            let Lookup::MaybeIn(ranges) = index.lookup(id(seq)) else {
-                panic!("order {seq} is not found")
-            };
-            assert!(ranges.iter().any(|range| range.contains(&Seq(seq))));
-        }
-        assert!(matches!(index.lookup(id(oldest_kept)), Lookup::Found(found) if found[0].seq == Seq(oldest_kept)));
-        let false_positives = (1..=100_000)
-            .filter(|n| index.lookup(id(known * 2 + n)) != Lookup::Absent)
-            .count();
-        assert!(
-            false_positives < 3,
-            "{false_positives} of 100000 new orders are false positives"
-        );
-    }
-
-    #[test]
-    fn a_snapshot_replaces_its_block() {
-        let mut index = DecisionIndex::default();
-        let known = BLOCK + ENTRIES_MAX as u64 + 10;
-        (1..BLOCK + ENTRIES_MAX as u64).for_each(|seq| index.push(entry(seq)));
-        assert_eq!(index.take_filter_snapshots(), [], "its last entry is still kept whole");
-        (BLOCK + ENTRIES_MAX as u64..=known).for_each(|seq| index.push(entry(seq)));
-        let snapshots = index.take_filter_snapshots();
-        assert_eq!((snapshots.len(), index.take_filter_snapshots().len()), (1, 0));
-
-        let mut restored = DecisionIndex::default();
-        assert_eq!(restored.next_snapshot(Seq(BLOCK + ENTRIES_MAX as u64 - 1)), None);
-        assert_eq!(
-            restored.next_snapshot(Seq(known)),
-            Some((snapshots[0].name.clone(), snapshots[0].last))
-        );
-        assert!(!restored.restore_filter(Seq(BLOCK), b"no snapshot"));
-        assert!(restored.restore_filter(snapshots[0].last, &snapshots[0].content));
-        assert_eq!(
-            (restored.last(), restored.next_snapshot(Seq(known))),
-            (Seq(BLOCK), None)
-        );
-        (BLOCK + 1..=known).for_each(|seq| restored.push(entry(seq)));
-        for seq in [1, BLOCK - 1, BLOCK, BLOCK + 1, BLOCK + 10, BLOCK + 11, known, known + 1] {
-            assert_eq!(restored.lookup(id(seq)), index.lookup(id(seq)), "{seq}");
-        }
-        assert_eq!(restored.take_filter_snapshots(), []);
-    }
-}
+mod tests;

@@ -4,10 +4,11 @@
 //! readers search their clone without a lock, however many books there are, while the writer goes on.
 
 mod blocks;
+mod build;
 mod postings;
 mod word_search;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::text::fold;
@@ -16,8 +17,8 @@ use common::{ArcStr, Cost, Description, ItemNumber, Seq, Stock};
 
 use self::blocks::Blocks;
 use self::postings::Postings;
+use self::word_search::Word;
 pub use self::word_search::WordCursor;
-use self::word_search::{Word, WordsByField};
 
 /// The position of a book in an array beside the index: the same as long as the book exists, and never that of another one.
 pub type BookIdx = usize;
@@ -37,11 +38,20 @@ pub struct BookMeta {
 
 impl From<Book> for BookMeta {
     fn from(book: Book) -> Self {
+        let Book {
+            item,
+            title,
+            author,
+            topic,
+            cost,
+            stock: _,
+            seq: _,
+        } = book;
         Self {
-            item: book.item,
-            description: book.description(),
-            title: book.title,
-            cost: book.cost,
+            item,
+            title,
+            description: Description { topic, author },
+            cost,
         }
     }
 }
@@ -59,12 +69,10 @@ impl BookMeta {
     }
 }
 
-/// A book by its number, which is repeated here so that a search among books stays within a block.
 #[derive(Debug, Clone)]
 struct IndexedBook {
-    item: ItemNumber,
     idx: BookIdx,
-    meta: Arc<BookMeta>,
+    meta: BookMeta,
 }
 
 #[derive(Debug, Clone)]
@@ -114,56 +122,21 @@ pub struct SearchIndex {
 }
 
 impl SearchIndex {
-    /// Indexes books with different item numbers, in any order. A book's index is its position in the order of item numbers.
-    pub fn new(mut books: Vec<BookMeta>) -> Self {
-        books.sort_unstable_by_key(|book| book.item);
-        let mut topics = BTreeMap::<String, (ArcStr, Vec<ItemNumber>)>::new();
-        let mut words = WordsByField::default();
-        for book in &books {
-            let topic = topics.entry(fold(&book.description.topic));
-            let (_, items) = topic.or_insert_with(|| (book.description.topic.clone(), Vec::new()));
-            items.push(book.item);
-            words.insert(book);
-        }
-        let topics = topics.into_iter().filter_map(|(folded, (spelling, items))| {
-            let books = Postings::from_sorted(&items)?;
-            let folded = folded.into();
-            Some(Topic {
-                folded,
-                spelling,
-                books,
-            })
-        });
-        let indexed = |(idx, book): (BookIdx, BookMeta)| IndexedBook {
-            item: book.item,
-            idx,
-            meta: Arc::new(book),
-        };
-        Self {
-            book_count: books.len(),
-            idx_count: books.len(),
-            topics: topics.collect(),
-            words: words.into_blocks(),
-            books: books.into_iter().enumerate().map(indexed).collect(),
-        }
-    }
-
     /// Adds a book, or changes the one with its number. Returns the book's index: the one that it had, or the next one.
     pub fn upsert(&mut self, book: BookMeta) -> BookIdx {
-        let (item, meta) = (book.item, Arc::new(book));
+        let item = book.item;
         let before = self.find(item).cloned();
         let idx = before.as_ref().map_or(self.idx_count, |before| before.idx);
         if before.is_none() {
             self.idx_count += 1;
             self.book_count += 1;
         }
-        let book = IndexedBook {
-            item,
+        let indexed = IndexedBook {
             idx,
-            meta: Arc::clone(&meta),
+            meta: book.clone(),
         };
-        self.books.update(|other| other.item.cmp(&item), |_| Some(book));
-        self.reindex(item, before.as_ref().map(|before| &*before.meta), Some(&meta));
+        self.books.update(|other| other.meta.item.cmp(&item), |_| Some(indexed));
+        self.reindex(item, before.as_ref().map(|before| &before.meta), Some(&book));
         idx
     }
 
@@ -171,7 +144,7 @@ impl SearchIndex {
     pub fn withdraw(&mut self, item: ItemNumber) -> Option<BookIdx> {
         let before = self.find(item)?.clone();
         self.book_count -= 1;
-        self.books.update(|other| other.item.cmp(&item), |_| None);
+        self.books.update(|other| other.meta.item.cmp(&item), |_| None);
         self.reindex(item, Some(&before.meta), None);
         Some(before.idx)
     }
@@ -183,12 +156,12 @@ impl SearchIndex {
 
     /// The index of the book with a number, and the book.
     pub fn get(&self, item: ItemNumber) -> Option<(BookIdx, &BookMeta)> {
-        self.find(item).map(|book| (book.idx, &*book.meta))
+        self.find(item).map(|book| (book.idx, &book.meta))
     }
 
     /// All books with their indexes, by item number.
     pub fn iter(&self) -> impl Iterator<Item = (BookIdx, &BookMeta)> {
-        self.books.iter().map(|book| (book.idx, &*book.meta))
+        self.books.iter().map(|book| (book.idx, &book.meta))
     }
 
     /// All topics, in alphabetical order of their folded spelling.
@@ -211,7 +184,7 @@ impl SearchIndex {
     }
 
     fn find(&self, item: ItemNumber) -> Option<&IndexedBook> {
-        self.books.get(|book| book.item.cmp(&item))
+        self.books.get(|book| book.meta.item.cmp(&item))
     }
 
     /// Changes words and topics for a book whose description changed, or was added or removed; `books` has it already.

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use common::{Seq, Timestamp};
+use common::wire::Book;
+use common::{Entry, Seq, Timestamp};
 
 use super::catalog_diff::CatalogDiff;
 use crate::store::catalog_file::{self, CatalogRow};
@@ -27,24 +28,29 @@ impl InitialCatalog {
     }
 }
 
-/// Loads the store, after seeding it if it is fresh. A catalog file that lies in a fresh store is used unless another file
-/// is named.
-pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Result<StoreState, store::Error> {
+/// Loads the store, after seeding it if it is fresh, and returns the entries with which it was. A catalog file that lies in
+/// a fresh store is used unless another file is named.
+pub(super) fn load_or_seed(
+    store: &dyn Store,
+    initial: &InitialCatalog,
+) -> Result<(StoreState, Vec<Entry>), store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
         if let InitialCatalog::File(path) = initial {
             tracing::info!(books = %path.display(), "the store has books already; the file is not read");
         }
-        return Ok(loaded);
+        return Ok((loaded, Vec::new()));
     }
     let rows = match (initial, store.seed_rows()?) {
         (InitialCatalog::BuiltIn, Some(found)) => found,
         (initial, _) => initial.read()?,
     };
-    let diff = CatalogDiff::between(Seq::ZERO, &[], rows, false, Timestamp::now());
-    store.append(Seq::ZERO, &diff.entries)?;
-    let loaded = store.load()?;
-    store.checkpoint(&loaded.books, loaded.head)?;
-    tracing::info!(books = loaded.books.len(), "a fresh store was filled");
-    Ok(loaded)
+    let CatalogDiff { entries, .. } = CatalogDiff::between(Seq::ZERO, &[], rows, false, Timestamp::now());
+    store.append(Seq::ZERO, &entries)?;
+    let mut books: Vec<Book> = entries.iter().filter_map(Entry::described).collect();
+    books.sort_unstable_by_key(|book| book.item);
+    let head = entries.last().map_or(Seq::ZERO, |last| last.seq);
+    store.checkpoint(&books, head)?;
+    tracing::info!(books = books.len(), "a fresh store was filled");
+    Ok((StoreState { head, books, ..loaded }, entries))
 }

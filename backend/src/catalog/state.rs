@@ -1,7 +1,9 @@
 //! The state machine over the ledger: books, stock, decided orders. It holds only what is durable.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 
 use common::wire::Book;
 use common::{Entry, Epoch, ItemNumber, Kind, Position, Seq, Stock, StoreId};
@@ -50,6 +52,29 @@ pub struct State {
 impl State {
     /// The state that a store holds, without its decisions.
     pub fn new(loaded: StoreState) -> Self {
+        let mut state = Self::unindexed(loaded);
+        state.search_index = Arc::new(state.search_index.with_texts());
+        state
+    }
+
+    /// The state that a store holds. `decisions` reads its decisions while the texts are indexed.
+    pub(super) fn load<E>(
+        loaded: StoreState,
+        decisions: impl FnOnce(&Self) -> Result<DecisionIndex, E>,
+    ) -> Result<Self, E> {
+        let mut state = Self::unindexed(loaded);
+        let (search_index, decisions) = thread::scope(|scope| {
+            let search_index = scope.spawn(|| state.search_index.with_texts());
+            let decisions = decisions(&state);
+            let search_index = search_index.join();
+            (search_index.unwrap_or_else(|panic| resume_unwind(panic)), decisions)
+        });
+        (state.search_index, state.decisions) = (Arc::new(search_index), decisions?);
+        Ok(state)
+    }
+
+    /// The books without their texts' index.
+    fn unindexed(loaded: StoreState) -> Self {
         let StoreState {
             store,
             epoch,
@@ -63,7 +88,7 @@ impl State {
             store,
             epoch,
             head,
-            search_index: Arc::new(SearchIndex::new(books)),
+            search_index: Arc::new(SearchIndex::without_texts(books)),
             decisions: DecisionIndex::default(),
             stocks,
         }

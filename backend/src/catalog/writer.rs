@@ -59,8 +59,8 @@ impl Writer {
         status: &Arc<StoreStatus>,
     ) -> Result<Self, store::Error> {
         let store: Arc<dyn Store> = store.into();
-        let loaded = seed::load_or_seed(&*store, initial)?;
-        let state = bootstrap::bootstrap(&*store, loaded)?;
+        let (loaded, seeded) = seed::load_or_seed(&*store, initial)?;
+        let state = bootstrap::bootstrap(&*store, loaded, seeded)?;
         let end = watch::Sender::new(state.end());
         status.set_ok();
         Ok(Self {
@@ -245,7 +245,7 @@ impl Writer {
     }
 
     fn load_afresh(&mut self) -> Result<(), store::Error> {
-        let state = bootstrap::bootstrap(&*self.store, self.store.load()?)?;
+        let state = bootstrap::bootstrap(&*self.store, self.store.load()?, Vec::new())?;
         let (end, known) = (state.end(), *self.end.borrow());
         self.last_checkpoint = end.head.seq;
         *self.write_state() = state;

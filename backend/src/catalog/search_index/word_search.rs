@@ -1,12 +1,11 @@
 //! Search by words.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use common::text::{for_each_index_word, query_words};
-use common::{Description, ItemNumber};
+use common::{ArcStr, Description, ItemNumber};
 
-use super::blocks::Blocks;
 use super::postings::Postings;
 use super::{BookMeta, Found, SearchIndex};
 
@@ -26,7 +25,7 @@ pub(super) enum Field {
 }
 
 impl Field {
-    const ALL: [Self; 3] = [Self::Title, Self::Author, Self::Topic];
+    pub(super) const ALL: [Self; 3] = [Self::Title, Self::Author, Self::Topic];
 }
 
 /// A word and the books that have it in a field.
@@ -43,58 +42,23 @@ impl Word {
     }
 }
 
-/// The words of all books, while an index is built.
-#[derive(Default)]
-pub(super) struct WordsByField([HashMap<Arc<str>, Vec<ItemNumber>, ahash::RandomState>; Field::ALL.len()]);
-
-impl WordsByField {
-    /// Adds the words of a book; the books come by item number.
-    pub(super) fn insert(&mut self, book: &BookMeta) {
-        book.for_each_word(|word, field| {
-            let words = &mut self.0[field as usize];
-            match words.get_mut(word) {
-                Some(items) if items.last() == Some(&book.item) => {}
-                Some(items) => items.push(book.item),
-                None => {
-                    words.insert(word.into(), vec![book.item]);
-                }
-            }
-        });
-    }
-
-    pub(super) fn into_blocks(self) -> Blocks<Word> {
-        let with_field = |(words, field): (HashMap<_, _, _>, Field)| {
-            let words = words.into_iter();
-            words.map(move |(word, items): (Arc<str>, Vec<ItemNumber>)| (word, field, items))
-        };
-        let mut words: Vec<_> = self.0.into_iter().zip(Field::ALL).flat_map(with_field).collect();
-        words.sort_unstable_by(|(word, field, _), (other, other_field, _)| (word, field).cmp(&(other, other_field)));
-        let words = words.into_iter().filter_map(|(word, field, items)| {
-            let books = Postings::from_sorted(&items)?;
-            Some(Word { word, field, books })
-        });
-        words.collect()
-    }
-}
-
 impl BookMeta {
-    fn for_each_word(&self, mut visit: impl FnMut(&str, Field)) {
+    pub(super) fn text(&self, field: Field) -> Option<&ArcStr> {
         let Description { topic, author } = &self.description;
-        for (field, text) in [
-            (Field::Title, Some(&self.title)),
-            (Field::Author, author.as_ref()),
-            (Field::Topic, Some(topic)),
-        ] {
-            text.into_iter()
-                .for_each(|text| for_each_index_word(text, |word| visit(word, field)));
+        match field {
+            Field::Title => Some(&self.title),
+            Field::Author => author.as_ref(),
+            Field::Topic => Some(topic),
         }
     }
 
     fn words(&self) -> BTreeSet<(String, Field)> {
         let mut words = BTreeSet::new();
-        self.for_each_word(|word, field| {
-            words.insert((word.to_owned(), field));
-        });
+        for field in Field::ALL {
+            for_each_index_word(self.text(field).map_or("", ArcStr::as_str), |word| {
+                words.insert((word.to_owned(), field));
+            });
+        }
         words
     }
 }
@@ -106,8 +70,8 @@ impl SearchIndex {
         if query.trim().is_empty() {
             let books = self
                 .books
-                .iter_from(|book| after.is_some_and(|(_, after)| book.item <= after));
-            return Found::first_page(books.map(|book| ((0, book.item), book.item)), limit);
+                .iter_from(|book| after.is_some_and(|(_, after)| book.meta.item <= after));
+            return Found::first_page(books.map(|book| ((0, book.meta.item), book.meta.item)), limit);
         }
         let matches = self.match_words(&query_words(query)).into_iter();
         let mut matches: Vec<WordCursor> = matches.map(|(item, rank)| (rank, item)).collect();
