@@ -252,8 +252,12 @@ impl Service {
             true => EditPolicy::Discard,
             false => EditPolicy::Refuse,
         };
+        let allow_empty = settings.allow_empty;
         let books = settings.books.clone();
-        let books = books.map_or(InitialCatalog::BuiltIn, InitialCatalog::File);
+        let books = books.map_or(InitialCatalog::BuiltIn, |path| InitialCatalog::File {
+            path,
+            allow_empty,
+        });
         // Bound first: a port in use is reported before a million books are read.
         let listener = bind(args.server.listen)?;
         let init = settings.init;

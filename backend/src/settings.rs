@@ -79,6 +79,9 @@ pub struct CatalogSettings {
     /// A catalog file whose books fill a fresh store [default: four books, built in]
     #[arg(long, env = "BOOKSTORE_BOOKS", value_name = "FILE")]
     pub books: Option<PathBuf>,
+    /// Let the catalog file have no books
+    #[arg(long, requires = "books")]
+    pub allow_empty: bool,
     /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
     #[arg(long)]
     pub discard_edit: bool,

@@ -16,14 +16,23 @@ pub enum InitialCatalog {
     #[default]
     BuiltIn,
     /// A catalog file.
-    File(PathBuf),
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// Whether it may have no books.
+        allow_empty: bool,
+    },
 }
 
 impl InitialCatalog {
     fn read(&self) -> Result<Vec<CatalogRow>, catalog_file::Error> {
         match self {
             Self::BuiltIn => catalog_file::parse(catalog_file::DEFAULT.as_bytes(), "the built-in catalog".as_ref()),
-            Self::File(path) => catalog_file::read(path),
+            Self::File { path, allow_empty } => {
+                let rows = catalog_file::read(path)?;
+                catalog_file::check_not_empty(&rows, *allow_empty, path)?;
+                Ok(rows)
+            }
         }
     }
 }
@@ -36,7 +45,7 @@ pub(super) fn load_or_seed(
 ) -> Result<(StoreState, Vec<Entry>), store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
-        if let InitialCatalog::File(path) = initial {
+        if let InitialCatalog::File { path, .. } = initial {
             tracing::info!(books = %path.display(), "the store has books already; the file is not read");
         }
         return Ok((loaded, Vec::new()));

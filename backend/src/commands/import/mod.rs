@@ -30,6 +30,9 @@ pub struct Import {
     /// Withdraw the books that are not in the file; without this flag they stay
     #[arg(long)]
     replace: bool,
+    /// Import a file without books, which otherwise is refused
+    #[arg(long)]
+    allow_empty: bool,
     /// If the store's own catalog.csv was edited by hand, discard the edit but keep a copy of it
     #[arg(long, requires = "file")]
     discard_edit: bool,
@@ -53,7 +56,7 @@ impl Import {
             return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
         }
         // Before the store is opened: a bad file changes nothing.
-        let rows = self.file.as_deref().map(read).transpose()?;
+        let rows = self.file.as_deref().map(|path| self.read(path)).transpose()?;
         let store = self.open(&url, rows.is_some())?;
         let before = match &store {
             Some(store) => store.load()?,
@@ -75,6 +78,7 @@ impl Import {
         let Some(rows) = rows else {
             bail!("{url}: the catalog file was not edited; name a FILE to import");
         };
+        catalog_file::check_not_empty(&rows, self.allow_empty, Path::new("the edited catalog file"))?;
         let changes = CatalogDiff::between(before.head, &before.books, rows, self.replace, Timestamp::now());
         let summary = Summary::of(&before, &changes);
         if !self.json {
@@ -94,6 +98,22 @@ impl Import {
             false => summary.text(&url, self.dry_run),
         })?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn read(&self, path: &Path) -> Result<Vec<CatalogRow>> {
+        let _progress = Progress::waiting(format!("reading {}", path.display()));
+        let is_file = path.as_os_str() != "-";
+        let path = if is_file { path } else { Path::new("standard input") };
+        let rows = if is_file {
+            catalog_file::read(path)?
+        } else {
+            let mut text = Vec::new();
+            let read = io::stdin().lock().read_to_end(&mut text);
+            read.context("cannot read standard input")?;
+            catalog_file::parse(&text, path)?
+        };
+        catalog_file::check_not_empty(&rows, self.allow_empty, path)?;
+        Ok(rows)
     }
 
     /// Opens the store. `None` if there is none and the command must not create one.
@@ -122,17 +142,6 @@ impl Import {
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
     }
-}
-
-fn read(path: &Path) -> Result<Vec<CatalogRow>> {
-    let _progress = Progress::waiting(format!("reading {}", path.display()));
-    if path.as_os_str() != "-" {
-        return Ok(catalog_file::read(path)?);
-    }
-    let mut text = Vec::new();
-    let read = io::stdin().lock().read_to_end(&mut text);
-    read.context("cannot read standard input")?;
-    Ok(catalog_file::parse(&text, Path::new("standard input"))?)
 }
 
 /// Appends the changes, then writes the catalog file anew.

@@ -41,6 +41,84 @@ fn header_line_ends_blanks_and_a_byte_order_mark_make_no_difference() {
 }
 
 #[test]
+fn a_header_names_the_columns_in_any_order_and_case() {
+    let expected = books("7,\"Emma, again\",3,9.99,novels,Jane Austen\n8,Beowulf,1,5,epics\n");
+    for text in [
+        "Author,TOPIC,cost,stock,Name,Item\nJane Austen,novels,9.99,3,\"Emma, again\",7\n,epics,5,1,Beowulf,8\n",
+        "stock;item;name;topic;cost;author\r\n3;7;Emma, again;novels;9.99;Jane Austen\r\n1;8;Beowulf;epics;5;\r\n",
+        "item\tname\tstock\tcost\ttopic\tauthor\n7\tEmma, again\t3\t9.99\tnovels\tJane Austen\n8\tBeowulf\t1\t5\tepics\n",
+        "7;Emma, again;3;9.99;novels;Jane Austen\n8;Beowulf;1;5;epics\n",
+        "sep=;\r\n7;Emma, again;3;9.99;novels;Jane Austen\r\n8;Beowulf;1;5;epics\r\n",
+        "\u{feff}SEP=\t\n7\tEmma, again\t3\t9.99\tnovels\tJane Austen\n8\tBeowulf\t1\t5\tepics\n",
+    ] {
+        assert_eq!(books(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn blank_lines_lines_of_separators_and_empty_columns_at_the_end_are_skipped() {
+    let expected = books("7,Emma,3,9.99,novels\n8,Beowulf,1,5,epics\n");
+    for text in [
+        "item,name,stock,cost,topic,,,\n7,Emma,3,9.99,novels,,,\n,,,,,,,\n\n  \n8,Beowulf,1,5,epics,,,\n,,,,,,,\n",
+        "7;Emma;3;9.99;novels;;;\n;;;;\n\"\";\"\";\n8;Beowulf;1;5;epics;;\n",
+        ",,,,\n\n7,Emma,3,9.99,novels\n8,Beowulf,1,5,epics",
+    ] {
+        assert_eq!(books(text), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_line_break_within_quotes_is_a_space_and_lines_are_still_counted() {
+    let text = "1,\"Emma\r\nor \"\"Love\"\"\n again\",1,1,t\n2,B,1,1,t\n3,C,x,1,t\n";
+    assert!(refusal(text).starts_with("books.csv:5: stock: expected a stock"));
+    let title = &books(&text.replace(",x,", ",1,"))[0].title;
+    assert_eq!(title, "Emma or \"Love\"  again");
+}
+
+#[test]
+fn the_first_twenty_errors_are_listed_with_their_number() {
+    let text: String = (1..=30).map(|line| format!("{line},A,x,1,t\n")).collect();
+    let listed = refusal(text);
+    let lines: Vec<&str> = listed.lines().collect();
+    assert_eq!(lines.len(), 21);
+    assert!(lines[19].starts_with("books.csv:20: stock: expected a stock"));
+    assert_eq!(lines[20], "books.csv has 30 errors, of which these are the first 20");
+    let two = refusal("1,A,1,1,t\n1,B,1,1,t\n2,\"C,1,1,t\n");
+    let two: Vec<&str> = two.lines().collect();
+    assert!(two[0].starts_with("books.csv:2: item: expected another number"));
+    assert!(two[1].starts_with("books.csv:3: name: expected a closing quote"));
+    assert_eq!(two[2], "books.csv has 2 errors");
+}
+
+#[test]
+fn text_in_another_encoding_is_refused_with_its_column() {
+    let windows_1252 = refusal(b"item,topic,name,cost,stock,author\n1,t,A,1,1,Bront\xeb\n");
+    assert_eq!(
+        windows_1252,
+        "books.csv:2: author: expected UTF-8, found Windows-1252 or another encoding; save the file as UTF-8"
+    );
+    let mixed = refusal(b"1,Caf\xc3\xa9,1,1,r\xe9cits\n");
+    assert_eq!(mixed, "books.csv:1: topic: expected UTF-8");
+}
+
+#[test]
+fn other_kinds_of_files_are_named() {
+    let utf_16: Vec<u8> = "1,A,1,1,t\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let marked = [&b"\xFF\xFE"[..], &utf_16].concat();
+    for (text, kind) in [
+        (&utf_16[..], "in UTF-16"),
+        (&marked, "in UTF-16"),
+        (b"PK\x03\x04\x14\0", "a spreadsheet or another ZIP archive"),
+        (b"\xD0\xCF\x11\xE0\xA1", "an old spreadsheet"),
+        (b"\n <!DOCTYPE HTML><html>", "an HTML page"),
+        (b"%PDF-1.7", "a PDF document"),
+    ] {
+        let refusal = refusal(text);
+        assert!(refusal.starts_with(&format!("books.csv is {kind}")), "{refusal}");
+    }
+}
+
+#[test]
 fn an_author_may_stand_in_the_sixth_column() {
     let books = books("1,Emma,3,9.99,novels,Jane Austen\n2,Beowulf,3,9,epics,\n3,Edda,1,1,epics\n");
     let authors: Vec<_> = books.iter().map(|book| book.description.author.as_deref()).collect();
@@ -84,7 +162,19 @@ fn a_bad_line_is_refused_with_file_line_column_and_what_was_expected() {
         ),
         (
             "isbn,name,stock,cost,topic\n1,A,1,1,t\n",
-            "books.csv:1: item: expected an item number",
+            "books.csv:1: isbn: expected no other columns than item,name,stock,cost,topic,author",
+        ),
+        (
+            "name,stock,cost,topic\nA,1,1,t\n",
+            "books.csv:1: item: expected a column of that name",
+        ),
+        (
+            "item,name,Name,stock,cost,topic\n1,A,B,1,1,t\n",
+            "books.csv:1: Name: expected each column once",
+        ),
+        (
+            "cost,item,topic,name,stock\n1,1,t,A\n",
+            "books.csv:2: stock: expected the columns cost,item,topic,name,stock, found 4",
         ),
     ] {
         let refusal = refusal(text);
@@ -92,7 +182,7 @@ fn a_bad_line_is_refused_with_file_line_column_and_what_was_expected() {
     }
     assert!(refusal(b"1,A,1,1,t\n2,B\xff,1,1,t\n").starts_with("books.csv:2: name: expected UTF-8"));
     let too_many = format!("1,A,1,1{}\n", ",x".repeat(Description::COLUMNS.len() + 1));
-    let column = FIXED_COLUMNS.len() + Description::COLUMNS.len() + 1;
+    let column = columns::MAX + 1;
     assert!(refusal(too_many).starts_with(&format!("books.csv:1: column {column}: expected the columns")));
     let long = format!("1,{},1,1,t", "x".repeat(limits::NAME_BYTES_MAX + 1));
     assert!(refusal(long).starts_with("books.csv:1: name: expected at most 1024 bytes"));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use common::ArcStr;
 
-use super::{COLUMNS_MAX, COLUMNS_MIN, CatalogRow, Error, LineError};
+use super::{CatalogRow, Error, columns};
 
 /// A catalog file that is being written.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ impl<W: Write> CatalogWriter<W> {
         let mut writer = Self {
             out: ::csv::WriterBuilder::new().from_writer(out),
             path: path.to_owned(),
-            columns: columns.clamp(COLUMNS_MIN, COLUMNS_MAX),
+            columns: columns.clamp(columns::MIN, columns::MAX),
             line: 1,
         };
-        let header = writer.out.write_record(super::columns().take(writer.columns));
+        let header = writer.out.write_record(columns::names().take(writer.columns));
         header.map_err(|error| writer.failed(error))?;
         Ok(writer)
     }
@@ -38,13 +38,10 @@ impl<W: Write> CatalogWriter<W> {
     /// Writes a book.
     ///
     /// # Errors
-    /// [`Error::Line`] for a book that could not be read back; [`Error::Io`].
+    /// [`Error::Lines`] for a book that could not be read back; [`Error::Io`].
     pub fn write(&mut self, row: &CatalogRow) -> Result<(), Error> {
         self.line += 1;
-        row.check().map_err(|(column, expected)| {
-            let line = self.line;
-            LineError { line, column, expected }.in_file(&self.path)
-        })?;
+        row.check(self.line).map_err(|error| error.in_file(&self.path))?;
         let CatalogRow {
             item,
             title,

@@ -89,6 +89,31 @@ fn a_bad_line_changes_nothing_and_is_named() {
 }
 
 #[test]
+fn a_file_without_books_is_refused_unless_that_is_allowed() {
+    for fixture in StoreFixture::each() {
+        let fixture = fixture.with_four_books();
+        for (name, text) in [("nothing.csv", ""), ("header.csv", "item,name,stock,cost,topic\n")] {
+            let empty = fixture.file(name, text);
+            for flags in [&["import", &empty][..], &["import", &empty, "--replace"]] {
+                assert_contains(&fixture.fail(flags), &[name, "has no books", "--allow-empty"]);
+            }
+        }
+        assert_eq!(fixture.succeed(&["export"]).lines().count(), 5);
+        let empty = fixture.file("nothing.csv", "");
+        let done = fixture.succeed(&["import", &empty, "--replace", "--allow-empty"]);
+        assert_contains(&done, &["4 withdrawn"]);
+    }
+}
+
+#[test]
+fn a_fresh_store_is_not_filled_from_a_file_without_books() {
+    let fixture = StoreFixture::csv();
+    let empty = fixture.file("nothing.csv", "\n,,,\n");
+    let stderr = fixture.fail(&["catalog", "--listen", "127.0.0.1:0", "--books", &empty]);
+    assert_contains(&stderr, &["nothing.csv has no books"]);
+}
+
+#[test]
 fn wrong_usage_and_a_missing_store_have_different_exit_codes() {
     let (csv, sqlite) = (StoreFixture::csv(), StoreFixture::sqlite());
     assert_eq!(sqlite.run(&["import"]).0, 2);

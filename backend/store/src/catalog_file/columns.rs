@@ -1,0 +1,136 @@
+//! The columns of a catalog file, and which field of a record is which.
+
+use std::borrow::Cow;
+
+use common::Description;
+
+use super::LineError;
+
+/// The columns before those of the description.
+pub(super) const FIXED: [&str; 4] = ["item", "name", "stock", "cost"];
+/// Of a description's columns only the first one, the topic, must be there.
+pub(super) const MIN: usize = FIXED.len() + 1;
+pub(super) const MAX: usize = FIXED.len() + Description::COLUMNS.len();
+
+/// A field: not UTF-8 yet, without blanks around it.
+pub(super) type Field<'a> = Cow<'a, [u8]>;
+
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FIXED.into_iter().chain(Description::COLUMNS)
+}
+
+/// The name of a column, or its number from 1 if it has none.
+pub(super) fn name_of(column: usize) -> String {
+    names()
+        .nth(column)
+        .map_or_else(|| format!("column {}", column + 1), str::to_owned)
+}
+
+/// The column with this name in any case.
+fn with_name(field: &[u8]) -> Option<usize> {
+    names().position(|name| field.eq_ignore_ascii_case(name.as_bytes()))
+}
+
+pub(super) fn is_name(field: &[u8]) -> bool {
+    with_name(field).is_some()
+}
+
+pub(super) fn is_number(field: &[u8]) -> bool {
+    !field.is_empty() && field.iter().all(u8::is_ascii_digit)
+}
+
+/// For each column the position of its field, which a file may lack.
+#[derive(Debug)]
+pub(super) struct Layout {
+    positions: [Option<usize>; MAX],
+    field_count: usize,
+}
+
+impl Layout {
+    /// The layout of a file without a header.
+    pub(super) fn without_header() -> Self {
+        Self {
+            positions: std::array::from_fn(Some),
+            field_count: MAX,
+        }
+    }
+
+    /// The layout that a header names; `None` if the record is none: a book has a number in it and a header has not.
+    ///
+    /// # Errors
+    /// Columns that are unknown, repeated or missing.
+    pub(super) fn of_header(header: &[Field<'_>], line: u64) -> Option<Result<Self, Vec<LineError>>> {
+        if header.iter().any(|field| is_number(field)) || !header.iter().any(|field| is_name(field)) {
+            return None;
+        }
+        let (mut positions, mut errors) = ([None; MAX], Vec::new());
+        let mut refuse = |column: &[u8], expected: String| {
+            let column = String::from_utf8_lossy(column).into_owned();
+            errors.push(LineError { line, column, expected });
+        };
+        let last = header.iter().rposition(|field| !field.is_empty()).unwrap_or_default();
+        for (position, field) in header.iter().enumerate().take(last + 1) {
+            match with_name(field).and_then(|column| positions.get_mut(column)) {
+                Some(slot @ None) => *slot = Some(position),
+                Some(Some(_)) => refuse(field, "expected each column once".to_owned()),
+                None => {
+                    let names: Vec<&str> = names().collect();
+                    let expected = format!("expected no other columns than {}", names.join(","));
+                    match field.is_empty() {
+                        true => refuse(name_of(position).as_bytes(), expected),
+                        false => refuse(field, expected),
+                    }
+                }
+            }
+        }
+        for (name, position) in names().zip(&positions).take(MIN) {
+            if position.is_none() {
+                refuse(name.as_bytes(), "expected a column of that name".to_owned());
+            }
+        }
+        let field_count = last + 1;
+        Some(match errors.is_empty() {
+            true => Ok(Self { positions, field_count }),
+            false => Err(errors),
+        })
+    }
+
+    /// Removes empty fields behind the last column, and checks that the record has as many as the file has columns.
+    ///
+    /// # Errors
+    /// The column at which the record differs, and what was expected.
+    pub(super) fn check_count(&self, fields: &mut Vec<Field<'_>>) -> Result<(), (usize, String)> {
+        while fields.len() > self.field_count && fields.last().is_some_and(|field| field.is_empty()) {
+            fields.pop();
+        }
+        let required = self.positions.iter().take(MIN).flatten().max();
+        if fields.len() <= self.field_count && required < Some(&fields.len()) {
+            return Ok(());
+        }
+        let mut columns: Vec<(usize, &str)> = self
+            .positions
+            .iter()
+            .zip(names())
+            .filter_map(|(at, name)| Some(((*at)?, name)))
+            .collect();
+        columns.sort_unstable();
+        let column = columns
+            .get(fields.len())
+            .and_then(|(_, name)| with_name(name.as_bytes()));
+        let names: Vec<&str> = columns.into_iter().map(|(_, name)| name).collect();
+        let expected = format!(
+            "expected the columns {}, found {}; a name with a comma stands in double quotes",
+            names.join(","),
+            fields.len()
+        );
+        Err((column.unwrap_or(self.field_count), expected))
+    }
+
+    /// The field of a column; empty where it is missing.
+    pub(super) fn field<'f>(&self, fields: &'f [Field<'_>], column: usize) -> &'f [u8] {
+        let position = self.positions.get(column).copied().flatten();
+        position
+            .and_then(|position| fields.get(position))
+            .map_or(&[], |field| &**field)
+    }
+}

@@ -1,0 +1,47 @@
+//! Files of other kinds, which are named instead of refused line by line.
+
+/// What the beginning of a file shows: other bytes, the kind, and what to do.
+const KINDS: [(&[u8], &str); 8] = [
+    (b"\xFF\xFE", UTF_16),
+    (b"\xFE\xFF", UTF_16),
+    (
+        b"PK\x03\x04",
+        "a spreadsheet or another ZIP archive; save the sheet as CSV in UTF-8",
+    ),
+    (
+        b"\xD0\xCF\x11\xE0",
+        "an old spreadsheet; save the sheet as CSV in UTF-8",
+    ),
+    (b"\x1F\x8B", "compressed with gzip; decompress it first"),
+    (b"%PDF", "a PDF document"),
+    (b"<?xml", "an XML document; save the table as CSV in UTF-8"),
+    (b"{\\rtf", "a text with formatting; save it as plain text in UTF-8"),
+];
+const UTF_16: &str = "in UTF-16; save it as UTF-8";
+/// How much of a file is looked at for zero bytes and HTML.
+const BEGINNING_BYTES: usize = 1_024;
+
+/// The kind of a file that is plainly no CSV file in UTF-8.
+pub(super) fn other_kind(text: &[u8]) -> Option<&'static str> {
+    if let Some((_, kind)) = KINDS.iter().find(|(start, _)| text.starts_with(start)) {
+        return Some(kind);
+    }
+    let beginning = text.get(..BEGINNING_BYTES).unwrap_or(text);
+    if beginning.contains(&0) {
+        return Some(UTF_16);
+    }
+    let beginning = beginning.trim_ascii_start().to_ascii_lowercase();
+    let is_html = [&b"<!doctype html"[..], b"<html", b"<table"]
+        .iter()
+        .any(|start| beginning.starts_with(start));
+    is_html.then_some("an HTML page; save the table as CSV in UTF-8")
+}
+
+/// What was expected instead of a text that is not UTF-8, by the whole file: no character of it is UTF-8 beyond ASCII, or
+/// some are.
+pub(super) fn expected_encoding(text: &[u8]) -> &'static str {
+    match text.utf8_chunks().all(|chunk| chunk.valid().is_ascii()) {
+        true => "expected UTF-8, found Windows-1252 or another encoding; save the file as UTF-8",
+        false => "expected UTF-8",
+    }
+}
