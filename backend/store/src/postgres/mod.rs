@@ -4,6 +4,7 @@
 //! commit whose outcome is unknown: it finds out, or the store closes.
 
 mod address;
+mod blocking;
 mod commit;
 mod confirm;
 mod history;
@@ -31,12 +32,13 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres}
 use uuid::Uuid;
 
 pub use self::address::Address;
+use self::blocking::Blocking;
 use self::history::{EntryKey, History, read_history};
 use self::notices::Warnings;
 use self::notify::NotificationListener;
 use self::tx_error::error;
 use self::write::Purpose;
-use super::sql::{self, Blocking, BookRow, EntryRow, Upgrade};
+use super::sql::{self, BookRow, EntryRow, Upgrade};
 use super::{Error, Inspection, Store, StoreState, WriterGuard};
 
 /// For a page of entries or a single row.
@@ -200,20 +202,27 @@ async fn read(
     after: Seq,
     limit: usize,
 ) -> Result<Vec<Entry>, Error> {
-    let rows: Vec<EntryRow> = sqlx::query_as(sql::statements::READ.as_str())
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut last = after;
+    let mut rows = sqlx::query(sql::statements::READ.as_str())
         .bind(sql::seq_column(after))
         .bind(sql::limit_column(limit))
-        .fetch_all(executor)
-        .await
-        .map_err(error("read", address))?;
-    sql::entries(after, rows).map_err(|why| damaged(address, why))
+        .fetch(executor);
+    while let Some(row) = rows.try_next().await.map_err(error("read", address))? {
+        let row = EntryRow::from_postgres(&row).map_err(error("read", address))?;
+        let entry = sql::next_entry(last, row).map_err(|why| damaged(address, why))?;
+        last = entry.seq;
+        entries.push(entry);
+    }
+    Ok(entries)
 }
 
 /// Every book, by item number.
 async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Vec<Book>, Error> {
     let mut books = Vec::new();
-    let mut rows = sqlx::query_as::<_, BookRow>(sql::statements::BOOKS.as_str()).fetch(connection);
+    let mut rows = sqlx::query(sql::statements::BOOKS.as_str()).fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(error("read", address))? {
+        let row = BookRow::from_postgres(&row).map_err(error("read", address))?;
         books.push(sql::book(row).map_err(|why| damaged(address, why))?);
     }
     Ok(books)
@@ -254,12 +263,18 @@ impl Store for PostgresStore {
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
         let found = self.run(QUERY_TIMEOUT, async {
-            let rows: Vec<EntryRow> = sqlx::query_as(sql::statements::FIND.as_str())
+            let rows = sqlx::query(sql::statements::FIND.as_str())
                 .bind(sql::order_column(order))
                 .fetch_all(&mut *self.reader().await?)
                 .await
                 .map_err(self.error())?;
-            sql::entries_of(order, rows).map_err(|why| damaged(&self.address, why))
+            let entry = |row| {
+                let row = EntryRow::from_postgres(row).map_err(self.error())?;
+                sql::entry(row).map_err(|why| damaged(&self.address, why))
+            };
+            let entries: Vec<Entry> = rows.iter().map(entry).collect::<Result<_, _>>()?;
+            sql::check_order(order, &entries).map_err(|why| damaged(&self.address, why))?;
+            Ok(entries)
         });
         self.upgrade
             .add_titles(found?, |after, limit| self.read_entries(after, limit))

@@ -7,7 +7,6 @@ use sqlx::{AssertSqlSafe, PgPool};
 use uuid::Uuid;
 
 use super::{statements, tx_error};
-use crate::sql;
 
 /// The poll interval without notifications.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -60,7 +59,7 @@ impl NotificationListener {
                 self.poll_only = !tx_error::is_connection_lost(&error);
                 self.failed_at = Some(Instant::now());
                 if self.poll_only {
-                    let why = sql::message(&error);
+                    let why = tx_error::message(&error);
                     tracing::info!(why, "no notifications from the database; the ledger is polled");
                 }
             }

@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, PgConnection, PgPool};
 
 use super::history::{History, read_history};
 use super::notices::Warnings;
-use super::tx_error::{TxError, error, is_connection_lost};
+use super::tx_error::{TxError, error, is_connection_lost, message};
 use super::write::{Purpose, Transaction};
 use super::{Address, CATALOG_TIMEOUT, QUERY_TIMEOUT, books_of, damaged, head_of, meta, statements};
 use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade};
@@ -231,7 +231,7 @@ pub(super) async fn can_notify(connection: &mut PgConnection) -> Result<bool, sq
         Err(error) if is_connection_lost(&error) => Err(error),
         Err(error) => {
             tracing::info!(
-                why = sql::message(&error),
+                why = message(&error),
                 "the database does not support notifications; the ledger is polled"
             );
             sqlx::raw_sql(statements::ROLLBACK).execute(connection).await?;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use super::Address;
 use crate::Error;
-use crate::sql;
 
 /// How far a transaction got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +61,7 @@ pub(super) fn error(operation: &'static str, address: &Address) -> impl Fn(sqlx:
 }
 
 fn classify(operation: &'static str, address: &Address, error: &sqlx::Error) -> Error {
-    let (store, why) = (address.to_string(), sql::message(error));
+    let (store, why) = (address.to_string(), message(error));
     match code(error).as_deref() {
         Some(READ_ONLY) => Error::ReadOnly { store, why },
         Some(LOCK_NOT_AVAILABLE) => Error::Unavailable {
@@ -84,7 +83,7 @@ impl TxError {
         let failed = || classify("append to", address, error);
         match (code(error).as_deref(), stage) {
             (Some("23505"), _) => Self::Duplicate,
-            (Some("40001" | "40P01"), _) => Self::SerializationFailure(sql::message(error)),
+            (Some("40001" | "40P01"), _) => Self::SerializationFailure(message(error)),
             (Some(LOCK_NOT_AVAILABLE), _) => Self::Blocked(failed()),
             (Some("53100"), _) => Self::DiskFull,
             // After any other error during a commit (40003 above all) the outcome is unknown.
@@ -115,5 +114,17 @@ impl TxError {
             Self::DiskFull => Error::full(address.to_string()),
             Self::ConnectionLost { error, .. } | Self::Blocked(error) | Self::Failed(error) => error,
         }
+    }
+}
+
+/// A database's error message on one line, without its address.
+pub(super) fn message(error: &sqlx::Error) -> String {
+    match error {
+        sqlx::Error::Database(error) => match error.code() {
+            Some(code) => format!("{} (code {code})", error.message()),
+            None => error.message().to_owned(),
+        },
+        sqlx::Error::Io(error) => error.to_string(),
+        other => other.to_string(),
     }
 }

@@ -10,7 +10,7 @@ use super::notices::Warnings;
 use super::tx_error::{Stage, TxError};
 use super::{Address, meta, statements};
 use crate::Error;
-use crate::sql::{self, Batch, BookColumns, EntryColumns, Upgrade};
+use crate::sql::{self, Batch, BookRow, EntryRow, PgQuery, Upgrade};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 10_000;
@@ -131,11 +131,7 @@ impl<'a> Transaction<'a> {
         TxError::new(error, Stage::BeforeCommit, self.address)
     }
 
-    async fn execute(
-        &self,
-        connection: &mut PgConnection,
-        query: sqlx::query::Query<'_, sqlx::Postgres, sqlx::postgres::PgArguments>,
-    ) -> Result<u64, TxError> {
+    async fn execute(&self, connection: &mut PgConnection, query: PgQuery<'_>) -> Result<u64, TxError> {
         let done = query.execute(connection).await;
         done.map(|done| done.rows_affected())
             .map_err(|error| self.error(&error))
@@ -147,9 +143,9 @@ impl<'a> Transaction<'a> {
         let store = self.history.store.to_string();
         let before = self.history.entry_at(self.batch.head);
         for entries in self.batch.entries.chunks(ROWS_MAX) {
-            let rows: Vec<EntryColumns<'_>> = entries.iter().map(EntryColumns::from).collect();
+            let rows: Vec<EntryRow<'_>> = entries.iter().map(EntryRow::from).collect();
             let query = sqlx::query(statements::INSERT_ENTRIES.as_str());
-            let query = EntryColumns::bind_to(&rows, query)
+            let query = EntryRow::bind_to(&rows, query)
                 .bind(batch)
                 .bind(head)
                 .bind(&store)
@@ -184,8 +180,8 @@ impl<'a> Transaction<'a> {
 
     async fn upsert_books(&self, connection: &mut PgConnection, books: &[Book]) -> Result<(), TxError> {
         for books in books.chunks(ROWS_MAX) {
-            let rows: Vec<BookColumns<'_>> = books.iter().map(BookColumns::from).collect();
-            let query = BookColumns::bind_to(&rows, sqlx::query(statements::UPSERT_BOOKS.as_str()));
+            let rows: Vec<BookRow<'_>> = books.iter().map(BookRow::from).collect();
+            let query = BookRow::bind_to(&rows, sqlx::query(statements::UPSERT_BOOKS.as_str()));
             self.execute(&mut *connection, query).await?;
         }
         Ok(())

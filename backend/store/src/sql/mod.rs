@@ -1,7 +1,6 @@
-//! What the SQLite and PostgreSQL stores share: blocking on futures, rows, statements and migrations.
+//! What the SQLite and PostgreSQL stores share: rows, statements and migrations.
 
 mod batch;
-mod blocking;
 #[cfg(test)]
 pub(super) mod checks;
 mod migration;
@@ -9,12 +8,11 @@ mod row;
 pub(super) mod statements;
 mod upgrade;
 
-pub(super) use self::batch::Batch;
-pub(super) use self::blocking::Blocking;
+pub(super) use self::batch::{Batch, StockDelta};
 pub(super) use self::migration::{Engine, Found, Migration, pending};
 pub(super) use self::row::{
-    BOOK_COLUMNS, BookColumns, BookRow, ENTRY_COLUMNS, EntryColumns, EntryRow, book, entries, entries_of, limit_column,
-    order_column, seq_column, seq_of, store_state,
+    BOOK_COLUMNS, BookRow, Column, ENTRY_COLUMNS, EntryRow, PgQuery, book, check_order, entry, limit_column,
+    next_entry, order_column, seq_column, seq_of, store_state,
 };
 pub(super) use self::upgrade::{KEY as UPGRADE, Upgrade};
 
@@ -22,15 +20,3 @@ pub(super) use self::upgrade::{KEY as UPGRADE, Upgrade};
 pub(super) const RESTORING: &str = "restoring";
 pub(super) const YES: &str = "yes";
 pub(super) const NO: &str = "no";
-
-/// A database's error message on one line, without its address.
-pub(super) fn message(error: &sqlx::Error) -> String {
-    match error {
-        sqlx::Error::Database(error) => match error.code() {
-            Some(code) => format!("{} (code {code})", error.message()),
-            None => error.message().to_owned(),
-        },
-        sqlx::Error::Io(error) => error.to_string(),
-        other => other.to_string(),
-    }
-}

@@ -7,10 +7,11 @@ use common::wire::Book;
 use common::{
     ArcStr, Cost, Description, Entry, Epoch, GroupLine, ItemNumber, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
 };
-use sqlx::postgres::PgArguments;
+use rusqlite::Statement;
+use rusqlite::types::{FromSql as _, FromSqlResult, ValueRef};
+use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::Query;
-use sqlx::query_builder::Separated;
-use sqlx::{Postgres, Sqlite};
+use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
 use crate::StoreState;
@@ -18,30 +19,35 @@ use crate::StoreState;
 /// A column's name and its type in PostgreSQL.
 pub(crate) type Column = (&'static str, &'static str);
 
-/// Declares the columns of a table: a list with their names and types in PostgreSQL, a row that is bound to a statement, and
-/// a row that a query returns. Every statement has the columns in this order.
+/// Declares the columns of a table: a list with their names and types in PostgreSQL, and a row, which borrows its texts.
+/// Every statement has the columns in this order.
 macro_rules! table {
     (
         $(#[$doc:meta])*
-        $list:ident, $bound:ident, $returned:ident:
-        $($column:ident: $bind:ty, $return:ty = $postgres:literal;)*
+        $list:ident, $row:ident:
+        $($column:ident: $type:ty = $postgres:literal;)*
     ) => {
         $(#[$doc])*
         pub(crate) const $list: &[Column] = &[$((stringify!($column), $postgres)),*];
 
-        /// A row to be bound.
+        /// A row of the table.
         #[derive(Debug, Clone, Copy)]
-        pub(crate) struct $bound<'a> {
-            $(pub(crate) $column: $bind,)*
+        pub(crate) struct $row<'a> {
+            $(pub(crate) $column: $type,)*
         }
 
-        impl<'a> $bound<'a> {
-            /// Pushes the columns of one row.
-            pub(crate) fn push_to(self, row: &mut Separated<'_, Sqlite, &str>) {
-                $(row.push_bind(self.$column);)*
+        impl<'a> $row<'a> {
+            /// Binds the columns to the first parameters of a SQLite statement, and returns how many they are.
+            pub(crate) fn bind_to_sqlite(&self, statement: &mut Statement<'_>) -> rusqlite::Result<usize> {
+                let mut parameter = 0;
+                $(
+                    parameter += 1;
+                    statement.raw_bind_parameter(parameter, self.$column)?;
+                )*
+                Ok(parameter)
             }
 
-            /// Binds an array for each column.
+            /// Binds an array for each column to a PostgreSQL statement.
             pub(crate) fn bind_to<'q>(rows: &[Self], query: PgQuery<'q>) -> PgQuery<'q>
             where
                 'a: 'q,
@@ -49,48 +55,58 @@ macro_rules! table {
                 $(let query = query.bind(rows.iter().map(|row| row.$column).collect::<Vec<_>>());)*
                 query
             }
-        }
 
-        /// A row as a query returns it.
-        pub(crate) type $returned = ($($return,)*);
+            /// Reads a row of a SQLite query.
+            pub(crate) fn from_sqlite(row: &'a rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+                let mut next = 0..;
+                Ok(Self { $($column: sqlite_column(row, next.next())?,)* })
+            }
+
+            /// Reads a row of a PostgreSQL query.
+            pub(crate) fn from_postgres(row: &'a PgRow) -> Result<Self, sqlx::Error> {
+                let mut next = 0..;
+                Ok(Self { $($column: row.try_get(next.next().unwrap_or_default())?,)* })
+            }
+        }
     };
 }
 
-type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
+/// A PostgreSQL statement to which parameters are bound.
+pub(crate) type PgQuery<'q> = Query<'q, Postgres, PgArguments>;
 
 table! {
     /// The columns of `ledger` but for `batch`.
-    ENTRY_COLUMNS, EntryColumns, EntryRow:
-    seq: i64, i64 = "BIGINT";
-    at_micros: i64, i64 = "BIGINT";
-    kind: &'static str, String = "TEXT";
-    item: i64, i64 = "BIGINT";
-    line: i64, i64 = "BIGINT";
-    lines: i64, i64 = "BIGINT";
-    quantity: Option<i64>, Option<i64> = "BIGINT";
-    change: i64, i64 = "BIGINT";
-    stock_after: Option<i64>, Option<i64> = "BIGINT";
-    ord: Option<Uuid>, Option<Uuid> = "UUID";
-    unit_cost_cents: Option<i64>, Option<i64> = "BIGINT";
-    reason: Option<&'static str>, Option<String> = "TEXT";
-    title: Option<&'a str>, Option<String> = "TEXT";
-    topic: Option<&'a str>, Option<String> = "TEXT";
-    author: Option<&'a str>, Option<String> = "TEXT";
+    ENTRY_COLUMNS, EntryRow:
+    seq: i64 = "BIGINT";
+    at_micros: i64 = "BIGINT";
+    kind: &'a str = "TEXT";
+    item: i64 = "BIGINT";
+    line: i64 = "BIGINT";
+    lines: i64 = "BIGINT";
+    quantity: Option<i64> = "BIGINT";
+    change: i64 = "BIGINT";
+    stock_after: Option<i64> = "BIGINT";
+    ord: Option<Uuid> = "UUID";
+    unit_cost_cents: Option<i64> = "BIGINT";
+    reason: Option<&'a str> = "TEXT";
+    title: Option<&'a str> = "TEXT";
+    topic: Option<&'a str> = "TEXT";
+    author: Option<&'a str> = "TEXT";
 }
 
 table! {
     /// The columns of `books`, the primary key first.
-    BOOK_COLUMNS, BookColumns, BookRow:
-    item: i64, i64 = "BIGINT";
-    title: &'a str, String = "TEXT";
-    author: Option<&'a str>, Option<String> = "TEXT";
-    topic: &'a str, String = "TEXT";
-    cost_cents: i64, i64 = "BIGINT";
-    stock: i64, i64 = "BIGINT";
-    seq: i64, i64 = "BIGINT";
+    BOOK_COLUMNS, BookRow:
+    item: i64 = "BIGINT";
+    title: &'a str = "TEXT";
+    author: Option<&'a str> = "TEXT";
+    topic: &'a str = "TEXT";
+    cost_cents: i64 = "BIGINT";
+    stock: i64 = "BIGINT";
+    seq: i64 = "BIGINT";
 }
 
-impl<'a> From<&'a Entry> for EntryColumns<'a> {
+impl<'a> From<&'a Entry> for EntryRow<'a> {
     fn from(entry: &'a Entry) -> Self {
         let &Entry {
             seq,
@@ -129,7 +145,7 @@ impl<'a> From<&'a Entry> for EntryColumns<'a> {
     }
 }
 
-impl<'a> From<&'a Book> for BookColumns<'a> {
+impl<'a> From<&'a Book> for BookRow<'a> {
     fn from(book: &'a Book) -> Self {
         let Book {
             item,
@@ -150,6 +166,45 @@ impl<'a> From<&'a Book> for BookColumns<'a> {
             seq: seq_column(*seq),
         }
     }
+}
+
+/// A type of a column of SQLite, which borrows from its row.
+trait SqliteColumn<'a>: Sized {
+    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self>;
+}
+
+impl<'a> SqliteColumn<'a> for i64 {
+    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
+        value.as_i64()
+    }
+}
+
+impl<'a> SqliteColumn<'a> for &'a str {
+    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
+        value.as_str()
+    }
+}
+
+impl<'a> SqliteColumn<'a> for Uuid {
+    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
+        Self::column_result(value)
+    }
+}
+
+impl<'a, T: SqliteColumn<'a>> SqliteColumn<'a> for Option<T> {
+    fn from_value(value: ValueRef<'a>) -> FromSqlResult<Self> {
+        match value {
+            ValueRef::Null => Ok(None),
+            value => T::from_value(value).map(Some),
+        }
+    }
+}
+
+fn sqlite_column<'a, T: SqliteColumn<'a>>(row: &'a rusqlite::Row<'_>, index: Option<usize>) -> rusqlite::Result<T> {
+    let index = index.unwrap_or_default();
+    let value = row.get_ref(index)?;
+    T::from_value(value)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(index, value.data_type(), error.into()))
 }
 
 /// An item number as a column. No item number reaches the largest column value.
@@ -183,8 +238,8 @@ pub(crate) fn seq_of(column: i64) -> Result<Seq, String> {
 
 /// # Errors
 /// Names the entry and its bad column.
-pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
-    let (
+pub(crate) fn entry(row: EntryRow<'_>) -> Result<Entry, String> {
+    let EntryRow {
         seq,
         at_micros,
         kind,
@@ -200,7 +255,7 @@ pub(crate) fn entry(row: EntryRow) -> Result<Entry, String> {
         title,
         topic,
         author,
-    ) = row;
+    } = row;
     let bad = |column: &str| format!("the entry {seq} has a bad {column}");
     let texts = [topic, author].map(|text| text.map(ArcStr::from));
     Ok(Entry {
@@ -232,12 +287,23 @@ fn group_line(number: i64, count: i64) -> Option<GroupLine> {
     GroupLine::new(number.try_into().ok()?, count.try_into().ok()?)
 }
 
-/// Converts the rows that the index returned for an order.
+/// Converts a row, which must be the entry after `last`.
 ///
 /// # Errors
-/// Those of [`entry`]; an entry of another order, to which a damaged index can lead, or a part of the order.
-pub(crate) fn entries_of(order: OrderId, rows: Vec<EntryRow>) -> Result<Vec<Entry>, String> {
-    let entries: Vec<Entry> = rows.into_iter().map(entry).collect::<Result<_, _>>()?;
+/// Those of [`entry`]; a missing entry.
+pub(crate) fn next_entry(last: Seq, row: EntryRow<'_>) -> Result<Entry, String> {
+    let entry = entry(row)?;
+    match entry.seq == last.next() {
+        true => Ok(entry),
+        false => Err(format!("the entry {} is missing", last.next())),
+    }
+}
+
+/// Checks the entries that the index returned for an order.
+///
+/// # Errors
+/// An entry of another order, to which a damaged index can lead; a part of the order.
+pub(crate) fn check_order(order: OrderId, entries: &[Entry]) -> Result<(), String> {
     if let Some(other) = entries.iter().find(|entry| entry.order != Some(order)) {
         return Err(format!(
             "the index leads from the order {order} to the entry {}",
@@ -246,27 +312,9 @@ pub(crate) fn entries_of(order: OrderId, rows: Vec<EntryRow>) -> Result<Vec<Entr
     }
     let lines = (1..).map_while(|number| GroupLine::new(number, entries.first()?.line.count()));
     match entries.iter().map(|entry| entry.line).eq(lines) {
-        true => Ok(entries),
+        true => Ok(()),
         false => Err(format!("the order {order} lacks lines")),
     }
-}
-
-/// Converts rows, which must be consecutive after `after`.
-///
-/// # Errors
-/// Those of [`entry`]; a missing entry.
-pub(crate) fn entries(after: Seq, rows: Vec<EntryRow>) -> Result<Vec<Entry>, String> {
-    let mut last = after;
-    rows.into_iter()
-        .map(|row| {
-            let entry = entry(row)?;
-            last = last.next();
-            match entry.seq == last {
-                true => Ok(entry),
-                false => Err(format!("the entry {last} is missing")),
-            }
-        })
-        .collect()
 }
 
 /// # Errors
@@ -287,8 +335,16 @@ pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result
 
 /// # Errors
 /// Names the book and its bad column.
-pub(crate) fn book(row: BookRow) -> Result<Book, String> {
-    let (item, title, author, topic, cost_cents, stock, seq) = row;
+pub(crate) fn book(row: BookRow<'_>) -> Result<Book, String> {
+    let BookRow {
+        item,
+        title,
+        author,
+        topic,
+        cost_cents,
+        stock,
+        seq,
+    } = row;
     let bad = |column: &str| format!("the book {item} has a bad {column}");
     Ok(Book {
         item: number::<ItemNumber>(item).ok_or_else(|| bad("item"))?,

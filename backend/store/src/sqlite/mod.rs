@@ -3,7 +3,9 @@
 //! It must never continue after a failed sync, and never acknowledge or show what is not synced: every commit syncs the
 //! write-ahead log (`synchronous=FULL`), and readers see a commit only afterwards.
 
+mod failure;
 mod open;
+mod readers;
 mod write;
 
 #[cfg(test)]
@@ -15,13 +17,13 @@ use std::time::Instant;
 
 use common::wire::Book;
 use common::{Entry, OrderId, Seq, StoreId};
-use futures::TryStreamExt as _;
-use sqlx::{Connection as _, SqliteConnection, SqlitePool};
+use rusqlite::{Connection, OptionalExtension as _, Params};
 
-use self::write::TxError;
+use self::failure::{Failure, shown};
+use self::readers::Readers;
 use super::lock::Lock;
 use super::private_file::NamedFile;
-use super::sql::{self, Batch, Blocking, BookRow, EntryRow, Upgrade, statements};
+use super::sql::{self, Batch, BookRow, EntryRow, Upgrade, statements};
 use super::url::beside;
 use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
 
@@ -34,10 +36,11 @@ const WAL_CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub struct SqliteStore {
     file: PathBuf,
     id: StoreId,
+    // Closed in this order: the last connection to close that may write empties the write-ahead log. The lock is released
+    // last, so the next process finds the file closed.
+    readers: Readers,
     writer: WriterGuard<Writer>,
-    readers: SqlitePool,
     upgrade: Upgrade,
-    blocking: Blocking,
     /// The database and its write-ahead log.
     named: [NamedFile; 2],
     _lock: Lock,
@@ -45,8 +48,7 @@ pub struct SqliteStore {
 
 #[derive(Debug)]
 struct Writer {
-    /// Taken when the store is dropped.
-    connection: Option<SqliteConnection>,
+    connection: Connection,
     head: Seq,
 }
 
@@ -66,14 +68,16 @@ impl SqliteStore {
     /// [`Error::Missing`], [`Error::OldFormat`], [`Error::DatabaseDamaged`], and those of [`open`](Self::open).
     pub fn inspect(file: &Path) -> Result<Inspection, Error> {
         let store = Self::open_with(file, false)?;
-        let faults: Vec<String> = store
-            .blocking
-            .run(sqlx::query_scalar(INTEGRITY_CHECK).fetch_all(&store.readers))
-            .map_err(store.error("check"))?;
-        match faults.as_slice() {
-            [only] if only == "ok" => Inspection::of(Box::new(store)),
-            faults => Err(store.damaged(faults.join("; "))),
-        }
+        store.readers.read(&store.file, |reader| {
+            let mut check = reader.prepare(INTEGRITY_CHECK)?;
+            let faults = check.query_map([], |row| row.get(0))?;
+            let faults: Vec<String> = faults.collect::<Result<_, _>>()?;
+            match faults.as_slice() {
+                [only] if only == "ok" => Ok(()),
+                faults => Err(Failure::Damaged(faults.join("; "))),
+            }
+        })?;
+        Inspection::of(Box::new(store))
     }
 
     /// Moves what is left of a store without its database aside.
@@ -82,40 +86,27 @@ impl SqliteStore {
     }
 
     fn open_with(file: &Path, create: bool) -> Result<Self, Error> {
-        let blocking = Blocking::new().map_err(Error::io("start a thread for", file))?;
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
         let mut lock = open::prepare(&file, create)?;
-        let opened = blocking.run(open::connect(&file, create))?;
+        let opened = open::connect(&file, create)?;
         lock.note_store(opened.id);
         Ok(Self {
             named: [NamedFile::find(file.clone())?, NamedFile::find(beside(&file, "-wal"))?],
             id: opened.id,
             writer: WriterGuard::new(Writer {
-                connection: Some(opened.writer),
+                connection: opened.writer,
                 head: opened.head,
             }),
             readers: opened.readers,
             upgrade: opened.upgrade,
             file,
-            blocking,
             _lock: lock,
         })
-    }
-
-    fn error(&self, operation: &'static str) -> impl Fn(sqlx::Error) -> Error {
-        move |failed| match write::is_unavailable(&failed) {
-            true => write::unavailable(&failed, &self.file),
-            false => error(operation, &self.file)(failed),
-        }
     }
 
     /// Checks that the files still have their names.
     fn check_names(&self) -> Result<(), Error> {
         self.named.iter().try_for_each(NamedFile::check)
-    }
-
-    fn damaged(&self, why: String) -> Error {
-        damaged(&self.file, why)
     }
 
     /// Runs work in one transaction; `last` is the head after it.
@@ -124,40 +115,55 @@ impl SqliteStore {
         writer: &mut Writer,
         full_disk: &mut FullDiskBackoff,
         last: Seq,
-        work: impl AsyncFnOnce(&mut SqliteConnection) -> Result<(), TxError>,
+        work: impl FnOnce(&Connection) -> Result<(), Failure>,
     ) -> Result<(), Error> {
         let Writer { connection, head } = writer;
-        let connection = connection.as_mut().ok_or(Error::Closed)?;
-        let run = async {
-            let result = write::transact(connection, work).await;
-            if result.as_ref().is_err_and(TxError::is_transient) {
+        let run = || {
+            let result = write::transact(connection, work);
+            if result.as_ref().is_err_and(Failure::is_transient) {
                 // The answer is that nothing was changed, so the rollback is verified.
-                let stored = head_of(&mut *connection)
-                    .await
-                    .map_err(error("append to", &self.file))?;
-                if stored != sql::seq_column(*head) {
-                    return Err(self.damaged(format!("after a rollback the last entry is {stored}, not {head}")));
+                let stored = head_of(connection)?;
+                if stored != *head {
+                    let why = format!("after a rollback the last entry is {stored}, not {head}");
+                    return Err(Failure::Damaged(why));
                 }
             }
-            result.map_err(|error| error.into_error("append to", &self.file))
+            result
         };
-        full_disk.attempt(Instant::now(), &self.file, || self.blocking.run(run))?;
+        full_disk.attempt(Instant::now(), &self.file, || {
+            run().map_err(|failure| failure.into_error("append to", &self.file))
+        })?;
         self.check_names()?;
         *head = last;
         Ok(())
     }
 
     fn read_entries(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error> {
-        let rows: Vec<EntryRow> = self
-            .blocking
-            .run(
-                sqlx::query_as(statements::READ.as_str())
-                    .bind(sql::seq_column(after))
-                    .bind(sql::limit_column(limit))
-                    .fetch_all(&self.readers),
-            )
-            .map_err(self.error("read"))?;
-        sql::entries(after, rows).map_err(|why| self.damaged(why))
+        let mut last = after;
+        let parameters = [sql::seq_column(after), sql::limit_column(limit)];
+        self.entries(&statements::READ, parameters, |row| {
+            let entry = sql::next_entry(last, row)?;
+            last = entry.seq;
+            Ok(entry)
+        })
+    }
+
+    /// The entries that a query returns.
+    fn entries(
+        &self,
+        query: &str,
+        parameters: impl Params,
+        mut entry: impl FnMut(EntryRow<'_>) -> Result<Entry, String>,
+    ) -> Result<Vec<Entry>, Error> {
+        self.readers.read(&self.file, |reader| {
+            let mut query = reader.prepare_cached(query)?;
+            let mut rows = query.query(parameters)?;
+            let mut entries = Vec::new();
+            while let Some(row) = rows.next()? {
+                entries.push(entry(EntryRow::from_sqlite(row)?).map_err(Failure::Damaged)?);
+            }
+            Ok(entries)
+        })
     }
 
     /// Runs work in one transaction that appends `entries` after `head`.
@@ -165,79 +171,49 @@ impl SqliteStore {
         &self,
         head: Seq,
         entries: &[Entry],
-        work: impl AsyncFnOnce(&mut SqliteConnection, &Batch<'_>) -> Result<(), TxError>,
+        work: impl FnOnce(&Connection, &Batch<'_>) -> Result<(), Failure>,
     ) -> Result<(), Error> {
         let batch = Batch::new(head, entries)?;
         self.writer.write(|writer, full_disk| {
             if head != writer.head {
                 return Err(Error::Conflict);
             }
-            self.transact(writer, full_disk, batch.last(), async |connection| {
-                write::insert_entries(connection, &batch).await?;
-                work(connection, &batch).await
+            self.transact(writer, full_disk, batch.last(), |connection| {
+                write::insert_entries(connection, &batch)?;
+                work(connection, &batch)
             })
         })
     }
 }
 
-async fn head_of(connection: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(statements::HEAD).fetch_one(connection).await
-}
-
-/// For `map_err` around one operation.
-fn error(operation: &'static str, file: &Path) -> impl Fn(sqlx::Error) -> Error {
-    let store = shown(file);
-    move |error| {
-        let (store, why) = (store.clone(), sql::message(&error));
-        match is_damage(&error) {
-            true => Error::DatabaseDamaged { store, why },
-            false => Error::Database { operation, store, why },
-        }
-    }
-}
-
-/// SQLITE_CORRUPT and SQLITE_NOTADB
-/// (<https://sqlite.org/rescode.html#corrupt>, <https://sqlite.org/rescode.html#notadb>).
-fn is_damage(error: &sqlx::Error) -> bool {
-    matches!(write::code(error), Some(11 | 26))
-}
-
-fn damaged(file: &Path, why: String) -> Error {
-    Error::DatabaseDamaged {
-        store: shown(file),
-        why,
-    }
-}
-
-fn shown(file: &Path) -> String {
-    super::Url::Sqlite(file.to_owned()).to_string()
+fn head_of(connection: &Connection) -> Result<Seq, Failure> {
+    let mut head = connection.prepare_cached(statements::HEAD)?;
+    let head = head.query_row([], |row| row.get(0))?;
+    sql::seq_of(head).map_err(Failure::Damaged)
 }
 
 /// Every book, by item number.
-async fn books_of(connection: &mut SqliteConnection, file: &Path) -> Result<Vec<Book>, Error> {
+fn books_of(connection: &Connection) -> Result<Vec<Book>, Failure> {
+    let mut query = connection.prepare(&statements::BOOKS)?;
+    let mut rows = query.query([])?;
     let mut books = Vec::new();
-    let mut rows = sqlx::query_as::<_, BookRow>(statements::BOOKS.as_str()).fetch(connection);
-    while let Some(row) = rows.try_next().await.map_err(error("read", file))? {
-        books.push(sql::book(row).map_err(|why| damaged(file, why))?);
+    while let Some(row) = rows.next()? {
+        books.push(sql::book(BookRow::from_sqlite(row)?).map_err(Failure::Damaged)?);
     }
     Ok(books)
 }
 
 impl Store for SqliteStore {
     fn load(&self) -> Result<StoreState, Error> {
-        self.blocking.run(async {
-            let mut transaction = self.readers.begin().await.map_err(self.error("read"))?;
-            let head = head_of(&mut transaction).await.map_err(self.error("read"))?;
-            let head = sql::seq_of(head).map_err(|why| self.damaged(why))?;
-            let restoring = open::get(&mut transaction, sql::RESTORING).await;
-            if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) {
-                return Err(Error::RestoreIncomplete {
-                    store: shown(&self.file),
-                    head,
-                });
+        self.readers.read(&self.file, |reader| {
+            let transaction = reader.transaction()?;
+            let head = head_of(&transaction)?;
+            if open::get(&transaction, sql::RESTORING)?.as_deref() == Some(sql::YES) {
+                let store = shown(&self.file);
+                return Err(Error::RestoreIncomplete { store, head }.into());
             }
-            let books = books_of(&mut transaction, &self.file).await?;
-            sql::store_state(self.id, head, books).map_err(|why| self.damaged(why))
+            let books = books_of(&transaction)?;
+            sql::store_state(self.id, head, books).map_err(Failure::Damaged)
         })
     }
 
@@ -247,15 +223,8 @@ impl Store for SqliteStore {
     }
 
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
-        let rows: Vec<EntryRow> = self
-            .blocking
-            .run(
-                sqlx::query_as(statements::FIND.as_str())
-                    .bind(sql::order_column(order))
-                    .fetch_all(&self.readers),
-            )
-            .map_err(self.error("read"))?;
-        let entries = sql::entries_of(order, rows).map_err(|why| self.damaged(why))?;
+        let entries = self.entries(&statements::FIND, [sql::order_column(order)], sql::entry)?;
+        sql::check_order(order, &entries).map_err(|why| Failure::Damaged(why).into_error("read", &self.file))?;
         self.upgrade
             .add_titles(entries, |after, limit| self.read_entries(after, limit))
     }
@@ -271,68 +240,47 @@ impl Store for SqliteStore {
     }
 
     fn restore(&self, head: Seq, entries: &[Entry]) -> Result<(), Error> {
-        self.append_with(head, entries, async |connection, _| {
-            let restoring = open::get(connection, sql::RESTORING).await?;
+        self.append_with(head, entries, |connection, _| {
+            let restoring = open::get(connection, sql::RESTORING)?;
             if restoring.as_deref() != Some(sql::YES) && head > Seq::ZERO {
-                return Err(TxError::Store(Error::Conflict));
+                return Err(Failure::Store(Error::Conflict));
             }
-            Ok(open::put(connection, sql::RESTORING, sql::YES).await?)
+            Ok(open::put(connection, sql::RESTORING, sql::YES)?)
         })
     }
 
     fn checkpoint(&self, books: &[Book], at: Seq) -> Result<(), Error> {
+        let failed = |error| Failure::Sql(error).into_error("checkpoint", &self.file);
         self.writer.write(|writer, full_disk| {
             self.check_names()?;
-            let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
-            let restoring = self.blocking.run(open::get(connection, sql::RESTORING));
-            if restoring.map_err(self.error("read"))?.as_deref() == Some(sql::YES) && writer.head == at {
-                self.transact(writer, full_disk, at, async |connection| {
-                    write::upsert_books(connection, books).await?;
-                    Ok(open::put(connection, sql::RESTORING, sql::NO).await?)
+            let restoring = open::get(&writer.connection, sql::RESTORING).map_err(failed)?;
+            if restoring.as_deref() == Some(sql::YES) && writer.head == at {
+                self.transact(writer, full_disk, at, |connection| {
+                    write::upsert_books(connection, books)?;
+                    Ok(open::put(connection, sql::RESTORING, sql::NO)?)
                 })?;
             }
             // The books change with every batch. Only the write-ahead log is copied into the file, as far as no reader
             // needs it.
-            let connection = writer.connection.as_mut().ok_or(Error::Closed)?;
-            let copied = self.blocking.run(sqlx::query(WAL_CHECKPOINT).execute(connection));
-            copied
-                .map(drop)
-                .map_err(|error| TxError::from(error).into_error("checkpoint", &self.file))
+            let copied = writer.connection.query_row(WAL_CHECKPOINT, [], |_| Ok(()));
+            copied.map_err(failed)
         })
     }
 
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.writer.write(|writer, full_disk| {
             let head = writer.head;
-            self.transact(writer, full_disk, head, async |connection| {
-                let put = sqlx::query(statements::PUT_BLOB).bind(name).bind(content);
-                put.execute(connection).await?;
+            self.transact(writer, full_disk, head, |connection| {
+                write::execute(connection, statements::PUT_BLOB, (name, content))?;
                 Ok(())
             })
         })
     }
 
     fn get_blob(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
-        let get = sqlx::query_scalar(statements::GET_BLOB).bind(name);
-        self.blocking
-            .run(get.fetch_optional(&self.readers))
-            .map_err(self.error("read"))
-    }
-}
-
-impl Drop for SqliteStore {
-    fn drop(&mut self) {
-        // The lock is released after this, so the next process finds the file closed.
-        self.blocking.run(async {
-            self.readers.close().await;
-            if let Some(connection) = self.writer.get_mut().and_then(|writer| writer.connection.take())
-                && let Err(error) = connection.close().await
-            {
-                tracing::warn!(
-                    error = sql::message(&error),
-                    "the database was not closed cleanly; nothing is lost"
-                );
-            }
-        });
+        self.readers.read(&self.file, |reader| {
+            let mut get = reader.prepare_cached(statements::GET_BLOB)?;
+            Ok(get.query_row([name], |row| row.get(0)).optional()?)
+        })
     }
 }

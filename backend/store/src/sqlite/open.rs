@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::{Entry, Seq, StoreId};
-use futures::future::try_join_all;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{AssertSqlSafe, ConnectOptions as _, SqliteConnection, SqlitePool};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _};
 
-use super::write::{self, TxError};
-use super::{books_of, damaged, error, head_of, shown};
+use super::failure::{Failure, shown};
+use super::readers::Readers;
+use super::{books_of, head_of, write};
 use crate::lock::Lock;
 use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade, statements};
 use crate::url::beside;
@@ -26,19 +25,20 @@ const QUICK_CHECK: &str = "PRAGMA quick_check('books')";
 
 /// How long a write waits for another program's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-const READERS_MAX: u32 = 4;
 /// Up to this size the write-ahead log is not truncated.
-const WAL_BYTES_KEPT: u64 = 64 * 1024 * 1024;
+const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// The page cache of a connection in KiB, which SQLite takes as a negative number.
-const CACHE_KIB: &str = "-16384";
+const CACHE_KIB: i64 = -16384;
+/// Different statements of a connection.
+const STATEMENTS_MAX: usize = 32;
 
 #[derive(Debug)]
 pub(super) struct Opened {
     pub(super) id: StoreId,
     pub(super) head: Seq,
     pub(super) upgrade: Upgrade,
-    pub(super) writer: SqliteConnection,
-    pub(super) readers: SqlitePool,
+    pub(super) writer: Connection,
+    pub(super) readers: Readers,
 }
 
 /// What SQLite has beside the file while a store is open, and leaves there when its process is killed.
@@ -154,84 +154,82 @@ fn rewrite_in_place(path: &Path) -> Result<(), Error> {
 }
 
 /// Connects and migrates the tables; without `create` the tables must exist and be up to date.
-pub(super) async fn connect(file: &Path, create: bool) -> Result<Opened, Error> {
-    let options = SqliteConnectOptions::new()
-        .filename(file)
-        .busy_timeout(BUSY_TIMEOUT)
-        .pragma("cache_size", CACHE_KIB)
-        // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
-        .pragma("temp_store", "MEMORY")
-        .disable_statement_logging();
-    let write_options = options
-        .clone()
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        // For systems where a plain sync does not reach the medium.
-        .pragma("fullfsync", "1")
-        .pragma("checkpoint_fullfsync", "1")
-        .pragma("journal_size_limit", WAL_BYTES_KEPT.to_string());
-    let failed = |failed: sqlx::Error| match write::is_full_index(&failed) {
+pub(super) fn connect(file: &Path, create: bool) -> Result<Opened, Error> {
+    open(file, create).map_err(|failure| match failure.is_full_index() {
         true => Error::full(file),
-        false => error("open", file)(failed),
-    };
-    let mut writer = write_options.connect().await.map_err(&failed)?;
-    let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-        .fetch_one(&mut writer)
-        .await
-        .map_err(&failed)?;
-    if mode != "wal" {
-        let why = format!("its file system does not support a write-ahead log (journal mode {mode}); use a local disk");
-        return Err(Error::Database {
-            operation: "open",
-            store: shown(file),
-            why,
-        });
-    }
-    migrate(&mut writer, file, create).await?;
-    let found: String = sqlx::query_scalar(QUICK_CHECK)
-        .fetch_one(&mut writer)
-        .await
-        .map_err(&failed)?;
-    if found != "ok" {
-        return Err(damaged(file, found));
-    }
-    let id = get(&mut writer, "store").await.map_err(&failed)?;
-    let id = id.and_then(|id| id.parse().ok());
-    let upgrade = get(&mut writer, sql::UPGRADE).await.map_err(&failed)?;
-    let head = head_of(&mut writer).await.map_err(&failed)?;
-    let readers = SqlitePoolOptions::new()
-        .max_connections(READERS_MAX)
-        .idle_timeout(None)
-        .max_lifetime(None)
-        .connect_lazy_with(options.read_only(true));
-    // All are opened now, and kept: later no descriptor may be left.
-    let connections = try_join_all((0..READERS_MAX).map(|_| readers.acquire())).await;
-    drop(connections.map_err(&failed)?);
-    Ok(Opened {
-        id: id.ok_or_else(|| damaged(file, "the store's id is missing".to_owned()))?,
-        head: sql::seq_of(head).map_err(|why| damaged(file, why))?,
-        upgrade: Upgrade::parse(upgrade.as_deref()).map_err(|why| damaged(file, why))?,
-        writer,
-        readers,
+        false => failure.into_error("open", file),
     })
 }
 
-async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Result<(), Error> {
-    let operation = "create the tables of";
-    let failed = error(operation, file);
-    let mut count = async |sql| sqlx::query_scalar::<_, i64>(sql).fetch_one(&mut *writer).await;
-    let has_meta = count(META_COUNT).await.map_err(&failed)? > 0;
+fn open(file: &Path, create: bool) -> Result<Opened, Failure> {
+    let writer = writer(file)?;
+    migrate(&writer, file, create)?;
+    let found: String = writer.query_row(QUICK_CHECK, [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(Failure::Damaged(found));
+    }
+    let id = get(&writer, "store")?.and_then(|id| id.parse().ok());
+    let upgrade = get(&writer, sql::UPGRADE)?;
+    Ok(Opened {
+        id: id.ok_or_else(|| Failure::Damaged("the store's id is missing".to_owned()))?,
+        head: head_of(&writer)?,
+        upgrade: Upgrade::parse(upgrade.as_deref()).map_err(Failure::Damaged)?,
+        readers: Readers::open(file)?,
+        writer,
+    })
+}
+
+fn connection(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
+    // A connection has one user at a time, so SQLite need not lock it.
+    let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
+    // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// A connection for reading.
+pub(super) fn reader(file: &Path) -> Result<Connection, Failure> {
+    let connection = connection(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Opens the log too.
+    head_of(&connection).map(|_| connection)
+}
+
+fn writer(file: &Path) -> Result<Connection, Failure> {
+    let connection = connection(file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+    if mode != "wal" {
+        let why = format!("its file system does not support a write-ahead log (journal mode {mode}); use a local disk");
+        return Err(Failure::Store(Error::Database {
+            operation: "open",
+            store: shown(file),
+            why,
+        }));
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    // For systems where a plain sync does not reach the medium.
+    connection.pragma_update(None, "fullfsync", true)?;
+    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
+    Ok(connection)
+}
+
+fn migrate(writer: &Connection, file: &Path, create: bool) -> Result<(), Failure> {
+    let exists = |count: &str| Ok::<_, rusqlite::Error>(writer.query_row(count, [], |row| row.get::<_, i64>(0))? > 0);
+    let has_meta = exists(META_COUNT)?;
     let found = Found {
-        has_tables: count(TABLE_COUNT).await.map_err(&failed)? > 0,
+        has_tables: exists(TABLE_COUNT)?,
         has_meta,
         version: match has_meta {
-            true => get(writer, "schema").await.map_err(&failed)?,
+            true => get(writer, "schema")?,
             false => None,
         },
     };
     for migration in sql::pending(Engine::Sqlite, &found, create, &shown(file))? {
-        let applied = write::transact(writer, async |writer| apply(writer, &migration, file).await).await;
-        applied.map_err(|error| match error.into_error(operation, file) {
+        let applied = write::transact(writer, |writer| apply(writer, &migration));
+        applied.map_err(|failure| match failure.into_error("create the tables of", file) {
             Error::Full { .. } if migration.describes_books && found.version.is_some() => Error::UpgradeNeedsRoom {
                 store: shown(file),
                 bytes: None,
@@ -242,49 +240,42 @@ async fn migrate(writer: &mut SqliteConnection, file: &Path, create: bool) -> Re
     Ok(())
 }
 
-async fn apply(writer: &mut SqliteConnection, migration: &Migration, file: &Path) -> Result<(), TxError> {
+fn apply(writer: &Connection, migration: &Migration) -> Result<(), Failure> {
     for statement in &migration.statements {
-        sqlx::query(AssertSqlSafe(statement.clone()))
-            .persistent(false)
-            .execute(&mut *writer)
-            .await?;
+        writer.execute(statement, [])?;
     }
-    if get(writer, "store").await?.is_none() {
-        put(writer, "store", &StoreId::generate().to_string()).await?;
+    if get(writer, "store")?.is_none() {
+        put(writer, "store", &StoreId::generate().to_string())?;
     }
     if migration.describes_books {
-        upgrade(writer, file).await?;
+        upgrade(writer)?;
     }
-    put(writer, "schema", &migration.version.to_string()).await?;
+    put(writer, "schema", &migration.version.to_string())?;
     Ok(())
 }
 
 /// Appends entries that describe the books.
-async fn upgrade(writer: &mut SqliteConnection, file: &Path) -> Result<(), TxError> {
-    let head = sql::seq_of(head_of(&mut *writer).await?).map_err(|why| damaged(file, why))?;
+fn upgrade(writer: &Connection) -> Result<(), Failure> {
+    let head = head_of(writer)?;
     if head == Seq::ZERO {
         return Ok(());
     }
-    let books = books_of(&mut *writer, file).await?;
+    let books = books_of(writer)?;
     let entries: Vec<Entry> = format_1::upgrade_entries(head, &books).collect();
     let batch = Batch::new(head, &entries)?;
-    write::insert_entries(&mut *writer, &batch).await?;
-    write::update_books(&mut *writer, &batch).await?;
-    sqlx::query(statements::DELETE_BLOBS).execute(&mut *writer).await?;
-    put(writer, sql::UPGRADE, &Upgrade::value(head, batch.last())).await?;
+    write::insert_entries(writer, &batch)?;
+    write::update_books(writer, &batch)?;
+    write::execute(writer, statements::DELETE_BLOBS, [])?;
+    put(writer, sql::UPGRADE, &Upgrade::value(head, batch.last()))?;
     tracing::info!(books = books.len(), after = %head, "the store is upgraded to ledger format 2");
     Ok(())
 }
 
-pub(super) async fn get(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, sqlx::Error> {
-    sqlx::query_scalar(statements::GET)
-        .bind(key)
-        .fetch_optional(connection)
-        .await
+pub(super) fn get(connection: &Connection, key: &str) -> rusqlite::Result<Option<String>> {
+    let mut get = connection.prepare_cached(statements::GET)?;
+    get.query_row([key], |row| row.get(0)).optional()
 }
 
-pub(super) async fn put(connection: &mut SqliteConnection, key: &str, value: &str) -> Result<(), sqlx::Error> {
-    let put = sqlx::query(statements::PUT).bind(key).bind(value);
-    put.execute(connection).await?;
-    Ok(())
+pub(super) fn put(connection: &Connection, key: &str, value: &str) -> rusqlite::Result<()> {
+    write::execute(connection, statements::PUT, [key, value]).map(drop)
 }

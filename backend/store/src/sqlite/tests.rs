@@ -29,16 +29,7 @@ impl Folder {
     }
 
     fn run(&self, sql: &str) {
-        let sql = sqlx::AssertSqlSafe(sql.to_owned());
-        let blocking = Blocking::new().unwrap();
-        let options = sqlx::sqlite::SqliteConnectOptions::new()
-            .filename(self.file())
-            .create_if_missing(true);
-        blocking.run(async {
-            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
-            sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
-        });
+        Connection::open(self.file()).unwrap().execute_batch(sql).unwrap();
     }
 }
 
@@ -50,31 +41,16 @@ impl Fixture for Folder {
 
 impl SqliteStore {
     /// Runs a statement on the writer's connection.
-    fn run(&self, sql: String) {
-        self.writer
-            .write(|writer, _| {
-                let connection = writer.connection.as_mut().unwrap();
-                self.blocking
-                    .run(sqlx::query(sqlx::AssertSqlSafe(sql)).execute(connection))
-                    .unwrap();
-                Ok(())
-            })
-            .unwrap();
+    fn run(&self, sql: &str) {
+        self.on_writer(|connection| connection.execute_batch(sql).unwrap());
     }
 
-    fn number(&self, sql: &'static str) -> i64 {
-        let mut number = 0;
-        self.writer
-            .write(|writer, _| {
-                let connection = writer.connection.as_mut().unwrap();
-                number = self
-                    .blocking
-                    .run(sqlx::query_scalar(sql).fetch_one(connection))
-                    .unwrap();
-                Ok(())
-            })
-            .unwrap();
-        number
+    fn number(&self, sql: &str) -> i64 {
+        self.on_writer(|connection| connection.query_row(sql, [], |row| row.get(0)).unwrap())
+    }
+
+    fn on_writer<T>(&self, work: impl FnOnce(&Connection) -> T) -> T {
+        self.writer.read(|writer| Ok(work(&writer.connection))).unwrap()
     }
 }
 
@@ -144,7 +120,7 @@ fn a_full_disk_changes_nothing_and_the_store_stays_open() {
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
     let pages = store.number("PRAGMA page_count");
-    store.run(format!("PRAGMA max_page_count = {}", pages + 2));
+    store.run(&format!("PRAGMA max_page_count = {}", pages + 2));
     let (before, head) = (shop.clone(), shop.head);
     let large = shop.sell(2_000);
     assert!(matches!(store.append(head, &large), Err(Error::Full { .. })));
@@ -165,7 +141,7 @@ fn a_full_disk_changes_nothing_and_the_store_stays_open() {
         .unwrap();
     store.append(head, &one).unwrap();
     small.assert_matches(&store);
-    store.run("PRAGMA max_page_count = 1000000".to_owned());
+    store.run("PRAGMA max_page_count = 1000000");
     small.sell_through(&store, 2_000);
     drop(store);
     small.assert_matches(&folder.store().unwrap());
@@ -218,18 +194,14 @@ fn a_killed_process_leaves_a_store_that_opens() {
 fn another_program_that_locks_the_database_makes_an_append_unavailable() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
-    store.run("PRAGMA busy_timeout = 10".to_owned());
+    store.run("PRAGMA busy_timeout = 10");
     let mut shop = ReferenceShop::filled(&store);
-    let other = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.file());
-    let mut other = store.blocking.run(SqliteConnection::connect_with(&other)).unwrap();
-    store
-        .blocking
-        .run(sqlx::query("BEGIN IMMEDIATE").execute(&mut other))
-        .unwrap();
+    let other = Connection::open(folder.file()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let head = shop.head;
     let entries = shop.sell(1);
     assert!(matches!(store.append(head, &entries), Err(Error::Unavailable { .. })));
-    store.blocking.run(other.close()).unwrap();
+    drop(other);
     store.append(head, &entries).unwrap();
     shop.assert_matches(&store);
 }

@@ -129,21 +129,17 @@ async fn a_sale_edited_by_hand_is_found_in_a_database() {
         let fixture = sold(fixture).await;
         for [row, wrong, right, expected] in rows(CASES) {
             let (table, condition) = row.split_once(' ').unwrap();
-            fixture
-                .sql(&format!("UPDATE {table} SET {wrong} WHERE {condition}"))
-                .await;
+            fixture.sql(&format!("UPDATE {table} SET {wrong} WHERE {condition}"));
             assert_contains(&violations(&fixture), &[expected]);
-            fixture
-                .sql(&format!("UPDATE {table} SET {right} WHERE {condition}"))
-                .await;
+            fixture.sql(&format!("UPDATE {table} SET {right} WHERE {condition}"));
         }
-        fixture.sql("UPDATE books SET stock = stock + 1 WHERE item = 2").await;
+        fixture.sql("UPDATE books SET stock = stock + 1 WHERE item = 2");
         let (code, stdout, _) = fixture.run(&["audit", "--json"]);
         assert_eq!(code, 4);
         let report: serde_json::Value = serde_json::from_str(&stdout).unwrap();
         assert_eq!(report["verdict"], "violated", "{stdout}");
         assert_eq!(report["violations"][0]["item"], 2, "{stdout}");
-        fixture.sql("DELETE FROM ledger WHERE seq = 24").await;
+        fixture.sql("DELETE FROM ledger WHERE seq = 24");
         assert_contains(&violations(&fixture), &["the entry 24 changed the book 2"]);
     }
 }
@@ -167,9 +163,9 @@ async fn a_line_of_an_order_edited_by_hand_is_found() {
     for fixture in StoreFixture::each().into_iter().skip(1) {
         let (fixture, order) = basket(fixture).await;
         for [row, wrong, right, expected] in rows(CASES) {
-            fixture.sql(&format!("UPDATE ledger SET {wrong} WHERE {row}")).await;
+            fixture.sql(&format!("UPDATE ledger SET {wrong} WHERE {row}"));
             assert_contains(&violations(&fixture), &[&expected.replace("ORDER", &order)]);
-            fixture.sql(&format!("UPDATE ledger SET {right} WHERE {row}")).await;
+            fixture.sql(&format!("UPDATE ledger SET {right} WHERE {row}"));
         }
         assert!(fixture.succeed(&["audit"]).starts_with("clean"));
     }

@@ -5,7 +5,6 @@ mod import;
 mod transfer;
 
 use backend::store;
-use sqlx::Connection as _;
 
 use crate::bookstored;
 use crate::client::{Client, key};
@@ -58,15 +57,15 @@ impl StoreFixture {
     }
 
     /// Runs a statement on the tables of a SQLite or PostgreSQL store.
-    async fn sql(&self, statement: &str) {
+    fn sql(&self, statement: &str) {
         if let Some(server) = &self.server {
             server.sql(&format!("SET search_path = {}; {statement}", self.schema()));
         } else {
             let file = self.url.strip_prefix("sqlite:").unwrap();
-            let mut connection = sqlx::SqliteConnection::connect(file).await.unwrap();
-            let statement = sqlx::AssertSqlSafe(statement);
-            sqlx::raw_sql(statement).execute(&mut connection).await.unwrap();
-            connection.close().await.unwrap();
+            rusqlite::Connection::open(file)
+                .unwrap()
+                .execute_batch(statement)
+                .unwrap();
         }
     }
 

@@ -81,7 +81,7 @@ fn any_part_of_the_log_that_was_written_leaves_a_batch_whole_or_absent() {
     let mut count = 0;
     // A log that grows, and one that restarts over frames that were checkpointed.
     for begin in ["PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA wal_checkpoint(RESTART)"] {
-        store.run(begin.to_owned());
+        store.run(begin);
         for _ in 0..2 {
             let (before, known) = (Files::of(&folder), shop.clone());
             shop.sell_baskets_through(&store, &[3, 2]);
@@ -107,10 +107,10 @@ fn a_checkpoint_loses_nothing_whatever_part_was_written() {
     let folder = Folder::new();
     let store = folder.store().unwrap();
     let mut shop = ReferenceShop::filled(&store);
-    store.run("PRAGMA wal_checkpoint(TRUNCATE)".to_owned());
+    store.run("PRAGMA wal_checkpoint(TRUNCATE)");
     shop.sell_baskets_through(&store, &[4, 1]);
     let before = Files::of(&folder);
-    store.run("PRAGMA wal_checkpoint(FULL)".to_owned());
+    store.run("PRAGMA wal_checkpoint(FULL)");
     let after = Files::of(&folder);
     assert!(before.log == after.log && before.main != after.main);
     let images = images(&before.main, &after.main);

@@ -1,0 +1,56 @@
+//! The connections for reading.
+
+use std::path::Path;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::failure::{Failure, shown};
+use super::open;
+use crate::Error;
+
+const COUNT: usize = 4;
+/// How long a read waits for a connection.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Connections that are opened at the start and kept: later no descriptor may be left.
+#[derive(Debug)]
+pub(super) struct Readers {
+    idle: Mutex<Vec<Connection>>,
+    returned: Condvar,
+}
+
+impl Readers {
+    pub(super) fn open(file: &Path) -> Result<Self, Failure> {
+        let connections = (0..COUNT).map(|_| open::reader(file));
+        Ok(Self {
+            idle: Mutex::new(connections.collect::<Result<_, _>>()?),
+            returned: Condvar::new(),
+        })
+    }
+
+    /// Runs a read, for which the caller may have to wait.
+    pub(super) fn read<T>(
+        &self,
+        file: &Path,
+        work: impl FnOnce(&mut Connection) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let waited = self.returned.wait_timeout_while(idle, TIMEOUT, |idle| idle.is_empty());
+        let (mut idle, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let connection = idle.pop();
+        drop(idle);
+        let mut connection = connection.ok_or_else(|| Error::Unavailable {
+            store: shown(file),
+            why: "too many reads at once".to_owned(),
+        })?;
+        let result = work(&mut connection);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        self.returned.notify_one();
+        result.map_err(|failure| failure.into_error("read", file))
+    }
+}
