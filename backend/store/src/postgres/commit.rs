@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
 use common::{Entry, Incident, Seq};
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use super::history::{EntryKey, read_history};
 use super::tx_error::{Stage, TxError};
@@ -18,6 +18,9 @@ use crate::sql::{self, Batch};
 pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a lost server is waited for while nothing can be durable.
 const ABSENCE_TIMEOUT: Duration = Duration::from_secs(2);
+/// A connection that was unused for so long is asked first whether it still is one: the loss of one that only waits must not
+/// leave a commit in doubt.
+const IDLE_MAX: Duration = Duration::from_secs(1);
 /// Attempts after a serialization failure.
 const RERUNS_MAX: u32 = 8;
 
@@ -44,7 +47,7 @@ impl Attempts<'_> {
         match error {
             TxError::ConnectionLost { error, stage } => {
                 let absence = self.lost_at.get_or_insert_with(Instant::now).elapsed();
-                if stage == Stage::Committing {
+                if stage != Stage::BeforeCommit {
                     self.doubt(&error);
                 }
                 match self.in_doubt || absence < ABSENCE_TIMEOUT {
@@ -83,6 +86,7 @@ impl PostgresStore {
     ) -> Result<(), Error> {
         let last = batch.entries.last().map(EntryKey::from);
         let mut transaction = Transaction::new(&self.address, batch, purpose, self.history());
+        transaction.has_turn = self.has_turn();
         transaction.origin_id = self.notifies.then_some(self.origin_id);
         let mut attempts = Attempts {
             doubt: &self.doubt,
@@ -138,7 +142,14 @@ impl PostgresStore {
         };
         let connection = self.connected(slot).await;
         let connection = connection.map_err(|error| TxError::lost(error, Stage::BeforeCommit))?;
-        let run = transaction.run(connection, &self.warnings);
+        let is_idle = self.lock_committed_at().is_none_or(|at| at.elapsed() > IDLE_MAX);
+        let run = async {
+            if is_idle {
+                let pinged = connection.ping().await;
+                pinged.map_err(|error| TxError::new(&error, Stage::BeforeCommit, &self.address))?;
+            }
+            transaction.run(connection, &self.warnings).await
+        };
         let result = match tokio::time::timeout(timeout, run).await {
             Ok(result) => result,
             Err(_) => {
@@ -149,6 +160,7 @@ impl PostgresStore {
         if matches!(result, Err(TxError::ConnectionLost { .. })) {
             *slot = None;
         }
+        *self.lock_committed_at() = result.is_ok().then(Instant::now);
         result
     }
 
@@ -159,7 +171,7 @@ impl PostgresStore {
     ) -> Result<&'a mut PgConnection, Error> {
         let connection = match slot.take() {
             Some(connection) => connection,
-            None => session::connect(&self.address, &self.warnings).await?,
+            None => self.connect().await?,
         };
         Ok(slot.insert(connection))
     }

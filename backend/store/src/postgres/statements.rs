@@ -2,6 +2,7 @@
 //! `sql/statements.rs`; docs/decisions/0002-postgres-wire.md says where each engine documents them.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -10,6 +11,8 @@ use crate::sql::{BOOK_COLUMNS, ENTRY_COLUMNS};
 
 /// Applies to the whole session.
 pub(super) const SYNCHRONOUS_COMMIT: &str = "SET synchronous_commit = 'on'";
+/// For statements that commit by themselves.
+pub(super) const ISOLATION: &str = "SET default_transaction_isolation = 'read committed'";
 /// A stopped process must not hold locks that others wait for.
 pub(super) const IDLE_TIMEOUT: &str = "SET idle_in_transaction_session_timeout = '10s'";
 /// A start or a batch must not wait silently behind a lock: the transaction that holds it may wait for a standby.
@@ -23,6 +26,11 @@ pub(super) const READ_ONLY: &str = "SHOW transaction_read_only";
 /// Returns no row in an engine without this setting.
 pub(super) const FSYNC: &str = "SELECT setting FROM pg_settings WHERE name = 'fsync'";
 
+/// Whether replicas are connected, and no synchronous one is configured. `pg_basebackup` is none.
+pub(super) const ARE_ASYNCHRONOUS: &str = "SELECT EXISTS (SELECT 1 FROM pg_stat_replication \
+     WHERE application_name IS DISTINCT FROM 'pg_basebackup') \
+     AND EXISTS (SELECT 1 FROM pg_settings WHERE name = 'synchronous_standby_names' AND setting = '')";
+
 /// The existing tables among the store's.
 pub(super) const TABLES: &str = "SELECT table_name::TEXT FROM information_schema.tables \
      WHERE table_schema = current_schema() AND table_name IN ('meta', 'ledger', 'books')";
@@ -34,18 +42,41 @@ pub(super) const COMMIT: &str = "COMMIT";
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 /// Takes an array for each column, then the batch, the head, the store's id, and the number, time and order of the entry
-/// before the batch, whose time is null if it is not known. Inserts nothing if the last entry is not that head, or the
-/// history is another one.
+/// before the batch, whose time is null if it is not known, and whether the process has its turn. Inserts nothing if the last
+/// entry is not that head, or the history is another one. Without a turn it waits for the end of another's.
 pub(super) static INSERT_ENTRIES: LazyLock<String> = LazyLock::new(|| {
     let (columns, arrays, next) = (names(ENTRY_COLUMNS), arrays(ENTRY_COLUMNS), ENTRY_COLUMNS.len() + 1);
-    let [batch, head, store, seq, at, order] = std::array::from_fn(|index| next + index);
+    let [batch, head, store, seq, at, order, turn] = std::array::from_fn(|index| next + index);
+    let is_same_store = format!("SELECT 1 FROM meta WHERE key = 'store' AND value = ${store}::TEXT");
     format!(
         "INSERT INTO ledger ({columns}, batch) SELECT {columns}, ${batch}::BIGINT FROM unnest({arrays}) AS e ({columns}) \
          WHERE (SELECT coalesce(max(seq), 0) FROM ledger) = ${head}::BIGINT \
-         AND EXISTS (SELECT 1 FROM meta WHERE key = 'store' AND value = ${store}::TEXT) AND {}",
+         AND CASE WHEN ${turn}::BOOLEAN THEN EXISTS ({is_same_store}) ELSE EXISTS ({is_same_store} FOR SHARE) END AND {}",
         has_entry(seq, at, order)
     )
 });
+const INSERT_PARAMETERS: usize = ENTRY_COLUMNS.len() + 7;
+/// [`INSERT_ENTRIES`] and [`UPDATE_BOOKS`] in one statement, which commits by itself. Takes the parameters of both. Returns the
+/// number of new entries. Fails by a division by zero if they do not lead from a stored stock to the new one.
+pub(super) static APPEND: LazyLock<String> = LazyLock::new(|| append(""));
+/// The same; takes the payload of a notification too.
+pub(super) static APPEND_AND_NOTIFY: LazyLock<String> = LazyLock::new(|| {
+    let payload = INSERT_PARAMETERS + 5;
+    append(&format!(", pg_notify('{CHANNEL}', ${payload}::TEXT)::TEXT"))
+});
+
+fn append(more: &str) -> String {
+    let first = INSERT_PARAMETERS + 1;
+    format!(
+        "WITH inserted AS ({} RETURNING seq), written AS (SELECT count(*) AS entries FROM inserted), \
+         updated AS ({} AND (SELECT entries FROM written) > 0 RETURNING books.item) \
+         SELECT entries, 1 / (CASE WHEN entries = 0 OR (SELECT count(*) FROM updated) = cardinality(${first}::BIGINT[]) \
+         THEN 1 ELSE 0 END){more} FROM written",
+        *INSERT_ENTRIES,
+        update_books(first)
+    )
+}
+
 /// Takes a new value, and number, time and order of an entry. A small write that waits for the standby; writes nothing if
 /// the entry is not there.
 pub(super) static CONFIRM: LazyLock<String> = LazyLock::new(|| {
@@ -58,15 +89,30 @@ pub(super) static CONFIRM: LazyLock<String> = LazyLock::new(|| {
 /// The store's id, and the last entry's number, time and order.
 pub(super) const END: &str = "SELECT meta.value, last.seq, last.at_micros, last.ord FROM meta \
      LEFT JOIN (SELECT seq, at_micros, ord FROM ledger ORDER BY seq DESC LIMIT 1) AS last ON TRUE WHERE meta.key = 'store'";
+/// Locks the row of the store's id, which [`INSERT_ENTRIES`] locks too.
+pub(super) fn lock_turn(timeout: Duration) -> String {
+    let timeout_ms = timeout.as_millis().max(1);
+    format!("SET LOCAL lock_timeout = {timeout_ms}; SELECT 1 FROM meta WHERE key = 'store' FOR UPDATE")
+}
+
 /// Takes the new id and the old one.
 pub(super) const REPLACE_ID: &str = "UPDATE meta SET value = $1 WHERE key = 'store' AND value = $2";
 /// Counts how often the id was replaced.
 pub(super) const COUNT_EPOCH: &str = "INSERT INTO meta (key, value) VALUES ('epoch', '1') \
      ON CONFLICT (key) DO UPDATE SET value = (meta.value::BIGINT + 1)::TEXT";
-/// Skips a book whose stock and change do not lead to the new stock.
-pub(super) const UPDATE_BOOKS: &str = "UPDATE books SET stock = s.stock, seq = s.seq \
-     FROM unnest($1::BIGINT[], $2::BIGINT[], $3::BIGINT[], $4::BIGINT[]) AS s (item, change, stock, seq) \
-     WHERE books.item = s.item AND books.stock + s.change = s.stock";
+/// Takes arrays of item numbers, changes, new stocks and entries' numbers. Skips a book whose stock and change do not lead to
+/// the new stock.
+pub(super) static UPDATE_BOOKS: LazyLock<String> = LazyLock::new(|| update_books(1));
+
+fn update_books(first: usize) -> String {
+    let [item, change, stock, seq] = std::array::from_fn(|index| first + index);
+    format!(
+        "UPDATE books SET stock = s.stock, seq = s.seq \
+         FROM unnest(${item}::BIGINT[], ${change}::BIGINT[], ${stock}::BIGINT[], ${seq}::BIGINT[]) \
+         AS s (item, change, stock, seq) WHERE books.item = s.item AND books.stock + s.change = s.stock"
+    )
+}
+
 /// Takes an array for each column.
 pub(super) static UPSERT_BOOKS: LazyLock<String> = LazyLock::new(|| {
     let (columns, arrays, upsert) = (names(BOOK_COLUMNS), arrays(BOOK_COLUMNS), upsert_books());

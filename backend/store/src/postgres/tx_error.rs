@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::Address;
+use super::{Address, damaged};
 use crate::Error;
 
 /// How far a transaction got.
@@ -12,6 +12,8 @@ pub(super) enum Stage {
     BeforeCommit,
     /// `COMMIT` was sent; the transaction may be durable.
     Committing,
+    /// A statement that commits by itself was sent.
+    Autocommit,
 }
 
 /// Why a transaction was not acknowledged.
@@ -42,8 +44,18 @@ fn is_connection_code(code: &str) -> bool {
 
 /// The server is a standby, or set read-only.
 const READ_ONLY: &str = "25006";
+/// What [`APPEND`](super::statements::APPEND) does if a stock does not follow.
+const DIVISION_BY_ZERO: &str = "22012";
 /// `lock_timeout` has passed.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
+
+/// Whether an error of a statement that commits by itself comes from its execution: the data, its constraints, a read-only
+/// transaction, rights, names, or what the engine does not support.
+fn is_before_commit(code: &str) -> bool {
+    ["0A", "22", "23", "25", "42"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
 
 /// Whether an error is about the connection and not about the statement.
 pub(super) fn is_connection_lost(error: &sqlx::Error) -> bool {
@@ -81,17 +93,29 @@ impl TxError {
     /// Classifies an error of a transaction.
     pub(super) fn new(error: &sqlx::Error, stage: Stage, address: &Address) -> Self {
         let failed = || classify("append to", address, error);
-        match (code(error).as_deref(), stage) {
+        let code = code(error);
+        let stage = match code.as_deref() {
+            Some(code) if stage == Stage::Autocommit && is_before_commit(code) => Stage::BeforeCommit,
+            _ => stage,
+        };
+        match (code.as_deref(), stage) {
             (Some("23505"), _) => Self::Duplicate,
             (Some("40001" | "40P01"), _) => Self::SerializationFailure(message(error)),
             (Some(LOCK_NOT_AVAILABLE), _) => Self::Blocked(failed()),
             (Some("53100"), _) => Self::DiskFull,
             // After any other error during a commit (40003 above all) the outcome is unknown.
-            (_, Stage::Committing) | (Some("40003"), _) => Self::lost(failed(), stage),
+            (_, Stage::Committing | Stage::Autocommit) | (Some("40003"), _) => Self::lost(failed(), stage),
+            (Some(DIVISION_BY_ZERO), _) => Self::stock_mismatch(address),
             _ if is_connection_lost(error) => Self::lost(failed(), stage),
             (Some(READ_ONLY), _) => Self::lost(failed(), stage),
             _ => Self::Failed(failed()),
         }
+    }
+
+    /// The entries do not lead from the stored stock to the new one.
+    pub(super) fn stock_mismatch(address: &Address) -> Self {
+        let why = "the stock of a book does not follow from its entries";
+        Self::Failed(damaged(address, why.to_owned()))
     }
 
     /// The connection is not used any more because of an error.

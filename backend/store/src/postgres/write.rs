@@ -2,7 +2,7 @@
 
 use common::Seq;
 use common::wire::Book;
-use sqlx::{AssertSqlSafe, PgConnection};
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use uuid::Uuid;
 
 use super::history::History;
@@ -10,7 +10,7 @@ use super::notices::Warnings;
 use super::tx_error::{Stage, TxError};
 use super::{Address, meta, statements};
 use crate::Error;
-use crate::sql::{self, Batch, BookRow, EntryRow, PgQuery, Upgrade};
+use crate::sql::{self, Batch, BookRow, EntryRow, PgQuery, StockDelta, Upgrade};
 
 /// Rows of one statement.
 const ROWS_MAX: usize = 10_000;
@@ -35,6 +35,8 @@ pub(super) struct Transaction<'a> {
     pub(super) purpose: Purpose<'a>,
     /// What the batch must continue.
     history: History,
+    /// Whether other processes wait for this one.
+    pub(super) has_turn: bool,
     /// The payload of the notification, if the engine supports any.
     pub(super) origin_id: Option<Uuid>,
     /// How far the last attempt got; read after a timeout.
@@ -48,6 +50,7 @@ impl<'a> Transaction<'a> {
             batch,
             purpose,
             history,
+            has_turn: false,
             origin_id: None,
             stage: Stage::BeforeCommit,
         }
@@ -56,6 +59,9 @@ impl<'a> Transaction<'a> {
     /// Runs one attempt; returns whether the server warned about the commit. After every error but
     /// [`TxError::ConnectionLost`] the connection remains usable.
     pub(super) async fn run(&mut self, connection: &mut PgConnection, warnings: &Warnings) -> Result<bool, TxError> {
+        if self.is_one_statement() {
+            return self.append_at_once(connection, warnings).await;
+        }
         self.stage = Stage::BeforeCommit;
         sqlx::raw_sql(statements::BEGIN)
             .execute(&mut *connection)
@@ -78,6 +84,44 @@ impl<'a> Transaction<'a> {
         let (committed, warned) = warnings.observe(committing).await;
         committed.map_err(|error| TxError::new(&error, Stage::Committing, self.address))?;
         Ok(warned)
+    }
+
+    /// Whether the batch changes only stocks, and few enough.
+    fn is_one_statement(&self) -> bool {
+        let Batch {
+            entries,
+            described,
+            removed,
+            ..
+        } = &self.batch;
+        let is_small = !entries.is_empty() && entries.len() <= ROWS_MAX;
+        matches!(self.purpose, Purpose::Append) && is_small && described.is_empty() && removed.is_empty()
+    }
+
+    /// One message to the server and one back.
+    async fn append_at_once(&mut self, connection: &mut PgConnection, warnings: &Warnings) -> Result<bool, TxError> {
+        self.stage = Stage::Autocommit;
+        let rows: Vec<EntryRow<'_>> = self.batch.entries.iter().map(EntryRow::from).collect();
+        let append = match self.origin_id {
+            Some(_) => statements::APPEND_AND_NOTIFY.as_str(),
+            None => statements::APPEND.as_str(),
+        };
+        let append = self.bind_entries(append, &rows, sql::seq_column(self.batch.head));
+        let mut append = bind_deltas(append, &self.batch.deltas);
+        if let Some(origin_id) = self.origin_id {
+            append = append.bind(origin_id.to_string());
+        }
+        // The commit follows the rows, so everything that the server sends is read.
+        let (done, warned) = warnings.observe(append.fetch_all(connection)).await;
+        let inserted: Result<i64, _> = match done.as_deref() {
+            Ok([row]) => row.try_get(0),
+            Ok(_) => Err(sqlx::Error::RowNotFound),
+            Err(error) => return Err(TxError::new(error, Stage::Autocommit, self.address)),
+        };
+        match inserted.map_err(|error| TxError::new(&error, Stage::Autocommit, self.address))? {
+            0 => Err(TxError::HeadMoved),
+            _ => Ok(warned),
+        }
     }
 
     async fn work(&self, connection: &mut PgConnection) -> Result<(), TxError> {
@@ -138,21 +182,11 @@ impl<'a> Transaction<'a> {
     }
 
     async fn insert_entries(&self, connection: &mut PgConnection) -> Result<(), TxError> {
-        let batch = sql::seq_column(self.batch.head.next());
         let mut head = sql::seq_column(self.batch.head);
-        let store = self.history.store.to_string();
-        let before = self.history.entry_at(self.batch.head);
         for entries in self.batch.entries.chunks(ROWS_MAX) {
             let rows: Vec<EntryRow<'_>> = entries.iter().map(EntryRow::from).collect();
-            let query = sqlx::query(statements::INSERT_ENTRIES.as_str());
-            let query = EntryRow::bind_to(&rows, query)
-                .bind(batch)
-                .bind(head)
-                .bind(&store)
-                .bind(before.map(|entry| entry.seq))
-                .bind(before.map(|entry| entry.at_micros))
-                .bind(before.and_then(|entry| entry.order));
-            if self.execute(&mut *connection, query).await? != rows.len() as u64 {
+            let insert = self.bind_entries(statements::INSERT_ENTRIES.as_str(), &rows, head);
+            if self.execute(&mut *connection, insert).await? != rows.len() as u64 {
                 return Err(TxError::HeadMoved);
             }
             head = rows.last().map_or(head, |row| row.seq);
@@ -160,19 +194,25 @@ impl<'a> Transaction<'a> {
         Ok(())
     }
 
+    /// Binds the parameters of [`statements::INSERT_ENTRIES`]; the rows follow the entry `head`.
+    fn bind_entries<'q>(&self, statement: &'static str, rows: &[EntryRow<'q>], head: i64) -> PgQuery<'q> {
+        let before = self.history.entry_at(self.batch.head);
+        EntryRow::bind_to(rows, sqlx::query(statement))
+            .bind(sql::seq_column(self.batch.head.next()))
+            .bind(head)
+            .bind(self.history.store.to_string())
+            .bind(before.map(|entry| entry.seq))
+            .bind(before.map(|entry| entry.at_micros))
+            .bind(before.and_then(|entry| entry.order))
+            .bind(self.has_turn)
+    }
+
     /// Applies the stock deltas, which must lead from the stored stock to the new one.
     async fn update_books(&self, connection: &mut PgConnection) -> Result<(), TxError> {
         for deltas in self.batch.deltas.chunks(ROWS_MAX) {
-            let query = sqlx::query(statements::UPDATE_BOOKS)
-                .bind(column(deltas, |delta| delta.item))
-                .bind(column(deltas, |delta| delta.change))
-                .bind(column(deltas, |delta| delta.stock))
-                .bind(column(deltas, |delta| delta.seq));
-            if self.execute(&mut *connection, query).await? != deltas.len() as u64 {
-                return Err(TxError::Failed(super::damaged(
-                    self.address,
-                    "the stock of a book does not follow from its entries".to_owned(),
-                )));
+            let update = bind_deltas(sqlx::query(statements::UPDATE_BOOKS.as_str()), deltas);
+            if self.execute(&mut *connection, update).await? != deltas.len() as u64 {
+                return Err(TxError::stock_mismatch(self.address));
             }
         }
         Ok(())
@@ -196,7 +236,12 @@ impl<'a> Transaction<'a> {
     }
 }
 
-/// One column of the rows, for `unnest`.
-fn column<'a, R, T>(rows: &'a [R], value: impl Fn(&'a R) -> T) -> Vec<T> {
-    rows.iter().map(value).collect()
+/// Binds the parameters of [`statements::UPDATE_BOOKS`].
+fn bind_deltas<'q>(query: PgQuery<'q>, deltas: &[StockDelta]) -> PgQuery<'q> {
+    let column = |value: fn(&StockDelta) -> i64| deltas.iter().map(value).collect::<Vec<_>>();
+    query
+        .bind(column(|delta| delta.item))
+        .bind(column(|delta| delta.change))
+        .bind(column(|delta| delta.stock))
+        .bind(column(|delta| delta.seq))
 }

@@ -61,8 +61,9 @@ fn another_process_may_append_while_the_outcome_is_unknown() {
 #[test]
 fn a_lost_server_is_a_transient_error_while_nothing_is_in_doubt() {
     let Some(schema) = Schema::new() else { return };
+    let mut shop = ReferenceShop::filled(&schema.store());
+    // What is not used for a time, or not yet, is asked first.
     let (proxy, store) = through_proxy(&schema);
-    let mut shop = ReferenceShop::filled(&store);
     proxy.cut(Cut::AtMessage, u32::MAX);
     let before = shop.clone();
     let head = shop.head;

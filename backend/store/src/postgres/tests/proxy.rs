@@ -39,8 +39,12 @@ impl Proxy {
 
     /// Closes the next `times` connections at that moment.
     pub(super) fn cut(&self, cut: Cut, times: u32) {
-        // A simple query that ends in a commit.
-        let is_commit = |chunk: &[u8]| chunk.starts_with(b"Q") && chunk.ends_with(b"COMMIT\0");
+        // A simple query that ends in a commit, or the parameters of a statement that sells and commits by itself.
+        let is_commit = |chunk: &[u8]| match chunk.first() {
+            Some(b'Q') => chunk.ends_with(b"COMMIT\0"),
+            Some(b'B') => chunk.windows(4).any(|word| word == b"sold"),
+            _ => false,
+        };
         self.proxy.set(Mode::Close {
             matches: if cut == Cut::AtMessage { |_| true } else { is_commit },
             skip: 0,
@@ -49,12 +53,12 @@ impl Proxy {
         });
     }
 
-    /// Forwards so many messages, then closes every connection at its next one.
-    pub(super) fn cut_after(&self, messages: u32) {
+    /// Forwards so many messages, then closes every connection at its next one; the server may still get that one.
+    pub(super) fn cut_after(&self, messages: u32, forward: bool) {
         self.proxy.set(Mode::Close {
             matches: |_| true,
             skip: messages,
-            forward: false,
+            forward,
             times: u32::MAX,
         });
     }
