@@ -128,6 +128,7 @@ mod tests {
             "mysql://h/d",
             "books",
             "postgres:x y",
+            "postgres://h1,h2/d?sslmod=disable",
         ] {
             assert!(url.parse::<Url>().is_err(), "{url} was taken");
         }

@@ -2,25 +2,79 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use sqlx::ConnectOptions as _;
 use sqlx::postgres::PgConnectOptions;
 
+/// The parameters of a URL, beside `target_session_attrs`, `options[…]` and those that sqlx spells differently than libpq.
+const PARAMETERS: [&str; 12] = [
+    "application_name",
+    "dbname",
+    "host",
+    "hostaddr",
+    "options",
+    "password",
+    "port",
+    "sslcert",
+    "sslkey",
+    "sslmode",
+    "sslrootcert",
+    "user",
+];
+
 /// A database's address and credentials. `Display` and `Debug` omit the password.
 ///
-/// The form is libpq's (`postgres://USER:PASSWORD@HOST:PORT/DATABASE?sslmode=…`); what it omits comes from the
-/// environment (`PGPASSWORD`, `PGSSLMODE`, …) and `~/.pgpass`.
+/// The form is libpq's (`postgres://USER:PASSWORD@HOST:PORT,HOST:PORT/DATABASE?sslmode=…`); what it omits comes from the
+/// environment (`PGPASSWORD`, `PGSSLMODE`, …) and `~/.pgpass`. Of several hosts the one that accepts writes is used.
 #[derive(Clone)]
 pub struct Address {
     url: String,
     shown: String,
-    options: Box<PgConnectOptions>,
+    hosts: Arc<[PgConnectOptions]>,
+    /// The host that accepted writes last; its clones share it.
+    current: Arc<AtomicUsize>,
 }
 
 impl Address {
+    /// For a connection to the host that accepted writes last.
     pub(super) fn options(&self) -> PgConnectOptions {
-        (*self.options).clone()
+        let current = self.current.load(Ordering::Relaxed);
+        self.hosts
+            .get(current)
+            .or(self.hosts.first())
+            .cloned()
+            .unwrap_or_default()
     }
+
+    /// The hosts in the order in which they are tried.
+    pub(super) fn hosts(&self) -> impl Iterator<Item = Host> {
+        let (first, count) = (self.current.load(Ordering::Relaxed), self.hosts.len());
+        let indices = (0..count).map(move |more| (first + more) % count);
+        indices.filter_map(|index| {
+            Some(Host {
+                index,
+                options: self.hosts.get(index)?.clone(),
+            })
+        })
+    }
+
+    pub(super) fn has_several_hosts(&self) -> bool {
+        self.hosts.len() > 1
+    }
+
+    /// The host accepts writes.
+    pub(super) fn use_host(&self, host: &Host) {
+        self.current.store(host.index, Ordering::Relaxed);
+    }
+}
+
+/// One of the hosts.
+#[derive(Debug)]
+pub(super) struct Host {
+    index: usize,
+    pub(super) options: PgConnectOptions,
 }
 
 impl PartialEq for Address {
@@ -36,29 +90,77 @@ impl FromStr for Address {
 
     fn from_str(url: &str) -> Result<Self, String> {
         let refused = |why: &str| format!("the PostgreSQL URL is not valid: {why}; expected postgres://HOST/DATABASE");
-        if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-            return Err(refused("no host"));
-        }
-        let options: PgConnectOptions = url.parse().map_err(|error| match error {
-            sqlx::Error::Configuration(why) => refused(&why.to_string()),
-            _ => refused("it cannot be read"),
-        })?;
-        let (user, port) = (options.get_username(), options.get_port());
-        let database = options.get_database().unwrap_or(user);
-        let shown = match options.get_socket() {
-            Some(folder) => format!("postgres://{user}@/{database}?host={}&port={port}", folder.display()),
-            None => format!("postgres://{user}@{}:{port}/{database}", options.get_host()),
+        let (_, rest) = url
+            .split_once("://")
+            .filter(|(scheme, _)| matches!(*scheme, "postgres" | "postgresql"))
+            .ok_or_else(|| refused("no host"))?;
+        let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let query = checked_parameters(query).map_err(|why| refused(&why))?;
+        let (authority, database) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        let hosts_at = authority.rfind('@').map_or(0, |at| at + 1);
+        let (user, hosts) = authority.split_at(hosts_at);
+        let options = |host| {
+            let parsed: Result<PgConnectOptions, _> = format!("postgres://{user}{host}{database}?{query}").parse();
+            let options = parsed.map_err(|error| match error {
+                sqlx::Error::Configuration(why) => refused(&why.to_string()),
+                _ => refused("it cannot be read"),
+            })?;
+            let options = match options.get_application_name() {
+                Some(_) => options,
+                None => options.application_name("bookstored"),
+            };
+            Ok(options.disable_statement_logging())
         };
-        let options = match options.get_application_name() {
-            Some(_) => options,
-            None => options.application_name("bookstored"),
-        };
+        let hosts: Vec<PgConnectOptions> = hosts.split(',').map(options).collect::<Result<_, String>>()?;
         Ok(Self {
             url: url.to_owned(),
-            shown,
-            options: Box::new(options.disable_statement_logging()),
+            shown: shown(&hosts),
+            hosts: hosts.into(),
+            current: Arc::default(),
         })
     }
+}
+
+/// The parameters for sqlx, which ignores those that it does not know.
+fn checked_parameters(query: &str) -> Result<String, String> {
+    let mut checked = Vec::new();
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        match (name, value) {
+            ("target_session_attrs", "read-write" | "primary") => {}
+            ("target_session_attrs", _) => {
+                return Err("target_session_attrs can only be read-write, as a store is written to".to_owned());
+            }
+            _ if PARAMETERS.contains(&name) || name.starts_with("options[") || name.starts_with("options%5B") => {
+                checked.push(parameter);
+            }
+            _ => {
+                let known = PARAMETERS.join(", ");
+                return Err(format!(
+                    "it has the unknown parameter {name:?}; known are {known} and target_session_attrs"
+                ));
+            }
+        }
+    }
+    Ok(checked.join("&"))
+}
+
+fn shown(hosts: &[PgConnectOptions]) -> String {
+    let Some(first) = hosts.first() else {
+        return String::new();
+    };
+    let user = first.get_username();
+    let database = first.get_database().unwrap_or(user);
+    if let ([only], Some(folder)) = (hosts, first.get_socket()) {
+        let (folder, port) = (folder.display(), only.get_port());
+        return format!("postgres://{user}@/{database}?host={folder}&port={port}");
+    }
+    let host = |host: &PgConnectOptions| match host.get_socket() {
+        Some(folder) => format!("{}:{}", folder.display(), host.get_port()),
+        None => format!("{}:{}", host.get_host(), host.get_port()),
+    };
+    let shown: Vec<String> = hosts.iter().map(host).collect();
+    format!("postgres://{user}@{}/{database}", shown.join(","))
 }
 
 impl fmt::Display for Address {
@@ -70,5 +172,38 @@ impl fmt::Display for Address {
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.shown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_hosts_share_the_rest_of_the_url() {
+        let url = "postgres://shop:secret@one:5433,two,[::1]:7/books?target_session_attrs=read-write&sslmode=disable";
+        let address: Address = url.parse().unwrap();
+        assert_eq!(address.to_string(), "postgres://shop@one:5433,two:5432,[::1]:7/books");
+        let hosts: Vec<Host> = address.hosts().collect();
+        assert_eq!(hosts.len(), 3);
+        address.clone().use_host(&hosts[1]);
+        assert_eq!(address.options().get_host(), "two");
+        let tried: Vec<usize> = address.hosts().map(|host| host.index).collect();
+        assert_eq!(tried, [1, 2, 0]);
+    }
+
+    #[test]
+    fn an_unknown_parameter_is_refused_by_its_name_alone() {
+        for (parameter, named) in [
+            ("sslmod=disable", "sslmod"),
+            ("password=x&connect_timeout=secret", "connect_timeout"),
+            ("target_session_attrs=standby", "target_session_attrs"),
+            ("target_session_attrs", "target_session_attrs"),
+        ] {
+            let why = format!("postgres://one,two/books?{parameter}")
+                .parse::<Address>()
+                .unwrap_err();
+            assert!(why.contains(named) && !why.contains("secret"), "{why}");
+        }
     }
 }

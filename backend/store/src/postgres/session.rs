@@ -15,27 +15,61 @@ use crate::sql::{self, Batch, Engine, Found, Migration, Upgrade};
 use crate::{Error, format_1};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// For one of several hosts, which may all have to be tried before a purchase's deadline.
+const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The wait for a connection for reading.
 const READER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connections for reading, including the one that listens.
-const READERS_MAX: u32 = 5;
+/// Connections for reading, including the one that listens and the one that holds a turn.
+const READERS_MAX: u32 = 6;
 /// Tries of a migration's step that collides with another process's.
 const MIGRATION_TRIES_MAX: u32 = 20;
 const MIGRATION_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// Opens a connection for writing and refuses a server that may lose commits or accepts no writes.
+/// Opens a connection for writing to the first host that accepts writes, and refuses a server that may lose commits.
 pub(super) async fn connect(address: &Address, warnings: &Warnings) -> Result<PgConnection, Error> {
-    let options = address.options();
-    let connecting = async { options.connect().await.map_err(error("open", address)) };
-    let mut connection = limited(address, CONNECT_TIMEOUT, connecting).await?;
-    limited(address, QUERY_TIMEOUT, prepare(&mut connection, address, warnings)).await?;
-    Ok(connection)
+    let timeout = match address.has_several_hosts() {
+        true => HOST_TIMEOUT,
+        false => CONNECT_TIMEOUT,
+    };
+    let mut refusals = Vec::new();
+    for host in address.hosts() {
+        let connecting = async {
+            let connection = host.options.connect().await;
+            let mut connection = connection.map_err(error("open", address))?;
+            prepare(&mut connection, address, warnings).await?;
+            Ok(connection)
+        };
+        match limited(address, timeout, connecting).await {
+            Ok(connection) => {
+                address.use_host(&host);
+                return Ok(connection);
+            }
+            Err(error @ (Error::Unavailable { .. } | Error::ReadOnly { .. })) => refusals.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Err(no_host(address, &refusals))
+}
+
+/// Why no host can be used.
+fn no_host(address: &Address, refusals: &[Error]) -> Error {
+    let store = address.to_string();
+    let whys = refusals.iter().filter_map(|error| match error {
+        Error::Unavailable { why, .. } | Error::ReadOnly { why, .. } => Some(why.as_str()),
+        _ => None,
+    });
+    let why = whys.collect::<Vec<_>>().join("; ");
+    match refusals.iter().all(|error| matches!(error, Error::ReadOnly { .. })) {
+        true => Error::ReadOnly { store, why },
+        false => Error::Unavailable { store, why },
+    }
 }
 
 async fn prepare(connection: &mut PgConnection, address: &Address, warnings: &Warnings) -> Result<(), Error> {
     let failed = error("open", address);
     for setting in [
         statements::SYNCHRONOUS_COMMIT,
+        statements::ISOLATION,
         statements::IDLE_TIMEOUT,
         statements::LOCK_TIMEOUT,
         statements::CLIENT_MIN_MESSAGES,
@@ -60,11 +94,7 @@ async fn prepare(connection: &mut PgConnection, address: &Address, warnings: &Wa
             why: "the server runs with fsync=off and may lose committed data; turn fsync on".to_owned(),
         });
     }
-    let is_read_only: String = sqlx::query_scalar(statements::READ_ONLY)
-        .fetch_one(&mut *connection)
-        .await
-        .map_err(&failed)?;
-    if is_read_only == "on" {
+    if is_read_only(connection).await.map_err(&failed)? {
         return Err(Error::ReadOnly {
             store: address.to_string(),
             why: "the server is a standby or set read-only".to_owned(),
@@ -92,10 +122,25 @@ pub(super) async fn limited<T>(
 
 /// A pool for reading that connects on demand.
 pub(super) fn readers(address: &Address) -> PgPool {
+    let has_several_hosts = address.has_several_hosts();
     PgPoolOptions::new()
         .max_connections(READERS_MAX)
         .acquire_timeout(READER_TIMEOUT)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                // A host that has become a standby may lack entries.
+                match has_several_hosts && is_read_only(connection).await? {
+                    true => Err(sqlx::Error::Protocol("the host accepts no writes".to_owned())),
+                    false => Ok(()),
+                }
+            })
+        })
         .connect_lazy_with(address.options())
+}
+
+async fn is_read_only(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let is_read_only: String = sqlx::query_scalar(statements::READ_ONLY).fetch_one(connection).await?;
+    Ok(is_read_only == "on")
 }
 
 /// Migrates the tables and returns the history and what is known of its upgrade; without `create` the tables must exist

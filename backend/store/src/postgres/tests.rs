@@ -1,5 +1,6 @@
 mod doubt;
 mod history;
+mod hosts;
 mod proxy;
 mod shared;
 mod standby;
@@ -24,10 +25,13 @@ struct Schema {
 
 impl Schema {
     fn new() -> Option<Self> {
-        let server = Server::shared()?;
+        Some(Self::on(Server::shared()?))
+    }
+
+    fn on(server: Arc<Server>) -> Self {
         let url = server.url();
         let address = url.parse().unwrap();
-        Some(Self { server, url, address })
+        Self { server, url, address }
     }
 
     fn store(&self) -> PostgresStore {
