@@ -4,25 +4,50 @@ use super::proxy::Proxy;
 use super::*;
 use crate::format_1::tests::assert_upgraded;
 
-#[test]
-fn an_upgrade_whose_connection_is_lost_at_any_message_goes_on_at_the_next_start() {
-    let mut interrupted = 0;
-    for messages in 0.. {
-        let Some(schema) = Schema::new() else { return };
+/// Upgrades stores on a server until one is not interrupted: each loses its connection `step` messages later than the one
+/// before it, and then `fault` happens. Returns how many messages an upgrade takes.
+fn interrupt(server: &Arc<Server>, step: usize, forward: bool, fault: impl Fn(&Server)) -> u32 {
+    let proxy = Proxy::new(server.socket());
+    for messages in (0..).step_by(step) {
+        let schema = Schema::on(Arc::clone(server));
         schema.load_format_1();
-        let proxy = Proxy::new(schema.server.socket());
-        let url = schema.server.url_via(&schema.url, proxy.address());
-        proxy.cut_after(messages);
+        let url = server.url_via(&schema.url, proxy.address());
+        let before = proxy.cuts();
+        proxy.cut_after(messages, forward);
         let opened = PostgresStore::open(&url.parse().unwrap());
-        let cuts = proxy.cuts();
+        let is_interrupted = proxy.cuts() > before;
         drop(opened);
-        interrupted += u32::from(cuts > 0);
-        assert_upgraded(&schema.store(), "postgres");
-        if cuts == 0 {
-            break;
+        fault(server);
+        let store = schema.store();
+        let mut shop = assert_upgraded(&store, "postgres");
+        shop.sell_through(&store, 1);
+        shop.assert_matches(&store);
+        drop(store);
+        PostgresStore::inspect(&schema.address).unwrap();
+        if !is_interrupted {
+            return messages;
         }
     }
-    assert!(interrupted > 15, "{interrupted} messages");
+    unreachable!()
+}
+
+#[test]
+fn an_upgrade_whose_connection_is_lost_at_any_message_goes_on_at_the_next_start() {
+    let Some(server) = Server::shared() else { return };
+    for forward in [false, true] {
+        let messages = interrupt(&server, 1, forward, |_| {});
+        assert!(messages > 15, "{messages} messages");
+    }
+}
+
+#[test]
+fn an_upgrade_whose_server_is_killed_after_a_message_goes_on_at_the_next_start() {
+    let Some(server) = Server::start(&[]) else { return };
+    let messages = interrupt(&Arc::new(server), 3, true, |server| {
+        server.kill_postmaster();
+        server.restart(&[]);
+    });
+    assert!(messages > 15, "{messages} messages");
 }
 
 #[test]
