@@ -2,7 +2,7 @@
 //! answered with decisions and a stock update only with a book.
 
 use common::wire::{Book, Decision, Decisions, Outcome, Sale};
-use common::{Entry, InlineVec, Kind, Position};
+use common::{Deadline, Entry, InlineVec, Kind, Position};
 use tokio::sync::oneshot;
 
 use super::decide::{Batch, DurableState, StockUpdate, Verdict};
@@ -54,6 +54,15 @@ impl<Q, V: Default, A> Pending<Q, V, A> {
 }
 
 impl Job {
+    /// Until when it may be decided, if it is about stock.
+    pub(super) fn deadline(&self) -> Option<Deadline> {
+        match self {
+            Self::Sell(pending) => pending.request.iter().map(|sale| sale.deadline).max(),
+            Self::UpdateStock(pending) => Some(pending.request.deadline),
+            Self::ConfirmHead(_) | Self::Close(_) => None,
+        }
+    }
+
     /// Decides the job as a part of a batch.
     pub(super) fn decide<D: DurableState>(&mut self, batch: &mut Batch<'_, D>) -> Result<(), D::Error> {
         match self {

@@ -100,6 +100,11 @@ impl Catalog {
         self.status.problem()
     }
 
+    /// Why durable entries may still be lost.
+    pub fn store_risk(&self) -> Option<String> {
+        self.loaded.get()?.store.risk()
+    }
+
     /// Does the jobs that wait, writes a checkpoint and ends the ledger's thread.
     pub async fn close(&self) {
         match self.loaded.get() {

@@ -1,11 +1,10 @@
 //! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::wire::StoreHealth;
-use common::{Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp};
+use common::{Deadline, Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp, limits};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decide::{Batch, CurrentBook, DurableState};
@@ -22,8 +21,8 @@ use crate::store::{self, Store};
 const BATCH_MAX: usize = 64;
 /// Attempts to append one batch. If another catalog appends first every time, the jobs are rejected.
 const ATTEMPTS_MAX: u32 = 8;
-/// The longest delay after the first conflict; it doubles with each further one.
-const CONFLICT_DELAY: Duration = Duration::from_millis(2);
+/// After a conflict the catalogs take turns for so many batches.
+const TURNS: u32 = 256;
 /// What is written to find out whether a full disk has room again: more than is left in the last block of a file.
 const ROOM: &[u8] = &[0; 16 * 1024];
 /// A checkpoint is written after so many entries, so that a start after a crash stays quick; after more where there are
@@ -47,6 +46,8 @@ pub(super) struct Writer {
     status: Arc<StoreStatus>,
     last_checkpoint: Seq,
     refusals: RefusalLimit,
+    /// The next batches for which this catalog waits for its turn.
+    turns: u32,
     /// Failures that are not about the condition of the store.
     writing: Incident,
 }
@@ -70,6 +71,7 @@ impl Writer {
             end,
             status: Arc::clone(status),
             refusals: RefusalLimit::default(),
+            turns: 0,
             writing: Incident::new("nothing can be written"),
         })
     }
@@ -113,12 +115,16 @@ impl Writer {
     /// job is answered.
     fn execute(&mut self, mut jobs: Vec<Job>) -> Result<(), store::Error> {
         let mut has_room = true;
-        for conflicts in 0..ATTEMPTS_MAX {
+        for _ in 0..ATTEMPTS_MAX {
             if jobs.is_empty() {
                 return Ok(());
             }
-            let appended = match self.decide_and_append(&mut jobs, has_room) {
-                Err(store::Error::Conflict) => self.catch_up().map(|()| None),
+            let appended = match self.append_in_turn(&mut jobs, has_room) {
+                Err(store::Error::Conflict) => {
+                    metrics::counter!("bookstore_conflicts_total").increment(1);
+                    self.turns = TURNS;
+                    self.catch_up(true).map(|()| None)
+                }
                 appended => appended.map(Some),
             };
             match appended {
@@ -129,10 +135,7 @@ impl Writer {
                     jobs.into_iter().for_each(|job| job.answer(&state));
                     return Ok(());
                 }
-                Ok(None) => {
-                    let delay = CONFLICT_DELAY.saturating_mul(1 << conflicts).mul_f64(rand::random());
-                    thread::park_timeout(delay);
-                }
+                Ok(None) => {}
                 Err(error) if error.is_transient() => {
                     if !self.status.record(&error) {
                         self.writing.failed(&error);
@@ -147,6 +150,23 @@ impl Writer {
         }
         jobs.into_iter().for_each(|job| job.reject(Error::CONTENDED));
         Ok(())
+    }
+
+    /// Decides and appends; after a conflict while no other catalog appends. Purchases whose deadline passes before their
+    /// turn comes are decided as late ones.
+    fn append_in_turn(&mut self, jobs: &mut [Job], has_room: bool) -> Result<Vec<Entry>, store::Error> {
+        let remaining = jobs.iter().filter_map(Job::deadline).map(Deadline::remaining).max();
+        let (Some(remaining), true) = (remaining, self.turns > 0) else {
+            return self.decide_and_append(jobs, has_room);
+        };
+        self.turns -= 1;
+        let appended = match self.store.take_turn(remaining.min(limits::DEADLINE_MAX)) {
+            Ok(()) => self.catch_up(false).and_then(|()| self.decide_and_append(jobs, has_room)),
+            Err(error) if error.is_transient() => self.decide_and_append(jobs, has_room),
+            Err(error) => Err(error),
+        };
+        self.store.end_turn();
+        appended
     }
 
     fn decide_and_append(&mut self, jobs: &mut [Job], has_room: bool) -> Result<Vec<Entry>, store::Error> {
@@ -201,9 +221,9 @@ impl Writer {
     }
 
     /// Applies what other catalogs appended, once it is certain to last. Where the ledger does not continue what this
-    /// catalog knows, everything is loaded afresh.
-    fn catch_up(&mut self) -> Result<(), store::Error> {
-        let mut is_changed = false;
+    /// catalog knows, as after a conflict without a new entry, everything is loaded afresh.
+    fn catch_up(&mut self, after_conflict: bool) -> Result<(), store::Error> {
+        let mut is_changed = !after_conflict;
         loop {
             let (known, before) = {
                 let state = self.read_state();

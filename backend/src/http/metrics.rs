@@ -39,6 +39,10 @@ pub(crate) fn install() {
             "bookstore_http_requests_total",
             "Requests answered, by service, route and status"
         );
+        describe_counter!(
+            "bookstore_conflicts_total",
+            "Appends that conflicted with those of another catalog on the same database"
+        );
         describe_histogram!(
             "bookstore_http_request_duration_seconds",
             metrics::Unit::Seconds,

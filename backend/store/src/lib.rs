@@ -162,6 +162,11 @@ pub trait Store: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Why durable entries may still be lost, as it was last found: a setting of the database.
+    fn risk(&self) -> Option<String> {
+        None
+    }
+
     /// Makes sure that the entry `last`, which was read, and all before it will last, and that the next append follows this
     /// very entry. Until then a failover of a shared store may take what other processes appended.
     ///
@@ -170,6 +175,18 @@ pub trait Store: fmt::Debug + Send + Sync {
     fn confirm(&self, _last: &Entry) -> Result<(), Error> {
         Ok(())
     }
+
+    /// Waits at most `timeout` until no other process appends; until [`end_turn`](Self::end_turn) the appends of others wait.
+    /// Does nothing if the store is not shared.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] if others append for so long; see [`Error`] for the rest.
+    fn take_turn(&self, _timeout: Duration) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Ends a turn, if there is one.
+    fn end_turn(&self) {}
 
     /// Gives the ledger another id and the next epoch because entries were lost, unless its id is no longer `old`: one process replaces it,
     /// and the others find the new one with [`load`](Self::load). Only a shared store can lose entries and stay open.

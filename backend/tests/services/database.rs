@@ -201,3 +201,60 @@ async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_catalogs_none_refuses_a_purchase_because_of_the_other() {
+    let Some((fixture, _server)) = fixture() else { return };
+    let services = [(); 2].map(|()| {
+        let services = start_each(&fixture.url, ANY_PORT);
+        services.catalog.wait_until_ready("catalog");
+        services
+    });
+    let mut buying = tokio::task::JoinSet::new();
+    for services in &services {
+        wait_until_ready(&Client::of(&services.frontend, "frontend")).await;
+        for item in 1..=4 {
+            for _ in 0..4 {
+                let client = Client::of(&services.frontend, "frontend");
+                buying.spawn(async move {
+                    for _ in 0..15 {
+                        assert_eq!(client.buy(item, 1, None).await.summary(), "200");
+                    }
+                });
+            }
+        }
+    }
+    while let Some(done) = buying.join_next().await {
+        done.unwrap();
+    }
+    let mut conflicts = 0;
+    for services in &services {
+        let metrics = Client::of(&services.catalog, "catalog").get("/metrics").await.body;
+        let count = metrics
+            .lines()
+            .find_map(|line| line.strip_prefix("bookstore_conflicts_total "));
+        conflicts += count.map_or(0, |count| count.parse().unwrap());
+    }
+    assert!(conflicts > 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_for_which_no_sale_waits_are_shown_by_a_catalog_that_is_ready() {
+    let Some((fixture, server)) = fixture() else { return };
+    let _standby = server.start_standby();
+    require_standby(&server, "");
+    let process = start_catalog(&fixture.url);
+    let catalog = Client::of(&process, "catalog");
+    wait_until_ready(&catalog).await;
+    let ready = catalog.get("/readyz").await;
+    assert_contains(
+        &ready.json()["degraded"].to_string(),
+        &["store", "synchronous_standby_names"],
+    );
+    require_standby(&server, "*");
+    eventually("sales wait for the standby", || async {
+        let ready = catalog.get("/readyz").await.json();
+        ready["degraded"].as_array().unwrap().is_empty().then_some(())
+    })
+    .await;
+}

@@ -58,7 +58,13 @@ impl HttpService for Catalog {
                 (Some(problem), _) => problem,
                 (None, Ok(Err(Error::Store(error)))) => error.to_string(),
                 // A full queue of jobs is no fault of the store.
-                (None, Ok(_)) => return Needs::default(),
+                (None, Ok(_)) => {
+                    let degraded = self.store_risk().map(|why| MissingNeed::own("store", why));
+                    return Needs {
+                        degraded: degraded.into_iter().collect(),
+                        ..Needs::default()
+                    };
+                }
                 (None, Err(_)) => "it does not answer in time".to_owned(),
             };
             Needs {

@@ -11,8 +11,10 @@ mod history;
 mod meta;
 mod notices;
 mod notify;
+mod replicas;
 mod session;
 mod statements;
+mod turn;
 mod tx_error;
 mod write;
 
@@ -28,7 +30,7 @@ use common::wire::Book;
 use common::{Entry, Epoch, Incident, OrderId, Seq, StoreId};
 use futures::TryStreamExt as _;
 use sqlx::pool::PoolConnection;
-use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool, Postgres};
+use sqlx::{Connection as _, PgConnection, PgPool, Postgres};
 use uuid::Uuid;
 
 pub use self::address::Address;
@@ -36,6 +38,8 @@ use self::blocking::Blocking;
 use self::history::{EntryKey, History, read_history};
 use self::notices::Warnings;
 use self::notify::NotificationListener;
+use self::replicas::Replicas;
+use self::turn::Turn;
 use self::tx_error::error;
 use self::write::Purpose;
 use super::sql::{self, BookRow, EntryRow, Upgrade};
@@ -57,6 +61,7 @@ pub struct PostgresStore {
     /// What this process knows of the ledger, which the next append continues.
     history: Mutex<History>,
     warnings: Warnings,
+    replicas: Replicas,
     /// Takes what it finds for durable, as a store without confirmations would.
     #[cfg(test)]
     believes_everything: bool,
@@ -64,7 +69,10 @@ pub struct PostgresStore {
     notifies: bool,
     /// The connection for writing; none while it is lost.
     connection: WriterGuard<Option<PgConnection>>,
+    /// When the last transaction on it ended, if it succeeded.
+    committed_at: Mutex<Option<Instant>>,
     readers: PgPool,
+    turn: Mutex<Option<Turn>>,
     listener: Mutex<NotificationListener>,
     /// Identifies this process in notifications.
     origin_id: Uuid,
@@ -100,9 +108,10 @@ impl PostgresStore {
             path: address.to_string().into(),
             source,
         })?;
-        let warnings = Warnings::new();
+        let (warnings, replicas) = (Warnings::new(), Replicas::default());
         let (connection, (history, upgrade), notifies, readers) = blocking.run(async {
             let mut connection = session::connect(address, &warnings).await?;
+            replicas.check(&mut connection, address).await;
             let store = session::migrate(&mut connection, address, &warnings, create).await?;
             let can_notify = async {
                 let can_notify = session::can_notify(&mut connection).await;
@@ -121,11 +130,14 @@ impl PostgresStore {
             address: address.clone(),
             history: Mutex::new(history),
             warnings,
+            replicas,
             #[cfg(test)]
             believes_everything: false,
             notifies,
             connection: WriterGuard::new(Some(connection)),
+            committed_at: Mutex::new(None),
             readers,
+            turn: Mutex::new(None),
             listener: Mutex::new(NotificationListener::new(origin_id, !notifies)),
             origin_id,
             appended: AtomicU64::new(0),
@@ -144,13 +156,25 @@ impl PostgresStore {
     /// A connection for reading.
     async fn reader(&self) -> Result<PoolConnection<Postgres>, Error> {
         match self.readers.acquire().await {
-            // The pool hides why it cannot connect.
-            Err(sqlx::Error::PoolTimedOut) => Err(match self.address.options().connect().await {
-                Err(cause) => error("open", &self.address)(cause),
-                Ok(_) => self.unavailable("no connection is free".to_owned()),
-            }),
+            // The pool hides why it cannot connect. Another host may accept writes by now.
+            Err(sqlx::Error::PoolTimedOut) => {
+                self.connect().await?;
+                match self.address.has_several_hosts() {
+                    true => self.readers.acquire().await.map_err(self.error()),
+                    false => Err(self.unavailable("no connection is free".to_owned())),
+                }
+            }
             acquired => acquired.map_err(self.error()),
         }
+    }
+
+    /// A connection for writing; new connections for reading lead to its host.
+    async fn connect(&self) -> Result<PgConnection, Error> {
+        let connection = session::connect(&self.address, &self.warnings).await?;
+        if self.address.has_several_hosts() {
+            self.readers.set_connect_options(self.address.options());
+        }
+        Ok(connection)
     }
 
     fn history(&self) -> History {
@@ -164,6 +188,14 @@ impl PostgresStore {
 
     fn lock_history(&self) -> MutexGuard<'_, History> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_committed_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.committed_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_turn(&self) -> MutexGuard<'_, Option<Turn>> {
+        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unavailable(&self, why: String) -> Error {
@@ -296,6 +328,14 @@ impl Store for PostgresStore {
         self.confirm_entry(last)
     }
 
+    fn take_turn(&self, timeout: Duration) -> Result<(), Error> {
+        self.wait_for_turn(timeout)
+    }
+
+    fn end_turn(&self) {
+        self.release_turn();
+    }
+
     fn replace_id(&self, old: StoreId) -> Result<(), Error> {
         self.write_new_id(old)
     }
@@ -340,6 +380,10 @@ impl Store for PostgresStore {
         true
     }
 
+    fn risk(&self) -> Option<String> {
+        self.replicas.risk()
+    }
+
     fn wait_for_append(&self, after: Seq, timeout: Duration) -> Result<Seq, Error> {
         let mut listener = self.listener.lock().unwrap_or_else(PoisonError::into_inner);
         let deadline = Instant::now() + timeout;
@@ -351,7 +395,13 @@ impl Store for PostgresStore {
                 if must_read || left.is_zero() {
                     // Listening began before this read, so no append falls between them.
                     let known = self.history();
-                    let reading = async { read_history(&mut *self.reader().await?, &self.address).await };
+                    let reading = async {
+                        let mut reader = self.reader().await?;
+                        if left.is_zero() {
+                            self.replicas.check(&mut reader, &self.address).await;
+                        }
+                        read_history(&mut reader, &self.address).await
+                    };
                     let history = session::limited(&self.address, QUERY_TIMEOUT, reading).await?;
                     let head = sql::seq_of(history.head()).map_err(|why| damaged(&self.address, why))?;
                     self.observed.store(head.0, Ordering::Relaxed);
@@ -375,6 +425,7 @@ impl Drop for PostgresStore {
         // An orderly close is not necessary: the server rolls back what a lost connection leaves.
         const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
         let connection = self.connection.get_mut().and_then(Option::take);
+        self.end_turn();
         let listener = std::mem::replace(
             self.listener.get_mut().unwrap_or_else(PoisonError::into_inner),
             NotificationListener::new(self.origin_id, true),

@@ -58,6 +58,35 @@ fn concurrent_appends_make_one_ledger_without_gaps() {
 }
 
 #[test]
+fn during_a_turn_the_appends_of_others_wait_and_then_conflict() {
+    const FAR: Duration = Duration::from_secs(30);
+    let Some(schema) = Schema::new() else { return };
+    let (one, other) = (schema.store(), schema.store());
+    let mut shop = ReferenceShop::filled(&one);
+    one.take_turn(FAR).unwrap();
+    let (head, late) = (shop.head, shop.clone().sell(1));
+    std::thread::scope(|scope| {
+        let appending = scope.spawn(|| other.append(head, &late));
+        let waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype IN ('transactionid', 'tuple')";
+        while schema.sql(waiting).is_empty() {}
+        shop.sell_through(&one, 2);
+        one.end_turn();
+        assert!(matches!(appending.join().unwrap(), Err(Error::Conflict)));
+    });
+    other.take_turn(FAR).unwrap();
+    let waited = one.take_turn(Duration::from_millis(20));
+    assert!(matches!(waited, Err(Error::Unavailable { .. })), "{waited:?}");
+    other.confirm(shop.entries.last().unwrap()).unwrap();
+    shop.sell_through(&other, 3);
+    // A process that ends has no turn any more.
+    drop(other);
+    one.take_turn(FAR).unwrap();
+    one.confirm(shop.entries.last().unwrap()).unwrap();
+    shop.sell_through(&one, 1);
+    shop.assert_matches(&one);
+}
+
+#[test]
 fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
     let Some(schema) = Schema::new() else { return };
     let ids: Vec<StoreId> = std::thread::scope(|scope| {

@@ -1,0 +1,35 @@
+//! Whether the server has replicas of which commits wait for none: a failover to one may lose acknowledged entries.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sqlx::PgConnection;
+
+use super::{Address, statements};
+
+const RISK: &str = "the database has replicas, but commits wait for none of them, so a failover may lose acknowledged sales; \
+                    set synchronous_standby_names";
+
+/// What was found last.
+#[derive(Debug, Default)]
+pub(super) struct Replicas {
+    are_asynchronous: AtomicBool,
+}
+
+impl Replicas {
+    /// Asks the server, and logs a change. An engine that does not know the question has no such replicas.
+    pub(super) async fn check(&self, connection: &mut PgConnection, address: &Address) {
+        let asking = sqlx::query_scalar(statements::ARE_ASYNCHRONOUS).fetch_one(connection);
+        let are_asynchronous = asking.await.unwrap_or(false);
+        if self.are_asynchronous.swap(are_asynchronous, Ordering::Relaxed) == are_asynchronous {
+            return;
+        }
+        match are_asynchronous {
+            true => tracing::warn!(store = %address, "{RISK}"),
+            false => tracing::info!(store = %address, "commits wait for a replica, or there is none"),
+        }
+    }
+
+    pub(super) fn risk(&self) -> Option<String> {
+        self.are_asynchronous.load(Ordering::Relaxed).then(|| RISK.to_owned())
+    }
+}
