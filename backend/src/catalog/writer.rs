@@ -4,7 +4,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Instant;
 
 use common::wire::StoreHealth;
-use common::{Deadline, Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp, limits};
+use common::{
+    Deadline, Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp, limits,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::decide::{Batch, CurrentBook, DurableState};
@@ -161,7 +163,9 @@ impl Writer {
         };
         self.turns -= 1;
         let appended = match self.store.take_turn(remaining.min(limits::DEADLINE_MAX)) {
-            Ok(()) => self.catch_up(false).and_then(|()| self.decide_and_append(jobs, has_room)),
+            Ok(()) => self
+                .catch_up(false)
+                .and_then(|()| self.decide_and_append(jobs, has_room)),
             Err(error) if error.is_transient() => self.decide_and_append(jobs, has_room),
             Err(error) => Err(error),
         };
