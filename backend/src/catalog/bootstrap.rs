@@ -183,6 +183,11 @@ mod tests {
         let mut restored_index = index_of(&store);
         assert_finds_all(&store, &restored_index, &shop);
         assert_eq!(snapshots_used(&mut restored_index), 4);
+        // One that is lost costs reading its own entries.
+        store.put_blob("orders-1", b"").unwrap();
+        let mut restored_index = index_of(&store);
+        assert_finds_all(&store, &restored_index, &shop);
+        assert_eq!(snapshots_used(&mut restored_index), 3);
     }
 
     #[test]

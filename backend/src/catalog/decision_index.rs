@@ -106,6 +106,9 @@ impl DecisionIndex {
         let entries = usize::try_from(head.distance_from(self.last())).unwrap_or(usize::MAX);
         let entries = entries.min(self.capacity.entries_max);
         self.entries.reserve(entries);
+        let (known, hasher) = (&self.entries, &self.hasher);
+        self.by_order
+            .reserve(entries, |&first| hasher.hash_one(order_at(known, first)));
     }
 
     /// Adds the next entry.
