@@ -22,10 +22,6 @@ impl Epoch {
     pub const FIRST: Self = Self(0);
 
     /// Whether the history was never replaced.
-    #[expect(
-        clippy::trivially_copy_pass_by_ref,
-        reason = "serde's `skip_serializing_if` passes a reference"
-    )]
     pub fn is_first(&self) -> bool {
         *self == Self::FIRST
     }
