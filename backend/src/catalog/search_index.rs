@@ -131,12 +131,10 @@ impl SearchIndex {
             self.idx_count += 1;
             self.book_count += 1;
         }
-        let indexed = IndexedBook {
-            idx,
-            meta: book.clone(),
-        };
+        let after = book.clone();
+        let indexed = IndexedBook { idx, meta: book };
         self.books.update(|other| other.meta.item.cmp(&item), |_| Some(indexed));
-        self.reindex(item, before.as_ref().map(|before| &before.meta), Some(&book));
+        self.reindex(item, before.as_ref().map(|before| &before.meta), Some(&after));
         idx
     }
 
