@@ -178,3 +178,6 @@ fn book_after(book: Book, entry: &Entry) -> Book {
         ..book
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use common::wire::OrderLines;
 use super::*;
 
 mod refusals;
+mod updates;
 
 /// Two books, number 1 with a stock and number 2 with one copy, and the entries so far.
 struct Fixture {

@@ -1,0 +1,71 @@
+//! What a repeated stock update is compared with.
+
+use common::Description;
+
+use super::*;
+
+fn to(stock: u64) -> StockUpdate {
+    StockUpdate {
+        change: StockChange::To(Stock::try_from(stock).unwrap()),
+        ..change(0)
+    }
+}
+
+/// Decides an update after its first copy was recorded, here by `decided`.
+fn again(shop: &mut Fixture, decided: &StockUpdate, update: StockUpdate) -> Verdict {
+    let mut batch = Batch::new(shop, NOW);
+    batch.update_stock(decided).unwrap();
+    shop.entries = batch.into_entries();
+    let copy = StockUpdate {
+        id: decided.id,
+        ..update
+    };
+    Batch::new(shop, NOW).update_stock(&copy).unwrap()
+}
+
+fn is_replayed(verdict: &Verdict) -> bool {
+    matches!(verdict, Verdict::Recorded { replayed: true, .. })
+}
+
+#[test]
+fn the_same_update_is_replayed_and_another_one_needs_another_key() {
+    // The first is refused, because the stock is 3.
+    for decided in [change(-9), change(2), to(7)] {
+        assert!(is_replayed(&again(&mut shop(3), &decided, decided.clone())));
+        let other_book = StockUpdate {
+            item: ItemNumber::try_from(2).unwrap(),
+            ..decided.clone()
+        };
+        assert_eq!(again(&mut shop(3), &decided, other_book), Verdict::KeyReused);
+    }
+    for (decided, other) in [(change(2), change(3)), (change(2), to(5)), (to(7), to(8)), (to(5), change(2))] {
+        assert_eq!(again(&mut shop(3), &decided, other), Verdict::KeyReused);
+    }
+}
+
+#[test]
+fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
+    let mut described = shop(3);
+    let set = to(3);
+    let recorded = entry(Batch::new(&described, NOW).update_stock(&set).unwrap());
+    assert_eq!((recorded.kind, recorded.title.clone()), (Kind::Set, None));
+    let description = Some(Box::new(Description::new("t")));
+    described.entries = vec![Entry { description, ..recorded }];
+    let verdict = Batch::new(&described, NOW).update_stock(&set).unwrap();
+    assert_eq!(verdict, Verdict::KeyReused);
+}
+
+#[test]
+fn a_refused_order_is_no_refused_update() {
+    let mut shop = shop(3);
+    let order = sale(1, 9);
+    let mut batch = Batch::new(&shop, NOW);
+    batch.sell(&order).unwrap();
+    shop.entries = batch.into_entries();
+    let update = StockUpdate {
+        id: order.id,
+        ..change(-9)
+    };
+    let verdict = Batch::new(&shop, NOW).update_stock(&update).unwrap();
+    assert_eq!(verdict, Verdict::KeyReused);
+}

@@ -1,0 +1,195 @@
+use std::convert::Infallible;
+
+use common::wire::{OrderLine, OrderLines, StockChange};
+use common::{Deadline, Epoch, ItemNumber, OrderId, Quantity, Reason, Seq, StoreId, Timestamp};
+
+use super::super::decide::CurrentBook;
+use super::super::decision_index::Lookup;
+use super::*;
+use crate::fixture::{book, item};
+use crate::store::StoreState;
+
+const NOW: Timestamp = Timestamp::from_micros(1_800_000_000_000_000);
+
+impl DurableState for State {
+    type Error = Infallible;
+
+    fn head(&self) -> Seq {
+        self.head
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.position().epoch
+    }
+
+    fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
+        self.current_book(item)
+    }
+
+    fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, Infallible> {
+        match self.decisions.lookup(order) {
+            Lookup::Found(entries) => Ok(entries),
+            _ => Ok(InlineVec::new()),
+        }
+    }
+}
+
+/// A catalog of the books 1 and 2, with 3 copies each, whose history was replaced once.
+fn catalog() -> State {
+    State::new(StoreState {
+        store: StoreId::generate(),
+        epoch: Epoch(1),
+        head: Seq(4),
+        books: vec![book(1, 3, 1), book(2, 3, 2)],
+    })
+}
+
+fn sale(number: u64, quantity: u64) -> Sale {
+    Sale {
+        id: OrderId::generate(),
+        lines: OrderLines::one(item(number), Quantity::try_from(quantity).unwrap()),
+        keyed: true,
+        resent: false,
+        deadline: Deadline::from_millis(u64::MAX),
+    }
+}
+
+fn update(change: i64) -> StockUpdate {
+    StockUpdate {
+        id: OrderId::generate(),
+        item: item(1),
+        change: StockChange::By(change),
+        keyed: false,
+        if_match: None,
+        deadline: Deadline::from_millis(u64::MAX),
+    }
+}
+
+/// Where the replies to the jobs of a batch arrive.
+type Answer<T> = oneshot::Receiver<Result<T, Error>>;
+
+fn sell(sales: Vec<Sale>) -> (Job, Answer<Decisions>) {
+    let (reply, answer) = oneshot::channel();
+    (Job::Sell(Pending::new(sales, reply)), answer)
+}
+
+fn change_stock(update: StockUpdate) -> (Job, Answer<StockDecision>) {
+    let (reply, answer) = oneshot::channel();
+    (Job::UpdateStock(Pending::new(update, reply)), answer)
+}
+
+/// Decides jobs together, applies their entries, and answers them.
+fn run(catalog: &mut State, has_room: bool, mut jobs: Vec<Job>) {
+    let refusals_max = if has_room { 1 } else { usize::MAX };
+    let batch = Batch::new(&*catalog, NOW).with_room(has_room).with_refusals_max(refusals_max);
+    let entries = decide(&mut jobs, batch).unwrap();
+    catalog.apply(entries);
+    jobs.into_iter().for_each(|job| job.answer(catalog));
+}
+
+fn outcomes(decisions: &Decisions) -> Vec<(Outcome, bool, usize)> {
+    let decisions = decisions.decisions.iter();
+    decisions
+        .map(|decision| (decision.outcome, decision.replayed, decision.entries.len()))
+        .collect()
+}
+
+#[test]
+fn each_sale_gets_its_decision_and_the_head_after_the_batch() {
+    let mut catalog = catalog();
+    let (sold, refused) = (sale(1, 2), sale(1, 2));
+    let unkeyed = Sale {
+        keyed: false,
+        ..sale(2, 9)
+    };
+    let late = Sale {
+        deadline: Deadline::from_millis(0),
+        ..sale(1, 1)
+    };
+    let other_content = Sale {
+        id: sold.id,
+        ..sale(2, 1)
+    };
+    let basket = Sale {
+        lines: OrderLines::new([1, 2].map(|number| OrderLine {
+            item: item(number),
+            quantity: Quantity::ONE,
+        }))
+        .unwrap(),
+        ..sale(1, 1)
+    };
+    let again = sold.clone();
+    let sales = vec![sold, refused, unkeyed, late, other_content, basket, again, sale(1, 9)];
+    let ids: Vec<_> = sales.iter().map(|sale| sale.id).collect();
+    let (job, mut answer) = sell(sales);
+    run(&mut catalog, true, vec![job]);
+    let decisions = answer.try_recv().unwrap().unwrap();
+    let expected = [
+        (Outcome::Sold, false, 1),
+        (Outcome::Refused, false, 1),
+        (Outcome::Refused, false, 0),
+        (Outcome::Expired, false, 0),
+        (Outcome::KeyReused, false, 0),
+        (Outcome::Sold, false, 2),
+        (Outcome::Sold, true, 1),
+        (Outcome::Unavailable, false, 0),
+    ];
+    assert_eq!(outcomes(&decisions), expected);
+    let orders: Vec<_> = decisions.decisions.iter().map(|decision| decision.order).collect();
+    assert_eq!(orders, ids);
+    let reasons: Vec<_> = decisions.decisions[2].refused.iter().map(|line| line.reason).collect();
+    assert_eq!(reasons, [Reason::SoldOut]);
+    assert_eq!(decisions.position(), "8.1".parse().unwrap());
+    assert_eq!(decisions.store, catalog.store);
+}
+
+#[test]
+fn a_change_is_answered_with_the_book_right_after_it() {
+    let mut catalog = catalog();
+    let (first, mut restocked) = change_stock(update(5));
+    let (second, _sold) = sell(vec![sale(1, 1)]);
+    let (third, mut refused) = change_stock(update(-99));
+    run(&mut catalog, true, vec![first, second, third]);
+    let restocked = restocked.try_recv().unwrap().unwrap();
+    let book = restocked.book.unwrap();
+    assert_eq!((book.stock.get(), book.seq), (8, Seq(5)));
+    assert_eq!(restocked.head, "6.1".parse().unwrap());
+    let refused = refused.try_recv().unwrap().unwrap();
+    assert!(matches!(refused.verdict, Verdict::Refused(_)) && refused.book.is_none());
+}
+
+#[test]
+fn on_a_full_disk_what_needs_no_room_is_answered_beside_what_does() {
+    let mut catalog = catalog();
+    let sold = sale(1, 1);
+    let (job, _) = sell(vec![sold.clone()]);
+    run(&mut catalog, true, vec![job]);
+    let (mixed, mut some) = sell(vec![sale(1, 1), sold, sale(2, 9)]);
+    let (needy, mut none) = sell(vec![sale(1, 1), sale(2, 9)]);
+    let (empty, mut nothing) = sell(Vec::new());
+    let (changing, mut changed) = change_stock(update(1));
+    run(&mut catalog, false, vec![mixed, needy, empty, changing]);
+    let full = (Outcome::StorageFull, false, 0);
+    let decisions = some.try_recv().unwrap().unwrap();
+    assert_eq!(outcomes(&decisions), [full, (Outcome::Sold, true, 1), full]);
+    assert!(matches!(none.try_recv().unwrap(), Err(Error::Full)));
+    assert_eq!(outcomes(&nothing.try_recv().unwrap().unwrap()), []);
+    assert_eq!(changed.try_recv().unwrap().unwrap().verdict, Verdict::NoRoom);
+    assert_eq!(catalog.head, Seq(5));
+}
+
+#[test]
+fn a_rejected_job_gets_the_error_and_a_confirmed_head_an_answer() {
+    let (selling, mut sold) = sell(vec![sale(1, 1)]);
+    let (changing, mut changed) = change_stock(update(1));
+    let (reply, mut confirmed) = oneshot::channel();
+    for job in [selling, changing, Job::ConfirmHead(reply)] {
+        job.reject(Error::Full);
+    }
+    assert!(matches!(sold.try_recv().unwrap(), Err(Error::Full)));
+    assert!(matches!(changed.try_recv().unwrap(), Err(Error::Full)));
+    assert!(matches!(confirmed.try_recv().unwrap(), Err(Error::Full)));
+    let (reply, mut confirmed) = oneshot::channel();
+    run(&mut catalog(), true, vec![Job::ConfirmHead(reply)]);
+    assert!(confirmed.try_recv().unwrap().is_ok());
+}
