@@ -81,7 +81,9 @@ fn change_stock(update: StockUpdate) -> (Job, Answer<StockDecision>) {
 /// Decides jobs together, applies their entries, and answers them.
 fn run(catalog: &mut State, has_room: bool, mut jobs: Vec<Job>) {
     let refusals_max = if has_room { 1 } else { usize::MAX };
-    let batch = Batch::new(&*catalog, NOW).with_room(has_room).with_refusals_max(refusals_max);
+    let batch = Batch::new(&*catalog, NOW)
+        .with_room(has_room)
+        .with_refusals_max(refusals_max);
     let entries = decide(&mut jobs, batch).unwrap();
     catalog.apply(entries);
     jobs.into_iter().for_each(|job| job.answer(catalog));

@@ -38,7 +38,12 @@ fn the_same_update_is_replayed_and_another_one_needs_another_key() {
         };
         assert_eq!(again(&mut shop(3), &decided, other_book), Verdict::KeyReused);
     }
-    for (decided, other) in [(change(2), change(3)), (change(2), to(5)), (to(7), to(8)), (to(5), change(2))] {
+    for (decided, other) in [
+        (change(2), change(3)),
+        (change(2), to(5)),
+        (to(7), to(8)),
+        (to(5), change(2)),
+    ] {
         assert_eq!(again(&mut shop(3), &decided, other), Verdict::KeyReused);
     }
 }
@@ -50,7 +55,10 @@ fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
     let recorded = entry(Batch::new(&described, NOW).update_stock(&set).unwrap());
     assert_eq!((recorded.kind, recorded.title.clone()), (Kind::Set, None));
     let description = Some(Box::new(Description::new("t")));
-    described.entries = vec![Entry { description, ..recorded }];
+    described.entries = vec![Entry {
+        description,
+        ..recorded
+    }];
     let verdict = Batch::new(&described, NOW).update_stock(&set).unwrap();
     assert_eq!(verdict, Verdict::KeyReused);
 }
