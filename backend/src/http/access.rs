@@ -9,14 +9,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use common::{Code, limits};
-use http::header::{HOST, HeaderName, ORIGIN, TRANSFER_ENCODING};
+use http::header::{HeaderName, ORIGIN, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, StatusCode, Version};
 use ipnet::IpNet;
 
 use super::authority::{AllowedHost, AllowedOrigin, Authority, Origin};
 use super::client_address::TrustedProxies;
 use super::rate_limit::{RateLimit, RateLimiter};
-use super::request::{Head, is_equal_secret};
+use super::request::{Head, Host, is_equal_secret, text};
 use super::{ApiError, Response, Route, headers};
 use crate::token::Token;
 
@@ -25,6 +25,8 @@ use crate::token::Token;
 pub(crate) struct AccessRules {
     /// `None` accepts every host.
     hosts: Option<Vec<AllowedHost>>,
+    /// The address of the service as most requests name it, which need not be parsed.
+    own_host: Box<str>,
     origins: Vec<AllowedOrigin>,
     service_token: Option<Token>,
     /// Whether requests without the token are refused.
@@ -46,6 +48,7 @@ impl AccessRules {
         let is_restricted = address.ip().to_canonical().is_loopback();
         Self {
             hosts: is_restricted.then(|| loopback.chain(hosts.iter().cloned()).collect()),
+            own_host: format!("{own}:{}", address.port()).into(),
             origins: origins.to_vec(),
             ..Self::default()
         }
@@ -94,36 +97,34 @@ impl AccessRules {
     }
 
     fn check(&self, head: &Head, route: Option<&Route>) -> Result<(), Refusal> {
-        let authority = self.authority(head)?;
+        self.check_hosts(head)?;
         check_hops(head)?;
         if !route.is_some_and(Route::is_for_monitors) {
             self.check_rate(head)?;
             self.check_service_token(head)?;
         }
         if route.is_some_and(Route::is_change) {
-            self.check_origin(head, authority)?;
+            self.check_origin(head)?;
         }
         Ok(())
     }
 
-    /// The authority that the request is for.
-    fn authority<'a>(&self, head: &'a Head) -> Result<Option<Authority<'a>>, Refusal> {
-        let mut fields = head.headers.get_all(HOST).iter();
-        let host = match (fields.next(), fields.next()) {
-            (Some(host), None) => Some(parse_authority(host.to_str().unwrap_or_default())?),
-            (None, _) if head.version < Version::HTTP_11 => None,
-            _ => return Err(malformed_host()),
-        };
-        // A target with an authority of its own replaces `Host` (RFC 9112, 3.2.2), which must be valid nevertheless.
-        let target = head.uri.authority();
-        let target = target.map(|target| parse_authority(target.as_str())).transpose()?;
-        for authority in host.into_iter().chain(target) {
-            self.check_host(authority)?;
+    /// A target with an authority of its own replaces `Host` (RFC 9112, 3.2.2), which must be valid nevertheless.
+    fn check_hosts(&self, head: &Head) -> Result<(), Refusal> {
+        match &head.host {
+            Host::One(host) => self.check_host(text(host))?,
+            Host::Missing if head.version < Version::HTTP_11 => {}
+            Host::Missing | Host::Several => return Err(malformed_host()),
         }
-        Ok(target.or(host))
+        let target = head.uri.authority();
+        target.map_or(Ok(()), |target| self.check_host(target.as_str()))
     }
 
-    fn check_host(&self, authority: Authority<'_>) -> Result<(), Refusal> {
+    fn check_host(&self, authority: &str) -> Result<(), Refusal> {
+        if *authority == *self.own_host {
+            return Ok(());
+        }
+        let authority = Authority::parse(authority).ok_or_else(malformed_host)?;
         let is_allowed = |hosts: &Vec<AllowedHost>| hosts.iter().any(|host| host.allows(authority));
         if self.hosts.as_ref().is_none_or(is_allowed) {
             return Ok(());
@@ -157,13 +158,13 @@ impl AccessRules {
     }
 
     /// Refuses a change that a page of another origin asks for. Programs other than browsers send neither field.
-    fn check_origin(&self, head: &Head, authority: Option<Authority<'_>>) -> Result<(), Refusal> {
+    fn check_origin(&self, head: &Head) -> Result<(), Refusal> {
         let is_allowed = |origin: &Origin<'_>| self.origins.iter().any(|allowed| allowed.allows(origin));
         let mut has_allowed_origin = false;
         for origin in values(&head.headers, &ORIGIN) {
             match Origin::parse(origin) {
                 Some(origin) if is_allowed(&origin) => has_allowed_origin = true,
-                Some(origin) if authority.is_some_and(|authority| origin.is_at(authority)) => {}
+                Some(origin) if own_authority(head).is_some_and(|authority| origin.is_at(authority)) => {}
                 _ => return Err(forbidden_origin()),
             }
         }
@@ -182,8 +183,13 @@ enum Refusal {
     Denied(ApiError),
 }
 
-fn parse_authority(text: &str) -> Result<Authority<'_>, Refusal> {
-    Authority::parse(text).ok_or_else(malformed_host)
+/// The authority that the request is for.
+fn own_authority(head: &Head) -> Option<Authority<'_>> {
+    match (head.uri.authority(), &head.host) {
+        (Some(target), _) => Authority::parse(target.as_str()),
+        (None, Host::One(host)) => Authority::parse(text(host)),
+        (None, _) => None,
+    }
 }
 
 fn malformed_host() -> Refusal {
@@ -223,6 +229,5 @@ fn is_chunked_or_plain(headers: &HeaderMap) -> bool {
 
 /// The lines of a field; one that is not ASCII is empty.
 fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).iter();
-    lines.map(|line| line.to_str().unwrap_or_default())
+    headers.get_all(name).iter().map(text)
 }

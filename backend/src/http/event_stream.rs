@@ -1,6 +1,7 @@
 //! Outgoing server-sent events (HTML standard, section 9.2).
 
 use std::convert::Infallible;
+use std::fmt;
 use std::task::Poll;
 
 use bytes::Bytes;
@@ -66,6 +67,12 @@ pub(crate) fn write_event_with(
 
 /// A stream of frames with a heartbeat whenever nothing was sent for [`limits::HEARTBEAT_INTERVAL`].
 pub(crate) struct FrameStream(BoxStream<'static, Frame>);
+
+impl fmt::Debug for FrameStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FrameStream")
+    }
+}
 
 impl FrameStream {
     /// Ends with its source or when the service stops.

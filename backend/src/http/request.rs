@@ -8,8 +8,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::client::{CallCause, Freshness};
 use common::wire::FastJson;
-use common::{Code, Deadline, IfMatch, OrderId, Position};
-use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH};
+use common::{Code, Deadline, IfMatch, OrderId, Position, headers as names};
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
@@ -32,13 +32,49 @@ pub(super) struct Head {
     pub(super) request_id: HeaderValue,
     /// How many services the request came through; `None` if the field is not valid.
     pub(super) hops: Option<u32>,
+    pub(super) host: Host,
+    min_seq: Option<HeaderValue>,
+    cache_control: Option<HeaderValue>,
+    is_conditional: bool,
+}
+
+/// The `Host` fields of a request.
+#[derive(Debug)]
+pub(super) enum Host {
+    Missing,
+    One(HeaderValue),
+    Several,
 }
 
 impl Head {
+    /// Finds the fields that are read of every request in one pass: each lookup in the map would hash a name.
     pub(super) fn new(parts: Parts, peer: IpAddr, has_body: bool) -> Self {
+        let (mut request_id, mut hops, mut host) = (None, None, Host::Missing);
+        let (mut min_seq, mut cache_control, mut is_conditional) = (None, None, false);
+        for (name, value) in &parts.headers {
+            // Of a repeated field the first line counts.
+            match name.as_str() {
+                "host" => {
+                    host = match host {
+                        Host::Missing => Host::One(value.clone()),
+                        Host::One(_) | Host::Several => Host::Several,
+                    }
+                }
+                "if-none-match" => is_conditional = true,
+                "cache-control" => cache_control = cache_control.or_else(|| Some(value.clone())),
+                names::SEQ => min_seq = min_seq.or_else(|| Some(value.clone())),
+                names::REQUEST_ID => request_id = request_id.or(Some(value)),
+                names::HOPS => hops = hops.or(Some(value)),
+                _ => {}
+            }
+        }
         Self {
-            request_id: request_id::of(&parts.headers),
-            hops: hops(&parts.headers),
+            request_id: request_id::of(request_id),
+            hops: hops.map_or(Some(0), |hops| hops.to_str().ok()?.parse().ok()),
+            host,
+            min_seq,
+            cache_control,
+            is_conditional,
             method: parts.method,
             uri: parts.uri,
             version: parts.version,
@@ -47,13 +83,29 @@ impl Head {
             has_body,
         }
     }
+
+    /// Whether `If-None-Match` names the tag.
+    pub(super) fn has_etag(&self, tag: &HeaderValue) -> bool {
+        self.is_conditional && {
+            let mut lists = self.headers.get_all(IF_NONE_MATCH).iter();
+            lists.any(|list| names_tag(text(list), tag))
+        }
+    }
+
+    /// The map of the header fields and the request's id, for the response.
+    pub(super) fn take_fields(&mut self) -> (HeaderMap, HeaderValue) {
+        (
+            std::mem::take(&mut self.headers),
+            std::mem::replace(&mut self.request_id, const { HeaderValue::from_static("-") }),
+        )
+    }
 }
 
-fn hops(headers: &HeaderMap) -> Option<u32> {
-    match headers.get(&headers::HOPS) {
-        Some(hops) => hops.to_str().ok()?.parse().ok(),
-        None => Some(0),
-    }
+/// Whether an `If-None-Match` list names the tag; weak tags compare equal to strong ones (RFC 9110, 13.1.2).
+fn names_tag(list: &str, tag: &HeaderValue) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|listed| listed == "*" || tag == listed.strip_prefix("W/").unwrap_or(listed))
 }
 
 impl CallCause for Head {
@@ -73,7 +125,8 @@ impl CallCause for Head {
 /// A request that matched a route.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(super) template: Arc<str>,
+    /// Of a route with parameters.
+    pub(super) template: Option<Arc<str>>,
     pub(super) head: Arc<Head>,
     /// Whether a monitor's request has the service token, or none is configured.
     pub(super) is_from_service: bool,
@@ -84,7 +137,8 @@ impl Request {
     /// The path segment at `{name}` of the route's template, percent-decoded; empty if the template has none.
     pub(crate) fn path_param(&self, name: &str) -> Result<Cow<'_, str>, ApiError> {
         let is_named = |part: &str| part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) == Some(name);
-        let mut segments = self.template.split('/').zip(self.head.uri.path().split('/'));
+        let template = self.template.as_deref().unwrap_or_default();
+        let mut segments = template.split('/').zip(self.head.uri.path().split('/'));
         let raw = segments.find(|(part, _)| is_named(part)).map_or("", |(_, raw)| raw);
         let decoded = percent_decode_str(raw).decode_utf8();
         decoded.map_err(|_| ApiError::invalid("The address is not UTF-8."))
@@ -227,9 +281,9 @@ impl Request {
 
     /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.
     pub(crate) fn freshness(&self) -> Result<Freshness, ApiError> {
-        let min_seq = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
-        let confirm_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
-            let mut directives = directives.split(',');
+        let min_seq = self.head.min_seq.as_ref().map(|seq| parse("Bookstore-Seq", text(seq)));
+        let confirm_head = self.head.cache_control.as_ref().is_some_and(|directives| {
+            let mut directives = text(directives).split(',');
             directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
         });
         Ok(Freshness {
@@ -269,9 +323,13 @@ impl Request {
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
-        let value = self.head.headers.get(name)?;
-        Some(value.to_str().unwrap_or_default())
+        self.head.headers.get(name).map(text)
     }
+}
+
+/// The value as text; empty if it is not ASCII.
+pub(super) fn text(value: &HeaderValue) -> &str {
+    value.to_str().unwrap_or_default()
 }
 
 /// Compares secrets of the same length in constant time.
@@ -282,4 +340,20 @@ pub(super) fn is_equal_secret(given: &[u8], expected: &[u8]) -> bool {
 fn parse<T: FromStr<Err: std::fmt::Display>>(name: &str, text: &str) -> Result<T, ApiError> {
     text.parse()
         .map_err(|error| ApiError::invalid(format!("{name}: {error}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_none_match_names_a_tag_weak_or_strong_or_by_the_star() {
+        let tag = HeaderValue::from_static("\"5\"");
+        for list in ["\"5\"", "W/\"5\"", "\"4\", \"5\"", "*"] {
+            assert!(names_tag(list, &tag), "{list}");
+        }
+        for list in ["", "\"55\"", "5", "\"4\""] {
+            assert!(!names_tag(list, &tag), "{list}");
+        }
+    }
 }

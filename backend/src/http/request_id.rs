@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use http::{HeaderMap, HeaderValue};
+use http::HeaderValue;
 
 use super::headers;
 
@@ -14,9 +14,8 @@ const BYTES_MAX: usize = 128;
 static PREFIX: LazyLock<String> = LazyLock::new(|| format!("{:08x}-", rand::random::<u32>()));
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-/// The id of a request with these header fields: the client's, if it is 1 to 128 visible ASCII characters.
-pub(super) fn of(headers: &HeaderMap) -> HeaderValue {
-    let given = headers.get(&headers::REQUEST_ID);
+/// The id of a request: the client's, if it is 1 to 128 visible ASCII characters.
+pub(super) fn of(given: Option<&HeaderValue>) -> HeaderValue {
     given.filter(|id| is_valid(id.as_bytes())).cloned().unwrap_or_else(new)
 }
 
@@ -27,7 +26,7 @@ fn is_valid(id: &[u8]) -> bool {
 fn new() -> HeaderValue {
     let mut decimal = itoa::Buffer::new();
     let number = decimal.format(NEXT.fetch_add(1, Ordering::Relaxed));
-    headers::value([PREFIX.as_str(), number]).unwrap_or(HeaderValue::from_static("-"))
+    headers::value([PREFIX.as_str(), number]).unwrap_or(const { HeaderValue::from_static("-") })
 }
 
 #[cfg(test)]
@@ -36,11 +35,7 @@ mod tests {
 
     #[test]
     fn a_valid_id_is_kept_and_anything_else_gets_a_new_one() {
-        let of_value = |value: &[u8]| {
-            let mut headers = HeaderMap::new();
-            headers.insert(&headers::REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
-            of(&headers)
-        };
+        let of_value = |value: &[u8]| of(Some(&HeaderValue::from_bytes(value).unwrap()));
         let longest = [b'x'; BYTES_MAX];
         for valid in [b"a".as_slice(), b"!~", &longest] {
             assert_eq!(of_value(valid), HeaderValue::from_bytes(valid).unwrap());
@@ -48,7 +43,7 @@ mod tests {
         for invalid in [b"".as_slice(), b"a b", b"a\tb", "é".as_bytes(), &[b'x'; BYTES_MAX + 1]] {
             assert_ne!(of_value(invalid), HeaderValue::from_bytes(invalid).unwrap());
         }
-        let (first, second) = (of(&HeaderMap::new()), of(&HeaderMap::new()));
+        let (first, second) = (of(None), of(None));
         assert_ne!(first, second);
         assert!(is_valid(first.as_bytes()), "{first:?}");
         assert!(first.as_bytes().starts_with(PREFIX.as_bytes()) && first.len() > PREFIX.len());

@@ -1,13 +1,14 @@
 //! What a handler returns, and the one place where it becomes an HTTP response.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
 use common::{ArcStr, Code, Position, Problem};
-use http::StatusCode;
 use http::header::{
-    AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, IntoHeaderName, RETRY_AFTER,
-    WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use warp::reply::Reply;
 
@@ -21,16 +22,44 @@ pub(super) type WarpResponse = warp::reply::Response;
 /// What a handler returns.
 pub(crate) type ApiResult = Result<Response, ApiError>;
 
+// Checked when they are compiled: `from_static` would read each of them for every response.
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+static PROBLEM: HeaderValue = HeaderValue::from_static(MEDIA_TYPE);
+static METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+static EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
+static CACHE_HIT: HeaderValue = HeaderValue::from_static("bookstore; hit");
+static CACHE_MISS: HeaderValue = HeaderValue::from_static("bookstore; fwd=miss");
+static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
+static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
+
 /// Since when the original design's `GET` form of a purchase is deprecated (RFC 9745): 2026-01-01.
 const DEPRECATED_SINCE: &str = "@1767225600";
 
-/// The header fields of most responses; a map with room for them is not enlarged field by field.
-const FIELDS_TYPICAL: usize = 8;
+/// The header fields of most responses fit in a map with room for so many; one more would double it.
+const FIELDS_TYPICAL: usize = 6;
+/// A map with more room is not used again, because an idle connection would keep it.
+const FIELDS_MAX: usize = 24;
 
 /// A response without the header fields that the dispatcher adds.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Response(WarpResponse);
+pub(crate) struct Response {
+    status: StatusCode,
+    body: Body,
+    media_type: &'static HeaderValue,
+    seq: Option<Position>,
+    etag: Option<Position>,
+    cache_status: Option<&'static HeaderValue>,
+    /// Those that few responses have.
+    others: Vec<(HeaderName, HeaderValue)>,
+}
+
+#[derive(Debug)]
+enum Body {
+    Empty,
+    Bytes(Bytes),
+    Events(Box<FrameStream>),
+}
 
 impl Response {
     /// A JSON document.
@@ -41,21 +70,20 @@ impl Response {
 
     /// A JSON document that is serialized already.
     pub(crate) fn json_bytes(json: impl Into<Bytes>) -> Self {
-        Self::new(json.into(), "application/json")
+        Self::new(Body::Bytes(json.into()), &JSON)
     }
 
     /// Plain text in the format of Prometheus.
     pub(super) fn metrics(text: String) -> Self {
-        Self::new(text.into(), "text/plain; version=0.0.4; charset=utf-8")
+        Self::new(Body::Bytes(text.into()), &METRICS)
     }
 
     /// A stream of server-sent events.
     pub(crate) fn events(frames: FrameStream) -> Self {
-        Self(warp::reply::stream(frames.into_bytes()).into_response())
-            .with(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"))
+        Self::new(Body::Events(Box::new(frames)), &EVENTS)
             .with(CACHE_CONTROL, HeaderValue::from_static("no-store"))
             // nginx buffers a proxied response unless it carries this field.
-            .with(&headers::ACCEL_BUFFERING, HeaderValue::from_static("no"))
+            .with(headers::ACCEL_BUFFERING.clone(), HeaderValue::from_static("no"))
     }
 
     /// 405, with the methods that are allowed.
@@ -65,21 +93,30 @@ impl Response {
 
     /// A status without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
-        let mut response = WarpResponse::new(Bytes::new().into());
-        *response.status_mut() = status;
-        Self(response)
+        Self::new(Body::Empty, &JSON).with_status(status)
     }
 
-    fn new(body: Bytes, media_type: &'static str) -> Self {
-        let mut response = WarpResponse::new(body.into());
-        response.headers_mut().reserve(FIELDS_TYPICAL);
-        Self(response).with(CONTENT_TYPE, HeaderValue::from_static(media_type))
+    fn new(body: Body, media_type: &'static HeaderValue) -> Self {
+        Self {
+            status: StatusCode::OK,
+            body,
+            media_type,
+            seq: None,
+            etag: None,
+            cache_status: None,
+            others: Vec::new(),
+        }
+    }
+
+    fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
     }
 
     /// The same body with 503, for a document that says itself what is missing.
-    pub(super) fn into_unavailable(mut self) -> Self {
-        *self.0.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        self.with(RETRY_AFTER, HeaderValue::from_static("1"))
+    pub(super) fn into_unavailable(self) -> Self {
+        self.with_status(StatusCode::SERVICE_UNAVAILABLE)
+            .with(RETRY_AFTER, HeaderValue::from_static("1"))
     }
 
     /// Closes the connection after the response.
@@ -87,13 +124,13 @@ impl Response {
         self.with(CONNECTION, HeaderValue::from_static("close"))
     }
 
-    fn with(mut self, name: impl IntoHeaderName, value: HeaderValue) -> Self {
-        self.0.headers_mut().insert(name, value);
+    fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.others.push((name, value));
         self
     }
 
     /// Sets a header field, which is left out if the text is not valid in one.
-    fn with_text(self, name: impl IntoHeaderName, text: String) -> Self {
+    fn with_text(self, name: HeaderName, text: String) -> Self {
         match HeaderValue::try_from(text) {
             Ok(value) => self.with(name, value),
             Err(_) => self,
@@ -101,76 +138,96 @@ impl Response {
     }
 
     /// Sets `Bookstore-Seq`: the entry of the state it was read from; without one it is the newest entry known.
-    pub(crate) fn with_seq(self, position: Option<Position>) -> Self {
-        match position.and_then(|position| headers::position("", position)) {
-            Some(value) => self.with(&headers::SEQ, value),
-            None => self,
-        }
+    pub(crate) fn with_seq(mut self, position: Option<Position>) -> Self {
+        self.seq = position.or(self.seq);
+        self
     }
 
     /// Sets the entity tag: the entry of the last change.
-    pub(crate) fn with_etag(self, position: impl Into<Option<Position>>) -> Self {
-        match position.into().and_then(|position| headers::position("\"", position)) {
-            Some(tag) => self
-                .with(ETAG, tag)
-                .with(CACHE_CONTROL, HeaderValue::from_static("no-cache")),
-            None => self,
-        }
+    pub(crate) fn with_etag(mut self, position: impl Into<Option<Position>>) -> Self {
+        self.etag = position.into().or(self.etag);
+        self
     }
 
     /// Sets `Idempotency-Replayed` if the response repeats an earlier decision.
     pub(crate) fn with_replayed(self, replayed: bool) -> Self {
         if replayed {
-            self.with(&headers::IDEMPOTENCY_REPLAYED, HeaderValue::from_static("true"))
+            self.with(headers::IDEMPOTENCY_REPLAYED.clone(), HeaderValue::from_static("true"))
         } else {
             self
         }
     }
 
     /// Sets `Cache-Status` (RFC 9211): a hit, with `Age` (RFC 9111, 5.1) if it may be stale.
-    pub(crate) fn with_cache_hit(self, age_s: Option<u64>) -> Self {
-        match age_s {
-            None => self.with(&headers::CACHE_STATUS, HeaderValue::from_static("bookstore; hit")),
-            Some(age_s) => self
-                .with_text(&headers::CACHE_STATUS, format!("bookstore; hit; ttl=-{age_s}"))
-                .with(AGE, HeaderValue::from(age_s)),
-        }
+    pub(crate) fn with_cache_hit(mut self, age_s: Option<u64>) -> Self {
+        let Some(age_s) = age_s else {
+            self.cache_status = Some(&CACHE_HIT);
+            return self;
+        };
+        self.with_text(headers::CACHE_STATUS.clone(), format!("bookstore; hit; ttl=-{age_s}"))
+            .with(AGE, HeaderValue::from(age_s))
     }
 
     /// Sets `Cache-Status`: a miss.
-    pub(crate) fn with_cache_miss(self) -> Self {
-        self.with(&headers::CACHE_STATUS, HeaderValue::from_static("bookstore; fwd=miss"))
+    pub(crate) fn with_cache_miss(mut self) -> Self {
+        self.cache_status = Some(&CACHE_MISS);
+        self
     }
 
     pub(crate) fn with_deprecation(self) -> Self {
-        self.with(&headers::DEPRECATION, HeaderValue::from_static(DEPRECATED_SINCE))
+        self.with(headers::DEPRECATION.clone(), HeaderValue::from_static(DEPRECATED_SINCE))
     }
 
     #[cfg(test)]
     pub(crate) fn status(&self) -> u16 {
-        self.0.status().as_u16()
+        self.status.as_u16()
     }
 
-    /// The whole response to a request.
-    pub(super) fn finish(self, request: &Head, newest_seq: impl FnOnce() -> Option<Position>) -> WarpResponse {
-        let response = if self.0.headers().contains_key(&headers::SEQ) {
-            self
-        } else {
-            self.with_seq(newest_seq())
-        };
-        let Self(mut response) = response
-            .with(&headers::REQUEST_ID, request.request_id.clone())
-            // A browser must not take what it asked for as a script or a page for one.
-            .with(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if request.headers.contains_key(IF_NONE_MATCH)
-            && let Some(etag) = response.headers().get(ETAG)
-            && let mut lists = request.headers.get_all(IF_NONE_MATCH).iter()
-            && lists.any(|list| matches(list.to_str().unwrap_or_default(), etag))
-        {
-            *response.status_mut() = StatusCode::NOT_MODIFIED;
-            response.headers_mut().remove(CONTENT_TYPE);
-            *response.body_mut() = Default::default();
+    /// The whole response to a request. It takes over the request's map of header fields, which has room already, and its
+    /// id.
+    pub(super) fn finish(
+        mut self,
+        request: &mut Arc<Head>,
+        newest_seq: impl FnOnce() -> Option<Position>,
+    ) -> WarpResponse {
+        let etag = self.etag.and_then(|position| headers::position("\"", position));
+        if etag.as_ref().is_some_and(|etag| request.has_etag(etag)) {
+            self.status = StatusCode::NOT_MODIFIED;
+            self.body = Body::Empty;
         }
+        let (mut fields, request_id) = match Arc::get_mut(request) {
+            Some(request) if request.headers.capacity() <= FIELDS_MAX => request.take_fields(),
+            _ => (HeaderMap::default(), request.request_id.clone()),
+        };
+        fields.clear();
+        fields.reserve(FIELDS_TYPICAL);
+        if !matches!(self.body, Body::Empty) {
+            fields.insert(CONTENT_TYPE, self.media_type.clone());
+        }
+        if let Some(etag) = etag {
+            fields.insert(ETAG, etag);
+            fields.insert(CACHE_CONTROL, NO_CACHE.clone());
+        }
+        let seq = self.seq.or_else(newest_seq);
+        if let Some(seq) = seq.and_then(|position| headers::position("", position)) {
+            fields.insert(&headers::SEQ, seq);
+        }
+        if let Some(cache_status) = self.cache_status {
+            fields.insert(&headers::CACHE_STATUS, cache_status.clone());
+        }
+        fields.insert(&headers::REQUEST_ID, request_id);
+        // A browser must not take what it asked for as a script or a page for one.
+        fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
+        for (name, value) in self.others {
+            fields.insert(name, value);
+        }
+        let mut response = match self.body {
+            Body::Empty => WarpResponse::default(),
+            Body::Bytes(bytes) => WarpResponse::new(bytes.into()),
+            Body::Events(frames) => warp::reply::stream(frames.into_bytes()).into_response(),
+        };
+        *response.status_mut() = self.status;
+        *response.headers_mut() = fields;
         response
     }
 }
@@ -178,9 +235,8 @@ impl Response {
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
         let json = serde_json::to_vec(&problem).unwrap_or_default();
-        let mut response = Self::new(json.into(), MEDIA_TYPE);
-        *response.0.status_mut() =
-            StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status = StatusCode::from_u16(problem.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let response = Self::new(Body::Bytes(json.into()), &PROBLEM).with_status(status);
         match problem.code {
             Code::Unauthorized => {
                 response.with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"bookstore\""))
@@ -215,28 +271,5 @@ impl From<Problem> for ApiError {
 impl From<ApiError> for Response {
     fn from(error: ApiError) -> Self {
         (*error.0).into()
-    }
-}
-
-/// Whether an `If-None-Match` list names the tag; weak tags compare equal to strong ones (RFC 9110, 13.1.2).
-fn matches(list: &str, tag: &HeaderValue) -> bool {
-    list.split(',')
-        .map(str::trim)
-        .any(|listed| listed == "*" || tag == listed.strip_prefix("W/").unwrap_or(listed))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn if_none_match_finds_a_tag_weak_or_strong_or_by_the_star() {
-        let tag = HeaderValue::from_static("\"5\"");
-        for list in ["\"5\"", "W/\"5\"", "\"4\", \"5\"", "*"] {
-            assert!(matches(list, &tag), "{list}");
-        }
-        for list in ["", "\"55\"", "5", "\"4\""] {
-            assert!(!matches(list, &tag), "{list}");
-        }
     }
 }

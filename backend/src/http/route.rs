@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
@@ -14,6 +15,7 @@ use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
 use http::Method;
+use http::request::Parts;
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi as _;
 use utoipa::openapi::OpenApi;
@@ -26,7 +28,8 @@ use super::request::Head;
 use super::response::WarpResponse;
 use super::{ApiError, ApiResult, Request, Response, body, document};
 
-type Handler = Arc<dyn Fn(Request) -> BoxFuture<'static, ApiResult> + Send + Sync>;
+type Handled = BoxFuture<'static, ApiResult>;
+type Handler = Arc<dyn Fn(Request) -> Handled + Send + Sync>;
 
 /// One operation of a service: a method, a path template and a handler.
 #[must_use]
@@ -195,51 +198,10 @@ impl Routes {
             .collect()
     }
 
-    /// The filter for one request, whose head it carries: warp's own filters would copy the head.
-    pub(super) fn filter(
-        self: &Arc<Self>,
-        rules: &Arc<AccessRules>,
-        head: Head,
-    ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + use<> {
-        let (routes, rules, head) = (Arc::clone(self), Arc::clone(rules), Arc::new(head));
-        warp::body::stream().then(move |chunks| {
-            let (routes, rules, head) = (Arc::clone(&routes), Arc::clone(&rules), Arc::clone(&head));
-            async move { routes.dispatch(&rules, head, chunks).await }
-        })
-    }
-
-    async fn dispatch<S, B, E>(&self, rules: &AccessRules, head: Arc<Head>, chunks: S) -> WarpResponse
-    where
-        S: Stream<Item = Result<B, E>>,
-        B: Buf,
-    {
-        let started = Instant::now();
+    fn find(&self, head: &Head) -> Option<&Endpoint> {
         let path = head.uri.path();
         let mut endpoints = self.endpoints.iter();
-        let found = endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(path));
-        let route = found.map(|endpoint| &endpoint.route);
-        let response = match (rules.refusal(&head, route), route) {
-            (Some(refusal), _) => refusal,
-            (None, None) => self.no_route(&head),
-            (None, Some(route)) => {
-                let body = match head.has_body {
-                    true => body::read(&head.headers, route.body_bytes_max, chunks).await,
-                    false => Ok(Bytes::new()),
-                };
-                let request = Request {
-                    template: Arc::clone(&route.template),
-                    is_from_service: route.is_for_monitors && rules.has_service_token(&head.headers),
-                    head: Arc::clone(&head),
-                    body,
-                };
-                answer(route, request).await
-            }
-        };
-        let response = response.finish(&head, || self.service.newest_seq());
-        if let Some(Endpoint { metrics, .. }) = found {
-            metrics.record(response.status().as_u16(), started.elapsed());
-        }
-        response
+        endpoints.find(|endpoint| endpoint.route.allows(&head.method) && endpoint.route.matches(path))
     }
 
     /// No route has this path, or none with that method.
@@ -263,27 +225,92 @@ impl Routes {
     }
 }
 
-async fn answer(route: &Route, mut request: Request) -> Response {
-    // The rest of a body that was not read is not the next request.
-    let is_body_lost = request.body.is_err();
-    let mut checked = request.check_content_encoding();
-    if checked.is_ok() && route.is_change {
-        checked = request.check_change();
+/// The routes of a service behind its access rules, for one connection: each request counts a reference to it, and all
+/// connections together would wait for each other's counting.
+pub(super) struct Dispatcher {
+    routes: Arc<Routes>,
+    rules: Arc<AccessRules>,
+    peer: IpAddr,
+}
+
+impl Dispatcher {
+    pub(super) fn new(routes: &Arc<Routes>, rules: &Arc<AccessRules>, peer: IpAddr) -> Arc<Self> {
+        let (routes, rules) = (Arc::clone(routes), Arc::clone(rules));
+        Arc::new(Self { routes, rules, peer })
     }
-    let answered = match checked {
-        Ok(()) => handle(route, request).await,
-        Err(error) => Err(error),
-    };
-    let response = answered.unwrap_or_else(Response::from);
-    match is_body_lost {
-        true => response.with_connection_close(),
-        false => response,
+
+    /// The filter for one request, whose head it carries: warp's own filters would copy the head.
+    pub(super) fn filter(
+        self: &Arc<Self>,
+        head: Parts,
+        has_body: bool,
+    ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + use<> {
+        let (dispatcher, head) = (Arc::clone(self), Arc::new(Head::new(head, self.peer, has_body)));
+        warp::body::stream().then(move |chunks| Arc::clone(&dispatcher).dispatch(Arc::clone(&head), chunks))
+    }
+
+    /// Every connection has room for this future as long as it is open, so what few requests need is on the heap.
+    async fn dispatch<S, B, E>(self: Arc<Self>, mut head: Arc<Head>, chunks: S) -> WarpResponse
+    where
+        S: Stream<Item = Result<B, E>>,
+        B: Buf,
+    {
+        let started = Instant::now();
+        let found = self.routes.find(&head);
+        let response = match self.route(found, &head) {
+            Err(refusal) => *refusal,
+            Ok(route) => {
+                let body = match head.has_body {
+                    true => Box::pin(body::read(&head.headers, route.body_bytes_max, chunks)).await,
+                    false => Ok(Bytes::new()),
+                };
+                // The rest of a body that was not read is not the next request.
+                let is_body_lost = body.is_err();
+                let answered = match self.call(route, &head, body) {
+                    Ok(handled) => answer(route, &head, handled).await,
+                    Err(error) => Err(error),
+                };
+                let response = answered.unwrap_or_else(Response::from);
+                match is_body_lost {
+                    true => response.with_connection_close(),
+                    false => response,
+                }
+            }
+        };
+        let response = response.finish(&mut head, || self.routes.service.newest_seq());
+        if let Some(Endpoint { metrics, .. }) = found {
+            metrics.record(response.status().as_u16(), started.elapsed());
+        }
+        response
+    }
+
+    /// The route that was found, unless the rules refuse the request.
+    fn route<'a>(&self, found: Option<&'a Endpoint>, head: &Head) -> Result<&'a Route, Box<Response>> {
+        let route = found.map(|endpoint| &endpoint.route);
+        match self.rules.refusal(head, route) {
+            Some(refusal) => Err(Box::new(refusal)),
+            None => route.ok_or_else(|| Box::new(self.routes.no_route(head))),
+        }
+    }
+
+    /// Calls the handler, unless the request is not one for any handler.
+    fn call(&self, route: &Route, head: &Arc<Head>, body: Result<Bytes, ApiError>) -> Result<Handled, ApiError> {
+        let mut request = Request {
+            template: route.has_parameters.then(|| Arc::clone(&route.template)),
+            is_from_service: route.is_for_monitors && self.rules.has_service_token(&head.headers),
+            head: Arc::clone(head),
+            body,
+        };
+        request.check_content_encoding()?;
+        if route.is_change {
+            request.check_change()?;
+        }
+        Ok((route.handler)(request))
     }
 }
 
-async fn handle(route: &Route, request: Request) -> ApiResult {
-    let head = Arc::clone(&request.head);
-    let handled = caused_by(Arc::clone(&head) as Arc<dyn CallCause>, (route.handler)(request));
+async fn answer(route: &Route, head: &Arc<Head>, handled: Handled) -> ApiResult {
+    let handled = caused_by(Arc::clone(head) as Arc<dyn CallCause>, handled);
     AssertUnwindSafe(handled).catch_unwind().await.unwrap_or_else(|_| {
         PANICS.failed(format_args!("{route:?}, request {:?}", head.request_id));
         let detail = "An internal error occurred; it has been logged.";

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use super::connection::serve_connection;
-use super::request::Head;
+use super::route::Dispatcher;
 use super::{AccessRules, Routes};
 
 /// Connections that may wait to be accepted: a thousand can arrive while the loop handles one.
@@ -91,10 +91,10 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
             accepted = accept(&listener, &permits, &stop.stopping, &accepting) => {
                 let Some((stream, peer, permit)) = accepted else { break };
                 let (stop_sender, stopped) = oneshot::channel::<Infallible>();
-                let (routes, rules) = (Arc::clone(&routes), Arc::clone(&rules));
+                let dispatcher = Dispatcher::new(&routes, &rules, peer.ip());
                 let service = service_fn(move |request: Request<Incoming>| {
                     let (parts, body) = request.into_parts();
-                    let filter = routes.filter(&rules, Head::new(parts, peer.ip(), !body.is_end_stream()));
+                    let filter = dispatcher.filter(parts, !body.is_end_stream());
                     warp::service(filter).call(Request::new(body))
                 });
                 let connection = serve_connection(stream, service, stopped);
