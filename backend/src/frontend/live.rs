@@ -21,6 +21,9 @@ mod tests;
 
 /// Frames that a subscriber may lag behind; then it gets a `resync`.
 const FRAMES_BEHIND_MAX: usize = 256;
+/// Frames follow each other more slowly the more subscribers there are: to write a frame to one takes about a third of
+/// this, and purchases need the rest.
+const FRAME_INTERVAL_EACH: Duration = Duration::from_micros(25);
 /// How long a response waits for the feed to bring the request's own change; usually the feed is faster.
 const OWN_CHANGE_TIMEOUT: Duration = Duration::from_millis(50);
 /// Entries that are applied together.
@@ -174,6 +177,12 @@ impl Live {
         self.applied.send_replace(Some(head));
     }
 
+    /// The time from one frame to the next.
+    fn frame_interval(&self) -> Duration {
+        let subscribers = u32::try_from(self.subscribers.receiver_count()).unwrap_or(u32::MAX);
+        limits::COALESCE_WINDOW.max(FRAME_INTERVAL_EACH.saturating_mul(subscribers))
+    }
+
     /// Publishes the pending changes.
     fn flush(&self, state: &mut FeedState) {
         let head = self.head().unwrap_or_default();
@@ -316,7 +325,7 @@ async fn follow_feed(live: &Live, mut feed: impl Feed) {
             entries.drain(..=last);
             // The first change after a quiet time is published at once; those that follow share a window.
             let now = Instant::now();
-            flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + limits::COALESCE_WINDOW)));
+            flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + live.frame_interval())));
         }
         if next.is_some() {
             // The next connection begins with the first line of a group that is not whole.

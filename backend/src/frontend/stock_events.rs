@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use common::wire::StockEvent;
-use common::{Entry, ItemNumber, Position, Seq, Stock, limits};
+use common::{Entry, ItemNumber, Position, Seq, Stock, Timestamp, limits};
 
 use crate::http::write_event;
 
@@ -36,21 +36,34 @@ impl NumberedEvent {
     }
 }
 
-/// The events that are not published yet, one for each book.
+/// The events that are not published yet. Changes of one book that happened within [`limits::COALESCE_WINDOW`] are one.
 #[derive(Debug, Default)]
-pub(super) struct Coalescer(BTreeMap<ItemNumber, NumberedEvent>);
+pub(super) struct Coalescer {
+    /// The last event of each book, and when the first change in it happened.
+    last: BTreeMap<ItemNumber, (NumberedEvent, Timestamp)>,
+    earlier: Vec<NumberedEvent>,
+}
 
 impl Coalescer {
     pub(super) fn add(&mut self, mut new: NumberedEvent) {
-        if let Some(earlier) = self.0.get(&new.event.item) {
-            new.event.change = new.event.change.saturating_add(earlier.event.change);
+        let at = new.event.at;
+        let mut begun = at;
+        if let Some((last, since)) = self.last.remove(&new.event.item) {
+            let apart_us = at.as_micros().abs_diff(since.as_micros());
+            if u128::from(apart_us) <= limits::COALESCE_WINDOW.as_micros() {
+                new.event.change = new.event.change.saturating_add(last.event.change);
+                begun = since;
+            } else {
+                self.earlier.push(last);
+            }
         }
-        self.0.insert(new.event.item, new);
+        self.last.insert(new.event.item, (new, begun));
     }
 
     /// Removes all events; they are in the order of their last entries.
     pub(super) fn take(&mut self) -> Vec<NumberedEvent> {
-        let mut events: Vec<_> = std::mem::take(&mut self.0).into_values().collect();
+        let mut events = std::mem::take(&mut self.earlier);
+        events.extend(std::mem::take(&mut self.last).into_values().map(|(event, _)| event));
         events.sort_unstable_by_key(|numbered| numbered.event.seq);
         events
     }
@@ -96,17 +109,19 @@ impl ReplayBuffer {
 
 #[cfg(test)]
 mod tests {
-    use common::Timestamp;
-
     use super::*;
 
     fn event(seq: u64, item: u64, stock: u64, change: i64) -> NumberedEvent {
+        event_at(0, seq, item, stock, change)
+    }
+
+    fn event_at(at_ms: i64, seq: u64, item: u64, stock: u64, change: i64) -> NumberedEvent {
         let event = StockEvent {
             seq: Seq(seq),
             item: ItemNumber::try_from(item).unwrap(),
             stock: Stock::try_from(stock).unwrap(),
             change,
-            at: Timestamp::from_micros(0),
+            at: Timestamp::from_micros(at_ms * 1_000),
         };
         let has_id = true;
         NumberedEvent { event, has_id }
@@ -120,6 +135,22 @@ mod tests {
         }
         assert_eq!(coalescer.take(), [event(2, 1, 4, -1), event(3, 2, 7, -3)]);
         assert_eq!(coalescer.take(), []);
+    }
+
+    #[test]
+    fn changes_further_apart_than_the_window_stay_apart_however_late_they_are_published() {
+        let window_ms = i64::try_from(limits::COALESCE_WINDOW.as_millis()).unwrap();
+        let mut coalescer = Coalescer::default();
+        for (at_ms, seq) in [(0, 1), (window_ms, 2), (window_ms + 1, 3), (2 * window_ms, 4)] {
+            coalescer.add(event_at(at_ms, seq, 2, 10 - seq, -1));
+        }
+        coalescer.add(event_at(0, 5, 1, 4, -1));
+        let expected = [
+            event_at(window_ms, 2, 2, 8, -2),
+            event_at(2 * window_ms, 4, 2, 6, -2),
+            event_at(0, 5, 1, 4, -1),
+        ];
+        assert_eq!(coalescer.take(), expected);
     }
 
     #[test]
