@@ -4,13 +4,21 @@
 //! limits allow, new items queue up, and all of them are sent together once a batch completes. So one call and one fsync
 //! serve one purchase when there is little load, and hundreds of them under load.
 //!
-//! An accepted item is processed even if its caller is dropped. The queue is bounded: a full one rejects items.
+//! An accepted item is processed even if its caller is dropped. The queue is bounded: an item that it has no room for, or
+//! that would probably wait too long in it, is rejected.
 
 use std::future::Future;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::Instant;
+
+/// An item is rejected if the full batches before it would keep it waiting for longer than this, at the pace of the last
+/// batch.
+const WAIT_MAX: Duration = Duration::from_millis(50);
 
 /// The limits of a batcher. An item has a size of at least 1, in the unit of `max_batch`.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +34,7 @@ pub struct Limits {
 /// Why an item has no result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The queue is full; the item was not accepted.
+    /// The queue is full, or too long for its pace; the item was not accepted.
     #[error("the queue is full")]
     Full,
     /// The batcher is closed; the item was not accepted.
@@ -46,12 +54,16 @@ struct Item<T, R> {
 #[derive(Debug)]
 pub struct Batcher<T, R> {
     queue: mpsc::Sender<Item<T, R>>,
+    max_batch: usize,
+    batch_time_us: Arc<AtomicU64>,
 }
 
 impl<T, R> Clone for Batcher<T, R> {
     fn clone(&self) -> Self {
         Self {
             queue: self.queue.clone(),
+            max_batch: self.max_batch,
+            batch_time_us: Arc::clone(&self.batch_time_us),
         }
     }
 }
@@ -77,8 +89,23 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Done: Future<Output = Vec<R>> + Send + 'static,
     {
         let (queue, queued) = mpsc::channel(limits.max_queued.get());
+        let batch_time_us = Arc::new(AtomicU64::new(0));
+        let measured = Arc::clone(&batch_time_us);
+        let send = move |inputs| {
+            let (begin, measured, sent) = (Instant::now(), Arc::clone(&measured), send(inputs));
+            async move {
+                let results = sent.await;
+                let took_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
+                measured.store(took_us, Ordering::Relaxed);
+                results
+            }
+        };
         tokio::spawn(dispatch(limits, size, queued, Arc::new((send, post_commit))));
-        Self { queue }
+        Self {
+            queue,
+            max_batch: limits.max_batch.get(),
+            batch_time_us,
+        }
     }
 
     /// Enqueues an item and waits for its result.
@@ -102,7 +129,17 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         results
     }
 
+    /// How long the full batches in the queue will take.
+    fn expected_wait(&self) -> Duration {
+        let queued = self.queue.max_capacity() - self.queue.capacity();
+        let batches = u32::try_from(queued / self.max_batch).unwrap_or(u32::MAX);
+        Duration::from_micros(self.batch_time_us.load(Ordering::Relaxed)).saturating_mul(batches)
+    }
+
     fn enqueue(&self, input: T) -> Result<oneshot::Receiver<R>, Error> {
+        if self.expected_wait() > WAIT_MAX {
+            return Err(Error::Full);
+        }
         let (result, receiver) = oneshot::channel();
         match self.queue.try_send(Item { input, result }) {
             Ok(()) => Ok(receiver),
@@ -263,6 +300,30 @@ mod tests {
         // Nothing runs between these calls, so the third finds the queue full.
         let results = batcher.call_all([1, 2, 3]).await;
         assert_eq!(results, [Err(Error::Lost), Err(Error::Lost), Err(Error::Full)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn items_that_would_wait_too_long_are_rejected() {
+        let batcher = Batcher::new(
+            limits(64, 2, 1),
+            |_| 1,
+            |batch: Vec<u32>| async move {
+                tokio::time::sleep(WAIT_MAX * 2 / 3).await;
+                batch
+            },
+        );
+        assert_eq!(batcher.call(0).await, Ok(0));
+        let in_flight = batcher.enqueue(1).unwrap();
+        tokio::task::yield_now().await;
+        let results = batcher.call_all(2..8).await;
+        let (accepted, rejected) = results.split_at(4);
+        assert!(
+            accepted.iter().all(Result::is_ok),
+            "one full batch before them: {accepted:?}"
+        );
+        assert_eq!(rejected, [Err(Error::Full); 2], "two full batches before them");
+        assert_eq!(in_flight.await, Ok(1));
+        assert_eq!(batcher.call(9).await, Ok(9), "the queue is empty again");
     }
 
     #[tokio::test]
