@@ -59,7 +59,11 @@ async fn sell(folder: &Path, batch: u32, time: Duration) -> Result<(f64, usize)>
     let url: store::Url = format!("csv:{}", path.display()).parse().map_err(anyhow::Error::msg)?;
     let catalog = tokio::task::spawn_blocking(move || {
         let store = store::open(&url, EditPolicy::Refuse)?;
-        Catalog::open(store, &InitialCatalog::File(books))
+        let books = InitialCatalog::File {
+            path: books,
+            allow_empty: false,
+        };
+        Catalog::open(store, &books)
     });
     let catalog = catalog.await??;
     let length = || ledger_bytes(&path);
