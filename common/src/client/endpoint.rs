@@ -1,5 +1,6 @@
 //! The copies of one service, and how a request is sent to them.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,22 +13,40 @@ use super::connection::Connection;
 use super::context::{Caller, TokenSource};
 use super::error::{Error, root_cause};
 use super::message::USER_AGENT;
-use super::{Freshness, Request, Response};
+use super::{Freshness, Request, Response, tls};
 use crate::{Code, Incident, limits};
 
-/// Builds the HTTP client, of which a process needs one.
+/// Builds the HTTP client, of which a process needs one, for `http://` addresses.
 ///
 /// # Errors
 /// If the system lacks the resources for it.
 pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder()
+    // The constant protocol versions are those of the provider.
+    builder(tls::trust_none().ok()).build()
+}
+
+/// The same for `https://` addresses too. It trusts the authorities in a PEM file; without one, those of the system.
+///
+/// # Errors
+/// If there is no certificate to trust, or if the system lacks the resources.
+pub fn https_client(ca: Option<&Path>) -> Result<reqwest::Client, String> {
+    builder(Some(tls::trust(ca)?))
+        .build()
+        .map_err(|error| root_cause(&error))
+}
+
+fn builder(tls: Option<rustls::ClientConfig>) -> reqwest::ClientBuilder {
+    let builder = reqwest::Client::builder()
         .connect_timeout(limits::HTTP_CONNECT_TIMEOUT)
         .pool_idle_timeout(limits::POOL_IDLE_TIMEOUT)
         .tcp_nodelay(true)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
-        .user_agent(USER_AGENT)
-        .build()
+        .user_agent(USER_AGENT);
+    match tls {
+        Some(tls) => builder.tls_backend_preconfigured(tls),
+        None => builder,
+    }
 }
 
 /// The addresses of a service's copies. The copy that responded last is asked first, the next one if it is unavailable.
@@ -46,12 +65,19 @@ pub struct ServiceEndpoint {
 }
 
 impl ServiceEndpoint {
-    /// Parses a comma-separated list of a shop's base addresses like `http://127.0.0.1:8080`; they may have a path.
+    /// Parses a comma-separated list of a shop's base addresses like `http://127.0.0.1:8080`; they may have a path, and no
+    /// user information: a shop asks for none.
     ///
     /// # Errors
     /// Names the address that is not valid.
     pub fn parse(http: reqwest::Client, list: &str) -> Result<Self, String> {
-        let urls = list.split(',').map(|url| Ok(parse_url(url.trim())?.1));
+        let urls = list.split(',').map(|text| {
+            let (url, base) = parse_url(text.trim())?;
+            match url.username().is_empty() && url.password().is_none() {
+                true => Ok(base),
+                false => Err(invalid(text.trim(), "it has user information")),
+            }
+        });
         Ok(Self::new(http, urls.collect::<Result<_, String>>()?))
     }
 
@@ -293,12 +319,12 @@ fn parse_neighbours(list: &str) -> Result<Arc<[String]>, String> {
     urls.collect()
 }
 
-/// The address, and the text that paths are appended to, both without user information.
+/// The address as it is written, and the text that paths are appended to, which has no user information.
 fn parse_url(text: &str) -> Result<(Url, String), String> {
     if text.is_empty() {
         return Err("an address in the list is empty; expected one like http://127.0.0.1:8080".to_owned());
     }
-    let mut url = Url::parse(text).map_err(|error| invalid(text, &error.to_string()))?;
+    let url = Url::parse(text).map_err(|error| invalid(text, &error.to_string()))?;
     let why = match (url.scheme(), url.host_str(), url.query(), url.fragment()) {
         ("http" | "https", Some(_), None, None) => None,
         ("http" | "https", Some(_), Some(_), _) => Some("it has a query"),
@@ -310,9 +336,10 @@ fn parse_url(text: &str) -> Result<(Url, String), String> {
     if let Some(why) = why {
         return Err(invalid(text, why));
     }
+    let mut base = url.clone();
     // These fail only for addresses without a host.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    let base = url.as_str().trim_end_matches('/').to_owned();
+    let _ = base.set_username("").and_then(|()| base.set_password(None));
+    let base = base.as_str().trim_end_matches('/').to_owned();
     Ok((url, base))
 }
 
@@ -360,6 +387,9 @@ mod tests {
             "http://x:80800",
             "http://x?a",
             "http://x/#a",
+            "http://user@x",
+            "https://user:pass@x",
+            "http://:pass@x",
         ] {
             assert!(shop(url).is_err(), "{url:?} was accepted");
         }

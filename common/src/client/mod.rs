@@ -14,10 +14,11 @@ mod reconnect;
 mod resend;
 mod shop;
 mod sse;
+mod tls;
 
 pub use catalog::{CatalogClient, Freshness};
 pub use context::{CallCause, TokenSource, caused_by};
-pub use endpoint::{ServiceEndpoint, http_client};
+pub use endpoint::{ServiceEndpoint, http_client, https_client};
 pub use error::Error;
 pub use events::{EventStream, ShopEvent};
 pub use message::{Request, Response};
