@@ -64,6 +64,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
         Event::FrameDrawn(layout) => app.layout = layout,
         Event::Stream(event) => return app.handle_stream(event),
         Event::JournalLoaded(result) => return app.handle_journal(result),
+        Event::JournalGrew(contents) => app.handle_new_records(contents),
         Event::TopicsLoaded(result) => return app.with_shop(|shop, shared| shop.handle_topics(result, shared)),
         Event::PageLoaded { generation, result } => {
             return app.with_shop(|shop, shared| shop.handle_page(generation, result, shared));

@@ -40,6 +40,8 @@ pub(crate) enum Event {
     FrameDrawn(FrameLayout),
     Stream(StreamItem<ShopEvent>),
     JournalLoaded(Result<journal::JournalContents, String>),
+    /// Records were appended to the journal, by this program or another one.
+    JournalGrew(journal::JournalContents),
     TopicsLoaded(Result<Topics, Error>),
     PageLoaded {
         /// The number of the listing that asked.

@@ -14,7 +14,7 @@ use super::state::App;
 use crate::command::{Command, Screen};
 use crate::effect::{Effect, Request};
 use crate::input::{Key, KeyEvent};
-use crate::journal::SentOrder;
+use crate::journal::{SentLine, SentOrder};
 
 /// A key that repeats within this time counts as held down: most terminals do not report key repeat.
 const KEY_HELD_TIMEOUT: Duration = Duration::from_secs(1);
@@ -177,13 +177,15 @@ impl App {
         let timeout_ms = u64::try_from(limits::DEADLINE_DEFAULT.as_millis()).unwrap_or(u64::MAX);
         let sent = SentOrder {
             order: dialog.order,
-            item: dialog.item,
-            title: book.title.to_string(),
-            quantity: dialog.quantity,
-            cost: book.cost,
+            lines: vec![SentLine {
+                item: dialog.item,
+                quantity: dialog.quantity,
+                title: Some(book.title.to_string()),
+                cost: Some(book.cost),
+            }],
             at: now.wall,
             deadline: Deadline::from_millis(now.wall.as_millis().saturating_add(timeout_ms)),
-            shop: self.connection.url.clone(),
+            shop: self.connection.shop_name.clone(),
             store: self.connection.store,
         };
         if let Some(dialog) = self.buy_dialog() {

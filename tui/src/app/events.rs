@@ -161,6 +161,10 @@ impl App {
         self.check_orders_now()
     }
 
+    pub(super) fn handle_new_records(&mut self, contents: JournalContents) {
+        self.with_orders(|orders, shared| orders.handle_new_records(contents, shared));
+    }
+
     pub(super) fn handle_book(&mut self, item: ItemNumber, result: Result<Book, Error>) {
         match result {
             Ok(book) if book.item == item && self.books.get(item).is_some() => {

@@ -6,6 +6,7 @@ use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
 use super::remote_data::{RemoteData, retry_delay};
+use super::sanitize::sanitized;
 use crate::journal::SentOrder;
 
 /// The most orders in memory; older ones stay in the journal.
@@ -99,6 +100,15 @@ impl Purchase {
         let delay = retry_delay(CHECK_MIN, CHECK_MAX, self.checks);
         self.checks = self.checks.saturating_add(1);
         self.next_check_at = Some(now + delay);
+    }
+
+    /// The titles: those of the receipt, which a command did not know when it sent the order, else those of the order.
+    pub(crate) fn title(&self) -> String {
+        let OrderState::Sold(receipt) = &self.state else {
+            return self.sent.title();
+        };
+        let titles: Option<Vec<_>> = receipt.lines.iter().map(|line| line.title.as_deref()).collect();
+        titles.map_or_else(|| self.sent.title(), |titles| sanitized(&titles.join(" + ")))
     }
 
     pub(super) fn deadline_passed(&self, now: Timestamp, margin_ms: u64) -> bool {

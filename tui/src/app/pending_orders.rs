@@ -7,7 +7,7 @@ use common::{Code, OrderId};
 
 use super::notices::Severity;
 use super::orders::{ORDERS_MAX, OrderState, Orders};
-use super::replay::replay;
+use super::replay::{not_sold_state, replay, sent_before};
 use super::sanitize::sanitized;
 use super::shared::Shared;
 use crate::effect::{Effect, Request};
@@ -16,6 +16,8 @@ use crate::journal::{JournalContents, NotSold, NotSoldReason, Record};
 
 /// How long after its deadline an order that the shop does not know counts as never placed: clocks may differ a little.
 const CLOCK_MARGIN_MS: u64 = 2_000;
+/// The pending order of another program is looked up first after the delay that follows so many lookups.
+const OTHERS_CHECKS: u32 = 3;
 
 impl Orders {
     /// Takes over the orders of earlier sessions.
@@ -41,6 +43,39 @@ impl Orders {
         self.list.extend(older.into_iter().rev());
         self.list.truncate(ORDERS_MAX);
         self.journal.succeed((), shared.elapsed());
+    }
+
+    /// Takes over what was recorded since, mostly by other programs of this user.
+    pub(super) fn handle_new_records(&mut self, contents: JournalContents, shared: &Shared<'_>) {
+        for record in contents.records {
+            match record {
+                Record::Sent(sent) => {
+                    if self.find(sent.order).is_none() {
+                        let why = "another program is buying it".to_owned();
+                        let mut purchase = sent_before(sent, OrderState::Unknown { why });
+                        // That program records the outcome itself, unless it is killed.
+                        purchase.checks = OTHERS_CHECKS;
+                        purchase.schedule_check(shared.elapsed());
+                        self.push(purchase);
+                    }
+                }
+                Record::Store { order, store } => {
+                    if let Some(purchase) = self.find_mut(order) {
+                        purchase.sent.store.get_or_insert(store);
+                    }
+                }
+                Record::Sold { receipt } => self.settle(receipt.order, OrderState::from_receipt(receipt)),
+                Record::NotSold(not_sold) => self.settle(not_sold.order, not_sold_state(&not_sold)),
+            }
+        }
+    }
+
+    /// Takes over a decision that is on record.
+    fn settle(&mut self, order: OrderId, state: OrderState) {
+        if let Some(purchase) = self.find_mut(order).filter(|purchase| purchase.state.is_pending()) {
+            purchase.state = state;
+            (purchase.next_check_at, purchase.check_in_flight) = (None, false);
+        }
     }
 
     /// Makes the lookup of every pending order due now.
@@ -133,7 +168,7 @@ impl Orders {
         };
         let is_same_store = match (purchase.sent.store, shared.connection.store) {
             (Some(placed), Some(connected)) => placed == connected,
-            _ => purchase.sent.shop == shared.connection.url,
+            _ => purchase.sent.shop == shared.connection.shop_name,
         };
         let is_overdue = purchase.deadline_passed(shared.now.wall, CLOCK_MARGIN_MS);
         let unknown = |why: &str| OrderState::Unknown { why: why.to_owned() };
@@ -163,7 +198,10 @@ impl Orders {
         };
         let before = std::mem::replace(&mut purchase.state, state.clone());
         (purchase.next_check_at, purchase.check_in_flight) = (None, false);
-        let copies = format!("{} × {}", purchase.sent.quantity, purchase.sent.title);
+        let copies = match purchase.sent.lines.len() {
+            0 | 1 => format!("{} × {}", purchase.sent.copies(), purchase.title()),
+            _ => purchase.title(),
+        };
         let at = shared.now.wall;
         let not_sold = |reason, detail: String, stock| {
             Some(Record::NotSold(NotSold {

@@ -1,48 +1,38 @@
 //! The orders of earlier sessions, from their records in the journal.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
-use common::OrderId;
-
 use super::orders::{OrderState, Purchase};
 use super::sanitize::sanitized;
-use crate::journal::{JournalContents, NotSold, NotSoldReason, Record, SentOrder};
+use crate::journal::{self, JournalContents, NotSold, NotSoldReason, Outcome, SentOrder};
 
 /// The orders, oldest first. One without a decision on record may have been sent.
 pub(super) fn replay(contents: JournalContents) -> Vec<Purchase> {
-    let mut orders: Vec<Purchase> = Vec::new();
-    let mut index: HashMap<OrderId, usize> = HashMap::new();
-    for record in contents.records {
-        let (order, state) = match record {
-            Record::Sent(sent) => {
-                if let Entry::Vacant(entry) = index.entry(sent.order) {
-                    entry.insert(orders.len());
-                    let sent = SentOrder {
-                        title: sanitized(&sent.title),
-                        ..sent
-                    };
-                    let state = OrderState::Unknown {
-                        why: "an earlier session ended before the answer came".to_owned(),
-                    };
-                    orders.push(Purchase {
-                        may_have_applied: true,
-                        ..Purchase::new(sent, state)
-                    });
-                }
-                continue;
-            }
-            Record::Sold { receipt } => (receipt.order, OrderState::from_receipt(receipt)),
-            Record::NotSold(not_sold) => (not_sold.order, not_sold_state(&not_sold)),
+    let orders = journal::replay(contents.records).into_iter();
+    let purchases = orders.map(|order| {
+        let state = match order.outcome {
+            Outcome::Undecided => OrderState::Unknown {
+                why: "an earlier session ended before the answer came".to_owned(),
+            },
+            Outcome::Sold(receipt) => OrderState::from_receipt(receipt),
+            Outcome::NotSold(not_sold) => not_sold_state(&not_sold),
         };
-        if let Some(purchase) = index.get(&order).and_then(|at| orders.get_mut(*at)) {
-            purchase.state = state;
-        }
-    }
-    orders
+        sent_before(order.sent, state)
+    });
+    purchases.collect()
 }
 
-fn not_sold_state(not_sold: &NotSold) -> OrderState {
+/// An order that an earlier session or another program may have sent.
+pub(super) fn sent_before(mut sent: SentOrder, state: OrderState) -> Purchase {
+    for title in sent.lines.iter_mut().filter_map(|line| line.title.as_mut()) {
+        *title = sanitized(title);
+    }
+    sent.shop = sanitized(&sent.shop);
+    Purchase {
+        may_have_applied: true,
+        ..Purchase::new(sent, state)
+    }
+}
+
+pub(super) fn not_sold_state(not_sold: &NotSold) -> OrderState {
     let why = sanitized(&not_sold.detail);
     match not_sold.reason {
         NotSoldReason::SoldOut => OrderState::SoldOut { stock: not_sold.stock },

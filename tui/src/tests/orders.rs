@@ -8,7 +8,7 @@ use super::catalog::{STORE, lost, number, order, problem, receipt, sold_out};
 use super::fixture::Fixture;
 use crate::app::OrderState;
 use crate::effect::{Effect, Request};
-use crate::journal::{JournalContents, NotSoldReason, Record, SentOrder};
+use crate::journal::{JournalContents, NotSoldReason, Record, SentLine, SentOrder};
 use crate::message::Event;
 
 fn state(shop: &Fixture, order: OrderId) -> &OrderState {
@@ -35,10 +35,12 @@ fn shop_with_lost_answer() -> (Fixture, OrderId) {
 fn shop_with_earlier_order(store: &str) -> Fixture {
     let sent = SentOrder {
         order: order(77),
-        item: number(2),
-        title: "RPCs for Dummies".into(),
-        quantity: common::Quantity::ONE,
-        cost: "40".parse().unwrap(),
+        lines: vec![SentLine {
+            item: number(2),
+            title: Some("RPCs for Dummies".into()),
+            quantity: common::Quantity::ONE,
+            cost: Some("40".parse().unwrap()),
+        }],
         at: common::Timestamp::from_micros(1_769_860_000_000_000),
         deadline: common::Deadline::from_millis(1_769_860_005_000),
         shop: "http://127.0.0.1:50123".into(),

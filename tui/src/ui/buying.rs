@@ -70,7 +70,7 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
         Line::default(),
     ]);
     let mut orders = app.orders.list.iter();
-    let pending = orders.any(|purchase| purchase.sent.item == dialog.item && purchase.state.is_pending());
+    let pending = orders.any(|purchase| purchase.sent.includes(dialog.item) && purchase.state.is_pending());
     let warning = match app.buy_disabled_reason(dialog).or_else(|| dialog.error.clone()) {
         Some(why) => format!("Cannot buy: {why}."),
         None if pending => "An order for this book is still pending.".to_owned(),
@@ -87,11 +87,11 @@ fn order_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Lin
         return Vec::new();
     };
     let mut lines = vec![Line::default()];
-    lines.extend(canvas.wrapped(&purchase.sent.title, width, 2, palette.strong));
+    lines.extend(canvas.wrapped(&purchase.title(), width, 2, palette.strong));
     lines.push(Line::default());
     lines.extend(orders::outcome(canvas, purchase, width));
     if let OrderState::Sold(receipt) = &purchase.state {
-        let copies = match purchase.sent.quantity.get() {
+        let copies = match purchase.sent.copies() {
             1 => "1 copy".to_owned(),
             many => format!("{many} copies"),
         };

@@ -90,11 +90,11 @@ fn own_orders(canvas: &mut Canvas<'_>, area: Rect, book: &Book) {
     let palette = canvas.palette();
     let orders = canvas.app.orders.list.iter();
     let lines: Vec<_> = orders
-        .filter(|purchase| purchase.sent.item == book.item)
+        .filter(|purchase| purchase.sent.includes(book.item))
         .take(usize::from(area.height.saturating_sub(1)))
         .map(|purchase| {
             let (sign, word, style) = orders::state(canvas, &purchase.state);
-            let quantity = format!("{} {}", canvas.glyphs().times, purchase.sent.quantity);
+            let quantity = format!("{} {}", canvas.glyphs().times, purchase.sent.copies());
             Line::from(vec![
                 Span::styled(format::time_of_day(purchase.sent.at), palette.dim),
                 Span::styled(format!("  {sign} {word}  "), style),

@@ -8,6 +8,7 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, padded, skip_rows};
 use crate::app::{Breakpoint, OrderState, Purchase, Target};
 use crate::format;
+use crate::journal::SentOrder;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let receipt_width = match canvas.app.breakpoint() {
@@ -37,11 +38,15 @@ pub(super) fn state(canvas: &Canvas<'_>, state: &OrderState) -> (&'static str, &
 fn total(purchase: &Purchase) -> String {
     match &purchase.state {
         OrderState::Sold(receipt) => format::amount(receipt.total.cents()),
-        OrderState::Sending { .. } | OrderState::Unknown { .. } => {
-            format::amount(purchase.sent.cost.times(purchase.sent.quantity).cents())
-        }
+        OrderState::Sending { .. } | OrderState::Unknown { .. } => format::amount(purchase.sent.cents()),
         _ => format::amount(0_u32),
     }
+}
+
+/// The item numbers of an order.
+fn items(sent: &SentOrder) -> String {
+    let items: Vec<_> = sent.lines.iter().map(|line| line.item.to_string()).collect();
+    items.join(", ")
 }
 
 fn list(canvas: &mut Canvas<'_>, area: Rect) {
@@ -94,8 +99,8 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         let cells = [
             (when, palette.dim),
             (format!("{sign} {word}"), colour),
-            (sent.title.clone(), style),
-            (sent.quantity.to_string(), style),
+            (purchase.title(), style),
+            (sent.copies().to_string(), style),
             (total(purchase), style),
         ]
         .map(|(text, style)| Line::from(Span::styled(text, style)));
@@ -112,7 +117,7 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
         return;
     };
     let (sent, width) = (&purchase.sent, usize::from(inner.width));
-    let mut lines: Vec<_> = canvas.wrapped(&sent.title, width, 2, palette.strong).collect();
+    let mut lines: Vec<_> = canvas.wrapped(&purchase.title(), width, 2, palette.strong).collect();
     lines.push(Line::default());
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
@@ -120,15 +125,19 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
         OrderState::Sold(receipt) => Some(receipt),
         _ => None,
     };
-    let cost = receipt
-        .and_then(|receipt| receipt.lines.first()?.cost)
-        .unwrap_or(sent.cost);
+    let cost = receipt.and_then(|receipt| receipt.lines.first()?.cost);
+    let cost = cost.or_else(|| sent.lines.first()?.cost);
     let date_time = |at| format!("{} UTC", format::date_time(at));
     let mut fields = vec![
-        ("Copies", sent.quantity.to_string(), palette.text),
-        ("Cost", format::amount(cost.cents()), palette.text),
+        ("Copies", sent.copies().to_string(), palette.text),
+        (
+            "Cost",
+            cost.map_or("-".to_owned(), |cost| format::amount(cost.cents())),
+            palette.text,
+        ),
         ("Total", total(purchase), palette.strong),
-        ("Book", sent.item.to_string(), palette.text),
+        ("Book", items(sent), palette.text),
+        ("Shop", sent.shop.clone(), palette.text),
         ("Placed", date_time(sent.at), palette.text),
     ];
     if let Some(receipt) = receipt {

@@ -4,7 +4,7 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -37,6 +37,11 @@ impl Home {
         self.0.path().join("data/bookstore/store")
     }
 
+    /// The list of orders.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.store().with_file_name("orders.jsonl")
+    }
+
     /// Puts a file in place of the store's folder.
     pub(crate) fn break_store(&self) {
         std::fs::create_dir_all(self.store().parent().unwrap()).unwrap();
@@ -61,7 +66,14 @@ impl Home {
 
     /// Runs a command as this user to its end.
     pub(crate) fn bookstore(&self, arguments: &str) -> Output {
-        command(arguments).envs(self.variables()).output().unwrap()
+        self.command(arguments).output().unwrap()
+    }
+
+    /// A command as this user.
+    pub(crate) fn command(&self, arguments: &str) -> Command {
+        let mut command = command(arguments);
+        command.envs(self.variables());
+        command
     }
 }
 
@@ -257,9 +269,13 @@ impl Screen {
         code
     }
 
+    /// The process id of the program.
+    pub(crate) fn id(&self) -> i32 {
+        self.child.process_id().unwrap().try_into().unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let id = self.child.process_id().unwrap().try_into().unwrap();
-        kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
+        kill_process(Pid::from_raw(self.id()).unwrap(), signal).unwrap();
     }
 
     /// The screen, cursor, paste mode and mouse are as before.

@@ -1,0 +1,80 @@
+//! The journal as commands use it. An order that cannot be recorded is sent all the same, because the command prints its id.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::OrderId;
+use common::client::ShopClient;
+
+use super::output;
+use crate::journal::{self, Journal, Outcome, Record, SentOrder};
+
+/// How long the store's id, which only names the store in the journal, may delay the answer.
+const STORE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// The record of one order.
+pub(super) struct OrderRecord {
+    order: OrderId,
+    /// `None` if the journal cannot be written.
+    journal: Option<Arc<Journal>>,
+}
+
+impl OrderRecord {
+    /// Records that the order is about to be sent.
+    pub(super) async fn begin(sent: SentOrder) -> Self {
+        let order = sent.order;
+        let begun = blocking(move || {
+            let folder = journal::data_folder().ok_or("no home folder is known")?;
+            let journal = Journal::open_to_append(&folder).map_err(|error| error.to_string())?;
+            journal
+                .append(&[Record::Sent(sent)])
+                .map_err(|error| error.to_string())?;
+            Ok(Arc::new(journal))
+        });
+        let journal = begun.await.inspect_err(|why| print_unrecorded(why)).ok();
+        Self { order, journal }
+    }
+
+    /// Records the outcome, and in which store the order was decided.
+    pub(super) async fn end(self, outcome: Record, shop: &ShopClient) {
+        let Some(journal) = self.journal else { return };
+        let mut records = vec![outcome];
+        if let Ok(Ok(Some(store))) = tokio::time::timeout(STORE_TIMEOUT, shop.store()).await {
+            let order = self.order;
+            records.push(Record::Store { order, store });
+        }
+        let ended = blocking(move || journal.append(&records).map_err(|error| error.to_string()));
+        if let Err(why) = ended.await {
+            print_unrecorded(&why);
+        }
+    }
+
+    /// Records the outcome of an order of an earlier command or screen, if it is in the journal without one.
+    pub(super) async fn end_earlier(order: OrderId, outcome: Record) {
+        let ended = blocking(move || {
+            let Some(folder) = journal::data_folder() else {
+                return Ok(());
+            };
+            let contents = journal::read(&folder).map_err(|error| error.to_string())?;
+            let mut orders = journal::replay(contents.records).into_iter();
+            let is_open = orders.any(|known| known.sent.order == order && known.outcome == Outcome::Undecided);
+            match is_open {
+                true => Journal::open_to_append(&folder).and_then(|journal| journal.append(&[outcome])),
+                false => Ok(()),
+            }
+            .map_err(|error| error.to_string())
+        });
+        if let Err(why) = ended.await {
+            print_unrecorded(&why);
+        }
+    }
+}
+
+fn print_unrecorded(why: &str) {
+    output::print_notice(&format!("`bookstore orders` will not show this: {why}"));
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| error.to_string()).flatten()
+}

@@ -1,0 +1,207 @@
+//! `bookstore orders`: what this user bought, from the journal; no shop is asked.
+
+use common::money::Total;
+use common::wire::{OrderStatus, ReceiptLine};
+use common::{Cost, ItemNumber, OrderId, Quantity, Seq, StoreId, Timestamp};
+use serde::Serialize;
+
+use super::exit::{Error, Exit};
+use super::output::{self, Output};
+use super::table::{Align, table};
+use crate::cli::OrdersArgs;
+use crate::format;
+use crate::journal::{self, NotSoldReason, Outcome, RecordedOrder, SentLine};
+use crate::receipt;
+
+/// The orders, newest first.
+#[derive(Serialize)]
+struct List {
+    orders: Vec<ListedOrder>,
+}
+
+#[derive(Serialize)]
+struct ListedOrder {
+    order: OrderId,
+    /// When it was sent.
+    at: Timestamp,
+    /// `sold`, `refused`, `not-placed`, or `unknown` without an answer on record.
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    /// The address of the shop, or the user's own store.
+    store: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    store_id: Option<StoreId>,
+    lines: Vec<ListedLine>,
+    /// The amount to pay; absent if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Total>,
+    /// The ledger entry of its last line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seq: Option<Seq>,
+}
+
+#[derive(Serialize)]
+struct ListedLine {
+    item: ItemNumber,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    title: Option<String>,
+    quantity: Quantity,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<Total>,
+}
+
+pub(super) fn run(args: &OrdersArgs, json: bool) -> Result<Exit, Error> {
+    let folder = journal::data_folder()
+        .ok_or_else(|| Error::Usage("no home folder is known; set HOME to find your orders".to_owned()))?;
+    let contents = journal::read(&folder)?;
+    if contents.skipped > 0 {
+        let lines = format::plural(u64::try_from(contents.skipped).unwrap_or(u64::MAX), "line");
+        output::print_notice(&format!("skipped {lines} of the list of orders that cannot be parsed"));
+    }
+    let mut orders = journal::replay(contents.records);
+    if let Some(order) = args.order {
+        orders.retain(|recorded| recorded.sent.order == order);
+        let Some(recorded) = orders.first() else {
+            output::print_error(&format!(
+                "order {order} was not placed here; `bookstore order {order}` asks the shop"
+            ));
+            return Ok(Exit::Refused);
+        };
+        if !json {
+            output::print(&receipt::of_order(recorded))?;
+            return Ok(Exit::Done);
+        }
+    }
+    let orders: Vec<_> = orders.iter().rev().map(ListedOrder::from).collect();
+    let unknown = orders.iter().filter(|order| order.status == "unknown").count();
+    match (json, args.csv) {
+        (true, _) => Output::new(true).json(&List { orders })?,
+        (false, true) => print_csv(&orders)?,
+        (false, false) if orders.is_empty() => output::print_notice("Nothing was bought here yet."),
+        (false, false) => output::print(&as_table(&orders))?,
+    }
+    if unknown > 0 {
+        output::print_notice("the outcome of an `unknown` order is not on record; `bookstore order ID` asks the shop");
+    }
+    Ok(Exit::Done)
+}
+
+impl From<&RecordedOrder> for ListedOrder {
+    fn from(recorded: &RecordedOrder) -> Self {
+        let sent = &recorded.sent;
+        let (status, reason, total, seq) = match &recorded.outcome {
+            Outcome::Undecided => ("unknown", None, None, None),
+            Outcome::Sold(receipt) => ("sold", None, Some(receipt.total), Some(receipt.seq)),
+            Outcome::NotSold(not_sold) => {
+                let reason = (!not_sold.detail.is_empty()).then(|| not_sold.detail.clone());
+                match not_sold.reason {
+                    NotSoldReason::SoldOut => ("refused", Some("sold-out".to_owned()), Some(Total::ZERO), None),
+                    NotSoldReason::Refused => ("refused", reason, Some(Total::ZERO), None),
+                    NotSoldReason::NotPlaced => ("not-placed", reason, Some(Total::ZERO), None),
+                }
+            }
+        };
+        let lines = match &recorded.outcome {
+            Outcome::Sold(receipt) if receipt.status == OrderStatus::Sold => {
+                receipt.lines.iter().map(ListedLine::from).collect()
+            }
+            _ => sent.lines.iter().map(ListedLine::from).collect(),
+        };
+        Self {
+            order: sent.order,
+            at: sent.at,
+            status,
+            reason,
+            store: sent.shop.clone(),
+            store_id: sent.store,
+            lines,
+            total,
+            seq,
+        }
+    }
+}
+
+impl From<&ReceiptLine> for ListedLine {
+    fn from(line: &ReceiptLine) -> Self {
+        Self {
+            item: line.item,
+            title: line.title.as_ref().map(ToString::to_string),
+            quantity: line.quantity,
+            cost: line.cost,
+            total: Some(line.total),
+        }
+    }
+}
+
+impl From<&SentLine> for ListedLine {
+    fn from(line: &SentLine) -> Self {
+        Self {
+            item: line.item,
+            title: line.title.clone(),
+            quantity: line.quantity,
+            cost: line.cost,
+            total: None,
+        }
+    }
+}
+
+fn as_table(orders: &[ListedOrder]) -> String {
+    let columns = [
+        ("UTC", Align::Left),
+        ("STATUS", Align::Left),
+        ("COPIES", Align::Right),
+        ("TOTAL", Align::Right),
+        ("TITLE", Align::Left),
+        ("STORE", Align::Left),
+        ("ORDER", Align::Left),
+    ];
+    let rows = orders.iter().map(|order| {
+        let copies: u32 = order.lines.iter().map(|line| line.quantity.get()).sum();
+        let title = |line: &ListedLine| line.title.clone().unwrap_or_else(|| format!("item {}", line.item));
+        let titles: Vec<_> = order.lines.iter().map(title).collect();
+        [
+            format::date_time(order.at),
+            order.status.to_owned(),
+            copies.to_string(),
+            order.total.map_or("-".to_owned(), |total| total.to_string()),
+            titles.join(" + "),
+            order.store.clone(),
+            order.order.to_string(),
+        ]
+    });
+    table(columns, rows)
+}
+
+/// One line for each book of each order.
+fn print_csv(orders: &[ListedOrder]) -> Result<(), Error> {
+    let mut file = csv::Writer::from_writer(Vec::new());
+    let header = [
+        "order", "at", "status", "reason", "store", "item", "title", "quantity", "cost", "total",
+    ];
+    let mut written = file.write_record(header);
+    for order in orders {
+        for line in &order.lines {
+            let absent = String::new;
+            written = written.and(file.write_record([
+                order.order.to_string(),
+                order.at.to_string(),
+                order.status.to_owned(),
+                order.reason.clone().unwrap_or_default(),
+                order.store.clone(),
+                line.item.to_string(),
+                line.title.clone().unwrap_or_default(),
+                line.quantity.to_string(),
+                line.cost.map_or_else(absent, |cost| cost.to_string()),
+                line.total.map_or_else(absent, |total| total.to_string()),
+            ]));
+        }
+    }
+    written.map_err(std::io::Error::from)?;
+    let text = file
+        .into_inner()
+        .map_err(|error| std::io::Error::from(error.into_error().kind()))?;
+    output::write_all(&text)
+}

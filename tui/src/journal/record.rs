@@ -1,0 +1,195 @@
+//! The records of the journal.
+
+use common::client;
+use common::wire::{OrderLine, OrderLines, OrderStatus, Receipt};
+use common::{Code, Cost, Deadline, ItemNumber, OrderId, Quantity, Reason, Stock, StoreId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "step")]
+pub(crate) enum Record {
+    /// The order is about to be sent.
+    #[serde(rename = "placed")]
+    Sent(SentOrder),
+    /// The store that decided the order, where it was not known when the order was sent.
+    #[serde(rename = "store")]
+    Store { order: OrderId, store: StoreId },
+    /// The shop sold it.
+    #[serde(rename = "settled")]
+    Sold { receipt: Receipt },
+    /// It was decided otherwise.
+    #[serde(rename = "closed")]
+    NotSold(NotSold),
+}
+
+impl Record {
+    /// What an answer of the shop decides about an order; `None` if it leaves the outcome open. That a request was not
+    /// applied says nothing if an earlier one with the same key `may_be_applied`.
+    pub(crate) fn of_answer(
+        order: OrderId,
+        answer: Result<Receipt, client::Error>,
+        may_be_applied: bool,
+        at: Timestamp,
+    ) -> Option<Self> {
+        let (reason, detail, stock) = match answer {
+            Ok(receipt) if receipt.order != order => return None,
+            Ok(receipt) if receipt.status == OrderStatus::Sold => return Some(Self::Sold { receipt }),
+            Ok(receipt) => match receipt.lines.iter().find_map(|line| line.reason) {
+                Some(Reason::UnknownItem) | None => (NotSoldReason::Refused, "unknown-item".to_owned(), None),
+                Some(_) => (NotSoldReason::SoldOut, String::new(), receipt.lines.first()?.stock),
+            },
+            Err(client::Error::Problem(problem)) if problem.code == Code::SoldOut => {
+                (NotSoldReason::SoldOut, String::new(), problem.stock)
+            }
+            Err(error) if matches!(error.code(), Some(Code::UnknownItem | Code::KeyReused)) => {
+                (NotSoldReason::Refused, error.to_string(), None)
+            }
+            Err(error) if error.is_not_applied() && !may_be_applied => {
+                (NotSoldReason::NotPlaced, error.to_string(), None)
+            }
+            Err(_) => return None,
+        };
+        Some(Self::NotSold(NotSold {
+            order,
+            reason,
+            detail,
+            stock,
+            at,
+        }))
+    }
+}
+
+/// An order as it is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "SentOrderJson")]
+pub(crate) struct SentOrder {
+    /// The id, which is the idempotency key.
+    pub(crate) order: OrderId,
+    /// At least one.
+    pub(crate) lines: Vec<SentLine>,
+    pub(crate) at: Timestamp,
+    /// The shop does not decide it after this time.
+    pub(crate) deadline: Deadline,
+    /// The shop's address, or the URL of the user's own store, whose address changes.
+    pub(crate) shop: String,
+    /// The id of the store, if it was known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) store: Option<StoreId>,
+}
+
+/// Copies of one book in an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SentLine {
+    pub(crate) item: ItemNumber,
+    pub(crate) quantity: Quantity,
+    /// The book's title when the order was confirmed; commands do not know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) title: Option<String>,
+    /// The cost of one copy when the order was confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) cost: Option<Cost>,
+}
+
+impl SentOrder {
+    /// The titles, or the item numbers of books whose title is not known.
+    pub(crate) fn title(&self) -> String {
+        let titles: Vec<_> = self.lines.iter().map(SentLine::shown_title).collect();
+        titles.join(" + ")
+    }
+
+    /// The copies of all books.
+    pub(crate) fn copies(&self) -> u32 {
+        self.lines.iter().map(|line| line.quantity.get()).sum()
+    }
+
+    /// The amount in cents as it was confirmed; 0 for books whose cost was not known.
+    pub(crate) fn cents(&self) -> u64 {
+        let cents = |line: &SentLine| line.cost.map(|cost| cost.times(line.quantity).cents());
+        self.lines.iter().filter_map(cents).sum()
+    }
+
+    pub(crate) fn includes(&self, item: ItemNumber) -> bool {
+        self.lines.iter().any(|line| line.item == item)
+    }
+
+    /// What is sent to the shop; `None` if the record has no lines or too many.
+    pub(crate) fn order_lines(&self) -> Option<OrderLines> {
+        let line = |line: &SentLine| OrderLine {
+            item: line.item,
+            quantity: line.quantity,
+        };
+        OrderLines::new(self.lines.iter().map(line)).ok()
+    }
+}
+
+impl SentLine {
+    pub(crate) fn shown_title(&self) -> String {
+        self.title.clone().unwrap_or_else(|| format!("item {}", self.item))
+    }
+}
+
+/// The JSON of a [`SentOrder`]. Before orders had lines, it had the fields of its only line.
+#[derive(Deserialize)]
+struct SentOrderJson {
+    order: OrderId,
+    #[serde(flatten)]
+    lines: LinesJson,
+    at: Timestamp,
+    deadline: Deadline,
+    shop: String,
+    store: Option<StoreId>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum LinesJson {
+    Several { lines: Vec<SentLine> },
+    One(SentLine),
+}
+
+impl From<SentOrderJson> for SentOrder {
+    fn from(json: SentOrderJson) -> Self {
+        let SentOrderJson {
+            order,
+            lines,
+            at,
+            deadline,
+            shop,
+            store,
+        } = json;
+        let lines = match lines {
+            LinesJson::Several { lines } => lines,
+            LinesJson::One(line) => vec![line],
+        };
+        Self {
+            order,
+            lines,
+            at,
+            deadline,
+            shop,
+            store,
+        }
+    }
+}
+
+/// Why an order was not sold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NotSold {
+    pub(crate) order: OrderId,
+    pub(crate) reason: NotSoldReason,
+    /// The reason in words.
+    pub(crate) detail: String,
+    /// The copies that were left, if it was sold out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) stock: Option<Stock>,
+    pub(crate) at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum NotSoldReason {
+    SoldOut,
+    /// It was refused for another reason.
+    Refused,
+    NotPlaced,
+}
