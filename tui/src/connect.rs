@@ -1,33 +1,35 @@
-//! Connects to the shop that the command line names, or to the shop over the user's own store.
+//! Connects to the shop that the command line names, to the shop over the user's own store, or to one over a store that is
+//! thrown away.
 
-use std::time::{Duration, Instant};
+mod own_store;
+
+use std::path::Path;
+use std::sync::Arc;
 
 use autopilot::Settings;
-use backend::discovery::RunningShop;
-use backend::service::RunningServices;
-use backend::settings::{AdminToken, AllInOneSettings};
 use backend::{service, store};
-use common::client::{self, ServiceEndpoint, ShopClient, http_client};
+use common::client::{self, Response, ServiceEndpoint, ShopClient, http_client, https_client};
 use common::wire::Topics;
 use tokio::sync::watch;
-use uuid::Uuid;
+
+pub(crate) use own_store::OwnStore;
 
 use crate::cli::ShopArgs;
 
-/// How long the lock's holder has to publish its address.
-const ADDRESS_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the published address is looked for.
-const POLL_INTERVAL: Duration = Duration::from_millis(50);
-/// How long requests in flight have to finish when the store is closed.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often a read that found no shop is repeated after the user's own store was found elsewhere.
+const MOVES_MAX: u32 = 3;
 
 /// Why there is no connection to a shop.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("--url: {0}")]
     Url(String),
+    #[error("--ca: {0}")]
+    Certificates(String),
     #[error("no home folder is known, so there is no local store; name a running shop with --url")]
     NoFolder,
+    #[error("cannot create a folder for a temporary store: {0}")]
+    TemporaryFolder(std::io::Error),
     /// The local store does not open.
     #[error(transparent)]
     Store(#[from] service::Error),
@@ -37,101 +39,98 @@ pub(crate) enum Error {
     /// The address does not answer as a front-end does.
     #[error(transparent)]
     NoAnswer(#[from] client::Error),
-    #[error("{0} needs the shopkeeper's token; give it with --token")]
+    #[error("{0} needs the shopkeeper's token; give it with --token or BOOKSTORE_ADMIN_TOKEN")]
     NotAuthorized(&'static str),
     #[error("cannot create the HTTP client: {0}")]
     HttpClient(String),
 }
 
-/// A client of a shop, together with the shop's services if they run in this process.
-#[derive(Debug)]
+/// A client of a shop, together with the user's own store if it is the shop's.
+#[derive(Debug, Clone)]
 pub(crate) struct ShopConnection {
     pub(crate) shop: ShopClient,
     /// What the header shows: the address, or the store that was found without one.
     pub(crate) name: String,
     /// Which store was chosen, if the command line names none.
     pub(crate) notice: Option<String>,
-    local: Option<Box<RunningServices>>,
+    pub(crate) own_store: Option<Arc<OwnStore>>,
 }
 
 impl ShopConnection {
     /// Connects to the shop at `url`; sends nothing yet.
-    pub(crate) fn new(url: &str, token: Option<&str>) -> Result<Self, Error> {
-        let http = http_client().map_err(|error| Error::HttpClient(error.to_string()))?;
-        let endpoint = ServiceEndpoint::parse(http, url).map_err(Error::Url)?;
+    pub(crate) fn new(url: &str, token: Option<&str>, ca: Option<&Path>) -> Result<Self, Error> {
         Ok(Self {
-            shop: ShopClient::new(endpoint, token),
+            shop: ShopClient::new(endpoint(url, ca)?, token),
             name: url.to_owned(),
             notice: None,
-            local: None,
+            own_store: None,
         })
     }
 
     /// Receives the reason when the store in this process closes for good.
     pub(crate) fn store_closed(&self) -> Option<watch::Receiver<Option<String>>> {
-        self.local.as_ref().and_then(|local| local.store_closed())
+        self.own_store.as_ref().map(|own| own.store_closed())
+    }
+
+    /// Finds the user's own store again after a request failed; see [`OwnStore::find_again`].
+    pub(crate) async fn find_again(&self) -> Result<Option<String>, Error> {
+        match &self.own_store {
+            Some(own) => own.find_again().await,
+            None => Ok(None),
+        }
+    }
+
+    /// Sends a request that changes nothing; again if the user's own store was found elsewhere meanwhile.
+    pub(crate) async fn read<Sent>(&self, send: impl Fn(ShopClient) -> Sent) -> Result<Response, Error>
+    where
+        Sent: Future<Output = client::Result>,
+    {
+        let mut moves = 0;
+        loop {
+            let error = match send(self.shop.clone()).await {
+                Err(error @ (client::Error::Unreachable { .. } | client::Error::Lost { .. })) => error,
+                answer => return Ok(answer?),
+            };
+            moves += 1;
+            if moves > MOVES_MAX || self.find_again().await?.is_none() {
+                return Err(error.into());
+            }
+        }
     }
 
     /// Closes the connection, and stops the services if they run in this process.
     pub(crate) async fn close(self) {
-        if let Some(local) = self.local {
-            local.stop().await;
+        if let Some(own) = self.own_store {
+            own.close().await;
         }
     }
+}
+
+/// The front-end at an address. Certificates are read only if it needs them.
+fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint, Error> {
+    let is_https = url.split(',').any(|url| url.trim_start().starts_with("https:"));
+    let http = match is_https || ca.is_some() {
+        true => https_client(ca).map_err(Error::Certificates)?,
+        false => http_client().map_err(|error| Error::HttpClient(error.to_string()))?,
+    };
+    ServiceEndpoint::parse(http, url).map_err(Error::Url)
 }
 
 /// Connects to the shop that `args` names; without an address, to the shop over the user's own store.
 pub(crate) async fn connect(args: &ShopArgs) -> Result<ShopConnection, Error> {
     match args.url() {
-        Some(url) => ShopConnection::new(url, args.token()),
-        None => open_or_find(args.token()).await,
+        Some(url) => ShopConnection::new(url, args.token(), args.ca()),
+        None => OwnStore::connect(store::Url::user_default().ok_or(Error::NoFolder)?, args.token()).await,
     }
 }
 
-/// Opens the user's own store with all services in this process or, if another program has it open, connects to the address
-/// that program published beside the lock. If it is opened here, `token` becomes the shopkeeper's.
-async fn open_or_find(token: Option<&str>) -> Result<ShopConnection, Error> {
-    let store = store::Url::user_default().ok_or(Error::NoFolder)?;
-    let admin_token = token.map_or_else(|| Uuid::new_v4().simple().to_string(), str::to_owned);
-    let settings = AllInOneSettings {
-        share_token: true,
-        ..AllInOneSettings::on_free_ports(store.clone(), AdminToken::new(&admin_token), DRAIN_TIMEOUT)
-    };
-    let started = Instant::now();
-    loop {
-        let locked = match RunningServices::open_all(&settings).await {
-            Ok(all) => {
-                let url = all.url();
-                return Ok(ShopConnection {
-                    name: store.to_string(),
-                    notice: Some(format!("opened the store {store} at {url}")),
-                    local: Some(Box::new(all)),
-                    ..ShopConnection::new(&url, Some(&admin_token))?
-                });
-            }
-            Err(service::Error::Store(locked @ store::Error::Locked { .. })) => locked,
-            Err(error) => return Err(error.into()),
-        };
-        let store::Error::Locked { holder, .. } = &locked else {
-            return Err(Error::NoAddress { locked });
-        };
-        // An address left by a process that no longer holds the lock is stale.
-        if let Some(lock) = store.lock_path()
-            && let Ok(Some(running)) = RunningShop::read(&lock)
-            && holder.is_none_or(|holder| holder == running.pid)
-        {
-            let (pid, url) = (running.pid, &running.url);
-            return Ok(ShopConnection {
-                name: store.to_string(),
-                notice: Some(format!("the store {store} is open in process {pid}; using it at {url}")),
-                ..ShopConnection::new(url, token.or(running.token.as_deref()))?
-            });
-        }
-        if started.elapsed() > ADDRESS_TIMEOUT {
-            return Err(Error::NoAddress { locked });
-        }
-        // The holder is opening or closing the store.
-        tokio::time::sleep(POLL_INTERVAL).await;
+/// Connects a run of the autopilot to the shop that a flag or a variable names, to the user's own store if that is wanted,
+/// or to a store of its own that is thrown away.
+pub(crate) async fn connect_autopilot(args: &ShopArgs, own_store: bool) -> Result<ShopConnection, Error> {
+    match args.named_url() {
+        Some(url) => ShopConnection::new(url, args.token(), args.ca()),
+        None if own_store => connect(&args.without_url()).await,
+        None => OwnStore::connect_temporary(args.token()).await,
     }
 }
 

@@ -12,14 +12,13 @@ use std::path::PathBuf;
 use std::pin::pin;
 use std::time::Duration;
 
-use common::client::ShopClient;
 use crossterm::event::EventStream;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::app::{App, Screen};
-use crate::connect;
+use crate::connect::{self, ShopConnection};
 pub(crate) use crate::effect::ExitReason;
 use crate::input::InputEvent;
 use crate::keymap::Keymap;
@@ -33,13 +32,7 @@ use session::Session;
 const QUEUED_EVENTS_MAX: usize = 4_096;
 /// An open shop.
 pub(crate) struct Opened {
-    pub(crate) shop: ShopClient,
-    /// What the header calls the shop: its address or its store.
-    pub(crate) shop_name: String,
-    /// The reason once the local store is closed for good; the shop stays usable for reading.
-    pub(crate) store_closed: Option<watch::Receiver<Option<String>>>,
-    /// What to tell the user first.
-    pub(crate) notice: Option<String>,
+    pub(crate) connection: ShopConnection,
     pub(crate) autopilot: Box<dyn ScreenView + Send>,
 }
 
@@ -79,7 +72,7 @@ pub(crate) async fn run(options: Options) -> Result<ExitReason, Error> {
 
 async fn run_on_terminal(options: Options) -> Result<ExitReason, Error> {
     // Before raw mode: a signal that ends the program would leave the terminal in it.
-    let signals = Signals::listen()?.with_continued()?;
+    let signals = Signals::listen()?.with_job_control()?;
     let terminal = TerminalGuard::acquire(options.mouse)?;
     let (sender, input) = mpsc::channel(QUEUED_EVENTS_MAX);
     let reader = tokio::spawn(read_input(sender));

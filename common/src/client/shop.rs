@@ -1,6 +1,6 @@
 //! The client of a front-end, for the terminal, the one-shot commands and the autopilot.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::FutureExt;
@@ -10,8 +10,8 @@ use super::events::{EventStream, ShopEvent, parse_shop_event};
 use super::message::parse_json;
 use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
-use crate::wire::{BuyBody, OrderLines, Readiness, StockChange};
-use crate::{Code, Deadline, ItemNumber, LatestPosition, OrderId, Position, Seq, headers, limits};
+use crate::wire::{BuyBody, Liveness, OrderLines, Readiness, StockChange};
+use crate::{Code, Deadline, ItemNumber, LatestPosition, OrderId, Position, Seq, StoreId, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
 const SHOP_ANSWER_MARGIN: Duration = Duration::from_millis(500);
@@ -21,37 +21,88 @@ const SHOP_ANSWER_MARGIN: Duration = Duration::from_millis(500);
 /// Every call returns the response as it was received, problems included; [`parse`](super::Response::parse) reads it.
 #[derive(Debug, Clone)]
 pub struct ShopClient {
-    endpoint: ServiceEndpoint,
-    token: Option<Arc<str>>,
+    /// Shared by all sessions.
+    location: Arc<RwLock<Location>>,
+    /// `None` for a session that uses the connections of the pool.
+    own: Option<Arc<Mutex<OwnConnection>>>,
     last_seq: Arc<LatestPosition>,
+}
+
+/// Where a shop is.
+#[derive(Debug, Clone)]
+struct Location {
+    endpoint: Arc<ServiceEndpoint>,
+    token: Option<Arc<str>>,
+}
+
+/// A session's own connection to a location.
+#[derive(Debug)]
+struct OwnConnection {
+    to: Arc<ServiceEndpoint>,
+    endpoint: Arc<ServiceEndpoint>,
+}
+
+impl Location {
+    fn new(endpoint: ServiceEndpoint, token: Option<&str>) -> Self {
+        Self {
+            endpoint: Arc::new(endpoint),
+            token: token.map(Arc::from),
+        }
+    }
+}
+
+impl OwnConnection {
+    fn new(to: Arc<ServiceEndpoint>) -> Self {
+        let endpoint = Arc::new(to.with_own_connection());
+        Self { to, endpoint }
+    }
 }
 
 impl ShopClient {
     /// A session at the front-end at that endpoint; `token` is the shopkeeper's.
     pub fn new(endpoint: ServiceEndpoint, token: Option<&str>) -> Self {
         Self {
-            endpoint,
-            token: token.map(Arc::from),
+            location: Arc::new(RwLock::new(Location::new(endpoint, token))),
+            own: None,
             last_seq: Arc::default(),
         }
     }
 
+    /// Moves all sessions to another address of the same store. Requests in flight are not affected.
+    pub fn move_to(&self, endpoint: ServiceEndpoint, token: Option<&str>) {
+        *self.location.write().unwrap_or_else(PoisonError::into_inner) = Location::new(endpoint, token);
+    }
+
+    fn location(&self) -> Location {
+        let location = self.location.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let Some(own) = &self.own else { return location };
+        let mut own = own.lock().unwrap_or_else(PoisonError::into_inner);
+        if !Arc::ptr_eq(&own.to, &location.endpoint) {
+            *own = OwnConnection::new(location.endpoint);
+        }
+        Location {
+            endpoint: Arc::clone(&own.endpoint),
+            ..location
+        }
+    }
+
     /// The shop's address.
-    pub fn url(&self) -> &str {
-        self.endpoint.url()
+    pub fn url(&self) -> String {
+        self.location().endpoint.url().to_owned()
     }
 
     /// Whether it has the shopkeeper's token.
     pub fn is_shopkeeper(&self) -> bool {
-        self.token.is_some()
+        self.location().token.is_some()
     }
 
     /// Another session at the same shop, with its own connection and no `seq` yet.
     #[must_use]
     pub fn new_session(&self) -> Self {
+        let own = OwnConnection::new(self.location().endpoint);
         Self {
-            endpoint: self.endpoint.with_own_connection(),
-            token: self.token.clone(),
+            location: Arc::clone(&self.location),
+            own: Some(Arc::new(Mutex::new(own))),
             last_seq: Arc::default(),
         }
     }
@@ -102,7 +153,7 @@ impl ShopClient {
             .header(headers::DEADLINE, deadline.to_string())
             .json(&BuyBody::from(lines))
             .timeout(deadline.remaining() + SHOP_ANSWER_MARGIN);
-        self.observe(self.endpoint.send_once(&request).await)
+        self.observe(self.location().endpoint.send_once(&request).await)
     }
 
     /// `GET /orders/{order}`.
@@ -113,12 +164,13 @@ impl ShopClient {
     /// `PUT /stock/{item}`, for the shopkeeper.
     /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key.
     pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
+        let Location { endpoint, token } = self.location();
         let request = Request::new(Method::PUT, format!("/stock/{item}"))
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
-            .bearer(self.token.as_deref())
+            .bearer(token.as_deref())
             .json(&change)
             .timeout(limits::DEADLINE_DEFAULT + SHOP_ANSWER_MARGIN);
-        self.observe(self.endpoint.send_once(&request).await)
+        self.observe(endpoint.send_once(&request).await)
     }
 
     /// `GET /ledger`, for the shopkeeper: one page.
@@ -136,6 +188,13 @@ impl ShopClient {
         response.parse()
     }
 
+    /// The id of the shop's store, as `GET /livez` names it; `None` if the front-end does not know it yet.
+    pub async fn store(&self) -> Result<Option<StoreId>> {
+        let request = Request::get("/livez").timeout(limits::PROBE_TIMEOUT);
+        let liveness: Liveness = self.location().endpoint.send_idempotent(&request).await?.parse()?;
+        Ok(liveness.store)
+    }
+
     /// `GET /metrics`: Prometheus text.
     pub async fn metrics(&self) -> Result {
         self.get("/metrics").await
@@ -144,7 +203,7 @@ impl ShopClient {
     /// `GET /events`: the events after that entry, or from now on, over one connection.
     pub async fn events(&self, after: Option<Position>) -> Result<EventStream<ShopEvent>> {
         let request = Request::get("/events").header_if(headers::LAST_EVENT_ID, after);
-        EventStream::open(&self.endpoint, request, after, parse_shop_event).await
+        EventStream::open(&self.location().endpoint, request, after, parse_shop_event).await
     }
 
     /// The same over one connection after the other.
@@ -157,11 +216,11 @@ impl ShopClient {
     }
 
     async fn get(&self, path: impl Into<String>) -> Result {
-        let last_seq = self.last_seq();
+        let (last_seq, Location { endpoint, token }) = (self.last_seq(), self.location());
         let request = Request::get(path)
             .header_if(headers::SEQ, (last_seq > Position::default()).then_some(last_seq))
-            .bearer(self.token.as_deref());
-        self.observe(self.endpoint.send_idempotent(&request).await)
+            .bearer(token.as_deref());
+        self.observe(endpoint.send_idempotent(&request).await)
     }
 
     fn observe(&self, response: Result) -> Result {

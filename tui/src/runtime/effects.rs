@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use common::client::{Error, Response, ShopClient};
 use common::limits;
-use common::wire::OrderLines;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
+use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
+use crate::connect::ShopConnection;
 use crate::effect::{Query, Request};
 use crate::journal::{Journal, Record};
 use crate::live;
@@ -21,6 +22,8 @@ use crate::message::Event;
 
 /// How long the exit waits for records that are being written.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often the journal is checked for records of other programs.
+const JOURNAL_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Runs effects in tasks of their own.
 #[derive(Debug)]
@@ -55,8 +58,9 @@ impl EffectRunner {
     }
 
     /// Starts the events task, and sends the requests that waited for the shop.
-    pub(super) fn open(&mut self, shop: ShopClient) {
-        let task = live::forward_events(shop.clone(), self.events.clone(), Arc::clone(&self.reconnect));
+    pub(super) fn open(&mut self, connection: ShopConnection) {
+        let shop = connection.shop.clone();
+        let task = live::forward_events(connection, self.events.clone(), Arc::clone(&self.reconnect));
         self.events_task = Some(tokio::spawn(task).abort_handle());
         self.shop = Some(shop);
         for request in std::mem::take(&mut self.pending) {
@@ -108,12 +112,15 @@ impl EffectRunner {
 
     pub(super) fn load_journal(&self) {
         let (folder, journal) = (self.data_folder.clone(), Arc::clone(&self.journal));
+        let events = self.events.clone();
         self.spawn(async move {
             let opened = tokio::task::spawn_blocking(move || Journal::open(&folder)).await;
             Event::JournalLoaded(match opened {
                 Ok(Ok((opened, contents))) => {
                     // A second journal of the same file is not needed.
-                    let _ = journal.set(opened);
+                    if journal.set(opened).is_ok() {
+                        tokio::spawn(follow_journal(journal, events));
+                    }
                     Ok(contents)
                 }
                 Ok(Err(error)) => Err(error.to_string()),
@@ -158,7 +165,10 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
         }
         Request::Buy { sent, resend } => {
             let (order, deadline) = (sent.order, sent.deadline);
-            let lines = OrderLines::one(sent.item, sent.quantity);
+            let Some(lines) = sent.order_lines() else {
+                let reason = "it has no lines".to_owned();
+                return Event::BuyNotRecorded { order, reason };
+            };
             if !resend && let Err(reason) = append(journal, Record::Sent(sent)).await {
                 return Event::BuyNotRecorded { order, reason };
             }
@@ -173,9 +183,30 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
     }
 }
 
+/// Forwards what is appended to the journal, until the event loop has ended.
+async fn follow_journal(journal: Arc<OnceLock<Journal>>, events: mpsc::Sender<Event>) {
+    let mut poll = tokio::time::interval(JOURNAL_POLL_INTERVAL);
+    poll.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = poll.tick() => {}
+            () = events.closed() => return,
+        }
+        let journal = Arc::clone(&journal);
+        let read = tokio::task::spawn_blocking(move || journal.get().map(Journal::read_new));
+        // A file that cannot be read now may be readable later; appending reports what is wrong with it.
+        if let Ok(Some(Ok(contents))) = read.await
+            && !contents.records.is_empty()
+            && events.send(Event::JournalGrew(contents)).await.is_err()
+        {
+            return;
+        }
+    }
+}
+
 async fn append(journal: Arc<OnceLock<Journal>>, record: Record) -> Result<(), String> {
     let written = tokio::task::spawn_blocking(move || match journal.get() {
-        Some(journal) => journal.append(&record).map_err(|error| error.to_string()),
+        Some(journal) => journal.append(&[record]).map_err(|error| error.to_string()),
         None => Err("the list of your orders is not open".to_owned()),
     });
     written.await.map_err(|error| error.to_string())?

@@ -67,16 +67,17 @@ impl<S: TerminalBackend> Session<S> {
 
     /// Takes over the opened shop.
     pub(super) fn open(&mut self, opened: Opened) -> Result<(), Error> {
+        let connection = opened.connection;
         self.handle(Event::ShopOpened {
-            url: opened.shop.url().to_owned(),
-            shop_name: opened.shop_name,
+            url: connection.shop.url(),
+            shop_name: connection.name.clone(),
         })?;
-        if let Some(notice) = opened.notice {
+        if let Some(notice) = connection.notice.clone() {
             self.handle(Event::Notice(notice))?;
         }
         self.autopilot_view = Some(opened.autopilot);
-        self.store_closed = opened.store_closed;
-        self.runner.open(opened.shop);
+        self.store_closed = connection.store_closed();
+        self.runner.open(connection);
         Ok(())
     }
 
@@ -105,6 +106,8 @@ impl<S: TerminalBackend> Session<S> {
             }
             if self.suspending {
                 self.suspend().await?;
+                // Stopping the job sends this process the signal that asks it to stop.
+                signals.discard(Signal::Suspended);
             }
             if self.app.dirty && Instant::now() >= self.next_frame {
                 self.draw()?;
@@ -118,8 +121,9 @@ impl<S: TerminalBackend> Session<S> {
                 Some(event) = events.recv() => self.handle(event)?,
                 () = tokio::time::sleep_until(wake) => self.on_wake()?,
                 signal = signals.next() => match signal {
-                    Signal::Interrupted | Signal::Terminated => return Ok(ExitReason::Interrupted),
+                    Signal::Interrupted | Signal::Terminated | Signal::Quit => return Ok(ExitReason::Interrupted),
                     Signal::HungUp => return Ok(ExitReason::HungUp),
+                    Signal::Suspended => self.suspending = true,
                     Signal::Continued => self.resume()?,
                 },
                 opened = &mut opening => {

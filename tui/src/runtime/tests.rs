@@ -6,7 +6,6 @@ use std::path::Path;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
-use common::client::{ServiceEndpoint, ShopClient, http_client};
 use futures::FutureExt as _;
 use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use ratatui::backend::TestBackend;
@@ -16,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::{Error, ExitReason, Opened, Opening, Options, run, run_session};
 use crate::app::{Command, RunStatus, Screen};
+use crate::connect::ShopConnection;
 use crate::input::InputEvent;
 use crate::keymap::{Chord, Keymap};
 use crate::terminal::{Signals, TerminalBackend};
@@ -101,12 +101,8 @@ struct TestSession {
 impl TestSession {
     fn start(data_folder: &Path) -> Self {
         // Nothing listens on the discard port.
-        let endpoint = ServiceEndpoint::parse(http_client().unwrap(), "http://127.0.0.1:9").unwrap();
         let opened = Opened {
-            shop: ShopClient::new(endpoint, None),
-            shop_name: "nowhere".into(),
-            store_closed: None,
-            notice: None,
+            connection: ShopConnection::new("http://127.0.0.1:9", None, None).unwrap(),
             autopilot: Box::new(NoRun),
         };
         let (keys, input) = mpsc::channel(100);
