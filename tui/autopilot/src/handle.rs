@@ -120,6 +120,7 @@ fn snapshot(shared: &Shared) -> Snapshot {
         Progress::Ended(report) => (Phase::Ended, Some(report.verdict())),
         Progress::Failed(_) => (Phase::Failed, None),
     };
+    let schedule = shared.schedule_stats();
     let stats = shared.stats();
     let stocks = &stats.stocks;
     Snapshot {
@@ -130,6 +131,7 @@ fn snapshot(shared: &Shared) -> Snapshot {
         requests: stats.tally.requests(),
         operations: stats.tally.operations(),
         outcomes: stats.tally.outcomes,
+        schedule,
         series: stats.tally.series.iter().copied().collect(),
         stock: stocks.0.values().take(STOCK_ROWS_MAX).cloned().collect(),
         books: stocks.0.len(),

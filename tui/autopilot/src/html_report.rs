@@ -40,6 +40,7 @@ impl Report {
                     (self.operations_table())
                     p { (self.outcomes) }
                     @if let Some(baskets) = self.baskets { p { (baskets) } }
+                    @if let Some(schedule) = self.schedule { p { (schedule) } }
                     (self.audit.markup())
                     @if let Some(faults) = &self.faults { (faults.markup()) }
                     h2 { "Stock" }

@@ -10,6 +10,7 @@ use super::basket::BasketCounts;
 use super::faults::FaultsReport;
 use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
+use super::schedule::ScheduleStats;
 use super::series::Overview;
 use super::workload::Workload;
 
@@ -36,6 +37,9 @@ pub struct Report {
     /// The lines of the purchases; absent where every order is of one book.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) baskets: Option<BasketStats>,
+    /// In an open loop.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) schedule: Option<ScheduleStats>,
     pub(super) stock: Vec<StockLine>,
     pub(super) workload: Workload,
     /// The injected faults, if there were any.

@@ -1,7 +1,7 @@
 //! The state that the shoppers, the runner and the handles of a run share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::client::{Error as ClientError, ShopClient};
@@ -14,6 +14,7 @@ use super::audit::{ChangeOutcome, Findings, History, OrderKey, RunId, StockObser
 use super::outcome::{Outcome, is_refused_for_one_line};
 use super::plan::Operation;
 use super::report::Report;
+use super::schedule::{Schedule, ScheduleStats};
 use super::settings::SHOPPERS_MAX;
 use super::stock::Stocks;
 use super::tally::Tally;
@@ -44,6 +45,10 @@ pub(super) struct Shared {
     /// Cancelled when the audit must end too.
     pub(super) abort: CancellationToken,
     claimed: AtomicU64,
+    /// In an open loop.
+    pub(super) schedule: Option<Schedule>,
+    /// When the workload ended.
+    end: OnceLock<End>,
     /// What the ids of this run's orders begin with.
     pub(super) run_id: RunId,
     pub(super) watermark: Watermark,
@@ -69,6 +74,14 @@ pub(super) struct RunStats {
     pub(super) elapsed: Option<Duration>,
 }
 
+/// The end of a workload.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct End {
+    pub(super) at: Instant,
+    /// In an open loop.
+    schedule: Option<ScheduleStats>,
+}
+
 /// The phase of a run, with its result.
 #[derive(Debug, Clone)]
 pub(super) enum Progress {
@@ -85,6 +98,8 @@ impl Shared {
             shoppers: settings.shoppers.clamp(1, SHOPPERS_MAX),
             paused: false,
         };
+        let schedule = settings.pace().period(control.shoppers);
+        let schedule = schedule.map(|period| Schedule::new(period, settings.requests));
         Self {
             shop,
             settings,
@@ -93,6 +108,8 @@ impl Shared {
             budget_exhausted: CancellationToken::new(),
             abort: CancellationToken::new(),
             claimed: AtomicU64::new(0),
+            schedule,
+            end: OnceLock::new(),
             run_id: RunId::draw(),
             watermark: Watermark::new(SHOPPERS_MAX),
             history: Mutex::new(History::new(tempfile::tempfile())),
@@ -143,6 +160,25 @@ impl Shared {
         }
     }
 
+    /// The end of the workload: the time of the first call.
+    pub(super) fn end(&self) -> End {
+        *self.end.get_or_init(|| {
+            let at = Instant::now();
+            let schedule = self.schedule.as_ref().map(|schedule| schedule.stats(at));
+            End { at, schedule }
+        })
+    }
+
+    /// The schedule so far, or at the end of the workload.
+    pub(super) fn schedule_stats(&self) -> Option<ScheduleStats> {
+        match self.end.get() {
+            Some(end) => end.schedule,
+            None => self.schedule.as_ref().map(|schedule| schedule.stats(Instant::now())),
+        }
+    }
+
+    /// Counts an operation that ended. In a closed loop one without an answer has no latency. In an open loop every one has:
+    /// otherwise those that a store did not answer would make it look faster.
     pub(super) fn record(
         &self,
         operation: &Operation,
@@ -155,6 +191,8 @@ impl Shared {
             .filter(|_| outcome != Outcome::SoldOut)
             .map(|error| text::sanitize(&error.to_string()).into_owned());
         let mut stats = self.stats();
+        let is_measured = outcome.is_answered() || self.schedule.is_some();
+        let latency = is_measured.then_some(latency);
         stats.tally.record(operation.kind(), outcome, latency);
         if let Operation::Buy(lines) = operation {
             stats.tally.record_basket(lines.len(), is_refused_for_one_line);

@@ -17,7 +17,7 @@ use super::run_state::{Progress, Shared, elapsed};
 use super::sample::BookSample;
 use super::series::{Overview, Series, write_file};
 use super::stock::Stocks;
-use super::tally::Tally;
+use super::tally::{Second, Tally};
 use super::workload::Workload;
 use super::{Error, number, shopkeeper, shopper};
 use common::backoff::Backoff;
@@ -46,6 +46,9 @@ pub(super) async fn run(shared: &Arc<Shared>) -> Result<Report, Error> {
         stats.stocks = Stocks::new(&sample);
         stats.began = Some(Instant::now());
         stats.last_error = None;
+    }
+    if let Some(schedule) = &shared.schedule {
+        schedule.measure();
     }
     shared.phase.send_replace(Progress::Running);
     let mut auditor = Auditor::new(Arc::clone(shared), &sample);
@@ -114,7 +117,7 @@ async fn shop_until_stopped(
     let mut is_warm = settings.warm_up.is_zero();
     let run_time = settings.duration.unwrap_or(Duration::MAX);
     let mut time_is_up = std::pin::pin!(tokio::time::sleep(settings.warm_up.saturating_add(run_time)));
-    let mut started = 0;
+    let (mut started, mut last_tick) = (0, Instant::now());
     loop {
         // A surplus shopper waits, and continues its plan when the number rises again.
         let wanted = control.borrow_and_update().shoppers;
@@ -128,12 +131,18 @@ async fn shop_until_stopped(
             () = warm_up.as_mut(), if !is_warm => {
                 is_warm = true;
                 second.reset();
+                last_tick = Instant::now();
                 let mut stats = shared.stats();
                 stats.tally = Tally::default();
                 stats.began = Some(Instant::now());
+                drop(stats);
+                if let Some(schedule) = &shared.schedule {
+                    schedule.measure();
+                }
             }
             _ = second.tick() => {
-                let second = shared.stats().tally.end_second();
+                last_tick = Instant::now();
+                let second = end_second(shared);
                 if is_warm {
                     series.push(second);
                 }
@@ -148,11 +157,21 @@ async fn shop_until_stopped(
             }
         }
     }
+    shared.end();
+    // A run of whole seconds ends together with its last one.
+    if is_warm && last_tick.elapsed() >= SECOND.mul_f64(0.9) {
+        series.push(end_second(shared));
+    }
     // The time from here on is the idempotency check's.
     let mut stats = shared.stats();
     stats.elapsed = stats.began.map(|began| began.elapsed());
     drop(stats);
     series.close()
+}
+
+fn end_second(shared: &Shared) -> Second {
+    let schedule = shared.schedule_stats();
+    shared.stats().tally.end_second(schedule)
 }
 
 fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) -> Report {
@@ -181,6 +200,7 @@ fn report(shared: &Shared, plans: &Plans, audited: Audited, overview: Overview) 
         operations,
         outcomes: stats.tally.outcomes,
         baskets: settings.basket.is_several().then(|| stats.tally.baskets.into()),
+        schedule: shared.schedule_stats(),
         stock: stock.collect(),
         workload: Workload::of(settings, &operations),
         faults: None,

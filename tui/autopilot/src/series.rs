@@ -5,6 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::schedule::ScheduleStats;
 use super::tally::Second;
 use super::{Error, Settings};
 
@@ -14,6 +15,8 @@ const POINTS_MAX: usize = 1_200;
 const HEAD: &str = "second,requests,sold,failed,p50_us,p95_us,p99_us";
 /// Columns after those where purchases can have several lines.
 const BASKET_HEAD: &str = ",lines_per_order,refused_for_one_line";
+/// Columns after those in an open loop.
+const SCHEDULE_HEAD: &str = ",due,begun,not_begun,oldest_unfinished_us";
 
 /// The time series of a whole run, in points of one or more seconds.
 #[derive(Debug, Clone, Default)]
@@ -59,6 +62,12 @@ fn join(a: Second, b: Second) -> Second {
         p50_us: a.p50_us.max(b.p50_us),
         p95_us: a.p95_us.max(b.p95_us),
         p99_us: a.p99_us.max(b.p99_us),
+        schedule: ScheduleStats {
+            due: a.schedule.due + b.schedule.due,
+            begun: a.schedule.begun + b.schedule.begun,
+            not_begun: a.schedule.not_begun.max(b.schedule.not_begun),
+            oldest_unfinished_us: a.schedule.oldest_unfinished_us.max(b.schedule.oldest_unfinished_us),
+        },
     }
 }
 
@@ -68,19 +77,22 @@ pub(super) struct Series {
     overview: Overview,
     file: Option<(PathBuf, BufWriter<File>)>,
     has_baskets: bool,
+    has_schedule: bool,
     seconds: u64,
 }
 
 impl Series {
     /// Creates the CSV file if the settings name one.
     pub(super) async fn create(settings: &Settings) -> Result<Self, Error> {
-        let has_baskets = settings.basket.is_several();
+        let (has_baskets, has_schedule) = (settings.basket.is_several(), settings.rate.is_some());
         let file = match settings.csv.clone() {
             None => None,
             Some(path) => Some(
                 write_file(path, move |path| {
                     let mut file = BufWriter::new(File::create(path)?);
-                    writeln!(file, "{HEAD}{}", if has_baskets { BASKET_HEAD } else { "" })?;
+                    let baskets = if has_baskets { BASKET_HEAD } else { "" };
+                    let schedule = if has_schedule { SCHEDULE_HEAD } else { "" };
+                    writeln!(file, "{HEAD}{baskets}{schedule}")?;
                     Ok((path.to_owned(), file))
                 })
                 .await?,
@@ -90,6 +102,7 @@ impl Series {
             overview: Overview::default(),
             file,
             has_baskets,
+            has_schedule,
             seconds: 0,
         })
     }
@@ -106,13 +119,24 @@ impl Series {
             p95_us,
             p99_us,
             baskets,
+            schedule,
         } = second;
         let mut line = format!("{},{requests},{sold},{failed},{p50_us},{p95_us},{p99_us}", self.seconds);
         if self.has_baskets {
             let refused = baskets.refused_for_one_line;
             line += &format!(",{:.2},{refused}", baskets.lines_per_order());
         }
-        self.write(|file| writeln!(file, "{line}"));
+        if self.has_schedule {
+            let ScheduleStats {
+                due,
+                begun,
+                not_begun,
+                oldest_unfinished_us,
+            } = schedule;
+            line += &format!(",{due},{begun},{not_begun},{oldest_unfinished_us}");
+        }
+        // At once, so that a run that is killed leaves its seconds.
+        self.write(|file| writeln!(file, "{line}").and_then(|()| file.flush()));
     }
 
     /// Ends the series and returns the overview.

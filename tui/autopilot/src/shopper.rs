@@ -6,7 +6,7 @@ mod purchase;
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use common::backoff::Backoff;
 use common::client::{Error, Response, ShopClient};
@@ -19,13 +19,15 @@ use tokio::sync::watch;
 use idempotency_check::Decided;
 
 use super::audit::{Check, LastSeen, StockObservation};
-use super::outcome::{Outcome, of_failed_read};
+use super::outcome::{OperationKind, Outcome, of_failed_read};
 use super::pace::Pace;
 use super::plan::{self, Operation, Plans};
 use super::run_state::{Control, Shared};
 
 /// The first random stream for think times; the streams below are for plans.
 const THINK_STREAM: u64 = 1 << 32;
+/// The most overdue operations of a shopper that are counted one by one; of more, each counts for its neighbours.
+const OVERDUE_SAMPLES_MAX: u64 = 1_000;
 
 /// Runs a shopper until the run stops or its operations are used up, then checks idempotency.
 pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
@@ -33,7 +35,9 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
     let stopping = shared.stopping.clone();
     let mut stopped = std::pin::pin!(stopping.cancelled());
     if shopper.wait_for_ramp_up().await {
-        for operation in plans.of(number) {
+        let mut plan = plans.of(number);
+        let mut next = plan.next();
+        while let Some(operation) = &next {
             let due = tokio::select! {
                 biased;
                 () = stopped.as_mut() => break,
@@ -42,16 +46,24 @@ pub(super) async fn run(shared: Arc<Shared>, plans: Arc<Plans>, number: u32) {
             let (Some(due), true) = (due, shared.claim_operation()) else {
                 break;
             };
-            let performed = match &operation {
+            shopper.begin(due);
+            let performed = match operation {
                 // A purchase in flight may still succeed, so it is awaited.
                 Operation::Buy(lines) => Some(shopper.buy(lines).await),
                 Operation::Search { topic } => unless(stopped.as_mut(), shopper.search(topic)).await,
                 Operation::Lookup { item } => unless(stopped.as_mut(), shopper.lookup(*item)).await,
             };
-            let Some((outcome, last_error)) = performed else { break };
-            shared.record(&operation, outcome, due.elapsed(), last_error);
+            let Some((outcome, last_error)) = performed else {
+                shopper.record_unfinished(operation.kind(), due, 1);
+                next = plan.next();
+                break;
+            };
+            shopper.end();
+            shared.record(operation, outcome, due.elapsed(), last_error);
             shopper.is_store_available = outcome != Outcome::Unavailable;
+            next = plan.next();
         }
+        shopper.record_overdue(next.into_iter().chain(plan));
     }
     shopper.check_idempotency().await;
 }
@@ -76,8 +88,8 @@ struct Shopper<'a> {
     shop: ShopClient,
     number: u32,
     control: watch::Receiver<Control>,
-    /// When the next operation is due, and the period; `None` in a closed loop.
-    due: Option<(Instant, Duration)>,
+    /// When the next operation is due; `None` in a closed loop.
+    due: Option<Instant>,
     think_rng: ChaCha8Rng,
     has_begun: bool,
     is_store_available: bool,
@@ -117,7 +129,7 @@ impl<'a> Shopper<'a> {
         if let Some(period) = settings.pace().period(shoppers) {
             // The first operations are spread evenly over one period.
             wait += period.mul_f64(offset.fract());
-            self.due = Some((Instant::now() + wait, period));
+            self.set_due(Some(Instant::now() + wait));
             return true;
         }
         if wait.is_zero() {
@@ -134,23 +146,20 @@ impl<'a> Shopper<'a> {
     async fn wait_until_due(&mut self) -> Option<Instant> {
         if !self.control.borrow().allows(self.number) {
             let number = self.number;
+            self.announce(None);
             tokio::select! {
                 () = self.shared.budget_exhausted.cancelled() => return None,
                 allowed = self.control.wait_for(|control| control.allows(number)) => drop(allowed.ok()?),
             }
             // Operations that were due during a pause are skipped.
-            if let Some((due, _)) = &mut self.due {
-                *due = Instant::now().max(*due);
-            }
+            self.set_due(self.due.map(|due| Instant::now().max(due)));
         }
-        match (&mut self.due, self.shared.settings.pace()) {
-            (Some((due, period)), _) => {
-                let begins = *due;
-                *due += *period;
-                if begins > Instant::now() {
-                    tokio::time::sleep_until(begins.into()).await;
+        match (self.due, self.shared.settings.pace()) {
+            (Some(due), _) => {
+                if due > Instant::now() {
+                    tokio::time::sleep_until(due.into()).await;
                 }
-                return Some(begins);
+                return Some(due);
             }
             (None, Pace::Closed(think)) if self.has_begun => {
                 let pause = think.pause(&mut self.think_rng);
@@ -167,6 +176,58 @@ impl<'a> Shopper<'a> {
             tokio::time::sleep(self.backoff.next_delay()).await;
         }
         Some(Instant::now())
+    }
+
+    fn set_due(&mut self, due: Option<Instant>) {
+        self.due = due;
+        self.announce(due);
+    }
+
+    /// States in the schedule when the next operation is due.
+    fn announce(&self, due: Option<Instant>) {
+        if let Some(schedule) = &self.shared.schedule {
+            schedule.set_next(self.number, due);
+        }
+    }
+
+    /// Begins the operation that was due then.
+    fn begin(&mut self, due: Instant) {
+        if let Some(schedule) = &self.shared.schedule {
+            self.due = Some(schedule.begin(self.number, due));
+        }
+    }
+
+    /// The operation has ended.
+    fn end(&self) {
+        if let Some(schedule) = &self.shared.schedule {
+            schedule.end(self.number);
+        }
+    }
+
+    /// Counts the age of operations at the end of the run as their latency, in an open loop.
+    fn record_unfinished(&self, kind: OperationKind, due: Instant, count: u64) {
+        if self.shared.schedule.is_some() {
+            let age = self.shared.end().at.saturating_duration_since(due);
+            self.shared.stats().tally.record_unfinished(kind, age, count);
+        }
+    }
+
+    /// Counts the operations that were due when the run ended and had not begun.
+    fn record_overdue(&self, plan: impl Iterator<Item = Operation>) {
+        let Some(schedule) = &self.shared.schedule else { return };
+        // A shopper also ends when all operations are claimed; then others still work on theirs.
+        if !self.shared.stopping.is_cancelled() {
+            return;
+        }
+        let Some(overdue) = schedule.abandon(self.number, self.shared.end().at) else {
+            return;
+        };
+        let step = overdue.count.div_ceil(OVERDUE_SAMPLES_MAX);
+        let indices = (0..overdue.count).step_by(usize::try_from(step).unwrap_or(usize::MAX));
+        for (index, operation) in indices.zip(plan) {
+            let count = step.min(overdue.count - index);
+            self.record_unfinished(operation.kind(), overdue.due(index), count);
+        }
     }
 
     async fn search(&mut self, topic: &str) -> (Outcome, Option<Error>) {

@@ -8,6 +8,7 @@ use super::Settings;
 use super::operation_stats::OperationStats;
 use super::outcome::{ByOperation, Outcomes};
 use super::report::Verdict;
+use super::schedule::ScheduleStats;
 use super::stock::BookStock;
 use super::tally::Second;
 
@@ -51,6 +52,8 @@ pub struct Snapshot {
     pub operations: ByOperation<OperationStats>,
     /// The number of operations by outcome.
     pub outcomes: Outcomes,
+    /// In an open loop: the operations that were due so far.
+    pub schedule: Option<ScheduleStats>,
     /// Whole seconds, oldest first.
     pub series: Vec<Second>,
     /// The first books of the sample.

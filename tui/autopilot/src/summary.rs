@@ -18,12 +18,14 @@ impl Report {
         let faults = self.faults.as_ref();
         let faults = faults.map(|faults| format!("\n{}{}\n", faults.kinds_table(), faults.sentence()));
         let baskets = self.baskets.map(|baskets| format!("\n{baskets}"));
+        let schedule = self.schedule.map(|schedule| format!("\n{schedule}"));
         format!(
-            "{}\n\n{}\n{}{}\n\n{}{}{}{}",
+            "{}\n\n{}\n{}{}{}\n\n{}{}{}{}",
             self.headline(),
             self.operations_table(),
             self.outcomes,
             baskets.unwrap_or_default(),
+            schedule.unwrap_or_default(),
             self.stock_table(BOOKS_MAX),
             self.omitted_books(BOOKS_MAX),
             faults.unwrap_or_default(),

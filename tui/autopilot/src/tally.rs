@@ -8,6 +8,7 @@ use hdrhistogram::Histogram;
 use super::basket::BasketCounts;
 use super::operation_stats::{Latency, OperationStats};
 use super::outcome::{ByOperation, OperationKind, Outcome, Outcomes};
+use super::schedule::ScheduleStats;
 
 /// The number of seconds kept for the charts.
 pub const SERIES_SECONDS_MAX: u32 = 600;
@@ -31,6 +32,9 @@ pub struct Second {
     pub p99_us: u64,
     /// Purchases that ended in this second.
     pub baskets: BasketCounts,
+    /// In an open loop: the operations that were due in this second, those that were begun in it, and those that were
+    /// overdue at its end.
+    pub schedule: ScheduleStats,
 }
 
 #[derive(Debug)]
@@ -48,6 +52,8 @@ pub(super) struct Tally {
     pub(super) series: VecDeque<Second>,
     current: Second,
     current_latency: Histogram<u64>,
+    /// The schedule at the start of the current second.
+    last_schedule: ScheduleStats,
 }
 
 impl Default for Tally {
@@ -64,6 +70,7 @@ impl Default for Tally {
             series: VecDeque::with_capacity(SERIES_SECONDS_MAX as usize),
             current: Second::default(),
             current_latency: histogram(),
+            last_schedule: ScheduleStats::default(),
         }
     }
 }
@@ -89,12 +96,12 @@ impl Tally {
             .sum()
     }
 
-    pub(super) fn record(&mut self, kind: OperationKind, outcome: Outcome, latency: Duration) {
-        let latency_us = u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX).max(1);
+    /// Counts an operation that ended, with its latency if that is measured.
+    pub(super) fn record(&mut self, kind: OperationKind, outcome: Outcome, latency: Option<Duration>) {
         let counted = &mut self.by_operation[kind];
         counted.requests += 1;
         counted.ok += u64::from(outcome.is_ok());
-        if outcome.is_answered() {
+        if let Some(latency_us) = latency.map(in_us) {
             counted.latency.saturating_record(latency_us);
             self.current_latency.saturating_record(latency_us);
         }
@@ -104,6 +111,11 @@ impl Tally {
         self.current.failed += u64::from(!outcome.is_ok());
     }
 
+    /// Counts the ages of operations that have not ended as latencies.
+    pub(super) fn record_unfinished(&mut self, kind: OperationKind, age: Duration, count: u64) {
+        self.by_operation[kind].latency.saturating_record_n(in_us(age), count);
+    }
+
     /// Counts the lines of a purchase that ended.
     pub(super) fn record_basket(&mut self, lines: usize, is_refused_for_one_line: bool) {
         for counts in [&mut self.baskets, &mut self.current.baskets] {
@@ -111,12 +123,20 @@ impl Tally {
         }
     }
 
-    pub(super) fn end_second(&mut self) -> Second {
+    /// Ends the current second; `schedule` are the numbers since the start, in an open loop.
+    pub(super) fn end_second(&mut self, schedule: Option<ScheduleStats>) -> Second {
+        let now = schedule.unwrap_or_default();
+        let before = std::mem::replace(&mut self.last_schedule, now);
         let Latency { p50, p95, p99, .. } = Latency::of(&self.current_latency);
         let second = Second {
             p50_us: p50,
             p95_us: p95,
             p99_us: p99,
+            schedule: ScheduleStats {
+                due: now.due.saturating_sub(before.due),
+                begun: now.begun.saturating_sub(before.begun),
+                ..now
+            },
             ..self.current
         };
         if self.series.len() == SERIES_SECONDS_MAX as usize {
@@ -127,6 +147,10 @@ impl Tally {
         self.current_latency.reset();
         second
     }
+}
+
+fn in_us(latency: Duration) -> u64 {
+    u64::try_from(latency.as_micros()).unwrap_or(LATENCY_US_MAX).max(1)
 }
 
 /// A histogram from one microsecond to one minute with three significant digits.
@@ -146,11 +170,11 @@ mod tests {
     fn a_second_counts_the_operations_that_ended_in_it_and_the_ring_drops_the_oldest() {
         let mut tally = Tally::default();
         for _ in 0..3 {
-            tally.record(OperationKind::Buy, Outcome::Sold, Duration::from_millis(2));
+            tally.record(OperationKind::Buy, Outcome::Sold, Some(Duration::from_millis(2)));
         }
-        tally.record(OperationKind::Search, Outcome::Unavailable, Duration::from_secs(5));
+        tally.record(OperationKind::Search, Outcome::Unavailable, None);
         tally.record_basket(3, true);
-        tally.end_second();
+        tally.end_second(None);
         let second = *tally.series.back().unwrap();
         assert_eq!((second.requests, second.sold, second.failed), (4, 3, 1));
         assert_eq!((second.baskets.lines, second.baskets.refused_for_one_line), (3, 1));
@@ -159,7 +183,7 @@ mod tests {
             "an answer that never came has no latency"
         );
         for _ in 0..SERIES_SECONDS_MAX {
-            tally.end_second();
+            tally.end_second(None);
         }
         assert_eq!(tally.series.len(), 600);
         assert_eq!(tally.series.front(), Some(&Second::default()));
@@ -168,7 +192,7 @@ mod tests {
     #[test]
     fn a_latency_beyond_the_range_is_clipped_not_lost() {
         let mut tally = Tally::default();
-        tally.record(OperationKind::Buy, Outcome::SoldOut, Duration::from_secs(3_600));
+        tally.record(OperationKind::Buy, Outcome::SoldOut, Some(Duration::from_secs(3_600)));
         let buy = tally.operations().buy;
         assert_eq!((buy.requests, buy.ok, tally.requests()), (1, 0, 1));
         assert!(buy.latency_us.max.abs_diff(LATENCY_US_MAX) < 100_000, "{buy:?}");

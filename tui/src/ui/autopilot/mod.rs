@@ -13,7 +13,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::format::{align_left, elapsed, plural, thousands};
+use crate::format::{align_left, elapsed, latency, plural, thousands};
 use crate::theme::{Appearance, Palette};
 
 use charts::{Charts, ExpandedChart};
@@ -181,6 +181,11 @@ impl RunView<'_> {
             // A no-break space keeps a number beside its label.
             let pair = format!("{name} {}", thousands(number)).replace(' ', "\u{a0}");
             spans.extend([Span::styled(pair, style), Span::raw("  ")]);
+        }
+        if let Some(schedule) = self.snapshot.schedule.filter(|schedule| schedule.not_begun > 0) {
+            let (waiting, age) = (thousands(schedule.not_begun), latency(schedule.oldest_unfinished_us));
+            let overdue = format!("not begun {waiting} of {}, oldest {age}", thousands(schedule.due));
+            spans.push(Span::styled(overdue.replace(' ', "\u{a0}"), palette.warn));
         }
         Paragraph::new(Line::from(spans)).wrap(Wrap { trim: true })
     }

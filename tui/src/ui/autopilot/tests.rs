@@ -55,6 +55,7 @@ fn snapshot() -> Snapshot {
         elapsed: Duration::from_secs(90),
         requests: 90_000,
         operations: ByOperation::new(|_| operation),
+        schedule: None,
         outcomes: Outcomes {
             sold: 1_100,
             sold_out: 27_900,
