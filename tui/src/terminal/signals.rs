@@ -6,10 +6,14 @@ use std::os::unix::net::UnixStream;
 use std::task::Poll;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use tokio::signal::unix::{Signal as Stream, SignalKind, signal};
 use tokio::sync::oneshot;
+
+/// How long a signal may take to reach the threads of this process.
+const STOP_DELAY: Duration = Duration::from_millis(100);
 
 /// A signal to the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,8 +22,12 @@ pub(crate) enum Signal {
     Interrupted,
     /// SIGTERM: the program must exit.
     Terminated,
+    /// SIGQUIT: the program must exit.
+    Quit,
     /// The terminal hung up: SIGHUP.
     HungUp,
+    /// SIGTSTP: the program must stop until it is continued.
+    Suspended,
     /// The program was stopped and continues: SIGCONT.
     Continued,
 }
@@ -29,11 +37,12 @@ pub(crate) enum Signal {
 pub(crate) struct Signals(Vec<(Signal, Stream)>);
 
 impl Signals {
-    /// Listens for SIGINT and SIGTERM, and for SIGHUP unless the program was started to ignore it, as by `nohup`.
+    /// Listens for SIGINT, SIGTERM and SIGQUIT, and for SIGHUP unless the program was started to ignore it, as by `nohup`.
     pub(crate) fn listen() -> io::Result<Self> {
         let mut streams = vec![
             (Signal::Interrupted, signal(SignalKind::interrupt())?),
             (Signal::Terminated, signal(SignalKind::terminate())?),
+            (Signal::Quit, signal(SignalKind::quit())?),
         ];
         if !is_hangup_ignored() {
             streams.push((Signal::HungUp, signal(SignalKind::hangup())?));
@@ -41,12 +50,21 @@ impl Signals {
         Ok(Self(streams))
     }
 
-    /// Listens for SIGCONT, too.
-    pub(crate) fn with_continued(mut self) -> io::Result<Self> {
-        // Its number differs between systems.
-        let continued = SignalKind::from_raw(rustix::process::Signal::CONT.as_raw());
-        self.0.push((Signal::Continued, signal(continued)?));
+    /// Listens for SIGTSTP and SIGCONT, too: a screen must restore the terminal before the program stops.
+    pub(crate) fn with_job_control(mut self) -> io::Result<Self> {
+        use rustix::process::Signal as Raw;
+        for (name, raw) in [(Signal::Suspended, Raw::TSTP), (Signal::Continued, Raw::CONT)] {
+            // The numbers differ between systems.
+            self.0.push((name, signal(SignalKind::from_raw(raw.as_raw()))?));
+        }
         Ok(self)
+    }
+
+    /// Forgets the signals of one kind that have arrived.
+    pub(crate) fn discard(&mut self, discarded: Signal) {
+        for (signal, stream) in &mut self.0 {
+            while *signal == discarded && stream.recv().now_or_never().is_some() {}
+        }
     }
 
     /// Waits for the next signal. Cancel-safe.
@@ -94,10 +112,28 @@ pub(crate) fn is_eio(error: &io::Error) -> bool {
     error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
-/// Stops the whole job, as the terminal does for Ctrl-Z, so that a parent such as `cargo run` stops too.
+/// Stops the whole job, as the terminal does for Ctrl-Z, so that a parent such as `cargo run` stops too. Without effect if no
+/// shell could continue it.
 pub(crate) async fn stop() {
-    if rustix::process::kill_current_process_group(rustix::process::Signal::TSTP).is_ok() {
-        // The signal may stop this thread a little later; until then it must not acquire the terminal again.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+    if is_orphaned() || kill_current_process_group(Signal::TSTP).is_err() {
+        return;
     }
+    // This process listens for that signal, which therefore does not stop it.
+    tokio::time::sleep(STOP_DELAY).await;
+    if kill_process(getpid(), Signal::STOP).is_ok() {
+        // The signal may stop this thread a little later; until then it must not acquire the terminal again.
+        tokio::time::sleep(STOP_DELAY).await;
+    }
+}
+
+/// Whether no process outside of this job watches it: the system then ignores SIGTSTP, because nothing would continue the job.
+fn is_orphaned() -> bool {
+    use rustix::process::{getpgid, getpgrp, getppid, getsid};
+    let Some(parent) = getppid() else { return true };
+    let (Ok(group), Ok(session), Ok(own_session)) = (getpgid(Some(parent)), getsid(Some(parent)), getsid(None)) else {
+        return false;
+    };
+    // A parent in the same job, such as `cargo run`, has the shell as its own parent.
+    group != getpgrp() && session != own_session
 }

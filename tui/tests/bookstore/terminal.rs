@@ -2,7 +2,7 @@
 #![cfg(unix)]
 
 use portable_pty::CommandBuilder;
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::front_end::{bookstore, exit_and_output};
 use crate::screen::{DEFAULT_SIZE, Home, Screen};
@@ -30,6 +30,21 @@ fn is_shell_screen(screen: &vt100::Screen) -> bool {
 
 #[test]
 fn the_shop_can_be_suspended_and_resumed_in_a_shell() {
+    suspend_and_resume(|screen| screen.press("\u{1a}"));
+}
+
+#[test]
+fn a_signal_of_another_program_suspends_the_shop_as_the_key_does() {
+    suspend_and_resume(|screen| {
+        // The shell's only child is the shop.
+        let shell = screen.id();
+        let children = std::fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).unwrap();
+        let shop = Pid::from_raw(children.trim().parse().unwrap()).unwrap();
+        kill_process(shop, Signal::TSTP).unwrap();
+    });
+}
+
+fn suspend_and_resume(suspend: impl FnOnce(&mut Screen)) {
     let (home, shop) = (Home::new(), correct_shop());
     let mut shell = CommandBuilder::new("bash");
     shell.args(["--norc", "--noprofile", "-i"]);
@@ -42,7 +57,8 @@ fn the_shop_can_be_suspended_and_resumed_in_a_shell() {
     let program = env!("CARGO_BIN_EXE_bookstore");
     screen.press(&format!("{program} --url {}\n", shop.url()));
     screen.wait_for_text("A Book");
-    screen.press("\r\u{1a}");
+    screen.press("\r");
+    suspend(&mut screen);
     screen.wait_for_text("Stopped");
     screen.wait_for("the shell's screen", is_shell_screen);
     screen.press("jobs\n");
@@ -67,13 +83,15 @@ fn the_shop_can_be_suspended_and_resumed_in_a_shell() {
 }
 
 #[test]
-fn sigterm_restores_the_terminal_and_closes_the_store() {
-    let home = Home::new();
-    let mut screen = open_local(&home);
-    screen.signal(Signal::TERM);
-    screen.assert_terminal_restored();
-    assert_eq!(screen.exit_code(), 0);
-    assert_eq!(stock(&home, 1), 400, "the store is closed");
+fn a_signal_that_ends_the_shop_restores_the_terminal_and_closes_the_store() {
+    for signal in [Signal::TERM, Signal::QUIT, Signal::INT] {
+        let home = Home::new();
+        let mut screen = open_local(&home);
+        screen.signal(signal);
+        screen.assert_terminal_restored();
+        assert_eq!(screen.exit_code(), 0, "{signal:?}");
+        assert_eq!(stock(&home, 1), 400, "the store is closed");
+    }
 }
 
 #[test]
