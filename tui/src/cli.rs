@@ -4,14 +4,14 @@ mod args;
 mod display;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use common::{ItemNumber, OrderId, Position};
 
-pub(crate) use args::{AutopilotArgs, BuyArgs, RestockArgs, SearchArgs};
-pub(crate) use display::DisplayArgs;
+pub(crate) use args::{AutopilotArgs, BuyArgs, OrdersArgs, RestockArgs, SearchArgs};
+pub(crate) use display::{Display, DisplayArgs};
 
 use crate::config::Config;
 
@@ -24,7 +24,7 @@ use crate::config::Config;
     after_help = "Configuration: bookstore/config.toml in the user's configuration folder ($XDG_CONFIG_HOME); flags and \
                   environment variables override it.\n\
                   Exit codes: 0 done · 1 refused or not found · 2 wrong usage · 3 no answer, outcome unknown · \
-                  4 audit violation · 129 terminal closed · 130 interrupted · 143 terminated"
+                  4 audit violation · 129 terminal closed · 130 interrupted · 131 quit · 143 terminated"
 )]
 pub(crate) struct Cli {
     /// The shop, and the output format.
@@ -32,7 +32,10 @@ pub(crate) struct Cli {
     pub(crate) shop: ShopArgs,
     /// The options of the screen.
     #[command(flatten)]
-    pub(crate) display: DisplayArgs,
+    display: DisplayArgs,
+    /// What the configuration file sets.
+    #[arg(skip)]
+    config: Config,
     /// The command; without one the interactive shop opens.
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -44,6 +47,12 @@ pub(crate) struct ShopArgs {
     /// Address of a running shop, like http://127.0.0.1:8080
     #[arg(long, global = true, env = "BOOKSTORE_URL", value_name = "URL", value_hint = ValueHint::Url)]
     url: Option<String>,
+    /// The configuration file's address.
+    #[arg(skip)]
+    configured_url: Option<String>,
+    /// Trust the authorities in this PEM file instead of the system's, for an https:// address
+    #[arg(long, global = true, env = "BOOKSTORE_CA", value_name = "FILE", value_hint = ValueHint::FilePath)]
+    ca: Option<PathBuf>,
     /// The shopkeeper's token
     #[arg(
         long,
@@ -59,9 +68,30 @@ pub(crate) struct ShopArgs {
 }
 
 impl ShopArgs {
-    /// The address; an empty one counts as none.
+    /// The address from the flag, the variable or the configuration file. An empty flag or variable is set: it selects the
+    /// user's own store.
     pub(crate) fn url(&self) -> Option<&str> {
+        let url = self.url.as_deref().or(self.configured_url.as_deref());
+        url.filter(|url| !url.trim().is_empty())
+    }
+
+    /// The address from the flag or the variable.
+    pub(crate) fn named_url(&self) -> Option<&str> {
         self.url.as_deref().filter(|url| !url.trim().is_empty())
+    }
+
+    /// The same for the user's own store.
+    pub(crate) fn without_url(&self) -> Self {
+        Self {
+            url: None,
+            configured_url: None,
+            ..self.clone()
+        }
+    }
+
+    /// The file with the authorities that an `https://` address is checked against; `None` for the system's.
+    pub(crate) fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
     }
 
     /// The shopkeeper's token; an empty one counts as none.
@@ -73,16 +103,13 @@ impl ShopArgs {
 impl Cli {
     /// Fills in from the configuration file what neither a flag nor a variable sets.
     pub(crate) fn apply(&mut self, config: Config) {
-        // An empty flag or variable is set: it selects the user's own store.
-        if self.shop.url.is_none() {
-            self.shop.url = config.url;
-        }
-        let display = &mut self.display;
-        display.configured_theme = config.theme;
-        display.ascii |= config.ascii;
-        display.reduced_motion |= config.reduced_motion;
-        display.no_mouse |= config.mouse == Some(false);
-        display.keymap = config.keys;
+        self.shop.configured_url.clone_from(&config.url);
+        self.config = config;
+    }
+
+    /// The options of the screen, of which those after the subcommand override those before it.
+    pub(crate) fn display(&self, after: Option<&DisplayArgs>) -> Display {
+        Display::new(&self.display, after, &self.config)
     }
 }
 
@@ -137,13 +164,14 @@ pub(crate) enum OfflineCommand {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// List what was bought here, by the screen and by commands, at any shop
+    Orders(OrdersArgs),
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: Shell,
     },
     /// Print the man page, or write one page for each command to a folder
-    #[command(hide = true)]
     Man {
         /// The folder
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

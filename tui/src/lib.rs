@@ -16,6 +16,7 @@ mod journal;
 mod keymap;
 mod live;
 mod message;
+mod receipt;
 mod runtime;
 mod terminal;
 #[cfg(test)]

@@ -9,6 +9,8 @@ use common::time::parse_duration;
 use common::wire::{OrderLine, OrderLines, StockChange};
 use common::{ItemNumber, OrderId, Quantity, Stock, limits, parse};
 
+use super::DisplayArgs;
+
 /// Arguments of `autopilot`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AutopilotArgs {
@@ -18,6 +20,13 @@ pub(crate) struct AutopilotArgs {
     /// Run a separate store and inject faults: kill, pause, restart, delay, cut, drop, duplicate
     #[arg(long)]
     pub(crate) faults: bool,
+    /// Shop at your own store, and really buy there; without it and without an address, the run has a store of its own that is
+    /// thrown away
+    #[arg(long, conflicts_with = "faults")]
+    pub(crate) own_store: bool,
+    /// The options of the screen.
+    #[command(flatten)]
+    pub(crate) display: DisplayArgs,
     /// No screen: print one line a second, then the summary
     #[arg(long)]
     pub(crate) headless: bool,
@@ -67,6 +76,17 @@ impl BuyArgs {
             quantity: quantity.unwrap_or(self.quantity),
         }))
     }
+}
+
+/// Arguments of `orders`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OrdersArgs {
+    /// Print the receipt of this order as text
+    #[arg(value_name = "ID")]
+    pub(crate) order: Option<OrderId>,
+    /// Print one line of comma-separated values for each book of each order
+    #[arg(long, conflicts_with_all = ["json", "order"])]
+    pub(crate) csv: bool,
 }
 
 /// Arguments of `restock`.

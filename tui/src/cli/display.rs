@@ -2,51 +2,68 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::config::Config;
 use crate::keymap::Keymap;
 use crate::theme::Theme;
 
-/// The options of the screen.
-#[derive(Debug, Clone, Args)]
+/// The options of the screen, as the command line takes them. The commands that have no screen do not take them.
+#[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Screen")]
 pub(crate) struct DisplayArgs {
-    /// When to use colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t = ColorChoice::Auto)]
-    pub(crate) color: ColorChoice,
+    /// When to use colours [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    color: Option<ColorChoice>,
     /// Draw with ASCII characters only
-    #[arg(long, global = true)]
-    pub(crate) ascii: bool,
+    #[arg(long)]
+    ascii: bool,
     /// No animation: no spinners, no flashing
-    #[arg(long, global = true)]
-    pub(crate) reduced_motion: bool,
+    #[arg(long)]
+    reduced_motion: bool,
     /// Do not capture the mouse
-    #[arg(long, global = true)]
-    pub(crate) no_mouse: bool,
+    #[arg(long)]
+    no_mouse: bool,
     /// Colour theme
-    #[arg(long, global = true, value_enum, value_name = "NAME")]
-    pub(crate) theme: Option<Theme>,
-    /// The configuration file's theme, used if neither `--theme` nor `NO_COLOR` is given.
-    #[arg(skip)]
-    pub(super) configured_theme: Option<Theme>,
-    /// The key bindings.
-    #[arg(skip)]
+    #[arg(long, value_enum, value_name = "NAME")]
+    theme: Option<Theme>,
+}
+
+/// How the screen is shown, from the flags, the environment and the configuration file, in this order.
+#[derive(Debug, Clone)]
+pub(crate) struct Display {
+    pub(crate) theme: Theme,
+    pub(crate) ascii: bool,
+    pub(crate) reduced_motion: bool,
+    pub(crate) mouse: bool,
     pub(crate) keymap: Keymap,
 }
 
-impl DisplayArgs {
-    /// The theme from the flags, the environment and the configuration file, in this order.
-    pub(crate) fn theme(&self) -> Theme {
-        let no_color = match self.color {
-            ColorChoice::Auto => std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()),
-            ColorChoice::Always => false,
-            ColorChoice::Never => return Theme::Mono,
+impl Display {
+    /// From the options before the subcommand and those after it, which override them.
+    pub(super) fn new(before: &DisplayArgs, after: Option<&DisplayArgs>, config: &Config) -> Self {
+        let none = DisplayArgs::default();
+        let after = after.unwrap_or(&none);
+        let wanted = after.theme.or(before.theme);
+        let theme = match after.color.or(before.color).unwrap_or(ColorChoice::Auto) {
+            ColorChoice::Never => Theme::Mono,
+            ColorChoice::Always => Theme::choose(wanted, false, config.theme),
+            ColorChoice::Auto => {
+                let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+                Theme::choose(wanted, no_color, config.theme)
+            }
         };
-        Theme::choose(self.theme, no_color, self.configured_theme)
+        Self {
+            theme,
+            ascii: before.ascii || after.ascii || config.ascii,
+            reduced_motion: before.reduced_motion || after.reduced_motion || config.reduced_motion,
+            mouse: !before.no_mouse && !after.no_mouse && config.mouse != Some(false),
+            keymap: config.keys.clone(),
+        }
     }
 }
 
 /// When to use colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ColorChoice {
+enum ColorChoice {
     /// Unless `NO_COLOR` is set
     Auto,
     /// Always

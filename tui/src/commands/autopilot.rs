@@ -1,18 +1,18 @@
 //! `bookstore autopilot`: a run with a screen or with a progress line a second; then the summary or the report.
 
+use std::convert::Infallible;
 use std::future::pending;
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::ShopClient;
+use common::client::{ShopClient, StreamItem};
 use futures::FutureExt as _;
 use tokio::sync::watch;
 
 use super::exit::{Error, Exit};
 use super::interactive;
 use super::output::{self, Output};
-use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli};
 use crate::connect::{self, ShopConnection};
 use crate::format;
@@ -37,22 +37,42 @@ pub(super) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
 
 /// Runs against the connected store without a screen.
 pub(super) async fn run_headless(
-    shop: &ShopClient,
+    connection: &ShopConnection,
     args: &AutopilotArgs,
     cli: &Cli,
     mut signals: Signals,
 ) -> Result<Exit, Error> {
+    let shop = &connection.shop;
     tokio::select! {
         checked = connect::check_autopilot(shop, &args.settings) => checked?,
         signal = signals.next() => return Ok(Exit::of_signal(signal)),
     }
-    let ended = headless(shop, args.settings.clone(), signals, None).await?;
+    let ended = tokio::select! {
+        ended = headless(shop, args.settings.clone(), signals, None) => ended?,
+        never = follow_store(connection) => match never {},
+    };
     print_report(ended, args, cli)
+}
+
+/// Finds the user's own store again whenever the process that has it open ends; never completes.
+async fn follow_store(connection: &ShopConnection) -> Infallible {
+    if connection.own_store.is_none() {
+        return pending().await;
+    }
+    let mut events = connection.shop.follow_events(None);
+    loop {
+        if let StreamItem::Disconnected { .. } = events.next().await
+            && let Ok(Some(notice)) = connection.find_again().await
+        {
+            output::print_notice(&notice);
+            events.reconnect();
+        }
+    }
 }
 
 /// Runs against services of its own and injects faults into them.
 pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals: Signals) -> Result<Exit, Error> {
-    if cli.shop.url().is_some() {
+    if cli.shop.named_url().is_some() {
         return Err(Error::Usage(
             "--faults runs a store of its own; leave out --url and unset BOOKSTORE_URL".to_owned(),
         ));
@@ -61,7 +81,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
         services = Services::start() => services?,
         signal = signals.next() => return Ok(Exit::of_signal(signal)),
     };
-    let connection = ShopConnection::new(&services.url(), Some(services.token()))?;
+    let connection = ShopConnection::new(&services.url(), Some(services.token()), None)?;
     let ended = headless(&connection.shop, args.settings.clone(), signals, Some(&mut services)).await;
     services.stop().await;
     print_report(ended?, args, cli)
@@ -72,8 +92,7 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, signals: Si
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
     let ended = run_ended(runs.clone()).boxed();
-    let (exit_reason, connection) =
-        interactive::run(cli, Screen::Autopilot, args.settings.clone(), watched, Some(ended)).await?;
+    let (exit_reason, connection) = interactive::run(cli, Some(args), watched, Some(ended)).await?;
     let result = end_run(exit_reason, &runs, args, cli, signals).await;
     if let Some(connection) = connection {
         connection.close().await;
@@ -214,18 +233,18 @@ fn progress_line(snapshot: &Snapshot) -> String {
     line
 }
 
-/// Prints the summary or the report, and writes the HTML page if it is wanted.
+/// Writes the HTML page if it is wanted, and prints the summary or the report: each also if the other one fails.
 fn print_report((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Result<Exit, Error> {
-    let out = Output::new(cli.shop.json);
-    if out.is_json() {
-        out.json(&*report)?;
-    } else {
-        output::print(&report.summary())?;
-    }
-    if let Some(path) = &args.html {
+    let written = args.html.as_ref().map_or(Ok(()), |path| {
         std::fs::write(path, report.html())
-            .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))?;
+            .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))
+    });
+    let out = Output::new(cli.shop.json);
+    match out.is_json() {
+        true => out.json(&*report)?,
+        false => output::print(&report.summary())?,
     }
+    written?;
     Ok(match report.verdict() {
         Verdict::Violated => Exit::Violation,
         Verdict::Clean | Verdict::Incomplete => exit,

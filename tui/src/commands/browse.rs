@@ -1,17 +1,19 @@
 //! Topics, searches, and one book.
 
 use common::ItemNumber;
-use common::client::{Response, ShopClient};
+use common::client::Response;
 use common::limits::PAGE_BOOKS_MAX;
 use common::wire::{Book, BookPage, Topics};
 
 use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::table::{Align, pairs, table};
+use super::table::{Align, table};
 use crate::cli::SearchArgs;
+use crate::connect::ShopConnection;
+use crate::receipt::pairs;
 
-pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Error> {
-    let answer = shop.topics().await?;
+pub(super) async fn topics(shop: &ShopConnection, out: &Output) -> Result<Exit, Error> {
+    let answer = shop.read(|shop| async move { shop.topics().await }).await?;
     out.answer::<Topics>(&answer, |topics| {
         let rows = topics.topics.iter();
         table(
@@ -22,7 +24,7 @@ pub(super) async fn topics(shop: &ShopClient, out: &Output) -> Result<Exit, Erro
 }
 
 /// Reads pages up to the limit. A single page is printed as received; several are merged into one.
-pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -> Result<Exit, Error> {
+pub(super) async fn search(shop: &ShopConnection, args: &SearchArgs, out: &Output) -> Result<Exit, Error> {
     let wanted = usize::try_from(args.limit).unwrap_or(usize::MAX);
     let words = args.words.join(" ");
     let first = one_page(shop, args, &words, None, wanted).await?;
@@ -30,7 +32,10 @@ pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -
         return out.answer::<BookPage>(&first, |_| String::new());
     };
     if found.next.is_none() || found.books.len() >= wanted {
-        return out.answer::<BookPage>(&first, books);
+        return match out.is_json() {
+            true => out.verbatim(&first),
+            false => print_books(&found),
+        };
     }
     while let Some(after) = found.next.take().filter(|_| found.books.len() < wanted) {
         let remaining = wanted.saturating_sub(found.books.len());
@@ -44,30 +49,41 @@ pub(super) async fn search(shop: &ShopClient, args: &SearchArgs, out: &Output) -
     }
     if out.is_json() {
         out.json(&found)?;
-    } else {
-        output::print(&books(&found))?;
+        return Ok(Exit::Done);
     }
-    Ok(Exit::Done)
+    print_books(&found)
 }
 
 async fn one_page(
-    shop: &ShopClient,
+    shop: &ShopConnection,
     args: &SearchArgs,
     words: &str,
     after: Option<&str>,
     remaining: usize,
 ) -> Result<Response, Error> {
     let limit = remaining.clamp(1, PAGE_BOOKS_MAX);
-    Ok(match &args.topic {
-        Some(topic) => shop.search_topic(topic, after, limit).await?,
-        None => shop.search_words(words, after, limit).await?,
-    })
+    let page = shop.read(|shop| async move {
+        match &args.topic {
+            Some(topic) => shop.search_topic(topic, after, limit).await,
+            None => shop.search_words(words, after, limit).await,
+        }
+    });
+    Ok(page.await?)
+}
+
+/// Standard output has only the books; what is said about them goes to standard error.
+fn print_books(page: &BookPage) -> Result<Exit, Error> {
+    match page.books.is_empty() {
+        true => output::print_notice("No books found."),
+        false => output::print(&books(page))?,
+    }
+    if page.next.is_some() {
+        output::print_notice("There are more books; raise --limit to see them.");
+    }
+    Ok(Exit::Done)
 }
 
 fn books(page: &BookPage) -> String {
-    if page.books.is_empty() {
-        return "No books found.".to_owned();
-    }
     let columns = [
         ("ITEM", Align::Right),
         ("TITLE", Align::Left),
@@ -95,15 +111,11 @@ fn books(page: &BookPage) -> String {
             stock.to_string(),
         ]
     });
-    let mut text = table(columns, rows);
-    if page.next.is_some() {
-        text.push_str("\nThere are more books; raise --limit to see them.");
-    }
-    text
+    table(columns, rows)
 }
 
-pub(super) async fn lookup(shop: &ShopClient, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
-    let answer = shop.lookup(item).await?;
+pub(super) async fn lookup(shop: &ShopConnection, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
+    let answer = shop.read(|shop| async move { shop.lookup(item).await }).await?;
     out.answer::<Book>(&answer, book)
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use common::client;
 
 use crate::terminal::Signal;
-use crate::{config, connect, runtime};
+use crate::{config, connect, journal, runtime};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -18,6 +18,7 @@ pub(crate) enum Exit {
     Unavailable,
     Violation,
     Interrupted,
+    Quit,
     Terminated,
     HungUp,
 }
@@ -32,6 +33,7 @@ impl Exit {
             Self::Violation => 4,
             Self::HungUp => 129,
             Self::Interrupted => 130,
+            Self::Quit => 131,
             Self::Terminated => 143,
         }
     }
@@ -41,8 +43,9 @@ impl Exit {
         match signal {
             Signal::HungUp => Self::HungUp,
             Signal::Terminated => Self::Terminated,
-            // A command does not listen for its continuation.
-            Signal::Interrupted | Signal::Continued => Self::Interrupted,
+            Signal::Quit => Self::Quit,
+            // A command does not listen for job control.
+            Signal::Interrupted | Signal::Suspended | Signal::Continued => Self::Interrupted,
         }
     }
 
@@ -76,6 +79,8 @@ pub(crate) enum Error {
     #[error(transparent)]
     Client(#[from] client::Error),
     #[error(transparent)]
+    Journal(#[from] journal::Error),
+    #[error(transparent)]
     Runtime(#[from] runtime::Error),
     #[error(transparent)]
     Autopilot(#[from] autopilot::Error),
@@ -91,9 +96,12 @@ impl Error {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             Self::Client(error) => Exit::of_client_error(error),
             Self::Connect(error) | Self::Runtime(runtime::Error::Connect(error)) => match error {
-                connect::Error::Url(_) | connect::Error::NotAuthorized(_) => Exit::Usage,
+                connect::Error::Url(_) | connect::Error::Certificates(_) | connect::Error::NotAuthorized(_) => {
+                    Exit::Usage
+                }
                 connect::Error::NoAnswer(error) => Exit::of_client_error(error),
                 connect::Error::NoFolder
+                | connect::Error::TemporaryFolder(_)
                 | connect::Error::Store(_)
                 | connect::Error::NoAddress { .. }
                 | connect::Error::HttpClient(_) => Exit::Unavailable,
@@ -104,7 +112,7 @@ impl Error {
                 autopilot::Error::NoBooks => Exit::Refused,
                 autopilot::Error::File { .. } => Exit::Usage,
             },
-            Self::Runtime(_) | Self::Services(_) | Self::Io(_) => Exit::Unavailable,
+            Self::Journal(_) | Self::Runtime(_) | Self::Services(_) | Self::Io(_) => Exit::Unavailable,
         }
     }
 }

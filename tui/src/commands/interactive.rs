@@ -2,19 +2,18 @@
 
 use std::io::{self, IsTerminal};
 
-use etcetera::BaseStrategy as _;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 use super::exit::{Error, Exit};
 use crate::app::Screen;
-use crate::cli::{Cli, ShopArgs};
+use crate::cli::{AutopilotArgs, Cli, ShopArgs};
 use crate::connect::{self, ShopConnection};
+use crate::journal;
 use crate::runtime::{self, ExitReason, Opened, Options};
 use crate::theme::Appearance;
 use crate::ui::autopilot::pane::AutopilotPane;
-use autopilot::Settings;
 use autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and returns when the user leaves it.
@@ -24,7 +23,7 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
                       `bookstore --json lookup 2` (see `bookstore --help`)";
         return Err(Error::Usage(advice.to_owned()));
     }
-    let (exit_reason, connection) = run(cli, Screen::Shop, Settings::default(), watch::Sender::default(), None).await?;
+    let (exit_reason, connection) = run(cli, None, watch::Sender::default(), None).await?;
     if let Some(connection) = connection {
         connection.close().await;
     }
@@ -34,36 +33,26 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
     })
 }
 
-/// Opens the shop at a screen, and closes it when `exit_when` completes. At the autopilot a run starts as soon as the store
-/// is open. Returns how the screen closed, and the connection, which stays open because the run may still go on.
+/// Opens the shop, and closes it when `exit_when` completes. With the autopilot's arguments it opens at the autopilot, and a
+/// run starts as soon as the store is open. Returns how the screen closed, and the connection, which stays open because the run may still go on.
 pub(super) async fn run(
     cli: &Cli,
-    screen: Screen,
-    settings: Settings,
+    autopilot: Option<&AutopilotArgs>,
     watched: watch::Sender<WatchedRun>,
     exit_when: Option<BoxFuture<'static, ()>>,
 ) -> Result<(Result<ExitReason, runtime::Error>, Option<ShopConnection>), Error> {
     // The same for every store.
-    let data_folder = etcetera::choose_base_strategy()
-        .map_err(|_| Error::Usage("no home folder is known; set HOME so that orders can be saved".to_owned()))?
-        .data_dir()
-        .join("bookstore");
+    let data_folder = journal::data_folder()
+        .ok_or_else(|| Error::Usage("no home folder is known; set HOME so that orders can be saved".to_owned()))?;
     let (connected, mut connection) = oneshot::channel();
-    let display = &cli.display;
+    let display = cli.display(autopilot.map(|args| &args.display));
     let exit_reason = runtime::run(Options {
-        opening: open(
-            cli.shop.clone(),
-            connected,
-            settings,
-            watched,
-            screen == Screen::Autopilot,
-        )
-        .boxed(),
-        appearance: Appearance::new(display.theme(), display.ascii, display.reduced_motion),
-        mouse: !display.no_mouse,
-        keymap: display.keymap.clone(),
+        opening: open(cli.shop.clone(), connected, autopilot.cloned(), watched).boxed(),
+        appearance: Appearance::new(display.theme, display.ascii, display.reduced_motion),
+        mouse: display.mouse,
+        keymap: display.keymap,
         data_folder,
-        screen,
+        screen: autopilot.map_or(Screen::Shop, |_| Screen::Autopilot),
         exit_when,
     });
     Ok((exit_reason.await, connection.try_recv().ok()))
@@ -73,28 +62,26 @@ pub(super) async fn run(
 async fn open(
     args: ShopArgs,
     connected: oneshot::Sender<ShopConnection>,
-    settings: Settings,
+    run: Option<AutopilotArgs>,
     watched: watch::Sender<WatchedRun>,
-    starts_run: bool,
 ) -> Result<Opened, connect::Error> {
-    let connection = connect::connect(&args).await?;
+    let connection = match &run {
+        Some(run) => connect::connect_autopilot(&args, run.own_store).await?,
+        None => connect::connect(&args).await?,
+    };
     let shop = connection.shop.clone();
-    let (shop_name, notice) = (connection.name.clone(), connection.notice.clone());
-    let store_closed = connection.store_closed();
     // Fails only if the screen has closed meanwhile.
-    let _ = connected.send(connection);
-    if starts_run {
+    let _ = connected.send(connection.clone());
+    let settings = run.as_ref().map(|run| run.settings.clone()).unwrap_or_default();
+    if run.is_some() {
         connect::check_autopilot(&shop, &settings).await?;
     }
-    let mut controller = Controller::new(shop.clone(), settings, watched);
-    if starts_run {
+    let mut controller = Controller::new(shop, settings, watched);
+    if run.is_some() {
         controller.start();
     }
     Ok(Opened {
-        shop,
-        shop_name,
-        store_closed,
-        notice,
+        connection,
         autopilot: Box::new(AutopilotPane::new(controller)),
     })
 }

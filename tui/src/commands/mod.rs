@@ -7,6 +7,8 @@ mod browse;
 mod exit;
 mod interactive;
 mod manual;
+mod order_record;
+mod orders;
 mod output;
 mod purchase;
 mod serve;
@@ -33,6 +35,7 @@ pub fn main() -> ExitCode {
     let exit = match cli.command.take() {
         Some(Command::Offline(OfflineCommand::Completions { shell })) => report(manual::completions(shell)),
         Some(Command::Offline(OfflineCommand::Man { folder })) => report(manual::pages(folder.as_deref())),
+        Some(Command::Offline(OfflineCommand::Orders(args))) => report(orders::run(&args, cli.shop.json)),
         Some(Command::Offline(OfflineCommand::Serve { arguments })) => serve::run(&arguments),
         Some(Command::Online(command)) => run_on_runtime(cli, Some(command)),
         None => run_on_runtime(cli, None),
@@ -74,8 +77,12 @@ async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
         return interactive::browse(cli).await;
     };
     // Listens before a store is opened, so that every signal closes the store cleanly.
-    let signals = Signals::listen()?;
+    let mut signals = Signals::listen()?;
     if let OnlineCommand::Autopilot(args) = &command {
+        if args.own_store && cli.shop.named_url().is_some() {
+            let why = "--own-store shops at your own store; leave out --url and unset BOOKSTORE_URL";
+            return Err(Error::Usage(why.to_owned()));
+        }
         if args.faults {
             return autopilot::run_with_faults(args, cli, signals).await;
         }
@@ -83,7 +90,17 @@ async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
             return autopilot::run_with_screen(args, cli, signals).await;
         }
     }
-    let connection = connect::connect(&cli.shop).await?;
+    let connecting = async {
+        match &command {
+            OnlineCommand::Autopilot(args) => connect::connect_autopilot(&cli.shop, args.own_store).await,
+            _ => connect::connect(&cli.shop).await,
+        }
+    };
+    let connection = tokio::select! {
+        connection = connecting => connection?,
+        // A store that is being opened is left as a crash would leave it: the next start recovers it.
+        signal = signals.next() => return Ok(Exit::of_signal(signal)),
+    };
     if let Some(notice) = &connection.notice {
         output::print_notice(notice);
     }
@@ -98,17 +115,17 @@ async fn run_connected(
     cli: &Cli,
     mut signals: Signals,
 ) -> Result<Exit, Error> {
-    let (out, shop) = (Output::new(cli.shop.json), &connection.shop);
+    let out = Output::new(cli.shop.json);
     let work = match command {
-        // These two handle the signals themselves.
-        OnlineCommand::Autopilot(args) => return autopilot::run_headless(shop, args, cli, signals).await,
-        OnlineCommand::Buy(args) => return purchase::buy(shop, args, &out, signals).await,
-        OnlineCommand::Topics => browse::topics(shop, &out).boxed(),
-        OnlineCommand::Search(args) => browse::search(shop, args, &out).boxed(),
-        OnlineCommand::Lookup { item } => browse::lookup(shop, *item, &out).boxed(),
-        OnlineCommand::Order { order } => purchase::order(shop, *order, &out).boxed(),
-        OnlineCommand::Restock(args) => purchase::restock(shop, args, &out).boxed(),
-        OnlineCommand::Watch { after } => watch::run(shop, *after, &out).boxed(),
+        // These handle the signals themselves.
+        OnlineCommand::Autopilot(args) => return autopilot::run_headless(connection, args, cli, signals).await,
+        OnlineCommand::Buy(args) => return purchase::buy(connection, args, &out, signals).await,
+        OnlineCommand::Restock(args) => return purchase::restock(connection, args, &out, signals).await,
+        OnlineCommand::Topics => browse::topics(connection, &out).boxed(),
+        OnlineCommand::Search(args) => browse::search(connection, args, &out).boxed(),
+        OnlineCommand::Lookup { item } => browse::lookup(connection, *item, &out).boxed(),
+        OnlineCommand::Order { order } => purchase::order(connection, *order, &out).boxed(),
+        OnlineCommand::Watch { after } => watch::run(connection, *after, &out).boxed(),
     };
     tokio::select! {
         result = work => result,

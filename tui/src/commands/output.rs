@@ -31,12 +31,21 @@ impl Output {
         answer: &Response,
         plain: impl FnOnce(&T) -> String,
     ) -> Result<Exit, Error> {
+        ignore_lost_reader(self.answer_or_fail(answer, plain), || Exit::of_status(answer.status))
+    }
+
+    /// The same, but fails if the reader is gone.
+    pub(super) fn answer_or_fail<T: DeserializeOwned>(
+        self,
+        answer: &Response,
+        plain: impl FnOnce(&T) -> String,
+    ) -> Result<Exit, Error> {
         if self.json {
-            return self.verbatim(answer);
+            return write_verbatim(answer);
         }
         match answer.parse::<T>() {
             Ok(value) => {
-                print(&plain(&value))?;
+                write_line(plain(&value).as_bytes())?;
                 Ok(Exit::Done)
             }
             Err(error) => Ok(print_client_error(answer, &error)),
@@ -45,23 +54,27 @@ impl Output {
 
     /// Prints the body of an answer on one line.
     pub(super) fn verbatim(self, answer: &Response) -> Result<Exit, Error> {
-        if serde_json::from_slice::<IgnoredAny>(&answer.body).is_err() {
-            let error = answer.parse::<IgnoredAny>().err();
-            print_error(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
-            return Ok(not_done(answer));
-        }
-        // JSON has line breaks only between its tokens, so removing them changes no value.
-        let mut body = answer.body.to_vec();
-        body.retain(|byte| !matches!(byte, b'\n' | b'\r'));
-        ignore_lost_reader(write_line(&body))?;
-        Ok(Exit::of_status(answer.status))
+        ignore_lost_reader(write_verbatim(answer), || Exit::of_status(answer.status))
     }
 
     /// Prints a value as one line of JSON.
     pub(super) fn json(self, value: &impl Serialize) -> Result<(), Error> {
         let body = serde_json::to_vec(value).map_err(io::Error::from)?;
-        ignore_lost_reader(write_line(&body))
+        ignore_lost_reader(write_line(&body), || ())
     }
+}
+
+fn write_verbatim(answer: &Response) -> Result<Exit, Error> {
+    if serde_json::from_slice::<IgnoredAny>(&answer.body).is_err() {
+        let error = answer.parse::<IgnoredAny>().err();
+        print_error(&error.map_or_else(|| "the answer is not JSON".to_owned(), |error| explain(&error)));
+        return Ok(not_done(answer));
+    }
+    // JSON has line breaks only between its tokens, so removing them changes no value.
+    let mut body = answer.body.to_vec();
+    body.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+    write_line(&body)?;
+    Ok(Exit::of_status(answer.status))
 }
 
 fn print_client_error(answer: &Response, error: &ClientError) -> Exit {
@@ -81,9 +94,9 @@ fn not_done(answer: &Response) -> Exit {
 }
 
 /// A reader or a terminal that is gone does not change the result of the request.
-fn ignore_lost_reader(written: Result<(), Error>) -> Result<(), Error> {
+fn ignore_lost_reader<T>(written: Result<T, Error>, result: impl FnOnce() -> T) -> Result<T, Error> {
     match written {
-        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_eio(&error) => Ok(()),
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe || is_eio(&error) => Ok(result()),
         written => written,
     }
 }
@@ -105,7 +118,7 @@ pub(super) fn explain(error: &ClientError) -> String {
 
 /// Prints text of one or more lines; the caller has sanitized it.
 pub(super) fn print(text: &str) -> Result<(), Error> {
-    ignore_lost_reader(write_line(text.as_bytes()))
+    ignore_lost_reader(write_line(text.as_bytes()), || ())
 }
 
 /// Writes a line and fails if the reader is gone: for output without an end.

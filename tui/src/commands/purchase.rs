@@ -1,62 +1,182 @@
 //! Buying, receipts, and the shopkeeper's changes of a stock.
 
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use common::client::{Error as ClientError, Resolution, Response, ShopClient, send_until_decided};
-use common::wire::{Book, OrderStatus, Receipt};
-use common::{Code, Deadline, OrderId, Problem, Reason, limits};
+use common::client::{self, Error as ClientError, Resolution, Response, send_until_decided};
+use common::wire::{Book, OrderLines, OrderStatus, Receipt};
+use common::{Code, Deadline, OrderId, Problem, Timestamp, limits};
 
 use super::browse;
 use super::exit::{Error, Exit};
+use super::order_record::OrderRecord;
 use super::output::{self, Output};
-use super::table::pairs;
 use crate::cli::{BuyArgs, RestockArgs};
+use crate::connect::ShopConnection;
+use crate::journal::{Record, SentLine, SentOrder};
+use crate::receipt;
 use crate::terminal::Signals;
 
+/// How long after the order's deadline its answer may come.
+const ANSWER_MARGIN: Duration = Duration::from_millis(250);
+/// How long the lookup of an order with a lost answer may take.
+const LOOKUP_TIMEOUT: Duration = Duration::from_millis(500);
+/// How often an order that certainly did not arrive is sent again after the user's own store was found elsewhere.
+const MOVES_MAX: u32 = 3;
+
+/// How an order ended.
+enum Ending {
+    /// The shop's answer, and whether it repeats one to an earlier command.
+    Answered(Response, bool),
+    NotApplied(ClientError),
+    /// The deadline has passed. Holds why the lookup found nothing (`None`: it took too long), and the last answer.
+    Unknown(Option<ClientError>, Option<Response>),
+}
+
 /// The order id is generated before anything is sent, so that an interrupted or unknown order can be named.
-pub(super) async fn buy(shop: &ShopClient, args: &BuyArgs, out: &Output, mut signals: Signals) -> Result<Exit, Error> {
+pub(super) async fn buy(
+    connection: &ShopConnection,
+    args: &BuyArgs,
+    out: &Output,
+    mut signals: Signals,
+) -> Result<Exit, Error> {
     let lines = args.lines().map_err(|error| Error::Usage(error.to_string()))?;
     let order = args.key.unwrap_or_else(OrderId::generate);
     let deadline = Deadline::after(args.within);
-    let send = || shop.buy(lines.clone(), Some(order), deadline);
-    let resolution = tokio::select! {
-        resolution = send_until_decided(deadline, send) => resolution,
+    let record = OrderRecord::begin(sent_order(connection, &lines, order, deadline)).await;
+    let ending = tokio::select! {
+        ending = send(connection, &lines, order, deadline) => ending,
         signal = signals.next() => {
             output::print_error(&format!("interrupted; whether the book was bought is unknown\n  order  {order}"));
             return Ok(Exit::of_signal(signal));
         }
     };
-    match resolution {
-        Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer(&answer, receipt),
-        Resolution::NotApplied(Err(error)) => Err(error.into()),
-        Resolution::Unknown(last) => look_up_outcome(shop, order, last.ok(), out).await,
+    // An earlier command with this key may have placed the order.
+    let may_be_applied = args.key.is_some();
+    let outcome = match &ending {
+        Ending::Answered(answer, _) => Record::of_answer(order, answer.parse(), may_be_applied, Timestamp::now()),
+        Ending::NotApplied(error) => Record::of_answer(order, Err(error.clone()), may_be_applied, Timestamp::now()),
+        Ending::Unknown(..) => None,
+    };
+    if let Some(outcome) = outcome {
+        record.end(outcome, &connection.shop).await;
+    }
+    match ending {
+        Ending::Answered(answer, was_decided_before) => {
+            if was_decided_before {
+                output::print_notice(&format!(
+                    "this --key was used before; this is the answer of that time, and nothing was bought now\n  order  {order}"
+                ));
+            }
+            print_answer(&answer, order, out)
+        }
+        Ending::NotApplied(error) => Err(error.into()),
+        Ending::Unknown(error, last) => report_unknown(order, error, last, out),
     }
 }
 
-/// Asks for the order once more after the deadline: if it was decided, the decision can be read now.
-async fn look_up_outcome(
-    shop: &ShopClient,
+fn sent_order(connection: &ShopConnection, lines: &OrderLines, order: OrderId, deadline: Deadline) -> SentOrder {
+    let lines = lines.iter().map(|line| SentLine {
+        item: line.item,
+        quantity: line.quantity,
+        title: None,
+        cost: None,
+    });
+    SentOrder {
+        order,
+        lines: lines.collect(),
+        at: Timestamp::now(),
+        deadline,
+        shop: connection.name.clone(),
+        store: None,
+    }
+}
+
+/// Sends the order until it is decided or its deadline has passed; then looks it up once.
+async fn send(connection: &ShopConnection, lines: &OrderLines, order: OrderId, deadline: Deadline) -> Ending {
+    let attempts = AtomicU32::new(0);
+    let attempt = || {
+        attempts.fetch_add(1, Ordering::Relaxed);
+        send_once(connection, lines, order, deadline)
+    };
+    let time_limit = deadline.remaining() + ANSWER_MARGIN;
+    let resolution = tokio::time::timeout(time_limit, send_until_decided(deadline, attempt)).await;
+    let last = match resolution {
+        Ok(Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer))) => {
+            let is_first = attempts.load(Ordering::Relaxed) == 1;
+            let was_decided_before = is_first && answer.replayed;
+            return Ending::Answered(answer, was_decided_before);
+        }
+        Ok(Resolution::NotApplied(Err(error))) => return Ending::NotApplied(error),
+        Ok(Resolution::Unknown(last)) => last.ok(),
+        Err(_) => None,
+    };
+    let lookup = tokio::time::timeout(LOOKUP_TIMEOUT, connection.shop.find_order(order)).await;
+    let found = lookup.map(|answer| answer.and_then(|answer| answer.parse::<Receipt>().map(|_| answer)));
+    match found {
+        Ok(Ok(answer)) => Ending::Answered(answer, false),
+        Ok(Err(error)) => Ending::Unknown(Some(error), last),
+        Err(_) => Ending::Unknown(None, last),
+    }
+}
+
+/// Sends the order; again if it certainly did not arrive and the user's own store was found elsewhere.
+async fn send_once(
+    connection: &ShopConnection,
+    lines: &OrderLines,
     order: OrderId,
+    deadline: Deadline,
+) -> client::Result {
+    let mut moves = 0;
+    loop {
+        let error = match connection.shop.buy(lines.clone(), Some(order), deadline).await {
+            Err(error @ (ClientError::Unreachable { .. } | ClientError::Lost { .. })) => error,
+            answer => return answer,
+        };
+        moves += 1;
+        let has_moved = match connection.find_again().await {
+            Ok(notice) => notice.inspect(|notice| output::print_notice(notice)).is_some(),
+            Err(why) => {
+                output::print_notice(&why.to_string());
+                false
+            }
+        };
+        if !has_moved || !error.is_not_applied() || moves > MOVES_MAX {
+            return Err(error);
+        }
+    }
+}
+
+/// Prints the answer to a purchase. If that fails, the order is named on standard error, and the exit is that of the purchase:
+/// a script must not buy again because its disk is full.
+fn print_answer(answer: &Response, order: OrderId, out: &Output) -> Result<Exit, Error> {
+    let receipt = answer.parse::<Receipt>().ok();
+    let exit = match receipt.map(|receipt| receipt.status) {
+        Some(OrderStatus::Refused) => Exit::Refused,
+        Some(OrderStatus::Sold) | None => Exit::of_status(answer.status),
+    };
+    match out.answer_or_fail(answer, receipt::of_shop) {
+        Ok(Exit::Done) => Ok(exit),
+        Ok(printed) => Ok(printed),
+        Err(error) => {
+            output::print_error(&format!("the answer cannot be printed: {error}\n  order  {order}"));
+            Ok(exit)
+        }
+    }
+}
+
+fn report_unknown(
+    order: OrderId,
+    error: Option<ClientError>,
     last: Option<Response>,
     out: &Output,
 ) -> Result<Exit, Error> {
-    let error = match shop.find_order(order).await {
-        Ok(answer) => match answer.parse::<Receipt>() {
-            Ok(found) => {
-                let exit = out.answer(&answer, receipt)?;
-                return Ok(match found.status {
-                    OrderStatus::Sold => exit,
-                    OrderStatus::Refused => Exit::Refused,
-                });
-            }
-            Err(error) => error,
-        },
-        Err(error) => error,
-    };
-    let sentence = match error.code() {
+    let sentence = match error.as_ref().and_then(ClientError::code) {
         Some(Code::UnknownOrder) => "the order was not decided in time and the shop does not know it",
         _ => "whether the book was bought is unknown; repeat the command with the same --key",
     };
+    let why = error.map_or_else(|| "no answer in time".to_owned(), |error| error.to_string());
+    output::print_error(&format!("{sentence} ({why})\n  order  {order}"));
     if out.is_json() {
         let problem_of_order = last.filter(|answer| {
             matches!(answer.parse::<Receipt>(), Err(ClientError::Problem(problem)) if problem.order == Some(order))
@@ -68,20 +188,48 @@ async fn look_up_outcome(
             None => out.json(&Problem::new(Code::DeadlineExceeded, sentence).with_order(Some(order)))?,
         }
     }
-    output::print_error(&format!("{sentence} ({error})\n  order  {order}"));
     Ok(Exit::Unavailable)
 }
 
-pub(super) async fn order(shop: &ShopClient, order: OrderId, out: &Output) -> Result<Exit, Error> {
-    let answer = shop.find_order(order).await?;
-    out.answer(&answer, receipt)
+/// Prints the receipt; an order of this user that has no outcome on record gets it.
+pub(super) async fn order(connection: &ShopConnection, order: OrderId, out: &Output) -> Result<Exit, Error> {
+    let answer = connection
+        .read(|shop| async move { shop.find_order(order).await })
+        .await?;
+    if let Some(outcome) = Record::of_answer(order, answer.parse(), true, Timestamp::now()) {
+        OrderRecord::end_earlier(order, outcome).await;
+    }
+    out.answer(&answer, receipt::of_shop)
 }
 
-pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output) -> Result<Exit, Error> {
-    let (key, change) = (OrderId::generate(), args.change());
+pub(super) async fn restock(
+    connection: &ShopConnection,
+    args: &RestockArgs,
+    out: &Output,
+    mut signals: Signals,
+) -> Result<Exit, Error> {
+    let (key, change, shop) = (OrderId::generate(), args.change(), &connection.shop);
     let deadline = Deadline::after(Duration::min(limits::DEADLINE_MAX, 2 * limits::DEADLINE_DEFAULT));
-    match send_until_decided(deadline, || shop.restock(args.item, change, key)).await {
-        Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => out.answer::<Book>(&answer, browse::book),
+    let resolution = tokio::select! {
+        resolution = send_until_decided(deadline, || shop.restock(args.item, change, key)) => resolution,
+        signal = signals.next() => {
+            output::print_error(&format!("interrupted; whether the stock was changed is unknown\n  order  {key}"));
+            return Ok(Exit::of_signal(signal));
+        }
+    };
+    match resolution {
+        Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => {
+            let is_unauthorized = answer.status == Code::Unauthorized.status();
+            if is_unauthorized && !shop.is_shopkeeper() {
+                output::print_error(
+                    "restock needs the shopkeeper's token; give it with --token or BOOKSTORE_ADMIN_TOKEN",
+                );
+                if !out.is_json() {
+                    return Ok(Exit::Usage);
+                }
+            }
+            out.answer::<Book>(&answer, browse::book)
+        }
         Resolution::NotApplied(Err(error)) => Err(error.into()),
         Resolution::Unknown(last) => {
             let reason = last
@@ -94,30 +242,4 @@ pub(super) async fn restock(shop: &ShopClient, args: &RestockArgs, out: &Output)
             Ok(Exit::Unavailable)
         }
     }
-}
-
-fn receipt(receipt: &Receipt) -> String {
-    let reason = receipt.lines.iter().filter_map(|line| line.reason);
-    let status = match (
-        receipt.status,
-        reason.max_by_key(|&reason| reason != Reason::WithOthers),
-    ) {
-        (OrderStatus::Sold, _) => "Sold".to_owned(),
-        (OrderStatus::Refused, Some(reason)) => format!("Refused: {reason}"),
-        (OrderStatus::Refused, None) => "Refused".to_owned(),
-    };
-    let mut pairs_shown = vec![("order", receipt.order.to_string())];
-    for line in &receipt.lines {
-        pairs_shown.push(("item", line.item.to_string()));
-        pairs_shown.extend(line.title.as_ref().map(|title| ("title", title.to_string())));
-        pairs_shown.push(("quantity", line.quantity.to_string()));
-        pairs_shown.extend(line.cost.map(|cost| ("cost", cost.to_string())));
-        pairs_shown.push(("total", line.total.to_string()));
-        pairs_shown.extend(line.stock.map(|stock| ("left", stock.to_string())));
-    }
-    if receipt.lines.len() > 1 {
-        pairs_shown.push(("total", receipt.total.to_string()));
-    }
-    pairs_shown.push(("at", receipt.at.to_string()));
-    format!("{status}\n{}", pairs(&pairs_shown))
 }

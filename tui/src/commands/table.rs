@@ -35,16 +35,6 @@ pub(super) fn table<const N: usize>(columns: [(&str, Align); N], rows: impl Iter
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// One name and value a line; values are aligned and sanitized.
-pub(super) fn pairs(pairs: &[(&str, String)]) -> String {
-    let width = pairs.iter().map(|(name, _)| name.width()).max().unwrap_or(0);
-    let lines: Vec<String> = pairs
-        .iter()
-        .map(|(name, value)| format!("  {name:width$}  {}", text::sanitize(value)))
-        .collect();
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,15 @@
 //! The headless autopilot against a shop in memory, which misbehaves as the test wants.
 
+use std::path::Path;
 use std::sync::Mutex;
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use testing::Process;
 
-use crate::front_end::{FrontEnd, Reply, bookstore, exit_and_output, spawn};
+use crate::front_end::{FrontEnd, Reply, WAIT_TIMEOUT, bookstore, command, exit_and_output, serve_all, spawn};
+use crate::screen::Home;
 use crate::test_shop::{Fault, Shop, problem, shop};
 
 fn run(store: &FrontEnd, arguments: &str) -> (i32, Value) {
@@ -230,6 +234,162 @@ fn an_interrupted_run_prints_its_summary() {
     assert_eq!(exit, 130);
     assert!(out.contains("seed 3") && out.contains("audit: incomplete"), "{out}");
     assert!(err.contains("seed 3"), "{err}");
+}
+
+#[test]
+fn without_an_address_a_run_has_a_store_of_its_own_that_is_removed() {
+    let home = Home::new();
+    // The address in the configuration file is that of a shop where nothing may be bought unasked.
+    home.configure("url = \"http://127.0.0.1:9\"");
+    let temporary = tempfile::tempdir().unwrap();
+    let mut command = home.command("autopilot --headless --json --requests 50");
+    let run = command.env("TMPDIR", temporary.path()).output().unwrap();
+    let (exit, out, err) = exit_and_output(&run);
+    assert_eq!(exit, 0, "{err}");
+    let report: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(
+        (&report["requests"], &report["audit"]["verdict"]),
+        (&json!(50), &json!("clean"))
+    );
+    assert_eq!(report["stock"].as_array().unwrap().len(), 4);
+    assert!(!home.store().exists(), "the user's own store is not touched");
+    assert_eq!(std::fs::read_dir(temporary.path()).unwrap().count(), 0, "{err}");
+    let (exit, out, err) =
+        exit_and_output(&home.bookstore("autopilot --headless --own-store --requests 50 --mix 0:0:1"));
+    assert_eq!(exit, 0, "{err}");
+    assert!(out.contains("sold 50") && home.store().exists(), "{out}");
+}
+
+#[test]
+fn in_an_open_loop_operations_that_were_due_and_never_begun_count() {
+    let shop = Mutex::new(Shop::new("A Book", 50, Fault::None));
+    // After 20 requests no lookup is answered: one shopper at 100 operations a second then waits until the end.
+    let store =
+        FrontEnd::new(
+            move |before, request| match request.line.starts_with("GET /search?item=") && before > 20 {
+                true => Reply::OpenStream(String::new()),
+                false => shop.lock().unwrap().answer(request),
+            },
+        );
+    let folder = tempfile::tempdir().unwrap();
+    let html = folder.path().join("report.html");
+    let (exit, report) = run(
+        &store,
+        &format!(
+            "--seed 1 --rate 100 --shoppers 1 --duration 2s --mix 0:1:0 --html {}",
+            html.display()
+        ),
+    );
+    assert_eq!(exit, 0);
+    let schedule = &report["schedule"];
+    let number = |name: &str| schedule[name].as_u64().unwrap();
+    // One more or less, because the last one is due at the end.
+    assert!((195..=215).contains(&number("due")), "{schedule}");
+    assert_eq!(number("begun") + number("not_begun"), number("due"));
+    assert!(
+        number("begun") < 30 && number("oldest_unfinished_us") > 1_000_000,
+        "{schedule}"
+    );
+    let latency = &report["operations"]["lookup"]["latency_us"];
+    // Nine of ten are unfinished; their ages are evenly spread.
+    assert!(latency["p50"].as_u64().unwrap() > 500_000, "{latency}");
+    assert!(latency["max"].as_u64().unwrap() > 1_500_000, "{latency}");
+    assert!(std::fs::read_to_string(html).unwrap().contains("not begun"));
+}
+
+#[test]
+fn a_store_that_stops_makes_an_open_loop_slower_in_every_form_of_the_report() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = Process::start(&mut serve_all(&folder.path().join("shop"), "127.0.0.1:0"), 3).unwrap();
+    let run = |pause: bool| {
+        let csv = folder.path().join("series.csv");
+        let program = spawn(&format!(
+            "--url {} autopilot --headless --seed 1 --rate 100 --shoppers 4 --duration 3s --mix 0:0:1 --csv {}",
+            services.url("frontend"),
+            csv.display()
+        ));
+        if pause {
+            // For the last third, as far as a loaded machine keeps time.
+            wait_for_lines(&csv, 3);
+            services.signal(Signal::STOP);
+            // The audit needs it again.
+            wait_for_lines(&csv, 4);
+            services.signal(Signal::CONT);
+        }
+        let (exit, text, err) = exit_and_output(&program.wait_with_output().unwrap());
+        assert_eq!(exit, 0, "{err}");
+        (text, std::fs::read_to_string(csv).unwrap())
+    };
+    let (text, csv) = run(false);
+    assert!(
+        csv.starts_with("second,requests,sold,failed,p50_us,p95_us,p99_us,due,begun,not_begun,"),
+        "{csv}"
+    );
+    assert!(text.contains("due ") && text.contains("not begun "), "{text}");
+    let (text, csv) = run(true);
+    assert!(!text.contains("not begun 0 "), "{text}");
+    let last: Vec<u64> = csv
+        .lines()
+        .last()
+        .unwrap()
+        .split(',')
+        .map(|field| field.parse().unwrap())
+        .collect();
+    assert!(last[9] > 0 && last[10] > 100_000, "{csv}");
+}
+
+#[test]
+fn a_run_whose_terminal_is_closed_writes_its_reports() {
+    for (signal, code) in [(Signal::HUP, 129), (Signal::TERM, 143), (Signal::QUIT, 131)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (csv, html) = (folder.path().join("series.csv"), folder.path().join("report.html"));
+        let store = shop(1_000_000, Fault::None);
+        let mut program = spawn(&format!(
+            "--url {} autopilot --headless --think 1ms --csv {} --html {}",
+            store.url(),
+            csv.display(),
+            html.display()
+        ));
+        wait_for_lines(&csv, 2);
+        // Nothing reads its output any more, as when the terminal is closed.
+        drop((program.stdout.take(), program.stderr.take()));
+        kill_process(Pid::from_child(&program), signal).unwrap();
+        assert_eq!(program.wait().unwrap().code(), Some(code));
+        let page = std::fs::read_to_string(html).unwrap();
+        assert!(page.trim_end().ends_with("</html>"), "{signal:?}");
+        assert!(std::fs::read_to_string(csv).unwrap().ends_with('\n'));
+    }
+}
+
+#[test]
+fn a_report_that_cannot_be_printed_or_written_does_not_take_the_other_one_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let html = folder.path().join("report.html");
+    let store = shop(5, Fault::None);
+    let arguments = format!("--url {} autopilot --headless --requests 20", store.url());
+    for json in ["", "--json"] {
+        let mut run = command(&format!("{arguments} {json} --html {}", html.display()));
+        run.stdout(std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+        assert_eq!(exit_and_output(&run.output().unwrap()).0, 3);
+        assert!(std::fs::read_to_string(&html).unwrap().contains("</html>"));
+        std::fs::remove_file(&html).unwrap();
+    }
+    let (exit, out, err) = exit_and_output(&bookstore(&format!("{arguments} --html /nonexistent/report.html")));
+    assert!(exit == 2 && err.contains("/nonexistent/report.html"), "{err}");
+    assert!(out.contains("20 requests in"), "{out}");
+}
+
+/// Waits until a file that grows has that many lines.
+fn wait_for_lines(path: &Path, lines: usize) {
+    let start = Instant::now();
+    while std::fs::read_to_string(path).unwrap_or_default().lines().count() < lines {
+        assert!(
+            start.elapsed() < WAIT_TIMEOUT,
+            "{} has not {lines} lines",
+            path.display()
+        );
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -58,7 +58,7 @@ fn a_run_that_ends_closes_the_screen() {
 fn the_screen_is_shown_while_the_store_opens_and_the_run_starts_afterwards() {
     let home = Home::new();
     let lock = home.lock_store();
-    let mut screen = Screen::open(&home, "autopilot --seed 5");
+    let mut screen = Screen::open(&home, "autopilot --own-store --seed 5");
     screen.wait_for_text("opening the store");
     screen.wait_for_text("The autopilot is not available yet");
     screen.press("?");
@@ -78,7 +78,7 @@ fn leaving_before_the_store_is_open_ends_without_a_run() {
     for (leave, exit) in [("q", 0), ("\u{3}", 130)] {
         let home = Home::new();
         let _lock = home.lock_store();
-        let mut screen = Screen::open(&home, "autopilot");
+        let mut screen = Screen::open(&home, "autopilot --own-store");
         screen.wait_for_text("The autopilot is not available yet");
         screen.press(leave);
         assert_eq!(screen.exit_code(), exit);

@@ -1,11 +1,16 @@
 //! The commands: exit codes, output, and orders that are never placed twice.
 
+use std::fs::OpenOptions;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use testing::ReservedAddress;
+use testing::{Process, ReservedAddress};
 
-use crate::front_end::{FrontEnd, Reply, WAIT_TIMEOUT, bookstore, command, exit_and_output, spawn};
+use crate::front_end::{FrontEnd, Reply, WAIT_TIMEOUT, bookstore, command, exit_and_output, serve_all, spawn};
+use crate::screen::Home;
 use crate::test_shop;
 
 const KEY: &str = "0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e";
@@ -73,8 +78,18 @@ fn wrong_usage_is_exit_2() {
         "--url http://127.0.0.1:1 buy 2:1:1",
         "--url http://127.0.0.1:1 buy 2 4 2:3",
         "--url 127.0.0.1:1 topics",
+        "--url ftp://127.0.0.1:1 topics",
+        "--url unix:/run/shop topics",
+        "--url http://user@127.0.0.1:1 topics",
+        "--url http://user:secret@127.0.0.1:1 topics",
+        "--url http://127.0.0.1:1?q topics",
+        "--url http://127.0.0.1:1/#f topics",
+        "--url https://127.0.0.1:1 --ca /nonexistent topics",
+        "--url http://127.0.0.1:1 autopilot --headless --own-store --requests 1",
     ] {
-        assert_eq!(exit_and_output(&bookstore(arguments)).0, 2, "{arguments}");
+        let (exit, out, err) = exit_and_output(&bookstore(arguments));
+        assert_eq!((exit, out.as_str()), (2, ""), "{arguments}: {err}");
+        assert!(!err.contains("secret"), "{err}");
     }
 }
 
@@ -138,7 +153,9 @@ fn a_lost_answer_makes_the_order_be_sent_again_with_the_same_key() {
     let (exit, out, err) = exit_and_output(&store.bookstore("buy 2 --quantity 3"));
     assert_eq!(exit, 0, "{err}");
     assert!(out.starts_with("Sold\n") && out.contains(KEY), "{out}");
-    let requests = store.requests();
+    let mut requests = store.requests();
+    // For the journal: which store decided.
+    requests.retain(|request| request.line != "GET /livez");
     assert_eq!(requests.len(), 6);
     let key = requests[0].header("idempotency-key").unwrap().to_owned();
     for request in &requests {
@@ -161,7 +178,7 @@ fn several_books_are_bought_as_one_order() {
     }
     let (exit, out, _) = exit_and_output(&store.bookstore("--json buy 2 4:3"));
     assert_eq!((exit, out.trim_end()), (0, sold.as_str()));
-    for request in store.requests() {
+    for request in store.requests().iter().filter(|request| request.line != "GET /livez") {
         let lines = r#"{"lines":[{"item":2,"quantity":1},{"item":4,"quantity":3}]}"#;
         assert_eq!((request.line.as_str(), request.body.as_str()), ("POST /buy", lines));
     }
@@ -177,6 +194,85 @@ fn an_order_with_an_unknown_outcome_is_named() {
     let (exit, out, _) = exit_and_output(&store.bookstore(&format!("--json {arguments}")));
     assert_eq!((exit, out.lines().count()), (3, 1));
     assert!(out.contains(&format!(r#""order":"{KEY}""#)), "{out}");
+}
+
+#[test]
+fn a_silent_shop_is_left_soon_after_the_order_s_time_is_over() {
+    // It accepts connections and answers nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    let started = Instant::now();
+    let (exit, _, err) = exit_and_output(&bookstore(&format!("--url {url} buy 2 --within 1s --key {KEY}")));
+    let took = started.elapsed();
+    assert!(exit == 3 && err.contains(KEY), "{exit}: {err}");
+    // The lookup alone used to take 5 s.
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn an_order_whose_receipt_cannot_be_printed_is_named_and_counts() {
+    for (status, body, exit) in [(200, receipt(), 0), (409, problem(409, "sold-out"), 1)] {
+        let store = FrontEnd::always(status, &body);
+        for json in ["", "--json"] {
+            let mut command = command(&format!("--url {} {json} buy 2 --key {KEY}", store.url()));
+            command.stdout(OpenOptions::new().write(true).open("/dev/full").unwrap());
+            let (got, _, err) = exit_and_output(&command.output().unwrap());
+            assert_eq!(got, exit, "{err}");
+            // A refusal without --json is printed on standard error anyway.
+            assert!(status == 409 && json.is_empty() || err.contains(KEY), "{err}");
+        }
+    }
+    let store = FrontEnd::always(200, BOOK);
+    let mut lookup = command(&format!("--url {} lookup 2", store.url()));
+    lookup.stdout(OpenOptions::new().write(true).open("/dev/full").unwrap());
+    assert_eq!(exit_and_output(&lookup.output().unwrap()).0, 3);
+}
+
+#[test]
+fn a_key_that_was_used_before_is_reported() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = Process::start(&mut serve_all(folder.path(), "127.0.0.1:0"), 3).unwrap();
+    let buy = format!("--url {} buy 2 --key {KEY}", services.url("frontend"));
+    let (exit, first, err) = exit_and_output(&bookstore(&buy));
+    assert_eq!((exit, err.as_str()), (0, ""));
+    for json in ["", "--json"] {
+        let (exit, again, err) = exit_and_output(&bookstore(&format!("{buy} {json}")));
+        assert_eq!(exit, 0);
+        assert!(!json.is_empty() || again == first, "{again}");
+        assert!(err.contains("used before") && err.contains(KEY), "{err}");
+    }
+}
+
+#[test]
+fn a_restock_without_the_token_names_the_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let services = Process::start(&mut serve_all(folder.path(), "127.0.0.1:0"), 3).unwrap();
+    let restock = format!("--url {} restock 2 --by 3", services.url("frontend"));
+    let (exit, out, err) = exit_and_output(&bookstore(&restock));
+    assert_eq!((exit, out.as_str()), (2, ""));
+    assert!(err.contains("--token") && !err.contains("Authorization"), "{err}");
+    let (exit, out, err) = exit_and_output(&bookstore(&format!("{restock} --json")));
+    assert!(
+        exit == 2 && out.contains("unauthorized") && err.contains("--token"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn standard_output_has_only_what_was_asked_for() {
+    let empty = FrontEnd::always(200, r#"{"books":[]}"#);
+    let (exit, out, err) = exit_and_output(&empty.bookstore("search nothing"));
+    assert_eq!((exit, out.as_str(), err.as_str()), (0, "", "No books found.\n"));
+    let more = FrontEnd::always(200, &format!(r#"{{"books":[{BOOK}],"next":"c"}}"#));
+    let (_, out, err) = exit_and_output(&more.bookstore("search rpc --limit 1"));
+    assert!(out.lines().count() == 2 && err.contains("--limit"), "{out}{err}");
+    let events = FrontEnd::new(|_, _| Reply::EndedStream(EVENTS.to_owned()));
+    let mut program = spawn(&format!("watch --url {}", events.url()));
+    let mut lines = BufReader::new(program.stdout.take().unwrap()).lines();
+    let first = lines.next().unwrap().unwrap();
+    assert!(first.contains("item      2  stock    498  -1"), "{first}");
+    program.kill().unwrap();
+    program.wait().unwrap();
 }
 
 #[test]
@@ -258,17 +354,64 @@ fn watch_prints_events_resumes_after_a_lost_connection_and_exits_by_the_signal_t
     assert_eq!(resumed, ["7", "10"]);
 }
 
-#[test]
-fn an_interrupted_buy_names_its_order() {
+/// Runs a command until its first request, which is never answered, and ends it by a signal.
+fn interrupt(arguments: &str, signal: Signal) -> (i32, String, String) {
     let (received, first_request) = std::sync::mpsc::channel();
     let store = FrontEnd::new(move |_, _| {
         received.send(()).unwrap();
         std::thread::park();
         Reply::HangUp
     });
-    let program = spawn(&format!("buy 2 --key {KEY} --url {}", store.url()));
+    let program = spawn(&format!("{arguments} --url {}", store.url()));
     first_request.recv_timeout(WAIT_TIMEOUT).unwrap();
-    kill_process(Pid::from_child(&program), Signal::INT).unwrap();
-    let (exit, _, err) = exit_and_output(&program.wait_with_output().unwrap());
-    assert!(exit == 130 && err.contains(KEY), "{exit}: {err}");
+    kill_process(Pid::from_child(&program), signal).unwrap();
+    exit_and_output(&program.wait_with_output().unwrap())
+}
+
+#[test]
+fn an_interrupted_buy_names_its_order() {
+    for (signal, code) in [
+        (Signal::INT, 130),
+        (Signal::QUIT, 131),
+        (Signal::TERM, 143),
+        (Signal::HUP, 129),
+    ] {
+        let (exit, _, err) = interrupt(&format!("buy 2 --key {KEY}"), signal);
+        assert!(exit == code && err.contains(KEY), "{exit}: {err}");
+    }
+}
+
+#[test]
+fn an_interrupted_restock_names_its_change() {
+    let (exit, _, err) = interrupt("restock 2 --by 1 --token t", Signal::INT);
+    assert!(exit == 130 && err.contains("  order  "), "{exit}: {err}");
+}
+
+/// Waits until a process listens for a signal.
+fn wait_until_caught(process: u32, signal: Signal) {
+    let start = Instant::now();
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        if caught & (1 << (signal.as_raw() - 1)) != 0 {
+            return;
+        }
+        assert!(start.elapsed() < WAIT_TIMEOUT, "{signal:?} is not caught");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_signal_ends_a_command_that_waits_for_its_store() {
+    let home = Home::new();
+    let _lock = home.lock_store();
+    for arguments in ["watch", "topics", "autopilot --headless --own-store"] {
+        let program = home.command(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        // It is listening for signals before it looks for the store.
+        wait_until_caught(program.id(), Signal::TERM);
+        kill_process(Pid::from_child(&program), Signal::TERM).unwrap();
+        let (exit, ..) = exit_and_output(&program.wait_with_output().unwrap());
+        assert_eq!(exit, 143, "{arguments}");
+    }
 }

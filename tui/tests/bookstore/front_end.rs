@@ -109,8 +109,11 @@ pub(crate) fn command(arguments: &str) -> Command {
         .args(arguments.split_whitespace())
         .env_remove("BOOKSTORE_URL")
         .env_remove("BOOKSTORE_ADMIN_TOKEN")
+        .env_remove("BOOKSTORE_CA")
         // The user who runs the tests may have a configuration file.
         .env("XDG_CONFIG_HOME", "/nonexistent")
+        // The orders of the tests are not those of that user.
+        .env("XDG_DATA_HOME", env!("CARGO_TARGET_TMPDIR"))
         .stdin(Stdio::null());
     command
 }

@@ -78,7 +78,7 @@ fn closing_the_terminal_ends_the_autopilot() {
     for end in ENDS {
         let home = Home::new();
         let page = home.store().with_file_name("report.html");
-        let mut screen = open(&home, &format!("autopilot --html {}", page.display()), end);
+        let mut screen = open(&home, &format!("autopilot --own-store --html {}", page.display()), end);
         screen.wait_for_text("● running");
         hang_up(&mut screen, end);
         assert_eq!(screen.exit_code(), HUNG_UP, "{end:?}");
@@ -96,7 +96,7 @@ fn closing_the_terminal_while_the_store_opens_ends_the_shop() {
     for (arguments, end) in [
         ("", End::Closed),
         ("", End::ClosedWithoutSignal),
-        ("autopilot", End::ClosedWithoutSignal),
+        ("autopilot --own-store", End::ClosedWithoutSignal),
     ] {
         let home = Home::new();
         let _lock = home.lock_store();

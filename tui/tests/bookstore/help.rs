@@ -19,9 +19,11 @@ fn the_help_matches_its_snapshot() {
         "lookup",
         "buy",
         "order",
+        "orders",
         "watch",
         "restock",
         "completions",
+        "man",
     ] {
         help += &format!(
             "\n==== bookstore {name} --help\n\n{}",
@@ -29,6 +31,10 @@ fn the_help_matches_its_snapshot() {
         );
     }
     insta::assert_snapshot!(help);
+    let commands = help.split("==== ").skip(1);
+    for command in commands.filter(|command| !command.starts_with("bookstore autopilot")) {
+        assert!(!command.contains("--theme"), "it has no screen: {command}");
+    }
 }
 
 #[test]
