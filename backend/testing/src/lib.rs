@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod address;
+pub mod nginx;
 pub mod postgres;
 pub mod proc;
 mod process;

@@ -23,6 +23,7 @@ mod readiness;
 mod refusals;
 mod replaced_history;
 mod request_ids;
+mod reverse_proxy;
 mod service_token;
 mod shopkeeper;
 mod shopping;

@@ -1,0 +1,127 @@
+//! nginx with Debian's configuration in front of one address, as a shopkeeper would set it up.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use tempfile::TempDir;
+
+use crate::wait::POLL_INTERVAL;
+use crate::{ReservedAddress, WAIT_TIMEOUT, skip_or_fail};
+
+const NGINX: &str = "/usr/sbin/nginx";
+const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
+
+/// A running proxy, killed when this is dropped.
+#[derive(Debug)]
+pub struct Nginx {
+    process: Child,
+    address: ReservedAddress,
+    folder: TempDir,
+    has_tls: bool,
+}
+
+impl Nginx {
+    /// Starts a proxy with one `proxy_pass`. `None` if nginx may be missing and is.
+    ///
+    /// # Panics
+    /// If nginx does not start, or if its configuration is not Debian's.
+    pub fn start(upstream: &str) -> Option<Self> {
+        Self::start_with(upstream, false)
+    }
+
+    /// The same with TLS, for the host `127.0.0.1`; [`Self::ca`] has signed its certificate.
+    ///
+    /// # Panics
+    /// As [`Self::start`], or if `openssl` fails.
+    pub fn start_tls(upstream: &str) -> Option<Self> {
+        Self::start_with(upstream, true)
+    }
+
+    fn start_with(upstream: &str, has_tls: bool) -> Option<Self> {
+        if !Path::new(NGINX).exists() {
+            skip_or_fail("nginx", "install it (Debian: `apt-get install nginx-light openssl`)");
+            return None;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let address = ReservedAddress::new().unwrap();
+        let mut listen = format!("listen {address};");
+        if has_tls {
+            create_certificates(folder.path());
+            listen = format!("listen {address} ssl; ssl_certificate server.pem; ssl_certificate_key server.key;");
+        }
+        let server = format!("server {{ {listen} location / {{ proxy_pass {upstream}; }} }}");
+        let path = folder.path().join("nginx.conf");
+        std::fs::write(&path, configuration(folder.path(), &server)).unwrap();
+        let mut command = Command::new(NGINX);
+        // One process, which can be killed.
+        command.args(["-g", "daemon off; master_process off;", "-c"]).arg(&path);
+        command.arg("-e").arg(folder.path().join("error.log"));
+        let process = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let proxy = Self {
+            process,
+            address,
+            folder,
+            has_tls,
+        };
+        let start = Instant::now();
+        while TcpStream::connect(proxy.address.get()).is_err() {
+            assert!(
+                start.elapsed() < WAIT_TIMEOUT,
+                "nginx does not listen within {WAIT_TIMEOUT:?}"
+            );
+            std::thread::park_timeout(POLL_INTERVAL);
+        }
+        Some(proxy)
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        match self.has_tls {
+            true => format!("https://{}", self.address),
+            false => self.address.url(),
+        }
+    }
+
+    /// The certificate of the authority, if it has TLS.
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Debian's configuration with its own files and one server.
+fn configuration(folder: &Path, server: &str) -> String {
+    let lines = std::fs::read_to_string(CONFIGURATION).unwrap();
+    let lines = lines.lines().map(|line| match line.trim().split_once(' ') {
+        Some(("pid", _)) => format!("pid {}/pid;", folder.display()),
+        Some(("access_log", _)) => "access_log off;".to_owned(),
+        Some(("error_log", _)) => String::new(),
+        Some(("include", "/etc/nginx/sites-enabled/*;")) => server.to_owned(),
+        _ => line.to_owned(),
+    });
+    let configuration = lines.collect::<Vec<_>>().join("\n");
+    assert!(configuration.contains(server), "{CONFIGURATION} is not Debian's");
+    configuration
+}
+
+/// An authority, and a certificate for `127.0.0.1`.
+fn create_certificates(folder: &Path) {
+    std::fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1").unwrap();
+    for arguments in [
+        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
+        "req -newkey rsa:2048 -nodes -subj /CN=shop -keyout server.key -out server.csr",
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -days 2 -extfile server.ext -out server.pem",
+    ] {
+        let mut command = Command::new("openssl");
+        let made = command.args(arguments.split(' ')).current_dir(folder).output().unwrap();
+        assert!(made.status.success(), "openssl {arguments}: {made:?}");
+    }
+}
