@@ -10,16 +10,22 @@ mod connection;
 mod dialog;
 mod events;
 mod fetch;
+mod filter;
+mod held_key;
 mod hints;
 mod input;
 pub(crate) mod layout;
 mod listing;
+mod matches;
 mod notices;
+mod order_list;
 mod orders;
 mod overlay;
 mod pending_orders;
+pub(crate) mod receipt_text;
 mod remote_data;
 mod replay;
+mod run_dialog;
 mod sanitize;
 mod screen_handler;
 mod screens;
@@ -30,18 +36,21 @@ mod shop;
 mod state;
 mod stock_history;
 mod text_input;
+mod whole_shop;
 
 pub(crate) use autopilot::RunStatus;
 pub(crate) use connection::{Chip, StreamState};
 pub(crate) use dialog::{BuyDialog, DialogField};
 pub(crate) use hints::Hint;
-pub(crate) use layout::{Breakpoint, FrameLayout, Target};
+pub(crate) use layout::{Breakpoint, FrameLayout, ScrolledText, Target};
 pub(crate) use listing::Listing;
 pub(crate) use notices::Severity;
+pub(crate) use order_list::OrderColumn;
 pub(crate) use orders::{OrderState, Purchase};
 pub(crate) use overlay::{Overlay, Picker};
 pub(crate) use remote_data::{LoadState, RemoteData, SKELETON_AFTER, SPINNER_AFTER, SPINNER_FRAME};
-pub(crate) use services::ServiceState;
+pub(crate) use run_dialog::{RunDialog, RunField};
+pub(crate) use services::{Service, ServiceState};
 pub(crate) use shop::{Column, Focus};
 pub(crate) use state::App;
 
@@ -80,7 +89,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
             return app.with_orders(|orders, shared| orders.handle_lookup(order, result, shared));
         }
         Event::HealthLoaded(result) => app.services.handle_health(result, elapsed),
-        Event::AutopilotChanged(status) => app.autopilot.status = status,
+        Event::AutopilotChanged(status) => app.handle_run_status(status),
         Event::StoreClosed(reason) => app.handle_store_closed(&reason),
         Event::Notice(text) => app.notify(Severity::Info, &text),
     }

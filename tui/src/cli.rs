@@ -11,7 +11,7 @@ use clap_complete::Shell;
 use common::{ItemNumber, OrderId, Position};
 
 pub(crate) use args::{AutopilotArgs, BuyArgs, OrdersArgs, RestockArgs, SearchArgs};
-pub(crate) use display::{Display, DisplayArgs};
+pub(crate) use display::{Display, DisplayArgs, terminal_can_draw};
 
 use crate::config::Config;
 

@@ -113,11 +113,11 @@ commands! {
         Freeze "Space" "freeze" "Freeze the screen, or unfreeze it"
         Longer "+" "longer" "Show a longer time"
         Shorter "-" "shorter" "Show a shorter time"
-        All "a" "all" "Show the whole history"
+        All "=" "all" "Show the whole history"
         Expand "e" "expand" "Show the chart over the whole frame"
     }
     "Autopilot" {
-        Start "s" "start" "Start random shoppers, or stop them"
+        Start "s" "start" "Start random shoppers, after a question, or stop them"
         Pause "p" "pause" "Pause the shoppers, or resume them"
         Fewer "[" "fewer" "Remove shoppers"
         More "]" "more" "Add shoppers"

@@ -63,10 +63,12 @@ pub(crate) enum ExitReason {
     Completed,
 }
 
-/// What a listing shows. The selected topic and the search load independently.
+/// What a listing shows. The selected topic, the search and the whole shop load independently.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Query {
     Topic(String),
+    /// A topic as a part of the whole shop, which a search compares.
+    WholeTopic(String),
     /// The books of the whole shop with words that start with these.
     Search(String),
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use common::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use textwrap::{Options, WordSplitter};
 use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
@@ -61,14 +63,29 @@ pub(crate) fn latency(micros: u64) -> String {
     }
 }
 
-/// The time of day in UTC: `12:00:07`.
-pub(crate) fn time_of_day(at: Timestamp) -> String {
-    at.to_string().get(11..19).unwrap_or_default().to_owned()
+/// The time of day: `12:00:07`.
+pub(crate) fn time_of_day(at: Timestamp, zone: &TimeZone) -> String {
+    local(at, zone).strftime("%H:%M:%S").to_string()
 }
 
-/// Date and time in UTC: `2026-01-31 12:00:07`.
-pub(crate) fn date_time(at: Timestamp) -> String {
-    at.to_string().get(..19).unwrap_or_default().replace('T', " ")
+/// Date and time: `2026-01-31 12:00:07`.
+pub(crate) fn date_time(at: Timestamp, zone: &TimeZone) -> String {
+    local(at, zone).strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+/// The time of a past event in a column: `12:00:07` today, `01-30 12:00` this year, otherwise `2025-01-30`.
+pub(crate) fn past(at: Timestamp, now: Timestamp, zone: &TimeZone) -> String {
+    let (at, now) = (local(at, zone), local(now, zone));
+    let format = match (at.date() == now.date(), at.year() == now.year()) {
+        (true, _) => "%H:%M:%S",
+        (false, true) => "%m-%d %H:%M",
+        (false, false) => "%Y-%m-%d",
+    };
+    at.strftime(format).to_string()
+}
+
+fn local(at: Timestamp, zone: &TimeZone) -> DateTime {
+    zone.to_datetime(jiff::Timestamp::from_microsecond(at.as_micros()).unwrap_or_default())
 }
 
 /// How many cells a text takes.
@@ -108,9 +125,8 @@ pub(crate) fn align_left(text: &str, columns: usize, ellipsis: &str) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
-/// Truncates or pads a text on the left to exactly `columns` cells.
-pub(crate) fn align_right(text: &str, columns: usize, ellipsis: &str) -> String {
-    let text = truncate(text, columns, ellipsis);
+/// Pads a text on the left to `columns` cells. It is not cut: numbers stand on the right.
+pub(crate) fn align_right(text: &str, columns: usize) -> String {
     format!("{}{text}", " ".repeat(columns.saturating_sub(text.width())))
 }
 
@@ -156,7 +172,10 @@ mod tests {
         assert_eq!(truncate("longer", 5, "…"), "long…");
         assert_eq!(truncate("x", 0, "…"), "");
         assert_eq!(align_left("ab", 4, "…"), "ab  ");
-        assert_eq!(align_right("ab", 4, "…"), "  ab");
+        assert_eq!(
+            (align_right("ab", 4).as_str(), align_right("1,234", 4).as_str()),
+            ("  ab", "1,234")
+        );
         assert_eq!(truncate("👩‍👩‍👧 family", 4, "~"), "👩‍👩‍👧 ~");
     }
 
@@ -166,6 +185,19 @@ mod tests {
         assert_eq!(wrap("abcdefgh", 3, 9, "…"), ["abc", "def", "gh"]);
         assert_eq!(wrap("one two three", 4, 2, "…"), ["one", "two…"]);
         assert_eq!(wrap("戰爭", 1, 3, "…").len(), 2);
+    }
+
+    #[test]
+    fn a_past_time_has_its_date_unless_it_was_today_here() {
+        let at = |micros| Timestamp::from_micros(micros);
+        let now = at(1_769_860_800_000_000);
+        let zone = TimeZone::fixed(jiff::tz::offset(-13));
+        let shown = |at| past(at, now, &zone);
+        assert_eq!(shown(now), "23:00:00");
+        assert_eq!(shown(at(1_769_776_000_000_000)), "01-29 23:26");
+        assert_eq!(shown(at(1_740_000_000_000_000)), "2025-02-19");
+        assert_eq!(date_time(now, &zone), "2026-01-30 23:00:00");
+        assert_eq!(date_time(now, &TimeZone::UTC), "2026-01-31 12:00:00");
     }
 
     #[test]

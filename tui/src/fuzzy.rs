@@ -1,31 +1,171 @@
-//! Fuzzy matching of short texts, which are compared as the shop compares them.
+//! Matching of short texts, which are compared as the shop compares them: by words, by the beginnings of words, or by letters
+//! in the same order.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
-use common::text::fold;
-use nucleo_matcher::pattern::{AtomKind, CaseMatching, Normalization, Pattern};
+use common::text::{fold, for_each_index_word, query_words};
+use nucleo_matcher::pattern::{Atom, AtomKind, CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Letters in the same order match only within so many times their number of characters, and [`SPAN_MORE`]; otherwise nearly
+/// every long title matches a short word.
+const SPAN_FACTOR: usize = 2;
+const SPAN_MORE: usize = 2;
+
+/// A text to search, of fields in the order of their importance.
+#[derive(Debug, Clone)]
+pub(crate) struct SearchText {
+    /// Each word, folded, with the number of its field.
+    words: Vec<(Box<str>, u8)>,
+    /// The first fields, folded, in which letters in the same order match.
+    letters: Box<str>,
+}
+
+impl SearchText {
+    /// Letters in the same order match in the first `fuzzy` fields.
+    pub(crate) fn new(fields: &[&str], fuzzy: usize) -> Self {
+        let mut words = Vec::new();
+        for (number, field) in (0..).zip(fields) {
+            for_each_index_word(field, |word| words.push((word.into(), number)));
+        }
+        let letters = fields.iter().take(fuzzy).copied().collect::<Vec<_>>().join(" ");
+        Self {
+            words,
+            letters: fold(&letters).into(),
+        }
+    }
+}
+
+/// How well a text matches; the best is the least. First texts in which every word of the pattern is a word or the beginning of
+/// one: those of the first field, whole words before beginnings, then those of the next field, as the shop ranks them. Then
+/// texts with its letters in the same order, the best score first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    Words(u8),
+    Letters(Reverse<u32>),
+}
+
+/// A pattern that texts are compared with.
+pub(crate) struct Searcher {
+    words: Vec<String>,
+    atoms: Vec<Atom>,
+    matcher: Matcher,
+    chars: Vec<char>,
+    indices: Vec<u32>,
+}
+
+impl Searcher {
+    pub(crate) fn new(pattern: &str) -> Self {
+        let folded = fold(pattern);
+        let parsed = Pattern::new(&folded, CaseMatching::Respect, Normalization::Never, AtomKind::Fuzzy);
+        Self {
+            words: query_words(pattern),
+            atoms: parsed.atoms,
+            matcher: Matcher::new(Config::DEFAULT),
+            chars: Vec::new(),
+            indices: Vec::new(),
+        }
+    }
+
+    /// The rank of a text; `None` if it does not match.
+    pub(crate) fn rank(&mut self, text: &SearchText) -> Option<Rank> {
+        self.rank_of_words(text)
+            .map(Rank::Words)
+            .or_else(|| self.rank_of_letters(text))
+    }
+
+    /// A word counts with its best match, a text with its worst word.
+    fn rank_of_words(&self, text: &SearchText) -> Option<u8> {
+        let best = |wanted: &String| {
+            let matching = text.words.iter().filter(|(word, _)| word.starts_with(wanted.as_str()));
+            matching
+                .map(|(word, field)| 2 * field + u8::from(**word != **wanted))
+                .min()
+        };
+        let ranks: Option<Vec<_>> = self.words.iter().map(best).collect();
+        ranks?.into_iter().max()
+    }
+
+    fn rank_of_letters(&mut self, text: &SearchText) -> Option<Rank> {
+        let haystack = Utf32Str::new(&text.letters, &mut self.chars);
+        let mut score = 0;
+        for atom in &self.atoms {
+            self.indices.clear();
+            score += u32::from(atom.indices(haystack, &mut self.matcher, &mut self.indices)?);
+            is_near(&self.indices).then_some(())?;
+        }
+        (!self.atoms.is_empty()).then_some(Rank::Letters(Reverse(score)))
+    }
+
+    /// The parts of a text that match, in bytes; empty if it does not match, such as a title if the author does.
+    pub(crate) fn highlights(&mut self, text: &str) -> Vec<Range<usize>> {
+        // The folded characters, and the part of the text that each one comes from.
+        let (mut letters, mut parts) = (String::new(), Vec::new());
+        for (start, grapheme) in text.grapheme_indices(true) {
+            let folded = match grapheme.trim().is_empty() {
+                true => " ".to_owned(),
+                false => fold(grapheme),
+            };
+            let part = start..start + grapheme.len();
+            parts.extend(folded.chars().map(|_| part.clone()));
+            letters.push_str(&folded);
+        }
+        let all: Vec<char> = letters.chars().collect();
+        let haystack = Utf32Str::new(&letters, &mut self.chars);
+        let mut matched: Vec<usize> = Vec::new();
+        for atom in &self.atoms {
+            let wanted: Vec<char> = atom.needle_text().chars().collect();
+            if let Some(start) = word_start(&all, &wanted) {
+                matched.extend(start..start + wanted.len());
+                continue;
+            }
+            self.indices.clear();
+            if atom.indices(haystack, &mut self.matcher, &mut self.indices).is_some() && is_near(&self.indices) {
+                matched.extend(self.indices.iter().filter_map(|index| usize::try_from(*index).ok()));
+            }
+        }
+        matched.sort_unstable();
+        let mut ranges: Vec<Range<usize>> = Vec::new();
+        for part in matched.into_iter().filter_map(|index| parts.get(index)) {
+            match ranges.last_mut() {
+                Some(last) if last.end >= part.start => last.end = last.end.max(part.end),
+                _ => ranges.push(part.clone()),
+            }
+        }
+        ranges
+    }
+}
+
+/// Where a word of the text is these letters, or begins with them.
+fn word_start(text: &[char], wanted: &[char]) -> Option<usize> {
+    let is_in_word = |index: usize| text.get(index).is_some_and(|c| c.is_alphanumeric());
+    let starts = (0..text.len()).filter(|start| {
+        let begins = *start == 0 || !is_in_word(start - 1);
+        begins && !wanted.is_empty() && text.get(*start..).is_some_and(|rest| rest.starts_with(wanted))
+    });
+    starts.min_by_key(|start| is_in_word(start + wanted.len()))
+}
+
+/// Whether matched letters are close enough to each other to be meant.
+fn is_near(indices: &[u32]) -> bool {
+    let (first, last) = (indices.iter().min(), indices.iter().max());
+    let span = last.zip(first).map_or(0, |(last, first)| last - first + 1);
+    usize::try_from(span).is_ok_and(|span| span <= indices.len() * SPAN_FACTOR + SPAN_MORE)
+}
 
 /// The items that match, the best match first; equal matches keep their order.
 pub(crate) fn ranked<T>(pattern: &str, items: impl Iterator<Item = T>, text: impl Fn(&T, &mut String)) -> Vec<T> {
-    let pattern = Pattern::new(
-        &fold(pattern),
-        CaseMatching::Respect,
-        Normalization::Never,
-        AtomKind::Fuzzy,
-    );
-    let mut matcher = Matcher::new(Config::DEFAULT);
-    let (mut line, mut chars) = (String::new(), Vec::new());
+    let mut searcher = Searcher::new(pattern);
     let mut scored: Vec<_> = items
         .filter_map(|item| {
-            line.clear();
+            let mut line = String::new();
             text(&item, &mut line);
-            let folded = fold(&line);
-            let score = pattern.score(Utf32Str::new(&folded, &mut chars), &mut matcher)?;
-            Some((score, item))
+            Some((searcher.rank(&SearchText::new(&[&line], 1))?, item))
         })
         .collect();
-    scored.sort_by_key(|(score, _)| Reverse(*score));
+    scored.sort_by_key(|(rank, _)| *rank);
     scored.into_iter().map(|(_, item)| item).collect()
 }
 
@@ -48,5 +188,46 @@ mod tests {
             let ranked = ranked(pattern, titles.into_iter(), |title, line| line.push_str(title));
             assert_eq!(ranked.first().copied().unwrap_or_default(), found, "{pattern}");
         }
+    }
+
+    #[test]
+    fn words_come_before_beginnings_of_words_and_these_before_letters() {
+        let titles = [
+            "The Wayfarer",
+            "Warfare",
+            "Ivanhoe: War in England",
+            "A Walk by the River",
+        ];
+        let found = ranked("war", titles.into_iter(), |title, line| line.push_str(title));
+        assert_eq!(found, ["Ivanhoe: War in England", "Warfare", "The Wayfarer"]);
+        let found = ranked("mbydck", ["Moby-Dick", "Middlemarch"].into_iter(), |title, line| {
+            line.push_str(title);
+        });
+        assert_eq!(found, ["Moby-Dick"]);
+    }
+
+    #[test]
+    fn a_match_in_a_title_comes_before_one_in_an_author() {
+        let rank = |title: &str, author: &str| Searcher::new("war").rank(&SearchText::new(&[title, author], 2));
+        assert!(rank("War", "A") < rank("Warfare", "A"));
+        assert!(rank("Warfare", "A") < rank("Peace", "War"));
+        assert!(rank("Peace", "War") < rank("Wayfarer", "A"));
+        assert_eq!(rank("Peace", "A"), None);
+    }
+
+    #[test]
+    fn the_matched_letters_are_those_of_the_text_as_it_is_written() {
+        let marked = |pattern: &str, text: &str| {
+            let ranges = Searcher::new(pattern).highlights(text);
+            let parts: Vec<_> = ranges.into_iter().filter_map(|range| text.get(range)).collect();
+            parts.join("|")
+        };
+        assert_eq!(marked("war", "Warfare and War"), "War");
+        assert_eq!(marked("pea war", "War and Peace"), "War|Pea");
+        assert_eq!(marked("mbydck", "Moby-Dick; or, The Whale"), "M|by|D|ck");
+        assert_eq!(marked("mise", "Les Misérables"), "Misé");
+        assert_eq!(marked("stras", "Die Straße"), "Straß");
+        assert_eq!(marked("oreil", "An O’Reilly book"), "O|Reil");
+        assert_eq!(marked("zebra", "War and Peace"), "");
     }
 }

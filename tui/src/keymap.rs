@@ -202,7 +202,12 @@ mod tests {
                 assert_eq!(chord(name).to_string(), name);
             }
         }
-        assert_eq!(press(&keymap, "="), Some(Command::Longer));
+        let without = {
+            let mut keymap = keymap;
+            keymap.rebind(&[(Command::All, vec![chord("0")])]).unwrap();
+            keymap
+        };
+        assert_eq!(press(&without, "="), Some(Command::Longer));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 mod app;
 mod cli;
+mod columns;
 mod command;
 mod commands;
 mod config;

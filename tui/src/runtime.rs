@@ -15,6 +15,7 @@ use std::time::Duration;
 use crossterm::event::EventStream;
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, StreamExt as _};
+use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
 
 use crate::app::{App, Screen};
@@ -26,7 +27,7 @@ use crate::terminal::{Signals, TerminalBackend, TerminalGuard, is_hangup, wait_f
 use crate::theme::Appearance;
 use crate::ui::ScreenView;
 use effects::EffectRunner;
-use session::Session;
+use session::{Session, Sources};
 
 /// The most events that wait for the loop; a full queue makes its senders wait.
 const QUEUED_EVENTS_MAX: usize = 4_096;
@@ -121,6 +122,7 @@ async fn run_session<S: TerminalBackend>(
     let mut app = App::new(options.screen);
     app.reduced_motion = options.appearance.reduced_motion;
     app.keymap = options.keymap;
+    app.zone = TimeZone::system();
     let runner = EffectRunner::new(sender, options.data_folder);
     let mut session = Session::new(terminal, app, options.appearance, runner);
     let mut opening = options.opening;
@@ -129,8 +131,17 @@ async fn run_session<S: TerminalBackend>(
         session.open(opened?)?;
         opening = pending().boxed();
     }
-    let exit_when = options.exit_when.unwrap_or_else(|| pending().boxed());
-    let result = session.run(input, events, opening, signals, exit_when).await;
+    let mut sources = Sources {
+        input,
+        events,
+        opening,
+        signals,
+        exit_when: options.exit_when.unwrap_or_else(|| pending().boxed()),
+    };
+    let result = match session.start() {
+        Ok(()) => session.run(&mut sources).await,
+        Err(error) => Err(error),
+    };
     session.close().await;
     result
 }

@@ -1,9 +1,14 @@
 //! The interactive shop without its network and terminal, driven by events.
 
+mod autopilot;
 mod buying;
-mod catalog;
+pub(crate) mod catalog;
 pub(crate) mod fixture;
 mod input;
 mod loading;
+mod order_screen;
 mod orders;
+mod pseudo_terminal;
 mod screens;
+mod searching;
+mod tables;

@@ -62,6 +62,8 @@ pub(crate) struct Palette {
     pub(crate) accent: Style,
     /// The selected row, beside its marker.
     pub(crate) selected: Style,
+    /// The letters that match a search; without a colour of their own.
+    pub(crate) matched: Style,
     /// A key that can be pressed.
     pub(crate) key: Style,
     pub(crate) good: Style,
@@ -78,12 +80,15 @@ pub(crate) struct Palette {
 impl Palette {
     fn of(theme: Theme) -> Self {
         let plain = Style::new();
-        let (bold, dark_gray, light_cyan) = (plain.bold(), plain.dark_gray(), plain.light_cyan());
+        // Not colour 8: many schemes give it the colour of the background.
+        // Bold text is never dim as well: terminals show one or the other.
+        let (bold, dim, light_cyan) = (plain.bold().not_dim(), plain.dim(), plain.light_cyan());
         match theme {
-            Theme::Dark => Self::new(plain.cyan(), plain.green(), plain.yellow(), plain.red(), dark_gray),
-            Theme::Light => Self::new(plain.blue(), plain.green(), plain.magenta(), plain.red(), dark_gray),
+            Theme::Dark => Self::new(plain.cyan(), plain.green(), plain.yellow(), plain.red(), dim),
+            Theme::Light => Self::new(plain.blue(), plain.green(), plain.magenta(), plain.red(), dim),
             Theme::HighContrast => Self {
                 selected: bold.underlined(),
+                matched: bold.underlined().light_yellow(),
                 key: light_cyan.bold(),
                 ..Self::new(
                     light_cyan,
@@ -96,24 +101,26 @@ impl Palette {
             Theme::Mono => Self {
                 accent: bold.underlined(),
                 key: bold,
-                ..Self::new(plain, plain, bold, bold, plain.dim())
+                ..Self::new(plain, plain, bold, bold, dim)
             },
         }
     }
 
     fn new(accent: Style, good: Style, warn: Style, bad: Style, dim: Style) -> Self {
+        let bold = Style::new().bold().not_dim();
         Self {
             text: Style::new(),
             dim,
-            strong: Style::new().bold(),
-            accent: accent.bold(),
-            selected: Style::new().bold(),
+            strong: bold,
+            accent: accent.patch(bold),
+            selected: bold,
+            matched: bold.underlined(),
             key: accent,
             good,
             warn,
             bad,
-            rising: good.bold(),
-            falling: warn.bold(),
+            rising: good.patch(bold),
+            falling: warn.patch(bold),
             chart: accent,
         }
     }
@@ -155,6 +162,16 @@ mod tests {
             ];
             for sign in single.iter().chain(&glyphs.bars).chain(glyphs.spinner) {
                 assert_eq!(crate::format::width(sign), 1, "{sign:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_theme_writes_in_a_colour_that_schemes_give_to_the_background() {
+        for theme in [Theme::Dark, Theme::Light, Theme::HighContrast, Theme::Mono] {
+            let shown = format!("{:?}", Palette::of(theme)).to_lowercase();
+            for colour in ["gray", "black", "white"] {
+                assert!(!shown.contains(colour), "{theme:?}: {colour}");
             }
         }
     }

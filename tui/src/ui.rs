@@ -12,6 +12,7 @@ mod input;
 mod orders;
 mod overlay;
 mod remote_data;
+mod run_dialog;
 mod services;
 mod shop;
 
@@ -84,6 +85,7 @@ pub(crate) fn draw(
             Overlay::Palette(picker) => overlay::palette(&mut canvas, within, picker),
             Overlay::Log { scroll } => overlay::log(&mut canvas, within, *scroll),
             Overlay::Buy(dialog) => buying::draw(&mut canvas, within, dialog),
+            Overlay::StartRun(dialog) => run_dialog::draw(&mut canvas, within, dialog),
             Overlay::Chart => overlay::chart(&mut canvas, within),
         }
     }

@@ -8,8 +8,17 @@ impl Command {
     /// Why the command cannot run now; `None` if it can.
     pub(crate) fn disabled_reason(self, app: &App) -> Option<String> {
         let run = app.autopilot.status;
-        let only_shop =
-            || (app.screen != Screen::Shop).then(|| format!("only in {}", app.screen_and_key(Screen::Shop)));
+        let [shop, orders] = [Screen::Shop, Screen::Orders];
+        let only_shop = || {
+            let names = || {
+                format!(
+                    "only in {} and {}",
+                    app.screen_and_key(shop),
+                    app.screen_and_key(orders)
+                )
+            };
+            (app.screen != shop).then(names)
+        };
         let no_book = || app.visible_book().is_none().then(|| "choose a book first".to_owned());
         let only_autopilot = || match &app.autopilot.available {
             _ if app.screen != Screen::Autopilot => Some(format!("only in {}", app.screen_and_key(Screen::Autopilot))),
@@ -20,9 +29,15 @@ impl Command {
             Self::Start => only_autopilot().or_else(|| run.stopping.then(|| "it is being stopped".to_owned())),
             Self::Pause => only_autopilot().or_else(|| (!run.running).then(|| "no run is active".to_owned())),
             Self::Fewer | Self::More => only_autopilot(),
+            Self::Find | Self::Sort | Self::Reverse if app.screen == Screen::Orders => {
+                app.orders.list.is_empty().then(|| "there are no orders".to_owned())
+            }
             Self::Find => only_shop(),
             Self::Sort | Self::Reverse => {
                 only_shop().or_else(|| app.shop.rows.is_empty().then(|| "there is nothing to sort".to_owned()))
+            }
+            Self::Buy if app.screen == Screen::Orders => {
+                app.repeat_disabled_reason().or_else(|| app.buying_disabled_reason())
             }
             Self::Buy => only_shop()
                 .or_else(no_book)

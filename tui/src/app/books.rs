@@ -8,6 +8,7 @@ use common::wire::{Book, StockEvent};
 
 use super::sanitize::sanitized;
 use super::stock_history::StockHistory;
+use crate::fuzzy::SearchText;
 
 const HIGHLIGHT_TIME: Duration = Duration::from_millis(700);
 /// The most stock events kept for books of a page that is on its way.
@@ -17,6 +18,7 @@ const EARLY_EVENTS_MAX: usize = 10_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Books {
     known: HashMap<ItemNumber, Book>,
+    search_texts: HashMap<ItemNumber, SearchText>,
     histories: HashMap<ItemNumber, StockHistory>,
     /// Stock events of unknown books: a page on its way may be older than they are.
     early: HashMap<ItemNumber, StockEvent>,
@@ -67,17 +69,39 @@ impl Books {
             (book.stock, book.seq) = (known.stock, known.seq);
         }
         let stock = book.stock.get();
+        self.update_search_text(&book);
         let before = self.known.insert(item, book).map(|known| known.stock.get());
         self.record(item, before, stock, now);
     }
 
+    /// What a search compares.
+    pub(super) fn search_text(&self, item: ItemNumber) -> Option<&SearchText> {
+        self.search_texts.get(&item)
+    }
+
+    fn update_search_text(&mut self, book: &Book) {
+        if self
+            .known
+            .get(&book.item)
+            .is_some_and(|known| known.title == book.title && known.description() == book.description())
+        {
+            return;
+        }
+        let (number, author) = (book.item.to_string(), book.author.as_deref().unwrap_or_default());
+        // Letters in the same order match in title and author.
+        let text = SearchText::new(&[&*book.title, author, &*book.topic, number.as_str()], 2);
+        self.search_texts.insert(book.item, text);
+    }
+
     pub(crate) fn remove(&mut self, item: ItemNumber) {
         self.known.remove(&item);
+        self.search_texts.remove(&item);
         self.histories.remove(&item);
     }
 
     pub(crate) fn retain(&mut self, items: &HashSet<ItemNumber>) {
         self.known.retain(|item, _| items.contains(item));
+        self.search_texts.retain(|item, _| items.contains(item));
         self.histories.retain(|item, _| items.contains(item));
     }
 

@@ -1,11 +1,10 @@
 //! The buying dialog. It never buys by accident: the focus starts on Cancel, the key that opened the dialog and held keys
 //! never confirm, and no key sends an order again that is on its way.
 
-use std::time::Duration;
-
 use common::{Deadline, Quantity, limits};
 
 use super::dialog::{BuyDialog, DialogField};
+use super::held_key::HeldKey;
 use super::notices::Severity;
 use super::orders::{OrderState, Purchase};
 use super::overlay::Overlay;
@@ -16,26 +15,55 @@ use crate::effect::{Effect, Request};
 use crate::input::{Key, KeyEvent};
 use crate::journal::{SentLine, SentOrder};
 
-/// A key that repeats within this time counts as held down: most terminals do not report key repeat.
-const KEY_HELD_TIMEOUT: Duration = Duration::from_secs(1);
-
 impl App {
-    /// Opens the dialog for the selected book; `by` is the key that was pressed for it, if any.
-    pub(super) fn open_dialog(&mut self, by: Option<Key>) {
-        let (Some(item), Some(order)) = (self.shop.selected(), self.orders.next_order_id.take()) else {
-            return;
+    /// Opens the dialog for the selected book, or for the book of the selected order; `by` is the key that was pressed for
+    /// it, if any.
+    pub(super) fn open_dialog(&mut self, by: Option<Key>) -> Vec<Effect> {
+        let wanted = if self.screen == Screen::Orders {
+            let line = self.orders.selected().and_then(|purchase| purchase.sent.lines.first());
+            line.map(|line| (line.item, line.quantity))
+        } else {
+            self.shop.selected().map(|item| (item, Quantity::ONE))
         };
+        let Some((item, quantity)) = wanted else {
+            return Vec::new();
+        };
+        let Some(order) = self.orders.next_order_id.take() else {
+            return Vec::new();
+        };
+        let is_known = self.books.get(item).is_some();
         let dialog = BuyDialog {
             order,
             item,
-            quantity: Quantity::ONE,
+            quantity,
+            loading: !is_known,
             field: DialogField::Cancel,
             confirmed: false,
             error: None,
+            reduced_from: None,
             typing: false,
-            ignored_key: by.map(|key| (key, self.now.elapsed)),
+            held_key: HeldKey::pressed(by, self.now.elapsed),
         };
         self.overlays.push(Overlay::Buy(Box::new(dialog)));
+        let request = (!is_known).then(|| Effect::Send(Request::Book(item)));
+        request.into_iter().collect()
+    }
+
+    /// Why the selected order cannot be placed again; `None` if it can.
+    pub(super) fn repeat_disabled_reason(&self) -> Option<String> {
+        let Some(purchase) = self.orders.selected() else {
+            return Some("choose an order first".to_owned());
+        };
+        // The same number may be another book there.
+        let is_elsewhere = match (purchase.sent.store, self.connection.store) {
+            (Some(placed), Some(connected)) => placed != connected,
+            _ => purchase.sent.shop != self.connection.shop_name,
+        };
+        match purchase.sent.lines.len() {
+            _ if is_elsewhere => Some("it was placed in another store".to_owned()),
+            0 | 1 => None,
+            _ => Some("it has several books".to_owned()),
+        }
     }
 
     /// Why the dialog's order cannot be sent; `None` if it can.
@@ -45,6 +73,9 @@ impl App {
         }
         if self.orders.journal.state != LoadState::Ready {
             return Some("earlier orders are still being read".to_owned());
+        }
+        if dialog.loading {
+            return Some("the book is still being loaded".to_owned());
         }
         if self.books.get(dialog.item).is_none() {
             return Some("the book has left the catalog".to_owned());
@@ -82,14 +113,7 @@ impl App {
         let Some(dialog) = self.buy_dialog() else {
             return Vec::new();
         };
-        if let Some((ignored_key, last)) = dialog.ignored_key {
-            if ignored_key == key.key && now.saturating_sub(last) < KEY_HELD_TIMEOUT {
-                dialog.ignored_key = Some((ignored_key, now));
-                return Vec::new();
-            }
-            dialog.ignored_key = None;
-        }
-        if key.ctrl || key.alt {
+        if dialog.held_key.ignores(key.key, now) || key.ctrl || key.alt {
             return Vec::new();
         }
         if dialog.confirmed {
@@ -190,7 +214,7 @@ impl App {
         };
         if let Some(dialog) = self.buy_dialog() {
             dialog.confirmed = true;
-            dialog.ignored_key = by.map(|key| (key, now.elapsed));
+            dialog.held_key = HeldKey::pressed(by, now.elapsed);
         }
         let sending = OrderState::Sending { since: now.elapsed };
         self.orders.push(Purchase::new(sent.clone(), sending));

@@ -30,29 +30,26 @@ impl App {
             Command::Last => return handler.step(self, Step::Last),
             Command::PageUp => return handler.step(self, Step::PageUp),
             Command::PageDown => return handler.step(self, Step::PageDown),
-            Command::Left if self.shop.focus != Focus::Topics => self.shop.focus = self.shop.focus.previous(),
-            Command::Right if self.shop.focus != Focus::Detail && handler.can_open(self) => {
-                self.shop.focus = self.shop.focus.next();
-            }
-            Command::Left | Command::Right => {}
-            Command::NextPane => self.shop.focus = self.shop.focus.next(),
-            Command::PaneBefore => self.shop.focus = self.shop.focus.previous(),
+            Command::Left | Command::Right | Command::NextPane | Command::PaneBefore => self.change_pane(command),
             Command::Open if handler.can_open(self) => handler.open(self),
             Command::Open => {}
             Command::Close => return self.close(),
             Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
             Command::Back => return self.close(),
-            Command::Find => self.shop.start_search(),
+            Command::Find if self.screen == Screen::Orders => self.orders.start_filter(),
+            Command::Find => return self.with_shop(ShopScreen::start_search),
             Command::Commands => self.overlays.push(Overlay::Palette(Picker::default())),
             Command::Help => self.overlays.push(Overlay::Help { scroll: 0 }),
             Command::Messages => self.overlays.push(Overlay::Log { scroll: 0 }),
-            Command::Buy => self.open_dialog(by),
+            Command::Buy => return self.open_dialog(by),
             Command::Copy => return self.copy(),
             Command::Refresh => return handler.refresh(self),
             Command::Reconnect => return vec![Effect::Reconnect],
+            Command::Sort | Command::Reverse if self.screen == Screen::Orders => self.sort_orders(command),
             Command::Sort => self.with_shop(ShopScreen::sort_by_next_column),
             Command::Reverse => self.with_shop(ShopScreen::reverse_sort),
-            Command::Start | Command::Pause | Command::Fewer | Command::More => {
+            Command::Start => return self.start_or_stop_run(by),
+            Command::Pause | Command::Fewer | Command::More => {
                 return vec![Effect::AutopilotCommand(command)];
             }
             _ if command.is_for_charts() && self.screen == Screen::Autopilot => {
@@ -68,6 +65,20 @@ impl App {
             Command::Quit => return vec![Effect::Exit(ExitReason::Interrupted)],
         }
         Vec::new()
+    }
+
+    fn change_pane(&mut self, command: Command) {
+        let can_open = handler(self.screen).can_open(self);
+        match (self.screen, command) {
+            (Screen::Orders, Command::Left) => self.orders.open = false,
+            (Screen::Orders, Command::Right) => self.orders.open |= can_open,
+            (Screen::Orders, _) => self.orders.open = can_open,
+            (Screen::Shop, Command::Left) if self.shop.focus == Focus::Topics => {}
+            (Screen::Shop, Command::Right) if self.shop.focus == Focus::Detail || !can_open => {}
+            (Screen::Shop, Command::Right | Command::NextPane) => self.shop.focus = self.shop.focus.next(),
+            (Screen::Shop, _) => self.shop.focus = self.shop.focus.previous(),
+            (Screen::Autopilot | Screen::Services, _) => {}
+        }
     }
 
     fn go(&mut self, screen: Screen) -> Vec<Effect> {
@@ -110,11 +121,26 @@ impl App {
             .filter(|item| self.screen == Screen::Shop && !is_hidden && self.books.get(*item).is_some())
     }
 
+    fn sort_orders(&mut self, command: Command) {
+        if command == Command::Sort {
+            self.orders.sort_by_next_column();
+        } else {
+            self.orders.reverse_sort();
+        }
+        let reversed = if self.orders.sort_reversed { ", reversed" } else { "" };
+        let text = format!("Sorted by {}{reversed}", self.orders.sort.name());
+        self.notify(Severity::Info, &text);
+    }
+
     fn copy(&mut self) -> Vec<Effect> {
         let Some(text) = handler(self.screen).copy_text(self) else {
             return Vec::new();
         };
-        self.notify(Severity::Info, &format!("Copied: {}", format::truncate(&text, 60, "…")));
+        let notice = match text.lines().count() {
+            0 | 1 => format!("Copied: {}", format::truncate(&text, 60, "…")),
+            _ => "Copied the receipt".to_owned(),
+        };
+        self.notify(Severity::Info, &notice);
         vec![Effect::Copy(text)]
     }
 }

@@ -166,8 +166,17 @@ impl App {
     }
 
     pub(super) fn handle_book(&mut self, item: ItemNumber, result: Result<Book, Error>) {
+        let dialog = self.buy_dialog().filter(|dialog| dialog.item == item && dialog.loading);
+        let is_wanted = dialog.is_some();
+        if let Some(dialog) = dialog {
+            dialog.loading = false;
+            dialog.error = match &result {
+                Err(error) if error.code() != Some(Code::UnknownItem) => Some(sanitized(error)),
+                _ => None,
+            };
+        }
         match result {
-            Ok(book) if book.item == item && self.books.get(item).is_some() => {
+            Ok(book) if book.item == item && (self.books.get(item).is_some() || is_wanted) => {
                 self.books.upsert(&book, self.now.elapsed);
             }
             Err(error) if error.code() == Some(Code::UnknownItem) => {

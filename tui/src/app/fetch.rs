@@ -12,10 +12,14 @@ use super::remote_data::LoadState;
 use super::sanitize::sanitized;
 use super::shared::Shared;
 use super::shop::{ShopScreen, Sort, Topic};
+use super::whole_shop::WholeShop;
 use crate::effect::{Effect, Query, Request};
+use crate::format;
 
 /// The next page is loaded when the selection comes this close to the end, in rows.
 const PREFETCH_ROWS: usize = 40;
+/// The most books that are loaded as candidates for letters in the same order.
+const CANDIDATES_MAX: usize = 1_000;
 
 impl ShopScreen {
     pub(super) fn load_topics(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
@@ -76,6 +80,8 @@ impl ShopScreen {
     }
 
     pub(super) fn refresh(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        // Books may be new or gone; the next search loads the whole shop again.
+        self.whole = WholeShop::NotAsked;
         let mut effects = self.load_topics(shared);
         effects.extend(self.refresh_listings(shared, |_| true));
         effects
@@ -119,6 +125,8 @@ impl ShopScreen {
         };
         let mut effects = Vec::new();
         let mut is_outdated = false;
+        let is_of_whole_shop = matches!(listing.query, Query::WholeTopic(_));
+        let is_answered = result.is_ok();
         match result {
             Ok((page, seq)) => {
                 effects.extend(listing.handle_page(&page, seq, now));
@@ -133,10 +141,14 @@ impl ShopScreen {
         if is_outdated {
             effects.extend(self.refresh_listings(shared, |listing| listing.generation == generation));
         }
+        if is_of_whole_shop && is_answered {
+            effects.extend(self.load_more_of_whole_shop(shared));
+        }
         if !self.is_loading_books() {
             shared.books.clear_early_events();
         }
         self.rebuild_rows(shared.books);
+        effects.extend(self.widen_search(shared));
         effects.extend(self.load_more(shared));
         effects
     }
@@ -150,6 +162,7 @@ impl ShopScreen {
         let mut listed: HashSet<_> = self
             .listings()
             .flat_map(|listing| listing.items.iter().copied())
+            .chain(self.whole.items().iter().copied())
             .collect();
         listed.extend(shared.dialog.map(|(_, item)| item));
         shared.books.retain(&listed);
@@ -158,6 +171,7 @@ impl ShopScreen {
     /// Drops everything and loads it from another store.
     pub(super) fn reset(&mut self, shared: &mut Shared<'_>) -> Vec<Effect> {
         shared.books.clear();
+        self.whole = WholeShop::NotAsked;
         self.topic_listing = None;
         self.topics.value = None;
         self.topics.state = LoadState::NotAsked;
@@ -169,7 +183,27 @@ impl ShopScreen {
 
     pub(super) fn select_book(&mut self, row: usize, shared: &Shared<'_>) -> Vec<Effect> {
         self.cursor = row.min(self.rows.len().saturating_sub(1));
+        self.detail_scroll = 0;
+        if let Some(search) = &mut self.search {
+            search.moved = true;
+        }
         self.load_more(shared)
+    }
+
+    /// Says how far the last loaded book is from the last one, if it is not the same.
+    pub(super) fn explain_end(&self, shared: &mut Shared<'_>) {
+        let all = self
+            .selected_topic()
+            .filter(|_| self.search.is_none())
+            .map(|topic| topic.books);
+        let (Some(all), Some(listing)) = (all, self.listing()) else {
+            return;
+        };
+        if !listing.is_whole() {
+            let (loaded, all) = (format::thousands(listing.items.len()), format::thousands(all));
+            let text = format!("{loaded} of {all} books are loaded; more follow from here on, and / finds any of them");
+            shared.notify(Severity::Info, &text);
+        }
     }
 
     fn load_more(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
@@ -177,7 +211,14 @@ impl ShopScreen {
             return Vec::new();
         }
         let listing = match &mut self.search {
-            Some(search) if !search.text().is_empty() => search.results.as_mut(),
+            Some(search) if !search.text().is_empty() => {
+                let is_enough = search.is_widened()
+                    && search
+                        .results
+                        .as_ref()
+                        .is_some_and(|results| results.items.len() >= CANDIDATES_MAX);
+                search.results.as_mut().filter(|_| !is_enough)
+            }
             _ => self.topic_listing.as_mut(),
         };
         listing

@@ -40,6 +40,17 @@ impl App {
                     fixed("0-9", "number", None),
                 ]
             }
+            Some(Overlay::StartRun(dialog)) => {
+                let start = if dialog.host.is_some() { "Enter" } else { "y" };
+                vec![
+                    Hint {
+                        enabled: dialog.can_start(),
+                        ..fixed(start, "start", None)
+                    },
+                    fixed("Esc", "cancel", Some(Command::Close)),
+                    fixed("Tab", "next", None),
+                ]
+            }
             Some(Overlay::Palette(_)) => vec![
                 fixed("Enter", "run", Some(Command::Open)),
                 fixed("↑ ↓", "choose", None),
@@ -57,7 +68,7 @@ impl App {
                 fixed(self.keymap.keys(Command::All), "all", Some(Command::All)),
                 fixed(self.keymap.keys(Command::Freeze), "freeze", Some(Command::Freeze)),
             ],
-            None if self.is_editing_search() => vec![
+            None if self.is_editing_filter() => vec![
                 fixed("Enter", "to the list", Some(Command::Open)),
                 fixed("↑ ↓", "choose", None),
                 fixed("Esc", "clear", Some(Command::Close)),
@@ -97,6 +108,7 @@ impl App {
     fn hint_label(&self, command: Command) -> &'static str {
         match command {
             Command::Back if self.is_at_home() => "quit",
+            Command::Buy if self.screen == Screen::Orders => "buy again",
             Command::Freeze if self.is_frozen() => "unfreeze",
             Command::Start if self.autopilot.status.running => "stop",
             Command::Pause if self.autopilot.status.paused => "resume",

@@ -2,7 +2,7 @@
 
 use super::layout::Target;
 use super::overlay::Overlay;
-use super::shop::Focus;
+use super::shop::{Focus, ShopScreen};
 use super::state::App;
 use super::text_input::{edit, paste};
 use crate::command::{Command, Screen, palette};
@@ -32,6 +32,7 @@ impl App {
         }
         match self.overlays.last() {
             Some(Overlay::Buy(_)) => self.handle_dialog_key(key),
+            Some(Overlay::StartRun(_)) => self.handle_run_dialog_key(key),
             Some(Overlay::Palette(_)) => self.handle_palette_key(key),
             Some(Overlay::Help { .. } | Overlay::Log { .. }) => {
                 self.handle_scroll_key(key);
@@ -52,7 +53,7 @@ impl App {
                 ) => self.run(command, Some(key.key)),
                 _ => Vec::new(),
             },
-            None if self.is_editing_search() => self.handle_search_key(key),
+            None if self.is_editing_filter() => self.handle_filter_key(key),
             None => {
                 let command = self.keymap.command(key);
                 command.map_or_else(Vec::new, |command| self.run(command, Some(key.key)))
@@ -60,12 +61,21 @@ impl App {
         }
     }
 
-    /// Whether keys edit the search text.
-    pub(crate) fn is_editing_search(&self) -> bool {
-        self.screen == Screen::Shop && self.shop.search.as_ref().is_some_and(|search| search.editing)
+    /// Whether keys edit the filter of the screen.
+    pub(crate) fn is_editing_filter(&self) -> bool {
+        let filter = match self.screen {
+            Screen::Shop => self.shop.search.as_ref().map(|search| &search.filter),
+            Screen::Orders => self.orders.filter.as_ref(),
+            Screen::Autopilot | Screen::Services => None,
+        };
+        filter.is_some_and(|filter| filter.editing)
     }
 
-    fn handle_search_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+    fn handle_filter_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if self.screen == Screen::Orders {
+            self.orders.handle_filter_key(key);
+            return Vec::new();
+        }
         self.with_shop(|shop, shared| shop.handle_search_key(key, shared))
     }
 
@@ -151,17 +161,26 @@ impl App {
             }
             // Pasted text is not a key press: it never runs a command or confirms a purchase.
             Some(_) => {}
-            None => return self.paste_into_search(text),
+            None => return self.paste_into_filter(text),
         }
         Vec::new()
     }
 
-    fn paste_into_search(&mut self, text: &str) -> Vec<Effect> {
-        match &mut self.shop.search {
-            Some(search) if search.editing && self.screen == Screen::Shop => paste(&mut search.input, text),
-            _ => return Vec::new(),
+    fn paste_into_filter(&mut self, text: &str) -> Vec<Effect> {
+        if !self.is_editing_filter() {
+            return Vec::new();
         }
-        self.with_shop(|shop, shared| shop.search_changed(shared))
+        if self.screen == Screen::Orders {
+            if let Some(filter) = &mut self.orders.filter {
+                filter.paste(text);
+                self.orders.filter_changed();
+            }
+            return Vec::new();
+        }
+        if let Some(search) = &mut self.shop.search {
+            search.filter.paste(text);
+        }
+        self.with_shop(ShopScreen::search_changed)
     }
 
     fn handle_mouse(&mut self, mouse: MouseEvent) -> Vec<Effect> {
@@ -181,8 +200,8 @@ impl App {
             Target::Command(Command::Open) if matches!(self.overlays.last(), Some(Overlay::Palette(_))) => {
                 self.handle_palette_key(KeyEvent::plain(Key::Enter))
             }
-            Target::Command(Command::Open) if self.is_editing_search() => {
-                self.handle_search_key(KeyEvent::plain(Key::Enter))
+            Target::Command(Command::Open) if self.is_editing_filter() => {
+                self.handle_filter_key(KeyEvent::plain(Key::Enter))
             }
             Target::Command(command) => self.run(command, None),
             Target::Pane(focus) => {
@@ -204,10 +223,14 @@ impl App {
                 self.with_shop(|shop, shared| shop.select_book(row, shared))
             }
             Target::Order(row) => {
-                self.orders.selected = row.min(self.orders.list.len().saturating_sub(1));
+                if let Some(filter) = &mut self.orders.filter {
+                    filter.editing = false;
+                }
+                self.orders.select(row);
                 Vec::new()
             }
             Target::Field(field) => self.handle_dialog_click(field),
+            Target::RunField(field) => self.handle_run_dialog_click(field),
             Target::Palette(row) => self.run_from_palette(row, None),
             Target::Overlay | Target::Nothing => Vec::new(),
         }
@@ -215,7 +238,7 @@ impl App {
 
     fn stop_editing(&mut self) {
         if let Some(search) = &mut self.shop.search {
-            search.editing = false;
+            search.filter.editing = false;
         }
     }
 
@@ -238,7 +261,7 @@ impl App {
                 self.with_shop(|shop, shared| shop.select_book(row, shared))
             }
             Target::Order(_) => {
-                self.orders.selected = step(self.orders.selected).min(self.orders.list.len().saturating_sub(1));
+                self.orders.select(step(self.orders.selected));
                 Vec::new()
             }
             Target::Palette(_) => {
@@ -256,7 +279,11 @@ impl App {
                 self.scroll_overlay(step);
                 Vec::new()
             }
-            Target::Tab(_) | Target::Command(_) | Target::Pane(Focus::Detail) | Target::Nothing => Vec::new(),
+            Target::Tab(_)
+            | Target::Command(_)
+            | Target::Pane(Focus::Detail)
+            | Target::RunField(_)
+            | Target::Nothing => Vec::new(),
         }
     }
 }

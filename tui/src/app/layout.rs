@@ -3,6 +3,7 @@
 use ratatui::layout::{Position, Rect};
 
 use super::dialog::DialogField;
+use super::run_dialog::RunField;
 use super::shop::Focus;
 use crate::command::{Command, Screen};
 
@@ -13,6 +14,8 @@ pub(crate) struct FrameLayout {
     pub(crate) topics: Viewport,
     pub(crate) books: Viewport,
     pub(crate) orders: Viewport,
+    pub(crate) receipt: ScrolledText,
+    pub(crate) detail: ScrolledText,
     pub(crate) palette: Viewport,
 }
 
@@ -22,6 +25,15 @@ pub(crate) struct Viewport {
     pub(crate) first: usize,
     /// The number of rows that fit.
     pub(crate) rows: usize,
+}
+
+/// A text of which only some lines may be visible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct ScrolledText {
+    /// The number of rows that fit.
+    pub(crate) rows: usize,
+    /// How far the text can be scrolled, in lines.
+    pub(crate) scroll_max: usize,
 }
 
 impl Viewport {
@@ -72,6 +84,7 @@ pub(crate) enum Target {
     Book(usize),
     Order(usize),
     Field(DialogField),
+    RunField(RunField),
     Palette(usize),
     /// The text of an overlay, which can be scrolled.
     Overlay,

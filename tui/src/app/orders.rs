@@ -5,6 +5,8 @@ use std::time::Duration;
 use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
+use super::filter::Filter;
+use super::order_list::OrderColumn;
 use super::remote_data::{RemoteData, retry_delay};
 use super::sanitize::sanitized;
 use crate::journal::SentOrder;
@@ -19,9 +21,18 @@ const CHECK_MAX: Duration = Duration::from_secs(8);
 pub(crate) struct Orders {
     /// The orders, the newest first.
     pub(crate) list: Vec<Purchase>,
+    /// The orders that are shown, as positions in the list, in the order of the rows.
+    pub(crate) rows: Vec<usize>,
+    /// The selected row.
     pub(crate) selected: usize,
-    /// Whether the receipt replaces the list, where only one fits.
+    pub(crate) sort: OrderColumn,
+    /// Whether the rows are in the opposite order.
+    pub(crate) sort_reversed: bool,
+    pub(crate) filter: Option<Filter>,
+    /// Whether keys scroll the receipt. It replaces the list where only one fits.
     pub(crate) open: bool,
+    /// The first line of the receipt that is shown.
+    pub(crate) receipt_scroll: usize,
     pub(crate) journal: RemoteData<()>,
     /// The caller of [`super::update`] puts a fresh id here when the last one was taken: `update` draws none.
     pub(crate) next_order_id: Option<OrderId>,
@@ -136,11 +147,11 @@ impl Orders {
     }
 
     pub(super) fn push(&mut self, purchase: Purchase) {
+        // The newest stays selected, and so does any other order.
+        let selected = self.selected().map(|purchase| purchase.sent.order);
         self.list.insert(0, purchase);
         self.list.truncate(ORDERS_MAX);
-        if self.selected > 0 {
-            self.selected = (self.selected + 1).min(self.list.len() - 1);
-        }
+        self.rebuild_rows(selected.filter(|_| self.selected > 0));
     }
 
     pub(super) fn next_wake(&self) -> Option<Duration> {

@@ -3,6 +3,7 @@
 use tui_input::Input;
 
 use super::dialog::BuyDialog;
+use super::run_dialog::RunDialog;
 
 #[derive(Debug, Clone)]
 pub(crate) enum Overlay {
@@ -18,6 +19,8 @@ pub(crate) enum Overlay {
         scroll: usize,
     },
     Buy(Box<BuyDialog>),
+    /// Whether a run of the autopilot may start.
+    StartRun(Box<RunDialog>),
     /// The selected book's chart.
     Chart,
 }

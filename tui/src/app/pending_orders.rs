@@ -40,8 +40,10 @@ impl Orders {
         }
         let mut older = replay(contents);
         older.retain(|purchase| self.find(purchase.sent.order).is_none());
+        let selected = self.selected().map(|purchase| purchase.sent.order);
         self.list.extend(older.into_iter().rev());
         self.list.truncate(ORDERS_MAX);
+        self.rebuild_rows(selected);
         self.journal.succeed((), shared.elapsed());
     }
 
@@ -68,6 +70,8 @@ impl Orders {
                 Record::NotSold(not_sold) => self.settle(not_sold.order, not_sold_state(&not_sold)),
             }
         }
+        let selected = self.selected().map(|purchase| purchase.sent.order);
+        self.rebuild_rows(selected);
     }
 
     /// Takes over a decision that is on record.
@@ -202,6 +206,11 @@ impl Orders {
             0 | 1 => format!("{} × {}", purchase.sent.copies(), purchase.title()),
             _ => purchase.title(),
         };
+        let selected = self.selected().map(|purchase| purchase.sent.order);
+        self.rebuild_rows(selected);
+        let Some(purchase) = self.find_mut(order) else {
+            return Vec::new();
+        };
         let at = shared.now.wall;
         let not_sold = |reason, detail: String, stock| {
             Some(Record::NotSold(NotSold {
@@ -215,7 +224,8 @@ impl Orders {
         let (severity, notice, record) = match state {
             OrderState::Sold(receipt) => (
                 Severity::Success,
-                format!("Bought {copies} for {}", format::amount(receipt.total.cents())),
+                // A long title is cut at its end, never the amount.
+                format!("Bought for {}: {copies}", format::amount(receipt.total.cents())),
                 Some(Record::Sold { receipt: *receipt }),
             ),
             OrderState::SoldOut { stock } => {

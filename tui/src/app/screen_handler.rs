@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::layout::ScrolledText;
 use super::state::App;
 use crate::command::Command;
 use crate::effect::Effect;
@@ -30,6 +31,13 @@ impl Step {
             Self::First => 0,
             Self::Last => last,
         }
+    }
+}
+
+impl Step {
+    /// The new first line of a text.
+    pub(super) fn scroll(self, from: usize, text: ScrolledText) -> usize {
+        self.apply(from, text.rows, text.scroll_max + 1)
     }
 }
 

@@ -1,26 +1,24 @@
-//! Search: at once in the topic shown, by fuzzy match, then in the whole shop.
+//! Search: at once among the books that are loaded, then in the whole shop.
 
-use std::collections::HashSet;
-use std::fmt::Write as _;
+use common::text::fold;
 
 use common::ItemNumber;
-use common::text::fold;
-use common::wire::Book;
 
 use super::books::Books;
+use super::filter::FilterKey;
 use super::listing::Listing;
 use super::remote_data::LoadState;
 use super::shared::Shared;
 use super::shop::{Column, Focus, Search, ShopScreen};
-use super::text_input::edit;
+use super::whole_shop::WholeShop;
 use crate::effect::{Effect, Query};
-use crate::fuzzy::ranked;
-use crate::input::{Key, KeyEvent};
+use crate::input::KeyEvent;
 
 impl ShopScreen {
-    pub(super) fn start_search(&mut self) {
-        self.search.get_or_insert_default().editing = true;
+    pub(super) fn start_search(&mut self, shared: &mut Shared<'_>) -> Vec<Effect> {
+        self.search.get_or_insert_default().filter.editing = true;
         self.focus = Focus::Books;
+        self.load_whole_shop(shared)
     }
 
     pub(super) fn end_search(&mut self, shared: &mut Shared<'_>) {
@@ -37,20 +35,22 @@ impl ShopScreen {
         let Some(search) = &mut self.search else {
             return Vec::new();
         };
-        match key.key {
-            Key::Esc => self.end_search(shared),
-            Key::Enter | Key::Tab if search.text().is_empty() => self.end_search(shared),
-            Key::Enter | Key::Tab => search.editing = false,
-            Key::Up => return self.select_book(self.cursor.saturating_sub(1), shared),
-            Key::Down => return self.select_book(self.cursor + 1, shared),
-            _ if edit(&mut search.input, key) => return self.search_changed(shared),
-            _ => {}
+        match search.filter.handle_key(key) {
+            FilterKey::Cleared => self.end_search(shared),
+            FilterKey::Up => return self.select_book(self.cursor.saturating_sub(1), shared),
+            FilterKey::Down => return self.select_book(self.cursor + 1, shared),
+            FilterKey::Changed => return self.search_changed(shared),
+            FilterKey::Left | FilterKey::Ignored => {}
         }
         Vec::new()
     }
 
-    pub(super) fn search_changed(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
-        let effects = self.search_whole_shop(shared);
+    pub(super) fn search_changed(&mut self, shared: &mut Shared<'_>) -> Vec<Effect> {
+        let mut effects = self.load_whole_shop(shared);
+        effects.extend(self.search_whole_shop(shared));
+        if let Some(search) = &mut self.search {
+            search.moved = false;
+        }
         self.rebuild_rows(shared.books);
         self.cursor = 0;
         effects
@@ -67,59 +67,90 @@ impl ShopScreen {
             search.results = None;
             return Vec::new();
         }
-        let (mut results, effect) = Listing::open(Query::Search(words), generation, shared.elapsed());
-        if let Some(before) = &search.results
-            && let LoadState::Loading { .. } = before.data.state
-        {
-            // The wait goes on although the text changed, so that nothing flickers while the user types.
-            results.data.state = before.data.state.clone();
+        vec![search.ask(words, generation, shared)]
+    }
+
+    /// If the shop finds no book and is too large to be loaded whole, asks it for the books that match the beginning of the
+    /// text: the candidates for letters in the same order.
+    pub(super) fn widen_search(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let generation = self.generation + 1;
+        let Some(search) = self.search.as_mut().filter(|_| self.rows.is_empty()) else {
+            return Vec::new();
+        };
+        let Some(Listing {
+            query: Query::Search(words),
+            ..
+        }) = search.results.as_ref().filter(|results| results.is_whole())
+        else {
+            return Vec::new();
+        };
+        let mut fewer = words.clone();
+        fewer.pop();
+        if !matches!(self.whole, WholeShop::TooLarge) || fewer.trim().is_empty() {
+            return Vec::new();
         }
-        search.results = Some(results);
-        vec![effect]
+        self.generation = generation;
+        vec![search.ask(fewer.trim().to_owned(), generation, shared)]
     }
 
     /// Makes the rows from the lists; the selection stays on its book.
     pub(super) fn rebuild_rows(&mut self, books: &Books) {
         let selected = self.selected();
         let in_topic = self.topic_listing.as_ref().map_or(&[][..], |listing| &listing.items);
-        let search = self.search.as_ref().filter(|search| !search.text().is_empty());
-        let (mut rows, local_matches) = match search {
-            None => (in_topic.to_vec(), in_topic.len()),
-            Some(search) => matches(search, in_topic, books),
+        let loading = self.whole.listing().map_or(&[][..], |listing| &listing.items);
+        let candidates = in_topic.iter().chain(loading).chain(self.whole.items());
+        let mut stays_on_top = false;
+        let mut rows = match self.search.as_mut().filter(|search| !search.text().is_empty()) {
+            None => in_topic.to_vec(),
+            Some(search) => {
+                search.rank(candidates, books);
+                stays_on_top = !search.moved;
+                search.matches.items().collect()
+            }
         };
         sort(&mut rows, self.sort.by, books);
         if self.sort.reversed {
             rows.reverse();
         }
         let row = rows.iter().position(|item| Some(*item) == selected);
-        self.cursor = row.unwrap_or(self.cursor).min(rows.len().saturating_sub(1));
-        (self.rows, self.local_matches) = (rows, local_matches);
+        let row = row
+            .filter(|_| !stays_on_top)
+            .unwrap_or(if stays_on_top { 0 } else { self.cursor });
+        self.cursor = row.min(rows.len().saturating_sub(1));
+        self.rows = rows;
     }
 }
 
-fn matches(search: &Search, in_topic: &[ItemNumber], books: &Books) -> (Vec<ItemNumber>, usize) {
-    let mut rows = ranked(search.text(), in_topic.iter().copied(), |item, line| {
-        // The topic is that of all rows.
-        if let Some(Book {
-            item,
-            title,
-            author,
-            topic: _,
-            cost: _,
-            stock: _,
-            seq: _,
-        }) = books.get(*item)
+impl Search {
+    /// Asks the shop for books. The wait goes on although the text changed, so that nothing flickers while the user types.
+    fn ask(&mut self, words: String, generation: u64, shared: &Shared<'_>) -> Effect {
+        let (mut results, effect) = Listing::open(Query::Search(words), generation, shared.elapsed());
+        if let Some(before) = &self.results
+            && let LoadState::Loading { .. } = before.data.state
         {
-            let author = author.as_deref().unwrap_or_default();
-            let _ = write!(line, "{title} {author} {item}");
+            results.data.state = before.data.state.clone();
         }
-    });
-    let local_matches = rows.len();
-    if let Some(results) = &search.results {
-        let local: HashSet<_> = rows.iter().copied().collect();
-        rows.extend(results.items.iter().copied().filter(|item| !local.contains(item)));
+        self.results = Some(results);
+        effect
     }
-    (rows, local_matches)
+
+    /// Ranks the candidates and what the shop found.
+    fn rank<'a>(&mut self, candidates: impl Iterator<Item = &'a ItemNumber>, books: &Books) {
+        let text = self.filter.text();
+        let (found, is_for_text) = match &self.results {
+            Some(results) => (&results.items[..], results.query == Query::Search(text.to_owned())),
+            None => (&[][..], false),
+        };
+        let found_by_shop = if is_for_text { found } else { &[] };
+        let candidates = candidates.copied().chain(found.iter().copied());
+        self.matches.update(text, candidates, found_by_shop, books);
+    }
+
+    /// Whether the results are for the beginning of the text only.
+    pub(super) fn is_widened(&self) -> bool {
+        let query = self.results.as_ref().map(|results| &results.query);
+        query.is_some_and(|query| *query != Query::Search(self.text().to_owned()))
+    }
 }
 
 fn sort(rows: &mut [ItemNumber], by: Column, books: &Books) {

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use common::ItemNumber;
-use tui_input::Input;
 
+use super::filter::Filter;
 use super::listing::Listing;
+use super::matches::Matches;
 use super::remote_data::RemoteData;
+use super::whole_shop::WholeShop;
 
 /// How far back the chart of a stock can reach, in seconds; `None` for the whole history.
 pub(super) const CHART_RANGES_S: [Option<u64>; 5] = [Some(30), Some(60), Some(300), Some(900), None];
@@ -41,11 +43,13 @@ pub(crate) struct ShopScreen {
     pub(crate) topic: usize,
     pub(crate) topic_listing: Option<Listing>,
     pub(crate) search: Option<Search>,
+    /// The candidates of a search.
+    pub(super) whole: WholeShop,
     pub(crate) rows: Vec<ItemNumber>,
-    /// How many of the rows come from the selected topic; the others are of other topics.
-    pub(crate) local_matches: usize,
     pub(crate) cursor: usize,
     pub(crate) sort: Sort,
+    /// The first line of the book's pane that is shown.
+    pub(crate) detail_scroll: usize,
     /// Which of the chart ranges is shown.
     pub(crate) chart_range: usize,
     /// Numbers the listings; the answer to a replaced listing carries an old number.
@@ -54,17 +58,18 @@ pub(crate) struct ShopScreen {
 
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Search {
-    pub(crate) input: Input,
-    /// Whether keys edit the text; otherwise they move in the list.
-    pub(crate) editing: bool,
-    /// The matches in the whole shop.
+    pub(crate) filter: Filter,
+    /// The books that the shop finds: for the text, or for its beginning if it finds none.
     pub(crate) results: Option<Listing>,
+    pub(super) matches: Matches,
+    /// Whether the selection was moved since the text changed; until then it stays on the best match.
+    pub(super) moved: bool,
 }
 
 impl Search {
     /// The text without blanks around it.
     pub(crate) fn text(&self) -> &str {
-        self.input.value().trim()
+        self.filter.text()
     }
 }
 
@@ -123,10 +128,11 @@ impl Default for ShopScreen {
             topic: 0,
             topic_listing: None,
             search: None,
+            whole: WholeShop::default(),
             rows: Vec::new(),
-            local_matches: 0,
             cursor: 0,
             sort: Sort::default(),
+            detail_scroll: 0,
             // One minute.
             chart_range: 1,
             generation: 0,
@@ -164,20 +170,27 @@ impl ShopScreen {
         self.generation
     }
 
-    /// Removes a withdrawn book from both listings.
+    /// Removes a withdrawn book from every list.
     pub(super) fn remove_book(&mut self, item: ItemNumber) {
         for listing in self.listings_mut() {
             listing.items.retain(|listed| *listed != item);
+        }
+        self.whole.remove(item);
+        if let Some(search) = &mut self.search {
+            search.matches.remove(item);
         }
     }
 
     pub(super) fn listings(&self) -> impl Iterator<Item = &Listing> {
         let results = self.search.as_ref().and_then(|search| search.results.as_ref());
-        self.topic_listing.iter().chain(results)
+        self.topic_listing.iter().chain(results).chain(self.whole.listing())
     }
 
     pub(super) fn listings_mut(&mut self) -> impl Iterator<Item = &mut Listing> {
         let results = self.search.as_mut().and_then(|search| search.results.as_mut());
-        self.topic_listing.iter_mut().chain(results)
+        self.topic_listing
+            .iter_mut()
+            .chain(results)
+            .chain(self.whole.listing_mut())
     }
 }

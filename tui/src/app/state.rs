@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use common::Timestamp;
+use jiff::tz::TimeZone;
 
 use super::autopilot::{AutopilotState, RunStatus};
 use super::books::Books;
@@ -39,6 +40,8 @@ pub(crate) struct App {
     pub(crate) autopilot: AutopilotState,
     pub(crate) notices: Notices,
     pub(crate) keymap: Keymap,
+    /// The zone in which times are shown.
+    pub(crate) zone: TimeZone,
     /// Whether nothing may spin or blink.
     pub(crate) reduced_motion: bool,
     /// Whether the screen has changed since the last frame.
@@ -72,6 +75,7 @@ impl App {
             },
             notices: Notices::default(),
             keymap: Keymap::default(),
+            zone: TimeZone::UTC,
             reduced_motion: false,
             dirty: true,
         }

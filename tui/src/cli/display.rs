@@ -53,12 +53,28 @@ impl Display {
         };
         Self {
             theme,
-            ascii: before.ascii || after.ascii || config.ascii,
+            ascii: before.ascii || after.ascii || config.ascii || !locale_is_utf8(),
             reduced_motion: before.reduced_motion || after.reduced_motion || config.reduced_motion,
             mouse: !before.no_mouse && !after.no_mouse && config.mouse != Some(false),
             keymap: config.keys.clone(),
         }
     }
+}
+
+/// Whether this kind of terminal can show a screen.
+pub(crate) fn terminal_can_draw() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether the locale may be in UTF-8: unless it names another encoding, or C.
+fn locale_is_utf8() -> bool {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    // POSIX: the first of these that is set decides.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(set);
+    locale.is_none_or(|locale| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    })
 }
 
 /// When to use colours.

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::exit::{Error, Exit};
 use super::interactive;
 use super::output::{self, Output};
-use crate::cli::{AutopilotArgs, Cli};
+use crate::cli::{AutopilotArgs, Cli, terminal_can_draw};
 use crate::connect::{self, ShopConnection};
 use crate::format;
 use crate::runtime::{self, ExitReason};
@@ -30,8 +30,7 @@ type Ended = (Exit, Arc<Report>);
 
 /// Whether the run is shown on a screen.
 pub(super) fn has_screen(args: &AutopilotArgs, cli: &Cli) -> bool {
-    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-    let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && !dumb;
+    let has_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal() && terminal_can_draw();
     has_terminal && !args.headless && !cli.shop.json
 }
 
@@ -93,40 +92,51 @@ pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, signals: Si
     let runs = watched.subscribe();
     let ended = run_ended(runs.clone()).boxed();
     let (exit_reason, connection) = interactive::run(cli, Some(args), watched, Some(ended)).await?;
-    let result = end_run(exit_reason, &runs, args, cli, signals).await;
+    let result = after_screen(exit_reason, &runs, args, cli, signals).await;
     if let Some(connection) = connection {
         connection.close().await;
     }
     result
 }
 
-/// Ends the run after its screen has closed.
-async fn end_run(
+async fn after_screen(
     exit_reason: Result<ExitReason, runtime::Error>,
     runs: &watch::Receiver<WatchedRun>,
     args: &AutopilotArgs,
     cli: &Cli,
-    mut signals: Signals,
+    signals: Signals,
 ) -> Result<Exit, Error> {
     let exit = match exit_reason? {
         ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
         ExitReason::Interrupted => Exit::Interrupted,
         ExitReason::HungUp => Exit::HungUp,
     };
+    match end_run(runs, exit == Exit::HungUp, signals).await? {
+        Some(report) => print_report((exit, report), args, cli),
+        // The user left before the store was open.
+        None => Ok(exit),
+    }
+}
+
+/// Ends the run of a screen that was left, without its audit if the terminal is gone. `None` if there was no run.
+pub(super) async fn end_run(
+    runs: &watch::Receiver<WatchedRun>,
+    hung_up: bool,
+    mut signals: Signals,
+) -> Result<Option<Arc<Report>>, Error> {
     // A signal that closed the screen must not also skip the audit.
     let _ = signals.next().now_or_never();
     let Some(run) = runs.borrow().run.clone() else {
-        // The user left before the store was open.
-        return Ok(exit);
+        return Ok(None);
     };
     let report = if run.snapshot().phase == Phase::Ended {
         run.ended().await?
-    } else if exit == Exit::HungUp {
+    } else if hung_up {
         abort(&run).await?
     } else {
         stop(&run, signals).await?
     };
-    print_report((exit, report), args, cli)
+    Ok(Some(report))
 }
 
 /// Completes when a run ends by itself; a run that a key stopped stays on the screen.

@@ -7,18 +7,24 @@ use common::wire::{Book, BookPage, Topics};
 
 use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::table::{Align, table};
+use super::table::{table, terminal_width};
 use crate::cli::SearchArgs;
+use crate::columns::{Need, STAYS};
 use crate::connect::ShopConnection;
 use crate::receipt::pairs;
+
+const TITLE: Need = Need::Text { min: 16, rank: STAYS };
+const AUTHOR: Need = Need::Text { min: 10, rank: 1 };
+const TOPIC: Need = Need::Text { min: 10, rank: 2 };
 
 pub(super) async fn topics(shop: &ShopConnection, out: &Output) -> Result<Exit, Error> {
     let answer = shop.read(|shop| async move { shop.topics().await }).await?;
     out.answer::<Topics>(&answer, |topics| {
         let rows = topics.topics.iter();
         table(
-            [("TOPIC", Align::Left), ("BOOKS", Align::Right)],
+            [("TOPIC", TOPIC), ("BOOKS", Need::Keep)],
             rows.map(|topic| [topic.topic.clone(), topic.books.to_string()]),
+            terminal_width(),
         )
     })
 }
@@ -85,12 +91,12 @@ fn print_books(page: &BookPage) -> Result<Exit, Error> {
 
 fn books(page: &BookPage) -> String {
     let columns = [
-        ("ITEM", Align::Right),
-        ("TITLE", Align::Left),
-        ("AUTHOR", Align::Left),
-        ("TOPIC", Align::Left),
-        ("COST", Align::Right),
-        ("STOCK", Align::Right),
+        ("ITEM", Need::Keep),
+        ("TITLE", TITLE),
+        ("AUTHOR", AUTHOR),
+        ("TOPIC", TOPIC),
+        ("COST", Need::Keep),
+        ("STOCK", Need::Keep),
     ];
     let rows = page.books.iter().map(|book| {
         let Book {
@@ -111,7 +117,7 @@ fn books(page: &BookPage) -> String {
             stock.to_string(),
         ]
     });
-    table(columns, rows)
+    table(columns, rows, terminal_width())
 }
 
 pub(super) async fn lookup(shop: &ShopConnection, item: ItemNumber, out: &Output) -> Result<Exit, Error> {

@@ -7,29 +7,53 @@ use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
 use super::exit::{Error, Exit};
+use super::{autopilot, output};
 use crate::app::Screen;
-use crate::cli::{AutopilotArgs, Cli, ShopArgs};
+use crate::cli::{AutopilotArgs, Cli, ShopArgs, terminal_can_draw};
 use crate::connect::{self, ShopConnection};
 use crate::journal;
 use crate::runtime::{self, ExitReason, Opened, Options};
+use crate::terminal::Signals;
 use crate::theme::Appearance;
 use crate::ui::autopilot::pane::AutopilotPane;
-use autopilot::controller::{Controller, WatchedRun};
+use ::autopilot::Verdict;
+use ::autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and returns when the user leaves it.
 pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-        let advice = "the interactive shop needs a terminal; in scripts use a command such as `bookstore topics` or \
+    if !(io::stdin().is_terminal() && io::stdout().is_terminal() && terminal_can_draw()) {
+        let advice = "the interactive shop needs a terminal that can show a screen; in scripts use a command such as `bookstore topics` or \
                       `bookstore --json lookup 2` (see `bookstore --help`)";
         return Err(Error::Usage(advice.to_owned()));
     }
-    let (exit_reason, connection) = run(cli, None, watch::Sender::default(), None).await?;
+    let signals = Signals::listen()?;
+    let watched = watch::Sender::default();
+    let runs = watched.subscribe();
+    let (exit_reason, connection) = run(cli, None, watched, None).await?;
+    let result = after_screen(exit_reason, &runs, signals).await;
     if let Some(connection) = connection {
         connection.close().await;
     }
-    Ok(match exit_reason? {
+    result
+}
+
+/// Ends a run that was started on the screen, and prints its summary.
+async fn after_screen(
+    exit_reason: Result<ExitReason, runtime::Error>,
+    runs: &watch::Receiver<WatchedRun>,
+    signals: Signals,
+) -> Result<Exit, Error> {
+    let exit = match exit_reason? {
         ExitReason::HungUp => Exit::HungUp,
         ExitReason::UserQuit | ExitReason::Interrupted | ExitReason::Completed => Exit::Done,
+    };
+    let Some(report) = autopilot::end_run(runs, exit == Exit::HungUp, signals).await? else {
+        return Ok(exit);
+    };
+    output::print(&report.summary())?;
+    Ok(match report.verdict() {
+        Verdict::Violated => Exit::Violation,
+        Verdict::Clean | Verdict::Incomplete => exit,
     })
 }
 

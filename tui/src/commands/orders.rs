@@ -3,12 +3,14 @@
 use common::money::Total;
 use common::wire::{OrderStatus, ReceiptLine};
 use common::{Cost, ItemNumber, OrderId, Quantity, Seq, StoreId, Timestamp};
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::exit::{Error, Exit};
 use super::output::{self, Output};
-use super::table::{Align, table};
+use super::table::{table, terminal_width};
 use crate::cli::OrdersArgs;
+use crate::columns::{Need, STAYS};
 use crate::format;
 use crate::journal::{self, NotSoldReason, Outcome, RecordedOrder, SentLine};
 use crate::receipt;
@@ -150,20 +152,20 @@ impl From<&SentLine> for ListedLine {
 
 fn as_table(orders: &[ListedOrder]) -> String {
     let columns = [
-        ("UTC", Align::Left),
-        ("STATUS", Align::Left),
-        ("COPIES", Align::Right),
-        ("TOTAL", Align::Right),
-        ("TITLE", Align::Left),
-        ("STORE", Align::Left),
-        ("ORDER", Align::Left),
+        ("UTC", Need::Whole { rank: 1 }),
+        ("STATUS", Need::Text { min: 10, rank: STAYS }),
+        ("COPIES", Need::Keep),
+        ("TOTAL", Need::Keep),
+        ("TITLE", Need::Text { min: 12, rank: STAYS }),
+        ("STORE", Need::Text { min: 8, rank: 2 }),
+        ("ORDER", Need::Key),
     ];
     let rows = orders.iter().map(|order| {
         let copies: u32 = order.lines.iter().map(|line| line.quantity.get()).sum();
         let title = |line: &ListedLine| line.title.clone().unwrap_or_else(|| format!("item {}", line.item));
         let titles: Vec<_> = order.lines.iter().map(title).collect();
         [
-            format::date_time(order.at),
+            format::date_time(order.at, &TimeZone::UTC),
             order.status.to_owned(),
             copies.to_string(),
             order.total.map_or("-".to_owned(), |total| total.to_string()),
@@ -172,7 +174,7 @@ fn as_table(orders: &[ListedOrder]) -> String {
             order.order.to_string(),
         ]
     });
-    table(columns, rows)
+    table(columns, rows, terminal_width())
 }
 
 /// One line for each book of each order.

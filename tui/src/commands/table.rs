@@ -1,36 +1,68 @@
-//! Aligned columns in plain text.
+//! Aligned columns in plain text, as wide as the terminal.
+
+use std::io::IsTerminal as _;
 
 use common::text;
 use unicode_width::UnicodeWidthStr;
 
+use crate::columns::{Need, fit};
 use crate::format;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Align {
-    Left,
-    Right,
+/// Where the output is not a terminal nothing is cut, and a longer text does not widen the column for the other rows.
+const UNBOUNDED_TEXT_COLUMNS: usize = 60;
+const GAP: usize = 2;
+
+/// A column's name, and what happens to it where the table does not fit. Texts are on the left, all others on the right.
+pub(super) type Column = (&'static str, Need);
+
+/// The width of the terminal on standard output, in cells; `None` if it is not a terminal.
+pub(super) fn terminal_width() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    crossterm::terminal::size()
+        .ok()
+        .map(|(columns, _)| usize::from(columns))
+        .filter(|columns| *columns > 0)
 }
 
-/// A table with a header row, without a final line break. Every cell is sanitized.
-pub(super) fn table<const N: usize>(columns: [(&str, Align); N], rows: impl Iterator<Item = [String; N]>) -> String {
+/// A table with a header row, without a final line break, in `width` cells if there is a limit. Every cell is sanitized.
+pub(super) fn table<const N: usize>(
+    columns: [Column; N],
+    rows: impl Iterator<Item = [String; N]>,
+    width: Option<usize>,
+) -> String {
     let header = columns.map(|(name, _)| name.to_owned());
     let rows: Vec<_> = std::iter::once(header)
         .chain(rows)
         .map(|row| row.map(|cell| text::sanitize(&cell).into_owned()))
         .collect();
-    let widths: [usize; N] = std::array::from_fn(|column| {
+    let is_text = |need: Need| matches!(need, Need::Text { .. });
+    let wanted: [(Need, usize); N] = std::array::from_fn(|column| {
+        let need = columns.get(column).map_or(Need::Keep, |(_, need)| *need);
         let widths = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
-        widths.max().unwrap_or(0)
+        let most = if is_text(need) && width.is_none() {
+            UNBOUNDED_TEXT_COLUMNS
+        } else {
+            usize::MAX
+        };
+        (need, widths.max().unwrap_or(0).min(most))
     });
+    let widths = fit(wanted, GAP, width.unwrap_or(usize::MAX));
     let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).zip(columns);
+        let cells = row
+            .iter()
+            .zip(widths)
+            .zip(columns)
+            .filter(|((_, columns), _)| *columns > 0);
         let cells: Vec<String> = cells
-            .map(|((cell, width), (_, align))| match align {
-                Align::Left => format::align_left(cell, width, ""),
-                Align::Right => format::align_right(cell, width, ""),
+            .map(|((cell, columns), (_, need))| match (is_text(need), width) {
+                (true, Some(_)) => format::align_left(cell, columns, "…"),
+                (true, None) => format::align_left(cell, columns.max(cell.width()), ""),
+                (false, _) => format::align_right(cell, columns),
             })
             .collect();
-        cells.join("  ").trim_end().to_owned()
+        cells.join(&" ".repeat(GAP)).trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -39,13 +71,65 @@ pub(super) fn table<const N: usize>(columns: [(&str, Align); N], rows: impl Iter
 mod tests {
     use super::*;
 
+    const TEXT: Need = Need::Text { min: 8, rank: 0 };
+
     #[test]
     fn columns_align_by_display_width_and_control_characters_do_not_break_lines() {
-        let columns = [("ITEM", Align::Right), ("TITLE", Align::Left), ("STOCK", Align::Right)];
+        let columns = [("ITEM", Need::Keep), ("TITLE", TEXT), ("STOCK", Need::Keep)];
         let rows = [["1", "戰爭", "400"], ["12", "a\nb\u{1b}[2J", "0"]];
         assert_eq!(
-            table(columns, rows.into_iter().map(|row| row.map(str::to_owned))),
+            table(columns, rows.into_iter().map(|row| row.map(str::to_owned)), None),
             "ITEM  TITLE    STOCK\n   1  戰爭       400\n  12  a b\u{fffd}[2J      0"
         );
+    }
+
+    #[test]
+    fn a_long_title_is_whole_in_a_pipe_and_pads_no_other_row() {
+        let columns = [("TITLE", TEXT), ("STOCK", Need::Keep)];
+        let long = "title ".repeat(100);
+        let rows = [[long.trim(), "400"], ["Short", "1,250"]];
+        let text = table(columns, rows.into_iter().map(|row| row.map(str::to_owned)), None);
+        let lines: Vec<_> = text.lines().collect();
+        assert!(lines[1].starts_with(long.trim()) && lines[1].ends_with("  400"));
+        assert_eq!(lines[2].len(), 60 + 2 + 5);
+    }
+
+    #[test]
+    fn a_number_is_never_cut_at_any_width() {
+        let columns = [
+            ("ITEM", Need::Keep),
+            ("TITLE", Need::Text { min: 16, rank: 0 }),
+            ("AUTHOR", Need::Text { min: 10, rank: 1 }),
+            ("TOPIC", Need::Text { min: 10, rank: 2 }),
+            ("COST", Need::Keep),
+            ("STOCK", Need::Keep),
+        ];
+        let title = "letters ".repeat(75);
+        let rows = || {
+            let rows = [
+                [
+                    "9781402894626",
+                    title.trim(),
+                    "An Author",
+                    "a topic",
+                    "1742.50",
+                    "1000000000",
+                ],
+                ["7", "Short", "-", "t", "0.05", "12"],
+            ];
+            rows.into_iter().map(|row| row.map(str::to_owned))
+        };
+        for width in 40..=200 {
+            let text = table(columns, rows(), Some(width));
+            for line in text.lines() {
+                assert!(line.width() <= width, "{width}: {line}");
+            }
+            for number in ["9781402894626", "1742.50", "1000000000", "0.05", "12"] {
+                assert!(
+                    text.split_whitespace().any(|cell| cell == number),
+                    "{width}: no {number} in\n{text}"
+                );
+            }
+        }
     }
 }

@@ -30,7 +30,7 @@ const JOURNAL_POLL_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) struct EffectRunner {
     shop: Option<ShopClient>,
     /// Requests that wait until the shop is open.
-    pending: Vec<Request>,
+    pub(super) pending: Vec<Request>,
     events_task: Option<AbortHandle>,
     events: mpsc::Sender<Event>,
     journal: Arc<OnceLock<Journal>>,
@@ -152,7 +152,7 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
         } => {
             let (after, limit) = (after.as_deref(), limits::PAGE_BOOKS_MAX);
             let response = match &query {
-                Query::Topic(topic) => shop.search_topic(topic, after, limit).await,
+                Query::Topic(topic) | Query::WholeTopic(topic) => shop.search_topic(topic, after, limit).await,
                 Query::Search(words) => shop.search_words(words, after, limit).await,
             };
             let result =

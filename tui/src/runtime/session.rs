@@ -1,5 +1,8 @@
 //! The event loop of one session.
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::time::Duration;
 
@@ -27,6 +30,16 @@ const VIEW_POLL_INTERVAL: Duration = Duration::from_millis(100);
 const TICK_INTERVAL_MIN: Duration = Duration::from_millis(10);
 /// The most events handled before a frame, so that a flood of them cannot stop the drawing.
 const BATCH_MAX: usize = 8_192;
+
+/// Where the events of a session come from.
+pub(super) struct Sources {
+    pub(super) input: mpsc::Receiver<io::Result<InputEvent>>,
+    pub(super) events: mpsc::Receiver<Event>,
+    pub(super) opening: Opening,
+    pub(super) signals: Signals,
+    /// Ends the session when it completes.
+    pub(super) exit_when: BoxFuture<'static, ()>,
+}
 
 /// The event loop, with everything it owns.
 pub(super) struct Session<S> {
@@ -87,19 +100,22 @@ impl<S: TerminalBackend> Session<S> {
         self.runner.shut_down().await;
     }
 
-    /// Draws the first frame and runs until the exit.
-    pub(super) async fn run(
-        &mut self,
-        mut input: mpsc::Receiver<io::Result<InputEvent>>,
-        mut events: mpsc::Receiver<Event>,
-        mut opening: Opening,
-        mut signals: Signals,
-        mut exit_when: BoxFuture<'static, ()>,
-    ) -> Result<ExitReason, Error> {
-        // The first frame waits for no answer.
+    /// Draws the first frame, which waits for no answer, and sends the first requests.
+    pub(super) fn start(&mut self) -> Result<(), Error> {
         self.update_size()?;
         self.draw()?;
-        self.handle(Event::Started)?;
+        self.handle(Event::Started)
+    }
+
+    /// Runs until the exit.
+    pub(super) async fn run(&mut self, sources: &mut Sources) -> Result<ExitReason, Error> {
+        let Sources {
+            input,
+            events,
+            opening,
+            signals,
+            exit_when,
+        } = sources;
         loop {
             if let Some(reason) = self.exit {
                 return Ok(reason);
@@ -126,15 +142,15 @@ impl<S: TerminalBackend> Session<S> {
                     Signal::Suspended => self.suspending = true,
                     Signal::Continued => self.resume()?,
                 },
-                opened = &mut opening => {
-                    opening = pending().boxed();
+                opened = &mut *opening => {
+                    *opening = pending().boxed();
                     self.open(opened?)?;
                 }
                 reason = store_closed(&mut self.store_closed) => {
                     self.store_closed = None;
                     self.handle(Event::StoreClosed(reason))?;
                 }
-                () = &mut exit_when => return Ok(ExitReason::Completed),
+                () = &mut *exit_when => return Ok(ExitReason::Completed),
                 () = panicked() => return Err(Error::Panicked),
             }
             for _ in 0..BATCH_MAX {
@@ -224,10 +240,15 @@ impl<S: TerminalBackend> Session<S> {
         if self.app.dirty {
             wake = wake.min(self.next_frame);
         }
-        if self.shows_autopilot() {
+        if self.polls_autopilot() {
             wake = wake.min(self.next_view_poll);
         }
         wake
+    }
+
+    /// Whether the run is polled: for its screen, or for its badge on the others.
+    fn polls_autopilot(&self) -> bool {
+        self.shows_autopilot() || self.app.autopilot.status.running
     }
 
     fn shows_autopilot(&self) -> bool {
@@ -235,10 +256,12 @@ impl<S: TerminalBackend> Session<S> {
     }
 
     fn on_wake(&mut self) -> Result<(), Error> {
-        if self.shows_autopilot() && Instant::now() >= self.next_view_poll {
+        if self.polls_autopilot() && Instant::now() >= self.next_view_poll {
             self.next_view_poll = Instant::now() + VIEW_POLL_INTERVAL;
             self.update_run_status()?;
-            self.app.dirty |= self.autopilot_view.as_mut().is_some_and(|view| view.has_changed());
+            // Only ever set: a frame that is due for another reason stays due.
+            self.app.dirty |=
+                self.shows_autopilot() && self.autopilot_view.as_mut().is_some_and(|view| view.has_changed());
         }
         let due = self.app.next_wake().is_some_and(|at| at <= self.started.elapsed());
         if due {

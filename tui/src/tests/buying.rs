@@ -171,3 +171,12 @@ fn nothing_can_be_bought_while_the_journal_fails() {
     assert!(shop.app.overlays.is_empty());
     shop.assert_shows("read-only");
 }
+
+#[test]
+fn more_copies_than_an_order_can_have_are_reduced_and_the_dialog_says_so() {
+    let mut shop = Fixture::at_books();
+    shop.press("b 5 0 0");
+    shop.assert_shows("An order has at most 100 copies, so 500 became 100.");
+    shop.press("Backspace");
+    shop.assert_hides("became 100");
+}

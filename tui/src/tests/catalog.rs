@@ -4,7 +4,8 @@ use common::client::Error;
 use common::wire::{Book, BookPage, OrderStatus, Receipt, ReceiptLine, TopicCount, Topics};
 use common::{Code, Cost, Description, ItemNumber, OrderId, Problem, Quantity, Seq, Stock, Timestamp};
 
-use crate::effect::Query;
+use crate::effect::{Query, Request};
+use crate::message::Event;
 
 pub(crate) const STORE: &str = "0190b6d5-0000-7000-8000-000000000001";
 pub(crate) const URL: &str = "http://127.0.0.1:8080";
@@ -106,7 +107,7 @@ pub(crate) fn topics() -> Topics {
 /// The books of the fixed catalog that a query finds.
 pub(crate) fn found(query: &Query) -> BookPage {
     let matches = |book: &Book| match query {
-        Query::Topic(topic) => book.topic == *topic,
+        Query::Topic(topic) | Query::WholeTopic(topic) => book.topic == *topic,
         Query::Search(words) => {
             let (title, words) = (book.title.to_lowercase(), words.to_lowercase());
             title.split(' ').any(|word| word.starts_with(&words))
@@ -114,4 +115,23 @@ pub(crate) fn found(query: &Query) -> BookPage {
     };
     let books = catalog().into_iter().filter(matches).collect();
     BookPage { books, next: None }
+}
+
+/// The fixed catalog's answer to a request for topics or books; `None` for other requests.
+pub(crate) fn answer(request: &Request) -> Option<Event> {
+    match request {
+        Request::Topics => Some(Event::TopicsLoaded(Ok(topics()))),
+        Request::Page { generation, query, .. } => Some(Event::PageLoaded {
+            generation: *generation,
+            result: Ok((found(query), Some(Seq(40)))),
+        }),
+        Request::Book(item) => Some(Event::BookLoaded {
+            item: *item,
+            result: catalog()
+                .into_iter()
+                .find(|book| book.item == *item)
+                .ok_or_else(|| problem(Code::UnknownItem)),
+        }),
+        Request::Buy { .. } | Request::Order(_) | Request::Health => None,
+    }
 }

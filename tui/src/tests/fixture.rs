@@ -9,7 +9,7 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 
-use super::catalog::{STORE, URL, found, number, order, topics, unreachable};
+use super::catalog::{STORE, URL, answer, number, order, unreachable};
 use crate::app::{App, Screen, update};
 use crate::effect::{Effect, Query, Request};
 use crate::input::InputEvent;
@@ -17,7 +17,7 @@ use crate::journal::JournalContents;
 use crate::keymap::Chord;
 use crate::message::{Event, Message, Now};
 use crate::theme::{Appearance, Theme};
-use crate::ui;
+use crate::ui::{self, ScreenView};
 
 /// A shop, its clock and the effects that were not carried out yet.
 pub(crate) struct Fixture {
@@ -148,12 +148,9 @@ impl Fixture {
                 return;
             }
             for effect in effects {
-                match effect {
-                    Effect::Send(Request::Topics) => self.send(Event::TopicsLoaded(Ok(topics()))),
-                    Effect::Send(Request::Page { generation, query, .. }) => {
-                        self.answer_page(generation, Ok(found(&query)), 40);
-                    }
-                    _ => {}
+                let Effect::Send(request) = effect else { continue };
+                if let Some(event) = answer(&request) {
+                    self.send(event);
                 }
             }
         }
@@ -208,6 +205,12 @@ impl Fixture {
         self.page_request(|query| matches!(query, Query::Topic(_)))
     }
 
+    /// Selects the next topic; returns the request for its books.
+    pub(crate) fn topic_request_after_down(&mut self) -> (u64, Query) {
+        self.press("Down");
+        self.topic_request().unwrap()
+    }
+
     /// The newest request for books of the search.
     pub(crate) fn search_request(&self) -> Option<(u64, Query)> {
         self.page_request(|query| matches!(query, Query::Search(_)))
@@ -228,11 +231,24 @@ impl Fixture {
     }
 
     pub(crate) fn draw_in(&mut self, appearance: &Appearance) -> Buffer {
+        self.draw_frame(appearance, None)
+    }
+
+    /// Draws one frame, with a run on the autopilot's screen.
+    pub(crate) fn draw_in_view(
+        &mut self,
+        appearance: &Appearance,
+        view: &mut (dyn ScreenView + Send + 'static),
+    ) -> Buffer {
+        self.draw_frame(appearance, Some(view))
+    }
+
+    fn draw_frame(&mut self, appearance: &Appearance, view: Option<&mut (dyn ScreenView + Send + 'static)>) -> Buffer {
         let (columns, rows) = self.app.size;
         let mut terminal = Terminal::new(TestBackend::new(columns, rows)).unwrap();
         let mut layout = None;
         terminal
-            .draw(|frame| layout = Some(ui::draw(frame, &self.app, appearance, None)))
+            .draw(|frame| layout = Some(ui::draw(frame, &self.app, appearance, view)))
             .unwrap();
         self.send(Event::FrameDrawn(layout.unwrap()));
         terminal.backend().buffer().clone()

@@ -172,7 +172,7 @@ fn a_million_books_are_loaded_page_by_page_as_the_selection_moves_down() {
 fn a_search_matches_the_topic_at_once_and_then_the_whole_shop() {
     let mut shop = Fixture::stocked(100, 30);
     shop.press("/ r p c");
-    shop.assert_shows("1 here");
+    shop.assert_shows("1 match");
     shop.assert_hides("Xen");
     let (_, query) = shop.search_request().unwrap();
     assert_eq!(query, Query::Search("rpc".into()));
@@ -181,7 +181,7 @@ fn a_search_matches_the_topic_at_once_and_then_the_whole_shop() {
     shop.typed("quix");
     shop.answer_requests();
     shop.assert_shows("Don Quixote");
-    shop.assert_shows("0 here, 1 elsewhere");
+    shop.assert_shows("1 match");
     shop.press("Enter b");
     assert!(
         matches!(shop.app.overlays.last(), Some(Overlay::Buy(_))),

@@ -309,3 +309,33 @@ fn a_hostile_title_is_harmless_on_every_screen() {
         }
     }
 }
+
+#[test]
+fn a_title_of_any_length_can_be_read_to_its_end() {
+    let title = format!("{} finis", "letters and letters".repeat(30));
+    let author = format!("{} surname", "a name".repeat(30));
+    for (columns, rows) in SIZES {
+        let mut shop = Fixture::stocked(columns, rows);
+        shop.press("Down");
+        let (generation, _) = shop.topic_request().unwrap();
+        let books = vec![book(9, &title, Some(&author), "t", 100, 5)];
+        shop.answer_page(generation, Ok(BookPage { books, next: None }), 40);
+        shop.press("Enter Enter");
+        shop.assert_shows("1.00");
+        let mut seen = String::new();
+        for _ in 0..20 {
+            seen += &shop.screen();
+            shop.press("PgDn");
+        }
+        assert!(seen.contains("finis") && seen.contains("surname"), "{seen}");
+    }
+}
+
+#[test]
+fn a_stock_that_never_moved_is_a_line_and_not_a_block() {
+    let mut shop = Fixture::stocked(160, 45);
+    shop.press("Enter");
+    shop.pass(30_000);
+    shop.assert_shows("Stock, last 1 min, unchanged");
+    shop.assert_hides("█");
+}

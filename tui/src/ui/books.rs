@@ -1,26 +1,36 @@
 //! The list of books: a table with live stock.
 
+use common::text::fold;
 use common::wire::Book;
-use ratatui::layout::HorizontalAlignment::{self, Left, Right};
+use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::Rect;
-use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
 use crate::app::{Column, Focus, Listing, Target};
+use crate::columns::{Need, STAYS, fill};
 use crate::format;
+use crate::fuzzy::Searcher;
 
 /// The blanks between two columns.
 const GAP: usize = 2;
-/// The gauge is left out if it would leave the title less room than this.
-const TITLE_COLUMNS_MIN: usize = 20;
+/// Number, title, author, cost, stock and its gauge. The gauge stays as long as the title has 27 cells.
+const NEEDS: [Need; 6] = [
+    Need::Key,
+    Need::Text { min: 27, rank: STAYS },
+    Need::Text { min: 16, rank: 2 },
+    Need::Keep,
+    Need::Keep,
+    Need::Text { min: 6, rank: 1 },
+];
+const GAUGE_COLUMNS: usize = 10;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let focused = app.shop.focus == Focus::Books && app.overlays.is_empty();
     let search = app.shop.search.as_ref();
-    let search = search.filter(|search| search.editing || !search.text().is_empty());
+    let search = search.filter(|search| search.filter.editing || !search.text().is_empty());
     let title = match (search, app.shop.selected_topic()) {
         (Some(_), _) => "Find",
         (None, Some(topic)) => &topic.display_name,
@@ -30,8 +40,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let mut inner = canvas.panel(area, title, corner, focused);
     canvas.add_target(area, Target::Pane(Focus::Books));
     if let Some(search) = search {
-        let editing = search.editing && app.overlays.is_empty();
-        input::draw(canvas, inner, "/", &search.input, editing);
+        let editing = search.filter.editing && app.overlays.is_empty();
+        input::draw(canvas, inner, "/", &search.filter.input, editing);
         inner = skip_rows(inner, 1);
     }
     draw_table(canvas, inner, focused);
@@ -46,16 +56,12 @@ fn corner(canvas: &Canvas<'_>) -> Line<'static> {
         return status;
     }
     let more = if listing.is_none_or(Listing::is_whole) { "" } else { "+" };
-    let (rows, here) = (app.shop.rows.len(), app.shop.local_matches);
-    let text = if app.shop.search.as_ref().is_some_and(|search| !search.text().is_empty()) {
-        let elsewhere = format::thousands(rows.saturating_sub(here));
-        format!("{} here, {elsewhere}{more} elsewhere", format::thousands(here))
-    } else if rows == 0 {
+    let rows = app.shop.rows.len();
+    if rows == 0 {
         return Line::default();
-    } else {
-        let position = format::thousands(app.shop.cursor + 1);
-        format!("{position} of {}{more}", format::thousands(rows))
-    };
+    }
+    let position = format::thousands(app.shop.cursor + 1);
+    let text = format!("{position} of {}{more}", format::thousands(rows));
     Span::styled(text, canvas.palette().dim).into()
 }
 
@@ -79,58 +85,36 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let visible: Vec<_> = items
         .filter_map(|(index, item)| Some((index, app.books.get(*item)?)))
         .collect();
-    let columns = Columns::new(&visible, usize::from(area.width));
-    draw_head(canvas, area, &columns);
+    let mut searcher = app.shop.search.as_ref().map(|search| Searcher::new(search.text()));
     let stale = listing.data.is_failed();
-    for (row, (index, book)) in body.rows().zip(visible) {
-        let selected = index == app.shop.cursor;
-        let (marker, style) = (canvas.marker(selected, focused), canvas.row_style(selected, stale));
-        let line = book_line(canvas, &columns, book, marker, style);
+    let cells: Vec<_> = visible
+        .iter()
+        .map(|(index, book)| cells(canvas, book, *index == app.shop.cursor, stale, searcher.as_mut()))
+        .collect();
+    let names = names(canvas);
+    // One cell for the marker, one at the end.
+    let room = usize::from(area.width).saturating_sub(2);
+    let widest = |column: usize| {
+        let cells = cells.iter().chain([&names]).filter_map(|row| row.get(column));
+        cells.map(Line::width).max().unwrap_or(0)
+    };
+    let mut wanted: [_; 6] = std::array::from_fn(|column| (NEEDS[column], widest(column)));
+    wanted[5].1 = GAUGE_COLUMNS;
+    let widths = fill(wanted, GAP, room);
+    let alignments = [Right, Left, Left, Right, Right, Left];
+    let columns = std::array::from_fn(|column| (alignments[column], widths[column]));
+    let head = canvas.table_row(Span::raw(" "), &columns, GAP, names);
+    canvas.line(area, &head.style(canvas.palette().dim));
+    for ((row, (index, book)), mut cells) in body.rows().zip(visible).zip(cells) {
+        let (peak, stock) = (canvas.stock_peak(book.item, book.stock.get()), book.stock.get());
+        cells[5] = Line::from(canvas.gauge(stock, peak, widths[5]).to_vec());
+        let marker = canvas.marker(index == app.shop.cursor, focused);
+        let line = canvas.table_row(marker, &columns, GAP, cells);
         canvas.clickable_line(row, &line, Target::Book(index));
     }
 }
 
-struct Columns {
-    /// Item number, title, author, cost and stock.
-    cells: [(HorizontalAlignment, usize); 5],
-    /// The width of the gauge; 0 if there is no room for it.
-    gauge: usize,
-}
-
-impl Columns {
-    fn new(visible: &[(usize, &Book)], width: usize) -> Self {
-        let widest = |text: fn(&Book) -> String, min: usize| {
-            let widths = visible.iter().map(|(_, book)| format::width(&text(book)));
-            widths.max().unwrap_or(0).max(min)
-        };
-        let item = widest(|book| book.item.to_string(), 2);
-        let cost = widest(|book| format::amount(book.cost.cents()), 6);
-        let stock = widest(|book| format::thousands(book.stock.get()), 6);
-        let has_author = width >= 90 && visible.iter().any(|(_, book)| book.author.is_some());
-        let author = if has_author { width / 5 } else { 0 };
-        // The marker, the gaps, the arrow beside the stock, and two blanks at the end.
-        let fixed = 1 + item + GAP + GAP + cost + GAP + stock + 3 + if has_author { author + GAP } else { 0 };
-        let title = width.saturating_sub(fixed);
-        let gauge = match width {
-            _ if title < TITLE_COLUMNS_MIN + 7 => 0,
-            0..80 => 6,
-            _ => 10,
-        };
-        let title = title.saturating_sub(if gauge > 0 { gauge + 1 } else { 0 });
-        Self {
-            cells: [
-                (Right, item),
-                (Left, title),
-                (Left, author),
-                (Right, cost),
-                (Right, stock),
-            ],
-            gauge,
-        }
-    }
-}
-
-fn draw_head(canvas: &mut Canvas<'_>, area: Rect, columns: &Columns) {
+fn names(canvas: &Canvas<'_>) -> [Line<'static>; 6] {
     let sort = canvas.app.shop.sort;
     let name = |column: Column, name: &str| {
         let sorted = sort.by == column && (sort.reversed || column != Column::Item);
@@ -141,25 +125,26 @@ fn draw_head(canvas: &mut Canvas<'_>, area: Rect, columns: &Columns) {
         };
         Line::from(format!("{name}{sign}"))
     };
-    let names = [
+    [
         name(Column::Item, "#"),
         name(Column::Title, "Title"),
         Line::from("Author"),
         name(Column::Cost, "Cost"),
-        name(Column::Stock, "Stock"),
-    ];
-    let head = canvas.table_row(Span::raw(" "), &columns.cells, GAP, names);
-    canvas.line(area, &head.style(canvas.palette().dim));
+        // Over the numbers; the cell after them is for the arrow of a change.
+        name(Column::Stock, "Stock") + Span::raw(" "),
+        Line::default(),
+    ]
 }
 
-fn book_line(
+/// The cells of a book; that of the gauge is drawn when its width is known.
+fn cells(
     canvas: &Canvas<'_>,
-    columns: &Columns,
     book: &Book,
-    marker: Span<'static>,
-    style: Style,
-) -> Line<'static> {
-    let dim = canvas.palette().dim;
+    selected: bool,
+    stale: bool,
+    mut searcher: Option<&mut Searcher>,
+) -> [Line<'static>; 6] {
+    let (dim, style) = (canvas.palette().dim, canvas.row_style(selected, stale));
     let stock = book.stock.get();
     let change = canvas.stock_change(book.item);
     let stock_style = match change {
@@ -168,36 +153,28 @@ fn book_line(
         None if stock == 0 => dim,
         None => style,
     };
+    let arrow = change.map_or(" ", |(_, arrow)| arrow);
     let number = match stock {
-        0 => "none".to_owned(),
-        _ => format::thousands(stock),
+        0 => format!("none{arrow}"),
+        _ => format!("{}{arrow}", format::thousands(stock)),
     };
-    let cells = [
+    let mut title = canvas.highlighted(&book.title, style, searcher.as_deref_mut());
+    if is_elsewhere(canvas, book) {
+        title.push_span(Span::styled(format!(" {} {}", canvas.glyphs().dot, book.topic), dim));
+    }
+    [
         Span::styled(book.item.to_string(), dim).into(),
-        title(canvas, book, columns.cells[1].1, style),
-        Span::styled(book.author.clone().unwrap_or_default(), dim).into(),
+        title,
+        canvas.highlighted(book.author.as_deref().unwrap_or_default(), dim, searcher),
         Span::styled(format::amount(book.cost.cents()), style).into(),
         Span::styled(number, stock_style).into(),
-    ];
-    let mut line = canvas.table_row(marker, &columns.cells, GAP, cells);
-    line.push_span(change.map_or(Span::raw(" "), |(style, arrow)| Span::styled(arrow, style)));
-    if columns.gauge > 0 {
-        let peak = canvas.stock_peak(book.item, stock);
-        line.push_span(" ");
-        line.extend(canvas.gauge(stock, peak, columns.gauge));
-    }
-    line
+        Line::default(),
+    ]
 }
 
-/// The title, followed by the topic if a search found the book outside the selected topic.
-fn title(canvas: &Canvas<'_>, book: &Book, columns: usize, style: Style) -> Line<'static> {
+/// Whether a search found the book outside the selected topic.
+fn is_elsewhere(canvas: &Canvas<'_>, book: &Book) -> bool {
     let shop = &canvas.app.shop;
     let selected = shop.selected_topic().filter(|_| shop.search.is_some());
-    let elsewhere = selected.is_some_and(|topic| topic.display_name.to_lowercase() != book.topic.to_lowercase());
-    let mut title = Line::from(Span::styled(book.title.clone(), style));
-    if elsewhere && title.width() + 8 <= columns {
-        let topic = format!(" {} {}", canvas.glyphs().dot, book.topic);
-        title.push_span(Span::styled(topic, canvas.palette().dim));
-    }
-    title
+    selected.is_some_and(|topic| fold(&topic.display_name) != fold(&book.topic))
 }

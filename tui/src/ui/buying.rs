@@ -3,13 +3,14 @@
 use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
-use super::canvas::{Canvas, middle, skip_rows};
+use super::canvas::{Button, Canvas, fit_rows, middle, skip_rows};
 use super::orders;
 use crate::app::{BuyDialog, DialogField, OrderState, Target};
 use crate::format;
 
 const LABEL_COLUMNS: usize = 10;
-const NUMBER_COLUMNS: usize = 12;
+/// The most expensive order: `999,999,999.00`.
+const NUMBER_COLUMNS: usize = 14;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
     let columns = 56.min(within.width);
@@ -19,15 +20,8 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, within: Rect, dialog: &BuyDialog) {
     } else {
         form_lines(canvas, dialog, width)
     };
-    // The buttons always stay. Without room for all lines the blank ones go first, then the last ones.
-    let room = usize::from(within.height.saturating_sub(3));
-    let mut surplus = lines.len().saturating_sub(room);
-    lines.retain(|line| {
-        let drop = surplus > 0 && line.width() == 0;
-        surplus -= usize::from(drop);
-        !drop
-    });
-    lines.truncate(room);
+    // The buttons always stay.
+    fit_rows(&mut lines, usize::from(within.height.saturating_sub(3)));
     let rows = format::cells(lines.len()) + 3;
     let inner = canvas.popup(middle(within, columns, rows), "Buy", Line::default());
     let inner = inner.inner(Margin::new(2, 0));
@@ -39,11 +33,18 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
     let app = canvas.app;
     let (palette, glyphs) = (canvas.palette(), canvas.glyphs());
     let Some(book) = app.books.get(dialog.item) else {
-        return vec![Line::styled("The book has left the catalog.", palette.warn)];
+        let sentence = match dialog.loading {
+            true => "Asking the shop for the book.".to_owned(),
+            false => dialog
+                .error
+                .clone()
+                .unwrap_or_else(|| "The book has left the catalog.".to_owned()),
+        };
+        return canvas.wrapped(&sentence, width, 4, palette.warn).collect();
     };
     let stock = app.books.stock(dialog.item).unwrap_or(0);
     let number = |name, number: String, style| {
-        let number = format::align_right(&number, NUMBER_COLUMNS, glyphs.ellipsis);
+        let number = format::align_right(&number, NUMBER_COLUMNS);
         canvas.field(name, LABEL_COLUMNS, Span::styled(number, style))
     };
     let total = book.cost.times(dialog.quantity);
@@ -56,7 +57,7 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
         .map_or(palette.text, |(style, _)| style);
     let peak = canvas.stock_peak(dialog.item, stock);
     let mut stock_line = number("Stock", format::thousands(stock), stock_style) + Span::raw("   ");
-    stock_line.extend(canvas.gauge(stock, peak, width.saturating_sub(26)));
+    stock_line.extend(canvas.gauge(stock, peak, width.saturating_sub(LABEL_COLUMNS + NUMBER_COLUMNS + 4)));
     let mut lines = vec![Line::default()];
     lines.extend(canvas.wrapped(&book.title, width, 2, palette.strong));
     lines.extend([
@@ -73,6 +74,13 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
     let pending = orders.any(|purchase| purchase.sent.includes(dialog.item) && purchase.state.is_pending());
     let warning = match app.buy_disabled_reason(dialog).or_else(|| dialog.error.clone()) {
         Some(why) => format!("Cannot buy: {why}."),
+        None if let Some(wanted) = dialog.reduced_from => {
+            let most = common::limits::QUANTITY_MAX;
+            format!(
+                "An order has at most {most} copies, so {} became {most}.",
+                format::thousands(wanted)
+            )
+        }
         None if pending => "An order for this book is still pending.".to_owned(),
         None => return lines,
     };
@@ -104,36 +112,20 @@ fn order_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Lin
 }
 
 fn buttons(canvas: &mut Canvas<'_>, area: Rect, dialog: &BuyDialog) {
-    let palette = canvas.palette();
-    let buttons = match dialog.confirmed {
-        true => vec![(DialogField::Cancel, "Close", "Esc", true)],
-        false => vec![
-            (DialogField::Cancel, "Cancel", "Esc", true),
-            (
-                DialogField::Buy,
-                "Buy",
-                "y",
-                canvas.app.buy_disabled_reason(dialog).is_none(),
-            ),
+    let button = |field, name, key, enabled| Button {
+        target: Target::Field(field),
+        name,
+        key,
+        focused: dialog.confirmed || dialog.field == field,
+        enabled,
+    };
+    let can_buy = canvas.app.buy_disabled_reason(dialog).is_none();
+    let buttons: &[_] = match dialog.confirmed {
+        true => &[button(DialogField::Cancel, "Close", "Esc", true)],
+        false => &[
+            button(DialogField::Cancel, "Cancel", "Esc", true),
+            button(DialogField::Buy, "Buy", "y", can_buy),
         ],
     };
-    let mut x = area.x;
-    for (field, name, key, enabled) in buttons {
-        let focused = dialog.confirmed || dialog.field == field;
-        let style = match (focused, enabled) {
-            (true, true) => palette.accent,
-            (false, true) => palette.text,
-            (_, false) => palette.dim,
-        };
-        let marker = canvas.marker(focused, true);
-        let line = Line::from(vec![
-            marker,
-            Span::styled(name, style),
-            Span::raw(" "),
-            Span::styled(key, if enabled { palette.key } else { palette.dim }),
-        ]);
-        let width = format::cells(line.width());
-        canvas.clickable_line(Rect { x, width, ..area }, &line, Target::Field(field));
-        x += width + 4;
-    }
+    canvas.buttons(area, buttons);
 }

@@ -1,5 +1,7 @@
 //! The drawing surface: text, table rows, panels, popups, gauges, and the targets of clicks.
 
+use std::iter;
+
 use common::ItemNumber;
 use ratatui::buffer::Buffer;
 use ratatui::layout::{HorizontalAlignment, Margin, Offset, Position, Rect, Size};
@@ -7,8 +9,9 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget};
 
-use crate::app::{App, FrameLayout, Severity, Target};
+use crate::app::{App, FrameLayout, ScrolledText, Severity, Target};
 use crate::format;
+use crate::fuzzy::Searcher;
 use crate::theme::{Appearance, Glyphs, Palette};
 
 pub(super) struct Canvas<'a> {
@@ -107,8 +110,55 @@ impl<'a> Canvas<'a> {
         Line::from(vec![Span::styled(name, self.palette().dim), value])
     }
 
+    /// A dimmed name in a column of `columns` cells, and beside it a value broken into as many lines as it needs.
+    pub(super) fn long_field(
+        &self,
+        name: &str,
+        columns: usize,
+        value: &str,
+        width: usize,
+        style: Style,
+    ) -> impl Iterator<Item = Line<'static>> + use<> {
+        let values = self.wrapped(value, width.saturating_sub(columns), usize::MAX, style);
+        let name = format::align_left(name, columns, self.glyphs().ellipsis);
+        let names = iter::once(name).chain(iter::repeat(" ".repeat(columns)));
+        let dim = self.palette().dim;
+        names.zip(values).map(move |(name, mut line)| {
+            line.spans.insert(0, Span::styled(name, dim));
+            line
+        })
+    }
+
+    /// Draws a panel with lines of which the first `scroll` are left out, as far as the others do not fill it; its corner says
+    /// which ones are shown.
+    pub(super) fn scrolled_panel(
+        &mut self,
+        area: Rect,
+        title: &str,
+        focused: bool,
+        lines: &[Line<'_>],
+        scroll: usize,
+    ) -> ScrolledText {
+        let rows = usize::from(area.height.saturating_sub(2));
+        let scroll_max = lines.len().saturating_sub(rows);
+        let first = scroll.min(scroll_max);
+        let corner = self.position(first, rows, lines.len());
+        let inner = padded(self.panel(area, title, corner, focused));
+        self.lines(inner, lines.get(first..).unwrap_or_default());
+        ScrolledText { rows, scroll_max }
+    }
+
+    /// Which lines are shown of more than fit.
+    pub(super) fn position(&self, first: usize, shown: usize, all: usize) -> Line<'static> {
+        if all <= shown {
+            return Line::default();
+        }
+        let text = format!("{}-{} of {all}", first + 1, (first + shown).min(all));
+        Span::styled(text, self.palette().dim).into()
+    }
+
     /// A row of a table: a marker, and the cells with `gap` blanks between them. Each column has an alignment and a width,
-    /// to which the last span of its cell is cut or padded. Columns of width 0 are left out.
+    /// to which its cell is padded; a text on the left is cut. Columns of width 0 are left out.
     pub(super) fn table_row<const N: usize>(
         &self,
         marker: Span<'static>,
@@ -116,21 +166,65 @@ impl<'a> Canvas<'a> {
         gap: usize,
         cells: [Line<'static>; N],
     ) -> Line<'static> {
-        let align = |alignment, text: &str, columns| match alignment {
-            HorizontalAlignment::Right => format::align_right(text, columns, self.glyphs().ellipsis),
-            _ => format::align_left(text, columns, self.glyphs().ellipsis),
-        };
         let mut row = Line::from(marker);
-        for ((alignment, width), mut cell) in columns.iter().zip(cells).filter(|((_, width), _)| *width > 0) {
+        for ((alignment, width), cell) in columns.iter().zip(cells).filter(|((_, width), _)| *width > 0) {
             if row.spans.len() > 1 {
                 row.push_span(" ".repeat(gap));
             }
-            let last = cell.spans.pop().unwrap_or_default();
-            let room = width.saturating_sub(cell.width());
-            row.extend(cell.spans);
-            row.push_span(Span::styled(align(*alignment, &last.content, room), last.style));
+            let blank = Span::raw(" ".repeat(width.saturating_sub(cell.width())));
+            if *alignment == HorizontalAlignment::Right {
+                row.push_span(blank);
+                row.extend(cell.spans);
+            } else {
+                row.extend(self.cut(cell, *width).spans);
+                row.push_span(blank);
+            }
         }
         row
+    }
+
+    /// A line of at most `columns` cells. If it is cut, it ends in an ellipsis.
+    fn cut(&self, line: Line<'static>, columns: usize) -> Line<'static> {
+        if line.width() <= columns {
+            return line;
+        }
+        let mut room = columns;
+        let mut cut = Line::default();
+        for span in line.spans {
+            let width = span.width();
+            if width < room {
+                room -= width;
+                cut.push_span(span);
+                continue;
+            }
+            // The ellipsis stands for this span's end and for the spans after it.
+            let text = format!("{}{}", span.content, self.glyphs().ellipsis);
+            let text = format::truncate(&text, room, self.glyphs().ellipsis).into_owned();
+            cut.push_span(Span::styled(text, span.style));
+            break;
+        }
+        cut
+    }
+
+    /// A text whose letters that match a search are underlined and bold.
+    pub(super) fn highlighted(&self, text: &str, style: Style, searcher: Option<&mut Searcher>) -> Line<'static> {
+        let ranges = searcher.map_or_else(Vec::new, |searcher| searcher.highlights(text));
+        let matched = style.patch(self.palette().matched);
+        let mut line = Line::default();
+        let mut end = 0;
+        for range in ranges {
+            line.push_span(Span::styled(
+                text.get(end..range.start).unwrap_or_default().to_owned(),
+                style,
+            ));
+            line.push_span(Span::styled(
+                text.get(range.clone()).unwrap_or_default().to_owned(),
+                matched,
+            ));
+            end = range.end;
+        }
+        line.push_span(Span::styled(text.get(end..).unwrap_or_default().to_owned(), style));
+        line
     }
 
     /// Draws a frame with a title and, in its right corner, a short status; returns the area inside it.
@@ -168,6 +262,28 @@ impl<'a> Canvas<'a> {
         Clear.render(area, self.buffer);
         self.add_target(area, Target::Overlay);
         self.panel(area, title, corner, true)
+    }
+
+    /// Draws buttons in a row.
+    pub(super) fn buttons(&mut self, area: Rect, buttons: &[Button]) {
+        let palette = self.palette();
+        let mut x = area.x;
+        for button in buttons {
+            let style = match (button.focused, button.enabled) {
+                (true, true) => palette.accent,
+                (false, true) => palette.text,
+                (_, false) => palette.dim,
+            };
+            let line = Line::from(vec![
+                self.marker(button.focused, true),
+                Span::styled(button.name, style),
+                Span::raw(" "),
+                Span::styled(button.key, if button.enabled { palette.key } else { palette.dim }),
+            ]);
+            let width = format::cells(line.width());
+            self.clickable_line(Rect { x, width, ..area }, &line, button.target);
+            x += width + 4;
+        }
     }
 
     /// A gauge of `columns` cells that shows `part` of `whole`.
@@ -231,6 +347,27 @@ impl<'a> Canvas<'a> {
             Severity::Error => ("!", self.palette().bad),
         }
     }
+}
+
+/// A button of a dialog.
+pub(super) struct Button {
+    pub(super) target: Target,
+    pub(super) name: &'static str,
+    /// The key that does the same.
+    pub(super) key: &'static str,
+    pub(super) focused: bool,
+    pub(super) enabled: bool,
+}
+
+/// Drops lines that do not fit: the blank ones first, then the last ones.
+pub(super) fn fit_rows(lines: &mut Vec<Line<'_>>, rows: usize) {
+    let mut surplus = lines.len().saturating_sub(rows);
+    lines.retain(|line| {
+        let drop = surplus > 0 && line.width() == 0;
+        surplus -= usize::from(drop);
+        !drop
+    });
+    lines.truncate(rows);
 }
 
 /// An area of this size in the middle of `within`, clamped to it.

@@ -8,13 +8,18 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, skip_rows};
 use crate::format;
 
-/// The chart's name and range.
-pub(super) fn title(canvas: &Canvas<'_>, name: &str) -> Line<'static> {
+/// The chart's name and range, and whether nothing changed.
+pub(super) fn title(canvas: &Canvas<'_>, name: &str, item: ItemNumber) -> Line<'static> {
+    let history = canvas.app.books.history(item);
+    let unchanged = match history.is_some_and(|history| history.points.len() > 1) {
+        true => "",
+        false => ", unchanged",
+    };
     let range = match canvas.app.shop.chart_range() {
         Some(range) => format!(", last {}", format::duration(range)),
         None => ", since first seen".to_owned(),
     };
-    Span::styled(format!("{name}{range}"), canvas.palette().dim).into()
+    Span::styled(format!("{name}{range}{unchanged}"), canvas.palette().dim).into()
 }
 
 /// Draws bars, their scale on the left, the current number on the right, and an axis row below.
@@ -25,7 +30,9 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let stock_now = app.books.get(item).map_or(0, |book| book.stock.get());
     let all = history.points.iter().map(|(_, stock)| *stock);
     let (low, high) = (all.clone().min().unwrap_or(0), all.max().unwrap_or(0));
-    let (bottom, top) = bounds(low, high);
+    // A stock that never changed is a line: bars up to the top would say no more, and louder.
+    let is_flat = low == high;
+    let (bottom, top) = if is_flat { (low, high) } else { bounds(low, high) };
     let [top_label, bottom_label, now_label] = [top, bottom, stock_now].map(format::thousands);
     let left = top_label.len().max(bottom_label.len());
     let bars = usize::from(area.width).saturating_sub(left + now_label.len() + 2);
@@ -34,9 +41,11 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
         return;
     }
     let values = history.sample(app.shop.chart_range(), bars, app.now.elapsed);
-    let cut = canvas.glyphs().ellipsis;
     // A bar's height in eighths of a row.
     let height_of = |stock: u32| {
+        if is_flat {
+            return 1;
+        }
         let height = u64::from(stock.saturating_sub(bottom)) * u64::from(rows) * 8 / u64::from(top - bottom);
         // A stock above 0 shows at least one eighth.
         usize::try_from(height.max(u64::from(stock > 0))).unwrap_or(usize::MAX)
@@ -45,7 +54,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
     let rows_below_now = (height_of(stock_now).saturating_sub(1) / 8).min(lowest);
     for (row, row_area) in area.rows().take(rows.into()).enumerate() {
         let label = match row {
-            0 => top_label.as_str(),
+            0 if !is_flat => top_label.as_str(),
             row if row == lowest => bottom_label.as_str(),
             _ => "",
         };
@@ -58,7 +67,7 @@ pub(super) fn stock(canvas: &mut Canvas<'_>, area: Rect, item: ItemNumber) {
             ""
         };
         let line = Line::from(vec![
-            Span::styled(format::align_right(label, left, cut), palette.dim),
+            Span::styled(format::align_right(label, left), palette.dim),
             Span::raw(" "),
             Span::styled(text, palette.chart),
             Span::raw(" "),

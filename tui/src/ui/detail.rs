@@ -1,7 +1,7 @@
 //! The pane of one book: its data, its stock over time, and the user's orders of it.
 
 use common::wire::Book;
-use ratatui::layout::Rect;
+use ratatui::layout::{Margin, Rect};
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, first_rows, padded, skip_rows};
@@ -12,26 +12,36 @@ use crate::format;
 /// Rows of the chart between its title and its axis.
 const CHART_ROWS: u16 = 4;
 const LABEL_COLUMNS: usize = 8;
+/// The most rows of title and author above the numbers.
+const TITLE_ROWS: usize = 3;
+const AUTHOR_ROWS: usize = 2;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let focused = app.shop.focus == Focus::Detail && app.overlays.is_empty();
-    let inner = padded(canvas.panel(area, "Book", Line::default(), focused));
+    let inner = padded(area.inner(Margin::new(1, 1)));
     canvas.add_target(area, Target::Pane(Focus::Detail));
     let Some(book) = app.shop.selected().and_then(|item| app.books.get(item)) else {
+        canvas.panel(area, "Book", Line::default(), focused);
         if app.shop.listing().is_some_and(|listing| listing.data.value.is_some()) {
             let advice = "No book is selected. Choose a topic, or / to find one.";
             canvas.paragraph(inner, advice, canvas.palette().dim);
         }
         return;
     };
-    let lines = book_lines(canvas, book, usize::from(inner.width));
-    canvas.lines(inner, &lines);
+    let mut lines = book_lines(canvas, book, usize::from(inner.width));
+    let chart_from = lines.len();
+    // A title or an author that is cut above stands whole at the end.
+    let cut = full_texts(canvas, book, usize::from(inner.width));
+    let has_chart = cut.is_empty() || usize::from(inner.height) > chart_from + cut.len() + usize::from(CHART_ROWS) + 3;
+    lines.extend(cut);
+    let scroll = app.shop.detail_scroll;
+    canvas.layout.detail = canvas.scrolled_panel(area, "Book", focused, &lines, scroll);
     let rest = skip_rows(inner, format::cells(lines.len()) + 1);
-    if rest.height < CHART_ROWS + 2 {
+    if !has_chart || rest.height < CHART_ROWS + 2 {
         return;
     }
-    let title = chart::title(canvas, "Stock");
+    let title = chart::title(canvas, "Stock", book.item);
     canvas.line(rest, &title);
     chart::stock(canvas, first_rows(skip_rows(rest, 1), CHART_ROWS + 1), book.item);
     let rest = skip_rows(rest, CHART_ROWS + 3);
@@ -40,8 +50,23 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
     }
 }
 
+/// The title and the author if the lines above show only their beginnings.
+fn full_texts(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
+    let palette = canvas.palette();
+    let author = book.author.as_deref().unwrap_or_default();
+    let mut lines = Vec::new();
+    for (name, text, rows_above) in [("Title", &*book.title, TITLE_ROWS), ("Author", author, AUTHOR_ROWS)] {
+        let whole: Vec<_> = canvas.wrapped(text, width, usize::MAX, palette.text).collect();
+        if whole.len() > rows_above {
+            lines.extend([Line::default(), Line::styled(name, palette.dim)]);
+            lines.extend(whole);
+        }
+    }
+    lines
+}
+
 fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'static>> {
-    let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
+    let palette = canvas.palette();
     let Book {
         item,
         title,
@@ -51,10 +76,9 @@ fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'stati
         stock,
         seq: _,
     } = book;
-    let mut lines: Vec<_> = canvas.wrapped(title, width, 3, palette.strong).collect();
+    let mut lines: Vec<_> = canvas.wrapped(title, width, TITLE_ROWS, palette.strong).collect();
     if let Some(author) = author {
-        let author = format::truncate(&format!("by {author}"), width, cut).into_owned();
-        lines.push(Line::styled(author, palette.text));
+        lines.extend(canvas.wrapped(author, width, AUTHOR_ROWS, palette.text));
     }
     lines.push(Line::default());
     for (name, value) in [
@@ -62,7 +86,7 @@ fn book_lines(canvas: &Canvas<'_>, book: &Book, width: usize) -> Vec<Line<'stati
         ("Number", item.to_string()),
         ("Cost", format::amount(cost.cents())),
     ] {
-        lines.push(canvas.field(name, LABEL_COLUMNS, Span::styled(value, palette.text)));
+        lines.extend(canvas.long_field(name, LABEL_COLUMNS, &value, width, palette.text));
     }
     let stock = stock.get();
     let peak = canvas.stock_peak(*item, stock);
@@ -93,10 +117,12 @@ fn own_orders(canvas: &mut Canvas<'_>, area: Rect, book: &Book) {
         .filter(|purchase| purchase.sent.includes(book.item))
         .take(usize::from(area.height.saturating_sub(1)))
         .map(|purchase| {
-            let (sign, word, style) = orders::state(canvas, &purchase.state);
+            let (sign, style) = orders::sign(canvas, &purchase.state);
+            let (word, app) = (purchase.state.name(), canvas.app);
+            let when = format::past(purchase.sent.at, app.now.wall, &app.zone);
             let quantity = format!("{} {}", canvas.glyphs().times, purchase.sent.copies());
             Line::from(vec![
-                Span::styled(format::time_of_day(purchase.sent.at), palette.dim),
+                Span::styled(when, palette.dim),
                 Span::styled(format!("  {sign} {word}  "), style),
                 Span::styled(quantity, palette.text),
             ])

@@ -5,7 +5,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, first_columns, first_rows, padded, skip_columns, skip_rows};
 use crate::app::{
-    App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, SPINNER_AFTER, Screen, StreamState, Target,
+    App, Breakpoint, Chip, Focus, Hint, LoadState, RemoteData, RunStatus, SPINNER_AFTER, Screen, StreamState, Target,
 };
 use crate::format;
 
@@ -60,6 +60,9 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         if screen == Screen::Orders && pending > 0 {
             name += &format!(" {}{pending}", canvas.glyphs().unknown);
         }
+        if screen == Screen::Autopilot {
+            name += &run_badge(canvas);
+        }
         let style = match screen {
             _ if active => palette.accent,
             Screen::Autopilot if canvas.app.autopilot.available.is_err() => palette.dim,
@@ -72,6 +75,21 @@ fn tabs(canvas: &mut Canvas<'_>, area: Rect) {
         }
         canvas.clickable_line(Rect { x, width, ..area }, &line, Target::Tab(screen));
         x += width + 2;
+    }
+}
+
+/// The badge of a run in the autopilot's tab: a sign, and a word where there is room.
+fn run_badge(canvas: &Canvas<'_>) -> String {
+    let (run, glyphs) = (canvas.app.autopilot.status, canvas.glyphs());
+    let (sign, word) = match run {
+        RunStatus { running: false, .. } => return String::new(),
+        RunStatus { stopping: true, .. } => (glyphs.reconnecting, "stopping"),
+        RunStatus { paused: true, .. } => (glyphs.frozen, "paused"),
+        _ => (glyphs.live, "running"),
+    };
+    match canvas.app.breakpoint() {
+        Breakpoint::ThreePanes => format!(" {sign} {word}"),
+        _ => format!(" {sign}"),
     }
 }
 
@@ -174,7 +192,7 @@ pub(super) fn hints(canvas: &mut Canvas<'_>, area: Rect) {
     let palette = canvas.palette();
     let hints = canvas.app.hints();
     let width_of = |hint: &Hint| format::cells(format::width(&hint.keys) + 1 + format::width(&hint.label));
-    let ends_in_back = canvas.app.overlays.is_empty() && !canvas.app.is_editing_search();
+    let ends_in_back = canvas.app.overlays.is_empty() && !canvas.app.is_editing_filter();
     let kept_from = hints.len().saturating_sub(if ends_in_back { 2 } else { 0 });
     let reserved: u16 = hints.iter().skip(kept_from).map(|hint| width_of(hint) + 2).sum();
     let mut x = area.x + 1;

@@ -6,156 +6,188 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
-use crate::app::{Breakpoint, OrderState, Purchase, Target};
+use super::input;
+use crate::app::{Breakpoint, OrderColumn, OrderState, Purchase, Target, receipt_text};
+use crate::columns::{Need, STAYS, fill};
 use crate::format;
-use crate::journal::SentOrder;
+
+/// The blanks between two columns.
+const GAP: usize = 2;
+/// The least rows in which list and receipt are shown above each other.
+const STACKED_ROWS_MIN: u16 = 16;
+/// The most rows of a receipt below the list.
+const RECEIPT_ROWS_MAX: u16 = 12;
+/// The least width of a value of a receipt beside another one.
+const VALUE_COLUMNS: usize = 34;
+const LABEL_COLUMNS: usize = 9;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
-    let receipt_width = match canvas.app.breakpoint() {
-        Breakpoint::TooSmall | Breakpoint::OnePane if canvas.app.orders.open => return receipt(canvas, area, true),
-        Breakpoint::TooSmall | Breakpoint::OnePane => return list(canvas, area),
-        Breakpoint::TwoPanes => 40,
-        Breakpoint::ThreePanes => 50,
+    let app = canvas.app;
+    let (list_area, receipt_area) = match app.breakpoint() {
+        Breakpoint::ThreePanes => {
+            let areas = Layout::horizontal([Constraint::Min(38), Constraint::Length(50)]).areas(area);
+            let [list, receipt] = areas;
+            (list, receipt)
+        }
+        Breakpoint::TwoPanes if area.height >= STACKED_ROWS_MIN => {
+            let receipt_rows = (area.height / 2).min(RECEIPT_ROWS_MAX);
+            let areas = Layout::vertical([Constraint::Min(0), Constraint::Length(receipt_rows)]).areas(area);
+            let [list, receipt] = areas;
+            (list, receipt)
+        }
+        _ if app.orders.open => return receipt(canvas, area),
+        _ => return list(canvas, area),
     };
-    let [left, right] = Layout::horizontal([Constraint::Min(38), Constraint::Length(receipt_width)]).areas(area);
-    list(canvas, left);
-    receipt(canvas, right, false);
+    list(canvas, list_area);
+    receipt(canvas, receipt_area);
 }
 
-/// The sign, word and style of a state.
-pub(super) fn state(canvas: &Canvas<'_>, state: &OrderState) -> (&'static str, &'static str, Style) {
+/// The sign and style of a state.
+pub(super) fn sign(canvas: &Canvas<'_>, state: &OrderState) -> (&'static str, Style) {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     match state {
-        OrderState::Sending { .. } => (canvas.spinner(), "on its way", palette.accent),
-        OrderState::Unknown { .. } => (glyphs.unknown, "checking", palette.warn),
-        OrderState::Sold(_) => (glyphs.done, "sold", palette.good),
-        OrderState::SoldOut { .. } => (glyphs.refused, "sold out", palette.text),
-        OrderState::Refused { .. } => (glyphs.refused, "refused", palette.warn),
-        OrderState::NotPlaced { .. } => (glyphs.refused, "not placed", palette.dim),
+        OrderState::Sending { .. } => (canvas.spinner(), palette.accent),
+        OrderState::Unknown { .. } => (glyphs.unknown, palette.warn),
+        OrderState::Sold(_) => (glyphs.done, palette.good),
+        OrderState::SoldOut { .. } => (glyphs.refused, palette.text),
+        OrderState::Refused { .. } => (glyphs.refused, palette.warn),
+        OrderState::NotPlaced { .. } => (glyphs.refused, palette.dim),
     }
-}
-
-fn total(purchase: &Purchase) -> String {
-    match &purchase.state {
-        OrderState::Sold(receipt) => format::amount(receipt.total.cents()),
-        OrderState::Sending { .. } | OrderState::Unknown { .. } => format::amount(purchase.sent.cents()),
-        _ => format::amount(0_u32),
-    }
-}
-
-/// The item numbers of an order.
-fn items(sent: &SentOrder) -> String {
-    let items: Vec<_> = sent.lines.iter().map(|line| line.item.to_string()).collect();
-    items.join(", ")
 }
 
 fn list(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
-    let palette = canvas.palette();
-    let focused = app.overlays.is_empty();
-    let corner = canvas.load_status(&app.orders.journal);
-    let inner = canvas.panel(area, "Orders", corner, focused);
+    let orders = &app.orders;
+    let focused = app.overlays.is_empty() && !orders.open;
+    let corner = canvas.load_status(&orders.journal);
+    let mut inner = canvas.panel(area, "Orders", corner, focused);
+    if let Some(filter) = &orders.filter {
+        input::draw(
+            canvas,
+            inner,
+            "/",
+            &filter.input,
+            filter.editing && app.overlays.is_empty(),
+        );
+        inner = skip_rows(inner, 1);
+    }
     let body = skip_rows(inner, 1);
     let rows = usize::from(body.height);
-    let window = app
-        .layout
-        .orders
-        .around(app.orders.selected, rows, app.orders.list.len());
+    let window = app.layout.orders.around(orders.selected, rows, orders.rows.len());
     canvas.layout.orders = window;
-    if app.orders.list.is_empty() {
-        let empty = "No orders yet. In the shop (1), b buys the selected book.";
-        canvas.placeholder(padded(inner), &app.orders.journal, Some(empty));
+    if orders.rows.is_empty() {
+        let empty = match &orders.filter {
+            Some(_) if !orders.list.is_empty() => "No order matches. Esc clears the filter.",
+            _ => "No orders yet. In the shop (1), b buys the selected book.",
+        };
+        canvas.placeholder(padded(inner), &orders.journal, Some(empty));
         return;
     }
-    let width = usize::from(inner.width);
-    let orders = app.orders.list.iter().enumerate();
-    let visible: Vec<_> = orders.skip(window.first).take(rows).collect();
-    let totals = visible.iter().map(|(_, purchase)| total(purchase).len());
-    let total_width = totals.max().unwrap_or(0).max(6);
-    let dated = width >= 76;
-    let when_width = if dated { 19 } else { 8 };
-    // The marker, two blanks between columns, and the quantity take fixed room.
-    let title_width = width.saturating_sub(1 + when_width + 2 + 12 + 2 + 2 + 4 + 2 + total_width + 1);
-    let columns = [
-        (Left, when_width),
-        (Left, 12),
-        (Left, title_width),
-        (Right, 4),
-        (Right, total_width),
+    let visible = window.first..(window.first + rows).min(orders.rows.len());
+    let visible: Vec<_> = visible.filter_map(|row| Some((row, orders.row(row)?))).collect();
+    let cells: Vec<_> = visible.iter().map(|(row, order)| cells(canvas, *row, order)).collect();
+    let names = names(canvas);
+    let needs = [
+        Need::Whole { rank: 1 },
+        Need::Keep,
+        Need::Text { min: 12, rank: STAYS },
+        Need::Text { min: 8, rank: 2 },
+        Need::Keep,
+        Need::Keep,
     ];
-    let names = ["UTC", "State", "Title", canvas.glyphs().times, "Total"].map(Line::from);
-    let head = canvas.table_row(Span::raw(" "), &columns, 2, names);
-    canvas.line(inner, &head.style(palette.dim));
-    for (row, (index, purchase)) in body.rows().zip(visible) {
-        let selected = index == app.orders.selected;
-        let style = canvas.row_style(selected, false);
-        let (sign, word, colour) = state(canvas, &purchase.state);
-        let sent = &purchase.sent;
-        let when = if dated {
-            format::date_time(sent.at)
-        } else {
-            format::time_of_day(sent.at)
-        };
-        let cells = [
-            (when, palette.dim),
-            (format!("{sign} {word}"), colour),
-            (purchase.title(), style),
-            (sent.copies().to_string(), style),
-            (total(purchase), style),
-        ]
-        .map(|(text, style)| Line::from(Span::styled(text, style)));
-        let line = canvas.table_row(canvas.marker(selected, focused), &columns, 2, cells);
+    let widest = |column: usize| {
+        let cells = cells.iter().chain([&names]).filter_map(|row| row.get(column));
+        cells.map(Line::width).max().unwrap_or(0)
+    };
+    let wanted: [_; 6] = std::array::from_fn(|column| (needs[column], widest(column)));
+    // One cell for the marker, one at the end.
+    let room = usize::from(inner.width).saturating_sub(2);
+    let widths = fill(wanted, GAP, room);
+    let alignments = [Left, Left, Left, Left, Right, Right];
+    let columns = std::array::from_fn(|column| (alignments[column], widths[column]));
+    let head = canvas.table_row(Span::raw(" "), &columns, GAP, names);
+    canvas.line(inner, &head.style(canvas.palette().dim));
+    for ((row, (index, _)), cells) in body.rows().zip(visible).zip(cells) {
+        let marker = canvas.marker(index == orders.selected, focused);
+        let line = canvas.table_row(marker, &columns, GAP, cells);
         canvas.clickable_line(row, &line, Target::Order(index));
     }
 }
 
-fn receipt(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
+fn names(canvas: &Canvas<'_>) -> [Line<'static>; 6] {
+    let (orders, glyphs) = (&canvas.app.orders, canvas.glyphs());
+    let sorted = |column: OrderColumn, name: &str| {
+        let largest_first = matches!(column, OrderColumn::Time | OrderColumn::Total);
+        let sign = match orders.sort == column && (orders.sort_reversed || column != OrderColumn::Time) {
+            false => "",
+            true if orders.sort_reversed == largest_first => glyphs.up,
+            true => glyphs.down,
+        };
+        Line::from(format!("{name}{sign}"))
+    };
+    [
+        sorted(OrderColumn::Time, "Time"),
+        sorted(OrderColumn::State, "State"),
+        sorted(OrderColumn::Title, "Title"),
+        Line::from("Shop"),
+        Line::from(glyphs.times),
+        sorted(OrderColumn::Total, "Total"),
+    ]
+}
+
+fn cells(canvas: &Canvas<'_>, row: usize, purchase: &Purchase) -> [Line<'static>; 6] {
+    let (app, palette) = (canvas.app, canvas.palette());
+    let style = canvas.row_style(row == app.orders.selected, false);
+    let (sign, colour) = sign(canvas, &purchase.state);
+    let is_here = purchase.sent.store.is_some() && purchase.sent.store == app.connection.store;
+    let shop = if is_here { "here" } else { &purchase.sent.shop };
+    [
+        (format::past(purchase.sent.at, app.now.wall, &app.zone), palette.dim),
+        (format!("{sign} {}", purchase.state.name()), colour),
+        (purchase.title(), style),
+        (shop.to_owned(), palette.dim),
+        (purchase.sent.copies().to_string(), style),
+        (format::amount(purchase.total_cents()), style),
+    ]
+    .map(|(text, style)| Line::from(Span::styled(text, style)))
+}
+
+fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
     let app = canvas.app;
     let palette = canvas.palette();
-    let inner = padded(canvas.panel(area, "Receipt", Line::default(), focused));
-    let Some(purchase) = app.orders.list.get(app.orders.selected) else {
+    let focused = app.orders.open && app.overlays.is_empty();
+    let Some(purchase) = app.orders.selected() else {
+        canvas.panel(area, "Receipt", Line::default(), focused);
         return;
     };
-    let (sent, width) = (&purchase.sent, usize::from(inner.width));
-    let mut lines: Vec<_> = canvas.wrapped(&purchase.title(), width, 2, palette.strong).collect();
-    lines.push(Line::default());
+    let width = usize::from(area.width.saturating_sub(4));
+    let mut lines: Vec<_> = canvas
+        .wrapped(&purchase.title(), width, usize::MAX, palette.strong)
+        .collect();
     lines.extend(outcome(canvas, purchase, width));
     lines.push(Line::default());
-    let receipt = match &purchase.state {
-        OrderState::Sold(receipt) => Some(receipt),
-        _ => None,
-    };
-    let cost = receipt.and_then(|receipt| receipt.lines.first()?.cost);
-    let cost = cost.or_else(|| sent.lines.first()?.cost);
-    let date_time = |at| format!("{} UTC", format::date_time(at));
-    let mut fields = vec![
-        ("Copies", sent.copies().to_string(), palette.text),
-        (
-            "Cost",
-            cost.map_or("-".to_owned(), |cost| format::amount(cost.cents())),
-            palette.text,
-        ),
-        ("Total", total(purchase), palette.strong),
-        ("Book", items(sent), palette.text),
-        ("Shop", sent.shop.clone(), palette.text),
-        ("Placed", date_time(sent.at), palette.text),
-    ];
-    if let Some(receipt) = receipt {
-        fields.push(("Decided", date_time(receipt.at), palette.text));
-        fields.push(("Entry", format::thousands(receipt.seq.0), palette.text));
+    let numbers = receipt_text::numbers(purchase, &app.zone);
+    let in_a_row = (width / VALUE_COLUMNS).max(1);
+    let rows = numbers.len().div_ceil(in_a_row);
+    for row in 0..rows {
+        let mut line = Line::default();
+        for (name, value) in numbers.iter().skip(row).step_by(rows) {
+            let style = if *name == "Total" { palette.strong } else { palette.text };
+            let value = format::align_left(value, VALUE_COLUMNS - LABEL_COLUMNS, "");
+            line.extend(canvas.field(name, LABEL_COLUMNS, Span::styled(value, style)));
+        }
+        lines.push(line);
     }
-    for (name, value, style) in fields {
-        lines.push(canvas.field(name, 9, Span::styled(value, style)));
+    for (name, value) in receipt_text::names(purchase) {
+        lines.extend(canvas.long_field(name, LABEL_COLUMNS, &value, width, palette.text));
     }
-    lines.push(Line::default());
-    lines.push(Line::styled("Order", palette.dim));
-    lines.extend(canvas.wrapped(&sent.order.to_string(), width, 2, palette.text));
-    canvas.lines(inner, &lines);
+    let scroll = app.orders.receipt_scroll;
+    canvas.layout.receipt = canvas.scrolled_panel(area, "Receipt", focused, &lines, scroll);
 }
 
 /// The outcome of an order, in a sentence or two.
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
-    let (sign, word, style) = state(canvas, &purchase.state);
+    let (sign, style) = sign(canvas, &purchase.state);
     let details = match &purchase.state {
         OrderState::Sending { .. } | OrderState::Sold(_) => String::new(),
         OrderState::Unknown { why } => {
@@ -174,7 +206,7 @@ pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) ->
     };
     let word = match &purchase.state {
         OrderState::Unknown { .. } => "unknown, checking",
-        _ => word,
+        state => state.name(),
     };
     let mut lines = vec![Line::styled(format!("{sign} {word}"), style)];
     lines.extend(canvas.wrapped(&details, width, 5, canvas.palette().dim));

@@ -18,6 +18,9 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let (palette, cut) = (canvas.palette(), canvas.glyphs().ellipsis);
     let mut lines = Vec::new();
     let mut group = "";
+    // Keys are never cut; the configuration may give a command many.
+    let keys = Command::all().map(|command| format::width(canvas.app.keymap.keys(command)));
+    let keys_columns = keys.max().unwrap_or(0) + 1;
     for command in Command::all() {
         let info = command.info();
         if info.group != group {
@@ -32,7 +35,7 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
             Some(_) => (palette.dim, palette.dim),
             None => (palette.key, palette.text),
         };
-        let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(15);
+        let room = usize::from(within.width.min(HELP_COLUMNS)).saturating_sub(keys_columns + 6);
         let mut help = info.help.to_owned();
         if let Some(why) = &disabled {
             help += &format!(": {why}");
@@ -41,7 +44,7 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
                 help = format!("{}: {why}", info.label);
             }
         }
-        let keys = format::align_left(canvas.app.keymap.keys(command), 9, cut);
+        let keys = format::align_left(canvas.app.keymap.keys(command), keys_columns, cut);
         lines.push(Line::from(vec![
             Span::styled(format!("   {keys}"), key),
             Span::styled(format::truncate(&help, room, cut).into_owned(), style),
@@ -51,17 +54,9 @@ pub(super) fn help(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let area = middle(within, HELP_COLUMNS, rows);
     let shown = usize::from(area.height.saturating_sub(2));
     let first = scroll.min(lines.len().saturating_sub(shown));
-    let corner = position(canvas, first, shown, lines.len());
+    let corner = canvas.position(first, shown, lines.len());
     let inner = canvas.popup(area, "Keys", corner);
     canvas.lines(inner, lines.get(first..).unwrap_or_default());
-}
-
-fn position(canvas: &Canvas<'_>, first: usize, shown: usize, all: usize) -> Line<'static> {
-    if all <= shown {
-        return Line::default();
-    }
-    let text = format!("{}-{} of {all}", first + 1, (first + shown).min(all));
-    Span::styled(text, canvas.palette().dim).into()
 }
 
 /// The command palette.
@@ -80,16 +75,20 @@ pub(super) fn palette(canvas: &mut Canvas<'_>, within: Rect, picker: &Picker) {
         return;
     }
     let visible = found.iter().enumerate().skip(window.first);
+    let keys = found
+        .iter()
+        .map(|command| format::width(canvas.app.keymap.keys(*command)));
+    let keys_columns = keys.max().unwrap_or(0).max(7);
     for (row, (index, command)) in body.rows().zip(visible) {
         let info = command.info();
         let selected = index == picker.selected;
         let disabled = command.disabled_reason(canvas.app);
         let style = canvas.row_style(selected, disabled.is_some());
         let help_style = if selected { palette.text } else { palette.dim };
-        let room = usize::from(body.width).saturating_sub(10 + LABEL_COLUMNS);
+        let room = usize::from(body.width).saturating_sub(keys_columns + 3 + LABEL_COLUMNS);
         let help = disabled.map_or(info.help.to_owned(), |why| format!("not now: {why}"));
         let label = format::align_left(info.label, LABEL_COLUMNS, cut);
-        let keys = format::align_right(canvas.app.keymap.keys(*command), 7, cut);
+        let keys = format::align_right(canvas.app.keymap.keys(*command), keys_columns);
         let line = Line::from(vec![
             canvas.marker(selected, true),
             Span::styled(format!(" {label}"), style),
@@ -110,7 +109,8 @@ pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
     let messages: Vec<Vec<_>> = newest_first
         .map(|notice| {
             let (_, style) = canvas.severity(notice.severity);
-            let clocks = iter::once(format::time_of_day(notice.at)).chain(iter::repeat(String::new()));
+            let clocks =
+                iter::once(format::time_of_day(notice.at, &canvas.app.zone)).chain(iter::repeat(String::new()));
             let lines = format::wrap(&notice.text, columns, rows, canvas.glyphs().ellipsis);
             let clocks = clocks.map(|clock| Span::styled(format!(" {clock:8}  "), palette.dim));
             clocks
@@ -121,7 +121,7 @@ pub(super) fn log(canvas: &mut Canvas<'_>, within: Rect, scroll: usize) {
         .collect();
     let heights: Vec<_> = messages.iter().map(Vec::len).collect();
     let (first, shown) = visible_messages(&heights, scroll, rows);
-    let corner = position(canvas, first, shown, messages.len());
+    let corner = canvas.position(first, shown, messages.len());
     let inner = canvas.popup(area, "Messages", corner);
     if messages.is_empty() {
         canvas.text(padded(inner), "No messages yet. Esc closes.", palette.dim);
@@ -148,7 +148,7 @@ pub(super) fn chart(canvas: &mut Canvas<'_>, within: Rect) {
     let Some(book) = canvas.app.shop.selected().and_then(|item| canvas.app.books.get(item)) else {
         return;
     };
-    let corner = charts::title(canvas, "Stock");
+    let corner = charts::title(canvas, "Stock", book.item);
     let inner = canvas.popup(within.inner(Margin::new(2, 1)), &book.title, corner);
     charts::stock(canvas, padded(inner), book.item);
 }

@@ -2,16 +2,31 @@
 
 use std::time::Duration;
 
-use ratatui::layout::HorizontalAlignment::{self, Left, Right};
+use ratatui::layout::HorizontalAlignment::{Left, Right};
 use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
-use crate::app::{Chip, ServiceState, StreamState};
+use crate::app::{Chip, Service, ServiceState, StreamState};
+use crate::columns::{Need, fit, total};
 use crate::format;
 
-/// The widest uptime, rate or latency.
-const NUMBER_COLUMNS: usize = 9;
+/// Service, state, version, uptime, requests, rate, p50, p99 and head of the ledger.
+const NEEDS: [Need; 9] = [
+    Need::Keep,
+    Need::Keep,
+    Need::Whole { rank: 3 },
+    Need::Whole { rank: 4 },
+    Need::Whole { rank: 5 },
+    Need::Whole { rank: 1 },
+    Need::Whole { rank: 6 },
+    Need::Whole { rank: 2 },
+    Need::Whole { rank: 7 },
+];
+/// The blanks between two columns, and the most of them.
+const GAP: usize = 2;
+const GAP_MAX: usize = 4;
 const LABEL_COLUMNS: usize = 10;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -39,9 +54,6 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
     let Some(report) = &app.services.health.value else {
         return;
     };
-    let columns = columns(inner.width);
-    let (_, requests) = columns[4];
-    let p99 = if requests > 0 { "p99 up to" } else { "p99" };
     let names = [
         "Service",
         "State",
@@ -50,33 +62,30 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
         "Requests",
         "Rate",
         "p50 up to",
-        p99,
+        "p99 up to",
         "Ledger",
     ];
-    let head = canvas.table_row(Span::default(), &columns, 0, names.map(Line::from));
-    canvas.text(inner, &head.to_string(), palette.dim);
-    let none = || "-".to_owned();
-    let latency = |micros: Option<u64>| micros.map_or_else(none, format::latency);
-    for (row, service) in skip_rows(inner, 1).rows().zip(&report.services) {
-        let (sign, state, style) = match service.state {
-            ServiceState::Ready => (canvas.glyphs().live, "ready", palette.text),
-            ServiceState::NotReady => (canvas.glyphs().reconnecting, "not ready", palette.warn),
-            ServiceState::Up => (canvas.glyphs().live, "up", palette.text),
-        };
-        let activity = &service.activity;
-        let cells = [
-            service.service.to_string(),
-            format!("{sign} {state}"),
-            service.version.clone(),
-            format::duration(Duration::from_secs(activity.uptime_s)),
-            format::thousands(activity.requests),
-            service.rate.map_or_else(none, |rate| format!("{rate:.1}/s")),
-            latency(activity.p50_us),
-            latency(activity.p99_us),
-            service.head.map_or_else(none, |head| format::thousands(head.0)),
-        ];
-        let line = canvas.table_row(Span::default(), &columns, 0, cells.map(Line::from));
-        canvas.text(row, &line.to_string(), style);
+    let cells: Vec<_> = report.services.iter().map(|service| cells(canvas, service)).collect();
+    let widest = |column: usize| {
+        let cells = cells.iter().filter_map(|(cells, _)| cells.get(column));
+        let widths = cells
+            .map(|cell| format::width(cell))
+            .chain(names.get(column).map(|name| name.len()));
+        widths.max().unwrap_or(0)
+    };
+    let wanted: [_; 9] = std::array::from_fn(|column| (NEEDS[column], widest(column)));
+    let room = usize::from(inner.width);
+    let widths = fit(wanted, GAP, room);
+    let gap = (GAP..=GAP_MAX)
+        .rev()
+        .find(|gap| total(widths.into_iter(), *gap) <= room)
+        .unwrap_or(GAP);
+    let columns = std::array::from_fn(|column| (if column < 3 { Left } else { Right }, widths[column]));
+    let head = canvas.table_row(Span::default(), &columns, gap, names.map(Line::from));
+    canvas.line(inner, &head.style(palette.dim));
+    for (row, (cells, style)) in skip_rows(inner, 1).rows().zip(cells) {
+        let line = canvas.table_row(Span::default(), &columns, gap, cells.map(Line::from));
+        canvas.line(row, &line.style(style));
     }
     let rest = skip_rows(inner, format::cells(report.services.len()).saturating_add(1));
     let width = usize::from(inner.width);
@@ -90,18 +99,28 @@ fn lack_lines(canvas: &Canvas<'_>, lack: &str, width: usize) -> Vec<Line<'static
     canvas.wrapped(lack, width, 2, canvas.palette().warn).collect()
 }
 
-/// The columns of the table. A narrow screen has three of the six numbers: uptime, rate and p99.
-fn columns(width: u16) -> [(HorizontalAlignment, usize); 9] {
-    let (number, optional) = match width {
-        0..94 => (NUMBER_COLUMNS, 0),
-        94..106 => (NUMBER_COLUMNS + 2, NUMBER_COLUMNS + 2),
-        _ => (NUMBER_COLUMNS + 4, NUMBER_COLUMNS + 4),
+fn cells(canvas: &Canvas<'_>, service: &Service) -> ([String; 9], Style) {
+    let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
+    let (sign, state, style) = match service.state {
+        ServiceState::Ready => (glyphs.live, "ready", palette.text),
+        ServiceState::NotReady => (glyphs.reconnecting, "not ready", palette.warn),
+        ServiceState::Up => (glyphs.live, "up", palette.text),
     };
-    let [number, optional] = [(Right, number), (Right, optional)];
-    let [service, state, version] = [(Left, 9), (Left, 12), (Left, 7)];
-    [
-        service, state, version, number, optional, number, optional, number, optional,
-    ]
+    let none = || "-".to_owned();
+    let latency = |micros: Option<u64>| micros.map_or_else(none, format::latency);
+    let activity = &service.activity;
+    let cells = [
+        service.service.to_string(),
+        format!("{sign} {state}"),
+        service.version.clone(),
+        format::duration(Duration::from_secs(activity.uptime_s)),
+        format::thousands(activity.requests),
+        service.rate.map_or_else(none, |rate| format!("{rate:.1}/s")),
+        latency(activity.p50_us),
+        latency(activity.p99_us),
+        service.head.map_or_else(none, |head| format::thousands(head.0)),
+    ];
+    (cells, style)
 }
 
 fn draw_store(canvas: &mut Canvas<'_>, area: Rect) {
@@ -122,13 +141,16 @@ fn draw_store(canvas: &mut Canvas<'_>, area: Rect) {
     };
     let head = format!("entry {}", format::thousands(connection.head.0));
     let received = format!("{} since the start", format::thousands(connection.stock_events));
-    let lines = [
+    let width = usize::from(inner.width);
+    let lines: Vec<_> = [
         ("Head", head, palette.strong),
         ("Store", id, palette.text),
         ("Events", events, style),
         ("Address", connection.url.clone(), palette.text),
         ("Changes", received, palette.text),
     ]
-    .map(|(name, value, style)| canvas.field(name, LABEL_COLUMNS, Span::styled(value, style)));
+    .into_iter()
+    .flat_map(|(name, value, style)| canvas.long_field(name, LABEL_COLUMNS, &value, width, style))
+    .collect();
     canvas.lines(inner, &lines);
 }

@@ -27,6 +27,8 @@ fn keys_control_the_run_and_the_terminal_is_restored_with_the_summary() {
         // The hint follows the run's state a moment later; until then `s` is still disabled.
         screen.wait_for_text("s start");
         screen.press("s");
+        screen.wait_for_text("They really buy");
+        screen.press("y");
         screen.wait_for_text("● running");
         screen.press(" ");
         screen.wait_for_text("‖ frozen");

@@ -1,7 +1,7 @@
 //! The orders' screen: a list, and the receipt of the selected order.
 
-use crate::app::layout::Breakpoint;
 use crate::app::notices::Severity;
+use crate::app::receipt_text;
 use crate::app::screen_handler::{ScreenHandler, Step};
 use crate::app::state::App;
 use crate::command::Command;
@@ -11,16 +11,29 @@ pub(in crate::app) struct OrdersHandler;
 
 impl ScreenHandler for OrdersHandler {
     fn hints(&self, _: &App) -> &'static [Command] {
-        &[Command::Copy, Command::Refresh, Command::Open]
+        &[
+            Command::Buy,
+            Command::Find,
+            Command::Open,
+            Command::Copy,
+            Command::Sort,
+            Command::Refresh,
+        ]
     }
 
     fn step(&self, app: &mut App, step: Step) -> Vec<Effect> {
-        app.orders.selected = step.apply(app.orders.selected, app.layout.orders.rows, app.orders.list.len());
+        let orders = &mut app.orders;
+        if orders.open {
+            let receipt = app.layout.receipt;
+            orders.receipt_scroll = step.scroll(orders.receipt_scroll, receipt);
+        } else {
+            orders.select(step.apply(orders.selected, app.layout.orders.rows, orders.rows.len()));
+        }
         Vec::new()
     }
 
     fn can_open(&self, app: &App) -> bool {
-        !app.orders.list.is_empty() && app.breakpoint() == Breakpoint::OnePane && !app.orders.open
+        !app.orders.rows.is_empty() && !app.orders.open
     }
 
     fn open(&self, app: &mut App) {
@@ -28,11 +41,15 @@ impl ScreenHandler for OrdersHandler {
     }
 
     fn can_close(&self, app: &App) -> bool {
-        app.orders.open && app.breakpoint() == Breakpoint::OnePane
+        app.orders.open || app.orders.filter.is_some()
     }
 
     fn close(&self, app: &mut App) -> Vec<Effect> {
-        app.orders.open = false;
+        if app.orders.open {
+            (app.orders.open, app.orders.receipt_scroll) = (false, 0);
+        } else {
+            app.orders.end_filter();
+        }
         Vec::new()
     }
 
@@ -44,7 +61,6 @@ impl ScreenHandler for OrdersHandler {
     }
 
     fn copy_text(&self, app: &App) -> Option<String> {
-        let purchase = app.orders.list.get(app.orders.selected)?;
-        Some(purchase.sent.order.to_string())
+        Some(receipt_text::text(app.orders.selected()?))
     }
 }

@@ -26,6 +26,11 @@ impl ScreenHandler for ShopHandler {
     }
 
     fn step(&self, app: &mut App, step: Step) -> Vec<Effect> {
+        let detail = app.layout.detail;
+        if app.shop.focus == Focus::Detail && matches!(step, Step::PageUp | Step::PageDown) {
+            app.shop.detail_scroll = step.scroll(app.shop.detail_scroll, detail);
+            return Vec::new();
+        }
         let (topic_rows, book_rows) = (app.layout.topics.rows, app.layout.books.rows);
         app.with_shop(|shop, shared| match shop.focus {
             Focus::Topics => {
@@ -34,6 +39,9 @@ impl ScreenHandler for ShopHandler {
             }
             Focus::Books | Focus::Detail => {
                 let row = step.apply(shop.cursor, book_rows, shop.rows.len());
+                if let Step::Last = step {
+                    shop.explain_end(shared);
+                }
                 shop.select_book(row, shared)
             }
         })

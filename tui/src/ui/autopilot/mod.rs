@@ -13,7 +13,8 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::format::{align_left, elapsed, latency, plural, thousands};
+use crate::columns::{Need, STAYS, fill};
+use crate::format::{align_left, align_right, elapsed, latency, plural, thousands, width};
 use crate::theme::{Appearance, Palette};
 
 use charts::{Charts, ExpandedChart};
@@ -24,6 +25,24 @@ const COLUMNS_TWO: u16 = 90;
 const COLUMNS_WIDE: u16 = 140;
 /// Below this height only one chart is drawn.
 const ROWS_LOW: u16 = 18;
+/// The blanks between two columns.
+const GAP: usize = 2;
+/// Name, share, requests, failed ones and two latencies of an operation.
+const OPERATION_NEEDS: [Need; 6] = [
+    Need::Keep,
+    Need::Whole { rank: 2 },
+    Need::Keep,
+    Need::Keep,
+    Need::Whole { rank: 1 },
+    Need::Keep,
+];
+/// Item number, title, gauge and stock of a book.
+const STOCK_NEEDS: [Need; 4] = [
+    Need::Key,
+    Need::Text { min: 10, rank: STAYS },
+    Need::Text { min: 6, rank: 1 },
+    Need::Keep,
+];
 /// Rows of the outcomes, without the title.
 const OUTCOME_ROWS: u16 = 2;
 /// Rows of the operations' table, with its header.
@@ -143,24 +162,24 @@ impl RunView<'_> {
     fn draw_numbers(&self, frame: &mut Frame<'_>, area: Rect) {
         let rows = [OPERATION_ROWS, 1, OUTCOME_ROWS].map(Constraint::Length);
         let [operations, title, outcomes] = Layout::vertical(rows).areas(area);
-        let head = format!(
-            "{:8}{:>6}{:>10}{:>9}{:>7}{:>7}",
-            "", "mix", "requests", "failed", "p50", "p99"
-        );
-        let mut lines = vec![
-            Line::styled("Operations", self.palette.strong),
-            Line::styled(head, self.palette.dim),
-        ];
+        let mut rows = vec![["", "mix", "requests", "failed", "p50", "p99"].map(str::to_owned)];
         let mix = &self.snapshot.settings.mix;
         let shares = OperationKind::ALL.map(|kind| mix.share(kind) * 100.0);
         for ((name, stats), share) in self.snapshot.operations.named().into_iter().zip(shares) {
-            lines.push(Line::raw(format!(
-                "{name:8}{share:>5.0}%{:>10}{:>9}{:>7}{:>7}",
+            rows.push([
+                name.to_string(),
+                format!("{share:.0}%"),
                 thousands(stats.requests),
                 thousands(stats.failed),
                 ms(stats.latency_us.p50),
                 ms(stats.latency_us.p99),
-            )));
+            ]);
+        }
+        let widths = fitted(&OPERATION_NEEDS, &rows, usize::from(area.width));
+        let mut lines = vec![Line::styled("Operations", self.palette.strong)];
+        for (row, cells) in rows.iter().enumerate() {
+            let style = if row == 0 { self.palette.dim } else { Style::new() };
+            lines.push(Line::styled(aligned(cells, &widths, 1), style));
         }
         frame.render_widget(Text::from(lines), operations);
         frame.render_widget(Line::styled("Outcomes", self.palette.strong), title);
@@ -200,31 +219,85 @@ impl RunView<'_> {
         let room = usize::from(area.height.saturating_sub(1));
         // If some books have no row, the last row states how many.
         let shown = room.saturating_sub(usize::from(snapshot.books > room));
-        let books = snapshot.stock.iter().take(shown);
-        let books = books.map(|book| self.stock_line(book, usize::from(area.width)));
+        let books: Vec<_> = snapshot.stock.iter().take(shown).collect();
+        let books = self.stock_lines(&books, usize::from(area.width));
         let hidden = snapshot.books.saturating_sub(shown.min(snapshot.stock.len()));
         let hidden = (hidden > 0).then(|| Line::styled(format!("and {hidden} more books"), self.palette.dim));
         [head].into_iter().chain(books).chain(hidden).collect()
     }
 
     /// Item number, title, gauge of the stock left, and its numbers.
-    fn stock_line(&self, book: &BookStock, width: usize) -> Line<'static> {
+    fn stock_lines(&self, books: &[&BookStock], width: usize) -> Vec<Line<'static>> {
         let palette = self.palette;
-        let numbers = format!(" {:>5} of {:<5}", book.left, book.start);
         let gauge_columns = (width / 4).clamp(6, 24);
-        let title_columns = width.saturating_sub(numbers.len() + gauge_columns + 7);
-        let title = align_left(&sanitize(&book.title), title_columns, "…");
-        let full = filled(book, gauge_columns);
-        let is_sold_out = book.left.get() == 0;
-        let style: Style = if is_sold_out { palette.warn } else { palette.good };
-        Line::from(vec![
-            Span::styled(format!("{:>5} ", book.item), palette.dim),
-            Span::raw(format!("{title} ")),
-            Span::styled("█".repeat(full), style),
-            Span::styled("░".repeat(gauge_columns.saturating_sub(full)), palette.dim),
-            Span::raw(numbers),
-        ])
+        let rows: Vec<_> = books
+            .iter()
+            .map(|book| {
+                [
+                    book.item.to_string(),
+                    sanitize(&book.title).into_owned(),
+                    "g".repeat(gauge_columns),
+                    format!("{} of {}", thousands(book.left.get()), thousands(book.start.get())),
+                ]
+            })
+            .collect();
+        let [item, title, gauge, numbers] = fitted(&STOCK_NEEDS, &rows, width);
+        let line = |(book, cells): (&&BookStock, &[String; 4])| {
+            let full = filled(book, gauge);
+            let is_sold_out = book.left.get() == 0;
+            let style: Style = if is_sold_out { palette.warn } else { palette.good };
+            let blank = |columns: usize| Span::raw(" ".repeat(if columns > 0 { GAP } else { 0 }));
+            Line::from(vec![
+                Span::styled(
+                    if item > 0 {
+                        align_right(&cells[0], item)
+                    } else {
+                        String::new()
+                    },
+                    palette.dim,
+                ),
+                blank(item),
+                Span::raw(align_left(&cells[1], title, "…")),
+                blank(title),
+                Span::styled("█".repeat(full), style),
+                Span::styled("░".repeat(gauge.saturating_sub(full)), palette.dim),
+                blank(gauge),
+                Span::raw(align_right(&cells[3], numbers)),
+            ])
+        };
+        books.iter().zip(&rows).map(line).collect()
     }
+}
+
+/// The widths of the columns of a table with these cells. Its texts take what is left.
+fn fitted<const N: usize>(needs: &[Need; N], rows: &[[String; N]], room: usize) -> [usize; N] {
+    let widest = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| width(cell))
+            .max()
+    };
+    let wanted: [_; N] = std::array::from_fn(|column| {
+        let need = needs.get(column).copied().unwrap_or(Need::Keep);
+        (need, widest(column).unwrap_or(0))
+    });
+    fill(wanted, GAP, room)
+}
+
+/// A row of cells, of which the first `left` are aligned on the left.
+fn aligned<const N: usize>(cells: &[String; N], widths: &[usize; N], left: usize) -> String {
+    let cells = cells
+        .iter()
+        .zip(widths)
+        .enumerate()
+        .filter(|(_, (_, width))| **width > 0);
+    let cells: Vec<_> = cells
+        .map(|(column, (cell, width))| match column < left {
+            true => align_left(cell, *width, "…"),
+            false => align_right(cell, *width),
+        })
+        .collect();
+    cells.join(&" ".repeat(GAP))
 }
 
 fn charts_above_numbers(area: Rect) -> [Rect; 4] {
@@ -269,4 +342,4 @@ fn filled(book: &BookStock, columns: usize) -> usize {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

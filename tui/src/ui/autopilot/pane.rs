@@ -96,6 +96,7 @@ impl ScreenView for AutopilotPane {
             stopping: running && (self.controller.was_stopped() || phase == Some(Phase::Closing)),
             frozen: self.frozen.is_some(),
             expanded: self.charts.expanded.is_some(),
+            shoppers: self.controller.shoppers(),
         }
     }
 

@@ -8,7 +8,9 @@ use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
 use super::*;
+use crate::app::{Command, RunStatus};
 use crate::theme::Theme;
+use crate::ui::ScreenView;
 
 fn snapshot() -> Snapshot {
     let series = (0..90_u64)
@@ -78,6 +80,50 @@ fn snapshot() -> Snapshot {
         last_error: None,
         violations: 0,
         verdict: None,
+    }
+}
+
+/// The screen of a run that never changes.
+pub(crate) struct SnapshotView(Snapshot);
+
+impl SnapshotView {
+    /// A run with the largest numbers.
+    pub(crate) fn large() -> Self {
+        let mut large = snapshot();
+        let operation = OperationStats {
+            requests: 1_234_567,
+            ok: 1_234_000,
+            failed: 567,
+            latency_us: Latency {
+                p50: 81_000,
+                p95: 230_000,
+                p99: 12_470_000,
+                p999: 30_000_000,
+                max: 30_000_000,
+            },
+        };
+        large.operations = ByOperation::new(|_| operation);
+        large.stock[2].title = "Xen and the Art of Surviving".into();
+        large.stock[0] = BookStock {
+            title: "How to get a good grade".into(),
+            item: ItemNumber::try_from(9_781_402_894_626).unwrap(),
+            start: Stock::try_from(1_000_000).unwrap(),
+            left: Stock::try_from(123_456).unwrap(),
+            ..large.stock[0].clone()
+        };
+        Self(large)
+    }
+}
+
+impl ScreenView for SnapshotView {
+    fn draw(&mut self, frame: &mut Frame<'_>, area: Rect, appearance: &Appearance) {
+        draw(frame, area, appearance, &self.0, &Charts::default(), false);
+    }
+
+    fn run(&mut self, _: Command) {}
+
+    fn status(&self) -> RunStatus {
+        RunStatus::default()
     }
 }
 

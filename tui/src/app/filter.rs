@@ -1,0 +1,52 @@
+//! A line of text that narrows a list while it is typed.
+
+use tui_input::Input;
+
+use super::text_input::{edit, paste};
+use crate::input::{Key, KeyEvent};
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Filter {
+    pub(crate) input: Input,
+    /// Whether keys edit the text; otherwise they move in the list.
+    pub(crate) editing: bool,
+}
+
+/// What a key means while a filter is edited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum FilterKey {
+    /// The filter goes.
+    Cleared,
+    /// The keys move in the list again.
+    Left,
+    Up,
+    Down,
+    Changed,
+    Ignored,
+}
+
+impl Filter {
+    /// The text without blanks around it.
+    pub(crate) fn text(&self) -> &str {
+        self.input.value().trim()
+    }
+
+    pub(super) fn handle_key(&mut self, key: KeyEvent) -> FilterKey {
+        match key.key {
+            Key::Esc => FilterKey::Cleared,
+            Key::Enter | Key::Tab if self.text().is_empty() => FilterKey::Cleared,
+            Key::Enter | Key::Tab => {
+                self.editing = false;
+                FilterKey::Left
+            }
+            Key::Up => FilterKey::Up,
+            Key::Down => FilterKey::Down,
+            _ if edit(&mut self.input, key) => FilterKey::Changed,
+            _ => FilterKey::Ignored,
+        }
+    }
+
+    pub(super) fn paste(&mut self, text: &str) {
+        paste(&mut self.input, text);
+    }
+}

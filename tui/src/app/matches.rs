@@ -1,0 +1,60 @@
+//! The books that match a search, the best match first.
+
+use std::collections::HashSet;
+
+use common::ItemNumber;
+
+use super::books::Books;
+use crate::fuzzy::{Rank, Searcher};
+
+/// The rank of a book that only the shop finds.
+const FOUND_BY_SHOP: Rank = Rank::Words(u8::MAX);
+
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Matches {
+    /// The text that was searched for.
+    text: String,
+    ranked: Vec<(Rank, ItemNumber)>,
+    /// The candidates that were ranked, whether or not they match.
+    seen: HashSet<ItemNumber>,
+}
+
+impl Matches {
+    /// Ranks the candidates that are new since the last call with this text.
+    pub(super) fn update(
+        &mut self,
+        text: &str,
+        candidates: impl Iterator<Item = ItemNumber>,
+        found_by_shop: &[ItemNumber],
+        books: &Books,
+    ) {
+        if self.text != text {
+            *self = Self {
+                text: text.to_owned(),
+                ..Self::default()
+            };
+        }
+        let mut searcher = Searcher::new(text);
+        let mut rank = |item| searcher.rank(books.search_text(item)?);
+        for item in candidates {
+            if self.seen.insert(item)
+                && let Some(rank) = rank(item)
+            {
+                self.ranked.push((rank, item));
+            }
+        }
+        let ranked: HashSet<_> = self.ranked.iter().map(|(_, item)| *item).collect();
+        let others = found_by_shop.iter().filter(|item| !ranked.contains(item));
+        self.ranked.extend(others.map(|item| (FOUND_BY_SHOP, *item)));
+        // Books of one rank by number, as the shop lists them: what arrives later changes no order.
+        self.ranked.sort_unstable();
+    }
+
+    pub(super) fn items(&self) -> impl Iterator<Item = ItemNumber> {
+        self.ranked.iter().map(|(_, item)| *item)
+    }
+
+    pub(super) fn remove(&mut self, item: ItemNumber) {
+        self.ranked.retain(|(_, listed)| *listed != item);
+    }
+}

@@ -1,0 +1,215 @@
+//! A number is never cut: in every table of every screen, at every width, each number shown is one that there is.
+
+use std::collections::HashSet;
+
+use common::client::Error;
+use common::wire::{Activity, Book, BookPage, Neighbour, Readiness, ReadyStatus, Receipt, ServiceKind};
+use common::{Cost, Seq};
+
+use super::catalog::{book, receipt, sold_out};
+use super::fixture::Fixture;
+use crate::message::Event;
+use crate::theme::{Appearance, Theme};
+use crate::ui::autopilot::tests::SnapshotView;
+
+/// Wide enough for every column.
+const WIDE: u16 = 900;
+const ROWS: u16 = 40;
+
+/// The runs of digits, commas and points that stand alone: not those of an id, a date or a word.
+fn numbers(screen: &str) -> HashSet<String> {
+    let is_part = |c: char| c.is_ascii_digit() || c == ',' || c == '.';
+    let mut numbers = HashSet::new();
+    // Positions in a list depend on its rows, and the end of the store's id may stand on a line of its own.
+    let positions = regex::Regex::new(r"\d+-\d+ of \d+|0+1").unwrap();
+    for line in positions.replace_all(screen, " ").lines() {
+        let chars: Vec<char> = line.chars().collect();
+        let mut at = 0;
+        while at < chars.len() {
+            let length = chars[at..].iter().take_while(|c| is_part(**c)).count();
+            let before = at.checked_sub(1).map_or(' ', |before| chars[before]);
+            let after = chars.get(at + length).copied().unwrap_or(' ');
+            let stands_alone = [before, after]
+                .iter()
+                .all(|c| !c.is_alphanumeric() && !"-:#".contains(*c));
+            let token: String = chars[at..at + length].iter().collect();
+            if stands_alone && token.contains(|c: char| c.is_ascii_digit()) {
+                numbers.insert(token.trim_matches(['.', ',']).to_owned());
+            }
+            at += length.max(1);
+        }
+    }
+    numbers
+}
+
+/// Fails if a screen shows another number than in the widest frame, or not one of those that stay.
+fn assert_no_number_is_cut(name: &str, open: impl Fn(u16) -> Fixture, stay: &[&str]) {
+    let screen = |width: u16| {
+        let mut shop = open(width);
+        let appearance = Appearance::new(Theme::Dark, false, true);
+        super::fixture::text(&shop.draw_in_view(&appearance, &mut SnapshotView::large()))
+    };
+    let all = numbers(&screen(WIDE));
+    for width in 40..=200 {
+        let shown = screen(width);
+        let unknown: Vec<_> = numbers(&shown).difference(&all).cloned().collect();
+        assert!(unknown.is_empty(), "{name} at {width}: {unknown:?} in\n{shown}");
+        for text in stay {
+            assert!(shown.contains(text), "{name} at {width}: no {text:?} in\n{shown}");
+        }
+    }
+}
+
+/// Books with the longest texts and the largest numbers.
+fn large_books() -> Vec<Book> {
+    let title = "lettersandletters ".repeat(34);
+    vec![
+        book(
+            9_781_402_894_626,
+            title.trim(),
+            Some("An Author With a Long Name"),
+            "t",
+            999_999_999,
+            1_000_000_000,
+        ),
+        book(7, "Short", None, "t", 74_250, 45),
+        book(812, "Sold Out", Some("Ä"), "t", 174_250, 0),
+    ]
+}
+
+fn shop(width: u16) -> Fixture {
+    let mut shop = Fixture::stocked(width, ROWS);
+    let (generation, _) = shop.topic_request_after_down();
+    let page = BookPage {
+        books: large_books(),
+        next: None,
+    };
+    shop.answer_page(generation, Ok(page), 40);
+    shop.press("Enter");
+    shop
+}
+
+/// A receipt with another total.
+fn sold_for(total: u64, sold: Receipt) -> Receipt {
+    let total = Cost::try_from(total).unwrap().times(common::Quantity::ONE);
+    Receipt { total, ..sold }
+}
+
+fn orders(width: u16) -> Fixture {
+    let mut shop = Fixture::at_books();
+    for answer in [Some(74_250), None, Some(174_250), Some(999_999_999)] {
+        let order = shop.confirm_order();
+        let answer: Result<Receipt, Error> = match answer {
+            Some(total) => Ok(sold_for(total, receipt(order, 1, 1, 1_284_567))),
+            None => Err(sold_out()),
+        };
+        shop.answer_buy(order, answer);
+        shop.press("Esc");
+        shop.pass(90_000_000);
+    }
+    shop.press("2");
+    shop.resize(width, ROWS);
+    shop
+}
+
+fn services(width: u16) -> Fixture {
+    let mut shop = Fixture::stocked(width, ROWS);
+    shop.press("4");
+    let activity = |requests| Activity {
+        uptime_s: 7_500_000,
+        requests,
+        p50_us: Some(250),
+        p99_us: Some(50_000),
+    };
+    for requests in [1_234_567_890, 1_234_569_890] {
+        let neighbours = [ServiceKind::Catalog, ServiceKind::Order].map(|service| Neighbour {
+            url: None,
+            service,
+            version: "0.12.345".into(),
+            head: Some(Seq(987_654_321)),
+            activity: activity(requests),
+        });
+        shop.send(Event::HealthLoaded(Ok(Readiness {
+            status: ReadyStatus::Ready,
+            service: ServiceKind::Frontend,
+            version: "0.12.345".into(),
+            head: Some(Seq(987_654_321)),
+            neighbours: neighbours.into(),
+            degraded: Vec::new(),
+            missing: Vec::new(),
+            activity: activity(requests),
+        })));
+        shop.elapsed += std::time::Duration::from_secs(2);
+    }
+    shop
+}
+
+fn autopilot(width: u16) -> Fixture {
+    let mut shop = Fixture::stocked(width, ROWS);
+    shop.app.autopilot.available = Ok(());
+    shop.press("3");
+    shop
+}
+
+#[test]
+fn the_list_of_books() {
+    let stay = ["9,999,999.99", "1,000,000,000", "742.50", "45", "1,742.50", "none"];
+    assert_no_number_is_cut("books", shop, &stay);
+    let detail = |width| {
+        let mut shop = shop(width);
+        shop.press("Enter");
+        shop
+    };
+    assert_no_number_is_cut("a book", detail, &["9,999,999.99", "1,000,000,000", "9781402894626"]);
+}
+
+#[test]
+fn a_search() {
+    let search = |width| {
+        let mut shop = shop(width);
+        shop.press("/ l e t");
+        shop.answer_requests();
+        shop
+    };
+    assert_no_number_is_cut("a search", search, &["9,999,999.99", "1,000,000,000"]);
+}
+
+#[test]
+fn the_list_of_orders() {
+    let stay = ["742.50", "1,742.50", "9,999,999.99", "✓ sold", "∅ sold out", "How"];
+    assert_no_number_is_cut("orders", orders, &stay[..5]);
+    // In 80 columns there is room for title, date and amount.
+    let mut shop = orders(80);
+    shop.resize(80, 24);
+    let screen = shop.screen();
+    for text in [
+        "How to get a good grade",
+        "01-31 12:00",
+        "742.50",
+        "1,742.50",
+        "9,999,999.99",
+    ] {
+        assert!(screen.contains(text), "no {text:?} in\n{screen}");
+    }
+}
+
+#[test]
+fn the_services() {
+    assert_no_number_is_cut("services", services, &["frontend", "● ready", "entry 40"]);
+}
+
+#[test]
+fn the_autopilot() {
+    let stay = ["123,456 of 1,000,000", "9781402894626"];
+    assert_no_number_is_cut("autopilot", autopilot, &stay);
+}
+
+#[test]
+fn the_buying_dialog() {
+    let dialog = |width| {
+        let mut shop = shop(width);
+        shop.press("b 1 0 0");
+        shop
+    };
+    assert_no_number_is_cut("buying", dialog, &["9,999,999.99", "999,999,999.00", "1,000,000,000"]);
+}
