@@ -3,7 +3,7 @@
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use rustix::fs::OFlags;
 
@@ -61,35 +61,6 @@ impl FileId {
             Ok(metadata) => Ok(Some(Self::of(&metadata))),
             Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
             Err(error) => Err(error),
-        }
-    }
-}
-
-/// A file in use that must keep its name: what is written to a file without one is lost with the process.
-#[cfg(feature = "sql")]
-#[derive(Debug)]
-pub(crate) struct NamedFile {
-    path: PathBuf,
-    id: Option<FileId>,
-}
-
-#[cfg(feature = "sql")]
-impl NamedFile {
-    /// The file that has the name now.
-    pub(crate) fn find(path: PathBuf) -> Result<Self, Error> {
-        let id = FileId::at(&path).map_err(Error::io("find", &path))?;
-        Ok(Self { path, id })
-    }
-
-    /// Checks that the name still leads to the file.
-    ///
-    /// # Errors
-    /// [`Error::NameLost`], [`Error::Io`].
-    pub(crate) fn check(&self) -> Result<(), Error> {
-        let found = FileId::at(&self.path).map_err(Error::io("find", &self.path))?;
-        match found.is_some() && found == self.id {
-            true => Ok(()),
-            false => Err(Error::NameLost(self.path.clone())),
         }
     }
 }

@@ -176,7 +176,7 @@ fn nothing_can_be_bought_while_the_journal_fails() {
 fn more_copies_than_an_order_can_have_are_reduced_and_the_dialog_says_so() {
     let mut shop = Fixture::at_books();
     shop.press("b 5 0 0");
-    shop.assert_shows("An order has at most 100 copies, so 500 became 100.");
+    shop.assert_shows("At most 100 copies an order: 500 became 100.");
     shop.press("Backspace");
     shop.assert_hides("became 100");
 }

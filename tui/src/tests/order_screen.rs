@@ -4,7 +4,8 @@ use common::Quantity;
 
 use super::catalog::{STORE, lost, number, receipt, sold_out};
 use super::fixture::Fixture;
-use crate::app::Overlay;
+use crate::app::{Overlay, Purchase};
+
 use crate::effect::{Effect, Request};
 
 /// A shop with a sold order of two copies of book 1, and a refused one of book 2, on the orders' screen.
@@ -26,7 +27,7 @@ fn titles(shop: &Fixture) -> Vec<String> {
     let orders = &shop.app.orders;
     (0..orders.rows.len())
         .filter_map(|row| orders.row(row))
-        .map(|order| order.title())
+        .map(Purchase::title)
         .collect()
 }
 

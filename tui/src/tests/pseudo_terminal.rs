@@ -110,7 +110,7 @@ fn the_second_process_draws_the_scenes() {
                     &shop.app,
                     &appearance(),
                     Some(&mut SnapshotView::large()),
-                ))
+                ));
             })
             .unwrap();
         let mut out = std::io::stdout();

@@ -77,7 +77,7 @@ fn form_lines(canvas: &Canvas<'_>, dialog: &BuyDialog, width: usize) -> Vec<Line
         None if let Some(wanted) = dialog.reduced_from => {
             let most = common::limits::QUANTITY_MAX;
             format!(
-                "An order has at most {most} copies, so {} became {most}.",
+                "At most {most} copies an order: {} became {most}.",
                 format::thousands(wanted)
             )
         }

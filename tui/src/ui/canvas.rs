@@ -123,10 +123,9 @@ impl<'a> Canvas<'a> {
         let name = format::align_left(name, columns, self.glyphs().ellipsis);
         let names = iter::once(name).chain(iter::repeat(" ".repeat(columns)));
         let dim = self.palette().dim;
-        names.zip(values).map(move |(name, mut line)| {
-            line.spans.insert(0, Span::styled(name, dim));
-            line
-        })
+        names
+            .zip(values)
+            .map(move |(name, line)| Line::from(vec![Span::styled(name, dim), Span::styled(line.to_string(), style)]))
     }
 
     /// Draws a panel with lines of which the first `scroll` are left out, as far as the others do not fill it; its corner says

@@ -4,6 +4,7 @@
 //! write-ahead log (`synchronous=FULL`), and readers see a commit only afterwards.
 
 mod failure;
+mod named_file;
 mod open;
 mod readers;
 mod write;
@@ -20,9 +21,9 @@ use common::{Entry, OrderId, Seq, StoreId};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 
 use self::failure::{Failure, shown};
+use self::named_file::NamedFile;
 use self::readers::Readers;
 use super::lock::Lock;
-use super::private_file::NamedFile;
 use super::sql::{self, Batch, BookRow, EntryRow, Upgrade, statements};
 use super::url::beside;
 use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
