@@ -177,8 +177,9 @@ fn assert_shown(screen: &vt100::Screen, frame: &Buffer, keys: &str) -> usize {
         while x < frame.area.width {
             let (wanted, shown) = (&frame[(x, y)], screen.cell(y, x).unwrap());
             let symbol = if shown.has_contents() { shown.contents() } else { " " };
-            let seen = (symbol.to_owned(), style_of(shown));
-            let expected = (wanted.symbol().to_owned(), style(wanted));
+            let is_blank = symbol == " ";
+            let seen = (symbol.to_owned(), visible(style_of(shown), is_blank));
+            let expected = (wanted.symbol().to_owned(), visible(style(wanted), is_blank));
             assert_eq!(
                 seen,
                 expected,
@@ -193,6 +194,14 @@ fn assert_shown(screen: &vt100::Screen, frame: &Buffer, keys: &str) -> usize {
 }
 
 type CellStyle = (vt100::Color, vt100::Color, [bool; 5]);
+
+/// The style as it can be seen: a blank has no letter that could be coloured, bold, dim or italic.
+fn visible((fg, bg, [bold, dim, italic, underlined, reversed]): CellStyle, is_blank: bool) -> CellStyle {
+    match is_blank {
+        true => (vt100::Color::Default, bg, [false, false, false, underlined, reversed]),
+        false => (fg, bg, [bold, dim, italic, underlined, reversed]),
+    }
+}
 
 fn style_of(cell: &vt100::Cell) -> CellStyle {
     let modifiers = [cell.bold(), cell.dim(), cell.italic(), cell.underline(), cell.inverse()];

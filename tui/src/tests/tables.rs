@@ -97,10 +97,12 @@ fn sold_for(total: u64, sold: Receipt) -> Receipt {
 
 fn orders(width: u16) -> Fixture {
     let mut shop = Fixture::at_books();
+    // The first book has digits in its title.
+    shop.press("Down");
     for answer in [Some(74_250), None, Some(174_250), Some(999_999_999)] {
         let order = shop.confirm_order();
         let answer: Result<Receipt, Error> = match answer {
-            Some(total) => Ok(sold_for(total, receipt(order, 1, 1, 1_284_567))),
+            Some(total) => Ok(sold_for(total, receipt(order, 2, 1, 1_284_567))),
             None => Err(sold_out()),
         };
         shop.answer_buy(order, answer);
@@ -176,19 +178,13 @@ fn a_search() {
 
 #[test]
 fn the_list_of_orders() {
-    let stay = ["742.50", "1,742.50", "9,999,999.99", "✓ sold", "∅ sold out", "How"];
-    assert_no_number_is_cut("orders", orders, &stay[..5]);
+    let stay = ["742.50", "1,742.50", "9,999,999.99", "✓ sold", "∅ sold out"];
+    assert_no_number_is_cut("orders", orders, &stay);
     // In 80 columns there is room for title, date and amount.
     let mut shop = orders(80);
     shop.resize(80, 24);
     let screen = shop.screen();
-    for text in [
-        "How to get a good grade",
-        "01-31 12:00",
-        "742.50",
-        "1,742.50",
-        "9,999,999.99",
-    ] {
+    for text in ["RPCs for Dummies", "01-31 12:00", "742.50", "1,742.50", "9,999,999.99"] {
         assert!(screen.contains(text), "no {text:?} in\n{screen}");
     }
 }

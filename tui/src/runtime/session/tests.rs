@@ -54,8 +54,7 @@ impl TerminalBackend for KeepingTerminal {
         drawn.at = Instant::now();
         drawn.terminal.draw(paint).unwrap();
         // A real terminal keeps nothing behind a wide character.
-        let buffer = drawn.terminal.backend().buffer();
-        let hidden: Vec<_> = buffer.area.positions().filter(|at| is_hidden(buffer, *at)).collect();
+        let hidden = hidden(drawn.terminal.backend().buffer());
         let blank = Cell::default();
         let blanks = hidden.iter().map(|at| (at.x, at.y, &blank));
         drawn.terminal.backend_mut().draw(blanks).unwrap();
@@ -302,15 +301,27 @@ fn cursor(terminal: &Terminal<TestBackend>) -> Option<Position> {
     backend.cursor_visible().then(|| backend.cursor_position())
 }
 
-/// Whether a cell is behind the second half of a wide character.
-fn is_hidden(buffer: &Buffer, at: Position) -> bool {
-    at.x > 0 && crate::format::width(buffer[(at.x - 1, at.y)].symbol()) > 1
+/// The cells behind the second half of a wide character.
+fn hidden(buffer: &Buffer) -> Vec<Position> {
+    let mut hidden = Vec::new();
+    for y in 0..buffer.area.height {
+        let mut x = 0;
+        while x < buffer.area.width {
+            let width = u16::try_from(crate::format::width(buffer[(x, y)].symbol()))
+                .unwrap()
+                .max(1);
+            let end = (x + width).min(buffer.area.width);
+            hidden.extend((x + 1..end).map(|x| Position::new(x, y)));
+            x = end;
+        }
+    }
+    hidden
 }
 
 /// The cells as they can be seen.
 fn shown(buffer: &Buffer) -> Buffer {
     let mut shown = buffer.clone();
-    for at in buffer.area.positions().filter(|at| is_hidden(buffer, *at)) {
+    for at in hidden(buffer) {
         shown[at].reset();
     }
     shown
