@@ -19,8 +19,8 @@ pub(super) const BATCH_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a lost server is waited for while nothing can be durable.
 const ABSENCE_TIMEOUT: Duration = Duration::from_secs(2);
 /// A connection that was unused for so long is asked first whether it still is one: the loss of one that only waits must not
-/// leave a commit in doubt.
-const IDLE_MAX: Duration = Duration::from_secs(1);
+/// leave a commit in doubt. Batches that follow each other at once need no question.
+const IDLE_MAX: Duration = Duration::from_millis(10);
 /// Attempts after a serialization failure.
 const RERUNS_MAX: u32 = 8;
 
