@@ -12,7 +12,7 @@ pub(super) enum Stage {
     BeforeCommit,
     /// `COMMIT` was sent; the transaction may be durable.
     Committing,
-    /// A statement that commits by itself was sent.
+    /// A statement that commits by itself was sent; the row that precedes its commit was not received.
     Autocommit,
 }
 
@@ -49,12 +49,10 @@ const DIVISION_BY_ZERO: &str = "22012";
 /// `lock_timeout` has passed.
 const LOCK_NOT_AVAILABLE: &str = "55P03";
 
-/// Whether an error of a statement that commits by itself comes from its execution: the data, its constraints, a read-only
-/// transaction, rights, names, or what the engine does not support.
+/// Whether an error that arrives before the row of a statement that commits by itself ended its execution, so that nothing was
+/// committed. Classes 08, 58 and XX may come from a proxy that lost the server; 40003 says that the outcome is unknown.
 fn is_before_commit(code: &str) -> bool {
-    ["0A", "22", "23", "25", "42"]
-        .iter()
-        .any(|class| code.starts_with(class))
+    !["08", "58", "XX", "40003"].iter().any(|start| code.starts_with(start))
 }
 
 /// Whether an error is about the connection and not about the statement.

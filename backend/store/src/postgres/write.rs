@@ -2,6 +2,7 @@
 
 use common::Seq;
 use common::wire::Book;
+use futures::TryStreamExt as _;
 use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use uuid::Uuid;
 
@@ -111,14 +112,17 @@ impl<'a> Transaction<'a> {
         if let Some(origin_id) = self.origin_id {
             append = append.bind(origin_id.to_string());
         }
-        // The commit follows the rows, so everything that the server sends is read.
-        let (done, warned) = warnings.observe(append.fetch_all(connection)).await;
-        let inserted: Result<i64, _> = match done.as_deref() {
-            Ok([row]) => row.try_get(0),
-            Ok(_) => Err(sqlx::Error::RowNotFound),
-            Err(error) => return Err(TxError::new(error, Stage::Autocommit, self.address)),
+        let mut stage = Stage::Autocommit;
+        let appending = async {
+            let mut rows = append.fetch(connection);
+            let row = rows.try_next().await?.ok_or(sqlx::Error::RowNotFound)?;
+            // The commit follows the row, so everything that the server sends is read.
+            stage = Stage::Committing;
+            while rows.try_next().await?.is_some() {}
+            row.try_get::<i64, _>(0)
         };
-        match inserted.map_err(|error| TxError::new(&error, Stage::Autocommit, self.address))? {
+        let (inserted, warned) = warnings.observe(appending).await;
+        match inserted.map_err(|error| TxError::new(&error, stage, self.address))? {
             0 => Err(TxError::HeadMoved),
             _ => Ok(warned),
         }

@@ -78,6 +78,27 @@ fn a_lost_server_is_a_transient_error_while_nothing_is_in_doubt() {
 }
 
 #[test]
+fn an_append_that_the_server_ends_before_its_commit_is_not_in_doubt() {
+    let Some(server) = Server::start(&[]) else { return };
+    let schema = Schema::on(Arc::new(server));
+    let store = schema.store();
+    let shop = ReferenceShop::filled(&store);
+    std::thread::scope(|scope| {
+        scope.spawn(|| schema.sql("BEGIN; LOCK TABLE ledger IN EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT"));
+        let is_locked = "SELECT 1 FROM pg_locks WHERE mode = 'ExclusiveLock' AND relation = 'ledger'::regclass";
+        while schema.sql(is_locked).is_empty() {}
+        // For new connections.
+        schema.sql("ALTER DATABASE postgres SET default_transaction_read_only = on");
+        let appending = scope.spawn(|| store.append(shop.head, &shop.clone().sell(1)));
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE NOT granted";
+        while schema.sql(end).is_empty() {}
+        let error = appending.join().unwrap().unwrap_err();
+        assert!(matches!(error, Error::ReadOnly { .. }), "{error}");
+    });
+    shop.assert_matches(&store);
+}
+
+#[test]
 fn a_connection_that_ended_while_idle_is_reopened() {
     let Some(schema) = Schema::new() else { return };
     let store = schema.store();
