@@ -87,6 +87,19 @@ fn during_a_turn_the_appends_of_others_wait_and_then_conflict() {
 }
 
 #[test]
+fn a_process_that_is_stopped_does_not_keep_its_turn() {
+    let Some(schema) = Schema::new() else { return };
+    let store = schema.store();
+    store.take_turn(Duration::from_secs(30)).unwrap();
+    let limit: String = store.blocking.run(async {
+        let mut turn = store.lock_turn().take().unwrap();
+        let show = sqlx::query_scalar("SHOW idle_in_transaction_session_timeout");
+        show.fetch_one(&mut *turn).await.unwrap()
+    });
+    assert_eq!(limit, "10s");
+}
+
+#[test]
 fn stores_that_open_a_fresh_database_at_once_agree_on_its_id() {
     let Some(schema) = Schema::new() else { return };
     let ids: Vec<StoreId> = std::thread::scope(|scope| {
