@@ -7,6 +7,7 @@ mod standby;
 mod upgrade;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use testing::postgres::Server;
 
@@ -94,20 +95,30 @@ fn postgres_passes_the_conformance_suite() {
 }
 
 #[test]
-fn every_commit_is_synced() {
-    let Some(schema) = Schema::new() else { return };
-    let setting = |address: &Address| {
-        let blocking = Blocking::new().unwrap();
-        blocking.run(async {
-            let mut connection = session::connect(address, &Warnings::new()).await.unwrap();
-            let setting = sqlx::query_scalar("SHOW synchronous_commit")
-                .fetch_one(&mut connection)
-                .await;
-            setting.unwrap()
-        })
+fn every_append_waits_for_a_standby_even_where_the_role_would_not() {
+    let Some(server) = Server::start(&[]) else { return };
+    server.sql("ALTER ROLE shop SET synchronous_commit = off");
+    let store = PostgresStore::open(&server.url().parse().unwrap()).unwrap();
+    let mut shop = ReferenceShop::filled(&store);
+    let require_standby = |names: &str| {
+        server.sql(&format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'"));
+        server.sql("SELECT pg_reload_conf()");
     };
-    let setting: String = setting(&schema.address);
-    assert_eq!(setting, "on");
+    require_standby("*");
+    let waited = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        // Those that are quicker than the new setting wait for nothing.
+        let appending = scope.spawn(|| {
+            while !waited.load(Ordering::Relaxed) {
+                shop.sell_through(&store, 1);
+            }
+        });
+        server.waiting_commit();
+        waited.store(true, Ordering::Relaxed);
+        require_standby("");
+        appending.join().unwrap();
+    });
+    shop.assert_matches(&store);
 }
 
 #[test]
