@@ -147,6 +147,34 @@ async fn a_sale_waits_for_an_absent_standby_and_is_answered_once_it_is_back() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sale_during_which_the_database_is_lost_is_answered_once_it_is_back() {
+    let Some((fixture, server)) = fixture() else { return };
+    let mut shop = fixture.start_all();
+    let (catalog, client) = (Client::of(&shop, "catalog"), Client::of(&shop, "frontend"));
+    wait_until_ready(&client).await;
+    require_standby(&server, "*");
+    let key = key();
+    let buying = tokio::spawn({
+        let (client, key) = (Client::of(&shop, "frontend"), key.clone());
+        async move { client.buy(1, 1, Some(&key)).await.summary() }
+    });
+    tokio::task::block_in_place(|| {
+        server.waiting_commit();
+        server.quit();
+    });
+    assert_eq!(buying.await.unwrap(), "504 deadline-exceeded");
+    assert_contains(&not_ready(&catalog).await, &["database cannot be reached"]);
+    assert_eq!(client.buy(2, 1, None).await.summary(), "503 unavailable");
+    assert!(shop.is_running());
+    server.restart(&["synchronous_standby_names="]);
+    wait_until_ready(&catalog).await;
+    let sold = client.buy(1, 1, Some(&key)).await;
+    assert_eq!((sold.status, sold.header("idempotency-replayed")), (200, Some("true")));
+    assert_eq!(client.buy(2, 1, None).await.status, 200);
+    assert_eq!(client.stock(1).await, 399);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_start_waits_for_an_absent_standby_and_names_it() {
     let Some((fixture, server)) = fixture() else { return };
     let shop = fixture.start_all();
@@ -187,10 +215,17 @@ async fn a_sale_of_another_catalog_is_shown_once_the_standby_has_it() {
         async move { client.buy(1, 1, Some(&key)).await.summary() }
     });
     tokio::task::block_in_place(|| {
-        // The sale is in the database, for everyone to read, but not on the standby.
         let waiting = server.waiting_commit();
         server.sql(&format!("SELECT pg_cancel_backend({waiting})"));
     });
+    // The signal takes a moment.
+    let stored = format!("SELECT 1 FROM {}.ledger WHERE ord = '{key}'", fixture.schema());
+    eventually("the sale is in the database, for everyone to read", || async {
+        (!server.sql(&stored).is_empty()).then_some(())
+    })
+    .await;
+    // But not on the standby: the confirmation waits.
+    tokio::task::block_in_place(|| server.waiting_commit());
     let order = format!("/ledger/orders/{key}");
     assert_eq!(reader.get(&order).await.summary(), "503 unavailable");
     assert_eq!(buying.await.unwrap(), "504 deadline-exceeded");
