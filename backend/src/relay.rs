@@ -1,6 +1,6 @@
 //! What a client gets when the service behind this one refuses or fails.
 
-use common::{Code, Problem, client};
+use common::{Code, ItemNumber, OrderId, Problem, client};
 
 /// The problem for the client of a call that changed nothing.
 pub(crate) fn client_problem(error: client::Error) -> Problem {
@@ -9,6 +9,22 @@ pub(crate) fn client_problem(error: client::Error) -> Problem {
         // The client of the service, or what watches over the neighbours, has logged the cause.
         _ => Problem::new(Code::Unavailable, "A service of the shop cannot be reached; try again."),
     }
+}
+
+/// There is no decision on an order, which may have been bought.
+pub(crate) fn unknown_outcome(order: Option<OrderId>) -> Problem {
+    let detail = "There was no decision in time. Send the same key again, or look the order up, to learn the outcome.";
+    Problem::new(Code::DeadlineExceeded, detail).with_order(order)
+}
+
+/// No order was decided under that id.
+pub(crate) fn unknown_order(order: OrderId) -> Problem {
+    Problem::new(Code::UnknownOrder, "No order is known under that id.").with_order(Some(order))
+}
+
+/// No book has that number.
+pub(crate) fn unknown_item(item: ItemNumber) -> Problem {
+    Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
 }
 
 /// Whether a refusal is about the client's request. The others say that this service is not set up for the one behind it:

@@ -1,26 +1,31 @@
 //! Services from their start to their stop: opened from their settings, listening at an address, stopped in order.
 
+#[cfg(test)]
+mod tests;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::client::{self, CatalogClient, OrderClient, ServiceEndpoint};
+use common::client::{self, Catalog, Orders, RemoteCatalog, RemoteOrders, ServiceEndpoint};
 use common::wire::ServiceKind;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{self, Catalog, InitialCatalog};
+use crate::catalog::{self, CatalogService, InitialCatalog};
 use crate::cli::Services;
 use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{AccessRules, Routes, Stop, bind, install_metrics, run_server};
-use crate::order::{self, Orders};
+use crate::http::{AccessRules, Health, Routes, Stop, bind, install_metrics, run_server};
+use crate::local::Local;
+use crate::order::{self, OrderService};
 use crate::settings::{
-    self, AdminToken, AllInOneSettings, CatalogArgs, CatalogUrl, FrontendArgs, OrderArgs, ServerSettings, ServiceToken,
+    self, AdminToken, AllInOneSettings, CallerSettings, CatalogArgs, CatalogUrl, RateLimitSettings, ServerSettings,
+    ServiceToken,
 };
 use crate::store::{self, EditPolicy};
 use crate::token::Token;
@@ -70,7 +75,8 @@ impl Grace {
     }
 }
 
-/// The services that run in this process: the whole shop, with the same HTTP between them, or one of them.
+/// The services that run in this process: the whole shop, whose services call each other directly, or one of them, which
+/// calls the others over HTTP.
 #[derive(Debug)]
 pub struct RunningServices {
     /// Each after those it needs.
@@ -109,15 +115,21 @@ impl RunningServices {
             Services::All(settings) => return Self::open_all(&settings).await,
             Services::Catalog(args) => {
                 let tokens = Tokens::read(Some(&args.catalog.token), &args.callers.token)?;
-                (Service::open_catalog(&args, &tokens, &grace).await?, tokens)
+                (Service::open_catalog(&args, &tokens, &grace).await?.0, tokens)
             }
             Services::Order(args) => {
                 let tokens = Tokens::read(None, &args.callers.token)?;
-                (Service::open_order(&args, &tokens, &grace)?, tokens)
+                let catalog = remote_catalog(&args.catalog, &tokens, &args.server)?;
+                let (service, _) = Service::open_order(&args.server, &args.callers, catalog, &tokens, &grace)?;
+                (service, tokens)
             }
             Services::Frontend(args) => {
                 let tokens = Tokens::read(Some(&args.token), &args.service_token)?;
-                (Service::open_frontend(&args, &tokens, &grace)?, tokens)
+                let catalog = remote_catalog(&args.catalog, &tokens, &args.server)?;
+                let orders = remote_orders(&args.order_url, &tokens, &args.server)?;
+                let (server, rate_limit) = (&args.server, &args.rate_limit);
+                let service = Service::open_frontend(server, rate_limit, catalog, orders, &tokens, &grace)?;
+                (service, tokens)
             }
         };
         Ok(Self {
@@ -149,25 +161,13 @@ impl RunningServices {
             server: server(settings.catalog_listen),
             callers: settings.callers.clone(),
         };
-        let catalog = Service::open_catalog(&catalog, &tokens, &grace).await?;
-        let catalog_url = CatalogUrl {
-            catalog_url: catalog.url(),
-        };
-        let order = OrderArgs {
-            server: server(settings.order_listen),
-            callers: settings.callers.clone(),
-            catalog: catalog_url.clone(),
-        };
-        let order = Service::open_order(&order, &tokens, &grace)?;
-        let frontend = FrontendArgs {
-            server: server(settings.server.listen),
-            catalog: catalog_url,
-            order_url: order.url(),
-            rate_limit: settings.rate_limit.clone(),
-            service_token: settings.callers.token.clone(),
-            token: settings.catalog.token.clone(),
-        };
-        let frontend = Service::open_frontend(&frontend, &tokens, &grace)?;
+        let (catalog, service) = Service::open_catalog(&catalog, &tokens, &grace).await?;
+        let local: Arc<dyn Catalog> = catalog.local(service);
+        let (order_server, callers) = (server(settings.order_listen), &settings.callers);
+        let (order, service) = Service::open_order(&order_server, callers, Arc::clone(&local), &tokens, &grace)?;
+        let orders = order.local(service);
+        let frontend_server = server(settings.server.listen);
+        let frontend = Service::open_frontend(&frontend_server, &settings.rate_limit, local, orders, &tokens, &grace)?;
         let shared_token = tokens.shopkeeper.get().filter(|_| settings.share_token);
         let shop = RunningShop::new(frontend.url(), shared_token.as_deref());
         // A store without a lock is shared: other programs open it themselves.
@@ -236,14 +236,19 @@ impl RunningServices {
 struct Service {
     name: &'static str,
     address: SocketAddr,
+    health: Arc<Health>,
     stop_begun: CancellationToken,
     stopping: CancellationToken,
     serving: JoinHandle<()>,
-    catalog: Option<Arc<Catalog>>,
+    catalog: Option<Arc<CatalogService>>,
 }
 
 impl Service {
-    async fn open_catalog(args: &CatalogArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
+    async fn open_catalog(
+        args: &CatalogArgs,
+        tokens: &Tokens,
+        grace: &Grace,
+    ) -> Result<(Self, Arc<CatalogService>), Error> {
         args.callers.check(ServiceKind::Catalog, args.server.listen)?;
         let settings = &args.catalog;
         let url = settings.store.url()?;
@@ -268,55 +273,69 @@ impl Service {
             store::open(&url, edit)
         };
         let catalog = if is_remote {
-            Catalog::open_in_background(opening, books)?
+            CatalogService::open_in_background(opening, books)?
         } else {
-            let opening = tokio::task::spawn_blocking(move || Catalog::open(opening()?, &books));
+            let opening = tokio::task::spawn_blocking(move || CatalogService::open(opening()?, &books));
             opening.await.map_err(|_| Error::Cancelled)??
         };
         let catalog = Arc::new(catalog);
-        let (kept, shopkeeper) = (Arc::clone(&catalog), tokens.shopkeeper.clone());
         let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
-        Self::start(&args.server, rules, listener, Some(kept), grace, |stopping| {
-            catalog::routes(&catalog, shopkeeper, stopping)
-        })
+        let stopping = CancellationToken::new();
+        let routes = catalog::routes(&catalog, tokens.shopkeeper.clone(), stopping.clone());
+        let kept = Some(Arc::clone(&catalog));
+        Ok((
+            Self::start(&args.server, rules, listener, routes, stopping, kept, grace)?,
+            catalog,
+        ))
     }
 
-    fn open_order(args: &OrderArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
-        args.callers.check(ServiceKind::Order, args.server.listen)?;
-        let share = Share::of(args.server.services_in_process);
-        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens, share)?);
-        let listener = bind(args.server.listen)?;
-        let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
-        Self::start(&args.server, rules, listener, None, grace, |stopping| {
-            order::routes(&Arc::new(Orders::new(catalog, stopping)))
-        })
+    fn open_order(
+        server: &ServerSettings,
+        callers: &CallerSettings,
+        catalog: Arc<dyn Catalog>,
+        tokens: &Tokens,
+        grace: &Grace,
+    ) -> Result<(Self, Arc<OrderService>), Error> {
+        callers.check(ServiceKind::Order, server.listen)?;
+        let listener = bind(server.listen)?;
+        let rules = rules(server, &listener)?.with_service_token(tokens.service.clone(), true);
+        let stopping = CancellationToken::new();
+        let orders = Arc::new(OrderService::new(catalog, stopping.clone()));
+        let routes = order::routes(&orders);
+        Ok((
+            Self::start(server, rules, listener, routes, stopping, None, grace)?,
+            orders,
+        ))
     }
 
-    fn open_frontend(args: &FrontendArgs, tokens: &Tokens, grace: &Grace) -> Result<Self, Error> {
-        let share = Share::of(args.server.services_in_process);
-        let catalog = CatalogClient::new(neighbour("--catalog-url", &args.catalog.catalog_url, tokens, share)?);
-        let orders = OrderClient::new(neighbour("--order-url", &args.order_url, tokens, share)?);
-        let listener = bind(args.server.listen)?;
-        let rules = rules(&args.server, &listener)?
+    fn open_frontend(
+        server: &ServerSettings,
+        rate_limit: &RateLimitSettings,
+        catalog: Arc<dyn Catalog>,
+        orders: Arc<dyn Orders>,
+        tokens: &Tokens,
+        grace: &Grace,
+    ) -> Result<Self, Error> {
+        let listener = bind(server.listen)?;
+        let rules = rules(server, &listener)?
             .with_service_token(tokens.service.clone(), false)
-            .with_rate_limit(args.rate_limit.rate_limit, &args.rate_limit.trusted_proxy);
-        let shopkeeper = tokens.shopkeeper.clone();
-        Self::start(&args.server, rules, listener, None, grace, |stopping| {
-            let frontend = Frontend::new(catalog, orders, shopkeeper, stopping);
-            frontend::routes(&Arc::new(frontend.with_subscribers_max(share.subscribers)))
-        })
+            .with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);
+        let stopping = CancellationToken::new();
+        let frontend = Frontend::new(catalog, orders, tokens.shopkeeper.clone(), stopping.clone());
+        let subscribers = Share::of(server.services_in_process).subscribers;
+        let routes = frontend::routes(&Arc::new(frontend.with_subscribers_max(subscribers)));
+        Self::start(server, rules, listener, routes, stopping, None, grace)
     }
 
     fn start(
         settings: &ServerSettings,
         rules: AccessRules,
         listener: TcpListener,
-        catalog: Option<Arc<Catalog>>,
+        routes: Routes,
+        stopping: CancellationToken,
+        catalog: Option<Arc<CatalogService>>,
         grace: &Grace,
-        routes: impl FnOnce(CancellationToken) -> Routes,
     ) -> Result<Self, Error> {
-        let (address, stopping) = (listener.local_addr()?, CancellationToken::new());
-        let routes = routes(stopping.clone());
         let connections_max = Share::of(settings.services_in_process).connections;
         let stop = Stop {
             stopping: stopping.clone(),
@@ -325,12 +344,18 @@ impl Service {
         };
         Ok(Self {
             name: routes.service_name(),
-            address,
+            address: listener.local_addr()?,
+            health: routes.health(),
             stop_begun: routes.stop_begun(),
             serving: tokio::spawn(run_server(listener, routes, rules, connections_max, stop)),
             stopping,
             catalog,
         })
+    }
+
+    /// The client of this service, which is `service`, for others in the process.
+    fn local<S>(&self, service: Arc<S>) -> Arc<Local<S>> {
+        Arc::new(Local::new(service, self.url(), Arc::clone(&self.health)))
     }
 
     fn url(&self) -> String {
@@ -370,24 +395,28 @@ fn rules(settings: &ServerSettings, listener: &TcpListener) -> Result<AccessRule
     Ok(AccessRules::new(listener.local_addr()?, hosts, origins))
 }
 
-/// The service at the addresses that a flag names.
-fn neighbour(flag: &str, urls: &str, tokens: &Tokens, share: Share) -> Result<ServiceEndpoint, Error> {
-    let parsed = ServiceEndpoint::parse_neighbours(client::http_client()?, urls);
-    let endpoint = parsed.map_err(|why| settings::Error(format!("{flag}: {why}")))?;
-    let endpoint = endpoint.with_calls_max(share.calls);
-    Ok(endpoint.with_service_token(tokens.service.source()))
+/// The catalog of other processes.
+fn remote_catalog(args: &CatalogUrl, tokens: &Tokens, server: &ServerSettings) -> Result<Arc<dyn Catalog>, Error> {
+    let endpoint = neighbour("--catalog-url", &args.catalog_url, tokens, server)?;
+    Ok(Arc::new(
+        RemoteCatalog::new(endpoint).with_shopkeeper_token(tokens.shopkeeper.source()),
+    ))
 }
 
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
+/// The order service of other processes.
+fn remote_orders(urls: &str, tokens: &Tokens, server: &ServerSettings) -> Result<Arc<dyn Orders>, Error> {
+    Ok(Arc::new(RemoteOrders::new(neighbour(
+        "--order-url",
+        urls,
+        tokens,
+        server,
+    )?)))
+}
 
-    use super::*;
-
-    #[test]
-    fn a_clock_before_1970_is_refused_at_the_start() {
-        check_clock(UNIX_EPOCH).unwrap();
-        let refused = check_clock(UNIX_EPOCH - Duration::from_secs(1));
-        assert!(matches!(refused, Err(Error::Clock)));
-    }
+/// The service at the addresses that a flag names.
+fn neighbour(flag: &str, urls: &str, tokens: &Tokens, server: &ServerSettings) -> Result<ServiceEndpoint, Error> {
+    let parsed = ServiceEndpoint::parse_neighbours(client::http_client()?, urls);
+    let endpoint = parsed.map_err(|why| settings::Error(format!("{flag}: {why}")))?;
+    let endpoint = endpoint.with_calls_max(Share::of(server.services_in_process).calls);
+    Ok(endpoint.with_service_token(tokens.service.source()))
 }

@@ -2,10 +2,11 @@
 //! Pure: no clock, no disk, no network.
 
 use ahash::AHashMap;
+pub use common::client::StockUpdate;
 use common::wire::{OrderLine, RefusedLine, Sale, StockChange};
 use common::{
-    ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, IfMatch, InlineVec, ItemNumber, Kind, OrderId, Position, Reason,
-    Seq, Stock, Timestamp,
+    ArcStr, Cost, Entry, Epoch, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Position, Reason, Seq, Stock,
+    Timestamp,
 };
 
 /// The part of a book that a decision needs.
@@ -40,23 +41,6 @@ pub trait DurableState {
     /// # Errors
     /// If the store cannot be read.
     fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, Self::Error>;
-}
-
-/// A shopkeeper's change of a stock.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockUpdate {
-    /// Its id; the same id is done once.
-    pub id: OrderId,
-    /// The book.
-    pub item: ItemNumber,
-    /// The new stock, or what is added to it.
-    pub change: StockChange,
-    /// Whether the client supplied the id, so that a second copy can arrive.
-    pub keyed: bool,
-    /// The states of the book in which it may be done; any if absent.
-    pub if_match: Option<IfMatch>,
-    /// The last moment at which it may be decided.
-    pub deadline: Deadline,
 }
 
 /// The decision on a sale or a stock update.

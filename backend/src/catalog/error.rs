@@ -1,5 +1,7 @@
 //! Why a request to the catalog failed.
 
+use common::{Code, Problem};
+
 use crate::store;
 
 /// Why a request failed. A failed write changed nothing; where that is not known, there is no answer at all.
@@ -14,6 +16,9 @@ pub enum Error {
     /// Nothing was changed: the store has no room left.
     #[error("The store has no room left; nothing was changed.")]
     Full,
+    /// The cursor of a page is none that this catalog gave.
+    #[error("after: expected the `next` of the page before.")]
+    InvalidCursor,
     /// The store could not be read.
     #[error(transparent)]
     Store(store::Error),
@@ -35,6 +40,22 @@ impl From<store::Error> for Error {
         match error.is_transient() {
             true => Self::of_transient(&error),
             false => Self::Store(error),
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Busy(why) => Self::new(Code::Unavailable, why),
+            Error::Unavailable(why) => Self::new(Code::Unavailable, why),
+            Error::Full => Self::new(Code::StorageFull, error.to_string()),
+            Error::InvalidCursor => Self::new(Code::InvalidRequest, error.to_string()),
+            // The catalog has logged it.
+            Error::Store(error) if error.is_transient() => {
+                Self::new(Code::Unavailable, "The store cannot be read at the moment; try again.")
+            }
+            Error::Store(_) => Self::new(Code::Internal, "The store could not be read."),
         }
     }
 }

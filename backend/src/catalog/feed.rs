@@ -9,13 +9,13 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::error::Error;
-use super::service::Catalog;
+use super::service::CatalogService;
 use super::state::LedgerEnd;
 use crate::http::{Frame, FrameStream, write_event_with};
 
 /// A subscriber's position.
 struct Reader {
-    catalog: Arc<Catalog>,
+    catalog: Arc<CatalogService>,
     end: watch::Receiver<LedgerEnd>,
     /// The store that the `hello` named; the feed ends when the history becomes another one.
     store: StoreId,
@@ -25,7 +25,7 @@ struct Reader {
 /// A stream of a `hello` and the entries after `after`; by default, those that become durable from now on, and also for a
 /// position beyond the head or in another history, which the client can see in the `hello`.
 pub(super) fn open(
-    catalog: &Arc<Catalog>,
+    catalog: &Arc<CatalogService>,
     after: Option<Position>,
     stopping: CancellationToken,
 ) -> Result<FrameStream, Error> {

@@ -63,6 +63,21 @@ impl Job {
         }
     }
 
+    /// The lines that it adds to a batch. A job that adds none counts too, so that the queue is bounded; the end of the thread
+    /// does not.
+    pub(super) fn lines(&self) -> usize {
+        match self {
+            Self::Sell(pending) => pending
+                .request
+                .iter()
+                .map(|sale| sale.lines.len())
+                .sum::<usize>()
+                .max(1),
+            Self::UpdateStock(_) | Self::ConfirmHead(_) => 1,
+            Self::Close(_) => 0,
+        }
+    }
+
     /// Decides the job as a part of a batch.
     pub(super) fn decide<D: DurableState>(&mut self, batch: &mut Batch<'_, D>) -> Result<(), D::Error> {
         match self {

@@ -1,26 +1,25 @@
-//! The catalog as its routes and the other parts of the program see it.
+//! The catalog as its routes, its local client and the other parts of the program see it.
 
 use std::sync::{Arc, PoisonError, RwLockReadGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
-use common::client::Freshness;
+use common::client::{AsOf, Follower, Freshness, StockAnswer, StockUpdate};
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
 use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId};
-use tokio::sync::{SetOnce, mpsc, watch};
+use tokio::sync::{SetOnce, watch};
 
-use super::decide::StockUpdate;
 use super::decision_index::Lookup;
 use super::error::Error;
-use super::job::{Job, Pending, Reply, StockDecision};
-use super::ledger::Ledger;
+use super::job::{Job, Pending, Reply};
+use super::ledger::{Inbox, Ledger};
 use super::search_index::WordCursor;
 use super::seed::InitialCatalog;
-use super::state::{AsOf, LedgerEnd, State};
+use super::state::{LedgerEnd, State};
 use super::store_status::StoreStatus;
 use super::writer::{Loaded, Writer};
-use super::{bootstrap, foreign_appends};
+use super::{bootstrap, foreign_appends, stock_answer};
 use crate::store::{self, Store};
 
 /// How often a stop is looked for while the store is away.
@@ -28,14 +27,14 @@ const CLOSE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A running catalog. It may run before its store can be opened, and answers [`Error::Unavailable`] until then.
 #[derive(Debug)]
-pub struct Catalog {
+pub struct CatalogService {
     loaded: Arc<SetOnce<Loaded>>,
     status: Arc<StoreStatus>,
     ledger: Ledger,
     reading: Incident,
 }
 
-impl Catalog {
+impl CatalogService {
     /// Opens the catalog over a store; a fresh store is seeded from `initial` first. Blocks. Must run within a runtime.
     ///
     /// # Errors
@@ -72,7 +71,7 @@ impl Catalog {
     fn start(
         loaded: Arc<SetOnce<Loaded>>,
         status: Arc<StoreStatus>,
-        open: impl FnOnce(&mut mpsc::Receiver<Job>) -> Result<Option<Writer>, store::Error> + Send + 'static,
+        open: impl FnOnce(&mut Inbox) -> Result<Option<Writer>, store::Error> + Send + 'static,
     ) -> Result<Self, store::Error> {
         let ledger = Ledger::start(Arc::clone(&status), open)?;
         let follow = foreign_appends::follow(Arc::clone(&loaded), ledger.clone(), Arc::clone(&status));
@@ -135,8 +134,9 @@ impl Catalog {
     /// All topics.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] until the store is open; so for every read.
-    pub fn topics(&self) -> Result<AsOf<Topics>, Error> {
+    /// [`Error::Unavailable`] until the store is open, and those of [`Self::sell`]; so for every read.
+    pub async fn topics(&self, fresh: Freshness) -> Result<AsOf<Topics>, Error> {
+        self.ensure_fresh(fresh).await?;
         let (index, head) = {
             let state = self.state()?;
             (Arc::clone(&state.search_index), state.position())
@@ -151,8 +151,17 @@ impl Catalog {
     /// One page of a topic, by item number.
     ///
     /// # Errors
-    /// As in [`Self::topics`].
-    pub fn search_topic(&self, topic: &str, after: Option<ItemNumber>, limit: usize) -> Result<AsOf<BookPage>, Error> {
+    /// As in [`Self::topics`], and [`Error::InvalidCursor`].
+    pub async fn search_topic(
+        &self,
+        topic: &str,
+        limit: usize,
+        after: Option<&str>,
+        fresh: Freshness,
+    ) -> Result<AsOf<BookPage>, Error> {
+        let after = after.map(|after| after.parse().map_err(|_| Error::InvalidCursor));
+        let after = after.transpose()?;
+        self.ensure_fresh(fresh).await?;
         let index = Arc::clone(&self.state()?.search_index);
         let found = index.find_topic(topic, after, limit);
         self.page(&found.books, found.next.map(|item| item.to_string()))
@@ -161,13 +170,17 @@ impl Catalog {
     /// One page of the books in which every word of the query is the prefix of a word.
     ///
     /// # Errors
-    /// As in [`Self::topics`].
+    /// As in [`Self::search_topic`].
     pub async fn search_words(
         self: &Arc<Self>,
         query: String,
-        after: Option<WordCursor>,
         limit: usize,
+        after: Option<&str>,
+        fresh: Freshness,
     ) -> Result<AsOf<BookPage>, Error> {
+        let after = after.map(|after| parse_word_cursor(after).ok_or(Error::InvalidCursor));
+        let after = after.transpose()?;
+        self.ensure_fresh(fresh).await?;
         let catalog = Arc::clone(self);
         let search = move || {
             let index = Arc::clone(&catalog.state()?.search_index);
@@ -184,7 +197,8 @@ impl Catalog {
     ///
     /// # Errors
     /// As in [`Self::topics`].
-    pub fn book(&self, item: ItemNumber) -> Result<AsOf<Option<Book>>, Error> {
+    pub async fn book(&self, item: ItemNumber, fresh: Freshness) -> Result<AsOf<Option<Book>>, Error> {
+        self.ensure_fresh(fresh).await?;
         let state = self.state()?;
         Ok(AsOf {
             value: state.book(item),
@@ -204,13 +218,24 @@ impl Catalog {
     ///
     /// # Errors
     /// As in [`Self::sell`].
-    pub async fn update_stock(&self, update: StockUpdate) -> Result<StockDecision, Error> {
-        self.call(|reply| Job::UpdateStock(Pending::new(update, reply))).await
+    pub async fn update_stock(&self, update: StockUpdate) -> Result<StockAnswer, Error> {
+        let pending = update.clone();
+        let decided = self.call(|reply| Job::UpdateStock(Pending::new(pending, reply)));
+        Ok(stock_answer::answer(&update, decided.await?))
     }
 
     async fn call<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {
         self.loaded()?;
         self.ledger.call(job).await
+    }
+
+    /// Lets a follower follow the ledger, from the moment at which the store is open until it closes.
+    pub(super) fn follow(&self, follower: Arc<dyn Follower>) -> impl Future<Output = ()> + Send + use<> {
+        let loaded = Arc::clone(&self.loaded);
+        async move {
+            let Loaded { state, followers, .. } = loaded.wait().await;
+            followers.add(follower, state);
+        }
     }
 
     /// Makes sure that the next read is as fresh as requested: confirms the head with the store if the caller wants that,
@@ -232,8 +257,13 @@ impl Catalog {
     /// One page of the ledger: at most `limit` entries, and those that complete the last group.
     ///
     /// # Errors
-    /// Those of the store.
-    pub async fn ledger_page(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
+    /// As in [`Self::topics`].
+    pub async fn ledger(&self, after: Seq, limit: usize, fresh: Freshness) -> Result<LedgerPage, Error> {
+        self.ensure_fresh(fresh).await?;
+        self.ledger_page(after, limit).await
+    }
+
+    pub(super) async fn ledger_page(&self, after: Seq, limit: usize) -> Result<LedgerPage, Error> {
         let (in_memory, head) = {
             let state = self.state()?;
             (state.decisions.entries_after(after, limit), state.position())
@@ -255,8 +285,9 @@ impl Catalog {
     /// may contain the order.
     ///
     /// # Errors
-    /// Those of the store, and those of [`Self::sell`].
-    pub async fn find_order(&self, order: OrderId) -> Result<AsOf<InlineVec<Entry>>, Error> {
+    /// As in [`Self::topics`].
+    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result<AsOf<InlineVec<Entry>>, Error> {
+        self.ensure_fresh(fresh).await?;
         let found = self.lookup_order(order).await?;
         if !found.value.is_empty() {
             return Ok(found);
@@ -319,7 +350,7 @@ impl Catalog {
 fn open_until_closed(
     load: impl Fn() -> Result<Writer, store::Error>,
     status: &StoreStatus,
-    jobs: &mut mpsc::Receiver<Job>,
+    inbox: &mut Inbox,
 ) -> Result<Option<Writer>, store::Error> {
     let mut backoff = Backoff::RECONNECT;
     loop {
@@ -331,10 +362,15 @@ fn open_until_closed(
         let retry_at = Instant::now() + backoff.next_delay();
         while Instant::now() < retry_at {
             // No other job comes before the store is open.
-            if jobs.try_recv().is_ok() {
+            if inbox.try_take().is_some() {
                 return Ok(None);
             }
             thread::park_timeout(CLOSE_INTERVAL);
         }
     }
+}
+
+fn parse_word_cursor(cursor: &str) -> Option<WordCursor> {
+    let (rank, item) = cursor.split_once('-')?;
+    Some((rank.parse().ok()?, item.parse().ok()?))
 }

@@ -14,15 +14,6 @@ use super::decision_index::DecisionIndex;
 use super::search_index::{BookMeta, SearchIndex};
 use crate::store::StoreState;
 
-/// A value that was read, with the last entry that it reflects.
-#[derive(Debug)]
-pub struct AsOf<T> {
-    /// What was read.
-    pub value: T,
-    /// The head of the ledger at that time.
-    pub head: Position,
-}
-
 /// Where a ledger ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LedgerEnd {

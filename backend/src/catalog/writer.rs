@@ -7,11 +7,13 @@ use common::wire::StoreHealth;
 use common::{
     Deadline, Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp, limits,
 };
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 
 use super::decide::{Batch, CurrentBook, DurableState};
 use super::decision_index::Lookup;
+use super::followers::Followers;
 use super::job::{Job, decide};
+use super::ledger::Inbox;
 use super::refusal_limit::RefusalLimit;
 use super::seed::{self, InitialCatalog};
 use super::state::{LedgerEnd, State};
@@ -19,8 +21,6 @@ use super::store_status::StoreStatus;
 use super::{Error, bootstrap};
 use crate::store::{self, Store};
 
-/// Jobs that share one append.
-const BATCH_MAX: usize = 64;
 /// Attempts to append one batch. If another catalog appends first every time, the jobs are rejected.
 const ATTEMPTS_MAX: u32 = 8;
 /// After a conflict the catalogs take turns for so many batches.
@@ -37,6 +37,7 @@ pub(super) struct Loaded {
     pub(super) store: Arc<dyn Store>,
     pub(super) state: Arc<RwLock<State>>,
     pub(super) end: watch::Receiver<LedgerEnd>,
+    pub(super) followers: Arc<Followers>,
 }
 
 /// The thread's own state.
@@ -45,6 +46,7 @@ pub(super) struct Writer {
     store: Arc<dyn Store>,
     state: Arc<RwLock<State>>,
     end: watch::Sender<LedgerEnd>,
+    followers: Arc<Followers>,
     status: Arc<StoreStatus>,
     last_checkpoint: Seq,
     refusals: RefusalLimit,
@@ -71,6 +73,7 @@ impl Writer {
             last_checkpoint: state.head,
             state: Arc::new(RwLock::new(state)),
             end,
+            followers: Arc::default(),
             status: Arc::clone(status),
             refusals: RefusalLimit::default(),
             turns: 0,
@@ -84,23 +87,23 @@ impl Writer {
             store: Arc::clone(&self.store),
             state: Arc::clone(&self.state),
             end: self.end.subscribe(),
+            followers: Arc::clone(&self.followers),
         }
     }
 
     /// Runs until the queue is closed or the store fails. Gives the senders of the `Close` jobs back in `closed`.
-    pub(super) fn run(
-        &mut self,
-        mut queue: mpsc::Receiver<Job>,
-        closed: &mut Vec<oneshot::Sender<()>>,
-    ) -> Result<(), store::Error> {
-        let mut received = Vec::with_capacity(BATCH_MAX);
-        while queue.blocking_recv_many(&mut received, BATCH_MAX) > 0 {
-            let mut jobs = Vec::with_capacity(received.len());
-            for job in received.drain(..) {
+    pub(super) fn run(&mut self, mut inbox: Inbox, closed: &mut Vec<oneshot::Sender<()>>) -> Result<(), store::Error> {
+        loop {
+            let batch = inbox.take_batch();
+            if batch.is_empty() {
+                return self.checkpoint();
+            }
+            let mut jobs = Vec::with_capacity(batch.len());
+            for job in batch {
                 match job {
                     Job::Close(sender) => {
                         // What is queued already is still done.
-                        queue.close();
+                        inbox.close();
                         closed.push(sender);
                     }
                     job => jobs.push(job),
@@ -109,7 +112,6 @@ impl Writer {
             self.execute(jobs)?;
             self.checkpoint_if_due()?;
         }
-        self.checkpoint()
     }
 
     /// Decides and appends a batch and answers its jobs. After a conflict the whole batch is decided again, a limited
@@ -212,15 +214,13 @@ impl Writer {
         Ok(entries)
     }
 
-    /// Shows durable entries to the readers.
+    /// Shows durable entries to the followers and the other readers.
     fn publish(&self, entries: Vec<Entry>) {
         if entries.is_empty() {
             return;
         }
-        let mut state = self.write_state();
-        state.apply(entries);
-        let end = state.end();
-        drop(state);
+        self.followers.apply(entries, &self.state);
+        let end = self.read_state().end();
         self.end.send_replace(end);
     }
 
@@ -272,7 +272,7 @@ impl Writer {
         let state = bootstrap::bootstrap(&*self.store, self.store.load()?, Vec::new())?;
         let (end, known) = (state.end(), *self.end.borrow());
         self.last_checkpoint = end.head.seq;
-        *self.write_state() = state;
+        self.followers.replace(state, &self.state);
         if known.store != end.store {
             tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "another history was loaded");
         }
@@ -322,6 +322,12 @@ impl Writer {
 
     fn write_state(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.followers.disconnect();
     }
 }
 

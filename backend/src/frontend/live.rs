@@ -1,16 +1,13 @@
-//! Live stock changes: read from the catalog's feed, applied to the cache, coalesced and published to all subscribers.
+//! Live stock changes: from the catalog's feed and the answers to own purchases, applied to the cache, coalesced and
+//! published to all subscribers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use common::backoff::Backoff;
-use common::client::{CatalogClient, ReconnectingStream, StreamItem};
+use common::client::{Follower, Written};
 use common::wire::{Hello, Resync, UpstreamStatus};
 use common::{Entry, LatestPosition, Position, Seq, StoreId, limits};
-use futures::FutureExt;
-use tokio::sync::{broadcast, watch};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{Notify, broadcast, watch};
 
 use super::cache::Cache;
 use super::stock_events::{Coalescer, NumberedEvent, ReplayBuffer};
@@ -26,10 +23,6 @@ const FRAMES_BEHIND_MAX: usize = 256;
 const FRAME_INTERVAL_EACH: Duration = Duration::from_micros(25);
 /// How long a response waits for the feed to bring the request's own change; usually the feed is faster.
 const OWN_CHANGE_TIMEOUT: Duration = Duration::from_millis(50);
-/// Entries that are applied together.
-const ENTRIES_AT_ONCE: usize = 1_024;
-/// Delays before the feed is opened again.
-const RECONNECT: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(2));
 
 /// A frame for every subscriber.
 #[derive(Debug, Clone)]
@@ -69,6 +62,8 @@ pub(super) struct Live {
     /// The last entry that was applied; `None` until the feed is connected for the first time.
     applied: watch::Sender<Option<Position>>,
     subscribers: broadcast::Sender<Published>,
+    /// Notified when there are changes to publish.
+    changed: Notify,
     cache: Cache,
     /// The newest entry in any response since the feed's history began.
     observed: LatestPosition,
@@ -80,6 +75,7 @@ impl Live {
             state: Mutex::default(),
             applied: watch::Sender::new(None),
             subscribers: broadcast::Sender::new(FRAMES_BEHIND_MAX),
+            changed: Notify::new(),
             cache: Cache::default(),
             observed: LatestPosition::default(),
         }
@@ -162,19 +158,45 @@ impl Live {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Applies entries that arrived together; waiting tasks wake once.
-    fn apply(&self, entries: &[Entry]) {
+    /// Applies what an own purchase added to the ledger, as far as it is the feed's ledger and continues what is applied.
+    /// The rest comes with the feed, which skips what is applied here.
+    pub(super) fn apply_written(&self, written: &Written) {
+        let last = written.entries.last().map(|last| last.seq);
+        if last <= self.head().map(|head| head.seq) {
+            return;
+        }
+        let mut state = self.state();
+        if state.store == Some(written.store) {
+            let head = self.head().unwrap_or_default();
+            self.apply_next(&mut state, continuation(&written.entries, head.seq));
+        }
+    }
+
+    /// Applies the entries that are not applied yet; waiting tasks wake once.
+    fn apply_next(&self, state: &mut FeedState, entries: &[Entry]) {
+        let Some(head) = self.head() else { return };
+        let known = entries.partition_point(|entry| entry.seq <= head.seq);
+        let entries = entries.get(known..).unwrap_or_default();
         let Some(last) = entries.last() else { return };
         #[cfg(feature = "fault-injection")]
         let entries = &*crate::fault_injection::reorder_feed(entries);
         self.cache.apply(entries);
-        let mut state = self.state();
+        let has_subscribers = self.subscribers.receiver_count() > 0;
         for event in entries.iter().filter_map(NumberedEvent::of) {
             state.replay.add(event);
-            state.coalescer.add(event);
+            if has_subscribers {
+                state.coalescer.add(event);
+            }
         }
-        let head = state.published.at(last.seq);
+        let head = head.at(last.seq);
         self.applied.send_replace(Some(head));
+        if has_subscribers {
+            self.changed.notify_one();
+        } else {
+            // A later subscriber begins here.
+            state.coalescer.take();
+            state.published = head;
+        }
     }
 
     /// The time from one frame to the next.
@@ -200,35 +222,13 @@ impl Live {
         }
     }
 
-    /// The feed is connected. After a change of the store, or to an older copy of it, every subscriber must resync.
-    fn on_hello(&self, hello: &Hello, after: Option<Position>) {
-        let mut state = self.state();
-        let head = hello.position();
-        let continues = state.store == Some(hello.store) && head >= state.published;
-        if !continues {
-            let is_first = state.store.is_none();
-            let start = head.start_of_stream(after);
-            *state = FeedState {
-                store: Some(hello.store),
-                published: start,
-                replay: ReplayBuffer::starting_after(start.seq),
-                ..FeedState::default()
-            };
-            if !is_first {
-                self.publish(resync(head), None);
-            }
-            self.cache.reset(start);
-            self.observed.reset(start);
-            self.applied.send_replace(Some(start));
+    /// Publishes changes: the first one after a quiet time at once, and those that follow within a window together.
+    pub(super) async fn publish_changes(self: Arc<Self>) {
+        loop {
+            self.changed.notified().await;
+            self.flush(&mut self.state());
+            tokio::time::sleep(self.frame_interval()).await;
         }
-        state.feed_start = head;
-        self.set_live(&mut state, true);
-    }
-
-    fn on_disconnect(&self) {
-        let mut state = self.state();
-        self.flush(&mut state);
-        self.set_live(&mut state, false);
     }
 
     fn set_live(&self, state: &mut FeedState, live: bool) {
@@ -244,6 +244,42 @@ impl Live {
     }
 }
 
+impl Follower for Live {
+    /// After a change of the store, or to an older copy of it, every subscriber must resync.
+    fn connected(&self, hello: &Hello, after: Position) {
+        let mut state = self.state();
+        let known = self.head().unwrap_or_default();
+        let continues = state.store == Some(hello.store) && after <= known && known <= hello.position();
+        if !continues {
+            let is_first = state.store.is_none();
+            *state = FeedState {
+                store: Some(hello.store),
+                published: after,
+                replay: ReplayBuffer::starting_after(after.seq),
+                ..FeedState::default()
+            };
+            if !is_first {
+                self.publish(resync(hello.position()), None);
+            }
+            self.cache.reset(after);
+            self.observed.reset(after);
+            self.applied.send_replace(Some(after));
+        }
+        state.feed_start = hello.position();
+        self.set_live(&mut state, true);
+    }
+
+    fn apply(&self, entries: &[Entry]) {
+        self.apply_next(&mut self.state(), entries);
+    }
+
+    fn disconnected(&self) {
+        let mut state = self.state();
+        self.flush(&mut state);
+        self.set_live(&mut state, false);
+    }
+}
+
 /// Tells subscribers to read everything afresh: events up to `head` were left out.
 pub(super) fn resync(head: Position) -> Frame {
     Frame::event("resync", Some(head), &Resync { seq: head.seq })
@@ -254,96 +290,17 @@ pub(super) fn upstream_event(live: bool) -> Frame {
     Frame::event("source", None, &UpstreamStatus { live })
 }
 
-/// The catalog's feed; a seam for tests.
-trait Feed {
-    async fn next(&mut self) -> StreamItem<Entry>;
-    fn reconnect(&mut self);
-}
-
-impl Feed for ReconnectingStream<Entry> {
-    async fn next(&mut self) -> StreamItem<Entry> {
-        self.next().await
-    }
-
-    fn reconnect(&mut self) {
-        self.reconnect();
-    }
-}
-
-/// Follows the catalog's feed until the front-end stops.
-pub(super) async fn follow(live: Arc<Live>, catalog: CatalogClient, stopping: CancellationToken) {
-    let feed = ReconnectingStream::new(None, RECONNECT, move |after| {
-        let catalog = catalog.clone();
-        let open = async move {
-            let after = match after {
-                Some(after) => after,
-                None => {
-                    let head = catalog.ledger(Seq::ZERO, 1).await?.position();
-                    let oldest = Seq(head.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
-                    if oldest == Seq::ZERO {
-                        head.at(oldest)
-                    } else {
-                        // The end of the group: a page ends with one.
-                        let page = catalog.ledger(oldest, 1).await?;
-                        head.at(page.entries.last().map_or(oldest, |last| last.seq))
-                    }
-                }
-            };
-            catalog.feed(Some(after)).await
-        };
-        open.boxed()
-    });
-    tokio::select! {
-        () = follow_feed(&live, feed) => {}
-        () = stopping.cancelled() => {}
-    }
-}
-
-async fn follow_feed(live: &Live, mut feed: impl Feed) {
-    let (mut flush_at, mut last_flush): (Option<Instant>, Option<Instant>) = (None, None);
-    let mut entries = Vec::new();
-    loop {
-        let mut next = tokio::select! {
-            item = feed.next() => Some(item),
-            () = tokio::time::sleep_until(flush_at.unwrap_or_else(Instant::now)), if flush_at.is_some() => {
-                live.flush(&mut live.state());
-                (flush_at, last_flush) = (None, Some(Instant::now()));
-                continue;
-            }
-        };
-        // Entries that have arrived already are applied together, as far as their groups are whole.
-        while let Some(StreamItem::Event(entry)) = next {
-            entries.push(entry);
-            next = match entries.len() {
-                ENTRIES_AT_ONCE.. => None,
-                _ => feed.next().now_or_never(),
-            };
-        }
-        let whole = entries.iter().rposition(|entry: &Entry| entry.line.is_last());
-        if let Some(last) = whole {
-            live.apply(entries.get(..=last).unwrap_or_default());
-            entries.drain(..=last);
-            // The first change after a quiet time is published at once; those that follow share a window.
-            let now = Instant::now();
-            flush_at.get_or_insert_with(|| last_flush.map_or(now, |last| now.max(last + live.frame_interval())));
-        }
-        if next.is_some() {
-            // The next connection begins with the first line of a group that is not whole.
-            entries.clear();
-        }
-        match next {
-            Some(StreamItem::Connected { hello, after, .. }) => {
-                live.on_hello(&hello, after);
-                if after.is_some_and(|after| !hello.position().satisfies(after)) {
-                    // The store lost entries: the next connection begins at its head.
-                    feed.reconnect();
-                }
-            }
-            Some(StreamItem::Disconnected { error, .. }) => {
-                tracing::debug!(%error, "the catalog's feed is disconnected");
-                live.on_disconnect();
-            }
-            _ => {}
-        }
-    }
+/// The whole groups among these entries that follow `head` without a gap.
+fn continuation(entries: &[Entry], head: Seq) -> &[Entry] {
+    let known = entries.partition_point(|entry| entry.seq <= head);
+    let new = entries.get(known..).unwrap_or_default();
+    let seqs = (head.0 + 1..).map(Seq);
+    let length = new
+        .iter()
+        .zip(seqs)
+        .take_while(|(entry, seq)| entry.seq == *seq)
+        .count();
+    let new = new.get(..length).unwrap_or_default();
+    let whole = new.iter().rposition(|entry| entry.line.is_last());
+    whole.and_then(|last| new.get(..=last)).unwrap_or_default()
 }

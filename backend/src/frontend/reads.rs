@@ -1,12 +1,15 @@
 //! Reads: from the cache if it is fresh enough, else from the catalog; from the cache with its age while the catalog cannot
 //! be reached.
 
-use common::client::{self, Freshness};
+use common::client::{self, AsOf, Freshness};
 use common::wire::{Book, BookPage, Topics};
+use common::{ItemNumber, Position};
+use serde::Serialize;
 
-use super::cache::{CacheKey, Hit};
-use super::{Frontend, check_problem};
+use super::Frontend;
+use super::cache::{Cache, CacheKey, Hit};
 use crate::http::{ApiResult, Response};
+use crate::relay::{client_problem, unknown_item};
 
 impl Frontend {
     /// The cached response; `None` if it is not fresh enough or the catalog's feed is lost.
@@ -15,56 +18,80 @@ impl Frontend {
         hit.age_s.is_none().then(|| response(hit))
     }
 
-    /// Reads from the cache or else from the catalog: `request` is called only then.
-    pub(super) async fn read<F>(&self, key: CacheKey<'_>, fresh: Freshness, request: impl FnOnce() -> F) -> ApiResult
-    where
-        F: Future<Output = Result<client::Response, client::Error>>,
-    {
+    /// All topics.
+    pub(super) async fn topics(&self, fresh: Freshness) -> ApiResult {
+        let topics = || self.catalog.topics(fresh);
+        let respond = |topics: Topics, head: Position, cache: &Cache| {
+            let json = to_json(&topics);
+            cache.insert_topics(json.clone().into(), head);
+            miss(json, head)
+        };
+        self.read(CacheKey::Topics, fresh, topics, respond).await
+    }
+
+    /// One book.
+    pub(super) async fn book(&self, item: ItemNumber, fresh: Freshness) -> ApiResult {
+        let book = || self.catalog.book(item, fresh);
+        let respond = |book: Option<Book>, head: Position, cache: &Cache| {
+            let Some(book) = book else {
+                return Response::from(unknown_item(item));
+            };
+            let response = miss(to_json(&book), head.at(book.seq));
+            cache.insert_book(book, head);
+            response
+        };
+        self.read(CacheKey::Book(item), fresh, book, respond).await
+    }
+
+    /// The page of books under a key of the cache.
+    pub(super) async fn page<'a>(
+        &self,
+        key: &str,
+        fresh: Freshness,
+        request: impl FnOnce() -> client::Call<'a, AsOf<BookPage>>,
+    ) -> ApiResult {
+        let respond = |page: BookPage, head: Position, cache: &Cache| {
+            let json = to_json(&page);
+            cache.insert_page(key, page, head);
+            miss(json, head)
+        };
+        self.read(CacheKey::Page(key), fresh, request, respond).await
+    }
+
+    /// Reads from the cache or else from the catalog: `request` is called only then, and `respond` with what it returned.
+    async fn read<'a, T: 'a>(
+        &self,
+        key: CacheKey<'_>,
+        fresh: Freshness,
+        request: impl FnOnce() -> client::Call<'a, AsOf<T>>,
+        respond: impl FnOnce(T, Position, &Cache) -> Response,
+    ) -> ApiResult {
         if let Some(response) = self.cached(key, fresh) {
             return Ok(response);
         }
-        // On the heap: most reads are answered from the cache, and need no room for a request.
-        let read = self.insert(key, Box::pin(request()).await);
-        if let Err(error) = &read
-            && let Some(hit) = self.live.cache().get(key, fresh)
-        {
-            tracing::debug!(%error, "the catalog cannot be reached; the response comes from the cache");
-            return Ok(response(hit));
+        match request().await {
+            Ok(AsOf { value, head }) => {
+                self.observe_seq(head);
+                Ok(respond(value, head, self.live.cache()).with_seq(Some(head)))
+            }
+            Err(error) => match self.live.cache().get(key, fresh) {
+                Some(hit) if error.code().is_none() => {
+                    tracing::debug!(%error, "the catalog cannot be reached; the response comes from the cache");
+                    Ok(response(hit))
+                }
+                _ => Err(client_problem(error).into()),
+            },
         }
-        let is_found = read.as_ref().is_ok_and(client::Response::is_success);
-        let response = self.relay(read)?;
-        Ok(if is_found { response.with_cache_miss() } else { response })
     }
+}
 
-    /// Caches a response. An error if its body is not what the key names.
-    fn insert(&self, key: CacheKey<'_>, response: client::Result) -> client::Result {
-        let response = check_problem(response)?;
-        if !response.is_success() {
-            return Ok(response);
-        }
-        let cache = self.live.cache();
-        match key {
-            CacheKey::Topics => {
-                self.parse::<Topics>(&response)?;
-                if let Some(seq) = response.seq {
-                    cache.insert_topics(response.body.clone(), seq);
-                }
-            }
-            CacheKey::Book(_) => {
-                let book: Book = self.parse(&response)?;
-                if let Some(seq) = response.seq {
-                    cache.insert_book(book, seq);
-                }
-            }
-            CacheKey::Page(query) => {
-                let page: BookPage = self.parse(&response)?;
-                if let Some(seq) = response.seq {
-                    cache.insert_page(query, page, seq);
-                }
-            }
-        }
-        Ok(response)
-    }
+fn to_json(document: &impl Serialize) -> Vec<u8> {
+    // The wire types are plain structs with string keys: serializing them cannot fail.
+    serde_json::to_vec(document).unwrap_or_default()
+}
+
+fn miss(json: Vec<u8>, etag: Position) -> Response {
+    Response::json_bytes(json).with_etag(etag).with_cache_miss()
 }
 
 fn response(hit: Hit) -> Response {

@@ -3,18 +3,19 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use common::client::{AsOf, StockUpdate};
 use common::wire::{
-    Book, BookPage, BuyBody, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent, Topics,
+    Book, BookPage, BuyBody, FastJson, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent,
+    Topics,
 };
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use utoipa::OpenApi;
 
 use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
 use super::{Frontend, subscriber};
 use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
+use crate::relay::{client_problem, unknown_order};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -56,9 +57,7 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     (status = 304, description = "Not changed since the entity tag in If-None-Match"),
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
-    let fresh = request.freshness()?;
-    let topics = || frontend.catalog.topics(fresh);
-    frontend.read(CacheKey::Topics, fresh, topics).await
+    frontend.topics(request.freshness()?).await
 }
 
 /// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
@@ -91,19 +90,15 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
         true => Cow::Owned(format!("{selector:?} {limit} {after:?}")),
         false => Cow::Borrowed(request.raw_query()),
     };
-    let (catalog, page, after) = (&frontend.catalog, CacheKey::Page(&key), after.as_deref());
     match selector {
-        Selector::Item(item) => {
-            let book = || catalog.lookup(item, fresh);
-            frontend.read(CacheKey::Book(item), fresh, book).await
-        }
+        Selector::Item(item) => frontend.book(item, fresh).await,
         Selector::Topic(topic) => {
-            let books = || catalog.search_topic(&topic, limit, after, fresh);
-            frontend.read(page, fresh, books).await
+            let books = || frontend.catalog.search_topic(topic, limit, after, fresh);
+            frontend.page(&key, fresh, books).await
         }
         Selector::Words(words) => {
-            let books = || catalog.search_words(&words, limit, after, fresh);
-            frontend.read(page, fresh, books).await
+            let books = || frontend.catalog.search_words(words, limit, after, fresh);
+            frontend.page(&key, fresh, books).await
         }
     }
 }
@@ -142,8 +137,14 @@ async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    let receipt = frontend.orders.find_order(order, request.freshness()?).await;
-    frontend.relay(frontend.check::<Receipt>(receipt))
+    let found = frontend.orders.find_order(order, request.freshness()?).await;
+    let AsOf { value, head } = found.map_err(client_problem)?;
+    frontend.observe_seq(head);
+    let response = match value {
+        Some(receipt) => Response::json_bytes(receipt.to_json()),
+        None => Response::from(unknown_order(order)),
+    };
+    Ok(response.with_seq(Some(head)))
 }
 
 /// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
@@ -189,12 +190,16 @@ async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
     request.authorize(frontend.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
     let change: StockChange = request.json()?;
-    let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
-    let (if_match, token) = (request.if_match()?, request.bearer_token());
-    let if_match = if_match.as_ref();
-    frontend
-        .change_stock(item, change, key, if_match, deadline, token)
-        .await
+    let key = request.idempotency_key()?;
+    let update = StockUpdate {
+        id: key.unwrap_or_else(OrderId::generate),
+        item,
+        change,
+        keyed: key.is_some(),
+        if_match: request.if_match()?,
+        deadline: Deadline::clamped(request.deadline()?),
+    };
+    frontend.change_stock(update).await
 }
 
 /// The ledger's entries after one; for the shopkeeper.
@@ -207,24 +212,15 @@ async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     request.authorize(frontend.token.get().as_deref())?;
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    let path = format!("/ledger?after={after}&limit={limit}");
-    let catalog = frontend.catalog.endpoint();
-    let page = catalog.get(&path, request.freshness()?).await;
-    frontend.relay(frontend.check::<UnreadLedgerPage>(page))
-}
-
-/// A [`LedgerPage`] whose entries are not parsed, only checked to be JSON: a page has up to a thousand.
-#[derive(Deserialize)]
-struct UnreadLedgerPage {
-    #[expect(dead_code, reason = "the whole page is passed on as it was received")]
-    entries: Vec<IgnoredAny>,
-    #[expect(dead_code, reason = "as above")]
-    head: Seq,
+    let page = frontend.catalog.ledger(after, limit, request.freshness()?).await;
+    let page = page.map_err(client_problem)?;
+    frontend.observe_seq(page.position());
+    Ok(Response::json_bytes(page.to_json()).with_seq(Some(page.position())))
 }
 
 #[cfg(test)]
 mod tests {
-    use common::client::{CatalogClient, OrderClient};
+    use common::client::{RemoteCatalog, RemoteOrders};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -234,10 +230,9 @@ mod tests {
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
         let unreachable = endpoint("http://127.0.0.1:9");
-        let (catalog, orders) = (CatalogClient::new(unreachable.clone()), OrderClient::new(unreachable));
         let frontend = Arc::new(Frontend::new(
-            catalog,
-            orders,
+            Arc::new(RemoteCatalog::new(unreachable.clone())),
+            Arc::new(RemoteOrders::new(unreachable)),
             crate::token::Token::fixed(None),
             CancellationToken::new(),
         ));

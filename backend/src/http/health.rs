@@ -1,16 +1,18 @@
 //! The routes that every service has: liveness, readiness, metrics and its OpenAPI document.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use common::wire::{Activity, Lack, LiveStatus, Liveness, Neighbour, Readiness, ReadyStatus, ServiceKind, StoreHealth};
-use common::{Position, Problem, StoreId, Timestamp};
+use common::{Code, Position, Problem, StoreId, Timestamp, client};
 use futures::future::BoxFuture;
+use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
 use super::latency_histogram::LatencyHistogram;
+use super::metrics::RouteMetrics;
 use super::{ApiResult, Request, Response, Route};
 
 /// The program's version.
@@ -90,33 +92,24 @@ impl MissingNeed {
     }
 }
 
-struct Probes {
+/// What a service says of itself.
+pub(crate) struct Health {
     service: Arc<dyn HttpService>,
     started: Instant,
     latencies: Arc<LatencyHistogram>,
+    /// The calls from within the process.
+    local: RouteMetrics,
     document: Bytes,
     stop_begun: CancellationToken,
 }
 
 /// The routes `/livez`, `/readyz`, `/metrics` and `/openapi.json` of a service.
-pub(super) fn routes(
-    service: &Arc<dyn HttpService>,
-    latencies: &Arc<LatencyHistogram>,
-    document: &OpenApi,
-    stop_begun: &CancellationToken,
-) -> [Route; 4] {
-    let probes = Arc::new(Probes {
-        service: Arc::clone(service),
-        started: Instant::now(),
-        latencies: Arc::clone(latencies),
-        document: serde_json::to_vec(document).unwrap_or_default().into(),
-        stop_begun: stop_begun.clone(),
-    });
+pub(super) fn routes(health: &Arc<Health>) -> [Route; 4] {
     [
-        Route::new::<__path_check_liveness, _, _, _>(&probes, check_liveness).for_monitors(),
-        Route::new::<__path_check_readiness, _, _, _>(&probes, check_readiness).for_monitors(),
-        Route::new::<__path_get_metrics, _, _, _>(&probes, get_metrics),
-        Route::new::<__path_get_openapi, _, _, _>(&probes, get_openapi),
+        Route::new::<__path_check_liveness, _, _, _>(health, check_liveness).for_monitors(),
+        Route::new::<__path_check_readiness, _, _, _>(health, check_readiness).for_monitors(),
+        Route::new::<__path_get_metrics, _, _, _>(health, get_metrics),
+        Route::new::<__path_get_openapi, _, _, _>(health, get_openapi),
     ]
     .map(Route::into_probe)
 }
@@ -132,33 +125,21 @@ pub(super) struct Document;
 /// Whether the service is up. Makes no request to another service.
 #[utoipa::path(get, path = "/livez", tag = "health",
     responses((status = 200, description = "It is up", body = Liveness)))]
-async fn check_liveness(probes: Arc<Probes>, request: Request) -> ApiResult {
-    let KnownStore { id, head, health } = probes.service.known_store();
-    Ok(Response::json(&Liveness {
-        status: LiveStatus::Ok,
-        service: probes.service.kind(),
-        version: VERSION.to_owned(),
-        at: Timestamp::now(),
-        store: id,
-        head: head.map(|head| head.seq),
-        epoch: head.map(|head| head.epoch).unwrap_or_default(),
-        state: health,
-        authorized: (!request.is_from_service).then_some(false),
-        activity: probes.activity(),
-    }))
+async fn check_liveness(health: Arc<Health>, request: Request) -> ApiResult {
+    Ok(Response::json(&health.liveness(request.is_from_service)))
 }
 
 /// Whether the service has what it needs, and what is missing if not. Asks the services that it needs whether they are up.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, description = "It is ready", body = Readiness),
     (status = 503, description = "Something is missing", body = Readiness)))]
-async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
+async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
     let Needs {
         mut neighbours,
         degraded,
         mut missing,
-    } = probes.service.check_needs().await;
-    if probes.stop_begun.is_cancelled() {
+    } = own.service.check_needs().await;
+    if own.stop_begun.is_cancelled() {
         missing.push(MissingNeed::own("service", "a stop has begun"));
     }
     let shows_addresses = request.is_from_service;
@@ -173,13 +154,13 @@ async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
         } else {
             ReadyStatus::NotReady
         },
-        service: probes.service.kind(),
+        service: own.service.kind(),
         version: VERSION.to_owned(),
-        head: probes.service.known_store().head.map(|head| head.seq),
+        head: own.service.known_store().head.map(|head| head.seq),
         neighbours,
         degraded: lacks(degraded),
         missing: lacks(missing),
-        activity: probes.activity(),
+        activity: own.activity(),
     });
     Ok(if is_ready {
         response
@@ -191,18 +172,65 @@ async fn check_readiness(probes: Arc<Probes>, request: Request) -> ApiResult {
 /// Metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
-async fn get_metrics(_: Arc<Probes>, _: Request) -> ApiResult {
+async fn get_metrics(_: Arc<Health>, _: Request) -> ApiResult {
     Ok(Response::metrics(super::metrics::render()))
 }
 
 /// This document.
 #[utoipa::path(get, path = "/openapi.json", tag = "health",
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
-async fn get_openapi(probes: Arc<Probes>, _: Request) -> ApiResult {
-    Ok(Response::json_bytes(probes.document.clone()))
+async fn get_openapi(health: Arc<Health>, _: Request) -> ApiResult {
+    Ok(Response::json_bytes(health.document.clone()))
 }
 
-impl Probes {
+impl Health {
+    pub(super) fn new(
+        service: Arc<dyn HttpService>,
+        latencies: Arc<LatencyHistogram>,
+        document: &OpenApi,
+        stop_begun: CancellationToken,
+    ) -> Self {
+        let local = RouteMetrics::new(
+            service.kind().as_str(),
+            "local".to_owned(),
+            Some(Arc::clone(&latencies)),
+        );
+        Self {
+            service,
+            started: Instant::now(),
+            latencies,
+            local,
+            document: serde_json::to_vec(document).unwrap_or_default().into(),
+            stop_begun,
+        }
+    }
+
+    /// The answer to `GET /livez`, for a caller that the service knows as another service or does not.
+    pub(crate) fn liveness(&self, is_from_service: bool) -> Liveness {
+        let KnownStore { id, head, health } = self.service.known_store();
+        Liveness {
+            status: LiveStatus::Ok,
+            service: self.service.kind(),
+            version: VERSION.to_owned(),
+            at: Timestamp::now(),
+            store: id,
+            head: head.map(|head| head.seq),
+            epoch: head.map(|head| head.epoch).unwrap_or_default(),
+            state: health,
+            authorized: (!is_from_service).then_some(false),
+            activity: self.activity(),
+        }
+    }
+
+    /// Counts a call from within the process.
+    pub(crate) fn record_local(&self, error: Option<&client::Error>, latency: Duration) {
+        let status = match error {
+            None => StatusCode::OK.as_u16(),
+            Some(error) => error.code().unwrap_or(Code::DeadlineExceeded).status(),
+        };
+        self.local.record(status, latency);
+    }
+
     fn activity(&self) -> Activity {
         Activity {
             uptime_s: self.started.elapsed().as_secs(),

@@ -25,7 +25,7 @@ mod timer;
 pub(crate) use access::AccessRules;
 pub(crate) use authority::{AllowedHost, AllowedOrigin};
 pub(crate) use event_stream::{Frame, FrameStream, write_event, write_event_with};
-pub(crate) use health::{HttpService, KnownStore, MissingNeed, Needs};
+pub(crate) use health::{Health, HttpService, KnownStore, MissingNeed, Needs};
 pub(crate) use metrics::install as install_metrics;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use request::Request;

@@ -22,7 +22,7 @@ use utoipa::openapi::OpenApi;
 use warp::{Filter, Rejection};
 
 use super::access::AccessRules;
-use super::health::{self, HttpService};
+use super::health::{self, Health, HttpService};
 use super::metrics::RouteMetrics;
 use super::request::Head;
 use super::response::WarpResponse;
@@ -138,6 +138,7 @@ static PANICS: LazyLock<Incident> = LazyLock::new(|| Incident::new("a handler pa
 pub(crate) struct Routes {
     service: Arc<dyn HttpService>,
     endpoints: Vec<Endpoint>,
+    health: Arc<Health>,
     stop_begun: CancellationToken,
     #[cfg(test)]
     pub(super) document: OpenApi,
@@ -162,7 +163,9 @@ impl Routes {
         });
         let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
         let stop_begun = CancellationToken::new();
-        routes.extend(health::routes(&service, &latencies, &document, &stop_begun));
+        let (known, counted) = (Arc::clone(&service), Arc::clone(&latencies));
+        let health = Arc::new(Health::new(known, counted, &document, stop_begun.clone()));
+        routes.extend(health::routes(&health));
         let endpoint = |route: Route| Endpoint {
             metrics: RouteMetrics::new(
                 service.kind().as_str(),
@@ -174,6 +177,7 @@ impl Routes {
         Self {
             endpoints: routes.into_iter().map(endpoint).collect(),
             service,
+            health,
             stop_begun,
             #[cfg(test)]
             document,
@@ -187,6 +191,10 @@ impl Routes {
     /// Cancelled when a stop begins: from then on the service is not ready.
     pub(crate) fn stop_begun(&self) -> CancellationToken {
         self.stop_begun.clone()
+    }
+
+    pub(crate) fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.health)
     }
 
     /// Method and template of every route.

@@ -13,7 +13,7 @@ use std::mem::{Discriminant, discriminant};
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::client::{Probe, ServiceEndpoint};
+use common::client::{Catalog, Orders, Probe, Service};
 use common::wire::{Liveness, Neighbour, ServiceKind, StoreHealth};
 use common::{Incident, Position, StoreId, limits};
 use futures::future::join_all;
@@ -36,7 +36,7 @@ pub(crate) struct Neighbours {
 #[derive(Debug)]
 struct Group {
     kind: ServiceKind,
-    endpoint: ServiceEndpoint,
+    service: Arc<dyn Service>,
 }
 
 /// What is known from the questions before.
@@ -70,13 +70,15 @@ pub(crate) struct Report {
 
 impl Neighbours {
     /// A catalog, and an order service if there is one.
-    pub(crate) fn new(catalog: &ServiceEndpoint, order: Option<&ServiceEndpoint>) -> Self {
-        let group = |kind, endpoint: &ServiceEndpoint| Group {
-            kind,
-            endpoint: endpoint.clone(),
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, order: Option<Arc<dyn Orders>>) -> Self {
+        let catalog = Group {
+            kind: ServiceKind::Catalog,
+            service: catalog,
         };
-        let catalog = group(ServiceKind::Catalog, catalog);
-        let order = order.map(|order| group(ServiceKind::Order, order));
+        let order = order.map(|order| Group {
+            kind: ServiceKind::Order,
+            service: order,
+        });
         Self {
             groups: std::iter::once(catalog).chain(order).collect(),
             history: Mutex::default(),
@@ -93,7 +95,7 @@ impl Neighbours {
             return Arc::clone(report);
         }
         let asked_at = Instant::now();
-        let answers = join_all(self.groups.iter().map(|group| group.endpoint.probe())).await;
+        let answers = join_all(self.groups.iter().map(|group| group.service.probe())).await;
         let answers = zip(&self.groups, answers).map(|(group, probes)| (group.kind, probes));
         let report = Arc::new(history.judge(answers.collect()));
         history.last = Some((asked_at, Arc::clone(&report)));

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use common::client::Error;
+use common::client::{Error, RemoteCatalog};
 use common::wire::{Activity, LiveStatus};
 use common::{Code, Epoch, Problem, Seq, Timestamp};
 
@@ -195,7 +195,7 @@ fn a_clock_that_is_an_hour_away_is_missing_after_three_answers_in_a_row() {
 async fn requests_that_arrive_while_the_neighbours_are_asked_share_a_report() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = crate::fixture::endpoint(&format!("http://{}", listener.local_addr().unwrap()));
-    let neighbours = Neighbours::new(&silent, None);
+    let neighbours = Neighbours::new(Arc::new(RemoteCatalog::new(silent)), None);
     let reports = join_all((0..50).map(|_| neighbours.check())).await;
     // The first caller's, and that of all who came while it was made.
     let mut distinct: Vec<_> = reports.iter().map(Arc::as_ptr).collect();

@@ -4,60 +4,45 @@
 //! refusal and every copy gets the same response.
 
 mod ledger_position;
+mod local;
 mod receipts;
 mod routes;
 mod sales;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use common::batcher::{self, Batcher};
-use common::client::CatalogClient;
-use common::wire::{BatchProblem, Order, OrderResult, Sale};
-use common::{Code, Deadline, OrderId, Position, Problem};
+use common::client::{self, Catalog, Written};
+use common::wire::{BatchProblem, Decisions, Order, OrderResult, OrderResults, Sale, SaleBatch};
+use common::{Deadline, Entry, InlineVec, OrderId, Position, Problem};
 use tokio_util::sync::CancellationToken;
 
 use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
 
 use crate::neighbours::Neighbours;
-use crate::purchase::{BATCH_LIMITS, unknown_outcome};
+use crate::relay::unknown_outcome;
 
 /// The timeout even of a late purchase: the catalog may have decided it earlier.
 const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// A running order service.
 #[derive(Debug)]
-pub(crate) struct Orders {
-    catalog: CatalogClient,
-    batcher: Batcher<Sale, OrderResult>,
+pub(crate) struct OrderService {
+    catalog: Arc<dyn Catalog>,
     position: Arc<LedgerPosition>,
     neighbours: Arc<Neighbours>,
 }
 
-impl Orders {
+impl OrderService {
     /// Over a catalog. Must run within a runtime.
-    pub(crate) fn new(catalog: CatalogClient, stopping: CancellationToken) -> Self {
+    pub(crate) fn new(catalog: Arc<dyn Catalog>, stopping: CancellationToken) -> Self {
         let position = Arc::<LedgerPosition>::default();
-        let neighbours = Arc::new(Neighbours::new(catalog.endpoint(), None));
+        let neighbours = Arc::new(Neighbours::new(Arc::clone(&catalog), None));
         let watched = Arc::clone(&position);
         Arc::clone(&neighbours).watch(stopping, move |report| watched.observe_report(report));
-        let (seller, observed) = (catalog.clone(), Arc::clone(&position));
-        let batcher = Batcher::new(
-            BATCH_LIMITS,
-            |sale: &Sale| sale.lines.len(),
-            move |batch| {
-                let seller = seller.clone();
-                let sell = move |sales, deadline| {
-                    let seller = seller.clone();
-                    async move { seller.sell(&sales, deadline).await }
-                };
-                sales::sell_batch(sell, batch, Arc::clone(&observed))
-            },
-        );
         Self {
             catalog,
-            batcher,
             position,
             neighbours,
         }
@@ -68,29 +53,71 @@ impl Orders {
         self.position.head()
     }
 
-    /// Places orders that arrived together; one result for each, in order.
-    pub(crate) async fn place(&self, orders: &[Order]) -> Vec<OrderResult> {
-        let sales: Vec<Sale> = orders.iter().map(sale).collect();
-        let ids: Vec<OrderId> = sales.iter().map(|sale| sale.id).collect();
+    /// Places orders that arrived together; one result for each, in order. What the catalog has accepted it decides even if
+    /// this is dropped.
+    pub(crate) async fn place(&self, orders: Vec<Order>) -> Vec<OrderResult> {
+        let sell = |SaleBatch { sales }: SaleBatch, deadline| self.catalog.sell(sales, deadline);
+        self.place_with(sell, orders).await
+    }
+
+    /// The same with the entries that the orders added to the ledger, as far as the catalog's answers were received.
+    pub(crate) async fn place_batch(&self, orders: Vec<Order>) -> OrderResults {
+        let written = Mutex::<Option<Written>>::default();
+        let (catalog, kept) = (&self.catalog, &written);
+        let sell = move |SaleBatch { sales }: SaleBatch, deadline| async move {
+            let decisions = catalog.sell(sales, deadline).await?;
+            let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let same = kept.take().filter(|kept| kept.store == decisions.store);
+            let mut entries = same.map(|kept| kept.entries).unwrap_or_default();
+            entries.extend(new_entries(&decisions).cloned());
+            let store = decisions.store;
+            *kept = Some(Written { store, entries });
+            Ok(decisions)
+        };
+        let results = self.place_with(sell, orders).await;
+        let written = written.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (store, mut entries) = written.map(|written| (written.store, written.entries)).unzip();
+        let Position { epoch, seq: head } = self.head();
+        entries
+            .iter_mut()
+            .for_each(|entries: &mut Vec<Entry>| entries.sort_unstable_by_key(|entry| entry.seq));
+        OrderResults {
+            results,
+            head,
+            epoch,
+            store,
+            entries: entries.unwrap_or_default(),
+        }
+    }
+
+    async fn place_with<F, Fut>(&self, sell: F, orders: Vec<Order>) -> Vec<OrderResult>
+    where
+        F: Fn(SaleBatch, Deadline) -> Fut,
+        Fut: Future<Output = client::Result<Decisions>>,
+    {
+        let sales: Vec<Sale> = orders.into_iter().map(sale).collect();
+        let ids: InlineVec<OrderId> = sales.iter().map(|sale| sale.id).collect();
         let last = sales.iter().map(|sale| sale.deadline).max();
-        // The batch continues after the timeout; only its outcome is unknown here.
-        match tokio::time::timeout(last.map(timeout).unwrap_or_default(), self.batcher.call_all(sales)).await {
-            Ok(results) => {
-                let results = results.into_iter().zip(ids);
-                results
-                    .map(|(result, id)| result.unwrap_or_else(|error| not_batched(error, id)))
-                    .collect()
-            }
+        let selling = sales::sell_batch(sell, sales, Arc::clone(&self.position));
+        match tokio::time::timeout(last.map(timeout).unwrap_or_default(), selling).await {
+            Ok(results) => results,
+            // Their outcome is unknown here.
             Err(_) => ids.into_iter().map(unknown).collect(),
         }
     }
 }
 
-fn sale(order: &Order) -> Sale {
+/// The entries that decisions added to the ledger.
+fn new_entries(decisions: &Decisions) -> impl Iterator<Item = &Entry> {
+    let new = decisions.decisions.iter().filter(|decision| !decision.replayed);
+    new.flat_map(|decision| &decision.entries)
+}
+
+fn sale(order: Order) -> Sale {
     Sale {
-        id: order.id.unwrap_or_else(OrderId::generate),
-        lines: order.lines.clone(),
         keyed: order.keyed.unwrap_or(order.id.is_some()),
+        id: order.id.unwrap_or_else(OrderId::generate),
+        lines: order.lines,
         resent: false,
         deadline: Deadline::clamped(order.deadline),
     }
@@ -98,15 +125,6 @@ fn sale(order: &Order) -> Sale {
 
 fn timeout(deadline: Deadline) -> Duration {
     deadline.remaining().max(SALE_TIMEOUT_MIN)
-}
-
-fn not_batched(error: batcher::Error, order: OrderId) -> OrderResult {
-    let detail = match error {
-        batcher::Error::Full => "Too many purchases are waiting; nothing was bought. Try again.",
-        batcher::Error::Closed => "The order service is stopping; nothing was bought.",
-        batcher::Error::Lost => return unknown(order),
-    };
-    failed(Problem::new(Code::Unavailable, detail))
 }
 
 fn unknown(order: OrderId) -> OrderResult {

@@ -1,26 +1,24 @@
 //! Receipts, read from the ledger.
 
-use common::client::Freshness;
+use common::client::{AsOf, Freshness};
 use common::entry::groups;
-use common::wire::{DecidedOrder, Receipt, ReceiptPage};
-use common::{Code, OrderId, Problem, Seq, limits};
+use common::wire::{Receipt, ReceiptPage};
+use common::{OrderId, Problem, Seq, limits};
 
-use super::Orders;
+use super::OrderService;
 use crate::relay::client_problem;
 
 /// Ledger pages read for one page of receipts; then the page ends early, with a cursor.
 const LEDGER_PAGES_MAX: usize = 10;
 
-impl Orders {
-    /// The receipt of one order.
-    pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<Receipt, Problem> {
-        let response = self.catalog.find_order(order, fresh).await;
-        let response = response.map_err(client_problem)?;
-        self.position.observe_seq(response.seq);
-        let DecidedOrder(entries) = response.parse().map_err(client_problem)?;
-        Receipt::from_entries(&entries).ok_or_else(|| {
-            Problem::new(Code::UnknownOrder, "That id is a stock change, not an order.").with_order(Some(order))
-        })
+impl OrderService {
+    /// The receipt of one order; `None` if it is not decided, or the id is a stock change's.
+    pub(super) async fn find(&self, order: OrderId, fresh: Freshness) -> Result<AsOf<Option<Receipt>>, Problem> {
+        let found = self.catalog.find_order(order, fresh).await;
+        let AsOf { value, head } = found.map_err(client_problem)?;
+        self.position.observe_seq(Some(head));
+        let value = Receipt::from_entries(&value);
+        Ok(AsOf { value, head })
     }
 
     /// At most `limit` receipts after that entry of the ledger, oldest first.
@@ -28,7 +26,10 @@ impl Orders {
         let mut orders = Vec::new();
         let (mut after, mut more) = (after, true);
         for _ in 0..LEDGER_PAGES_MAX {
-            let page = self.catalog.ledger(after, limits::LEDGER_PAGE_MAX).await;
+            let page = self
+                .catalog
+                .ledger(after, limits::LEDGER_PAGE_MAX, Freshness::default())
+                .await;
             let page = page.map_err(client_problem)?;
             self.position.observe_seq(Some(page.position()));
             for group in groups(&page.entries) {

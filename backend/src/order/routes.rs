@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use common::client::AsOf;
 use common::wire::{
     BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
     ReceiptPage, ServiceKind,
@@ -11,8 +12,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
-use super::Orders;
+use super::OrderService;
 use crate::http::{ApiError, ApiResult, HttpService, KnownStore, Needs, Request, Response, Route, Routes};
+use crate::relay::unknown_order;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,7 +28,7 @@ use crate::http::{ApiError, ApiResult, HttpService, KnownStore, Needs, Request, 
 struct Document;
 
 /// The routes of an order service.
-pub(crate) fn routes(orders: &Arc<Orders>) -> Routes {
+pub(crate) fn routes(orders: &Arc<OrderService>) -> Routes {
     let mut document = Document::openapi();
     // The attribute `deprecated` on the handler would warn at every use of it.
     let buying = document.paths.paths.get_mut("/buy/{item}");
@@ -43,7 +45,7 @@ pub(crate) fn routes(orders: &Arc<Orders>) -> Routes {
     Routes::new(orders, routes, document)
 }
 
-impl HttpService for Orders {
+impl HttpService for OrderService {
     fn kind(&self) -> ServiceKind {
         ServiceKind::Order
     }
@@ -79,7 +81,7 @@ impl HttpService for Orders {
         (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json"),
         (status = 504, description = "`deadline-exceeded`", body = Problem, content_type = "application/problem+json")))]
-async fn buy_book(orders: Arc<Orders>, mut request: Request) -> ApiResult {
+async fn buy_book(orders: Arc<OrderService>, mut request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     let QuantityBody { quantity } = request.json_or_default()?;
     buy(&orders, &request, item, quantity).await
@@ -90,7 +92,7 @@ async fn buy_book(orders: Arc<Orders>, mut request: Request) -> ApiResult {
     params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
         (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json")))]
-async fn buy_book_by_get(orders: Arc<Orders>, request: Request) -> ApiResult {
+async fn buy_book_by_get(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     let bought = buy(&orders, &request, item, Quantity::ONE).await;
     Ok(bought.unwrap_or_else(Response::from).with_deprecation())
@@ -100,20 +102,15 @@ async fn buy_book_by_get(orders: Arc<Orders>, request: Request) -> ApiResult {
 #[utoipa::path(post, path = "/orders", tag = "order", request_body = OrderBatch,
     responses((status = 200, description = "One result for each order", body = OrderResults),
         (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
-async fn place_orders(orders: Arc<Orders>, mut request: Request) -> ApiResult {
+async fn place_orders(orders: Arc<OrderService>, mut request: Request) -> ApiResult {
     let batch: OrderBatch = request.fast_json()?;
     if batch.orders.iter().map(|order| order.lines.len()).sum::<usize>() > limits::BATCH_LINES_MAX {
         let detail = format!("The orders of a batch have at most {} lines.", limits::BATCH_LINES_MAX);
         return Err(ApiError::invalid(detail));
     }
-    let results = orders.place(&batch.orders).await;
-    let position = orders.head();
-    let results = OrderResults {
-        results,
-        head: position.seq,
-        epoch: position.epoch,
-    };
-    Ok(Response::json_bytes(results.to_json_lines()).with_seq(Some(position)))
+    let results = orders.place_batch(batch.orders).await;
+    let head = results.position();
+    Ok(Response::json_bytes(results.to_json_lines()).with_seq(Some(head)))
 }
 
 /// One order's receipt.
@@ -121,10 +118,14 @@ async fn place_orders(orders: Arc<Orders>, mut request: Request) -> ApiResult {
     params(("order" = OrderId, Path)),
     responses((status = 200, description = "The receipt", body = Receipt),
         (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
-async fn find_order(orders: Arc<Orders>, request: Request) -> ApiResult {
+async fn find_order(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    let receipt = orders.find(order, request.freshness()?).await?;
-    Ok(Response::json(&receipt))
+    let AsOf { value, head } = orders.find(order, request.freshness()?).await?;
+    let response = match value {
+        Some(receipt) => Response::json(&receipt),
+        None => Response::from(unknown_order(order)),
+    };
+    Ok(response.with_seq(Some(head)))
 }
 
 /// Receipts in the order of the ledger.
@@ -132,20 +133,20 @@ async fn find_order(orders: Arc<Orders>, request: Request) -> ApiResult {
     params(("after" = Option<String>, Query, description = "The `next` of the page before"),
         ("limit" = Option<u32>, Query, description = "1…100, 50 unless given")),
     responses((status = 200, description = "One page", body = ReceiptPage)))]
-async fn list_orders(orders: Arc<Orders>, request: Request) -> ApiResult {
+async fn list_orders(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     Ok(Response::json(&orders.list(after, limit).await?))
 }
 
-async fn buy(orders: &Orders, request: &Request, item: ItemNumber, quantity: Quantity) -> ApiResult {
+async fn buy(orders: &OrderService, request: &Request, item: ItemNumber, quantity: Quantity) -> ApiResult {
     let order = Order {
         id: request.idempotency_key()?,
         lines: OrderLines::one(item, quantity),
         keyed: None,
         deadline: request.deadline()?,
     };
-    match orders.place(&[order]).await.pop() {
+    match orders.place(vec![order]).await.pop() {
         Some(OrderResult::Receipt(BatchReceipt { receipt, replayed })) => {
             Ok(Response::json(&receipt).with_replayed(replayed))
         }
@@ -158,7 +159,7 @@ async fn buy(orders: &Orders, request: &Request, item: ItemNumber, quantity: Qua
 
 #[cfg(test)]
 mod tests {
-    use common::client::CatalogClient;
+    use common::client::RemoteCatalog;
     use tokio_util::sync::CancellationToken;
 
     use super::*;
@@ -167,8 +168,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_routes_and_their_document_agree() {
-        let unreachable = CatalogClient::new(endpoint("http://127.0.0.1:9"));
-        let orders = Arc::new(Orders::new(unreachable, CancellationToken::new()));
+        let unreachable = Arc::new(RemoteCatalog::new(endpoint("http://127.0.0.1:9")));
+        let orders = Arc::new(OrderService::new(unreachable, CancellationToken::new()));
         assert_described(&routes(&orders));
     }
 }

@@ -1,19 +1,90 @@
 //! The catalog service, as the other services see it.
 
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::endpoint::{encode, page};
-use super::events::parse_entry;
-use super::{EventStream, Method, Request, Result, ServiceEndpoint};
-use crate::wire::{Decisions, LedgerPage, SaleBatch, StockChange};
-use crate::{Deadline, Entry, IfMatch, ItemNumber, OrderId, Position, Seq, headers};
+use futures::future::BoxFuture;
 
-/// The client of one catalog or of its copies.
-#[derive(Debug, Clone)]
-pub struct CatalogClient {
-    endpoint: ServiceEndpoint,
-    /// For the batches, which are sent one after the other.
-    batches: ServiceEndpoint,
+use super::{Probe, Result};
+use crate::wire::{Book, BookPage, Decisions, Hello, LedgerPage, Sale, StockChange, Topics};
+use crate::{Deadline, Entry, IfMatch, InlineVec, ItemNumber, OrderId, Position, Problem, Seq};
+
+/// The shortest wait for the answer to a change.
+const UPDATE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
+
+/// A service that another one needs: in this process or behind HTTP, as one service or several copies.
+pub trait Service: Debug + Send + Sync {
+    /// Asks all copies at the same time whether they are up.
+    fn probe(&self) -> BoxFuture<'_, Vec<Probe>>;
+}
+
+/// The call of a service. Dropping it does not take back what the service has accepted.
+pub type Call<'a, T> = BoxFuture<'a, Result<T>>;
+
+/// The catalog. After an error with [`is_not_applied`](super::Error::is_not_applied), a call changed nothing; after any
+/// other one that is unknown.
+pub trait Catalog: Service {
+    /// All topics.
+    fn topics(&self, fresh: Freshness) -> Call<'_, AsOf<Topics>>;
+
+    /// A page of one topic; `after` is the `next` of the page before.
+    fn search_topic(
+        &self,
+        topic: String,
+        limit: usize,
+        after: Option<String>,
+        fresh: Freshness,
+    ) -> Call<'_, AsOf<BookPage>>;
+
+    /// A page of the books that have a word with each of these prefixes.
+    fn search_words(
+        &self,
+        words: String,
+        limit: usize,
+        after: Option<String>,
+        fresh: Freshness,
+    ) -> Call<'_, AsOf<BookPage>>;
+
+    /// One book; `None` if no book has the number.
+    fn book(&self, item: ItemNumber, fresh: Freshness) -> Call<'_, AsOf<Option<Book>>>;
+
+    /// Decides a shopkeeper's change of a stock, once.
+    fn update_stock(&self, update: StockUpdate) -> Call<'_, StockAnswer>;
+
+    /// Decides sales, once; the decisions are in their order. At the deadline the call ends, and the sales may be decided all
+    /// the same.
+    fn sell(&self, sales: Vec<Sale>, deadline: Deadline) -> Call<'_, Decisions>;
+
+    /// A page of the ledger: at most `limit` entries, and those that complete the last group.
+    fn ledger(&self, after: Seq, limit: usize, fresh: Freshness) -> Call<'_, LedgerPage>;
+
+    /// The entries that decided an order, one for each line; none if it is not decided.
+    fn find_order(&self, order: OrderId, fresh: Freshness) -> Call<'_, AsOf<InlineVec<Entry>>>;
+
+    /// Lets `follower` follow the ledger while the future is polled, and as long as the catalog likes afterwards.
+    fn follow(&self, follower: Arc<dyn Follower>) -> BoxFuture<'static, ()>;
+}
+
+/// A reader of the ledger's feed. Its methods are called one after the other and must not block.
+pub trait Follower: Send + Sync {
+    /// The feed begins or goes on: the entries after `after` follow. The ledger ends with `hello` now.
+    fn connected(&self, hello: &Hello, after: Position);
+
+    /// The next entries: whole groups, in order. Entries that the follower has may come again.
+    fn apply(&self, entries: &[Entry]);
+
+    /// No entry comes until the feed is connected again.
+    fn disconnected(&self);
+}
+
+/// A value that was read, with the last entry that it reflects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AsOf<T> {
+    /// What was read.
+    pub value: T,
+    /// The head of the ledger at that time.
+    pub head: Position,
 }
 
 /// How new a response must be.
@@ -34,114 +105,37 @@ impl From<Position> for Freshness {
     }
 }
 
-impl CatalogClient {
-    /// A client of the catalog at that endpoint.
-    pub fn new(endpoint: ServiceEndpoint) -> Self {
-        let endpoint = endpoint.between_services();
-        Self {
-            batches: endpoint.with_own_connection(),
-            endpoint,
-        }
-    }
+/// A shopkeeper's change of a stock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockUpdate {
+    /// Its id; the same id is done once.
+    pub id: OrderId,
+    /// The book.
+    pub item: ItemNumber,
+    /// The new stock, or what is added to it.
+    pub change: StockChange,
+    /// Whether the client supplied the id, so that a second copy can arrive.
+    pub keyed: bool,
+    /// The states of the book in which it may be done; any if absent.
+    pub if_match: Option<IfMatch>,
+    /// The last moment at which it may be decided.
+    pub deadline: Deadline,
+}
 
-    /// Where its requests are sent.
-    pub fn endpoint(&self) -> &ServiceEndpoint {
-        &self.endpoint
-    }
-
-    /// All topics.
-    pub async fn topics(&self, fresh: Freshness) -> Result {
-        self.endpoint.get("/topics", fresh).await
-    }
-
-    /// A page of one topic.
-    pub async fn search_topic(&self, topic: &str, limit: usize, after: Option<&str>, fresh: Freshness) -> Result {
-        let path = format!("/search/{}?{}", encode_topic(topic), page(limit, after));
-        self.endpoint.get(&path, fresh).await
-    }
-
-    /// A page of the books that have a word with each of these prefixes.
-    pub async fn search_words(&self, words: &str, limit: usize, after: Option<&str>, fresh: Freshness) -> Result {
-        let path = format!("/search?q={}&{}", encode(words), page(limit, after));
-        self.endpoint.get(&path, fresh).await
-    }
-
-    /// One book.
-    pub async fn lookup(&self, item: ItemNumber, fresh: Freshness) -> Result {
-        self.endpoint.get(&format!("/lookup/{item}"), fresh).await
-    }
-
-    /// A shopkeeper's change of a stock, sent at most once.
-    pub async fn update(
-        &self,
-        item: ItemNumber,
-        change: StockChange,
-        key: Option<OrderId>,
-        if_match: Option<&IfMatch>,
-        deadline: Deadline,
-        token: Option<&str>,
-    ) -> Result {
-        let request = Request::new(Method::PUT, format!("/update/{item}"))
-            .header_if(headers::IDEMPOTENCY_KEY, key)
-            .header_if("if-match", if_match)
-            .header(headers::DEADLINE, deadline.to_string())
-            .bearer(token)
-            .json(&change)
-            .timeout(deadline.remaining().max(Duration::from_secs(1)));
-        self.endpoint.send_once(&request).await
-    }
-
-    /// A batch of sales, sent at most once. After an error without [`is_not_applied`](super::Error::is_not_applied), they may
-    /// have been decided.
-    pub async fn sell(&self, sales: &SaleBatch, deadline: Deadline) -> Result<Decisions> {
-        let request = Request::new(Method::POST, "/sales").fast_json(sales);
-        let request = request.timeout(deadline.remaining());
-        self.batches.send_once(&request).await?.parse_fast()
-    }
-
-    /// A page of the ledger.
-    pub async fn ledger(&self, after: Seq, limit: usize) -> Result<LedgerPage> {
-        let path = format!("/ledger?after={after}&limit={limit}");
-        self.endpoint.get(&path, Freshness::default()).await?.parse()
-    }
-
-    /// The entries of one order.
-    pub async fn find_order(&self, order: OrderId, fresh: Freshness) -> Result {
-        self.endpoint.get(&format!("/ledger/orders/{order}"), fresh).await
-    }
-
-    /// Opens the feed of the entries after one; without one, of those from now on.
-    pub async fn feed(&self, after: Option<Position>) -> Result<EventStream<Entry>> {
-        let path = after.map_or_else(|| "/feed".to_owned(), |after| format!("/feed?after={after}"));
-        EventStream::open(&self.endpoint, Request::get(path), after, parse_entry).await
+impl StockUpdate {
+    /// How long the answer is waited for: the decision may be known although the deadline has passed.
+    pub fn timeout(&self) -> Duration {
+        self.deadline.remaining().max(UPDATE_TIMEOUT_MIN)
     }
 }
 
-/// Percent-encodes a topic as one segment of a path. A URL parser resolves `.` and `..` however they are encoded, and no
-/// route has an empty segment; a space, which the comparison of topics trims, protects them.
-fn encode_topic(topic: &str) -> String {
-    match topic {
-        "" | "." | ".." => encode(&format!("{topic} ")),
-        _ => encode(topic),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_topic_is_one_segment_of_a_path() {
-        for topic in [
-            "", ".", "..", "...", "/", "a/../b", "%2E", "?q=1#", "\\", "\t", "c++", "戰爭",
-        ] {
-            let url = format!("http://127.0.0.1:8081/search/{}?limit=1", encode_topic(topic));
-            let parsed = reqwest::Url::parse(&url).unwrap();
-            assert_eq!(parsed.as_str(), url, "{topic:?}");
-            let segment = parsed.path().strip_prefix("/search/").unwrap();
-            assert!(!segment.is_empty() && !segment.contains('/'), "{topic:?}");
-            let received = percent_encoding::percent_decode_str(segment).decode_utf8().unwrap();
-            assert_eq!(received.trim(), topic.trim());
-        }
-    }
+/// The answer to a [`StockUpdate`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StockAnswer {
+    /// The book right after the change, or why it was not done.
+    pub book: std::result::Result<Book, Box<Problem>>,
+    /// Whether this repeats an earlier decision.
+    pub replayed: bool,
+    /// The head of the ledger.
+    pub head: Position,
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::futures::TaskLocalFuture;
 
-use crate::headers;
+use crate::{Code, Problem, headers, limits};
 
 static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
 static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
@@ -72,12 +72,31 @@ impl Caller {
 
 /// Adds what the request that causes the call carries on.
 fn write_cause(headers: &mut HeaderMap) {
-    let hops = CAUSE.try_with(|cause| {
+    let _ = CAUSE.try_with(|cause| {
         headers.insert(&REQUEST_ID, cause.request_id().clone());
         if let Some(traceparent) = cause.traceparent() {
             headers.insert(&TRACEPARENT, traceparent.clone());
         }
-        cause.hops()
     });
-    headers.insert(&HOPS, HeaderValue::from(hops.unwrap_or_default().saturating_add(1)));
+    headers.insert(&HOPS, HeaderValue::from(hops()));
+}
+
+/// How many services the call comes through, itself included.
+fn hops() -> u32 {
+    let before = CAUSE.try_with(|cause| cause.hops());
+    before.unwrap_or_default().saturating_add(1)
+}
+
+/// Checks that the request which causes a call has not come through too many services already.
+///
+/// # Errors
+/// [`Code::LoopDetected`].
+pub fn check_hops() -> Result<(), Problem> {
+    match hops() <= limits::HOPS_MAX {
+        true => Ok(()),
+        false => Err(Problem::new(
+            Code::LoopDetected,
+            "The request came through too many services.",
+        )),
+    }
 }

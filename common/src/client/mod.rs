@@ -1,30 +1,36 @@
-//! The typed HTTP client: one connection pool for the process, a limit on every wait, and errors that say whether a
-//! request can have had an effect.
+//! The interfaces of the services, and the typed HTTP client: one connection pool for the process, a limit on every wait,
+//! and errors that say whether a request can have had an effect.
 
+mod batches;
 mod catalog;
 mod connection;
 mod context;
 mod endpoint;
 mod error;
 mod events;
+mod feed;
 mod message;
 mod orders;
 mod probe;
 mod reconnect;
+mod remote_catalog;
+mod remote_orders;
 mod resend;
 mod shop;
 mod sse;
 mod tls;
 
-pub use catalog::{CatalogClient, Freshness};
-pub use context::{CallCause, TokenSource, caused_by};
+pub use catalog::{AsOf, Call, Catalog, Follower, Freshness, Service, StockAnswer, StockUpdate};
+pub use context::{CallCause, TokenSource, caused_by, check_hops};
 pub use endpoint::{ServiceEndpoint, http_client, https_client};
 pub use error::Error;
 pub use events::{EventStream, ShopEvent};
 pub use message::{Request, Response};
-pub use orders::{OrderClient, PlacedBatch, RawOrderResult};
+pub use orders::{Orders, Placed, PlacedOrder, Written};
 pub use probe::Probe;
 pub use reconnect::{ReconnectingStream, StreamItem};
+pub use remote_catalog::RemoteCatalog;
+pub use remote_orders::RemoteOrders;
 pub use reqwest::Method;
 pub use resend::{Resolution, send_until_decided};
 pub use shop::ShopClient;

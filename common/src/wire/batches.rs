@@ -5,7 +5,7 @@ use utoipa::ToSchema;
 
 use super::{BuyBody, OrderLine, OrderLines, Receipt, objects, present, present_objects};
 use crate::parse::{Error, schema_of};
-use crate::{Deadline, Epoch, ItemNumber, OrderId, Problem, Quantity, Seq};
+use crate::{Deadline, Entry, Epoch, ItemNumber, OrderId, Position, Problem, Quantity, Seq, StoreId};
 
 /// An order that a front-end sends to the order service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,6 +133,22 @@ pub struct OrderResults {
     /// How often the store's history was replaced; left out if never.
     #[serde(default, skip_serializing_if = "Epoch::is_first")]
     pub epoch: Epoch,
+    /// The store whose ledger it is; absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub store: Option<StoreId>,
+    /// The entries that the batch added to the ledger, in order; between them may be others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub entries: Vec<Entry>,
+}
+
+impl OrderResults {
+    /// The ledger's head after the batch, and its history.
+    pub fn position(&self) -> Position {
+        Position {
+            epoch: self.epoch,
+            seq: self.head,
+        }
+    }
 }
 
 /// A sale that the order service requests from the catalog.

@@ -19,8 +19,8 @@ use values::write_items;
 
 use super::receipt::ReceiptJson;
 use super::{
-    BuyBody, Decision, Decisions, Order, OrderBatch, OrderLine, OrderLines, Receipt, ReceiptLine, RefusedLine, Sale,
-    SaleBatch,
+    BuyBody, Decision, Decisions, LedgerPage, Order, OrderBatch, OrderLine, OrderLines, Receipt, ReceiptLine,
+    RefusedLine, Sale, SaleBatch,
 };
 use crate::book::Columns;
 use crate::{Description, Entry, Epoch, GroupLine, InlineVec, Quantity, Seq};
@@ -145,6 +145,7 @@ fields!(Decisions {
     epoch,
     store
 });
+fields!(LedgerPage { entries, head, epoch });
 fields!(Entry {
     seq,
     at,

@@ -1,13 +1,13 @@
 //! The results of a batch of orders, each on a line of its own, so that a front-end can pass receipts on without parsing
 //! them.
 
-use super::{BatchReceipt, FastJson, OrderResult, OrderResults};
-use crate::{Epoch, Position};
+use super::{BatchReceipt, FastJson, JsonReader, OrderResult, OrderResults};
+use crate::{Entry, Epoch, Position, Seq, StoreId};
 
 impl OrderResults {
     /// JSON with each result on a line of its own.
     pub fn to_json_lines(&self) -> Vec<u8> {
-        let mut json = Vec::with_capacity(64 + self.results.len() * 320);
+        let mut json = Vec::with_capacity(128 + self.results.len() * 320 + self.entries.len() * 320);
         json.extend_from_slice(OrderResultLines::FIRST);
         for (index, result) in self.results.iter().enumerate() {
             json.extend_from_slice(if index == 0 { b"\n" } else { b",\n" });
@@ -25,10 +25,18 @@ impl OrderResults {
         }
         json.extend_from_slice(b"\n");
         json.extend_from_slice(OrderResultLines::LAST);
-        json.extend_from_slice(self.head.to_string().as_bytes());
+        self.head.write_json(&mut json);
         if !self.epoch.is_first() {
             json.extend_from_slice(OrderResultLines::EPOCH.as_bytes());
-            json.extend_from_slice(self.epoch.0.to_string().as_bytes());
+            Seq(self.epoch.0).write_json(&mut json);
+        }
+        if let Some(store) = self.store {
+            json.extend_from_slice(OrderResultLines::STORE.as_bytes());
+            store.write_json(&mut json);
+        }
+        if !self.entries.is_empty() {
+            json.extend_from_slice(OrderResultLines::ENTRIES.as_bytes());
+            self.entries.write_json(&mut json);
         }
         json.push(b'}');
         json
@@ -42,19 +50,24 @@ pub struct OrderResultLines<'a> {
     pub results: Vec<&'a [u8]>,
     /// The ledger's head after the batch.
     pub head: Position,
+    /// The store whose ledger it is, if it is known.
+    pub store: Option<StoreId>,
+    /// The entries that the batch added to the ledger.
+    pub entries: Vec<Entry>,
 }
 
 impl<'a> OrderResultLines<'a> {
     const FIRST: &'static [u8] = b"{\"results\":[";
     const LAST: &'static [u8] = b"],\"head\":";
     const EPOCH: &'static str = ",\"epoch\":";
+    const STORE: &'static str = ",\"store\":";
+    const ENTRIES: &'static str = ",\"entries\":";
 
     /// Splits such a text; `None` if it has another form. A string in JSON has no line break, so a line ends where a result
     /// does.
     pub fn split(json: &'a [u8]) -> Option<Self> {
         let lines = json.strip_prefix(Self::FIRST)?.strip_prefix(b"\n")?;
         let last = memchr::memrchr(b'\n', lines)?;
-        let head = lines.get(last + 1..)?.strip_prefix(Self::LAST)?.strip_suffix(b"}")?;
         let mut results = Vec::new();
         let mut start = 0;
         for end in memchr::memchr_iter(b'\n', lines) {
@@ -66,13 +79,27 @@ impl<'a> OrderResultLines<'a> {
             results.push(result);
             start = end + 1;
         }
-        let head = str::from_utf8(head).ok()?;
-        let (seq, epoch) = match head.split_once(Self::EPOCH) {
-            Some((seq, epoch)) => (seq, Epoch(epoch.parse().ok()?)),
-            None => (head, Epoch::FIRST),
+        let end = str::from_utf8(lines.get(last + 1..)?.strip_prefix(Self::LAST)?).ok()?;
+        let mut end = JsonReader::new(end);
+        let seq = Seq::read_json(&mut end)?;
+        let epoch = match end.skip(Self::EPOCH) {
+            Some(()) => Epoch(Seq::read_json(&mut end)?.0),
+            None => Epoch::FIRST,
         };
-        let seq = seq.parse().ok()?;
-        let head = Position { epoch, seq };
-        Some(Self { results, head })
+        let store = match end.skip(Self::STORE) {
+            Some(()) => Some(StoreId::read_json(&mut end)?),
+            None => None,
+        };
+        let entries = match end.skip(Self::ENTRIES) {
+            Some(()) => Vec::read_json(&mut end)?,
+            None => Vec::new(),
+        };
+        end.skip("}")?;
+        end.is_at_end().then_some(Self {
+            results,
+            head: Position { epoch, seq },
+            store,
+            entries,
+        })
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use backend::catalog::decide::{Batch, CurrentBook, DurableState};
 use backend::catalog::decision_index::Lookup;
 use backend::catalog::state::State;
-use backend::catalog::{Catalog, InitialCatalog};
+use backend::catalog::{CatalogService, InitialCatalog};
 use backend::store::{self, EditPolicy, Store, StoreState};
 use common::batcher::{Batcher, Limits};
 use common::wire::Book;
@@ -138,7 +138,7 @@ fn sell_in_a_catalog(bencher: Bencher<'_, '_>) {
     let (_folder, store, _) = csv_store();
     let catalog = {
         let _within = runtime.enter();
-        Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap())
+        Arc::new(CatalogService::open(store, &InitialCatalog::BuiltIn).unwrap())
     };
     bencher
         .with_inputs(sales)

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 
-use common::Quantity;
 use common::wire::OrderLines;
+use common::{Deadline, Quantity};
 
 use super::*;
 

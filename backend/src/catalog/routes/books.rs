@@ -2,20 +2,19 @@
 
 use std::sync::Arc;
 
+use common::client::AsOf;
 use common::wire::{Book, BookPage, Topics};
 use common::{ItemNumber, Problem, limits};
 
-use super::context::{Context, unknown_item};
-use crate::catalog::AsOf;
-use crate::catalog::search_index::WordCursor;
+use super::context::Context;
 use crate::http::{ApiError, ApiResult, Request, Response};
+use crate::relay::unknown_item;
 
 /// All topics, in alphabetical order without regard to case and accents.
 #[utoipa::path(get, path = "/topics", tag = "catalog", responses(
     (status = 200, description = "The topics", body = Topics)))]
 pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiResult {
-    context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.topics()?;
+    let AsOf { value, head } = context.catalog.topics(request.freshness()?).await?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
@@ -29,12 +28,9 @@ pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiR
 pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> ApiResult {
     let topic = request.path_param("topic")?.into_owned();
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
-    let after = request
-        .query_param("after")?
-        .map(|after| after.parse().map_err(|_| bad_cursor()))
-        .transpose()?;
-    context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.search_topic(&topic, after, limit)?;
+    let (after, fresh) = (request.query_param("after")?, request.freshness()?);
+    let found = context.catalog.search_topic(&topic, limit, after.as_deref(), fresh);
+    let AsOf { value, head } = found.await?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
@@ -59,12 +55,9 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
         )));
     }
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
-    let after = request
-        .query_param("after")?
-        .map(|after| parse_word_cursor(&after).ok_or_else(bad_cursor))
-        .transpose()?;
-    context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.search_words(query, after, limit).await?;
+    let (after, fresh) = (request.query_param("after")?, request.freshness()?);
+    let found = context.catalog.search_words(query, limit, after.as_deref(), fresh);
+    let AsOf { value, head } = found.await?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
@@ -75,19 +68,9 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
         (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn lookup_book(context: Arc<Context>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
-    context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.book(item)?;
+    let AsOf { value, head } = context.catalog.book(item, request.freshness()?).await?;
     match value {
         Some(book) => Ok(Response::json(&book).with_seq(Some(head)).with_etag(head.at(book.seq))),
         None => Ok(Response::from(unknown_item(item)).with_seq(Some(head))),
     }
-}
-
-fn bad_cursor() -> ApiError {
-    ApiError::invalid("after: expected the `next` of the page before.")
-}
-
-fn parse_word_cursor(cursor: &str) -> Option<WordCursor> {
-    let (rank, item) = cursor.split_once('-')?;
-    Some((rank.parse().ok()?, item.parse().ok()?))
 }

@@ -4,32 +4,25 @@ use std::sync::Arc;
 
 use common::client::Freshness;
 use common::wire::ServiceKind;
-use common::{Code, ItemNumber, Position, Problem, limits};
+use common::{Position, Problem, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
-use crate::catalog::{Catalog, Error};
-use crate::http::{ApiError, HttpService, KnownStore, MissingNeed, Needs, Request};
+use crate::catalog::{CatalogService, Error};
+use crate::http::{ApiError, HttpService, KnownStore, MissingNeed, Needs};
 use crate::token::Token;
 
 /// What the handlers work on.
 pub(super) struct Context {
-    pub(super) catalog: Arc<Catalog>,
+    pub(super) catalog: Arc<CatalogService>,
     /// The shopkeeper's; without one the shopkeeper's routes answer 401.
     pub(super) token: Token,
     /// Ends the feeds.
     pub(super) stopping: CancellationToken,
 }
 
-impl Context {
-    /// Makes sure that the next read is as fresh as the request's headers ask.
-    pub(super) async fn ensure_fresh(&self, request: &Request) -> Result<(), ApiError> {
-        Ok(self.catalog.ensure_fresh(request.freshness()?).await?)
-    }
-}
-
-impl HttpService for Catalog {
+impl HttpService for CatalogService {
     fn kind(&self) -> ServiceKind {
         ServiceKind::Catalog
     }
@@ -78,19 +71,6 @@ impl HttpService for Catalog {
 
 impl From<Error> for ApiError {
     fn from(error: Error) -> Self {
-        match error {
-            Error::Busy(why) => Self::new(Code::Unavailable, why),
-            Error::Unavailable(why) => Self::new(Code::Unavailable, why),
-            Error::Full => Self::new(Code::StorageFull, error.to_string()),
-            // The catalog has logged it.
-            Error::Store(error) if error.is_transient() => {
-                Self::new(Code::Unavailable, "The store cannot be read at the moment; try again.")
-            }
-            Error::Store(_) => Self::new(Code::Internal, "The store could not be read."),
-        }
+        Problem::from(error).into()
     }
-}
-
-pub(super) fn unknown_item(item: ItemNumber) -> Problem {
-    Problem::new(Code::UnknownItem, format!("No book has the number {item}.")).with_item(item)
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use common::client::AsOf;
 use common::wire::{DecidedOrder, Decisions, FastJson, LedgerPage, SaleBatch};
-use common::{Code, Entry, OrderId, Problem, Seq, limits};
+use common::{Entry, OrderId, Problem, Seq, limits};
 
 use super::context::Context;
-use crate::catalog::{AsOf, feed};
+use crate::catalog::feed;
 use crate::http::{ApiError, ApiResult, Request, Response};
+use crate::relay::unknown_order;
 
 /// Decides a batch of sales, each atomically with all its lines, on durable state.
 #[utoipa::path(post, path = "/sales", tag = "catalog", request_body = SaleBatch,
@@ -33,10 +35,9 @@ pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> A
 pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> ApiResult {
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
     let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    context.ensure_fresh(&request).await?;
-    let page = context.catalog.ledger_page(after, limit).await?;
+    let page = context.catalog.ledger(after, limit, request.freshness()?).await?;
     let head = page.position();
-    Ok(Response::json(&page).with_seq(Some(head)))
+    Ok(Response::json_bytes(page.to_json()).with_seq(Some(head)))
 }
 
 /// The entries that decided an order or a stock change.
@@ -46,11 +47,9 @@ pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> Api
         (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
-    context.ensure_fresh(&request).await?;
-    let AsOf { value, head } = context.catalog.find_order(order).await?;
+    let AsOf { value, head } = context.catalog.find_order(order, request.freshness()?).await?;
     if value.is_empty() {
-        let problem = Problem::new(Code::UnknownOrder, "No decision is known under that id.").with_order(Some(order));
-        return Ok(Response::from(problem).with_seq(Some(head)));
+        return Ok(Response::from(unknown_order(order)).with_seq(Some(head)));
     }
     Ok(Response::json(&DecidedOrder(value)).with_seq(Some(head)))
 }

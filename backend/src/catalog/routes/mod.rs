@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 
 use self::context::Context;
-use super::Catalog;
+use super::CatalogService;
 use crate::http::{Route, Routes};
 use crate::token::Token;
 
@@ -38,7 +38,7 @@ use crate::token::Token;
 struct Document;
 
 /// The routes of a catalog; `token` is the shopkeeper's.
-pub(crate) fn routes(catalog: &Arc<Catalog>, token: Token, stopping: CancellationToken) -> Routes {
+pub(crate) fn routes(catalog: &Arc<CatalogService>, token: Token, stopping: CancellationToken) -> Routes {
     let context = Arc::new(Context {
         catalog: Arc::clone(catalog),
         token,
@@ -69,7 +69,7 @@ mod tests {
     async fn the_routes_and_their_document_agree() {
         let folder = tempfile::tempdir().unwrap();
         let store = store::open(&store::Url::Csv(folder.path().to_owned()), EditPolicy::Refuse).unwrap();
-        let catalog = Arc::new(Catalog::open(store, &InitialCatalog::BuiltIn).unwrap());
+        let catalog = Arc::new(CatalogService::open(store, &InitialCatalog::BuiltIn).unwrap());
         assert_described(&routes(&catalog, Token::fixed(None), CancellationToken::new()));
         catalog.close().await;
     }

@@ -1,59 +1,58 @@
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use common::client::{Error, Freshness};
+use common::client::Freshness;
 use common::wire::{Book, StockEvent};
-use common::{Stock, Timestamp};
+use common::{Epoch, Stock, Timestamp};
+use tokio::time::Instant;
 
 use super::*;
 use crate::fixture::{self, at, book, item};
 use crate::frontend::cache::CacheKey;
 
-/// A feed of items at given times; pending after the last one.
-struct ScriptedFeed {
-    items: VecDeque<(Instant, StreamItem<Entry>)>,
-    reconnects: Arc<AtomicUsize>,
+/// What the catalog hands to a follower.
+enum Step {
+    Connected { head: u64, store: StoreId, after: u64 },
+    Entry(Entry),
+    Disconnected,
 }
 
-impl Feed for ScriptedFeed {
-    async fn next(&mut self) -> StreamItem<Entry> {
-        if let Some((at, _)) = self.items.front() {
-            tokio::time::sleep_until(*at).await;
-        }
-        match self.items.pop_front() {
-            Some((_, item)) => item,
-            None => std::future::pending().await,
-        }
-    }
+use Step::{Connected, Disconnected};
 
-    fn reconnect(&mut self) {
-        self.reconnects.fetch_add(1, Ordering::Relaxed);
+impl Step {
+    fn take(self, live: &Live) {
+        match self {
+            Connected { head, store, after } => {
+                let epoch = Epoch::FIRST;
+                let hello = Hello {
+                    seq: Seq(head),
+                    store,
+                    epoch,
+                };
+                live.connected(&hello, at(after).min(at(head)));
+            }
+            Self::Entry(entry) => live.apply(&[entry]),
+            Disconnected => live.Disconnected,
+        }
     }
 }
 
-/// A front-end's events over a feed that brings each item so many milliseconds after the start.
+/// A front-end's events over a feed that takes each step so many milliseconds after the start.
 struct Shop {
     live: Arc<Live>,
-    reconnects: Arc<AtomicUsize>,
-    follower: tokio::task::JoinHandle<()>,
+    tasks: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl Shop {
-    fn start(items: Vec<(u64, StreamItem<Entry>)>) -> Self {
-        let (live, reconnects) = (Arc::new(Live::new()), Arc::default());
-        let start = Instant::now();
-        let at = |(millis, item)| (start + Duration::from_millis(millis), item);
-        let feed = ScriptedFeed {
-            items: items.into_iter().map(at).collect(),
-            reconnects: Arc::clone(&reconnects),
+    fn start(steps: Vec<(u64, Step)>) -> Self {
+        let live = Arc::new(Live::new());
+        let (followed, start) = (Arc::clone(&live), Instant::now());
+        let follow = async move {
+            for (millis, step) in steps {
+                tokio::time::sleep_until(start + Duration::from_millis(millis)).await;
+                step.take(&followed);
+            }
         };
-        let followed = Arc::clone(&live);
-        let follower = tokio::spawn(async move { follow_feed(&followed, feed).await });
-        Self {
-            live,
-            reconnects,
-            follower,
-        }
+        let publish = Arc::clone(&live).publish_changes();
+        let tasks = [tokio::spawn(follow), tokio::spawn(publish)];
+        Self { live, tasks }
     }
 
     /// Subscribes once the feed is connected.
@@ -65,35 +64,16 @@ impl Shop {
 
 impl Drop for Shop {
     fn drop(&mut self) {
-        self.follower.abort();
+        self.tasks.iter().for_each(tokio::task::JoinHandle::abort);
     }
 }
 
-fn hello(Position { epoch, seq }: Position, store: StoreId) -> Hello {
-    Hello { seq, store, epoch }
+fn connected(head: u64, store: StoreId, after: u64) -> Step {
+    Connected { head, store, after }
 }
 
-fn connected(seq: u64, store: StoreId, after: u64) -> StreamItem<Entry> {
-    StreamItem::Connected {
-        hello: hello(at(seq), store),
-        after: Some(at(after)),
-        store_changed: false,
-    }
-}
-
-fn disconnected() -> StreamItem<Entry> {
-    StreamItem::Disconnected {
-        error: Error::Lost {
-            url: "http://catalog".to_owned(),
-            why: "the connection closed".to_owned(),
-        },
-        attempt: 1,
-        retry_in: Duration::ZERO,
-    }
-}
-
-fn sold(seq: u64, stock_after: u64) -> StreamItem<Entry> {
-    StreamItem::Event(fixture::sold(seq, 2, stock_after))
+fn sold(seq: u64, stock_after: u64) -> Step {
+    Step::Entry(fixture::sold(seq, 2, stock_after))
 }
 
 fn stock_frame(seq: u64, stock: u64, change: i64) -> Frame {
@@ -131,7 +111,7 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
     let items = vec![
         (0, connected(4, store, 4)),
         (10, sold(5, 9)),
-        (10, disconnected()),
+        (10, Disconnected),
         (500, connected(6, store, 5)),
         (500, sold(6, 8)),
     ];
@@ -154,31 +134,19 @@ async fn a_lost_feed_is_announced_and_resumes_without_a_resync() {
 }
 
 /// A line of an order of two, of books 2 and 3.
-fn line(number: u16) -> StreamItem<Entry> {
+fn line(number: u16) -> Entry {
     let seq = u64::from(number) + 4;
-    StreamItem::Event(Entry {
+    Entry {
         line: common::GroupLine::new(number, 2).unwrap(),
         ..fixture::sold(seq, u64::from(number) + 1, 9)
-    })
+    }
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_is_applied_when_its_last_line_has_arrived_and_resumed_after_as_a_whole() {
-    let store = StoreId::generate();
-    let items = vec![
-        (0, connected(4, store, 4)),
-        (10, line(1)),
-        (20, disconnected()),
-        (30, connected(6, store, 4)),
-        (30, line(1)),
-        (40, line(2)),
-    ];
-    let shop = Shop::start(items);
+async fn an_order_is_resumed_after_as_a_whole() {
+    let shop = Shop::start(vec![(0, connected(4, StoreId::generate(), 4))]);
     let mut stream = shop.subscribe(None).await.stream;
-    for expected in [upstream_event(false), upstream_event(true)] {
-        assert_eq!(stream.recv().await.unwrap().frame, expected);
-        assert_eq!(shop.live.head(), Some(at(4)));
-    }
+    shop.live.apply(&[line(1), line(2)]);
     let published = stream.recv().await.unwrap();
     let mut expected = Vec::new();
     for (seq, number, id) in [(5, 2, None), (6, 3, Some(at(6)))] {
@@ -197,21 +165,70 @@ async fn an_order_is_applied_when_its_last_line_has_arrived_and_resumed_after_as
     );
 }
 
+#[test]
+fn an_answer_is_applied_as_far_as_it_continues_the_feed_of_its_store_and_the_feed_skips_it() {
+    let (live, store) = (Live::new(), StoreId::generate());
+    let written = |store, entries: &[Entry]| {
+        let entries = entries.to_vec();
+        live.apply_written(&Written { store, entries });
+        live.head().map(|head| head.seq.0)
+    };
+    let entries: Vec<Entry> = (5..12).map(|seq| fixture::sold(seq, 2, 100 - seq)).collect();
+    assert_eq!(written(store, &entries[..1]), None, "there is no feed yet");
+    connected(4, store, 4).take(&live);
+    live.cache().insert_book(book(2, 96, 4), at(4));
+    assert_eq!(written(StoreId::generate(), &entries[..1]), Some(4), "another store");
+    assert_eq!(written(store, &entries[1..2]), Some(4), "a gap");
+    assert_eq!(
+        written(store, &[&entries[..2], &entries[3..4]].concat()),
+        Some(6),
+        "a gap later"
+    );
+    assert_eq!(written(store, &entries[..1]), Some(6), "old");
+    assert_eq!(written(store, &[line(1)]), Some(6), "half an order");
+    // The feed's copy overlaps.
+    live.apply(&entries[..5]);
+    assert_eq!(live.head(), Some(at(9)));
+    assert_eq!(written(store, &entries[3..]), Some(11));
+    let hit = live
+        .cache()
+        .get(CacheKey::Book(item(2)), Freshness::from(at(11)))
+        .unwrap();
+    let cached: Book = serde_json::from_slice(&hit.json).unwrap();
+    assert_eq!((cached.stock.get(), cached.seq), (89, Seq(11)));
+    let events = live.subscribe(Some(at(4))).unwrap().missed.unwrap();
+    let seqs: Vec<u64> = events.iter().map(|event| event.event.seq.0).collect();
+    assert_eq!(seqs, [5, 6, 7, 8, 9, 10, 11], "each once");
+}
+
+#[test]
+fn a_connection_that_begins_before_what_answers_brought_continues_and_one_of_a_shorter_ledger_does_not() {
+    for (head, continues) in [(7, true), (6, true), (5, false)] {
+        let (live, store) = (Live::new(), StoreId::generate());
+        connected(4, store, 4).take(&live);
+        let entries = vec![fixture::sold(5, 2, 9), fixture::sold(6, 2, 8)];
+        live.apply_written(&Written { store, entries });
+        Disconnected.take(&live);
+        connected(head, store, 4).take(&live);
+        assert_eq!(live.head(), Some(at(if continues { 6 } else { 4 })));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
     let (store, other) = (StoreId::generate(), StoreId::generate());
-    for (seq, store_after, reconnects) in [(9, other, 0), (2, store, 1)] {
-        let items = vec![
+    for (seq, store_after) in [(9, other), (2, store)] {
+        let steps = vec![
             (0, connected(4, store, 4)),
-            (10, disconnected()),
+            (10, Disconnected),
             (20, connected(seq, store_after, 4)),
         ];
-        let shop = Shop::start(items);
+        let shop = Shop::start(steps);
         let mut stream = shop.subscribe(None).await.stream;
-        for expected in [upstream_event(false), resync(at(seq)), upstream_event(true)] {
+        let resync = resync(at(seq));
+        for expected in [upstream_event(false), resync, upstream_event(true)] {
             assert_eq!(stream.recv().await.unwrap().frame, expected);
         }
-        assert_eq!(shop.reconnects.load(Ordering::Relaxed), reconnects);
         assert_eq!(shop.live.subscribe(None).unwrap().hello.store, store_after);
     }
 }

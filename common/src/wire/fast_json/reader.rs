@@ -7,11 +7,11 @@ use std::borrow::Cow;
 pub struct JsonReader<'a>(&'a str);
 
 impl<'a> JsonReader<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    pub(in crate::wire) fn new(text: &'a str) -> Self {
         Self(text)
     }
 
-    pub(super) fn is_at_end(&self) -> bool {
+    pub(in crate::wire) fn is_at_end(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -21,7 +21,7 @@ impl<'a> JsonReader<'a> {
 
     /// Reads this text. Inlined, so that a constant text is compared in a few instructions.
     #[inline]
-    pub(super) fn skip(&mut self, expected: &str) -> Option<()> {
+    pub(in crate::wire) fn skip(&mut self, expected: &str) -> Option<()> {
         self.0 = self.0.strip_prefix(expected)?;
         Some(())
     }

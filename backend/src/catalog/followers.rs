@@ -1,0 +1,89 @@
+//! The readers in this process that follow the ledger: they get the entries themselves, on the ledger's thread, before the
+//! jobs that appended them are answered.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use common::client::Follower;
+use common::wire::Hello;
+use common::{Entry, Seq, limits};
+
+use super::state::State;
+
+/// The followers of one catalog. Their lock is held while the state changes, so that a new follower misses nothing and gets
+/// nothing twice.
+#[derive(Default)]
+pub(super) struct Followers(Mutex<List>);
+
+#[derive(Default)]
+struct List {
+    followers: Vec<Arc<dyn Follower>>,
+    /// Whether the ledger's thread has ended.
+    is_closed: bool,
+}
+
+impl fmt::Debug for Followers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Followers")
+    }
+}
+
+impl Followers {
+    /// Adds a follower, which gets the newest entries first.
+    pub(super) fn add(&self, follower: Arc<dyn Follower>, state: &RwLock<State>) {
+        let mut list = self.lock();
+        connect(&*follower, &state.read().unwrap_or_else(PoisonError::into_inner));
+        match list.is_closed {
+            true => follower.disconnected(),
+            false => list.followers.push(follower),
+        }
+    }
+
+    /// Hands out the next entries and then applies them to the state.
+    pub(super) fn apply(&self, entries: Vec<Entry>, state: &RwLock<State>) {
+        let list = self.lock();
+        list.followers.iter().for_each(|follower| follower.apply(&entries));
+        state.write().unwrap_or_else(PoisonError::into_inner).apply(entries);
+    }
+
+    /// Replaces the state by one that may have another history.
+    pub(super) fn replace(&self, new: State, state: &RwLock<State>) {
+        let list = self.lock();
+        list.followers.iter().for_each(|follower| connect(&**follower, &new));
+        *state.write().unwrap_or_else(PoisonError::into_inner) = new;
+    }
+
+    /// No entry follows.
+    pub(super) fn disconnect(&self) {
+        let mut list = self.lock();
+        list.is_closed = true;
+        list.followers.drain(..).for_each(|follower| follower.disconnected());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, List> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands a follower the newest entries, as many as its subscribers may lag behind.
+fn connect(follower: &dyn Follower, state: &State) {
+    let head = state.position();
+    let hello = Hello {
+        seq: head.seq,
+        store: state.store,
+        epoch: head.epoch,
+    };
+    let oldest = Seq(head.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
+    let newest = state.decisions.entries_after(oldest, usize::MAX);
+    // A page begins with a whole group only after the end of one.
+    let newest = newest.unwrap_or_default();
+    let start = newest.iter().position(|entry| entry.line.is_first());
+    let newest = start.and_then(|start| newest.get(start..)).unwrap_or_default();
+    let after = newest
+        .first()
+        .map_or(state.head, |first| Seq(first.seq.0.saturating_sub(1)));
+    follower.connected(&hello, head.at(after));
+    if !newest.is_empty() {
+        follower.apply(newest);
+    }
+}

@@ -1,0 +1,70 @@
+//! A service of the same process, called directly: a call passes the layers that one over HTTP passes (the limit on loops, a
+//! time limit, the service's metrics), without HTTP, JSON or a socket.
+
+use std::fmt;
+use std::future::{Future, ready};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::client::{self, Error, Probe, Service};
+use common::{Problem, Timestamp};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::http::Health;
+
+/// The client of a service in the same process.
+pub(crate) struct Local<S> {
+    pub(crate) service: Arc<S>,
+    /// Where it listens for others.
+    url: String,
+    health: Arc<Health>,
+}
+
+impl<S> Local<S> {
+    pub(crate) fn new(service: Arc<S>, url: String, health: Arc<Health>) -> Self {
+        Self { service, url, health }
+    }
+
+    /// Makes a call. What the service has accepted is done even if the call is dropped or takes longer than `limit`.
+    pub(crate) async fn call<T, E: Into<Problem>>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, E>>,
+    ) -> client::Result<T> {
+        let started = Instant::now();
+        let answered = match client::check_hops() {
+            Ok(()) => tokio::time::timeout(limit, call)
+                .await
+                .map(|answer| answer.map_err(Into::into)),
+            Err(problem) => Ok(Err(problem)),
+        };
+        let result = match answered {
+            Ok(answer) => answer.map_err(|problem| Error::Problem(Box::new(problem))),
+            Err(_) => Err(Error::Lost {
+                url: self.url.clone(),
+                why: "no answer in time".to_owned(),
+            }),
+        };
+        self.health.record_local(result.as_ref().err(), started.elapsed());
+        result
+    }
+}
+
+impl<S: Send + Sync> Service for Local<S> {
+    fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
+        ready(vec![Probe {
+            url: self.url.clone(),
+            asked_at: Timestamp::now(),
+            round_trip: Duration::ZERO,
+            answer: Ok(self.health.liveness(true)),
+        }])
+        .boxed()
+    }
+}
+
+impl<S> fmt::Debug for Local<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Local").field("url", &self.url).finish_non_exhaustive()
+    }
+}

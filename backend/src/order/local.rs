@@ -1,0 +1,32 @@
+//! The order service as a front-end of the same process calls it.
+
+use std::time::Duration;
+
+use common::client::{AsOf, Call, Freshness, Orders, Placed, PlacedOrder};
+use common::wire::{Order, Receipt};
+use common::{Code, OrderId, Problem, limits};
+use futures::FutureExt;
+
+use super::OrderService;
+use crate::local::Local;
+
+impl Orders for Local<OrderService> {
+    fn place(&self, order: Order) -> Call<'_, Placed> {
+        let call = async move {
+            let result = self.service.place(vec![order]).await.pop();
+            let lost = || Problem::new(Code::Internal, "The order was lost.");
+            Ok::<_, Problem>(Placed {
+                result: PlacedOrder::Result(result.ok_or_else(lost)?),
+                head: self.service.head(),
+                written: None,
+            })
+        };
+        // The service has a limit of its own.
+        self.call(Duration::MAX, call).boxed()
+    }
+
+    fn find_order(&self, order: OrderId, fresh: Freshness) -> Call<'_, AsOf<Option<Receipt>>> {
+        self.call(limits::HTTP_READ_TIMEOUT, self.service.find(order, fresh))
+            .boxed()
+    }
+}
