@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use backend::catalog::{Catalog, InitialCatalog};
+use backend::catalog::{CatalogService, InitialCatalog};
 use backend::store::{self, EditPolicy};
 use common::wire::{OrderLines, Outcome, Sale};
 use common::{Deadline, ItemNumber, OrderId, Quantity, limits};
@@ -63,7 +63,7 @@ async fn sell(folder: &Path, batch: u32, time: Duration) -> Result<(f64, usize)>
             path: books,
             allow_empty: false,
         };
-        Catalog::open(store, &books)
+        CatalogService::open(store, &books)
     });
     let catalog = catalog.await??;
     let length = || ledger_bytes(&path);

@@ -1,6 +1,7 @@
 //! The catalog as the services of the same process call it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use common::client::{AsOf, Call, Catalog, Follower, Freshness, StockAnswer, StockUpdate};
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, Topics};
@@ -12,7 +13,7 @@ use super::CatalogService;
 use crate::local::Local;
 
 /// The limit on a read.
-const READ: std::time::Duration = limits::HTTP_READ_TIMEOUT;
+const READ: Duration = limits::HTTP_READ_TIMEOUT;
 
 impl Catalog for Local<CatalogService> {
     fn topics(&self, fresh: Freshness) -> Call<'_, AsOf<Topics>> {

@@ -13,7 +13,7 @@ use super::decide::{Batch, CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::followers::Followers;
 use super::job::{Job, decide};
-use super::ledger::Inbox;
+use super::queue::Inbox;
 use super::refusal_limit::RefusalLimit;
 use super::seed::{self, InitialCatalog};
 use super::state::{LedgerEnd, State};

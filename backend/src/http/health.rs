@@ -1,5 +1,6 @@
 //! The routes that every service has: liveness, readiness, metrics and its OpenAPI document.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -181,6 +182,14 @@ async fn get_metrics(_: Arc<Health>, _: Request) -> ApiResult {
     responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
 async fn get_openapi(health: Arc<Health>, _: Request) -> ApiResult {
     Ok(Response::json_bytes(health.document.clone()))
+}
+
+impl fmt::Debug for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Health")
+            .field("service", &self.service.kind())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Health {

@@ -72,7 +72,7 @@ impl OrderService {
             entries.extend(new_entries(&decisions).cloned());
             let store = decisions.store;
             *kept = Some(Written { store, entries });
-            Ok(decisions)
+            Ok::<_, client::Error>(decisions)
         };
         let results = self.place_with(sell, orders).await;
         let written = written.into_inner().unwrap_or_else(PoisonError::into_inner);

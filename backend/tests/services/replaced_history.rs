@@ -1,6 +1,6 @@
 //! A database without entries that the catalog knows: its history is replaced by another one.
 
-use common::client::{CatalogClient, EventStream, ServiceEndpoint, ShopClient, ShopEvent};
+use common::client::{EventStream, RemoteCatalog, ServiceEndpoint, ShopClient, ShopEvent};
 use common::{Position, Seq};
 use testing::postgres::Server;
 use testing::{Process, eventually};
@@ -221,7 +221,7 @@ async fn event_streams_begin_again_with_another_history() {
     }
     let mut resumed = events_after(&shop, Some(position("5.1"))).await;
     assert!(matches!(resumed.next().await.unwrap(), ShopEvent::Stock(again) if again == sold));
-    let catalog = CatalogClient::new(endpoint(&shop, "catalog"));
+    let catalog = RemoteCatalog::new(endpoint(&shop, "catalog"));
     for (after, start) in [("5", "6.1"), ("7", "6.1"), ("5.1", "5.1")] {
         let feed = catalog.feed(Some(position(after))).await.unwrap();
         assert_eq!(

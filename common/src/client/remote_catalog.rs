@@ -91,23 +91,39 @@ impl RemoteCatalog {
         let url = self.endpoint.url();
         let calls = sales.into_iter().map(|sale| (sale, deadline));
         let called = tokio::time::timeout(deadline.remaining(), self.sales.call_all(calls)).await;
-        let results = called.map_err(|_| Error::lost(url, "no answer in time"))?;
-        let mut decisions = Vec::with_capacity(results.len());
-        let mut last = None;
-        for result in results {
-            let (decision, head, store) = result.map_err(|error| not_accepted(url, error))??;
-            decisions.push(decision);
-            last = last.filter(|&(newest, _)| newest > head).or(Some((head, store)));
-        }
-        let (Position { epoch, seq: head }, store) =
-            last.ok_or_else(|| Error::malformed(url, "a batch without sales"))?;
-        Ok(Decisions {
-            decisions,
-            head,
-            epoch,
-            store,
-        })
+        let results = called.map_err(|_| Error::lost(url, "no answer in time"))?.into_iter();
+        join(
+            url,
+            results
+                .map(|result| result.map_err(|error| not_accepted(url, error))?)
+                .collect(),
+        )
     }
+}
+
+/// The decisions of sales that may have travelled in several batches. If only some have one, it is unknown what was done.
+fn join(url: &str, results: Vec<SaleResult>) -> Result<Decisions> {
+    let is_nothing_done = |result: &SaleResult| result.as_ref().is_err_and(Error::is_not_applied);
+    let nothing_done = results.iter().all(is_nothing_done);
+    let mut decisions = Vec::with_capacity(results.len());
+    let mut last = None;
+    for result in results {
+        let (decision, head, store) = match result {
+            Err(error) if error.is_not_applied() && !nothing_done => {
+                return Err(Error::lost(url, format!("not all sales were decided: {error}")));
+            }
+            result => result?,
+        };
+        decisions.push(decision);
+        last = last.filter(|&(newest, _)| newest > head).or(Some((head, store)));
+    }
+    let (Position { epoch, seq: head }, store) = last.ok_or_else(|| Error::malformed(url, "a batch without sales"))?;
+    Ok(Decisions {
+        decisions,
+        head,
+        epoch,
+        store,
+    })
 }
 
 /// Sends a batch of sales, at most once.
@@ -223,7 +239,10 @@ impl Catalog for RemoteCatalog {
 impl RemoteCatalog {
     /// Opens the feed of the entries after one. Without one it begins so far before the head that subscribers which were
     /// connected a short time ago miss nothing.
-    async fn feed(&self, after: Option<Position>) -> Result<EventStream<Entry>> {
+    ///
+    /// # Errors
+    /// Those of an [`EventStream`].
+    pub async fn feed(&self, after: Option<Position>) -> Result<EventStream<Entry>> {
         let after = match after {
             Some(after) => after,
             None => {
@@ -300,6 +319,35 @@ fn encode_topic(topic: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::batcher;
+    use crate::wire::Outcome;
+
+    #[test]
+    fn of_sales_that_were_decided_in_part_the_outcome_is_unknown() {
+        let decided = |seq: u64| {
+            let decision = Decision {
+                order: OrderId::generate(),
+                outcome: Outcome::Expired,
+                replayed: false,
+                entries: InlineVec::new(),
+                refused: InlineVec::new(),
+            };
+            Ok((decision, Position::from(Seq(seq)), StoreId::generate()))
+        };
+        let refused = || Err(not_accepted("http://catalog", batcher::Error::Full));
+        let lost = || Err(Error::lost("http://catalog", "closed"));
+        let join = |results| join("http://catalog", results);
+        assert_eq!(join(vec![decided(4), decided(7), decided(5)]).unwrap().head, Seq(7));
+        assert!(join(vec![refused(), refused()]).unwrap_err().is_not_applied());
+        for results in [
+            vec![decided(4), refused()],
+            vec![refused(), decided(4)],
+            vec![refused(), lost()],
+            vec![lost(), decided(4)],
+        ] {
+            assert!(!join(results).unwrap_err().is_not_applied());
+        }
+    }
 
     #[test]
     fn every_topic_is_one_segment_of_a_path() {

@@ -1,0 +1,112 @@
+//! The queue of jobs for the ledger's thread, bounded by their lines: a job is one purchase or a batch of a thousand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use common::limits;
+use tokio::sync::mpsc;
+
+use super::error::Error;
+use super::job::Job;
+
+/// The lines of the jobs that may wait. While fewer wait, one more job is accepted.
+const QUEUE_LINES_MAX: usize = 65_536;
+/// The lines of the jobs that share one append. While there are fewer, one more job is added.
+const BATCH_LINES_MAX: usize = 8 * limits::BATCH_LINES_MAX;
+
+/// The end that takes jobs.
+#[derive(Debug, Clone)]
+pub(super) struct Queue {
+    jobs: mpsc::UnboundedSender<Job>,
+    /// Of the jobs that wait.
+    lines: Arc<AtomicUsize>,
+}
+
+/// The thread's end.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    jobs: mpsc::UnboundedReceiver<Job>,
+    lines: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    pub(super) fn new() -> (Self, Inbox) {
+        let ((sender, receiver), lines) = (mpsc::unbounded_channel(), Arc::<AtomicUsize>::default());
+        let inbox = Inbox {
+            jobs: receiver,
+            lines: Arc::clone(&lines),
+        };
+        (Self { jobs: sender, lines }, inbox)
+    }
+
+    /// Adds a job.
+    pub(super) fn push(&self, job: Job) -> Result<(), Error> {
+        let lines = job.lines();
+        let waiting = self.lines.fetch_add(lines, Ordering::Relaxed);
+        let pushed = match waiting < QUEUE_LINES_MAX || lines == 0 {
+            true => self.jobs.send(job).map_err(|_| Error::STOPPING),
+            false => Err(Error::QUEUE_FULL),
+        };
+        if pushed.is_err() {
+            self.lines.fetch_sub(lines, Ordering::Relaxed);
+        }
+        pushed
+    }
+}
+
+impl Inbox {
+    /// Waits for jobs and takes as many as may share one append; none after the queue was closed.
+    pub(super) fn take_batch(&mut self) -> Vec<Job> {
+        let mut batch = Vec::from_iter(self.jobs.blocking_recv());
+        let mut lines = batch.iter().map(Job::lines).sum();
+        while lines < BATCH_LINES_MAX
+            && let Ok(job) = self.jobs.try_recv()
+        {
+            lines += job.lines();
+            batch.push(job);
+        }
+        self.lines.fetch_sub(lines, Ordering::Relaxed);
+        batch
+    }
+
+    /// Takes a job if one waits.
+    pub(super) fn try_take(&mut self) -> Option<Job> {
+        let job = self.jobs.try_recv().ok()?;
+        self.lines.fetch_sub(job.lines(), Ordering::Relaxed);
+        Some(job)
+    }
+
+    /// Refuses further jobs.
+    pub(super) fn close(&mut self) {
+        self.jobs.close();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    fn confirm() -> Job {
+        Job::ConfirmHead(oneshot::channel().0)
+    }
+
+    #[test]
+    fn batches_and_the_queue_are_bounded_and_a_stop_is_always_accepted() {
+        let (queue, mut inbox) = Queue::new();
+        for _ in 0..QUEUE_LINES_MAX {
+            queue.push(confirm()).unwrap();
+        }
+        assert!(queue.push(confirm()).is_err());
+        queue.push(Job::Close(oneshot::channel().0)).unwrap();
+        for _ in 0..QUEUE_LINES_MAX / BATCH_LINES_MAX {
+            assert_eq!(inbox.take_batch().len(), BATCH_LINES_MAX);
+        }
+        queue.push(confirm()).unwrap();
+        assert_eq!(inbox.take_batch().len(), 2);
+        inbox.close();
+        assert!(queue.push(confirm()).is_err());
+        assert!(inbox.take_batch().is_empty());
+    }
+}
