@@ -11,13 +11,13 @@ use super::state::State;
 
 /// The decision on a stock update.
 #[derive(Debug)]
-pub struct StockDecision {
+pub(super) struct StockDecision {
     /// The verdict.
-    pub verdict: Verdict,
+    pub(super) verdict: Verdict,
     /// The book right after the entry, if one was recorded.
-    pub book: Option<Book>,
+    pub(super) book: Option<Book>,
     /// The head of the ledger.
-    pub head: Position,
+    pub(super) head: Position,
 }
 
 /// Where the reply to a job goes. Dropped unsent if the outcome is unknown.

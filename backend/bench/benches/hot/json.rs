@@ -61,10 +61,13 @@ impl Body for OrderResults {
             let replayed = false;
             OrderResult::Receipt(BatchReceipt { receipt, replayed })
         };
+        let entries = entries(Seq(4));
         Self {
-            results: entries(Seq(4)).iter().map(placed).collect(),
+            results: entries.iter().map(placed).collect(),
             head: Seq(4 + BATCH),
             epoch: Epoch::FIRST,
+            store: Some(StoreId::generate()),
+            entries,
         }
     }
 }
