@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+mod continued;
 pub mod daemon;
 mod descriptors;
 pub mod discovery;

@@ -26,22 +26,25 @@ impl<S> Local<S> {
         Self { service, url, health }
     }
 
-    /// Makes a call. What the service has accepted is done even if the call is dropped or takes longer than `limit`.
+    /// Makes a call. What the service has accepted is done even if the call is dropped or takes longer than `limit`, which a
+    /// call that ends by itself in time does not need.
     pub(crate) async fn call<T, E: Into<Problem>>(
         &self,
-        limit: Duration,
+        limit: impl Into<Option<Duration>>,
         call: impl Future<Output = Result<T, E>>,
     ) -> client::Result<T> {
         let started = Instant::now();
-        let answered = match client::check_hops() {
-            Ok(()) => tokio::time::timeout(limit, call)
-                .await
-                .map(|answer| answer.map_err(Into::into)),
-            Err(problem) => Ok(Err(problem)),
+        let answered = match (client::check_hops(), limit.into()) {
+            (Err(problem), _) => Some(Err(problem)),
+            (Ok(()), None) => Some(call.await.map_err(Into::into)),
+            (Ok(()), Some(limit)) => {
+                let answer = tokio::time::timeout(limit, call).await.ok();
+                answer.map(|answer| answer.map_err(Into::into))
+            }
         };
         let result = match answered {
-            Ok(answer) => answer.map_err(|problem| Error::Problem(Box::new(problem))),
-            Err(_) => Err(Error::Lost {
+            Some(answer) => answer.map_err(|problem| Error::Problem(Box::new(problem))),
+            None => Err(Error::Lost {
                 url: self.url.clone(),
                 why: "no answer in time".to_owned(),
             }),

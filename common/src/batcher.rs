@@ -20,6 +20,24 @@ use tokio::time::Instant;
 /// batch.
 const WAIT_MAX: Duration = Duration::from_millis(50);
 
+/// How long batches take, judged by the last one. Clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct Pace(Arc<AtomicU64>);
+
+impl Pace {
+    /// Records how long a batch took.
+    pub fn record(&self, took: Duration) {
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.0.store(took_us, Ordering::Relaxed);
+    }
+
+    /// Whether an item would wait too long behind so many full batches.
+    pub fn is_too_slow_for(&self, batches: usize) -> bool {
+        let batches = u32::try_from(batches).unwrap_or(u32::MAX);
+        Duration::from_micros(self.0.load(Ordering::Relaxed)).saturating_mul(batches) > WAIT_MAX
+    }
+}
+
 /// The limits of a batcher. An item has a size of at least 1, in the unit of `max_batch`.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -55,7 +73,7 @@ struct Item<T, R> {
 pub struct Batcher<T, R> {
     queue: mpsc::Sender<Item<T, R>>,
     max_batch: usize,
-    batch_time_us: Arc<AtomicU64>,
+    pace: Pace,
 }
 
 impl<T, R> Clone for Batcher<T, R> {
@@ -63,7 +81,7 @@ impl<T, R> Clone for Batcher<T, R> {
         Self {
             queue: self.queue.clone(),
             max_batch: self.max_batch,
-            batch_time_us: Arc::clone(&self.batch_time_us),
+            pace: self.pace.clone(),
         }
     }
 }
@@ -76,35 +94,22 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
-        Self::with_post_commit(limits, size, send, std::future::ready)
-    }
-
-    /// As [`new`](Self::new), with a step between `send` and the callers, which runs while the next batch is in flight
-    /// already.
-    pub fn with_post_commit<F, Sent, G, Done>(limits: Limits, size: fn(&T) -> usize, send: F, post_commit: G) -> Self
-    where
-        F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
-        Sent: Future<Output = Vec<R>> + Send + 'static,
-        G: Fn(Vec<R>) -> Done + Send + Sync + 'static,
-        Done: Future<Output = Vec<R>> + Send + 'static,
-    {
         let (queue, queued) = mpsc::channel(limits.max_queued.get());
-        let batch_time_us = Arc::new(AtomicU64::new(0));
-        let measured = Arc::clone(&batch_time_us);
+        let pace = Pace::default();
+        let measured = pace.clone();
         let send = move |inputs| {
-            let (begin, measured, sent) = (Instant::now(), Arc::clone(&measured), send(inputs));
+            let (begin, measured, sent) = (Instant::now(), measured.clone(), send(inputs));
             async move {
                 let results = sent.await;
-                let took_us = u64::try_from(begin.elapsed().as_micros()).unwrap_or(u64::MAX);
-                measured.store(took_us, Ordering::Relaxed);
+                measured.record(begin.elapsed());
                 results
             }
         };
-        tokio::spawn(dispatch(limits, size, queued, Arc::new((send, post_commit))));
+        tokio::spawn(dispatch(limits, size, queued, send));
         Self {
             queue,
             max_batch: limits.max_batch.get(),
-            batch_time_us,
+            pace,
         }
     }
 
@@ -129,15 +134,9 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         results
     }
 
-    /// How long the full batches in the queue will take.
-    fn expected_wait(&self) -> Duration {
-        let queued = self.queue.max_capacity() - self.queue.capacity();
-        let batches = u32::try_from(queued / self.max_batch).unwrap_or(u32::MAX);
-        Duration::from_micros(self.batch_time_us.load(Ordering::Relaxed)).saturating_mul(batches)
-    }
-
     fn enqueue(&self, input: T) -> Result<oneshot::Receiver<R>, Error> {
-        if self.expected_wait() > WAIT_MAX {
+        let queued = self.queue.max_capacity() - self.queue.capacity();
+        if self.pace.is_too_slow_for(queued / self.max_batch) {
             return Err(Error::Full);
         }
         let (result, receiver) = oneshot::channel();
@@ -149,18 +148,12 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     }
 }
 
-async fn dispatch<T, R, F, Sent, G, Done>(
-    limits: Limits,
-    size: fn(&T) -> usize,
-    mut queue: mpsc::Receiver<Item<T, R>>,
-    steps: Arc<(F, G)>,
-) where
+async fn dispatch<T, R, F, Sent>(limits: Limits, size: fn(&T) -> usize, mut queue: mpsc::Receiver<Item<T, R>>, send: F)
+where
     T: Send + 'static,
     R: Send + 'static,
-    F: Fn(Vec<T>) -> Sent + Send + Sync + 'static,
+    F: Fn(Vec<T>) -> Sent,
     Sent: Future<Output = Vec<R>> + Send + 'static,
-    G: Fn(Vec<R>) -> Done + Send + Sync + 'static,
-    Done: Future<Output = Vec<R>> + Send + 'static,
 {
     let in_flight = Arc::new(Semaphore::new(limits.max_in_flight.get()));
     let mut items = Vec::new();
@@ -181,12 +174,10 @@ async fn dispatch<T, R, F, Sent, G, Done>(
         let count = batch_len(&items, size, limits.max_batch.get());
         let batch = items.drain(..count).map(|item| (item.input, item.result));
         let (inputs, senders): (Vec<_>, Vec<_>) = batch.unzip();
-        let steps = Arc::clone(&steps);
+        let sent = send(inputs);
         tokio::spawn(async move {
-            let (send, post_commit) = &*steps;
-            let results = send(inputs).await;
+            let results = sent.await;
             drop(permit);
-            let results = post_commit(results).await;
             for (sender, result) in senders.into_iter().zip(results) {
                 // The caller may have been dropped.
                 let _ = sender.send(result);
@@ -265,33 +256,6 @@ mod tests {
         completed.notify_one();
         assert_eq!(others.await.unwrap(), (1..=20).map(Ok).collect::<Vec<_>>());
         assert_eq!(*sizes.lock().unwrap(), [1, 20]);
-    }
-
-    #[tokio::test]
-    async fn the_next_batch_is_sent_during_the_post_commit_step() {
-        let (committed, sent) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let (commit, send) = (Arc::clone(&committed), Arc::clone(&sent));
-        let batcher = Batcher::with_post_commit(
-            limits(8, 1, 1),
-            |_| 1,
-            move |batch: Vec<u32>| {
-                send.notify_one();
-                std::future::ready(batch)
-            },
-            move |results: Vec<u32>| {
-                let commit = Arc::clone(&commit);
-                async move {
-                    commit.notified().await;
-                    results.into_iter().map(|result| result * 2).collect()
-                }
-            },
-        );
-        let both = tokio::spawn(async move { batcher.call_all([1, 2]).await });
-        sent.notified().await;
-        sent.notified().await;
-        assert!(!both.is_finished());
-        committed.notify_waiters();
-        assert_eq!(both.await.unwrap(), [Ok(2), Ok(4)]);
     }
 
     #[tokio::test]

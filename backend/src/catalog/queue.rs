@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
+use common::batcher::Pace;
 use common::limits;
 use tokio::sync::mpsc;
 
@@ -20,6 +22,7 @@ pub(super) struct Queue {
     jobs: mpsc::UnboundedSender<Job>,
     /// Of the jobs that wait.
     lines: Arc<AtomicUsize>,
+    pace: Pace,
 }
 
 /// The thread's end.
@@ -27,23 +30,30 @@ pub(super) struct Queue {
 pub(super) struct Inbox {
     jobs: mpsc::UnboundedReceiver<Job>,
     lines: Arc<AtomicUsize>,
+    pace: Pace,
+    /// When the batch in hand was taken.
+    taken: Option<Instant>,
 }
 
 impl Queue {
     pub(super) fn new() -> (Self, Inbox) {
-        let ((sender, receiver), lines) = (mpsc::unbounded_channel(), Arc::<AtomicUsize>::default());
+        let (jobs, receiver) = mpsc::unbounded_channel();
+        let (lines, pace) = (Arc::<AtomicUsize>::default(), Pace::default());
         let inbox = Inbox {
             jobs: receiver,
             lines: Arc::clone(&lines),
+            pace: pace.clone(),
+            taken: None,
         };
-        (Self { jobs: sender, lines }, inbox)
+        (Self { jobs, lines, pace }, inbox)
     }
 
-    /// Adds a job.
+    /// Adds a job, unless it finds no room or would wait too long. The end of the thread is always added.
     pub(super) fn push(&self, job: Job) -> Result<(), Error> {
         let lines = job.lines();
         let waiting = self.lines.fetch_add(lines, Ordering::Relaxed);
-        let pushed = match waiting < QUEUE_LINES_MAX || lines == 0 {
+        let has_room = waiting < QUEUE_LINES_MAX && !self.pace.is_too_slow_for(waiting / BATCH_LINES_MAX);
+        let pushed = match has_room || lines == 0 {
             true => self.jobs.send(job).map_err(|_| Error::STOPPING),
             false => Err(Error::QUEUE_FULL),
         };
@@ -57,7 +67,11 @@ impl Queue {
 impl Inbox {
     /// Waits for jobs and takes as many as may share one append; none after the queue was closed.
     pub(super) fn take_batch(&mut self) -> Vec<Job> {
+        if let Some(taken) = self.taken.take() {
+            self.pace.record(taken.elapsed());
+        }
         let mut batch = Vec::from_iter(self.jobs.blocking_recv());
+        self.taken = Some(Instant::now());
         let mut lines = batch.iter().map(Job::lines).sum();
         while lines < BATCH_LINES_MAX
             && let Ok(job) = self.jobs.try_recv()

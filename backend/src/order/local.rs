@@ -1,7 +1,5 @@
 //! The order service as a front-end of the same process calls it.
 
-use std::time::Duration;
-
 use common::client::{AsOf, Call, Freshness, Orders, Placed, PlacedOrder};
 use common::wire::{Order, Receipt};
 use common::{Code, OrderId, Problem, limits};
@@ -21,8 +19,8 @@ impl Orders for Local<OrderService> {
                 written: None,
             })
         };
-        // The service has a limit of its own.
-        self.call(Duration::MAX, call).boxed()
+        // It ends soon after its deadline by itself.
+        self.call(None, call).boxed()
     }
 
     fn find_order(&self, order: OrderId, fresh: Freshness) -> Call<'_, AsOf<Option<Receipt>>> {

@@ -10,21 +10,18 @@ mod routes;
 mod sales;
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use common::client::{self, Catalog, Written};
 use common::wire::{BatchProblem, Decisions, Order, OrderResult, OrderResults, Sale, SaleBatch};
-use common::{Deadline, Entry, InlineVec, OrderId, Position, Problem};
+use common::{Deadline, Entry, OrderId, Position, Problem};
 use tokio_util::sync::CancellationToken;
 
 use ledger_position::LedgerPosition;
 pub(crate) use routes::routes;
 
+use crate::continued::Continued;
 use crate::neighbours::Neighbours;
 use crate::relay::unknown_outcome;
-
-/// The timeout even of a late purchase: the catalog may have decided it earlier.
-const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 
 /// A running order service.
 #[derive(Debug)]
@@ -53,15 +50,22 @@ impl OrderService {
         self.position.head()
     }
 
-    /// Places orders that arrived together; one result for each, in order. What the catalog has accepted it decides even if
-    /// this is dropped.
-    pub(crate) async fn place(&self, orders: Vec<Order>) -> Vec<OrderResult> {
-        let sell = |SaleBatch { sales }: SaleBatch, deadline| self.catalog.sell(sales, deadline);
-        self.place_with(sell, orders).await
+    /// Places orders that arrived together; one result for each, in order. They are placed even if this is dropped.
+    pub(crate) fn place(self: &Arc<Self>, orders: Vec<Order>) -> Continued<Vec<OrderResult>> {
+        let service = Arc::clone(self);
+        Continued::new(async move {
+            let sell = |SaleBatch { sales }: SaleBatch, deadline| service.catalog.sell(sales, deadline);
+            service.place_with(sell, orders).await
+        })
     }
 
     /// The same with the entries that the orders added to the ledger, as far as the catalog's answers were received.
-    pub(crate) async fn place_batch(&self, orders: Vec<Order>) -> OrderResults {
+    pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> Continued<OrderResults> {
+        let service = Arc::clone(self);
+        Continued::new(async move { service.place_with_entries(orders).await })
+    }
+
+    async fn place_with_entries(&self, orders: Vec<Order>) -> OrderResults {
         let written = Mutex::<Option<Written>>::default();
         let (catalog, kept) = (&self.catalog, &written);
         let sell = move |SaleBatch { sales }: SaleBatch, deadline| async move {
@@ -96,14 +100,7 @@ impl OrderService {
         Fut: Future<Output = client::Result<Decisions>>,
     {
         let sales: Vec<Sale> = orders.into_iter().map(sale).collect();
-        let ids: InlineVec<OrderId> = sales.iter().map(|sale| sale.id).collect();
-        let last = sales.iter().map(|sale| sale.deadline).max();
-        let selling = sales::sell_batch(sell, sales, Arc::clone(&self.position));
-        match tokio::time::timeout(last.map(timeout).unwrap_or_default(), selling).await {
-            Ok(results) => results,
-            // Their outcome is unknown here.
-            Err(_) => ids.into_iter().map(unknown).collect(),
-        }
+        sales::sell_batch(sell, sales, Arc::clone(&self.position)).await
     }
 }
 
@@ -121,10 +118,6 @@ fn sale(order: Order) -> Sale {
         resent: false,
         deadline: Deadline::clamped(order.deadline),
     }
-}
-
-fn timeout(deadline: Deadline) -> Duration {
-    deadline.remaining().max(SALE_TIMEOUT_MIN)
 }
 
 fn unknown(order: OrderId) -> OrderResult {

@@ -139,7 +139,7 @@ async fn list_orders(orders: Arc<OrderService>, request: Request) -> ApiResult {
     Ok(Response::json(&orders.list(after, limit).await?))
 }
 
-async fn buy(orders: &OrderService, request: &Request, item: ItemNumber, quantity: Quantity) -> ApiResult {
+async fn buy(orders: &Arc<OrderService>, request: &Request, item: ItemNumber, quantity: Quantity) -> ApiResult {
     let order = Order {
         id: request.idempotency_key()?,
         lines: OrderLines::one(item, quantity),

@@ -15,11 +15,13 @@ use common::wire::{
 use common::{Code, Deadline, Entry, Kind, Problem, Reason};
 
 use super::ledger_position::LedgerPosition;
-use super::{SALE_TIMEOUT_MIN, failed, timeout, unknown};
+use super::{failed, unknown};
 
 #[cfg(test)]
 mod tests;
 
+/// The time even for a late purchase: the catalog may have decided it earlier.
+const SALE_TIMEOUT_MIN: Duration = Duration::from_millis(500);
 /// The timeout of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Delays between attempts.
@@ -27,7 +29,8 @@ const BACKOFF: Backoff = Backoff::new(Duration::from_millis(20), Duration::from_
 
 const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis());
 
-/// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog with its deadline.
+/// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog, which ends at its deadline; so this
+/// needs no timer of its own.
 pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, position: Arc<LedgerPosition>) -> Vec<OrderResult>
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
@@ -37,11 +40,12 @@ where
     let mut open: Vec<(usize, Sale)> = batch.into_iter().enumerate().collect();
     // A late sale without a client's key cannot have been decided before. One with a key can.
     expire(&mut open, &mut results, |sale| !sale.keyed);
+    let end = Deadline::after(open.iter().map(|(_, sale)| timeout(sale)).max().unwrap_or_default());
     let mut backoff = BACKOFF;
-    while let Some(last) = open.iter().map(|(_, sale)| sale.deadline).max() {
+    while let Some(last) = open.iter().map(|(_, sale)| timeout(sale)).max() {
         let sales: Vec<Sale> = open.iter().map(|(_, sale)| sale.clone()).collect();
         let is_resent = sales.iter().any(|sale| sale.resent);
-        let attempt = Deadline::after(timeout(last).min(ATTEMPT_TIMEOUT));
+        let attempt = end.min(Deadline::after(last.min(ATTEMPT_TIMEOUT)));
         match sell(SaleBatch { sales }, attempt).await {
             Ok(decided) if decided.decisions.len() == open.len() => {
                 position.observe(decided.store, decided.position());
@@ -55,10 +59,6 @@ where
                         results.push((index, result(&sale, decision)));
                     }
                 }
-                expire(&mut open, &mut results, |_| true);
-                if !open.is_empty() {
-                    tokio::time::sleep(backoff.next_delay()).await;
-                }
             }
             Err(error) if error.is_not_applied() && !is_resent => {
                 results.extend(open.drain(..).map(|(index, _)| (index, not_sold(&error))));
@@ -71,13 +71,20 @@ where
                 for (_, sale) in &mut open {
                     sale.resent = true;
                 }
-                expire(&mut open, &mut results, |_| true);
-                tokio::time::sleep(backoff.next_delay()).await;
             }
+        }
+        expire(&mut open, &mut results, |_| true);
+        if !open.is_empty() {
+            tokio::time::sleep(backoff.next_delay().min(end.remaining())).await;
+            expire(&mut open, &mut results, |_| true);
         }
     }
     results.sort_unstable_by_key(|&(index, _)| index);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+fn timeout(sale: &Sale) -> Duration {
+    sale.deadline.remaining().max(SALE_TIMEOUT_MIN)
 }
 
 /// Gives up the sales that are late and fulfil the condition.

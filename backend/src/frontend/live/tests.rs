@@ -29,7 +29,7 @@ impl Step {
                 live.connected(&hello, at(after).min(at(head)));
             }
             Self::Entry(entry) => live.apply(&[entry]),
-            Disconnected => live.Disconnected,
+            Disconnected => live.disconnected(),
         }
     }
 }

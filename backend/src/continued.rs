@@ -1,0 +1,67 @@
+//! Work that goes on after its caller is gone.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::runtime::Handle;
+
+/// A future that goes on in a task of its own if it is dropped before it ends. While its caller waits it needs no task.
+pub(crate) struct Continued<T: Send + 'static>(Option<BoxFuture<'static, T>>);
+
+impl<T: Send + 'static> Continued<T> {
+    /// Must be dropped within a runtime.
+    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(work.boxed()))
+    }
+}
+
+impl<T: Send + 'static> Future for Continued<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        // Taken out while it is polled: work that panics does not go on.
+        let Some(mut work) = self.0.take() else {
+            return Poll::Pending;
+        };
+        let polled = work.as_mut().poll(context);
+        if polled.is_pending() {
+            self.0 = Some(work);
+        }
+        polled
+    }
+}
+
+impl<T: Send + 'static> Drop for Continued<T> {
+    fn drop(&mut self) {
+        // Without a runtime the process is ending.
+        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+            runtime.spawn(work.map(drop));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn work_ends_whether_its_caller_waits_or_is_dropped() {
+        assert_eq!(Continued::new(async { 7 }).await, 7);
+        let (go, done) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (begin, end) = (Arc::clone(&go), Arc::clone(&done));
+        let mut work = Continued::new(async move {
+            begin.notified().await;
+            end.notify_one();
+        });
+        assert_eq!((&mut work).now_or_never(), None);
+        drop(work);
+        go.notify_one();
+        done.notified().await;
+    }
+}
