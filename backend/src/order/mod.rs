@@ -8,6 +8,8 @@ mod local;
 mod receipts;
 mod routes;
 mod sales;
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, Mutex, PoisonError};
 

@@ -3,7 +3,7 @@ use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::client::{Follower, Freshness, PlacedOrder, StockUpdate, http_client};
+use common::client::{Follower, Freshness, PlacedOrder, StockUpdate};
 use common::wire::{
     BatchProblem, BatchReceipt, Hello, Order, OrderLine, OrderLines, OrderResult, Receipt, StockChange,
 };

@@ -6,8 +6,8 @@ use proptest::sample::{Index, select};
 
 use super::*;
 use crate::wire::{
-    BatchReceipt, BuyBody, Decision, Decisions, Order, OrderBatch, OrderResult, OrderResults, Outcome, Receipt, Sale,
-    SaleBatch,
+    BatchReceipt, BuyBody, Decision, Decisions, LedgerPage, Order, OrderBatch, OrderResult, OrderResultLines,
+    OrderResults, Outcome, Receipt, Sale, SaleBatch,
 };
 use crate::{
     ArcStr, Cost, Deadline, Entry, Epoch, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, StoreId, Timestamp,
@@ -203,13 +203,27 @@ proptest! {
     }
 
     #[test]
-    fn receipts_agree(receipt in receipts(), replayed: bool, epoch in 0..2_u64, place: Index, byte: u8) {
+    fn pages_of_the_ledger_agree(
+        entries in prop::collection::vec(entries(), 0..3), head: u64, epoch in 0..2_u64, place: Index, byte: u8,
+    ) {
+        assert_agrees(&LedgerPage { entries, head: Seq(head), epoch: Epoch(epoch) }, place, byte);
+    }
+
+    #[test]
+    fn receipts_agree(
+        receipt in receipts(), replayed: bool, epoch in 0..2_u64, store in prop::option::of(any::<u128>()),
+        entries in prop::collection::vec(entries(), 0..3), place: Index, byte: u8,
+    ) {
         assert_agrees(&receipt, place, byte);
         let head = receipt.seq;
         let results = vec![OrderResult::Receipt(BatchReceipt { receipt, replayed })];
-        let results = OrderResults { results, head, epoch: Epoch(epoch) };
-        let lines = String::from_utf8(results.to_json_lines()).unwrap();
-        assert_eq!(lines.replace('\n', ""), serde_json::to_string(&results).unwrap());
+        let store = store.map(|store| uuid::Uuid::from_u128(store).to_string().parse().unwrap());
+        let results = OrderResults { results, head, epoch: Epoch(epoch), store, entries };
+        let lines = results.to_json_lines();
+        let split = OrderResultLines::split(&lines).unwrap();
+        assert_eq!((split.head, split.store, &split.entries), (results.position(), results.store, &results.entries));
+        let text = str::from_utf8(&lines).unwrap();
+        assert_eq!(text.replace('\n', ""), serde_json::to_string(&results).unwrap());
     }
 }
 
