@@ -32,7 +32,12 @@ impl Followers {
     /// Adds a follower, which gets the newest entries first.
     pub(super) fn add(&self, follower: Arc<dyn Follower>, state: &RwLock<State>) {
         let mut list = self.lock();
-        connect(&*follower, &state.read().unwrap_or_else(PoisonError::into_inner));
+        {
+            let state = state.read().unwrap_or_else(PoisonError::into_inner);
+            // As many as its subscribers may lag behind.
+            let oldest = Seq(state.head.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
+            connect(&*follower, &state, oldest);
+        }
         match list.is_closed {
             true => follower.disconnected(),
             false => list.followers.push(follower),
@@ -49,8 +54,16 @@ impl Followers {
     /// Replaces the state by one that may have another history.
     pub(super) fn replace(&self, new: State, state: &RwLock<State>) {
         let list = self.lock();
-        list.followers.iter().for_each(|follower| connect(&**follower, &new));
-        *state.write().unwrap_or_else(PoisonError::into_inner) = new;
+        let mut state = state.write().unwrap_or_else(PoisonError::into_inner);
+        // The entries of another history are not news.
+        let known = match state.store == new.store {
+            true => state.head.min(new.head),
+            false => new.head,
+        };
+        list.followers
+            .iter()
+            .for_each(|follower| connect(&**follower, &new, known));
+        *state = new;
     }
 
     /// No entry follows.
@@ -65,15 +78,14 @@ impl Followers {
     }
 }
 
-/// Hands a follower the newest entries, as many as its subscribers may lag behind.
-fn connect(follower: &dyn Follower, state: &State) {
+/// Hands a follower the entries after `oldest`.
+fn connect(follower: &dyn Follower, state: &State, oldest: Seq) {
     let head = state.position();
     let hello = Hello {
         seq: head.seq,
         store: state.store,
         epoch: head.epoch,
     };
-    let oldest = Seq(head.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
     let newest = state.decisions.entries_after(oldest, usize::MAX);
     // A page begins with a whole group only after the end of one.
     let newest = newest.unwrap_or_default();
