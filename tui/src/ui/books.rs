@@ -24,6 +24,8 @@ const NEEDS: [Need; 6] = [
     Need::Keep,
     Need::Text { min: 6, rank: 1 },
 ];
+const AUTHOR: usize = 2;
+const GAUGE: usize = 5;
 const GAUGE_COLUMNS: usize = 10;
 
 pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
@@ -99,7 +101,11 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
         cells.map(Line::width).max().unwrap_or(0)
     };
     let mut wanted: [_; 6] = std::array::from_fn(|column| (NEEDS[column], widest(column)));
-    wanted[5].1 = GAUGE_COLUMNS;
+    wanted[GAUGE].1 = GAUGE_COLUMNS;
+    if visible.iter().all(|(_, book)| book.author.is_none()) {
+        // The name of an empty column would only take room from the titles.
+        wanted[AUTHOR].1 = 0;
+    }
     let widths = fill(wanted, GAP, room);
     let alignments = [Right, Left, Left, Right, Right, Left];
     let columns = std::array::from_fn(|column| (alignments[column], widths[column]));
@@ -107,7 +113,7 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     canvas.line(area, &head.style(canvas.palette().dim));
     for ((row, (index, book)), mut cells) in body.rows().zip(visible).zip(cells) {
         let (peak, stock) = (canvas.stock_peak(book.item, book.stock.get()), book.stock.get());
-        cells[5] = Line::from(canvas.gauge(stock, peak, widths[5]).to_vec());
+        cells[GAUGE] = Line::from(canvas.gauge(stock, peak, widths[GAUGE]).to_vec());
         let marker = canvas.marker(index == app.shop.cursor, focused);
         let line = canvas.table_row(marker, &columns, GAP, cells);
         canvas.clickable_line(row, &line, Target::Book(index));

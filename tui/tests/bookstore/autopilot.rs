@@ -302,7 +302,8 @@ fn a_store_that_stops_makes_an_open_loop_slower_in_every_form_of_the_report() {
     let folder = tempfile::tempdir().unwrap();
     let services = Process::start(&mut serve_all(&folder.path().join("shop"), "127.0.0.1:0"), 3).unwrap();
     let run = |pause: bool| {
-        let csv = folder.path().join("series.csv");
+        // A file of its own: the lines of an earlier run would end the waits.
+        let csv = folder.path().join(format!("series-{pause}.csv"));
         let program = spawn(&format!(
             "--url {} autopilot --headless --seed 1 --rate 100 --shoppers 4 --duration 3s --mix 0:0:1 --csv {}",
             services.url("frontend"),

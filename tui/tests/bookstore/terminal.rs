@@ -107,7 +107,7 @@ fn the_mouse_selects_scrolls_and_clicks() {
         screen
             .contents()
             .lines()
-            .any(|line| line.contains("▌ 4") && line.contains("Cooking"))
+            .any(|line| line.contains("▌4") && line.contains("Cooking"))
     });
     let (column, row) = screen.find("2 Orders");
     screen.click(column, row);
