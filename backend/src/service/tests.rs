@@ -246,18 +246,20 @@ async fn a_purchase_whose_caller_is_dropped_at_any_await_is_done_as_a_whole() {
     let shop = Shop::open().await;
     for clients in &shop.clients {
         let before = stock(clients, item(1)).await;
-        let mut bought = 0;
-        for times in 1.. {
+        let (mut bought, mut times) = (0, 1);
+        loop {
             let order = order(&[1, 2, 3]);
             let id = order.id.unwrap();
             let ended = poll_times(times, clients.orders.place(order)).await;
             assert_eq!(entries_of(clients, id).await, 3, "{} after {times} polls", clients.name);
             bought += 1;
-            if ended.is_some() {
-                break;
+            match ended {
+                None => times += 1,
+                // A thread that waited for a processor may find the answer at its first poll.
+                Some(_) if times == 1 => assert!(bought < 50, "every first poll ended the call of {}", clients.name),
+                Some(_) => break,
             }
         }
-        assert!(bought > 1, "the first poll ended the call of {}", clients.name);
         assert_eq!(stock(clients, item(1)).await, before - bought, "{}", clients.name);
     }
     shop.stop().await;
@@ -316,8 +318,18 @@ async fn a_call_at_its_deadline_has_an_unknown_outcome_and_a_closed_catalog_chan
         resent: false,
         deadline,
     };
+    // Behind so many others it is not decided before its call ends.
+    let other = |_| common::wire::Sale {
+        id: OrderId::generate(),
+        lines: order(&[2]).lines,
+        keyed: false,
+        ..sale.clone()
+    };
+    let mut others = local.catalog.sell((0..4_000).map(other).collect(), deadline);
+    assert!(futures::poll!(&mut others).is_pending());
     let late = local.catalog.sell(vec![sale.clone()], Deadline::from_millis(1)).await;
     assert!(!late.unwrap_err().is_not_applied());
+    others.await.unwrap();
     assert_eq!(
         entries_of(local, id).await,
         1,

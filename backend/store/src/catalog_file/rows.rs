@@ -30,7 +30,7 @@ struct Parser<'a> {
     error_count: usize,
 }
 
-/// Parses a catalog file: UTF-8, LF or CRLF, with or without a header; see [`Records`] for what is allowed beyond that. `path`
+/// Parses a catalog file: UTF-8, LF or CRLF, with or without a header; see `Records` for what is allowed beyond that. `path`
 /// is for messages only.
 ///
 /// # Errors

@@ -79,7 +79,7 @@ pub(super) fn finish(buffer: &mut Vec<u8>, start: usize) {
     buffer.push(b'\n');
 }
 
-/// Whether an entry belongs to an import; see [`Line::needs_marker`].
+/// Whether an entry belongs to an import; see `Line::needs_marker`.
 pub(in crate::csv) fn needs_marker(entry: &Entry) -> bool {
     matches!(entry.kind, Kind::Set | Kind::Withdrawn) && entry.order.is_none()
 }
