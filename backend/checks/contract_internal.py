@@ -269,7 +269,8 @@ def a_405_for_a_purchase_allows_get_and_post(w, method):
 def place(w, *orders):
     """Returns the results of a batch of orders without `replayed`, and the values of `replayed`."""
     answer = ok(w.order.post("/orders", {"orders": list(orders)})).json
-    fields_are(answer, ("results", "head"))
+    # The entries are those that the batch added.
+    fields_are(answer, ("results", "head", "store", *{"entries"}.intersection(answer)))
     equal(len(answer["results"]), len(orders), "number of results")
     replayed = [result.pop("replayed", False) for result in answer["results"]]
     return answer["results"], replayed

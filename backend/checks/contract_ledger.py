@@ -10,7 +10,7 @@ from contract_frontend import BAD_LIMITS
 from contract_runner import changes_of, check, entries_of, new_key, resuming
 from contract_shapes import TIME, UUID, equal, expect, fields_are, is_entry, is_group, ok, refused
 
-BAD_POSITIONS = ["abc", "-1", "1.5"]
+BAD_POSITIONS = ["abc", "-1", "1.x"]
 BEHIND_MAX = 10_000
 
 
