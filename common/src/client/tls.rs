@@ -7,7 +7,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// Trusts nobody: for clients that speak only plain HTTP, which then do not read the system's certificates.
+/// No certificate authorities, so every certificate is refused: for clients that speak only plain HTTP and need not read the
+/// system's certificates.
 pub(super) fn trust_none() -> Result<ClientConfig, rustls::Error> {
     config(RootCertStore::empty())
 }

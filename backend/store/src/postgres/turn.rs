@@ -1,4 +1,4 @@
-//! Turns of processes that append to one ledger: whoever holds the lock of a row appends.
+//! Turns of processes that append to one ledger: the process that holds the lock of a row appends.
 //!
 //! Every append locks the row too, but shared, so that appends without a turn run at once while there are no turns. A turn has a
 //! connection of its own: what it holds is gone when that is lost.

@@ -29,7 +29,7 @@ impl Feed for &mut ScriptedFeed {
     }
 }
 
-/// What a follower was told.
+/// A call that a follower received.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Told {
     Connected { head: u64, after: u64 },
@@ -62,7 +62,7 @@ impl Follower for Recorder {
     }
 }
 
-/// Follows a feed of these items; returns what the follower was told and how often the feed was asked to reconnect.
+/// Follows a feed of these items; returns the calls that the follower received, and how often the feed was asked to reconnect.
 async fn follow(items: Vec<StreamItem<Entry>>, is_slow: bool) -> (Vec<Told>, usize) {
     let mut feed = ScriptedFeed {
         items: items.into(),

@@ -79,7 +79,7 @@ impl TerminalBackend for KeepingTerminal {
     }
 }
 
-/// A run without shoppers: its commands change its state, and its numbers when it is told to.
+/// A run without shoppers: its commands change its state, and its numbers change at a call of the test.
 #[derive(Clone, Default)]
 struct ScriptedRun(Arc<Mutex<(RunStatus, u64)>>, Arc<Mutex<Option<(RunStatus, u64)>>>);
 
