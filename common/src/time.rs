@@ -1,5 +1,6 @@
 //! Times: RFC 3339 in UTC with six decimals on the wire, Unix milliseconds in a deadline's header.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -20,6 +21,14 @@ use crate::parse::{self, Error, parse_digits};
 pub struct Timestamp(i64);
 
 const PRINTER: DateTimePrinter = DateTimePrinter::new().precision(Some(6));
+const MICROS_A_SECOND: i64 = 1_000_000;
+/// What follows the decimal point at the beginning of a second.
+const NO_MICROS: &str = "000000Z";
+
+thread_local! {
+    /// A second, and its text up to the decimal point: entries and receipts of one second follow each other.
+    static LAST_SECOND: RefCell<Option<(i64, Vec<u8>)>> = const { RefCell::new(None) };
+}
 
 impl Timestamp {
     /// The system clock's time.
@@ -44,9 +53,30 @@ impl Timestamp {
 
     /// Appends its text.
     pub fn write_to(self, text: &mut Vec<u8>) {
-        // Writing into memory cannot fail.
-        let _ = PRINTER.print_timestamp(&self.into(), text);
+        let second = self.0.div_euclid(MICROS_A_SECOND);
+        LAST_SECOND.with_borrow_mut(|last| {
+            if last.as_ref().is_none_or(|(known, _)| *known != second) {
+                *last = Some((second, until_decimals(second)));
+            }
+            let known = last.as_ref().map(|(_, known)| &**known);
+            text.extend_from_slice(known.unwrap_or_default());
+        });
+        // Seven digits, of which the first keeps the zeros of the others.
+        let micros = MICROS_A_SECOND + self.0.rem_euclid(MICROS_A_SECOND);
+        let mut digits = itoa::Buffer::new();
+        text.extend_from_slice(digits.format(micros).get(1..).unwrap_or_default().as_bytes());
+        text.push(b'Z');
     }
+}
+
+/// The text of a whole second without its decimals.
+fn until_decimals(second: i64) -> Vec<u8> {
+    let mut text = Vec::with_capacity(32);
+    let start = Timestamp(second.saturating_mul(MICROS_A_SECOND));
+    // Writing into memory cannot fail.
+    let _ = PRINTER.print_timestamp(&start.into(), &mut text);
+    text.truncate(text.len().saturating_sub(NO_MICROS.len()));
+    text
 }
 
 impl From<Timestamp> for jiff::Timestamp {

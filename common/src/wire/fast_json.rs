@@ -25,6 +25,9 @@ use super::{
 use crate::book::Columns;
 use crate::{Description, Entry, Epoch, GroupLine, InlineVec, Quantity, Seq};
 
+/// The bytes of a receipt, rounded up.
+const BYTES_TYPICAL: usize = 320;
+
 /// A value that is written and read without a lookup of field names.
 pub trait FastJson: Serialize + DeserializeOwned {
     /// Appends its JSON.
@@ -35,7 +38,8 @@ pub trait FastJson: Serialize + DeserializeOwned {
 
     /// Its JSON.
     fn to_json(&self) -> Vec<u8> {
-        let mut json = Vec::new();
+        // Growing step by step costs more than writing a receipt.
+        let mut json = Vec::with_capacity(BYTES_TYPICAL);
         self.write_json(&mut json);
         json
     }
