@@ -41,8 +41,8 @@ impl utoipa::Modify for TokenScheme {
 pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     let routes = vec![
         Route::new::<__path_buy_book, _, _, _>(frontend, buy_book),
-        Route::new::<__path_search_books, _, _, _>(frontend, search_books),
-        Route::new::<__path_list_topics, _, _, _>(frontend, list_topics),
+        Route::new::<__path_search_books, _, _, _>(frontend, search_books).with_cache(frontend, cached_search),
+        Route::new::<__path_list_topics, _, _, _>(frontend, list_topics).with_cache(frontend, cached_topics),
         Route::new::<__path_find_order, _, _, _>(frontend, find_order),
         Route::new::<__path_watch_events, _, _, _>(frontend, watch_events),
         Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
@@ -58,6 +58,10 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     frontend.topics(request.freshness()?).await
+}
+
+fn cached_topics(frontend: &Frontend, request: &Request) -> Option<Response> {
+    frontend.cached(CacheKey::Topics, request.freshness().ok()?)
 }
 
 /// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
@@ -77,11 +81,6 @@ async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
         (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
 async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     let fresh = request.freshness()?;
-    if !request.has_body()?
-        && let Some(response) = frontend.cached(of_query(request.raw_query()), fresh)
-    {
-        return Ok(response);
-    }
     let selector = Selector::parse(&mut request)?;
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
     let after = request.query_param("after")?;
@@ -101,6 +100,11 @@ async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResul
             frontend.page(&key, fresh, books).await
         }
     }
+}
+
+fn cached_search(frontend: &Frontend, request: &Request) -> Option<Response> {
+    let key = request.is_bodiless().then(|| of_query(request.raw_query()))?;
+    frontend.cached(key, request.freshness().ok()?)
 }
 
 /// The key of a search without a body.

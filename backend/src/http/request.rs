@@ -183,6 +183,11 @@ impl Request {
         }
     }
 
+    /// Whether it certainly has no body.
+    pub(crate) fn is_bodiless(&self) -> bool {
+        self.body.as_ref().is_ok_and(Bytes::is_empty)
+    }
+
     pub(crate) fn has_body(&mut self) -> Result<bool, ApiError> {
         Ok(!self.bytes()?.is_empty())
     }

@@ -36,7 +36,7 @@ static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 const DEPRECATED_SINCE: &str = "@1767225600";
 
 /// The header fields of most responses fit in a map with room for so many; one more would double it.
-const FIELDS_TYPICAL: usize = 6;
+const FIELDS_TYPICAL: usize = 7;
 /// A map with more room is not used again, because an idle connection would keep it.
 const FIELDS_MAX: usize = 24;
 

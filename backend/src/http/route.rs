@@ -30,6 +30,7 @@ use super::{ApiError, ApiResult, Request, Response, body, document};
 
 type Handled = BoxFuture<'static, ApiResult>;
 type Handler = Arc<dyn Fn(Request) -> Handled + Send + Sync>;
+type Cached = Box<dyn Fn(&Request) -> Option<Response> + Send + Sync>;
 
 /// One operation of a service: a method, a path template and a handler.
 #[must_use]
@@ -43,6 +44,8 @@ pub(crate) struct Route {
     is_probe: bool,
     is_for_monitors: bool,
     handler: Handler,
+    /// Asked before the handler, whose future costs more than a response from memory.
+    cached: Option<Cached>,
 }
 
 impl fmt::Debug for Route {
@@ -79,7 +82,22 @@ impl Route {
             is_probe: false,
             is_for_monitors: false,
             handler: Arc::new(move |request| handler(Arc::clone(&service), request).boxed()),
+            cached: None,
         }
+    }
+
+    /// Answers what a cache of the service holds without calling the handler.
+    pub(crate) fn with_cache<S>(
+        mut self,
+        service: &Arc<S>,
+        cached: impl Fn(&S, &Request) -> Option<Response> + Send + Sync + 'static,
+    ) -> Self
+    where
+        S: Send + Sync + 'static,
+    {
+        let service = Arc::clone(service);
+        self.cached = Some(Box::new(move |request| cached(&service, request)));
+        self
     }
 
     /// Raises the body limit to that of a batch.
@@ -274,8 +292,11 @@ impl Dispatcher {
                 };
                 // The rest of a body that was not read is not the next request.
                 let is_body_lost = body.is_err();
-                let answered = match self.call(route, &head, body) {
-                    Ok(handled) => answer(route, &head, handled).await,
+                let answered = match self.request(route, &head, body) {
+                    Ok(request) => match route.cached.as_ref().and_then(|cached| cached(&request)) {
+                        Some(response) => Ok(response),
+                        None => answer(route, &head, (route.handler)(request)).await,
+                    },
                     Err(error) => Err(error),
                 };
                 let response = answered.unwrap_or_else(Response::from);
@@ -301,8 +322,8 @@ impl Dispatcher {
         }
     }
 
-    /// Calls the handler, unless the request is not one for any handler.
-    fn call(&self, route: &Route, head: &Arc<Head>, body: Result<Bytes, ApiError>) -> Result<Handled, ApiError> {
+    /// The request for the handler, unless it is not one for any handler.
+    fn request(&self, route: &Route, head: &Arc<Head>, body: Result<Bytes, ApiError>) -> Result<Request, ApiError> {
         let mut request = Request {
             template: route.has_parameters.then(|| Arc::clone(&route.template)),
             is_from_service: route.is_for_monitors && self.rules.has_service_token(&head.headers),
@@ -313,7 +334,7 @@ impl Dispatcher {
         if route.is_change {
             request.check_change()?;
         }
-        Ok((route.handler)(request))
+        Ok(request)
     }
 }
 
