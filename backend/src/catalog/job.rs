@@ -91,11 +91,11 @@ impl Job {
         Ok(())
     }
 
-    /// Answers the job from the state that contains its entries. A caller that is gone does not change the decision.
-    pub(super) fn answer(self, state: &State) {
-        match self {
+    /// The answer to the job, from the state that contains its entries; `None` if it gets none.
+    pub(super) fn answer(self, state: &State) -> Option<Answer> {
+        Some(match self {
             Self::Sell(Pending { verdict, reply, .. }) if is_out_of_room(&verdict) => {
-                let _ = reply.send(Err(Error::Full));
+                Answer::Sell(reply, Err(Error::Full))
             }
             Self::Sell(Pending {
                 request,
@@ -106,12 +106,13 @@ impl Job {
                 let decisions = decided.map(|(sale, verdict)| decision(sale, verdict)).collect();
                 let Position { epoch, seq: head } = state.position();
                 let store = state.store;
-                let _ = reply.send(Ok(Decisions {
+                let decisions = Decisions {
                     decisions,
                     head,
                     epoch,
                     store,
-                }));
+                };
+                Answer::Sell(reply, Ok(decisions))
             }
             Self::UpdateStock(Pending {
                 request,
@@ -124,14 +125,12 @@ impl Job {
                 };
                 let book = recorded.and_then(|entry| Some(book_after(state.book(request.item)?, entry)));
                 let head = state.position();
-                let _ = reply.send(Ok(StockDecision { verdict, book, head }));
+                Answer::UpdateStock(reply, StockDecision { verdict, book, head })
             }
-            Self::ConfirmHead(reply) => {
-                let _ = reply.send(Ok(()));
-            }
+            Self::ConfirmHead(reply) => Answer::ConfirmHead(reply),
             // Every job is decided before it is answered.
-            Self::UpdateStock(Pending { verdict: None, .. }) | Self::Close(_) => {}
-        }
+            Self::UpdateStock(Pending { verdict: None, .. }) | Self::Close(_) => return None,
+        })
     }
 
     /// Answers that the job failed and changed nothing.
@@ -141,6 +140,24 @@ impl Job {
             Self::UpdateStock(pending) => drop(pending.reply.send(Err(error))),
             Self::ConfirmHead(reply) => drop(reply.send(Err(error))),
             Self::Close(_) => {}
+        }
+    }
+}
+
+/// The answer to a job, on its way to the caller.
+pub(super) enum Answer {
+    Sell(Reply<Decisions>, Result<Decisions, Error>),
+    UpdateStock(Reply<StockDecision>, StockDecision),
+    ConfirmHead(Reply<()>),
+}
+
+impl Answer {
+    /// Wakes the caller. One that is gone does not change the decision.
+    pub(super) fn send(self) {
+        match self {
+            Self::Sell(reply, decisions) => drop(reply.send(decisions)),
+            Self::UpdateStock(reply, decision) => drop(reply.send(Ok(decision))),
+            Self::ConfirmHead(reply) => drop(reply.send(Ok(()))),
         }
     }
 }

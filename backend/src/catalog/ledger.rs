@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 
 use super::error::Error;
@@ -25,14 +26,17 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Starts the thread. `open` makes its writer; `None` if the catalog stops first.
+    /// Starts the thread. `open` makes its writer; `None` if the catalog stops first. Must run within a runtime, which the
+    /// thread may spawn tasks on.
     pub(super) fn start(
         status: Arc<StoreStatus>,
         open: impl FnOnce(&mut Inbox) -> Result<Option<Writer>, store::Error> + Send + 'static,
     ) -> Result<Self, store::Error> {
         let (queue, mut inbox) = Queue::new();
         let (failed, failure) = watch::channel(None);
+        let runtime = Handle::current();
         let run = move || {
+            let _entered = runtime.enter();
             let fail = |error: store::Error, what: &str| {
                 tracing::error!(%error, "{what}");
                 failed.send_replace(Some(format!("{what}: {error}")));

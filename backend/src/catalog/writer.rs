@@ -12,7 +12,7 @@ use tokio::sync::{oneshot, watch};
 use super::decide::{Batch, CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::followers::Followers;
-use super::job::{Job, decide};
+use super::job::{Answer, Job, decide};
 use super::queue::Inbox;
 use super::refusal_limit::RefusalLimit;
 use super::seed::{self, InitialCatalog};
@@ -135,8 +135,7 @@ impl Writer {
                 Ok(Some(entries)) => {
                     self.writing.recovered();
                     self.publish(entries);
-                    let state = self.read_state();
-                    jobs.into_iter().for_each(|job| job.answer(&state));
+                    self.answer(jobs);
                     return Ok(());
                 }
                 Ok(None) => {}
@@ -154,6 +153,17 @@ impl Writer {
         }
         jobs.into_iter().for_each(|job| job.reject(Error::CONTENDED));
         Ok(())
+    }
+
+    /// Answers the jobs of a batch. Where they are several, a task does it: it wakes their callers from within the runtime,
+    /// whereas this thread would have to wake a thread of it again and again.
+    fn answer(&self, jobs: Vec<Job>) {
+        let state = self.read_state();
+        let answers: Vec<Answer> = jobs.into_iter().filter_map(|job| job.answer(&state)).collect();
+        match answers.len() {
+            0 | 1 => answers.into_iter().for_each(Answer::send),
+            _ => drop(tokio::spawn(async { answers.into_iter().for_each(Answer::send) })),
+        }
     }
 
     /// Decides and appends; after a conflict while no other catalog appends. Purchases whose deadline passes before their

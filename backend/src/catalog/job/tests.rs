@@ -86,7 +86,9 @@ fn run(catalog: &mut State, has_room: bool, mut jobs: Vec<Job>) {
         .with_refusals_max(refusals_max);
     let entries = decide(&mut jobs, batch).unwrap();
     catalog.apply(entries);
-    jobs.into_iter().for_each(|job| job.answer(catalog));
+    jobs.into_iter()
+        .filter_map(|job| job.answer(catalog))
+        .for_each(super::Answer::send);
 }
 
 fn outcomes(decisions: &Decisions) -> Vec<(Outcome, bool, usize)> {
