@@ -19,7 +19,7 @@ const HOT: u32 = 100_000;
 /// The size of a front-end's cache.
 const CACHED_MAX: u32 = 1_000_000;
 /// Warm-up requests for each book that the cache can hold: after them nearly all are cached.
-const WARM_UP_REQUESTS_EACH: u64 = 3;
+const WARM_UP_REQUESTS_EACH: u64 = 5;
 
 const HEADING: Heading = Heading {
     title: "Lookups among very many books",

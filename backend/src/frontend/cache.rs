@@ -1,7 +1,7 @@
 //! The front-end's cache of books and pages, kept up to date by the catalog's feed.
 //!
-//! A book is cached as its JSON and a page as a list of item numbers, so a sale rewrites one book however many pages list
-//! it. Reads never go back in time: an entry filled from a response newer than the feed is hidden until the feed has
+//! A book is cached once, as the text of its JSON with stock and last change apart, and a page as a list of item numbers, so a
+//! sale changes two numbers however many pages list the book. Reads never go back in time: an entry filled from a response newer than the feed is hidden until the feed has
 //! caught up, and one from an older response is updated with the feed's changes since, or dropped.
 
 mod book;
@@ -117,10 +117,7 @@ impl Cache {
     /// Applies the next entries of the ledger.
     pub fn apply(&self, entries: &[Entry]) {
         let mut state = self.write();
-        for entry in entries {
-            state.apply(entry);
-        }
-        state.rewrite_changed(entries);
+        entries.iter().for_each(|entry| state.apply(entry));
     }
 
     /// The document with that key, if it is cached and fresh enough.
@@ -136,7 +133,8 @@ impl Cache {
             ),
             CacheKey::Book(item) => {
                 let book = state.book(item)?;
-                (Bytes::copy_from_slice(&book.json), state.position.at(book.seq))
+                let json = book.with_json(|parts| parts.concat());
+                (json.into(), state.position.at(book.seq))
             }
             CacheKey::Page(query) => (state.page(query)?, state.position),
         };
@@ -154,6 +152,17 @@ impl Cache {
         if state.may_insert(position) {
             state.insert_book(book, position.seq);
         }
+    }
+
+    /// Caches books that were read from the state at that position, unless the cache is full. Returns whether there is room
+    /// for more.
+    pub fn fill(&self, books: Vec<Book>, position: Position) -> bool {
+        let mut state = self.write();
+        let has_room = state.books.len().saturating_add(books.len()) < BOOKS_MAX;
+        if has_room && state.may_insert(position) {
+            books.into_iter().for_each(|book| state.insert_book(book, position.seq));
+        }
+        has_room
     }
 
     /// Caches a page and its books, read from the state at that position.
@@ -212,7 +221,8 @@ impl CacheState {
             if index > 0 {
                 json.extend_from_slice(b",");
             }
-            json.extend_from_slice(&self.book(item)?.json);
+            let book = self.book(item)?;
+            book.with_json(|parts| parts.iter().for_each(|part| json.extend_from_slice(part)));
         }
         json.extend_from_slice(b"]");
         if let Some(next) = &page.next {
@@ -252,17 +262,6 @@ impl CacheState {
             && book.seq < entry.seq
         {
             (book.seq, book.stock) = (entry.seq, stock);
-        }
-    }
-
-    /// Rewrites the books that these entries changed, each once.
-    fn rewrite_changed(&mut self, entries: &[Entry]) {
-        for entry in entries {
-            if let Some(Cached { value: book, .. }) = self.books.get_mut(&entry.item)
-                && book.seq == entry.seq
-            {
-                book.rewrite();
-            }
         }
     }
 

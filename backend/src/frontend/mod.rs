@@ -3,6 +3,7 @@
 
 mod buying;
 pub mod cache;
+mod fill;
 mod live;
 mod reads;
 mod routes;
@@ -71,6 +72,12 @@ impl Frontend {
             subscribers: Arc::new(Semaphore::new(subscribers)),
             ..self
         }
+    }
+
+    /// Reads all books into the cache in the background. Must run within a runtime.
+    pub(crate) fn fill_cache(&self) {
+        let fill = fill::fill(Arc::clone(&self.catalog), Arc::clone(&self.live));
+        tokio::spawn(self.stopping.clone().run_until_cancelled_owned(fill));
     }
 
     /// The newest ledger entry that the front-end knows.

@@ -238,9 +238,31 @@ async fn while_the_catalog_is_away_cached_books_are_served_with_their_age() {
     assert_eq!((aged.status, &aged.body), (200, &cached.body));
     let cache_status = aged.header("cache-status").unwrap();
     assert!(cache_status.starts_with("bookstore; hit; ttl=-"), "{cache_status}");
-    assert_eq!(client.get("/search?item=2").await.summary(), "503 unavailable");
+    assert_eq!(client.get("/search?item=99").await.summary(), "503 unavailable");
     let ahead = client
         .send("GET", "/search?item=1", &[("bookstore-seq", "1000000")], "")
         .await;
     assert_eq!(ahead.summary(), "503 unavailable");
+}
+
+#[tokio::test]
+async fn books_that_were_not_requested_before_are_served_while_the_catalog_is_away() {
+    let store = StoreFixture::csv();
+    let services = start_each(&store.url, ANY_PORT);
+    let (catalog, frontend) = (
+        Client::of(&services.catalog, "catalog"),
+        Client::of(&services.frontend, "frontend"),
+    );
+    // The catalog's books have two topics.
+    let pages = "bookstore_http_requests_total{service=\"catalog\",route=\"GET /search/{topic}\",status=\"200\"} 2\n";
+    let filled = eventually("both topics are read", || async {
+        catalog.get("/metrics").await.body.contains(pages).then_some(())
+    });
+    filled.await;
+    drop(services.catalog);
+    let served = eventually("the book is served with its age", || async {
+        let reply = frontend.get("/search?item=2").await;
+        reply.headers.contains_key("age").then_some(reply.json())
+    });
+    assert_eq!(served.await["title"], "RPCs for Dummies");
 }
