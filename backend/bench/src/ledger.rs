@@ -67,9 +67,13 @@ async fn sell(folder: &Path, batch: u32, time: Duration) -> Result<(f64, usize)>
     });
     let catalog = catalog.await??;
     let length = || ledger_bytes(&path);
+    let mut next = sales(batch);
     let (before, begin, mut batches) = (length()?, Instant::now(), 0_usize);
     while begin.elapsed() < time {
-        let decided = catalog.sell(sales(batch)).await?;
+        let decided;
+        // The next batch is made while this one is sold.
+        (decided, next) = tokio::join!(catalog.sell(next), async { sales(batch) });
+        let decided = decided?;
         let all_sold = decided
             .decisions
             .iter()
