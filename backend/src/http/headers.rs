@@ -1,5 +1,7 @@
 //! The bookstore's own header fields as parsed names, because every purchase looks some of them up; and short values.
 
+use std::cell::RefCell;
+
 use common::{Epoch, Position, headers};
 use http::{HeaderName, HeaderValue};
 
@@ -21,8 +23,33 @@ pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRA
 /// The longest value that [`value`] makes, in bytes.
 const VALUE_BYTES_MAX: usize = 64;
 
-/// A position between two quotes, which may be empty.
-pub(super) fn position(quote: &str, position: Position) -> Option<HeaderValue> {
+/// A position between two quotes.
+pub(super) fn entity_tag(position: Position) -> Option<HeaderValue> {
+    thread_local!(static LAST: LastValue = const { LastValue::new(None) });
+    LAST.with(|last| known_value(last, "\"", position))
+}
+
+/// A position.
+pub(super) fn seq(position: Position) -> Option<HeaderValue> {
+    thread_local!(static LAST: LastValue = const { LastValue::new(None) });
+    LAST.with(|last| known_value(last, "", position))
+}
+
+/// The last value that a thread made: most responses between two changes of the shop have the same.
+type LastValue = RefCell<Option<(Position, HeaderValue)>>;
+
+fn known_value(last: &LastValue, quote: &str, position: Position) -> Option<HeaderValue> {
+    let mut last = last.borrow_mut();
+    match &*last {
+        Some((known, value)) if *known == position => Some(value.clone()),
+        _ => {
+            let made = new_value(quote, position)?;
+            Some(last.insert((position, made)).1.clone())
+        }
+    }
+}
+
+fn new_value(quote: &str, position: Position) -> Option<HeaderValue> {
     let (mut seq, mut epoch) = (itoa::Buffer::new(), itoa::Buffer::new());
     let seq = seq.format(position.seq.0);
     match position.epoch {

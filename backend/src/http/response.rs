@@ -190,7 +190,7 @@ impl Response {
         request: &mut Arc<Head>,
         newest_seq: impl FnOnce() -> Option<Position>,
     ) -> WarpResponse {
-        let etag = self.etag.and_then(|position| headers::position("\"", position));
+        let etag = self.etag.and_then(headers::entity_tag);
         if etag.as_ref().is_some_and(|etag| request.has_etag(etag)) {
             self.status = StatusCode::NOT_MODIFIED;
             self.body = Body::Empty;
@@ -209,7 +209,7 @@ impl Response {
             fields.insert(CACHE_CONTROL, NO_CACHE.clone());
         }
         let seq = self.seq.or_else(newest_seq);
-        if let Some(seq) = seq.and_then(|position| headers::position("", position)) {
+        if let Some(seq) = seq.and_then(headers::seq) {
             fields.insert(&headers::SEQ, seq);
         }
         if let Some(cache_status) = self.cache_status {
