@@ -326,14 +326,13 @@ impl Dispatcher {
     fn request(&self, route: &Route, head: &Arc<Head>, body: Result<Bytes, ApiError>) -> Result<Request, ApiError> {
         let mut request = Request {
             template: route.has_parameters.then(|| Arc::clone(&route.template)),
+            is_change: route.is_change,
             is_from_service: route.is_for_monitors && self.rules.has_service_token(&head.headers),
             head: Arc::clone(head),
             body,
         };
         request.check_content_encoding()?;
-        if route.is_change {
-            request.check_change()?;
-        }
+        request.check_change()?;
         Ok(request)
     }
 }
