@@ -1,9 +1,5 @@
 //! What the shop knows of the autopilot; the run itself is behind [`crate::ui::ScreenView`].
 
-use super::notices::Severity;
-use super::state::App;
-use crate::command::Screen;
-
 #[derive(Debug)]
 pub(crate) struct AutopilotState {
     /// Whether the autopilot can be used, or why not.
@@ -26,18 +22,4 @@ pub(crate) struct RunStatus {
     pub(crate) expanded: bool,
     /// The shoppers of this run, or of the next one.
     pub(crate) shoppers: u32,
-}
-
-impl App {
-    /// Takes over the state of the run; on another screen a notice says that it has ended.
-    pub(super) fn handle_run_status(&mut self, status: RunStatus) {
-        let before = std::mem::replace(&mut self.autopilot.status, status);
-        if before.running && !status.running && self.screen != Screen::Autopilot {
-            let screen = self.screen_and_key(Screen::Autopilot);
-            self.notify(
-                Severity::Info,
-                &format!("The autopilot's run has ended; {screen} shows its numbers"),
-            );
-        }
-    }
 }

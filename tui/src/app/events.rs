@@ -6,6 +6,7 @@ use common::client::{Error, ShopEvent, StreamItem};
 use common::wire::{Book, Hello, StockEvent};
 use common::{Code, ItemNumber};
 
+use super::autopilot::RunStatus;
 use super::books::StockVisibility;
 use super::connection::StreamState;
 use super::notices::Severity;
@@ -196,6 +197,18 @@ impl App {
         let text = format!("The shop's store is closed for good: {reason}");
         self.notify(Severity::Error, &text);
         self.connection.store_closed = Some(sanitized(&reason));
+    }
+
+    /// Takes over the state of the run; on another screen a notice says that it has ended.
+    pub(super) fn handle_run_status(&mut self, status: RunStatus) {
+        let before = std::mem::replace(&mut self.autopilot.status, status);
+        if before.running && !status.running && self.screen != Screen::Autopilot {
+            let screen = self.screen_and_key(Screen::Autopilot);
+            self.notify(
+                Severity::Info,
+                &format!("The autopilot's run has ended; {screen} shows its numbers"),
+            );
+        }
     }
 
     pub(super) fn handle_tick(&mut self) -> Vec<Effect> {

@@ -142,7 +142,8 @@ impl ShopScreen {
             effects.extend(self.refresh_listings(shared, |listing| listing.generation == generation));
         }
         if is_of_whole_shop && is_answered {
-            effects.extend(self.load_more_of_whole_shop(shared));
+            let generation = self.next_generation();
+            effects.extend(self.whole.more(generation, now));
         }
         if !self.is_loading_books() {
             shared.books.clear_early_events();

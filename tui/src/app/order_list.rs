@@ -5,40 +5,9 @@ use std::cmp::Reverse;
 use common::text::fold;
 
 use super::filter::{Filter, FilterKey};
-use super::orders::{OrderState, Orders, Purchase};
+use super::orders::{OrderColumn, OrderState, Orders, Purchase};
 use crate::fuzzy::ranked;
 use crate::input::KeyEvent;
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) enum OrderColumn {
-    /// The newest first.
-    #[default]
-    Time,
-    Title,
-    State,
-    /// The largest first.
-    Total,
-}
-
-impl OrderColumn {
-    fn next(self) -> Self {
-        match self {
-            Self::Time => Self::Title,
-            Self::Title => Self::State,
-            Self::State => Self::Total,
-            Self::Total => Self::Time,
-        }
-    }
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::Title => "title",
-            Self::State => "state",
-            Self::Total => "total",
-        }
-    }
-}
 
 impl OrderState {
     /// The state in a word or two.

@@ -6,7 +6,6 @@ use common::wire::{OrderStatus, Receipt};
 use common::{Deadline, OrderId, Reason, Stock, Timestamp};
 
 use super::filter::Filter;
-use super::order_list::OrderColumn;
 use super::remote_data::{RemoteData, retry_delay};
 use super::sanitize::sanitized;
 use crate::journal::SentOrder;
@@ -36,6 +35,37 @@ pub(crate) struct Orders {
     pub(crate) journal: RemoteData<()>,
     /// The caller of [`super::update`] puts a fresh id here when the last one was taken: `update` draws none.
     pub(crate) next_order_id: Option<OrderId>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum OrderColumn {
+    /// The newest first.
+    #[default]
+    Time,
+    Title,
+    State,
+    /// The largest first.
+    Total,
+}
+
+impl OrderColumn {
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Time => Self::Title,
+            Self::Title => Self::State,
+            Self::State => Self::Total,
+            Self::Total => Self::Time,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Time => "time",
+            Self::Title => "title",
+            Self::State => "state",
+            Self::Total => "total",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -21,6 +21,17 @@ impl ShopScreen {
         self.load_whole_shop(shared)
     }
 
+    fn load_whole_shop(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
+        let generation = self.next_generation();
+        let Some(topics) = &self.topics.value else {
+            return Vec::new();
+        };
+        let books = topics.iter().map(|topic| topic.books).sum();
+        let names = topics.iter().map(|topic| topic.name.clone());
+        let effect = self.whole.start(names, books, generation, shared.elapsed());
+        effect.into_iter().collect()
+    }
+
     pub(super) fn end_search(&mut self, shared: &mut Shared<'_>) {
         let selected = self.selected();
         self.search = None;

@@ -1,11 +1,11 @@
 //! The books of all topics, loaded page by page when a search begins, so that it compares every title. In a larger shop the
 //! server finds the candidates.
 
+use std::time::Duration;
+
 use common::ItemNumber;
 
 use super::listing::Listing;
-use super::shared::Shared;
-use super::shop::ShopScreen;
 use crate::effect::{Effect, Query};
 
 /// The most books of a shop that is loaded whole.
@@ -55,53 +55,55 @@ impl WholeShop {
             items.retain(|listed| *listed != item);
         }
     }
-}
 
-impl ShopScreen {
-    /// Begins to load the whole shop, if its topics are known and it is not too large.
-    pub(super) fn load_whole_shop(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
-        let (WholeShop::NotAsked, Some(topics)) = (&self.whole, &self.topics.value) else {
-            return Vec::new();
-        };
-        if topics.iter().map(|topic| topic.books).sum::<u64>() > BOOKS_MAX {
-            self.whole = WholeShop::TooLarge;
-            return Vec::new();
+    /// Begins to load topics with so many books in all, unless that has begun or they are too many.
+    pub(super) fn start(
+        &mut self,
+        topics: impl DoubleEndedIterator<Item = String>,
+        books: u64,
+        generation: u64,
+        now: Duration,
+    ) -> Option<Effect> {
+        if !matches!(self, Self::NotAsked) {
+            return None;
         }
-        let topics = topics.iter().rev().map(|topic| topic.name.clone()).collect();
-        self.load_next_topic(topics, Vec::new(), shared)
+        if books > BOOKS_MAX {
+            *self = Self::TooLarge;
+            return None;
+        }
+        self.load_topic(topics.rev().collect(), Vec::new(), generation, now)
     }
 
-    fn load_next_topic(&mut self, mut topics: Vec<String>, items: Vec<ItemNumber>, shared: &Shared<'_>) -> Vec<Effect> {
+    /// Loads what follows the page that has arrived.
+    pub(super) fn more(&mut self, generation: u64, now: Duration) -> Option<Effect> {
+        match self {
+            Self::Loading { listing, topics, items } if listing.is_whole() => {
+                items.extend(&listing.items);
+                let (topics, items) = (std::mem::take(topics), std::mem::take(items));
+                self.load_topic(topics, items, generation, now)
+            }
+            whole => whole.listing_mut()?.more(now),
+        }
+    }
+
+    /// Loads the last topic. Its listing has a number of its own.
+    fn load_topic(
+        &mut self,
+        mut topics: Vec<String>,
+        items: Vec<ItemNumber>,
+        generation: u64,
+        now: Duration,
+    ) -> Option<Effect> {
         let Some(topic) = topics.pop() else {
-            self.whole = WholeShop::Loaded(items);
-            return Vec::new();
+            *self = Self::Loaded(items);
+            return None;
         };
-        let generation = self.next_generation();
-        let (listing, effect) = Listing::open(Query::WholeTopic(topic), generation, shared.elapsed());
-        self.whole = WholeShop::Loading {
+        let (listing, effect) = Listing::open(Query::WholeTopic(topic), generation, now);
+        *self = Self::Loading {
             listing: Box::new(listing),
             topics,
             items,
         };
-        vec![effect]
-    }
-
-    /// Loads what follows the page of the whole shop that has arrived.
-    pub(super) fn load_more_of_whole_shop(&mut self, shared: &Shared<'_>) -> Vec<Effect> {
-        match std::mem::take(&mut self.whole) {
-            WholeShop::Loading {
-                listing,
-                topics,
-                mut items,
-            } if listing.is_whole() => {
-                items.extend(&listing.items);
-                self.load_next_topic(topics, items, shared)
-            }
-            mut whole => {
-                let more = whole.listing_mut().and_then(|listing| listing.more(shared.elapsed()));
-                self.whole = whole;
-                more.into_iter().collect()
-            }
-        }
+        Some(effect)
     }
 }

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io::IsTerminal;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,12 +12,10 @@ use futures::FutureExt as _;
 use tokio::sync::watch;
 
 use super::exit::{Error, Exit};
-use super::interactive;
 use super::output::{self, Output};
 use crate::cli::{AutopilotArgs, Cli, terminal_can_draw};
 use crate::connect::{self, ShopConnection};
 use crate::format;
-use crate::runtime::{self, ExitReason};
 use crate::terminal::{Signal, Signals};
 use autopilot::controller::WatchedRun;
 use autopilot::faults::{self, Services};
@@ -50,7 +49,7 @@ pub(super) async fn run_headless(
         ended = headless(shop, args.settings.clone(), signals, None) => ended?,
         never = follow_store(connection) => match never {},
     };
-    print_report(ended, args, cli)
+    print_report(ended, args.html.as_deref(), cli.shop.json)
 }
 
 /// Finds the user's own store again whenever the process that has it open ends; never completes.
@@ -83,39 +82,7 @@ pub(super) async fn run_with_faults(args: &AutopilotArgs, cli: &Cli, mut signals
     let connection = ShopConnection::new(&services.url(), Some(services.token()), None)?;
     let ended = headless(&connection.shop, args.settings.clone(), signals, Some(&mut services)).await;
     services.stop().await;
-    print_report(ended?, args, cli)
-}
-
-/// Shows a run on a screen until it ends or the user leaves.
-pub(super) async fn run_with_screen(args: &AutopilotArgs, cli: &Cli, signals: Signals) -> Result<Exit, Error> {
-    let watched = watch::Sender::default();
-    let runs = watched.subscribe();
-    let ended = run_ended(runs.clone()).boxed();
-    let (exit_reason, connection) = interactive::run(cli, Some(args), watched, Some(ended)).await?;
-    let result = after_screen(exit_reason, &runs, args, cli, signals).await;
-    if let Some(connection) = connection {
-        connection.close().await;
-    }
-    result
-}
-
-async fn after_screen(
-    exit_reason: Result<ExitReason, runtime::Error>,
-    runs: &watch::Receiver<WatchedRun>,
-    args: &AutopilotArgs,
-    cli: &Cli,
-    signals: Signals,
-) -> Result<Exit, Error> {
-    let exit = match exit_reason? {
-        ExitReason::UserQuit | ExitReason::Completed => Exit::Done,
-        ExitReason::Interrupted => Exit::Interrupted,
-        ExitReason::HungUp => Exit::HungUp,
-    };
-    match end_run(runs, exit == Exit::HungUp, signals).await? {
-        Some(report) => print_report((exit, report), args, cli),
-        // The user left before the store was open.
-        None => Ok(exit),
-    }
+    print_report(ended?, args.html.as_deref(), cli.shop.json)
 }
 
 /// Ends the run of a screen that was left, without its audit if the terminal is gone. `None` if there was no run.
@@ -137,25 +104,6 @@ pub(super) async fn end_run(
         stop(&run, signals).await?
     };
     Ok(Some(report))
-}
-
-/// Completes when a run ends by itself; a run that a key stopped stays on the screen.
-async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
-    loop {
-        let WatchedRun { run, stopped } = runs.borrow_and_update().clone();
-        let ended = async {
-            match run.filter(|_| !stopped) {
-                Some(run) => drop(run.ended().await),
-                None => pending().await,
-            }
-        };
-        tokio::select! {
-            () = ended => return,
-            changed = runs.changed() => if changed.is_err() {
-                return pending().await;
-            },
-        }
-    }
 }
 
 async fn headless(
@@ -244,12 +192,12 @@ fn progress_line(snapshot: &Snapshot) -> String {
 }
 
 /// Writes the HTML page if it is wanted, and prints the summary or the report: each also if the other one fails.
-fn print_report((exit, report): Ended, args: &AutopilotArgs, cli: &Cli) -> Result<Exit, Error> {
-    let written = args.html.as_ref().map_or(Ok(()), |path| {
+pub(super) fn print_report((exit, report): Ended, html: Option<&Path>, json: bool) -> Result<Exit, Error> {
+    let written = html.map_or(Ok(()), |path| {
         std::fs::write(path, report.html())
             .map_err(|error| Error::Usage(format!("cannot write {}: {error}", path.display())))
     });
-    let out = Output::new(cli.shop.json);
+    let out = Output::new(json);
     match out.is_json() {
         true => out.json(&*report)?,
         false => output::print(&report.summary())?,

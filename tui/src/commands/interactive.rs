@@ -1,13 +1,14 @@
 //! The interactive shop: opens its screen at the shop or at the autopilot.
 
+use std::future::pending;
 use std::io::{self, IsTerminal};
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use tokio::sync::{oneshot, watch};
 
+use super::autopilot;
 use super::exit::{Error, Exit};
-use super::{autopilot, output};
 use crate::app::Screen;
 use crate::cli::{AutopilotArgs, Cli, ShopArgs, terminal_can_draw};
 use crate::connect::{self, ShopConnection};
@@ -16,7 +17,6 @@ use crate::runtime::{self, ExitReason, Opened, Options};
 use crate::terminal::Signals;
 use crate::theme::Appearance;
 use crate::ui::autopilot::pane::AutopilotPane;
-use ::autopilot::Verdict;
 use ::autopilot::controller::{Controller, WatchedRun};
 
 /// Opens the shop in this terminal and returns when the user leaves it.
@@ -26,40 +26,67 @@ pub(super) async fn browse(cli: &Cli) -> Result<Exit, Error> {
                       `bookstore --json lookup 2` (see `bookstore --help`)";
         return Err(Error::Usage(advice.to_owned()));
     }
-    let signals = Signals::listen()?;
+    show(cli, None, Signals::listen()?).await
+}
+
+/// Opens the shop at the autopilot, if `args` say so, and closes it when that run ends. Then ends a run that still goes on, and
+/// prints its report.
+pub(super) async fn show(cli: &Cli, args: Option<&AutopilotArgs>, signals: Signals) -> Result<Exit, Error> {
     let watched = watch::Sender::default();
     let runs = watched.subscribe();
-    let (exit_reason, connection) = run(cli, None, watched, None).await?;
-    let result = after_screen(exit_reason, &runs, signals).await;
+    let exit_when = args.map(|_| run_ended(runs.clone()).boxed());
+    let (exit_reason, connection) = run(cli, args, watched, exit_when).await?;
+    let result = after_screen(exit_reason, &runs, args, cli, signals).await;
     if let Some(connection) = connection {
         connection.close().await;
     }
     result
 }
 
-/// Ends a run that was started on the screen, and prints its summary.
 async fn after_screen(
     exit_reason: Result<ExitReason, runtime::Error>,
     runs: &watch::Receiver<WatchedRun>,
+    args: Option<&AutopilotArgs>,
+    cli: &Cli,
     signals: Signals,
 ) -> Result<Exit, Error> {
     let exit = match exit_reason? {
         ExitReason::HungUp => Exit::HungUp,
+        ExitReason::Interrupted if args.is_some() => Exit::Interrupted,
         ExitReason::UserQuit | ExitReason::Interrupted | ExitReason::Completed => Exit::Done,
     };
-    let Some(report) = autopilot::end_run(runs, exit == Exit::HungUp, signals).await? else {
-        return Ok(exit);
-    };
-    output::print(&report.summary())?;
-    Ok(match report.verdict() {
-        Verdict::Violated => Exit::Violation,
-        Verdict::Clean | Verdict::Incomplete => exit,
-    })
+    match autopilot::end_run(runs, exit == Exit::HungUp, signals).await? {
+        Some(report) => {
+            let html = args.and_then(|args| args.html.as_deref());
+            autopilot::print_report((exit, report), html, cli.shop.json)
+        }
+        // No run was started, or the user left before the store was open.
+        None => Ok(exit),
+    }
+}
+
+/// Completes when a run ends by itself; a run that a key stopped stays on the screen.
+async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
+    loop {
+        let WatchedRun { run, stopped } = runs.borrow_and_update().clone();
+        let ended = async {
+            match run.filter(|_| !stopped) {
+                Some(run) => drop(run.ended().await),
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = ended => return,
+            changed = runs.changed() => if changed.is_err() {
+                return pending().await;
+            },
+        }
+    }
 }
 
 /// Opens the shop, and closes it when `exit_when` completes. With the autopilot's arguments it opens at the autopilot, and a
 /// run starts as soon as the store is open. Returns how the screen closed, and the connection, which stays open because the run may still go on.
-pub(super) async fn run(
+async fn run(
     cli: &Cli,
     autopilot: Option<&AutopilotArgs>,
     watched: watch::Sender<WatchedRun>,

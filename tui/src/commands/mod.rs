@@ -87,7 +87,7 @@ async fn run(cli: &Cli, command: Option<OnlineCommand>) -> Result<Exit, Error> {
             return autopilot::run_with_faults(args, cli, signals).await;
         }
         if autopilot::has_screen(args, cli) {
-            return autopilot::run_with_screen(args, cli, signals).await;
+            return interactive::show(cli, Some(args), signals).await;
         }
     }
     let connecting = async {
