@@ -218,8 +218,12 @@ fn check_name(name: &str) -> Result<(), String> {
         ));
     }
     if let Some(control) = name.chars().find(|c| c.is_control()) {
+        let hint = match control {
+            '\u{80}'..='\u{9f}' => ", a sign of Windows-1252 that was converted as ISO-8859-1",
+            _ => "",
+        };
         return Err(format!(
-            "expected no control characters, found U+{:04X}",
+            "expected no control characters, found U+{:04X}{hint}",
             u32::from(control)
         ));
     }

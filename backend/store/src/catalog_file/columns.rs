@@ -31,6 +31,34 @@ fn with_name(field: &[u8]) -> Option<usize> {
     names().position(|name| field.eq_ignore_ascii_case(name.as_bytes()))
 }
 
+/// Other names that lists of books give to these columns, in lower case and without signs. They are suggested in messages only.
+const OTHER_NAMES: [(&str, &[&str]); 6] = [
+    ("item", &["bookid", "id", "number", "isbn13", "ean", "isbn"]),
+    ("name", &["title", "booktitle"]),
+    ("stock", &["copies", "quantity", "available"]),
+    ("cost", &["price", "unitprice"]),
+    (
+        "topic",
+        &["genre", "category", "subject", "subjects", "bookshelves", "bookshelf"],
+    ),
+    ("author", &["authors", "bookauthor", "primaryauthor"]),
+];
+/// The most columns that a message names.
+const SHOWN_MAX: usize = 6;
+
+/// The field of a header that may be meant with a column that it lacks.
+fn meant<'f>(header: &'f [Field<'_>], column: &str) -> Option<Cow<'f, str>> {
+    let (_, others) = OTHER_NAMES.iter().find(|(name, _)| *name == column)?;
+    let is_other = |field: &&Field<'_>, other: &str| {
+        let letters = field.iter().filter(|byte| byte.is_ascii_alphanumeric());
+        letters.map(u8::to_ascii_lowercase).eq(other.bytes())
+    };
+    let field = others
+        .iter()
+        .find_map(|other| header.iter().find(|field| is_other(field, other)));
+    field.map(|field| String::from_utf8_lossy(field))
+}
+
 pub(super) fn is_name(field: &[u8]) -> bool {
     with_name(field).is_some()
 }
@@ -60,33 +88,45 @@ impl Layout {
     /// # Errors
     /// Columns that are unknown, repeated or missing.
     pub(super) fn of_header(header: &[Field<'_>], line: u64) -> Option<Result<Self, Vec<LineError>>> {
-        if header.iter().any(|field| is_number(field)) || !header.iter().any(|field| is_name(field)) {
+        if header.iter().any(|field| is_number(field)) {
             return None;
         }
-        let (mut positions, mut errors) = ([None; MAX], Vec::new());
-        let mut refuse = |column: &[u8], expected: String| {
-            let column = String::from_utf8_lossy(column).into_owned();
+        let (mut positions, mut unknown, mut errors) = ([None; MAX], Vec::new(), Vec::new());
+        let mut refuse = |column: &str, expected| {
+            let column = column.to_owned();
             errors.push(LineError { line, column, expected });
         };
         let last = header.iter().rposition(|field| !field.is_empty()).unwrap_or_default();
         for (position, field) in header.iter().enumerate().take(last + 1) {
+            let shown = match field.is_empty() {
+                true => format!("column {}", position + 1).into(),
+                false => String::from_utf8_lossy(field),
+            };
             match with_name(field).and_then(|column| positions.get_mut(column)) {
                 Some(slot @ None) => *slot = Some(position),
-                Some(Some(_)) => refuse(field, "expected each column once".to_owned()),
-                None => {
-                    let names: Vec<&str> = names().collect();
-                    let expected = format!("expected no other columns than {}", names.join(","));
-                    match field.is_empty() {
-                        true => refuse(name_of(position).as_bytes(), expected),
-                        false => refuse(field, expected),
-                    }
-                }
+                Some(Some(_)) => refuse(&shown, "expected each column once".to_owned()),
+                None => unknown.push(shown),
             }
         }
-        for (name, position) in names().zip(&positions).take(MIN) {
-            if position.is_none() {
-                refuse(name.as_bytes(), "expected a column of that name".to_owned());
+        if !unknown.is_empty() {
+            let mut shown = unknown.iter().take(SHOWN_MAX).cloned().collect::<Vec<_>>().join(", ");
+            if let Some(more @ 1..) = unknown.len().checked_sub(SHOWN_MAX) {
+                shown += &format!(" and {more} more");
             }
+            let names: Vec<&str> = names().collect();
+            let expected = format!(
+                "expected no other columns than {}; rename or remove them",
+                names.join(",")
+            );
+            refuse(&shown, expected);
+        }
+        for (name, _) in names()
+            .zip(&positions)
+            .take(MIN)
+            .filter(|(_, position)| position.is_none())
+        {
+            let advice = meant(header, name).map_or("add it".to_owned(), |field| format!("rename {field} or add it"));
+            refuse(name, format!("expected a column of that name; {advice}"));
         }
         let field_count = last + 1;
         Some(match errors.is_empty() {
@@ -119,7 +159,7 @@ impl Layout {
             .and_then(|(_, name)| with_name(name.as_bytes()));
         let names: Vec<&str> = columns.into_iter().map(|(_, name)| name).collect();
         let expected = format!(
-            "expected the columns {}, found {}; a name with a comma stands in double quotes",
+            "expected the columns {}, found {} fields; a name with a comma stands in double quotes",
             names.join(","),
             fields.len()
         );

@@ -37,10 +37,15 @@ pub(super) fn other_kind(text: &[u8]) -> Option<&'static str> {
     is_html.then_some("an HTML page; save the table as CSV in UTF-8")
 }
 
-/// What was expected instead of a text that is not UTF-8, by the whole file: no character of it is UTF-8 beyond ASCII, or
-/// some are.
+/// What was expected instead of a text that is not UTF-8, by the whole file: it has more such bytes than characters of UTF-8
+/// beyond ASCII, or not.
 pub(super) fn expected_encoding(text: &[u8]) -> &'static str {
-    match text.utf8_chunks().all(|chunk| chunk.valid().is_ascii()) {
+    let (mut valid, mut invalid) = (0_usize, 0_usize);
+    for chunk in text.utf8_chunks() {
+        valid += chunk.valid().chars().filter(|c| !c.is_ascii()).count();
+        invalid += usize::from(!chunk.invalid().is_empty());
+    }
+    match invalid > valid {
         true => "expected UTF-8, found Windows-1252 or another encoding; save the file as UTF-8",
         false => "expected UTF-8",
     }

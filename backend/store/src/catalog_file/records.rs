@@ -5,7 +5,8 @@
 
 use super::columns::{Field, is_name, is_number};
 
-/// What may separate fields; where the first line fits several, the first of them.
+/// What may separate fields: the one that makes most numbers and names of columns of the first line, else most fields, else
+/// the first of these.
 const SEPARATORS: [u8; 3] = *b",;\t";
 
 /// Why a record cannot be split: its line, the field counted from 0, and what was expected there.
@@ -44,10 +45,10 @@ impl<'a> Records<'a> {
                 separator: *separator,
                 ..records
             };
-            match records.read(&mut fields) {
-                Some(Ok(_)) => fields.iter().filter(|field| is_number(field) || is_name(field)).count(),
-                _ => 0,
-            }
+            // Of a record that cannot be split, the fields before the error count.
+            let _ = records.read(&mut fields);
+            let known = fields.iter().filter(|field| is_number(field) || is_name(field));
+            (known.count(), fields.len())
         };
         // Of equal ones `max_by_key` returns the last.
         records.separator = SEPARATORS.into_iter().rev().max_by_key(fit).unwrap_or(SEPARATORS[0]);

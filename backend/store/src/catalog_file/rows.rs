@@ -80,6 +80,7 @@ impl Parser<'_> {
                     Some(Err(errors)) => {
                         // Without the columns no line can be read.
                         (self.error_count, self.errors) = (errors.len(), errors);
+                        self.errors.truncate(ERRORS_MAX);
                         return;
                     }
                 }

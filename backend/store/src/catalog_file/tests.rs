@@ -97,6 +97,12 @@ fn text_in_another_encoding_is_refused_with_its_column() {
         windows_1252,
         "books.csv:2: author: expected UTF-8, found Windows-1252 or another encoding; save the file as UTF-8"
     );
+    // A few of its bytes may look like UTF-8.
+    let mostly = refusal(b"1,Bront\xeb,1,1,t\n2,r\xe9cits,1,1,t\n3,\xc3\xa9,1,1,t\n");
+    assert!(
+        mostly.starts_with("books.csv:1: name: expected UTF-8, found Windows-1252"),
+        "{mostly}"
+    );
     let mixed = refusal(b"1,Caf\xc3\xa9,1,1,r\xe9cits\n");
     assert_eq!(mixed, "books.csv:1: topic: expected UTF-8");
 }
@@ -116,6 +122,68 @@ fn other_kinds_of_files_are_named() {
         let refusal = refusal(text);
         assert!(refusal.starts_with(&format!("books.csv is {kind}")), "{refusal}");
     }
+}
+
+/// A header as lists from other programs have it, and what is said of it.
+#[test]
+fn a_header_of_another_program_is_refused_once_and_says_what_to_rename_and_what_to_add() {
+    let missing =
+        |column: &str, advice: &str| format!("books.csv:1: {column}: expected a column of that name; {advice}");
+    for (text, unknown, advice) in [
+        (
+            // A reading list.
+            "Book Id,Title,Author,ISBN,ISBN13,My Rating,Publisher,Pages,Bookshelves\n7,Emma,Jane Austen,,,5,P,9,novels\n",
+            "Book Id, Title, ISBN, ISBN13, My Rating, Publisher and 2 more",
+            [
+                "rename ISBN13 or add it",
+                "rename Title or add it",
+                "add it",
+                "add it",
+                "rename Bookshelves or add it",
+            ],
+        ),
+        (
+            // Semicolons, quotes, no column that is known.
+            "\"ISBN\";\"Book-Title\";\"Year\"\n\"0195153448\";\"Classical; or Mythology\";\"2002\"\n",
+            "ISBN, Book-Title, Year",
+            [
+                "rename ISBN or add it",
+                "rename Book-Title or add it",
+                "add it",
+                "add it",
+                "add it",
+            ],
+        ),
+        (
+            // Tabs, and commas within the texts.
+            "Title, subtitle\tPublisher\tPrice\nEmma, a novel\tP\t9.99\n",
+            "Title, subtitle, Publisher, Price",
+            ["add it", "add it", "add it", "rename Price or add it", "add it"],
+        ),
+        (
+            // The numbers of rows have no name.
+            ",title,price,genre\n0,Emma,9.99,novels\n",
+            "column 1, title, price, genre",
+            [
+                "add it",
+                "rename title or add it",
+                "add it",
+                "rename price or add it",
+                "rename genre or add it",
+            ],
+        ),
+    ] {
+        let first =
+            format!("books.csv:1: {unknown}: expected no other columns than item,name,stock,cost,topic,author; ");
+        let columns = ["item", "name", "stock", "cost", "topic"].into_iter().zip(advice);
+        let expected: Vec<_> = columns.map(|(column, advice)| missing(column, advice)).collect();
+        let refusal = refusal(text);
+        let lines: Vec<_> = refusal.lines().collect();
+        assert!(lines[0].starts_with(&first), "{text:?}: {refusal}");
+        assert_eq!(&lines[1..6], expected, "{text:?}");
+    }
+    let renamed = "item,name,author,topic,stock,cost\n7,Emma,Jane Austen,novels,5,9\n";
+    assert_eq!(books(renamed).len(), 1);
 }
 
 #[test]
@@ -155,6 +223,10 @@ fn a_bad_line_is_refused_with_file_line_column_and_what_was_expected() {
         (
             "1,A\u{1b}[2J,1,1,t\n",
             "books.csv:1: name: expected no control characters, found U+001B",
+        ),
+        (
+            "1,Don\u{92}t,1,1,t\n",
+            "books.csv:1: name: expected no control characters, found U+0092, a sign of Windows-1252 that was converted",
         ),
         (
             "1,A\rB,1,1,t\n",
