@@ -7,6 +7,7 @@ use futures::stream::BoxStream;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
+use super::error::root_cause;
 use super::sse::{FrameSplitter, RawEvent};
 use super::{Error, Request, ServiceEndpoint};
 use crate::wire::{FastJson, Hello, Resync, StockEvent, UpstreamStatus};
@@ -48,7 +49,7 @@ impl<E> EventStream<E> {
         let url = response.url().to_string();
         let chunks = response
             .bytes_stream()
-            .map(|chunk| chunk.map_err(|error| error.to_string()));
+            .map(|chunk| chunk.map_err(|error| root_cause(&error)));
         Self::from_chunks(url, chunks.boxed(), after, parse).await
     }
 
