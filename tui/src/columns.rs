@@ -34,6 +34,21 @@ impl Need {
     }
 }
 
+/// Columns that want the cells of their widest text.
+pub(crate) fn wanted<'a, C: 'a, const N: usize>(
+    needs: [Need; N],
+    rows: impl Iterator<Item = &'a [C; N]>,
+    width: impl Fn(&C) -> usize,
+) -> [(Need, usize); N] {
+    let mut columns = needs.map(|need| (need, 0));
+    for row in rows {
+        for ((_, widest), cell) in columns.iter_mut().zip(row) {
+            *widest = width(cell).max(*widest);
+        }
+    }
+    columns
+}
+
 /// The widths of columns that want so many cells, with `gap` blanks between two, in `room` cells. A column of width 0 is left
 /// out, and the gap before it. The sum exceeds `room` only if the columns that must stay do.
 pub(crate) fn fit<const N: usize>(columns: [(Need, usize); N], gap: usize, room: usize) -> [usize; N] {

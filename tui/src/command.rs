@@ -87,7 +87,7 @@ commands! {
         Left "← h" "left" "Focus the pane on the left"
         Right "→ l" "right" "Focus the pane on the right"
         First "g Home" "first" "Select the first entry"
-        Last "G End" "last" "Select the last loaded entry"
+        Last "G End" "last" "Select the last entry"
         PageUp "PgUp" "page up" "Move one page up"
         PageDown "PgDn" "page down" "Move one page down"
         NextPane "Tab" "next pane" "Focus the next pane"

@@ -11,4 +11,5 @@ mod orders;
 mod pseudo_terminal;
 mod screens;
 mod searching;
+pub(crate) mod second_process;
 mod tables;

@@ -1,6 +1,5 @@
 //! Which commands can run now, and why the others cannot.
 
-use super::screens::handler;
 use super::state::App;
 use crate::command::{Command, Screen};
 
@@ -46,10 +45,7 @@ impl Command {
                     let book = app.visible_book()?;
                     (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
                 }),
-            Self::Copy => handler(app.screen)
-                .copy_text(app)
-                .is_none()
-                .then(|| "there is nothing to copy".to_owned()),
+            Self::Copy => app.copy_text().is_none().then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.store_closed.is_some() => Some("the shop's store is closed".to_owned()),
             Self::Reconnect => app.connection.is_live().then(|| "it is connected".to_owned()),
             Self::Freeze | Self::Longer | Self::Shorter | Self::All | Self::Expand => match app.screen {

@@ -216,8 +216,7 @@ impl App {
             dialog.confirmed = true;
             dialog.held_key = HeldKey::pressed(by, now.elapsed);
         }
-        let sending = OrderState::Sending { since: now.elapsed };
-        self.orders.push(Purchase::new(sent.clone(), sending));
+        self.orders.push(Purchase::new(sent.clone(), OrderState::Sending));
         vec![Effect::Send(Request::Buy { sent, resend: false })]
     }
 }

@@ -5,10 +5,9 @@ use common::ItemNumber;
 use super::layout::Breakpoint;
 use super::notices::Severity;
 use super::overlay::{Overlay, Picker};
-use super::screen_handler::Step;
-use super::screens::handler;
 use super::shop::{CHART_RANGES_S, Focus, ShopScreen};
 use super::state::App;
+use super::step::Step;
 use crate::command::{Command, Screen};
 use crate::effect::{Effect, ExitReason};
 use crate::format;
@@ -21,17 +20,13 @@ impl App {
             self.notify(Severity::Info, &format!("Cannot {} now: {reason}", verb(command)));
             return Vec::new();
         }
-        let handler = handler(self.screen);
         match command {
             Command::Go(screen) => return self.go(screen),
-            Command::Up => return handler.step(self, Step::Up),
-            Command::Down => return handler.step(self, Step::Down),
-            Command::First => return handler.step(self, Step::First),
-            Command::Last => return handler.step(self, Step::Last),
-            Command::PageUp => return handler.step(self, Step::PageUp),
-            Command::PageDown => return handler.step(self, Step::PageDown),
+            Command::Up | Command::Down | Command::First | Command::Last | Command::PageUp | Command::PageDown => {
+                return Step::of(command).map_or_else(Vec::new, |step| self.step(step));
+            }
             Command::Left | Command::Right | Command::NextPane | Command::PaneBefore => self.change_pane(command),
-            Command::Open if handler.can_open(self) => handler.open(self),
+            Command::Open if self.can_open() => self.open_selection(),
             Command::Open => {}
             Command::Close => return self.close(),
             Command::Back if self.is_at_home() => return vec![Effect::Exit(ExitReason::UserQuit)],
@@ -43,7 +38,7 @@ impl App {
             Command::Messages => self.overlays.push(Overlay::Log { scroll: 0 }),
             Command::Buy => return self.open_dialog(by),
             Command::Copy => return self.copy(),
-            Command::Refresh => return handler.refresh(self),
+            Command::Refresh => return self.refresh(),
             Command::Reconnect => return vec![Effect::Reconnect],
             Command::Sort | Command::Reverse if self.screen == Screen::Orders => self.sort_orders(command),
             Command::Sort => self.with_shop(ShopScreen::sort_by_next_column),
@@ -68,7 +63,7 @@ impl App {
     }
 
     fn change_pane(&mut self, command: Command) {
-        let can_open = handler(self.screen).can_open(self);
+        let can_open = self.can_open();
         match (self.screen, command) {
             (Screen::Orders, Command::Left) => self.orders.open = false,
             (Screen::Orders, Command::Right) => self.orders.open |= can_open,
@@ -85,12 +80,12 @@ impl App {
         self.overlays.clear();
         self.screen = screen;
         self.services.poll_at = None;
-        handler(screen).on_tick(self)
+        self.poll_services()
     }
 
     /// Whether "back" exits the shop.
     pub(super) fn is_at_home(&self) -> bool {
-        self.screen == self.home_screen && self.overlays.is_empty() && !handler(self.screen).can_close(self)
+        self.screen == self.home_screen && self.overlays.is_empty() && !self.can_close()
     }
 
     /// Closes the topmost overlay, or what is open on the screen, or goes to the home screen.
@@ -100,17 +95,13 @@ impl App {
         }
         if self.overlays.pop().is_some() {
             Vec::new()
-        } else if handler(self.screen).can_close(self) {
-            handler(self.screen).close(self)
+        } else if self.can_close() {
+            self.close_opened()
         } else if self.screen == self.home_screen {
             Vec::new()
         } else {
             self.go(self.home_screen)
         }
-    }
-
-    pub(crate) fn is_frozen(&self) -> bool {
-        handler(self.screen).is_frozen(self)
     }
 
     /// The book that is selected on a visible pane.
@@ -133,7 +124,7 @@ impl App {
     }
 
     fn copy(&mut self) -> Vec<Effect> {
-        let Some(text) = handler(self.screen).copy_text(self) else {
+        let Some(text) = self.copy_text() else {
             return Vec::new();
         };
         let notice = match text.lines().count() {

@@ -12,7 +12,6 @@ use super::connection::StreamState;
 use super::notices::Severity;
 use super::remote_data::SPINNER_FRAME;
 use super::sanitize::sanitized;
-use super::screens::handler;
 use super::shop::ShopScreen;
 use super::state::App;
 use crate::command::Screen;
@@ -27,7 +26,7 @@ impl App {
         self.orders.journal.start(self.now.elapsed);
         let mut effects = vec![Effect::LoadJournal];
         effects.extend(self.with_shop(|shop, shared| shop.load_topics(shared)));
-        effects.extend(handler(self.screen).on_tick(self));
+        effects.extend(self.poll_services());
         effects
     }
 
@@ -221,7 +220,7 @@ impl App {
             effects.push(Effect::LoadJournal);
         }
         effects.extend(self.with_orders(|orders, shared| orders.check_due(shared)));
-        effects.extend(handler(self.screen).on_tick(self));
+        effects.extend(self.poll_services());
         effects
     }
 
@@ -238,7 +237,7 @@ impl App {
             self.orders.next_wake(),
             (!still && self.orders.is_waiting()).then_some(now + SPINNER_FRAME),
             self.is_chart_moving().then_some(now + CHART_STEP),
-            handler(self.screen).next_wake(self),
+            self.screen_wake(),
         ]
         .into_iter()
         .chain(self.shop.listings().map(|listing| listing.data.next_wake(now, still)))

@@ -14,7 +14,6 @@ use super::shared::Shared;
 use super::shop::{ShopScreen, Sort, Topic};
 use super::whole_shop::WholeShop;
 use crate::effect::{Effect, Query, Request};
-use crate::format;
 
 /// The next page is loaded when the selection comes this close to the end, in rows.
 const PREFETCH_ROWS: usize = 40;
@@ -125,6 +124,7 @@ impl ShopScreen {
         };
         let mut effects = Vec::new();
         let mut is_outdated = false;
+        let was_jumping = listing.is_jumping();
         let is_of_whole_shop = matches!(listing.query, Query::WholeTopic(_));
         let is_answered = result.is_ok();
         match result {
@@ -149,6 +149,10 @@ impl ShopScreen {
             shared.books.clear_early_events();
         }
         self.rebuild_rows(shared.books);
+        if was_jumping && effects.is_empty() {
+            self.cursor = self.rows.len().saturating_sub(1);
+            self.release_unlisted_books(shared);
+        }
         effects.extend(self.widen_search(shared));
         effects.extend(self.load_more(shared));
         effects
@@ -191,20 +195,19 @@ impl ShopScreen {
         self.load_more(shared)
     }
 
-    /// Says how far the last loaded book is from the last one, if it is not the same.
-    pub(super) fn explain_end(&self, shared: &mut Shared<'_>) {
-        let all = self
-            .selected_topic()
-            .filter(|_| self.search.is_none())
-            .map(|topic| topic.books);
-        let (Some(all), Some(listing)) = (all, self.listing()) else {
-            return;
-        };
-        if !listing.is_whole() {
-            let (loaded, all) = (format::thousands(listing.items.len()), format::thousands(all));
-            let text = format!("{loaded} of {all} books are loaded; more follow from here on, and / finds any of them");
-            shared.notify(Severity::Info, &text);
-        }
+    /// Selects the last book of the topic, which is loaded without those before; `None` if the last rows are loaded.
+    pub(super) fn jump_to_end(&mut self, shared: &Shared<'_>) -> Option<Effect> {
+        let generation = self.next_generation();
+        let listing = self.topic_listing.as_mut().filter(|_| self.search.is_none())?;
+        listing.jump_to_end(generation, shared.elapsed())
+    }
+
+    /// Loads the first books again if only the last ones are there; `None` if they are.
+    pub(super) fn return_to_start(&mut self, shared: &Shared<'_>) -> Option<Effect> {
+        let generation = self.next_generation();
+        let listing = self.topic_listing.as_mut().filter(|listing| listing.is_tail)?;
+        (self.cursor, self.detail_scroll) = (0, 0);
+        Some(listing.refresh(generation, shared.elapsed()))
     }
 
     fn load_more(&mut self, shared: &Shared<'_>) -> Vec<Effect> {

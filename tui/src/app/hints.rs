@@ -2,7 +2,6 @@
 
 use super::layout::Target;
 use super::overlay::Overlay;
-use super::screens::handler;
 use super::state::App;
 use crate::command::{Command, Screen};
 
@@ -79,8 +78,7 @@ impl App {
 
     fn screen_hints(&self) -> Vec<Hint> {
         let reconnect = (!self.connection.is_live()).then_some(Command::Reconnect);
-        handler(self.screen)
-            .hints(self)
+        self.screen_commands()
             .iter()
             .copied()
             .filter(|command| self.is_hint_useful(*command))
@@ -98,7 +96,7 @@ impl App {
     fn is_hint_useful(&self, command: Command) -> bool {
         let run = self.autopilot.status;
         match command {
-            Command::Open => handler(self.screen).can_open(self),
+            Command::Open => self.can_open(),
             Command::Pause => run.running,
             // Before the first run there is no chart.
             _ => self.screen != Screen::Autopilot || !command.is_for_charts() || run.has_run,

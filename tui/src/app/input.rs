@@ -1,9 +1,11 @@
 //! Routes keys, clicks, the wheel and pasted text to the overlay, the search or the screen.
 
+use super::filter::Filter;
 use super::layout::Target;
 use super::overlay::Overlay;
 use super::shop::{Focus, ShopScreen};
 use super::state::App;
+use super::step::Step;
 use super::text_input::{edit, paste};
 use crate::command::{Command, Screen, palette};
 use crate::effect::Effect;
@@ -71,6 +73,15 @@ impl App {
         filter.is_some_and(|filter| filter.editing)
     }
 
+    /// The filter of the screen, if there is one.
+    fn filter_mut(&mut self) -> Option<&mut Filter> {
+        match self.screen {
+            Screen::Shop => self.shop.search.as_mut().map(|search| &mut search.filter),
+            Screen::Orders => self.orders.filter.as_mut(),
+            Screen::Autopilot | Screen::Services => None,
+        }
+    }
+
     fn handle_filter_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         if self.screen == Screen::Orders {
             self.orders.handle_filter_key(key);
@@ -121,35 +132,29 @@ impl App {
     }
 
     fn handle_scroll_key(&mut self, key: KeyEvent) {
-        let page = usize::from(self.size.1.saturating_sub(8)).max(1);
+        let page = usize::from(self.size.1.saturating_sub(8)).max(1) + 1;
         let toggle = match self.overlays.last() {
             Some(Overlay::Help { .. }) => Command::Help,
             _ => Command::Messages,
         };
         match self.keymap.command(key) {
-            Some(Command::Close | Command::Back) => {
+            Some(command) if matches!(command, Command::Close | Command::Back) || command == toggle => {
                 self.overlays.pop();
             }
-            Some(command) if command == toggle => {
-                self.overlays.pop();
+            Some(command) if let Some(step) = Step::of(command) => {
+                self.scroll_overlay(|scroll, lines| step.apply(scroll, page, lines));
             }
-            Some(Command::Up) => self.scroll_overlay(|scroll| scroll.saturating_sub(1)),
-            Some(Command::Down) => self.scroll_overlay(|scroll| scroll + 1),
-            Some(Command::PageUp) => self.scroll_overlay(|scroll| scroll.saturating_sub(page)),
-            Some(Command::PageDown) => self.scroll_overlay(|scroll| scroll + page),
-            Some(Command::First) => self.scroll_overlay(|_| 0),
-            Some(Command::Last) => self.scroll_overlay(|_| usize::MAX / 2),
             _ => {}
         }
     }
 
-    fn scroll_overlay(&mut self, to: impl Fn(usize) -> usize) {
+    fn scroll_overlay(&mut self, to: impl Fn(usize, usize) -> usize) {
         let lines = match self.overlays.last() {
             Some(Overlay::Help { .. }) => Command::all().count() + 12,
             _ => self.notices.log.len(),
         };
         if let Some(Overlay::Help { scroll } | Overlay::Log { scroll }) = self.overlays.last_mut() {
-            *scroll = to(*scroll).min(lines.saturating_sub(1));
+            *scroll = to(*scroll, lines).min(lines.saturating_sub(1));
         }
     }
 
@@ -167,18 +172,13 @@ impl App {
     }
 
     fn paste_into_filter(&mut self, text: &str) -> Vec<Effect> {
-        if !self.is_editing_filter() {
+        let Some(filter) = self.filter_mut().filter(|filter| filter.editing) else {
             return Vec::new();
-        }
+        };
+        filter.paste(text);
         if self.screen == Screen::Orders {
-            if let Some(filter) = &mut self.orders.filter {
-                filter.paste(text);
-                self.orders.filter_changed();
-            }
+            self.orders.filter_changed();
             return Vec::new();
-        }
-        if let Some(search) = &mut self.shop.search {
-            search.filter.paste(text);
         }
         self.with_shop(ShopScreen::search_changed)
     }
@@ -223,9 +223,7 @@ impl App {
                 self.with_shop(|shop, shared| shop.select_book(row, shared))
             }
             Target::Order(row) => {
-                if let Some(filter) = &mut self.orders.filter {
-                    filter.editing = false;
-                }
+                self.stop_editing();
                 self.orders.select(row);
                 Vec::new()
             }
@@ -237,8 +235,8 @@ impl App {
     }
 
     fn stop_editing(&mut self) {
-        if let Some(search) = &mut self.shop.search {
-            search.filter.editing = false;
+        if let Some(filter) = self.filter_mut() {
+            filter.editing = false;
         }
     }
 
@@ -276,7 +274,7 @@ impl App {
                 Vec::new()
             }
             Target::Overlay => {
-                self.scroll_overlay(step);
+                self.scroll_overlay(|scroll, _| step(scroll));
                 Vec::new()
             }
             Target::Tab(_)

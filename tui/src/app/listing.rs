@@ -4,13 +4,17 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use common::wire::BookPage;
-use common::{ItemNumber, Seq};
+use common::{ItemNumber, Seq, limits};
 
 use super::remote_data::RemoteData;
 use crate::effect::{Effect, Query, Request};
 
 /// The most books in a list. A narrower search finds the others.
 pub(super) const BOOKS_MAX: usize = 20_000;
+/// Fewer books at the end of a topic are loaded together with some before them.
+const TAIL_BOOKS_MIN: usize = 50;
+/// The most requests of a jump to the end. Numbers below 2⁵³ need 53 to be doubled and 53 to be halved.
+const JUMP_REQUESTS_MAX: u8 = 120;
 /// The most books that a refresh loads at once; the list grows again as the selection moves down.
 const REFRESH_BOOKS_MAX: usize = 1_000;
 
@@ -28,6 +32,9 @@ pub(crate) struct Listing {
     pub(crate) data: RemoteData<()>,
     listed: HashSet<ItemNumber>,
     refreshing: Option<Refresh>,
+    jump: Option<Jump>,
+    /// Whether the books are the last ones, without those before.
+    pub(crate) is_tail: bool,
 }
 
 /// A refresh: the new list while the old one is still shown.
@@ -36,6 +43,50 @@ struct Refresh {
     items: Vec<ItemNumber>,
     next: Option<String>,
     wanted: usize,
+}
+
+/// A search for the last books of a topic by their numbers: these are doubled until no book follows, then halved.
+#[derive(Debug, Clone)]
+struct Jump {
+    /// A number that books follow.
+    low: u64,
+    /// A number that none follow, or only those found.
+    high: Option<u64>,
+    asked: u64,
+    requests_left: u8,
+    found: Vec<ItemNumber>,
+}
+
+impl Jump {
+    /// The number after which the next page is read; `None` at the end of the search.
+    fn next(&mut self, page: &BookPage) -> Option<u64> {
+        match (page.books.last(), &page.next) {
+            (Some(last), Some(_)) => {
+                self.low = last.item.get();
+                // A page that reaches the books found completes them.
+                if self.high.is_some_and(|high| high <= self.low) {
+                    let rest = self.found.iter().filter(|item| item.get() > self.low);
+                    self.found = page.books.iter().map(|book| book.item).chain(rest.copied()).collect();
+                }
+            }
+            (last, _) => {
+                self.high = Some(self.asked);
+                if last.is_some() {
+                    self.found = page.books.iter().map(|book| book.item).collect();
+                }
+            }
+        }
+        let is_narrow = self.high.is_some_and(|high| high.saturating_sub(self.low) <= 1);
+        self.requests_left = self.requests_left.saturating_sub(1);
+        if self.requests_left == 0 || self.found.len() >= TAIL_BOOKS_MIN || is_narrow && !self.found.is_empty() {
+            return None;
+        }
+        self.asked = match self.high {
+            Some(high) => self.low.midpoint(high),
+            None => self.asked.saturating_mul(2).max(self.low).min(limits::ITEM_MAX),
+        };
+        Some(self.asked)
+    }
 }
 
 impl Listing {
@@ -50,6 +101,8 @@ impl Listing {
             data: RemoteData::default(),
             listed: HashSet::new(),
             refreshing: None,
+            jump: None,
+            is_tail: false,
         };
         let effect = listing.load(None, now);
         (listing, effect)
@@ -57,7 +110,7 @@ impl Listing {
 
     /// Whether every book of the query is loaded.
     pub(crate) fn is_whole(&self) -> bool {
-        self.data.value.is_some() && self.next.is_none()
+        self.data.value.is_some() && self.next.is_none() && !self.is_tail
     }
 
     /// Loads the next page, unless there is none or one is on its way.
@@ -69,9 +122,31 @@ impl Listing {
         Some(self.load(Some(after), now))
     }
 
+    /// Looks for the last books, without loading those before; `None` if they are loaded. A topic is listed by item number, and
+    /// its cursor is the number of the last book before the page.
+    pub(crate) fn jump_to_end(&mut self, generation: u64, now: Duration) -> Option<Effect> {
+        let (Query::Topic(_), Some(_), Some(last)) = (&self.query, &self.next, self.items.last()) else {
+            return None;
+        };
+        let (low, asked) = (last.get(), last.get().saturating_mul(2).min(limits::ITEM_MAX));
+        self.jump = Some(Jump {
+            low,
+            high: None,
+            asked,
+            requests_left: JUMP_REQUESTS_MAX,
+            found: Vec::new(),
+        });
+        (self.generation, self.refreshing) = (generation, None);
+        Some(self.load(Some(asked.to_string()), now))
+    }
+
+    pub(crate) fn is_jumping(&self) -> bool {
+        self.jump.is_some()
+    }
+
     pub(crate) fn refresh(&mut self, generation: u64, now: Duration) -> Effect {
         self.generation = generation;
-        self.read_seq = None;
+        (self.read_seq, self.jump) = (None, None);
         self.refreshing = Some(Refresh {
             items: Vec::new(),
             next: None,
@@ -81,6 +156,7 @@ impl Listing {
     }
 
     pub(crate) fn retry(&mut self, now: Duration) -> Effect {
+        self.jump = None;
         let next = self.refreshing.as_ref().map_or(&self.next, |refresh| &refresh.next);
         self.load(next.clone(), now)
     }
@@ -92,6 +168,18 @@ impl Listing {
             (oldest, seq) => oldest.or(seq),
         };
         self.data.succeed((), now);
+        if let Some(jump) = &mut self.jump {
+            if let Some(after) = jump.next(page) {
+                return Some(self.load(Some(after.to_string()), now));
+            }
+            let found = std::mem::take(&mut jump.found);
+            self.jump = None;
+            if !found.is_empty() {
+                self.listed = found.iter().copied().collect();
+                (self.items, self.next, self.is_tail) = (found, None, true);
+            }
+            return None;
+        }
         let items = page.books.iter().map(|book| book.item);
         let Some(refresh) = &mut self.refreshing else {
             self.items.extend(items.filter(|item| self.listed.insert(*item)));
@@ -105,7 +193,7 @@ impl Listing {
             return Some(self.load(after, now));
         }
         let (items, next) = (std::mem::take(&mut refresh.items), refresh.next.take());
-        self.refreshing = None;
+        (self.refreshing, self.is_tail) = (None, false);
         self.listed.clear();
         self.items = items.into_iter().filter(|item| self.listed.insert(*item)).collect();
         self.next = next;

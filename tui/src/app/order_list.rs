@@ -8,17 +8,20 @@ use super::filter::{Filter, FilterKey};
 use super::orders::{OrderColumn, OrderState, Orders, Purchase};
 use crate::fuzzy::ranked;
 use crate::input::KeyEvent;
+use crate::journal::NotSoldReason;
 
 impl OrderState {
     /// The state in a word or two.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Sending { .. } => "on its way",
+            Self::Sending => "on its way",
             Self::Unknown { .. } => "checking",
             Self::Sold(_) => "sold",
-            Self::SoldOut { .. } => "sold out",
-            Self::Refused { .. } => "refused",
-            Self::NotPlaced { .. } => "not placed",
+            Self::NotSold(not_sold) => match not_sold.reason {
+                NotSoldReason::SoldOut => "sold out",
+                NotSoldReason::Refused => "refused",
+                NotSoldReason::NotPlaced => "not placed",
+            },
         }
     }
 }

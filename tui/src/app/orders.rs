@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use common::wire::{OrderStatus, Receipt};
-use common::{Deadline, OrderId, Reason, Stock, Timestamp};
+use common::wire::Receipt;
+use common::{Deadline, OrderId, Timestamp};
 
 use super::filter::Filter;
 use super::remote_data::{RemoteData, retry_delay};
 use super::sanitize::sanitized;
-use crate::journal::SentOrder;
+use crate::journal::{NotSold, Outcome, SentOrder};
 
 /// The most orders in memory; older ones stay in the journal.
 pub(super) const ORDERS_MAX: usize = 2_000;
@@ -83,44 +83,41 @@ pub(crate) struct Purchase {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum OrderState {
     /// It is being recorded in the journal, or it was sent.
-    Sending {
-        since: Duration,
-    },
+    Sending,
     /// The answer was lost; the order is looked up.
     Unknown {
         why: String,
     },
     Sold(Box<Receipt>),
-    SoldOut {
-        /// The copies that were left, if known.
-        stock: Option<Stock>,
-    },
-    /// It was refused for another reason.
-    Refused {
-        why: String,
-    },
-    NotPlaced {
-        why: String,
-    },
+    NotSold(NotSold),
 }
 
 impl OrderState {
     /// Whether the order is not decided yet.
     pub(crate) fn is_pending(&self) -> bool {
-        matches!(self, Self::Sending { .. } | Self::Unknown { .. })
+        matches!(self, Self::Sending | Self::Unknown { .. })
     }
 
-    pub(super) fn from_receipt(receipt: Receipt) -> Self {
-        // The terminal buys one book at a time.
-        let line = receipt.lines.first();
-        match (receipt.status, line.and_then(|line| line.reason)) {
-            (OrderStatus::Sold, _) => Self::Sold(Box::new(receipt)),
-            (OrderStatus::Refused, Some(Reason::SoldOut)) => Self::SoldOut {
-                stock: line.and_then(|line| line.stock),
+    /// What is on record of an order.
+    pub(super) fn of_outcome(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Undecided => Self::Unknown {
+                why: "an earlier session ended before the answer came".to_owned(),
             },
-            (OrderStatus::Refused, _) => Self::Refused {
-                why: "the shop has no such book".to_owned(),
-            },
+            Outcome::Sold(receipt) => Self::Sold(Box::new(receipt)),
+            Outcome::NotSold(not_sold) => Self::NotSold(NotSold {
+                detail: sanitized(&not_sold.detail),
+                ..not_sold
+            }),
+        }
+    }
+
+    /// What goes on record of the order; undecided without a decision.
+    pub(super) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Sending | Self::Unknown { .. } => Outcome::Undecided,
+            Self::Sold(receipt) => Outcome::Sold(receipt.as_ref().clone()),
+            Self::NotSold(not_sold) => Outcome::NotSold(not_sold.clone()),
         }
     }
 }
@@ -134,6 +131,18 @@ impl Purchase {
             checks: 0,
             next_check_at: None,
             check_in_flight: false,
+        }
+    }
+
+    /// An order that an earlier session or another program may have sent.
+    pub(super) fn sent_before(mut sent: SentOrder, state: OrderState) -> Self {
+        for title in sent.lines.iter_mut().filter_map(|line| line.title.as_mut()) {
+            *title = sanitized(title);
+        }
+        sent.shop = sanitized(&sent.shop);
+        Self {
+            may_have_applied: true,
+            ..Self::new(sent, state)
         }
     }
 
@@ -173,7 +182,7 @@ impl Orders {
     pub(super) fn is_waiting(&self) -> bool {
         self.list
             .iter()
-            .any(|purchase| matches!(purchase.state, OrderState::Sending { .. }) || purchase.check_in_flight)
+            .any(|purchase| purchase.state == OrderState::Sending || purchase.check_in_flight)
     }
 
     pub(super) fn push(&mut self, purchase: Purchase) {

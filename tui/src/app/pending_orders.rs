@@ -2,17 +2,16 @@
 //! replaces it.
 
 use common::client::Error;
-use common::wire::{OrderStatus, Receipt, StockEvent};
+use common::wire::{Receipt, StockEvent};
 use common::{Code, OrderId};
 
 use super::notices::Severity;
-use super::orders::{ORDERS_MAX, OrderState, Orders};
-use super::replay::{not_sold_state, replay, sent_before};
+use super::orders::{ORDERS_MAX, OrderState, Orders, Purchase};
 use super::sanitize::sanitized;
 use super::shared::Shared;
 use crate::effect::{Effect, Request};
 use crate::format;
-use crate::journal::{JournalContents, NotSold, NotSoldReason, Record};
+use crate::journal::{self, JournalContents, NotSold, NotSoldReason, Outcome, Record};
 
 /// How long after its deadline an order that the shop does not know counts as never placed: clocks may differ a little.
 const CLOCK_MARGIN_MS: u64 = 2_000;
@@ -38,10 +37,12 @@ impl Orders {
                 &format!("Skipped {lines} of the file of your orders that cannot be parsed"),
             );
         }
-        let mut older = replay(contents);
-        older.retain(|purchase| self.find(purchase.sent.order).is_none());
+        let mut older = journal::replay(contents.records);
+        older.retain(|order| self.find(order.sent.order).is_none());
+        let older = older.into_iter().rev();
+        let older = older.map(|order| Purchase::sent_before(order.sent, OrderState::of_outcome(order.outcome)));
         let selected = self.selected().map(|purchase| purchase.sent.order);
-        self.list.extend(older.into_iter().rev());
+        self.list.extend(older);
         self.list.truncate(ORDERS_MAX);
         self.rebuild_rows(selected);
         self.journal.succeed((), shared.elapsed());
@@ -54,7 +55,7 @@ impl Orders {
                 Record::Sent(sent) => {
                     if self.find(sent.order).is_none() {
                         let why = "another program is buying it".to_owned();
-                        let mut purchase = sent_before(sent, OrderState::Unknown { why });
+                        let mut purchase = Purchase::sent_before(sent, OrderState::Unknown { why });
                         // That program records the outcome itself, unless it is killed.
                         purchase.checks = OTHERS_CHECKS;
                         purchase.schedule_check(shared.elapsed());
@@ -66,8 +67,8 @@ impl Orders {
                         purchase.sent.store.get_or_insert(store);
                     }
                 }
-                Record::Sold { receipt } => self.settle(receipt.order, OrderState::from_receipt(receipt)),
-                Record::NotSold(not_sold) => self.settle(not_sold.order, not_sold_state(&not_sold)),
+                Record::Sold { receipt } => self.settle(receipt.order, Outcome::Sold(receipt)),
+                Record::NotSold(not_sold) => self.settle(not_sold.order, Outcome::NotSold(not_sold)),
             }
         }
         let selected = self.selected().map(|purchase| purchase.sent.order);
@@ -75,9 +76,9 @@ impl Orders {
     }
 
     /// Takes over a decision that is on record.
-    fn settle(&mut self, order: OrderId, state: OrderState) {
+    fn settle(&mut self, order: OrderId, outcome: Outcome) {
         if let Some(purchase) = self.find_mut(order).filter(|purchase| purchase.state.is_pending()) {
-            purchase.state = state;
+            purchase.state = OrderState::of_outcome(outcome);
             (purchase.next_check_at, purchase.check_in_flight) = (None, false);
         }
     }
@@ -131,7 +132,7 @@ impl Orders {
         let why = format!("it could not be saved ({}), so it was not sent", sanitized(&reason));
         if let Some(purchase) = self.find_mut(order) {
             shared.notify(Severity::Error, &format!("Nothing was bought: {why}"));
-            purchase.state = OrderState::NotPlaced { why };
+            purchase.state = not_placed(order, why, shared);
         }
     }
 
@@ -144,20 +145,7 @@ impl Orders {
         let Some(purchase) = self.find(order) else {
             return Vec::new();
         };
-        let state = match answer {
-            Ok(receipt) => received(order, receipt, shared),
-            Err(Error::Problem(problem)) if problem.code == Code::SoldOut => {
-                OrderState::SoldOut { stock: problem.stock }
-            }
-            Err(error) if matches!(error.code(), Some(Code::UnknownItem | Code::KeyReused)) => {
-                OrderState::Refused { why: sanitized(&error) }
-            }
-            // This request changed nothing, but an earlier one with the same key may have.
-            Err(error) if error.is_not_applied() && !purchase.may_have_applied => {
-                OrderState::NotPlaced { why: sanitized(&error) }
-            }
-            Err(error) => OrderState::Unknown { why: sanitized(&error) },
-        };
+        let state = state_after(order, answer, purchase.may_have_applied, shared);
         self.set_state(order, state, shared)
     }
 
@@ -175,15 +163,18 @@ impl Orders {
             _ => purchase.sent.shop == shared.connection.shop_name,
         };
         let is_overdue = purchase.deadline_passed(shared.now.wall, CLOCK_MARGIN_MS);
+        let is_unknown = answer
+            .as_ref()
+            .is_err_and(|error| error.code() == Some(Code::UnknownOrder));
         let unknown = |why: &str| OrderState::Unknown { why: why.to_owned() };
-        let state = match answer {
-            Ok(receipt) => received(order, receipt, shared),
-            Err(error) if error.code() != Some(Code::UnknownOrder) => unknown(&sanitized(&error)),
-            Err(_) if is_same_store && is_overdue => OrderState::NotPlaced {
-                why: "the shop did not decide it before its deadline".to_owned(),
-            },
-            Err(_) if is_same_store => unknown("the shop does not know it yet"),
-            Err(_) => {
+        let state = match (is_unknown, is_same_store) {
+            (false, _) => state_after(order, answer, true, shared),
+            (true, true) if is_overdue => {
+                let why = "the shop did not decide it before its deadline".to_owned();
+                not_placed(order, why, shared)
+            }
+            (true, true) => unknown("the shop does not know it yet"),
+            (true, false) => {
                 // No later lookup in this store finds it.
                 self.set_state(order, unknown("this shop does not know it"), shared);
                 if let Some(purchase) = self.find_mut(order) {
@@ -200,75 +191,88 @@ impl Orders {
         let Some(purchase) = self.find_mut(order).filter(|purchase| purchase.state.is_pending()) else {
             return Vec::new();
         };
-        let before = std::mem::replace(&mut purchase.state, state.clone());
+        let before = std::mem::replace(&mut purchase.state, state);
         (purchase.next_check_at, purchase.check_in_flight) = (None, false);
-        let copies = match purchase.sent.lines.len() {
-            0 | 1 => format!("{} × {}", purchase.sent.copies(), purchase.title()),
-            _ => purchase.title(),
-        };
+        if let OrderState::Unknown { .. } = purchase.state {
+            purchase.may_have_applied = true;
+            purchase.schedule_check(shared.now.elapsed);
+        }
+        let is_news = before == OrderState::Sending || !purchase.state.is_pending();
+        let (severity, notice) = purchase.notice();
+        let record = purchase.state.outcome().record();
         let selected = self.selected().map(|purchase| purchase.sent.order);
         self.rebuild_rows(selected);
-        let Some(purchase) = self.find_mut(order) else {
-            return Vec::new();
-        };
-        let at = shared.now.wall;
-        let not_sold = |reason, detail: String, stock| {
-            Some(Record::NotSold(NotSold {
-                order,
-                reason,
-                detail,
-                stock,
-                at,
-            }))
-        };
-        let (severity, notice, record) = match state {
-            OrderState::Sold(receipt) => (
-                Severity::Success,
-                // A long title is cut at its end, never the amount.
-                format!("Bought for {}: {copies}", format::amount(receipt.total.cents())),
-                Some(Record::Sold { receipt: *receipt }),
-            ),
-            OrderState::SoldOut { stock } => {
-                let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
-                (
-                    Severity::Info,
-                    format!("Sold out{left}: {copies} was not bought"),
-                    not_sold(NotSoldReason::SoldOut, String::new(), stock),
-                )
-            }
-            OrderState::Refused { why } => (
-                Severity::Error,
-                format!("Refused: {copies}: {why}"),
-                not_sold(NotSoldReason::Refused, why, None),
-            ),
-            OrderState::NotPlaced { why } => (
-                Severity::Error,
-                format!("Nothing was bought: {copies}: {why}"),
-                not_sold(NotSoldReason::NotPlaced, why, None),
-            ),
-            OrderState::Unknown { .. } => {
-                purchase.may_have_applied = true;
-                purchase.schedule_check(shared.now.elapsed);
-                if let OrderState::Unknown { .. } = before {
-                    return Vec::new();
-                }
-                let notice = "The answer was lost: unknown, checking with the same key";
-                (Severity::Warning, notice.to_owned(), None)
-            }
-            OrderState::Sending { .. } => return Vec::new(),
-        };
-        shared.notify(severity, &notice);
+        if is_news {
+            shared.notify(severity, &notice);
+        }
         record.map(Effect::AppendJournal).into_iter().collect()
     }
 }
 
-/// The state of an order after the receipt that answers it; the stock shown follows.
-fn received(order: OrderId, receipt: Receipt, shared: &mut Shared<'_>) -> OrderState {
-    if receipt.order != order {
-        let why = "the shop answered with another order's receipt".to_owned();
-        return OrderState::Unknown { why };
+impl Purchase {
+    /// The notice of the order's state.
+    fn notice(&self) -> (Severity, String) {
+        let copies = match self.sent.lines.len() {
+            0 | 1 => format!("{} × {}", self.sent.copies(), self.title()),
+            _ => self.title(),
+        };
+        match &self.state {
+            OrderState::Sending | OrderState::Unknown { .. } => (
+                Severity::Warning,
+                "The answer was lost: unknown, checking with the same key".to_owned(),
+            ),
+            // A long title is cut at its end, never the amount.
+            OrderState::Sold(receipt) => (
+                Severity::Success,
+                format!("Bought for {}: {copies}", format::amount(receipt.total.cents())),
+            ),
+            OrderState::NotSold(NotSold {
+                reason, detail, stock, ..
+            }) => match reason {
+                NotSoldReason::SoldOut => {
+                    let left = stock.map_or(String::new(), |stock| format!(" ({stock} left)"));
+                    (Severity::Info, format!("Sold out{left}: {copies} was not bought"))
+                }
+                NotSoldReason::Refused => (Severity::Error, format!("Refused: {copies}: {detail}")),
+                NotSoldReason::NotPlaced => (Severity::Error, format!("Nothing was bought: {copies}: {detail}")),
+            },
+        }
     }
-    for line in receipt.lines.iter().filter(|_| receipt.status == OrderStatus::Sold) {
+}
+
+fn not_placed(order: OrderId, detail: String, shared: &Shared<'_>) -> OrderState {
+    OrderState::NotSold(NotSold {
+        order,
+        reason: NotSoldReason::NotPlaced,
+        detail,
+        stock: None,
+        at: shared.now.wall,
+    })
+}
+
+/// The state of an order after an answer; the stock shown follows a sale.
+fn state_after(
+    order: OrderId,
+    answer: Result<Receipt, Error>,
+    may_be_applied: bool,
+    shared: &mut Shared<'_>,
+) -> OrderState {
+    let why = answer.as_ref().err().map(sanitized);
+    match Outcome::of_answer(order, answer, may_be_applied, shared.now.wall) {
+        Outcome::Undecided => OrderState::Unknown {
+            why: why.unwrap_or_else(|| "the shop answered with another order's receipt".to_owned()),
+        },
+        outcome => {
+            if let Outcome::Sold(receipt) = &outcome {
+                apply_sale(receipt, shared);
+            }
+            OrderState::of_outcome(outcome)
+        }
+    }
+}
+
+fn apply_sale(receipt: &Receipt, shared: &mut Shared<'_>) {
+    for line in &receipt.lines {
         let Some(stock) = line.stock else { continue };
         let event = StockEvent {
             seq: line.seq,
@@ -279,5 +283,4 @@ fn received(order: OrderId, receipt: Receipt, shared: &mut Shared<'_>) -> OrderS
         };
         shared.books.apply(event, shared.now.elapsed);
     }
-    OrderState::from_receipt(receipt)
 }

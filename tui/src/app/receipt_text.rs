@@ -4,7 +4,7 @@ use jiff::tz::TimeZone;
 
 use super::orders::{OrderState, Purchase};
 use super::sanitize::sanitized;
-use crate::journal::{NotSold, NotSoldReason, Outcome, RecordedOrder};
+use crate::journal::RecordedOrder;
 use crate::{format, receipt};
 
 /// The short values of an order.
@@ -45,22 +45,8 @@ pub(crate) fn names(purchase: &Purchase) -> Vec<(&'static str, String)> {
 
 /// The receipt as plain text.
 pub(super) fn text(purchase: &Purchase) -> String {
-    let sent = purchase.sent.clone();
-    let not_sold = |reason, detail: &str, stock| {
-        Outcome::NotSold(NotSold {
-            order: sent.order,
-            reason,
-            detail: detail.to_owned(),
-            stock,
-            at: sent.at,
-        })
-    };
-    let outcome = match &purchase.state {
-        OrderState::Sending { .. } | OrderState::Unknown { .. } => Outcome::Undecided,
-        OrderState::Sold(receipt) => Outcome::Sold(receipt.as_ref().clone()),
-        OrderState::SoldOut { stock } => not_sold(NotSoldReason::SoldOut, "", *stock),
-        OrderState::Refused { why } => not_sold(NotSoldReason::Refused, why, None),
-        OrderState::NotPlaced { why } => not_sold(NotSoldReason::NotPlaced, why, None),
-    };
-    receipt::of_order(&RecordedOrder { sent, outcome })
+    receipt::of_order(&RecordedOrder {
+        sent: purchase.sent.clone(),
+        outcome: purchase.state.outcome(),
+    })
 }

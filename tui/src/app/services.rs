@@ -137,32 +137,11 @@ fn rate(before: &Service, activity: &Activity, now: Duration) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn activity(requests: u64) -> Activity {
-        Activity {
-            requests,
-            ..Activity::default()
-        }
-    }
+    use crate::tests::catalog::{neighbour, readiness};
 
     /// The report of a front-end with an order service, after so many requests to each.
-    fn readiness(requests: u64, order: u64) -> Readiness {
-        Readiness {
-            status: ReadyStatus::Ready,
-            service: ServiceKind::Frontend,
-            version: "1".into(),
-            head: None,
-            neighbours: vec![Neighbour {
-                url: None,
-                service: ServiceKind::Order,
-                version: "1".into(),
-                head: None,
-                activity: activity(order),
-            }],
-            degraded: Vec::new(),
-            missing: Vec::new(),
-            activity: activity(requests),
-        }
+    fn reported(requests: u64, order: u64) -> Readiness {
+        readiness(requests, [neighbour(ServiceKind::Order, order)])
     }
 
     #[test]
@@ -175,9 +154,9 @@ mod tests {
             };
             report.services.iter().map(|service| service.rate).collect::<Vec<_>>()
         };
-        assert_eq!(rates(readiness(100, 50), 10), [None, None]);
+        assert_eq!(rates(reported(100, 50), 10), [None, None]);
         assert_eq!(
-            rates(readiness(150, 3), 12),
+            rates(reported(150, 3), 12),
             [Some(25.0), None],
             "the order service was restarted"
         );
@@ -193,7 +172,7 @@ mod tests {
             status: ReadyStatus::NotReady,
             degraded: vec![lack("order")],
             missing: vec![lack("catalog")],
-            ..readiness(1, 1)
+            ..reported(1, 1)
         };
         let mut services = Services::default();
         services.handle_health(Ok(readiness), Duration::ZERO);

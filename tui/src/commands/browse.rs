@@ -98,26 +98,7 @@ fn books(page: &BookPage) -> String {
         ("COST", Need::Keep),
         ("STOCK", Need::Keep),
     ];
-    let rows = page.books.iter().map(|book| {
-        let Book {
-            item,
-            title,
-            author,
-            topic,
-            cost,
-            stock,
-            seq: _,
-        } = book;
-        [
-            item.to_string(),
-            title.to_string(),
-            author.as_ref().map_or("-".to_owned(), ToString::to_string),
-            topic.to_string(),
-            cost.to_string(),
-            stock.to_string(),
-        ]
-    });
-    table(columns, rows, terminal_width())
+    table(columns, page.books.iter().map(values), terminal_width())
 }
 
 pub(super) async fn lookup(shop: &ShopConnection, item: ItemNumber, out: &Output) -> Result<Exit, Error> {
@@ -127,6 +108,14 @@ pub(super) async fn lookup(shop: &ShopConnection, item: ItemNumber, out: &Output
 
 /// A book as names and values.
 pub(super) fn book(book: &Book) -> String {
+    let names = ["item", "title", "author", "topic", "cost", "stock"];
+    let mut lines: Vec<_> = names.into_iter().zip(values(book)).collect();
+    lines.retain(|(name, _)| *name != "author" || book.author.is_some());
+    pairs(&lines)
+}
+
+/// The values of a book, with a dash for no author.
+fn values(book: &Book) -> [String; 6] {
     let Book {
         item,
         title,
@@ -136,14 +125,12 @@ pub(super) fn book(book: &Book) -> String {
         stock,
         seq: _,
     } = book;
-    let mut lines = vec![("item", item.to_string()), ("title", title.to_string())];
-    if let Some(author) = author {
-        lines.push(("author", author.to_string()));
-    }
-    lines.extend([
-        ("topic", topic.to_string()),
-        ("cost", cost.to_string()),
-        ("stock", stock.to_string()),
-    ]);
-    pairs(&lines)
+    [
+        item.to_string(),
+        title.to_string(),
+        author.as_ref().map_or("-".to_owned(), ToString::to_string),
+        topic.to_string(),
+        cost.to_string(),
+        stock.to_string(),
+    ]
 }

@@ -13,7 +13,7 @@ use super::order_record::OrderRecord;
 use super::output::{self, Output};
 use crate::cli::{BuyArgs, RestockArgs};
 use crate::connect::ShopConnection;
-use crate::journal::{Record, SentLine, SentOrder};
+use crate::journal::{Outcome, SentLine, SentOrder};
 use crate::receipt;
 use crate::terminal::Signals;
 
@@ -53,12 +53,13 @@ pub(super) async fn buy(
     };
     // An earlier command with this key may have placed the order.
     let may_be_applied = args.key.is_some();
-    let outcome = match &ending {
-        Ending::Answered(answer, _) => Record::of_answer(order, answer.parse(), may_be_applied, Timestamp::now()),
-        Ending::NotApplied(error) => Record::of_answer(order, Err(error.clone()), may_be_applied, Timestamp::now()),
+    let answer = match &ending {
+        Ending::Answered(answer, _) => Some(answer.parse()),
+        Ending::NotApplied(error) => Some(Err(error.clone())),
         Ending::Unknown(..) => None,
     };
-    if let Some(outcome) = outcome {
+    let outcome = answer.map(|answer| Outcome::of_answer(order, answer, may_be_applied, Timestamp::now()));
+    if let Some(outcome) = outcome.and_then(Outcome::record) {
         record.end(outcome, &connection.shop).await;
     }
     match ending {
@@ -196,7 +197,7 @@ pub(super) async fn order(connection: &ShopConnection, order: OrderId, out: &Out
     let answer = connection
         .read(|shop| async move { shop.find_order(order).await })
         .await?;
-    if let Some(outcome) = Record::of_answer(order, answer.parse(), true, Timestamp::now()) {
+    if let Some(outcome) = Outcome::of_answer(order, answer.parse(), true, Timestamp::now()).record() {
         OrderRecord::end_earlier(order, outcome).await;
     }
     out.answer(&answer, receipt::of_shop)

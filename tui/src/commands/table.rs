@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use common::text;
 use unicode_width::UnicodeWidthStr;
 
-use crate::columns::{Need, fit};
+use crate::columns::{Need, fit, wanted};
 use crate::format;
 
 /// Where the output is not a terminal nothing is cut, and a longer text does not widen the column for the other rows.
@@ -38,15 +38,16 @@ pub(super) fn table<const N: usize>(
         .map(|row| row.map(|cell| text::sanitize(&cell).into_owned()))
         .collect();
     let is_text = |need: Need| matches!(need, Need::Text { .. });
-    let wanted: [(Need, usize); N] = std::array::from_fn(|column| {
-        let need = columns.get(column).map_or(Need::Keep, |(_, need)| *need);
-        let widths = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
-        let most = if is_text(need) && width.is_none() {
-            UNBOUNDED_TEXT_COLUMNS
-        } else {
-            usize::MAX
-        };
-        (need, widths.max().unwrap_or(0).min(most))
+    let wanted = wanted(columns.map(|(_, need)| need), rows.iter(), |cell| cell.width()).map(|(need, widest)| {
+        let is_bounded = width.is_none() && is_text(need);
+        (
+            need,
+            if is_bounded {
+                widest.min(UNBOUNDED_TEXT_COLUMNS)
+            } else {
+                widest
+            },
+        )
     });
     let widths = fit(wanted, GAP, width.unwrap_or(usize::MAX));
     let line = |row: &[String; N]| {

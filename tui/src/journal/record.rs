@@ -1,8 +1,7 @@
 //! The records of the journal.
 
-use common::client;
-use common::wire::{OrderLine, OrderLines, OrderStatus, Receipt};
-use common::{Code, Cost, Deadline, ItemNumber, OrderId, Quantity, Reason, Stock, StoreId, Timestamp};
+use common::wire::{OrderLine, OrderLines, Receipt};
+use common::{Cost, Deadline, ItemNumber, OrderId, Quantity, Stock, StoreId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,43 +19,6 @@ pub(crate) enum Record {
     /// It was decided otherwise.
     #[serde(rename = "closed")]
     NotSold(NotSold),
-}
-
-impl Record {
-    /// What an answer of the shop decides about an order; `None` if it leaves the outcome open. That a request was not
-    /// applied says nothing if an earlier one with the same key `may_be_applied`.
-    pub(crate) fn of_answer(
-        order: OrderId,
-        answer: Result<Receipt, client::Error>,
-        may_be_applied: bool,
-        at: Timestamp,
-    ) -> Option<Self> {
-        let (reason, detail, stock) = match answer {
-            Ok(receipt) if receipt.order != order => return None,
-            Ok(receipt) if receipt.status == OrderStatus::Sold => return Some(Self::Sold { receipt }),
-            Ok(receipt) => match receipt.lines.iter().find_map(|line| line.reason) {
-                Some(Reason::UnknownItem) | None => (NotSoldReason::Refused, "unknown-item".to_owned(), None),
-                Some(_) => (NotSoldReason::SoldOut, String::new(), receipt.lines.first()?.stock),
-            },
-            Err(client::Error::Problem(problem)) if problem.code == Code::SoldOut => {
-                (NotSoldReason::SoldOut, String::new(), problem.stock)
-            }
-            Err(error) if matches!(error.code(), Some(Code::UnknownItem | Code::KeyReused)) => {
-                (NotSoldReason::Refused, error.to_string(), None)
-            }
-            Err(error) if error.is_not_applied() && !may_be_applied => {
-                (NotSoldReason::NotPlaced, error.to_string(), None)
-            }
-            Err(_) => return None,
-        };
-        Some(Self::NotSold(NotSold {
-            order,
-            reason,
-            detail,
-            stock,
-            at,
-        }))
-    }
 }
 
 /// An order as it is sent.

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use common::OrderId;
-use common::wire::Receipt;
+use common::wire::{OrderStatus, Receipt};
+use common::{Code, OrderId, Reason, Timestamp, client};
 
-use super::{NotSold, Record, SentOrder};
+use super::{NotSold, NotSoldReason, Record, SentOrder};
 
 /// An order with the last thing that is on record about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,58 @@ pub(crate) enum Outcome {
     Undecided,
     Sold(Receipt),
     NotSold(NotSold),
+}
+
+impl Outcome {
+    /// What an answer of the shop decides about an order. That a request was not applied says nothing if an earlier one with
+    /// the same key `may_be_applied`.
+    pub(crate) fn of_answer(
+        order: OrderId,
+        answer: Result<Receipt, client::Error>,
+        may_be_applied: bool,
+        at: Timestamp,
+    ) -> Self {
+        let (reason, detail, stock) = match answer {
+            Ok(receipt) if receipt.order != order => return Self::Undecided,
+            Ok(receipt) if receipt.status == OrderStatus::Sold => return Self::Sold(receipt),
+            Ok(receipt) => match receipt.lines.iter().find_map(|line| line.reason) {
+                Some(Reason::UnknownItem) | None => {
+                    (NotSoldReason::Refused, "the shop has no such book".to_owned(), None)
+                }
+                Some(_) => (
+                    NotSoldReason::SoldOut,
+                    String::new(),
+                    receipt.lines.first().and_then(|line| line.stock),
+                ),
+            },
+            Err(client::Error::Problem(problem)) if problem.code == Code::SoldOut => {
+                (NotSoldReason::SoldOut, String::new(), problem.stock)
+            }
+            Err(error) if matches!(error.code(), Some(Code::UnknownItem | Code::KeyReused)) => {
+                (NotSoldReason::Refused, error.to_string(), None)
+            }
+            Err(error) if error.is_not_applied() && !may_be_applied => {
+                (NotSoldReason::NotPlaced, error.to_string(), None)
+            }
+            Err(_) => return Self::Undecided,
+        };
+        Self::NotSold(NotSold {
+            order,
+            reason,
+            detail,
+            stock,
+            at,
+        })
+    }
+
+    /// The record of a decision.
+    pub(crate) fn record(self) -> Option<Record> {
+        match self {
+            Self::Undecided => None,
+            Self::Sold(receipt) => Some(Record::Sold { receipt }),
+            Self::NotSold(not_sold) => Some(Record::NotSold(not_sold)),
+        }
+    }
 }
 
 /// The orders, oldest first. A sale is final; an order that was not placed may be placed later under the same id.

@@ -44,8 +44,11 @@ fn the_dialog_waits_until_earlier_orders_are_read() {
 #[test]
 fn enter_cancels_unless_the_focus_was_moved_to_buy() {
     let mut shop = Fixture::at_books();
-    shop.press("b Enter");
-    assert!(shop.app.overlays.is_empty() && shop.sent().is_empty());
+    for cancel in ["Enter", "Esc", "n"] {
+        shop.press("b");
+        shop.press(cancel);
+        assert!(shop.app.overlays.is_empty() && shop.sent().is_empty(), "{cancel}");
+    }
     shop.press("b Tab Enter");
     assert_eq!(shop.sent().len(), 1);
 }

@@ -1,7 +1,10 @@
 //! The books of the fixed catalog, receipts for them, and errors of the shop.
 
 use common::client::Error;
-use common::wire::{Book, BookPage, OrderStatus, Receipt, ReceiptLine, TopicCount, Topics};
+use common::wire::{
+    Activity, Book, BookPage, Neighbour, OrderStatus, Readiness, ReadyStatus, Receipt, ReceiptLine, ServiceKind,
+    TopicCount, Topics,
+};
 use common::{Code, Cost, Description, ItemNumber, OrderId, Problem, Quantity, Seq, Stock, Timestamp};
 
 use crate::effect::{Query, Request};
@@ -102,6 +105,38 @@ pub(crate) fn topics() -> Topics {
         books,
     });
     Topics { topics: topics.into() }
+}
+
+/// A service after so many requests.
+pub(crate) fn neighbour(service: ServiceKind, requests: u64) -> Neighbour {
+    let activity = Activity {
+        uptime_s: 7_500,
+        requests,
+        p50_us: Some(250),
+        p99_us: Some(50_000),
+    };
+    Neighbour {
+        url: None,
+        service,
+        version: "0.1.0".into(),
+        head: Some(Seq(40)),
+        activity,
+    }
+}
+
+/// What a front-end says of itself after so many requests, and of its neighbours.
+pub(crate) fn readiness(requests: u64, neighbours: impl Into<Vec<Neighbour>>) -> Readiness {
+    let own = neighbour(ServiceKind::Frontend, requests);
+    Readiness {
+        status: ReadyStatus::Ready,
+        service: own.service,
+        version: own.version,
+        head: own.head,
+        neighbours: neighbours.into(),
+        degraded: Vec::new(),
+        missing: Vec::new(),
+        activity: own.activity,
+    }
 }
 
 /// The books of the fixed catalog that a query finds.

@@ -2,7 +2,7 @@
 
 use common::Code;
 use common::client::StreamItem;
-use common::wire::BookPage;
+use common::wire::{BookPage, TopicCount, Topics};
 
 use super::catalog::{book, found, number, problem, topics, unreachable};
 use super::fixture::Fixture;
@@ -155,9 +155,10 @@ fn a_million_books_are_loaded_page_by_page_as_the_selection_moves_down() {
     answer_topic(&mut shop, endless(0));
     assert_eq!(shop.topic_request(), None, "the selection is far from the end");
     shop.press("Enter");
+    shop.draw();
     let mut loaded = 100;
     for _ in 0..300 {
-        shop.press("G");
+        shop.press("PgDn PgDn PgDn PgDn PgDn");
         if shop.topic_request().is_none() {
             break;
         }
@@ -166,6 +167,63 @@ fn a_million_books_are_loaded_page_by_page_as_the_selection_moves_down() {
     }
     assert_eq!(shop.app.shop.rows.len(), 20_000, "a list is bounded");
     shop.assert_shows("20,000+");
+}
+
+/// The number of the listing that asks for a page, and the cursor.
+fn take_page_request(shop: &mut Fixture) -> Option<(u64, Option<String>)> {
+    let effects = std::mem::take(&mut shop.effects);
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Send(Request::Page { generation, after, .. }) => Some((generation, after)),
+        _ => None,
+    })
+}
+
+#[test]
+fn the_last_of_265_170_books_are_reached_with_a_few_requests() {
+    const BOOKS: u64 = 265_170;
+    // Books in a row, far apart, and as ISBNs.
+    let numbers: [fn(u64) -> u64; 3] = [
+        |index| index,
+        |index| index * 1_000 + 7,
+        |index| 9_780_000_000_000 + index,
+    ];
+    for number in numbers {
+        let mut shop = shop_with_topics();
+        let counts = vec![TopicCount {
+            topic: "distributed systems".into(),
+            books: BOOKS,
+        }];
+        shop.send(Event::TopicsLoaded(Ok(Topics { topics: counts })));
+        let page_after = |after: u64| {
+            let first = (1..=BOOKS).take_while(|index| number(*index) <= after).count();
+            let first = u64::try_from(first).unwrap() + 1;
+            let indices: Vec<_> = (first..=BOOKS).take(100).collect();
+            let more = indices.last().is_some_and(|last| *last < BOOKS);
+            let books = indices
+                .iter()
+                .map(|index| book(number(*index), "Volume", None, "distributed systems", 1_000, 5));
+            BookPage {
+                next: more.then(|| number(first + 99).to_string()),
+                books: books.collect(),
+            }
+        };
+        answer_topic(&mut shop, page_after(0));
+        shop.press("Enter G");
+        let mut requests = 0;
+        while let Some((generation, after)) = take_page_request(&mut shop) {
+            requests += 1;
+            shop.answer_page(generation, Ok(page_after(after.unwrap().parse().unwrap())), 40);
+        }
+        assert!(requests < 45, "{requests} requests");
+        assert_eq!(shop.app.shop.selected().unwrap().get(), number(BOOKS));
+        let rows = shop.app.shop.rows.len();
+        assert!((50..=150).contains(&rows), "{rows}");
+        shop.assert_shows("265,170 of 265,170");
+        shop.press("g");
+        answer_topic(&mut shop, page_after(0));
+        assert_eq!(shop.app.shop.selected().unwrap().get(), number(1));
+        shop.assert_shows("1 of 100+");
+    }
 }
 
 #[test]

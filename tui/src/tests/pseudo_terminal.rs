@@ -2,15 +2,13 @@
 //! equals the frame cell by cell, with styles.
 
 use std::io::{Read, Write};
-use std::sync::mpsc::channel;
-use std::time::Duration;
 
-use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use ratatui::buffer::{Buffer, Cell};
 use ratatui::style::{Color, Modifier};
 
 use super::catalog::{lost, receipt, sold_out};
 use super::fixture::{Fixture, text};
+use super::second_process::SecondProcess;
 use crate::format;
 use crate::message::Event;
 use crate::terminal::{TerminalBackend as _, TerminalGuard};
@@ -21,8 +19,6 @@ use crate::ui::autopilot::tests::SnapshotView;
 const SIZES: [(u16, u16); 2] = [(80, 24), (120, 36)];
 /// The variable that gives the second process its columns and rows.
 const SIZE: &str = "BOOKSTORE_TEST_SCENES";
-/// The longest wait; a passing test never needs it.
-const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Keys that lead to each screen with each overlay, from the shop's list of books.
 fn scenes() -> Vec<String> {
@@ -124,48 +120,17 @@ fn the_second_process_draws_the_scenes() {
 fn a_terminal_shows_every_screen_and_overlay_as_it_was_drawn() {
     let mut compared = 0;
     for (columns, rows) in SIZES {
-        let size = PtySize {
-            rows,
-            cols: columns,
-            ..PtySize::default()
-        };
-        let pair = native_pty_system().openpty(size).unwrap();
-        let mut command = CommandBuilder::new(std::env::current_exe().unwrap());
         let test = "tests::pseudo_terminal::the_second_process_draws_the_scenes";
-        command.args(["--exact", test, "--nocapture", "--test-threads=1"]);
-        command.env(SIZE, format!("{columns}x{rows}"));
-        command.env("TERM", "xterm-256color");
-        let mut child = pair.slave.spawn_command(command).unwrap();
-        drop(pair.slave);
-        let (mut reader, mut keys) = (
-            pair.master.try_clone_reader().unwrap(),
-            pair.master.take_writer().unwrap(),
-        );
-        let (sender, output) = channel();
-        std::thread::spawn(move || {
-            let mut bytes = [0; 65_536];
-            while let Ok(length @ 1..) = reader.read(&mut bytes) {
-                if sender.send(bytes[..length].to_vec()).is_err() {
-                    return;
-                }
-            }
-        });
-        let mut parser = vt100::Parser::new(rows.try_into().unwrap(), columns.try_into().unwrap(), 0);
-        let mut written = Vec::new();
+        let mut process = SecondProcess::run(test, (SIZE, &format!("{columns}x{rows}")), (columns, rows));
         for (number, scene_keys) in scenes().iter().enumerate() {
-            let mark = format!("\u{1b}]2;scene-{number}\u{7}");
-            while !String::from_utf8_lossy(&written).contains(&mark) {
-                let bytes = output.recv_timeout(TIMEOUT).unwrap();
-                parser.process(&bytes);
-                written.extend(bytes);
-            }
+            process.wait_for(&format!("\u{1b}]2;scene-{number}\u{7}"));
             let mut shop = scene((columns, rows), scene_keys);
             shop.draw_in_view(&appearance(), &mut SnapshotView::large());
             let frame = shop.draw_in_view(&appearance(), &mut SnapshotView::large());
-            compared += assert_shown(parser.screen(), &frame, scene_keys);
-            keys.write_all(b"\n").unwrap();
+            compared += assert_shown(process.terminal.screen(), &frame, scene_keys);
+            process.keys.write_all(b"\n").unwrap();
         }
-        assert!(child.wait().unwrap().success());
+        process.end();
     }
     println!("{} scenes, {compared} cells compared", scenes().len() * SIZES.len());
 }

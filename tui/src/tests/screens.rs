@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use common::Seq;
 use common::client::{ShopEvent, StreamItem};
-use common::wire::{Activity, BookPage, Lack, Neighbour, Readiness, ReadyStatus, ServiceKind, UpstreamStatus};
+use common::wire::{BookPage, Lack, Readiness, ReadyStatus, ServiceKind, UpstreamStatus};
 use ratatui::buffer::Buffer;
 use ratatui::style::Color;
 
-use super::catalog::{book, lost, receipt, sold_out, unreachable};
+use super::catalog::{book, lost, neighbour, readiness, receipt, sold_out, unreachable};
 use super::fixture::{Fixture, text};
 use crate::message::Event;
 use crate::theme::{Appearance, Theme};
@@ -142,7 +141,7 @@ fn services() {
     in_all_sizes("services", |shop| {
         shop.press("4");
         for requests in [18_000, 19_187] {
-            shop.send(Event::HealthLoaded(Ok(readiness(requests))));
+            shop.send(Event::HealthLoaded(Ok(all_services(requests))));
             shop.elapsed += Duration::from_secs(2);
         }
     });
@@ -155,7 +154,7 @@ fn services() {
         let mut readiness = Readiness {
             status: ReadyStatus::NotReady,
             missing,
-            ..readiness(19_187)
+            ..all_services(19_187)
         };
         readiness.neighbours.remove(0);
         shop.send(Event::HealthLoaded(Ok(readiness)));
@@ -163,31 +162,13 @@ fn services() {
     });
 }
 
-/// What a front-end says of itself after so many requests.
-fn readiness(requests: u64) -> Readiness {
-    let activity = |requests| Activity {
-        uptime_s: 7_500,
+/// A front-end and its two neighbours after so many requests.
+fn all_services(requests: u64) -> Readiness {
+    let neighbours = [(ServiceKind::Catalog, 77), (ServiceKind::Order, 953)];
+    readiness(
         requests,
-        p50_us: Some(250),
-        p99_us: Some(50_000),
-    };
-    let neighbour = |service, requests| Neighbour {
-        url: None,
-        service,
-        version: "0.1.0".into(),
-        head: Some(Seq(40)),
-        activity: activity(requests),
-    };
-    Readiness {
-        status: ReadyStatus::Ready,
-        service: ServiceKind::Frontend,
-        version: "0.1.0".into(),
-        head: Some(Seq(40)),
-        neighbours: vec![neighbour(ServiceKind::Catalog, 77), neighbour(ServiceKind::Order, 953)],
-        degraded: Vec::new(),
-        missing: Vec::new(),
-        activity: activity(requests),
-    }
+        neighbours.map(|(service, requests)| neighbour(service, requests)),
+    )
 }
 
 #[test]

@@ -1,34 +1,21 @@
 //! The search: best match first over the whole shop, in a stable order, with the letters that match marked.
 
+use std::path::Path;
+
+use backend::store::catalog_file;
+use common::Seq;
 use common::wire::{Book, BookPage, TopicCount, Topics};
 use ratatui::style::Modifier;
 
-use super::catalog::book;
 use super::fixture::Fixture;
 use crate::effect::{Effect, Query, Request};
 use crate::message::Event;
 
 /// The books of `data/classics.csv`.
 fn classics() -> Vec<Book> {
-    let file = include_str!("../../../data/classics.csv");
-    let rows = file.lines().skip(1).map(|line| {
-        // No text of this file has a quote in it.
-        let mut cells: Vec<String> = Vec::new();
-        for (number, part) in line.split('"').enumerate() {
-            match (number % 2, cells.last_mut()) {
-                (1, Some(cell)) => cell.push_str(part),
-                (_, Some(cell)) => {
-                    let mut parts = part.split(',');
-                    cell.push_str(parts.next().unwrap());
-                    cells.extend(parts.map(str::to_owned));
-                }
-                (_, None) => cells.extend(part.split(',').map(str::to_owned)),
-            }
-        }
-        let item = cells[0].parse().unwrap();
-        book(item, &cells[1], cells.get(5).map(String::as_str), &cells[4], 100, 1)
-    });
-    rows.collect()
+    let file = include_bytes!("../../../data/classics.csv");
+    let rows = catalog_file::parse(file, Path::new("classics.csv")).unwrap();
+    rows.into_iter().map(|row| row.into_book(Seq(1))).collect()
 }
 
 /// A shop with these books; its server finds whole words and their beginnings in titles.

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use common::client::Error;
-use common::wire::{Activity, Book, BookPage, Neighbour, Readiness, ReadyStatus, Receipt, ServiceKind};
+use common::wire::{Activity, Book, BookPage, Neighbour, Readiness, Receipt, ServiceKind};
 use common::{Cost, Seq};
 
-use super::catalog::{book, receipt, sold_out};
+use super::catalog::{book, neighbour, readiness, receipt, sold_out};
 use super::fixture::Fixture;
 use crate::message::Event;
 use crate::theme::{Appearance, Theme};
@@ -117,29 +117,22 @@ fn orders(width: u16) -> Fixture {
 fn services(width: u16) -> Fixture {
     let mut shop = Fixture::stocked(width, ROWS);
     shop.press("4");
-    let activity = |requests| Activity {
-        uptime_s: 7_500_000,
-        requests,
-        p50_us: Some(250),
-        p99_us: Some(50_000),
-    };
     for requests in [1_234_567_890, 1_234_569_890] {
-        let neighbours = [ServiceKind::Catalog, ServiceKind::Order].map(|service| Neighbour {
-            url: None,
-            service,
+        let large = |service| Neighbour {
             version: "0.12.345".into(),
             head: Some(Seq(987_654_321)),
-            activity: activity(requests),
-        });
+            activity: Activity {
+                uptime_s: 7_500_000,
+                ..neighbour(service, requests).activity
+            },
+            ..neighbour(service, requests)
+        };
+        let own = large(ServiceKind::Frontend);
         shop.send(Event::HealthLoaded(Ok(Readiness {
-            status: ReadyStatus::Ready,
-            service: ServiceKind::Frontend,
-            version: "0.12.345".into(),
-            head: Some(Seq(987_654_321)),
-            neighbours: neighbours.into(),
-            degraded: Vec::new(),
-            missing: Vec::new(),
-            activity: activity(requests),
+            version: own.version,
+            head: own.head,
+            activity: own.activity,
+            ..readiness(requests, [ServiceKind::Catalog, ServiceKind::Order].map(large))
         })));
         shop.elapsed += std::time::Duration::from_secs(2);
     }

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
 use crate::app::{Column, Focus, Listing, Target};
-use crate::columns::{Need, STAYS, fill};
+use crate::columns::{Need, STAYS, fill, wanted};
 use crate::format;
 use crate::fuzzy::Searcher;
 
@@ -57,13 +57,23 @@ fn corner(canvas: &Canvas<'_>) -> Line<'static> {
     if status.width() > 0 {
         return status;
     }
-    let more = if listing.is_none_or(Listing::is_whole) { "" } else { "+" };
     let rows = app.shop.rows.len();
     if rows == 0 {
         return Line::default();
     }
-    let position = format::thousands(app.shop.cursor + 1);
-    let text = format!("{position} of {}{more}", format::thousands(rows));
+    let is_tail = listing.is_some_and(|listing| listing.is_tail);
+    let more = if is_tail || listing.is_none_or(Listing::is_whole) {
+        ""
+    } else {
+        "+"
+    };
+    let all = app.shop.selected_topic().map_or(0, |topic| topic.books);
+    let before = match is_tail && app.shop.search.is_none() {
+        true => usize::try_from(all).unwrap_or(usize::MAX).saturating_sub(rows),
+        false => 0,
+    };
+    let [position, end] = [app.shop.cursor + 1, rows].map(|row| format::thousands(before.saturating_add(row)));
+    let text = format!("{position} of {end}{more}");
     Span::styled(text, canvas.palette().dim).into()
 }
 
@@ -96,11 +106,7 @@ fn draw_table(canvas: &mut Canvas<'_>, area: Rect, focused: bool) {
     let names = names(canvas);
     // One cell for the marker, one at the end.
     let room = usize::from(area.width).saturating_sub(2);
-    let widest = |column: usize| {
-        let cells = cells.iter().chain([&names]).filter_map(|row| row.get(column));
-        cells.map(Line::width).max().unwrap_or(0)
-    };
-    let mut wanted: [_; 6] = std::array::from_fn(|column| (NEEDS[column], widest(column)));
+    let mut wanted = wanted(NEEDS, cells.iter().chain([&names]), Line::width);
     wanted[GAUGE].1 = GAUGE_COLUMNS;
     if visible.iter().all(|(_, book)| book.author.is_none()) {
         // The name of an empty column would only take room from the titles.

@@ -8,8 +8,9 @@ use ratatui::text::{Line, Span};
 use super::canvas::{Canvas, padded, skip_rows};
 use super::input;
 use crate::app::{Breakpoint, OrderColumn, OrderState, Purchase, Target, receipt_text};
-use crate::columns::{Need, STAYS, fill};
+use crate::columns::{Need, STAYS, fill, wanted};
 use crate::format;
+use crate::journal::{NotSold, NotSoldReason};
 
 /// The blanks between two columns.
 const GAP: usize = 2;
@@ -46,12 +47,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect) {
 pub(super) fn sign(canvas: &Canvas<'_>, state: &OrderState) -> (&'static str, Style) {
     let (glyphs, palette) = (canvas.glyphs(), canvas.palette());
     match state {
-        OrderState::Sending { .. } => (canvas.spinner(), palette.accent),
+        OrderState::Sending => (canvas.spinner(), palette.accent),
         OrderState::Unknown { .. } => (glyphs.unknown, palette.warn),
         OrderState::Sold(_) => (glyphs.done, palette.good),
-        OrderState::SoldOut { .. } => (glyphs.refused, palette.text),
-        OrderState::Refused { .. } => (glyphs.refused, palette.warn),
-        OrderState::NotPlaced { .. } => (glyphs.refused, palette.dim),
+        OrderState::NotSold(not_sold) => match not_sold.reason {
+            NotSoldReason::SoldOut => (glyphs.refused, palette.text),
+            NotSoldReason::Refused => (glyphs.refused, palette.warn),
+            NotSoldReason::NotPlaced => (glyphs.refused, palette.dim),
+        },
     }
 }
 
@@ -95,11 +98,7 @@ fn list(canvas: &mut Canvas<'_>, area: Rect) {
         Need::Keep,
         Need::Keep,
     ];
-    let widest = |column: usize| {
-        let cells = cells.iter().chain([&names]).filter_map(|row| row.get(column));
-        cells.map(Line::width).max().unwrap_or(0)
-    };
-    let wanted: [_; 6] = std::array::from_fn(|column| (needs[column], widest(column)));
+    let wanted = wanted(needs, cells.iter().chain([&names]), Line::width);
     // One cell for the marker, one at the end.
     let room = usize::from(inner.width).saturating_sub(2);
     let widths = fill(wanted, GAP, room);
@@ -189,20 +188,24 @@ fn receipt(canvas: &mut Canvas<'_>, area: Rect) {
 pub(super) fn outcome(canvas: &Canvas<'_>, purchase: &Purchase, width: usize) -> Vec<Line<'static>> {
     let (sign, style) = sign(canvas, &purchase.state);
     let details = match &purchase.state {
-        OrderState::Sending { .. } | OrderState::Sold(_) => String::new(),
+        OrderState::Sending | OrderState::Sold(_) => String::new(),
         OrderState::Unknown { why } => {
             format!("The answer was lost ({why}). The shop is asked with the same key; nothing is ordered twice.")
         }
-        OrderState::SoldOut { stock } => {
-            let left = match stock.map(common::Stock::get) {
-                Some(0) => "None were left when its turn came.".to_owned(),
-                Some(left) => format!("Only {left} were left when its turn came."),
-                None => "Too few were left when its turn came.".to_owned(),
-            };
-            format!("{left} Nothing was bought or charged.")
-        }
-        OrderState::Refused { why } => format!("{why}. Nothing was bought."),
-        OrderState::NotPlaced { why } => format!("Nothing was bought: {why}."),
+        OrderState::NotSold(NotSold {
+            reason, detail, stock, ..
+        }) => match (reason, stock.map(common::Stock::get)) {
+            (NotSoldReason::SoldOut, left) => {
+                let left = match left {
+                    Some(0) => "None".to_owned(),
+                    Some(left) => format!("Only {left}"),
+                    None => "Too few".to_owned(),
+                };
+                format!("{left} were left when its turn came. Nothing was bought or charged.")
+            }
+            (NotSoldReason::Refused, _) => format!("{detail}. Nothing was bought."),
+            (NotSoldReason::NotPlaced, _) => format!("Nothing was bought: {detail}."),
+        },
     };
     let word = match &purchase.state {
         OrderState::Unknown { .. } => "unknown, checking",

@@ -9,7 +9,7 @@ use ratatui::text::{Line, Span};
 
 use super::canvas::{Canvas, padded, skip_rows};
 use crate::app::{Chip, Service, ServiceState, StreamState};
-use crate::columns::{Need, fit, total};
+use crate::columns::{Need, fit, total, wanted};
 use crate::format;
 
 /// Service, state, version, uptime, requests, rate, p50, p99 and head of the ledger.
@@ -64,16 +64,11 @@ fn draw_services(canvas: &mut Canvas<'_>, area: Rect) {
         "p50 up to",
         "p99 up to",
         "Ledger",
-    ];
+    ]
+    .map(str::to_owned);
     let cells: Vec<_> = report.services.iter().map(|service| cells(canvas, service)).collect();
-    let widest = |column: usize| {
-        let cells = cells.iter().filter_map(|(cells, _)| cells.get(column));
-        let widths = cells
-            .map(|cell| format::width(cell))
-            .chain(names.get(column).map(|name| name.len()));
-        widths.max().unwrap_or(0)
-    };
-    let wanted: [_; 9] = std::array::from_fn(|column| (NEEDS[column], widest(column)));
+    let rows = cells.iter().map(|(cells, _)| cells).chain([&names]);
+    let wanted = wanted(NEEDS, rows, |cell| format::width(cell));
     let room = usize::from(inner.width);
     let widths = fit(wanted, GAP, room);
     let gap = (GAP..=GAP_MAX)

@@ -433,3 +433,26 @@ async fn after_every_message_the_screen_equals_a_fresh_draw() {
     // Shown with `--nocapture`.
     println!("{pressed} key presses and {messages} messages in {shops} shops: every screen equals a fresh draw");
 }
+
+#[tokio::test(start_paused = true)]
+async fn overlays_are_drawn_over_an_autopilot_screen_without_a_run() {
+    let mut shop = Shop::open((100, 30), THEMES[0], false);
+    for (key, shown, hidden) in [
+        ("3", "No run has been started", "What every key does"),
+        ("?", "What every key does", "No run has been started."),
+        ("Esc", "No run has been started", "What every key does"),
+    ] {
+        shop.press(key.parse().unwrap());
+        shop.pass(VIEW_POLL_INTERVAL + FRAME_INTERVAL).await;
+        let screen = text(shop.terminal.0.borrow().terminal.backend().buffer());
+        assert!(screen.contains(shown) && !screen.contains(hidden), "{key}:\n{screen}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_shop_closes_when_its_input_ends() {
+    let mut shop = Shop::open((100, 30), THEMES[0], false);
+    drop(std::mem::replace(&mut shop.keys, mpsc::channel(1).0));
+    let reason = shop.session.run(&mut shop.sources).await.unwrap();
+    assert_eq!(reason, ExitReason::HungUp);
+}

@@ -13,7 +13,7 @@ use ratatui::style::Style;
 use ratatui::text::{Line, Span, Text};
 use ratatui::widgets::{Paragraph, Wrap};
 
-use crate::columns::{Need, STAYS, fill};
+use crate::columns::{Need, STAYS, fill, wanted};
 use crate::format::{align_left, align_right, elapsed, latency, plural, thousands, width};
 use crate::theme::{Appearance, Palette};
 
@@ -175,7 +175,7 @@ impl RunView<'_> {
                 ms(stats.latency_us.p99),
             ]);
         }
-        let widths = fitted(&OPERATION_NEEDS, &rows, usize::from(area.width));
+        let widths = fitted(OPERATION_NEEDS, &rows, usize::from(area.width));
         let mut lines = vec![Line::styled("Operations", self.palette.strong)];
         for (row, cells) in rows.iter().enumerate() {
             let style = if row == 0 { self.palette.dim } else { Style::new() };
@@ -241,28 +241,29 @@ impl RunView<'_> {
                 ]
             })
             .collect();
-        let [item, title, gauge, numbers] = fitted(&STOCK_NEEDS, &rows, width);
-        let line = |(book, cells): (&&BookStock, &[String; 4])| {
+        let [item, title, gauge, numbers] = fitted(STOCK_NEEDS, &rows, width);
+        let line = |(book, [number, name, _, copies]): (&&BookStock, &[String; 4])| {
             let full = filled(book, gauge);
-            let is_sold_out = book.left.get() == 0;
-            let style: Style = if is_sold_out { palette.warn } else { palette.good };
+            let style: Style = if book.left.get() == 0 {
+                palette.warn
+            } else {
+                palette.good
+            };
             let blank = |columns: usize| Span::raw(" ".repeat(if columns > 0 { GAP } else { 0 }));
+            let number = if item > 0 {
+                align_right(number, item)
+            } else {
+                String::new()
+            };
             Line::from(vec![
-                Span::styled(
-                    if item > 0 {
-                        align_right(&cells[0], item)
-                    } else {
-                        String::new()
-                    },
-                    palette.dim,
-                ),
+                Span::styled(number, palette.dim),
                 blank(item),
-                Span::raw(align_left(&cells[1], title, "…")),
+                Span::raw(align_left(name, title, "…")),
                 blank(title),
                 Span::styled("█".repeat(full), style),
                 Span::styled("░".repeat(gauge.saturating_sub(full)), palette.dim),
                 blank(gauge),
-                Span::raw(align_right(&cells[3], numbers)),
+                Span::raw(align_right(copies, numbers)),
             ])
         };
         books.iter().zip(&rows).map(line).collect()
@@ -270,18 +271,8 @@ impl RunView<'_> {
 }
 
 /// The widths of the columns of a table with these cells. Its texts take what is left.
-fn fitted<const N: usize>(needs: &[Need; N], rows: &[[String; N]], room: usize) -> [usize; N] {
-    let widest = |column: usize| {
-        rows.iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| width(cell))
-            .max()
-    };
-    let wanted: [_; N] = std::array::from_fn(|column| {
-        let need = needs.get(column).copied().unwrap_or(Need::Keep);
-        (need, widest(column).unwrap_or(0))
-    });
-    fill(wanted, GAP, room)
+fn fitted<const N: usize>(needs: [Need; N], rows: &[[String; N]], room: usize) -> [usize; N] {
+    fill(wanted(needs, rows.iter(), |cell| width(cell)), GAP, room)
 }
 
 /// A row of cells, of which the first `left` are aligned on the left.
