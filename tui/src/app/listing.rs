@@ -150,7 +150,12 @@ impl Listing {
         self.refreshing = Some(Refresh {
             items: Vec::new(),
             next: None,
-            wanted: self.items.len().min(REFRESH_BOOKS_MAX),
+            // The last books are replaced by the first page.
+            wanted: if self.is_tail {
+                0
+            } else {
+                self.items.len().min(REFRESH_BOOKS_MAX)
+            },
         });
         self.load(None, now)
     }
