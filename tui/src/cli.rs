@@ -197,6 +197,21 @@ mod tests {
     }
 
     #[test]
+    fn shop_flags_are_accepted_before_and_after_the_subcommand() {
+        for line in [
+            "bookstore --url http://x --token t --json topics",
+            "bookstore topics --url http://x --token t --json",
+            "bookstore --json topics --url http://x --token t",
+        ] {
+            let cli = parse(line).unwrap();
+            assert_eq!(
+                (cli.shop.url(), cli.shop.token(), cli.shop.json),
+                (Some("http://x"), Some("t"), true)
+            );
+        }
+    }
+
+    #[test]
     fn a_restock_takes_a_signed_change_or_a_new_stock() {
         for (line, change) in [
             ("bookstore restock 1 --by -3", StockChange::By(-3)),

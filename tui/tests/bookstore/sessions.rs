@@ -57,6 +57,18 @@ fn buying_two_copies_keeps_the_receipt_across_restarts() {
 }
 
 #[test]
+fn a_cancelled_order_is_not_sent() {
+    let home = Home::new();
+    let mut screen = open_local(&home);
+    for cancel in ["\r", "\u{1b}", "n"] {
+        screen.open_dialog("b");
+        screen.press(cancel);
+        screen.wait_until_gone("Cancel Esc");
+    }
+    assert_eq!(stock(&home, 1), 400);
+}
+
+#[test]
 fn a_sale_elsewhere_changes_the_stock_on_the_screen() {
     let home = Home::new();
     let mut screen = open_local(&home);
@@ -69,6 +81,31 @@ fn a_sale_elsewhere_changes_the_stock_on_the_screen() {
     screen.press("\u{1b}");
     screen.wait_until_gone("Cancel Esc");
     assert_eq!(stock(&home, 1), 0);
+}
+
+#[test]
+fn sold_out_is_shown_as_an_outcome() {
+    let (home, shop) = (Home::new(), shop(9, Fault::SoldOut));
+    let mut screen = open_at(&home, &shop);
+    screen.wait_for_text("A Book");
+    screen.open_dialog("\rb");
+    screen.press("y");
+    screen.wait_for_text("sold out");
+    screen.press("\r");
+    screen.wait_until_gone("Close");
+}
+
+#[test]
+fn a_lost_answer_is_resolved_with_the_same_key() {
+    let (home, shop) = (Home::new(), shop(9, Fault::LosesAnswers));
+    let mut screen = open_at(&home, &shop);
+    screen.wait_for_text("A Book");
+    screen.open_dialog("\rb");
+    screen.press("y");
+    screen.wait_for_text("✓ sold");
+    let keys = shop.order_keys();
+    assert_eq!(keys.len(), 2);
+    assert_eq!(keys[0], keys[1]);
 }
 
 #[test]
