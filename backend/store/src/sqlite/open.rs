@@ -29,6 +29,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
 /// The page cache of a connection in KiB, which SQLite takes as a negative number.
 const CACHE_KIB: i64 = -16384;
+/// Connections for reading.
+const READERS: usize = 4;
 /// Different statements of a connection.
 const STATEMENTS_MAX: usize = 32;
 
@@ -174,7 +176,7 @@ fn open(file: &Path, create: bool) -> Result<Opened, Failure> {
         id: id.ok_or_else(|| Failure::Damaged("the store's id is missing".to_owned()))?,
         head: head_of(&writer)?,
         upgrade: Upgrade::parse(upgrade.as_deref()).map_err(Failure::Damaged)?,
-        readers: Readers::open(file)?,
+        readers: Readers::new((0..READERS).map(|_| reader(file)).collect::<Result<_, _>>()?),
         writer,
     })
 }
@@ -191,7 +193,7 @@ fn connection(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
 }
 
 /// A connection for reading.
-pub(super) fn reader(file: &Path) -> Result<Connection, Failure> {
+fn reader(file: &Path) -> Result<Connection, Failure> {
     let connection = connection(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // Opens the log too.
     head_of(&connection).map(|_| connection)

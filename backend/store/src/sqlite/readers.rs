@@ -7,10 +7,8 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::failure::{Failure, shown};
-use super::open;
 use crate::Error;
 
-const COUNT: usize = 4;
 /// How long a read waits for a connection.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -22,12 +20,11 @@ pub(super) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn open(file: &Path) -> Result<Self, Failure> {
-        let connections = (0..COUNT).map(|_| open::reader(file));
-        Ok(Self {
-            idle: Mutex::new(connections.collect::<Result<_, _>>()?),
+    pub(super) fn new(connections: Vec<Connection>) -> Self {
+        Self {
+            idle: Mutex::new(connections),
             returned: Condvar::new(),
-        })
+        }
     }
 
     /// Runs a read, for which the caller may have to wait.
