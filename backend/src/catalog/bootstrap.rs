@@ -1,6 +1,6 @@
 //! Builds the catalog's state from its store: the books, the newest entries, and which orders are decided.
 //!
-//! Only the newest entries are read whole. For each million older ones the store keeps a snapshot of the filter of their
+//! Only the newest entries are read whole, from the first order among them on. For each million older ones the store keeps a snapshot of the filter of their
 //! orders; of a million whose snapshot is missing, or that is not complete yet, the ids of the orders are read.
 
 use std::ops::RangeInclusive;
@@ -11,29 +11,16 @@ use super::decision_index::{DecisionIndex, FilterSnapshot, OldEntries};
 use super::state::State;
 use crate::store::{self, Store, StoreState};
 
-/// Entries read at once.
+/// Entries or orders read at once.
 const PAGE_ENTRIES: usize = 10_000;
 
-/// Builds the state of a loaded store. `known` are its first entries, as far as they need not be read.
-pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState, known: Vec<Entry>) -> Result<State, store::Error> {
-    let state = State::load(loaded, |books| {
-        let mut index = DecisionIndex::default();
-        index_entries(&mut index, known, books);
-        index_decisions(store, index, books)
-    })?;
+/// Builds the state of a loaded store.
+pub(super) fn bootstrap(store: &dyn Store, loaded: StoreState) -> Result<State, store::Error> {
+    let state = State::load(loaded, |books| index_decisions(store, DecisionIndex::default(), books))?;
     if let Some(last) = state.decisions.last_group().last() {
         store.confirm(last)?;
     }
     Ok(state)
-}
-
-/// Indexes the next entries, which share the texts of `state`.
-fn index_entries(index: &mut DecisionIndex, entries: Vec<Entry>, state: &State) {
-    // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
-    for mut entry in entries.into_iter().take_while(|entry| entry.seq <= state.head) {
-        state.share_texts(&mut entry);
-        index.push(entry);
-    }
 }
 
 /// Indexes the entries up to the head of `state`, whose texts they share.
@@ -42,13 +29,23 @@ fn index_decisions(store: &dyn Store, mut index: DecisionIndex, state: &State) -
     while let Some(old) = index.next_old_entries(head) {
         index_old(store, &mut index, old)?;
     }
+    // Imported books decide no order. The last entry is kept in any case, because the next one must follow it.
+    let first = store
+        .orders(index.last().next()..=head, 1)?
+        .first()
+        .map_or(head, |(first, _)| *first);
+    index.skip_to(first);
     index.reserve_until(head);
     while index.last() < head {
         let page = store.read(index.last(), PAGE_ENTRIES)?;
         if page.is_empty() {
             break;
         }
-        index_entries(&mut index, page, state);
+        // Another catalog may have appended since `load`; the ledger's thread applies those entries to the books too.
+        for mut entry in page.into_iter().take_while(|entry| entry.seq <= head) {
+            state.share_texts(&mut entry);
+            index.push(entry);
+        }
     }
     Ok(index)
 }
@@ -66,7 +63,13 @@ fn index_old(store: &dyn Store, index: &mut DecisionIndex, old: OldEntries) -> R
         tracing::info!(name, "no snapshot of a million old orders; reading them again");
     }
     if let Some(orders) = index.begin_block(range.clone()) {
-        store.each_order(range, &mut |order| orders.add(order))?;
+        let (mut next, last) = range.into_inner();
+        loop {
+            let page = store.orders(next..=last, PAGE_ENTRIES)?;
+            let Some((newest, _)) = page.last() else { break };
+            next = newest.next();
+            page.into_iter().for_each(|(_, order)| orders.add(order));
+        }
     }
     Ok(())
 }
@@ -191,6 +194,21 @@ mod tests {
     }
 
     #[test]
+    fn a_start_keeps_the_entries_from_the_first_order_on_and_always_the_last_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = csv::CsvStore::open(folder.path(), EditPolicy::Refuse).unwrap();
+        let mut shop = ReferenceShop::filled(&store);
+        let imported = shop.entries.len();
+        let kept_after = |after| index_of(&store).entries_after(Seq(after as u64), 99);
+        assert_eq!(kept_after(imported - 2), None);
+        assert_eq!(kept_after(imported - 1), Some(shop.entries[imported - 1..].to_vec()));
+        shop.sell_through(&store, 3);
+        assert_eq!(kept_after(imported - 1), None);
+        assert_eq!(kept_after(imported), Some(shop.entries[imported..].to_vec()));
+        assert_finds_all(&store, &index_of(&store), &shop);
+    }
+
+    #[test]
     fn a_snapshot_of_another_history_is_rejected() {
         let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = csv::CsvStore::open(one.path(), EditPolicy::Refuse).unwrap();
@@ -217,7 +235,7 @@ mod tests {
         let loaded = store.load().unwrap();
         let head = loaded.head;
         shop.sell_through(&store, 1);
-        let mut state = bootstrap(&store, loaded, Vec::new()).unwrap();
+        let mut state = bootstrap(&store, loaded).unwrap();
         assert_eq!(state.head, head);
         assert_eq!(state.decisions.entries_after(head, 10), Some(Vec::new()));
         // Applied once, it is there once.

@@ -101,6 +101,15 @@ impl DecisionIndex {
         }
     }
 
+    /// Continues with the entry `first`: those before it have no orders and are not kept.
+    pub(super) fn skip_to(&mut self, first: Seq) {
+        let mut skipped = self.last().next();
+        while skipped < first {
+            self.evict(skipped, None);
+            skipped = skipped.next();
+        }
+    }
+
     /// Makes room for the entries that follow up to `head`.
     pub(super) fn reserve_until(&mut self, head: Seq) {
         let entries = usize::try_from(head.distance_from(self.last())).unwrap_or(usize::MAX);

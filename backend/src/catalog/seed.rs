@@ -37,18 +37,15 @@ impl InitialCatalog {
     }
 }
 
-/// Loads the store, after seeding it if it is fresh, and returns the entries with which it was. A catalog file that lies in
-/// a fresh store is used unless another file is named.
-pub(super) fn load_or_seed(
-    store: &dyn Store,
-    initial: &InitialCatalog,
-) -> Result<(StoreState, Vec<Entry>), store::Error> {
+/// Loads the store, after seeding it if it is fresh. A catalog file that lies in a fresh store is used unless another file is
+/// named.
+pub(super) fn load_or_seed(store: &dyn Store, initial: &InitialCatalog) -> Result<StoreState, store::Error> {
     let loaded = store.load()?;
     if loaded.head > Seq::ZERO || !loaded.books.is_empty() {
         if let InitialCatalog::File { path, .. } = initial {
             tracing::info!(books = %path.display(), "the store has books already; the file is not read");
         }
-        return Ok((loaded, Vec::new()));
+        return Ok(loaded);
     }
     let rows = match (initial, store.seed_rows()?) {
         (InitialCatalog::BuiltIn, Some(found)) => found,
@@ -61,5 +58,5 @@ pub(super) fn load_or_seed(
     let head = entries.last().map_or(Seq::ZERO, |last| last.seq);
     store.checkpoint(&books, head)?;
     tracing::info!(books = books.len(), "a fresh store was filled");
-    Ok((StoreState { head, books, ..loaded }, entries))
+    Ok(StoreState { head, books, ..loaded })
 }

@@ -64,8 +64,7 @@ impl Writer {
         status: &Arc<StoreStatus>,
     ) -> Result<Self, store::Error> {
         let store: Arc<dyn Store> = store.into();
-        let (loaded, seeded) = seed::load_or_seed(&*store, initial)?;
-        let state = bootstrap::bootstrap(&*store, loaded, seeded)?;
+        let state = bootstrap::bootstrap(&*store, seed::load_or_seed(&*store, initial)?)?;
         let end = watch::Sender::new(state.end());
         status.set_ok();
         Ok(Self {
@@ -279,7 +278,7 @@ impl Writer {
     }
 
     fn load_afresh(&mut self) -> Result<(), store::Error> {
-        let state = bootstrap::bootstrap(&*self.store, self.store.load()?, Vec::new())?;
+        let state = bootstrap::bootstrap(&*self.store, self.store.load()?)?;
         let (end, known) = (state.end(), *self.end.borrow());
         self.last_checkpoint = end.head.seq;
         self.followers.replace(state, &self.state);

@@ -35,9 +35,6 @@ pub use self::error::{Difference, Error};
 pub use self::url::Url;
 use self::writer_guard::{FullDiskBackoff, WriterGuard};
 
-/// Entries read at once where only their orders are wanted.
-const PAGE_ENTRIES: usize = 10_000;
-
 /// The content of a store at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreState {
@@ -80,23 +77,12 @@ pub trait Store: fmt::Debug + Send + Sync {
     /// See [`Error`].
     fn read(&self, after: Seq, limit: usize) -> Result<Vec<Entry>, Error>;
 
-    /// Visits the order id of each entry in a range that is the first one with it, in order.
+    /// Returns the groups with an order id whose first entries are in a range, in order and at most `limit`: that entry and
+    /// the id.
     ///
     /// # Errors
     /// See [`Error`].
-    fn each_order(&self, range: RangeInclusive<Seq>, visit: &mut dyn FnMut(OrderId)) -> Result<(), Error> {
-        let mut last = Seq(range.start().0.saturating_sub(1));
-        while last < *range.end() {
-            let page = self.read(last, PAGE_ENTRIES)?;
-            let Some(newest) = page.last() else { return Ok(()) };
-            last = newest.seq;
-            let firsts = page
-                .iter()
-                .filter(|entry| entry.line.is_first() && range.contains(&entry.seq));
-            firsts.filter_map(|entry| entry.order).for_each(&mut *visit);
-        }
-        Ok(())
-    }
+    fn orders(&self, range: RangeInclusive<Seq>, limit: usize) -> Result<Vec<(Seq, OrderId)>, Error>;
 
     /// Finds the entries with this order id, in order, if the first of them is in the range `among`. A store with an index
     /// may also find them outside the range.

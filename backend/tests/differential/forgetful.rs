@@ -19,6 +19,10 @@ impl Store for Forgetful {
         self.0.read(after, limit)
     }
 
+    fn orders(&self, range: RangeInclusive<Seq>, limit: usize) -> Result<Vec<(Seq, OrderId)>, Error> {
+        self.0.orders(range, limit)
+    }
+
     fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
         let mut found = self.0.find(order, among)?;
         found.retain(|entry| entry.seq > self.1);

@@ -56,11 +56,12 @@ pub(super) fn orders_are_listed_by_the_entries_they_begin_with(fixture: &dyn Fix
         let firsts = shop.entries.iter().filter(|entry| range.contains(&entry.seq));
         let expected: Vec<_> = firsts
             .filter(|entry| entry.line.is_first())
-            .filter_map(|entry| entry.order)
+            .filter_map(|entry| Some((entry.seq, entry.order?)))
             .collect();
-        let mut orders = Vec::new();
-        store.each_order(range, &mut |order| orders.push(order)).unwrap();
-        assert_eq!(orders, expected);
+        for limit in [usize::MAX, 3, 1] {
+            let first = &expected[..expected.len().min(limit)];
+            assert_eq!(store.orders(range.clone(), limit).unwrap(), first);
+        }
     }
 }
 

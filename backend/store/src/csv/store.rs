@@ -54,14 +54,20 @@ impl Store for CsvStore {
         self.with_titles(entries, &segments)
     }
 
-    fn each_order(&self, range: RangeInclusive<Seq>, visit: &mut dyn FnMut(OrderId)) -> Result<(), Error> {
+    fn orders(&self, range: RangeInclusive<Seq>, limit: usize) -> Result<Vec<(Seq, OrderId)>, Error> {
         let ReadView { head, segments } = self.view();
         let (before, last) = (Seq(range.start().0.saturating_sub(1)), head.min(*range.end()));
+        let mut orders = Vec::new();
         segments::each_entry(&*self.disk, &segments, before, last, |line| {
-            let first = line.first_of_order().map_err(|why| why.to_string())?;
-            first.into_iter().for_each(&mut *visit);
-            Ok(ControlFlow::Continue(()))
-        })
+            if let Some(order) = line.first_of_order().map_err(|why| why.to_string())? {
+                orders.push((line.seq().map_err(|why| why.to_string())?, order));
+            }
+            Ok(match orders.len() < limit {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            })
+        })?;
+        Ok(orders)
     }
 
     fn find(&self, order: OrderId, among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {

@@ -293,6 +293,19 @@ impl Store for PostgresStore {
         self.upgrade.read_page(after, limit, read)
     }
 
+    fn orders(&self, range: RangeInclusive<Seq>, limit: usize) -> Result<Vec<(Seq, OrderId)>, Error> {
+        let (first, last) = range.into_inner();
+        let rows: Vec<(i64, Uuid)> = self.run(QUERY_TIMEOUT, async {
+            let query = sqlx::query_as(sql::statements::ORDERS)
+                .bind(sql::seq_column(first))
+                .bind(sql::seq_column(last))
+                .bind(sql::limit_column(limit));
+            query.fetch_all(&mut *self.reader().await?).await.map_err(self.error())
+        })?;
+        let orders = rows.into_iter().map(sql::order).collect::<Result<_, _>>();
+        orders.map_err(|why| damaged(&self.address, why))
+    }
+
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
         let found = self.run(QUERY_TIMEOUT, async {
             let rows = sqlx::query(sql::statements::FIND.as_str())

@@ -12,7 +12,7 @@ pub(super) use self::batch::{Batch, StockDelta};
 pub(super) use self::migration::{Engine, Found, Migration, pending};
 pub(super) use self::row::{
     BOOK_COLUMNS, BookRow, Column, ENTRY_COLUMNS, EntryRow, PgQuery, book, check_order, entry, limit_column,
-    next_entry, order_column, seq_column, seq_of, store_state,
+    next_entry, order, order_column, seq_column, seq_of, store_state,
 };
 pub(super) use self::upgrade::{KEY as UPGRADE, Upgrade};
 

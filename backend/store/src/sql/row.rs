@@ -283,6 +283,14 @@ pub(crate) fn entry(row: EntryRow<'_>) -> Result<Entry, String> {
     })
 }
 
+/// Converts a row with the first entry of a group and its id.
+///
+/// # Errors
+/// That of [`seq_of`].
+pub(crate) fn order((seq, order): (i64, Uuid)) -> Result<(Seq, OrderId), String> {
+    Ok((seq_of(seq)?, OrderId::from(order)))
+}
+
 fn group_line(number: i64, count: i64) -> Option<GroupLine> {
     GroupLine::new(number.try_into().ok()?, count.try_into().ok()?)
 }

@@ -15,6 +15,8 @@ pub(crate) static FIND: LazyLock<String> = LazyLock::new(|| {
         names(ENTRY_COLUMNS)
     )
 });
+pub(crate) const ORDERS: &str = "SELECT seq, ord FROM ledger WHERE seq BETWEEN $1 AND $2 AND ord IS NOT NULL AND line = 1 \
+                                 ORDER BY seq LIMIT $3";
 pub(crate) static BOOKS: LazyLock<String> =
     LazyLock::new(|| format!("SELECT {} FROM books ORDER BY item", names(BOOK_COLUMNS)));
 

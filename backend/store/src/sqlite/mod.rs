@@ -223,6 +223,16 @@ impl Store for SqliteStore {
         self.upgrade.read_page(after, limit, read)
     }
 
+    fn orders(&self, range: RangeInclusive<Seq>, limit: usize) -> Result<Vec<(Seq, OrderId)>, Error> {
+        let (first, last) = range.into_inner();
+        let parameters = (sql::seq_column(first), sql::seq_column(last), sql::limit_column(limit));
+        self.readers.read(&self.file, |reader| {
+            let mut query = reader.prepare_cached(statements::ORDERS)?;
+            let rows = query.query_map(parameters, |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.map(|row| sql::order(row?).map_err(Failure::Damaged)).collect()
+        })
+    }
+
     fn find(&self, order: OrderId, _among: RangeInclusive<Seq>) -> Result<Vec<Entry>, Error> {
         let entries = self.entries(&statements::FIND, [sql::order_column(order)], sql::entry)?;
         sql::check_order(order, &entries).map_err(|why| Failure::Damaged(why).into_error("read", &self.file))?;
