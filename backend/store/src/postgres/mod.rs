@@ -43,6 +43,7 @@ use self::turn::Turn;
 use self::tx_error::error;
 use self::write::Purpose;
 use super::sql::{self, BookRow, EntryRow, Upgrade};
+use super::texts::SharedTexts;
 use super::{Error, Inspection, Store, StoreState, WriterGuard};
 
 /// For a page of entries or a single row.
@@ -251,11 +252,11 @@ async fn read(
 
 /// Every book, by item number.
 async fn books_of(connection: &mut PgConnection, address: &Address) -> Result<Vec<Book>, Error> {
-    let mut books = Vec::new();
+    let (mut books, mut texts) = (Vec::new(), SharedTexts::default());
     let mut rows = sqlx::query(sql::statements::BOOKS.as_str()).fetch(connection);
     while let Some(row) = rows.try_next().await.map_err(error("read", address))? {
         let row = BookRow::from_postgres(&row).map_err(error("read", address))?;
-        books.push(sql::book(row).map_err(|why| damaged(address, why))?);
+        books.push(sql::book(row, &mut texts).map_err(|why| damaged(address, why))?);
     }
     Ok(books)
 }

@@ -15,6 +15,7 @@ use sqlx::{Postgres, Row as _};
 use uuid::Uuid;
 
 use crate::StoreState;
+use crate::texts::SharedTexts;
 
 /// A column's name and its type in PostgreSQL.
 pub(crate) type Column = (&'static str, &'static str);
@@ -341,9 +342,11 @@ pub(crate) fn store_state(store: StoreId, head: Seq, books: Vec<Book>) -> Result
     }
 }
 
+/// Converts a row; books share the texts of their descriptions.
+///
 /// # Errors
 /// Names the book and its bad column.
-pub(crate) fn book(row: BookRow<'_>) -> Result<Book, String> {
+pub(crate) fn book(row: BookRow<'_>, texts: &mut SharedTexts) -> Result<Book, String> {
     let BookRow {
         item,
         title,
@@ -357,8 +360,8 @@ pub(crate) fn book(row: BookRow<'_>) -> Result<Book, String> {
     Ok(Book {
         item: number::<ItemNumber>(item).ok_or_else(|| bad("item"))?,
         title: title.into(),
-        author: author.map(ArcStr::from),
-        topic: topic.into(),
+        author: author.map(|author| texts.get(author)),
+        topic: texts.get(topic),
         cost: number::<Cost>(cost_cents).ok_or_else(|| bad("cost_cents"))?,
         stock: number::<Stock>(stock).ok_or_else(|| bad("stock"))?,
         seq: seq_of(seq).map_err(|_| bad("seq"))?,

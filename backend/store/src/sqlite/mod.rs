@@ -25,6 +25,7 @@ use self::named_file::NamedFile;
 use self::readers::Readers;
 use super::lock::Lock;
 use super::sql::{self, Batch, BookRow, EntryRow, Upgrade, statements};
+use super::texts::SharedTexts;
 use super::url::beside;
 use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
 
@@ -197,9 +198,9 @@ fn head_of(connection: &Connection) -> Result<Seq, Failure> {
 fn books_of(connection: &Connection) -> Result<Vec<Book>, Failure> {
     let mut query = connection.prepare(&statements::BOOKS)?;
     let mut rows = query.query([])?;
-    let mut books = Vec::new();
+    let (mut books, mut texts) = (Vec::new(), SharedTexts::default());
     while let Some(row) = rows.next()? {
-        books.push(sql::book(BookRow::from_sqlite(row)?).map_err(Failure::Damaged)?);
+        books.push(sql::book(BookRow::from_sqlite(row)?, &mut texts).map_err(Failure::Damaged)?);
     }
     Ok(books)
 }
