@@ -27,7 +27,7 @@ const QUICK_CHECK: &str = "PRAGMA quick_check('books')";
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Up to this size the write-ahead log is not truncated.
 const WAL_BYTES_KEPT: i64 = 64 * 1024 * 1024;
-/// The page cache of a connection in KiB, which SQLite takes as a negative number.
+/// The page cache for writing in KiB, which SQLite takes as a negative number. For reading, the system's cache suffices.
 const CACHE_KIB: i64 = -16384;
 /// Connections for reading.
 const READERS: usize = 4;
@@ -186,7 +186,6 @@ fn connection(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     Ok(connection)
@@ -211,6 +210,7 @@ fn writer(file: &Path) -> Result<Connection, Failure> {
         }));
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     // For systems where a plain sync does not reach the medium.
     connection.pragma_update(None, "fullfsync", true)?;
     connection.pragma_update(None, "checkpoint_fullfsync", true)?;
