@@ -57,7 +57,8 @@ fn every_property_holds_in_every_order_of_events() {
         let shop = Shop { bounds, dropped: None };
         println!("{what} ({})", shop.describe_operations());
         let start = Instant::now();
-        let checker = shop.checker().spawn_bfs().join();
+        let threads = std::thread::available_parallelism().unwrap().get();
+        let checker = shop.checker().threads(threads).spawn_bfs().join();
         println!(
             "  {} states, {} different ones, {} steps deep, {:.1} s",
             checker.state_count(),
