@@ -7,11 +7,11 @@ use super::shop::{ReferenceShop, book};
 use super::{Fixture, Store};
 
 /// Books of the large catalog; `BOOKSTORE_BOOKS_MAX` overrides it.
-const BOOKS: u32 = 100_000;
-/// The catalog's largest batch: 64 requests of 1,024 sales.
-const BATCH: usize = 65_536;
-/// Entries read at once, as when a catalog service starts.
-const PAGE: usize = 10_000;
+const BOOKS: u32 = 20_000;
+/// More than the catalog's largest batch.
+const BATCH: usize = 10_000;
+/// Entries read at once.
+const PAGE: usize = 4_000;
 
 pub(super) fn the_largest_batch_is_appended_like_any_other(fixture: &dyn Fixture) {
     let store = fixture.open().unwrap();

@@ -27,6 +27,8 @@ struct State {
     names: BTreeMap<PathBuf, usize>,
     safe_names: BTreeMap<PathBuf, usize>,
     renames: Vec<BTreeMap<PathBuf, usize>>,
+    /// The disk before each step and within each write, where they are recorded.
+    moments: Option<Vec<Simulated>>,
     steps_left: Option<u64>,
     room_bytes: Option<usize>,
     next_sync_fails: bool,
@@ -34,7 +36,7 @@ struct State {
     now: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Content {
     now: Vec<u8>,
     safe: Vec<u8>,
@@ -55,6 +57,7 @@ impl Simulated {
             names: BTreeMap::new(),
             safe_names: BTreeMap::new(),
             renames: Vec::new(),
+            moments: None,
             steps_left: None,
             room_bytes: None,
             next_sync_fails: false,
@@ -66,10 +69,6 @@ impl Simulated {
     /// The machine stops in the middle of a step after `steps` others.
     pub(super) fn stop_after(&self, steps: u64) {
         self.state().steps_left = Some(steps);
-    }
-
-    pub(super) fn has_stopped(&self) -> bool {
-        self.state().steps_left == Some(0)
     }
 
     /// Limits how much files can still grow together.
@@ -131,6 +130,7 @@ impl Simulated {
             Some(left) => *left -= 1,
             None => {}
         }
+        state.record_moment();
         Ok(state)
     }
 
@@ -144,6 +144,25 @@ impl Simulated {
 }
 
 impl State {
+    fn record_moment(&mut self) {
+        if self.moments.is_some() {
+            let moment = self.moment();
+            self.moments.get_or_insert_default().push(moment);
+        }
+    }
+
+    /// A copy of the disk as it is now.
+    fn moment(&self) -> Simulated {
+        let copy = Simulated::new(0);
+        {
+            let mut state = copy.state();
+            state.contents = self.contents.clone();
+            (state.names, state.safe_names) = (self.names.clone(), self.safe_names.clone());
+            state.renames = self.renames.clone();
+        }
+        copy
+    }
+
     fn name(&mut self, change: impl FnOnce(&mut BTreeMap<PathBuf, usize>) -> io::Result<()>) -> io::Result<()> {
         change(&mut self.names)?;
         self.renames.push(self.names.clone());
@@ -290,12 +309,15 @@ impl File for Open {
         let mut state = self.disk.state();
         let state = &mut *state;
         state.writes += 1;
-        let content = &mut state.contents[self.inode];
         let part = &bytes[..state.chance.random_range(0..=bytes.len())];
-        if let Err(stopped) = step {
-            content.write(part, offset);
-            return Err(stopped);
+        if step.is_err() || state.moments.is_some() {
+            let whole = state.contents[self.inode].clone();
+            state.contents[self.inode].write(part, offset);
+            step?;
+            state.record_moment();
+            state.contents[self.inode] = whole;
         }
+        let content = &mut state.contents[self.inode];
         let grown = (offset + bytes.len()).saturating_sub(content.now.len());
         match &mut state.room_bytes {
             Some(room) if grown > *room => {

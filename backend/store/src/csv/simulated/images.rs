@@ -4,6 +4,7 @@
 //! Of a file's unsynced bytes any part is, in pages; the rest is the old content, or zeros, or the file is shorter.
 
 use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use super::{BTreeMap, Content, Path, PathBuf, Simulated};
 
@@ -14,6 +15,33 @@ const PAGE_BYTES: usize = 4096;
 const EACH_BYTE_MAX: usize = 700;
 
 impl Simulated {
+    /// Records the disk at each moment from now on.
+    pub(in crate::csv) fn record_moments(&self) {
+        self.state().moments = Some(Vec::new());
+    }
+
+    /// What was recorded; ends the recording.
+    pub(in crate::csv) fn take_moments(&self) -> Vec<Self> {
+        self.state().moments.take().unwrap_or_default()
+    }
+
+    /// A copy of the disk as it is now.
+    pub(in crate::csv) fn moment(&self) -> Self {
+        self.state().moment()
+    }
+
+    /// Tells disks with different files apart.
+    pub(in crate::csv) fn hash(&self) -> u64 {
+        let state = self.state();
+        let files = state
+            .names
+            .iter()
+            .map(|(path, &inode)| (path, &state.contents[inode].now));
+        let mut hasher = DefaultHasher::new();
+        files.for_each(|file| file.hash(&mut hasher));
+        hasher.finish()
+    }
+
     /// Visits each of them as a disk of its own.
     pub(in crate::csv) fn each_image(&self, mut visit: impl FnMut(Self)) {
         let state = self.state();

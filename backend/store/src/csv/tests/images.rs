@@ -1,5 +1,7 @@
 //! Loss of power at every moment of a history, with every disk that it can leave.
 
+use std::collections::BTreeSet;
+
 use super::life::Life;
 use super::*;
 
@@ -102,30 +104,43 @@ impl Run {
     }
 }
 
+/// Opens every disk that a loss of power at a moment can leave; returns how many there were.
+fn check_images(moments: &[Simulated], life: &Life) -> usize {
+    // Several moments can leave the same disk.
+    let mut checked = BTreeSet::new();
+    for moment in moments {
+        moment.each_image(|image| {
+            if checked.insert(image.hash()) {
+                let store = Run::open(&image).unwrap();
+                life.recover(&store);
+            }
+        });
+    }
+    checked.len()
+}
+
 #[test]
 fn every_disk_that_a_loss_of_power_can_leave_holds_what_was_acknowledged() {
-    let (mut moments, mut images) = (0, 0);
-    for now in 0..HISTORY.len() {
-        for steps in 0.. {
-            let mut run = Run::new();
-            for &act in &HISTORY[..now] {
-                assert_eq!(run.act(act), !matches!(act, Act::Fail(_)), "{act:?}");
-            }
-            run.disk.stop_after(steps);
-            run.act(HISTORY[now]);
-            moments += 1;
-            run.disk.each_image(|image| {
-                images += 1;
-                match Run::open(&image) {
-                    Ok(store) => drop(run.life.recover(&store)),
-                    Err(error) => panic!("{:?} after {steps} steps: {error}", HISTORY[now]),
-                }
-            });
-            if !run.disk.has_stopped() {
-                break;
-            }
+    let mut run = Run::new();
+    let (moments, images) = std::thread::scope(|scope| {
+        let (mut count, mut checks) = (0, Vec::new());
+        for act in HISTORY {
+            let before = run.life.clone();
+            run.disk.record_moments();
+            assert_eq!(run.act(act), !matches!(act, Act::Fail(_)), "{act:?}");
+            let moments = run.disk.take_moments();
+            let during = match act {
+                Act::Open | Act::Reopen | Act::ReopenFull => before,
+                _ => run.life.unacknowledged(before),
+            };
+            count += moments.len() + 1;
+            checks.push(scope.spawn(move || check_images(&moments, &during)));
+            let (moment, after) = (run.disk.moment(), run.life.clone());
+            checks.push(scope.spawn(move || check_images(&[moment], &after)));
         }
-    }
+        let images = checks.into_iter().map(|check| check.join().unwrap());
+        (count, images.sum::<usize>())
+    });
     eprintln!("{moments} moments, {images} images");
     assert!(images > 5_000);
 }

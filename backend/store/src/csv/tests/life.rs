@@ -20,6 +20,14 @@ impl Life {
         }
     }
 
+    /// What held while the last append was made: only what a life `before` it had acknowledged was.
+    pub(super) fn unacknowledged(&self, before: Self) -> Self {
+        Self {
+            acknowledged: before.acknowledged,
+            ..self.clone()
+        }
+    }
+
     /// Returns whether the append succeeded.
     pub(super) fn append(&mut self, store: &CsvStore, entries: &[Entry]) -> bool {
         let head = self.acknowledged.head;
