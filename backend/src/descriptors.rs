@@ -4,7 +4,7 @@
 use common::limits;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
-/// Descriptors reserved for the store, the runtime and the standard streams.
+/// Descriptors reserved for the store, the runtime, the standard streams, and one connection that waits at each service.
 const RESERVE: u64 = 256;
 /// The services that one process calls at most: the front-end calls two, the order service one.
 const CALLED_MAX: u64 = 3;

@@ -26,9 +26,14 @@ const HTTP2_PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// How long a client may take to read the response to a malformed message and to close its side.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// Serves a connection until it ends; when `stopped`'s sender is dropped, until the request in hand is answered.
-pub(super) async fn serve_connection<S>(stream: TcpStream, service: S, stopped: oneshot::Receiver<Infallible>)
-where
+/// Serves a connection until it ends; when `stopped`'s sender is dropped, until the request in hand is answered. A request
+/// whose head has not arrived is not in hand.
+pub(super) async fn serve_connection<S>(
+    stream: TcpStream,
+    service: S,
+    timer: ConnectionTimer,
+    stopped: oneshot::Receiver<Infallible>,
+) where
     S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
 {
     if let Err(error) = stream.set_nodelay(true) {
@@ -36,7 +41,7 @@ where
         return;
     }
     let mut connection = http1::Builder::new()
-        .timer(ConnectionTimer::default())
+        .timer(timer.clone())
         .header_read_timeout(limits::HEADER_TIMEOUT)
         .max_header_size(limits::HEAD_BYTES_MAX)
         // A client that has sent its last request may close its side before it reads the response.
@@ -44,12 +49,13 @@ where
         // One buffer for head and body: responses are small, and a vectored write of two parts costs more than the copy.
         .writev(false)
         .serve_connection(TokioIo::new(Transport::new(stream)), service);
-    let served = tokio::select! {
+    let (served, linger) = tokio::select! {
         biased;
-        served = &mut connection => served,
+        served = &mut connection => (served, LINGER),
         _ = stopped => {
             Pin::new(&mut connection).graceful_shutdown();
-            (&mut connection).await
+            timer.end_wait();
+            ((&mut connection).await, Duration::ZERO)
         }
     };
     if let Err(error) = served {
@@ -57,7 +63,7 @@ where
         let http1::Parts { io, read_buf, .. } = connection.into_parts();
         let closing = io.into_inner().close(&error, &read_buf);
         // The client is gone if this fails.
-        let _ = tokio::time::timeout(LINGER, closing).await;
+        let _ = tokio::time::timeout(linger, closing).await;
     }
 }
 
@@ -166,7 +172,7 @@ mod tests {
             Ok::<_, Infallible>(WarpResponse::new(Bytes::from_static(b"body").into()))
         });
         let (_stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve_connection(stream, service, stopped));
+        let serving = tokio::spawn(serve_connection(stream, service, ConnectionTimer::default(), stopped));
         client.write_all(sent.as_bytes()).await.unwrap();
         let mut received = String::new();
         client.read_to_string(&mut received).await.unwrap();
@@ -203,7 +209,7 @@ mod tests {
         let (_stop, stopped) = oneshot::channel();
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         let start = tokio::time::Instant::now();
-        serve_connection(stream, service, stopped).await;
+        serve_connection(stream, service, ConnectionTimer::default(), stopped).await;
         assert!(start.elapsed() >= limits::WRITE_TIMEOUT);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::time::Instant;
 
@@ -158,6 +159,8 @@ pub(crate) struct Routes {
     endpoints: Vec<Endpoint>,
     health: Arc<Health>,
     stop_begun: CancellationToken,
+    /// Whether a connection waits until another one ends: each ends with its next response then.
+    is_crowded: AtomicBool,
     #[cfg(test)]
     pub(super) document: OpenApi,
 }
@@ -197,6 +200,7 @@ impl Routes {
             service,
             health,
             stop_begun,
+            is_crowded: AtomicBool::new(false),
             #[cfg(test)]
             document,
         }
@@ -209,6 +213,10 @@ impl Routes {
     /// Cancelled when a stop begins: from then on the service is not ready.
     pub(crate) fn stop_begun(&self) -> CancellationToken {
         self.stop_begun.clone()
+    }
+
+    pub(super) fn set_crowded(&self, is_crowded: bool) {
+        self.is_crowded.store(is_crowded, Ordering::Relaxed);
     }
 
     pub(crate) fn health(&self) -> Arc<Health> {
@@ -283,6 +291,7 @@ impl Dispatcher {
     {
         let started = Instant::now();
         let found = self.routes.find(&head);
+        let mut is_body_lost = false;
         let response = match self.route(found, &head) {
             Err(refusal) => *refusal,
             Ok(route) => {
@@ -290,8 +299,7 @@ impl Dispatcher {
                     true => Box::pin(body::read(&head.headers, route.body_bytes_max, chunks)).await,
                     false => Ok(Bytes::new()),
                 };
-                // The rest of a body that was not read is not the next request.
-                let is_body_lost = body.is_err();
+                is_body_lost = body.is_err();
                 let answered = match self.request(route, &head, body) {
                     Ok(request) => match route.cached.as_ref().and_then(|cached| cached(&request)) {
                         Some(response) => Ok(response),
@@ -299,12 +307,13 @@ impl Dispatcher {
                     },
                     Err(error) => Err(error),
                 };
-                let response = answered.unwrap_or_else(Response::from);
-                match is_body_lost {
-                    true => response.with_connection_close(),
-                    false => response,
-                }
+                answered.unwrap_or_else(Response::from)
             }
+        };
+        // The rest of a body that was not read is not the next request.
+        let response = match is_body_lost || self.routes.is_crowded.load(Ordering::Relaxed) {
+            true => response.with_connection_close(),
+            false => response,
         };
         let response = response.finish(&mut head, || self.routes.service.newest_seq());
         if let Some(Endpoint { metrics, .. }) = found {

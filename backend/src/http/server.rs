@@ -7,24 +7,31 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::Incident;
+use common::{Incident, limits};
 use http::Request;
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
-use tokio::task::JoinSet;
+use tokio::sync::oneshot;
+use tokio::task::{Id, JoinSet};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use super::connection::serve_connection;
 use super::route::Dispatcher;
+use super::timer::ConnectionTimer;
 use super::{AccessRules, Routes};
 
 /// Connections that may wait to be accepted: a thousand can arrive while the loop handles one.
 const BACKLOG: u32 = 4_096;
 /// The delay after the system refused a connection, for example because no descriptor is free.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
+
+/// A connection without a request for this long is closed if another one waits.
+const IDLE_MIN: Duration = Duration::from_millis(100);
+/// This part of all connections is closed then, at least one: all of them are looked at for it.
+const CLOSED_PART: usize = 16;
 
 /// The time for streams and requests that are about to end when the grace is ended early.
 const GRACE_MIN: Duration = Duration::from_millis(250);
@@ -78,40 +85,49 @@ impl Stop {
     }
 }
 
-/// Serves one service on a listener until it is stopped. Connections beyond `connections_max` wait to be accepted.
+/// A connection that may go on.
+struct Connection {
+    timer: ConnectionTimer,
+    /// Dropping it stops the connection. Each has a channel of its own, because it polls it at every wake-up.
+    _stop: oneshot::Sender<Infallible>,
+}
+
+/// Serves one service on a listener until it is stopped. Beyond `connections_max`, a connection waits until another one
+/// is idle or has got its response, and others wait to be accepted.
 pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
     let (routes, rules) = (Arc::new(routes), Arc::new(rules));
-    let permits = Arc::new(Semaphore::new(connections_max));
     let accepting = Incident::new("connections cannot be accepted");
     let mut connections = JoinSet::new();
-    // Dropping its sender stops a connection. Each connection has its own channel, because it polls it at every wake-up.
-    let mut stop_senders = HashMap::new();
+    let mut going_on = HashMap::new();
+    let mut waiting = None;
     loop {
         tokio::select! {
-            accepted = accept(&listener, &permits, &stop.stopping, &accepting) => {
-                let Some((stream, peer, permit)) = accepted else { break };
-                let (stop_sender, stopped) = oneshot::channel::<Infallible>();
-                let dispatcher = Dispatcher::new(&routes, &rules, peer.ip());
-                let service = service_fn(move |request: Request<Incoming>| {
-                    let (parts, body) = request.into_parts();
-                    let filter = dispatcher.filter(parts, !body.is_end_stream());
-                    warp::service(filter).call(Request::new(body))
-                });
-                let connection = serve_connection(stream, service, stopped);
-                let handle = connections.spawn(async move {
-                    connection.await;
-                    drop(permit);
-                });
-                stop_senders.insert(handle.id(), stop_sender);
-            }
+            () = stop.stopping.cancelled() => break,
+            accepted = accept(&listener, &accepting), if waiting.is_none() => waiting = Some(accepted),
             Some(ended) = connections.join_next_with_id() => {
-                let id = ended.map_or_else(|error| error.id(), |(id, ())| id);
-                stop_senders.remove(&id);
+                going_on.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
+            () = tokio::time::sleep(IDLE_MIN), if waiting.is_some() => {}
+        }
+        let is_full = connections.len() >= connections_max;
+        if let Some((stream, peer)) = waiting.take_if(|_| !is_full) {
+            let dispatcher = Dispatcher::new(&routes, &rules, peer.ip());
+            let service = service_fn(move |request: Request<Incoming>| {
+                let (parts, body) = request.into_parts();
+                let filter = dispatcher.filter(parts, !body.is_end_stream());
+                warp::service(filter).call(Request::new(body))
+            });
+            let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
+            let handle = connections.spawn(serve_connection(stream, service, timer.clone(), stopped));
+            going_on.insert(handle.id(), Connection { timer, _stop });
+        }
+        routes.set_crowded(waiting.is_some());
+        if waiting.is_some() && going_on.len() == connections.len() {
+            stop_idle(&mut going_on);
         }
     }
     drop(listener);
-    drop(stop_senders);
+    drop(going_on);
     let is_drained = tokio::select! {
         () = async { while connections.join_next().await.is_some() {} } => true,
         () = stop.grace_over() => false,
@@ -125,30 +141,30 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    permits: &Arc<Semaphore>,
-    stopping: &CancellationToken,
-    accepting: &Incident,
-) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+/// Dropping the future loses no connection.
+async fn accept(listener: &TcpListener, accepting: &Incident) -> (TcpStream, SocketAddr) {
     loop {
-        let permit = tokio::select! {
-            () = stopping.cancelled() => return None,
-            permit = Arc::clone(permits).acquire_owned() => permit.ok()?,
-        };
-        let accepted = tokio::select! {
-            () = stopping.cancelled() => return None,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((stream, peer)) => {
+        match listener.accept().await {
+            Ok(accepted) => {
                 accepting.recovered();
-                return Some((stream, peer, permit));
+                return accepted;
             }
             Err(error) => {
                 accepting.failed(error);
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
+    }
+}
+
+/// Stops those connections that have waited longest for a request.
+fn stop_idle(connections: &mut HashMap<Id, Connection>) {
+    let deadline_max = Instant::now() + limits::HEADER_TIMEOUT - IDLE_MIN;
+    let waiting = |(id, connection): (&Id, &Connection)| Some((connection.timer.deadline()?, *id));
+    let mut idle: Vec<_> = connections.iter().filter_map(waiting).collect();
+    idle.retain(|&(deadline, _)| deadline <= deadline_max);
+    idle.sort_unstable_by_key(|&(deadline, _)| deadline);
+    for (_, id) in idle.into_iter().take(connections.len().div_ceil(CLOSED_PART)) {
+        connections.remove(&id);
     }
 }

@@ -3,21 +3,43 @@
 //! hyper creates a sleep for every request and drops it when the head has arrived. Registering each with the runtime's
 //! timer wheel, under a lock that all threads share, costs more than reading the head. So a connection has one shared
 //! sleep: when it fires, a later request has usually moved the deadline, and it is reset then; once per time limit instead
-//! of twice per request.
+//! of twice per request. The server sees in it how long a connection has been idle.
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
-type SharedSleep = Arc<Mutex<Option<Pin<Box<tokio::time::Sleep>>>>>;
-
 /// The timer of one connection.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ConnectionTimer(Arc<Mutex<State>>);
+
 #[derive(Debug, Default)]
-pub(super) struct ConnectionTimer(SharedSleep);
+struct State {
+    /// Of the head that is waited for; `None` while a request is in hand.
+    deadline: Option<tokio::time::Instant>,
+    sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+}
+
+impl ConnectionTimer {
+    /// The deadline of the head that is waited for; `None` while a request is in hand.
+    pub(super) fn deadline(&self) -> Option<tokio::time::Instant> {
+        self.state().deadline
+    }
+
+    /// Ends the wait for a head. Only the connection's own task may call this: it must poll the connection afterwards.
+    pub(super) fn end_wait(&self) {
+        let deadline = &mut self.state().deadline;
+        *deadline = deadline.map(|_| tokio::time::Instant::now());
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl Timer for ConnectionTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -25,10 +47,8 @@ impl Timer for ConnectionTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        Box::pin(DeadlineSleep {
-            deadline: deadline.into(),
-            shared: Arc::clone(&self.0),
-        })
+        self.state().deadline = Some(deadline.into());
+        Box::pin(HeadSleep(self.clone()))
     }
 
     fn now(&self) -> Instant {
@@ -36,31 +56,39 @@ impl Timer for ConnectionTimer {
     }
 }
 
-/// Ends at its own deadline, whatever the shared sleep was last set to.
+/// Ends at the deadline, whatever the shared sleep was last set to. hyper has one of them at a time, as long as it waits for
+/// a head.
 #[derive(Debug)]
-struct DeadlineSleep {
-    deadline: tokio::time::Instant,
-    shared: SharedSleep,
-}
+struct HeadSleep(ConnectionTimer);
 
-impl Sleep for DeadlineSleep {}
+impl Sleep for HeadSleep {}
 
-impl Future for DeadlineSleep {
+impl Future for HeadSleep {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let mut sleep = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline)));
-        if sleep.deadline() > self.deadline {
-            sleep.as_mut().reset(self.deadline);
+        let mut state = self.0.state();
+        let State { deadline, sleep } = &mut *state;
+        let Some(deadline) = *deadline else {
+            return Poll::Ready(());
+        };
+        let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline {
+            sleep.as_mut().reset(deadline);
         }
         loop {
             ready!(sleep.as_mut().poll(context));
-            if sleep.deadline() >= self.deadline {
+            if sleep.deadline() >= deadline {
                 return Poll::Ready(());
             }
-            sleep.as_mut().reset(self.deadline);
+            sleep.as_mut().reset(deadline);
         }
+    }
+}
+
+impl Drop for HeadSleep {
+    fn drop(&mut self) {
+        self.0.state().deadline = None;
     }
 }
 

@@ -2,12 +2,13 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use testing::{Process, eventually, proc};
 
 use crate::bookstored::{all_arguments, start_with_limit};
-use crate::client::{Client, key};
+use crate::client::{Client, key, try_send};
 use crate::fixture::{StoreFixture, start_shop};
 
 /// A write without progress for this long is blocked.
@@ -180,23 +181,53 @@ async fn a_low_soft_limit_of_descriptors_is_raised() {
 }
 
 #[tokio::test]
+async fn purchases_are_not_kept_waiting_by_more_idle_connections_than_the_limit_allows() {
+    let store = StoreFixture::csv();
+    let shop = start_with_limit("ulimit -n 1024", &all_arguments(&store.url));
+    // Every other one has begun a request.
+    let mut idle: Vec<_> = (0..925).map(|_| connect(&shop, "frontend")).collect();
+    for stream in idle.iter_mut().step_by(2) {
+        stream.write_all(b"POST /buy HTT").unwrap();
+    }
+    let purchases = (0..50).map(async |_| Client::of(&shop, "frontend").buy(1, 1, None).await.status);
+    assert_eq!(futures::future::join_all(purchases).await, [200; 50]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn more_busy_connections_than_the_limit_allows_take_turns() {
+    let store = StoreFixture::csv();
+    let shop = start_with_limit("ulimit -n 256", &all_arguments(&store.url));
+    let clients: Vec<_> = (0..40).map(|_| Client::of(&shop, "frontend")).collect();
+    let served = AtomicUsize::new(0);
+    let shoppers = clients.iter().map(async |client| {
+        let key = key();
+        let purchase = || {
+            let request = client.request("POST", "/buy").header("idempotency-key", &key);
+            try_send(request.body(r#"{"item":1}"#))
+        };
+        let answer = eventually("the purchase is answered", || async { purchase().await.ok() }).await;
+        assert_eq!(answer.status, 200);
+        served.fetch_add(1, Ordering::Relaxed);
+        while served.load(Ordering::Relaxed) < clients.len() {
+            // Its connection may be closed at this moment.
+            let _ = try_send(client.request("GET", "/topics")).await;
+        }
+    });
+    futures::future::join_all(shoppers).await;
+    assert_eq!(clients[0].stock(1).await, 360);
+}
+
+#[tokio::test]
 async fn idle_connections_never_take_the_descriptors_of_the_store() {
     for engine in ["csv:", "sqlite:"] {
         let store = StoreFixture::csv();
         let url = store.url.replace("csv:", engine);
         let mut shop = start_with_limit("ulimit -n 256", &all_arguments(&url));
-        // Opens the front-end's connection to the order service before the idle ones use up the limit.
-        let client = Client::of(&shop, "frontend");
-        assert_eq!(client.buy(1, 1, None).await.status, 200);
         let services = ["frontend", "catalog", "order"].into_iter().cycle().take(600);
         let idle: Vec<_> = services.map(|service| connect(&shop, service)).collect();
+        let client = Client::of(&shop, "frontend");
         assert_eq!(client.buy(1, 1, None).await.status, 200, "{engine}");
         drop((idle, client));
-        let client = Client::of(&shop, "frontend");
-        eventually("the next client is served", || async {
-            (client.buy(1, 1, None).await.status == 200).then_some(())
-        })
-        .await;
         assert!(shop.is_running());
         assert!(shop.stop().success(), "{engine}");
     }
