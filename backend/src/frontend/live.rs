@@ -48,6 +48,10 @@ struct FeedState {
     store: Option<StoreId>,
     /// The last entry that was published.
     published: Position,
+    /// The last entry that was applied since the feed's history began.
+    last: Option<Entry>,
+    /// The last one before the feed was disconnected, until the next connection has brought it again.
+    to_compare: Option<Entry>,
     live: bool,
     /// The head when the feed was connected: entries up to here are older than the connection.
     feed_start: Position,
@@ -166,7 +170,7 @@ impl Live {
             return;
         }
         let mut state = self.state();
-        if state.store == Some(written.store) {
+        if state.store == Some(written.store) && state.live && state.to_compare.is_none() {
             let head = self.head().unwrap_or_default();
             self.apply_next(&mut state, continuation(&written.entries, head.seq));
         }
@@ -178,6 +182,7 @@ impl Live {
         let known = entries.partition_point(|entry| entry.seq <= head.seq);
         let entries = entries.get(known..).unwrap_or_default();
         let Some(last) = entries.last() else { return };
+        state.last = Some(last.clone());
         #[cfg(feature = "fault-injection")]
         let entries = &*crate::fault_injection::reorder_feed(entries);
         self.cache.apply(entries);
@@ -231,6 +236,41 @@ impl Live {
         }
     }
 
+    /// Compares the last entry before the feed was disconnected with the one that the next connection brings. If they differ,
+    /// the ledger was replaced by an older copy under the same id, which has grown since.
+    fn compare(&self, state: &mut FeedState, entries: &[Entry]) {
+        let Some(last) = &state.to_compare else { return };
+        let Some(entry) = entries.iter().find(|entry| entry.seq == last.seq) else {
+            return;
+        };
+        if entry == last {
+            state.to_compare = None;
+        } else if let Some(store) = state.store {
+            tracing::warn!(seq = %entry.seq, "the catalog's ledger has another entry here than before; all is read afresh");
+            let before = state.feed_start.at(Seq(entry.seq.0.saturating_sub(1)));
+            self.begin(state, store, before, state.feed_start);
+        }
+    }
+
+    /// Begins another history, of which nothing is known, after an entry.
+    fn begin(&self, state: &mut FeedState, store: StoreId, after: Position, head: Position) {
+        let is_first = state.store.is_none();
+        *state = FeedState {
+            store: Some(store),
+            published: after,
+            live: state.live,
+            feed_start: head,
+            replay: ReplayBuffer::starting_after(after.seq),
+            ..FeedState::default()
+        };
+        if !is_first {
+            self.publish(resync(head), None);
+        }
+        self.cache.reset(after);
+        self.observed.reset(after);
+        self.applied.send_replace(Some(after));
+    }
+
     fn set_live(&self, state: &mut FeedState, live: bool) {
         self.cache.set_live(live);
         if std::mem::replace(&mut state.live, live) != live {
@@ -251,30 +291,21 @@ impl Follower for Live {
         let known = self.head().unwrap_or_default();
         let continues = state.store == Some(hello.store) && after <= known && known <= hello.position();
         if !continues {
-            let is_first = state.store.is_none();
-            *state = FeedState {
-                store: Some(hello.store),
-                published: after,
-                replay: ReplayBuffer::starting_after(after.seq),
-                ..FeedState::default()
-            };
-            if !is_first {
-                self.publish(resync(hello.position()), None);
-            }
-            self.cache.reset(after);
-            self.observed.reset(after);
-            self.applied.send_replace(Some(after));
+            self.begin(&mut state, hello.store, after, hello.position());
         }
         state.feed_start = hello.position();
         self.set_live(&mut state, true);
     }
 
     fn apply(&self, entries: &[Entry]) {
-        self.apply_next(&mut self.state(), entries);
+        let mut state = self.state();
+        self.compare(&mut state, entries);
+        self.apply_next(&mut state, entries);
     }
 
     fn disconnected(&self) {
         let mut state = self.state();
+        state.to_compare = state.last.clone();
         self.flush(&mut state);
         self.set_live(&mut state, false);
     }

@@ -1,11 +1,13 @@
-//! A database without entries that the catalog knows: its history is replaced by another one.
+//! A store without entries that the catalog or a front-end knows: its history is replaced by another one.
+
+use std::fs;
 
 use common::client::{EventStream, RemoteCatalog, ServiceEndpoint, ShopClient, ShopEvent};
 use common::{Position, Seq};
 use testing::postgres::Server;
-use testing::{Process, eventually};
+use testing::{Process, ReservedAddress, eventually};
 
-use crate::bookstored::{ANY_PORT, start_each};
+use crate::bookstored::{ANY_PORT, start, start_all, start_each};
 use crate::client::{AUTHORIZED, Client, key};
 use crate::database::{NO_CACHE, fixture, wait_until_ready};
 use crate::fixture::StoreFixture;
@@ -62,6 +64,34 @@ async fn entries_that_the_database_lost_are_forgotten_and_the_store_gets_another
     let sold = client.buy(1, 1, Some(&keys[2])).await;
     assert_eq!((sold.status, sold.header("idempotency-replayed")), (200, None));
     assert_eq!((sold.json()["seq"].clone(), client.stock(1).await), (6.into(), 398));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_front_end_forgets_what_an_older_copy_of_the_store_does_not_have() {
+    let store = StoreFixture::sqlite();
+    let (file, copy) = (store.path("store.db"), store.path("copy.db"));
+    assert!(start_all(&store.url).stop().success());
+    fs::copy(&file, &copy).unwrap();
+    let address = ReservedAddress::new().unwrap();
+    let mut services = start_each(&store.url, &address.to_string());
+    let client = Client::of(&services.frontend, "frontend");
+    wait_until_ready(&client).await;
+    assert_eq!(client.buy(1, 1, None).await.json()["seq"], 5);
+    assert_eq!(client.stock(1).await, 399);
+    let mut stream = events(&services.frontend).await;
+    assert!(services.catalog.stop().success());
+    fs::copy(&copy, &file).unwrap();
+    // The copy grows to the same head before the front-end sees it.
+    let shop = start_all(&store.url);
+    assert_eq!(Client::of(&shop, "frontend").buy(2, 1, None).await.json()["seq"], 5);
+    assert!(shop.stop().success());
+    services.catalog = start(&["catalog", "--store", &store.url, "--listen", &address.to_string()]);
+    eventually("the sale of the other copy is forgotten", || async {
+        (client.stock(1).await == 400).then_some(())
+    })
+    .await;
+    assert_eq!(client.stock(2).await, 499);
+    while !matches!(stream.next().await.unwrap(), ShopEvent::Resync(_)) {}
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -71,7 +71,8 @@ pub trait Follower: Send + Sync {
     /// The feed begins or goes on: the entries after `after` follow. The ledger ends with `hello` now.
     fn connected(&self, hello: &Hello, after: Position);
 
-    /// The next entries: whole groups, in order. Entries that the follower has may come again.
+    /// The next entries: whole groups, in order. Entries that the follower has may come again. After a reconnect, at
+    /// least the last one does, without the rest of its group, so that the follower can see whether the ledger is the same.
     fn apply(&self, entries: &[Entry]);
 
     /// No entry comes until the feed is connected again.

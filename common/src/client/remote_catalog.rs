@@ -237,14 +237,14 @@ impl Catalog for RemoteCatalog {
 }
 
 impl RemoteCatalog {
-    /// Opens the feed of the entries after one. Without one it begins so far before the head that subscribers which were
-    /// connected a short time ago miss nothing.
+    /// Opens the feed after an entry, which comes again first, so that the follower can compare it. Without one it begins so
+    /// far before the head that subscribers which were connected a short time ago miss nothing.
     ///
     /// # Errors
     /// Those of an [`EventStream`].
     pub async fn feed(&self, after: Option<Position>) -> Result<EventStream<Entry>> {
-        let after = match after {
-            Some(after) => after,
+        let (start, after) = match after {
+            Some(after) => (after.at(Seq(after.seq.0.saturating_sub(1))), after),
             None => {
                 let head = self.ledger(Seq::ZERO, 1, Freshness::default()).await?.position();
                 let oldest = Seq(head.seq.0.saturating_sub(limits::SUBSCRIBER_LAG_MAX));
@@ -253,10 +253,11 @@ impl RemoteCatalog {
                     Seq::ZERO => Vec::new(),
                     oldest => self.ledger(oldest, 1, Freshness::default()).await?.entries,
                 };
-                head.at(page.last().map_or(oldest, |last| last.seq))
+                let start = head.at(page.last().map_or(oldest, |last| last.seq));
+                (start, start)
             }
         };
-        let request = Request::get(format!("/feed?after={after}"));
+        let request = Request::get(format!("/feed?after={start}"));
         EventStream::open(&self.endpoint, request, Some(after), parse_entry).await
     }
 }

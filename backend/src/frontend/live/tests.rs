@@ -233,6 +233,44 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
     }
 }
 
+#[tokio::test]
+async fn another_entry_where_the_last_one_was_makes_every_subscriber_resync() {
+    let (live, store) = (Live::new(), StoreId::generate());
+    connected(4, store, 4).take(&live);
+    sold(5, 9).take(&live);
+    live.cache().insert_book(book(2, 9, 5), at(5));
+    live.observe_seq(at(5));
+    let mut stream = live.subscribe(None).unwrap().stream;
+    let reconnect = |entry: Step| {
+        let entries = vec![fixture::sold(6, 2, 8)];
+        Disconnected.take(&live);
+        connected(6, store, 5).take(&live);
+        live.apply_written(&Written { store, entries });
+        assert_eq!(
+            live.head(),
+            Some(at(5)),
+            "an answer does not count until the entry before it is compared"
+        );
+        entry.take(&live);
+        live.cache()
+            .get(CacheKey::Book(item(2)), Freshness::default())
+            .is_some()
+    };
+    assert!(reconnect(sold(5, 9)), "the same entry");
+    assert!(!reconnect(sold(5, 7)), "another one");
+    assert_eq!(live.head(), Some(at(5)));
+    let live_and_back = [upstream_event(false), upstream_event(true)];
+    for expected in live_and_back.iter().chain(&live_and_back).chain([&resync(at(6))]) {
+        assert_eq!(stream.recv().await.unwrap().frame, *expected);
+    }
+    assert!(
+        live.subscribe(Some(at(4)))
+            .unwrap()
+            .missed
+            .is_some_and(|missed| missed.len() == 1)
+    );
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_wait_for_an_own_change_ends_when_it_is_applied_or_soon() {
     let items = vec![(0, connected(4, StoreId::generate(), 4)), (10, sold(5, 9))];
