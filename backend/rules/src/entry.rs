@@ -238,17 +238,46 @@ fn check_title(entry: &Entry, book: Option<&BookState>) -> Option<Violation> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_text_of_the_catalog_that_the_ledger_does_not_state_is_found() {
-        let book = Book::new(
+    fn book() -> Book {
+        Book::new(
             "2".parse().unwrap(),
             "Title".into(),
             Description::new("topic"),
             Cost::default(),
             Stock::ZERO,
             Seq(4),
-        );
-        let ledger = BookState::from(&book);
+        )
+    }
+
+    #[test]
+    fn a_number_of_the_catalog_that_the_ledger_does_not_state_is_found() {
+        let (catalog, ledger) = (book(), BookState::from(&book()));
+        let found = |change: fn(&mut Book)| {
+            let mut changed = catalog.clone();
+            change(&mut changed);
+            BookState::check_book(Some(&ledger), &changed)
+        };
+        let stock = found(|book| book.stock = Stock::try_from(1).unwrap());
+        assert!(matches!(stock, Some(Violation::CatalogStock { .. })), "{stock:?}");
+        let cost = found(|book| book.cost = "0.01".parse().unwrap());
+        assert!(matches!(cost, Some(Violation::CatalogCost { .. })), "{cost:?}");
+        for seq in [3, 5] {
+            let seq = BookState::check_book(
+                Some(&ledger),
+                &Book {
+                    seq: Seq(seq),
+                    ..book()
+                },
+            );
+            assert!(matches!(seq, Some(Violation::CatalogSeq { .. })), "{seq:?}");
+        }
+        assert_eq!(found(|book| book.seq = Seq::ZERO), None, "of a catalog file");
+        assert_eq!(BookState::check_book(None, &catalog), Some(Violation::MissingInLedger));
+    }
+
+    #[test]
+    fn a_text_of_the_catalog_that_the_ledger_does_not_state_is_found() {
+        let (book, ledger) = (book(), BookState::from(&book()));
         assert_eq!(BookState::check_book(Some(&ledger), &book), None);
         for column in Description::COLUMNS {
             let mut texts = book.description().texts().map(Option::<&ArcStr>::cloned);

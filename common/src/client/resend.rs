@@ -120,6 +120,22 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn a_response_that_is_no_bookstores_counts_by_its_status() {
+        for (status, says_nothing_was_applied) in [(404, true), (503, true), (507, true), (200, false), (502, false)] {
+            let page = Response {
+                status,
+                body: "<html>".into(),
+                is_json: false,
+                ..problem(Code::Internal).unwrap()
+            };
+            let (resolution, _) = send(Duration::ZERO, vec![Ok(page)]).await;
+            let is_not_applied = matches!(resolution, Resolution::NotApplied(_));
+            assert_eq!(is_not_applied, says_nothing_was_applied, "{status}: {resolution:?}");
+            assert!(!matches!(resolution, Resolution::Decided(_)), "{status}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn after_the_deadline_the_outcome_is_unknown() {
         let (resolution, _) = send(Duration::ZERO, vec![problem(Code::Internal)]).await;
         assert!(matches!(resolution, Resolution::Unknown(Ok(response)) if response.status == 500));

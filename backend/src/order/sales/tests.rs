@@ -74,7 +74,15 @@ fn code(result: &OrderResult) -> Option<Code> {
 async fn a_batch_is_sent_again_and_marked_after_a_lost_response() {
     let deadline = Deadline::after(Duration::from_secs(5));
     let batch = vec![sale(true, deadline), sale(false, deadline)];
-    let respond = |call, batch: &SaleBatch| if call < 2 { LOST() } else { sold(batch) };
+    let start = tokio::time::Instant::now();
+    let respond = |call, batch: &SaleBatch| {
+        assert_eq!(
+            start.elapsed() > Duration::ZERO,
+            call > 0,
+            "a copy is sent after a delay"
+        );
+        if call < 2 { LOST() } else { sold(batch) }
+    };
     let (results, calls, head) = sell(batch.clone(), respond).await;
     for (result, sale) in results.iter().zip(&batch) {
         assert!(
@@ -99,10 +107,16 @@ async fn a_batch_is_sent_again_until_its_deadline_and_then_its_outcome_is_unknow
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_batch_is_not_sent_again() {
-    for refusal in [Code::StorageFull, Code::TooManyRequests, Code::Unavailable] {
+    for (refusal, expected) in [
+        (Code::StorageFull, Code::StorageFull),
+        (Code::TooManyRequests, Code::TooManyRequests),
+        (Code::Unavailable, Code::Unavailable),
+        // A mistake between the services is not the client's.
+        (Code::Unauthorized, Code::Unavailable),
+    ] {
         let batch = vec![sale(true, Deadline::after(Duration::from_secs(5)))];
         let (results, calls, _) = sell(batch, |_, _| problem(refusal)).await;
-        assert_eq!((code(&results[0]), calls.len()), (Some(refusal), 1));
+        assert_eq!((code(&results[0]), calls.len()), (Some(expected), 1));
     }
 }
 
@@ -116,6 +130,33 @@ async fn a_refusal_after_a_lost_response_says_nothing_about_the_first_attempt() 
     };
     let (results, calls, _) = sell(batch, respond).await;
     assert_eq!((code(&results[0]), calls.len()), (None, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_response_without_a_decision_for_each_sale_is_a_lost_one() {
+    let deadline = Deadline::after(Duration::from_secs(5));
+    let batch = vec![sale(false, deadline), sale(false, deadline)];
+    let respond = |call, batch: &SaleBatch| {
+        let mut decided = sold(batch)?;
+        decided.decisions.truncate(call + 1);
+        Ok(decided)
+    };
+    let (results, calls, _) = sell(batch, respond).await;
+    assert_eq!(
+        (results.iter().map(code).collect::<Vec<_>>(), calls.len()),
+        (vec![None; 2], 2)
+    );
+    assert!(calls[1].iter().all(|sale| sale.resent));
+}
+
+#[tokio::test]
+async fn even_a_late_sale_has_time_for_its_answer() {
+    let catalog = |batch: SaleBatch, attempt: Deadline| {
+        assert!(attempt.remaining() > SALE_TIMEOUT_MIN / 2);
+        std::future::ready(sold(&batch))
+    };
+    let results = sell_batch(catalog, vec![sale(true, Deadline::from_millis(1))], Arc::default()).await;
+    assert_eq!(code(&results[0]), None);
 }
 
 #[tokio::test(start_paused = true)]
@@ -216,6 +257,31 @@ fn refused_basket(is_unknown: bool, is_recorded: bool) -> Problem {
         OrderResult::Problem(BatchProblem { problem, .. }) => problem,
         receipt => panic!("{receipt:?}"),
     }
+}
+
+#[test]
+fn the_problem_of_a_refused_sale_names_its_book_and_what_is_left() {
+    let sale = sale(false, Deadline::after(Duration::from_secs(5)));
+    for (reason, stock, expected, detail) in [
+        (
+            Reason::UnknownItem,
+            None,
+            Code::UnknownItem,
+            "No book has the number 2.",
+        ),
+        (Reason::SoldOut, Stock::try_from(0).ok(), Code::SoldOut, "None is left."),
+        (Reason::SoldOut, Stock::try_from(1).ok(), Code::SoldOut, "Only 1 left."),
+    ] {
+        let item = fixture::item(2);
+        let problem = refusal(&sale, &[RefusedLine { item, reason, stock }]).unwrap();
+        assert_eq!(
+            (problem.code, problem.item, problem.stock),
+            (expected, Some(item), stock)
+        );
+        assert_eq!(&*problem.detail, detail);
+        assert!(problem.lines.is_empty() && problem.items.is_empty());
+    }
+    assert_eq!(refusal(&sale, &[]), None);
 }
 
 #[test]
