@@ -237,7 +237,8 @@ async fn another_store_or_a_shorter_ledger_makes_every_subscriber_resync() {
 async fn another_entry_where_the_last_one_was_makes_every_subscriber_resync() {
     let (live, store) = (Live::new(), StoreId::generate());
     connected(4, store, 4).take(&live);
-    sold(5, 9).take(&live);
+    let last = fixture::sold(5, 2, 9);
+    Step::Entry(last.clone()).take(&live);
     live.cache().insert_book(book(2, 9, 5), at(5));
     live.observe_seq(at(5));
     let mut stream = live.subscribe(None).unwrap().stream;
@@ -256,7 +257,7 @@ async fn another_entry_where_the_last_one_was_makes_every_subscriber_resync() {
             .get(CacheKey::Book(item(2)), Freshness::default())
             .is_some()
     };
-    assert!(reconnect(sold(5, 9)), "the same entry");
+    assert!(reconnect(Step::Entry(last)), "the same entry");
     assert!(!reconnect(sold(5, 7)), "another one");
     assert_eq!(live.head(), Some(at(5)));
     let live_and_back = [upstream_event(false), upstream_event(true)];

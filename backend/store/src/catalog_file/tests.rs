@@ -135,7 +135,7 @@ fn a_header_of_another_program_is_refused_once_and_says_what_to_rename_and_what_
             "Book Id,Title,Author,ISBN,ISBN13,My Rating,Publisher,Pages,Bookshelves\n7,Emma,Jane Austen,,,5,P,9,novels\n",
             "Book Id, Title, ISBN, ISBN13, My Rating, Publisher and 2 more",
             [
-                "rename ISBN13 or add it",
+                "rename Book Id or add it",
                 "rename Title or add it",
                 "add it",
                 "add it",
