@@ -45,45 +45,43 @@ struct Refresh {
     wanted: usize,
 }
 
-/// A search for the last books of a topic by their numbers: these are doubled until no book follows, then halved.
+/// A search for the last books of a topic by their numbers: these are doubled until no page follows, then halved.
 #[derive(Debug, Clone)]
 struct Jump {
-    /// A number that books follow.
+    /// The last book of a page that another page follows.
     low: u64,
-    /// A number that none follow, or only those found.
+    /// The books of that page.
+    before: Vec<ItemNumber>,
+    /// A number that no page follows.
     high: Option<u64>,
+    /// The books after it.
+    found: Vec<ItemNumber>,
     asked: u64,
     requests_left: u8,
-    found: Vec<ItemNumber>,
 }
 
 impl Jump {
     /// The number after which the next page is read; `None` at the end of the search.
     fn next(&mut self, page: &BookPage) -> Option<u64> {
-        match (page.books.last(), &page.next) {
-            (Some(last), Some(_)) => {
-                self.low = last.item.get();
-                // A page that reaches the books found completes them.
-                if self.high.is_some_and(|high| high <= self.low) {
-                    let rest = self.found.iter().filter(|item| item.get() > self.low);
-                    self.found = page.books.iter().map(|book| book.item).chain(rest.copied()).collect();
-                }
-            }
-            (last, _) => {
-                self.high = Some(self.asked);
-                if last.is_some() {
-                    self.found = page.books.iter().map(|book| book.item).collect();
-                }
-            }
-        }
-        let is_narrow = self.high.is_some_and(|high| high.saturating_sub(self.low) <= 1);
-        self.requests_left = self.requests_left.saturating_sub(1);
-        if self.requests_left == 0 || self.found.len() >= TAIL_BOOKS_MIN || is_narrow && !self.found.is_empty() {
+        let items = page.books.iter().map(|book| book.item);
+        if self.asked == self.low {
+            // Nothing is between the two numbers any more: these are the books after the page before them.
+            self.found = self.before.drain(..).chain(items).collect();
             return None;
         }
+        match (page.books.last(), &page.next) {
+            (Some(last), Some(_)) => (self.low, self.before) = (last.item.get(), items.collect()),
+            _ => (self.high, self.found) = (Some(self.asked), items.collect()),
+        }
+        self.requests_left = self.requests_left.saturating_sub(1);
+        if self.requests_left == 0 || self.found.len() >= TAIL_BOOKS_MIN {
+            return None;
+        }
+        let after_low = self.low.saturating_add(1);
         self.asked = match self.high {
+            Some(high) if high <= after_low => self.low,
             Some(high) => self.low.midpoint(high),
-            None => self.asked.saturating_mul(2).max(self.low).min(limits::ITEM_MAX),
+            None => self.asked.saturating_mul(2).max(after_low).min(limits::ITEM_MAX),
         };
         Some(self.asked)
     }
@@ -131,10 +129,11 @@ impl Listing {
         let (low, asked) = (last.get(), last.get().saturating_mul(2).min(limits::ITEM_MAX));
         self.jump = Some(Jump {
             low,
+            before: Vec::new(),
             high: None,
+            found: Vec::new(),
             asked,
             requests_left: JUMP_REQUESTS_MAX,
-            found: Vec::new(),
         });
         (self.generation, self.refreshing) = (generation, None);
         Some(self.load(Some(asked.to_string()), now))
