@@ -76,10 +76,12 @@ async fn run_ended(mut runs: watch::Receiver<WatchedRun>) {
             }
         };
         tokio::select! {
-            () = ended => return,
+            // The key that stops a run comes before its end.
+            biased;
             changed = runs.changed() => if changed.is_err() {
                 return pending().await;
             },
+            () = ended => return,
         }
     }
 }
