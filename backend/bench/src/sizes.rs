@@ -113,6 +113,8 @@ fn run(binaries: &Path, url: &str, books: Option<&Path>) -> Result<(Process, Dur
     }
     let begun = Instant::now();
     let process = start_bookstored(binaries, &arguments)?;
+    // It listens before its database is open.
+    process.wait_until_ready("catalog");
     Ok((process, begun.elapsed()))
 }
 
