@@ -428,6 +428,10 @@ async fn after_every_message_the_screen_equals_a_fresh_draw() {
                 // The terminal is given back as it was, without another frame.
                 break;
             }
+            if shop.session.app.dirty {
+                // A toast has just expired: its frame is due within the time of one.
+                shop.pass(FRAME_INTERVAL).await;
+            }
             shop.assert_screen_is_fresh(|| format!("seed {seed}, {size:?}, {theme:?}: {}", trail.join(" ")));
         }
     }
