@@ -90,8 +90,8 @@ impl App {
                     self.books.clear_early_events();
                 }
             }
-            // The dialog shows the newest stock even while the screen is frozen.
-            StockVisibility::Hidden => self.dirty |= !self.overlays.is_empty(),
+            // The dialog and the hints follow the newest stock even while the screen is frozen.
+            StockVisibility::Hidden => self.dirty |= self.books.is_frozen(),
             StockVisibility::Visible { reload } => {
                 self.dirty = true;
                 if reload {
