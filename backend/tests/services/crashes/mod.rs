@@ -16,6 +16,8 @@ use run::{Plan, Run};
 use topology::{KillTarget, SERVICES};
 use workload::ITEMS;
 
+use testing::eventually;
+
 use crate::client::Client;
 use crate::fixture::StoreFixture;
 
@@ -57,8 +59,10 @@ async fn two_of_each_agree(fixture: StoreFixture) -> String {
     run.wait_for_purchases(50).await;
     let first = one.count().max(other.count());
     run.wait_for_purchases(300).await;
-    let delays = one.delays(&other, first);
-    assert!(delays.count() > 100, "only {} entries reached both", delays.count());
+    let delays = eventually("more than a hundred entries reach both", || async {
+        Some(one.delays(&other, first)).filter(|delays| delays.count() > 100)
+    });
+    let delays = delays.await;
     for copy in [0, 1] {
         for name in SERVICES {
             run.kill(KillTarget::Service(name, copy)).await;
