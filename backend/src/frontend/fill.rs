@@ -14,6 +14,8 @@ use super::live::Live;
 const DELAY: Duration = Duration::from_secs(5);
 /// After each page the fill rests for so many times the page's duration: it takes a quarter of one processor at most.
 const REST: u32 = 3;
+/// The longest rest: a page's duration includes the time in which the catalog was away.
+const REST_MAX: Duration = Duration::from_secs(1);
 
 /// Reads all books, topic by topic, until all are cached or the cache is full. Begins once the feed, which keeps the cached books
 /// up to date, is connected for the first time.
@@ -33,7 +35,7 @@ pub(super) async fn fill(catalog: Arc<dyn Catalog>, live: Arc<Live>) {
             if !live.cache().fill(page.books, head) {
                 return;
             }
-            tokio::time::sleep(begun.elapsed() * REST).await;
+            tokio::time::sleep((begun.elapsed() * REST).min(REST_MAX)).await;
             after = page.next;
             if after.is_none() {
                 break;
