@@ -33,6 +33,7 @@ import contract_messages  # noqa: F401
 import contract_wirings  # noqa: F401
 import contract_baskets  # noqa: F401
 import contract_groups  # noqa: F401
+import contract_books  # noqa: F401
 import contract_ledger  # noqa: F401
 import contract_shelf
 

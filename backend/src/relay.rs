@@ -1,6 +1,22 @@
-//! What a client gets when the service behind this one refuses or fails.
+//! What a client gets when the service behind this one has done a change, refuses or fails.
 
+use common::client::UpdateAnswer;
 use common::{Code, ItemNumber, OrderId, Problem, client};
+
+use crate::http::Response;
+
+/// The response to a shopkeeper's change: of one book that stays, that book.
+pub(crate) fn update_response(is_one: bool, answer: UpdateAnswer) -> Response {
+    let UpdateAnswer { result, replayed, head } = answer;
+    let response = match result {
+        Ok(changed) => match &changed.books[..] {
+            [book] if is_one => Response::json(book).with_etag(head.at(book.seq)),
+            _ => Response::json(&changed),
+        },
+        Err(problem) => Response::from(client_problem(client::Error::Problem(problem))),
+    };
+    response.with_seq(Some(head)).with_replayed(replayed)
+}
 
 /// The problem for the client of a call that changed nothing.
 pub(crate) fn client_problem(error: client::Error) -> Problem {
@@ -36,6 +52,7 @@ fn concerns_client(code: Code) -> bool {
         | Code::UnknownOrder
         | Code::SoldOut
         | Code::PreconditionFailed
+        | Code::PayloadTooLarge
         | Code::KeyReused
         | Code::TooManyRequests
         | Code::Internal
@@ -48,7 +65,6 @@ fn concerns_client(code: Code) -> bool {
         | Code::NotFound
         | Code::MethodNotAllowed
         | Code::RequestTimeout
-        | Code::PayloadTooLarge
         | Code::UnsupportedMediaType
         | Code::Misdirected => false,
     }

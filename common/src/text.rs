@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use arcstr::ArcStr;
 use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 
+use crate::limits;
+
 pub use self::fold::fold;
 pub use self::words::{for_each_index_word, query_words};
 
@@ -19,6 +21,40 @@ pub fn normalize_name(name: ArcStr) -> ArcStr {
         true => trimmed.into(),
         false => trimmed.nfc().collect::<String>().into(),
     }
+}
+
+/// What is wrong with a name without characters.
+pub const EMPTY_NAME: &str = "expected a text, found nothing";
+
+/// The rules for a title, an author and a topic: not empty, bounded, trimmed, without control characters.
+///
+/// # Errors
+/// What was expected.
+pub fn check_name(name: &str) -> Result<(), String> {
+    if name.is_empty() {
+        return Err(EMPTY_NAME.to_owned());
+    }
+    if name.len() > limits::NAME_BYTES_MAX {
+        return Err(format!(
+            "expected at most {} bytes, found {}",
+            limits::NAME_BYTES_MAX,
+            name.len()
+        ));
+    }
+    if let Some(control) = name.chars().find(|c| c.is_control()) {
+        let hint = match control {
+            '\u{80}'..='\u{9f}' => ", a sign of Windows-1252 that was converted as ISO-8859-1",
+            _ => "",
+        };
+        return Err(format!(
+            "expected no control characters, found U+{:04X}{hint}",
+            u32::from(control)
+        ));
+    }
+    if name.trim() != name {
+        return Err("expected no blanks around the text".to_owned());
+    }
+    Ok(())
 }
 
 /// Makes untrusted text safe to display, so that a title cannot control the terminal or reverse the direction of a line.

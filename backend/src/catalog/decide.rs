@@ -1,12 +1,12 @@
-//! The decision on a sale or a stock update, given the durable state and the entries that the same batch recorded before.
+//! The decision on a sale or a shopkeeper's change, given the durable state and the entries that the same batch recorded before.
 //! Pure: no clock, no disk, no network.
 
 use ahash::AHashMap;
-pub use common::client::StockUpdate;
-use common::wire::{OrderLine, RefusedLine, Sale, StockChange};
+pub use common::client::CatalogUpdate;
+use common::wire::{BookAction, BookChange, BookChanges, OrderLine, RefusedLine, Sale, StockChange};
 use common::{
     ArcStr, Cost, Entry, Epoch, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Position, Reason, Seq, Stock,
-    Timestamp,
+    Timestamp, limits,
 };
 
 /// The part of a book that a decision needs.
@@ -43,7 +43,7 @@ pub trait DurableState {
     fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, Self::Error>;
 }
 
-/// The decision on a sale or a stock update.
+/// The decision on a sale or a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// The ledger has it, done or refused.
@@ -59,7 +59,7 @@ pub enum Verdict {
     KeyReused,
     /// The deadline has passed.
     Expired,
-    /// The book is not in a state that the shopkeeper named.
+    /// The book, or the store, is not in a state that the shopkeeper named.
     PreconditionFailed,
     /// The stock would exceed its maximum.
     OutOfRange,
@@ -76,6 +76,8 @@ pub struct Batch<'a, D> {
     now: Timestamp,
     /// The stocks that the batch changed, and the entries that did.
     changed: AHashMap<ItemNumber, (Stock, Seq)>,
+    /// The books that the batch described; `None` for one that it withdrew.
+    described: AHashMap<ItemNumber, Option<CurrentBook>>,
     /// The indexes in `entries` of the first lines of the ids that the batch decided.
     recorded: AHashMap<OrderId, usize>,
     entries: Vec<Entry>,
@@ -91,6 +93,7 @@ impl<'a, D: DurableState> Batch<'a, D> {
             durable,
             now,
             changed: AHashMap::new(),
+            described: AHashMap::new(),
             recorded: AHashMap::new(),
             entries: Vec::new(),
             refusals_left: usize::MAX,
@@ -154,53 +157,91 @@ impl<'a, D: DurableState> Batch<'a, D> {
         Ok(self.record(entries))
     }
 
-    /// Decides a stock update.
+    /// Decides a shopkeeper's change: all of it is done or nothing.
     ///
     /// # Errors
     /// Those of [`DurableState::find_decision`].
-    pub fn update_stock(&mut self, update: &StockUpdate) -> Result<Verdict, D::Error> {
+    pub fn update_books(&mut self, update: &CatalogUpdate) -> Result<Verdict, D::Error> {
+        let changes = update.changes.as_slice();
         let decided = self.find_decision(update.id)?;
-        if let [entry, ..] = &*decided {
-            let same = entry.item == update.item
-                && match (entry.kind, update.change) {
-                    (Kind::Restocked, StockChange::By(change)) => entry.change == change,
-                    (Kind::Set, StockChange::To(stock)) => {
-                        entry.stock_after == Some(stock) && entry.description.is_none()
-                    }
-                    // Only a refused order has a quantity.
-                    (Kind::Refused, _) => entry.quantity.is_none(),
-                    _ => false,
-                };
+        if !decided.is_empty() {
+            let same = is_decided_by(changes, &decided);
             return Ok(replay(decided, same));
         }
         if update.deadline.has_passed_at(self.now) {
             return Ok(Verdict::Expired);
         }
-        let Some(book) = self.book(update.item) else {
-            return Ok(self.refuse_update(update, Reason::UnknownItem, None));
+        let changed = changes.iter().map(|change| (change, self.book(change.item)));
+        let changed: InlineVec<(&BookChange, Option<CurrentBook>)> = changed.collect();
+        let is_unknown = |(change, book): &&(&BookChange, Option<CurrentBook>)| {
+            book.is_none() && !matches!(change.action, BookAction::Set(_))
         };
-        let position = Position {
-            epoch: self.durable.epoch(),
-            seq: book.seq,
-        };
-        if update.if_match.as_ref().is_some_and(|states| !states.accepts(position)) {
+        // A refusal has no more lines than an order, so that it names some of many wrong numbers.
+        let unknown: InlineVec<Entry> = changed
+            .iter()
+            .filter(is_unknown)
+            .take(limits::ORDER_LINES_MAX)
+            .map(|(change, _)| self.refused_change(update.id, change.item, Reason::UnknownItem, None))
+            .collect();
+        if !unknown.is_empty() {
+            return Ok(self.refuse_update(update, unknown));
+        }
+        if !self.meets_condition(update, changed.first()) {
             return Ok(Verdict::PreconditionFailed);
         }
-        let (kind, change, stock) = match update.change {
-            StockChange::To(stock) => (Kind::Set, book.stock.difference_to(stock), stock),
-            StockChange::By(change) => match book.stock.checked_add_signed(change) {
-                Some(stock) => (Kind::Restocked, change, stock),
-                None if change > 0 => return Ok(Verdict::OutOfRange),
-                None => return Ok(self.refuse_update(update, Reason::SoldOut, Some(book))),
-            },
+        let mut entries = InlineVec::with_capacity(changed.len());
+        for (change, book) in changed {
+            match self.changed(update.id, change, book.clone()) {
+                Some(entry) => entries.push(entry),
+                None if matches!(change.action, BookAction::Stock(StockChange::By(by)) if by > 0) => {
+                    return Ok(Verdict::OutOfRange);
+                }
+                None => {
+                    let refused = self.refused_change(update.id, change.item, Reason::SoldOut, book);
+                    return Ok(self.refuse_update(update, InlineVec::from_buf([refused])));
+                }
+            }
+        }
+        Ok(self.record(entries))
+    }
+
+    /// Whether the book, or for a change of several the whole store, is in a state that the shopkeeper named.
+    fn meets_condition(&self, update: &CatalogUpdate, first: Option<&(&BookChange, Option<CurrentBook>)>) -> bool {
+        let Some(states) = &update.if_match else { return true };
+        let seq = match &update.changes {
+            // No tag names a book that does not exist, and `*` wants one that does (RFC 9110, 13.1.1).
+            BookChanges::One(_) => first.and_then(|(_, book)| Some(book.as_ref()?.seq)),
+            BookChanges::Several(_) => Some(self.last()),
+        };
+        let epoch = self.durable.epoch();
+        seq.is_some_and(|seq| states.accepts(Position { epoch, seq }))
+    }
+
+    /// The entry of a change; `None` if the stock would leave its range. The book is there where the change needs one.
+    fn changed(&self, id: OrderId, change: &BookChange, book: Option<CurrentBook>) -> Option<Entry> {
+        let before = book.as_ref().map_or(Stock::ZERO, |book| book.stock);
+        let (kind, after) = match &change.action {
+            BookAction::Stock(StockChange::To(stock)) => (Kind::Set, *stock),
+            BookAction::Stock(StockChange::By(by)) => (Kind::Restocked, before.checked_add_signed(*by)?),
+            BookAction::Set(fields) => (Kind::Set, fields.stock.unwrap_or(before)),
+            BookAction::Withdraw => (Kind::Withdrawn, Stock::ZERO),
         };
         let entry = Entry {
-            change,
-            stock_after: Some(stock),
+            change: before.difference_to(after),
+            stock_after: Some(after),
             title: None,
-            ..self.entry(kind, update.id, update.item, Some(book))
+            ..self.entry(kind, id, change.item, book)
         };
-        Ok(self.record(InlineVec::from_buf([entry])))
+        // Always with the whole description, even if it is the same: a repetition is compared with the entry.
+        Some(match &change.action {
+            BookAction::Set(fields) => Entry {
+                unit_cost: Some(fields.cost),
+                title: Some(fields.title.clone()),
+                description: Some(Box::new(fields.description.clone())),
+                ..entry
+            },
+            BookAction::Stock(_) | BookAction::Withdraw => entry,
+        })
     }
 
     fn find_decision(&self, order: OrderId) -> Result<InlineVec<Entry>, D::Error> {
@@ -216,7 +257,10 @@ impl<'a, D: DurableState> Batch<'a, D> {
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
-        let durable = self.durable.book(item)?;
+        let durable = match self.described.get(&item) {
+            Some(described) => described.clone()?,
+            None => self.durable.book(item)?,
+        };
         let Some(&(stock, seq)) = self.changed.get(&item) else {
             return Some(durable);
         };
@@ -254,20 +298,28 @@ impl<'a, D: DurableState> Batch<'a, D> {
         }
     }
 
-    fn refuse_update(&mut self, update: &StockUpdate, reason: Reason, book: Option<CurrentBook>) -> Verdict {
-        let &StockUpdate { id, item, keyed, .. } = update;
-        if !keyed {
-            let stock = book.map(|book| book.stock);
-            return Verdict::Refused(InlineVec::from_buf([RefusedLine { item, reason, stock }]));
-        }
-        if !self.take_refusals(1) {
-            return Verdict::TooManyRefusals;
-        }
-        let entry = Entry {
+    fn refused_change(&self, id: OrderId, item: ItemNumber, reason: Reason, book: Option<CurrentBook>) -> Entry {
+        Entry {
             reason: Some(reason),
             ..self.entry(Kind::Refused, id, item, book)
-        };
-        self.record(InlineVec::from_buf([entry]))
+        }
+    }
+
+    /// Refuses a change for these entries, and records them if a second copy can arrive.
+    fn refuse_update(&mut self, update: &CatalogUpdate, entries: InlineVec<Entry>) -> Verdict {
+        if !update.keyed {
+            let refused = entries.iter().filter_map(|entry| {
+                let &Entry { item, stock_after, .. } = entry;
+                let reason = entry.reason?;
+                let stock = stock_after;
+                Some(RefusedLine { item, reason, stock })
+            });
+            return Verdict::Refused(refused.collect());
+        }
+        if !self.take_refusals(entries.len()) {
+            return Verdict::TooManyRefusals;
+        }
+        self.record(entries)
     }
 
     /// Whether so many more refusals may be recorded; counts them if so.
@@ -296,6 +348,11 @@ impl<'a, D: DurableState> Batch<'a, D> {
         }
     }
 
+    /// The last entry, durable or in the batch.
+    fn last(&self) -> Seq {
+        self.entries.last().map_or_else(|| self.durable.head(), |last| last.seq)
+    }
+
     /// Numbers the entries of a group and makes them visible to the rest of the batch.
     fn record(&mut self, mut entries: InlineVec<Entry>) -> Verdict {
         if !self.has_room {
@@ -304,13 +361,15 @@ impl<'a, D: DurableState> Batch<'a, D> {
         let first = self.entries.len();
         let lines = GroupLine::of_group(entries.len());
         for (entry, line) in entries.iter_mut().zip(lines) {
-            let last = self.entries.last();
-            entry.seq = last.map_or_else(|| self.durable.head(), |last| last.seq).next();
+            entry.seq = self.last().next();
             entry.line = line;
             #[cfg(feature = "fault-injection")]
             crate::fault_injection::overcharge(entry);
             if let Some(stock) = entry.stock_after.filter(|_| entry.kind.changes_book()) {
                 self.changed.insert(entry.item, (stock, entry.seq));
+            }
+            if entry.kind == Kind::Withdrawn || entry.description.is_some() {
+                self.described.insert(entry.item, described(entry));
             }
             self.entries.push(entry.clone());
         }
@@ -336,6 +395,55 @@ impl CheckedLine {
         let (item, stock) = (self.line.item, self.book.as_ref().map(|book| book.stock));
         let reason = stock.map_or(Reason::UnknownItem, |_| Reason::SoldOut);
         self.left.is_none().then_some(RefusedLine { item, reason, stock })
+    }
+}
+
+/// The book that an entry describes; `None` for a withdrawal.
+fn described(entry: &Entry) -> Option<CurrentBook> {
+    entry.description.as_ref()?;
+    Some(CurrentBook {
+        title: entry.title.clone()?,
+        stock: entry.stock_after?,
+        cost: entry.unit_cost?,
+        seq: entry.seq,
+    })
+}
+
+/// Whether these entries record these changes. Those of a refused change name only the books for which it was refused.
+fn is_decided_by(changes: &[BookChange], entries: &[Entry]) -> bool {
+    let is_refused = |entry: &Entry| {
+        let change = changes.binary_search_by_key(&entry.item, |change| change.item);
+        let action = change.ok().and_then(|index| Some(&changes.get(index)?.action));
+        let fits = match entry.reason {
+            Some(Reason::UnknownItem) => matches!(action, Some(BookAction::Stock(_) | BookAction::Withdraw)),
+            _ => matches!(action, Some(BookAction::Stock(_))),
+        };
+        // Only a refused order has a quantity.
+        entry.kind == Kind::Refused && entry.quantity.is_none() && fits
+    };
+    let is_done = |(change, entry): (&BookChange, &Entry)| entry.item == change.item && is_recorded_by(change, entry);
+    entries.iter().all(is_refused) || (entries.len() == changes.len() && changes.iter().zip(entries).all(is_done))
+}
+
+/// Whether an entry of the same book records a change that was done.
+fn is_recorded_by(change: &BookChange, entry: &Entry) -> bool {
+    match (&change.action, entry.kind) {
+        (BookAction::Stock(StockChange::By(by)), Kind::Restocked) => entry.change == *by,
+        (BookAction::Stock(StockChange::To(stock)), Kind::Set) => {
+            entry.stock_after == Some(*stock) && entry.description.is_none()
+        }
+        (BookAction::Set(fields), Kind::Set) => {
+            let is_same_stock = match fields.stock {
+                Some(stock) => entry.stock_after == Some(stock),
+                None => entry.change == 0,
+            };
+            is_same_stock
+                && entry.description.as_deref() == Some(&fields.description)
+                && entry.title.as_ref() == Some(&fields.title)
+                && entry.unit_cost == Some(fields.cost)
+        }
+        (BookAction::Withdraw, Kind::Withdrawn) => true,
+        _ => false,
     }
 }
 

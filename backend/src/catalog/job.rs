@@ -1,21 +1,22 @@
 //! The jobs of the ledger's thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
-//! answered with decisions and a stock update only with a book.
+//! answered with decisions and a change only with books.
 
-use common::wire::{Book, Decision, Decisions, Outcome, Sale};
+use common::wire::{Book, ChangedBooks, Decision, Decisions, Outcome, Sale};
 use common::{Deadline, Entry, InlineVec, Kind, Position};
 use tokio::sync::oneshot;
 
-use super::decide::{Batch, DurableState, StockUpdate, Verdict};
+use super::decide::{Batch, CatalogUpdate, DurableState, Verdict};
 use super::error::Error;
 use super::state::State;
 
-/// The decision on a stock update.
+/// The decision on a shopkeeper's change.
 #[derive(Debug)]
-pub(super) struct StockDecision {
+pub(super) struct UpdateDecision {
     /// The verdict.
     pub(super) verdict: Verdict,
-    /// The book right after the entry, if one was recorded.
-    pub(super) book: Option<Book>,
+    /// The books right after the change; `None` if it was not done, or changed only the stock of a book that was withdrawn
+    /// since.
+    pub(super) changed: Option<ChangedBooks>,
     /// The head of the ledger.
     pub(super) head: Position,
 }
@@ -27,7 +28,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 #[derive(Debug)]
 pub(super) enum Job {
     Sell(Pending<Vec<Sale>, Vec<Verdict>, Decisions>),
-    UpdateStock(Pending<StockUpdate, Option<Verdict>, StockDecision>),
+    UpdateBooks(Pending<CatalogUpdate, Option<Verdict>, UpdateDecision>),
     /// Makes sure that every entry that was durable before is known to this catalog.
     ConfirmHead(Reply<()>),
     /// Ends the thread once the jobs before it are done; the sender is dropped after the last checkpoint.
@@ -58,7 +59,7 @@ impl Job {
     pub(super) fn deadline(&self) -> Option<Deadline> {
         match self {
             Self::Sell(pending) => pending.request.iter().map(|sale| sale.deadline).max(),
-            Self::UpdateStock(pending) => Some(pending.request.deadline),
+            Self::UpdateBooks(pending) => Some(pending.request.deadline),
             Self::ConfirmHead(_) | Self::Close(_) => None,
         }
     }
@@ -73,7 +74,8 @@ impl Job {
                 .map(|sale| sale.lines.len())
                 .sum::<usize>()
                 .max(1),
-            Self::UpdateStock(_) | Self::ConfirmHead(_) => 1,
+            Self::UpdateBooks(pending) => pending.request.changes.as_slice().len(),
+            Self::ConfirmHead(_) => 1,
             Self::Close(_) => 0,
         }
     }
@@ -85,7 +87,7 @@ impl Job {
                 let sales = pending.request.iter();
                 pending.verdict = sales.map(|sale| batch.sell(sale)).collect::<Result<_, _>>()?;
             }
-            Self::UpdateStock(pending) => pending.verdict = Some(batch.update_stock(&pending.request)?),
+            Self::UpdateBooks(pending) => pending.verdict = Some(batch.update_books(&pending.request)?),
             Self::ConfirmHead(_) | Self::Close(_) => {}
         }
         Ok(())
@@ -114,22 +116,21 @@ impl Job {
                 };
                 Answer::Sell(reply, Ok(decisions))
             }
-            Self::UpdateStock(Pending {
-                request,
+            Self::UpdateBooks(Pending {
                 verdict: Some(verdict),
                 reply,
+                ..
             }) => {
-                let recorded = match &verdict {
-                    Verdict::Recorded { entries, .. } => entries.first(),
+                let changed = match &verdict {
+                    Verdict::Recorded { entries, .. } => books_after(state, entries),
                     _ => None,
                 };
-                let book = recorded.and_then(|entry| Some(book_after(state.book(request.item)?, entry)));
                 let head = state.position();
-                Answer::UpdateStock(reply, StockDecision { verdict, book, head })
+                Answer::UpdateBooks(reply, UpdateDecision { verdict, changed, head })
             }
             Self::ConfirmHead(reply) => Answer::ConfirmHead(reply),
             // Every job is decided before it is answered.
-            Self::UpdateStock(Pending { verdict: None, .. }) | Self::Close(_) => return None,
+            Self::UpdateBooks(Pending { verdict: None, .. }) | Self::Close(_) => return None,
         })
     }
 
@@ -137,7 +138,7 @@ impl Job {
     pub(super) fn reject(self, error: Error) {
         match self {
             Self::Sell(pending) => drop(pending.reply.send(Err(error))),
-            Self::UpdateStock(pending) => drop(pending.reply.send(Err(error))),
+            Self::UpdateBooks(pending) => drop(pending.reply.send(Err(error))),
             Self::ConfirmHead(reply) => drop(reply.send(Err(error))),
             Self::Close(_) => {}
         }
@@ -147,7 +148,7 @@ impl Job {
 /// The answer to a job, on its way to the caller.
 pub(super) enum Answer {
     Sell(Reply<Decisions>, Result<Decisions, Error>),
-    UpdateStock(Reply<StockDecision>, StockDecision),
+    UpdateBooks(Reply<UpdateDecision>, UpdateDecision),
     ConfirmHead(Reply<()>),
 }
 
@@ -156,7 +157,7 @@ impl Answer {
     pub(super) fn send(self) {
         match self {
             Self::Sell(reply, decisions) => drop(reply.send(decisions)),
-            Self::UpdateStock(reply, decision) => drop(reply.send(Ok(decision))),
+            Self::UpdateBooks(reply, decision) => drop(reply.send(Ok(decision))),
             Self::ConfirmHead(reply) => drop(reply.send(Ok(()))),
         }
     }
@@ -202,10 +203,27 @@ fn decision(sale: &Sale, verdict: Verdict) -> Decision {
     decision
 }
 
-/// The book right after an entry, so that a replay gets the same answer.
+/// The books right after the entries of a change, so that a replay gets the same answer; `None` if it was refused, or if the
+/// entries do not describe a book that is not there any more.
+fn books_after(state: &State, entries: &[Entry]) -> Option<ChangedBooks> {
+    let seq = entries.last().filter(|last| last.kind.changes_book())?.seq;
+    let (mut books, mut withdrawn) = (Vec::new(), Vec::new());
+    for entry in entries {
+        match entry.kind {
+            Kind::Withdrawn => withdrawn.push(entry.item),
+            _ => books.push(match entry.described() {
+                Some(book) => book,
+                None => book_after(state.book(entry.item)?, entry),
+            }),
+        }
+    }
+    Some(ChangedBooks { books, withdrawn, seq })
+}
+
 fn book_after(book: Book, entry: &Entry) -> Book {
     Book {
         stock: entry.stock_after.unwrap_or(book.stock),
+        cost: entry.unit_cost.unwrap_or(book.cost),
         seq: entry.seq,
         ..book
     }

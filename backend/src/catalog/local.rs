@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::client::{AsOf, Call, Catalog, Follower, Freshness, StockAnswer, StockUpdate};
+use common::client::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, UpdateAnswer};
 use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, Topics};
 use common::{Deadline, Entry, InlineVec, ItemNumber, OrderId, Seq, limits};
 use futures::FutureExt;
@@ -52,9 +52,9 @@ impl Catalog for Local<CatalogService> {
         self.call(READ, self.service.book(item, fresh)).boxed()
     }
 
-    fn update_stock(&self, update: StockUpdate) -> Call<'_, StockAnswer> {
+    fn update_books(&self, update: CatalogUpdate) -> Call<'_, UpdateAnswer> {
         let limit = update.timeout();
-        self.call(limit, self.service.update_stock(update)).boxed()
+        self.call(limit, self.service.update_books(update)).boxed()
     }
 
     fn sell(&self, sales: Vec<Sale>, deadline: Deadline) -> Call<'_, Decisions> {

@@ -23,12 +23,12 @@ pub mod search_index;
 mod seed;
 mod service;
 pub mod state;
-mod stock_answer;
 mod store_status;
+mod update_answer;
 mod writer;
 
 pub use catalog_diff::CatalogDiff;
-pub use decide::{StockUpdate, Verdict};
+pub use decide::{CatalogUpdate, Verdict};
 pub use error::Error;
 pub(crate) use routes::routes;
 pub use seed::InitialCatalog;

@@ -5,8 +5,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
-use common::client::{AsOf, Follower, Freshness, StockAnswer, StockUpdate};
-use common::wire::{Book, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
+use common::client::{AsOf, CatalogUpdate, Follower, Freshness, UpdateAnswer};
+use common::wire::{Book, BookChanges, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
 use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId};
 use tokio::sync::{SetOnce, watch};
 
@@ -20,7 +20,7 @@ use super::seed::InitialCatalog;
 use super::state::{LedgerEnd, State};
 use super::store_status::StoreStatus;
 use super::writer::{Loaded, Writer};
-use super::{bootstrap, foreign_appends, stock_answer};
+use super::{bootstrap, foreign_appends, update_answer};
 use crate::store::{self, Store};
 
 /// How often a stop is looked for while the store is away.
@@ -215,14 +215,18 @@ impl CatalogService {
         self.call(|reply| Job::Sell(Pending::new(sales, reply))).await
     }
 
-    /// Decides a stock update.
+    /// Decides a shopkeeper's change.
     ///
     /// # Errors
     /// As in [`Self::sell`].
-    pub async fn update_stock(&self, update: StockUpdate) -> Result<StockAnswer, Error> {
-        let pending = update.clone();
-        let decided = self.call(|reply| Job::UpdateStock(Pending::new(pending, reply)));
-        Ok(stock_answer::answer(&update, decided.await?))
+    pub async fn update_books(&self, update: CatalogUpdate) -> Result<UpdateAnswer, Error> {
+        let id = update.id;
+        let item = match &update.changes {
+            BookChanges::One(change) => Some(change.item),
+            BookChanges::Several(_) => None,
+        };
+        let decided = self.call(|reply| Job::UpdateBooks(Pending::new(update, reply)));
+        Ok(update_answer::answer(id, item, decided.await?))
     }
 
     async fn call<T>(&self, job: impl FnOnce(Reply<T>) -> Job) -> Result<T, Error> {

@@ -8,13 +8,14 @@ mod live;
 mod reads;
 mod routes;
 mod selector;
+mod shopkeeper;
 mod stock_events;
 mod subscriber;
 
 use std::sync::Arc;
 
-use common::client::{self, Catalog, Follower, Orders, StockAnswer, StockUpdate};
-use common::wire::ServiceKind;
+use common::client::{Catalog, CatalogUpdate, Follower, Orders};
+use common::wire::{BookChanges, ServiceKind};
 use common::{Code, Position, Problem, Seq, limits};
 use futures::FutureExt;
 use futures::future::{BoxFuture, join};
@@ -24,9 +25,9 @@ use tokio_util::sync::CancellationToken;
 use live::Live;
 pub(crate) use routes::routes;
 
-use crate::http::{ApiResult, HttpService, KnownStore, Needs, Response};
+use crate::http::{ApiResult, HttpService, KnownStore, Needs};
 use crate::neighbours::Neighbours;
-use crate::relay::client_problem;
+use crate::relay::{client_problem, update_response};
 use crate::token::Token;
 
 /// A running front-end.
@@ -89,28 +90,24 @@ impl Frontend {
         self.live.observe_seq(position);
     }
 
-    /// Changes a stock. The change is sent once: a client resolves an unknown outcome with the same key.
-    async fn change_stock(&self, update: StockUpdate) -> ApiResult {
+    /// Changes books. The change is sent once: a client resolves an unknown outcome with the same key.
+    async fn update_books(&self, update: CatalogUpdate) -> ApiResult {
         let key = update.keyed.then_some(update.id);
-        let StockAnswer { book, replayed, head } = match self.catalog.update_stock(update).await {
+        let is_one = matches!(update.changes, BookChanges::One(_));
+        let answer = match self.catalog.update_books(update).await {
             Ok(answer) => answer,
             Err(error) if error.is_not_applied() => return Err(client_problem(error).into()),
             Err(error) => {
-                tracing::debug!(%error, "the outcome of a stock change is unknown");
+                tracing::debug!(%error, "the outcome of a shopkeeper's change is unknown");
                 let detail = "There was no decision in time. Send the same key again to learn the outcome.";
                 return Err(Problem::new(Code::DeadlineExceeded, detail).with_order(key).into());
             }
         };
-        self.observe_seq(head);
-        let response = match book {
-            Ok(book) => {
-                let changed = head.at(book.seq);
-                self.live.wait_briefly(changed).await;
-                Response::json(&book).with_etag(changed)
-            }
-            Err(problem) => Response::from(client_problem(client::Error::Problem(problem))),
-        };
-        Ok(response.with_seq(Some(head)).with_replayed(replayed))
+        self.observe_seq(answer.head);
+        if let Ok(changed) = &answer.result {
+            self.live.wait_briefly(answer.head.at(changed.seq)).await;
+        }
+        Ok(update_response(is_one, answer))
     }
 }
 

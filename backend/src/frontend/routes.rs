@@ -1,26 +1,24 @@
-//! The front-end's operations: a handler and its OpenAPI description each.
+//! The front-end's operations: a handler and its OpenAPI description each; the shopkeeper's are in `shopkeeper`.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use common::client::{AsOf, StockUpdate};
-use common::wire::{
-    Book, BookPage, BuyBody, FastJson, Hello, LedgerPage, Receipt, SearchBody, StockBody, StockChange, StockEvent,
-    Topics,
-};
-use common::{Code, Deadline, ItemNumber, OrderId, Problem, Seq, limits};
+use common::client::AsOf;
+use common::wire::{BookPage, BuyBody, FastJson, Hello, Receipt, SearchBody, StockEvent, Topics};
+use common::{Code, Deadline, ItemNumber, OrderId, Problem, limits};
 use utoipa::OpenApi;
 
 use super::cache::CacheKey;
 use super::selector::{Selector, parse_purchase};
-use super::{Frontend, subscriber};
+use super::{Frontend, shopkeeper, subscriber};
 use crate::http::{ApiError, ApiResult, FrameStream, Request, Response, Route, Routes};
 use crate::relay::{client_problem, unknown_order};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
-    paths(list_topics, search_books, buy_book, find_order, watch_events, change_stock, list_entries),
+    paths(list_topics, search_books, buy_book, find_order, watch_events, shopkeeper::change_stock,
+        shopkeeper::set_book, shopkeeper::withdraw_book, shopkeeper::change_books, shopkeeper::list_entries),
     components(schemas(Problem, StockEvent, Hello)),
     modifiers(&TokenScheme),
 )]
@@ -45,8 +43,11 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
         Route::new::<__path_list_topics, _, _, _>(frontend, list_topics).with_cache(frontend, cached_topics),
         Route::new::<__path_find_order, _, _, _>(frontend, find_order),
         Route::new::<__path_watch_events, _, _, _>(frontend, watch_events),
-        Route::new::<__path_change_stock, _, _, _>(frontend, change_stock),
-        Route::new::<__path_list_entries, _, _, _>(frontend, list_entries),
+        Route::new::<shopkeeper::__path_change_stock, _, _, _>(frontend, shopkeeper::change_stock),
+        Route::new::<shopkeeper::__path_set_book, _, _, _>(frontend, shopkeeper::set_book),
+        Route::new::<shopkeeper::__path_withdraw_book, _, _, _>(frontend, shopkeeper::withdraw_book),
+        Route::new::<shopkeeper::__path_change_books, _, _, _>(frontend, shopkeeper::change_books).with_batch_body(),
+        Route::new::<shopkeeper::__path_list_entries, _, _, _>(frontend, shopkeeper::list_entries),
     ];
     Routes::new(frontend, routes, Document::openapi())
 }
@@ -174,52 +175,6 @@ async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
             Err(ApiError::new(Code::Unavailable, detail))
         }
     }
-}
-
-/// Sets or changes a stock; for the shopkeeper.
-#[utoipa::path(put, path = "/stock/{item}", tag = "shopkeeper", request_body = StockBody, security(("token" = [])),
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the book, one of which it must have")),
-    responses((status = 200, description = "The book as it is then", body = Book),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
-            content_type = "application/problem+json")))]
-async fn change_stock(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
-    request.authorize(frontend.token.get().as_deref())?;
-    let item = request.parse_path_param("item")?;
-    let change: StockChange = request.json()?;
-    let key = request.idempotency_key()?;
-    let update = StockUpdate {
-        id: key.unwrap_or_else(OrderId::generate),
-        item,
-        change,
-        keyed: key.is_some(),
-        if_match: request.if_match()?,
-        deadline: Deadline::clamped(request.deadline()?),
-    };
-    frontend.change_stock(update).await
-}
-
-/// The ledger's entries after one; for the shopkeeper.
-#[utoipa::path(get, path = "/ledger", tag = "shopkeeper", security(("token" = [])),
-    params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
-        ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
-    responses((status = 200, description = "One page", body = LedgerPage),
-        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json")))]
-async fn list_entries(frontend: Arc<Frontend>, request: Request) -> ApiResult {
-    request.authorize(frontend.token.get().as_deref())?;
-    let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
-    let limit = request.page_limit(limits::LEDGER_PAGE_DEFAULT, limits::LEDGER_PAGE_MAX)?;
-    let page = frontend.catalog.ledger(after, limit, request.freshness()?).await;
-    let page = page.map_err(client_problem)?;
-    frontend.observe_seq(page.position());
-    Ok(Response::json_bytes(page.to_json()).with_seq(Some(page.position())))
 }
 
 #[cfg(test)]

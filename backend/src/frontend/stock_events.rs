@@ -13,6 +13,8 @@ pub(super) struct NumberedEvent {
     pub(super) event: StockEvent,
     /// Whether the entry is the last line of its group.
     has_id: bool,
+    /// Whether more than the stock has changed: readers see that by a change of 0, so that a sale must not be added to it.
+    is_described: bool,
 }
 
 impl NumberedEvent {
@@ -25,8 +27,11 @@ impl NumberedEvent {
             change: entry.change,
             at: entry.at,
         };
-        let has_id = entry.line.is_last();
-        entry.kind.changes_book().then_some(Self { event, has_id })
+        entry.kind.changes_book().then_some(Self {
+            event,
+            has_id: entry.line.is_last(),
+            is_described: entry.description.is_some(),
+        })
     }
 
     /// Appends it to a frame; `head` is a position in the same history.
@@ -36,7 +41,7 @@ impl NumberedEvent {
     }
 }
 
-/// The events that are not published yet. Changes of one book that happened within [`limits::COALESCE_WINDOW`] are one.
+/// The events that are not published yet. Changes of one stock that happened within [`limits::COALESCE_WINDOW`] are one.
 #[derive(Debug, Default)]
 pub(super) struct Coalescer {
     /// The last event of each book, and when the first change in it happened.
@@ -50,7 +55,8 @@ impl Coalescer {
         let mut begun = at;
         if let Some((last, since)) = self.last.remove(&new.event.item) {
             let apart_us = at.as_micros().abs_diff(since.as_micros());
-            if u128::from(apart_us) <= limits::COALESCE_WINDOW.as_micros() {
+            let is_described = last.is_described || new.is_described;
+            if u128::from(apart_us) <= limits::COALESCE_WINDOW.as_micros() && !is_described {
                 new.event.change = new.event.change.saturating_add(last.event.change);
                 begun = since;
             } else {
@@ -123,8 +129,23 @@ mod tests {
             change,
             at: Timestamp::from_micros(at_ms * 1_000),
         };
-        let has_id = true;
-        NumberedEvent { event, has_id }
+        NumberedEvent {
+            event,
+            has_id: true,
+            is_described: false,
+        }
+    }
+
+    #[test]
+    fn a_change_of_more_than_the_stock_stays_apart_from_sales() {
+        let mut coalescer = Coalescer::default();
+        let described = NumberedEvent {
+            is_described: true,
+            ..event(2, 2, 9, 0)
+        };
+        let events = [event(1, 2, 9, -1), described, event(3, 2, 8, -1), event(4, 2, 7, -1)];
+        events.into_iter().for_each(|event| coalescer.add(event));
+        assert_eq!(coalescer.take(), [events[0], described, event(4, 2, 7, -2)]);
     }
 
     #[test]

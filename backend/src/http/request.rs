@@ -6,8 +6,8 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use common::client::{CallCause, Freshness};
-use common::wire::FastJson;
+use common::client::{CallCause, CatalogUpdate, Freshness};
+use common::wire::{BookChanges, FastJson};
 use common::{Code, Deadline, IfMatch, OrderId, Position, headers as names};
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
@@ -284,18 +284,30 @@ impl Request {
         parse("Idempotency-Key", key.to_str().unwrap_or_default()).map(Some)
     }
 
-    /// `Bookstore-Deadline`: the last moment at which the purchase may happen.
+    /// `Bookstore-Deadline`: the last moment at which the purchase or the change may happen.
     pub(crate) fn deadline(&self) -> Result<Option<Deadline>, ApiError> {
         let deadline = self.header(&headers::DEADLINE);
         deadline.map(|text| parse("Bookstore-Deadline", text)).transpose()
     }
 
-    /// `If-Match`: the states of a book in which it may be changed; an error if it is neither `*` nor a list of entity tags.
+    /// `If-Match`: the states in which a change may be done; an error if it is neither `*` nor a list of entity tags.
     pub(crate) fn if_match(&self) -> Result<Option<IfMatch>, ApiError> {
         let fields = self.head.headers.get_all(IF_MATCH).iter();
         let lists: Vec<&str> = fields.map(|list| list.to_str().unwrap_or_default()).collect();
         let is_given = !lists.is_empty();
         is_given.then(|| parse("If-Match", &lists.join(","))).transpose()
+    }
+
+    /// A shopkeeper's change, with its key, condition and deadline from the header fields.
+    pub(crate) fn catalog_update(&self, changes: BookChanges) -> Result<CatalogUpdate, ApiError> {
+        let key = self.idempotency_key()?;
+        Ok(CatalogUpdate {
+            id: key.unwrap_or_else(OrderId::generate),
+            changes,
+            keyed: key.is_some(),
+            if_match: self.if_match()?,
+            deadline: Deadline::clamped(self.deadline()?),
+        })
     }
 
     /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.

@@ -3,9 +3,10 @@ use std::sync::Mutex;
 use std::task::Poll;
 use std::time::Duration;
 
-use common::client::{Follower, Freshness, PlacedOrder, StockUpdate};
+use common::client::{CatalogUpdate, Follower, Freshness, PlacedOrder};
 use common::wire::{
-    BatchProblem, BatchReceipt, Hello, Order, OrderLine, OrderLines, OrderResult, Receipt, StockChange,
+    BatchProblem, BatchReceipt, BookAction, BookChanges, Hello, Order, OrderLine, OrderLines, OrderResult, Receipt,
+    StockChange,
 };
 use common::{Code, Deadline, Entry, ItemNumber, OrderId, Position, Quantity};
 
@@ -93,15 +94,61 @@ fn order(items: &[u64]) -> Order {
     }
 }
 
-fn update(number: u64, change: StockChange) -> StockUpdate {
-    StockUpdate {
+fn update(number: u64, change: StockChange) -> CatalogUpdate {
+    CatalogUpdate {
         id: OrderId::generate(),
-        item: item(number),
-        change,
+        changes: BookChanges::one(item(number), BookAction::Stock(change)),
         keyed: true,
         if_match: None,
         deadline: Deadline::after(Duration::from_secs(20)),
     }
+}
+
+/// Adds, changes and withdraws books.
+async fn change_books(clients: &Clients) {
+    let Clients { name, catalog, .. } = clients;
+    let change = |changes| CatalogUpdate {
+        changes,
+        ..update(1, StockChange::By(0))
+    };
+    let fields = r#""title":"New","topic":"t","author":"A","cost":"7.00""#;
+    let several = format!(r#"{{"set":[{{"item":31,{fields},"stock":2}},{{"item":30,{fields}}}]}}"#);
+    let added = change(serde_json::from_str(&several).unwrap());
+    let answer = catalog.update_books(added.clone()).await.unwrap();
+    let changed = answer.result.unwrap();
+    let stocks: Vec<_> = changed.books.iter().map(|book| (book.item, book.stock.get())).collect();
+    assert_eq!(stocks, [(item(30), 0), (item(31), 2)], "{name}");
+    assert_eq!((changed.seq, &*changed.withdrawn), (answer.head.seq, &[][..]), "{name}");
+    let again = catalog.update_books(added).await.unwrap();
+    assert_eq!((again.result, again.replayed), (Ok(changed), true), "{name}");
+    let one = serde_json::from_str(&format!("{{{fields}}}")).unwrap();
+    let set = change(BookChanges::one(item(31), BookAction::Set(one)));
+    let set = catalog.update_books(set).await.unwrap().result.unwrap();
+    assert_eq!((set.books[0].stock.get(), set.books[0].seq), (2, set.seq), "{name}");
+    let withdraw = change(BookChanges::one(item(30), BookAction::Withdraw));
+    let withdrawn = catalog.update_books(withdraw).await.unwrap().result.unwrap();
+    assert_eq!(
+        (&*withdrawn.books, &*withdrawn.withdrawn),
+        (&[][..], &[item(30)][..]),
+        "{name}"
+    );
+    let rest = change(serde_json::from_str(r#"{"withdraw":[30,31]}"#).unwrap());
+    let refused = catalog.update_books(rest).await.unwrap().result.unwrap_err();
+    assert_eq!(
+        (refused.code, &*refused.items),
+        (Code::UnknownItem, &[item(30)][..]),
+        "{name}"
+    );
+    let stale = CatalogUpdate {
+        if_match: "\"1\"".parse().ok(),
+        ..change(BookChanges::one(item(31), BookAction::Withdraw))
+    };
+    let stale = catalog.update_books(stale).await.unwrap().result.unwrap_err();
+    assert_eq!(
+        (stale.code, stale.item),
+        (Code::PreconditionFailed, Some(item(31))),
+        "{name}"
+    );
 }
 
 async fn place(clients: &Clients, order: Order) -> OrderResult {
@@ -166,17 +213,18 @@ async fn a_purchase_a_change_and_their_reads_are_answered_alike_in_the_process_a
         assert_eq!(absent.value, None, "{name}");
         assert_eq!(stock(clients, item(1)).await, before - 1, "{name}");
         assert_eq!(catalog.book(item(77), fresh).await.unwrap().value, None, "{name}");
-        let set = catalog.update_stock(update(4, StockChange::To(9.try_into().unwrap())));
+        let set = catalog.update_books(update(4, StockChange::To(9.try_into().unwrap())));
         let set = set.await.unwrap();
-        let book = set.book.unwrap();
+        let book = set.result.unwrap().books.pop().unwrap();
         assert_eq!(
             (book.stock.get(), book.seq, set.replayed),
             (9, set.head.seq, false),
             "{name}"
         );
-        let taken = catalog.update_stock(update(4, StockChange::By(-10))).await.unwrap();
-        let problem = taken.book.unwrap_err();
+        let taken = catalog.update_books(update(4, StockChange::By(-10))).await.unwrap();
+        let problem = taken.result.unwrap_err();
         assert_eq!((problem.code, problem.order.is_some()), (Code::SoldOut, true), "{name}");
+        change_books(clients).await;
         let page = catalog.ledger(receipt.seq, 1, fresh).await.unwrap();
         assert_eq!(
             page.entries.first().map(|entry| entry.seq),
@@ -273,7 +321,7 @@ async fn a_change_and_sales_whose_caller_is_dropped_at_any_await_are_done() {
     for times in 1.. {
         let update = update(1, StockChange::By(1));
         let id = update.id;
-        ended[0] |= poll_times(times, local.catalog.update_stock(update)).await.is_some();
+        ended[0] |= poll_times(times, local.catalog.update_books(update)).await.is_some();
         assert_eq!(entries_of(local, id).await, 1);
         let Order {
             id: Some(id), lines, ..

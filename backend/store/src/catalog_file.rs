@@ -14,7 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use common::limits;
+use common::text::check_name;
 use common::wire::Book;
 use common::{ArcStr, Cost, Description, ItemNumber, Seq, Stock};
 
@@ -201,36 +201,6 @@ pub fn columns_of(books: &[Book]) -> usize {
 pub(crate) fn check_book(book: &Book, path: &Path, line: u64) -> Result<(), Error> {
     let row = CatalogRow::from(book);
     row.check(line).map_err(|error| error.in_file(path))
-}
-
-const EMPTY: &str = "expected a text, found nothing";
-
-/// The rules for a title and the texts of a description: not empty, bounded, trimmed, without control characters.
-fn check_name(name: &str) -> Result<(), String> {
-    if name.is_empty() {
-        return Err(EMPTY.to_owned());
-    }
-    if name.len() > limits::NAME_BYTES_MAX {
-        return Err(format!(
-            "expected at most {} bytes, found {}",
-            limits::NAME_BYTES_MAX,
-            name.len()
-        ));
-    }
-    if let Some(control) = name.chars().find(|c| c.is_control()) {
-        let hint = match control {
-            '\u{80}'..='\u{9f}' => ", a sign of Windows-1252 that was converted as ISO-8859-1",
-            _ => "",
-        };
-        return Err(format!(
-            "expected no control characters, found U+{:04X}{hint}",
-            u32::from(control)
-        ));
-    }
-    if name.trim() != name {
-        return Err("expected no blanks around the text".to_owned());
-    }
-    Ok(())
 }
 
 #[cfg(test)]

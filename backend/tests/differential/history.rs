@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use backend::catalog::{CatalogDiff, StockUpdate, Verdict};
-use common::wire::{Book, OrderLine, OrderLines, Sale, StockChange};
+use backend::catalog::{CatalogDiff, CatalogUpdate, Verdict};
+use common::wire::{Book, BookAction, BookChange, BookChanges, BookFields, OrderLine, OrderLines, Sale, StockChange};
 use common::{Deadline, Entry, ItemNumber, Kind, OrderId, Quantity, Reason, Seq, Stock, Timestamp};
 use proptest::collection::btree_map;
 use proptest::collection::vec;
@@ -45,6 +45,11 @@ pub(super) enum Request {
         item: u32,
         stock: u64,
     },
+    /// A change of several books: each is set to a title and perhaps a stock, or withdrawn.
+    Change {
+        books: BTreeMap<u32, Option<(usize, Option<u64>)>>,
+        keyed: bool,
+    },
     /// A repetition of an earlier request.
     Repeat(Index, Twist),
 }
@@ -84,7 +89,7 @@ pub(super) enum Action {
 #[derive(Debug, Clone)]
 pub(super) enum Command {
     Sale(Sale),
-    UpdateStock(StockUpdate),
+    Update(CatalogUpdate),
 }
 
 const TITLES: [&str; 6] = [
@@ -104,6 +109,9 @@ fn request() -> impl Strategy<Value = Request> {
         1 => btree_map(1..=3_u32, 1..=2_u64, 2..=3),
     ];
     let buy = (lines, any::<bool>(), prop::bool::weighted(0.1));
+    // Titles that fit into a catalog file.
+    let fields = prop::option::of((0..TITLES.len() - 1, prop::option::of(0..=5_u64)));
+    let books = btree_map(1..=6_u32, fields, 1..=4);
     let twist = prop_oneof![
         Just(Twist::Same),
         Just(Twist::Resent),
@@ -114,6 +122,7 @@ fn request() -> impl Strategy<Value = Request> {
         6 => buy.prop_map(|(lines, keyed, late)| Request::Buy { lines, keyed, late }),
         1 => (1..=6_u32, -3..=5_i64, any::<bool>()).prop_map(|(item, change, keyed)| Request::Add { item, change, keyed }),
         1 => (1..=6_u32, 0..=5_u64).prop_map(|(item, stock)| Request::Set { item, stock }),
+        2 => (books, any::<bool>()).prop_map(|(books, keyed)| Request::Change { books, keyed }),
         3 => (any::<Index>(), twist).prop_map(|(which, twist)| Request::Repeat(which, twist)),
     ]
 }
@@ -187,15 +196,18 @@ impl Driver {
             Deadline::from_millis(now.as_millis() - 1),
         );
         let order = order(self.commands.len() as u128);
-        let change = |item, change, keyed| {
-            Command::UpdateStock(StockUpdate {
+        let update = |changes, keyed| {
+            Command::Update(CatalogUpdate {
                 id: order,
-                item: number(item),
-                change,
+                changes,
                 keyed,
                 if_match: None,
                 deadline: soon,
             })
+        };
+        let change = |item, change, keyed| {
+            let action = BookAction::Stock(change);
+            update(BookChanges::one(number(item), action), keyed)
         };
         let command = match *request {
             Request::Buy { ref lines, keyed, late } => Command::Sale(Sale {
@@ -211,6 +223,20 @@ impl Driver {
                 keyed,
             } => change(item, StockChange::By(by), keyed),
             Request::Set { item, stock } => change(item, StockChange::To(Stock::try_from(stock).unwrap()), true),
+            Request::Change { ref books, keyed } => {
+                let books = books.iter().map(|(&item, fields)| BookChange {
+                    item: number(item),
+                    action: fields.map_or(BookAction::Withdraw, |(title, stock)| {
+                        BookAction::Set(BookFields {
+                            title: TITLES[title].into(),
+                            description: book(item, TITLES[0], 0).description(),
+                            cost: "3".parse().unwrap(),
+                            stock: stock.map(|stock| Stock::try_from(stock).unwrap()),
+                        })
+                    }),
+                });
+                update(BookChanges::Several(books.collect()), keyed)
+            }
             Request::Repeat(..) if self.commands.is_empty() => return None,
             Request::Repeat(which, twist) => return Some(repeat(which.get(&self.commands).clone(), twist, soon, past)),
         };
@@ -236,10 +262,11 @@ fn repeat(mut command: Command, twist: Twist, soon: Deadline, past: Deadline) ->
                 Twist::Same | Twist::Late => {}
             }
         }
-        (Command::UpdateStock(change), twist) => {
-            change.deadline = deadline;
+        (Command::Update(update), twist) => {
+            update.deadline = deadline;
             if matches!(twist, Twist::Other) {
-                change.change = StockChange::By(7);
+                let item = update.changes.as_slice()[0].item;
+                update.changes = BookChanges::one(item, BookAction::Stock(StockChange::By(7)));
             }
         }
     }
@@ -284,8 +311,10 @@ pub(super) fn name_of(verdict: &Verdict) -> &'static str {
             (Kind::Sold, _) => "baskets sold",
             (Kind::Refused, 1) if entries[0].reason == Some(Reason::SoldOut) => "sold-out",
             (Kind::Refused, 1) => "unknown-item",
+            (Kind::Refused, _) if entries[0].quantity.is_none() => "changes of books refused",
             (Kind::Refused, _) => "baskets refused",
-            _ => "changed",
+            (_, 1) => "changed",
+            _ => "several books changed",
         },
         Verdict::Refused(_) => "refused unrecorded",
         Verdict::KeyReused => "key-reused",

@@ -108,7 +108,7 @@ impl Tested {
         let mut batch = Batch::new(&snapshot, now);
         let verdicts = commands.iter().map(|command| match command {
             Command::Sale(sale) => batch.sell(sale).unwrap(),
-            Command::UpdateStock(change) => batch.update_stock(change).unwrap(),
+            Command::Update(update) => batch.update_books(update).unwrap(),
         });
         let verdicts = verdicts.collect();
         (snapshot.loaded.head, batch.into_entries(), verdicts)

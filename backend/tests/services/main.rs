@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod baskets;
+mod books;
 mod bookstored;
 mod client;
 mod commands;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::{Probe, Result};
-use crate::wire::{Book, BookPage, Decisions, Hello, LedgerPage, Sale, StockChange, Topics};
+use crate::wire::{Book, BookChanges, BookPage, ChangedBooks, Decisions, Hello, LedgerPage, Sale, Topics};
 use crate::{Deadline, Entry, IfMatch, InlineVec, ItemNumber, OrderId, Position, Problem, Seq};
 
 /// The shortest wait for the answer to a change.
@@ -49,8 +49,8 @@ pub trait Catalog: Service {
     /// One book; `None` if no book has the number.
     fn book(&self, item: ItemNumber, fresh: Freshness) -> Call<'_, AsOf<Option<Book>>>;
 
-    /// Decides a shopkeeper's change of a stock, once.
-    fn update_stock(&self, update: StockUpdate) -> Call<'_, StockAnswer>;
+    /// Decides a shopkeeper's change of books, once.
+    fn update_books(&self, update: CatalogUpdate) -> Call<'_, UpdateAnswer>;
 
     /// Decides sales, once; the decisions are in their order. At the deadline the call ends, and the sales may be decided all
     /// the same.
@@ -106,35 +106,33 @@ impl From<Position> for Freshness {
     }
 }
 
-/// A shopkeeper's change of a stock.
+/// A shopkeeper's change of books.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockUpdate {
+pub struct CatalogUpdate {
     /// Its id; the same id is done once.
     pub id: OrderId,
-    /// The book.
-    pub item: ItemNumber,
-    /// The new stock, or what is added to it.
-    pub change: StockChange,
+    /// What is done: all of it or nothing.
+    pub changes: BookChanges,
     /// Whether the client supplied the id, so that a second copy can arrive.
     pub keyed: bool,
-    /// The states of the book in which it may be done; any if absent.
+    /// The states in which it may be done; any if absent.
     pub if_match: Option<IfMatch>,
     /// The last moment at which it may be decided.
     pub deadline: Deadline,
 }
 
-impl StockUpdate {
+impl CatalogUpdate {
     /// How long the answer is waited for: the decision may be known although the deadline has passed.
     pub fn timeout(&self) -> Duration {
         self.deadline.remaining().max(UPDATE_TIMEOUT_MIN)
     }
 }
 
-/// The answer to a [`StockUpdate`].
+/// The answer to a [`CatalogUpdate`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StockAnswer {
-    /// The book right after the change, or why it was not done.
-    pub book: std::result::Result<Book, Box<Problem>>,
+pub struct UpdateAnswer {
+    /// The books right after the change, or why it was not done.
+    pub result: std::result::Result<ChangedBooks, Box<Problem>>,
     /// Whether this repeats an earlier decision.
     pub replayed: bool,
     /// The head of the ledger.

@@ -20,7 +20,7 @@ mod shop;
 mod sse;
 mod tls;
 
-pub use catalog::{AsOf, Call, Catalog, Follower, Freshness, Service, StockAnswer, StockUpdate};
+pub use catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
 pub use context::{CallCause, TokenSource, caused_by, check_hops};
 pub use endpoint::{ServiceEndpoint, http_client, https_client};
 pub use error::Error;

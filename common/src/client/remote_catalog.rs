@@ -8,12 +8,15 @@ use futures::future::BoxFuture;
 use serde::de::DeserializeOwned;
 
 use super::batches::{BATCH_LIMITS, not_accepted};
-use super::catalog::{AsOf, Call, Catalog, Follower, Freshness, Service, StockAnswer, StockUpdate};
+use super::catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
 use super::endpoint::{encode, page};
 use super::events::parse_entry;
 use super::{Error, EventStream, Method, Probe, Request, Response, Result, ServiceEndpoint, TokenSource, feed};
 use crate::batcher::Batcher;
-use crate::wire::{Book, BookPage, DecidedOrder, Decision, Decisions, LedgerPage, Sale, SaleBatch, Topics};
+use crate::wire::{
+    Book, BookAction, BookChange, BookChanges, BookPage, BooksBody, DecidedOrder, Decision, Decisions, LedgerPage,
+    Sale, SaleBatch, Topics,
+};
 use crate::{Code, Deadline, Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId, headers, limits};
 
 /// A sale and until when its decision is waited for.
@@ -57,31 +60,36 @@ impl RemoteCatalog {
         as_of(&self.foreign_answers, &response)
     }
 
-    async fn update(&self, update: StockUpdate) -> Result<StockAnswer> {
+    async fn update(&self, update: CatalogUpdate) -> Result<UpdateAnswer> {
         let timeout = update.timeout();
-        let StockUpdate {
+        let CatalogUpdate {
             id,
-            item,
-            change,
+            changes,
             keyed,
             if_match,
             deadline,
         } = update;
         let token = self.token.as_ref().and_then(|source| source());
-        let request = Request::new(Method::PUT, format!("/update/{item}"))
+        let request = request_of(&changes)
             .header_if(headers::IDEMPOTENCY_KEY, keyed.then_some(id))
             .header_if("if-match", if_match)
             .header(headers::DEADLINE, deadline.to_string())
             .bearer(token.as_deref())
-            .json(&change)
             .timeout(timeout);
         let response = self.endpoint.send_once(&request).await?;
-        let book = match parse(&self.foreign_answers, &response) {
+        let parsed = match &changes {
+            BookChanges::One(BookChange {
+                action: BookAction::Stock(_) | BookAction::Set(_),
+                ..
+            }) => parse(&self.foreign_answers, &response).map(|book: Book| book.into()),
+            BookChanges::One(_) | BookChanges::Several(_) => parse(&self.foreign_answers, &response),
+        };
+        let result = match parsed {
             Err(Error::Problem(problem)) => Err(problem),
             parsed => Ok(parsed?),
         };
-        Ok(StockAnswer {
-            book,
+        Ok(UpdateAnswer {
+            result,
             replayed: response.replayed,
             head: head(&response),
         })
@@ -98,6 +106,18 @@ impl RemoteCatalog {
                 .map(|result| result.map_err(|error| not_accepted(url, error))?)
                 .collect(),
         )
+    }
+}
+
+/// The route of a change, and its body.
+fn request_of(changes: &BookChanges) -> Request {
+    match changes {
+        BookChanges::One(BookChange { item, action }) => match action {
+            BookAction::Stock(change) => Request::new(Method::PUT, format!("/update/{item}")).json(change),
+            BookAction::Set(fields) => Request::new(Method::PUT, format!("/books/{item}")).json(fields),
+            BookAction::Withdraw => Request::new(Method::DELETE, format!("/books/{item}")),
+        },
+        BookChanges::Several(changes) => Request::new(Method::POST, "/books").json(&BooksBody::from(&**changes)),
     }
 }
 
@@ -199,7 +219,7 @@ impl Catalog for RemoteCatalog {
         call.boxed()
     }
 
-    fn update_stock(&self, update: StockUpdate) -> Call<'_, StockAnswer> {
+    fn update_books(&self, update: CatalogUpdate) -> Call<'_, UpdateAnswer> {
         self.update(update).boxed()
     }
 

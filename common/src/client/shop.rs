@@ -10,7 +10,7 @@ use super::events::{EventStream, ShopEvent, parse_shop_event};
 use super::message::parse_json;
 use super::{Method, ReconnectingStream, Request, Result, ServiceEndpoint};
 use crate::backoff::Backoff;
-use crate::wire::{BuyBody, Liveness, OrderLines, Readiness, StockChange};
+use crate::wire::{BookAction, BooksBody, BuyBody, Liveness, OrderLines, Readiness, StockChange};
 use crate::{Code, Deadline, ItemNumber, LatestPosition, OrderId, Position, Seq, StoreId, headers, limits};
 
 /// Added to a deadline, so that the front-end's own `deadline-exceeded` arrives in time.
@@ -161,14 +161,34 @@ impl ShopClient {
         self.get(format!("/orders/{order}")).await
     }
 
-    /// `PUT /stock/{item}`, for the shopkeeper.
-    /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key.
+    /// `PUT /stock/{item}`, for the shopkeeper. As for [`change_book`](Self::change_book).
     pub async fn restock(&self, item: ItemNumber, change: StockChange, key: OrderId) -> Result {
+        self.change_book(item, &BookAction::Stock(change), key).await
+    }
+
+    /// `PUT /stock/{item}`, `PUT /books/{item}` or `DELETE /books/{item}`, for the shopkeeper.
+    /// After an error without [`is_not_applied`](super::Error::is_not_applied), ask again with the same key.
+    pub async fn change_book(&self, item: ItemNumber, action: &BookAction, key: OrderId) -> Result {
+        let request = match action {
+            BookAction::Stock(change) => Request::new(Method::PUT, format!("/stock/{item}")).json(change),
+            BookAction::Set(fields) => Request::new(Method::PUT, format!("/books/{item}")).json(fields),
+            BookAction::Withdraw => Request::new(Method::DELETE, format!("/books/{item}")),
+        };
+        self.change(request, key).await
+    }
+
+    /// `POST /books`, for the shopkeeper. As for [`change_book`](Self::change_book).
+    pub async fn change_books(&self, changes: &BooksBody, key: OrderId) -> Result {
+        self.change(Request::new(Method::POST, "/books").json(changes), key)
+            .await
+    }
+
+    /// Sends a shopkeeper's change, at most once.
+    async fn change(&self, request: Request, key: OrderId) -> Result {
         let Location { endpoint, token } = self.location();
-        let request = Request::new(Method::PUT, format!("/stock/{item}"))
+        let request = request
             .header(headers::IDEMPOTENCY_KEY, key.to_string())
             .bearer(token.as_deref())
-            .json(&change)
             .timeout(limits::DEADLINE_DEFAULT + SHOP_ANSWER_MARGIN);
         self.observe(endpoint.send_once(&request).await)
     }

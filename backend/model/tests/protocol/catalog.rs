@@ -2,9 +2,9 @@
 
 use std::convert::Infallible;
 
-use backend::catalog::decide::{Batch, StockUpdate, Verdict};
+use backend::catalog::decide::{Batch, CatalogUpdate, Verdict};
 use common::entry::groups;
-use common::wire::{Sale, StockChange};
+use common::wire::{BookAction, BookChanges, Sale, StockChange};
 use common::{Deadline, Entry, Kind, OrderId, Seq, Timestamp};
 
 use super::ledger::id;
@@ -109,7 +109,7 @@ impl Shop {
         let verdicts = jobs.iter().map(|&job| {
             let decided: Result<Verdict, Infallible> = match self.operation(job.operation).kind {
                 OperationKind::Buy(_) => batch.sell(&self.sale(job)),
-                OperationKind::Restock(_) => batch.update_stock(&self.change(job)),
+                OperationKind::Restock(_) => batch.update_books(&self.change(job)),
             };
             let Ok(verdict) = decided;
             answer(verdict)
@@ -131,14 +131,13 @@ impl Shop {
         }
     }
 
-    fn change(&self, job: Request) -> StockUpdate {
+    fn change(&self, job: Request) -> CatalogUpdate {
         let OperationKind::Restock(copies) = self.operation(job.operation).kind else {
             unreachable!("a sale is not a restock")
         };
-        StockUpdate {
+        CatalogUpdate {
             id: self.id(job),
-            item: Self::items()[0],
-            change: StockChange::By(copies.into()),
+            changes: BookChanges::one(Self::items()[0], BookAction::Stock(StockChange::By(copies.into()))),
             keyed: self.is_keyed(job),
             if_match: None,
             deadline: self.deadline(job),

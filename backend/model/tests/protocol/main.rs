@@ -9,7 +9,7 @@
 //! | `Step::Reject` | `Job::reject`: eight conflicts, no room, or no store. It may happen at any time before the append |
 //! | `Step::TornAppend`, `Process::Catalog` | a crash within `append`, which leaves whole orders from the beginning of the batch; `bootstrap` |
 //! | `traffic`: forward, resend marked, receive | `order/sales.rs`, and `frontend/buying.rs`, which sends once |
-//! | a restock goes to a catalog directly; only the shopkeeper sends it again | `frontend/mod.rs`: `change_stock` |
+//! | a restock goes to a catalog directly; only the shopkeeper sends it again | `frontend/mod.rs`: `update_books` |
 //! | `Answer::Unavailable` ends an order only if it was not sent before | `is_not_applied() && !resent` |
 //!
 //! What the model leaves out, and why that hides no error: a lost message is one that never arrives, and no message must. The

@@ -116,6 +116,17 @@ fn history_of_baskets() -> Vec<Entry> {
     entries
 }
 
+/// Two books, and a change that sets one and withdraws the other, followed by a sale.
+fn history_of_changes() -> Vec<Entry> {
+    let mut entries = vec![entry(1, Kind::Set, 5, 5), of_second_book(entry(2, Kind::Set, 5, 5))];
+    entries.extend(basket([
+        entry(3, Kind::Set, 2, 7),
+        of_second_book(entry(4, Kind::Withdrawn, -5, 0)),
+    ]));
+    entries.push(entry(5, Kind::Sold, -1, 6));
+    entries
+}
+
 /// Every violation with its entry.
 fn replayed(mut replay: LedgerReplay, entries: &[Entry]) -> Vec<(u64, Rule)> {
     let mut orders = DecidedOrders::default();
@@ -136,6 +147,36 @@ fn replayed(mut replay: LedgerReplay, entries: &[Entry]) -> Vec<(u64, Rule)> {
 fn a_sound_history_breaks_no_rule() {
     assert_eq!(replayed(LedgerReplay::new(), &history()), []);
     assert_eq!(replayed(LedgerReplay::new(), &history_of_baskets()), []);
+    assert_eq!(replayed(LedgerReplay::new(), &history_of_changes()), []);
+}
+
+#[test]
+fn a_part_of_a_change_of_several_books_is_found() {
+    type Change = fn(&mut Vec<Entry>);
+    let changes: [(u64, Rule, Change); 5] = [
+        (4, Rule::Group, |entries| {
+            entries.remove(3);
+            entries[3].seq = Seq(4);
+        }),
+        (4, Rule::Group, |entries| entries[3].order = None),
+        (3, Rule::Group, |entries| entries[2].order = None),
+        (4, Rule::Fields, |entries| {
+            entries[3].stock_after = Stock::try_from(1).ok()
+        }),
+        (5, Rule::BookExists, |entries| entries[4].item = item(2)),
+    ];
+    for (number, (seq, rule, change)) in changes.into_iter().enumerate() {
+        let mut entries = history_of_changes();
+        change(&mut entries);
+        let found = replayed(LedgerReplay::new(), &entries);
+        assert!(found.contains(&(seq, rule)), "change {number}: {found:?}");
+    }
+    let mut replay = LedgerReplay::new();
+    history_of_changes()[..3]
+        .iter()
+        .for_each(|entry| drop(replay.apply(entry)));
+    let rule = replay.check_complete().map(|violation| violation.rule());
+    assert_eq!(rule, Some(Rule::Group));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use common::{Deadline, Quantity};
 
 use super::*;
 
+mod books;
 mod refusals;
 mod updates;
 
@@ -76,15 +77,19 @@ fn sale(item: u64, quantity: u64) -> Sale {
     basket([(item, quantity)])
 }
 
-fn change(by: i64) -> StockUpdate {
-    StockUpdate {
+/// A change of one book.
+fn update(item: u64, action: BookAction) -> CatalogUpdate {
+    CatalogUpdate {
         id: OrderId::generate(),
-        item: ItemNumber::try_from(1).unwrap(),
-        change: StockChange::By(by),
+        changes: BookChanges::one(ItemNumber::try_from(item).unwrap(), action),
         keyed: true,
         if_match: None,
         deadline: Deadline::from_millis(NOW.as_millis() + 1),
     }
+}
+
+fn change(by: i64) -> CatalogUpdate {
+    update(1, BookAction::Stock(StockChange::By(by)))
 }
 
 fn entries(verdict: Verdict) -> InlineVec<Entry> {
@@ -139,7 +144,7 @@ fn a_key_of_another_order_is_refused_and_uses_nothing_up() {
     assert_eq!(batch.sell(&other_quantity).unwrap(), Verdict::KeyReused);
     assert_eq!(
         batch
-            .update_stock(&StockUpdate {
+            .update_books(&CatalogUpdate {
                 id: first.id,
                 ..change(1)
             })
@@ -272,38 +277,38 @@ fn a_condition_is_compared_with_the_last_change_after_replay_and_deadline() {
     let mut batch = Batch::new(&shop, NOW);
     let only_at = |tag| format!("\"{tag}\"").parse().ok();
     for other_history in ["0", "0.2"] {
-        let update = StockUpdate {
+        let update = CatalogUpdate {
             if_match: only_at(other_history),
             ..change(1)
         };
-        assert_eq!(batch.update_stock(&update).unwrap(), Verdict::PreconditionFailed);
+        assert_eq!(batch.update_books(&update).unwrap(), Verdict::PreconditionFailed);
     }
-    let first = StockUpdate {
+    let first = CatalogUpdate {
         if_match: only_at("0.1"),
         ..change(1)
     };
-    assert_eq!(entry(batch.update_stock(&first).unwrap()).seq, Seq(1));
-    let stale = StockUpdate {
+    assert_eq!(entry(batch.update_books(&first).unwrap()).seq, Seq(1));
+    let stale = CatalogUpdate {
         if_match: only_at("0.1"),
         ..change(1)
     };
-    assert_eq!(batch.update_stock(&stale).unwrap(), Verdict::PreconditionFailed);
-    let late = StockUpdate {
+    assert_eq!(batch.update_books(&stale).unwrap(), Verdict::PreconditionFailed);
+    let late = CatalogUpdate {
         deadline: Deadline::from_millis(0),
         ..stale.clone()
     };
-    assert_eq!(batch.update_stock(&late).unwrap(), Verdict::Expired);
-    let current = StockUpdate {
+    assert_eq!(batch.update_books(&late).unwrap(), Verdict::Expired);
+    let current = CatalogUpdate {
         if_match: only_at("1.1"),
         ..stale
     };
     assert_eq!(
-        entry(batch.update_stock(&current).unwrap()).seq,
+        entry(batch.update_books(&current).unwrap()).seq,
         Seq(2),
         "a 412 uses up no key"
     );
     shop.entries = batch.into_entries();
-    let replayed = Batch::new(&shop, NOW).update_stock(&first).unwrap();
+    let replayed = Batch::new(&shop, NOW).update_books(&first).unwrap();
     assert!(matches!(replayed, Verdict::Recorded { replayed: true, .. }));
 }
 
@@ -313,23 +318,20 @@ fn a_stock_change_keeps_the_stock_in_its_range_and_is_done_once() {
     let mut batch = Batch::new(&shop, NOW);
     let more = change(5);
     assert_eq!(
-        entry(batch.update_stock(&more).unwrap()).stock_after,
+        entry(batch.update_books(&more).unwrap()).stock_after,
         Some(Stock::try_from(8).unwrap())
     );
     assert!(matches!(
-        batch.update_stock(&more).unwrap(),
+        batch.update_books(&more).unwrap(),
         Verdict::Recorded { replayed: true, .. }
     ));
     assert_eq!(
-        entry(batch.update_stock(&change(-9)).unwrap()).reason,
+        entry(batch.update_books(&change(-9)).unwrap()).reason,
         Some(Reason::SoldOut)
     );
-    assert_eq!(batch.update_stock(&change(1_000_000_000)).unwrap(), Verdict::OutOfRange);
-    let none = StockUpdate {
-        change: StockChange::To(Stock::ZERO),
-        ..change(0)
-    };
-    let set = entry(batch.update_stock(&none).unwrap());
+    assert_eq!(batch.update_books(&change(1_000_000_000)).unwrap(), Verdict::OutOfRange);
+    let none = update(1, BookAction::Stock(StockChange::To(Stock::ZERO)));
+    let set = entry(batch.update_books(&none).unwrap());
     assert_eq!(
         (set.kind, set.change, set.stock_after),
         (Kind::Set, -8, Some(Stock::ZERO))

@@ -1,6 +1,6 @@
 use std::convert::Infallible;
 
-use common::wire::{OrderLine, OrderLines, StockChange};
+use common::wire::{BookAction, BookChanges, OrderLine, OrderLines, StockChange};
 use common::{Deadline, Epoch, ItemNumber, OrderId, Quantity, Reason, Seq, StoreId, Timestamp};
 
 use super::super::decide::CurrentBook;
@@ -54,11 +54,10 @@ fn sale(number: u64, quantity: u64) -> Sale {
     }
 }
 
-fn update(change: i64) -> StockUpdate {
-    StockUpdate {
+fn update(change: i64) -> CatalogUpdate {
+    CatalogUpdate {
         id: OrderId::generate(),
-        item: item(1),
-        change: StockChange::By(change),
+        changes: BookChanges::one(item(1), BookAction::Stock(StockChange::By(change))),
         keyed: false,
         if_match: None,
         deadline: Deadline::from_millis(u64::MAX),
@@ -73,9 +72,9 @@ fn sell(sales: Vec<Sale>) -> (Job, Answer<Decisions>) {
     (Job::Sell(Pending::new(sales, reply)), answer)
 }
 
-fn change_stock(update: StockUpdate) -> (Job, Answer<StockDecision>) {
+fn change_stock(update: CatalogUpdate) -> (Job, Answer<UpdateDecision>) {
     let (reply, answer) = oneshot::channel();
-    (Job::UpdateStock(Pending::new(update, reply)), answer)
+    (Job::UpdateBooks(Pending::new(update, reply)), answer)
 }
 
 /// Decides jobs together, applies their entries, and answers them.
@@ -155,11 +154,11 @@ fn a_change_is_answered_with_the_book_right_after_it() {
     let (third, mut refused) = change_stock(update(-99));
     run(&mut catalog, true, vec![first, second, third]);
     let restocked = restocked.try_recv().unwrap().unwrap();
-    let book = restocked.book.unwrap();
+    let book = restocked.changed.unwrap().books.pop().unwrap();
     assert_eq!((book.stock.get(), book.seq), (8, Seq(5)));
     assert_eq!(restocked.head, "6.1".parse().unwrap());
     let refused = refused.try_recv().unwrap().unwrap();
-    assert!(matches!(refused.verdict, Verdict::Refused(_)) && refused.book.is_none());
+    assert!(matches!(refused.verdict, Verdict::Refused(_)) && refused.changed.is_none());
 }
 
 #[test]

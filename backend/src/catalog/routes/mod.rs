@@ -3,7 +3,7 @@
 mod books;
 mod context;
 mod ledger;
-mod stock;
+mod shopkeeper;
 
 use std::sync::Arc;
 
@@ -27,7 +27,10 @@ use crate::token::Token;
         books::search_topic,
         books::search_words,
         books::lookup_book,
-        stock::update_stock,
+        shopkeeper::update_stock,
+        shopkeeper::set_book,
+        shopkeeper::withdraw_book,
+        shopkeeper::change_books,
         ledger::sell_books,
         ledger::list_entries,
         ledger::find_entry,
@@ -52,7 +55,10 @@ pub(crate) fn routes(catalog: &Arc<CatalogService>, token: Token, stopping: Canc
         Route::new::<books::__path_search_words, _, _, _>(&context, books::search_words),
         Route::new::<ledger::__path_find_entry, _, _, _>(&context, ledger::find_entry),
         Route::new::<ledger::__path_list_entries, _, _, _>(&context, ledger::list_entries),
-        Route::new::<stock::__path_update_stock, _, _, _>(&context, stock::update_stock),
+        Route::new::<shopkeeper::__path_update_stock, _, _, _>(&context, shopkeeper::update_stock),
+        Route::new::<shopkeeper::__path_set_book, _, _, _>(&context, shopkeeper::set_book),
+        Route::new::<shopkeeper::__path_withdraw_book, _, _, _>(&context, shopkeeper::withdraw_book),
+        Route::new::<shopkeeper::__path_change_books, _, _, _>(&context, shopkeeper::change_books).with_batch_body(),
         Route::new::<ledger::__path_follow_feed, _, _, _>(&context, ledger::follow_feed),
     ];
     Routes::new(catalog, routes, Document::openapi())

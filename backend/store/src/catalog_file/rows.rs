@@ -6,11 +6,12 @@ use std::path::Path;
 use std::str::{self, FromStr};
 
 use common::book::Columns;
+use common::text::{EMPTY_NAME, check_name};
 use common::{Description, ItemNumber};
 
 use super::columns::{self, Field, Layout};
 use super::records::Records;
-use super::{CatalogRow, EMPTY, Error, LineError, check_name, kind};
+use super::{CatalogRow, Error, LineError, kind};
 use crate::texts::SharedTexts;
 
 /// The errors of a file that are kept; more are counted.
@@ -126,7 +127,7 @@ impl Parser<'_> {
             title,
             stock,
             cost,
-            description: description.ok_or_else(|| (columns::FIXED.len(), EMPTY.to_owned()))?,
+            description: description.ok_or_else(|| (columns::FIXED.len(), EMPTY_NAME.to_owned()))?,
         };
         match self.lines.entry(item) {
             Slot::Vacant(slot) => slot.insert(line),

@@ -21,6 +21,8 @@ pub(super) const BOOKS: &str = "1,Plenty,100000000,30,a\n2,More,100000000,40.50,
 pub(super) const ITEMS: RangeInclusive<u64> = 1..=8;
 const PLENTIFUL: RangeInclusive<u64> = 1..=5;
 const SCARCE: RangeInclusive<u64> = 6..=8;
+/// A book that comes and goes, and that no client buys.
+const PASSING: u64 = 9;
 /// The lines of one purchase in three; the others have one.
 const SEVERAL: RangeInclusive<usize> = 2..=5;
 /// The limit until an order is decided, restarts of its services included.
@@ -145,9 +147,14 @@ impl Workload {
         self.journal.write(&json!({"order": order, "status": "unknown"}));
     }
 
-    /// Changes the stock of scarce books until the workload is stopped, each change exactly once.
+    /// Changes scarce books, and their stock, until the workload is stopped, each change exactly once.
     pub(super) async fn run_shopkeeper(&self, mut random: StdRng) {
         while self.is_running() {
+            if random.random_bool(0.5) {
+                self.change_books(&mut random).await;
+                think(&mut random, BETWEEN_RESTOCKS_MS).await;
+                continue;
+            }
             let item = random.random_range(SCARCE);
             let change = match random.random_range(0..4) {
                 0 => json!({"stock": random.random_range(0..20)}),
@@ -160,29 +167,83 @@ impl Workload {
     }
 
     async fn restock(&self, random: &mut StdRng, item: u64, change: &Value) {
+        let line = |reply: &Reply, order: &str| {
+            let book = reply.json();
+            let mut line = json!({"order": order, "item": item, "change": change["change"], "to": change["stock"]});
+            match (reply.status, book["code"].as_str()) {
+                (200, _) => {
+                    line["status"] = "restocked".into();
+                    (line["seq"], line["stock"]) = (book["seq"].clone(), book["stock"].clone());
+                }
+                (409, Some("sold-out")) => line["status"] = "not-restocked".into(),
+                _ => return Err(undecided(reply, &book)),
+            }
+            Ok(line)
+        };
+        self.change(random, "PUT", &format!("/stock/{item}"), change, line)
+            .await;
+    }
+
+    /// Sets the scarce books anew, and one that no client buys, or withdraws that one.
+    async fn change_books(&self, random: &mut StdRng) {
+        let mut book = |item: u64| {
+            let number = random.random_range(0..100);
+            json!({"item": item, "title": format!("Edition {number}"), "topic": "b", "cost": format!("{number}.50"),
+                "stock": random.random_range(0..20)})
+        };
+        let mut set: Vec<Value> = SCARCE.map(&mut book).collect();
+        let mut withdrawn = Vec::new();
+        if self.journal.restocks.load(Ordering::Relaxed).is_multiple_of(2) {
+            set.push(book(PASSING));
+        } else {
+            withdrawn.push(PASSING);
+        }
+        let body = json!({"set": set, "withdraw": withdrawn});
+        let line = |reply: &Reply, order: &str| {
+            let changed = reply.json();
+            let mut line = json!({"order": order, "status": "restocked"});
+            match (reply.status, changed["code"].as_str()) {
+                (200, _) => {
+                    let mut lines = changed["books"].as_array().unwrap().clone();
+                    lines.extend(withdrawn.iter().map(|item| json!({"item": item, "stock": 0})));
+                    (line["lines"], line["seq"]) = (lines.into(), changed["seq"].clone());
+                }
+                (404, Some("unknown-item")) => {
+                    line["status"] = "not-restocked".into();
+                    line["lines"] = json!([{"item": PASSING, "reason": "unknown-item"}]);
+                }
+                _ => return Err(undecided(reply, &changed)),
+            }
+            Ok(line)
+        };
+        self.change(random, "POST", "/books", &body, line).await;
+    }
+
+    /// Sends a shopkeeper's change until it is decided; `line` is what the journal gets, or what another response means.
+    async fn change(
+        &self,
+        random: &mut StdRng,
+        method: &str,
+        path: &str,
+        body: &Value,
+        line: impl Fn(&Reply, &str) -> Result<Value, Outcome>,
+    ) {
         let (order, start) = (key(), Instant::now());
         loop {
             assert!(start.elapsed() < DECISION_MAX, "{order} is not decided");
             let request = self
                 .frontend(random)
-                .request("PUT", &format!("/stock/{item}"))
+                .request(method, path)
                 .bearer_auth(TOKEN)
                 .header("idempotency-key", &order)
-                .body(change.to_string());
-            let record = |reply: &Reply| {
-                let book = reply.json();
-                let mut line = json!({"order": order, "item": item, "change": change["change"], "to": change["stock"]});
-                match (reply.status, book["code"].as_str()) {
-                    (200, _) => {
-                        line["status"] = "restocked".into();
-                        (line["seq"], line["stock"]) = (book["seq"].clone(), book["stock"].clone());
-                    }
-                    (409, Some("sold-out")) => line["status"] = "not-restocked".into(),
-                    _ => return undecided(reply, &book),
+                .body(body.to_string());
+            let record = |reply: &Reply| match line(reply, &order) {
+                Ok(line) => {
+                    self.journal.write(&line);
+                    self.journal.restocks.fetch_add(1, Ordering::Relaxed);
+                    Outcome::Decided
                 }
-                self.journal.write(&line);
-                self.journal.restocks.fetch_add(1, Ordering::Relaxed);
-                Outcome::Decided
+                Err(outcome) => outcome,
             };
             match self.send(request, record).await {
                 Outcome::Decided => return,

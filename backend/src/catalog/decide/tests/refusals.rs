@@ -9,7 +9,7 @@ fn a_refusal_beyond_the_limit_is_not_recorded_and_its_key_stays_free() {
     assert_eq!(entry(batch.sell(&sale(1, 4)).unwrap()).kind, Kind::Refused);
     let refused = sale(1, 5);
     assert_eq!(batch.sell(&refused).unwrap(), Verdict::TooManyRefusals);
-    assert_eq!(batch.update_stock(&change(-4)).unwrap(), Verdict::TooManyRefusals);
+    assert_eq!(batch.update_books(&change(-4)).unwrap(), Verdict::TooManyRefusals);
     // What is sold is never limited.
     let of_the_same_key = Sale {
         lines: sale(1, 3).lines,
@@ -70,7 +70,7 @@ fn without_room_only_what_records_nothing_is_decided() {
     for needs_room in [sale(1, 3), sale(1, 9), basket([(1, 1), (2, 1)])] {
         assert_eq!(full.sell(&needs_room).unwrap(), Verdict::NoRoom);
     }
-    assert_eq!(full.update_stock(&change(1)).unwrap(), Verdict::NoRoom);
+    assert_eq!(full.update_books(&change(1)).unwrap(), Verdict::NoRoom);
     for (again, recorded) in [&sold, &refused].into_iter().zip(recorded) {
         let (entries, replayed) = (entries(recorded), true);
         assert_eq!(full.sell(again).unwrap(), Verdict::Recorded { entries, replayed });

@@ -4,26 +4,23 @@ use common::Description;
 
 use super::*;
 
-fn to(stock: u64) -> StockUpdate {
-    StockUpdate {
-        change: StockChange::To(Stock::try_from(stock).unwrap()),
-        ..change(0)
-    }
+fn to(stock: u64) -> CatalogUpdate {
+    update(1, BookAction::Stock(StockChange::To(Stock::try_from(stock).unwrap())))
 }
 
 /// Decides an update after its first copy was recorded, here by `decided`.
-fn again(shop: &mut Fixture, decided: &StockUpdate, update: StockUpdate) -> Verdict {
+pub(super) fn again(shop: &mut Fixture, decided: &CatalogUpdate, update: CatalogUpdate) -> Verdict {
     let mut batch = Batch::new(shop, NOW);
-    batch.update_stock(decided).unwrap();
+    batch.update_books(decided).unwrap();
     shop.entries = batch.into_entries();
-    let copy = StockUpdate {
+    let copy = CatalogUpdate {
         id: decided.id,
         ..update
     };
-    Batch::new(shop, NOW).update_stock(&copy).unwrap()
+    Batch::new(shop, NOW).update_books(&copy).unwrap()
 }
 
-fn is_replayed(verdict: &Verdict) -> bool {
+pub(super) fn is_replayed(verdict: &Verdict) -> bool {
     matches!(verdict, Verdict::Recorded { replayed: true, .. })
 }
 
@@ -32,10 +29,7 @@ fn the_same_update_is_replayed_and_another_one_needs_another_key() {
     // The first is refused, because the stock is 3.
     for decided in [change(-9), change(2), to(7)] {
         assert!(is_replayed(&again(&mut shop(3), &decided, decided.clone())));
-        let other_book = StockUpdate {
-            item: ItemNumber::try_from(2).unwrap(),
-            ..decided.clone()
-        };
+        let other_book = update(2, decided.changes.as_slice()[0].action.clone());
         assert_eq!(again(&mut shop(3), &decided, other_book), Verdict::KeyReused);
     }
     for (decided, other) in [
@@ -52,14 +46,14 @@ fn the_same_update_is_replayed_and_another_one_needs_another_key() {
 fn an_update_of_the_stock_is_no_description_of_the_book_and_has_no_title() {
     let mut described = shop(3);
     let set = to(3);
-    let recorded = entry(Batch::new(&described, NOW).update_stock(&set).unwrap());
+    let recorded = entry(Batch::new(&described, NOW).update_books(&set).unwrap());
     assert_eq!((recorded.kind, recorded.title.clone()), (Kind::Set, None));
     let description = Some(Box::new(Description::new("t")));
     described.entries = vec![Entry {
         description,
         ..recorded
     }];
-    let verdict = Batch::new(&described, NOW).update_stock(&set).unwrap();
+    let verdict = Batch::new(&described, NOW).update_books(&set).unwrap();
     assert_eq!(verdict, Verdict::KeyReused);
 }
 
@@ -70,10 +64,10 @@ fn a_refused_order_is_no_refused_update() {
     let mut batch = Batch::new(&shop, NOW);
     batch.sell(&order).unwrap();
     shop.entries = batch.into_entries();
-    let update = StockUpdate {
+    let change = CatalogUpdate {
         id: order.id,
         ..change(-9)
     };
-    let verdict = Batch::new(&shop, NOW).update_stock(&update).unwrap();
+    let verdict = Batch::new(&shop, NOW).update_books(&change).unwrap();
     assert_eq!(verdict, Verdict::KeyReused);
 }

@@ -122,11 +122,13 @@ enum Step {
     Own(OrderKey, Entry),
     /// An entry of another client.
     Other(Entry),
+    /// An entry of another client's order or change.
+    OfOrder(OrderId, Entry),
     /// The stock that is read after the run, and the entry it is read as of.
     End(u64, u64),
 }
 
-use Step::{Acknowledged, AcknowledgedLines, End, Other, Own, Refused, Unknown, UnknownLines};
+use Step::{Acknowledged, AcknowledgedLines, End, OfOrder, Other, Own, Refused, Unknown, UnknownLines};
 
 /// Performs the steps and ends the replay.
 fn replay(steps: Vec<Step>) -> Replay {
@@ -182,6 +184,7 @@ fn replay(steps: Vec<Step>) -> Replay {
             }
             Own(key, entry) => (run_id.order(key), entry),
             Other(entry) => (OrderId::generate(), entry),
+            OfOrder(order, entry) => (order, entry),
         };
         let order = Some(order);
         replay.apply(&Entry { order, ..entry }, &mut history);
@@ -241,6 +244,48 @@ fn a_correct_ledger_of_baskets_is_clean_and_its_orders_are_counted() {
     assert_eq!(replay.findings.violations, []);
     let checked = |check| replay.findings.checked[&check];
     assert_eq!((checked(Check::OrdersWhole), checked(Check::AcknowledgedSales)), (2, 2));
+}
+
+/// A change of another client from entry 2 on: a new title and price for one book, the other one withdrawn.
+fn change_of_books() -> [Entry; 2] {
+    let set = Entry {
+        line: line(1, 2),
+        unit_cost: Some("3.00".parse().unwrap()),
+        title: Some("Renamed".into()),
+        description: Some(Box::new(Description::new("all"))),
+        ..entry(2, Kind::Set, 0, 10)
+    };
+    let withdrawn = Entry {
+        item: second(),
+        line: line(2, 2),
+        ..entry(3, Kind::Withdrawn, -10, 0)
+    };
+    [set, withdrawn]
+}
+
+#[test]
+fn a_change_of_several_books_during_a_run_is_accepted_and_a_half_one_is_found() {
+    let id = OrderId::generate();
+    let [set, withdrawn] = change_of_books();
+    let at_new_price = Entry {
+        title: Some("Renamed".into()),
+        unit_cost: Some("3.00".parse().unwrap()),
+        ..sale(4, 9)
+    };
+    let whole = replay(vec![
+        OfOrder(id, set.clone()),
+        OfOrder(id, withdrawn.clone()),
+        Other(at_new_price),
+        End(9, 4),
+    ]);
+    assert_eq!(whole.findings.violations, []);
+    let only_first = vec![OfOrder(id, set.clone())];
+    let without_first = vec![OfOrder(id, withdrawn.clone())];
+    let of_two = vec![OfOrder(id, set), OfOrder(OrderId::generate(), withdrawn)];
+    for half in [only_first, without_first, of_two] {
+        let violations = replay(half).findings.violations;
+        assert!(!violations.is_empty(), "{violations:?}");
+    }
 }
 
 #[test]
