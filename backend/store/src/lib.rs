@@ -28,7 +28,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use common::wire::Book;
-use common::{Entry, Epoch, OrderId, Seq, StoreId};
+use common::{Entry, Epoch, ItemNumber, OrderId, Seq, StoreId};
 
 use self::catalog_file::CatalogRow;
 pub use self::error::{Difference, Error};
@@ -46,6 +46,14 @@ pub struct StoreState {
     pub head: Seq,
     /// Every book with the stock that follows from the ledger, by item number.
     pub books: Vec<Book>,
+}
+
+impl StoreState {
+    /// The book with this number.
+    pub fn book(&self, item: ItemNumber) -> Option<&Book> {
+        let index = self.books.binary_search_by_key(&item, |book| book.item);
+        self.books.get(index.ok()?)
+    }
 }
 
 /// A ledger, from which the books follow.

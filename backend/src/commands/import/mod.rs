@@ -1,7 +1,9 @@
-//! `bookstored import`: imports a catalog file into a store, completely or not at all.
+//! `bookstored import`: imports a catalog file into a store, completely or not at all, or into a running shop in batches.
 
+mod running_shop;
 mod summary;
 
+use std::fmt;
 use std::io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,13 +11,14 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::error::ErrorKind;
-use common::{Epoch, Seq, StoreId, Timestamp};
+use common::{Epoch, Seq, Stock, StoreId, Timestamp};
 
+use self::running_shop::RunningShop;
 use self::summary::Summary;
 use super::output::tell;
 use super::progress::Progress;
 use crate::catalog::CatalogDiff;
-use crate::settings::StoreArg;
+use crate::settings::{AdminToken, StoreArg};
 use crate::store::catalog_file::{self, CatalogRow};
 use crate::store::{self, EditPolicy, Store, StoreState};
 
@@ -27,6 +30,17 @@ pub struct Import {
     file: Option<PathBuf>,
     #[command(flatten)]
     store: StoreArg,
+    /// Change the running shop at this address instead of a store; needs the shopkeeper's token
+    #[arg(long, value_name = "URL", requires = "file")]
+    url: Option<String>,
+    /// The certificates of authorities to trust at an https:// address, in a PEM file [default: those of the system]
+    #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+    #[command(flatten)]
+    token: AdminToken,
+    /// Leave the stocks as they are; a new book has none
+    #[arg(long)]
+    keep_stock: bool,
     /// Withdraw the books that are not in the file; without this flag they stay
     #[arg(long)]
     replace: bool,
@@ -34,7 +48,7 @@ pub struct Import {
     #[arg(long)]
     allow_empty: bool,
     /// If the store's own catalog.csv was edited by hand, discard the edit but keep a copy of it
-    #[arg(long, requires = "file")]
+    #[arg(long, requires = "file", conflicts_with = "url")]
     discard_edit: bool,
     /// Show the changes and make none
     #[arg(long)]
@@ -47,55 +61,78 @@ pub struct Import {
     json: bool,
 }
 
+/// What an import changes.
+enum Target {
+    /// `None` if there is no store and the command must not create one.
+    Store(store::Url, Option<Box<dyn Store>>),
+    Shop(RunningShop),
+}
+
 impl Import {
     pub(super) fn run(self) -> Result<ExitCode> {
-        let url = self.store.url()?;
-        if self.file.is_none() && !matches!(url, store::Url::Csv(_)) {
-            let why = "name the catalog FILE to import; only a CSV store has a catalog file of its own";
-            let mut usage = Self::augment_args(clap::Command::new("bookstored import"));
-            return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
-        }
-        // Before the store is opened: a bad file changes nothing.
-        let rows = self.file.as_deref().map(|path| self.read(path)).transpose()?;
-        let store = self.open(&url, rows.is_some())?;
-        let before = match &store {
-            Some(store) => store.load()?,
-            None => StoreState {
-                store: StoreId::generate(),
-                epoch: Epoch::FIRST,
-                head: Seq::ZERO,
-                books: Vec::new(),
-            },
+        let rows_of_file = || self.file.as_deref().map(|path| self.read(path)).transpose();
+        let (target, before, rows, is_edit) = match &self.url {
+            Some(url) => {
+                let shop = RunningShop::new(url, self.ca.as_deref(), &self.token)?;
+                let rows = rows_of_file()?;
+                let before = shop.load()?;
+                (Target::Shop(shop), before, rows, false)
+            }
+            None => {
+                let url = self.store.url()?;
+                if self.file.is_none() && !matches!(url, store::Url::Csv(_)) {
+                    let why = "name the catalog FILE to import; only a CSV store has a catalog file of its own";
+                    let mut usage = Self::augment_args(clap::Command::new("bookstored import"));
+                    return Err(usage.error(ErrorKind::MissingRequiredArgument, why).into());
+                }
+                // Before the store is opened: a bad file changes nothing.
+                let rows = rows_of_file()?;
+                let store = self.open(&url, rows.is_some())?;
+                let before = store
+                    .as_deref()
+                    .map_or_else(|| Ok(empty_store()), |store| store.load())?;
+                let is_edit = rows.is_none();
+                let rows = match (rows, &store) {
+                    (None, Some(store)) => match store.manual_edit() {
+                        Some(edit) => Some(edit),
+                        None => store.seed_rows()?,
+                    },
+                    (rows, _) => rows,
+                };
+                (Target::Store(url, store), before, rows, is_edit)
+            }
         };
-        let is_edit = rows.is_none();
-        let rows = match (rows, &store) {
-            (None, Some(store)) => match store.manual_edit() {
-                Some(edit) => Some(edit),
-                None => store.seed_rows()?,
-            },
-            (rows, _) => rows,
-        };
-        let Some(rows) = rows else {
-            bail!("{url}: the catalog file was not edited; name a FILE to import");
+        let Some(mut rows) = rows else {
+            bail!("{target}: the catalog file was not edited; name a FILE to import");
         };
         catalog_file::check_not_empty(&rows, self.allow_empty, Path::new("the edited catalog file"))?;
+        if self.keep_stock {
+            keep_stocks(&mut rows, &before);
+        }
         let changes = CatalogDiff::between(before.head, &before.books, rows, self.replace, Timestamp::now());
-        let summary = Summary::of(&before, &changes);
+        let mut summary = Summary::of(&before, &changes);
         if !self.json {
             write!(io::stdout(), "{}", summary.list())?;
         }
         let is_needed = !changes.entries.is_empty() || is_edit;
-        if let Some(store) = store.filter(|_| is_needed && !self.dry_run) {
-            if !self.confirmed(&url)? {
+        if is_needed && !self.dry_run && !matches!(target, Target::Store(_, None)) {
+            if !self.confirmed(&target)? {
                 tell("nothing was changed")?;
                 return Ok(ExitCode::FAILURE);
             }
-            let _progress = Progress::waiting(format!("writing {} entries", changes.entries.len()));
-            write(&*store, before.head, &changes)?;
+            match &target {
+                Target::Store(_, store) => {
+                    let _progress = Progress::waiting(format!("writing {} entries", changes.entries.len()));
+                    store
+                        .iter()
+                        .try_for_each(|store| write(&**store, before.head, &changes))?;
+                }
+                Target::Shop(shop) => summary.head = shop.write(&before, &changes, self.keep_stock)?,
+            }
         }
         tell(&match self.json {
-            true => summary.json(&url, self.dry_run).to_string(),
-            false => summary.text(&url, self.dry_run),
+            true => summary.json(&target, self.dry_run).to_string(),
+            false => summary.text(&target, self.dry_run),
         })?;
         Ok(ExitCode::SUCCESS)
     }
@@ -132,15 +169,41 @@ impl Import {
     }
 
     /// Asks for a confirmation on a terminal, which has shown the changes. Scripts are not asked.
-    fn confirmed(&self, url: &store::Url) -> Result<bool> {
+    fn confirmed(&self, target: &Target) -> Result<bool> {
         if self.yes || self.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Ok(true);
         }
-        write!(io::stderr(), "Make these changes in {url}? [y/N] ")?;
+        write!(io::stderr(), "Make these changes in {target}? [y/N] ")?;
         io::stderr().flush()?;
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(url, _) => url.fmt(f),
+            Self::Shop(shop) => shop.fmt(f),
+        }
+    }
+}
+
+/// What is compared with where there is no store.
+fn empty_store() -> StoreState {
+    StoreState {
+        store: StoreId::generate(),
+        epoch: Epoch::FIRST,
+        head: Seq::ZERO,
+        books: Vec::new(),
+    }
+}
+
+/// Gives each row the stock that its book has; a new book has none.
+fn keep_stocks(rows: &mut [CatalogRow], before: &StoreState) {
+    for row in rows {
+        row.stock = before.book(row.item).map_or(Stock::ZERO, |book| book.stock);
     }
 }
 

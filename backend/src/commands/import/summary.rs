@@ -7,7 +7,7 @@ use common::{ArcStr, Description, Entry, ItemNumber, Kind, Seq, text};
 use serde_json::Value;
 
 use crate::catalog::CatalogDiff;
-use crate::store::{StoreState, Url};
+use crate::store::StoreState;
 
 /// How many changes are listed; the others are counted.
 const LISTED_MAX: usize = 20;
@@ -23,16 +23,14 @@ pub(super) struct Summary {
     kept: usize,
     /// The number of books afterwards.
     books: usize,
-    head: Seq,
+    /// The last entry afterwards.
+    pub(super) head: Seq,
 }
 
 impl Summary {
     /// Summarizes `changes` to the store `before`.
     pub(super) fn of(before: &StoreState, changes: &CatalogDiff) -> Self {
-        let old = |item: ItemNumber| {
-            let index = before.books.binary_search_by_key(&item, |book| book.item);
-            index.ok().and_then(|index| before.books.get(index))
-        };
+        let old = |item: ItemNumber| before.book(item);
         let count = |counts: &dyn Fn(&Entry) -> bool| changes.entries.iter().filter(|entry| counts(entry)).count();
         let withdrawn = count(&|entry| entry.kind == Kind::Withdrawn);
         let added = count(&|entry| entry.kind == Kind::Set && old(entry.item).is_none());
@@ -66,7 +64,7 @@ impl Summary {
     }
 
     /// The result as text.
-    pub(super) fn text(&self, store: &Url, dry_run: bool) -> String {
+    pub(super) fn text(&self, target: &impl Display, dry_run: bool) -> String {
         let Self {
             added,
             changed,
@@ -77,7 +75,7 @@ impl Summary {
             ..
         } = self;
         let done = if dry_run { "would be" } else { "are" };
-        let mut text = format!("{store}: {added} added, {changed} changed, {withdrawn} withdrawn");
+        let mut text = format!("{target}: {added} added, {changed} changed, {withdrawn} withdrawn");
         if *kept > 0 {
             let _ = write!(text, ", {kept} not in the file and kept (--replace withdraws them)");
         }
@@ -86,9 +84,9 @@ impl Summary {
     }
 
     /// The result as JSON.
-    pub(super) fn json(&self, store: &Url, dry_run: bool) -> Value {
+    pub(super) fn json(&self, target: &impl Display, dry_run: bool) -> Value {
         serde_json::json!({
-            "store": store.to_string(), "dry_run": dry_run, "added": self.added, "changed": self.changed,
+            "store": target.to_string(), "dry_run": dry_run, "added": self.added, "changed": self.changed,
             "withdrawn": self.withdrawn, "kept": self.kept, "books": self.books, "head": self.head,
             "changes": self.lines,
         })
@@ -96,7 +94,7 @@ impl Summary {
 }
 
 /// The book after an entry; `None` if it is withdrawn.
-fn after(before: Option<&Book>, entry: &Entry) -> Option<Book> {
+pub(super) fn after(before: Option<&Book>, entry: &Entry) -> Option<Book> {
     if entry.kind == Kind::Withdrawn {
         return None;
     }

@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 use std::fs;
+use std::process::Stdio;
+use std::time::Instant;
 
 use super::FOUR;
-use crate::bookstored::{assert_contains, run};
+use crate::bookstored::{self, assert_contains, run};
 use crate::client::Client;
 use crate::fixture::StoreFixture;
 
@@ -190,4 +192,135 @@ fn a_line_removed_by_hand_withdraws_its_book_only_with_replace() {
     assert!(fixture.succeed(&["import", "--replace"]).contains("1 withdrawn"));
     assert_eq!(fixture.succeed(&["export"]).lines().count(), 4);
     assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+}
+
+/// Runs an import into the shop at that address, with the shopkeeper's token.
+fn import_into(url: &str, arguments: &[&str]) -> (i32, String, String) {
+    run(&[&["import", "--url", url], arguments].concat())
+}
+
+#[tokio::test]
+async fn a_running_shop_takes_a_file_and_keeps_its_stocks_on_request() {
+    let fixture = StoreFixture::csv().with_four_books();
+    let shop = fixture.start_all();
+    let client = Client::of(&shop, "frontend");
+    let url = shop.url("frontend");
+    client.buy(2, 3, None).await;
+    let edited = FOUR
+        .replace("RPCs for Dummies,500,40", "RPCs for Everybody,500,42")
+        .replace(
+            "4,Cooking for the Impatient Graduate Student,500,150,graduate school\n",
+            "",
+        )
+        + "7,Made of Sand,12,9.5,novels\n";
+    let file = fixture.file("edited.csv", &edited);
+    let (code, stdout, stderr) = import_into(url, &[&file, "--keep-stock", "--dry-run"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    let changes = [
+        "+ 7 \"Made of Sand\": stock 0",
+        "cost 40.00 → 42.00",
+        "1 added, 1 changed",
+    ];
+    assert_contains(&stdout, &changes);
+    assert_eq!(
+        client.get("/search?item=7").await.status,
+        404,
+        "a dry run changes nothing"
+    );
+    let (code, stdout, stderr) = import_into(url, &[&file, "--keep-stock", "--yes"]);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert_contains(
+        &stdout,
+        &[
+            "1 added, 1 changed, 0 withdrawn, 1 not in the file",
+            "there are 5 books after the entry 7",
+        ],
+    );
+    let book = client.get("/search?item=2").await.json();
+    let columns = (&book["title"], &book["cost"], &book["stock"]);
+    assert_eq!(columns, (&"RPCs for Everybody".into(), &"42.00".into(), &497.into()));
+    let (code, stdout, _) = import_into(url, &[&file, "--replace", "--json"]);
+    let done: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(
+        (code, &done["changed"], &done["withdrawn"], &done["head"]),
+        (0, &2.into(), &1.into(), &10.into())
+    );
+    assert_eq!((client.stock(2).await, client.stock(7).await), (500, 12));
+    assert_eq!(client.get("/search?item=4").await.status, 404);
+    let (_, stdout, _) = import_into(url, &[&file, "--replace"]);
+    assert_contains(&stdout, &["0 added, 0 changed, 0 withdrawn"]);
+    let empty = fixture.file("nothing.csv", "");
+    assert_contains(&import_into(url, &[&empty, "--replace"]).2, &["has no books"]);
+    assert_eq!(import_into(url, &[]).0, 2, "without a file");
+    assert!(shop.stop().success());
+    assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+}
+
+#[test]
+fn changing_a_running_shop_needs_a_shop_and_its_token() {
+    let fixture = StoreFixture::csv();
+    let file = fixture.file("books.csv", FOUR);
+    let shop = fixture.start_all();
+    let mut without = bookstored::command(&["import", &file, "--url", shop.url("frontend")]);
+    let refused = without.env_remove("BOOKSTORE_ADMIN_TOKEN").output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert_contains(&String::from_utf8_lossy(&refused.stderr), &["--admin-token-file"]);
+    let mut other = bookstored::command(&["import", &file, "--url", shop.url("frontend")]);
+    let refused = other
+        .env("BOOKSTORE_ADMIN_TOKEN", "another-token-for-tests")
+        .output()
+        .unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert_contains(&String::from_utf8_lossy(&refused.stderr), &["the shop cannot be read"]);
+    for (url, code) in [
+        ("ftp://127.0.0.1:1", 2),
+        ("http://user@127.0.0.1:1", 2),
+        ("http://127.0.0.1:1", 1),
+    ] {
+        assert_eq!(import_into(url, &[&file]).0, code, "{url}");
+    }
+}
+
+#[test]
+fn an_import_goes_on_when_the_shop_is_killed_in_the_middle() {
+    let fixture = StoreFixture::sqlite().with_four_books();
+    let address = testing::ReservedAddress::new().unwrap();
+    let listen = address.to_string();
+    let mut arguments = bookstored::all_arguments(&fixture.url);
+    arguments[4] = &listen;
+    let shop = bookstored::start(&arguments);
+    let text = run(&["generate", "40000"]).1;
+    let file = fixture.file("books.csv", &text);
+    let mut import = bookstored::command(&["import", "--url", &address.url(), &file, "--json"]);
+    let import = import.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // Some batches are done, others are not.
+    let start = Instant::now();
+    while entries(&fixture) < 5_000 {
+        assert!(start.elapsed() < testing::WAIT_TIMEOUT, "the import does not begin");
+        std::thread::yield_now();
+    }
+    drop(shop);
+    assert!(entries(&fixture) < 40_000, "the import was over before the kill");
+    let shop = bookstored::start(&arguments);
+    let done = import.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&done.stderr);
+    assert_eq!((done.status.code(), &*stderr), (Some(0), ""));
+    let done: serde_json::Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(
+        (&done["added"], &done["books"]),
+        (&39_996.into(), &40_000.into()),
+        "{done}"
+    );
+    assert!(shop.stop().success());
+    assert_eq!(fixture.succeed(&["export"]), text);
+    assert!(fixture.succeed(&["audit"]).starts_with("clean"));
+}
+
+/// The entries of a SQLite store, read beside its catalog.
+fn entries(fixture: &StoreFixture) -> i64 {
+    let file = fixture.path("store.db");
+    let database = rusqlite::Connection::open_with_flags(file, rusqlite::OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+    database
+        .query_row("SELECT coalesce(max(seq), 0) FROM ledger", [], |row| row.get(0))
+        .unwrap()
 }
