@@ -10,6 +10,7 @@ mod client_address;
 mod connection;
 mod document;
 mod event_stream;
+mod fields;
 mod headers;
 mod health;
 mod latency_histogram;

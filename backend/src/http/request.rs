@@ -94,14 +94,6 @@ impl Head {
             lists.any(|list| names_tag(text(list), tag))
         }
     }
-
-    /// The map of the header fields and the request's id, for the response.
-    pub(super) fn take_fields(&mut self) -> (HeaderMap, HeaderValue) {
-        (
-            std::mem::take(&mut self.headers),
-            std::mem::replace(&mut self.request_id, const { HeaderValue::from_static("-") }),
-        )
-    }
 }
 
 /// Whether an `If-None-Match` list names the tag; weak tags compare equal to strong ones (RFC 9110, 13.1.2).

@@ -5,16 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
 use common::{ArcStr, Code, Position, Problem};
-use http::header::{
-    AGE, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, ETAG, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
-};
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::header::{AGE, ALLOW, CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde::Serialize;
 use warp::reply::Reply;
 
 use super::event_stream::FrameStream;
-use super::headers;
+use super::fields::Fields;
 use super::request::Head;
+use super::{headers, request_id};
 
 /// The web framework's response.
 pub(super) type WarpResponse = warp::reply::Response;
@@ -29,16 +28,9 @@ static METRICS: HeaderValue = HeaderValue::from_static("text/plain; version=0.0.
 static EVENTS: HeaderValue = HeaderValue::from_static("text/event-stream");
 static CACHE_HIT: HeaderValue = HeaderValue::from_static("bookstore; hit");
 static CACHE_MISS: HeaderValue = HeaderValue::from_static("bookstore; fwd=miss");
-static NO_CACHE: HeaderValue = HeaderValue::from_static("no-cache");
-static NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// Since when the original design's `GET` form of a purchase is deprecated (RFC 9745): 2026-01-01.
 const DEPRECATED_SINCE: &str = "@1767225600";
-
-/// The header fields of most responses fit in a map with room for so many; one more would double it.
-const FIELDS_TYPICAL: usize = 7;
-/// A map with more room is not used again, because an idle connection would keep it.
-const FIELDS_MAX: usize = 24;
 
 /// A response without the header fields that the dispatcher adds.
 #[derive(Debug)]
@@ -183,8 +175,7 @@ impl Response {
         self.status.as_u16()
     }
 
-    /// The whole response to a request. It takes over the request's map of header fields, which has room already, and its
-    /// id.
+    /// The whole response to a request, whose id it takes over.
     pub(super) fn finish(
         mut self,
         request: &mut Arc<Head>,
@@ -195,29 +186,14 @@ impl Response {
             self.status = StatusCode::NOT_MODIFIED;
             self.body = Body::Empty;
         }
-        let (mut fields, request_id) = match Arc::get_mut(request) {
-            Some(request) if request.headers.capacity() <= FIELDS_MAX => request.take_fields(),
-            _ => (HeaderMap::default(), request.request_id.clone()),
+        let fields = Fields {
+            request_id: request_id::take(request),
+            seq: self.seq.or_else(newest_seq).and_then(headers::seq),
+            etag,
+            media_type: (!matches!(self.body, Body::Empty)).then_some(self.media_type),
+            cache_status: self.cache_status,
         };
-        fields.clear();
-        fields.reserve(FIELDS_TYPICAL);
-        if !matches!(self.body, Body::Empty) {
-            fields.insert(CONTENT_TYPE, self.media_type.clone());
-        }
-        if let Some(etag) = etag {
-            fields.insert(ETAG, etag);
-            fields.insert(CACHE_CONTROL, NO_CACHE.clone());
-        }
-        let seq = self.seq.or_else(newest_seq);
-        if let Some(seq) = seq.and_then(headers::seq) {
-            fields.insert(&headers::SEQ, seq);
-        }
-        if let Some(cache_status) = self.cache_status {
-            fields.insert(&headers::CACHE_STATUS, cache_status.clone());
-        }
-        fields.insert(&headers::REQUEST_ID, request_id);
-        // A browser must not take what it asked for as a script or a page for one.
-        fields.insert(X_CONTENT_TYPE_OPTIONS, NOSNIFF.clone());
+        let mut fields = fields.into_map();
         for (name, value) in self.others {
             fields.insert(name, value);
         }
