@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use common::limits;
@@ -41,6 +41,8 @@ pub(super) async fn serve_connection<S>(
         return;
     }
     let mut connection = http1::Builder::new()
+        // hyper panics at a time before 1970; a server without a clock sends no `Date` (RFC 9110, 6.6.1).
+        .auto_date_header(SystemTime::now() >= UNIX_EPOCH)
         .timer(timer.clone())
         .header_read_timeout(limits::HEADER_TIMEOUT)
         .max_header_size(limits::HEAD_BYTES_MAX)
@@ -53,9 +55,17 @@ pub(super) async fn serve_connection<S>(
         biased;
         served = &mut connection => (served, LINGER),
         _ = stopped => {
-            Pin::new(&mut connection).graceful_shutdown();
-            timer.end_wait();
-            ((&mut connection).await, Duration::ZERO)
+            // A request may have arrived that the runtime has not noticed yet. It does before it polls this task again.
+            let noticing = tokio::task::yield_now();
+            tokio::select! {
+                biased;
+                served = &mut connection => (served, LINGER),
+                () = noticing => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    timer.end_wait();
+                    ((&mut connection).await, Duration::ZERO)
+                }
+            }
         }
     };
     if let Err(error) = served {
@@ -188,6 +198,27 @@ mod tests {
         let answers = exchange(&format!("{REQUEST}GET")).await;
         assert!(answers.starts_with("HTTP/1.1 200 OK"), "{answers}");
         assert!(answers.ends_with(&format!("body{timed_out}")), "{answers}");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_has_arrived_when_the_connection_is_stopped_is_answered() {
+        let (mut client, stream) = connect().await;
+        let service = hyper::service::service_fn(|_: Request<Incoming>| async {
+            Ok::<_, Infallible>(WarpResponse::new(Bytes::from_static(b"body").into()))
+        });
+        let (stop, stopped) = oneshot::channel();
+        let serving = tokio::spawn(serve_connection(stream, service, ConnectionTimer::default(), stopped));
+        let mut answer = [0; 15];
+        client.write_all(REQUEST.as_bytes()).await.unwrap();
+        client.read_exact(&mut answer).await.unwrap();
+        // Both before this thread looks at its sockets again.
+        assert_eq!(client.try_write(REQUEST.as_bytes()).unwrap(), REQUEST.len());
+        drop(stop);
+        let mut rest = String::new();
+        client.read_to_string(&mut rest).await.unwrap();
+        assert_eq!(rest.matches("200 OK").count(), 1, "{rest}");
+        drop(client);
+        serving.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]
