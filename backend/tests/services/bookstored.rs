@@ -4,8 +4,11 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
 
-use testing::Process;
+use rustix::process::{Pid, Signal, kill_process};
+use testing::{Process, WAIT_TIMEOUT};
 
 pub(crate) const TOKEN: &str = "a-token-for-tests";
 /// Listening here takes a free port.
@@ -88,7 +91,16 @@ pub(crate) fn start_each(store: &str, catalog_address: &str) -> Services {
 
 /// Runs `bookstored` to its end: exit code, standard output, standard error.
 pub(crate) fn run(arguments: &[&str]) -> (i32, String, String) {
-    let output = command(arguments).output().unwrap();
+    let mut command = command(arguments);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    let (sender, ended) = mpsc::channel();
+    thread::spawn(move || sender.send(child.wait_with_output()));
+    let Ok(output) = ended.recv_timeout(WAIT_TIMEOUT) else {
+        kill_process(pid, Signal::KILL).unwrap();
+        panic!("bookstored {arguments:?} does not end within {WAIT_TIMEOUT:?}");
+    };
+    let output = output.unwrap();
     (
         output.status.code().unwrap(),
         String::from_utf8(output.stdout).unwrap(),
