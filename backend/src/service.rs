@@ -20,7 +20,7 @@ use crate::cli::Services;
 use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{AccessRules, Health, Routes, Stop, bind, install_metrics, run_server};
+use crate::http::{AccessRules, Health, Routes, Stop, bind, run_server};
 use crate::local::Local;
 use crate::order::{self, OrderService};
 use crate::settings::{
@@ -109,7 +109,7 @@ impl RunningServices {
     /// # Errors
     /// See [`Error`].
     pub async fn open(services: Services) -> Result<Self, Error> {
-        prepare()?;
+        check_clock(SystemTime::now())?;
         let grace = Grace::default();
         let (service, tokens) = match services {
             Services::All(settings) => return Self::open_all(&settings).await,
@@ -145,7 +145,7 @@ impl RunningServices {
     /// # Errors
     /// See [`Error`].
     pub async fn open_all(settings: &AllInOneSettings) -> Result<Self, Error> {
-        prepare()?;
+        check_clock(SystemTime::now())?;
         let grace = Grace::default();
         let server = |listen| ServerSettings {
             listen,
@@ -377,13 +377,6 @@ impl Service {
         }
         tracing::info!(service = self.name, "stopped");
     }
-}
-
-/// What every start needs.
-fn prepare() -> Result<(), Error> {
-    check_clock(SystemTime::now())?;
-    install_metrics();
-    Ok(())
 }
 
 fn check_clock(now: SystemTime) -> Result<(), Error> {

@@ -16,6 +16,8 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::Instant;
 
+use crate::metrics::BatchMetrics;
+
 /// An item is rejected if the full batches before it would keep it waiting for longer than this, at the pace of the last
 /// batch.
 const WAIT_MAX: Duration = Duration::from_millis(50);
@@ -66,6 +68,7 @@ pub enum Error {
 struct Item<T, R> {
     input: T,
     result: oneshot::Sender<R>,
+    enqueued: Instant,
 }
 
 /// Groups items into batches. Clones share one queue; after the last clone is dropped, the queued items are processed.
@@ -74,6 +77,7 @@ pub struct Batcher<T, R> {
     queue: mpsc::Sender<Item<T, R>>,
     max_batch: usize,
     pace: Pace,
+    metrics: Arc<BatchMetrics>,
 }
 
 impl<T, R> Clone for Batcher<T, R> {
@@ -82,6 +86,7 @@ impl<T, R> Clone for Batcher<T, R> {
             queue: self.queue.clone(),
             max_batch: self.max_batch,
             pace: self.pace.clone(),
+            metrics: Arc::clone(&self.metrics),
         }
     }
 }
@@ -95,13 +100,18 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
         Sent: Future<Output = Vec<R>> + Send + 'static,
     {
         let (queue, queued) = mpsc::channel(limits.max_queued.get());
-        let pace = Pace::default();
-        let measured = pace.clone();
-        let send = move |inputs| {
-            let (begin, measured, sent) = (Instant::now(), measured.clone(), send(inputs));
+        let (pace, metrics) = (Pace::default(), Arc::<BatchMetrics>::default());
+        let (measured, recorded) = (pace.clone(), Arc::clone(&metrics));
+        let send = move |inputs: Vec<T>, enqueued: Instant| {
+            let (measured, recorded) = (measured.clone(), Arc::clone(&recorded));
+            let (begin, lines) = (Instant::now(), inputs.iter().map(size).sum());
+            recorded.record_taken(lines, enqueued.into_std(), begin.into_std());
+            let sent = send(inputs);
             async move {
                 let results = sent.await;
-                measured.record(begin.elapsed());
+                let took = begin.elapsed();
+                measured.record(took);
+                recorded.duration.record_duration(took);
                 results
             }
         };
@@ -110,7 +120,18 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
             queue,
             max_batch: limits.max_batch.get(),
             pace,
+            metrics,
         }
+    }
+
+    /// What was measured since the start.
+    pub fn metrics(&self) -> &BatchMetrics {
+        &self.metrics
+    }
+
+    /// The items that wait.
+    pub fn queued(&self) -> usize {
+        self.queue.max_capacity() - self.queue.capacity()
     }
 
     /// Enqueues an item and waits for its result.
@@ -135,16 +156,23 @@ impl<T: Send + 'static, R: Send + 'static> Batcher<T, R> {
     }
 
     fn enqueue(&self, input: T) -> Result<oneshot::Receiver<R>, Error> {
-        let queued = self.queue.max_capacity() - self.queue.capacity();
-        if self.pace.is_too_slow_for(queued / self.max_batch) {
-            return Err(Error::Full);
-        }
         let (result, receiver) = oneshot::channel();
-        match self.queue.try_send(Item { input, result }) {
-            Ok(()) => Ok(receiver),
-            Err(mpsc::error::TrySendError::Full(_)) => Err(Error::Full),
-            Err(mpsc::error::TrySendError::Closed(_)) => Err(Error::Closed),
+        let item = || Item {
+            input,
+            result,
+            enqueued: Instant::now(),
+        };
+        let sent = match self.pace.is_too_slow_for(self.queued() / self.max_batch) {
+            true => Err(Error::Full),
+            false => self.queue.try_send(item()).map_err(|error| match error {
+                mpsc::error::TrySendError::Full(_) => Error::Full,
+                mpsc::error::TrySendError::Closed(_) => Error::Closed,
+            }),
+        };
+        if sent == Err(Error::Full) {
+            self.metrics.rejected.add(1);
         }
+        sent.map(|()| receiver)
     }
 }
 
@@ -152,7 +180,7 @@ async fn dispatch<T, R, F, Sent>(limits: Limits, size: fn(&T) -> usize, mut queu
 where
     T: Send + 'static,
     R: Send + 'static,
-    F: Fn(Vec<T>) -> Sent,
+    F: Fn(Vec<T>, Instant) -> Sent,
     Sent: Future<Output = Vec<R>> + Send + 'static,
 {
     let in_flight = Arc::new(Semaphore::new(limits.max_in_flight.get()));
@@ -172,9 +200,12 @@ where
             items.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(room));
         }
         let count = batch_len(&items, size, limits.max_batch.get());
+        let Some(first) = items.first().map(|item| item.enqueued) else {
+            continue;
+        };
         let batch = items.drain(..count).map(|item| (item.input, item.result));
         let (inputs, senders): (Vec<_>, Vec<_>) = batch.unzip();
-        let sent = send(inputs);
+        let sent = send(inputs, first);
         tokio::spawn(async move {
             let results = sent.await;
             drop(permit);

@@ -13,6 +13,7 @@ pub mod if_match;
 pub mod incident;
 pub mod item;
 pub mod limits;
+pub mod metrics;
 pub mod money;
 pub mod order;
 pub mod parse;

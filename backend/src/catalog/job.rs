@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 
 use super::decide::{Batch, CatalogUpdate, DurableState, Verdict};
 use super::error::Error;
+use super::metrics::{RefusalReason, Tally};
 use super::state::State;
 
 /// The decision on a shopkeeper's change.
@@ -77,6 +78,24 @@ impl Job {
             Self::UpdateBooks(pending) => pending.request.changes.as_slice().len(),
             Self::ConfirmHead(_) => 1,
             Self::Close(_) => 0,
+        }
+    }
+
+    /// Counts the decisions on its orders.
+    pub(super) fn tally(&self, tally: &mut Tally) {
+        if let Self::Sell(pending) = self {
+            pending.verdict.iter().for_each(|verdict| tally.count(verdict));
+        }
+    }
+
+    /// Counts its orders as not decided.
+    pub(super) fn tally_rejected(&self, error: &Error, tally: &mut Tally) {
+        if let Self::Sell(pending) = self {
+            let reason = match error {
+                Error::Full => RefusalReason::StorageFull,
+                _ => RefusalReason::Unavailable,
+            };
+            tally.refuse(reason, pending.request.len() as u64);
         }
     }
 

@@ -9,6 +9,7 @@ use tokio::sync::{oneshot, watch};
 
 use super::error::Error;
 use super::job::{Job, Reply};
+use super::metrics::CatalogMetrics;
 use super::queue::{Inbox, Queue};
 use super::store_status::StoreStatus;
 use super::writer::Writer;
@@ -30,9 +31,10 @@ impl Ledger {
     /// thread may spawn tasks on.
     pub(super) fn start(
         status: Arc<StoreStatus>,
+        metrics: Arc<CatalogMetrics>,
         open: impl FnOnce(&mut Inbox) -> Result<Option<Writer>, store::Error> + Send + 'static,
     ) -> Result<Self, store::Error> {
-        let (queue, mut inbox) = Queue::new();
+        let (queue, mut inbox) = Queue::new(metrics);
         let (failed, failure) = watch::channel(None);
         let runtime = Handle::current();
         let run = move || {
@@ -60,6 +62,11 @@ impl Ledger {
             .spawn(run)
             .map_err(store::Error::io("start a thread for", "ledger".as_ref()))?;
         Ok(Self { queue, failure, status })
+    }
+
+    /// The lines of the jobs that wait.
+    pub(super) fn queued_lines(&self) -> usize {
+        self.queue.lines()
     }
 
     /// The error that closed the store, once there is one.

@@ -16,6 +16,7 @@ mod foreign_appends;
 mod job;
 mod ledger;
 mod local;
+mod metrics;
 mod queue;
 mod refusal_limit;
 mod routes;

@@ -1,9 +1,9 @@
 //! The queue of jobs for the ledger's thread, bounded by their lines: a job is one purchase or a batch of a thousand.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::batcher::Pace;
 use common::limits;
@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::error::Error;
 use super::job::Job;
+use super::metrics::CatalogMetrics;
 
 /// The lines of the jobs that may wait. While fewer wait, one more job is accepted.
 const QUEUE_LINES_MAX: usize = 65_536;
@@ -29,6 +30,27 @@ pub(super) struct Queue {
     /// Of the jobs that wait.
     lines: Arc<AtomicUsize>,
     pace: Pace,
+    clock: Arc<WaitClock>,
+    metrics: Arc<CatalogMetrics>,
+}
+
+/// When the first job of those that wait was added.
+#[derive(Debug)]
+struct WaitClock {
+    origin: Instant,
+    /// After the origin.
+    first_ns: AtomicU64,
+}
+
+impl WaitClock {
+    fn start(&self) {
+        let elapsed = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+        self.first_ns.store(elapsed, Ordering::Relaxed);
+    }
+
+    fn first(&self) -> Instant {
+        self.origin + Duration::from_nanos(self.first_ns.load(Ordering::Relaxed))
+    }
 }
 
 /// The thread's end.
@@ -37,6 +59,8 @@ pub(super) struct Inbox {
     jobs: mpsc::UnboundedReceiver<Job>,
     lines: Arc<AtomicUsize>,
     pace: Pace,
+    clock: Arc<WaitClock>,
+    metrics: Arc<CatalogMetrics>,
     /// When the batch in hand was taken.
     taken: Option<Instant>,
     /// Whether that batch had several jobs.
@@ -44,32 +68,56 @@ pub(super) struct Inbox {
 }
 
 impl Queue {
-    pub(super) fn new() -> (Self, Inbox) {
+    pub(super) fn new(metrics: Arc<CatalogMetrics>) -> (Self, Inbox) {
         let (jobs, receiver) = mpsc::unbounded_channel();
         let (lines, pace) = (Arc::<AtomicUsize>::default(), Pace::default());
+        let clock = Arc::new(WaitClock {
+            origin: Instant::now(),
+            first_ns: AtomicU64::new(0),
+        });
         let inbox = Inbox {
             jobs: receiver,
             lines: Arc::clone(&lines),
             pace: pace.clone(),
+            clock: Arc::clone(&clock),
+            metrics: Arc::clone(&metrics),
             taken: None,
             is_busy: false,
         };
-        (Self { jobs, lines, pace }, inbox)
+        let queue = Self {
+            jobs,
+            lines,
+            pace,
+            clock,
+            metrics,
+        };
+        (queue, inbox)
     }
 
     /// Adds a job, unless it finds no room or would wait too long. The end of the thread is always added.
     pub(super) fn push(&self, job: Job) -> Result<(), Error> {
         let lines = job.lines();
         let waiting = self.lines.fetch_add(lines, Ordering::Relaxed);
+        if waiting == 0 {
+            self.clock.start();
+        }
         let has_room = waiting < QUEUE_LINES_MAX && !self.pace.is_too_slow_for(waiting / BATCH_LINES_MAX);
         let pushed = match has_room || lines == 0 {
             true => self.jobs.send(job).map_err(|_| Error::STOPPING),
-            false => Err(Error::QUEUE_FULL),
+            false => {
+                self.metrics.batches.rejected.add(1);
+                Err(Error::QUEUE_FULL)
+            }
         };
         if pushed.is_err() {
             self.lines.fetch_sub(lines, Ordering::Relaxed);
         }
         pushed
+    }
+
+    /// The lines of the jobs that wait.
+    pub(super) fn lines(&self) -> usize {
+        self.lines.load(Ordering::Relaxed)
     }
 }
 
@@ -77,10 +125,13 @@ impl Inbox {
     /// Waits for jobs and takes as many as may share one append; none after the queue was closed.
     pub(super) fn take_batch(&mut self) -> Vec<Job> {
         if let Some(taken) = self.taken.take() {
-            self.pace.record(taken.elapsed());
+            let took = taken.elapsed();
+            self.pace.record(took);
+            self.metrics.batches.duration.record_duration(took);
         }
         let mut batch = Vec::from_iter(self.jobs.blocking_recv());
-        self.taken = Some(Instant::now());
+        let (taken, first) = (Instant::now(), self.clock.first());
+        self.taken = Some(taken);
         let mut lines = batch.iter().map(Job::lines).sum();
         let mut yields = if self.is_busy { YIELDS_MAX } else { 0 };
         loop {
@@ -99,7 +150,11 @@ impl Inbox {
             thread::yield_now();
         }
         self.is_busy = batch.len() > 1;
-        self.lines.fetch_sub(lines, Ordering::Relaxed);
+        if self.lines.fetch_sub(lines, Ordering::Relaxed) > lines {
+            // The next batch has begun to wait.
+            self.clock.start();
+        }
+        self.metrics.batches.record_taken(lines, first, taken);
         batch
     }
 
@@ -128,7 +183,7 @@ mod tests {
 
     #[test]
     fn batches_and_the_queue_are_bounded_and_a_stop_is_always_accepted() {
-        let (queue, mut inbox) = Queue::new();
+        let (queue, mut inbox) = Queue::new(Arc::default());
         for _ in 0..QUEUE_LINES_MAX {
             queue.push(confirm()).unwrap();
         }

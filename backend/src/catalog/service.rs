@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use common::backoff::Backoff;
 use common::client::{AsOf, CatalogUpdate, Follower, Freshness, UpdateAnswer};
+use common::metrics::Snapshot;
 use common::wire::{Book, BookChanges, BookPage, Decisions, LedgerPage, Sale, StoreHealth, Topics};
 use common::{Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId};
 use tokio::sync::{SetOnce, watch};
@@ -14,6 +15,7 @@ use super::decision_index::Lookup;
 use super::error::Error;
 use super::job::{Job, Pending, Reply};
 use super::ledger::Ledger;
+use super::metrics::CatalogMetrics;
 use super::queue::Inbox;
 use super::search_index::WordCursor;
 use super::seed::InitialCatalog;
@@ -31,6 +33,7 @@ const CLOSE_INTERVAL: Duration = Duration::from_millis(100);
 pub struct CatalogService {
     loaded: Arc<SetOnce<Loaded>>,
     status: Arc<StoreStatus>,
+    metrics: Arc<CatalogMetrics>,
     ledger: Ledger,
     reading: Incident,
 }
@@ -41,10 +44,10 @@ impl CatalogService {
     /// # Errors
     /// Those of the store, and of the catalog file.
     pub fn open(store: Box<dyn Store>, initial: &InitialCatalog) -> Result<Self, store::Error> {
-        let status = Arc::new(StoreStatus::opening());
-        let writer = Writer::load(store, initial, &status)?;
+        let (status, metrics) = (Arc::new(StoreStatus::opening()), Arc::default());
+        let writer = Writer::load(store, initial, &status, &metrics)?;
         let loaded = Arc::new(SetOnce::new_with(Some(writer.loaded())));
-        Self::start(loaded, status, |_| Ok(Some(writer)))
+        Self::start(loaded, status, metrics, |_| Ok(Some(writer)))
     }
 
     /// Starts a catalog over a store that may be away: `open` is tried until it succeeds, or fails for good, which
@@ -58,8 +61,10 @@ impl CatalogService {
     ) -> Result<Self, store::Error> {
         let (loaded, status) = (Arc::new(SetOnce::new()), Arc::new(StoreStatus::opening()));
         let (opened, condition) = (Arc::clone(&loaded), Arc::clone(&status));
-        Self::start(loaded, status, move |jobs| {
-            let load = || Writer::load(open()?, &initial, &condition);
+        let metrics = Arc::<CatalogMetrics>::default();
+        let measured = Arc::clone(&metrics);
+        Self::start(loaded, status, metrics, move |jobs| {
+            let load = || Writer::load(open()?, &initial, &condition, &measured);
             let writer = open_until_closed(load, &condition, jobs)?;
             if let Some(writer) = &writer {
                 // It is set here only.
@@ -72,14 +77,16 @@ impl CatalogService {
     fn start(
         loaded: Arc<SetOnce<Loaded>>,
         status: Arc<StoreStatus>,
+        metrics: Arc<CatalogMetrics>,
         open: impl FnOnce(&mut Inbox) -> Result<Option<Writer>, store::Error> + Send + 'static,
     ) -> Result<Self, store::Error> {
-        let ledger = Ledger::start(Arc::clone(&status), open)?;
+        let ledger = Ledger::start(Arc::clone(&status), Arc::clone(&metrics), open)?;
         let follow = foreign_appends::follow(Arc::clone(&loaded), ledger.clone(), Arc::clone(&status));
         tokio::spawn(follow);
         Ok(Self {
             loaded,
             status,
+            metrics,
             ledger,
             reading: Incident::new("the store cannot be read"),
         })
@@ -93,6 +100,25 @@ impl CatalogService {
     /// The condition of the store as it was last found.
     pub fn store_health(&self) -> StoreHealth {
         self.status.health()
+    }
+
+    pub(super) fn metrics(&self) -> &CatalogMetrics {
+        &self.metrics
+    }
+
+    /// The lines of the jobs that wait for the ledger's thread.
+    pub(super) fn queued_lines(&self) -> usize {
+        self.ledger.queued_lines()
+    }
+
+    /// How long the syncs of a store took that measures them.
+    pub(super) fn store_syncs(&self) -> Option<Snapshot> {
+        Some(self.loaded.get()?.store.syncs()?.snapshot())
+    }
+
+    /// The number of books; `None` until the store is open.
+    pub(super) fn book_count(&self) -> Option<usize> {
+        Some(self.state().ok()?.search_index.book_count())
     }
 
     /// Why the store does not serve; `None` while it does.

@@ -1,7 +1,7 @@
 //! The thread that writes: it decides a batch, appends it, publishes it to the readers, and then answers.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::wire::StoreHealth;
 use common::{
@@ -13,6 +13,7 @@ use super::decide::{Batch, CurrentBook, DurableState};
 use super::decision_index::Lookup;
 use super::followers::Followers;
 use super::job::{Answer, Job, decide};
+use super::metrics::{CatalogMetrics, Tally};
 use super::queue::Inbox;
 use super::refusal_limit::RefusalLimit;
 use super::seed::{self, InitialCatalog};
@@ -30,6 +31,8 @@ const ROOM: &[u8] = &[0; 16 * 1024];
 /// A checkpoint is written after so many entries, so that a start after a crash stays quick; after more where there are
 /// many books, because their checkpoint costs more.
 const CHECKPOINT_ENTRIES: u64 = 250_000;
+/// How often the size of the ledger is read.
+const SIZE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What the readers of an open store use.
 #[derive(Debug)]
@@ -48,6 +51,9 @@ pub(super) struct Writer {
     end: watch::Sender<LedgerEnd>,
     followers: Arc<Followers>,
     status: Arc<StoreStatus>,
+    metrics: Arc<CatalogMetrics>,
+    /// When the size of the ledger was read last.
+    sized_at: Instant,
     last_checkpoint: Seq,
     refusals: RefusalLimit,
     /// The next batches for which this catalog waits for its turn.
@@ -62,13 +68,18 @@ impl Writer {
         store: Box<dyn Store>,
         initial: &InitialCatalog,
         status: &Arc<StoreStatus>,
+        metrics: &Arc<CatalogMetrics>,
     ) -> Result<Self, store::Error> {
         let store: Arc<dyn Store> = store.into();
         let state = bootstrap::bootstrap(&*store, seed::load_or_seed(&*store, initial)?)?;
         let end = watch::Sender::new(state.end());
         status.set_ok();
+        metrics.set_checkpoint(state.head);
+        metrics.measure_ledger(&*store);
         Ok(Self {
             store,
+            metrics: Arc::clone(metrics),
+            sized_at: Instant::now(),
             last_checkpoint: state.head,
             state: Arc::new(RwLock::new(state)),
             end,
@@ -110,6 +121,10 @@ impl Writer {
             }
             self.execute(jobs)?;
             self.checkpoint_if_due()?;
+            if self.sized_at.elapsed() > SIZE_INTERVAL {
+                self.sized_at = Instant::now();
+                self.metrics.measure_ledger(&*self.store);
+            }
         }
     }
 
@@ -124,7 +139,7 @@ impl Writer {
             }
             let appended = match self.append_in_turn(&mut jobs, has_room) {
                 Err(store::Error::Conflict) => {
-                    metrics::counter!("bookstore_conflicts_total").increment(1);
+                    self.metrics.conflicts.add(1);
                     self.turns = TURNS;
                     self.catch_up(true).map(|()| None)
                 }
@@ -144,19 +159,33 @@ impl Writer {
                     }
                     match error {
                         store::Error::Full { .. } => has_room = false,
-                        _ => jobs.drain(..).for_each(|job| job.reject(Error::of_transient(&error))),
+                        _ => self.reject(std::mem::take(&mut jobs), || Error::of_transient(&error)),
                     }
                 }
                 Err(error) => return Err(error),
             }
         }
-        jobs.into_iter().for_each(|job| job.reject(Error::CONTENDED));
+        self.reject(jobs, || Error::CONTENDED);
         Ok(())
+    }
+
+    /// Answers that jobs failed and changed nothing.
+    fn reject(&self, jobs: Vec<Job>, error: impl Fn() -> Error) {
+        let mut tally = Tally::default();
+        for job in jobs {
+            let error = error();
+            job.tally_rejected(&error, &mut tally);
+            job.reject(error);
+        }
+        self.metrics.record(&tally);
     }
 
     /// Answers the jobs of a batch. Where they are several, a task does it: it wakes their callers from within the runtime,
     /// whereas this thread would have to wake a thread of it again and again.
     fn answer(&self, jobs: Vec<Job>) {
+        let mut tally = Tally::default();
+        jobs.iter().for_each(|job| job.tally(&mut tally));
+        self.metrics.record(&tally);
         let state = self.read_state();
         let answers: Vec<Answer> = jobs.into_iter().filter_map(|job| job.answer(&state)).collect();
         match answers.len() {
@@ -204,9 +233,13 @@ impl Writer {
         if self.store.is_shared() {
             self.status.begin_append();
         }
+        let begun = Instant::now();
         let appended = self.store.append(end.seq, &entries);
         self.status.end_append();
         appended?;
+        if !entries.is_empty() {
+            self.metrics.appends.record_duration(begun.elapsed());
+        }
         #[cfg(feature = "fault-injection")]
         crate::fault_injection::kill_between_lines();
         let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
@@ -281,6 +314,7 @@ impl Writer {
         let state = bootstrap::bootstrap(&*self.store, self.store.load()?)?;
         let (end, known) = (state.end(), *self.end.borrow());
         self.last_checkpoint = end.head.seq;
+        self.metrics.set_checkpoint(end.head.seq);
         self.followers.replace(state, &self.state);
         if known.store != end.store {
             tracing::warn!(known = %known.head, found = %end.head, store = %end.store, "another history was loaded");
@@ -319,7 +353,10 @@ impl Writer {
         match self.store.checkpoint(&books, head) {
             // The ledger rebuilds what a checkpoint holds: without one the next start only takes longer.
             Err(error) if error.is_transient() => tracing::warn!(%error, "no checkpoint was written"),
-            written => written?,
+            written => {
+                written?;
+                self.metrics.record_checkpoint(head);
+            }
         }
         self.last_checkpoint = head;
         Ok(())

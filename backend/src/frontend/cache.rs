@@ -194,6 +194,12 @@ impl Cache {
         }
     }
 
+    /// The numbers of books and pages.
+    pub(super) fn sizes(&self) -> (usize, usize) {
+        let state = self.read();
+        (state.books.len(), state.pages.len())
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, CacheState> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }

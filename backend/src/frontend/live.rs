@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use common::client::{Follower, Written};
+use common::metrics::Counter;
 use common::wire::{Hello, Resync, UpstreamStatus};
 use common::{Entry, LatestPosition, Position, Seq, StoreId, limits};
 use tokio::sync::{Notify, broadcast, watch};
@@ -71,6 +72,10 @@ pub(super) struct Live {
     cache: Cache,
     /// The newest entry in any response since the feed's history began.
     observed: LatestPosition,
+    /// Subscribers that were told to read everything afresh.
+    pub(super) resyncs: Counter,
+    /// How often the feed was lost.
+    pub(super) disconnects: Counter,
 }
 
 impl Live {
@@ -82,6 +87,8 @@ impl Live {
             changed: Notify::new(),
             cache: Cache::default(),
             observed: LatestPosition::default(),
+            resyncs: Counter::default(),
+            disconnects: Counter::default(),
         }
     }
 
@@ -93,6 +100,16 @@ impl Live {
     /// The last entry that was applied; `None` until the feed is connected for the first time.
     pub(super) fn head(&self) -> Option<Position> {
         *self.applied.borrow()
+    }
+
+    /// Whether the feed is connected.
+    pub(super) fn is_live(&self) -> bool {
+        self.state().live
+    }
+
+    /// The number of event streams.
+    pub(super) fn subscribers(&self) -> usize {
+        self.subscribers.receiver_count()
     }
 
     /// The store of the feed.
@@ -264,6 +281,7 @@ impl Live {
             ..FeedState::default()
         };
         if !is_first {
+            self.resyncs.add(self.subscribers.receiver_count() as u64);
             self.publish(resync(head), None);
         }
         self.cache.reset(after);
@@ -305,6 +323,7 @@ impl Follower for Live {
 
     fn disconnected(&self) {
         let mut state = self.state();
+        self.disconnects.add(u64::from(state.live));
         state.to_compare = state.last.clone();
         self.flush(&mut state);
         self.set_live(&mut state, false);

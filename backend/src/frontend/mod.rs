@@ -5,6 +5,7 @@ mod buying;
 pub mod cache;
 mod fill;
 mod live;
+mod metrics;
 mod reads;
 mod routes;
 mod selector;
@@ -23,9 +24,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use live::Live;
+use metrics::FrontendMetrics;
 pub(crate) use routes::routes;
 
-use crate::http::{ApiResult, HttpService, KnownStore, Needs};
+use crate::http::{ApiResult, Exposition, HttpService, KnownStore, Needs};
 use crate::neighbours::Neighbours;
 use crate::relay::{client_problem, update_response};
 use crate::token::Token;
@@ -36,6 +38,7 @@ pub(crate) struct Frontend {
     catalog: Arc<dyn Catalog>,
     orders: Arc<dyn Orders>,
     live: Arc<Live>,
+    metrics: Arc<FrontendMetrics>,
     neighbours: Arc<Neighbours>,
     subscribers: Arc<Semaphore>,
     token: Token,
@@ -55,11 +58,16 @@ impl Frontend {
         let publish = Arc::clone(&live).publish_changes();
         tokio::spawn(stopping.clone().run_until_cancelled_owned(join(follow, publish)));
         let neighbours = Arc::new(Neighbours::new(Arc::clone(&catalog), Some(Arc::clone(&orders))));
-        Arc::clone(&neighbours).watch(stopping.clone(), |_| {});
+        let metrics = Arc::<FrontendMetrics>::default();
+        let observed = Arc::clone(&metrics);
+        Arc::clone(&neighbours).watch(stopping.clone(), move |report| {
+            observed.observe_catalog(report.ledger.and_then(|(_, head)| head));
+        });
         Self {
             catalog,
             orders,
             live,
+            metrics,
             neighbours,
             subscribers: Arc::new(Semaphore::new(limits::SUBSCRIBERS_MAX)),
             token,
@@ -127,6 +135,10 @@ impl HttpService for Frontend {
             head: self.live.head(),
             health: None,
         }
+    }
+
+    fn write_metrics(&self, out: &mut Exposition) {
+        self.write_metrics_to(out);
     }
 
     fn check_needs(&self) -> BoxFuture<'_, Needs> {

@@ -15,7 +15,10 @@ impl Frontend {
     /// The cached response; `None` if it is not fresh enough or the catalog's feed is lost.
     pub(super) fn cached(&self, key: CacheKey<'_>, fresh: Freshness) -> Option<Response> {
         let hit = self.live.cache().get(key, fresh)?;
-        hit.age_s.is_none().then(|| response(hit))
+        hit.age_s.is_none().then(|| {
+            self.metrics.hits.add(1);
+            response(hit)
+        })
     }
 
     /// All topics.
@@ -71,12 +74,14 @@ impl Frontend {
         }
         match request().await {
             Ok(AsOf { value, head }) => {
+                self.metrics.misses.add(1);
                 self.observe_seq(head);
                 Ok(respond(value, head, self.live.cache()).with_seq(Some(head)))
             }
             Err(error) => match self.live.cache().get(key, fresh) {
                 Some(hit) if error.code().is_none() => {
                     tracing::debug!(%error, "the catalog cannot be reached; the response comes from the cache");
+                    self.metrics.stale.add(1);
                     Ok(response(hit))
                 }
                 _ => Err(client_problem(error).into()),

@@ -165,6 +165,7 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
 async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;
     let Ok(permit) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {
+        frontend.metrics.refused_streams.add(1);
         let detail = "Too many event streams are open here; try again later.";
         return Err(ApiError::new(Code::TooManyRequests, detail));
     };

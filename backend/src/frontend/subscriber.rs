@@ -46,7 +46,10 @@ pub(super) async fn subscribe(
         Some(missed) => missed
             .iter()
             .for_each(|event| event.write_to(&mut first, hello.position())),
-        None => write_event(&mut first, "resync", Some(hello.position()), &Resync { seq: hello.seq }),
+        None => {
+            live.resyncs.add(1);
+            write_event(&mut first, "resync", Some(hello.position()), &Resync { seq: hello.seq });
+        }
     }
     if !is_live {
         write_event(&mut first, "source", None, &UpstreamStatus { live: false });
@@ -73,6 +76,7 @@ impl Subscriber {
                 Err(broadcast::error::RecvError::Lagged(_)) => {
                     // It missed events: it reads everything afresh and continues from here.
                     let Subscription { hello, stream, .. } = self.live.subscribe(None)?;
+                    self.live.resyncs.add(1);
                     self.stream = stream;
                     self.position = hello.position();
                     return Some(resync(self.position));

@@ -12,12 +12,11 @@ use http::StatusCode;
 use tokio_util::sync::CancellationToken;
 use utoipa::openapi::OpenApi;
 
-use super::latency_histogram::LatencyHistogram;
-use super::metrics::RouteMetrics;
-use super::{ApiResult, Request, Response, Route};
+use super::metrics::{HttpMetrics, RouteMetrics};
+use super::{ApiResult, Exposition, Request, Response, Route};
 
 /// The program's version.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// A service, as far as its routes need it.
 pub(crate) trait HttpService: Send + Sync + 'static {
@@ -29,6 +28,9 @@ pub(crate) trait HttpService: Send + Sync + 'static {
 
     /// What it knows of its store, without a request to another service.
     fn known_store(&self) -> KnownStore;
+
+    /// Writes its own metrics; it must not wait for anything.
+    fn write_metrics(&self, out: &mut Exposition);
 
     /// Checks now what it needs.
     fn check_needs(&self) -> BoxFuture<'_, Needs>;
@@ -97,9 +99,9 @@ impl MissingNeed {
 pub(crate) struct Health {
     service: Arc<dyn HttpService>,
     started: Instant,
-    latencies: Arc<LatencyHistogram>,
+    metrics: Arc<HttpMetrics>,
     /// The calls from within the process.
-    local: RouteMetrics,
+    local: Arc<RouteMetrics>,
     document: Bytes,
     stop_begun: CancellationToken,
 }
@@ -173,8 +175,8 @@ async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
 /// Metrics in the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
-async fn get_metrics(_: Arc<Health>, _: Request) -> ApiResult {
-    Ok(Response::metrics(super::metrics::render()))
+async fn get_metrics(health: Arc<Health>, _: Request) -> ApiResult {
+    Ok(Response::metrics(health.metrics.render(&*health.service, VERSION)))
 }
 
 /// This document.
@@ -195,20 +197,15 @@ impl fmt::Debug for Health {
 impl Health {
     pub(super) fn new(
         service: Arc<dyn HttpService>,
-        latencies: Arc<LatencyHistogram>,
+        metrics: Arc<HttpMetrics>,
         document: &OpenApi,
         stop_begun: CancellationToken,
     ) -> Self {
-        let local = RouteMetrics::new(
-            service.kind().as_str(),
-            "local".to_owned(),
-            Some(Arc::clone(&latencies)),
-        );
         Self {
             service,
             started: Instant::now(),
-            latencies,
-            local,
+            local: metrics.route("local".to_owned(), true),
+            metrics,
             document: serde_json::to_vec(document).unwrap_or_default().into(),
             stop_begun,
         }
@@ -241,11 +238,13 @@ impl Health {
     }
 
     fn activity(&self) -> Activity {
+        let latencies = self.metrics.activity();
+        let quantile_us = |percent| latencies.quantile(percent).map(|bound_ns| bound_ns / 1_000);
         Activity {
             uptime_s: self.started.elapsed().as_secs(),
-            requests: self.latencies.requests(),
-            p50_us: self.latencies.quantile_us(50),
-            p99_us: self.latencies.quantile_us(99),
+            requests: latencies.count(),
+            p50_us: quantile_us(50),
+            p99_us: quantile_us(99),
         }
     }
 }

@@ -1,100 +1,163 @@
-//! Prometheus metrics of the process and of every route.
+//! What a service measures of its requests and connections, and the document that it exports.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use metrics::{Counter, Histogram, counter, describe_counter, describe_histogram, histogram};
-use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use common::metrics::{Counter, Histogram, Snapshot};
 
-use super::latency_histogram::{BOUNDS_US, LatencyHistogram};
+use super::exposition::Exposition;
+use super::{HttpService, process};
 
-static RECORDER: OnceLock<PrometheusHandle> = OnceLock::new();
+/// The commit that the program was built from.
+const COMMIT: &str = env!("BOOKSTORE_COMMIT");
 
-/// How often single measurements are folded into the histograms.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// The statuses that are told apart, the most frequent one first.
+const STATUSES: [u16; 22] = [
+    200, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 429, 500, 501, 503, 504, 505, 507, 508,
+];
+/// The label of any other one.
+const OTHER_STATUS: &str = "other";
 
-/// Installs the recorder that all services of the process share. Must run within a runtime, before the first metric is
-/// registered.
-pub(crate) fn install() {
-    RECORDER.get_or_init(|| {
-        tokio::spawn(async {
-            let mut due = tokio::time::interval(UPKEEP);
-            loop {
-                due.tick().await;
-                if let Some(recorder) = RECORDER.get() {
-                    recorder.run_upkeep();
-                }
-            }
-        });
-        let recorder = PrometheusBuilder::new()
-            .set_buckets(&BOUNDS_US.map(|bound_us| Duration::from_micros(bound_us).as_secs_f64()))
-            .unwrap_or_else(|_| PrometheusBuilder::new())
-            .build_recorder();
-        let handle = recorder.handle();
-        // Fails only if a program that embeds the services installed its own; that one stays.
-        if metrics::set_global_recorder(recorder).is_err() {
-            tracing::debug!("another metrics recorder is installed");
-        }
-        describe_counter!(
-            "bookstore_http_requests_total",
-            "Requests answered, by service, route and status"
-        );
-        describe_counter!(
-            "bookstore_conflicts_total",
-            "Appends that conflicted with those of another catalog on the same database"
-        );
-        describe_histogram!(
-            "bookstore_http_request_duration_seconds",
-            metrics::Unit::Seconds,
-            "From the request's headers to the response's, by service and route"
-        );
-        handle
-    });
-}
-
-/// All metrics in the text format of Prometheus.
-pub(super) fn render() -> String {
-    RECORDER.get().map_or_else(String::new, |recorder| {
-        recorder.run_upkeep();
-        recorder.render()
-    })
-}
-
-/// The metrics of one route, registered once.
+/// The requests of one route.
 #[derive(Debug)]
 pub(super) struct RouteMetrics {
-    service: &'static str,
     route: String,
-    ok: Counter,
-    duration: Histogram,
-    /// Shown by the service's health; `None` for probes.
-    latencies: Option<Arc<LatencyHistogram>>,
+    /// Whether they count as activity: those of monitors do not.
+    is_activity: bool,
+    ok: Histogram,
+    /// For each other status, once it has occurred; the last is for those that have no place of their own.
+    others: [OnceLock<Box<Histogram>>; STATUSES.len()],
 }
 
 impl RouteMetrics {
-    pub(super) fn new(service: &'static str, route: String, latencies: Option<Arc<LatencyHistogram>>) -> Self {
+    fn new(route: String, is_activity: bool) -> Self {
         Self {
-            service,
-            ok: counter!("bookstore_http_requests_total", "service" => service, "route" => route.clone(), "status" => "200"),
-            duration: histogram!("bookstore_http_request_duration_seconds", "service" => service, "route" => route.clone()),
             route,
-            latencies,
+            is_activity,
+            ok: Histogram::of_durations(),
+            others: std::array::from_fn(|_| OnceLock::new()),
         }
     }
 
+    /// Counts a response; `latency` is from the request's header fields to the response's.
     pub(super) fn record(&self, status: u16, latency: Duration) {
-        if status == 200 {
-            self.ok.increment(1);
-        } else {
-            counter!(
-                "bookstore_http_requests_total",
-                "service" => self.service, "route" => self.route.clone(), "status" => status.to_string()
-            )
-            .increment(1);
+        if status == STATUSES[0] {
+            return self.ok.record_duration(latency);
         }
-        self.duration.record(latency);
-        if let Some(latencies) = &self.latencies {
-            latencies.record(latency);
+        let place = STATUSES.iter().skip(1).position(|&known| known == status);
+        if let Some(histogram) = self.others.get(place.unwrap_or(STATUSES.len() - 1)) {
+            histogram
+                .get_or_init(|| Box::new(Histogram::of_durations()))
+                .record_duration(latency);
         }
+    }
+
+    /// The latencies under each status that has occurred.
+    fn by_status(&self) -> impl Iterator<Item = (String, Snapshot)> {
+        let names = STATUSES.iter().skip(1).map(ToString::to_string);
+        let names = names.chain([OTHER_STATUS.to_owned()]);
+        let others = names
+            .zip(&self.others)
+            .filter_map(|(name, histogram)| Some((name, histogram.get()?.snapshot())));
+        std::iter::once((STATUSES[0].to_string(), self.ok.snapshot())).chain(others)
+    }
+}
+
+/// The connections of one server.
+#[derive(Debug, Default)]
+pub(super) struct ConnectionMetrics {
+    pub(super) open: AtomicUsize,
+    pub(super) max: AtomicUsize,
+    /// Whether one waits until another ends.
+    pub(super) waiting: AtomicUsize,
+    pub(super) accepted: Counter,
+    /// Idle ones that were closed because another one waited.
+    pub(super) closed_idle: Counter,
+    /// Attempts to accept one that the system refused.
+    pub(super) not_accepted: Counter,
+}
+
+/// What one service measures of its requests and connections.
+#[derive(Debug, Default)]
+pub(super) struct HttpMetrics {
+    routes: Mutex<Vec<Arc<RouteMetrics>>>,
+    pub(super) connections: ConnectionMetrics,
+}
+
+impl HttpMetrics {
+    /// Adds a route.
+    pub(super) fn route(&self, route: String, is_activity: bool) -> Arc<RouteMetrics> {
+        let metrics = Arc::new(RouteMetrics::new(route, is_activity));
+        self.routes().push(Arc::clone(&metrics));
+        metrics
+    }
+
+    fn routes(&self) -> MutexGuard<'_, Vec<Arc<RouteMetrics>>> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The latencies of all requests but those of monitors.
+    pub(super) fn activity(&self) -> Snapshot {
+        let routes = self.routes();
+        let active = routes.iter().filter(|route| route.is_activity);
+        let snapshots = active.flat_map(|route| route.by_status()).map(|(_, snapshot)| snapshot);
+        let none = Histogram::of_durations().snapshot();
+        snapshots.fold(none, |sum, snapshot| sum.and(&snapshot))
+    }
+
+    /// All metrics of a service.
+    pub(super) fn render(&self, service: &dyn HttpService, version: &str) -> String {
+        let mut out = Exposition::of(service.kind().as_str());
+        let mut build = out.gauge("bookstore_build_info", "The program; the value is always 1");
+        build.sample(&[("version", version), ("commit", COMMIT)], 1);
+        self.write_requests(&mut out);
+        self.connections.write(&mut out);
+        service.write_metrics(&mut out);
+        process::write_metrics(&mut out);
+        out.into_text()
+    }
+
+    fn write_requests(&self, out: &mut Exposition) {
+        let routes = self.routes();
+        let all: Vec<_> = routes
+            .iter()
+            .map(|route| (&*route.route, Vec::from_iter(route.by_status())))
+            .collect();
+        let mut requests = out.counter(
+            "bookstore_http_requests_total",
+            "Requests answered, by route and status",
+        );
+        for (route, by_status) in &all {
+            for (status, snapshot) in by_status {
+                requests.sample(&[("route", route), ("status", status)], snapshot.count());
+            }
+        }
+        let help = "From a request's header fields to the response's, by route and status";
+        let mut durations = out.histogram("bookstore_http_request_duration_seconds", help);
+        for (route, by_status) in &all {
+            for (status, snapshot) in by_status.iter().filter(|(_, snapshot)| snapshot.count() > 0) {
+                durations.durations(&[("route", route), ("status", status)], snapshot);
+            }
+        }
+    }
+}
+
+impl ConnectionMetrics {
+    fn write(&self, out: &mut Exposition) {
+        let number = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        out.gauge("bookstore_connections", "Open connections")
+            .value(number(&self.open));
+        let help = "The most connections that may be open; more wait until they are accepted";
+        out.gauge("bookstore_connections_max", help).value(number(&self.max));
+        let help = "1 while a connection waits until another one ends";
+        out.gauge("bookstore_connections_waiting", help)
+            .value(number(&self.waiting));
+        out.counter("bookstore_connections_accepted_total", "Connections accepted")
+            .value(self.accepted.get());
+        let help = "Connections refused: by the system, or idle ones closed because another one waited";
+        let refused = [("system", &self.not_accepted), ("idle", &self.closed_idle)];
+        out.counter("bookstore_connections_refused_total", help)
+            .counters("reason", refused);
     }
 }

@@ -24,7 +24,7 @@ use warp::{Filter, Rejection};
 
 use super::access::AccessRules;
 use super::health::{self, Health, HttpService};
-use super::metrics::RouteMetrics;
+use super::metrics::{ConnectionMetrics, HttpMetrics, RouteMetrics};
 use super::request::Head;
 use super::response::WarpResponse;
 use super::{ApiError, ApiResult, Request, Response, body, document};
@@ -159,6 +159,9 @@ pub(crate) struct Routes {
     endpoints: Vec<Endpoint>,
     health: Arc<Health>,
     stop_begun: CancellationToken,
+    metrics: Arc<HttpMetrics>,
+    /// Requests that no route answers.
+    unmatched: Arc<RouteMetrics>,
     /// Whether a connection waits until another one ends: each ends with its next response then.
     is_crowded: AtomicBool,
     #[cfg(test)]
@@ -168,7 +171,7 @@ pub(crate) struct Routes {
 /// A route with its metrics.
 struct Endpoint {
     route: Route,
-    metrics: RouteMetrics,
+    metrics: Arc<RouteMetrics>,
 }
 
 impl Routes {
@@ -182,17 +185,14 @@ impl Routes {
             let mut routes = routes.iter();
             routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
         });
-        let (service, latencies) = (Arc::clone(service) as Arc<dyn HttpService>, Arc::default());
+        let service = Arc::clone(service) as Arc<dyn HttpService>;
+        let metrics = Arc::<HttpMetrics>::default();
         let stop_begun = CancellationToken::new();
-        let (known, counted) = (Arc::clone(&service), Arc::clone(&latencies));
+        let (known, counted) = (Arc::clone(&service), Arc::clone(&metrics));
         let health = Arc::new(Health::new(known, counted, &document, stop_begun.clone()));
         routes.extend(health::routes(&health));
         let endpoint = |route: Route| Endpoint {
-            metrics: RouteMetrics::new(
-                service.kind().as_str(),
-                format!("{route:?}"),
-                (!route.is_probe).then(|| Arc::clone(&latencies)),
-            ),
+            metrics: metrics.route(format!("{route:?}"), !route.is_probe),
             route,
         };
         Self {
@@ -200,6 +200,8 @@ impl Routes {
             service,
             health,
             stop_begun,
+            unmatched: metrics.route("unmatched".to_owned(), false),
+            metrics,
             is_crowded: AtomicBool::new(false),
             #[cfg(test)]
             document,
@@ -215,8 +217,16 @@ impl Routes {
         self.stop_begun.clone()
     }
 
+    pub(super) fn connection_metrics(&self) -> &ConnectionMetrics {
+        &self.metrics.connections
+    }
+
     pub(super) fn set_crowded(&self, is_crowded: bool) {
         self.is_crowded.store(is_crowded, Ordering::Relaxed);
+        self.metrics
+            .connections
+            .waiting
+            .store(usize::from(is_crowded), Ordering::Relaxed);
     }
 
     pub(crate) fn health(&self) -> Arc<Health> {
@@ -316,9 +326,8 @@ impl Dispatcher {
             false => response,
         };
         let response = response.finish(&mut head, || self.routes.service.newest_seq());
-        if let Some(Endpoint { metrics, .. }) = found {
-            metrics.record(response.status().as_u16(), started.elapsed());
-        }
+        let metrics = found.map_or(&self.routes.unmatched, |endpoint| &endpoint.metrics);
+        metrics.record(response.status().as_u16(), started.elapsed());
         response
     }
 

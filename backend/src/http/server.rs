@@ -5,6 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use common::{Incident, limits};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use tower_service::Service as _;
 
 use super::connection::serve_connection;
+use super::metrics::ConnectionMetrics;
 use super::route::Dispatcher;
 use super::timer::ConnectionTimer;
 use super::{AccessRules, Routes};
@@ -97,13 +99,15 @@ struct Connection {
 pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
     let (routes, rules) = (Arc::new(routes), Arc::new(rules));
     let accepting = Incident::new("connections cannot be accepted");
+    let metrics = routes.connection_metrics();
+    metrics.max.store(connections_max, Ordering::Relaxed);
     let mut connections = JoinSet::new();
     let mut going_on = HashMap::new();
     let mut waiting = None;
     loop {
         tokio::select! {
             () = stop.stopping.cancelled() => break,
-            accepted = accept(&listener, &accepting), if waiting.is_none() => waiting = Some(accepted),
+            accepted = accept(&listener, &accepting, metrics), if waiting.is_none() => waiting = Some(accepted),
             Some(ended) = connections.join_next_with_id() => {
                 going_on.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
@@ -120,11 +124,13 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
             let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
             let handle = connections.spawn(serve_connection(stream, service, timer.clone(), stopped));
             going_on.insert(handle.id(), Connection { timer, _stop });
+            metrics.accepted.add(1);
         }
         routes.set_crowded(waiting.is_some());
         if waiting.is_some() && going_on.len() == connections.len() {
-            stop_idle(&mut going_on);
+            metrics.closed_idle.add(stop_idle(&mut going_on));
         }
+        metrics.open.store(connections.len(), Ordering::Relaxed);
     }
     drop(listener);
     drop(going_on);
@@ -142,7 +148,7 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
 }
 
 /// Dropping the future loses no connection.
-async fn accept(listener: &TcpListener, accepting: &Incident) -> (TcpStream, SocketAddr) {
+async fn accept(listener: &TcpListener, accepting: &Incident, metrics: &ConnectionMetrics) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
             Ok(accepted) => {
@@ -151,20 +157,21 @@ async fn accept(listener: &TcpListener, accepting: &Incident) -> (TcpStream, Soc
             }
             Err(error) => {
                 accepting.failed(error);
+                metrics.not_accepted.add(1);
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
 }
 
-/// Stops those connections that have waited longest for a request.
-fn stop_idle(connections: &mut HashMap<Id, Connection>) {
+/// Stops those connections that have waited longest for a request, and returns their number.
+fn stop_idle(connections: &mut HashMap<Id, Connection>) -> u64 {
     let deadline_max = Instant::now() + limits::HEADER_TIMEOUT - IDLE_MIN;
     let waiting = |(id, connection): (&Id, &Connection)| Some((connection.timer.deadline()?, *id));
     let mut idle: Vec<_> = connections.iter().filter_map(waiting).collect();
     idle.retain(|&(deadline, _)| deadline <= deadline_max);
     idle.sort_unstable_by_key(|&(deadline, _)| deadline);
-    for (_, id) in idle.into_iter().take(connections.len().div_ceil(CLOSED_PART)) {
-        connections.remove(&id);
-    }
+    idle.truncate(connections.len().div_ceil(CLOSED_PART));
+    idle.iter().for_each(|(_, id)| drop(connections.remove(id)));
+    idle.len() as u64
 }

@@ -25,6 +25,13 @@ impl ClockDifference {
         }
     }
 
+    /// In seconds, with six decimals.
+    pub(super) fn seconds(self) -> String {
+        let sign = if self.offset_us < 0 { "-" } else { "" };
+        let us = self.offset_us.unsigned_abs();
+        format!("{sign}{}.{:06}", us / 1_000_000, us % 1_000_000)
+    }
+
     /// Whether the clocks certainly differ by more than [`limits::CLOCK_DIFFERENCE_MAX`].
     pub(super) fn is_too_large(self) -> bool {
         let offset = Duration::from_micros(self.offset_us.unsigned_abs());

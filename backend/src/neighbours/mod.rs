@@ -10,7 +10,7 @@ mod tests;
 
 use std::iter::zip;
 use std::mem::{Discriminant, discriminant};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as SyncMutex, PoisonError};
 use std::time::Instant;
 
 use common::client::{Catalog, Orders, Probe, Service};
@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::clock::ClockDifference;
 use self::fault::Fault;
-use crate::http::{MissingNeed, Needs};
+use crate::http::{Exposition, MissingNeed, Needs};
 
 /// The services that a service needs.
 #[derive(Debug)]
@@ -30,6 +30,19 @@ pub(crate) struct Neighbours {
     groups: Vec<Group>,
     /// Held while the neighbours are asked: requests that arrive meanwhile share the next report.
     history: Mutex<History>,
+    /// The last answers, for the metrics.
+    observations: SyncMutex<Vec<Observation>>,
+}
+
+/// What the last answer of one copy of a service showed.
+#[derive(Debug)]
+struct Observation {
+    kind: ServiceKind,
+    /// Its position in the list of addresses, from 0.
+    copy: usize,
+    is_usable: bool,
+    /// `None` if it did not answer.
+    clock: Option<ClockDifference>,
 }
 
 /// The copies of one service, of which one is needed.
@@ -55,6 +68,7 @@ struct CopyHistory {
     last: Option<Discriminant<Fault>>,
     /// Logs its faults; made for the first one.
     incident: Option<Incident>,
+    clock: Option<ClockDifference>,
 }
 
 /// The result of asking all neighbours.
@@ -82,6 +96,7 @@ impl Neighbours {
         Self {
             groups: std::iter::once(catalog).chain(order).collect(),
             history: Mutex::default(),
+            observations: SyncMutex::default(),
         }
     }
 
@@ -97,9 +112,34 @@ impl Neighbours {
         let asked_at = Instant::now();
         let answers = join_all(self.groups.iter().map(|group| group.service.probe())).await;
         let answers = zip(&self.groups, answers).map(|(group, probes)| (group.kind, probes));
-        let report = Arc::new(history.judge(answers.collect()));
+        let (report, observations) = history.judge(answers.collect());
+        *self.observations.lock().unwrap_or_else(PoisonError::into_inner) = observations;
+        let report = Arc::new(report);
         history.last = Some((asked_at, Arc::clone(&report)));
         report
+    }
+
+    /// Writes what the last answers showed.
+    pub(crate) fn write_metrics(&self, out: &mut Exposition) {
+        let observations = self.observations.lock().unwrap_or_else(PoisonError::into_inner);
+        let labelled = observations.iter().map(|seen| (seen, seen.copy.to_string()));
+        let labelled: Vec<_> = labelled.collect();
+        let help =
+            "Whether a neighbour could be used when it was asked last; `copy` is its place in the list of addresses";
+        let mut usable = out.gauge("bookstore_neighbour_up", help);
+        for (seen, copy) in &labelled {
+            usable.sample(
+                &[("neighbour", seen.kind.as_str()), ("copy", copy)],
+                u8::from(seen.is_usable),
+            );
+        }
+        let help = "A neighbour's clock less this service's, measured when it was asked last";
+        let mut skew = out.gauge("bookstore_neighbour_clock_skew_seconds", help);
+        for (seen, copy) in &labelled {
+            if let Some(clock) = seen.clock {
+                skew.sample(&[("neighbour", seen.kind.as_str()), ("copy", copy)], clock.seconds());
+            }
+        }
     }
 
     /// Asks from time to time until the service stops, and hands each report to `observe`.
@@ -126,7 +166,7 @@ struct Copy {
 }
 
 impl History {
-    fn judge(&mut self, answers: Vec<(ServiceKind, Vec<Probe>)>) -> Report {
+    fn judge(&mut self, answers: Vec<(ServiceKind, Vec<Probe>)>) -> (Report, Vec<Observation>) {
         let copies = answers.iter().map(|(_, probes)| probes.len()).sum();
         self.copies.resize_with(copies, CopyHistory::default);
         let mut histories = self.copies.iter_mut();
@@ -145,15 +185,25 @@ impl History {
         }
         let is_suspicious = self.copies.iter().any(|history| history.skewed_answers > 0)
             || groups.iter().flatten().any(|copy| copy.found.is_err());
+        let mut clocks = self.copies.iter().map(|history| history.clock);
+        let copies = groups.iter().flat_map(|group| group.iter().enumerate());
+        let observations = copies.map(|(copy, found)| Observation {
+            kind: found.kind,
+            copy,
+            is_usable: found.found.is_ok(),
+            clock: clocks.next().flatten(),
+        });
+        let observations = observations.collect();
         let mut needs = Needs::default();
         for group in groups {
             add(&mut needs, group);
         }
-        Report {
+        let report = Report {
             needs,
             ledger,
             is_suspicious,
-        }
+        };
+        (report, observations)
     }
 }
 
@@ -165,8 +215,10 @@ impl CopyHistory {
             round_trip,
             answer,
         } = probe;
+        self.clock = None;
         let found = answer.map_err(Fault::NoAnswer).and_then(|liveness| {
             let difference = ClockDifference::measure(liveness.at, asked_at, round_trip);
+            self.clock = Some(difference);
             self.skewed_answers = match difference.is_too_large() {
                 true => self.skewed_answers.saturating_add(1),
                 false => 0,

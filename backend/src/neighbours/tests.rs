@@ -53,10 +53,11 @@ fn judge(
         };
         answers.map(probe).collect()
     };
-    history.judge(vec![
+    let answers = vec![
         (ServiceKind::Catalog, probes("catalog", catalogs)),
         (ServiceKind::Order, probes("order", orders)),
-    ])
+    ];
+    history.judge(answers).0
 }
 
 /// The report on one catalog and one order service that are asked for the first time.

@@ -2,13 +2,18 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use common::metrics::Counter;
 use common::{Position, StoreId};
 
 use crate::neighbours::Report;
 
 /// The store, and the newest entry known of its ledger.
 #[derive(Debug, Default)]
-pub(super) struct LedgerPosition(Mutex<Known>);
+pub(super) struct LedgerPosition {
+    known: Mutex<Known>,
+    /// Purchases that were sent again.
+    pub(super) resent: Counter,
+}
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
@@ -51,7 +56,7 @@ impl LedgerPosition {
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use utoipa::OpenApi;
 
 use super::OrderService;
-use crate::http::{ApiError, ApiResult, HttpService, KnownStore, Needs, Request, Response, Route, Routes};
+use crate::http::{ApiError, ApiResult, Exposition, HttpService, KnownStore, Needs, Request, Response, Route, Routes};
 use crate::relay::unknown_order;
 
 #[derive(OpenApi)]
@@ -60,6 +60,20 @@ impl HttpService for OrderService {
             head: self.newest_seq(),
             health: None,
         }
+    }
+
+    fn write_metrics(&self, out: &mut Exposition) {
+        out.gauge(
+            "bookstore_ledger_head",
+            "The newest ledger entry that the service knows",
+        )
+        .value_if(self.newest_seq().map(|head| head.seq));
+        let help = "Purchases that were sent to the catalog again because an answer was lost";
+        out.counter("bookstore_sales_resent_total", help)
+            .value(self.position.resent.get());
+        let batches = self.catalog.batches();
+        out.batches(Vec::from_iter(batches.map(|(metrics, depth)| ("sales", metrics, depth))).as_slice());
+        self.neighbours.write_metrics(out);
     }
 
     fn check_needs(&self) -> BoxFuture<'_, Needs> {

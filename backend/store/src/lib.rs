@@ -27,6 +27,7 @@ use std::fmt;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use common::metrics::Histogram;
 use common::wire::Book;
 use common::{Entry, Epoch, ItemNumber, OrderId, Seq, StoreId};
 
@@ -158,6 +159,19 @@ pub trait Store: fmt::Debug + Send + Sync {
 
     /// Why durable entries may still be lost, as it was last found: a setting of the database.
     fn risk(&self) -> Option<String> {
+        None
+    }
+
+    /// Returns the size of the ledger with its indexes; `None` if the store cannot tell.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
+    /// How long the syncs of appends took, if the store syncs by itself.
+    fn syncs(&self) -> Option<&Histogram> {
         None
     }
 

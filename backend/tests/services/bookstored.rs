@@ -71,7 +71,7 @@ pub(crate) fn all_arguments(store: &str) -> [&str; 9] {
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) catalog: Process,
-    pub(crate) _order: Process,
+    pub(crate) order: Process,
     pub(crate) frontend: Process,
 }
 
@@ -84,7 +84,7 @@ pub(crate) fn start_each(store: &str, catalog_address: &str) -> Services {
     let frontend = start(&[&["frontend", "--listen", ANY_PORT], &urls[..]].concat());
     Services {
         catalog,
-        _order: order,
+        order,
         frontend,
     }
 }

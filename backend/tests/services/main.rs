@@ -17,6 +17,7 @@ mod foreign_answers;
 mod full_disk;
 mod limits;
 mod lost_ledger;
+mod metrics;
 mod origins;
 mod processes;
 mod rate_limit;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 
 use super::{Probe, Result};
+use crate::metrics::BatchMetrics;
 use crate::wire::{Book, BookChanges, BookPage, ChangedBooks, Decisions, Hello, LedgerPage, Sale, Topics};
 use crate::{Deadline, Entry, IfMatch, InlineVec, ItemNumber, OrderId, Position, Problem, Seq};
 
@@ -17,6 +18,11 @@ const UPDATE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 pub trait Service: Debug + Send + Sync {
     /// Asks all copies at the same time whether they are up.
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>>;
+
+    /// What was measured of the batches in which purchases travel, and how many purchases wait; `None` if they travel alone.
+    fn batches(&self) -> Option<(&BatchMetrics, usize)> {
+        None
+    }
 }
 
 /// The call of a service. Dropping it does not take back what the service has accepted.

@@ -13,6 +13,7 @@ use super::endpoint::{encode, page};
 use super::events::parse_entry;
 use super::{Error, EventStream, Method, Probe, Request, Response, Result, ServiceEndpoint, TokenSource, feed};
 use crate::batcher::Batcher;
+use crate::metrics::BatchMetrics;
 use crate::wire::{
     Book, BookAction, BookChange, BookChanges, BookPage, BooksBody, DecidedOrder, Decision, Decisions, LedgerPage,
     Sale, SaleBatch, Topics,
@@ -180,6 +181,10 @@ impl fmt::Debug for RemoteCatalog {
 impl Service for RemoteCatalog {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         self.endpoint.probe().boxed()
+    }
+
+    fn batches(&self) -> Option<(&BatchMetrics, usize)> {
+        Some((self.sales.metrics(), self.sales.queued()))
     }
 }
 

@@ -16,6 +16,7 @@ use super::orders::{Orders, Placed, PlacedOrder, Written};
 use super::remote_catalog::{foreign_answers, found};
 use super::{AsOf, Call, Error, Freshness, Method, Probe, Request, Result, Service, ServiceEndpoint};
 use crate::batcher::Batcher;
+use crate::metrics::BatchMetrics;
 use crate::wire::{BatchReceipt, Order, OrderBatch, OrderResult, OrderResultLines, Receipt};
 use crate::{Code, Deadline, Entry, Epoch, Incident, OrderId, Position, Seq, StoreId};
 
@@ -82,6 +83,10 @@ async fn place(endpoint: ServiceEndpoint, orders: Vec<Order>) -> Vec<Result<Plac
 impl Service for RemoteOrders {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         self.endpoint.probe().boxed()
+    }
+
+    fn batches(&self) -> Option<(&BatchMetrics, usize)> {
+        Some((self.orders.metrics(), self.orders.queued()))
     }
 }
 

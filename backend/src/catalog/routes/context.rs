@@ -10,7 +10,7 @@ use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use crate::catalog::{CatalogService, Error};
-use crate::http::{ApiError, HttpService, KnownStore, MissingNeed, Needs};
+use crate::http::{ApiError, Exposition, HttpService, KnownStore, MissingNeed, Needs};
 use crate::token::Token;
 
 /// What the handlers work on.
@@ -37,6 +37,10 @@ impl HttpService for CatalogService {
             head: self.head(),
             health: Some(self.store_health()),
         }
+    }
+
+    fn write_metrics(&self, out: &mut Exposition) {
+        self.write_metrics_to(out);
     }
 
     fn check_needs(&self) -> BoxFuture<'_, Needs> {

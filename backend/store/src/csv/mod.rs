@@ -29,6 +29,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use common::metrics::Histogram;
 use common::wire::Book;
 use common::{Entry, Incident, Seq, StoreId};
 
@@ -61,6 +62,7 @@ pub struct CsvStore {
     manual_edit: Option<Vec<CatalogRow>>,
     old_titles: OldTitles,
     sealing: Incident,
+    syncs: Histogram,
     _lock: Option<Lock>,
 }
 
@@ -200,6 +202,7 @@ impl CsvStore {
             opened_state: Mutex::new(Some(state).filter(|_| !is_restore)),
             manual_edit,
             sealing: Incident::new("no new file of the ledger can be started"),
+            syncs: Histogram::of_durations(),
             _lock: lock,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::ops::{ControlFlow, RangeInclusive};
 
+use common::metrics::Histogram;
 use common::wire::Book;
 use common::{Entry, Epoch, OrderId, Seq};
 
@@ -109,6 +110,14 @@ impl Store for CsvStore {
         Ok(current
             .map(|current| catalog_file::parse(&current, &files.catalog_path()))
             .transpose()?)
+    }
+
+    fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
+        Ok(Some(self.view().segments.iter().map(|segment| segment.length).sum()))
+    }
+
+    fn syncs(&self) -> Option<&Histogram> {
+        Some(&self.syncs)
     }
 
     fn manual_edit(&self) -> Option<Vec<CatalogRow>> {

@@ -102,7 +102,10 @@ impl CsvStore {
             }
             return Err(error);
         }
+        let begun = self.disk.now();
         file.sync().map_err(Error::io("sync", path))?;
+        self.syncs
+            .record_duration(self.disk.now().saturating_duration_since(begun));
         self.check_name(&writer.active)?;
         let Segment { length, .. } = &mut writer.active;
         *length = length.saturating_add(writer.buffer.len() as u64);

@@ -390,6 +390,14 @@ impl Store for PostgresStore {
         })
     }
 
+    fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
+        let bytes: i64 = self.run(QUERY_TIMEOUT, async {
+            let query = sqlx::query_scalar(statements::LEDGER_BYTES);
+            query.fetch_one(&mut *self.reader().await?).await.map_err(self.error())
+        })?;
+        Ok(u64::try_from(bytes).ok())
+    }
+
     fn is_shared(&self) -> bool {
         true
     }

@@ -26,6 +26,9 @@ pub(super) const READ_ONLY: &str = "SHOW transaction_read_only";
 /// Returns no row in an engine without this setting.
 pub(super) const FSYNC: &str = "SELECT setting FROM pg_settings WHERE name = 'fsync'";
 
+/// The size of the ledger with its indexes. An engine without this function fails here; the size is then not known.
+pub(super) const LEDGER_BYTES: &str = "SELECT pg_total_relation_size('ledger')";
+
 /// Whether replicas are connected, and no synchronous one is configured. `pg_basebackup` is none.
 pub(super) const ARE_ASYNCHRONOUS: &str = "SELECT EXISTS (SELECT 1 FROM pg_stat_replication \
      WHERE application_name IS DISTINCT FROM 'pg_basebackup') \

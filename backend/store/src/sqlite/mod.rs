@@ -279,6 +279,13 @@ impl Store for SqliteStore {
         })
     }
 
+    fn ledger_bytes(&self) -> Result<Option<u64>, Error> {
+        // The books are in the same file, and are few beside the entries of a shop that sells.
+        let bytes = |path: &Path| std::fs::metadata(path).map(|found| found.len());
+        let bytes = bytes(&self.file).and_then(|file| Ok(file + bytes(&beside(&self.file, "-wal"))?));
+        bytes.map(Some).map_err(Error::io("find", &self.file))
+    }
+
     fn put_blob(&self, name: &str, content: &[u8]) -> Result<(), Error> {
         self.writer.write(|writer, full_disk| {
             let head = writer.head;

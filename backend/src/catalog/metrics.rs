@@ -1,0 +1,257 @@
+//! What a catalog measures. The ledger's thread records once a batch.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use common::metrics::{BatchMetrics, Counter, Histogram};
+use common::wire::StoreHealth;
+use common::{Entry, InlineVec, Kind, Reason, Seq};
+
+use super::CatalogService;
+use super::decide::Verdict;
+use crate::http::{Exposition, seconds};
+use crate::store::Store;
+
+/// Why an order was refused or not decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RefusalReason {
+    SoldOut,
+    UnknownItem,
+    KeyReused,
+    Expired,
+    TooManyRefusals,
+    StorageFull,
+    Unavailable,
+}
+
+impl RefusalReason {
+    const ALL: [Self; 7] = [
+        Self::SoldOut,
+        Self::UnknownItem,
+        Self::KeyReused,
+        Self::Expired,
+        Self::TooManyRefusals,
+        Self::StorageFull,
+        Self::Unavailable,
+    ];
+
+    fn label(self) -> &'static str {
+        match self {
+            Self::SoldOut => "sold-out",
+            Self::UnknownItem => "unknown-item",
+            Self::KeyReused => "key-reused",
+            Self::Expired => "deadline-exceeded",
+            Self::TooManyRefusals => "too-many-refusals",
+            Self::StorageFull => "storage-full",
+            Self::Unavailable => "unavailable",
+        }
+    }
+
+    /// Why the order with these lines was refused: the first line that is a reason of its own.
+    fn of_lines(reasons: impl Iterator<Item = Reason>) -> Self {
+        let mut own = reasons.filter(|reason| *reason != Reason::WithOthers);
+        match own.next() {
+            Some(Reason::UnknownItem) => Self::UnknownItem,
+            _ => Self::SoldOut,
+        }
+    }
+}
+
+/// How the orders of one batch were decided.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    sold: u64,
+    copies: u64,
+    revenue_cents: u64,
+    replayed: u64,
+    refused: [u64; RefusalReason::ALL.len()],
+}
+
+impl Tally {
+    /// Counts the decision on an order.
+    pub(super) fn count(&mut self, verdict: &Verdict) {
+        match verdict {
+            Verdict::Recorded { replayed: true, .. } => self.replayed += 1,
+            Verdict::Recorded { entries, .. } => self.count_recorded(entries),
+            Verdict::Refused(lines) => self.refuse(RefusalReason::of_lines(lines.iter().map(|line| line.reason)), 1),
+            Verdict::KeyReused => self.refuse(RefusalReason::KeyReused, 1),
+            Verdict::TooManyRefusals => self.refuse(RefusalReason::TooManyRefusals, 1),
+            Verdict::NoRoom => self.refuse(RefusalReason::StorageFull, 1),
+            Verdict::Expired | Verdict::PreconditionFailed | Verdict::OutOfRange => {
+                self.refuse(RefusalReason::Expired, 1);
+            }
+        }
+    }
+
+    /// Counts orders that were refused or not decided.
+    pub(super) fn refuse(&mut self, reason: RefusalReason, orders: u64) {
+        if let Some(count) = self.refused.get_mut(reason as usize) {
+            *count += orders;
+        }
+    }
+
+    fn count_recorded(&mut self, entries: &InlineVec<Entry>) {
+        if entries.iter().any(|entry| entry.kind != Kind::Sold) {
+            let reasons = entries.iter().filter_map(|entry| entry.reason);
+            return self.refuse(RefusalReason::of_lines(reasons), 1);
+        }
+        self.sold += 1;
+        for entry in entries {
+            let copies = entry.change.unsigned_abs();
+            let cents = entry.unit_cost.map_or(0, |cost| u64::from(cost.cents()));
+            self.copies += copies;
+            self.revenue_cents += copies.saturating_mul(cents);
+        }
+    }
+}
+
+/// What one catalog measures.
+#[derive(Debug)]
+pub(super) struct CatalogMetrics {
+    sales: Counter,
+    copies: Counter,
+    revenue_cents: Counter,
+    replays: Counter,
+    refusals: [Counter; RefusalReason::ALL.len()],
+    pub(super) conflicts: Counter,
+    pub(super) appends: Histogram,
+    /// Of the queue of the ledger's thread.
+    pub(super) batches: BatchMetrics,
+    /// 0 until it is known.
+    ledger_bytes: AtomicU64,
+    checkpoint: AtomicU64,
+    /// Unix time in nanoseconds; 0 until this process has written one.
+    checkpoint_at_ns: AtomicU64,
+}
+
+impl Default for CatalogMetrics {
+    fn default() -> Self {
+        Self {
+            sales: Counter::default(),
+            copies: Counter::default(),
+            revenue_cents: Counter::default(),
+            replays: Counter::default(),
+            refusals: Default::default(),
+            conflicts: Counter::default(),
+            appends: Histogram::of_durations(),
+            batches: BatchMetrics::default(),
+            ledger_bytes: AtomicU64::new(0),
+            checkpoint: AtomicU64::new(0),
+            checkpoint_at_ns: AtomicU64::new(0),
+        }
+    }
+}
+
+impl CatalogMetrics {
+    pub(super) fn record(&self, tally: &Tally) {
+        let counts = [
+            (&self.sales, tally.sold),
+            (&self.copies, tally.copies),
+            (&self.revenue_cents, tally.revenue_cents),
+            (&self.replays, tally.replayed),
+        ];
+        let refusals = self.refusals.iter().zip(tally.refused);
+        let changed = counts.into_iter().chain(refusals).filter(|&(_, count)| count > 0);
+        changed.for_each(|(counter, count)| counter.add(count));
+    }
+
+    /// Notes the entry of the newest checkpoint, as it was found at a start.
+    pub(super) fn set_checkpoint(&self, at: Seq) {
+        self.checkpoint.store(at.0, Ordering::Relaxed);
+    }
+
+    /// Notes a checkpoint that was written now.
+    pub(super) fn record_checkpoint(&self, at: Seq) {
+        self.set_checkpoint(at);
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        let now_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        self.checkpoint_at_ns.store(now_ns, Ordering::Relaxed);
+    }
+
+    /// Asks the store how large the ledger is. An error leaves the last size.
+    pub(super) fn measure_ledger(&self, store: &dyn Store) {
+        if let Ok(Some(bytes)) = store.ledger_bytes() {
+            self.ledger_bytes.store(bytes, Ordering::Relaxed);
+        }
+    }
+
+    fn write_sales(&self, out: &mut Exposition) {
+        out.counter("bookstore_sales_total", "Orders sold by this catalog")
+            .value(self.sales.get());
+        out.counter("bookstore_copies_sold_total", "Copies sold by this catalog")
+            .value(self.copies.get());
+        let cents = self.revenue_cents.get();
+        out.counter(
+            "bookstore_revenue_total",
+            "Revenue of the copies sold by this catalog, in the currency of the prices",
+        )
+        .value(format_args!("{}.{:02}", cents / 100, cents % 100));
+        out.counter("bookstore_replays_total", "Orders answered with an earlier decision")
+            .value(self.replays.get());
+        let reasons = RefusalReason::ALL.iter().map(|reason| reason.label());
+        out.counter("bookstore_refusals_total", "Orders not sold, by reason")
+            .counters("reason", reasons.zip(&self.refusals));
+    }
+}
+
+/// The labels of the store's states.
+const STATES: [(&str, StoreHealth); 5] = [
+    ("ok", StoreHealth::Ok),
+    ("full", StoreHealth::Full),
+    ("read-only", StoreHealth::ReadOnly),
+    ("unreachable", StoreHealth::Unreachable),
+    ("lost-entries", StoreHealth::LostEntries),
+];
+
+impl CatalogService {
+    pub(super) fn write_metrics_to(&self, out: &mut Exposition) {
+        let metrics = self.metrics();
+        metrics.write_sales(out);
+        let head = self.head();
+        out.gauge("bookstore_ledger_head", "The last entry of the ledger")
+            .value_if(head.map(|head| head.seq));
+        let bytes = metrics.ledger_bytes.load(Ordering::Relaxed);
+        out.gauge("bookstore_ledger_size_bytes", "The size of the ledger in its store")
+            .value_if((bytes > 0).then_some(bytes));
+        out.gauge("bookstore_books", "Books in the catalog")
+            .value_if(self.book_count());
+        self.write_store(out);
+        let conflicts = metrics.conflicts.get();
+        let help = "Appends that conflicted with those of another catalog on the same database";
+        out.counter("bookstore_conflicts_total", help).value(conflicts);
+        let help = "From handing a batch to the store until it is durable";
+        out.histogram("bookstore_store_append_duration_seconds", help)
+            .durations(&[], &metrics.appends.snapshot());
+        let help = "The sync of each batch of a CSV store, a part of its append; the databases sync by themselves";
+        let mut syncs = out.histogram("bookstore_store_sync_duration_seconds", help);
+        if let Some(snapshot) = self.store_syncs() {
+            syncs.durations(&[], &snapshot);
+        }
+        out.batches(&[("ledger", &metrics.batches, self.queued_lines())]);
+        let checkpoint = metrics.checkpoint.load(Ordering::Relaxed);
+        let help = "Entries after the newest checkpoint, which a start after a crash replays";
+        out.gauge("bookstore_checkpoint_age_entries", help)
+            .value_if(head.map(|head| head.seq.0.saturating_sub(checkpoint)));
+        let at_ns = metrics.checkpoint_at_ns.load(Ordering::Relaxed);
+        let help = "When this process wrote a checkpoint last, as Unix time";
+        out.gauge("bookstore_checkpoint_timestamp_seconds", help)
+            .value_if((at_ns > 0).then(|| seconds(at_ns)));
+    }
+
+    fn write_store(&self, out: &mut Exposition) {
+        let health = self.store_health();
+        let mut states = out.gauge(
+            "bookstore_store_state",
+            "1 for the state of the store as it was last found",
+        );
+        for (name, state) in STATES {
+            states.sample(&[("state", name)], u8::from(state == health));
+        }
+        let help = "How often the ledger went back: its database had lost entries, and its history was replaced";
+        out.gauge("bookstore_store_history_replacements", help)
+            .value_if(self.head().map(|head| head.epoch.0));
+        let help = "1 if durable entries may still be lost: no replica of the database is synchronous";
+        out.gauge("bookstore_store_at_risk", help)
+            .value(u8::from(self.store_risk().is_some()));
+    }
+}
