@@ -1,5 +1,4 @@
 //! Notes the commit that the program is built from: `BOOKSTORE_COMMIT` if a packager sets it, else that of the clone.
-#![expect(clippy::print_stdout, reason = "cargo reads the output of a build script")]
 
 use std::path::Path;
 use std::process::Command;

@@ -9,10 +9,14 @@ use crate::fixture::{StoreFixture, start_shop};
 
 const PERSUASION: &str = r#"{"title":"Persuasion","author":"Jane Austen","topic":"novels","cost":"7","stock":3}"#;
 
+/// Sends a change under a key, again while the shop cannot decide it: a database on a busy machine may take too long.
 async fn send(client: &Client, method: &str, path: &str, key: &str, body: &str) -> Reply {
-    client
-        .send(method, path, &[AUTHORIZED, ("idempotency-key", key)], body)
-        .await
+    let headers = [AUTHORIZED, ("idempotency-key", key)];
+    eventually("a decision on a change", || async {
+        let reply = client.send(method, path, &headers, body).await;
+        (reply.status != 503).then_some(reply)
+    })
+    .await
 }
 
 async fn change(client: &Client, body: &Value) -> Reply {
