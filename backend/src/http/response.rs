@@ -6,7 +6,7 @@ use bytes::Bytes;
 use common::problem::MEDIA_TYPE;
 use common::{ArcStr, Code, Position, Problem};
 use http::header::{AGE, ALLOW, CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
 use warp::reply::Reply;
 
@@ -182,7 +182,9 @@ impl Response {
         newest_seq: impl FnOnce() -> Option<Position>,
     ) -> WarpResponse {
         let etag = self.etag.and_then(headers::entity_tag);
-        if etag.as_ref().is_some_and(|etag| request.has_etag(etag)) {
+        // A change has happened when its response is made: it is never `304` (RFC 9110, 13.1.2).
+        let is_read = matches!(request.method, Method::GET | Method::HEAD);
+        if is_read && etag.as_ref().is_some_and(|etag| request.has_etag(etag)) {
             self.status = StatusCode::NOT_MODIFIED;
             self.body = Body::Empty;
         }

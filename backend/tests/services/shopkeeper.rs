@@ -94,6 +94,9 @@ async fn a_stock_changes_only_in_a_state_that_if_match_names() {
         client.send("PUT", "/stock/1", &any, r#"{"change":1}"#).await.json()["stock"],
         411
     );
+    let none = [AUTHORIZED, ("if-none-match", "*")];
+    let changed = client.send("PUT", "/stock/1", &none, r#"{"change":1}"#).await;
+    assert_eq!(changed.status, 200, "a change that was made is not 304");
 }
 
 #[tokio::test]
