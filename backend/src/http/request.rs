@@ -318,9 +318,10 @@ impl Request {
     /// The entry after which an event stream resumes. `Last-Event-ID` comes before `after` in the query: a browser that
     /// reconnects keeps the address and adds the header.
     pub(crate) fn last_event_id(&self) -> Result<Option<Position>, ApiError> {
+        let after = self.parse_query_param("after")?;
         match self.header(&headers::LAST_EVENT_ID) {
             Some(id) => parse("Last-Event-ID", id).map(Some),
-            None => self.parse_query_param("after"),
+            None => Ok(after),
         }
     }
 
