@@ -90,7 +90,7 @@ impl Import {
                 let store = self.open(&url, rows.is_some())?;
                 let before = store
                     .as_deref()
-                    .map_or_else(|| Ok(empty_store()), |store| store.load())?;
+                    .map_or_else(|| Ok(empty_store()), Store::load)?;
                 let is_edit = rows.is_none();
                 let rows = match (rows, &store) {
                     (None, Some(store)) => match store.manual_edit() {
