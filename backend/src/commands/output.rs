@@ -6,6 +6,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::cli;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -39,7 +42,11 @@ impl Target {
     /// Runs `write` on a buffered output. A file gets its name once all of it is synced.
     pub(super) fn write(&self, write: impl FnOnce(&mut dyn Write) -> Result<()>) -> Result<()> {
         match self {
-            Self::Standard => buffered(io::stdout().lock(), write).map(drop),
+            Self::Standard => {
+                let mut out = Piped::new(io::stdout().lock());
+                let written = buffered(&mut out, write).map(drop);
+                if out.is_closed { Ok(()) } else { written }
+            }
             // A pipe or a device is written to, not replaced by a file.
             Self::File(path) if path.exists() && !path.is_file() => {
                 let file = File::options().write(true).open(path);
@@ -76,9 +83,53 @@ fn buffered<W: Write>(out: W, write: impl FnOnce(&mut dyn Write) -> Result<()>) 
     Ok(buffer.into_inner().map_err(io::IntoInnerError::into_error)?)
 }
 
+/// Notes whether the reader has ended first, as in `bookstored export | head`.
+struct Piped<W> {
+    out: W,
+    is_closed: bool,
+}
+
+impl<W> Piped<W> {
+    fn new(out: W) -> Self {
+        Self { out, is_closed: false }
+    }
+
+    fn note<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        self.is_closed |= matches!(&result, Err(error) if error.kind() == io::ErrorKind::BrokenPipe);
+        result
+    }
+}
+
+impl<W: Write> Write for Piped<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes);
+        self.note(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.out.flush();
+        self.note(flushed)
+    }
+}
+
 /// Prints a result as a line of standard output.
 pub(super) fn tell(line: &str) -> Result<()> {
-    let mut out = io::stdout().lock();
-    writeln!(out, "{line}")?;
-    Ok(out.flush()?)
+    print(&format!("{line}\n"))
+}
+
+/// Prints text. A reader that has ended does not change what the command does.
+pub(super) fn print(text: &str) -> Result<()> {
+    let mut out = Piped::new(io::stdout().lock());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if out.is_closed { Ok(()) } else { Ok(written?) }
+}
+
+/// With `--json`, prints why a command could not be run, after the fields `about` it. The error is reported as well.
+pub(super) fn or_incomplete<T>(json: bool, mut about: Value, result: Result<T>) -> Result<T> {
+    if let (true, Err(error)) = (json, &result) {
+        about["verdict"] = "incomplete".into();
+        about["why"] = cli::message(error).into();
+        tell(&about.to_string())?;
+    }
+    result
 }

@@ -7,9 +7,10 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow, bail, ensure};
 use common::Seq;
 use common::wire::Book;
+use serde_json::json;
 
 use super::audit;
-use super::output::tell;
+use super::output::{or_incomplete, tell};
 use super::progress::Progress;
 use super::source::inspect;
 use crate::store::{self, EditPolicy, Store, StoreState};
@@ -19,7 +20,14 @@ const BATCH_ENTRIES: usize = 20_000;
 
 /// Copies the store `from`, which is only read, to `to`: a new store, or the unfinished copy of an earlier call.
 pub(super) fn transfer(from: &store::Url, to: &store::Url, json: bool) -> Result<ExitCode> {
+    let about = json!({"from": from.to_string(), "to": to.to_string()});
+    or_incomplete(json, about, run(from, to, json))
+}
+
+fn run(from: &store::Url, to: &store::Url, json: bool) -> Result<ExitCode> {
     ensure!(from != to, "{from} cannot be copied into itself");
+    // Until both stores are compared, no catalog can add to the one that is left.
+    let _lock = store::lock(from)?;
     let (source, loaded) = inspect(from)?;
     ensure!(loaded.head > Seq::ZERO, "{from} has no entries to copy");
     let target = store::open(to, EditPolicy::Refuse)?;
@@ -91,7 +99,7 @@ fn verify(from: &store::Url, to: &store::Url, books: &[Book], json: bool) -> Res
     let (_store, loaded) = inspect(to)?;
     ensure!(loaded.books == books, "the books of {from} and {to} differ");
     if json {
-        let result = serde_json::json!({
+        let result = json!({
             "from": from.to_string(), "to": to.to_string(), "store": loaded.store, "head": new.head,
             "books": books.len(), "digest": new.digest, "verdict": new.verdict(),
         });

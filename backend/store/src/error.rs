@@ -38,6 +38,9 @@ pub enum Error {
     /// The store is of ledger format 1 and can be read only after an upgrade, which opening it for writing makes.
     #[error("{0} is of an older format; start `bookstored` with it once to upgrade it")]
     OldFormat(String),
+    /// The file is of a ledger format that this version does not know.
+    #[error("{} has columns that this version does not know; a newer version of this program wrote it, use that one", _0.display())]
+    NewerFormat(PathBuf),
     /// No store exists at this URL.
     #[error("there is no store at {0}")]
     Missing(String),

@@ -33,6 +33,7 @@ use common::{Entry, Epoch, ItemNumber, OrderId, Seq, StoreId};
 
 use self::catalog_file::CatalogRow;
 pub use self::error::{Difference, Error};
+pub use self::lock::Lock;
 pub use self::url::Url;
 use self::writer_guard::{FullDiskBackoff, WriterGuard};
 
@@ -259,6 +260,24 @@ pub fn init(url: &Url) -> Result<(), Error> {
     }
 }
 
+/// Locks the store at a URL, so that no other process can open it; `None` if it is shared, which nothing locks.
+///
+/// # Errors
+/// [`Error::Missing`] if not even its folder exists, [`Error::Locked`], [`Error::Io`].
+pub fn lock(url: &Url) -> Result<Option<Lock>, Error> {
+    let (path, store) = match url {
+        Url::Csv(folder) => (folder.join(csv::LOCK), folder),
+        #[cfg(feature = "sql")]
+        Url::Sqlite(file) => (url::beside(file, ".lock"), file),
+        #[cfg(feature = "sql")]
+        Url::Postgres(_) => return Ok(None),
+    };
+    match std::path::absolute(&path).is_ok_and(|path| path.parent().is_some_and(std::path::Path::is_dir)) {
+        true => Lock::acquire(&path, store).map(Some),
+        false => Err(Error::Missing(url.to_string())),
+    }
+}
+
 /// A store opened for inspection, with what inspection found.
 #[derive(Debug)]
 pub struct Inspection {
@@ -283,7 +302,14 @@ impl Inspection {
     }
 }
 
-/// Opens the store at a URL for inspection: neither creates, repairs nor upgrades it. Locks it unless it is shared.
+/// How often an inspection begins anew because a catalog changed the files meanwhile.
+const INSPECTIONS_MAX: u32 = 10;
+
+/// Opens the store at a URL for inspection, as it is at that moment: neither creates, repairs nor upgrades it, changes no data
+/// of it and takes no lock. A catalog may use it meanwhile, and it may be on read-only media.
+///
+/// A catalog that starts, stops or runs out of room during later reads may still make them fail, or find damage that is
+/// not there: what is certain is found again by another inspection.
 ///
 /// # Errors
 /// [`Error::Missing`], [`Error::OldFormat`]; see [`Error`] for the rest.

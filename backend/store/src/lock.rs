@@ -15,7 +15,7 @@ use crate::{Error, private_file};
 
 /// A held lock, released on drop and at the end of the process.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub struct Lock {
     file: File,
     path: PathBuf,
     store: Option<StoreId>,
@@ -64,12 +64,6 @@ impl Lock {
         &self.path
     }
 
-    /// How the file shows that a ledger was here.
-    pub(super) fn trace(&self) -> Option<String> {
-        let name = self.path.file_name().unwrap_or_default().display();
-        self.store.map(|store| format!("{name} (of the store {store})"))
-    }
-
     /// Writes the store's id to the file; the ledger is durable.
     pub(super) fn note_store(&mut self, store: StoreId) {
         if self.store == Some(store) {
@@ -99,6 +93,14 @@ impl Lock {
     }
 }
 
+/// How the lock file at a path shows that a ledger was here. Reads it without locking it.
+pub(super) fn trace(path: &Path) -> Option<String> {
+    let is_file = path.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
+    let store = read(&is_file.then(|| File::open(path).ok())??).1?;
+    let name = path.file_name().unwrap_or_default().display();
+    Some(format!("{name} (of the store {store})"))
+}
+
 /// The process and the store that a lock file names.
 fn read(file: &File) -> (Option<u32>, Option<StoreId>) {
     const BYTES_MAX: u64 = 64;
@@ -125,16 +127,15 @@ mod tests {
         for before in ["", "7\n", "1234567890\n", &"x".repeat(500)] {
             fs::write(&path, before).unwrap();
             let mut lock = Lock::acquire(&path, folder.path()).unwrap();
-            assert_eq!(lock.trace(), None);
+            assert_eq!(trace(&path), None);
             lock.note_store(id);
             drop(lock);
             let content = fs::read_to_string(&path).unwrap();
             assert_eq!(content, format!("{:<10}\n{id}\n", std::process::id()));
             let mut lock = Lock::acquire(&path, folder.path()).unwrap();
-            assert!(lock.trace().is_some_and(|trace| trace.contains(&id.to_string())));
+            assert!(trace(&path).is_some_and(|trace| trace.contains(&id.to_string())));
             lock.forget_store().unwrap();
-            drop(lock);
-            assert_eq!(Lock::acquire(&path, folder.path()).unwrap().trace(), None);
+            assert_eq!(trace(&path), None);
         }
     }
 

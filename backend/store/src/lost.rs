@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use common::Timestamp;
 
-use crate::lock::Lock;
+use crate::lock::{self, Lock};
 use crate::url::beside;
 use crate::{Error, private_file};
 
 /// Refuses to create a store where `found`, or the lock file, shows that there was one.
-pub(crate) fn refuse(ledger: &Path, mut found: Vec<String>, lock: Option<&Lock>) -> Result<(), Error> {
-    found.extend(lock.and_then(Lock::trace));
+pub(crate) fn refuse(ledger: &Path, mut found: Vec<String>, lock: &Path) -> Result<(), Error> {
+    found.extend(lock::trace(lock));
     if found.is_empty() {
         return Ok(());
     }

@@ -79,11 +79,6 @@ impl fmt::Display for Finding {
     }
 }
 
-/// The result of an audit that could not be made.
-pub(super) fn incomplete(store: &store::Url, error: &store::Error) -> serde_json::Value {
-    serde_json::json!({"verdict": "incomplete", "store": store.to_string(), "why": error.to_string()})
-}
-
 /// Entries by kind, a line of an order each; copies and revenue are those of the sales.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {

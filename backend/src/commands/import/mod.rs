@@ -15,7 +15,7 @@ use common::{Epoch, Seq, Stock, StoreId, Timestamp};
 
 use self::running_shop::RunningShop;
 use self::summary::Summary;
-use super::output::tell;
+use super::output::{print, tell};
 use super::progress::Progress;
 use crate::catalog::CatalogDiff;
 use crate::settings::{AdminToken, StoreArg};
@@ -112,7 +112,7 @@ impl Import {
         let changes = CatalogDiff::between(before.head, &before.books, rows, self.replace, Timestamp::now());
         let mut summary = Summary::of(&before, &changes);
         if !self.json {
-            write!(io::stdout(), "{}", summary.list())?;
+            print(&summary.list())?;
         }
         let is_needed = !changes.entries.is_empty() || is_edit;
         if is_needed && !self.dry_run && !matches!(target, Target::Store(_, None)) {

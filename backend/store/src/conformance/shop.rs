@@ -6,7 +6,7 @@ use std::fmt;
 use common::wire::Book;
 use common::{Cost, Description, Entry, GroupLine, ItemNumber, Kind, OrderId, Reason, Seq, Stock, Timestamp};
 
-use crate::{Store, catalog_file, format_1};
+use crate::{Store, StoreState, catalog_file, format_1};
 
 /// The expected content of a store.
 #[derive(Clone)]
@@ -164,6 +164,17 @@ impl ReferenceShop {
         assert_eq!(loaded.head, self.head);
         assert_eq!(store.read(Seq::ZERO, usize::MAX).unwrap(), self.entries);
         assert_eq!(loaded.books, self.books);
+    }
+
+    /// Asserts that this shop's store had this state, and these entries up to its head, at one moment.
+    pub fn assert_had(&self, state: &StoreState, entries: &[Entry]) {
+        assert_eq!(entries.last().map_or(Seq::ZERO, |last| last.seq), state.head);
+        assert!(self.entries.starts_with(entries), "at {}", state.head);
+        let changes = entries.iter().rev().filter(|entry| entry.kind.changes_book());
+        for book in &state.books {
+            let last = changes.clone().find(|entry| entry.item == book.item).unwrap();
+            assert_eq!((last.seq, last.stock_after), (book.seq, Some(book.stock)));
+        }
     }
 
     fn book(&self, item: ItemNumber) -> Option<&Book> {

@@ -12,9 +12,9 @@ use super::files::{ACTIVE, ACTIVE_NEW, Files};
 use super::line::{Digest, Marker};
 use super::recovery::{self, Scan};
 use super::segment::Segment;
-use super::{books_blob, edit, encode, replay, segments};
+use super::{books_blob, edit, encode, replay, segments, shown};
 use crate::catalog_file::{self, CatalogRow};
-use crate::{Difference, Error, StoreState};
+use crate::{Difference, Error, INSPECTIONS_MAX, StoreState};
 
 /// The content of a folder, not yet changed.
 #[derive(Debug)]
@@ -25,6 +25,8 @@ pub(super) struct FolderInspection<'a> {
     pub(super) scan: Scan,
     /// The current `catalog.csv`.
     pub(super) digest: Digest,
+    /// The books of the newest marker, until they are replayed from.
+    blob: Option<Vec<Book>>,
 }
 
 /// What the ledger leads to.
@@ -47,25 +49,44 @@ pub(super) enum CatalogStatus {
     Edited,
 }
 
-/// Inspects a folder; `None` if it has no ledger. The caller holds the lock.
+/// Inspects a folder; `None` if it has no ledger. Without the lock a catalog may append, start a segment and write a
+/// checkpoint meanwhile: what is found is the folder as of one moment all the same.
 pub(super) fn inspect_folder<'a>(disk: &'a dyn Disk, folder: &'a Path) -> Result<Option<FolderInspection<'a>>, Error> {
     let files = Files { disk, folder };
-    let Some((sealed, mut active)) = find_segments(disk, folder)? else {
-        return Ok(None);
+    let catalog = || {
+        let path = files.catalog_path();
+        disk.id_at(&path).map_err(Error::io("find", &path))
     };
-    let scan = recovery::scan(disk, &active)?;
-    active.first = scan.first;
-    active.length = scan.length;
-    let digest = files.catalog_digest()?;
-    let inspection = FolderInspection {
-        files,
-        sealed,
-        active,
-        scan,
-        digest,
-    };
-    check_chain(disk, &inspection.segments())?;
-    Ok(Some(inspection))
+    for _ in 0..INSPECTIONS_MAX {
+        let before = catalog()?;
+        let digest = files.catalog_digest()?;
+        let Some((mut sealed, mut active)) = find_segments(disk, folder)? else {
+            return Ok(None);
+        };
+        let scan = recovery::scan(disk, &active)?;
+        active.first = scan.first;
+        active.length = scan.length;
+        // Those that were sealed since the active one was opened.
+        sealed.retain(|segment| segment.first < active.first);
+        let blob = books_blob::get(&files, &scan.marker)?;
+        // A checkpoint writes a marker, the catalog file, and the blob.
+        if catalog()? == before {
+            let inspection = FolderInspection {
+                files,
+                sealed,
+                active,
+                scan,
+                digest,
+                blob,
+            };
+            check_chain(disk, &inspection.segments())?;
+            return Ok(Some(inspection));
+        }
+    }
+    Err(Error::Unavailable {
+        store: shown(folder),
+        why: "its catalog wrote one checkpoint after the other".to_owned(),
+    })
 }
 
 impl FolderInspection<'_> {
@@ -75,9 +96,9 @@ impl FolderInspection<'_> {
     }
 
     /// Replays the ledger; `written` asks for the books as of the newest marker in any case.
-    pub(super) fn replay(&self, written: bool) -> Result<Replayed, Error> {
+    pub(super) fn replay(&mut self, written: bool) -> Result<Replayed, Error> {
         let Scan { marker, head, .. } = self.scan;
-        let blob = books_blob::get(&self.files, &marker)?;
+        let blob = self.blob.take();
         let catalog = self.status(blob.is_some());
         let wants_written = (written || catalog != CatalogStatus::Current) && marker.seq > Seq::ZERO;
         let (state, written) = match marker.is_restore {
@@ -116,7 +137,7 @@ impl FolderInspection<'_> {
     pub(super) fn remarks(&self) -> Vec<String> {
         let torn = self.scan.torn.iter().map(|(line, why)| {
             let path = self.active.path.display();
-            format!("{path}:{line}: {why}: a crash tore the last batch, which was not acknowledged; the next start truncates it")
+            format!("{path}:{line}: {why}: the last batch is not whole; either a catalog is writing it, or a crash tore it before it was acknowledged, and the next start truncates it")
         });
         torn.collect()
     }
@@ -126,7 +147,10 @@ impl FolderInspection<'_> {
         let current = self.files.catalog()?;
         match (current, &replayed.written) {
             (Some(current), Some(written))
-                if replayed.catalog != CatalogStatus::Outdated && encode(&self.files, written)? != current =>
+                if replayed.catalog != CatalogStatus::Outdated
+                    // Else a checkpoint has replaced it since.
+                    && Digest::of(Some(&current)) == self.digest
+                    && encode(&self.files, written)? != current =>
             {
                 Ok(compare(&self.files, &current, written, written).1)
             }
@@ -161,27 +185,32 @@ pub(super) fn compare(
 /// The sealed segments and the active one.
 pub(super) fn find_segments(disk: &dyn Disk, folder: &Path) -> Result<Option<(Vec<Segment>, Segment)>, Error> {
     let path = folder.join(ACTIVE);
-    let mut sealed = segments::sealed(disk, folder)?;
-    let file = match disk.open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            // Either a crash came between the two renames of `seal`, or there is no store, or its active segment is lost.
-            let is_sealing = disk.open(&folder.join(ACTIVE_NEW)).is_ok();
-            let Some(last) = sealed.pop_if(|_| is_sealing) else {
-                return Ok(None);
+    for _ in 0..INSPECTIONS_MAX {
+        // First the active one: if a catalog seals it before the others are listed, it is among them too.
+        let active = match disk.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            file => Some(file.map_err(Error::io("open", &path))?),
+        };
+        // Or a crash, or this look, came between the two renames of `seal`.
+        let is_sealing = active.is_none() && disk.open(&folder.join(ACTIVE_NEW)).is_ok();
+        let mut sealed = segments::sealed(disk, folder)?;
+        if let Some(file) = active {
+            let length = file.length().map_err(Error::io("read", &path))?;
+            let active = Segment {
+                first: Seq::ZERO,
+                path,
+                length,
+                file: Some(file),
             };
+            return Ok(Some((sealed, active)));
+        }
+        if let Some(last) = sealed.pop_if(|_| is_sealing) {
             let file = Some(last.open(disk)?);
             return Ok(Some((sealed, Segment { file, ..last })));
         }
-        file => file.map_err(Error::io("open", &path))?,
-    };
-    let length = file.length().map_err(Error::io("read", &path))?;
-    let active = Segment {
-        first: Seq::ZERO,
-        path,
-        length,
-        file: Some(file),
-    };
-    Ok(Some((sealed, active)))
+        // There is no store, or its active segment is lost, or it got its name just now.
+    }
+    Ok(None)
 }
 
 /// Checks that no segment is missing: the entry before each one's first must exist.

@@ -44,7 +44,7 @@ use super::format_1::OldTitles;
 use super::lock::Lock;
 use super::{EditPolicy, Error, Inspection, Store, StoreState, WriterGuard, lost, private_file};
 
-const LOCK: &str = "lock";
+pub(super) const LOCK: &str = "lock";
 /// A segment that is larger than this is sealed, and a new one is started.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
@@ -94,7 +94,7 @@ impl CsvStore {
         let disk = real(folder)?;
         let files = Files { disk: &*disk, folder };
         let has_ledger = inspection::find_segments(&*disk, folder)?.is_some();
-        if has_ledger || lost::refuse(folder, files.leftovers()?, Some(&lock)).is_ok() {
+        if has_ledger || lost::refuse(folder, files.leftovers()?, lock.path()).is_ok() {
             return Ok(());
         }
         let names = files.names()?.into_iter().filter(|name| Files::is_own(name));
@@ -112,20 +112,18 @@ impl CsvStore {
         Self::open_on(real(folder)?, folder, EditPolicy::Refuse, 2_000, None)
     }
 
-    /// Opens and locks the store in a folder for inspection; changes no file of it.
+    /// Opens the store in a folder for inspection, as [`inspect`](crate::inspect) says.
     ///
     /// # Errors
-    /// [`Error::Missing`], [`Error::OldFormat`], [`Error::Locked`], [`Error::Damaged`], [`Error::RestoreIncomplete`],
-    /// [`Error::Io`].
+    /// [`Error::Missing`], [`Error::OldFormat`], [`Error::Damaged`], [`Error::RestoreIncomplete`], [`Error::Io`].
     pub fn inspect(folder: &Path) -> Result<Inspection, Error> {
         if !folder.is_dir() {
             return Err(Error::Missing(shown(folder)));
         }
-        let lock = Lock::acquire(&folder.join(LOCK), folder)?;
         let disk = real(folder)?;
-        let Some(found) = inspection::inspect_folder(&*disk, folder)? else {
+        let Some(mut found) = inspection::inspect_folder(&*disk, folder)? else {
             let files = Files { disk: &*disk, folder };
-            lost::refuse(&folder.join(files::ACTIVE), files.leftovers()?, Some(&lock))?;
+            lost::refuse(&folder.join(files::ACTIVE), files.leftovers()?, &folder.join(LOCK))?;
             return Err(Error::Missing(shown(folder)));
         };
         if found.scan.format == Format::One {
@@ -138,7 +136,7 @@ impl CsvStore {
             Arc::clone(&disk),
             folder,
             SEGMENT_BYTES_MAX,
-            Some(lock),
+            None,
             opened,
             WriterGuard::closed,
         )?;
@@ -156,7 +154,7 @@ impl CsvStore {
         segment_bytes_max: u64,
         mut lock: Option<Lock>,
     ) -> Result<Self, Error> {
-        let opened = open::open(&*disk, folder, edit, lock.as_ref())?;
+        let opened = open::open(&*disk, folder, edit)?;
         if let Some(lock) = &mut lock {
             lock.note_store(opened.state.store);
         }

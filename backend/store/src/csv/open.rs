@@ -13,9 +13,8 @@ use super::line::{Format, Marker};
 use super::recovery::Scan;
 use super::segment::Segment;
 use super::writer::Writer;
-use super::{active, encode, upgrade};
+use super::{LOCK, active, encode, upgrade};
 use crate::catalog_file::CatalogRow;
-use crate::lock::Lock;
 use crate::{EditPolicy, Error, StoreState, lost};
 
 /// A store that is ready to serve.
@@ -52,12 +51,12 @@ impl Opened {
 }
 
 /// Opens the store in a folder, or creates it, or upgrades it; the caller holds the lock.
-pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy, lock: Option<&Lock>) -> Result<Opened, Error> {
+pub(super) fn open(disk: &dyn Disk, folder: &Path, edit: EditPolicy) -> Result<Opened, Error> {
     let files = Files { disk, folder };
     let mut found = match inspect_folder(disk, folder)? {
         Some(found) => found,
         None => {
-            lost::refuse(&folder.join(ACTIVE), files.leftovers()?, lock)?;
+            lost::refuse(&folder.join(ACTIVE), files.leftovers()?, &folder.join(LOCK))?;
             create(&files)?;
             inspect_again(&files)?
         }

@@ -10,7 +10,7 @@ use common::{GroupLine, Seq};
 
 use super::disk::Disk;
 use super::line::{self, Format, Line, Marker};
-use super::segment::{self, NOT_A_HEADER, RawLine, Segment};
+use super::segment::{self, RawLine, Segment};
 use crate::Error;
 
 /// The result of scanning the active segment.
@@ -92,7 +92,7 @@ pub(super) fn scan(disk: &dyn Disk, segment: &Segment) -> Result<Scan, Error> {
             (None, _) => {
                 format = raw.format();
                 if format.is_none() {
-                    return Err(segment::damaged(&segment.path, line, &NOT_A_HEADER));
+                    return Err(segment::unknown_header(&segment.path, raw.bytes));
                 }
             }
             (Some(format), None) => scanner = Some(Scanner::begin(segment, format, &raw)?),

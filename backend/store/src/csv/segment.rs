@@ -152,12 +152,12 @@ impl Segment {
 
     /// The format that the header names.
     pub(super) fn format(&self, disk: &dyn Disk) -> Result<Format, Error> {
-        let (file, mut format) = (self.open(disk)?, None);
+        let (file, mut format) = (self.open(disk)?, Err(unknown_header(&self.path, b"")));
         self.each_line(&*file, 0, |raw| {
-            format = raw.format();
+            format = raw.format().ok_or_else(|| unknown_header(&self.path, raw.bytes));
             Ok(ControlFlow::Break(()))
         })?;
-        format.ok_or_else(|| damaged(&self.path, 1, &NOT_A_HEADER))
+        format
     }
 
     /// The range that contains the beginning of the entry `target`, if it is in this segment; it begins with a line.
@@ -220,9 +220,13 @@ impl Segment {
     }
 }
 
-/// Why a file's first line is refused.
-pub(super) const NOT_A_HEADER: &str =
-    "it begins with no header of a ledger that this version knows; a newer version of the program may have written it";
+/// Why a file that begins with this line is refused.
+pub(super) fn unknown_header(path: &Path, first: &[u8]) -> Error {
+    match first.starts_with(b"seq,at,kind,item,") {
+        true => Error::NewerFormat(path.to_owned()),
+        false => damaged(path, 1, &"it does not begin with the header of a ledger"),
+    }
+}
 
 /// An error about a line of a file.
 pub(super) fn damaged(path: &Path, line: u64, why: &dyn fmt::Display) -> Error {

@@ -3,6 +3,7 @@ mod edits;
 mod faults;
 mod groups;
 mod images;
+mod inspection;
 mod life;
 mod lost;
 mod power;

@@ -4,6 +4,7 @@
 //! write-ahead log (`synchronous=FULL`), and readers see a commit only afterwards.
 
 mod failure;
+mod inspect;
 mod named_file;
 mod open;
 mod readers;
@@ -22,15 +23,14 @@ use rusqlite::{Connection, OptionalExtension as _, Params};
 
 use self::failure::{Failure, shown};
 use self::named_file::NamedFile;
+use self::open::lock_path;
 use self::readers::Readers;
 use super::lock::Lock;
 use super::sql::{self, Batch, BookRow, EntryRow, Upgrade, statements};
 use super::texts::SharedTexts;
 use super::url::beside;
-use super::{Error, FullDiskBackoff, Inspection, Store, StoreState, WriterGuard};
+use super::{Error, FullDiskBackoff, Store, StoreState, WriterGuard};
 
-/// Checks every page and that every index entry leads to its row; returns the first faults, or `ok`.
-const INTEGRITY_CHECK: &str = "PRAGMA integrity_check(20)";
 const WAL_CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 
 /// A store in a SQLite file.
@@ -45,7 +45,8 @@ pub struct SqliteStore {
     upgrade: Upgrade,
     /// The database and its write-ahead log.
     named: [NamedFile; 2],
-    _lock: Lock,
+    /// None for an inspection.
+    _lock: Option<Lock>,
 }
 
 #[derive(Debug)]
@@ -60,37 +61,9 @@ impl SqliteStore {
     /// # Errors
     /// [`Error::Locked`], [`Error::Full`], [`Error::Io`], [`Error::Database`].
     pub fn open(file: &Path) -> Result<Self, Error> {
-        Self::open_with(file, true)
-    }
-
-    /// Opens and locks an existing store for inspection, and has SQLite check every page: no other check notices a damaged
-    /// index that hides an order.
-    ///
-    /// # Errors
-    /// [`Error::Missing`], [`Error::OldFormat`], [`Error::DatabaseDamaged`], and those of [`open`](Self::open).
-    pub fn inspect(file: &Path) -> Result<Inspection, Error> {
-        let store = Self::open_with(file, false)?;
-        store.readers.read(&store.file, |reader| {
-            let mut check = reader.prepare(INTEGRITY_CHECK)?;
-            let faults = check.query_map([], |row| row.get(0))?;
-            let faults: Vec<String> = faults.collect::<Result<_, _>>()?;
-            match faults.as_slice() {
-                [only] if only == "ok" => Ok(()),
-                faults => Err(Failure::Damaged(faults.join("; "))),
-            }
-        })?;
-        Inspection::of(Box::new(store))
-    }
-
-    /// Moves what is left of a store without its database aside.
-    pub(crate) fn init(file: &Path) -> Result<(), Error> {
-        open::init(&std::path::absolute(file).map_err(Error::io("open", file))?)
-    }
-
-    fn open_with(file: &Path, create: bool) -> Result<Self, Error> {
         let file = std::path::absolute(file).map_err(Error::io("open", file))?;
-        let mut lock = open::prepare(&file, create)?;
-        let opened = open::connect(&file, create)?;
+        let mut lock = open::prepare(&file)?;
+        let opened = open::connect(&file)?;
         lock.note_store(opened.id);
         Ok(Self {
             named: [NamedFile::find(file.clone())?, NamedFile::find(beside(&file, "-wal"))?],
@@ -102,8 +75,13 @@ impl SqliteStore {
             readers: opened.readers,
             upgrade: opened.upgrade,
             file,
-            _lock: lock,
+            _lock: Some(lock),
         })
+    }
+
+    /// Moves what is left of a store without its database aside.
+    pub(crate) fn init(file: &Path) -> Result<(), Error> {
+        open::init(&std::path::absolute(file).map_err(Error::io("open", file))?)
     }
 
     /// Checks that the files still have their names.

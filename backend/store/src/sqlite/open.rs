@@ -46,20 +46,13 @@ pub(super) struct Opened {
 /// What SQLite has beside the file while a store is open, and leaves there when its process is killed.
 const LOG_FILES: [&str; 2] = ["-wal", "-shm"];
 
-/// Takes the lock, creates folder and file, and makes durable what SQLite will read. Without `create` nothing is created.
-pub(super) fn prepare(file: &Path, create: bool) -> Result<Lock, Error> {
+/// Takes the lock, creates folder and file, and makes durable what SQLite will read.
+pub(super) fn prepare(file: &Path) -> Result<Lock, Error> {
     let folder = folder_of(file);
-    if create {
-        private_file::make_folder(folder)?;
-    } else if !folder.is_dir() {
-        return Err(Error::Missing(shown(file)));
-    }
+    private_file::make_folder(folder)?;
     let lock = Lock::acquire(&lock_path(file), file)?;
     if !has_content(file)? {
-        lost::refuse(file, leftovers(file), Some(&lock))?;
-        if !create {
-            return Err(Error::Missing(shown(file)));
-        }
+        lost::refuse(file, leftovers(file), lock.path())?;
         // SQLite creates its other files with the same permissions.
         private_file::options().open(file).map_err(Error::io("make", file))?;
         private_file::sync_folder(folder)?;
@@ -74,7 +67,7 @@ pub(super) fn init(file: &Path) -> Result<(), Error> {
         return Ok(());
     }
     let mut lock = Lock::acquire(&lock_path(file), file)?;
-    if has_content(file)? || lost::refuse(file, leftovers(file), Some(&lock)).is_ok() {
+    if has_content(file)? || lost::refuse(file, leftovers(file), lock.path()).is_ok() {
         return Ok(());
     }
     let files = ["", "-wal", "-shm", "-journal"].map(|suffix| beside(file, suffix));
@@ -86,7 +79,7 @@ fn folder_of(file: &Path) -> &Path {
     file.parent().unwrap_or(Path::new("/"))
 }
 
-fn lock_path(file: &Path) -> PathBuf {
+pub(super) fn lock_path(file: &Path) -> PathBuf {
     beside(file, ".lock")
 }
 
@@ -101,7 +94,7 @@ fn has_content(file: &Path) -> Result<bool, Error> {
 }
 
 /// The files that are only there after a database was.
-fn leftovers(file: &Path) -> Vec<String> {
+pub(super) fn leftovers(file: &Path) -> Vec<String> {
     let paths = LOG_FILES.map(|suffix| beside(file, suffix));
     let there = paths.into_iter().filter(|path| path.exists());
     there.map(|path| path.display().to_string()).collect()
@@ -155,47 +148,55 @@ fn rewrite_in_place(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Connects and migrates the tables; without `create` the tables must exist and be up to date.
-pub(super) fn connect(file: &Path, create: bool) -> Result<Opened, Error> {
-    open(file, create).map_err(|failure| match failure.is_full_index() {
+/// Connects and migrates the tables.
+pub(super) fn connect(file: &Path) -> Result<Opened, Error> {
+    open(file).map_err(|failure| match failure.is_full_index() {
         true => Error::full(file),
         false => failure.into_error("open", file),
     })
 }
 
-fn open(file: &Path, create: bool) -> Result<Opened, Failure> {
+fn open(file: &Path) -> Result<Opened, Failure> {
     let writer = writer(file)?;
-    migrate(&writer, file, create)?;
+    migrate(&writer, file)?;
     let found: String = writer.query_row(QUICK_CHECK, [], |row| row.get(0))?;
     if found != "ok" {
         return Err(Failure::Damaged(found));
     }
-    let id = get(&writer, "store")?.and_then(|id| id.parse().ok());
-    let upgrade = get(&writer, sql::UPGRADE)?;
-    Ok(Opened {
-        id: id.ok_or_else(|| Failure::Damaged("the store's id is missing".to_owned()))?,
-        head: head_of(&writer)?,
-        upgrade: Upgrade::parse(upgrade.as_deref()).map_err(Failure::Damaged)?,
-        readers: Readers::new((0..READERS).map(|_| reader(file)).collect::<Result<_, _>>()?),
-        writer,
+    Opened::of(writer, || {
+        let reader = connection(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        // Opens the log too.
+        head_of(&reader).map(|_| reader)
     })
+}
+
+impl Opened {
+    /// `reader` opens one connection for reading.
+    pub(super) fn of(writer: Connection, reader: impl Fn() -> Result<Connection, Failure>) -> Result<Self, Failure> {
+        let id = get(&writer, "store")?.and_then(|id| id.parse().ok());
+        let upgrade = get(&writer, sql::UPGRADE)?;
+        Ok(Self {
+            id: id.ok_or_else(|| Failure::Damaged("the store's id is missing".to_owned()))?,
+            head: head_of(&writer)?,
+            upgrade: Upgrade::parse(upgrade.as_deref()).map_err(Failure::Damaged)?,
+            readers: Readers::new((0..READERS).map(|_| reader()).collect::<Result<_, _>>()?),
+            writer,
+        })
+    }
 }
 
 fn connection(file: &Path, access: OpenFlags) -> rusqlite::Result<Connection> {
     // A connection has one user at a time, so SQLite need not lock it.
     let connection = Connection::open_with_flags(file, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
-    // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
-    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    configure(&connection)?;
     Ok(connection)
 }
 
-/// A connection for reading.
-fn reader(file: &Path) -> Result<Connection, Failure> {
-    let connection = connection(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    // Opens the log too.
-    head_of(&connection).map(|_| connection)
+pub(super) fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // A temporary file would be opened in the middle of a batch, when no descriptor may be left.
+    connection.pragma_update(None, "temp_store", "MEMORY")
 }
 
 fn writer(file: &Path) -> Result<Connection, Failure> {
@@ -218,18 +219,29 @@ fn writer(file: &Path) -> Result<Connection, Failure> {
     Ok(connection)
 }
 
-fn migrate(writer: &Connection, file: &Path, create: bool) -> Result<(), Failure> {
-    let exists = |count: &str| Ok::<_, rusqlite::Error>(writer.query_row(count, [], |row| row.get::<_, i64>(0))? > 0);
+fn find_tables(connection: &Connection) -> Result<Found, Failure> {
+    let exists =
+        |count: &str| Ok::<_, rusqlite::Error>(connection.query_row(count, [], |row| row.get::<_, i64>(0))? > 0);
     let has_meta = exists(META_COUNT)?;
-    let found = Found {
+    Ok(Found {
         has_tables: exists(TABLE_COUNT)?,
         has_meta,
         version: match has_meta {
-            true => get(writer, "schema")?,
+            true => get(connection, "schema")?,
             false => None,
         },
-    };
-    for migration in sql::pending(Engine::Sqlite, &found, create, &shown(file))? {
+    })
+}
+
+/// Checks that the tables are there and up to date.
+pub(super) fn check_format(connection: &Connection, file: &Path) -> Result<(), Failure> {
+    sql::pending(Engine::Sqlite, &find_tables(connection)?, false, &shown(file))?;
+    Ok(())
+}
+
+fn migrate(writer: &Connection, file: &Path) -> Result<(), Failure> {
+    let found = find_tables(writer)?;
+    for migration in sql::pending(Engine::Sqlite, &found, true, &shown(file))? {
         let applied = write::transact(writer, |writer| apply(writer, &migration));
         applied.map_err(|failure| match failure.into_error("create the tables of", file) {
             Error::Full { .. } if migration.describes_books && found.version.is_some() => Error::UpgradeNeedsRoom {

@@ -1,4 +1,5 @@
 mod damage;
+mod inspection;
 mod lost;
 mod power;
 mod upgrade;

@@ -131,17 +131,6 @@ fn wrong_usage_and_a_missing_store_have_different_exit_codes() {
     assert!(!csv.path("store").exists() && !sqlite.path("store.db").exists());
 }
 
-#[test]
-fn a_running_catalog_locks_out_every_command() {
-    for fixture in [StoreFixture::csv(), StoreFixture::sqlite()] {
-        let _shop = fixture.start_all();
-        let file = fixture.file("books.csv", FOUR);
-        for command in [&["import", &file][..], &["export"], &["audit"]] {
-            assert_contains(&fixture.fail(command), &["in use by another program (process"]);
-        }
-    }
-}
-
 #[tokio::test]
 async fn an_edit_by_hand_is_taken_on_request_and_undoes_no_sale() {
     let fixture = StoreFixture::csv().with_four_books();

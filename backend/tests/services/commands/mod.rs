@@ -1,6 +1,7 @@
 //! The commands on a store that no catalog uses, for each engine.
 
 mod audit;
+mod beside;
 mod import;
 mod transfer;
 
