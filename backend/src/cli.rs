@@ -28,18 +28,19 @@ pub enum Command {
     /// Run services until they are stopped.
     #[command(flatten)]
     Serve(Box<Services>),
-    /// Work on a store that no catalog has open.
+    /// Work on a store.
     #[command(flatten)]
     Store(commands::Command),
 }
 
 impl Command {
-    /// What is logged unless `BOOKSTORE_LOG` is set. A command on a store prints its result and logs only problems. The
-    /// store reports what a notice of its database means, so that the driver's own line would repeat it.
+    /// What is logged unless `BOOKSTORE_LOG` is set. A command on a store prints its result and logs only problems, unless it
+    /// runs on as a service does. The store reports what a notice of its database means, so that the driver's own line would
+    /// repeat it.
     pub fn log_filter(&self) -> &'static str {
         match self {
-            Self::Serve(_) => "info,sqlx::postgres::notice=error",
-            Self::Store(_) => "warn,sqlx::postgres::notice=error",
+            Self::Store(command) if !command.is_service() => "warn,sqlx::postgres::notice=error",
+            Self::Serve(_) | Self::Store(_) => "info,sqlx::postgres::notice=error",
         }
     }
 }

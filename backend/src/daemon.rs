@@ -94,14 +94,14 @@ async fn stop(
 }
 
 /// The signals that the program listens for. While it does, none of them ends the process by itself.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hangup: Signal,
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -110,7 +110,7 @@ impl Signals {
     }
 
     /// Waits for SIGINT or SIGTERM; calls `reload` at each SIGHUP.
-    async fn wait_for_stop(&mut self, reload: impl Fn()) {
+    pub(crate) async fn wait_for_stop(&mut self, reload: impl Fn()) {
         loop {
             tokio::select! {
                 _ = self.interrupt.recv() => return,

@@ -1,7 +1,8 @@
-//! Commands on a store that no catalog uses. Results go to standard output; progress goes to standard error, if that is a
+//! Commands on a store. Results go to standard output; progress goes to standard error, if that is a
 //! terminal.
 
 mod audit;
+mod backup;
 mod export;
 mod generate;
 mod import;
@@ -15,6 +16,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
+use self::backup::Backup;
 use self::export::Export;
 use self::generate::Generate;
 use self::import::Import;
@@ -34,18 +36,27 @@ pub enum Command {
     Import(Import),
     /// Write a store's books into a catalog file, or copy the store to another one
     ///
-    /// With --to the whole store is copied: the new store gets every entry unchanged (number, time, order, cost) and the
+    /// A catalog file can be written while a catalog runs. With --to the whole store is copied: the new store gets every entry unchanged (number, time, order, cost) and the
     /// same books; then both stores are read and compared. The copy has an id of its own, so that clients reload
-    /// everything. Stop the catalogs first. An unfinished copy is refused by every other command; run the same command
+    /// everything. Stop the catalogs first, or use `bookstored backup`. An unfinished copy is refused by every other command; run the same command
     /// again to finish it.
     Export(Export),
     /// Verify that a store follows from its ledger
     ///
     /// Replays the ledger from its first entry to its last: no entry is missing, every stock follows from the one before,
     /// a sale takes what was ordered at the cost of that time, no order is decided twice, no stock is below zero, and the
-    /// store's books are those that the ledger gives. Changes nothing. Exit code 4 and the first violations if anything is
-    /// wrong, 1 if the store cannot be read.
+    /// store's books are those that the ledger gives. Changes nothing and takes no lock, so a catalog may run meanwhile. Exit
+    /// code 4 and the first violations if anything is wrong, 1 if the store cannot be read.
     Audit(Audit),
+    /// Copy the ledger of a running shop into a store, and stay behind it with --follow
+    ///
+    /// Goes on where the copy ends. After every batch the copy is a store that a catalog can be started on: it has the same
+    /// entries and an id of its own, so that clients reload everything. It notes the id of the shop's store; a shop with
+    /// another store or another history is refused.
+    ///
+    /// The shop's ledger is read through its front-end with the shopkeeper's token, or through its catalog, with the service
+    /// token if there is one.
+    Backup(Backup),
     /// Generate a catalog file of any size
     Generate(Generate),
 }
@@ -61,7 +72,12 @@ pub struct Audit {
 }
 
 impl Command {
-    /// Runs the command to its end. Blocks; needs no runtime.
+    /// Whether it runs until it is stopped.
+    pub fn is_service(&self) -> bool {
+        matches!(self, Self::Backup(backup) if backup.follows())
+    }
+
+    /// Runs the command to its end. Blocks.
     ///
     /// # Errors
     /// Why it failed. A `clap::Error` means wrong usage.
@@ -70,6 +86,7 @@ impl Command {
             Self::Import(import) => import.run(),
             Self::Export(export) => export.run(),
             Self::Audit(audit) => audit.run(),
+            Self::Backup(backup) => backup.run(),
             Self::Generate(generate) => generate.run(),
         }
     }

@@ -208,11 +208,15 @@ impl ShopClient {
         response.parse()
     }
 
-    /// The id of the shop's store, as `GET /livez` names it; `None` if the front-end does not know it yet.
-    pub async fn store(&self) -> Result<Option<StoreId>> {
+    /// `GET /livez`: what the service says of itself and its store, without a request to another one.
+    pub async fn liveness(&self) -> Result<Liveness> {
         let request = Request::get("/livez").timeout(limits::PROBE_TIMEOUT);
-        let liveness: Liveness = self.location().endpoint.send_idempotent(&request).await?.parse()?;
-        Ok(liveness.store)
+        self.location().endpoint.send_idempotent(&request).await?.parse()
+    }
+
+    /// The id of the shop's store; `None` if the front-end does not know it yet.
+    pub async fn store(&self) -> Result<Option<StoreId>> {
+        Ok(self.liveness().await?.store)
     }
 
     /// `GET /metrics`: Prometheus text.

@@ -158,6 +158,7 @@ fn the_one_object_of_json_says_why_a_command_could_not_be_run() {
     for command in [
         &["audit", "--json", "--store", &fixture.url][..],
         &["export", "--to", &copy, "--json", "--store", &fixture.url],
+        &["backup", "--url", "http://127.0.0.1:9", "--to", &copy, "--json"],
     ] {
         let (code, json, stderr) = run(command);
         let report: Value = serde_json::from_str(&json).unwrap();

@@ -1,8 +1,10 @@
 //! The commands on a store that no catalog uses, for each engine.
 
 mod audit;
+mod backup;
 mod beside;
 mod import;
+mod switch_over;
 mod transfer;
 
 use backend::store;

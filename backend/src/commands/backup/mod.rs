@@ -1,0 +1,302 @@
+//! `bookstored backup`: copies the ledger of a running shop into a store of any engine, and stays behind it if wanted.
+//!
+//! After every batch the copy is a whole store, whatever is killed then. It must never hold entries of two histories.
+
+mod copy;
+mod source;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use clap::Args;
+use common::backoff::Backoff;
+use common::{Entry, Incident, Seq};
+use serde_json::{Value, json};
+
+use self::copy::Copy;
+use self::source::{Origin, Source};
+use super::output::{or_incomplete, tell};
+use crate::daemon::Signals;
+use crate::settings::{AdminToken, ServiceToken};
+use crate::store;
+
+/// Entries that are appended as one durable batch, and those of the page that completes it.
+const BATCH_ENTRIES: usize = 20_000;
+/// How often a shop without new entries is asked for some.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
+/// How long a backup that does not follow tries again after a failure.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// The shortest time between two lines of a backup that follows.
+const STATUS_INTERVAL: Duration = Duration::from_secs(10);
+
+/// `bookstored backup`.
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The running shop: the address of a front-end, or of a catalog
+    #[arg(long, value_name = "URL")]
+    url: String,
+    /// Where the copy is, or will be: csv:DIR, sqlite:FILE or postgres://…
+    #[arg(long, value_name = "STORE")]
+    to: store::Url,
+    /// Go on as a replica until SIGTERM
+    #[arg(long)]
+    follow: bool,
+    /// A file with the certificates of the authorities that an https:// address is trusted by [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    #[command(flatten)]
+    admin_token: AdminToken,
+    #[command(flatten)]
+    service_token: ServiceToken,
+    /// Print the result as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a step failed.
+#[derive(Debug)]
+enum Fault {
+    /// It may succeed later.
+    Transient(anyhow::Error),
+    Permanent(anyhow::Error),
+}
+
+/// Why the copying ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    CaughtUp,
+    /// By a signal.
+    Stopped,
+}
+
+impl Backup {
+    /// Whether it runs until it is stopped.
+    pub(super) fn follows(&self) -> bool {
+        self.follow
+    }
+
+    pub(super) fn run(self) -> Result<ExitCode> {
+        let source = Source::new(&self);
+        let about = json!({"to": self.to.to_string()});
+        let source = or_incomplete(self.json, about, source)?;
+        let about = json!({"from": source.url(), "to": self.to.to_string()});
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()?;
+        let result = runtime.block_on(self.copy(source));
+        runtime.shutdown_background();
+        or_incomplete(self.json, about, result)
+    }
+
+    async fn copy(&self, source: Source) -> Result<ExitCode> {
+        let mut signals = Signals::listen()?;
+        let copy = Copy::open(&self.to)?;
+        source.observe(copy.position());
+        let tokens = source.tokens();
+        let mut copying = Copying {
+            reading: Incident::new("the shop cannot be read"),
+            writing: Incident::new("the copy cannot be written"),
+            options: self,
+            source,
+            copy,
+            copied: 0,
+            source_head: Seq::ZERO,
+            must_compare: true,
+            told: None,
+        };
+        let ending = tokio::select! {
+            ending = copying.run() => ending?,
+            () = signals.wait_for_stop(|| tokens.reload()) => Ending::Stopped,
+        };
+        copying.copy.close()?;
+        if ending == Ending::Stopped && !self.follow {
+            bail!(
+                "stopped before the end, at the entry {}; run the same command again to go on",
+                copying.copy.head()
+            );
+        }
+        copying.tell(if self.follow { "stopped" } else { "complete" })?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// A backup under way.
+struct Copying<'a> {
+    options: &'a Backup,
+    source: Source,
+    copy: Copy,
+    /// Entries copied by this process.
+    copied: u64,
+    /// The last entry of the shop, as far as it is known.
+    source_head: Seq,
+    /// Whether the entry that was copied last must be read again and compared: on a new connection.
+    must_compare: bool,
+    /// When a line was printed, and for which entry.
+    told: Option<(Instant, Seq)>,
+    reading: Incident,
+    writing: Incident,
+}
+
+impl Copying<'_> {
+    /// Copies until the shop has no more entries, or without end. Dropping the future loses nothing.
+    async fn run(&mut self) -> Result<Ending> {
+        let mut backoff = Backoff::RECONNECT;
+        let mut last_success = None;
+        loop {
+            match self.step().await {
+                Ok(is_caught_up) => {
+                    backoff.reset();
+                    last_success = Some(Instant::now());
+                    if is_caught_up && !self.options.follow {
+                        return Ok(Ending::CaughtUp);
+                    }
+                    if is_caught_up {
+                        self.tell_sometimes()?;
+                        tokio::time::sleep(POLL_INTERVAL).await;
+                    }
+                }
+                Err(Fault::Permanent(error)) => return Err(error),
+                Err(Fault::Transient(error)) => {
+                    let may_wait = |since: Instant| since.elapsed() < RETRY_MAX;
+                    if !self.options.follow && !last_success.is_some_and(may_wait) {
+                        return Err(error);
+                    }
+                    self.must_compare = true;
+                    tokio::time::sleep(backoff.next_delay()).await;
+                }
+            }
+        }
+    }
+
+    /// Copies the next batch, if there are new entries. Returns whether the shop had no more.
+    async fn step(&mut self) -> Result<bool, Fault> {
+        let read = self.read().await;
+        if let Err(Fault::Transient(error)) = &read {
+            self.reading.failed(error);
+        }
+        let read = read?;
+        self.reading.recovered();
+        let Some((origin, entries)) = read else {
+            return Ok(true);
+        };
+        let count = entries.len() as u64;
+        let written = self.copy.note(origin.history).and_then(|()| self.copy.append(entries));
+        match written {
+            Ok(()) => self.writing.recovered(),
+            Err(
+                error @ (store::Error::Full { .. } | store::Error::Unavailable { .. } | store::Error::ReadOnly { .. }),
+            ) => {
+                self.writing.failed(&error);
+                return Err(Fault::Transient(error.into()));
+            }
+            Err(store::Error::Conflict) => {
+                let to = &self.options.to;
+                let why =
+                    anyhow!("{to} was changed by another program, or its database lost entries; nothing was copied");
+                return Err(Fault::Permanent(why));
+            }
+            Err(error) => return Err(Fault::Permanent(error.into())),
+        }
+        self.copied += count;
+        Ok(self.copy.head() >= self.source_head)
+    }
+
+    /// Reads the next entries of the history that the copy has, at most a batch; `None` if there are none.
+    async fn read(&mut self) -> Result<Option<(Origin, Vec<Entry>)>, Fault> {
+        let origin = self.identify().await?;
+        let head = self.copy.head();
+        self.source_head = origin.head;
+        if origin.head == head && !self.must_compare {
+            return Ok(None);
+        }
+        let mut entries: Vec<Entry> = Vec::new();
+        loop {
+            // Every page begins with an entry that is there already, so that two histories are never joined.
+            let last = entries.last().or(self.copy.last());
+            let page = self
+                .source
+                .page(last.map_or(Seq::ZERO, |last| Seq(last.seq.0.saturating_sub(1))))
+                .await?;
+            if page.epoch != origin.history.epoch {
+                return Err(Fault::Transient(anyhow!("the history of its store is being replaced")));
+            }
+            let mut page_entries = page.entries.into_iter();
+            if let Some(last) = last {
+                let again = page_entries.next();
+                if again.as_ref() != Some(last) {
+                    return Err(self.another_history(last.seq, again.is_some(), page.head));
+                }
+            }
+            self.source_head = page.head;
+            let before = entries.len();
+            entries.extend(page_entries);
+            let is_end = entries.len() == before || entries.last().is_some_and(|last| last.seq >= page.head);
+            if is_end || entries.len() >= BATCH_ENTRIES {
+                break;
+            }
+        }
+        // The history was the same from before the first page until after the last one.
+        self.identify().await?;
+        self.must_compare = false;
+        Ok(Some((origin, entries)))
+    }
+
+    /// Asks which history the shop has, which must be the one that the copy is of.
+    async fn identify(&self) -> Result<Origin, Fault> {
+        let (origin, to) = (self.source.identify().await?, &self.options.to);
+        let (url, found) = (self.source.url(), origin.history.store);
+        let why = match self.copy.noted() {
+            _ if self.copy.id() == Some(found) => anyhow!("{to} is the store of the shop at {url} itself"),
+            Some(noted) if noted.store != found => anyhow!(
+                "the shop at {url} has the store {found}, and {to} is a copy of the store {}; back up into a new store",
+                noted.store
+            ),
+            _ => return Ok(origin),
+        };
+        Err(Fault::Permanent(why))
+    }
+
+    fn another_history(&self, seq: Seq, is_there: bool, head: Seq) -> Fault {
+        let (url, to) = (self.source.url(), &self.options.to);
+        Fault::Permanent(match is_there {
+            true => anyhow!(
+                "the entry {seq} of the shop at {url} is another one than in {to}: one of the two is of another history; \
+                 back up into a new store"
+            ),
+            false => anyhow!(
+                "the ledger of the shop at {url} ends with the entry {head}, and {to} has the entry {seq}: the shop lost \
+                 entries, or is another one; back up into a new store"
+            ),
+        })
+    }
+
+    /// Prints a line when the copy has caught up for the first time, and later if something was copied since the last one.
+    fn tell_sometimes(&mut self) -> Result<()> {
+        let (now, head) = (Instant::now(), self.copy.head());
+        let is_due = |(at, seq): (Instant, Seq)| seq != head && now.saturating_duration_since(at) >= STATUS_INTERVAL;
+        if self.told.is_none_or(is_due) {
+            self.tell("following")?;
+            self.told = Some((now, head));
+        }
+        Ok(())
+    }
+
+    fn tell(&self, verdict: &str) -> Result<()> {
+        let (url, to, copied, head) = (self.source.url(), &self.options.to, self.copied, self.copy.head());
+        let lag = self.source_head.distance_from(head);
+        tell(&match self.options.json {
+            true => {
+                let source = self.copy.noted().map(|history| history.store);
+                let result: Value = json!({
+                    "verdict": verdict, "from": url, "source": source, "to": to.to_string(), "store": self.copy.id(),
+                    "copied": copied, "head": head, "lag": lag,
+                });
+                result.to_string()
+            }
+            false => format!("{verdict}: {url} is in {to} up to the entry {head}: {copied} copied, {lag} behind"),
+        })
+    }
+}

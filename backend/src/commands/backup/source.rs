@@ -1,0 +1,117 @@
+//! The shop that is copied, read through its front-end or its catalog.
+
+use std::sync::Arc;
+
+use anyhow::{Result, anyhow};
+use common::client::{self, ServiceEndpoint, ShopClient};
+use common::wire::{LedgerPage, ServiceKind};
+use common::{Code, Position, Seq, limits};
+
+use super::copy::History;
+use super::{Backup, Fault};
+use crate::settings;
+use crate::token::Token;
+
+/// A history, and its last entry as far as the shop knows it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Origin {
+    pub(super) history: History,
+    pub(super) head: Seq,
+}
+
+#[derive(Debug)]
+pub(super) struct Source {
+    shop: ShopClient,
+    tokens: Arc<Tokens>,
+}
+
+/// The tokens by which the shop answers.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    endpoint: ServiceEndpoint,
+    shop: ShopClient,
+    admin: Token,
+    service: Token,
+}
+
+impl Tokens {
+    /// Reads the files again.
+    pub(super) fn reload(&self) {
+        self.service.reload();
+        self.admin.reload();
+        self.shop.move_to(self.endpoint.clone(), self.admin.get().as_deref());
+    }
+}
+
+impl Source {
+    pub(super) fn new(options: &Backup) -> Result<Self> {
+        let invalid = |why: String| settings::Error(format!("--url: {why}"));
+        let http = match options.ca.is_some() || options.url.contains("https://") {
+            true => client::https_client(options.ca.as_deref()).map_err(invalid)?,
+            false => client::http_client()?,
+        };
+        let (admin, service) = (options.admin_token.read()?, options.service_token.read()?);
+        let endpoint = ServiceEndpoint::parse(http, &options.url).map_err(invalid)?;
+        let endpoint = endpoint.with_service_token(service.source());
+        let shop = ShopClient::new(endpoint.clone(), admin.get().as_deref());
+        let tokens = Tokens {
+            endpoint,
+            shop: shop.clone(),
+            admin,
+            service,
+        };
+        Ok(Self {
+            shop,
+            tokens: Arc::new(tokens),
+        })
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.shop.url()
+    }
+
+    pub(super) fn tokens(&self) -> Arc<Tokens> {
+        Arc::clone(&self.tokens)
+    }
+
+    /// Makes the shop answer from this position or a later one, if its store has it.
+    pub(super) fn observe(&self, position: Position) {
+        self.shop.observe_seq(position);
+    }
+
+    /// Asks which store the shop has.
+    pub(super) async fn identify(&self) -> Result<Origin, Fault> {
+        let liveness = self.shop.liveness().await.map_err(|error| self.fault(error))?;
+        if liveness.service == ServiceKind::Order {
+            let why = "is the order service; give the address of a front-end or of a catalog";
+            return Err(Fault::Permanent(anyhow!("{} {why}", self.url())));
+        }
+        let Some(store) = liveness.store else {
+            let why = "has not reached its store yet";
+            return Err(Fault::Transient(anyhow!("{} {why}", self.url())));
+        };
+        let epoch = liveness.epoch;
+        Ok(Origin {
+            history: History { store, epoch },
+            head: liveness.head.unwrap_or(Seq::ZERO),
+        })
+    }
+
+    /// A page of the ledger.
+    pub(super) async fn page(&self, after: Seq) -> Result<LedgerPage, Fault> {
+        let response = self.shop.ledger(after, limits::LEDGER_PAGE_MAX).await;
+        let page = response.and_then(|response| response.parse());
+        page.map_err(|error| self.fault(error))
+    }
+
+    fn fault(&self, error: client::Error) -> Fault {
+        let client::Error::Problem(problem) = error else {
+            return Fault::Transient(error.into());
+        };
+        let why = anyhow!("{} answers: {problem}", self.url());
+        match problem.code {
+            Code::Unauthorized | Code::NotFound | Code::Misdirected | Code::InvalidRequest => Fault::Permanent(why),
+            _ => Fault::Transient(why),
+        }
+    }
+}
