@@ -1,5 +1,7 @@
 //! Purchases, which the order service decides.
 
+use std::time::Instant;
+
 use common::client::{Placed, PlacedOrder};
 use common::wire::{BatchProblem, BatchReceipt, FastJson, Order, OrderLines, OrderResult};
 use common::{Code, Deadline, OrderId};
@@ -25,8 +27,12 @@ impl Frontend {
             keyed: Some(key.is_some()),
             deadline: Some(deadline),
         };
+        let asked = Instant::now();
         match self.orders.place(order).await {
-            Ok(placed) => Ok(self.placed(placed).await),
+            Ok(placed) => {
+                let took = asked.elapsed();
+                Ok(self.placed(placed).await.with_server_timing("order", took))
+            }
             Err(error) => {
                 tracing::debug!(%error, "an order was not placed");
                 if !error.is_not_applied() {

@@ -16,6 +16,8 @@ pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers:
 pub(super) static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_REPLAYED);
 pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);
 pub(super) static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
+/// How long parts of a request took (W3C Server Timing).
+pub(super) static SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 pub(super) static SERVICE_TOKEN: HeaderName = HeaderName::from_static(headers::SERVICE_TOKEN);
 pub(super) static SEQ: HeaderName = HeaderName::from_static(headers::SEQ);
 pub(super) static TRACEPARENT: HeaderName = HeaderName::from_static(headers::TRACEPARENT);
