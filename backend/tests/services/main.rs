@@ -18,6 +18,7 @@ mod full_disk;
 mod limits;
 mod lost_ledger;
 mod metrics;
+mod monitoring;
 mod origins;
 mod processes;
 mod rate_limit;

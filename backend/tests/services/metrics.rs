@@ -13,7 +13,7 @@ use crate::fixture::{StoreFixture, start_shop};
 /// The samples of one service: name and labels, and the value.
 type Samples = BTreeMap<String, f64>;
 
-async fn scrape(client: &Client) -> String {
+pub(crate) async fn scrape(client: &Client) -> String {
     let reply = client.get("/metrics").await;
     assert_eq!(reply.status, 200);
     assert_eq!(
@@ -36,7 +36,7 @@ fn samples(text: &str) -> Samples {
 }
 
 /// The names of the families of a document.
-fn families(text: &str) -> BTreeSet<String> {
+pub(crate) fn families(text: &str) -> BTreeSet<String> {
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     types.map(|line| line.split(' ').next().unwrap().to_owned()).collect()
 }
