@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 
 use crate::commands;
-use crate::settings::{AllInOneSettings, CatalogArgs, FrontendArgs, OrderArgs};
+use crate::settings::{AllInOneSettings, CatalogArgs, FrontendArgs, LogSettings, OrderArgs};
 
 /// The bookstore's services, headless.
 #[derive(Debug, Parser)]
@@ -17,6 +17,9 @@ use crate::settings::{AllInOneSettings, CatalogArgs, FrontendArgs, OrderArgs};
     arg_required_else_help = true
 )]
 pub struct Cli {
+    /// How it logs.
+    #[command(flatten)]
+    pub logging: LogSettings,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -59,6 +62,26 @@ pub enum Services {
 }
 
 impl Services {
+    /// The subcommand that runs them.
+    pub(crate) fn role(&self) -> &'static str {
+        match self {
+            Self::All(_) => "all",
+            Self::Catalog(_) => "catalog",
+            Self::Order(_) => "order",
+            Self::Frontend(_) => "frontend",
+        }
+    }
+
+    /// The store, if they have one; without a password.
+    pub(crate) fn store(&self) -> Option<String> {
+        let store = match self {
+            Self::All(settings) => &settings.catalog.store,
+            Self::Catalog(args) => &args.catalog.store,
+            Self::Order(_) | Self::Frontend(_) => return None,
+        };
+        Some(store.url().ok()?.to_string())
+    }
+
     /// How long they go on after a stop has begun.
     pub(crate) fn drain_delay(&self) -> Duration {
         let server = match self {

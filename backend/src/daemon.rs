@@ -9,7 +9,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Services;
+use crate::http::{COMMIT, VERSION};
 use crate::service::{self, RunningServices};
+use crate::settings::LogSettings;
 use crate::store;
 
 /// How often an upgrade that waits for room on the disk is tried again.
@@ -22,10 +24,15 @@ type StoreClosed = Option<watch::Receiver<Option<String>>>;
 ///
 /// # Errors
 /// If a service cannot start, or its store closes because of an error.
-pub async fn run(services: Services) -> Result<()> {
+pub async fn run(services: Services, logging: &LogSettings) -> Result<()> {
     // Before anything is opened: a signal must not leave a store without its checkpoint.
     let mut signals = Signals::listen()?;
-    let drain_delay = services.drain_delay();
+    #[cfg(feature = "otel")]
+    if let Some(endpoint) = &logging.otlp_endpoint {
+        let exporting = crate::telemetry::export_to(endpoint, services.role());
+        exporting.map_err(|why| crate::settings::Error(format!("--otlp-endpoint: {why}")))?;
+    }
+    let (drain_delay, banner) = (services.drain_delay(), Banner::of(&services, logging));
     let Some(running) = open(services, &mut signals).await? else {
         return Ok(());
     };
@@ -33,6 +40,7 @@ pub async fn run(services: Services) -> Result<()> {
         writeln!(io::stdout(), "listening {name} {url}")?;
     }
     io::stdout().flush()?;
+    banner.log(&running);
     let mut store_closed = running.store_closed();
     tokio::select! {
         () = signals.wait_for_stop(|| running.reload()) => {}
@@ -40,9 +48,60 @@ pub async fn run(services: Services) -> Result<()> {
         why = wait_until_closed(&mut store_closed) => bail!(why),
     }
     stop(running, drain_delay, &mut signals, &mut store_closed).await?;
+    #[cfg(feature = "otel")]
+    tokio::task::spawn_blocking(crate::telemetry::flush).await?;
     match store_closed.and_then(|why| why.borrow().clone()) {
         Some(why) => bail!(why),
         None => Ok(()),
+    }
+}
+
+/// What the log says at a start.
+struct Banner {
+    role: &'static str,
+    store: Option<String>,
+    otlp_endpoint: Option<String>,
+    /// The settings that come from the environment, by name: their values may be secret.
+    variables: Vec<String>,
+}
+
+impl Banner {
+    fn of(services: &Services, logging: &LogSettings) -> Self {
+        #[cfg(feature = "otel")]
+        let otlp_endpoint = logging.otlp_endpoint.as_deref().map(without_user);
+        #[cfg(not(feature = "otel"))]
+        let (otlp_endpoint, _) = (None, logging);
+        let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        let mut variables: Vec<String> = variables.filter(|name| name.starts_with("BOOKSTORE_")).collect();
+        variables.sort_unstable();
+        Self {
+            role: services.role(),
+            store: services.store().as_deref().map(without_user),
+            otlp_endpoint,
+            variables,
+        }
+    }
+
+    fn log(&self, running: &RunningServices) {
+        let addresses: Vec<String> = running.addresses().map(|(name, url)| format!("{name} {url}")).collect();
+        tracing::info!(
+            version = VERSION,
+            commit = COMMIT,
+            role = self.role,
+            store = self.store,
+            addresses = addresses.join(", "),
+            environment = self.variables.join(", "),
+            otlp_endpoint = self.otlp_endpoint,
+            "started"
+        );
+    }
+}
+
+/// An address without its user information.
+fn without_user(url: &str) -> String {
+    match (url.split_once("://"), url.rsplit_once('@')) {
+        (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+        _ => url.to_owned(),
     }
 }
 

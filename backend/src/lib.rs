@@ -16,11 +16,14 @@ mod fixture;
 pub mod frontend;
 mod http;
 mod local;
+pub mod logging;
 mod neighbours;
 mod order;
 mod relay;
 pub mod service;
 pub mod settings;
+#[cfg(feature = "otel")]
+mod telemetry;
 mod token;
 
 pub use store;

@@ -10,8 +10,27 @@ use common::wire::ServiceKind;
 use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
+use crate::logging::LogFormat;
 use crate::store;
 pub use crate::token::{AdminToken, ServiceToken};
+
+/// How a program logs, and where it sends traces.
+#[derive(Debug, Clone, Default, Args)]
+pub struct LogSettings {
+    /// How a line of the log is written to standard error
+    #[arg(
+        long,
+        global = true,
+        env = "BOOKSTORE_LOG_FORMAT",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub log_format: LogFormat,
+    /// The OpenTelemetry collector that gets traces, by OTLP over HTTP, like http://127.0.0.1:4318 [default: none]
+    #[cfg(feature = "otel")]
+    #[arg(long, global = true, env = "BOOKSTORE_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
 
 const FRONTEND_ADDRESS: &str = "127.0.0.1:8080";
 const CATALOG_ADDRESS: &str = "127.0.0.1:8081";

@@ -22,6 +22,7 @@ pub mod problem;
 pub mod seq;
 pub mod text;
 pub mod time;
+pub mod trace;
 pub mod wire;
 
 pub use arcstr::ArcStr;

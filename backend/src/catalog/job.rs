@@ -1,8 +1,10 @@
 //! The jobs of the ledger's thread. Each kind carries the sender of its own kind of reply, so that a sale can only be
 //! answered with decisions and a change only with books.
 
+use common::client::traced_cause;
 use common::wire::{Book, ChangedBooks, Decision, Decisions, Outcome, Sale};
 use common::{Deadline, Entry, InlineVec, Kind, Position};
+use http::HeaderValue;
 use tokio::sync::oneshot;
 
 use super::decide::{Batch, CatalogUpdate, DurableState, Verdict};
@@ -43,6 +45,8 @@ pub(super) struct Pending<Q, V, A> {
     /// Replaced when the batch is decided again.
     verdict: V,
     reply: Reply<A>,
+    /// The `traceparent` of the request, if spans are recorded.
+    trace: Option<HeaderValue>,
 }
 
 impl<Q, V: Default, A> Pending<Q, V, A> {
@@ -51,6 +55,7 @@ impl<Q, V: Default, A> Pending<Q, V, A> {
             request,
             verdict: V::default(),
             reply,
+            trace: traced_cause(),
         }
     }
 }
@@ -78,6 +83,15 @@ impl Job {
             Self::UpdateBooks(pending) => pending.request.changes.as_slice().len(),
             Self::ConfirmHead(_) => 1,
             Self::Close(_) => 0,
+        }
+    }
+
+    /// The `traceparent` of the request that handed it in, if spans are recorded.
+    pub(super) fn trace(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Sell(pending) => pending.trace.as_ref(),
+            Self::UpdateBooks(pending) => pending.trace.as_ref(),
+            Self::ConfirmHead(_) | Self::Close(_) => None,
         }
     }
 
@@ -122,6 +136,7 @@ impl Job {
                 request,
                 verdict,
                 reply,
+                ..
             }) => {
                 let decided = request.iter().zip(verdict);
                 let decisions = decided.map(|(sale, verdict)| decision(sale, verdict)).collect();

@@ -3,6 +3,7 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
+use common::trace::{SpanKind, tracer};
 use common::wire::StoreHealth;
 use common::{
     Deadline, Entry, Epoch, Incident, InlineVec, ItemNumber, Kind, OrderId, Position, Seq, Timestamp, limits,
@@ -233,9 +234,14 @@ impl Writer {
         if self.store.is_shared() {
             self.status.begin_append();
         }
+        let span = tracer().filter(|_| !entries.is_empty()).map(|tracer| {
+            let causes: Vec<_> = jobs.iter().filter_map(Job::trace).cloned().collect();
+            tracer.begin(SpanKind::Internal, "append", &causes)
+        });
         let begun = Instant::now();
         let appended = self.store.append(end.seq, &entries);
         self.status.end_append();
+        drop(span);
         appended?;
         if !entries.is_empty() {
             self.metrics.appends.record_duration(begun.elapsed());

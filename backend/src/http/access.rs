@@ -70,6 +70,11 @@ impl AccessRules {
         self
     }
 
+    /// The address of a request's client.
+    pub(super) fn client_address(&self, head: &Head) -> IpAddr {
+        self.proxies.client_address(head.peer, &head.headers)
+    }
+
     /// Whether a request has the service token; every request has it if none is configured.
     pub(super) fn has_service_token(&self, headers: &HeaderMap) -> bool {
         let Some(token) = self.service_token.as_ref().and_then(Token::get) else {
@@ -140,8 +145,7 @@ impl AccessRules {
         let Some(limiter) = &self.rate_limiter else {
             return Ok(());
         };
-        let client = self.proxies.client_address(head.peer, &head.headers);
-        if limiter.admit(client, Instant::now()) {
+        if limiter.admit(self.client_address(head), Instant::now()) {
             return Ok(());
         }
         let detail = "This address sends more requests a second than are allowed here.";

@@ -10,7 +10,7 @@ use super::exposition::Exposition;
 use super::{HttpService, process};
 
 /// The commit that the program was built from.
-const COMMIT: &str = env!("BOOKSTORE_COMMIT");
+pub(crate) const COMMIT: &str = env!("BOOKSTORE_COMMIT");
 
 /// The statuses that are told apart, the most frequent one first.
 const STATUSES: [u16; 22] = [
@@ -38,6 +38,15 @@ impl RouteMetrics {
             ok: Histogram::of_durations(),
             others: std::array::from_fn(|_| OnceLock::new()),
         }
+    }
+
+    pub(super) fn route(&self) -> &str {
+        &self.route
+    }
+
+    /// Whether its requests are those of clients or other services, not of monitors.
+    pub(super) fn is_activity(&self) -> bool {
+        self.is_activity
     }
 
     /// Counts a response; `latency` is from the request's header fields to the response's.

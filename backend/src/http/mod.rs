@@ -4,6 +4,7 @@
 //! [`Response`] or an [`ApiError`]; they never see the web framework's own types.
 
 mod access;
+mod access_log;
 mod authority;
 mod body;
 mod client_address;
@@ -28,7 +29,8 @@ pub(crate) use access::AccessRules;
 pub(crate) use authority::{AllowedHost, AllowedOrigin};
 pub(crate) use event_stream::{Frame, FrameStream, write_event, write_event_with};
 pub(crate) use exposition::{Exposition, seconds};
-pub(crate) use health::{Health, HttpService, KnownStore, MissingNeed, Needs};
+pub(crate) use health::{Health, HttpService, KnownStore, MissingNeed, Needs, VERSION};
+pub(crate) use metrics::COMMIT;
 pub(crate) use rate_limit::RateLimit;
 pub(crate) use request::Request;
 pub(crate) use response::{ApiError, ApiResult, Response};

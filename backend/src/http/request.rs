@@ -33,6 +33,8 @@ pub(super) struct Head {
     pub(super) has_body: bool,
     /// The client's `X-Request-Id`, or a new one.
     pub(super) request_id: HeaderValue,
+    /// The `traceparent` of the span that is recorded of the request; `None` if none is.
+    pub(super) traceparent: Option<HeaderValue>,
     /// How many services the request came through; `None` if the field is not valid.
     pub(super) hops: Option<u32>,
     pub(super) host: Host,
@@ -73,6 +75,7 @@ impl Head {
         }
         Self {
             request_id: request_id::of(request_id),
+            traceparent: None,
             hops: hops.map_or(Some(0), |hops| hops.to_str().ok()?.parse().ok()),
             host,
             min_seq,
@@ -109,7 +112,8 @@ impl CallCause for Head {
     }
 
     fn traceparent(&self) -> Option<&HeaderValue> {
-        self.headers.get(&headers::TRACEPARENT)
+        let own = self.traceparent.as_ref();
+        own.or_else(|| self.headers.get(&headers::TRACEPARENT))
     }
 
     fn hops(&self) -> u32 {

@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use bytes::{Buf, Bytes};
 use common::client::{CallCause, caused_by};
+use common::trace::{self, Span, SpanKind};
 use common::wire::ServiceKind;
 use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
@@ -23,11 +24,12 @@ use utoipa::openapi::OpenApi;
 use warp::{Filter, Rejection};
 
 use super::access::AccessRules;
+use super::access_log::AccessLog;
 use super::health::{self, Health, HttpService};
 use super::metrics::{ConnectionMetrics, HttpMetrics, RouteMetrics};
 use super::request::Head;
 use super::response::WarpResponse;
-use super::{ApiError, ApiResult, Request, Response, body, document};
+use super::{ApiError, ApiResult, Request, Response, body, document, headers};
 
 type Handled = BoxFuture<'static, ApiResult>;
 type Handler = Arc<dyn Fn(Request) -> Handled + Send + Sync>;
@@ -301,6 +303,9 @@ impl Dispatcher {
     {
         let started = Instant::now();
         let found = self.routes.find(&head);
+        let metrics = found.map_or(&self.routes.unmatched, |endpoint| &endpoint.metrics);
+        let log = AccessLog::begin(&head, &self.rules);
+        let mut span = begin_span(metrics, &mut head);
         let mut is_body_lost = false;
         let response = match self.route(found, &head) {
             Err(refusal) => *refusal,
@@ -326,8 +331,17 @@ impl Dispatcher {
             false => response,
         };
         let response = response.finish(&mut head, || self.routes.service.newest_seq());
-        let metrics = found.map_or(&self.routes.unmatched, |endpoint| &endpoint.metrics);
-        metrics.record(response.status().as_u16(), started.elapsed());
+        let (status, duration) = (response.status().as_u16(), started.elapsed());
+        metrics.record(status, duration);
+        if let Some(log) = log {
+            log.write(metrics.route(), &response, duration);
+        }
+        if let Some(span) = &mut span {
+            span.set("http.response.status_code", i64::from(status));
+            if status >= 500 {
+                span.fail();
+            }
+        }
         response
     }
 
@@ -353,6 +367,18 @@ impl Dispatcher {
         request.check_change()?;
         Ok(request)
     }
+}
+
+/// Begins the span of a request, if spans are recorded: not of what monitors ask.
+fn begin_span(metrics: &RouteMetrics, head: &mut Arc<Head>) -> Option<Box<dyn Span>> {
+    let tracer = trace::tracer().filter(|_| metrics.is_activity())?;
+    let cause = head.headers.get(&headers::TRACEPARENT).cloned();
+    let span = tracer.begin(SpanKind::Server, metrics.route(), cause.as_slice());
+    // No other part of the program has the head yet.
+    if let Some(head) = Arc::get_mut(head) {
+        head.traceparent = Some(span.traceparent());
+    }
+    Some(span)
 }
 
 async fn answer(route: &Route, head: &Arc<Head>, handled: Handled) -> ApiResult {

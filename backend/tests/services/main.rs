@@ -16,6 +16,7 @@ mod fixture;
 mod foreign_answers;
 mod full_disk;
 mod limits;
+mod logs;
 mod lost_ledger;
 mod metrics;
 mod monitoring;
@@ -33,3 +34,5 @@ mod shopping;
 mod signals;
 mod store_files;
 mod tokens;
+#[cfg(feature = "otel")]
+mod traces;

@@ -99,6 +99,17 @@ async fn calls_to_other_services_carry_id_and_trace_and_count_the_services() {
             "{field} is not in {lookup}"
         );
     }
+    let bought = client.send("POST", "/buy", &fields, r#"{"item":1}"#).await;
+    assert_eq!(bought.summary(), "504 deadline-exceeded");
+    let batch = received("POST /orders ");
+    // A batch counts afresh: it may carry purchases that came through fewer services.
+    for field in [
+        "x-request-id: mine-2",
+        &format!("traceparent: {TRACE}"),
+        "bookstore-hops: 1",
+    ] {
+        assert!(batch.contains(&format!("\r\n{field}\r\n")), "{field} is not in {batch}");
+    }
     let own = received("GET /ledger?");
     assert!(own.contains("\r\nbookstore-hops: 1\r\n"), "{own}");
 }

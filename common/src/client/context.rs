@@ -6,7 +6,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::task::futures::TaskLocalFuture;
 
-use crate::{Code, Problem, headers, limits};
+use crate::trace::{self, Span, SpanKind};
+use crate::{Code, OrderId, Problem, headers, limits};
 
 static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
 static REQUEST_ID: HeaderName = HeaderName::from_static(headers::REQUEST_ID);
@@ -17,7 +18,7 @@ tokio::task_local! {
     static CAUSE: Arc<dyn CallCause>;
 }
 
-/// The request that causes a call. A batch, which is sent for several requests at once, is not caused by one of them.
+/// The request that causes a call, or the batch that several requests share.
 pub trait CallCause: Send + Sync {
     /// The request's `X-Request-Id`.
     fn request_id(&self) -> &HeaderValue;
@@ -32,6 +33,96 @@ pub trait CallCause: Send + Sync {
 /// Runs a future; the calls that it makes itself, not those of tasks that it spawns, carry over what `cause` has.
 pub fn caused_by<F: Future>(cause: Arc<dyn CallCause>, future: F) -> TaskLocalFuture<Arc<dyn CallCause>, F> {
     CAUSE.scope(cause, future)
+}
+
+/// The `traceparent` of the request that is being handled, if spans are recorded.
+pub fn traced_cause() -> Option<HeaderValue> {
+    trace::tracer()?;
+    CAUSE.try_with(|cause| cause.traceparent().cloned()).ok().flatten()
+}
+
+/// What a request hands on to the batch that carries its purchase.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cause {
+    request_id: Option<HeaderValue>,
+    traceparent: Option<HeaderValue>,
+}
+
+impl Cause {
+    /// That of the request that is being handled; empty outside of one.
+    pub(super) fn current() -> Self {
+        let cause = CAUSE.try_with(|cause| Self {
+            request_id: Some(cause.request_id().clone()),
+            traceparent: cause.traceparent().cloned(),
+        });
+        cause.unwrap_or_default()
+    }
+}
+
+/// Runs the call that carries a batch. It has the request id and the trace of its request if it carries one request only. If
+/// it carries several it has an id of its own, which is logged with theirs, and the trace of the first, and its span links to
+/// all of them.
+pub(super) async fn call_for_batch<F: Future>(name: &str, causes: Vec<Cause>, call: F) -> F::Output {
+    let batch = Arc::new(Batch::new(name, causes));
+    caused_by(batch, call).await
+}
+
+/// The cause of a call that carries a batch.
+struct Batch {
+    request_id: HeaderValue,
+    traceparent: Option<HeaderValue>,
+    /// Ends with the call.
+    _span: Option<Box<dyn Span>>,
+}
+
+impl Batch {
+    fn new(name: &str, causes: Vec<Cause>) -> Self {
+        let lines = causes.len();
+        let (mut ids, mut traces): (Vec<_>, Vec<_>) = causes
+            .into_iter()
+            .map(|cause| (cause.request_id, cause.traceparent))
+            .unzip();
+        // The sales of one batch of orders have the same cause and follow each other.
+        ids.dedup();
+        traces.dedup();
+        let mut ids: Vec<HeaderValue> = ids.into_iter().flatten().collect();
+        let traces: Vec<HeaderValue> = traces.into_iter().flatten().collect();
+        let request_id = match (ids.len(), ids.pop()) {
+            (1, Some(only)) => only,
+            (_, last) => {
+                ids.extend(last);
+                let id = OrderId::generate().to_string();
+                tracing::debug!(target: "bookstore::batch", batch = id, requests = ?ids, "one call carries several requests");
+                HeaderValue::from_str(&id).unwrap_or(const { HeaderValue::from_static("-") })
+            }
+        };
+        let span = trace::tracer().map(|tracer| {
+            let mut span = tracer.begin(SpanKind::Client, name, &traces);
+            span.set("bookstore.batch.size", i64::try_from(lines).unwrap_or(i64::MAX));
+            span
+        });
+        let own = span.as_ref().map(|span| span.traceparent());
+        Self {
+            request_id,
+            traceparent: own.or_else(|| traces.into_iter().next()),
+            _span: span,
+        }
+    }
+}
+
+impl CallCause for Batch {
+    fn request_id(&self) -> &HeaderValue {
+        &self.request_id
+    }
+
+    fn traceparent(&self) -> Option<&HeaderValue> {
+        self.traceparent.as_ref()
+    }
+
+    fn hops(&self) -> u32 {
+        // One request that came through too many services must not fail the purchases of others.
+        0
+    }
 }
 
 /// The token in force, which may change while a service runs.

@@ -21,7 +21,7 @@ mod sse;
 mod tls;
 
 pub use catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
-pub use context::{CallCause, TokenSource, caused_by, check_hops};
+pub use context::{CallCause, TokenSource, caused_by, check_hops, traced_cause};
 pub use endpoint::{ServiceEndpoint, http_client, https_client};
 pub use error::Error;
 pub use events::{EventStream, ShopEvent};

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 
 use super::batches::{BATCH_LIMITS, not_accepted};
 use super::catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
+use super::context::{Cause, call_for_batch};
 use super::endpoint::{encode, page};
 use super::events::parse_entry;
 use super::{Error, EventStream, Method, Probe, Request, Response, Result, ServiceEndpoint, TokenSource, feed};
@@ -20,8 +21,8 @@ use crate::wire::{
 };
 use crate::{Code, Deadline, Entry, Incident, InlineVec, ItemNumber, OrderId, Position, Seq, StoreId, headers, limits};
 
-/// A sale and until when its decision is waited for.
-type SaleCall = (Sale, Deadline);
+/// A sale, until when its decision is waited for, and what its request hands on.
+type SaleCall = (Sale, Deadline, Cause);
 type SaleResult = Result<(Decision, Position, StoreId)>;
 
 /// The client of one catalog or of its copies. Sales travel in batches: while one is in flight, the next one fills.
@@ -42,7 +43,7 @@ impl RemoteCatalog {
         let seller = endpoint.with_own_connection();
         let sell = move |batch| sell(seller.clone(), batch);
         Self {
-            sales: Batcher::new(BATCH_LIMITS, |(sale, _): &SaleCall| sale.lines.len(), sell),
+            sales: Batcher::new(BATCH_LIMITS, |(sale, ..): &SaleCall| sale.lines.len(), sell),
             endpoint,
             token: None,
             foreign_answers: Arc::new(foreign_answers()),
@@ -98,7 +99,8 @@ impl RemoteCatalog {
 
     async fn sell(&self, sales: Vec<Sale>, deadline: Deadline) -> Result<Decisions> {
         let url = self.endpoint.url();
-        let calls = sales.into_iter().map(|sale| (sale, deadline));
+        let cause = Cause::current();
+        let calls = sales.into_iter().map(|sale| (sale, deadline, cause.clone()));
         let called = tokio::time::timeout(deadline.remaining(), self.sales.call_all(calls)).await;
         let results = called.map_err(|_| Error::lost(url, "no answer in time"))?.into_iter();
         join(
@@ -149,12 +151,13 @@ fn join(url: &str, results: Vec<SaleResult>) -> Result<Decisions> {
 
 /// Sends a batch of sales, at most once.
 async fn sell(endpoint: ServiceEndpoint, batch: Vec<SaleCall>) -> Vec<SaleResult> {
-    let deadline = batch.iter().map(|&(_, deadline)| deadline).max();
-    let sales: Vec<Sale> = batch.into_iter().map(|(sale, _)| sale).collect();
+    let deadline = batch.iter().map(|&(_, deadline, _)| deadline).max();
+    let (sales, causes): (Vec<Sale>, Vec<Cause>) = batch.into_iter().map(|(sale, _, cause)| (sale, cause)).unzip();
     let count = sales.len();
     let request = Request::new(Method::POST, "/sales").fast_json(&SaleBatch { sales });
     let request = request.timeout(deadline.map(Deadline::remaining).unwrap_or_default());
-    let decided = endpoint.send_once(&request).await.and_then(|response| {
+    let answered = call_for_batch("batch of sales", causes, endpoint.send_once(&request)).await;
+    let decided = answered.and_then(|response| {
         let decided: Decisions = response.parse_fast()?;
         let (head, store) = (decided.position(), decided.store);
         let results = decided

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::batches::{BATCH_LIMITS, not_accepted};
+use super::context::{Cause, call_for_batch};
 use super::message::parse_json;
 use super::orders::{Orders, Placed, PlacedOrder, Written};
 use super::remote_catalog::{foreign_answers, found};
@@ -25,11 +26,14 @@ const PLACE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
 /// Added to the last deadline of a batch, so that the service's own `deadline-exceeded` arrives in time.
 const ANSWER_MARGIN: Duration = Duration::from_millis(250);
 
+/// An order, and what its request hands on.
+type OrderCall = (Order, Cause);
+
 /// The client of one order service or of its copies. Orders travel in batches: while one is in flight, the next one fills.
 #[derive(Debug, Clone)]
 pub struct RemoteOrders {
     endpoint: ServiceEndpoint,
-    orders: Batcher<Order, Result<Placed>>,
+    orders: Batcher<OrderCall, Result<Placed>>,
     foreign_answers: Arc<Incident>,
 }
 
@@ -41,7 +45,7 @@ impl RemoteOrders {
         let batches = endpoint.with_own_connection();
         let place = move |batch| place(batches.clone(), batch);
         Self {
-            orders: Batcher::new(BATCH_LIMITS, |order: &Order| order.lines.len(), place),
+            orders: Batcher::new(BATCH_LIMITS, |(order, _): &OrderCall| order.lines.len(), place),
             endpoint,
             foreign_answers: Arc::new(foreign_answers()),
         }
@@ -50,7 +54,7 @@ impl RemoteOrders {
     async fn place(&self, order: Order) -> Result<Placed> {
         let url = self.endpoint.url();
         let timeout = timeout(order.deadline) + ANSWER_MARGIN;
-        match tokio::time::timeout(timeout, self.orders.call(order)).await {
+        match tokio::time::timeout(timeout, self.orders.call((order, Cause::current()))).await {
             Ok(placed) => placed.map_err(|error| not_accepted(url, error))?,
             Err(_) => Err(Error::lost(url, "no answer in time")),
         }
@@ -65,12 +69,14 @@ fn timeout(deadline: Option<Deadline>) -> Duration {
 }
 
 /// Sends a batch of orders, at most once.
-async fn place(endpoint: ServiceEndpoint, orders: Vec<Order>) -> Vec<Result<Placed>> {
-    let count = orders.len();
+async fn place(endpoint: ServiceEndpoint, batch: Vec<OrderCall>) -> Vec<Result<Placed>> {
+    let count = batch.len();
+    let (orders, causes): (Vec<Order>, Vec<Cause>) = batch.into_iter().unzip();
     let timeout = timeout(orders.iter().filter_map(|order| order.deadline).max());
     let request = Request::new(Method::POST, "/orders").fast_json(&OrderBatch { orders });
     let request = request.timeout(timeout + ANSWER_MARGIN);
-    let placed = endpoint.send_once(&request).await.and_then(|response| {
+    let answered = call_for_batch("batch of orders", causes, endpoint.send_once(&request)).await;
+    let placed = answered.and_then(|response| {
         let placed = response.parse_with(|_| parse_batch(&response.body))?;
         match placed.len() == count {
             true => Ok(placed.into_iter().map(Ok).collect()),

@@ -88,9 +88,7 @@ impl Import {
                 // Before the store is opened: a bad file changes nothing.
                 let rows = rows_of_file()?;
                 let store = self.open(&url, rows.is_some())?;
-                let before = store
-                    .as_deref()
-                    .map_or_else(|| Ok(empty_store()), Store::load)?;
+                let before = store.as_deref().map_or_else(|| Ok(empty_store()), Store::load)?;
                 let is_edit = rows.is_none();
                 let rows = match (rows, &store) {
                     (None, Some(store)) => match store.manual_edit() {

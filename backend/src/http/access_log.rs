@@ -1,0 +1,48 @@
+//! The access log: one line a request, off unless the log's filter names its target.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use http::{HeaderValue, Method};
+use http_body::Body as _;
+
+use super::access::AccessRules;
+use super::request::Head;
+use super::response::WarpResponse;
+use crate::logging::ACCESS;
+
+/// What is known of a request when it arrives, kept until its response is known.
+#[derive(Debug)]
+pub(super) struct AccessLog {
+    method: Method,
+    client: IpAddr,
+    request_id: HeaderValue,
+}
+
+impl AccessLog {
+    /// `None` if no access log is written.
+    pub(super) fn begin(head: &Head, rules: &AccessRules) -> Option<Box<Self>> {
+        tracing::enabled!(target: ACCESS, tracing::Level::INFO).then(|| {
+            Box::new(Self {
+                method: head.method.clone(),
+                client: rules.client_address(head),
+                request_id: head.request_id.clone(),
+            })
+        })
+    }
+
+    /// Writes the line. A stream has no number of bytes, and its duration is that until it begins. Neither the path nor the
+    /// query is written: they contain order ids and what people search for.
+    pub(super) fn write(&self, route: &str, response: &WarpResponse, duration: Duration) {
+        tracing::info!(
+            target: ACCESS,
+            method = %self.method,
+            route,
+            status = response.status().as_u16(),
+            duration_us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX),
+            bytes = response.body().size_hint().exact(),
+            request_id = self.request_id.to_str().unwrap_or_default(),
+            client = %self.client,
+        );
+    }
+}
