@@ -267,7 +267,7 @@ async fn of_two_catalogs_none_refuses_a_purchase_because_of_the_other() {
         let metrics = Client::of(&services.catalog, "catalog").get("/metrics").await.body;
         let count = metrics
             .lines()
-            .find_map(|line| line.strip_prefix("bookstore_conflicts_total "));
+            .find_map(|line| line.strip_prefix("bookstore_conflicts_total{service=\"catalog\"} "));
         conflicts += count.map_or(0, |count| count.parse().unwrap());
     }
     assert!(conflicts > 0);
