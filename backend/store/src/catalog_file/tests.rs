@@ -1,3 +1,5 @@
+use common::limits;
+
 use super::*;
 
 const PATH: &str = "books.csv";
