@@ -161,7 +161,7 @@ fn a_part_of_a_change_of_several_books_is_found() {
         (4, Rule::Group, |entries| entries[3].order = None),
         (3, Rule::Group, |entries| entries[2].order = None),
         (4, Rule::Fields, |entries| {
-            entries[3].stock_after = Stock::try_from(1).ok()
+            entries[3].stock_after = Stock::try_from(1).ok();
         }),
         (5, Rule::BookExists, |entries| entries[4].item = item(2)),
     ];
