@@ -47,6 +47,7 @@ impl CatalogService {
         let (status, metrics) = (Arc::new(StoreStatus::opening()), Arc::default());
         let writer = Writer::load(store, initial, &status, &metrics)?;
         let loaded = Arc::new(SetOnce::new_with(Some(writer.loaded())));
+        status.set_ok();
         Self::start(loaded, status, metrics, |_| Ok(Some(writer)))
     }
 
@@ -67,8 +68,9 @@ impl CatalogService {
             let load = || Writer::load(open()?, &initial, &condition, &measured);
             let writer = open_until_closed(load, &condition, jobs)?;
             if let Some(writer) = &writer {
-                // It is set here only.
+                // It is set here only, and before the status says that the store serves.
                 let _ = opened.set(writer.loaded());
+                condition.set_ok();
             }
             Ok(writer)
         })

@@ -74,7 +74,6 @@ impl Writer {
         let store: Arc<dyn Store> = store.into();
         let state = bootstrap::bootstrap(&*store, seed::load_or_seed(&*store, initial)?)?;
         let end = watch::Sender::new(state.end());
-        status.set_ok();
         metrics.set_checkpoint(state.head);
         metrics.measure_ledger(&*store);
         Ok(Self {
