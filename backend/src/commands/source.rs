@@ -1,9 +1,23 @@
-//! The store that a command reads.
+//! The store that a command reads, and the running shop that it calls.
+
+use std::path::Path;
 
 use anyhow::Result;
+use common::client::{ServiceEndpoint, http_client, https_client};
 
 use super::progress::Progress;
+use crate::settings;
 use crate::store::{self, Inspection, StoreState};
+
+/// The copies of a shop at comma-separated addresses. A file may have the certificates that `https://` ones are trusted by.
+pub(super) fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint> {
+    let is_https = url.split(',').any(|url| url.trim_start().starts_with("https:"));
+    let http = match is_https || ca.is_some() {
+        true => https_client(ca).map_err(|why| settings::Error(format!("--ca: {why}")))?,
+        false => http_client()?,
+    };
+    Ok(ServiceEndpoint::parse(http, url).map_err(|why| settings::Error(format!("--url: {why}")))?)
+}
 
 /// Reads a store whose catalog file was not edited by hand. A catalog may run meanwhile.
 pub(super) fn inspect(url: &store::Url) -> Result<(Box<dyn store::Store>, StoreState)> {

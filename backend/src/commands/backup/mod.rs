@@ -43,8 +43,8 @@ pub struct Backup {
     /// Go on as a replica until SIGTERM
     #[arg(long)]
     follow: bool,
-    /// A file with the certificates of the authorities that an https:// address is trusted by [default: the system's]
-    #[arg(long, value_name = "FILE")]
+    /// The certificates of authorities to trust at an https:// address, in a PEM file [default: those of the system]
+    #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
     ca: Option<PathBuf>,
     #[command(flatten)]
     admin_token: AdminToken,

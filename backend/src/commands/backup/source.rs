@@ -9,7 +9,7 @@ use common::{Code, Position, Seq, limits};
 
 use super::copy::History;
 use super::{Backup, Fault};
-use crate::settings;
+use crate::commands::source::endpoint;
 use crate::token::Token;
 
 /// A history, and its last entry as far as the shop knows it.
@@ -45,14 +45,8 @@ impl Tokens {
 
 impl Source {
     pub(super) fn new(options: &Backup) -> Result<Self> {
-        let invalid = |why: String| settings::Error(format!("--url: {why}"));
-        let http = match options.ca.is_some() || options.url.contains("https://") {
-            true => client::https_client(options.ca.as_deref()).map_err(invalid)?,
-            false => client::http_client()?,
-        };
         let (admin, service) = (options.admin_token.read()?, options.service_token.read()?);
-        let endpoint = ServiceEndpoint::parse(http, &options.url).map_err(invalid)?;
-        let endpoint = endpoint.with_service_token(service.source());
+        let endpoint = endpoint(&options.url, options.ca.as_deref())?.with_service_token(service.source());
         let shop = ShopClient::new(endpoint.clone(), admin.get().as_deref());
         let tokens = Tokens {
             endpoint,

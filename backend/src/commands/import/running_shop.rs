@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use common::backoff::Backoff;
-use common::client::{Resolution, ServiceEndpoint, ShopClient, http_client, https_client, send_until_decided};
+use common::client::{Resolution, ShopClient, send_until_decided};
 use common::wire::{BookFields, BookPage, BooksBody, ChangedBooks, LedgerPage, NumberedBook, Topics};
 use common::{Code, Deadline, Entry, OrderId, Seq, StoreId, limits};
 use tokio::runtime::Runtime;
@@ -14,6 +14,7 @@ use tokio::runtime::Runtime;
 use super::summary::after;
 use crate::catalog::CatalogDiff;
 use crate::commands::progress::Progress;
+use crate::commands::source::endpoint;
 use crate::settings::{self, AdminToken};
 use crate::store::StoreState;
 
@@ -36,12 +37,7 @@ impl RunningShop {
                        BOOKSTORE_ADMIN_TOKEN";
             return Err(settings::Error(why.to_owned()).into());
         };
-        let is_https = url.split(',').any(|url| url.trim_start().starts_with("https:"));
-        let http = match is_https || ca.is_some() {
-            true => https_client(ca).map_err(|why| settings::Error(format!("--ca: {why}")))?,
-            false => http_client()?,
-        };
-        let endpoint = ServiceEndpoint::parse(http, url).map_err(|why| settings::Error(format!("--url: {why}")))?;
+        let endpoint = endpoint(url, ca)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         Ok(Self {
             shop: ShopClient::new(endpoint, Some(&token)),
