@@ -185,6 +185,15 @@ pub trait Store: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Keeps other processes that call this out, for as long as this one has the store open. Only a shared store is not
+    /// locked anyway.
+    ///
+    /// # Errors
+    /// [`Error::Locked`] if another process has claimed it; see [`Error`] for the rest.
+    fn claim(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Waits at most `timeout` until no other process appends; until [`end_turn`](Self::end_turn) the appends of others wait.
     /// Does nothing if the store is not shared.
     ///
@@ -265,13 +274,14 @@ pub fn init(url: &Url) -> Result<(), Error> {
 /// # Errors
 /// [`Error::Missing`] if not even its folder exists, [`Error::Locked`], [`Error::Io`].
 pub fn lock(url: &Url) -> Result<Option<Lock>, Error> {
-    let (path, store) = match url {
-        Url::Csv(folder) => (folder.join(csv::LOCK), folder),
+    let store = match url {
+        Url::Csv(folder) => folder,
         #[cfg(feature = "sql")]
-        Url::Sqlite(file) => (url::beside(file, ".lock"), file),
+        Url::Sqlite(file) => file,
         #[cfg(feature = "sql")]
         Url::Postgres(_) => return Ok(None),
     };
+    let Some(path) = url.lock_path() else { return Ok(None) };
     match std::path::absolute(&path).is_ok_and(|path| path.parent().is_some_and(std::path::Path::is_dir)) {
         true => Lock::acquire(&path, store).map(Some),
         false => Err(Error::Missing(url.to_string())),

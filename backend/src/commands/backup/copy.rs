@@ -39,6 +39,7 @@ impl Copy {
     /// Opens and locks the copy, or creates it.
     pub(super) fn open(url: &store::Url) -> Result<Self, store::Error> {
         let store = store::open(url, EditPolicy::Refuse)?;
+        store.claim()?;
         let (id, head, undescribed) = match store.load() {
             Err(store::Error::RestoreIncomplete { head, .. }) => (None, head, Some(books_until(&*store, head)?)),
             loaded => {

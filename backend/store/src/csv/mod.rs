@@ -44,7 +44,7 @@ use super::format_1::OldTitles;
 use super::lock::Lock;
 use super::{EditPolicy, Error, Inspection, Store, StoreState, WriterGuard, lost, private_file};
 
-pub(super) const LOCK: &str = "lock";
+const LOCK: &str = "lock";
 /// A segment that is larger than this is sealed, and a new one is started.
 const SEGMENT_BYTES_MAX: u64 = 64 * 1024 * 1024;
 

@@ -74,6 +74,8 @@ pub struct PostgresStore {
     committed_at: Mutex<Option<Instant>>,
     readers: PgPool,
     turn: Mutex<Option<Turn>>,
+    /// What keeps other processes that would claim the store out.
+    claim: Mutex<Option<Turn>>,
     listener: Mutex<NotificationListener>,
     /// Identifies this process in notifications.
     origin_id: Uuid,
@@ -139,6 +141,7 @@ impl PostgresStore {
             committed_at: Mutex::new(None),
             readers,
             turn: Mutex::new(None),
+            claim: Mutex::new(None),
             listener: Mutex::new(NotificationListener::new(origin_id, !notifies)),
             origin_id,
             appended: AtomicU64::new(0),
@@ -342,6 +345,10 @@ impl Store for PostgresStore {
         self.confirm_entry(last)
     }
 
+    fn claim(&self) -> Result<(), Error> {
+        self.lock_claim()
+    }
+
     fn take_turn(&self, timeout: Duration) -> Result<(), Error> {
         self.wait_for_turn(timeout)
     }
@@ -448,13 +455,14 @@ impl Drop for PostgresStore {
         const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
         let connection = self.connection.get_mut().and_then(Option::take);
         self.end_turn();
+        let claim = self.claim.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         let listener = std::mem::replace(
             self.listener.get_mut().unwrap_or_else(PoisonError::into_inner),
             NotificationListener::new(self.origin_id, true),
         );
         self.blocking.run(async {
             let _ = tokio::time::timeout(CLOSE_TIMEOUT, async {
-                drop(listener);
+                drop((listener, claim));
                 self.readers.close().await;
                 if let Some(connection) = connection {
                     let _ = connection.close().await;

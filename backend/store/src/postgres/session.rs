@@ -19,7 +19,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The wait for a connection for reading.
 const READER_TIMEOUT: Duration = Duration::from_secs(2);
-/// Connections for reading, including the one that listens and the one that holds a turn.
+/// Connections for reading, including the ones that listen, hold a turn, and hold a claim.
 const READERS_MAX: u32 = 6;
 /// Tries of a migration's step that collides with another process's.
 const MIGRATION_TRIES_MAX: u32 = 20;

@@ -101,6 +101,11 @@ pub(super) fn lock_turn(timeout: Duration) -> String {
     )
 }
 
+/// Claims the store until the end of the transaction, which is open for as long as its process runs. Waits for the server to
+/// notice that a process which was killed is gone.
+pub(super) const CLAIM: &str = "SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = '2s'; \
+     SELECT pg_advisory_xact_lock(hashtextextended('bookstore ' || current_schema(), 0))";
+
 /// Takes the new id and the old one.
 pub(super) const REPLACE_ID: &str = "UPDATE meta SET value = $1 WHERE key = 'store' AND value = $2";
 /// Counts how often the id was replaced.
