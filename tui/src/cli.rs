@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use common::{ItemNumber, OrderId, Position};
+use common::{Cost, ItemNumber, OrderId, Position};
 
-pub(crate) use args::{AutopilotArgs, BuyArgs, OrdersArgs, RestockArgs, SearchArgs};
+pub(crate) use args::{AddArgs, AutopilotArgs, BuyArgs, OrdersArgs, RestockArgs, SearchArgs};
 pub(crate) use display::{Display, DisplayArgs, terminal_can_draw};
 
 use crate::config::Config;
@@ -152,6 +152,23 @@ pub(crate) enum OnlineCommand {
     },
     /// Change the stock of a book (shopkeeper)
     Restock(RestockArgs),
+    /// Change the price of a book (shopkeeper)
+    Price {
+        /// The book's item number
+        #[arg(value_name = "N")]
+        item: ItemNumber,
+        /// The new cost of one copy, like 9.50
+        #[arg(value_name = "COST")]
+        cost: Cost,
+    },
+    /// Add a book to the shop (shopkeeper)
+    Add(AddArgs),
+    /// Withdraw a book from the shop, with its stock (shopkeeper)
+    Withdraw {
+        /// The book's item number
+        #[arg(value_name = "N")]
+        item: ItemNumber,
+    },
 }
 
 /// The commands that use neither a shop nor the configuration.
@@ -239,6 +256,13 @@ mod tests {
         for line in [
             "bookstore lookup 0",
             "bookstore lookup x",
+            "bookstore price 1",
+            "bookstore price 1 -1",
+            "bookstore price 1 1.001",
+            "bookstore add 1 Title --topic t",
+            "bookstore add 1 Title --cost 1",
+            "bookstore add 1 Title --topic t --cost 1 --stock -1",
+            "bookstore withdraw 0",
             "bookstore buy 1 --quantity 0",
             "bookstore buy 1 --quantity 101",
             "bookstore buy 1 --key abc",

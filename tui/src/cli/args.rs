@@ -6,8 +6,8 @@ use std::time::Duration;
 use autopilot::Settings;
 use clap::{Args, ValueHint, value_parser};
 use common::time::parse_duration;
-use common::wire::{OrderLine, OrderLines, StockChange};
-use common::{ItemNumber, OrderId, Quantity, Stock, limits, parse};
+use common::wire::{BookFields, OrderLine, OrderLines, StockChange};
+use common::{Cost, Description, ItemNumber, OrderId, Quantity, Stock, limits, parse};
 
 use super::DisplayArgs;
 
@@ -111,6 +111,41 @@ impl RestockArgs {
             Some(stock) => StockChange::To(stock),
             None => StockChange::By(self.by.unwrap_or(0)),
         }
+    }
+}
+
+/// Arguments of `add`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AddArgs {
+    /// The book's item number, which no book has yet
+    #[arg(value_name = "N")]
+    pub(crate) item: ItemNumber,
+    /// Its title
+    #[arg(value_name = "TITLE")]
+    title: String,
+    /// Its topic
+    #[arg(long, value_name = "T")]
+    topic: String,
+    /// The cost of one copy, like 9.50
+    #[arg(long, value_name = "C")]
+    cost: Cost,
+    /// Its author
+    #[arg(long, value_name = "A")]
+    author: Option<String>,
+    /// The number of copies [default: none]
+    #[arg(long, value_name = "S")]
+    stock: Option<Stock>,
+}
+
+impl AddArgs {
+    /// # Errors
+    /// If a text cannot be stored.
+    pub(crate) fn fields(&self) -> Result<BookFields, String> {
+        let description = Description {
+            topic: self.topic.as_str().into(),
+            author: self.author.as_deref().map(Into::into),
+        };
+        BookFields::new(self.title.as_str().into(), description, self.cost, self.stock)
     }
 }
 

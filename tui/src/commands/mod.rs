@@ -12,6 +12,7 @@ mod orders;
 mod output;
 mod purchase;
 mod serve;
+mod shopkeeper;
 mod table;
 mod watch;
 
@@ -120,7 +121,10 @@ async fn run_connected(
         // These handle the signals themselves.
         OnlineCommand::Autopilot(args) => return autopilot::run_headless(connection, args, cli, signals).await,
         OnlineCommand::Buy(args) => return purchase::buy(connection, args, &out, signals).await,
-        OnlineCommand::Restock(args) => return purchase::restock(connection, args, &out, signals).await,
+        OnlineCommand::Restock(args) => return shopkeeper::restock(connection, args, &out, signals).await,
+        OnlineCommand::Price { item, cost } => return shopkeeper::price(connection, *item, *cost, &out, signals).await,
+        OnlineCommand::Add(args) => return shopkeeper::add(connection, args, &out, signals).await,
+        OnlineCommand::Withdraw { item } => return shopkeeper::withdraw(connection, *item, &out, signals).await,
         OnlineCommand::Topics => browse::topics(connection, &out).boxed(),
         OnlineCommand::Search(args) => browse::search(connection, args, &out).boxed(),
         OnlineCommand::Lookup { item } => browse::lookup(connection, *item, &out).boxed(),

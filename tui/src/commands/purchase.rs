@@ -1,17 +1,16 @@
-//! Buying, receipts, and the shopkeeper's changes of a stock.
+//! Buying, and receipts.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use common::client::{self, Error as ClientError, Resolution, Response, send_until_decided};
-use common::wire::{Book, OrderLines, OrderStatus, Receipt};
-use common::{Code, Deadline, OrderId, Problem, Timestamp, limits};
+use common::wire::{OrderLines, OrderStatus, Receipt};
+use common::{Code, Deadline, OrderId, Problem, Timestamp};
 
-use super::browse;
 use super::exit::{Error, Exit};
 use super::order_record::OrderRecord;
 use super::output::{self, Output};
-use crate::cli::{BuyArgs, RestockArgs};
+use crate::cli::BuyArgs;
 use crate::connect::ShopConnection;
 use crate::journal::{Outcome, SentLine, SentOrder};
 use crate::receipt;
@@ -201,46 +200,4 @@ pub(super) async fn order(connection: &ShopConnection, order: OrderId, out: &Out
         OrderRecord::end_earlier(order, outcome).await;
     }
     out.answer(&answer, receipt::of_shop)
-}
-
-pub(super) async fn restock(
-    connection: &ShopConnection,
-    args: &RestockArgs,
-    out: &Output,
-    mut signals: Signals,
-) -> Result<Exit, Error> {
-    let (key, change, shop) = (OrderId::generate(), args.change(), &connection.shop);
-    let deadline = Deadline::after(Duration::min(limits::DEADLINE_MAX, 2 * limits::DEADLINE_DEFAULT));
-    let resolution = tokio::select! {
-        resolution = send_until_decided(deadline, || shop.restock(args.item, change, key)) => resolution,
-        signal = signals.next() => {
-            output::print_error(&format!("interrupted; whether the stock was changed is unknown\n  order  {key}"));
-            return Ok(Exit::of_signal(signal));
-        }
-    };
-    match resolution {
-        Resolution::Decided(answer) | Resolution::NotApplied(Ok(answer)) => {
-            let is_unauthorized = answer.status == Code::Unauthorized.status();
-            if is_unauthorized && !shop.is_shopkeeper() {
-                output::print_error(
-                    "restock needs the shopkeeper's token; give it with --token or BOOKSTORE_ADMIN_TOKEN",
-                );
-                if !out.is_json() {
-                    return Ok(Exit::Usage);
-                }
-            }
-            out.answer::<Book>(&answer, browse::book)
-        }
-        Resolution::NotApplied(Err(error)) => Err(error.into()),
-        Resolution::Unknown(last) => {
-            let reason = last
-                .and_then(|answer| answer.parse::<Book>())
-                .err()
-                .map_or_else(String::new, |error| format!(" ({error})"));
-            output::print_error(&format!(
-                "whether the stock was changed is unknown{reason}\n  order  {key}"
-            ));
-            Ok(Exit::Unavailable)
-        }
-    }
 }

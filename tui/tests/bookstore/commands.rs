@@ -259,6 +259,47 @@ fn a_restock_without_the_token_names_the_flag() {
 }
 
 #[test]
+fn a_book_is_added_priced_and_withdrawn_by_commands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut services = serve_all(folder.path(), "127.0.0.1:0");
+    let services = Process::start(services.env("BOOKSTORE_ADMIN_TOKEN", "a-token-for-tests"), 3).unwrap();
+    let url = services.url("frontend");
+    let run = |arguments: &str| {
+        exit_and_output(&bookstore(&format!(
+            "--url {url} --token a-token-for-tests {arguments}"
+        )))
+    };
+    let add = "add 7 Sand --topic novels --cost 9.5 --author Me --stock 3 --json";
+    let (exit, out, err) = run(add);
+    let expected = r#"{"item":7,"title":"Sand","author":"Me","topic":"novels","cost":"9.50","stock":3,"seq":5}"#;
+    assert_eq!((exit, out, err.as_str()), (0, format!("{expected}\n"), ""));
+    let (exit, out, err) = run(add);
+    assert_eq!((exit, out.as_str()), (1, ""));
+    assert!(err.contains("item 7 is \"Sand\" already"), "{err}");
+    let (exit, out, _) = run("price 7 12 --json");
+    assert_eq!(
+        (exit, out),
+        (
+            0,
+            format!("{}\n", expected.replace("9.50", "12.00").replace(":5}", ":6}"))
+        )
+    );
+    let (exit, out, _) = run("price 7 0.99");
+    assert!(exit == 0 && out.contains("0.99") && out.contains("Sand"), "{out}");
+    assert_eq!(run("price 77 1").0, 1);
+    let (exit, out, _) = run("withdraw 7");
+    assert_eq!((exit, out.trim()), (0, "withdrawn  7"));
+    assert_eq!([run("withdraw 7").0, run("lookup 7").0, run("buy 7").0], [1, 1, 1]);
+    for command in ["withdraw 1", "price 1 2", "add 8 T --topic t --cost 1"] {
+        let (exit, _, err) = exit_and_output(&bookstore(&format!("--url {url} {command}")));
+        assert!(
+            exit == 2 && err.contains("needs the shopkeeper's token"),
+            "{command}: {err}"
+        );
+    }
+}
+
+#[test]
 fn standard_output_has_only_what_was_asked_for() {
     let empty = FrontEnd::always(200, r#"{"books":[]}"#);
     let (exit, out, err) = exit_and_output(&empty.bookstore("search nothing"));
@@ -383,8 +424,10 @@ fn an_interrupted_buy_names_its_order() {
 
 #[test]
 fn an_interrupted_restock_names_its_change() {
-    let (exit, _, err) = interrupt("restock 2 --by 1 --token t", Signal::INT);
-    assert!(exit == 130 && err.contains("  order  "), "{exit}: {err}");
+    for command in ["restock 2 --by 1", "withdraw 2"] {
+        let (exit, _, err) = interrupt(&format!("{command} --token t"), Signal::INT);
+        assert!(exit == 130 && err.contains("  order  "), "{exit}: {err}");
+    }
 }
 
 /// Waits until a process listens for a signal.

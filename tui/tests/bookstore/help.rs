@@ -22,6 +22,9 @@ fn the_help_matches_its_snapshot() {
         "orders",
         "watch",
         "restock",
+        "price",
+        "add",
+        "withdraw",
         "completions",
         "man",
     ] {
