@@ -5,6 +5,8 @@ pub(crate) mod autopilot;
 mod availability;
 mod books;
 mod buying;
+mod change_dialog;
+mod changing;
 mod commands;
 mod connection;
 mod dialog;
@@ -39,6 +41,7 @@ mod text_input;
 mod whole_shop;
 
 pub(crate) use autopilot::RunStatus;
+pub(crate) use change_dialog::{Change, ChangeDialog, ChangeField, ChangeOutcome, ChangeStep, SentChange};
 pub(crate) use connection::{Chip, StreamState};
 pub(crate) use dialog::{BuyDialog, DialogField};
 pub(crate) use hints::Hint;
@@ -66,7 +69,11 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
     let elapsed = app.now.elapsed;
     match message.event {
         Event::Started => return app.handle_started(),
-        Event::ShopOpened { shop_name, url } => app.handle_opened(&shop_name, url),
+        Event::ShopOpened {
+            shop_name,
+            url,
+            is_shopkeeper,
+        } => app.handle_opened(&shop_name, url, is_shopkeeper),
         Event::Input(event) => return app.handle_input(event),
         Event::Tick => return app.handle_tick(),
         Event::FrameDrawn(layout) => app.layout = layout,
@@ -87,6 +94,7 @@ pub(crate) fn update(app: &mut App, message: Message) -> Vec<Effect> {
         Event::OrderLoaded { order, result } => {
             return app.with_orders(|orders, shared| orders.handle_lookup(order, result, shared));
         }
+        Event::ChangeCompleted { sent, outcome } => return app.handle_changed(sent, outcome),
         Event::HealthLoaded(result) => app.services.handle_health(result, elapsed),
         Event::AutopilotChanged(status) => app.handle_run_status(status),
         Event::StoreClosed(reason) => app.handle_store_closed(&reason),

@@ -109,6 +109,10 @@ commands! {
         Refresh "r" "refresh" "Load this screen again"
         Reconnect "R" "reconnect" "Connect again at once"
     }
+    "Shopkeeper" {
+        Change "t" "change" "Change the selected book: stock, price, withdrawal"
+        AddBook "T" "add book" "Add a book to the shop"
+    }
     "Charts" {
         Freeze "Space" "freeze" "Freeze the screen, or unfreeze it"
         Longer "+" "longer" "Show a longer time"

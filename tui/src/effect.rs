@@ -2,6 +2,7 @@
 
 use common::{ItemNumber, OrderId};
 
+use crate::app::SentChange;
 use crate::command::Command;
 use crate::journal::{Record, SentOrder};
 
@@ -46,6 +47,8 @@ pub(crate) enum Request {
     },
     /// Look up an order; never sends it.
     Order(OrderId),
+    /// Send a shopkeeper's change under its key until it is decided, for a limited time.
+    Change(SentChange),
     /// The health of the services.
     Health,
 }

@@ -60,6 +60,7 @@ async fn find_again(
             let opened = Event::ShopOpened {
                 shop_name: connection.name.clone(),
                 url: connection.shop.url(),
+                is_shopkeeper: connection.shop.is_shopkeeper(),
             };
             vec![opened, Event::Notice(notice)]
         }

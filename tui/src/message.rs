@@ -8,6 +8,7 @@ use common::{ItemNumber, OrderId, Seq, Timestamp};
 
 use crate::app::autopilot::RunStatus;
 use crate::app::layout::FrameLayout;
+use crate::app::{ChangeOutcome, SentChange};
 use crate::input::InputEvent;
 use crate::journal;
 
@@ -33,6 +34,8 @@ pub(crate) enum Event {
         /// The store's name in the header.
         shop_name: String,
         url: String,
+        /// Whether the shopkeeper's token is known.
+        is_shopkeeper: bool,
     },
     Input(InputEvent),
     /// The time that [`crate::app::App::next_wake`] asked for has come.
@@ -67,6 +70,11 @@ pub(crate) enum Event {
     OrderLoaded {
         order: OrderId,
         result: Result<Receipt, Error>,
+    },
+    /// What came of a shopkeeper's change.
+    ChangeCompleted {
+        sent: SentChange,
+        outcome: ChangeOutcome,
     },
     HealthLoaded(Result<Readiness, Error>),
     AutopilotChanged(RunStatus),

@@ -3,6 +3,7 @@
 mod autopilot;
 mod buying;
 pub(crate) mod catalog;
+mod changing;
 pub(crate) mod fixture;
 mod input;
 mod loading;

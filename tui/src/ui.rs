@@ -5,6 +5,7 @@ pub(crate) mod autopilot;
 mod books;
 mod buying;
 mod canvas;
+mod changing;
 mod chart;
 mod detail;
 mod header;
@@ -86,6 +87,7 @@ pub(crate) fn draw(
             Overlay::Log { scroll } => overlay::log(&mut canvas, within, *scroll),
             Overlay::Buy(dialog) => buying::draw(&mut canvas, within, dialog),
             Overlay::StartRun(dialog) => run_dialog::draw(&mut canvas, within, dialog),
+            Overlay::Change(dialog) => changing::draw(&mut canvas, within, dialog),
             Overlay::Chart => overlay::chart(&mut canvas, within),
         }
     }

@@ -1,4 +1,4 @@
-//! Commands on a store. Results go to standard output; progress goes to standard error, if that is a
+//! Commands on a store or a running shop. Results go to standard output; progress goes to standard error, if that is a
 //! terminal.
 
 mod audit;
@@ -25,7 +25,7 @@ use crate::settings::StoreArg;
 /// The commands, as they stand on the command line.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Import a catalog file into a store
+    /// Import a catalog file into a store, or into a running shop
     ///
     /// Each book that is new or differs in any column is recorded as one entry of the ledger. All of them are recorded,
     /// or none if the file has a bad line or anything fails. The changes are shown first. On a terminal you are asked
@@ -33,6 +33,10 @@ pub enum Command {
     ///
     /// No catalog may run meanwhile. A CSV or SQLite store is locked by its catalog. With a PostgreSQL store you must
     /// stop all catalogs: if one changes the store meanwhile, nothing is imported.
+    ///
+    /// With --url a running shop is changed through its front-end, in batches of up to 1,000 books. Each batch is done
+    /// completely or not at all, the import as a whole is not: if it fails it says how far it came, and the same command
+    /// goes on from there.
     Import(Import),
     /// Write a store's books into a catalog file, or copy the store to another one
     ///

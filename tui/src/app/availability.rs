@@ -18,6 +18,7 @@ impl Command {
             };
             (app.screen != shop).then(names)
         };
+        let only_the_shop = || (app.screen != shop).then(|| format!("only in {}", app.screen_and_key(shop)));
         let no_book = || app.visible_book().is_none().then(|| "choose a book first".to_owned());
         let only_autopilot = || match &app.autopilot.available {
             _ if app.screen != Screen::Autopilot => Some(format!("only in {}", app.screen_and_key(Screen::Autopilot))),
@@ -45,6 +46,10 @@ impl Command {
                     let book = app.visible_book()?;
                     (app.books.stock(book) == Some(0)).then(|| "none are left".to_owned())
                 }),
+            Self::Change => only_the_shop()
+                .or_else(|| app.changing_disabled_reason())
+                .or_else(no_book),
+            Self::AddBook => only_the_shop().or_else(|| app.changing_disabled_reason()),
             Self::Copy => app.copy_text().is_none().then(|| "there is nothing to copy".to_owned()),
             Self::Reconnect if app.connection.store_closed.is_some() => Some("the shop's store is closed".to_owned()),
             Self::Reconnect => app.connection.is_live().then(|| "it is connected".to_owned()),

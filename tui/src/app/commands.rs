@@ -37,6 +37,8 @@ impl App {
             Command::Help => self.overlays.push(Overlay::Help { scroll: 0 }),
             Command::Messages => self.overlays.push(Overlay::Log { scroll: 0 }),
             Command::Buy => return self.open_dialog(by),
+            Command::Change => self.open_change_dialog(false, by),
+            Command::AddBook => self.open_change_dialog(true, by),
             Command::Copy => return self.copy(),
             Command::Refresh => return self.refresh(),
             Command::Reconnect => return vec![Effect::Reconnect],
@@ -90,8 +92,13 @@ impl App {
 
     /// Closes the topmost overlay, or what is open on the screen, or goes to the home screen.
     fn close(&mut self) -> Vec<Effect> {
-        if let Some(Overlay::Buy(_)) = self.overlays.last() {
-            return self.handle_dialog_key(KeyEvent::plain(Key::Esc));
+        match self.overlays.last() {
+            Some(Overlay::Buy(_)) => return self.handle_dialog_key(KeyEvent::plain(Key::Esc)),
+            Some(Overlay::Change(_)) => {
+                self.leave_change_step();
+                return Vec::new();
+            }
+            _ => {}
         }
         if self.overlays.pop().is_some() {
             Vec::new()

@@ -25,6 +25,8 @@ pub(crate) struct Connection {
     pub(crate) shop_name: String,
     /// The shop's address; empty while the store is still being opened.
     pub(crate) url: String,
+    /// Whether the shopkeeper's token is known.
+    pub(crate) is_shopkeeper: bool,
     pub(crate) stream: StreamState,
     /// The store's id; `None` before the first connection.
     pub(crate) store: Option<StoreId>,
@@ -44,6 +46,7 @@ impl Default for Connection {
         Self {
             shop_name: String::new(),
             url: String::new(),
+            is_shopkeeper: false,
             live_from: Seq::ZERO,
             stream: StreamState::Connecting { attempt: 1 },
             store: None,

@@ -30,8 +30,9 @@ impl App {
         effects
     }
 
-    pub(super) fn handle_opened(&mut self, shop_name: &str, url: String) {
+    pub(super) fn handle_opened(&mut self, shop_name: &str, url: String, is_shopkeeper: bool) {
         (self.connection.shop_name, self.connection.url) = (sanitized(&shop_name), url);
+        self.connection.is_shopkeeper = is_shopkeeper;
         self.autopilot.available = Ok(());
     }
 

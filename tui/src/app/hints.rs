@@ -1,5 +1,6 @@
 //! The hint row: the keys that work here and now, from the list of commands.
 
+use super::change_dialog::ChangeStep;
 use super::layout::Target;
 use super::overlay::Overlay;
 use super::state::App;
@@ -45,6 +46,23 @@ impl App {
                     Hint {
                         enabled: dialog.can_start(),
                         ..fixed(start, "start", None)
+                    },
+                    fixed("Esc", "cancel", Some(Command::Close)),
+                    fixed("Tab", "next", None),
+                ]
+            }
+            Some(Overlay::Change(dialog)) => {
+                let (key, label) = match dialog.step {
+                    ChangeStep::Editing => ("y", "save"),
+                    ChangeStep::Asking => ("y", "withdraw"),
+                    ChangeStep::Unknown(..) => ("y", "ask again"),
+                    ChangeStep::Sent(_) => return vec![fixed("Esc", "close", Some(Command::Close))],
+                };
+                let enabled = self.changing_disabled_reason().is_none();
+                vec![
+                    Hint {
+                        enabled,
+                        ..fixed(key, label, None)
                     },
                     fixed("Esc", "cancel", Some(Command::Close)),
                     fixed("Tab", "next", None),
@@ -98,6 +116,7 @@ impl App {
         match command {
             Command::Open => self.can_open(),
             Command::Pause => run.running,
+            Command::Change => self.connection.is_shopkeeper,
             // Before the first run there is no chart.
             _ => self.screen != Screen::Autopilot || !command.is_for_charts() || run.has_run,
         }

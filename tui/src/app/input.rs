@@ -35,6 +35,7 @@ impl App {
         match self.overlays.last() {
             Some(Overlay::Buy(_)) => self.handle_dialog_key(key),
             Some(Overlay::StartRun(_)) => self.handle_run_dialog_key(key),
+            Some(Overlay::Change(_)) => self.handle_change_key(key),
             Some(Overlay::Palette(_)) => self.handle_palette_key(key),
             Some(Overlay::Help { .. } | Overlay::Log { .. }) => {
                 self.handle_scroll_key(key);
@@ -164,6 +165,7 @@ impl App {
                 paste(&mut picker.input, text);
                 picker.selected = 0;
             }
+            Some(Overlay::Change(_)) => self.paste_into_change(text),
             // Pasted text is not a key press: it never runs a command or confirms a purchase.
             Some(_) => {}
             None => return self.paste_into_filter(text),
@@ -229,6 +231,7 @@ impl App {
             }
             Target::Field(field) => self.handle_dialog_click(field),
             Target::RunField(field) => self.handle_run_dialog_click(field),
+            Target::ChangeField(field) => self.handle_change_click(field),
             Target::Palette(row) => self.run_from_palette(row, None),
             Target::Overlay | Target::Nothing => Vec::new(),
         }
@@ -281,6 +284,7 @@ impl App {
             | Target::Command(_)
             | Target::Pane(Focus::Detail)
             | Target::RunField(_)
+            | Target::ChangeField(_)
             | Target::Nothing => Vec::new(),
         }
     }

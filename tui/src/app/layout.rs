@@ -2,6 +2,7 @@
 
 use ratatui::layout::{Position, Rect};
 
+use super::change_dialog::ChangeField;
 use super::dialog::DialogField;
 use super::run_dialog::RunField;
 use super::shop::Focus;
@@ -85,6 +86,7 @@ pub(crate) enum Target {
     Order(usize),
     Field(DialogField),
     RunField(RunField),
+    ChangeField(ChangeField),
     Palette(usize),
     /// The text of an overlay, which can be scrolled.
     Overlay,

@@ -2,6 +2,7 @@
 
 use tui_input::Input;
 
+use super::change_dialog::ChangeDialog;
 use super::dialog::BuyDialog;
 use super::run_dialog::RunDialog;
 
@@ -19,6 +20,8 @@ pub(crate) enum Overlay {
         scroll: usize,
     },
     Buy(Box<BuyDialog>),
+    /// A shopkeeper's change of a book, or a new book.
+    Change(Box<ChangeDialog>),
     /// Whether a run of the autopilot may start.
     StartRun(Box<RunDialog>),
     /// The selected book's chart.

@@ -6,14 +6,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use common::client::{Error, Response, ShopClient};
-use common::limits;
+use common::client::{Error, Resolution, Response, ShopClient, send_until_decided};
+use common::wire::Book;
+use common::{Code, Deadline, limits};
 use serde::de::DeserializeOwned;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
+use crate::app::{Change, ChangeOutcome, SentChange};
 use crate::connect::ShopConnection;
 use crate::effect::{Query, Request};
 use crate::journal::{Journal, Record};
@@ -22,6 +24,8 @@ use crate::message::Event;
 
 /// How long the exit waits for records that are being written.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long a shopkeeper's change is sent again.
+const CHANGE_TIMEOUT: Duration = limits::DEADLINE_DEFAULT.saturating_mul(2);
 /// How often the journal is checked for records of other programs.
 const JOURNAL_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -179,7 +183,40 @@ async fn answer(request: Request, shop: ShopClient, journal: Arc<OnceLock<Journa
             let result = parse(shop.find_order(order).await);
             Event::OrderLoaded { order, result }
         }
+        Request::Change(sent) => {
+            let outcome = change(&sent, &shop).await;
+            Event::ChangeCompleted { sent, outcome }
+        }
         Request::Health => Event::HealthLoaded(shop.readiness().await),
+    }
+}
+
+/// Sends a shopkeeper's change until it is decided.
+async fn change(sent: &SentChange, shop: &ShopClient) -> ChangeOutcome {
+    let found = match &sent.change {
+        Change::Ready(_) => Ok(None),
+        Change::Price(..) | Change::Add(_) => match parse::<Book>(shop.lookup(sent.item).await) {
+            Err(error) if error.code() == Some(Code::UnknownItem) => Ok(None),
+            found => found.map(Some),
+        },
+    };
+    let action = found
+        .map_err(|error| error.to_string())
+        .and_then(|found| sent.change.clone().action(found));
+    let action = match action {
+        Ok(action) => action,
+        Err(why) => return ChangeOutcome::Refused(why),
+    };
+    let send = || shop.change_book(sent.item, &action, sent.key);
+    let why = |last: Result<Response, Error>| match last {
+        Ok(response) => response.error().to_string(),
+        Err(error) => error.to_string(),
+    };
+    match send_until_decided(Deadline::after(CHANGE_TIMEOUT), send).await {
+        Resolution::Decided(response) if response.is_success() => ChangeOutcome::Done,
+        Resolution::Decided(response) => ChangeOutcome::Refused(response.error().to_string()),
+        Resolution::NotApplied(last) => ChangeOutcome::Refused(why(last)),
+        Resolution::Unknown(last) => ChangeOutcome::Unknown(action, why(last)),
     }
 }
 

@@ -83,6 +83,7 @@ impl<S: TerminalBackend> Session<S> {
         let connection = opened.connection;
         self.handle(Event::ShopOpened {
             url: connection.shop.url(),
+            is_shopkeeper: connection.shop.is_shopkeeper(),
             shop_name: connection.name.clone(),
         })?;
         if let Some(notice) = connection.notice.clone() {

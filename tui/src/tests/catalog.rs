@@ -167,6 +167,6 @@ pub(crate) fn answer(request: &Request) -> Option<Event> {
                 .find(|book| book.item == *item)
                 .ok_or_else(|| problem(Code::UnknownItem)),
         }),
-        Request::Buy { .. } | Request::Order(_) | Request::Health => None,
+        Request::Buy { .. } | Request::Order(_) | Request::Change(_) | Request::Health => None,
     }
 }

@@ -41,6 +41,12 @@ fn scenes() -> Vec<String> {
         "Enter b",
         "Enter b 5 0 0",
         "Enter b y",
+        "Enter t",
+        "Enter t Tab 5 Tab",
+        "Enter t Tab 5 S-Tab y",
+        "Enter t w",
+        "T",
+        "T Tab 7 Tab Tab Tab Tab Tab Tab Enter",
         "Enter e",
         "2 b",
         "3 s",
@@ -55,6 +61,7 @@ fn scenes() -> Vec<String> {
 fn scene((columns, rows): (u16, u16), keys: &str) -> Fixture {
     let mut shop = Fixture::stocked(columns, rows);
     shop.app.autopilot.available = Ok(());
+    shop.app.connection.is_shopkeeper = true;
     shop.app.autopilot.status.has_run = true;
     shop.app.autopilot.status.shoppers = 8;
     shop.press("Enter");

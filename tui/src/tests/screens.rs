@@ -214,6 +214,20 @@ fn buying() {
 }
 
 #[test]
+fn changing() {
+    let as_shopkeeper = |keys: &'static str| {
+        move |shop: &mut Fixture| {
+            shop.app.connection.is_shopkeeper = true;
+            shop.press(keys);
+        }
+    };
+    in_all_sizes("change", as_shopkeeper("Enter Down t Tab 5 0 Tab 9 . 5"));
+    in_all_sizes("change_refused", as_shopkeeper("Enter t y"));
+    in_all_sizes("change_withdraw", as_shopkeeper("Enter t w"));
+    in_all_sizes("add_book", as_shopkeeper("T Tab 7 Tab S a n d"));
+}
+
+#[test]
 fn the_smallest_frames() {
     for (columns, rows) in [(39, 10), (40, 9), (1, 1), (12, 3)] {
         let mut shop = Fixture::stocked(columns, rows);
@@ -224,6 +238,12 @@ fn the_smallest_frames() {
     snapshot("shop_topics", &mut shop);
     for (key, name) in [("Enter", "shop_books"), ("b", "buy"), ("y", "buy_on_its_way")] {
         shop.press(key);
+        snapshot(name, &mut shop);
+    }
+    shop.press("Esc");
+    shop.app.connection.is_shopkeeper = true;
+    for (keys, name) in [("t Tab", "change"), ("Esc T Tab Tab Tab Tab Tab", "add_book")] {
+        shop.press(keys);
         snapshot(name, &mut shop);
     }
 }
@@ -250,6 +270,10 @@ fn every_screen_fits_every_size_in_every_theme() {
         ":",
         "m",
         "Enter b",
+        "Enter t Tab",
+        "Enter t y",
+        "Enter t w",
+        "T Tab Tab",
         "Enter e",
         "/ a",
     ];
@@ -257,6 +281,7 @@ fn every_screen_fits_every_size_in_every_theme() {
         for columns in (40..170).step_by(13) {
             for rows in [10, 13, 24, 50] {
                 let mut shop = Fixture::stocked(columns, rows);
+                shop.app.connection.is_shopkeeper = true;
                 shop.press(keys);
                 shop.draw_in(&Appearance::new(Theme::HighContrast, columns % 2 == 0, false));
                 shop.resize(200, 60);

@@ -263,9 +263,14 @@ impl<'a> Canvas<'a> {
         self.panel(area, title, corner, true)
     }
 
-    /// Draws buttons in a row.
+    /// Draws buttons in a row, close to each other where they would not fit otherwise.
     pub(super) fn buttons(&mut self, area: Rect, buttons: &[Button]) {
         let palette = self.palette();
+        let widths = buttons
+            .iter()
+            .map(|button| format::width(button.name) + format::width(button.key) + 2);
+        let is_wide = widths.sum::<usize>() + 4 * buttons.len().saturating_sub(1) > usize::from(area.width);
+        let gap = if is_wide { 1 } else { 4 };
         let mut x = area.x;
         for button in buttons {
             let style = match (button.focused, button.enabled) {
@@ -281,7 +286,7 @@ impl<'a> Canvas<'a> {
             ]);
             let width = format::cells(line.width());
             self.clickable_line(Rect { x, width, ..area }, &line, button.target);
-            x += width + 4;
+            x += width + gap;
         }
     }
 
