@@ -80,12 +80,20 @@ async fn reads_are_answered_while_sales_are_refused_for_lack_of_room() {
             assert_eq!(client.buy(2, 1, Some(&sold)).await.body, receipt.body);
         }
         assert_one_batch(&Client::of(&shop, "order"), &sold).await;
+        let change_key = key();
+        let headers = [crate::client::AUTHORIZED, ("idempotency-key", &*change_key)];
+        let title = "x".repeat(1_000);
+        let body = format!(r#"{{"set":[{{"item":3,"title":"{title}","topic":"t","cost":"1.00"}}],"withdraw":[4]}}"#);
+        let change = || client.send("POST", "/books", &headers, &body);
+        assert_eq!(change().await.summary(), "507 storage-full");
+        assert_eq!(client.stock(4).await, 500);
         assert_eq!(client.get("/readyz").await.status, 503);
         disk.make_room();
         eventually("it is ready again, without a sale", || async {
             (client.get("/readyz").await.status == 200).then_some(())
         })
         .await;
+        assert_eq!(change().await.status, 200, "a 507 uses up no key");
         assert_eq!(client.buy(1, 1, Some(&key())).await.status, 200);
         assert!(shop.stop().success());
     }

@@ -4,8 +4,8 @@ use std::convert::Infallible;
 
 use backend::catalog::decide::{Batch, CatalogUpdate, Verdict};
 use common::entry::groups;
-use common::wire::{BookAction, BookChanges, Sale, StockChange};
-use common::{Deadline, Entry, Kind, OrderId, Seq, Timestamp};
+use common::wire::{BookAction, BookChange, BookChanges, BookFields, Sale, StockChange};
+use common::{Cost, Deadline, Description, Entry, ItemNumber, Kind, OrderId, Seq, Timestamp};
 
 use super::ledger::id;
 use super::rule::Rule;
@@ -109,7 +109,7 @@ impl Shop {
         let verdicts = jobs.iter().map(|&job| {
             let decided: Result<Verdict, Infallible> = match self.operation(job.operation).kind {
                 OperationKind::Buy(_) => batch.sell(&self.sale(job)),
-                OperationKind::Restock(_) => batch.update_books(&self.change(job)),
+                OperationKind::Restock(_) | OperationKind::Describe => batch.update_books(&self.change(job)),
             };
             let Ok(verdict) = decided;
             answer(verdict)
@@ -132,12 +132,16 @@ impl Shop {
     }
 
     fn change(&self, job: Request) -> CatalogUpdate {
-        let OperationKind::Restock(copies) = self.operation(job.operation).kind else {
-            unreachable!("a sale is not a restock")
+        let changes = match self.operation(job.operation).kind {
+            OperationKind::Restock(copies) => {
+                BookChanges::one(Self::items()[0], BookAction::Stock(StockChange::By(copies.into())))
+            }
+            OperationKind::Describe => BookChanges::Several(Self::items().map(described_anew).into()),
+            OperationKind::Buy(_) => unreachable!("a sale is no change"),
         };
         CatalogUpdate {
             id: self.id(job),
-            changes: BookChanges::one(Self::items()[0], BookAction::Stock(StockChange::By(copies.into()))),
+            changes,
             keyed: self.is_keyed(job),
             if_match: None,
             deadline: self.deadline(job),
@@ -147,8 +151,8 @@ impl Shop {
     fn id(&self, job: Request) -> OrderId {
         let drawn = match self.operation(job.operation).kind {
             OperationKind::Buy(_) if !self.keeps(Rule::KeepId) => job.attempt,
-            OperationKind::Restock(_) if !self.keeps(Rule::NameRestocks) => job.send,
-            OperationKind::Buy(_) | OperationKind::Restock(_) => 0,
+            OperationKind::Restock(_) | OperationKind::Describe if !self.keeps(Rule::NameRestocks) => job.send,
+            OperationKind::Buy(_) | OperationKind::Restock(_) | OperationKind::Describe => 0,
         };
         id(job.operation, drawn)
     }
@@ -160,6 +164,17 @@ impl Shop {
             Deadline::from_millis(u64::MAX)
         }
     }
+}
+
+fn described_anew(item: ItemNumber) -> BookChange {
+    let fields = BookFields {
+        title: "Another title".into(),
+        description: Description::new("topic"),
+        cost: Cost::try_from(1).unwrap(),
+        stock: None,
+    };
+    let action = BookAction::Set(fields);
+    BookChange { item, action }
 }
 
 fn moment(tick: u8) -> Timestamp {

@@ -120,7 +120,8 @@ impl DurableState for Prefix<'_> {
     }
 
     fn book(&self, item: ItemNumber) -> Option<CurrentBook> {
-        let described = self.0.iter().find(|entry| entry.item == item)?.described()?;
+        let mut of_book = self.0.iter().rev().filter(|entry| entry.item == item);
+        let described = of_book.find_map(Entry::described)?;
         let (stock, seq) = self.last_change(item)?;
         Some(CurrentBook {
             title: described.title,

@@ -82,7 +82,7 @@ fn every_property_holds_in_every_order_of_events() {
 }
 
 /// The models that are checked completely. Each is large in one respect, because all at once would be too many states.
-fn shops() -> [(&'static str, Bounds); 6] {
+fn shops() -> [(&'static str, Bounds); 7] {
     let keyed = |sends_max| buy("the keyed order", true, sends_max);
     let unkeyed = |sends_max| buy("the un-keyed order", false, sends_max);
     let few = small(1, vec![keyed(1), unkeyed(1), restock(1)]);
@@ -139,6 +139,14 @@ fn shops() -> [(&'static str, Bounds); 6] {
                     1,
                     vec![basket("the keyed basket", true, 2), basket("the other basket", true, 1)],
                 )
+            },
+        ),
+        (
+            "A change of both books while they are sold, and a process crashes",
+            Bounds {
+                stocks: [1, 2],
+                crashes_max: 1,
+                ..small(1, vec![basket("the keyed basket", true, 1), describe(2)])
             },
         ),
     ]
@@ -211,6 +219,12 @@ fn with_the_lines_of_an_order_in_two_batches_half_an_order_is_in_the_ledger() {
 #[test]
 fn with_the_lines_of_a_refusal_in_two_batches_half_a_refusal_is_in_the_ledger() {
     let bounds = small(1, vec![basket("A", true, 1)]);
+    fails_without(Rule::AppendWhole, property::WHOLE, bounds);
+}
+
+#[test]
+fn with_the_lines_of_a_change_in_two_batches_half_a_change_is_in_the_ledger() {
+    let bounds = small(1, vec![describe(1)]);
     fails_without(Rule::AppendWhole, property::WHOLE, bounds);
 }
 
@@ -288,6 +302,16 @@ fn basket(name: &'static str, keyed: bool, sends_max: u8) -> Operation {
     Operation {
         kind: OperationKind::Buy([1, 1]),
         ..buy(name, keyed, sends_max)
+    }
+}
+
+/// A change of both books.
+fn describe(sends_max: u8) -> Operation {
+    Operation {
+        name: "the change",
+        kind: OperationKind::Describe,
+        keyed: true,
+        sends_max,
     }
 }
 

@@ -111,6 +111,7 @@ impl Shop {
                 OperationKind::Buy(copies) if operation.keyed => format!("buys {} with a key", describe_copies(copies)),
                 OperationKind::Buy(copies) => format!("buys {} without a key", describe_copies(copies)),
                 OperationKind::Restock(copies) => format!("adds {copies}"),
+                OperationKind::Describe => "describes both books anew".to_owned(),
             };
             format!("{} {what}, sent up to {}×", operation.name, operation.sends_max)
         });

@@ -20,6 +20,8 @@ pub(crate) enum OperationKind {
     Buy([u8; BOOKS]),
     /// Adds copies to the stock of the first book.
     Restock(u8),
+    /// Gives both books another title and price.
+    Describe,
 }
 
 /// One client with one operation.
@@ -86,7 +88,7 @@ impl Shop {
         let operation = self.operation(request.operation);
         match operation.kind {
             OperationKind::Buy(_) => operation.keyed || request.send > 0,
-            OperationKind::Restock(_) => self.keeps(Rule::NameRestocks),
+            OperationKind::Restock(_) | OperationKind::Describe => self.keeps(Rule::NameRestocks),
         }
     }
 
@@ -94,7 +96,7 @@ impl Shop {
     pub(crate) fn is_awaited(&self, state: &State, request: Request) -> bool {
         match self.operation(request.operation).kind {
             OperationKind::Buy(_) => state.tasks.contains(&request),
-            OperationKind::Restock(_) => is_open(state, request),
+            OperationKind::Restock(_) | OperationKind::Describe => is_open(state, request),
         }
     }
 

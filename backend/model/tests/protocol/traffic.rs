@@ -20,7 +20,7 @@ impl Shop {
         client.fell_short |= is_short;
         state.messages.push(match self.operation(operation).kind {
             OperationKind::Buy(_) => Message::Submit(request),
-            OperationKind::Restock(_) => Message::Job(request),
+            OperationKind::Restock(_) | OperationKind::Describe => Message::Job(request),
         });
     }
 
