@@ -211,7 +211,7 @@ def the_whole_ledger_adds_up(w):
     equal([entry["seq"] for entry in entries], list(range(1, w.head() + 1)), "seq")
     for entry in entries:
         expect({"seq", "at", "kind", "item", "change"} <= set(entry), entry)
-        expect(entry["kind"] in ("sold", "refused", "restocked", "set"), entry)
+        expect(entry["kind"] in ("sold", "refused", "restocked", "set", "withdrawn"), entry)
         expect(TIME.fullmatch(entry["at"]), entry)
         stocks[entry["item"]] += entry["change"]
         expect(entry.get("stock_after", 0) == stocks[entry["item"]] >= 0, f"stock {stocks[entry['item']]} after", entry)
