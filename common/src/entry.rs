@@ -140,7 +140,7 @@ pub fn groups(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
     entries.chunk_by(|entry, _| !entry.line.is_last())
 }
 
-/// The JSON of an [`Entry`].
+/// An entry of the ledger: a decision.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Entry)]
 struct EntryJson {

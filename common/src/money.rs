@@ -14,7 +14,7 @@ const EXPECTED: Error = Error("a cost from 0.00 to 9999999.99, like 30 or 30.00"
 
 /// The cost of one copy, 0.00…9,999,999.99. In JSON a string like `"40.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, pattern = r"^\d{1,7}\.\d{2}$", example = "40.00")]
+#[schema(value_type = String, pattern = r"^[0-9]{1,7}\.[0-9]{2}$", example = "40.00")]
 pub struct Cost(u32);
 
 impl Cost {
@@ -75,7 +75,7 @@ impl fmt::Display for Cost {
 
 /// The total of an order or of a line. In JSON a string like `"80.00"`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, ToSchema)]
-#[schema(value_type = String, pattern = r"^\d+\.\d{2}$", example = "80.00")]
+#[schema(value_type = String, pattern = r"^[0-9]+\.[0-9]{2}$", example = "80.00")]
 pub struct Total(u64);
 
 impl Total {

@@ -43,11 +43,12 @@ impl<T: FromStr<Err: Display>> Visitor<'_> for ParseVisitor<T> {
     }
 }
 
-/// Declares an enum whose variants are words, in JSON and in text; after its name what [`Error`] says was expected.
+/// Declares an enum whose variants are words, in JSON and in text; after its name what [`Error`] says was expected. The words
+/// are matched as tokens: utoipa does not see through the group that a literal is wrapped in.
 macro_rules! words {
     (
         $(#[$attribute:meta])*
-        pub enum $type:ident($expected:literal) { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }
+        pub enum $type:ident($expected:literal) { $($(#[$doc:meta])* $variant:ident = $word:tt,)* }
     ) => {
         $(#[$attribute])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]

@@ -13,7 +13,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 
 /// Declares the codes: the word, the HTTP status, and the title.
 macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident = $word:literal, $status:literal, $title:literal;)*) => {
+    ($($(#[$doc:meta])* $code:ident = $word:tt, $status:literal, $title:literal;)*) => {
         words! {
             /// The kinds of failure. Their words never change.
             pub enum Code("a problem's code") { $($(#[$doc])* $code = $word,)* }
@@ -105,7 +105,7 @@ pub struct Problem {
     #[serde(rename = "type")]
     #[schema(value_type = String)]
     pub kind: ArcStr,
-    /// [`Code::title`].
+    /// A summary that is the same for every problem of its kind.
     #[schema(value_type = String)]
     pub title: ArcStr,
     /// The HTTP status.

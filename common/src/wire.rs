@@ -34,7 +34,7 @@ pub use order_lines::{BuyBody, OrderLine, OrderLines};
 pub use receipt::{OrderStatus, Receipt, ReceiptLine, ReceiptPage};
 pub use stock::{StockBody, StockChange};
 pub use store_health::StoreHealth;
-pub use stream::{Hello, Resync, StockEvent, UpstreamStatus};
+pub use stream::{Hello, LedgerEvents, Resync, StockEvent, StockEvents, UpstreamStatus};
 
 pub use crate::book::Book;
 use crate::{Entry, Epoch, ItemNumber, Position, Quantity, Seq};
@@ -65,17 +65,29 @@ pub struct BookPage {
     pub next: Option<String>,
 }
 
+/// The answer to `GET /search`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum SearchResult {
+    /// To a search with `item`.
+    Book(Book),
+    /// To any other search.
+    Page(BookPage),
+}
+
 /// The optional body of `GET /search` (the original design's form).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchBody {
     /// All books of this topic.
+    #[schema(max_length = 1024)]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub topic: Option<String>,
     /// The book of this number.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub item: Option<ItemNumber>,
     /// The books whose words begin like these.
+    #[schema(max_length = 1024)]
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub q: Option<String>,
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use common::client::AsOf;
-use common::wire::{BookPage, BuyBody, FastJson, Hello, Receipt, SearchBody, StockEvent, Topics};
+use common::wire::{BuyBody, FastJson, Receipt, SearchBody, SearchResult, StockEvents, Topics};
 use common::{Code, Deadline, ItemNumber, OrderId, Problem, limits};
 use utoipa::OpenApi;
 
@@ -16,24 +16,25 @@ use crate::relay::{client_problem, unknown_order};
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Bookstore", description = "A bookstore: browse, search, buy, watch stock changes."),
-    paths(list_topics, search_books, buy_book, find_order, watch_events, shopkeeper::change_stock,
-        shopkeeper::set_book, shopkeeper::withdraw_book, shopkeeper::change_books, shopkeeper::list_entries),
-    components(schemas(Problem, StockEvent, Hello)),
-    modifiers(&TokenScheme),
+    info(
+        title = "Bookstore",
+        description = "A bookstore: browse, search, buy, watch stock changes."
+    ),
+    paths(
+        list_topics,
+        search_books,
+        buy_book,
+        find_order,
+        watch_events,
+        shopkeeper::change_stock,
+        shopkeeper::set_book,
+        shopkeeper::withdraw_book,
+        shopkeeper::change_books,
+        shopkeeper::list_entries
+    ),
+    components(schemas(Problem))
 )]
 struct Document;
-
-struct TokenScheme;
-
-impl utoipa::Modify for TokenScheme {
-    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
-        use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
-        let components = document.components.get_or_insert_default();
-        components.add_security_scheme("token", bearer);
-    }
-}
 
 /// The routes of a front-end.
 pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
@@ -52,11 +53,12 @@ pub(crate) fn routes(frontend: &Arc<Frontend>) -> Routes {
     Routes::new(frontend, routes, Document::openapi())
 }
 
-/// All topics, in alphabetical order without regard to case and accents.
-#[utoipa::path(get, path = "/topics", tag = "shop", responses(
-    (status = 200, description = "The topics", body = Topics),
-    (status = 304, description = "Not changed since the entity tag in If-None-Match"),
-    (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
+/// All topics.
+///
+/// In alphabetical order without regard to case and accents, each in the spelling of its book with the lowest number.
+#[utoipa::path(get, path = "/topics", tag = "shop",
+    params(("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, description = "The topics", body = Topics)))]
 async fn list_topics(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     frontend.topics(request.freshness()?).await
 }
@@ -65,21 +67,22 @@ fn cached_topics(frontend: &Frontend, request: &Request) -> Option<Response> {
     frontend.cached(CacheKey::Topics, request.freshness().ok()?)
 }
 
-/// Books by topic, by number, or by words. Exactly one of `topic`, `item` and `q`, from the query or the body.
-#[utoipa::path(get, path = "/search", tag = "shop", request_body = Option<SearchBody>,
-    params(("topic" = Option<String>, Query,
-            description = "Without regard to case, accents and apostrophes: a page, by number"),
-        ("item" = Option<ItemNumber>, Query, description = "One book"),
-        ("lookupNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
-        ("q" = Option<String>, Query,
-            description = "Words that begin like these, compared as topics are: a page, titles first, then whole words"),
-        ("limit" = Option<u32>, Query, description = "Books on a page: 1…100, 50 unless given"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, description = "One page, or with `item` one `Book`", body = BookPage),
-        (status = 304, description = "Not changed since the entity tag in If-None-Match"),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
+/// Books by topic, by number, or by words.
+///
+/// Exactly one of `topic`, `item` and `q`, from the query or, in the original store's form, from the body; otherwise 400.
+#[utoipa::path(get, path = "/search", tag = "shop",
+    request_body(content = Option<SearchBody>, description = "The original store's form of `topic`, `item` and `q`"),
+    params(("topic" = Option<String>, Query, max_length = 1024, example = "distributed systems",
+            description = "A page of the books of a topic, by number, without regard to case, accents and apostrophes: at most 1,024 bytes of UTF-8"),
+        ("item" = Option<ItemNumber>, Query, description = "One book, instead of a page"),
+        ("lookupNum" = Option<ItemNumber>, Query, deprecated, description = "The original store's word for `item`"),
+        ("q" = Option<String>, Query, max_length = 1024, example = "rpc dummies",
+            description = "A page of the books in which every word is the prefix of a word: in titles first, then in authors and topics: at most 1,024 bytes of UTF-8"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Books on a page, 50 unless given"),
+        ("after" = Option<String>, Query, pattern = "^([0-9]-)?[1-9][0-9]{0,15}$", description = "The `next` of the page before"),
+        ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, description = "One book with `item`, else a page", body = SearchResult),
+        (status = 404, description = "`unknown-item`")))]
 async fn search_books(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     let fresh = request.freshness()?;
     let selector = Selector::parse(&mut request)?;
@@ -114,32 +117,29 @@ fn of_query(query: &str) -> CacheKey<'_> {
     item.map_or(CacheKey::Page(query), CacheKey::Book)
 }
 
-/// Buys copies of a book, or of several: all lines are sold or none.
-#[utoipa::path(post, path = "/buy", tag = "shop", request_body = BuyBody,
-    params(("buyNum" = Option<ItemNumber>, Query, description = "The original store's word for `item`"),
-        ("Idempotency-Key" = Option<OrderId>, Header, description = "The order's id; send it again to ask again"),
-        ("Bookstore-Deadline" = Option<Deadline>, Header, description = "Unix milliseconds; 5 s from now unless given")),
+/// Buys copies of a book, or of several.
+///
+/// All lines are sold or none. The receipt is durable. Without a key of your own you cannot ask for the outcome if the answer is
+/// lost.
+#[utoipa::path(post, path = "/buy", tag = "shop", request_body(content = Option<BuyBody>, description = "May be left out with `buyNum`"),
+    params(("buyNum" = Option<ItemNumber>, Query, deprecated, description = "The original store's word for `item`"),
+        ("Idempotency-Key" = Option<OrderId>, Header), ("Bookstore-Deadline" = Option<Deadline>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "`deadline-exceeded`: the outcome is unknown", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`"),
+        (status = 409, description = "`sold-out`: see `item` and `stock`, or `lines`; with `order` the refusal is recorded")))]
 async fn buy_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
     let lines = parse_purchase(&mut request)?;
     let (key, deadline) = (request.idempotency_key()?, request.deadline()?);
     frontend.buy(lines, key, deadline).await
 }
 
-/// One order's receipt, sold or refused.
-#[utoipa::path(get, path = "/orders/{order}", tag = "shop", params(("order" = OrderId, Path)),
+/// The receipt of one order.
+///
+/// Sold or refused. Knowing the id suffices.
+#[utoipa::path(get, path = "/orders/{order}", tag = "shop",
+    params(("order" = OrderId, Path, description = "The order's key"), ("Bookstore-Seq" = Option<String>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 404, description = "`unknown-order`: final only after the order's deadline", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-order`: final only after the order's deadline")))]
 async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let found = frontend.orders.find_order(order, request.freshness()?).await;
@@ -152,16 +152,15 @@ async fn find_order(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     Ok(response.with_seq(Some(head)))
 }
 
-/// Stock changes as server-sent events: `hello` first, then `stock`, `resync` and `source`.
+/// Stock changes as server-sent events.
+///
+/// `hello` first, then `stock`, `resync` and `source`. A comment every 5 s while there are none.
 #[utoipa::path(get, path = "/events", tag = "shop",
-    params(("after" = Option<String>, Query, description = "From after the event with this id; else only what comes"),
-        ("Last-Event-ID" = Option<String>, Header, description = "The same, as a reader that reconnects sends it")),
-    responses((status = 200, description = "The stream", body = StockEvent, content_type = "text/event-stream"),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
-        (status = 429, description = "`too-many-requests`: too many streams are open", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 503, description = "`unavailable`: the catalog was never reached", body = Problem,
-            content_type = "application/problem+json")))]
+    params(("after" = Option<String>, Query, pattern = r"^[0-9]{1,19}(\.[1-9][0-9]{0,18})?$",
+            description = "Begin after the event with this id; else with what comes"),
+        ("Last-Event-ID" = Option<String>, Header)),
+    responses((status = 200, description = "The stream", body = StockEvents, content_type = "text/event-stream"),
+        (status = 429, description = "`too-many-requests`: too many streams are open")))]
 async fn watch_events(frontend: Arc<Frontend>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;
     let Ok(permit) = Arc::clone(&frontend.subscribers).try_acquire_owned() else {

@@ -10,7 +10,6 @@ use common::{Code, Position, Problem, StoreId, Timestamp, client};
 use futures::future::BoxFuture;
 use http::StatusCode;
 use tokio_util::sync::CancellationToken;
-use utoipa::openapi::OpenApi;
 
 use super::metrics::{HttpMetrics, RouteMetrics};
 use super::{ApiResult, Exposition, Request, Response, Route};
@@ -125,17 +124,21 @@ pub(super) fn routes(health: &Arc<Health>) -> [Route; 4] {
 )]
 pub(super) struct Document;
 
-/// Whether the service is up. Makes no request to another service.
+/// Whether the service is up.
+///
+/// Makes no request to another service.
 #[utoipa::path(get, path = "/livez", tag = "health",
     responses((status = 200, description = "It is up", body = Liveness)))]
 async fn check_liveness(health: Arc<Health>, request: Request) -> ApiResult {
     Ok(Response::json(&health.liveness(request.is_from_service)))
 }
 
-/// Whether the service has what it needs, and what is missing if not. Asks the services that it needs whether they are up.
+/// Whether the service has what it needs.
+///
+/// And what is missing if not. Asks the services that it needs whether they are up.
 #[utoipa::path(get, path = "/readyz", tag = "health", responses(
     (status = 200, description = "It is ready", body = Readiness),
-    (status = 503, description = "Something is missing", body = Readiness)))]
+    (status = 503, description = "It is not ready: see `missing`", body = Readiness)))]
 async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
     let Needs {
         mut neighbours,
@@ -172,7 +175,9 @@ async fn check_readiness(own: Arc<Health>, request: Request) -> ApiResult {
     })
 }
 
-/// Metrics in the text format of Prometheus.
+/// Metrics.
+///
+/// In the text format of Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses((status = 200, description = "Metrics", body = String, content_type = "text/plain")))]
 async fn get_metrics(health: Arc<Health>, _: Request) -> ApiResult {
@@ -180,8 +185,10 @@ async fn get_metrics(health: Arc<Health>, _: Request) -> ApiResult {
 }
 
 /// This document.
+///
+/// OpenAPI 3.1.
 #[utoipa::path(get, path = "/openapi.json", tag = "health",
-    responses((status = 200, description = "OpenAPI 3.1", content_type = "application/json")))]
+    responses((status = 200, description = "The document", body = Object, content_type = "application/json")))]
 async fn get_openapi(health: Arc<Health>, _: Request) -> ApiResult {
     Ok(Response::json_bytes(health.document.clone()))
 }
@@ -198,7 +205,7 @@ impl Health {
     pub(super) fn new(
         service: Arc<dyn HttpService>,
         metrics: Arc<HttpMetrics>,
-        document: &OpenApi,
+        document: &serde_json::Value,
         stop_begun: CancellationToken,
     ) -> Self {
         Self {
@@ -206,7 +213,7 @@ impl Health {
             started: Instant::now(),
             local: metrics.route("local".to_owned(), true),
             metrics,
-            document: serde_json::to_vec(document).unwrap_or_default().into(),
+            document: document.to_string().into(),
             stop_begun,
         }
     }

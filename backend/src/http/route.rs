@@ -12,7 +12,6 @@ use std::time::Instant;
 use bytes::{Buf, Bytes};
 use common::client::{CallCause, caused_by};
 use common::trace::{self, Span, SpanKind};
-use common::wire::ServiceKind;
 use common::{Code, Incident, limits};
 use futures::future::BoxFuture;
 use futures::{FutureExt, Stream};
@@ -180,18 +179,15 @@ impl Routes {
     /// The routes that `document` describes, the busiest first, and those that every service has.
     pub(crate) fn new<S: HttpService>(service: &Arc<S>, mut routes: Vec<Route>, mut document: OpenApi) -> Self {
         document.merge(health::Document::openapi());
-        if service.kind() != ServiceKind::Frontend {
-            document::describe_service_token(&mut document);
-        }
-        document::describe_refusals(&mut document, |path, method| {
-            let mut routes = routes.iter();
-            routes.any(|route| *route.template == *path && route.method == *method && route.is_change)
+        let complete = document::complete(&document, service.kind(), |path, method| {
+            let is_it = |route: &Route| *route.template == *path && route.method.as_str().eq_ignore_ascii_case(method);
+            routes.iter().any(|route| route.is_change && is_it(route))
         });
         let service = Arc::clone(service) as Arc<dyn HttpService>;
         let metrics = Arc::<HttpMetrics>::default();
         let stop_begun = CancellationToken::new();
         let (known, counted) = (Arc::clone(&service), Arc::clone(&metrics));
-        let health = Arc::new(Health::new(known, counted, &document, stop_begun.clone()));
+        let health = Arc::new(Health::new(known, counted, &complete, stop_begun.clone()));
         routes.extend(health::routes(&health));
         let endpoint = |route: Route| Endpoint {
             metrics: metrics.route(format!("{route:?}"), !route.is_probe),

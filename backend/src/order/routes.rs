@@ -7,7 +7,7 @@ use common::wire::{
     BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
     ReceiptPage, ServiceKind,
 };
-use common::{Code, ItemNumber, OrderId, Position, Problem, Quantity, Seq, limits};
+use common::{Code, Deadline, ItemNumber, OrderId, Position, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use utoipa::OpenApi;
@@ -87,35 +87,39 @@ impl HttpService for OrderService {
 }
 
 /// Buys copies of one book.
+///
+/// The receipt is durable.
 #[utoipa::path(post, path = "/buy/{item}", tag = "order",
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
-    request_body = QuantityBody,
+    params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header), ("Bookstore-Deadline" = Option<Deadline>, Header)),
+    request_body = Option<QuantityBody>,
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json"),
-        (status = 504, description = "`deadline-exceeded`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`"),
+        (status = 409, description = "`sold-out`")))]
 async fn buy_book(orders: Arc<OrderService>, mut request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     let QuantityBody { quantity } = request.json_or_default()?;
     buy(&orders, &request, item, quantity).await
 }
 
-/// The original design's form of buying one copy; use `POST`.
+/// Buys one copy, in the form of the original design.
+///
+/// Use `POST` instead.
 #[utoipa::path(get, path = "/buy/{item}", tag = "order",
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header)),
+    params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header), ("Bookstore-Deadline" = Option<Deadline>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 409, description = "`sold-out`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`"),
+        (status = 409, description = "`sold-out`")))]
 async fn buy_book_by_get(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     let bought = buy(&orders, &request, item, Quantity::ONE).await;
     Ok(bought.unwrap_or_else(Response::from).with_deprecation())
 }
 
-/// Places a batch of orders; a receipt or a problem for each, in order.
+/// Places a batch of orders.
+///
+/// A receipt or a problem for each, in their order. At most 1,024 lines in all.
 #[utoipa::path(post, path = "/orders", tag = "order", request_body = OrderBatch,
-    responses((status = 200, description = "One result for each order", body = OrderResults),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, description = "One result for each order", body = OrderResults)))]
 async fn place_orders(orders: Arc<OrderService>, mut request: Request) -> ApiResult {
     let batch: OrderBatch = request.fast_json()?;
     if batch.orders.iter().map(|order| order.lines.len()).sum::<usize>() > limits::BATCH_LINES_MAX {
@@ -127,11 +131,13 @@ async fn place_orders(orders: Arc<OrderService>, mut request: Request) -> ApiRes
     Ok(Response::json_bytes(results.to_json_lines()).with_seq(Some(head)))
 }
 
-/// One order's receipt.
+/// The receipt of one order.
+///
+/// Sold or refused.
 #[utoipa::path(get, path = "/orders/{order}", tag = "order",
-    params(("order" = OrderId, Path)),
+    params(("order" = OrderId, Path, description = "The order's key"), ("Bookstore-Seq" = Option<String>, Header)),
     responses((status = 200, description = "The receipt", body = Receipt),
-        (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-order`: final only after the order's deadline")))]
 async fn find_order(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let AsOf { value, head } = orders.find(order, request.freshness()?).await?;
@@ -143,9 +149,11 @@ async fn find_order(orders: Arc<OrderService>, request: Request) -> ApiResult {
 }
 
 /// Receipts in the order of the ledger.
+///
+/// The oldest first.
 #[utoipa::path(get, path = "/orders", tag = "order",
-    params(("after" = Option<String>, Query, description = "The `next` of the page before"),
-        ("limit" = Option<u32>, Query, description = "1…100, 50 unless given")),
+    params(("after" = Option<Seq>, Query, description = "The `next` of the page before"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Receipts on a page, 50 unless given")),
     responses((status = 200, description = "One page", body = ReceiptPage)))]
 async fn list_orders(orders: Arc<OrderService>, request: Request) -> ApiResult {
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);

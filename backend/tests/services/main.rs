@@ -20,6 +20,7 @@ mod logs;
 mod lost_ledger;
 mod metrics;
 mod monitoring;
+mod openapi;
 mod origins;
 mod processes;
 mod rate_limit;

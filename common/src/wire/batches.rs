@@ -21,7 +21,7 @@ pub struct Order {
     pub deadline: Option<Deadline>,
 }
 
-/// The JSON of an [`Order`].
+/// An order of a batch: `item` with `quantity`, or `lines`.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Order)]
@@ -36,6 +36,7 @@ struct OrderJson {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     quantity: Option<Quantity>,
     /// The lines of an order of several.
+    #[schema(min_items = 1, max_items = 20)]
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -87,6 +88,7 @@ impl TryFrom<OrderJson> for Order {
 #[serde(deny_unknown_fields)]
 pub struct OrderBatch {
     /// At most 1,024 lines in all.
+    #[schema(max_items = 1024)]
     #[serde(deserialize_with = "objects")]
     pub orders: Vec<Order>,
 }
@@ -167,7 +169,7 @@ pub struct Sale {
     pub deadline: Deadline,
 }
 
-/// The JSON of a [`Sale`].
+/// A sale of a batch: `item` with `quantity`, or `lines`.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = Sale)]
@@ -181,6 +183,7 @@ struct SaleJson {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     quantity: Option<Quantity>,
     /// The lines of an order of several.
+    #[schema(min_items = 1, max_items = 20)]
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -236,6 +239,7 @@ impl TryFrom<SaleJson> for Sale {
 #[serde(deny_unknown_fields)]
 pub struct SaleBatch {
     /// At most 1,024 lines in all.
+    #[schema(max_items = 1024)]
     #[serde(deserialize_with = "objects")]
     pub sales: Vec<Sale>,
 }

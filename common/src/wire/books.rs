@@ -24,7 +24,7 @@ pub struct BookFields {
     pub stock: Option<Stock>,
 }
 
-/// The JSON of [`BookFields`].
+/// What is stated of a book. Blanks around texts are removed.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BookBody {
@@ -114,7 +114,7 @@ pub struct NumberedBook {
     pub fields: BookFields,
 }
 
-/// The JSON of a [`NumberedBook`].
+/// What is stated of a book, with its number.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NumberedBookBody {
@@ -188,9 +188,11 @@ impl From<NumberedBook> for NumberedBookBody {
 #[serde(deny_unknown_fields)]
 pub struct BooksBody {
     /// The books to add or to change.
+    #[schema(max_items = 1000)]
     #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "objects")]
     pub set: Vec<NumberedBook>,
     /// The books to withdraw.
+    #[schema(max_items = 1000)]
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub withdraw: Vec<ItemNumber>,
 }

@@ -52,7 +52,7 @@ pub struct Decision {
     pub refused: InlineVec<RefusedLine>,
 }
 
-/// The JSON of a [`Decision`].
+/// The catalog's decision on one sale of a batch.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Decision)]
 struct DecisionJson {
@@ -137,7 +137,7 @@ impl Decisions {
 #[serde(from = "DecidedOrderJson", into = "DecidedOrderJson")]
 pub struct DecidedOrder(pub InlineVec<Entry>);
 
-/// The JSON of a [`DecidedOrder`].
+/// The entries that decided an order or a change.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = DecidedOrder)]

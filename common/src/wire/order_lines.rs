@@ -64,6 +64,7 @@ pub struct BuyBody {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub quantity: Option<Quantity>,
     /// The lines of an order of several books, 1…20, each of another book.
+    #[schema(min_items = 1, max_items = 20)]
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",

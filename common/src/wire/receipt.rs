@@ -102,7 +102,7 @@ impl ReceiptLine {
     }
 }
 
-/// The JSON of a [`Receipt`]: the fields of the only line, or `lines`.
+/// The decision on an order: with the fields of its only line, or `lines`.
 #[derive(Serialize, Deserialize, ToSchema)]
 #[schema(as = Receipt)]
 pub(super) struct ReceiptJson {

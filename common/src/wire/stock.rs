@@ -1,7 +1,9 @@
 //! A shopkeeper's change of a stock.
 
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Schema};
+use utoipa::openapi::{KnownFormat, RefOr, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::present;
 use crate::{Stock, limits};
@@ -17,7 +19,7 @@ pub enum StockChange {
 }
 
 /// The JSON of a [`StockChange`]: exactly one of the two fields.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StockBody {
     /// The new stock.
@@ -27,6 +29,33 @@ pub struct StockBody {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
     pub change: Option<i64>,
 }
+
+impl PartialSchema for StockBody {
+    fn schema() -> RefOr<Schema> {
+        let only = |name: &str, title: &str, value: RefOr<Schema>| {
+            let object = ObjectBuilder::new()
+                .title(Some(title))
+                .property(name, value)
+                .required(name);
+            object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false)))
+        };
+        let max = f64::from(limits::STOCK_MAX);
+        let change = ObjectBuilder::new()
+            .schema_type(Type::Integer)
+            .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+            .description(Some("The copies to add, or to remove if negative."))
+            .examples([-3])
+            .minimum(Some(-max))
+            .maximum(Some(max));
+        OneOfBuilder::new()
+            .description(Some("A change of a stock: the new value, or the copies to add."))
+            .item(only("stock", "NewStock", Stock::schema()))
+            .item(only("change", "AddedStock", change.into()))
+            .into()
+    }
+}
+
+impl ToSchema for StockBody {}
 
 impl TryFrom<StockBody> for StockChange {
     type Error = &'static str;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::{Epoch, ItemNumber, Position, Seq, Stock, StoreId, Timestamp};
+use crate::{Entry, Epoch, ItemNumber, Position, Seq, Stock, StoreId, Timestamp};
 
 /// The first event of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -40,6 +40,30 @@ pub struct StockEvent {
     pub change: i64,
     /// The time of the entry.
     pub at: Timestamp,
+}
+
+/// The data of the events of a front-end: of `hello`, `stock`, `resync` or `source`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum StockEvents {
+    /// Of `hello`.
+    Hello(Hello),
+    /// Of `stock`.
+    Stock(StockEvent),
+    /// Of `resync`.
+    Resync(Resync),
+    /// Of `source`.
+    Source(UpstreamStatus),
+}
+
+/// The data of the events of a catalog: of `hello` or `entry`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(untagged)]
+pub enum LedgerEvents {
+    /// Of `hello`.
+    Hello(Hello),
+    /// Of `entry`.
+    Entry(Entry),
 }
 
 /// Events were left out: the reader must fetch again what it shows.

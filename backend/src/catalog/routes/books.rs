@@ -4,27 +4,33 @@ use std::sync::Arc;
 
 use common::client::AsOf;
 use common::wire::{Book, BookPage, Topics};
-use common::{ItemNumber, Problem, limits};
+use common::{ItemNumber, limits};
 
 use super::context::Context;
 use crate::http::{ApiError, ApiResult, Request, Response};
 use crate::relay::unknown_item;
 
-/// All topics, in alphabetical order without regard to case and accents.
-#[utoipa::path(get, path = "/topics", tag = "catalog", responses(
-    (status = 200, description = "The topics", body = Topics)))]
+/// All topics.
+///
+/// In alphabetical order without regard to case and accents, each in the spelling of its book with the lowest number.
+#[utoipa::path(get, path = "/topics", tag = "catalog",
+    params(("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, description = "The topics", body = Topics)))]
 pub(super) async fn list_topics(context: Arc<Context>, request: Request) -> ApiResult {
     let AsOf { value, head } = context.catalog.topics(request.freshness()?).await?;
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
-/// The books of a topic, by number.
+/// The books of a topic.
+///
+/// By number. A topic without books is an empty page.
 #[utoipa::path(get, path = "/search/{topic}", tag = "catalog",
-    params(("topic" = String, Path, description = "Without regard to case, accents and apostrophes"),
-        ("limit" = Option<u32>, Query, description = "1…100, 50 unless given"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, description = "One page", body = BookPage),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
+    params(("topic" = String, Path, example = "distributed systems",
+            description = "Without regard to case, accents and apostrophes"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Books on a page, 50 unless given"),
+        ("after" = Option<String>, Query, pattern = "^[1-9][0-9]{0,15}$", description = "The `next` of the page before"),
+        ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, description = "One page", body = BookPage)))]
 pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> ApiResult {
     let topic = request.path_param("topic")?.into_owned();
     let limit = request.page_limit(limits::PAGE_BOOKS_DEFAULT, limits::PAGE_BOOKS_MAX)?;
@@ -34,14 +40,16 @@ pub(super) async fn search_topic(context: Arc<Context>, request: Request) -> Api
     Ok(Response::json(&value).with_seq(Some(head)).with_etag(head))
 }
 
-/// The books in which every word is the prefix of a word: matches in titles, then authors, then topics, whole words before
-/// prefixes, then by number.
+/// The books in which every word is the prefix of a word.
+///
+/// Matches in titles first, then authors, then topics; whole words before prefixes; then by number.
 #[utoipa::path(get, path = "/search", tag = "catalog",
-    params(("q" = String, Query, description = "Words, without regard to case, accents and apostrophes"),
-        ("limit" = Option<u32>, Query, description = "1…100, 50 unless given"),
-        ("after" = Option<String>, Query, description = "The `next` of the page before")),
-    responses((status = 200, description = "One page", body = BookPage),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json")))]
+    params(("q" = String, Query, max_length = 1024, example = "rpc dummies",
+            description = "Words, without regard to case, accents and apostrophes: at most 1,024 bytes of UTF-8"),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 100, description = "Books on a page, 50 unless given"),
+        ("after" = Option<String>, Query, pattern = "^[0-9]-[1-9][0-9]{0,15}$", description = "The `next` of the page before"),
+        ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
+    responses((status = 200, description = "One page", body = BookPage)))]
 pub(super) async fn search_words(context: Arc<Context>, request: Request) -> ApiResult {
     let Some(query) = request.query_param("q")? else {
         return Err(ApiError::invalid(
@@ -62,10 +70,12 @@ pub(super) async fn search_words(context: Arc<Context>, request: Request) -> Api
 }
 
 /// One book.
+///
+/// With its stock and the entry of its last change.
 #[utoipa::path(get, path = "/lookup/{item}", tag = "catalog",
-    params(("item" = ItemNumber, Path)),
+    params(("item" = ItemNumber, Path, description = "The book"), ("Bookstore-Seq" = Option<String>, Header), ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "The book", body = Book),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`")))]
 pub(super) async fn lookup_book(context: Arc<Context>, request: Request) -> ApiResult {
     let item = request.parse_path_param("item")?;
     let AsOf { value, head } = context.catalog.book(item, request.freshness()?).await?;

@@ -3,19 +3,20 @@
 use std::sync::Arc;
 
 use common::client::AsOf;
-use common::wire::{DecidedOrder, Decisions, FastJson, LedgerPage, SaleBatch};
-use common::{Entry, OrderId, Problem, Seq, limits};
+use common::wire::{DecidedOrder, Decisions, FastJson, LedgerEvents, LedgerPage, SaleBatch};
+use common::{OrderId, Seq, limits};
 
 use super::context::Context;
 use crate::catalog::feed;
 use crate::http::{ApiError, ApiResult, Request, Response};
 use crate::relay::unknown_order;
 
-/// Decides a batch of sales, each atomically with all its lines, on durable state.
+/// Decides a batch of sales.
+///
+/// Each atomically with all its lines, on durable state; the answer is durable. At most 1,024 lines in all.
 #[utoipa::path(post, path = "/sales", tag = "catalog", request_body = SaleBatch,
     responses((status = 200, description = "The decisions, in order", body = Decisions),
-        (status = 503, description = "`unavailable`", body = Problem, content_type = "application/problem+json"),
-        (status = 507, description = "`storage-full`", body = Problem, content_type = "application/problem+json")))]
+        (status = 507, description = "`storage-full`: the disk is full; nothing was changed")))]
 pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> ApiResult {
     let SaleBatch { sales } = request.fast_json()?;
     if sales.iter().map(|sale| sale.lines.len()).sum::<usize>() > limits::BATCH_LINES_MAX {
@@ -27,10 +28,14 @@ pub(super) async fn sell_books(context: Arc<Context>, mut request: Request) -> A
     Ok(Response::json_bytes(decisions.to_json()).with_seq(Some(head)))
 }
 
-/// The ledger's entries after one, in order. A page is extended so that it ends with a whole order or change.
+/// The ledger's entries after one.
+///
+/// In order, the oldest first. A page is extended so that it ends with a whole order or change.
 #[utoipa::path(get, path = "/ledger", tag = "catalog",
     params(("after" = Option<Seq>, Query, description = "From the beginning unless given"),
-        ("limit" = Option<u32>, Query, description = "1…1000, 100 unless given")),
+        ("limit" = Option<u32>, Query, minimum = 1, maximum = 1000,
+            description = "Entries on a page, 100 unless given; a page may have up to 999 more, to end with a whole order"),
+        ("Bookstore-Seq" = Option<String>, Header)),
     responses((status = 200, description = "One page", body = LedgerPage)))]
 pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> ApiResult {
     let after = request.parse_query_param("after")?.unwrap_or(Seq::ZERO);
@@ -40,11 +45,13 @@ pub(super) async fn list_entries(context: Arc<Context>, request: Request) -> Api
     Ok(Response::json_bytes(page.to_json()).with_seq(Some(head)))
 }
 
-/// The entries that decided an order or a stock change.
+/// The entries that decided an order or a change.
+///
+/// The entry itself if it was one; otherwise `entries`, one for each line.
 #[utoipa::path(get, path = "/ledger/orders/{order}", tag = "catalog",
-    params(("order" = OrderId, Path)),
+    params(("order" = OrderId, Path, description = "The key of the order or change"), ("Bookstore-Seq" = Option<String>, Header)),
     responses((status = 200, description = "The entry, or `entries` of an order of several lines", body = DecidedOrder),
-        (status = 404, description = "`unknown-order`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-order`")))]
 pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiResult {
     let order = request.parse_path_param("order")?;
     let AsOf { value, head } = context.catalog.find_order(order, request.freshness()?).await?;
@@ -54,11 +61,14 @@ pub(super) async fn find_entry(context: Arc<Context>, request: Request) -> ApiRe
     Ok(Response::json(&DecidedOrder(value)).with_seq(Some(head)))
 }
 
-/// Every entry as it becomes durable, as server-sent events: `hello` first, then `entry`.
+/// Every entry as it becomes durable, as server-sent events.
+///
+/// `hello` first, then an `entry` for each. The last line of an order has its `seq` as its id.
 #[utoipa::path(get, path = "/feed", tag = "catalog",
-    params(("after" = Option<String>, Query, description = "An event's id; from now on unless given")),
-    responses((status = 200, description = "`hello`, then an `entry` for each entry; the last line of an order has its `seq` as its id",
-        body = Entry, content_type = "text/event-stream")))]
+    params(("after" = Option<String>, Query, pattern = r"^[0-9]{1,19}(\.[1-9][0-9]{0,18})?$",
+            description = "Begin after the event with this id; else with what comes"),
+        ("Last-Event-ID" = Option<String>, Header)),
+    responses((status = 200, description = "The stream", body = LedgerEvents, content_type = "text/event-stream")))]
 pub(super) async fn follow_feed(context: Arc<Context>, request: Request) -> ApiResult {
     let after = request.last_event_id()?;
     let frames = feed::open(&context.catalog, after, context.stopping.clone())?;

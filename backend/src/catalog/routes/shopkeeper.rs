@@ -5,25 +5,23 @@ use std::sync::Arc;
 use common::wire::{
     Book, BookAction, BookBody, BookChanges, BookFields, BooksBody, ChangedBooks, StockBody, StockChange,
 };
-use common::{ItemNumber, OrderId, Problem};
+use common::{Deadline, ItemNumber, OrderId};
 
 use super::context::Context;
 use crate::http::{ApiResult, Request};
 use crate::relay::update_response;
 
-/// Sets or changes a stock; for the shopkeeper.
+/// Sets or changes a stock.
+///
+/// For the shopkeeper. A stock stays within 0…1,000,000,000: a change below is 409, one beyond 400.
 #[utoipa::path(put, path = "/update/{item}", tag = "catalog",
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the book, one of which it must have")),
+    params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
     request_body = StockBody, security(("token" = [])),
     responses((status = 200, description = "The book as it is then", body = Book),
-        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "`sold-out`: the stock would fall below 0", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`"),
+        (status = 409, description = "`sold-out`: the stock would fall below 0"),
+        (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
 pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -32,17 +30,15 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
     update(&context, &request, changes).await
 }
 
-/// Adds a book, or replaces what is stated of it; for the shopkeeper.
+/// Adds a book, or replaces what is stated of it.
+///
+/// For the shopkeeper. Without `stock` a new book has none, and another one keeps its own.
 #[utoipa::path(put, path = "/books/{item}", tag = "catalog",
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the book, one of which it must have")),
+    params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
     request_body = BookBody, security(("token" = [])),
     responses((status = 200, description = "The book as it is then", body = Book),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile, or is not there", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
+        (status = 412, description = "`precondition-failed`: the book was changed meanwhile, or is not there")))]
 pub(super) async fn set_book(context: Arc<Context>, mut request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -51,17 +47,16 @@ pub(super) async fn set_book(context: Arc<Context>, mut request: Request) -> Api
     update(&context, &request, changes).await
 }
 
-/// Withdraws a book with its stock; for the shopkeeper.
+/// Withdraws a book with its stock.
+///
+/// For the shopkeeper.
 #[utoipa::path(delete, path = "/books/{item}", tag = "catalog",
-    params(("item" = ItemNumber, Path), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the book, one of which it must have")),
+    params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
     security(("token" = [])),
     responses((status = 200, description = "The number of the book", body = ChangedBooks),
-        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-item`", body = Problem, content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: the book was changed meanwhile", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`"),
+        (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
 pub(super) async fn withdraw_book(context: Arc<Context>, request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let item = request.parse_path_param("item")?;
@@ -69,21 +64,17 @@ pub(super) async fn withdraw_book(context: Arc<Context>, request: Request) -> Ap
     update(&context, &request, changes).await
 }
 
-/// Adds, changes and withdraws up to 1,000 books, all or none; for the shopkeeper.
+/// Adds, changes and withdraws books together.
+///
+/// For the shopkeeper. Up to 1,000, all or none.
 #[utoipa::path(post, path = "/books", tag = "catalog",
     params(("Idempotency-Key" = Option<OrderId>, Header),
-        ("If-Match" = Option<String>, Header, description = "Entity tags of the list of topics, one of which it must have")),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
     request_body = BooksBody, security(("token" = [])),
     responses((status = 200, description = "The books as they are then", body = ChangedBooks),
-        (status = 400, description = "`invalid-request`", body = Problem, content_type = "application/problem+json"),
-        (status = 401, description = "`unauthorized`", body = Problem, content_type = "application/problem+json"),
-        (status = 404, description = "`unknown-item`: `items` lists what cannot be withdrawn", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 412, description = "`precondition-failed`: the shop was changed meanwhile", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 413, description = "`payload-too-large`: more than 1 MiB", body = Problem,
-            content_type = "application/problem+json"),
-        (status = 422, description = "`key-reused`", body = Problem, content_type = "application/problem+json")))]
+        (status = 404, description = "`unknown-item`: `items` lists what cannot be withdrawn"),
+        (status = 412, description = "`precondition-failed`: the shop was changed meanwhile"),
+        (status = 413, description = "`payload-too-large`: more than 1 MiB")))]
 pub(super) async fn change_books(context: Arc<Context>, mut request: Request) -> ApiResult {
     request.authorize(context.token.get().as_deref())?;
     let changes: BookChanges = request.json()?;

@@ -1,0 +1,207 @@
+//! What the operations of a document refer to: header fields of requests and responses, problems, security schemes. Each is
+//! defined here once; a document has those that it uses.
+
+use common::{Code, Problem, limits};
+use serde_json::{Map, Value, json};
+
+use super::codes_of;
+
+/// A position in the ledger: `SEQ`, or `SEQ.N` after the store's history was replaced N times.
+const POSITION: &str = r"^[0-9]{1,19}(\.[1-9][0-9]{0,18})?$";
+/// Entity tags in double quotes, or a star.
+const ENTITY_TAGS: &str = r#"^(\*|(W/)?"[^"]*"([ \t]*,[ \t]*(W/)?"[^"]*")*)$"#;
+
+/// The definition of a request's header field.
+fn parameter(name: &str) -> Option<(Value, &'static str)> {
+    Some(match name {
+        "Idempotency-Key" => {
+            let (first, part) = ("[0-9A-Fa-f]{8}", "[0-9A-Fa-f]{4}");
+            let uuid = format!("{first}-{part}-{part}-{part}-{part}{first}");
+            (
+                json!({"type": "string", "pattern": format!("^({uuid}|\"{uuid}\")$"),
+                    "examples": ["0190b6d5-7f3c-7cc0-8000-2b0a6f1c9d4e"]}),
+                "The id of the order or change, a UUID; version 7 is advised. The same request with the same key gets the same \
+                 answer again.",
+            )
+        }
+        "Bookstore-Deadline" => (
+            json!({"type": "integer", "minimum": 0, "maximum": u64::MAX}),
+            "The latest time for a decision, in Unix milliseconds: 5 s from now unless given, at most 30 s.",
+        ),
+        "Bookstore-Seq" => (
+            json!({"type": "string", "pattern": POSITION, "examples": ["5"]}),
+            "The highest `Bookstore-Seq` of earlier answers: this one is then of that state or a later one.",
+        ),
+        "Cache-Control" => (
+            json!({"type": "string"}),
+            "`no-cache` confirms with the store that the state is the newest.",
+        ),
+        "If-None-Match" => (
+            json!({"type": "string"}),
+            "Entity tags; the answer is 304 if the current one is among them.",
+        ),
+        "If-Match" => (
+            json!({"type": "string", "minLength": 1, "pattern": ENTITY_TAGS, "examples": ["\"5\""]}),
+            "Entity tags, one of which the book must have, or `*`.",
+        ),
+        "Last-Event-ID" => (
+            json!({"type": "string", "pattern": POSITION, "examples": ["5"]}),
+            "The id of the last event that was received: the stream continues after it. It comes before `after`.",
+        ),
+        "X-Request-Id" => (
+            json!({"type": "string"}),
+            "The id of the request, for logs, if it has 1 to 128 visible ASCII characters. Otherwise it gets a new one.",
+        ),
+        "traceparent" => (
+            json!({"type": "string"}),
+            "The position in a distributed trace (W3C Trace Context).",
+        ),
+        _ => return None,
+    })
+}
+
+/// The definition of a response's header field.
+fn header(name: &str) -> Value {
+    let (schema, description) = match name {
+        "X-Request-Id" => (
+            json!({"type": "string", "pattern": "^[!-~]{1,128}$"}),
+            "The id of the request.",
+        ),
+        "X-Content-Type-Options" => (
+            json!({"type": "string", "const": "nosniff"}),
+            "Browsers must not guess another type.",
+        ),
+        "Bookstore-Seq" => (
+            json!({"type": "string", "pattern": POSITION}),
+            "The last ledger entry that the answer includes; missing until one is known.",
+        ),
+        "ETag" => (
+            json!({"type": "string", "pattern": r#"^"[0-9]+(\.[1-9][0-9]*)?"$"#}),
+            "The entry of the last change: of the book, or for a list of the whole store.",
+        ),
+        "Cache-Control" => (
+            json!({"type": "string", "const": "no-cache"}),
+            "Caches must ask whether the entity tag changed.",
+        ),
+        "Cache-Status" => (
+            json!({"type": "string"}),
+            "How the front-end's cache made the answer (RFC 9211).",
+        ),
+        "Age" => (
+            json!({"type": "integer", "minimum": 0}),
+            "Seconds, while the catalog cannot be reached.",
+        ),
+        "Idempotency-Replayed" => (
+            json!({"type": "string", "const": "true"}),
+            "The answer repeats an earlier decision.",
+        ),
+        "Deprecation" => (
+            json!({"type": "string"}),
+            "Since when this form of the request is deprecated (RFC 9745).",
+        ),
+        "WWW-Authenticate" => (json!({"type": "string"}), "The kind of token."),
+        "Allow" => (json!({"type": "string"}), "The methods of the address."),
+        "Retry-After" => (
+            json!({"type": "integer", "minimum": 0}),
+            "Seconds until it may be worth to try again.",
+        ),
+        _ => (
+            json!({"type": "string"}),
+            "For reverse proxies: events are passed on at once.",
+        ),
+    };
+    // The other fields depend on the state or on the request.
+    let is_always = matches!(
+        name,
+        "X-Content-Type-Options" | "X-Request-Id" | "WWW-Authenticate" | "Allow" | "Retry-After"
+    );
+    json!({"schema": schema, "description": description, "required": is_always})
+}
+
+/// The components that the operations of a document refer to.
+#[derive(Default)]
+pub(super) struct Components {
+    parameters: Map<String, Value>,
+    headers: Map<String, Value>,
+    responses: Map<String, Value>,
+    security: Map<String, Value>,
+}
+
+impl Components {
+    /// A reference to a header field of a request; `None` if it has no shared definition.
+    pub(super) fn parameter(&mut self, name: &str) -> Option<Value> {
+        let (schema, description) = parameter(name)?;
+        let definition =
+            json!({"name": name, "in": "header", "required": false, "schema": schema, "description": description});
+        self.parameters.insert(name.to_owned(), definition);
+        Some(json!({"$ref": format!("#/components/parameters/{name}")}))
+    }
+
+    /// References to header fields of a response, by name.
+    pub(super) fn headers<'a>(&mut self, names: impl IntoIterator<Item = &'a str>) -> Map<String, Value> {
+        let mut reference = |name: &str| {
+            self.headers.insert(name.to_owned(), header(name));
+            (name.to_owned(), json!({"$ref": format!("#/components/headers/{name}")}))
+        };
+        names.into_iter().map(&mut reference).collect()
+    }
+
+    /// A reference to the response with that status, from 400 up.
+    pub(super) fn problem(&mut self, status: &str) -> Value {
+        let name = format!("Problem{status}");
+        if !self.responses.contains_key(&name) {
+            let response = self.problem_response(status);
+            self.responses.insert(name.clone(), response);
+        }
+        json!({"$ref": format!("#/components/responses/{name}")})
+    }
+
+    /// That response.
+    pub(super) fn problem_response(&mut self, status: &str) -> Value {
+        let codes = codes_of(status);
+        if codes.is_empty() {
+            // The connection answers a message that it cannot parse, and closes.
+            return json!({"description": "The message cannot be processed"});
+        }
+        let example =
+            |(name, code): (&&str, &Code)| ((*name).to_owned(), json!({"value": Problem::new(*code, code.title())}));
+        let examples: Map<String, Value> = codes.iter().map(example).collect();
+        let words: Vec<String> = codes.keys().map(|code| format!("`{code}`")).collect();
+        let mut names = vec!["X-Request-Id", "X-Content-Type-Options", "Bookstore-Seq"];
+        names.extend(match status {
+            "401" => &["WWW-Authenticate"][..],
+            "405" => &["Allow"],
+            "404" | "409" | "422" => &["Idempotency-Replayed"],
+            "429" | "503" => &["Retry-After"],
+            _ => &[],
+        });
+        let schema = json!({"$ref": "#/components/schemas/Problem"});
+        json!({
+            "description": words.join(" or "),
+            "headers": self.headers(names),
+            "content": {common::problem::MEDIA_TYPE: {"schema": schema, "examples": examples}},
+        })
+    }
+
+    /// Adds a security scheme: the shopkeeper's `token` or the `service-token`.
+    pub(super) fn add_security(&mut self, name: &str) {
+        let scheme = match name {
+            "token" => json!({"type": "http", "scheme": "bearer", "description":
+                "The shopkeeper's token (`--admin-token-file`). Without one these operations answer 401."}),
+            _ => json!({"type": "apiKey", "in": "header", "name": "Bookstore-Service-Token", "description": format!(
+                "Needed if the service was started with a service token of at least {} characters (`--service-token-file`).",
+                limits::TOKEN_BYTES_MIN)}),
+        };
+        self.security.insert(name.to_owned(), scheme);
+    }
+
+    pub(super) fn add_to(self, document: &mut Value) {
+        let components = &mut document["components"];
+        components["parameters"] = self.parameters.into();
+        components["headers"] = self.headers.into();
+        components["responses"] = self.responses.into();
+        if !self.security.is_empty() {
+            components["securitySchemes"] = self.security.into();
+        }
+    }
+}
