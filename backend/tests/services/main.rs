@@ -29,6 +29,7 @@ mod refusals;
 mod replaced_history;
 mod request_ids;
 mod reverse_proxy;
+mod security_model;
 mod service_token;
 mod shopkeeper;
 mod shopping;
