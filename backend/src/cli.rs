@@ -1,9 +1,10 @@
 //! The command line of `bookstored`.
 
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 
 use crate::commands;
 use crate::settings::{AllInOneSettings, CatalogArgs, FrontendArgs, LogSettings, OrderArgs};
@@ -20,6 +21,12 @@ pub struct Cli {
     /// How it logs.
     #[command(flatten)]
     pub logging: LogSettings,
+    /// A configuration file (TOML): its keys are the long names of flags, which override it, as variables do
+    #[arg(long, global = true, env = "BOOKSTORE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What is logged, like `debug` or `info,backend::catalog=debug`
+    #[arg(long, global = true, env = "BOOKSTORE_LOG", value_name = "FILTER")]
+    pub log: Option<String>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
@@ -34,6 +41,18 @@ pub enum Command {
     /// Work on a store.
     #[command(flatten)]
     Store(commands::Command),
+    /// Print the settings in force and where each comes from: a flag, a variable, the configuration file or a default
+    ///
+    /// Takes the flags of the service, whose settings are printed in the form of a configuration file, without secrets.
+    Config(ConfigArgs),
+}
+
+/// `bookstored config`.
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The service; `all` unless given.
+    #[command(subcommand)]
+    pub service: Option<Box<Services>>,
 }
 
 impl Command {
@@ -43,6 +62,7 @@ impl Command {
     pub fn log_filter(&self) -> &'static str {
         match self {
             Self::Store(command) if !command.is_service() => "warn,sqlx::postgres::notice=error",
+            Self::Config(_) => "warn,sqlx::postgres::notice=error",
             Self::Serve(_) | Self::Store(_) => "info,sqlx::postgres::notice=error",
         }
     }

@@ -5,6 +5,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod commands;
+pub mod config;
 mod continued;
 pub mod daemon;
 mod descriptors;

@@ -50,7 +50,7 @@ pub fn init(format: LogFormat, filter: &str) {
     // It is set here only.
     let _ = FILTER.set(handle);
     if is_invalid {
-        tracing::warn!("BOOKSTORE_LOG is not a filter: use `debug` or `backend::catalog=debug`");
+        tracing::warn!("--log (BOOKSTORE_LOG) is not a filter: use `debug` or `backend::catalog=debug`");
     }
 }
 

@@ -5,15 +5,24 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use backend::cli::{Cli, Command, message};
+use backend::config::{self, Configuration};
 use backend::{daemon, logging, service, settings};
-use clap::{CommandFactory, Parser};
+use clap::CommandFactory;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let filter = std::env::var("BOOKSTORE_LOG").ok();
-    let filter = filter.as_deref().unwrap_or(cli.command.log_filter());
+    let configuration = match Configuration::load(std::env::args_os()) {
+        Ok(configuration) => configuration,
+        Err(config::Error::CommandLine(usage)) => usage.exit(),
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "bookstored: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let cli = &configuration.cli;
+    let filter = cli.log.as_deref().unwrap_or(cli.command.log_filter());
     logging::init(cli.logging.log_format, filter);
-    let error = match run(cli) {
+    config::warn_of_unknown_variables();
+    let error = match run(configuration) {
         Ok(code) => return code,
         Err(error) => error,
     };
@@ -31,8 +40,12 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<ExitCode> {
-    match cli.command {
+fn run(configuration: Configuration) -> Result<ExitCode> {
+    match configuration.cli.command {
+        Command::Config(_) => {
+            io::stdout().write_all(configuration.report().as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Store(command) => command.run(),
         Command::Serve(services) => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
@@ -42,7 +55,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             builder
                 .enable_all()
                 .build()?
-                .block_on(daemon::run(*services, &cli.logging))?;
+                .block_on(daemon::run(*services, &configuration.cli.logging))?;
             Ok(ExitCode::SUCCESS)
         }
     }

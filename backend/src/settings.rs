@@ -1,4 +1,4 @@
-//! Settings of services and commands: clap fills them from flags and environment variables.
+//! Settings of services and commands. `config` fills them from flags, environment variables and a file.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
@@ -69,7 +69,7 @@ pub struct CallerSettings {
     #[command(flatten)]
     pub token: ServiceToken,
     /// Let catalog and order service listen beyond loopback without a service token: every caller is answered
-    #[arg(long)]
+    #[arg(long, env = "BOOKSTORE_ALLOW_UNAUTHENTICATED")]
     pub allow_unauthenticated: bool,
 }
 
@@ -99,10 +99,10 @@ pub struct CatalogSettings {
     #[arg(long, env = "BOOKSTORE_BOOKS", value_name = "FILE")]
     pub books: Option<PathBuf>,
     /// Let the catalog file have no books
-    #[arg(long, requires = "books")]
+    #[arg(long, env = "BOOKSTORE_ALLOW_EMPTY")]
     pub allow_empty: bool,
     /// If the store's catalog file was edited by hand, keep a copy of it and go by the ledger
-    #[arg(long)]
+    #[arg(long, env = "BOOKSTORE_DISCARD_EDIT")]
     pub discard_edit: bool,
     /// If the ledger is missing but other parts of a store are there, move those aside and begin a new store
     #[arg(long, env = "BOOKSTORE_INIT")]
@@ -118,7 +118,7 @@ pub struct AccessSettings {
     /// A host name that a service on loopback answers to, besides localhost; several with commas or several flags
     #[arg(long, env = "BOOKSTORE_ALLOWED_HOST", value_name = "HOST", value_delimiter = ',')]
     pub(crate) allowed_host: Vec<AllowedHost>,
-    /// Another origin whose pages may buy and change, like `https://shop.example`; several as above
+    /// Another origin whose pages may buy and change, like `https://shop.example`; several with commas or several flags
     #[arg(long, env = "BOOKSTORE_ALLOWED_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
     pub(crate) allowed_origin: Vec<AllowedOrigin>,
 }
@@ -129,7 +129,7 @@ pub struct RateLimitSettings {
     /// The most requests of one client address (IPv6: of a /64), like 100/s [default: no limit]
     #[arg(long, env = "BOOKSTORE_RATE_LIMIT", value_name = "N/s")]
     pub(crate) rate_limit: Option<RateLimit>,
-    /// Proxies whose X-Forwarded-For and Forwarded name the client, like 10.0.0.0/8; several as above
+    /// Proxies whose X-Forwarded-For and Forwarded name the client, like 10.0.0.0/8; several with commas or several flags
     #[arg(long, env = "BOOKSTORE_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     pub(crate) trusted_proxy: Vec<IpNet>,
 }

@@ -23,7 +23,7 @@ const READABLE_BY_OTHERS: u32 = 0o004;
 #[derive(Debug, Clone, Default, Args)]
 pub struct AdminToken {
     /// A file with the shopkeeper's token; the variable BOOKSTORE_ADMIN_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "BOOKSTORE_ADMIN_TOKEN_FILE", value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
     #[arg(skip)]
     token: Option<Token>,
@@ -58,7 +58,7 @@ impl AdminToken {
 pub struct ServiceToken {
     /// A file with the token that services send to catalog and order service, which refuse other callers; the variable
     /// BOOKSTORE_SERVICE_TOKEN may hold the token itself
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, env = "BOOKSTORE_SERVICE_TOKEN_FILE", value_name = "FILE")]
     service_token_file: Option<PathBuf>,
 }
 

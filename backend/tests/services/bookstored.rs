@@ -129,28 +129,16 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
 }
 
 fn prepare(mut command: Command, arguments: &[&str]) -> Command {
+    for (variable, _) in std::env::vars_os() {
+        if variable.to_string_lossy().starts_with("BOOKSTORE_") {
+            command.env_remove(variable);
+        }
+    }
     command
         .args(arguments)
+        .env_remove("NO_COLOR")
         .env("BOOKSTORE_ADMIN_TOKEN", TOKEN)
         .env("BOOKSTORE_LOG", "warn")
         .stdin(Stdio::null());
-    for variable in [
-        "BOOKSTORE_STORE",
-        "BOOKSTORE_CATALOG_URL",
-        "BOOKSTORE_ORDER_URL",
-        "BOOKSTORE_SERVICE_TOKEN",
-        "BOOKSTORE_LISTEN",
-        "BOOKSTORE_BOOKS",
-        "BOOKSTORE_GRACE",
-        "BOOKSTORE_DRAIN_DELAY",
-        "BOOKSTORE_INIT",
-        "BOOKSTORE_ALLOWED_HOST",
-        "BOOKSTORE_ALLOWED_ORIGIN",
-        "BOOKSTORE_RATE_LIMIT",
-        "BOOKSTORE_TRUSTED_PROXY",
-        "NO_COLOR",
-    ] {
-        command.env_remove(variable);
-    }
     command
 }

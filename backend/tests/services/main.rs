@@ -6,6 +6,7 @@ mod books;
 mod bookstored;
 mod client;
 mod commands;
+mod configuration;
 mod connections;
 mod crashes;
 mod database;

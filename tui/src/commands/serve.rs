@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
             Ok(runtime) => runtime.block_on(daemon::run(*services, &cli.logging)),
             Err(error) => Err(error.into()),
         },
-        Command::Store(_) => {
+        _ => {
             print_error("this role is a command, not a service; run it with bookstored");
             return Exit::Usage;
         }

@@ -1,0 +1,85 @@
+//! The environment variables: those of the settings, those that hold a secret itself, and those of other programs.
+
+use std::ffi::OsString;
+
+use clap::{Arg, CommandFactory};
+
+use super::{nearest, settings};
+use crate::cli::Cli;
+
+/// What all of them begin with.
+const PREFIX: &str = "BOOKSTORE_";
+
+/// A variable with a secret, which no flag and no file holds.
+pub(super) struct Secret {
+    pub(super) variable: &'static str,
+    /// The setting that names a file with the secret. A flag comes before the variable, the configuration file after it.
+    pub(super) key: &'static str,
+}
+
+pub(super) const SECRETS: [Secret; 2] = [
+    Secret {
+        variable: "BOOKSTORE_ADMIN_TOKEN",
+        key: "admin-token-file",
+    },
+    Secret {
+        variable: "BOOKSTORE_SERVICE_TOKEN",
+        key: "service-token-file",
+    },
+];
+
+/// Variables of `bookstore` and of the project's tests.
+pub(super) const OF_OTHER_PROGRAMS: [&str; 13] = [
+    "BOOKSTORE_BOOKS_MAX",
+    "BOOKSTORE_CHECK_ADVISORIES",
+    "BOOKSTORE_FAILOVERS",
+    "BOOKSTORE_FAULT",
+    "BOOKSTORE_KEY_PRESSES",
+    "BOOKSTORE_KILLS",
+    "BOOKSTORE_SEED",
+    "BOOKSTORE_SEEDS",
+    "BOOKSTORE_TESTS_MAY_SKIP",
+    "BOOKSTORE_TEST_PANICS",
+    "BOOKSTORE_TEST_SCENES",
+    "BOOKSTORE_TEST_UPDATE",
+    "BOOKSTORE_URL",
+];
+
+/// Whether a variable holds the secret that the file with that key would.
+pub(super) fn is_replaced(key: &str) -> bool {
+    let secret = SECRETS.iter().find(|secret| secret.key == key);
+    secret.is_some_and(|secret| std::env::var_os(secret.variable).is_some())
+}
+
+/// Logs a warning for each variable that is misspelt or of no use.
+pub fn warn_of_unknown() {
+    for why in unknown(std::env::vars_os().map(|(name, _)| name)) {
+        tracing::warn!("{why}");
+    }
+}
+
+/// What is wrong with those variables that begin as the bookstore's do.
+pub(super) fn unknown(set: impl Iterator<Item = OsString>) -> Vec<String> {
+    let command = Cli::command();
+    let of_settings = command.get_subcommands().flat_map(|role| settings(&command, role));
+    let of_settings = of_settings.filter_map(|setting: &Arg| setting.get_env()?.to_str());
+    let mut known: Vec<&str> = of_settings.chain(["BOOKSTORE_CONFIG"]).collect();
+    known.extend(SECRETS.map(|secret| secret.variable));
+    known.extend(OF_OTHER_PROGRAMS);
+    let mut unknown: Vec<String> = set
+        .filter_map(|name| name.into_string().ok())
+        .filter(|name| name.starts_with(PREFIX) && !known.contains(&name.as_str()))
+        .collect();
+    unknown.sort_unstable();
+    unknown
+        .iter()
+        .map(|name| {
+            let rest = name.trim_start_matches(PREFIX);
+            let names = known.iter().map(|known| known.trim_start_matches(PREFIX));
+            match nearest(rest, names) {
+                Some(nearest) => format!("the variable {name} has no effect; did you mean {PREFIX}{nearest}?"),
+                None => format!("the variable {name} has no effect: there is no such setting"),
+            }
+        })
+        .collect()
+}
