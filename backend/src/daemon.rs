@@ -20,7 +20,7 @@ const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 type StoreClosed = Option<watch::Receiver<Option<String>>>;
 
 /// Runs services until SIGINT or SIGTERM; prints the address of each to standard output. A second one ends the grace
-/// period. SIGHUP reads the tokens again.
+/// period. SIGHUP reads tokens and certificates again.
 ///
 /// # Errors
 /// If a service cannot start, or its store closes because of an error.

@@ -4,23 +4,24 @@
 mod tests;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::client::{self, Catalog, Orders, RemoteCatalog, RemoteOrders, ServiceEndpoint};
+use common::client::{Catalog, HttpClient, Orders, RemoteCatalog, RemoteOrders, ServiceEndpoint, SetupError};
 use common::wire::ServiceKind;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use crate::catalog::{self, CatalogService, InitialCatalog};
 use crate::cli::Services;
 use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{AccessRules, Health, Routes, Stop, bind, run_server};
+use crate::http::{AccessRules, Health, Routes, Stop, Tls, bind, run_server};
 use crate::local::Local;
 use crate::order::{self, OrderService};
 use crate::settings::{
@@ -40,8 +41,8 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] store::Error),
     /// The HTTP client cannot be created.
-    #[error("cannot set up connections: {0}")]
-    Client(#[from] reqwest::Error),
+    #[error(transparent)]
+    Client(#[from] SetupError),
     /// A setting cannot be used.
     #[error(transparent)]
     Settings(#[from] settings::Error),
@@ -57,9 +58,9 @@ impl Error {
     /// Whether a setting is wrong, so that another start would fail as well.
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Settings(_) => true,
+            Self::Settings(_) | Self::Client(SetupError::Certificates(_)) => true,
             Self::Listen(error) => error.kind() == std::io::ErrorKind::AddrNotAvailable,
-            Self::Store(_) | Self::Client(_) | Self::Cancelled | Self::Clock => false,
+            Self::Store(_) | Self::Client(SetupError::Client(_)) | Self::Cancelled | Self::Clock => false,
         }
     }
 }
@@ -82,24 +83,43 @@ pub struct RunningServices {
     /// Each after those it needs.
     services: Vec<Service>,
     discovery_file: Option<PathBuf>,
-    tokens: Tokens,
-    grace: Grace,
+    shared: Shared,
+    _watch: Option<AbortOnDropHandle<()>>,
 }
 
-/// The tokens of a process, each read once: a pipe can be read only once.
+/// What the services of a process share. Its secrets are each read once: a pipe can be read only once.
 #[derive(Debug, Clone)]
-struct Tokens {
+struct Shared {
+    /// Of the shopkeeper.
     shopkeeper: Token,
     /// By which catalog and order service recognize the other services.
     service: Token,
+    /// `None` without TLS.
+    tls: Option<Tls>,
+    grace: Grace,
 }
 
-impl Tokens {
-    fn read(shopkeeper: Option<&AdminToken>, service: &ServiceToken) -> Result<Self, Error> {
+impl Shared {
+    fn read(shopkeeper: Option<&AdminToken>, service: &ServiceToken, server: &ServerSettings) -> Result<Self, Error> {
         Ok(Self {
             shopkeeper: shopkeeper.map_or_else(|| Ok(Token::fixed(None)), AdminToken::read)?,
             service: service.read()?,
+            tls: server.tls.open()?,
+            grace: Grace::default(),
         })
+    }
+
+    /// Reads the secrets that are in files again.
+    fn reload(&self) {
+        self.shopkeeper.reload();
+        self.service.reload();
+        self.tls.iter().for_each(Tls::reload);
+    }
+
+    /// Reads the certificate again whenever it changes, until the task is dropped.
+    fn watch(&self) -> Option<AbortOnDropHandle<()>> {
+        let watching = self.tls.clone()?.watch();
+        Some(AbortOnDropHandle::new(tokio::spawn(watching)))
     }
 }
 
@@ -110,33 +130,32 @@ impl RunningServices {
     /// See [`Error`].
     pub async fn open(services: Services) -> Result<Self, Error> {
         check_clock(SystemTime::now())?;
-        let grace = Grace::default();
-        let (service, tokens) = match services {
+        let (service, shared) = match services {
             Services::All(settings) => return Self::open_all(&settings).await,
             Services::Catalog(args) => {
-                let tokens = Tokens::read(Some(&args.catalog.token), &args.callers.token)?;
-                (Service::open_catalog(&args, &tokens, &grace).await?.0, tokens)
+                let shared = Shared::read(Some(&args.catalog.token), &args.callers.token, &args.server)?;
+                (Service::open_catalog(&args, &shared).await?.0, shared)
             }
             Services::Order(args) => {
-                let tokens = Tokens::read(None, &args.callers.token)?;
-                let catalog = remote_catalog(&args.catalog, &tokens, &args.server)?;
-                let (service, _) = Service::open_order(&args.server, &args.callers, catalog, &tokens, &grace)?;
-                (service, tokens)
+                let shared = Shared::read(None, &args.callers.token, &args.server)?;
+                let catalog = remote_catalog(&args.catalog, &shared, &args.server)?;
+                let (service, _) = Service::open_order(&args.server, &args.callers, catalog, &shared)?;
+                (service, shared)
             }
             Services::Frontend(args) => {
-                let tokens = Tokens::read(Some(&args.token), &args.service_token)?;
-                let catalog = remote_catalog(&args.catalog, &tokens, &args.server)?;
-                let orders = remote_orders(&args.order_url, &tokens, &args.server)?;
+                let shared = Shared::read(Some(&args.token), &args.service_token, &args.server)?;
+                let catalog = remote_catalog(&args.catalog, &shared, &args.server)?;
+                let orders = remote_orders(&args.order_url, args.catalog.ca.as_deref(), &shared, &args.server)?;
                 let (server, rate_limit) = (&args.server, &args.rate_limit);
-                let service = Service::open_frontend(server, rate_limit, catalog, orders, &tokens, &grace)?;
-                (service, tokens)
+                let service = Service::open_frontend(server, rate_limit, catalog, orders, &shared)?;
+                (service, shared)
             }
         };
         Ok(Self {
             services: vec![service],
             discovery_file: None,
-            tokens,
-            grace,
+            _watch: shared.watch(),
+            shared,
         })
     }
 
@@ -146,13 +165,12 @@ impl RunningServices {
     /// See [`Error`].
     pub async fn open_all(settings: &AllInOneSettings) -> Result<Self, Error> {
         check_clock(SystemTime::now())?;
-        let grace = Grace::default();
         let server = |listen| ServerSettings {
             listen,
             services_in_process: 3,
             ..settings.server.clone()
         };
-        let tokens = Tokens::read(Some(&settings.catalog.token), &settings.callers.token)?;
+        let shared = Shared::read(Some(&settings.catalog.token), &settings.callers.token, &settings.server)?;
         // Before the catalog opens its store.
         settings.callers.check(ServiceKind::Order, settings.order_listen)?;
         let lock = settings.catalog.store.url()?.lock_path();
@@ -161,14 +179,14 @@ impl RunningServices {
             server: server(settings.catalog_listen),
             callers: settings.callers.clone(),
         };
-        let (catalog, service) = Service::open_catalog(&catalog, &tokens, &grace).await?;
+        let (catalog, service) = Service::open_catalog(&catalog, &shared).await?;
         let local: Arc<dyn Catalog> = catalog.local(service);
         let (order_server, callers) = (server(settings.order_listen), &settings.callers);
-        let (order, service) = Service::open_order(&order_server, callers, Arc::clone(&local), &tokens, &grace)?;
+        let (order, service) = Service::open_order(&order_server, callers, Arc::clone(&local), &shared)?;
         let orders = order.local(service);
         let frontend_server = server(settings.server.listen);
-        let frontend = Service::open_frontend(&frontend_server, &settings.rate_limit, local, orders, &tokens, &grace)?;
-        let shared_token = tokens.shopkeeper.get().filter(|_| settings.share_token);
+        let frontend = Service::open_frontend(&frontend_server, &settings.rate_limit, local, orders, &shared)?;
+        let shared_token = shared.shopkeeper.get().filter(|_| settings.share_token);
         let shop = RunningShop::new(frontend.url(), shared_token.as_deref());
         // A store without a lock is shared: other programs open it themselves.
         let discovery_file = lock.and_then(|lock| {
@@ -180,8 +198,8 @@ impl RunningServices {
         Ok(Self {
             services: vec![catalog, order, frontend],
             discovery_file,
-            tokens,
-            grace,
+            _watch: shared.watch(),
+            shared,
         })
     }
 
@@ -201,10 +219,9 @@ impl RunningServices {
         Some(catalog.store_closed())
     }
 
-    /// Reads token files again.
+    /// Reads tokens and certificates again.
     pub fn reload(&self) {
-        self.tokens.shopkeeper.reload();
-        self.tokens.service.reload();
+        self.shared.reload();
     }
 
     /// The services are not ready from now on, and go on all the same.
@@ -216,7 +233,7 @@ impl RunningServices {
 
     /// How the time for requests in hand is ended while [`Self::stop`] waits for them.
     pub fn grace(&self) -> Grace {
-        self.grace.clone()
+        self.shared.grace.clone()
     }
 
     /// Stops the services, each before those it needs.
@@ -235,6 +252,7 @@ impl RunningServices {
 #[derive(Debug)]
 struct Service {
     name: &'static str,
+    scheme: &'static str,
     address: SocketAddr,
     health: Arc<Health>,
     stop_begun: CancellationToken,
@@ -244,12 +262,9 @@ struct Service {
 }
 
 impl Service {
-    async fn open_catalog(
-        args: &CatalogArgs,
-        tokens: &Tokens,
-        grace: &Grace,
-    ) -> Result<(Self, Arc<CatalogService>), Error> {
-        args.callers.check(ServiceKind::Catalog, args.server.listen)?;
+    async fn open_catalog(args: &CatalogArgs, shared: &Shared) -> Result<(Self, Arc<CatalogService>), Error> {
+        let server = &args.server;
+        args.callers.check(ServiceKind::Catalog, server.listen)?;
         let settings = &args.catalog;
         let url = settings.store.url()?;
         let is_remote = url.is_remote();
@@ -264,7 +279,7 @@ impl Service {
             allow_empty,
         });
         // Bound first: a port in use is reported before a million books are read.
-        let listener = bind(args.server.listen)?;
+        let listener = bind(server.listen)?;
         let init = settings.init;
         let opening = move || {
             if init {
@@ -279,12 +294,12 @@ impl Service {
             opening.await.map_err(|_| Error::Cancelled)??
         };
         let catalog = Arc::new(catalog);
-        let rules = rules(&args.server, &listener)?.with_service_token(tokens.service.clone(), true);
+        let rules = rules(server, &listener)?.with_service_token(shared.service.clone(), true);
         let stopping = CancellationToken::new();
-        let routes = catalog::routes(&catalog, tokens.shopkeeper.clone(), stopping.clone());
+        let routes = catalog::routes(&catalog, shared.shopkeeper.clone(), stopping.clone());
         let kept = Some(Arc::clone(&catalog));
         Ok((
-            Self::start(&args.server, rules, listener, routes, stopping, kept, grace)?,
+            Self::start(server, rules, listener, routes, stopping, kept, shared)?,
             catalog,
         ))
     }
@@ -293,17 +308,16 @@ impl Service {
         server: &ServerSettings,
         callers: &CallerSettings,
         catalog: Arc<dyn Catalog>,
-        tokens: &Tokens,
-        grace: &Grace,
+        shared: &Shared,
     ) -> Result<(Self, Arc<OrderService>), Error> {
         callers.check(ServiceKind::Order, server.listen)?;
         let listener = bind(server.listen)?;
-        let rules = rules(server, &listener)?.with_service_token(tokens.service.clone(), true);
+        let rules = rules(server, &listener)?.with_service_token(shared.service.clone(), true);
         let stopping = CancellationToken::new();
         let orders = Arc::new(OrderService::new(catalog, stopping.clone()));
         let routes = order::routes(&orders);
         Ok((
-            Self::start(server, rules, listener, routes, stopping, None, grace)?,
+            Self::start(server, rules, listener, routes, stopping, None, shared)?,
             orders,
         ))
     }
@@ -313,22 +327,21 @@ impl Service {
         rate_limit: &RateLimitSettings,
         catalog: Arc<dyn Catalog>,
         orders: Arc<dyn Orders>,
-        tokens: &Tokens,
-        grace: &Grace,
+        shared: &Shared,
     ) -> Result<Self, Error> {
         let listener = bind(server.listen)?;
         let rules = rules(server, &listener)?
-            .with_service_token(tokens.service.clone(), false)
+            .with_service_token(shared.service.clone(), false)
             .with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);
         let stopping = CancellationToken::new();
-        let frontend = Frontend::new(catalog, orders, tokens.shopkeeper.clone(), stopping.clone());
+        let frontend = Frontend::new(catalog, orders, shared.shopkeeper.clone(), stopping.clone());
         let subscribers = Share::of(server.services_in_process).subscribers;
         // A catalog of the same process answers nearly as fast as the cache.
         if server.services_in_process == 1 {
             frontend.fill_cache();
         }
         let routes = frontend::routes(&Arc::new(frontend.with_subscribers_max(subscribers)));
-        Self::start(server, rules, listener, routes, stopping, None, grace)
+        Self::start(server, rules, listener, routes, stopping, None, shared)
     }
 
     fn start(
@@ -338,20 +351,22 @@ impl Service {
         routes: Routes,
         stopping: CancellationToken,
         catalog: Option<Arc<CatalogService>>,
-        grace: &Grace,
+        shared: &Shared,
     ) -> Result<Self, Error> {
         let connections_max = Share::of(settings.services_in_process).connections;
+        let tls = shared.tls.clone();
         let stop = Stop {
             stopping: stopping.clone(),
             grace: settings.grace,
-            grace_ended: grace.0.clone(),
+            grace_ended: shared.grace.0.clone(),
         };
         Ok(Self {
             name: routes.service_name(),
+            scheme: if tls.is_some() { "https" } else { "http" },
             address: listener.local_addr()?,
             health: routes.health(),
             stop_begun: routes.stop_begun(),
-            serving: tokio::spawn(run_server(listener, routes, rules, connections_max, stop)),
+            serving: tokio::spawn(run_server(listener, tls, routes, rules, connections_max, stop)),
             stopping,
             catalog,
         })
@@ -363,7 +378,7 @@ impl Service {
     }
 
     fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("{}://{}", self.scheme, self.address)
     }
 
     /// Stops accepting, finishes requests within the grace period, writes a checkpoint.
@@ -393,27 +408,39 @@ fn rules(settings: &ServerSettings, listener: &TcpListener) -> Result<AccessRule
 }
 
 /// The catalog of other processes.
-fn remote_catalog(args: &CatalogUrl, tokens: &Tokens, server: &ServerSettings) -> Result<Arc<dyn Catalog>, Error> {
-    let endpoint = neighbour("--catalog-url", &args.catalog_url, tokens, server)?;
+fn remote_catalog(args: &CatalogUrl, shared: &Shared, server: &ServerSettings) -> Result<Arc<dyn Catalog>, Error> {
+    let endpoint = neighbour("--catalog-url", &args.catalog_url, args.ca.as_deref(), shared, server)?;
     Ok(Arc::new(
-        RemoteCatalog::new(endpoint).with_shopkeeper_token(tokens.shopkeeper.source()),
+        RemoteCatalog::new(endpoint).with_shopkeeper_token(shared.shopkeeper.source()),
     ))
 }
 
 /// The order service of other processes.
-fn remote_orders(urls: &str, tokens: &Tokens, server: &ServerSettings) -> Result<Arc<dyn Orders>, Error> {
+fn remote_orders(
+    urls: &str,
+    ca: Option<&Path>,
+    shared: &Shared,
+    server: &ServerSettings,
+) -> Result<Arc<dyn Orders>, Error> {
     Ok(Arc::new(RemoteOrders::new(neighbour(
         "--order-url",
         urls,
-        tokens,
+        ca,
+        shared,
         server,
     )?)))
 }
 
 /// The service at the addresses that a flag names.
-fn neighbour(flag: &str, urls: &str, tokens: &Tokens, server: &ServerSettings) -> Result<ServiceEndpoint, Error> {
-    let parsed = ServiceEndpoint::parse_neighbours(client::http_client()?, urls);
+fn neighbour(
+    flag: &str,
+    urls: &str,
+    ca: Option<&Path>,
+    shared: &Shared,
+    server: &ServerSettings,
+) -> Result<ServiceEndpoint, Error> {
+    let parsed = ServiceEndpoint::parse_neighbours(HttpClient::for_addresses(urls, ca)?, urls);
     let endpoint = parsed.map_err(|why| settings::Error(format!("{flag}: {why}")))?;
     let endpoint = endpoint.with_calls_max(Share::of(server.services_in_process).calls);
-    Ok(endpoint.with_service_token(tokens.service.source()))
+    Ok(endpoint.with_service_token(shared.service.source()))
 }

@@ -9,7 +9,7 @@ use common::time::parse_duration;
 use common::wire::ServiceKind;
 use ipnet::IpNet;
 
-use crate::http::{AllowedHost, AllowedOrigin, RateLimit};
+use crate::http::{AllowedHost, AllowedOrigin, RateLimit, Tls};
 use crate::logging::LogFormat;
 use crate::store;
 pub use crate::token::{AdminToken, ServiceToken};
@@ -141,6 +141,36 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     network.map_err(|_| "expected a network like 10.0.0.0/8, or an address".to_owned())
 }
 
+/// The TLS of a service.
+#[derive(Debug, Clone, Default, Args)]
+pub struct TlsSettings {
+    /// Speak TLS: a PEM file with the certificate and those that lead to its authority
+    #[arg(long, env = "BOOKSTORE_TLS_CERT", value_name = "FILE")]
+    pub(crate) tls_cert: Option<PathBuf>,
+    /// A PEM file with the certificate's key
+    #[arg(long, env = "BOOKSTORE_TLS_KEY", value_name = "FILE")]
+    pub(crate) tls_key: Option<PathBuf>,
+}
+
+impl TlsSettings {
+    /// The certificate with its key, if the services speak TLS.
+    ///
+    /// # Errors
+    /// If only one of them is given, or if they cannot be used.
+    pub(crate) fn open(&self) -> Result<Option<Tls>, Error> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(certificate), Some(key)) => Tls::open(certificate, key).map(Some),
+            (None, None) => Ok(None),
+            (Some(_), None) => Err(Error(
+                "--tls-cert needs --tls-key: the file with the certificate's key".to_owned(),
+            )),
+            (None, Some(_)) => Err(Error(
+                "--tls-key needs --tls-cert: the file with the certificate".to_owned(),
+            )),
+        }
+    }
+}
+
 /// Where a service listens, which requests it accepts, and how it stops.
 #[derive(Debug, Clone, Args)]
 pub struct ServerSettings {
@@ -156,6 +186,9 @@ pub struct ServerSettings {
     /// Which requests it accepts.
     #[command(flatten)]
     pub access: AccessSettings,
+    /// Whether it speaks TLS.
+    #[command(flatten)]
+    pub tls: TlsSettings,
     /// How many services of this process share its limit of open files.
     #[arg(skip = 1_u64)]
     pub services_in_process: u64,
@@ -167,6 +200,9 @@ pub struct CatalogUrl {
     /// The catalog's address; of several, separated by commas, the first that is ready is used
     #[arg(long, env = "BOOKSTORE_CATALOG_URL", value_name = "URL", default_value = CATALOG_URL)]
     pub catalog_url: String,
+    /// Trust the authorities in this PEM file, instead of the system's, for https:// addresses of services
+    #[arg(long, env = "BOOKSTORE_CA", value_name = "FILE")]
+    pub ca: Option<PathBuf>,
 }
 
 /// `bookstored all`.
@@ -211,6 +247,7 @@ impl AllInOneSettings {
                 grace,
                 drain_delay: Duration::ZERO,
                 access: AccessSettings::default(),
+                tls: TlsSettings::default(),
                 services_in_process: 3,
             },
             rate_limit: RateLimitSettings::default(),

@@ -93,6 +93,14 @@ fn from_variable(variable: &str) -> Result<Option<Arc<str>>, Error> {
     Ok(Some(token))
 }
 
+/// Warns if every user of the machine can read a secret file.
+pub(crate) fn warn_if_readable_by_others(path: &Path) {
+    let mode = fs::metadata(path).map(|metadata| metadata.permissions().mode());
+    if mode.is_ok_and(|mode| mode & READABLE_BY_OTHERS != 0) {
+        tracing::warn!("every user of this machine can read {}: chmod o-r", path.display());
+    }
+}
+
 /// A token that the parts of a process share.
 #[derive(Debug, Clone)]
 pub(crate) struct Token(Arc<Shared>);
@@ -121,10 +129,7 @@ impl Token {
     /// If the file cannot be read, or its text is not a token that is long enough.
     pub(crate) fn from_file(name: &'static str, path: &Path) -> Result<Self, Error> {
         let value = read(name, path)?;
-        let mode = fs::metadata(path).map(|metadata| metadata.permissions().mode());
-        if mode.is_ok_and(|mode| mode & READABLE_BY_OTHERS != 0) {
-            tracing::warn!("every user of this machine can read {}: chmod o-r", path.display());
-        }
+        warn_if_readable_by_others(path);
         Ok(Self(Arc::new(Shared {
             name,
             file: Some(path.to_owned()),

@@ -69,8 +69,10 @@ pub const HTTP_CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 pub const HTTP_READ_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a client keeps an unused connection: less than [`HEADER_TIMEOUT`], so that the client closes it first.
 pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long a server waits for the head of a request, which also limits idle connections.
+/// How long a server waits for the head of a request, which also limits idle connections and TLS handshakes.
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How often a service looks whether its TLS certificate has been replaced.
+pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The limit on asking another service whether it is up.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use autopilot::Settings;
 use backend::{service, store};
-use common::client::{self, Response, ServiceEndpoint, ShopClient, http_client, https_client};
+use common::client::{self, HttpClient, Response, ServiceEndpoint, SetupError, ShopClient};
 use common::wire::Topics;
 use tokio::sync::watch;
 
@@ -24,8 +24,8 @@ const MOVES_MAX: u32 = 3;
 pub(crate) enum Error {
     #[error("--url: {0}")]
     Url(String),
-    #[error("--ca: {0}")]
-    Certificates(String),
+    #[error(transparent)]
+    Client(#[from] SetupError),
     #[error("no home folder is known, so there is no local store; name a running shop with --url")]
     NoFolder,
     #[error("cannot create a folder for a temporary store: {0}")]
@@ -41,8 +41,6 @@ pub(crate) enum Error {
     NoAnswer(#[from] client::Error),
     #[error("{0} needs the shopkeeper's token; give it with --token or BOOKSTORE_ADMIN_TOKEN")]
     NotAuthorized(&'static str),
-    #[error("cannot create the HTTP client: {0}")]
-    HttpClient(String),
 }
 
 /// A client of a shop, together with the user's own store if it is the shop's.
@@ -106,21 +104,23 @@ impl ShopConnection {
     }
 }
 
-/// The front-end at an address. Certificates are read only if it needs them.
+/// The front-end at an address.
 fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint, Error> {
-    let is_https = url.split(',').any(|url| url.trim_start().starts_with("https:"));
-    let http = match is_https || ca.is_some() {
-        true => https_client(ca).map_err(Error::Certificates)?,
-        false => http_client().map_err(|error| Error::HttpClient(error.to_string()))?,
-    };
-    ServiceEndpoint::parse(http, url).map_err(Error::Url)
+    ServiceEndpoint::parse(HttpClient::for_addresses(url, ca)?, url).map_err(Error::Url)
 }
 
 /// Connects to the shop that `args` names; without an address, to the shop over the user's own store.
 pub(crate) async fn connect(args: &ShopArgs) -> Result<ShopConnection, Error> {
     match args.url() {
         Some(url) => ShopConnection::new(url, args.token(), args.ca()),
-        None => OwnStore::connect(store::Url::user_default().ok_or(Error::NoFolder)?, args.token()).await,
+        None => {
+            OwnStore::connect(
+                store::Url::user_default().ok_or(Error::NoFolder)?,
+                args.token(),
+                args.ca(),
+            )
+            .await
+        }
     }
 }
 

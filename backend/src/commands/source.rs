@@ -3,19 +3,15 @@
 use std::path::Path;
 
 use anyhow::Result;
-use common::client::{ServiceEndpoint, http_client, https_client};
+use common::client::{HttpClient, ServiceEndpoint};
 
 use super::progress::Progress;
-use crate::settings;
+use crate::{service, settings};
 use crate::store::{self, Inspection, StoreState};
 
 /// The copies of a shop at comma-separated addresses. A file may have the certificates that `https://` ones are trusted by.
 pub(super) fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint> {
-    let is_https = url.split(',').any(|url| url.trim_start().starts_with("https:"));
-    let http = match is_https || ca.is_some() {
-        true => https_client(ca).map_err(|why| settings::Error(format!("--ca: {why}")))?,
-        false => http_client()?,
-    };
+    let http = HttpClient::for_addresses(url, ca).map_err(service::Error::from)?;
     Ok(ServiceEndpoint::parse(http, url).map_err(|why| settings::Error(format!("--url: {why}")))?)
 }
 

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use common::client::Stream;
 use common::limits;
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::time::Sleep;
+use tokio_rustls::TlsAcceptor;
 
 use super::response::WarpResponse;
 use super::timer::ConnectionTimer;
@@ -30,9 +32,10 @@ const LINGER: Duration = Duration::from_secs(2);
 /// whose head has not arrived is not in hand.
 pub(super) async fn serve_connection<S>(
     stream: TcpStream,
+    tls: Option<TlsAcceptor>,
     service: S,
     timer: ConnectionTimer,
-    stopped: oneshot::Receiver<Infallible>,
+    mut stopped: oneshot::Receiver<Infallible>,
 ) where
     S: Service<Request<Incoming>, Response = WarpResponse, Error = Infallible>,
 {
@@ -40,6 +43,14 @@ pub(super) async fn serve_connection<S>(
         tracing::debug!(%error, "a connection closed at once");
         return;
     }
+    let stream = match tls {
+        None => Stream::Plain(stream),
+        // On the heap: few connections have TLS, and the future of a handshake is large.
+        Some(acceptor) => match Box::pin(accept_tls(acceptor, stream, &timer, &mut stopped)).await {
+            Some(stream) => stream,
+            None => return,
+        },
+    };
     let mut connection = http1::Builder::new()
         // hyper panics at a time before 1970; a server without a clock sends no `Date` (RFC 9110, 6.6.1).
         .auto_date_header(SystemTime::now() >= UNIX_EPOCH)
@@ -77,6 +88,26 @@ pub(super) async fn serve_connection<S>(
     }
 }
 
+/// `None` if the handshake fails, takes too long, or is not done when the server stops.
+async fn accept_tls(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    timer: &ConnectionTimer,
+    stopped: &mut oneshot::Receiver<Infallible>,
+) -> Option<Stream> {
+    tokio::select! {
+        accepted = tokio::time::timeout_at(timer.begin_handshake(), acceptor.accept(stream)) => match accepted {
+            Ok(Ok(stream)) => Some(Stream::Tls(Box::new(stream.into()))),
+            Ok(Err(error)) => {
+                tracing::debug!(%error, "a TLS handshake failed");
+                None
+            }
+            Err(_) => None,
+        },
+        _ = stopped => None,
+    }
+}
+
 /// The status of a message that hyper has ended the connection for without a response; `None` if it gave one, or there is
 /// no message.
 fn missing_status(error: &hyper::Error, received: &[u8]) -> Option<StatusCode> {
@@ -95,17 +126,31 @@ fn missing_status(error: &hyper::Error, received: &[u8]) -> Option<StatusCode> {
 
 /// A stream whose writes fail if the client reads nothing for too long.
 struct Transport {
-    stream: TcpStream,
+    stream: Stream,
     /// Fires if the write that is blocked makes no progress; `None` while none is.
     blocked_until: Option<Pin<Box<Sleep>>>,
 }
 
 impl Transport {
-    fn new(stream: TcpStream) -> Self {
+    fn new(stream: Stream) -> Self {
         Self {
             stream,
             blocked_until: None,
         }
+    }
+
+    /// Limits how long a write stays blocked.
+    fn limit_block<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.blocked_until = None;
+            return written;
+        }
+        let limit = || Box::pin(tokio::time::sleep(limits::WRITE_TIMEOUT));
+        let blocked_until = self.blocked_until.get_or_insert_with(limit);
+        blocked_until
+            .as_mut()
+            .poll(cx)
+            .map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     /// Writes the response that is missing. Then reads what the client still sends, because closing a connection with
@@ -138,24 +183,18 @@ impl AsyncRead for Transport {
 impl AsyncWrite for Transport {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        if written.is_ready() {
-            self.blocked_until = None;
-            return written;
-        }
-        let limit = || Box::pin(tokio::time::sleep(limits::WRITE_TIMEOUT));
-        let blocked_until = self.blocked_until.get_or_insert_with(limit);
-        blocked_until
-            .as_mut()
-            .poll(cx)
-            .map(|()| Err(io::ErrorKind::TimedOut.into()))
+        self.limit_block(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        // What TLS has encrypted is written here.
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.limit_block(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let closed = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.limit_block(cx, closed)
     }
 }
 
@@ -182,7 +221,13 @@ mod tests {
             Ok::<_, Infallible>(WarpResponse::new(Bytes::from_static(b"body").into()))
         });
         let (_stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve_connection(stream, service, ConnectionTimer::default(), stopped));
+        let serving = tokio::spawn(serve_connection(
+            stream,
+            None,
+            service,
+            ConnectionTimer::default(),
+            stopped,
+        ));
         client.write_all(sent.as_bytes()).await.unwrap();
         let mut received = String::new();
         client.read_to_string(&mut received).await.unwrap();
@@ -207,7 +252,13 @@ mod tests {
             Ok::<_, Infallible>(WarpResponse::new(Bytes::from_static(b"body").into()))
         });
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio::spawn(serve_connection(stream, service, ConnectionTimer::default(), stopped));
+        let serving = tokio::spawn(serve_connection(
+            stream,
+            None,
+            service,
+            ConnectionTimer::default(),
+            stopped,
+        ));
         let mut answer = [0; 15];
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         client.read_exact(&mut answer).await.unwrap();
@@ -240,7 +291,7 @@ mod tests {
         let (_stop, stopped) = oneshot::channel();
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         let start = tokio::time::Instant::now();
-        serve_connection(stream, service, ConnectionTimer::default(), stopped).await;
+        serve_connection(stream, None, service, ConnectionTimer::default(), stopped).await;
         assert!(start.elapsed() >= limits::WRITE_TIMEOUT);
     }
 }

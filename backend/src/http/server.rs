@@ -23,7 +23,7 @@ use super::connection::serve_connection;
 use super::metrics::ConnectionMetrics;
 use super::route::Dispatcher;
 use super::timer::ConnectionTimer;
-use super::{AccessRules, Routes};
+use super::{AccessRules, Routes, Tls};
 
 /// Connections that may wait to be accepted: a thousand can arrive while the loop handles one.
 const BACKLOG: u32 = 4_096;
@@ -96,7 +96,14 @@ struct Connection {
 
 /// Serves one service on a listener until it is stopped. Beyond `connections_max`, a connection waits until another one
 /// is idle or has got its response, and others wait to be accepted.
-pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRules, connections_max: usize, stop: Stop) {
+pub(crate) async fn run(
+    listener: TcpListener,
+    tls: Option<Tls>,
+    routes: Routes,
+    rules: AccessRules,
+    connections_max: usize,
+    stop: Stop,
+) {
     let (routes, rules) = (Arc::new(routes), Arc::new(rules));
     let accepting = Incident::new("connections cannot be accepted");
     let metrics = routes.connection_metrics();
@@ -122,7 +129,8 @@ pub(crate) async fn run(listener: TcpListener, routes: Routes, rules: AccessRule
                 warp::service(filter).call(Request::new(body))
             });
             let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
-            let handle = connections.spawn(serve_connection(stream, service, timer.clone(), stopped));
+            let tls = tls.as_ref().map(Tls::acceptor);
+            let handle = connections.spawn(serve_connection(stream, tls, service, timer.clone(), stopped));
             going_on.insert(handle.id(), Connection { timer, _stop });
             metrics.accepted.add(1);
         }

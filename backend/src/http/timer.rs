@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use common::limits;
 use hyper::rt::{Sleep, Timer};
 
 /// The timer of one connection.
@@ -19,7 +20,7 @@ pub(super) struct ConnectionTimer(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Of the head that is waited for; `None` while a request is in hand.
+    /// Of the head or the handshake that is waited for; `None` while a request is in hand.
     deadline: Option<tokio::time::Instant>,
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
@@ -28,6 +29,13 @@ impl ConnectionTimer {
     /// The deadline of the head that is waited for; `None` while a request is in hand.
     pub(super) fn deadline(&self) -> Option<tokio::time::Instant> {
         self.state().deadline
+    }
+
+    /// Begins the wait for a TLS handshake, as long as that for a head, and returns its end.
+    pub(super) fn begin_handshake(&self) -> tokio::time::Instant {
+        let deadline = tokio::time::Instant::now() + limits::HEADER_TIMEOUT;
+        self.state().deadline = Some(deadline);
+        deadline
     }
 
     /// Ends the wait for a head. Only the connection's own task may call this: it must poll the connection afterwards.

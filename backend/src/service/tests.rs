@@ -40,18 +40,18 @@ impl Shop {
         let store = store::Url::Csv(folder.path().join("store"));
         let token = AdminToken::new("a token of the shopkeeper");
         let settings = AllInOneSettings::on_free_ports(store, token, Duration::ZERO);
-        let tokens = Tokens::read(Some(&settings.catalog.token), &settings.callers.token).unwrap();
-        let grace = Grace::default();
+        let (token, service) = (&settings.catalog.token, &settings.callers.token);
+        let shared = Shared::read(Some(token), service, &settings.server).unwrap();
         let args = CatalogArgs {
             catalog: settings.catalog,
             server: settings.server.clone(),
             callers: settings.callers.clone(),
         };
-        let (catalog, service) = Service::open_catalog(&args, &tokens, &grace).await.unwrap();
+        let (catalog, service) = Service::open_catalog(&args, &shared).await.unwrap();
         let local: Arc<dyn Catalog> = catalog.local(service);
         let remote = RemoteCatalog::new(endpoint(&catalog.url()));
-        let remote = Arc::new(remote.with_shopkeeper_token(tokens.shopkeeper.source()));
-        let open_order = |catalog| Service::open_order(&settings.server, &settings.callers, catalog, &tokens, &grace);
+        let remote = Arc::new(remote.with_shopkeeper_token(shared.shopkeeper.source()));
+        let open_order = |catalog| Service::open_order(&settings.server, &settings.callers, catalog, &shared);
         let (order, service) = open_order(Arc::clone(&local)).unwrap();
         let (remote_order, _) = open_order(Arc::clone(&remote) as Arc<dyn Catalog>).unwrap();
         let clients = [

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod address;
+pub mod certificates;
 pub mod nginx;
 pub mod postgres;
 pub mod proc;

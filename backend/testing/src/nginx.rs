@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
+use crate::certificates::{Authority, Certificate};
 use crate::wait::POLL_INTERVAL;
 use crate::{ReservedAddress, WAIT_TIMEOUT, skip_or_fail};
 
@@ -18,8 +19,10 @@ const CONFIGURATION: &str = "/etc/nginx/nginx.conf";
 pub struct Nginx {
     process: Child,
     address: ReservedAddress,
-    folder: TempDir,
-    has_tls: bool,
+    /// With its configuration.
+    _folder: TempDir,
+    /// That has signed its certificate, if it has TLS.
+    authority: Option<Authority>,
 }
 
 impl Nginx {
@@ -47,9 +50,11 @@ impl Nginx {
         let folder = tempfile::tempdir().unwrap();
         let address = ReservedAddress::new().unwrap();
         let mut listen = format!("listen {address};");
-        if has_tls {
-            create_certificates(folder.path());
-            listen = format!("listen {address} ssl; ssl_certificate server.pem; ssl_certificate_key server.key;");
+        let authority = has_tls.then(Authority::new);
+        if let Some(authority) = &authority {
+            let Certificate { certificate, key } = authority.issue("server");
+            let (certificate, key) = (certificate.display(), key.display());
+            listen = format!("listen {address} ssl; ssl_certificate {certificate}; ssl_certificate_key {key};");
         }
         let server = format!("server {{ {listen} location / {{ proxy_pass {upstream}; }} }}");
         let path = folder.path().join("nginx.conf");
@@ -62,8 +67,8 @@ impl Nginx {
         let proxy = Self {
             process,
             address,
-            folder,
-            has_tls,
+            _folder: folder,
+            authority,
         };
         let start = Instant::now();
         while TcpStream::connect(proxy.address.get()).is_err() {
@@ -78,15 +83,18 @@ impl Nginx {
 
     /// Its address.
     pub fn url(&self) -> String {
-        match self.has_tls {
-            true => format!("https://{}", self.address),
-            false => self.address.url(),
+        match self.authority {
+            Some(_) => format!("https://{}", self.address),
+            None => self.address.url(),
         }
     }
 
-    /// The certificate of the authority, if it has TLS.
+    /// The certificate of the authority.
+    ///
+    /// # Panics
+    /// If it has no TLS.
     pub fn ca(&self) -> PathBuf {
-        self.folder.path().join("ca.pem")
+        self.authority.as_ref().unwrap().ca()
     }
 }
 
@@ -110,18 +118,4 @@ fn configuration(folder: &Path, server: &str) -> String {
     let configuration = lines.collect::<Vec<_>>().join("\n");
     assert!(configuration.contains(server), "{CONFIGURATION} is not Debian's");
     configuration
-}
-
-/// An authority, and a certificate for `127.0.0.1`.
-fn create_certificates(folder: &Path) {
-    std::fs::write(folder.join("server.ext"), "subjectAltName=IP:127.0.0.1").unwrap();
-    for arguments in [
-        "req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=authority -keyout ca.key -out ca.pem",
-        "req -newkey rsa:2048 -nodes -subj /CN=shop -keyout server.key -out server.csr",
-        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -days 2 -extfile server.ext -out server.pem",
-    ] {
-        let mut command = Command::new("openssl");
-        let made = command.args(arguments.split(' ')).current_dir(folder).output().unwrap();
-        assert!(made.status.success(), "openssl {arguments}: {made:?}");
-    }
 }

@@ -63,7 +63,8 @@ impl Process {
     /// # Panics
     /// If the process runs no such service.
     pub fn address(&self, name: &str) -> &str {
-        self.url(name).trim_start_matches("http://")
+        let url = self.url(name);
+        url.split_once("://").map_or(url, |(_, address)| address)
     }
 
     /// Waits until the service of that name is ready: over a database it listens before.

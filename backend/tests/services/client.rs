@@ -1,5 +1,8 @@
 //! An HTTP client for one service.
 
+use std::path::Path;
+
+use common::client::HttpClient;
 use serde_json::Value;
 use testing::{Process, WAIT_TIMEOUT};
 
@@ -48,10 +51,19 @@ impl Client {
         Self::at(process.url(service))
     }
 
+    /// A client that trusts the authorities in a PEM file.
+    pub(crate) fn trusting(process: &Process, service: &str, ca: &Path) -> Self {
+        let url = process.url(service);
+        Self {
+            http: HttpClient::for_addresses(url, Some(ca)).unwrap().pool().clone(),
+            url: url.to_owned(),
+        }
+    }
+
     /// A client of the service at that URL.
     pub(crate) fn at(url: &str) -> Self {
         Self {
-            http: common::client::http_client().unwrap(),
+            http: common::client::http_client().unwrap().pool().clone(),
             url: url.to_owned(),
         }
     }

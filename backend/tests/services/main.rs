@@ -36,6 +36,7 @@ mod shopkeeper;
 mod shopping;
 mod signals;
 mod store_files;
+mod tls;
 mod tokens;
 #[cfg(feature = "otel")]
 mod traces;

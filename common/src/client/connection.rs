@@ -20,7 +20,8 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::context::Caller;
 use super::error::{Error, root_cause};
-use super::{Request, Response, message};
+use super::tls::TlsHost;
+use super::{HttpClient, Request, Response, Stream, message};
 use crate::limits;
 
 /// The connection to one address, opened when it is needed.
@@ -29,6 +30,8 @@ pub(super) struct Connection {
     /// Host and port.
     address: String,
     host: HeaderValue,
+    /// For an `https://` address.
+    tls: Option<TlsHost>,
     caller: Caller,
     open: Mutex<Option<OpenConnection>>,
 }
@@ -38,19 +41,24 @@ struct OpenConnection {
     sender: http1::SendRequest<Full<Bytes>>,
     /// Does the reading and writing; `None` once the connection has ended. It is polled by the task that waits for a
     /// response, which saves waking another one.
-    driver: Option<http1::Connection<TokioIo<TcpStream>, Full<Bytes>>>,
+    driver: Option<http1::Connection<TokioIo<Stream>, Full<Bytes>>>,
     used_at: Instant,
 }
 
 impl Connection {
-    /// A connection to a base address; `None` if the address is not `http://`.
-    pub(super) fn to(base: &str, caller: Caller) -> Option<Self> {
-        let url = reqwest::Url::parse(base).ok().filter(|url| url.scheme() == "http")?;
+    /// A connection to a base address; `None` if that is not valid.
+    pub(super) fn to(base: &str, http: &HttpClient, caller: Caller) -> Option<Self> {
+        let url = reqwest::Url::parse(base).ok()?;
         let host = url.host_str()?;
+        let tls = match url.scheme() {
+            "https" => Some(TlsHost::new(http.tls(), host)?),
+            _ => None,
+        };
         let address = format!("{host}:{}", url.port_or_known_default()?);
         Some(Self {
             host: HeaderValue::from_str(if url.port().is_some() { &address } else { host }).ok()?,
             address,
+            tls,
             caller,
             open: Mutex::new(None),
         })
@@ -89,7 +97,8 @@ impl Connection {
         {
             return Ok((slot, open));
         }
-        let open = timeout(limits::HTTP_CONNECT_TIMEOUT, OpenConnection::connect(&self.address))
+        let connecting = OpenConnection::connect(&self.address, self.tls.as_ref());
+        let open = timeout(limits::HTTP_CONNECT_TIMEOUT, connecting)
             .await
             .unwrap_or_else(|_| Err("no connection in time".to_owned()))?;
         Ok((slot, open))
@@ -97,9 +106,13 @@ impl Connection {
 }
 
 impl OpenConnection {
-    async fn connect(address: &str) -> Result<Self, String> {
+    async fn connect(address: &str, tls: Option<&TlsHost>) -> Result<Self, String> {
         let stream = TcpStream::connect(address).await.map_err(|error| error.to_string())?;
         stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        let stream = match tls {
+            Some(tls) => tls.connect(stream).await.map_err(|error| root_cause(&error))?,
+            None => Stream::Plain(stream),
+        };
         let (sender, driver) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| root_cause(&error))?;

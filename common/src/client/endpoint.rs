@@ -1,6 +1,5 @@
 //! The copies of one service, and how a request is sent to them.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -12,47 +11,13 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use super::context::{Caller, TokenSource};
 use super::error::{Error, root_cause};
-use super::message::USER_AGENT;
-use super::{Freshness, Request, Response, tls};
-use crate::{Code, Incident, limits};
-
-/// Builds the HTTP client, of which a process needs one, for `http://` addresses.
-///
-/// # Errors
-/// If the system lacks the resources for it.
-pub fn http_client() -> Result<reqwest::Client, reqwest::Error> {
-    // The constant protocol versions are those of the provider.
-    builder(tls::trust_none().ok()).build()
-}
-
-/// The same for `https://` addresses too. It trusts the authorities in a PEM file; without one, those of the system.
-///
-/// # Errors
-/// If there is no certificate to trust, or if the system lacks the resources.
-pub fn https_client(ca: Option<&Path>) -> Result<reqwest::Client, String> {
-    builder(Some(tls::trust(ca)?))
-        .build()
-        .map_err(|error| root_cause(&error))
-}
-
-fn builder(tls: Option<rustls::ClientConfig>) -> reqwest::ClientBuilder {
-    let builder = reqwest::Client::builder()
-        .connect_timeout(limits::HTTP_CONNECT_TIMEOUT)
-        .pool_idle_timeout(limits::POOL_IDLE_TIMEOUT)
-        .tcp_nodelay(true)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(USER_AGENT);
-    match tls {
-        Some(tls) => builder.tls_backend_preconfigured(tls),
-        None => builder,
-    }
-}
+use super::{Freshness, HttpClient, Request, Response};
+use crate::{Code, Incident};
 
 /// The addresses of a service's copies. The copy that responded last is asked first, the next one if it is unavailable.
 #[derive(Debug, Clone)]
 pub struct ServiceEndpoint {
-    http: reqwest::Client,
+    http: HttpClient,
     urls: Arc<[String]>,
     preferred: Arc<AtomicUsize>,
     caller: Caller,
@@ -70,7 +35,7 @@ impl ServiceEndpoint {
     ///
     /// # Errors
     /// Names the address that is not valid.
-    pub fn parse(http: reqwest::Client, list: &str) -> Result<Self, String> {
+    pub fn parse(http: HttpClient, list: &str) -> Result<Self, String> {
         let urls = list.split(',').map(|text| {
             let (url, base) = parse_url(text.trim())?;
             match url.username().is_empty() && url.password().is_none() {
@@ -86,11 +51,11 @@ impl ServiceEndpoint {
     ///
     /// # Errors
     /// Names the address that is not valid, without its user information.
-    pub fn parse_neighbours(http: reqwest::Client, list: &str) -> Result<Self, String> {
+    pub fn parse_neighbours(http: HttpClient, list: &str) -> Result<Self, String> {
         Ok(Self::new(http, parse_neighbours(list)?))
     }
 
-    fn new(http: reqwest::Client, urls: Arc<[String]>) -> Self {
+    fn new(http: HttpClient, urls: Arc<[String]>) -> Self {
         Self {
             http,
             urls,
@@ -137,11 +102,11 @@ impl ServiceEndpoint {
     }
 
     /// The same service over a connection of its own, which carries one request at a time at less cost than the pool.
-    /// Without effect if there are several copies or the address is not `http://`.
+    /// Without effect if there are several copies.
     #[must_use]
     pub(super) fn with_own_connection(&self) -> Self {
         let connection = match &*self.urls {
-            [url] => Connection::to(url, self.caller.clone()).map(Arc::new),
+            [url] => Connection::to(url, &self.http, self.caller.clone()).map(Arc::new),
             _ => None,
         };
         Self {
@@ -287,7 +252,7 @@ impl ServiceEndpoint {
         self.caller.write(message.headers_mut());
         let mut message = reqwest::Request::try_from(message).map_err(|error| unsent(root_cause(&error)))?;
         *message.timeout_mut() = timeout;
-        self.http.execute(message).await.map_err(|error| {
+        self.http.pool().execute(message).await.map_err(|error| {
             let why = root_cause(&error);
             if error.is_connect() || error.is_builder() {
                 Error::unreachable(url, why)
@@ -367,6 +332,7 @@ pub(super) fn page(limit: usize, after: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::client::http_client;
 
     #[test]
     fn an_address_is_http_with_a_host() {

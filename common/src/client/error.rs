@@ -86,7 +86,7 @@ pub(super) fn root_cause(error: &(dyn std::error::Error + 'static)) -> String {
         }
         match cause.source() {
             Some(deeper) => cause = deeper,
-            None => return cause.to_string(),
+            None => return super::tls::explain(cause).unwrap_or_else(|| cause.to_string()),
         }
     }
 }

@@ -9,6 +9,7 @@ mod endpoint;
 mod error;
 mod events;
 mod feed;
+mod http_client;
 mod message;
 mod orders;
 mod probe;
@@ -18,13 +19,15 @@ mod remote_orders;
 mod resend;
 mod shop;
 mod sse;
+mod stream;
 mod tls;
 
 pub use catalog::{AsOf, Call, Catalog, CatalogUpdate, Follower, Freshness, Service, UpdateAnswer};
 pub use context::{CallCause, TokenSource, caused_by, check_hops, traced_cause};
-pub use endpoint::{ServiceEndpoint, http_client, https_client};
+pub use endpoint::ServiceEndpoint;
 pub use error::Error;
 pub use events::{EventStream, ShopEvent};
+pub use http_client::{HttpClient, SetupError, http_client};
 pub use message::{Request, Response};
 pub use orders::{Orders, Placed, PlacedOrder, Written};
 pub use probe::Probe;
@@ -34,6 +37,7 @@ pub use remote_orders::RemoteOrders;
 pub use reqwest::Method;
 pub use resend::{Resolution, send_until_decided};
 pub use shop::ShopClient;
+pub use stream::Stream;
 
 /// What a request returns: a response, problems included, unless it says otherwise.
 pub type Result<T = Response> = std::result::Result<T, Error>;

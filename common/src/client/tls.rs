@@ -1,15 +1,95 @@
-//! Whose certificates a client of `https://` addresses trusts. The implementation is rustls with ring.
+//! Whose certificates a client of `https://` addresses trusts, and how it connects. The implementation is rustls with ring.
 
+use std::error::Error as StdError;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::Stream;
+
+/// Opens encrypted connections to one host.
+pub(super) struct TlsHost {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl TlsHost {
+    /// `host` as it stands in an address.
+    pub(super) fn new(tls: &Arc<ClientConfig>, host: &str) -> Option<Self> {
+        let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).ok()?;
+        Some(Self {
+            connector: Arc::clone(tls).into(),
+            name,
+        })
+    }
+
+    pub(super) async fn connect(&self, stream: TcpStream) -> io::Result<Stream> {
+        let stream = self.connector.connect(self.name.clone(), stream).await?;
+        Ok(Stream::Tls(Box::new(stream.into())))
+    }
+}
+
+impl std::fmt::Debug for TlsHost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.name.fmt(f)
+    }
+}
+
+/// What an error of TLS means and what to do about it; `None` for another error.
+pub(super) fn explain(error: &(dyn StdError + 'static)) -> Option<String> {
+    let text = match find(error)? {
+        rustls::Error::InvalidCertificate(error) => match error {
+            // A bad signature: the issuer has the name of a trusted authority and another key.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                "no authority that is trusted here has signed its certificate; name a file with the authority's certificate \
+                 with --ca"
+            }
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "its certificate has expired; renew it, or set this machine's clock"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "its certificate is not valid yet; set this machine's clock"
+            }
+            CertificateError::NotValidForName => "its certificate is for other names; use one of them in the address",
+            CertificateError::NotValidForNameContext { expected, presented } => {
+                let expected = expected.to_str();
+                let presented = match presented.is_empty() {
+                    true => "no name".to_owned(),
+                    false => presented.join(", "),
+                };
+                return Some(format!(
+                    "its certificate is for {presented}, not for {expected}; use an address that it is for, or get a \
+                     certificate for this one"
+                ));
+            }
+            error if error.to_string().contains("CaUsedAsEndEntity") => {
+                "its certificate is an authority's (CA:TRUE); give the service one of its own"
+            }
+            _ => return None,
+        },
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS; does its address begin with http://?",
+        _ => return None,
+    };
+    Some(text.to_owned())
+}
+
+/// The error of rustls in those of the system that wrap it.
+fn find<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a rustls::Error> {
+    match error.downcast_ref::<io::Error>() {
+        Some(wrapping) => find(wrapping.get_ref()?),
+        None => error.downcast_ref(),
+    }
+}
 
 /// No certificate authorities, so every certificate is refused: for clients that speak only plain HTTP and need not read the
 /// system's certificates.
-pub(super) fn trust_none() -> Result<ClientConfig, rustls::Error> {
+pub(super) fn trust_none() -> Result<ClientConfig, String> {
     config(RootCertStore::empty())
 }
 
@@ -27,7 +107,7 @@ pub(super) fn trust(ca: Option<&Path>) -> Result<ClientConfig, String> {
             }
         }
     }
-    config(roots).map_err(|error| error.to_string())
+    config(roots)
 }
 
 fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
@@ -41,8 +121,11 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     }
 }
 
-fn config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
+fn config(roots: RootCertStore) -> Result<ClientConfig, String> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| error.to_string())?;
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
 }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use common::client;
+use common::client::{self, SetupError};
 
 use crate::terminal::Signal;
 use crate::{config, connect, journal, runtime};
@@ -96,15 +96,15 @@ impl Error {
             Self::Usage(_) | Self::Config(_) => Exit::Usage,
             Self::Client(error) => Exit::of_client_error(error),
             Self::Connect(error) | Self::Runtime(runtime::Error::Connect(error)) => match error {
-                connect::Error::Url(_) | connect::Error::Certificates(_) | connect::Error::NotAuthorized(_) => {
-                    Exit::Usage
-                }
+                connect::Error::Url(_)
+                | connect::Error::Client(SetupError::Certificates(_))
+                | connect::Error::NotAuthorized(_) => Exit::Usage,
                 connect::Error::NoAnswer(error) => Exit::of_client_error(error),
                 connect::Error::NoFolder
                 | connect::Error::TemporaryFolder(_)
                 | connect::Error::Store(_)
                 | connect::Error::NoAddress { .. }
-                | connect::Error::HttpClient(_) => Exit::Unavailable,
+                | connect::Error::Client(SetupError::Client(_)) => Exit::Unavailable,
             },
             Self::Autopilot(error) => match error {
                 autopilot::Error::Books(error) => Exit::of_client_error(error),

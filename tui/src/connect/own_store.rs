@@ -1,6 +1,7 @@
 //! The user's own store: opened by this process, or used through the process that has it open. When that process ends, this
 //! one opens the store itself.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,6 +28,8 @@ pub(crate) struct OwnStore {
     store: store::Url,
     /// The shopkeeper's token that the command line gives.
     token: Option<String>,
+    /// For a shop that another process has open with TLS.
+    ca: Option<PathBuf>,
     shop: ShopClient,
     holder: Mutex<Holder>,
     /// The reason once the store that this process has open is closed for good.
@@ -58,9 +61,13 @@ struct Found {
 impl OwnStore {
     /// Opens the store or, if another program has it open, connects to the address that program published beside the lock.
     /// If it is opened here, `token` becomes the shopkeeper's.
-    pub(super) async fn connect(store: store::Url, token: Option<&str>) -> Result<ShopConnection, Error> {
+    pub(super) async fn connect(
+        store: store::Url,
+        token: Option<&str>,
+        ca: Option<&Path>,
+    ) -> Result<ShopConnection, Error> {
         let found = find(&store, token, None).await?;
-        Self::connection(store, token, found, None)
+        Self::connection(store, token, ca, found, None)
     }
 
     /// Opens a store that is removed when it is closed.
@@ -71,7 +78,7 @@ impl OwnStore {
         let store = url.parse().map_err(Error::Url)?;
         let mut found = find(&store, token, None).await?;
         found.notice = format!("opened a temporary store at {}; it is removed at the end", found.url);
-        let mut connection = Self::connection(store, token, found, Some(folder))?;
+        let mut connection = Self::connection(store, token, None, found, Some(folder))?;
         connection.name = "temporary store".to_owned();
         Ok(connection)
     }
@@ -79,14 +86,16 @@ impl OwnStore {
     fn connection(
         store: store::Url,
         token: Option<&str>,
+        ca: Option<&Path>,
         found: Found,
         temporary: Option<TempDir>,
     ) -> Result<ShopConnection, Error> {
-        let shop = ShopClient::new(endpoint(&found.url, None)?, found.token.as_deref());
+        let shop = ShopClient::new(endpoint(&found.url, ca)?, found.token.as_deref());
         let store_closed = watch::Sender::default();
         report_closing(&found.holder, &store_closed);
         let own = Self {
             token: token.map(str::to_owned),
+            ca: ca.map(Path::to_owned),
             shop: shop.clone(),
             holder: Mutex::new(found.holder),
             store_closed,
@@ -127,7 +136,8 @@ impl OwnStore {
         if matches!(&found.holder, Holder::Other { url } if url == known) {
             return Ok(None);
         }
-        self.shop.move_to(endpoint(&found.url, None)?, found.token.as_deref());
+        let endpoint = endpoint(&found.url, self.ca.as_deref())?;
+        self.shop.move_to(endpoint, found.token.as_deref());
         report_closing(&found.holder, &self.store_closed);
         *holder = found.holder;
         Ok(Some(found.notice))
