@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use common::wire::ServiceKind;
 
 use crate::commands;
-use crate::settings::{AllInOneSettings, CatalogArgs, FrontendArgs, LogSettings, OrderArgs};
+use crate::listeners::InheritedListeners;
+use crate::settings::{self, AllInOneSettings, CatalogArgs, FrontendArgs, LogSettings, OrderArgs};
 
 /// The bookstore's services, headless.
 #[derive(Debug, Parser)]
@@ -100,6 +102,24 @@ impl Services {
             Self::Order(_) | Self::Frontend(_) => return None,
         };
         Some(store.url().ok()?.to_string())
+    }
+
+    /// The same services at the listeners that the process has inherited. Call it while the process has one thread.
+    ///
+    /// # Errors
+    /// If they are not for these services.
+    pub fn with_inherited_listeners(mut self) -> Result<Self, settings::Error> {
+        let (server, services): (_, &[ServiceKind]) = match &mut self {
+            Self::All(settings) => (
+                &mut settings.server,
+                &[ServiceKind::Frontend, ServiceKind::Catalog, ServiceKind::Order],
+            ),
+            Self::Catalog(args) => (&mut args.server, &[ServiceKind::Catalog]),
+            Self::Order(args) => (&mut args.server, &[ServiceKind::Order]),
+            Self::Frontend(args) => (&mut args.server, &[ServiceKind::Frontend]),
+        };
+        server.inherited = InheritedListeners::take(services)?;
+        Ok(self)
     }
 
     /// How long they go on after a stop has begun.

@@ -1,6 +1,7 @@
 //! Runs services from their start to their clean stop.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,10 +10,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Services;
+use crate::config::{self, Configuration};
 use crate::http::{COMMIT, VERSION};
 use crate::service::{self, RunningServices};
 use crate::settings::LogSettings;
 use crate::store;
+use crate::{logging, notify};
 
 /// How often an upgrade that waits for room on the disk is tried again.
 const ROOM_INTERVAL: Duration = Duration::from_secs(1);
@@ -20,11 +23,12 @@ const ROOM_INTERVAL: Duration = Duration::from_secs(1);
 type StoreClosed = Option<watch::Receiver<Option<String>>>;
 
 /// Runs services until SIGINT or SIGTERM; prints the address of each to standard output. A second one ends the grace
-/// period. SIGHUP reads tokens and certificates again.
+/// period. SIGHUP reads tokens, certificates and the log's filter again. `config` is the configuration file that the settings come
+/// from.
 ///
 /// # Errors
 /// If a service cannot start, or its store closes because of an error.
-pub async fn run(services: Services, logging: &LogSettings) -> Result<()> {
+pub async fn run(services: Services, logging: &LogSettings, config: Option<&Path>) -> Result<()> {
     // Before anything is opened: a signal must not leave a store without its checkpoint.
     let mut signals = Signals::listen()?;
     #[cfg(feature = "otel")]
@@ -32,7 +36,7 @@ pub async fn run(services: Services, logging: &LogSettings) -> Result<()> {
         let exporting = crate::telemetry::export_to(endpoint, services.role());
         exporting.map_err(|why| crate::settings::Error(format!("--otlp-endpoint: {why}")))?;
     }
-    let (drain_delay, banner) = (services.drain_delay(), Banner::of(&services, logging));
+    let (drain_delay, banner) = (services.drain_delay(), Banner::of(&services, logging, config));
     let Some(running) = open(services, &mut signals).await? else {
         return Ok(());
     };
@@ -41,9 +45,10 @@ pub async fn run(services: Services, logging: &LogSettings) -> Result<()> {
     }
     io::stdout().flush()?;
     banner.log(&running);
+    notify::ready();
     let mut store_closed = running.store_closed();
     tokio::select! {
-        () = signals.wait_for_stop(|| running.reload()) => {}
+        () = signals.wait_for_stop(|| reload(&running)) => {}
         // Waiting requests get no response: their connections break when the process ends.
         why = wait_until_closed(&mut store_closed) => bail!(why),
     }
@@ -56,17 +61,40 @@ pub async fn run(services: Services, logging: &LogSettings) -> Result<()> {
     }
 }
 
+fn reload(running: &RunningServices) {
+    notify::reloading();
+    running.reload();
+    reload_log_filter();
+    notify::ready();
+}
+
+/// Reads the log's filter again: in a running program only that of a configuration file can change.
+fn reload_log_filter() {
+    let cli = match Configuration::load(std::env::args_os()) {
+        Ok(configuration) if configuration.file().is_some() => configuration.cli,
+        Err(config::Error::File(why)) => return tracing::warn!("the log's filter stays as it is: {why}"),
+        // No file; or the command line is that of a program that embeds the services.
+        Ok(_) | Err(config::Error::CommandLine(_)) => return,
+    };
+    if !logging::set_filter(cli.log.as_deref().unwrap_or(cli.command.log_filter())) {
+        tracing::warn!(
+            "the log's filter stays as it is: `log` is not a filter, like `debug` or `backend::catalog=debug`"
+        );
+    }
+}
+
 /// What the log says at a start.
 struct Banner {
     role: &'static str,
     store: Option<String>,
     otlp_endpoint: Option<String>,
+    config: Option<String>,
     /// The settings that come from the environment, by name: their values may be secret.
     variables: Vec<String>,
 }
 
 impl Banner {
-    fn of(services: &Services, logging: &LogSettings) -> Self {
+    fn of(services: &Services, logging: &LogSettings, config: Option<&Path>) -> Self {
         #[cfg(feature = "otel")]
         let otlp_endpoint = logging.otlp_endpoint.as_deref().map(without_user);
         #[cfg(not(feature = "otel"))]
@@ -78,6 +106,7 @@ impl Banner {
             role: services.role(),
             store: services.store().as_deref().map(without_user),
             otlp_endpoint,
+            config: config.map(|file| file.display().to_string()),
             variables,
         }
     }
@@ -90,6 +119,7 @@ impl Banner {
             role = self.role,
             store = self.store,
             addresses = addresses.join(", "),
+            config = self.config,
             environment = self.variables.join(", "),
             otlp_endpoint = self.otlp_endpoint,
             "started"
@@ -133,6 +163,7 @@ async fn stop(
     store_closed: &mut StoreClosed,
 ) -> Result<()> {
     tracing::info!("stopping");
+    notify::stopping();
     running.begin_stop();
     let grace = running.grace();
     tokio::select! {

@@ -1,6 +1,7 @@
 //! `bookstored`: the bookstore's services, headless, and the commands on their stores.
 
 use std::io::{self, Write};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn run(configuration: Configuration) -> Result<ExitCode> {
+    let config = configuration.file().map(Path::to_owned);
     match configuration.cli.command {
         Command::Config(_) => {
             io::stdout().write_all(configuration.report().as_bytes())?;
@@ -48,14 +50,16 @@ fn run(configuration: Configuration) -> Result<ExitCode> {
         }
         Command::Store(command) => command.run(),
         Command::Serve(services) => {
+            let services = services.with_inherited_listeners()?;
             let mut builder = tokio::runtime::Builder::new_multi_thread();
             if let Some(threads) = services.threads() {
                 builder.worker_threads(threads);
             }
-            builder
-                .enable_all()
-                .build()?
-                .block_on(daemon::run(*services, &configuration.cli.logging))?;
+            builder.enable_all().build()?.block_on(daemon::run(
+                services,
+                &configuration.cli.logging,
+                config.as_deref(),
+            ))?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -21,7 +21,7 @@ use crate::cli::Services;
 use crate::descriptors::Share;
 use crate::discovery::RunningShop;
 use crate::frontend::{self, Frontend};
-use crate::http::{AccessRules, Health, Routes, Stop, Tls, bind, run_server};
+use crate::http::{AccessRules, Health, Routes, Stop, Tls, run_server};
 use crate::local::Local;
 use crate::order::{self, OrderService};
 use crate::settings::{
@@ -172,7 +172,11 @@ impl RunningServices {
         };
         let shared = Shared::read(Some(&settings.catalog.token), &settings.callers.token, &settings.server)?;
         // Before the catalog opens its store.
-        settings.callers.check(ServiceKind::Order, settings.order_listen)?;
+        let order_address = settings
+            .server
+            .inherited
+            .address(ServiceKind::Order, settings.order_listen);
+        settings.callers.check(ServiceKind::Order, order_address)?;
         let lock = settings.catalog.store.url()?.lock_path();
         let catalog = CatalogArgs {
             catalog: settings.catalog.clone(),
@@ -264,7 +268,8 @@ struct Service {
 impl Service {
     async fn open_catalog(args: &CatalogArgs, shared: &Shared) -> Result<(Self, Arc<CatalogService>), Error> {
         let server = &args.server;
-        args.callers.check(ServiceKind::Catalog, server.listen)?;
+        let address = server.inherited.address(ServiceKind::Catalog, server.listen);
+        args.callers.check(ServiceKind::Catalog, address)?;
         let settings = &args.catalog;
         let url = settings.store.url()?;
         let is_remote = url.is_remote();
@@ -279,7 +284,7 @@ impl Service {
             allow_empty,
         });
         // Bound first: a port in use is reported before a million books are read.
-        let listener = bind(server.listen)?;
+        let listener = server.inherited.open(ServiceKind::Catalog, server.listen)?;
         let init = settings.init;
         let opening = move || {
             if init {
@@ -310,8 +315,11 @@ impl Service {
         catalog: Arc<dyn Catalog>,
         shared: &Shared,
     ) -> Result<(Self, Arc<OrderService>), Error> {
-        callers.check(ServiceKind::Order, server.listen)?;
-        let listener = bind(server.listen)?;
+        callers.check(
+            ServiceKind::Order,
+            server.inherited.address(ServiceKind::Order, server.listen),
+        )?;
+        let listener = server.inherited.open(ServiceKind::Order, server.listen)?;
         let rules = rules(server, &listener)?.with_service_token(shared.service.clone(), true);
         let stopping = CancellationToken::new();
         let orders = Arc::new(OrderService::new(catalog, stopping.clone()));
@@ -329,7 +337,7 @@ impl Service {
         orders: Arc<dyn Orders>,
         shared: &Shared,
     ) -> Result<Self, Error> {
-        let listener = bind(server.listen)?;
+        let listener = server.inherited.open(ServiceKind::Frontend, server.listen)?;
         let rules = rules(server, &listener)?
             .with_service_token(shared.service.clone(), false)
             .with_rate_limit(rate_limit.rate_limit, &rate_limit.trusted_proxy);

@@ -10,6 +10,7 @@ use common::wire::ServiceKind;
 use ipnet::IpNet;
 
 use crate::http::{AllowedHost, AllowedOrigin, RateLimit, Tls};
+use crate::listeners::InheritedListeners;
 use crate::logging::LogFormat;
 use crate::store;
 pub use crate::token::{AdminToken, ServiceToken};
@@ -189,6 +190,9 @@ pub struct ServerSettings {
     /// Whether it speaks TLS.
     #[command(flatten)]
     pub tls: TlsSettings,
+    /// The listeners that the process has inherited.
+    #[arg(skip)]
+    pub inherited: InheritedListeners,
     /// How many services of this process share its limit of open files.
     #[arg(skip = 1_u64)]
     pub services_in_process: u64,
@@ -248,6 +252,7 @@ impl AllInOneSettings {
                 drain_delay: Duration::ZERO,
                 access: AccessSettings::default(),
                 tls: TlsSettings::default(),
+                inherited: InheritedListeners::default(),
                 services_in_process: 3,
             },
             rate_limit: RateLimitSettings::default(),

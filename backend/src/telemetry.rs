@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::client::HttpClient;
+
 use common::trace::{self, SpanKind};
 use http::{HeaderValue, Request, Response};
 use opentelemetry::trace::{
@@ -30,7 +30,7 @@ static PROVIDER: OnceLock<SdkTracerProvider> = OnceLock::new();
 /// # Errors
 /// Says what is wrong with the address.
 pub(crate) fn export_to(endpoint: &str, role: &str) -> Result<(), String> {
-    let http = HttpClient::for_addresses(endpoint, None).map_err(|error| error.to_string())?;
+    let http = common::client::HttpClient::for_addresses(endpoint, None).map_err(|error| error.to_string())?;
     let http = http.pool().clone();
     let runtime = Handle::current();
     let exporter = SpanExporter::builder()

@@ -73,6 +73,8 @@ pub const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 pub const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How often a service looks whether its TLS certificate has been replaced.
 pub const CERTIFICATE_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// How long a server that stops waits for the first request of a connection.
+pub const FIRST_REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long a server waits for a request's body.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The limit on asking another service whether it is up.

@@ -6,8 +6,8 @@ use anyhow::Result;
 use common::client::{HttpClient, ServiceEndpoint};
 
 use super::progress::Progress;
-use crate::{service, settings};
 use crate::store::{self, Inspection, StoreState};
+use crate::{service, settings};
 
 /// The copies of a shop at comma-separated addresses. A file may have the certificates that `https://` ones are trusted by.
 pub(super) fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint> {

@@ -163,8 +163,8 @@ pub(crate) struct Routes {
     metrics: Arc<HttpMetrics>,
     /// Requests that no route answers.
     unmatched: Arc<RouteMetrics>,
-    /// Whether a connection waits until another one ends: each ends with its next response then.
-    is_crowded: AtomicBool,
+    /// Whether each connection ends with its next response: another one waits, or a stop has begun.
+    is_closing: AtomicBool,
     #[cfg(test)]
     pub(super) document: OpenApi,
 }
@@ -200,7 +200,7 @@ impl Routes {
             stop_begun,
             unmatched: metrics.route("unmatched".to_owned(), false),
             metrics,
-            is_crowded: AtomicBool::new(false),
+            is_closing: AtomicBool::new(false),
             #[cfg(test)]
             document,
         }
@@ -219,12 +219,13 @@ impl Routes {
         &self.metrics.connections
     }
 
-    pub(super) fn set_crowded(&self, is_crowded: bool) {
-        self.is_crowded.store(is_crowded, Ordering::Relaxed);
+    /// `waits` if a connection waits until another one ends.
+    pub(super) fn set_closing(&self, waits: bool, is_draining: bool) {
+        self.is_closing.store(waits || is_draining, Ordering::Relaxed);
         self.metrics
             .connections
             .waiting
-            .store(usize::from(is_crowded), Ordering::Relaxed);
+            .store(usize::from(waits), Ordering::Relaxed);
     }
 
     pub(crate) fn health(&self) -> Arc<Health> {
@@ -322,7 +323,7 @@ impl Dispatcher {
             }
         };
         // The rest of a body that was not read is not the next request.
-        let response = match is_body_lost || self.routes.is_crowded.load(Ordering::Relaxed) {
+        let response = match is_body_lost || self.routes.is_closing.load(Ordering::Relaxed) {
             true => response.with_connection_close(),
             false => response,
         };

@@ -104,6 +104,7 @@ pub(crate) async fn run(
     connections_max: usize,
     stop: Stop,
 ) {
+    let stop_begun = routes.stop_begun();
     let (routes, rules) = (Arc::new(routes), Arc::new(rules));
     let accepting = Incident::new("connections cannot be accepted");
     let metrics = routes.connection_metrics();
@@ -111,6 +112,7 @@ pub(crate) async fn run(
     let mut connections = JoinSet::new();
     let mut going_on = HashMap::new();
     let mut waiting = None;
+    let mut is_draining = false;
     loop {
         tokio::select! {
             () = stop.stopping.cancelled() => break,
@@ -119,6 +121,7 @@ pub(crate) async fn run(
                 going_on.remove(&ended.map_or_else(|error| error.id(), |(id, ())| id));
             }
             () = tokio::time::sleep(IDLE_MIN), if waiting.is_some() => {}
+            () = stop_begun.cancelled(), if !is_draining => is_draining = true,
         }
         let is_full = connections.len() >= connections_max;
         if let Some((stream, peer)) = waiting.take_if(|_| !is_full) {
@@ -134,16 +137,16 @@ pub(crate) async fn run(
             going_on.insert(handle.id(), Connection { timer, _stop });
             metrics.accepted.add(1);
         }
-        routes.set_crowded(waiting.is_some());
+        routes.set_closing(waiting.is_some(), is_draining);
         if waiting.is_some() && going_on.len() == connections.len() {
             metrics.closed_idle.add(stop_idle(&mut going_on));
         }
         metrics.open.store(connections.len(), Ordering::Relaxed);
     }
     drop(listener);
-    drop(going_on);
+    routes.set_closing(false, true);
     let is_drained = tokio::select! {
-        () = async { while connections.join_next().await.is_some() {} } => true,
+        () = drain(&mut connections, going_on) => true,
         () = stop.grace_over() => false,
     };
     if !is_drained {
@@ -152,6 +155,20 @@ pub(crate) async fn run(
             "the grace period is over; open connections are closed"
         );
         connections.shutdown().await;
+    }
+}
+
+/// Waits for the end of all connections. A connection ends when its request in hand is answered, and one without a request
+/// at once, unless it was accepted a moment ago: then its first request is on the way.
+async fn drain(connections: &mut JoinSet<()>, mut going_on: HashMap<Id, Connection>) {
+    going_on.retain(|_, connection| connection.timer.is_fresh());
+    let first_requests = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits::FIRST_REQUEST_TIMEOUT, first_requests)
+        .await
+        .is_err()
+    {
+        drop(going_on);
+        while connections.join_next().await.is_some() {}
     }
 }
 

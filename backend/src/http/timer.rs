@@ -22,6 +22,8 @@ pub(super) struct ConnectionTimer(Arc<Mutex<State>>);
 struct State {
     /// Of the head or the handshake that is waited for; `None` while a request is in hand.
     deadline: Option<tokio::time::Instant>,
+    /// Whether a head has arrived.
+    has_head: bool,
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
 }
 
@@ -36,6 +38,11 @@ impl ConnectionTimer {
         let deadline = tokio::time::Instant::now() + limits::HEADER_TIMEOUT;
         self.state().deadline = Some(deadline);
         deadline
+    }
+
+    /// Whether no head has arrived on the connection.
+    pub(super) fn is_fresh(&self) -> bool {
+        !self.state().has_head
     }
 
     /// Ends the wait for a head. Only the connection's own task may call this: it must poll the connection afterwards.
@@ -76,7 +83,7 @@ impl Future for HeadSleep {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.state();
-        let State { deadline, sleep } = &mut *state;
+        let State { deadline, sleep, .. } = &mut *state;
         let Some(deadline) = *deadline else {
             return Poll::Ready(());
         };
@@ -96,7 +103,9 @@ impl Future for HeadSleep {
 
 impl Drop for HeadSleep {
     fn drop(&mut self) {
-        self.0.state().deadline = None;
+        let mut state = self.0.state();
+        state.deadline = None;
+        state.has_head = true;
     }
 }
 

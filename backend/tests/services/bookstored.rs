@@ -128,7 +128,7 @@ pub(crate) fn command(arguments: &[&str]) -> Command {
     prepare(Command::new(env!("CARGO_BIN_EXE_bookstored")), arguments)
 }
 
-fn prepare(mut command: Command, arguments: &[&str]) -> Command {
+pub(crate) fn prepare(mut command: Command, arguments: &[&str]) -> Command {
     for (variable, _) in std::env::vars_os() {
         if variable.to_string_lossy().starts_with("BOOKSTORE_") {
             command.env_remove(variable);

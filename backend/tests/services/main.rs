@@ -29,6 +29,7 @@ mod readiness;
 mod refusals;
 mod replaced_history;
 mod request_ids;
+mod restarts;
 mod reverse_proxy;
 mod security_model;
 mod service_token;

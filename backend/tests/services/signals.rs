@@ -57,6 +57,8 @@ async fn a_service_that_is_about_to_stop_is_not_ready_and_still_serves() {
     })
     .await;
     assert!(not_ready.body.contains("stop"), "{}", not_ready.body);
+    // So that a client opens its next connection elsewhere.
+    assert_eq!(not_ready.header("connection"), Some("close"));
     assert_eq!(client.buy(1, 1, None).await.status, 200);
     // The second signal ends the delay.
     assert!(shop.stop().success());

@@ -25,7 +25,7 @@ pub(super) fn run(arguments: &[OsString]) -> Exit {
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let served = match cli.command {
         Command::Serve(services) => match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-            Ok(runtime) => runtime.block_on(daemon::run(*services, &cli.logging)),
+            Ok(runtime) => runtime.block_on(daemon::run(*services, &cli.logging, None)),
             Err(error) => Err(error.into()),
         },
         _ => {
