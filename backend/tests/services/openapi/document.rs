@@ -127,7 +127,7 @@ impl Document {
             self.assert_valid(&field["schema"], &value, &format!("{what}, {name}"));
         }
         let known: BTreeSet<String> = fields.keys().map(|name| name.to_lowercase()).collect();
-        for name in reply.headers.keys().map(|name| name.as_str()) {
+        for name in reply.headers.keys().map(reqwest::header::HeaderName::as_str) {
             assert!(
                 OF_HTTP.contains(&name) || known.contains(name),
                 "{what}: {name} is not documented"
