@@ -9,6 +9,7 @@ use common::wire::ServiceKind;
 
 use crate::commands;
 use crate::listeners::InheritedListeners;
+use crate::manual::{CompletionsArgs, ManArgs};
 use crate::settings::{self, AllInOneSettings, CatalogArgs, FrontendArgs, LogSettings, OrderArgs};
 
 /// The bookstore's services, headless.
@@ -43,6 +44,10 @@ pub enum Command {
     /// Work on a store.
     #[command(flatten)]
     Store(commands::Command),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Print the man page, or write one page for each command to a folder
+    Man(ManArgs),
     /// Print the settings in force and where each comes from: a flag, a variable, the configuration file or a default
     ///
     /// Takes the flags of the service, whose settings are printed in the form of a configuration file, without secrets.
@@ -66,6 +71,7 @@ impl Command {
             Self::Store(command) if !command.is_service() => "warn,sqlx::postgres::notice=error",
             Self::Config(_) => "warn,sqlx::postgres::notice=error",
             Self::Serve(_) | Self::Store(_) => "info,sqlx::postgres::notice=error",
+            Self::Completions(_) | Self::Man(_) => "warn",
         }
     }
 }

@@ -19,6 +19,7 @@ mod http;
 mod listeners;
 mod local;
 pub mod logging;
+pub mod manual;
 mod neighbours;
 mod notify;
 mod order;

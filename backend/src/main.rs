@@ -49,6 +49,8 @@ fn run(configuration: Configuration) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::Store(command) => command.run(),
+        Command::Completions(args) => Ok(args.run(Cli::command()).map(|()| ExitCode::SUCCESS)?),
+        Command::Man(args) => Ok(args.run(Cli::command()).map(|()| ExitCode::SUCCESS)?),
         Command::Serve(services) => {
             let services = services.with_inherited_listeners()?;
             let mut builder = tokio::runtime::Builder::new_multi_thread();

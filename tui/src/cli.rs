@@ -6,8 +6,8 @@ mod display;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use backend::manual::{CompletionsArgs, ManArgs};
 use clap::{Args, Parser, Subcommand, ValueHint};
-use clap_complete::Shell;
 use common::{Cost, ItemNumber, OrderId, Position};
 
 pub(crate) use args::{AddArgs, AutopilotArgs, BuyArgs, OrdersArgs, RestockArgs, SearchArgs};
@@ -184,16 +184,9 @@ pub(crate) enum OfflineCommand {
     /// List what was bought here, by the screen and by commands, at any shop
     Orders(OrdersArgs),
     /// Print a completion script for a shell
-    Completions {
-        /// The shell
-        shell: Shell,
-    },
+    Completions(CompletionsArgs),
     /// Print the man page, or write one page for each command to a folder
-    Man {
-        /// The folder
-        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
-        folder: Option<PathBuf>,
-    },
+    Man(ManArgs),
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ mod full_disk;
 mod limits;
 mod logs;
 mod lost_ledger;
+mod manual;
 mod metrics;
 mod monitoring;
 mod openapi;

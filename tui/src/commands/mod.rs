@@ -6,7 +6,6 @@ mod autopilot;
 mod browse;
 mod exit;
 mod interactive;
-mod manual;
 mod order_record;
 mod orders;
 mod output;
@@ -19,7 +18,7 @@ mod watch;
 use std::io;
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{CommandFactory as _, Parser as _};
 use futures::FutureExt as _;
 
 use exit::{Error, Exit};
@@ -34,8 +33,12 @@ use crate::terminal::Signals;
 pub fn main() -> ExitCode {
     let mut cli = Cli::parse();
     let exit = match cli.command.take() {
-        Some(Command::Offline(OfflineCommand::Completions { shell })) => report(manual::completions(shell)),
-        Some(Command::Offline(OfflineCommand::Man { folder })) => report(manual::pages(folder.as_deref())),
+        Some(Command::Offline(OfflineCommand::Completions(args))) => {
+            report(args.run(Cli::command()).map_err(Error::from).map(|()| Exit::Done))
+        }
+        Some(Command::Offline(OfflineCommand::Man(args))) => {
+            report(args.run(Cli::command()).map_err(Error::from).map(|()| Exit::Done))
+        }
         Some(Command::Offline(OfflineCommand::Orders(args))) => report(orders::run(&args, cli.shop.json)),
         Some(Command::Offline(OfflineCommand::Serve { arguments })) => serve::run(&arguments),
         Some(Command::Online(command)) => run_on_runtime(cli, Some(command)),
