@@ -104,14 +104,17 @@ macro_rules! fields {
                 let start = json.len();
                 self.$first.write_field(concat!(",\"", fields!(@name $first $($first_name)?), "\":"), json);
                 $(self.$field.write_field(concat!(",\"", fields!(@name $field $($name)?), "\":"), json);)*
-                // The comma before the first field that was written.
-                if let Some(comma) = json.get_mut(start) {
-                    *comma = b'{';
+                match json.get_mut(start) {
+                    // Before the first field that was written.
+                    Some(comma) => *comma = b'{',
+                    None => json.push(b'{'),
                 }
                 json.push(b'}');
             }
 
             fn read_json(json: &mut JsonReader<'_>) -> Option<Self> {
+                // An optional first field that is absent does not ask for the brace.
+                json.is_at(b'{').then_some(())?;
                 let value = Self {
                     $first: Field::read_field(concat!("{\"", fields!(@name $first $($first_name)?), "\":"), json)?,
                     $($field: {

@@ -15,6 +15,12 @@ impl<'a> JsonReader<'a> {
         self.0.is_empty()
     }
 
+    /// Whether this is the next byte.
+    #[inline]
+    pub(super) fn is_at(&self, byte: u8) -> bool {
+        self.0.as_bytes().first() == Some(&byte)
+    }
+
     pub(super) fn remaining_bytes(&self) -> usize {
         self.0.len()
     }
