@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use common::Description;
+use common::{Description, text};
 
 use super::LineError;
 
@@ -47,7 +47,7 @@ const OTHER_NAMES: [(&str, &[&str]); 6] = [
 const SHOWN_MAX: usize = 6;
 
 /// The field of a header that may be meant with a column that it lacks.
-fn meant<'f>(header: &'f [Field<'_>], column: &str) -> Option<Cow<'f, str>> {
+fn meant(header: &[Field<'_>], column: &str) -> Option<String> {
     let (_, others) = OTHER_NAMES.iter().find(|(name, _)| *name == column)?;
     let is_other = |field: &&Field<'_>, other: &str| {
         let letters = field.iter().filter(|byte| byte.is_ascii_alphanumeric());
@@ -56,7 +56,18 @@ fn meant<'f>(header: &'f [Field<'_>], column: &str) -> Option<Cow<'f, str>> {
     let field = others
         .iter()
         .find_map(|other| header.iter().find(|field| is_other(field, other)));
-    field.map(|field| String::from_utf8_lossy(field))
+    field.map(|field| shown(field))
+}
+
+/// The beginning of a text, for messages.
+pub(super) fn excerpt(text: &str) -> String {
+    const SHOWN_MAX: usize = 40;
+    text.chars().take(SHOWN_MAX).collect()
+}
+
+/// A field of a header, for messages: any bytes may stand there.
+fn shown(field: &[u8]) -> String {
+    text::sanitize(&excerpt(&String::from_utf8_lossy(field))).into_owned()
 }
 
 pub(super) fn is_name(field: &[u8]) -> bool {
@@ -99,8 +110,8 @@ impl Layout {
         let last = header.iter().rposition(|field| !field.is_empty()).unwrap_or_default();
         for (position, field) in header.iter().enumerate().take(last + 1) {
             let shown = match field.is_empty() {
-                true => format!("column {}", position + 1).into(),
-                false => String::from_utf8_lossy(field),
+                true => format!("column {}", position + 1),
+                false => shown(field),
             };
             match with_name(field).and_then(|column| positions.get_mut(column)) {
                 Some(slot @ None) => *slot = Some(position),

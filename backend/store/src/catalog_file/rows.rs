@@ -143,12 +143,10 @@ impl Parser<'_> {
 }
 
 fn number<N: FromStr<Err: ToString>>(column: usize, text: &str) -> Result<N, BadColumn> {
-    text.parse()
-        .map_err(|error: N::Err| (column, format!("{}, found {:?}", error.to_string(), excerpt(text))))
-}
-
-/// The beginning of a text, for messages.
-fn excerpt(text: &str) -> String {
-    const SHOWN_MAX: usize = 40;
-    text.chars().take(SHOWN_MAX).collect()
+    text.parse().map_err(|error: N::Err| {
+        (
+            column,
+            format!("{}, found {:?}", error.to_string(), columns::excerpt(text)),
+        )
+    })
 }
