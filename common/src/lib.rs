@@ -8,6 +8,8 @@ pub mod batcher;
 pub mod book;
 pub mod client;
 pub mod entry;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod headers;
 pub mod if_match;
 pub mod incident;

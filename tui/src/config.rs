@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Chords {
     }
 }
 
-fn parse(text: &str) -> Result<Config, String> {
+pub(crate) fn parse(text: &str) -> Result<Config, String> {
     let mut config: Config = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
     let mut bindings = Vec::new();
     for (name, chords) in std::mem::take(&mut config.bindings) {

@@ -11,6 +11,8 @@ mod config;
 mod connect;
 mod effect;
 mod format;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod fuzzy;
 mod input;
 mod journal;

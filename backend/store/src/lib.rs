@@ -10,6 +10,8 @@ pub mod conformance;
 pub mod csv;
 mod error;
 mod format_1;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod lock;
 mod lost;
 #[cfg(feature = "sql")]

@@ -9,6 +9,8 @@ mod endpoint;
 mod error;
 mod events;
 mod feed;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod http_client;
 mod message;
 mod orders;

@@ -34,7 +34,7 @@ fn header(marker: &Marker) -> Vec<u8> {
     format!("books {} {} {}\n", marker.store, marker.seq, marker.new).into_bytes()
 }
 
-fn parse(lines: &[u8]) -> Option<Vec<Book>> {
+pub(super) fn parse(lines: &[u8]) -> Option<Vec<Book>> {
     let (mut books, mut texts) = (Vec::new(), SharedTexts::default());
     for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
         books.push(Line::parse(line).ok()?.book(&mut texts).ok()??);

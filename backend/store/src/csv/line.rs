@@ -14,6 +14,8 @@ use common::wire::Book;
 use common::{Cost, Description, Entry, GroupLine, Kind, OrderId, Seq, limits};
 
 pub(super) use self::marker::{Digest, Marker, push_marker};
+#[cfg(feature = "fuzzing")]
+pub(super) use self::write::finish;
 pub(super) use self::write::{needs_marker, push_entry, push_header};
 use crate::texts::SharedTexts;
 
@@ -272,7 +274,7 @@ impl<'a> Line<'a> {
     /// A column that may be quoted.
     fn optional_text(&self, column: usize, name: &'static str) -> Result<Option<Cow<'a, str>>, Error> {
         match self.text(column, name)? {
-            "" => Ok(None),
+            "" | "\"\"" => Ok(None),
             text => match text.strip_prefix('"') {
                 None => Ok(Some(text.into())),
                 Some(text) => {

@@ -9,6 +9,8 @@ mod disk;
 mod edit;
 mod files;
 mod find;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod inspection;
 mod line;
 mod open;

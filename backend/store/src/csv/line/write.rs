@@ -72,7 +72,7 @@ fn push_text(buffer: &mut Vec<u8>, text: Option<&str>) {
 }
 
 /// Replaces the trailing comma by the checksum and the line break.
-pub(super) fn finish(buffer: &mut Vec<u8>, start: usize) {
+pub(in crate::csv) fn finish(buffer: &mut Vec<u8>, start: usize) {
     buffer.pop();
     let sum = check(buffer.get(start..).unwrap_or_default());
     buffer.extend_from_slice(&sum);
