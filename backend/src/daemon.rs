@@ -6,7 +6,6 @@ use std::pin::pin;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::cli::Services;
@@ -14,6 +13,7 @@ use crate::config::{self, Configuration};
 use crate::http::{COMMIT, VERSION};
 use crate::service::{self, RunningServices};
 use crate::settings::LogSettings;
+use crate::signals::Signals;
 use crate::store;
 use crate::{logging, notify};
 
@@ -181,34 +181,6 @@ async fn stop(
         }
     }
     Ok(())
-}
-
-/// The signals that the program listens for. While it does, none of them ends the process by itself.
-pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    pub(crate) fn listen() -> io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for SIGINT or SIGTERM; calls `reload` at each SIGHUP.
-    pub(crate) async fn wait_for_stop(&mut self, reload: impl Fn()) {
-        loop {
-            tokio::select! {
-                _ = self.interrupt.recv() => return,
-                _ = self.terminate.recv() => return,
-                _ = self.hangup.recv() => reload(),
-            }
-        }
-    }
 }
 
 /// Why the store closed; pending while it is open.

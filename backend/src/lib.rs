@@ -20,12 +20,14 @@ mod listeners;
 mod local;
 pub mod logging;
 pub mod manual;
+pub mod message;
 mod neighbours;
 mod notify;
 mod order;
 mod relay;
 pub mod service;
 pub mod settings;
+mod signals;
 #[cfg(feature = "otel")]
 mod telemetry;
 mod token;

@@ -9,7 +9,6 @@ use common::wire::ServiceKind;
 use listenfd::ListenFd;
 
 use crate::http::bind;
-use crate::settings::Error;
 
 /// The names of the listeners, separated by colons.
 const NAMES: &str = "LISTEN_FDNAMES";
@@ -25,14 +24,14 @@ impl InheritedListeners {
     ///
     /// # Errors
     /// If there are more listeners than services, or if one is not a TCP listener.
-    pub(crate) fn take(services: &[ServiceKind]) -> Result<Self, Error> {
+    pub(crate) fn take(services: &[ServiceKind]) -> Result<Self, String> {
         let names = std::env::var(NAMES).unwrap_or_default();
         let mut inherited = ListenFd::from_env();
         let mut listeners = Vec::with_capacity(inherited.len());
         for index in 0..inherited.len() {
             let listener = inherited
                 .take_tcp_listener(index)
-                .map_err(|error| Error(format!("socket activation: {error}")))?;
+                .map_err(|error| format!("socket activation: {error}"))?;
             listeners.extend(listener);
         }
         let found = assign(services, names.split(':'), listeners.len())?;
@@ -72,7 +71,7 @@ fn assign<'a>(
     services: &[ServiceKind],
     names: impl Iterator<Item = &'a str>,
     count: usize,
-) -> Result<Vec<ServiceKind>, Error> {
+) -> Result<Vec<ServiceKind>, String> {
     let named = |name: &str| services.iter().copied().find(|service| service.as_str() == name);
     let mut found: Vec<Option<ServiceKind>> = names.take(count).map(named).collect();
     found.resize(count, None);
@@ -84,9 +83,7 @@ fn assign<'a>(
         .collect();
     assigned.ok_or_else(|| {
         let most = services.len();
-        Error(format!(
-            "socket activation passes {count} listeners, and the process has services for {most}"
-        ))
+        format!("socket activation passes {count} listeners, and the process has services for {most}")
     })
 }
 

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use backend::cli::{Cli, Command, message};
+use backend::cli::{Cli, Command};
 use backend::config::{self, Configuration};
+use backend::message::message;
 use backend::{daemon, logging, service, settings};
 use clap::CommandFactory;
 

@@ -5,7 +5,7 @@ pub(crate) mod autopilot;
 mod availability;
 mod books;
 mod buying;
-mod change_dialog;
+pub(crate) mod change_dialog;
 mod changing;
 mod commands;
 mod connection;

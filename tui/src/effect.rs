@@ -2,7 +2,7 @@
 
 use common::{ItemNumber, OrderId};
 
-use crate::app::SentChange;
+use crate::app::change_dialog::SentChange;
 use crate::command::Command;
 use crate::journal::{Record, SentOrder};
 

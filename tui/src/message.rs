@@ -7,8 +7,8 @@ use common::wire::{Book, BookPage, Readiness, Receipt, Topics};
 use common::{ItemNumber, OrderId, Seq, Timestamp};
 
 use crate::app::autopilot::RunStatus;
+use crate::app::change_dialog::{ChangeOutcome, SentChange};
 use crate::app::layout::FrameLayout;
-use crate::app::{ChangeOutcome, SentChange};
 use crate::input::InputEvent;
 use crate::journal;
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::cli;
+use crate::message::message;
 
 const BUFFER_BYTES: usize = 64 * 1024;
 
@@ -128,7 +128,7 @@ pub(super) fn print(text: &str) -> Result<()> {
 pub(super) fn or_incomplete<T>(json: bool, mut about: Value, result: Result<T>) -> Result<T> {
     if let (true, Err(error)) = (json, &result) {
         about["verdict"] = "incomplete".into();
-        about["why"] = cli::message(error).into();
+        about["why"] = message(error).into();
         tell(&about.to_string())?;
     }
     result

@@ -90,6 +90,14 @@ impl Head {
         }
     }
 
+    /// The id for the response. It is moved where the request is needed no longer: cloning it allocates.
+    pub(super) fn take_request_id(self: &mut Arc<Self>) -> HeaderValue {
+        match Arc::get_mut(self) {
+            Some(head) => std::mem::replace(&mut head.request_id, const { HeaderValue::from_static("-") }),
+            None => self.request_id.clone(),
+        }
+    }
+
     /// Whether `If-None-Match` names the tag.
     pub(super) fn has_etag(&self, tag: &HeaderValue) -> bool {
         self.is_conditional && {

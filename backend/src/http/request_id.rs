@@ -1,12 +1,11 @@
 //! `X-Request-Id`: the client's, or a new one.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 
 use http::HeaderValue;
 
 use super::headers;
-use super::request::Head;
 
 /// The longest id that is taken from a client, in bytes.
 const BYTES_MAX: usize = 128;
@@ -18,14 +17,6 @@ static NEXT: AtomicU64 = AtomicU64::new(1);
 /// The id of a request: the client's, if it is 1 to 128 visible ASCII characters.
 pub(super) fn of(given: Option<&HeaderValue>) -> HeaderValue {
     given.filter(|id| is_valid(id.as_bytes())).cloned().unwrap_or_else(new)
-}
-
-/// The id of a request for its response. It is moved where the request is needed no longer: cloning it allocates.
-pub(super) fn take(request: &mut Arc<Head>) -> HeaderValue {
-    match Arc::get_mut(request) {
-        Some(request) => std::mem::replace(&mut request.request_id, const { HeaderValue::from_static("-") }),
-        None => request.request_id.clone(),
-    }
 }
 
 fn is_valid(id: &[u8]) -> bool {

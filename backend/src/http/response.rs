@@ -13,8 +13,8 @@ use warp::reply::Reply;
 
 use super::event_stream::FrameStream;
 use super::fields::Fields;
+use super::headers;
 use super::request::Head;
-use super::{headers, request_id};
 
 /// The web framework's response.
 pub(super) type WarpResponse = warp::reply::Response;
@@ -203,7 +203,7 @@ impl Response {
             self.body = Body::Empty;
         }
         let fields = Fields {
-            request_id: request_id::take(request),
+            request_id: request.take_request_id(),
             seq: self.seq.or_else(newest_seq).and_then(headers::seq),
             etag,
             media_type: (!matches!(self.body, Body::Empty)).then_some(self.media_type),

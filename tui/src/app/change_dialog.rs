@@ -63,7 +63,7 @@ pub(crate) enum Change {
     Ready(BookAction),
 }
 
-/// What came of a change.
+/// How a change ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum ChangeOutcome {
     Done,

@@ -3,8 +3,9 @@
 
 use std::ffi::OsString;
 
-use backend::cli::{Cli, Command, message};
+use backend::cli::{Cli, Command};
 use backend::daemon;
+use backend::message::message;
 use clap::Parser;
 
 use super::exit::Exit;

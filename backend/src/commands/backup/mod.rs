@@ -18,8 +18,8 @@ use serde_json::{Value, json};
 use self::copy::Copy;
 use self::source::{Origin, Source};
 use super::output::{or_incomplete, tell};
-use crate::daemon::Signals;
 use crate::settings::{AdminToken, ServiceToken};
+use crate::signals::Signals;
 use crate::store;
 
 /// Entries that are appended as one durable batch, and those of the page that completes it.
