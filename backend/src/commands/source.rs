@@ -3,15 +3,18 @@
 use std::path::Path;
 
 use anyhow::Result;
-use common::client::{HttpClient, ServiceEndpoint};
+use common::client::{HttpClient, ServiceEndpoint, SetupError};
 
 use super::progress::Progress;
+use crate::settings;
 use crate::store::{self, Inspection, StoreState};
-use crate::{service, settings};
 
 /// The copies of a shop at comma-separated addresses. A file may have the certificates that `https://` ones are trusted by.
 pub(super) fn endpoint(url: &str, ca: Option<&Path>) -> Result<ServiceEndpoint> {
-    let http = HttpClient::for_addresses(url, ca).map_err(service::Error::from)?;
+    let http = HttpClient::for_addresses(url, ca).map_err(|error| match error {
+        SetupError::Certificates(_) => anyhow::Error::from(settings::Error(error.to_string())),
+        SetupError::Client(_) => error.into(),
+    })?;
     Ok(ServiceEndpoint::parse(http, url).map_err(|why| settings::Error(format!("--url: {why}")))?)
 }
 
