@@ -28,14 +28,17 @@ pub(super) const SECRETS: [Secret; 2] = [
     },
 ];
 
-/// Variables of `bookstore` and of the project's tests.
-pub(super) const OF_OTHER_PROGRAMS: [&str; 13] = [
+/// Variables of `bookstore`, and of the project's builds and tests.
+pub(super) const OF_OTHER_PROGRAMS: [&str; 16] = [
     "BOOKSTORE_BOOKS_MAX",
     "BOOKSTORE_CHECK_ADVISORIES",
+    "BOOKSTORE_COMMIT",
     "BOOKSTORE_FAILOVERS",
     "BOOKSTORE_FAULT",
+    "BOOKSTORE_FUZZ",
     "BOOKSTORE_KEY_PRESSES",
     "BOOKSTORE_KILLS",
+    "BOOKSTORE_PROFILE",
     "BOOKSTORE_SEED",
     "BOOKSTORE_SEEDS",
     "BOOKSTORE_TESTS_MAY_SKIP",

@@ -327,6 +327,9 @@ impl Completion<'_> {
         if self.operation["deprecated"] == true {
             names.push("Deprecation");
         }
+        if self.kind == ServiceKind::Frontend && self.operation["operationId"] == "buy_book" {
+            names.push("Server-Timing");
+        }
         if status == "503" {
             names.push("Retry-After");
         }

@@ -49,13 +49,9 @@ fn a_lock_that_is_a_symbolic_link_is_refused_and_its_target_is_not_changed() {
             "store.db.lock"
         });
         symlink(&target, &lock).unwrap();
-        for command in ["catalog", "audit"] {
-            let listen: &[&str] = if command == "catalog" {
-                &["--listen", ANY_PORT]
-            } else {
-                &[]
-            };
-            let (code, _, stderr) = run(&[&[command, "--store", &store.url], listen].concat());
+        let books = store.file("books.csv", "1,Emma,1,1,novels\n");
+        for command in [["catalog", "--listen", ANY_PORT], ["import", &books, "--yes"]] {
+            let (code, _, stderr) = run(&[&command[..], &["--store", &store.url]].concat());
             assert_eq!(code, 1, "{stderr}");
             assert_contains(&stderr, &["lock is not a regular file"]);
         }

@@ -99,6 +99,10 @@ fn header(name: &str) -> Value {
             json!({"type": "string"}),
             "Since when this form of the request is deprecated (RFC 9745).",
         ),
+        "Server-Timing" => (
+            json!({"type": "string"}),
+            "Of a purchase: how long its order took, in milliseconds (W3C Server Timing).",
+        ),
         "WWW-Authenticate" => (json!({"type": "string"}), "The kind of token."),
         "Allow" => (json!({"type": "string"}), "The methods of the address."),
         "Retry-After" => (
@@ -171,8 +175,10 @@ impl Components {
         names.extend(match status {
             "401" => &["WWW-Authenticate"][..],
             "405" => &["Allow"],
-            "404" | "409" | "422" => &["Idempotency-Replayed"],
-            "429" | "503" => &["Retry-After"],
+            "404" | "409" | "422" => &["Idempotency-Replayed", "Server-Timing"],
+            "429" => &["Retry-After"],
+            "503" => &["Retry-After", "Server-Timing"],
+            "500" | "504" | "507" => &["Server-Timing"],
             _ => &[],
         });
         let schema = json!({"$ref": "#/components/schemas/Problem"});
