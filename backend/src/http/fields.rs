@@ -28,7 +28,7 @@ struct Template {
     has_etag: bool,
     media_type: Option<&'static HeaderValue>,
     cache_status: Option<&'static HeaderValue>,
-    /// The values that differ between two responses come first, in the order of [`Fields::varying`].
+    /// The values that differ between two responses come first, in the order in which [`Fields::into_map`] replaces them.
     map: HeaderMap,
 }
 
