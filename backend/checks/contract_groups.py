@@ -211,7 +211,8 @@ def the_documentation_has_orders_of_several_lines(w):
     expect({"404", "409", "422"} <= set(buying["responses"]), "answers:", *buying["responses"])
     put = document["paths"]["/stock/{item}"]["put"]
     expect("412" in put["responses"], "answers of PUT /stock:", *put["responses"])
-    parameters = {parameter["name"]: parameter for parameter in put["parameters"]}
+    resolved = [schema_at(document, parameter) for parameter in put["parameters"]]
+    parameters = {parameter["name"]: parameter for parameter in resolved}
     expect({"item", "If-Match", "Idempotency-Key"} <= set(parameters), "parameters of PUT /stock:", *parameters)
     for service in (w.catalog, w.order):
         expect('"lines"' in ok(service.get("/openapi.json")).body.decode(), f"{service.name} documents no lines")
