@@ -8,7 +8,7 @@ use common::metrics::{BatchMetrics, Counter, Histogram, Snapshot};
 type Labels<'a> = &'a [(&'a str, &'a str)];
 
 /// What one service exports. Its own families carry the label `service`, so that those of several services on one
-/// dashboard are told apart.
+/// dashboard can be distinguished.
 #[derive(Debug)]
 pub(crate) struct Exposition {
     text: String,

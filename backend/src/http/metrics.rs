@@ -12,7 +12,7 @@ use super::{HttpService, process};
 /// The commit that the program was built from.
 pub(crate) const COMMIT: &str = env!("BOOKSTORE_COMMIT");
 
-/// The statuses that are told apart, the most frequent one first.
+/// The statuses that are counted separately, the most frequent one first.
 const STATUSES: [u16; 22] = [
     200, 304, 400, 401, 403, 404, 405, 408, 409, 412, 413, 415, 421, 422, 429, 500, 501, 503, 504, 505, 507, 508,
 ];

@@ -1,4 +1,4 @@
-//! Restarts without a refused connection or a lost request, and what systemd is told.
+//! Restarts without a refused connection or a lost request, and the notifications to systemd.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};

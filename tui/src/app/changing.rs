@@ -117,7 +117,7 @@ impl App {
             return;
         }
         let left = match &dialog.step {
-            ChangeStep::Sent(_) => Some("The change is on its way; a message will say what came of it"),
+            ChangeStep::Sent(_) => Some("The change is on its way; a message will say how it ended"),
             ChangeStep::Unknown(..) => Some("Whether the change was done is unknown; look at the book again"),
             ChangeStep::Editing | ChangeStep::Asking => None,
         };
@@ -172,7 +172,7 @@ impl App {
         vec![Effect::Send(Request::Change(sent))]
     }
 
-    /// Takes account of what came of a change.
+    /// Applies the outcome of a change.
     pub(super) fn handle_changed(&mut self, sent: SentChange, outcome: ChangeOutcome) -> Vec<Effect> {
         let SentChange { key, item, change } = sent;
         let is_new = matches!(change, Change::Add(_));
