@@ -196,3 +196,45 @@ fn a_rejected_job_gets_the_error_and_a_confirmed_head_an_answer() {
     run(&mut catalog(), true, vec![Job::ConfirmHead(reply)]);
     assert!(confirmed.try_recv().unwrap().is_ok());
 }
+
+#[test]
+fn decisions_and_orders_that_were_not_decided_are_counted() {
+    let catalog = catalog();
+    let counted = |tally: &Tally| format!("{tally:?}");
+    let (selling, _) = sell(vec![sale(1, 2), sale(2, 9)]);
+    let (changing, _) = change_stock(update(5));
+    let mut jobs = vec![selling, changing];
+    decide(&mut jobs, Batch::new(&catalog, NOW)).unwrap();
+    let mut tally = Tally::default();
+    jobs.iter().for_each(|job| job.tally(&mut tally));
+    let decided = "Tally { sold: 1, copies: 2, revenue_cents: 8000, replayed: 0, refused: [1, 0, 0, 0, 0, 0, 0] }";
+    assert_eq!(counted(&tally), decided);
+    let mut tally = Tally::default();
+    for job in &jobs {
+        job.tally_rejected(&Error::Full, &mut tally);
+        job.tally_rejected(&Error::CONTENDED, &mut tally);
+    }
+    let rejected = "Tally { sold: 0, copies: 0, revenue_cents: 0, replayed: 0, refused: [0, 0, 0, 0, 0, 2, 2] }";
+    assert_eq!(counted(&tally), rejected);
+}
+
+#[test]
+fn a_job_has_the_trace_of_its_request_and_the_latest_deadline_of_its_orders() {
+    let trace = HeaderValue::from_static("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+    let at = |millis| Sale {
+        deadline: Deadline::from_millis(millis),
+        ..sale(1, 1)
+    };
+    let (mut selling, _) = sell(vec![at(2), at(3), at(1)]);
+    let (mut changing, _) = change_stock(update(5));
+    assert_eq!([selling.trace(), changing.trace()], [None; 2]);
+    if let (Job::Sell(selling), Job::UpdateBooks(changing)) = (&mut selling, &mut changing) {
+        selling.trace = Some(trace.clone());
+        changing.trace = Some(trace.clone());
+    }
+    assert_eq!([selling.trace(), changing.trace()], [Some(&trace); 2]);
+    let deadlines = [3, u64::MAX].map(|millis| Some(Deadline::from_millis(millis)));
+    assert_eq!([selling.deadline(), changing.deadline()], deadlines);
+    let (reply, _confirmed) = oneshot::channel();
+    assert_eq!(Job::ConfirmHead(reply).deadline(), None);
+}
