@@ -54,6 +54,18 @@ fn sale(number: u64, quantity: u64) -> Sale {
     }
 }
 
+/// A copy of each of the two books.
+fn basket() -> Sale {
+    let lines = [1, 2].map(|number| OrderLine {
+        item: item(number),
+        quantity: Quantity::ONE,
+    });
+    Sale {
+        lines: OrderLines::new(lines).unwrap(),
+        ..sale(1, 1)
+    }
+}
+
 fn update(change: i64) -> CatalogUpdate {
     CatalogUpdate {
         id: OrderId::generate(),
@@ -113,16 +125,8 @@ fn each_sale_gets_its_decision_and_the_head_after_the_batch() {
         id: sold.id,
         ..sale(2, 1)
     };
-    let basket = Sale {
-        lines: OrderLines::new([1, 2].map(|number| OrderLine {
-            item: item(number),
-            quantity: Quantity::ONE,
-        }))
-        .unwrap(),
-        ..sale(1, 1)
-    };
     let again = sold.clone();
-    let sales = vec![sold, refused, unkeyed, late, other_content, basket, again, sale(1, 9)];
+    let sales = vec![sold, refused, unkeyed, late, other_content, basket(), again, sale(1, 9)];
     let ids: Vec<_> = sales.iter().map(|sale| sale.id).collect();
     let (job, mut answer) = sell(sales);
     run(&mut catalog, true, vec![job]);
@@ -237,4 +241,14 @@ fn a_job_has_the_trace_of_its_request_and_the_latest_deadline_of_its_orders() {
     assert_eq!([selling.deadline(), changing.deadline()], deadlines);
     let (reply, _confirmed) = oneshot::channel();
     assert_eq!(Job::ConfirmHead(reply).deadline(), None);
+}
+
+#[test]
+fn a_job_adds_its_lines_to_a_batch() {
+    assert_eq!(sell(vec![basket(), sale(1, 9)]).0.lines(), 3);
+    assert_eq!(change_stock(update(5)).0.lines(), 1);
+    // The queue is bounded by these lines, so a job without any counts too; the end of the thread does not.
+    assert_eq!(sell(Vec::new()).0.lines(), 1);
+    assert_eq!(Job::ConfirmHead(oneshot::channel().0).lines(), 1);
+    assert_eq!(Job::Close(oneshot::channel().0).lines(), 0);
 }
