@@ -166,6 +166,30 @@ fn a_change_is_answered_with_the_book_right_after_it() {
 }
 
 #[test]
+fn a_change_of_several_books_is_answered_with_each_and_the_withdrawn_ones() {
+    let mut catalog = catalog();
+    let body = r#"{"set":[{"item":1,"title":"Anew","topic":"t","cost":"9.00"}],"withdraw":[2]}"#;
+    let (first, mut restocked) = change_stock(update(5));
+    let (second, mut changed) = change_stock(CatalogUpdate {
+        changes: serde_json::from_str(body).unwrap(),
+        ..update(0)
+    });
+    run(&mut catalog, true, vec![first, second]);
+    // The answer is made after both, and has the price of its time.
+    let book = restocked.try_recv().unwrap().unwrap().changed.unwrap().books.remove(0);
+    assert_eq!((book.cost, book.seq), ("40".parse().unwrap(), Seq(5)));
+    let changed = changed.try_recv().unwrap().unwrap().changed.unwrap();
+    let [book] = &changed.books[..] else {
+        panic!("{changed:?}");
+    };
+    assert_eq!(
+        (book.cost, &*book.title, book.seq),
+        ("9".parse().unwrap(), "Anew", Seq(6))
+    );
+    assert_eq!((changed.withdrawn, changed.seq), (vec![item(2)], Seq(7)));
+}
+
+#[test]
 fn on_a_full_disk_what_needs_no_room_is_answered_beside_what_does() {
     let mut catalog = catalog();
     let sold = sale(1, 1);
