@@ -1,6 +1,6 @@
 //! The bookstore's own header fields as parsed names, because every purchase looks some of them up; and short values.
 
-use std::cell::RefCell;
+use std::time::Duration;
 
 use common::{Epoch, Position, headers};
 use http::{HeaderName, HeaderValue};
@@ -27,37 +27,31 @@ const VALUE_BYTES_MAX: usize = 64;
 
 /// A position between two quotes.
 pub(super) fn entity_tag(position: Position) -> Option<HeaderValue> {
-    thread_local!(static LAST: LastValue = const { LastValue::new(None) });
-    LAST.with(|last| known_value(last, "\"", position))
+    quoted(position, "\"")
 }
 
 /// A position.
 pub(super) fn seq(position: Position) -> Option<HeaderValue> {
-    thread_local!(static LAST: LastValue = const { LastValue::new(None) });
-    LAST.with(|last| known_value(last, "", position))
+    quoted(position, "")
 }
 
-/// The last value that a thread made: most responses between two changes of the shop have the same.
-type LastValue = RefCell<Option<(Position, HeaderValue)>>;
-
-fn known_value(last: &LastValue, quote: &str, position: Position) -> Option<HeaderValue> {
-    let mut last = last.borrow_mut();
-    match &*last {
-        Some((known, value)) if *known == position => Some(value.clone()),
-        _ => {
-            let made = new_value(quote, position)?;
-            Some(last.insert((position, made)).1.clone())
-        }
-    }
-}
-
-fn new_value(quote: &str, position: Position) -> Option<HeaderValue> {
+fn quoted(position: Position, quote: &str) -> Option<HeaderValue> {
     let (mut seq, mut epoch) = (itoa::Buffer::new(), itoa::Buffer::new());
     let seq = seq.format(position.seq.0);
     match position.epoch {
         Epoch::FIRST => value([quote, seq, quote]),
         Epoch(number) => value([quote, seq, ".", epoch.format(number), quote]),
     }
+}
+
+/// How long a part of a request took, in milliseconds with three decimals.
+pub(super) fn timing(part: &str, took: Duration) -> Option<HeaderValue> {
+    const ZEROS: &str = "000";
+    let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let (mut whole, mut rest) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (whole, rest) = (whole.format(us / 1_000), rest.format(us % 1_000));
+    let zeros = ZEROS.get(rest.len()..).unwrap_or_default();
+    value([part, ";dur=", whole, ".", zeros, rest])
 }
 
 /// A short value made of parts, without a string in between: every response has one. `None` if it is too long or not valid

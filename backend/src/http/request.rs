@@ -98,12 +98,13 @@ impl Head {
         }
     }
 
-    /// Whether `If-None-Match` names the tag.
-    pub(super) fn has_etag(&self, tag: &HeaderValue) -> bool {
-        self.is_conditional && {
+    /// Whether `If-None-Match` names the tag of a position.
+    pub(super) fn has_etag(&self, position: Position) -> bool {
+        let tag = headers::entity_tag(position).filter(|_| self.is_conditional);
+        tag.is_some_and(|tag| {
             let mut lists = self.headers.get_all(IF_NONE_MATCH).iter();
-            lists.any(|list| names_tag(text(list), tag))
-        }
+            lists.any(|list| names_tag(text(list), &tag))
+        })
     }
 }
 

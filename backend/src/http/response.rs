@@ -43,6 +43,8 @@ pub(crate) struct Response {
     seq: Option<Position>,
     etag: Option<Position>,
     cache_status: Option<&'static HeaderValue>,
+    /// Which part of the request took how long.
+    server_timing: Option<(&'static str, Duration)>,
     /// Those that few responses have.
     others: Vec<(HeaderName, HeaderValue)>,
 }
@@ -97,6 +99,7 @@ impl Response {
             seq: None,
             etag: None,
             cache_status: None,
+            server_timing: None,
             others: Vec::new(),
         }
     }
@@ -167,17 +170,10 @@ impl Response {
         self
     }
 
-    /// Sets `Server-Timing`: how long a part of the request took, in milliseconds with three decimals.
-    pub(crate) fn with_server_timing(self, part: &str, took: Duration) -> Self {
-        const ZEROS: &str = "000";
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let (mut whole, mut rest) = (itoa::Buffer::new(), itoa::Buffer::new());
-        let (whole, rest) = (whole.format(us / 1_000), rest.format(us % 1_000));
-        let zeros = ZEROS.get(rest.len()..).unwrap_or_default();
-        match headers::value([part, ";dur=", whole, ".", zeros, rest]) {
-            Some(timing) => self.with(headers::SERVER_TIMING.clone(), timing),
-            None => self,
-        }
+    /// Sets `Server-Timing`: how long a part of the request took.
+    pub(crate) fn with_server_timing(mut self, part: &'static str, took: Duration) -> Self {
+        self.server_timing = Some((part, took));
+        self
     }
 
     pub(crate) fn with_deprecation(self) -> Self {
@@ -195,17 +191,17 @@ impl Response {
         request: &mut Arc<Head>,
         newest_seq: impl FnOnce() -> Option<Position>,
     ) -> WarpResponse {
-        let etag = self.etag.and_then(headers::entity_tag);
         // A change has happened when its response is made: it is never `304` (RFC 9110, 13.1.2).
         let is_read = matches!(request.method, Method::GET | Method::HEAD);
-        if is_read && etag.as_ref().is_some_and(|etag| request.has_etag(etag)) {
+        if is_read && self.etag.is_some_and(|etag| request.has_etag(etag)) {
             self.status = StatusCode::NOT_MODIFIED;
             self.body = Body::Empty;
         }
         let fields = Fields {
             request_id: request.take_request_id(),
-            seq: self.seq.or_else(newest_seq).and_then(headers::seq),
-            etag,
+            server_timing: self.server_timing.and_then(|(part, took)| headers::timing(part, took)),
+            seq: self.seq.or_else(newest_seq),
+            etag: self.etag,
             media_type: (!matches!(self.body, Body::Empty)).then_some(self.media_type),
             cache_status: self.cache_status,
         };
