@@ -9,14 +9,14 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use common::{Code, limits};
-use http::header::{HeaderName, ORIGIN, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, StatusCode, Version};
+use http::header::{HOST, ORIGIN, TRANSFER_ENCODING};
+use http::{Method, StatusCode, Version};
 use ipnet::IpNet;
 
 use super::authority::{AllowedHost, AllowedOrigin, Authority, Origin};
 use super::client_address::TrustedProxies;
 use super::rate_limit::{RateLimit, RateLimiter};
-use super::request::{Head, Host, is_equal_secret, text};
+use super::request::{Head, is_equal_secret, text};
 use super::{ApiError, Response, Route, headers};
 use crate::token::Token;
 
@@ -72,15 +72,15 @@ impl AccessRules {
 
     /// The address of a request's client.
     pub(super) fn client_address(&self, head: &Head) -> IpAddr {
-        self.proxies.client_address(head.peer, &head.headers)
+        self.proxies.client_address(head.peer, &head.fields)
     }
 
     /// Whether a request has the service token; every request has it if none is configured.
-    pub(super) fn has_service_token(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn has_service_token(&self, head: &Head) -> bool {
         let Some(token) = self.service_token.as_ref().and_then(Token::get) else {
             return true;
         };
-        let mut given = headers.get_all(&headers::SERVICE_TOKEN).iter();
+        let mut given = head.fields.values(&headers::SERVICE_TOKEN);
         let is_right = given
             .next()
             .is_some_and(|given| is_equal_secret(given.as_bytes(), token.as_bytes()));
@@ -94,7 +94,7 @@ impl AccessRules {
             return None;
         }
         match self.check(head, route) {
-            Ok(()) if !head.has_body || is_chunked_or_plain(&head.headers) => None,
+            Ok(()) if !head.has_body() || is_chunked_or_plain(head) => None,
             Ok(()) => Some(Response::empty(StatusCode::NOT_IMPLEMENTED).with_connection_close()),
             Err(Refusal::Malformed(error)) => Some(Response::from(error).with_connection_close()),
             Err(Refusal::Denied(error)) => Some(error.into()),
@@ -116,19 +116,18 @@ impl AccessRules {
 
     /// A target with an authority of its own replaces `Host` (RFC 9112, 3.2.2), which must be valid nevertheless.
     fn check_hosts(&self, head: &Head) -> Result<(), Refusal> {
-        match &head.host {
-            Host::One(host) => self.check_host(text(host))?,
-            Host::Missing if head.version < Version::HTTP_11 => {}
-            Host::Missing | Host::Several => return Err(malformed_host()),
+        let mut hosts = head.fields.values(&HOST);
+        match (hosts.next(), hosts.next()) {
+            (Some(host), None) if *host == *self.own_host => {}
+            (Some(host), None) => self.check_host(text(host))?,
+            (None, _) if head.version < Version::HTTP_11 => {}
+            _ => return Err(malformed_host()),
         }
         let target = head.uri.authority();
         target.map_or(Ok(()), |target| self.check_host(target.as_str()))
     }
 
     fn check_host(&self, authority: &str) -> Result<(), Refusal> {
-        if *authority == *self.own_host {
-            return Ok(());
-        }
         let authority = Authority::parse(authority).ok_or_else(malformed_host)?;
         let is_allowed = |hosts: &Vec<AllowedHost>| hosts.iter().any(|host| host.allows(authority));
         if self.hosts.as_ref().is_none_or(is_allowed) {
@@ -153,7 +152,7 @@ impl AccessRules {
     }
 
     fn check_service_token(&self, head: &Head) -> Result<(), Refusal> {
-        if !self.needs_service_token || self.has_service_token(&head.headers) {
+        if !self.needs_service_token || self.has_service_token(head) {
             return Ok(());
         }
         let detail = "This service answers only to the other services: send the service token as \
@@ -165,14 +164,14 @@ impl AccessRules {
     fn check_origin(&self, head: &Head) -> Result<(), Refusal> {
         let is_allowed = |origin: &Origin<'_>| self.origins.iter().any(|allowed| allowed.allows(origin));
         let mut has_allowed_origin = false;
-        for origin in values(&head.headers, &ORIGIN) {
+        for origin in head.fields.values(&ORIGIN).map(text) {
             match Origin::parse(origin) {
                 Some(origin) if is_allowed(&origin) => has_allowed_origin = true,
                 Some(origin) if own_authority(head).is_some_and(|authority| origin.is_at(authority)) => {}
                 _ => return Err(forbidden_origin()),
             }
         }
-        let mut sites = values(&head.headers, &headers::FETCH_SITE);
+        let mut sites = head.fields.values(&headers::FETCH_SITE).map(text);
         if has_allowed_origin || sites.all(|site| matches!(site, "same-origin" | "none")) {
             return Ok(());
         }
@@ -189,10 +188,9 @@ enum Refusal {
 
 /// The authority that the request is for.
 fn own_authority(head: &Head) -> Option<Authority<'_>> {
-    match (head.uri.authority(), &head.host) {
-        (Some(target), _) => Authority::parse(target.as_str()),
-        (None, Host::One(host)) => Authority::parse(text(host)),
-        (None, _) => None,
+    match head.uri.authority() {
+        Some(target) => Authority::parse(target.as_str()),
+        None => Authority::parse(text(head.fields.get(&HOST)?)),
     }
 }
 
@@ -223,15 +221,10 @@ fn check_hops(head: &Head) -> Result<(), Refusal> {
 }
 
 /// Whether hyper decodes the transfer encoding. It takes any list that ends with `chunked` for `chunked` alone.
-fn is_chunked_or_plain(headers: &HeaderMap) -> bool {
-    let mut encodings = values(headers, &TRANSFER_ENCODING);
+fn is_chunked_or_plain(head: &Head) -> bool {
+    let mut encodings = head.fields.values(&TRANSFER_ENCODING).map(text);
     let is_known = encodings
         .next()
         .is_none_or(|encoding| encoding.eq_ignore_ascii_case("chunked"));
     is_known && encodings.next().is_none()
-}
-
-/// The lines of a field; one that is not ASCII is empty.
-fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    headers.get_all(name).iter().map(text)
 }

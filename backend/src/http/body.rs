@@ -1,38 +1,33 @@
 //! Request bodies, read within limits of size and time.
 
 use std::pin::pin;
+use std::task::Poll;
 
 use bytes::{Buf, Bytes, BytesMut};
 use common::{Code, limits};
 use futures::{Stream, StreamExt};
-use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
 
 use super::ApiError;
 
-/// Reads a body of at most `limit_bytes`. Up to [`limits::DISCARD_BYTES_MAX`] of a larger one are discarded, so that a
-/// client that sends everything before it reads can read its 413.
-pub(super) async fn read<S, B, E>(headers: &HeaderMap, limit_bytes: usize, chunks: S) -> Result<Bytes, ApiError>
+/// Reads a body of at most `limit_bytes`; `length` is its declared length. Up to [`limits::DISCARD_BYTES_MAX`] of a larger
+/// one are discarded, so that a client that sends everything before it reads can read its 413.
+pub(super) async fn read<S, B, E>(length: Option<u64>, limit_bytes: usize, chunks: S) -> Result<Bytes, ApiError>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
 {
-    let reading = read_chunks(limit_bytes, length(headers), chunks);
+    let mut reading = pin!(read_chunks(limit_bytes, length, chunks));
+    // Most bodies arrive together with their heads and need no timer.
+    if let Poll::Ready(body) = futures::poll!(&mut reading) {
+        return body;
+    }
     match tokio::time::timeout(limits::BODY_TIMEOUT, reading).await {
         Ok(body) => body,
         Err(_) => Err(ApiError::new(Code::RequestTimeout, "The body did not arrive in time.")),
     }
 }
 
-/// The declared length in bytes; hyper has validated it.
-fn length(headers: &HeaderMap) -> Option<usize> {
-    if headers.contains_key(TRANSFER_ENCODING) {
-        return None;
-    }
-    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
-}
-
-async fn read_chunks<S, B, E>(limit_bytes: usize, length: Option<usize>, chunks: S) -> Result<Bytes, ApiError>
+async fn read_chunks<S, B, E>(limit_bytes: usize, length: Option<u64>, chunks: S) -> Result<Bytes, ApiError>
 where
     S: Stream<Item = Result<B, E>>,
     B: Buf,
@@ -42,7 +37,7 @@ where
     let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
     let mut received_bytes = 0_usize;
     // Polling for the end of a body whose length is known would cost another poll of the connection.
-    while length != Some(received_bytes)
+    while length != Some(received_bytes as u64)
         && let Some(chunk) = chunks.next().await
     {
         let Ok(mut chunk) = chunk else {
@@ -80,10 +75,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_is_too_slow_gets_408() {
-        let headers = HeaderMap::from_iter([(CONTENT_LENGTH, 2.into())]);
         let begun = futures::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"{"))]);
         let slow = begun.chain(futures::stream::pending());
-        let error = read(&headers, 10, slow).await.unwrap_err();
+        let error = read(Some(2), 10, slow).await.unwrap_err();
         assert_eq!(Response::from(error).status(), 408);
     }
 }

@@ -2,12 +2,12 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use http::HeaderMap;
-use http::header::FORWARDED;
+use http::header::{FORWARDED, HeaderName};
 use ipnet::IpNet;
 
 use super::authority::Authority;
 use super::headers;
+use super::request_fields::RequestFields;
 
 /// The proxies whose `X-Forwarded-For` and `Forwarded` fields count.
 #[derive(Debug, Clone, Default)]
@@ -17,14 +17,14 @@ impl TrustedProxies {
     /// The last address on the way from the client that no trusted proxy has. Each proxy appends the address it was
     /// reached from, so everything to the left of an untrusted address may be invented. Where both fields are present
     /// `X-Forwarded-For` counts: most proxies write only that one and pass the other one on as the client sent it.
-    pub(super) fn client_address(&self, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+    pub(super) fn client_address(&self, peer: IpAddr, fields: &RequestFields) -> IpAddr {
         let peer = peer.to_canonical();
         if !self.contains(peer) {
             return peer;
         }
-        match headers.contains_key(&headers::FORWARDED_FOR) {
-            true => self.first_untrusted(peer, lists(headers, headers::FORWARDED_FOR.as_str()), parse_address),
-            false => self.first_untrusted(peer, lists(headers, FORWARDED.as_str()), parse_forwarded),
+        match fields.get(&headers::FORWARDED_FOR) {
+            Some(_) => self.first_untrusted(peer, lists(fields, &headers::FORWARDED_FOR), parse_address),
+            None => self.first_untrusted(peer, lists(fields, &FORWARDED), parse_forwarded),
         }
     }
 
@@ -52,8 +52,8 @@ impl TrustedProxies {
 }
 
 /// The elements of a list that may be spread over several lines, the last one first.
-fn lists<'a>(headers: &'a HeaderMap, name: &str) -> impl Iterator<Item = &'a str> {
-    let lines = headers.get_all(name).iter().rev();
+fn lists<'a>(fields: &'a RequestFields, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let lines = fields.values(name).rev();
     lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(',').map(str::trim))
 }
 
@@ -78,7 +78,7 @@ fn parse_forwarded(element: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use http::{HeaderName, HeaderValue};
+    use http::{HeaderMap, HeaderValue};
 
     use super::*;
 
@@ -88,7 +88,8 @@ mod tests {
         for (name, value) in fields {
             headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
         }
-        proxies.client_address(peer.parse().unwrap(), &headers).to_string()
+        let fields = RequestFields::new(headers);
+        proxies.client_address(peer.parse().unwrap(), &fields).to_string()
     }
 
     #[test]

@@ -12,6 +12,7 @@ pub(super) static DEPRECATION: HeaderName = HeaderName::from_static(headers::DEP
 /// Whether a browser sends a request for a page of another site (Fetch Metadata).
 pub(super) static FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 pub(super) static FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+pub(super) static HOPS: HeaderName = HeaderName::from_static(headers::HOPS);
 pub(super) static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_KEY);
 pub(super) static IDEMPOTENCY_REPLAYED: HeaderName = HeaderName::from_static(headers::IDEMPOTENCY_REPLAYED);
 pub(super) static LAST_EVENT_ID: HeaderName = HeaderName::from_static(headers::LAST_EVENT_ID);

@@ -19,6 +19,7 @@ mod metrics;
 mod process;
 mod rate_limit;
 mod request;
+mod request_fields;
 mod request_id;
 mod response;
 mod route;

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::client::{CallCause, CatalogUpdate, Freshness};
 use common::wire::{BookChanges, FastJson};
-use common::{Code, Deadline, IfMatch, OrderId, Position, headers as names};
-use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
+use common::{Code, Deadline, IfMatch, OrderId, Position};
+use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
 use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use subtle::ConstantTimeEq;
 
+use super::request_fields::RequestFields;
 use super::{ApiError, headers, request_id};
 
 /// The media type of bodies.
@@ -27,67 +28,38 @@ pub(super) struct Head {
     pub(super) method: Method,
     pub(super) uri: Uri,
     pub(super) version: Version,
-    pub(super) headers: HeaderMap,
+    pub(super) fields: RequestFields,
     pub(super) peer: IpAddr,
-    /// Whether a body follows that is not empty.
-    pub(super) has_body: bool,
+    /// The length of the body that follows, in bytes; `None` if it is not known before its end.
+    pub(super) body_bytes: Option<u64>,
     /// The client's `X-Request-Id`, or a new one.
     pub(super) request_id: HeaderValue,
     /// The `traceparent` of the span that is recorded of the request; `None` if none is.
     pub(super) traceparent: Option<HeaderValue>,
     /// How many services the request came through; `None` if the field is not valid.
     pub(super) hops: Option<u32>,
-    pub(super) host: Host,
-    min_seq: Option<HeaderValue>,
-    cache_control: Option<HeaderValue>,
-    is_conditional: bool,
-}
-
-/// The `Host` fields of a request.
-#[derive(Debug)]
-pub(super) enum Host {
-    Missing,
-    One(HeaderValue),
-    Several,
 }
 
 impl Head {
-    /// Finds the fields that are read of every request in one pass: each lookup in the map would hash a name.
-    pub(super) fn new(parts: Parts, peer: IpAddr, has_body: bool) -> Self {
-        let (mut request_id, mut hops, mut host) = (None, None, Host::Missing);
-        let (mut min_seq, mut cache_control, mut is_conditional) = (None, None, false);
-        for (name, value) in &parts.headers {
-            // Of a repeated field the first line counts.
-            match name.as_str() {
-                "host" => {
-                    host = match host {
-                        Host::Missing => Host::One(value.clone()),
-                        Host::One(_) | Host::Several => Host::Several,
-                    }
-                }
-                "if-none-match" => is_conditional = true,
-                "cache-control" => cache_control = cache_control.or_else(|| Some(value.clone())),
-                names::SEQ => min_seq = min_seq.or_else(|| Some(value.clone())),
-                names::REQUEST_ID => request_id = request_id.or(Some(value)),
-                names::HOPS => hops = hops.or(Some(value)),
-                _ => {}
-            }
-        }
+    pub(super) fn new(parts: Parts, peer: IpAddr, body_bytes: Option<u64>) -> Self {
+        let fields = RequestFields::new(parts.headers);
+        let hops = fields.get(&headers::HOPS);
         Self {
-            request_id: request_id::of(request_id),
+            request_id: request_id::of(fields.get(&headers::REQUEST_ID)),
             traceparent: None,
             hops: hops.map_or(Some(0), |hops| hops.to_str().ok()?.parse().ok()),
-            host,
-            min_seq,
-            cache_control,
-            is_conditional,
             method: parts.method,
             uri: parts.uri,
             version: parts.version,
-            headers: parts.headers,
+            fields,
             peer,
-            has_body,
+            body_bytes,
         }
+    }
+
+    /// Whether a body follows that is not empty.
+    pub(super) fn has_body(&self) -> bool {
+        self.body_bytes != Some(0)
     }
 
     /// The id for the response. It is moved where the request is needed no longer: cloning it allocates.
@@ -100,11 +72,9 @@ impl Head {
 
     /// Whether `If-None-Match` names the tag of a position.
     pub(super) fn has_etag(&self, position: Position) -> bool {
-        let tag = headers::entity_tag(position).filter(|_| self.is_conditional);
-        tag.is_some_and(|tag| {
-            let mut lists = self.headers.get_all(IF_NONE_MATCH).iter();
-            lists.any(|list| names_tag(text(list), &tag))
-        })
+        let mut lists = self.fields.values(&IF_NONE_MATCH).map(text).peekable();
+        lists.peek().is_some()
+            && headers::entity_tag(position).is_some_and(|tag| lists.any(|list| names_tag(list, &tag)))
     }
 }
 
@@ -122,7 +92,7 @@ impl CallCause for Head {
 
     fn traceparent(&self) -> Option<&HeaderValue> {
         let own = self.traceparent.as_ref();
-        own.or_else(|| self.headers.get(&headers::TRACEPARENT))
+        own.or_else(|| self.fields.get(&headers::TRACEPARENT))
     }
 
     fn hops(&self) -> u32 {
@@ -250,7 +220,7 @@ impl Request {
                     .next()
                     .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case(JSON))
         };
-        if self.head.headers.get_all(CONTENT_TYPE).iter().all(is_json) {
+        if self.head.fields.values(&CONTENT_TYPE).all(is_json) {
             return Ok(());
         }
         let detail = "Send the body as application/json.";
@@ -268,11 +238,11 @@ impl Request {
 
     /// A compressed body is refused; it would be read as if it were not compressed.
     pub(super) fn check_content_encoding(&self) -> Result<(), ApiError> {
-        if !self.head.has_body {
+        if !self.head.has_body() {
             return Ok(());
         }
         let is_identity = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"identity");
-        if self.head.headers.get_all(CONTENT_ENCODING).iter().all(is_identity) {
+        if self.head.fields.values(&CONTENT_ENCODING).all(is_identity) {
             return Ok(());
         }
         let detail = "Send the body without a content encoding.";
@@ -281,7 +251,7 @@ impl Request {
 
     /// `Idempotency-Key`: the order's id; an error if it is repeated, empty or not a UUID.
     pub(crate) fn idempotency_key(&self) -> Result<Option<OrderId>, ApiError> {
-        let mut keys = self.head.headers.get_all(&headers::IDEMPOTENCY_KEY).iter();
+        let mut keys = self.head.fields.values(&headers::IDEMPOTENCY_KEY);
         let Some(key) = keys.next() else { return Ok(None) };
         if keys.next().is_some() {
             return Err(ApiError::invalid("Idempotency-Key: expected one UUID, found several."));
@@ -297,7 +267,7 @@ impl Request {
 
     /// `If-Match`: the states in which a change may be done; an error if it is neither `*` nor a list of entity tags.
     pub(crate) fn if_match(&self) -> Result<Option<IfMatch>, ApiError> {
-        let fields = self.head.headers.get_all(IF_MATCH).iter();
+        let fields = self.head.fields.values(&IF_MATCH);
         let lists: Vec<&str> = fields.map(|list| list.to_str().unwrap_or_default()).collect();
         let is_given = !lists.is_empty();
         is_given.then(|| parse("If-Match", &lists.join(","))).transpose()
@@ -317,9 +287,9 @@ impl Request {
 
     /// How fresh the response must be: `Bookstore-Seq`, and `Cache-Control: no-cache`.
     pub(crate) fn freshness(&self) -> Result<Freshness, ApiError> {
-        let min_seq = self.head.min_seq.as_ref().map(|seq| parse("Bookstore-Seq", text(seq)));
-        let confirm_head = self.head.cache_control.as_ref().is_some_and(|directives| {
-            let mut directives = text(directives).split(',');
+        let min_seq = self.header(&headers::SEQ).map(|seq| parse("Bookstore-Seq", seq));
+        let confirm_head = self.header(&CACHE_CONTROL).is_some_and(|directives| {
+            let mut directives = directives.split(',');
             directives.any(|directive| directive.trim().eq_ignore_ascii_case("no-cache"))
         });
         Ok(Freshness {
@@ -360,7 +330,7 @@ impl Request {
     }
 
     fn header(&self, name: &HeaderName) -> Option<&str> {
-        self.head.headers.get(name).map(text)
+        self.head.fields.get(name).map(text)
     }
 }
 

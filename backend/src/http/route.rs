@@ -286,13 +286,14 @@ impl Dispatcher {
     pub(super) fn filter(
         self: &Arc<Self>,
         head: Parts,
-        has_body: bool,
+        body_bytes: Option<u64>,
     ) -> impl Filter<Extract = (WarpResponse,), Error = Rejection, Future: Send> + Clone + Send + Sync + use<> {
-        let (dispatcher, head) = (Arc::clone(self), Arc::new(Head::new(head, self.peer, has_body)));
+        let (dispatcher, head) = (Arc::clone(self), Arc::new(Head::new(head, self.peer, body_bytes)));
         warp::body::stream().then(move |chunks| Arc::clone(&dispatcher).dispatch(Arc::clone(&head), chunks))
     }
 
-    /// Every connection has room for this future as long as it is open, so what few requests need is on the heap.
+    /// Every connection has room for this future as long as it is open, and moves it with each request. So what a response
+    /// from memory does not need is on the heap.
     async fn dispatch<S, B, E>(self: Arc<Self>, mut head: Arc<Head>, chunks: S) -> WarpResponse
     where
         S: Stream<Item = Result<B, E>>,
@@ -303,27 +304,11 @@ impl Dispatcher {
         let metrics = found.map_or(&self.routes.unmatched, |endpoint| &endpoint.metrics);
         let log = AccessLog::begin(&head, &self.rules);
         let mut span = begin_span(metrics, &mut head);
-        let mut is_body_lost = false;
-        let response = match self.route(found, &head) {
-            Err(refusal) => *refusal,
-            Ok(route) => {
-                let body = match head.has_body {
-                    true => Box::pin(body::read(&head.headers, route.body_bytes_max, chunks)).await,
-                    false => Ok(Bytes::new()),
-                };
-                is_body_lost = body.is_err();
-                let answered = match self.request(route, &head, body) {
-                    Ok(request) => match route.cached.as_ref().and_then(|cached| cached(&request)) {
-                        Some(response) => Ok(response),
-                        None => answer(route, &head, (route.handler)(request)).await,
-                    },
-                    Err(error) => Err(error),
-                };
-                answered.unwrap_or_else(Response::from)
-            }
+        let response = match self.respond_at_once(found, &head) {
+            Ok(response) => response,
+            Err(route) => Box::pin(self.handle(route, &head, chunks)).await,
         };
-        // The rest of a body that was not read is not the next request.
-        let response = match is_body_lost || self.routes.is_closing.load(Ordering::Relaxed) {
+        let response = match self.routes.is_closing.load(Ordering::Relaxed) {
             true => response.with_connection_close(),
             false => response,
         };
@@ -342,12 +327,41 @@ impl Dispatcher {
         response
     }
 
-    /// The route that was found, unless the rules refuse the request.
-    fn route<'a>(&self, found: Option<&'a Endpoint>, head: &Head) -> Result<&'a Route, Box<Response>> {
+    /// The response of a rule or of a cache; else the route whose handler must be called.
+    fn respond_at_once<'a>(&self, found: Option<&'a Endpoint>, head: &Arc<Head>) -> Result<Response, &'a Route> {
         let route = found.map(|endpoint| &endpoint.route);
-        match self.rules.refusal(head, route) {
-            Some(refusal) => Err(Box::new(refusal)),
-            None => route.ok_or_else(|| Box::new(self.routes.no_route(head))),
+        if let Some(refusal) = self.rules.refusal(head, route) {
+            return Ok(refusal);
+        }
+        let Some(route) = route else {
+            return Ok(self.routes.no_route(head));
+        };
+        let cached = route.cached.as_ref().filter(|_| !head.has_body());
+        let request = cached.and_then(|_| self.request(route, head, Ok(Bytes::new())).ok());
+        let cached = cached.zip(request).and_then(|(cached, request)| cached(&request));
+        cached.ok_or(route)
+    }
+
+    /// Reads the body and calls the handler.
+    async fn handle<S, B, E>(&self, route: &Route, head: &Arc<Head>, chunks: S) -> Response
+    where
+        S: Stream<Item = Result<B, E>>,
+        B: Buf,
+    {
+        let body = match head.has_body() {
+            true => body::read(head.body_bytes, route.body_bytes_max, chunks).await,
+            false => Ok(Bytes::new()),
+        };
+        let is_body_lost = body.is_err();
+        let answered = match self.request(route, head, body) {
+            Ok(request) => answer(route, head, (route.handler)(request)).await,
+            Err(error) => Err(error),
+        };
+        let response = answered.unwrap_or_else(Response::from);
+        // The rest of a body that was not read is not the next request.
+        match is_body_lost {
+            true => response.with_connection_close(),
+            false => response,
         }
     }
 
@@ -356,7 +370,7 @@ impl Dispatcher {
         let mut request = Request {
             template: route.has_parameters.then(|| Arc::clone(&route.template)),
             is_change: route.is_change,
-            is_from_service: route.is_for_monitors && self.rules.has_service_token(&head.headers),
+            is_from_service: route.is_for_monitors && self.rules.has_service_token(head),
             head: Arc::clone(head),
             body,
         };
@@ -369,7 +383,7 @@ impl Dispatcher {
 /// Begins the span of a request, if spans are recorded: not of what monitors ask.
 fn begin_span(metrics: &RouteMetrics, head: &mut Arc<Head>) -> Option<Box<dyn Span>> {
     let tracer = trace::tracer().filter(|_| metrics.is_activity())?;
-    let cause = head.headers.get(&headers::TRACEPARENT).cloned();
+    let cause = head.fields.get(&headers::TRACEPARENT).cloned();
     let span = tracer.begin(SpanKind::Server, metrics.route(), cause.as_slice());
     // No other part of the program has the head yet.
     if let Some(head) = Arc::get_mut(head) {

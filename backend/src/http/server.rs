@@ -8,8 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{Incident, limits};
 use http::Request;
+use http_body_util::Empty;
 use hyper::body::{Body as _, Incoming};
 use hyper::service::service_fn;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -128,8 +130,12 @@ pub(crate) async fn run(
             let dispatcher = Dispatcher::new(&routes, &rules, peer.ip());
             let service = service_fn(move |request: Request<Incoming>| {
                 let (parts, body) = request.into_parts();
-                let filter = dispatcher.filter(parts, !body.is_end_stream());
-                warp::service(filter).call(Request::new(body))
+                let mut service = warp::service(dispatcher.filter(parts, body.size_hint().exact()));
+                match body.is_end_stream() {
+                    // Which needs no allocation.
+                    true => service.call(Request::new(Empty::<Bytes>::new())),
+                    false => service.call(Request::new(body)),
+                }
             });
             let (timer, (_stop, stopped)) = (ConnectionTimer::default(), oneshot::channel());
             let tls = tls.as_ref().map(Tls::acceptor);
