@@ -8,7 +8,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use common::limits;
@@ -25,6 +25,8 @@ struct State {
     /// Whether a head has arrived.
     has_head: bool,
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// What the sleep wakes when it fires.
+    woken: Option<Waker>,
 }
 
 impl ConnectionTimer {
@@ -83,14 +85,20 @@ impl Future for HeadSleep {
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.0.state();
-        let State { deadline, sleep, .. } = &mut *state;
+        let State {
+            deadline, sleep, woken, ..
+        } = &mut *state;
         let Some(deadline) = *deadline else {
             return Poll::Ready(());
         };
         let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() > deadline {
             sleep.as_mut().reset(deadline);
+        } else if !sleep.is_elapsed() && woken.as_ref().is_some_and(|woken| woken.will_wake(context.waker())) {
+            // The runtime's timer need not be asked for each request.
+            return Poll::Pending;
         }
+        *woken = Some(context.waker().clone());
         loop {
             ready!(sleep.as_mut().poll(context));
             if sleep.deadline() >= deadline {
