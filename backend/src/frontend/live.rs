@@ -146,7 +146,9 @@ impl Live {
     /// front-end, then sees the change even if it sends no `Bookstore-Seq`.
     pub(super) async fn wait_briefly(&self, position: Position) {
         if self.head() < Some(position) && self.state().live {
-            let _ = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(position)).await;
+            // On the heap: few purchases wait, and all have room for this future.
+            let waiting = tokio::time::timeout(OWN_CHANGE_TIMEOUT, self.wait_until_applied(position));
+            let _ = Box::pin(waiting).await;
         }
     }
 
