@@ -149,7 +149,13 @@ pub struct Deadline(u64);
 impl Deadline {
     /// The time after `timeout` from now, by this machine's clock.
     pub fn after(timeout: Duration) -> Self {
-        Self(unix_millis(since_epoch() + timeout))
+        Self::at(Timestamp::now(), timeout)
+    }
+
+    /// The time after `timeout` from `now`.
+    pub fn at(now: Timestamp, timeout: Duration) -> Self {
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX);
+        Self(now.as_millis().saturating_add(timeout_ms))
     }
 
     /// From Unix milliseconds.
@@ -162,13 +168,13 @@ impl Deadline {
         self.0
     }
 
-    /// The requested deadline, but at most [`limits::DEADLINE_MAX`] from now; [`limits::DEADLINE_DEFAULT`] from now without a
+    /// The requested deadline, but at most [`limits::DEADLINE_MAX`] from `now`; [`limits::DEADLINE_DEFAULT`] from `now` without a
     /// request. Only the front-end clamps: the services behind it take over its deadline.
     #[must_use]
-    pub fn clamped(requested: Option<Self>) -> Self {
+    pub fn clamped(requested: Option<Self>, now: Timestamp) -> Self {
         requested.map_or_else(
-            || Self::after(limits::DEADLINE_DEFAULT),
-            |requested| requested.min(Self::after(limits::DEADLINE_MAX)),
+            || Self::at(now, limits::DEADLINE_DEFAULT),
+            |requested| requested.min(Self::at(now, limits::DEADLINE_MAX)),
         )
     }
 
@@ -177,14 +183,14 @@ impl Deadline {
         self.0 < now.as_millis()
     }
 
-    /// Whether it has passed by this machine's clock.
-    pub fn has_passed(self) -> bool {
-        self.has_passed_at(Timestamp::now())
-    }
-
     /// The time left by this machine's clock; zero once it has passed.
     pub fn remaining(self) -> Duration {
-        Duration::from_millis(self.0.saturating_sub(unix_millis(since_epoch())))
+        self.remaining_at(Timestamp::now())
+    }
+
+    /// The time left at `now`; zero once it has passed.
+    pub fn remaining_at(self, now: Timestamp) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(now.as_millis()))
     }
 }
 
@@ -226,10 +232,6 @@ pub(crate) fn new_uuid(now: SystemTime) -> Uuid {
 
 fn since_epoch() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
-}
-
-fn unix_millis(since_epoch: Duration) -> u64 {
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -317,9 +319,10 @@ mod tests {
 
     #[test]
     fn a_deadline_is_at_most_thirty_seconds_away() {
-        let clamped = Deadline::clamped(Some(Deadline::from_millis(u64::MAX)));
-        assert!(clamped <= Deadline::after(limits::DEADLINE_MAX));
-        assert!(!clamped.has_passed());
-        assert!(Deadline::clamped(Some(Deadline::from_millis(1))).has_passed());
+        let now = Timestamp::now();
+        let clamped = Deadline::clamped(Some(Deadline::from_millis(u64::MAX)), now);
+        assert_eq!(clamped.remaining_at(now), limits::DEADLINE_MAX);
+        assert!(!clamped.has_passed_at(now));
+        assert!(Deadline::clamped(Some(Deadline::from_millis(1)), now).has_passed_at(now));
     }
 }

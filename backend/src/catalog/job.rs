@@ -30,7 +30,7 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 /// A request to the ledger's thread.
 #[derive(Debug)]
 pub(super) enum Job {
-    Sell(Pending<Vec<Sale>, Vec<Verdict>, Decisions>),
+    Sell(Pending<Vec<Sale>, InlineVec<Verdict>, Decisions>),
     UpdateBooks(Pending<CatalogUpdate, Option<Verdict>, UpdateDecision>),
     /// Makes sure that every entry that was durable before is known to this catalog.
     ConfirmHead(Reply<()>),

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use common::client::{Placed, PlacedOrder};
 use common::wire::{BatchProblem, BatchReceipt, FastJson, Order, OrderLines, OrderResult};
-use common::{Code, Deadline, OrderId};
+use common::{Code, Deadline, OrderId, Timestamp};
 
 use super::Frontend;
 use crate::http::{ApiError, ApiResult, Response};
@@ -16,9 +16,10 @@ mod tests;
 impl Frontend {
     /// Buys all lines of an order, or none. A late purchase is refused here unless it has a key, which may have been decided before.
     pub(super) async fn buy(&self, lines: OrderLines, key: Option<OrderId>, deadline: Option<Deadline>) -> ApiResult {
-        let deadline = Deadline::clamped(deadline);
+        let now = Timestamp::now();
+        let deadline = Deadline::clamped(deadline, now);
         let id = key.unwrap_or_else(OrderId::generate);
-        if deadline.has_passed() && key.is_none() {
+        if deadline.has_passed_at(now) && key.is_none() {
             return Err(unknown_outcome(Some(id)).into());
         }
         let order = Order {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use common::client::{CallCause, CatalogUpdate, Freshness};
 use common::wire::{BookChanges, FastJson};
-use common::{Code, Deadline, IfMatch, OrderId, Position};
+use common::{Code, Deadline, IfMatch, OrderId, Position, Timestamp};
 use http::header::{AUTHORIZATION, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use http::request::Parts;
 use http::{HeaderValue, Method, Uri, Version};
@@ -281,7 +281,7 @@ impl Request {
             changes,
             keyed: key.is_some(),
             if_match: self.if_match()?,
-            deadline: Deadline::clamped(self.deadline()?),
+            deadline: Deadline::clamped(self.deadline()?, Timestamp::now()),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use common::client::{AsOf, Call, Freshness, Orders, Placed, PlacedOrder};
 use common::wire::{Order, Receipt};
-use common::{Code, OrderId, Problem, limits};
+use common::{OrderId, Problem, limits};
 use futures::FutureExt;
 
 use super::OrderService;
@@ -11,10 +11,8 @@ use crate::local::Local;
 impl Orders for Local<OrderService> {
     fn place(&self, order: Order) -> Call<'_, Placed> {
         let call = async move {
-            let result = self.service.place(vec![order]).await.pop();
-            let lost = || Problem::new(Code::Internal, "The order was lost.");
             Ok::<_, Problem>(Placed {
-                result: PlacedOrder::Result(result.ok_or_else(lost)?),
+                result: PlacedOrder::Result(self.service.place(order).await),
                 head: self.service.head(),
                 written: None,
             })

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use common::client::{self, Catalog, Written};
 use common::wire::{BatchProblem, Decisions, Order, OrderResult, OrderResults, Sale, SaleBatch};
-use common::{Deadline, Entry, OrderId, Position, Problem};
+use common::{Code, Deadline, Entry, InlineVec, OrderId, Position, Problem, Timestamp};
 use tokio_util::sync::CancellationToken;
 
 use ledger_position::LedgerPosition;
@@ -52,16 +52,19 @@ impl OrderService {
         self.position.head()
     }
 
-    /// Places orders that arrived together; one result for each, in order. They are placed even if this is dropped.
-    pub(crate) fn place(self: &Arc<Self>, orders: Vec<Order>) -> Continued<Vec<OrderResult>> {
-        let service = Arc::clone(self);
+    /// Places an order, even if this is dropped.
+    pub(crate) fn place(self: &Arc<Self>, order: Order) -> Continued<OrderResult> {
+        let (service, id) = (Arc::clone(self), order.id);
         Continued::new(async move {
             let sell = |SaleBatch { sales }: SaleBatch, deadline| service.catalog.sell(sales, deadline);
-            service.place_with(sell, orders).await
+            let result = service.place_with(sell, [order]).await.pop();
+            let lost = || failed(Problem::new(Code::Internal, "The order was lost.").with_order(id));
+            result.unwrap_or_else(lost)
         })
     }
 
-    /// The same with the entries that the orders added to the ledger, as far as the catalog's answers were received.
+    /// Places orders that arrived together; one result for each, in order. Also the entries that the orders added to the
+    /// ledger, as far as the catalog's answers were received. They are placed even if this is dropped.
     pub(crate) fn place_batch(self: &Arc<Self>, orders: Vec<Order>) -> Continued<OrderResults> {
         let service = Arc::clone(self);
         Continued::new(async move { service.place_with_entries(orders).await })
@@ -88,7 +91,7 @@ impl OrderService {
             .iter_mut()
             .for_each(|entries: &mut Vec<Entry>| entries.sort_unstable_by_key(|entry| entry.seq));
         OrderResults {
-            results,
+            results: results.into_vec(),
             head,
             epoch,
             store,
@@ -96,13 +99,14 @@ impl OrderService {
         }
     }
 
-    async fn place_with<F, Fut>(&self, sell: F, orders: Vec<Order>) -> Vec<OrderResult>
+    async fn place_with<F, Fut>(&self, sell: F, orders: impl IntoIterator<Item = Order>) -> InlineVec<OrderResult>
     where
         F: Fn(SaleBatch, Deadline) -> Fut,
         Fut: Future<Output = client::Result<Decisions>>,
     {
-        let sales: Vec<Sale> = orders.into_iter().map(sale).collect();
-        sales::sell_batch(sell, sales, Arc::clone(&self.position)).await
+        let now = Timestamp::now();
+        let sales = orders.into_iter().map(|order| sale(order, now));
+        sales::sell_batch(sell, sales, now, Arc::clone(&self.position)).await
     }
 }
 
@@ -112,13 +116,13 @@ fn new_entries(decisions: &Decisions) -> impl Iterator<Item = &Entry> {
     new.flat_map(|decision| &decision.entries)
 }
 
-fn sale(order: Order) -> Sale {
+fn sale(order: Order, now: Timestamp) -> Sale {
     Sale {
         keyed: order.keyed.unwrap_or(order.id.is_some()),
         id: order.id.unwrap_or_else(OrderId::generate),
         lines: order.lines,
         resent: false,
-        deadline: Deadline::clamped(order.deadline),
+        deadline: Deadline::clamped(order.deadline, now),
     }
 }
 

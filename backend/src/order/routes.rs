@@ -7,7 +7,7 @@ use common::wire::{
     BatchProblem, BatchReceipt, Order, OrderBatch, OrderLines, OrderResult, OrderResults, QuantityBody, Receipt,
     ReceiptPage, ServiceKind,
 };
-use common::{Code, Deadline, ItemNumber, OrderId, Position, Problem, Quantity, Seq, limits};
+use common::{Deadline, ItemNumber, OrderId, Position, Problem, Quantity, Seq, limits};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use utoipa::OpenApi;
@@ -168,15 +168,10 @@ async fn buy(orders: &Arc<OrderService>, request: &Request, item: ItemNumber, qu
         keyed: None,
         deadline: request.deadline()?,
     };
-    match orders.place(vec![order]).await.pop() {
-        Some(OrderResult::Receipt(BatchReceipt { receipt, replayed })) => {
-            Ok(Response::json(&receipt).with_replayed(replayed))
-        }
-        Some(OrderResult::Problem(BatchProblem { problem, replayed })) => {
-            Ok(Response::from(problem).with_replayed(replayed))
-        }
-        None => Err(ApiError::new(Code::Internal, "The order was lost.")),
-    }
+    Ok(match orders.place(order).await {
+        OrderResult::Receipt(BatchReceipt { receipt, replayed }) => Response::json(&receipt).with_replayed(replayed),
+        OrderResult::Problem(BatchProblem { problem, replayed }) => Response::from(problem).with_replayed(replayed),
+    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use common::wire::{
     BatchProblem, BatchReceipt, Decision, Decisions, OrderLine, OrderResult, Outcome, Receipt, RefusedLine, Sale,
     SaleBatch,
 };
-use common::{Code, Deadline, Entry, Kind, Problem, Reason};
+use common::{Code, Deadline, Entry, InlineVec, Kind, Problem, Reason, Timestamp};
 
 use super::ledger_position::LedgerPosition;
 use super::{failed, unknown};
@@ -31,26 +31,33 @@ const _: () = assert!(SALE_TIMEOUT_MIN.as_millis() <= ATTEMPT_TIMEOUT.as_millis(
 
 /// Sells a batch; one result for each sale, in order. `sell` is one call of the catalog, which ends at its deadline; so this
 /// needs no timer of its own.
-pub(super) async fn sell_batch<F, Fut>(sell: F, batch: Vec<Sale>, position: Arc<LedgerPosition>) -> Vec<OrderResult>
+///
+/// The clock is read once for each attempt; the first one is at `now`.
+pub(super) async fn sell_batch<F, Fut>(
+    sell: F,
+    batch: impl IntoIterator<Item = Sale>,
+    mut now: Timestamp,
+    position: Arc<LedgerPosition>,
+) -> InlineVec<OrderResult>
 where
     F: Fn(SaleBatch, Deadline) -> Fut,
     Fut: Future<Output = Result<Decisions, Error>>,
 {
-    let mut results: Vec<(usize, OrderResult)> = Vec::with_capacity(batch.len());
-    let mut open: Vec<(usize, Sale)> = batch.into_iter().enumerate().collect();
+    let mut open: InlineVec<(usize, Sale)> = batch.into_iter().enumerate().collect();
+    let mut results: InlineVec<(usize, OrderResult)> = InlineVec::with_capacity(open.len());
     // A late sale without a client's key cannot have been decided before. One with a key can.
-    expire(&mut open, &mut results, |sale| !sale.keyed);
-    let end = Deadline::after(open.iter().map(|(_, sale)| timeout(sale)).max().unwrap_or_default());
+    expire(&mut open, &mut results, now, |sale| !sale.keyed);
+    let longest = |open: &[(usize, Sale)], now| open.iter().map(|(_, sale)| timeout(sale, now)).max();
+    let end = Deadline::at(now, longest(&open, now).unwrap_or_default());
     let mut backoff = BACKOFF;
-    while let Some(last) = open.iter().map(|(_, sale)| timeout(sale)).max() {
+    while let Some(last) = longest(&open, now) {
         let sales: Vec<Sale> = open.iter().map(|(_, sale)| sale.clone()).collect();
         let is_resent = sales.iter().any(|sale| sale.resent);
-        let attempt = end.min(Deadline::after(last.min(ATTEMPT_TIMEOUT)));
+        let attempt = end.min(Deadline::at(now, last.min(ATTEMPT_TIMEOUT)));
         match sell(SaleBatch { sales }, attempt).await {
             Ok(decided) if decided.decisions.len() == open.len() => {
                 position.observe(decided.store, decided.position());
-                let decided: Vec<_> = open.drain(..).zip(decided.decisions).collect();
-                for ((index, sale), decision) in decided {
+                for ((index, sale), decision) in std::mem::take(&mut open).into_iter().zip(decided.decisions) {
                     // Not decided. Of a sale that is sent again, an earlier copy may still be sold.
                     let is_undecided = matches!(decision.outcome, Outcome::Unavailable | Outcome::StorageFull);
                     if is_undecided && sale.resent {
@@ -74,24 +81,34 @@ where
                 }
             }
         }
-        expire(&mut open, &mut results, |_| true);
+        if open.is_empty() {
+            break;
+        }
+        now = Timestamp::now();
+        expire(&mut open, &mut results, now, |_| true);
         if !open.is_empty() {
-            tokio::time::sleep(backoff.next_delay().min(end.remaining())).await;
-            expire(&mut open, &mut results, |_| true);
+            tokio::time::sleep(backoff.next_delay().min(end.remaining_at(now))).await;
+            now = Timestamp::now();
+            expire(&mut open, &mut results, now, |_| true);
         }
     }
     results.sort_unstable_by_key(|&(index, _)| index);
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-fn timeout(sale: &Sale) -> Duration {
-    sale.deadline.remaining().max(SALE_TIMEOUT_MIN)
+fn timeout(sale: &Sale, now: Timestamp) -> Duration {
+    sale.deadline.remaining_at(now).max(SALE_TIMEOUT_MIN)
 }
 
 /// Gives up the sales that are late and fulfil the condition.
-fn expire(open: &mut Vec<(usize, Sale)>, results: &mut Vec<(usize, OrderResult)>, condition: impl Fn(&Sale) -> bool) {
+fn expire(
+    open: &mut InlineVec<(usize, Sale)>,
+    results: &mut InlineVec<(usize, OrderResult)>,
+    now: Timestamp,
+    condition: impl Fn(&Sale) -> bool,
+) {
     open.retain(|(index, sale)| {
-        let is_expired = sale.deadline.has_passed() && condition(sale);
+        let is_expired = sale.deadline.has_passed_at(now) && condition(sale);
         if is_expired {
             results.push((*index, unknown(sale.id)));
         }

@@ -41,7 +41,7 @@ async fn an_order_whose_caller_is_gone_is_sent_again_after_a_lost_answer() {
         deadline: Some(Deadline::after(Duration::from_secs(20))),
     };
     let first = tokio::select! {
-        _ = service.place(vec![order]) => panic!("there was no answer"),
+        _ = service.place(order) => panic!("there was no answer"),
         first = lost_sales(&listener) => first,
     };
     assert!(

@@ -58,8 +58,8 @@ async fn sell(
         calls.push(batch.sales);
         std::future::ready(response)
     };
-    let results = sell_batch(catalog, batch, Arc::clone(&position)).await;
-    (results, calls.into_inner().unwrap(), position.head().seq.0)
+    let results = sell_batch(catalog, batch, Timestamp::now(), Arc::clone(&position)).await;
+    (results.into_vec(), calls.into_inner().unwrap(), position.head().seq.0)
 }
 
 /// The problem's code; `None` of a receipt.
@@ -101,7 +101,7 @@ async fn a_batch_is_sent_again_until_its_deadline_and_then_its_outcome_is_unknow
     let batch = vec![sale(true, Deadline::after(Duration::from_millis(50)))];
     let (results, calls, _) = sell(batch.clone(), |_, _| LOST()).await;
     assert_eq!(results, [unknown(batch[0].id)]);
-    assert!(batch[0].deadline.has_passed() && calls.len() > 1);
+    assert!(batch[0].deadline.has_passed_at(Timestamp::now()) && calls.len() > 1);
     assert!(calls[1..].iter().flatten().all(|sale| sale.resent));
 }
 
@@ -155,7 +155,8 @@ async fn even_a_late_sale_has_time_for_its_answer() {
         assert!(attempt.remaining() > SALE_TIMEOUT_MIN / 2);
         std::future::ready(sold(&batch))
     };
-    let results = sell_batch(catalog, vec![sale(true, Deadline::from_millis(1))], Arc::default()).await;
+    let late = sale(true, Deadline::from_millis(1));
+    let results = sell_batch(catalog, [late], Timestamp::now(), Arc::default()).await;
     assert_eq!(code(&results[0]), None);
 }
 
