@@ -77,7 +77,8 @@ impl<'de> Deserialize<'de> for Chords {
 }
 
 pub(crate) fn parse(text: &str) -> Result<Config, String> {
-    let mut config: Config = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+    let mut config: Config = toml::from_str(text)
+        .map_err(|error| error_at(text, error.span().map_or(0, |span| span.start), error.message()))?;
     let mut bindings = Vec::new();
     for (name, chords) in std::mem::take(&mut config.bindings) {
         let at = chords.span().start;
@@ -106,13 +107,17 @@ fn unknown(name: &str) -> String {
     why
 }
 
-/// The error at a byte offset of the text, with its line and column, like an error of the parser.
+/// The error at a byte offset of the text, with its line and column. The parser's own columns go on beyond the end of a line.
 fn error_at(text: &str, at: usize, why: &str) -> String {
     let before = text.get(..at).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     let shown = text.lines().nth(line - 1).unwrap_or_default();
-    format!("error at line {line}, column {column}\n  |\n{line} | {shown}\n  |\n{why}")
+    let margin = " ".repeat(line.to_string().len());
+    format!(
+        "error at line {line}, column {column}\n{margin} |\n{line} | {shown}\n{margin} | {:>column$}\n{why}",
+        '^'
+    )
 }
 
 #[cfg(test)]
@@ -165,6 +170,7 @@ mod tests {
             ),
             ("[keys]\nbuy = \"^C\"", "line 2, column 7", "^C is always for quit"),
             ("url = ", "line 1, column 7", ""),
+            ("\ntheme = \"\"\"\"loud\"\n", "line 3, column 1", ""),
         ] {
             let error = parse(text).unwrap_err();
             assert!(error.contains(position) && error.contains(why), "{text:?}: {error}");
