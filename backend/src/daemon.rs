@@ -40,10 +40,7 @@ pub async fn run(services: Services, logging: &LogSettings, config: Option<&Path
     let Some(running) = open(services, &mut signals).await? else {
         return Ok(());
     };
-    for (name, url) in running.addresses() {
-        writeln!(io::stdout(), "listening {name} {url}")?;
-    }
-    io::stdout().flush()?;
+    announce(&running)?;
     banner.log(&running);
     notify::ready();
     let mut store_closed = running.store_closed();
@@ -58,6 +55,17 @@ pub async fn run(services: Services, logging: &LogSettings, config: Option<&Path
     match store_closed.and_then(|why| why.borrow().clone()) {
         Some(why) => bail!(why),
         None => Ok(()),
+    }
+}
+
+/// Prints the addresses. A reader that has ended, as in `bookstored all | head -1`, is no reason to stop.
+fn announce(running: &RunningServices) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    let mut lines = running.addresses();
+    let printed = lines.try_for_each(|(name, url)| writeln!(out, "listening {name} {url}"));
+    match printed.and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
     }
 }
 

@@ -1,13 +1,14 @@
-//! SIGHUP, and the phases of a stop.
+//! SIGHUP, the phases of a stop, and a standard output that is closed.
 
 use std::io::Write as _;
 use std::net::TcpStream;
+use std::process::Stdio;
 
-use rustix::process::Signal;
-use testing::{Process, eventually};
+use rustix::process::{Pid, Signal, kill_process};
+use testing::{Process, ReservedAddress, eventually};
 
-use crate::bookstored::{all_arguments, start};
-use crate::client::{Client, Reply};
+use crate::bookstored::{all_arguments, command, start};
+use crate::client::{Client, Reply, try_send};
 use crate::fixture::StoreFixture;
 
 fn start_with(store: &StoreFixture, flags: &[&str]) -> (Process, Client) {
@@ -42,6 +43,24 @@ async fn a_hangup_reads_the_token_again_and_the_services_go_on() {
     assert_eq!(restock(&client, "the-second-long-token").await.status, 200);
     assert!(shop.stop().success());
     assert_eq!(store.stock_in_catalog_file(1), 402);
+}
+
+#[tokio::test]
+async fn services_go_on_when_the_reader_of_their_addresses_has_ended() {
+    let (store, reserved) = (StoreFixture::csv(), ReservedAddress::new().unwrap());
+    let address = reserved.to_string();
+    let mut command = command(&["catalog", "--store", &store.url, "--listen", &address]);
+    let mut service = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(service.stdout.take());
+    let client = Client::at(&reserved.url());
+    eventually("the service answers", || async {
+        try_send(client.request("GET", "/livez")).await.ok()
+    })
+    .await;
+    kill_process(Pid::from_child(&service), Signal::TERM).unwrap();
+    let output = service.wait_with_output().unwrap();
+    let log = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success() && !log.contains("pipe"), "{log}");
 }
 
 #[tokio::test]
