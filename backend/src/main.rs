@@ -23,7 +23,9 @@ fn main() -> ExitCode {
     let cli = &configuration.cli;
     let filter = cli.log.as_deref().unwrap_or(cli.command.log_filter());
     logging::init(cli.logging.log_format, filter);
-    config::warn_of_unknown_variables();
+    for why in config::unknown_variables() {
+        tracing::warn!("{why}");
+    }
     let error = match run(configuration) {
         Ok(code) => return code,
         Err(error) => error,

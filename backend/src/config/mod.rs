@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 
 use self::file::File;
-pub use self::variables::warn_of_unknown as warn_of_unknown_variables;
+pub use self::variables::unknown_variables;
 use crate::cli::Cli;
 
 /// Why there is no configuration.

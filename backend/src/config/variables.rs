@@ -28,8 +28,8 @@ pub(super) const SECRETS: [Secret; 2] = [
     },
 ];
 
-/// Variables of `bookstore`, and of the project's builds and tests.
-pub(super) const OF_OTHER_PROGRAMS: [&str; 16] = [
+/// Variables of `bookstore`, of other builds of `bookstored`, and of the project's builds and tests.
+const OF_OTHER_PROGRAMS: [&str; 17] = [
     "BOOKSTORE_BOOKS_MAX",
     "BOOKSTORE_CHECK_ADVISORIES",
     "BOOKSTORE_COMMIT",
@@ -38,6 +38,7 @@ pub(super) const OF_OTHER_PROGRAMS: [&str; 16] = [
     "BOOKSTORE_FUZZ",
     "BOOKSTORE_KEY_PRESSES",
     "BOOKSTORE_KILLS",
+    "BOOKSTORE_OTLP_ENDPOINT",
     "BOOKSTORE_PROFILE",
     "BOOKSTORE_SEED",
     "BOOKSTORE_SEEDS",
@@ -54,25 +55,25 @@ pub(super) fn is_replaced(key: &str) -> bool {
     secret.is_some_and(|secret| std::env::var_os(secret.variable).is_some())
 }
 
-/// Logs a warning for each variable that is misspelt or of no use.
-pub fn warn_of_unknown() {
-    for why in unknown(std::env::vars_os().map(|(name, _)| name)) {
-        tracing::warn!("{why}");
-    }
+/// A sentence without a full stop for each variable of the environment that is misspelt or of no use.
+pub fn unknown_variables() -> Vec<String> {
+    unknown(std::env::vars_os().map(|(name, _)| name))
 }
 
 /// What is wrong with those variables that begin as the bookstore's do.
 pub(super) fn unknown(set: impl Iterator<Item = OsString>) -> Vec<String> {
+    let set = set.filter_map(|name| name.into_string().ok());
+    let mut unknown: Vec<String> = set.filter(|name| name.starts_with(PREFIX)).collect();
+    if unknown.is_empty() {
+        return unknown;
+    }
     let command = Cli::command();
     let of_settings = command.get_subcommands().flat_map(|role| settings(&command, role));
     let of_settings = of_settings.filter_map(|setting: &Arg| setting.get_env()?.to_str());
     let mut known: Vec<&str> = of_settings.chain(["BOOKSTORE_CONFIG"]).collect();
     known.extend(SECRETS.map(|secret| secret.variable));
     known.extend(OF_OTHER_PROGRAMS);
-    let mut unknown: Vec<String> = set
-        .filter_map(|name| name.into_string().ok())
-        .filter(|name| name.starts_with(PREFIX) && !known.contains(&name.as_str()))
-        .collect();
+    unknown.retain(|name| !known.contains(&name.as_str()));
     unknown.sort_unstable();
     unknown
         .iter()

@@ -32,7 +32,14 @@ use crate::terminal::Signals;
 /// Parses the command line and runs it to its end; prints an error to standard error.
 pub fn main() -> ExitCode {
     let mut cli = Cli::parse();
-    let exit = match cli.command.take() {
+    let command = cli.command.take();
+    // The services of a run with faults are processes of the same environment.
+    if !matches!(command, Some(Command::Offline(OfflineCommand::Serve { .. }))) {
+        for why in backend::config::unknown_variables() {
+            output::print_notice(&format!("bookstore: warning: {why}"));
+        }
+    }
+    let exit = match command {
         Some(Command::Offline(OfflineCommand::Completions(args))) => {
             report(args.run(Cli::command()).map_err(Error::from).map(|()| Exit::Done))
         }

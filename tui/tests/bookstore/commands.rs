@@ -458,3 +458,14 @@ fn a_signal_ends_a_command_that_waits_for_its_store() {
         assert_eq!(exit, 143, "{arguments}");
     }
 }
+
+#[test]
+fn a_misspelt_variable_is_warned_of_on_standard_error() {
+    let store = FrontEnd::always(200, BOOK);
+    let mut lookup = command(&format!("--url {} --json lookup 2", store.url()));
+    lookup.env("BOOKSTORE_GRASE", "1s").env("BOOKSTORE_STORE", "csv:x");
+    let (exit, out, err) = exit_and_output(&lookup.output().unwrap());
+    assert_eq!((exit, out.trim_end()), (0, BOOK));
+    let expected = "bookstore: warning: the variable BOOKSTORE_GRASE has no effect; did you mean BOOKSTORE_GRACE?\n";
+    assert_eq!(err, expected);
+}
