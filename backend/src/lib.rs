@@ -15,6 +15,8 @@ mod fault_injection;
 #[cfg(test)]
 mod fixture;
 pub mod frontend;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod http;
 mod listeners;
 mod local;

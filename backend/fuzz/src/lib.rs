@@ -7,6 +7,7 @@ use common::fuzzing::Target;
 
 /// Every target.
 pub fn targets() -> impl Iterator<Item = Target> {
-    let of_services = common::fuzzing::TARGETS.into_iter().chain(store::fuzzing::TARGETS);
-    of_services.chain(tui::fuzzing::TARGETS)
+    let of_formats = common::fuzzing::TARGETS.into_iter().chain(store::fuzzing::TARGETS);
+    let of_programs = backend::fuzzing::TARGETS.into_iter().chain(tui::fuzzing::TARGETS);
+    of_formats.chain(of_programs)
 }

@@ -5,6 +5,8 @@
 //! parses it and prefers flags and variables.
 
 mod file;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod fuzzing;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -57,9 +59,19 @@ impl Configuration {
         }
         let path: Option<&PathBuf> = matches.get_one("config");
         let file = path.map(|path| File::read(path, &Cli::command())).transpose()?;
+        Self::with_file(&arguments, command, matches, file)
+    }
+
+    /// Takes the values of a file as defaults; `matches` are those without it.
+    fn with_file(
+        arguments: &[OsString],
+        mut command: Command,
+        mut matches: ArgMatches,
+        file: Option<File>,
+    ) -> Result<Self, Error> {
         if let Some(file) = &file {
             command = file.add_defaults(Cli::command());
-            let parsed = command.try_get_matches_from_mut(&arguments);
+            let parsed = command.try_get_matches_from_mut(arguments);
             // Without the file the command line was right.
             matches = parsed.map_err(|error| file.explain(&error, role(&matches)))?;
         }
