@@ -14,7 +14,7 @@ use crate::time;
 /// An entry's position in the ledger, from 1 without gaps; 0 is the position before the first entry.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = u64, maximum = 18_446_744_073_709_551_615_u64, example = 5)]
+#[schema(value_type = u64, format = "uint64", maximum = 18_446_744_073_709_551_615_u64, example = 5)]
 pub struct Seq(pub u64);
 
 impl Seq {

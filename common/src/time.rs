@@ -143,7 +143,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 /// The last time at which a purchase may still happen, in Unix milliseconds (header `Bookstore-Deadline`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
-#[schema(value_type = u64, maximum = 18_446_744_073_709_551_615_u64, example = 1_800_000_000_000_u64)]
+#[schema(value_type = u64, format = "uint64", maximum = 18_446_744_073_709_551_615_u64, example = 1_800_000_000_000_u64)]
 pub struct Deadline(u64);
 
 impl Deadline {
