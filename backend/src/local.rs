@@ -58,6 +58,7 @@ impl<S: Send + Sync> Service for Local<S> {
     fn probe(&self) -> BoxFuture<'_, Vec<Probe>> {
         ready(vec![Probe {
             url: self.url.clone(),
+            is_local: true,
             asked_at: Timestamp::now(),
             round_trip: Duration::ZERO,
             answer: Ok(self.health.liveness(true)),

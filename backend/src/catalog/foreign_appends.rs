@@ -42,7 +42,7 @@ pub(super) async fn follow(loaded: Arc<SetOnce<Loaded>>, ledger: Ledger, status:
         let Ok(waited) = waiting.await else { return };
         status.is_stalled();
         let must_confirm = match waited {
-            Ok(found) => found > end.borrow().head.seq || status.health() != StoreHealth::Ok,
+            Ok(found) => found > end.borrow().head.seq || status.health() != Some(StoreHealth::Ok),
             Err(store::Error::Conflict) => true,
             Err(error) => {
                 if !status.record(&error) {

@@ -245,7 +245,7 @@ impl CatalogService {
             "1 for the state of the store as it was last found",
         );
         for (name, state) in STATES {
-            states.sample(&[("state", name)], u8::from(state == health));
+            states.sample(&[("state", name)], u8::from(Some(state) == health));
         }
         let help = "How often the ledger went back: its database had lost entries, and its history was replaced";
         out.gauge("bookstore_store_history_replacements", help)

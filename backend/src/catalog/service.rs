@@ -99,8 +99,8 @@ impl CatalogService {
         self.ledger.failure()
     }
 
-    /// The condition of the store as it was last found.
-    pub fn store_health(&self) -> StoreHealth {
+    /// The condition of the store as it was last found; `None` until it is open or has failed.
+    pub fn store_health(&self) -> Option<StoreHealth> {
         self.status.health()
     }
 

@@ -21,7 +21,8 @@ pub(super) struct StoreStatus {
 
 #[derive(Debug)]
 struct Condition {
-    health: StoreHealth,
+    /// `None` until the store is open or has failed.
+    health: Option<StoreHealth>,
     why: String,
     /// When the append that runs began.
     append_began: Option<Instant>,
@@ -32,22 +33,23 @@ impl StoreStatus {
     pub(super) fn opening() -> Self {
         Self {
             condition: Mutex::new(Condition {
-                health: StoreHealth::Unreachable,
-                why: "it is not open yet".to_owned(),
+                health: None,
+                why: String::new(),
                 append_began: None,
             }),
             outage: Incident::new("the store does not serve"),
         }
     }
 
-    pub(super) fn health(&self) -> StoreHealth {
+    /// `None` until the store is open or has failed.
+    pub(super) fn health(&self) -> Option<StoreHealth> {
         self.lock().health
     }
 
     /// Why the store does not serve; `None` while it does.
     pub(super) fn problem(&self) -> Option<String> {
         let Condition { health, why, .. } = &*self.lock();
-        (*health != StoreHealth::Ok).then(|| format!("{}: {why}", summary(*health)))
+        (*health != Some(StoreHealth::Ok)).then(|| sentence(*health, why))
     }
 
     /// For a request that the store cannot serve now.
@@ -57,14 +59,14 @@ impl StoreStatus {
     }
 
     pub(super) fn set_ok(&self) {
-        self.lock().health = StoreHealth::Ok;
+        self.lock().health = Some(StoreHealth::Ok);
         self.outage.recovered();
     }
 
     pub(super) fn set(&self, health: StoreHealth, why: String) {
         self.outage.failed(&why);
         let mut condition = self.lock();
-        (condition.health, condition.why) = (health, why);
+        (condition.health, condition.why) = (Some(health), why);
     }
 
     /// Records what an error shows about the store; returns whether it is about the store.
@@ -74,7 +76,7 @@ impl StoreStatus {
         };
         self.outage.failed(error);
         let mut condition = self.lock();
-        (condition.health, condition.why) = (health, why);
+        (condition.health, condition.why) = (Some(health), why);
         true
     }
 
@@ -90,7 +92,7 @@ impl StoreStatus {
     pub(super) fn is_stalled(&self) -> bool {
         let began = self.lock().append_began;
         let is_stalled = began.is_some_and(|began| began.elapsed() > APPEND_TIMEOUT);
-        if is_stalled && self.health() == StoreHealth::Ok {
+        if is_stalled && self.health() == Some(StoreHealth::Ok) {
             let why = "a commit is not answered; a synchronous standby may be away";
             self.set(StoreHealth::Unreachable, why.to_owned());
         }
@@ -112,8 +114,8 @@ fn condition_of(error: &store::Error) -> Option<(StoreHealth, String)> {
     }
 }
 
-fn unavailable(health: StoreHealth, why: &str) -> Error {
-    Error::Unavailable(format!("{}: {why}. Nothing was changed; try again.", summary(health)))
+fn unavailable(health: Option<StoreHealth>, why: &str) -> Error {
+    Error::Unavailable(format!("{}. Nothing was changed; try again.", sentence(health, why)))
 }
 
 impl Error {
@@ -121,19 +123,22 @@ impl Error {
     pub(super) fn of_transient(error: &store::Error) -> Self {
         match condition_of(error) {
             Some((StoreHealth::Full, _)) => Self::Full,
-            Some((health, why)) => unavailable(health, &why),
+            Some((health, why)) => unavailable(Some(health), &why),
             None if matches!(error, store::Error::Conflict) => Self::CONTENDED,
             None => Self::UNAVAILABLE,
         }
     }
 }
 
-fn summary(health: StoreHealth) -> &'static str {
-    match health {
-        StoreHealth::Ok => "The store serves",
-        StoreHealth::Full => "The store has no room left",
-        StoreHealth::ReadOnly => "The database accepts no writes",
-        StoreHealth::Unreachable => "The database cannot be reached",
-        StoreHealth::LostEntries => "The database lost entries",
-    }
+/// Without a full stop.
+fn sentence(health: Option<StoreHealth>, why: &str) -> String {
+    let summary = match health {
+        None => return "The store is not open yet".to_owned(),
+        Some(StoreHealth::Ok) => "The store serves",
+        Some(StoreHealth::Full) => "The store has no room left",
+        Some(StoreHealth::ReadOnly) => "The database accepts no writes",
+        Some(StoreHealth::Unreachable) => "The database cannot be reached",
+        Some(StoreHealth::LostEntries) => "The database lost entries",
+    };
+    format!("{summary}: {why}")
 }

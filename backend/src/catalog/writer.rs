@@ -250,7 +250,7 @@ impl Writer {
         let refused = entries.iter().filter(|entry| entry.kind == Kind::Refused);
         self.refusals.count(Instant::now(), refused.count());
         match self.status.health() {
-            StoreHealth::Ok => {}
+            Some(StoreHealth::Ok) => {}
             _ if !entries.is_empty() => self.status.set_ok(),
             // A write shows whether the database accepts writes again.
             _ if self.store.is_shared() => self.confirm_last()?,

@@ -162,6 +162,8 @@ impl Neighbours {
 struct Copy {
     kind: ServiceKind,
     url: String,
+    /// Whether it runs in this process.
+    is_local: bool,
     found: Result<Liveness, Fault>,
 }
 
@@ -211,6 +213,7 @@ impl CopyHistory {
     fn judge(&mut self, kind: ServiceKind, probe: Probe) -> Copy {
         let Probe {
             url,
+            is_local,
             asked_at,
             round_trip,
             answer,
@@ -233,13 +236,26 @@ impl CopyHistory {
                 _ => Ok(liveness),
             }
         });
-        Copy { kind, url, found }
+        Copy {
+            kind,
+            url,
+            is_local,
+            found,
+        }
     }
 
     /// Logs a fault that is found twice in a row, because services that start at the same time are not usable at once, and
-    /// its end.
+    /// its end. A service of the same process logs its faults itself, once for all that use it.
     fn log(&mut self, copy: &Copy) {
-        let Copy { kind, url, found } = copy;
+        let Copy {
+            kind,
+            url,
+            is_local: false,
+            found,
+        } = copy
+        else {
+            return;
+        };
         match found {
             Ok(_) => {
                 self.last = None;
@@ -274,7 +290,7 @@ fn refuse_other_stores(groups: &mut [Vec<Copy>]) -> Option<(StoreId, Option<Posi
 /// One usable copy of a group suffices: then the others are not missing.
 fn add(needs: &mut Needs, group: Vec<Copy>) {
     let is_met = group.iter().any(|copy| copy.found.is_ok());
-    for Copy { kind, url, found } in group {
+    for Copy { kind, url, found, .. } in group {
         match found {
             Ok(found) => needs.neighbours.push(Neighbour {
                 url: Some(url),

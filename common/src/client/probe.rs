@@ -13,6 +13,8 @@ use crate::{Timestamp, limits};
 pub struct Probe {
     /// The copy's address.
     pub url: String,
+    /// Whether it runs in the same process, and so logs itself what is wrong with it.
+    pub is_local: bool,
     /// When it was asked, by this machine's clock.
     pub asked_at: Timestamp,
     /// The time until the whole answer was there.
@@ -39,6 +41,7 @@ impl ServiceEndpoint {
         self.log_failure(copy, answer.as_ref().err().cloned());
         Probe {
             url,
+            is_local: false,
             asked_at,
             round_trip,
             answer,

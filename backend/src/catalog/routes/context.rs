@@ -35,7 +35,7 @@ impl HttpService for CatalogService {
         KnownStore {
             id: self.store_id(),
             head: self.head(),
-            health: Some(self.store_health()),
+            health: self.store_health(),
         }
     }
 
