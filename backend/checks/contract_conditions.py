@@ -1,4 +1,4 @@
-"""Contract checks of the shopkeeper's `If-Match`."""
+"""Contract checks of the shopkeeper's `If-Match` and `If-None-Match`."""
 
 from contract_runner import check, new_key
 from contract_shapes import equal, expect, ok, refused
@@ -39,6 +39,17 @@ def a_change_on_another_state_is_refused_and_not_recorded(w, case):
     equal((w.head(), w.stock(4)), (head, stock), "head and stock")
     refused(w.catalog.get(f"/ledger/orders/{key}"), "unknown-order")
     done = ok(put(w, case, {"change": 1}, tag=tag_of(w), key=key))
+    expect(not done.replayed, "the key was used up")
+    w.set_stock(4, 500)
+
+
+@check(cases=ROUTES)
+def a_change_is_not_done_in_a_state_that_if_none_match_names(w, case):
+    head, key, tag = w.head(), new_key(), tag_of(w)
+    for named in (tag, f"W/{tag}", f'"0", {tag}', "*"):
+        refused(put(w, case, {"change": 5}, key=key, headers=[("If-None-Match", named)]), "precondition-failed")
+    equal(w.head(), head, "head of the ledger")
+    done = ok(put(w, case, {"change": 1}, key=key, headers=[("If-None-Match", '"0"')]))
     expect(not done.replayed, "the key was used up")
     w.set_stock(4, 500)
 

@@ -1,4 +1,4 @@
-//! The condition of a shopkeeper's change: `If-Match` (RFC 9110, section 13.1.1).
+//! The conditions of a shopkeeper's change: `If-Match` and `If-None-Match` (RFC 9110, sections 13.1.1 and 13.1.2).
 
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +35,30 @@ impl fmt::Display for IfMatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// The states of a book in which a change is not done: `*`, or entity tags. What is neither names no state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IfNoneMatch(pub String);
+
+impl IfNoneMatch {
+    /// Whether it names the state of a book that the entry at this position changed last.
+    pub fn names(&self, position: Position) -> bool {
+        names_tag(&self.0, &format!("\"{position}\""))
+    }
+}
+
+impl fmt::Display for IfNoneMatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether an `If-None-Match` list names the tag; weak tags compare equal to strong ones.
+pub fn names_tag(list: &str, tag: &impl PartialEq<str>) -> bool {
+    list.split(',')
+        .map(str::trim)
+        .any(|listed| listed == "*" || *tag == *listed.strip_prefix("W/").unwrap_or(listed))
 }
 
 /// The tags of a list with their quotes; `None` if it is malformed.
@@ -80,5 +104,16 @@ mod tests {
         let states: IfMatch = "\"5\", \"4.1\"".parse().unwrap();
         let accepted = ["5.1", "4.1", "4"].map(|position| states.accepts(position.parse().unwrap()));
         assert_eq!(accepted, [false, true, false], "another history's tags match nothing");
+    }
+
+    #[test]
+    fn if_none_match_names_a_tag_weak_or_strong_or_by_the_star() {
+        let names = |list: &str| IfNoneMatch(list.to_owned()).names("5".parse().unwrap());
+        for list in ["\"5\"", "W/\"5\"", "\"4\", \"5\"", "*"] {
+            assert!(names(list), "{list}");
+        }
+        for list in ["", "\"55\"", "5", "\"4\"", "\"5.1\""] {
+            assert!(!names(list), "{list}");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub mod wire;
 pub use arcstr::ArcStr;
 pub use book::Description;
 pub use entry::{Entry, GroupLine, Kind, Reason};
-pub use if_match::IfMatch;
+pub use if_match::{IfMatch, IfNoneMatch};
 pub use incident::Incident;
 pub use item::{ItemNumber, Quantity, Stock};
 pub use money::Cost;

@@ -5,8 +5,8 @@ use ahash::AHashMap;
 pub use common::client::CatalogUpdate;
 use common::wire::{BookAction, BookChange, BookChanges, OrderLine, RefusedLine, Sale, StockChange};
 use common::{
-    ArcStr, Cost, Entry, Epoch, GroupLine, InlineVec, ItemNumber, Kind, OrderId, Position, Reason, Seq, Stock,
-    Timestamp, limits,
+    ArcStr, Cost, Entry, Epoch, GroupLine, IfMatch, IfNoneMatch, InlineVec, ItemNumber, Kind, OrderId, Position,
+    Reason, Seq, Stock, Timestamp, limits,
 };
 
 /// The part of a book that a decision needs.
@@ -205,16 +205,21 @@ impl<'a, D: DurableState> Batch<'a, D> {
         Ok(self.record(entries))
     }
 
-    /// Whether the book, or for a change of several the whole store, is in a state that the shopkeeper named.
+    /// Whether the book, or for a change of several the whole store, is in a state in which the shopkeeper wants the change.
     fn meets_condition(&self, update: &CatalogUpdate, first: Option<&(&BookChange, Option<CurrentBook>)>) -> bool {
-        let Some(states) = &update.if_match else { return true };
+        if update.if_match.is_none() && update.if_none_match.is_none() {
+            return true;
+        }
         let seq = match &update.changes {
-            // No tag names a book that does not exist, and `*` wants one that does (RFC 9110, 13.1.1).
+            // No tag names a book that does not exist, and `*` means one that does (RFC 9110, 13.1.1).
             BookChanges::One(_) => first.and_then(|(_, book)| Some(book.as_ref()?.seq)),
             BookChanges::Several(_) => Some(self.last()),
         };
         let epoch = self.durable.epoch();
-        seq.is_some_and(|seq| states.accepts(Position { epoch, seq }))
+        let position = seq.map(|seq| Position { epoch, seq });
+        let is_named = |states: &IfNoneMatch| position.is_some_and(|position| states.names(position));
+        let is_accepted = |states: &IfMatch| position.is_some_and(|position| states.accepts(position));
+        update.if_match.as_ref().is_none_or(is_accepted) && !update.if_none_match.as_ref().is_some_and(is_named)
     }
 
     /// The entry of a change; `None` if the stock would leave its range. The book is there where the change needs one.

@@ -17,7 +17,8 @@ use crate::relay::client_problem;
 /// For the shopkeeper. A stock stays within 0…1,000,000,000: a change below is 409, one beyond 400.
 #[utoipa::path(put, path = "/stock/{item}", tag = "shopkeeper", request_body = StockBody, security(("token" = [])),
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "The book as it is then", body = Book),
         (status = 404, description = "`unknown-item`"),
         (status = 409, description = "`sold-out`: the stock would fall below 0"),
@@ -35,7 +36,8 @@ pub(super) async fn change_stock(frontend: Arc<Frontend>, mut request: Request) 
 /// For the shopkeeper. Without `stock` a new book has none, and another one keeps its own.
 #[utoipa::path(put, path = "/books/{item}", tag = "shopkeeper", request_body = BookBody, security(("token" = [])),
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "The book as it is then", body = Book),
         (status = 412, description = "`precondition-failed`: the book was changed meanwhile, or is not there")))]
 pub(super) async fn set_book(frontend: Arc<Frontend>, mut request: Request) -> ApiResult {
@@ -51,7 +53,8 @@ pub(super) async fn set_book(frontend: Arc<Frontend>, mut request: Request) -> A
 /// For the shopkeeper.
 #[utoipa::path(delete, path = "/books/{item}", tag = "shopkeeper", security(("token" = [])),
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "The number of the book", body = ChangedBooks),
         (status = 404, description = "`unknown-item`"),
         (status = 412, description = "`precondition-failed`: the book was changed meanwhile")))]
@@ -67,7 +70,8 @@ pub(super) async fn withdraw_book(frontend: Arc<Frontend>, request: Request) -> 
 /// For the shopkeeper. Up to 1,000, all or none.
 #[utoipa::path(post, path = "/books", tag = "shopkeeper", request_body = BooksBody, security(("token" = [])),
     params(("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     responses((status = 200, description = "The books as they are then", body = ChangedBooks),
         (status = 404, description = "`unknown-item`: `items` lists what cannot be withdrawn"),
         (status = 412, description = "`precondition-failed`: the shop was changed meanwhile"),

@@ -215,7 +215,7 @@ impl Completion<'_> {
             .iter()
             .for_each(|(status, description)| add(true, *status, description));
         add(
-            has("If-None-Match"),
+            has("If-None-Match") && !is_change,
             304,
             "Not changed since the entity tag in `If-None-Match`",
         );
@@ -312,7 +312,7 @@ impl Completion<'_> {
             return;
         }
         let mut names = vec!["X-Request-Id", "X-Content-Type-Options", "Bookstore-Seq"];
-        if is_success && fields.contains("If-None-Match") {
+        if is_success && fields.contains("If-None-Match") && !fields.contains("If-Match") {
             names.extend(["ETag", "Cache-Control"]);
             if self.kind == ServiceKind::Frontend {
                 names.extend(["Cache-Status", "Age"]);

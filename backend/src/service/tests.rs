@@ -100,6 +100,7 @@ fn update(number: u64, change: StockChange) -> CatalogUpdate {
         changes: BookChanges::one(item(number), BookAction::Stock(change)),
         keyed: true,
         if_match: None,
+        if_none_match: None,
         deadline: Deadline::after(Duration::from_secs(20)),
     }
 }
@@ -141,6 +142,7 @@ async fn change_books(clients: &Clients) {
     );
     let stale = CatalogUpdate {
         if_match: "\"1\"".parse().ok(),
+        if_none_match: None,
         ..change(BookChanges::one(item(31), BookAction::Withdraw))
     };
     let stale = catalog.update_books(stale).await.unwrap().result.unwrap_err();

@@ -202,6 +202,7 @@ impl Driver {
                 changes,
                 keyed,
                 if_match: None,
+                if_none_match: None,
                 deadline: soon,
             })
         };

@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use super::{Probe, Result};
 use crate::metrics::BatchMetrics;
 use crate::wire::{Book, BookChanges, BookPage, ChangedBooks, Decisions, Hello, LedgerPage, Sale, Topics};
-use crate::{Deadline, Entry, IfMatch, InlineVec, ItemNumber, OrderId, Position, Problem, Seq};
+use crate::{Deadline, Entry, IfMatch, IfNoneMatch, InlineVec, ItemNumber, OrderId, Position, Problem, Seq};
 
 /// The shortest wait for the answer to a change.
 const UPDATE_TIMEOUT_MIN: Duration = Duration::from_secs(1);
@@ -123,6 +123,8 @@ pub struct CatalogUpdate {
     pub keyed: bool,
     /// The states in which it may be done; any if absent.
     pub if_match: Option<IfMatch>,
+    /// The states in which it is not done; none if absent.
+    pub if_none_match: Option<IfNoneMatch>,
     /// The last moment at which it may be decided.
     pub deadline: Deadline,
 }

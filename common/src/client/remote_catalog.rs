@@ -69,12 +69,14 @@ impl RemoteCatalog {
             changes,
             keyed,
             if_match,
+            if_none_match,
             deadline,
         } = update;
         let token = self.token.as_ref().and_then(|source| source());
         let request = request_of(&changes)
             .header_if(headers::IDEMPOTENCY_KEY, keyed.then_some(id))
             .header_if("if-match", if_match)
+            .header_if("if-none-match", if_none_match)
             .header(headers::DEADLINE, deadline.to_string())
             .bearer(token.as_deref())
             .timeout(timeout);

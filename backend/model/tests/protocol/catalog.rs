@@ -144,6 +144,7 @@ impl Shop {
             changes,
             keyed: self.is_keyed(job),
             if_match: None,
+            if_none_match: None,
             deadline: self.deadline(job),
         }
     }

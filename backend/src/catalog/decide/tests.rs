@@ -84,6 +84,7 @@ fn update(item: u64, action: BookAction) -> CatalogUpdate {
         changes: BookChanges::one(ItemNumber::try_from(item).unwrap(), action),
         keyed: true,
         if_match: None,
+        if_none_match: None,
         deadline: Deadline::from_millis(NOW.as_millis() + 1),
     }
 }

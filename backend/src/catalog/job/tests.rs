@@ -72,6 +72,7 @@ fn update(change: i64) -> CatalogUpdate {
         changes: BookChanges::one(item(1), BookAction::Stock(StockChange::By(change))),
         keyed: false,
         if_match: None,
+        if_none_match: None,
         deadline: Deadline::from_millis(u64::MAX),
     }
 }

@@ -16,7 +16,8 @@ use crate::relay::update_response;
 /// For the shopkeeper. A stock stays within 0…1,000,000,000: a change below is 409, one beyond 400.
 #[utoipa::path(put, path = "/update/{item}", tag = "catalog",
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     request_body = StockBody, security(("token" = [])),
     responses((status = 200, description = "The book as it is then", body = Book),
         (status = 404, description = "`unknown-item`"),
@@ -35,7 +36,8 @@ pub(super) async fn update_stock(context: Arc<Context>, mut request: Request) ->
 /// For the shopkeeper. Without `stock` a new book has none, and another one keeps its own.
 #[utoipa::path(put, path = "/books/{item}", tag = "catalog",
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     request_body = BookBody, security(("token" = [])),
     responses((status = 200, description = "The book as it is then", body = Book),
         (status = 412, description = "`precondition-failed`: the book was changed meanwhile, or is not there")))]
@@ -52,7 +54,8 @@ pub(super) async fn set_book(context: Arc<Context>, mut request: Request) -> Api
 /// For the shopkeeper.
 #[utoipa::path(delete, path = "/books/{item}", tag = "catalog",
     params(("item" = ItemNumber, Path, description = "The book"), ("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     security(("token" = [])),
     responses((status = 200, description = "The number of the book", body = ChangedBooks),
         (status = 404, description = "`unknown-item`"),
@@ -69,7 +72,8 @@ pub(super) async fn withdraw_book(context: Arc<Context>, request: Request) -> Ap
 /// For the shopkeeper. Up to 1,000, all or none.
 #[utoipa::path(post, path = "/books", tag = "catalog",
     params(("Idempotency-Key" = Option<OrderId>, Header),
-        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header)),
+        ("Bookstore-Deadline" = Option<Deadline>, Header), ("If-Match" = Option<String>, Header),
+        ("If-None-Match" = Option<String>, Header)),
     request_body = BooksBody, security(("token" = [])),
     responses((status = 200, description = "The books as they are then", body = ChangedBooks),
         (status = 404, description = "`unknown-item`: `items` lists what cannot be withdrawn"),

@@ -38,7 +38,7 @@ fn parameter(name: &str) -> Option<(Value, &'static str)> {
         ),
         "If-None-Match" => (
             json!({"type": "string"}),
-            "Entity tags; the answer is 304 if the current one is among them.",
+            "Entity tags, or `*`; if the current one is among them, a read is answered with 304 and a change with 412.",
         ),
         "If-Match" => (
             json!({"type": "string", "minLength": 1, "pattern": ENTITY_TAGS, "examples": ["\"5\""]}),

@@ -186,6 +186,33 @@ fn a_condition_is_about_the_book_or_for_several_about_the_store() {
 }
 
 #[test]
+fn a_change_is_not_done_in_a_state_that_if_none_match_names() {
+    let shop = shop(3);
+    let mut batch = Batch::new(&shop, NOW);
+    let unless_at = |tag: &str, update: CatalogUpdate| CatalogUpdate {
+        if_none_match: Some(IfNoneMatch(tag.to_owned())),
+        ..update
+    };
+    for (tag, change) in [
+        ("*", set(1, "x", None)),
+        ("W/\"0\"", withdraw(1)),
+        ("\"7\", \"0\"", several(&[1], &[])),
+    ] {
+        let verdict = batch.update_books(&unless_at(tag, change)).unwrap();
+        assert_eq!(verdict, Verdict::PreconditionFailed, "{tag}");
+    }
+    entry(batch.update_books(&unless_at("*", set(9, "x", None))).unwrap());
+    let again = batch.update_books(&unless_at("*", set(9, "y", None))).unwrap();
+    assert_eq!(again, Verdict::PreconditionFailed, "it is created once");
+    entry(batch.update_books(&unless_at("\"0\"", set(9, "y", None))).unwrap());
+    let both = CatalogUpdate {
+        if_match: "*".parse().ok(),
+        ..unless_at("\"2\"", set(9, "z", None))
+    };
+    assert_eq!(batch.update_books(&both).unwrap(), Verdict::PreconditionFailed);
+}
+
+#[test]
 fn refusals_of_changes_are_limited_and_a_full_disk_takes_none() {
     let shop = shop(3);
     let mut batch = Batch::new(&shop, NOW).with_refusals_max(1);
