@@ -62,9 +62,10 @@ class Connection:
         self.host, self.port = parts.hostname, parts.port or 80
         self.authority = parts.netloc
         self.reader = self.writer = None
+        self.answered = {}
 
     async def request(self, method, path, headers="", body=b""):
-        """Sends one request and returns status and parsed body."""
+        """Sends one request and returns status and parsed body; the answer's fields are kept in `answered`."""
         if self.writer is None:
             try:
                 opening = asyncio.open_connection(self.host, self.port)
@@ -83,6 +84,7 @@ class Connection:
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
         fields = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
         body = await self.reader.readexactly(int(fields["content-length"])) if "content-length" in fields else b""
+        self.answered = fields
         if fields.get("connection", "").lower() == "close":
             self.close()
         return int(head[0].split()[1]), json.loads(body or b"null")
@@ -95,6 +97,8 @@ class Connection:
 
 class Load:
     """State shared by all clients: remaining attempts and results."""
+
+    decide_within_s = DECIDE_WITHIN_S
 
     def __init__(self, arguments, items, acks):
         self.url, self.retry, self.quantity = arguments.url, arguments.retry, arguments.quantity
@@ -153,7 +157,7 @@ class Client:
 
     async def decide(self, method, path, key, body):
         """Sends one request, with --retry until it is decided. Returns its outcome and the answer that decided it."""
-        give_up_at = time.monotonic() + DECIDE_WITHIN_S
+        give_up_at = time.monotonic() + self.load.decide_within_s
         maybe_done = False
         while True:
             status, code, answer = await self.ask(method, path, key, body)

@@ -14,21 +14,32 @@ ENVIRONMENT = {**os.environ, "BOOKSTORE_ADMIN_TOKEN": TOKEN, "BOOKSTORE_LOG": "e
 class Services:
     """Catalog, order service and front-end over one store, each at an address that it keeps."""
 
+    names, environment = NAMES, ENVIRONMENT
+
     def __init__(self, bookstored, store, *catalog_arguments):
         self.bookstored, self.processes, self.urls = bookstored, {}, {}
-        self.arguments = {"catalog": ["--store", store, *catalog_arguments]}
-        for name in NAMES:
+        self.catalog_arguments = ["--store", store, *catalog_arguments]
+        for name in self.names:
             self.start(name)
+
+    def arguments(self, name):
+        """The command of a service and its arguments, but for its address."""
+        neighbours = [f"--{other}-url={self.urls[other]}" for other in NAMES[:NAMES.index(name)]]
+        return [name, *(self.catalog_arguments if name == "catalog" else neighbours)]
+
+    def errors(self, name):
+        """Where a service's log goes."""
+        return subprocess.DEVNULL
 
     def start(self, name):
         """Starts a service. A killed process releases its port and lock with a delay, so a failed start is repeated."""
         address = self.urls.get(name, "http://127.0.0.1:0").removeprefix("http://")
-        neighbours = [f"--{other}-url={self.urls[other]}" for other in NAMES[:NAMES.index(name)]]
-        command = [self.bookstored, name, "--listen", address, *self.arguments.get(name, neighbours)]
+        role, *arguments = self.arguments(name)
+        command = [self.bookstored, role, "--listen", address, *arguments]
         ends_at = time.monotonic() + START_S
         while time.monotonic() < ends_at:
-            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                                       env=ENVIRONMENT)
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=self.errors(name), text=True,
+                                       env=self.environment)
             words = process.stdout.readline().split()
             if len(words) == 3:
                 self.processes[name], self.urls[name] = process, words[2]
@@ -43,7 +54,7 @@ class Services:
 
     def stop(self):
         """Stops every service cleanly, the catalog last."""
-        for name in reversed(NAMES):
+        for name in reversed(self.names):
             self.processes[name].send_signal(signal.SIGTERM)
             code = self.processes[name].wait(STOP_S)
             if code != 0:
