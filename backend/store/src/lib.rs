@@ -305,10 +305,18 @@ pub struct Inspection {
 
 impl Inspection {
     fn of(store: Box<dyn Store>) -> Result<Self, Error> {
+        let state = store.load()?;
+        let remark = || {
+            let Epoch(times) = state.epoch;
+            format!(
+                "the history was replaced {times} times, because the database had lost entries: sales that were \
+                 acknowledged before may be missing"
+            )
+        };
         Ok(Self {
-            state: store.load()?,
+            remarks: (!state.epoch.is_first()).then(remark).into_iter().collect(),
+            state,
             store,
-            remarks: Vec::new(),
             edits: Vec::new(),
         })
     }

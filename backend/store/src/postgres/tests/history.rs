@@ -59,6 +59,8 @@ fn of_several_processes_that_replace_the_id_one_does() {
     let [one, other] = stores.each_ref().map(|store| store.load().unwrap());
     assert!(one == other && one.store != old);
     assert_eq!(one.epoch, Epoch(1));
+    let remarks = PostgresStore::inspect(&schema.address).unwrap().remarks;
+    assert!(remarks.concat().contains("replaced 1 times"), "{remarks:?}");
     assert_eq!(schema.sql("SELECT value FROM meta WHERE key = 'epoch'"), "1");
     stores[0].append(shop.head, &entries).unwrap();
 }
